@@ -1,0 +1,1 @@
+"""HEAR: sound to utterances."""

@@ -1,0 +1,75 @@
+"""The command line: finds the command, and turns our errors into exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance import __version__
+from appliance.errors import ApplianceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "run": "the daemon: microphone, MQTT requests, results, telemetry",
+    "listen": "recordings through the daemon's own path; one result each",
+    "ask": "a sentence as text through the same path: intent, else language model",
+    "check": "one line per question: microphone, models, broker, clock, disk ...",
+    "models": "the models: list, pull, verify, remove",
+    "intents": "the sentences that may be said: check, list, test",
+    "config": "the configuration: show what is in force, check a file",
+}
+"""Each is a module of `appliance.commands` with `add_arguments(parser)` and
+`run(arguments) -> exit status`, imported only when it is the one asked for."""
+
+DEFAULT_CONFIG = "config.toml"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    words = list(sys.argv[1:] if words is None else words)
+    parser = _parser(words)
+    arguments = parser.parse_args(words)
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    command = importlib.import_module(f"appliance.commands.{arguments.command}")
+    try:
+        return int(command.run(arguments))
+    except ApplianceError as error:
+        print(f"appliance: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (head, say) has gone; Python must not complain again at its own end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="appliance",
+        description="An offline voice and small-language-model appliance.",
+        epilog="Exit status: 0 done, 1 failed, 2 wrong use, 69 something needed is not there, "
+        "78 bad configuration.",
+    )
+    parser.add_argument("--version", action="version", version=f"appliance {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.add_argument(
+            "--config",
+            type=Path,
+            default=Path(os.environ.get("APPLIANCE_CONFIG", DEFAULT_CONFIG)),
+            metavar="PATH",
+            help="the configuration file (default: $APPLIANCE_CONFIG, else config.toml here)",
+        )
+        if name in words:
+            importlib.import_module(f"appliance.commands.{name}").add_arguments(command)
+    return parser

@@ -1,0 +1,295 @@
+"""config.toml → one frozen Config, or a ConfigError that names every wrong key at once."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import socket
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from appliance.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+Count = Annotated[int, Meta(ge=1)]
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of config.toml; each field is a key with its default."""
+
+
+class Device(Section):
+    """Who this appliance is."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    state_directory: str = ""
+    models_directory: str = ""
+    language: Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")] = "en"
+    threads: Annotated[int, Meta(ge=0, le=64)] = 0
+
+
+class Microphone(Section):
+    """Where sound comes from."""
+
+    device: str = ""
+
+
+class Listening(Section):
+    """When a sentence begins and ends."""
+
+    trigger: Literal["always", "off"] = "always"
+    speech_threshold: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.5
+    pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 600
+    pre_roll_ms: Annotated[int, Meta(ge=0, le=2000)] = 300
+    minimum_speech_ms: Annotated[int, Meta(ge=0, le=2000)] = 160
+    maximum_s: Annotated[float, Meta(ge=1.0, le=60.0)] = 15.0
+
+
+class Speech(Section):
+    """Speech recognition."""
+
+    model: str = "whisper-tiny.en"
+    compute_type: Literal["int8", "int8_float32", "float32"] = "int8"
+    no_speech_threshold: Probability = 0.6
+
+
+class Sentences(Section):
+    """What may be said."""
+
+    folder: str = ""
+
+
+class LanguageModel(Section):
+    """The small language model that answers what no sentence fits."""
+
+    enabled: bool = True
+    model: str = "smollm2-135m-instruct"
+    system_prompt: str = (
+        "You are a helpful voice assistant in a house. Answer in one short sentence."
+    )
+    context_tokens: Annotated[int, Meta(ge=256, le=32768)] = 2048
+    maximum_tokens: Annotated[int, Meta(ge=1, le=4096)] = 64
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.0
+    time_limit_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
+
+
+class Mqtt(Section):
+    """The broker that results go to and requests come from."""
+
+    host: str = ""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    version: Literal["5", "3.1.1"] = "5"
+    root: str = "appliance/{device}"
+    client_id: str = "appliance-{device}"
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
+    session_expiry_s: Annotated[int, Meta(ge=0, le=4294967295)] = 86400
+    username: str = ""
+    password_file: str = ""
+    tls: bool = False
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    embedded_port: Port = 1883
+
+
+class Requests(Section):
+    """Bounds of the work that is taken over MQTT."""
+
+    maximum_waiting: Count = 100
+    maximum_bytes: Annotated[int, Meta(ge=1024)] = 8_388_608
+    maximum_audio_s: Annotated[float, Meta(ge=1.0, le=7200.0)] = 120.0
+
+
+class Journal(Section):
+    """Bounds of what waits on disk for the broker."""
+
+    maximum_rows: Count = 10_000
+    maximum_bytes: Annotated[int, Meta(ge=65536)] = 67_108_864
+    maximum_age_days: Annotated[float, Meta(gt=0.0)] = 7.0
+
+
+class Telemetry(Section):
+    """How often the board is looked at."""
+
+    every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 5.0
+
+
+class Log(Section):
+    """What the log says."""
+
+    level: Level = "info"
+
+
+class Config(Section):
+    """All of config.toml."""
+
+    device: Device = Device()
+    microphone: Microphone = Microphone()
+    listening: Listening = Listening()
+    speech: Speech = Speech()
+    sentences: Sentences = Sentences()
+    language_model: LanguageModel = LanguageModel()
+    mqtt: Mqtt = Mqtt()
+    requests: Requests = Requests()
+    journal: Journal = Journal()
+    telemetry: Telemetry = Telemetry()
+    log: Log = Log()
+
+    @property
+    def name(self) -> str:
+        """The device's name in topics: the one configured, else the host's."""
+        return self.device.name or re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:64]
+
+    @property
+    def root(self) -> str:
+        """The topic above all of ours."""
+        return self.mqtt.root.replace("{device}", self.name)
+
+    @property
+    def client_id(self) -> str:
+        """The MQTT client id."""
+        return self.mqtt.client_id.replace("{device}", self.name)
+
+    @property
+    def broker_host(self) -> str:
+        """The broker's address; loopback for the embedded one."""
+        return self.mqtt.host or "127.0.0.1"
+
+    @property
+    def broker_port(self) -> int:
+        """The broker's port: as configured, else the standard one."""
+        if not self.mqtt.host:
+            return self.mqtt.embedded_port
+        return self.mqtt.port or (8883 if self.mqtt.tls else 1883)
+
+    @property
+    def state_directory(self) -> Path:
+        """Where the journal lives: as configured, else systemd's, else the user's."""
+        if self.device.state_directory:
+            return Path(self.device.state_directory).expanduser()
+        if systemd := os.environ.get("STATE_DIRECTORY"):
+            return Path(systemd.split(":")[0])
+        return _user_directory("XDG_STATE_HOME", ".local/state")
+
+    @property
+    def models_directory(self) -> Path:
+        """Where models lie: as configured, else beside systemd's state, else the user's."""
+        if self.device.models_directory:
+            return Path(self.device.models_directory).expanduser()
+        if systemd := os.environ.get("STATE_DIRECTORY"):
+            return Path(systemd.split(":")[0]) / "models"
+        return _user_directory("XDG_DATA_HOME", ".local/share") / "models"
+
+    @property
+    def threads(self) -> int:
+        """The thread budget of one engine: as configured, else one per core, four at most."""
+        return self.device.threads or min(4, os.cpu_count() or 1)
+
+
+def _user_directory(variable: str, otherwise: str) -> Path:
+    base = os.environ.get(variable)
+    return (Path(base) if base else Path.home() / otherwise) / "appliance"
+
+
+def load(path: Path) -> Config:
+    """Read config.toml; ConfigError with every problem in it."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: there is no such file; name yours with --config"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: not UTF-8 text, at byte {error.start}"]) from error
+    try:
+        return parse(text)
+    except ConfigError as error:
+        raise ConfigError([f"{path}: {problem}" for problem in error.problems]) from None
+
+
+def parse(text: str) -> Config:
+    """Config from the text of a config.toml; ConfigError with every problem in it."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"not valid TOML: {error}"]) from error
+    problems: list[str] = []
+    sections = dict(_read_struct(Config, tables, "", problems))
+    if problems:
+        raise ConfigError(problems)
+    config = Config(**sections)
+    problems.extend(_contradictions(config))
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _read_struct(
+    kind: type[Section], table: dict[str, Any], path: str, problems: list[str]
+) -> Iterator[tuple[str, Any]]:
+    hints = get_type_hints(kind, include_extras=True)
+    for key, value in table.items():
+        name = f"{path}{key}"
+        if key not in hints:
+            problems.append(f"{name}: there is no such key{_did_you_mean(key, path, hints)}")
+        elif isinstance(hints[key], type) and issubclass(hints[key], Section):
+            if isinstance(value, dict):
+                yield key, hints[key](**dict(_read_struct(hints[key], value, f"{name}.", problems)))
+            else:
+                problems.append(f"{name}: is a table; write it as [{name}]")
+        else:
+            try:
+                yield key, msgspec.convert(value, hints[key])
+            except msgspec.ValidationError as error:
+                problems.append(f"{name}: {_expected(error, hints[key])}, not {value!r}")
+
+
+def _expected(error: msgspec.ValidationError, hint: Any) -> str:
+    """msgspec's sentence as one that goes on from the key's path."""
+    if get_origin(hint) is Literal:
+        return f"expected one of {', '.join(map(repr, get_args(hint)))}"
+    message = str(error).split(" - at `")[0].split(", got ")[0]
+    return message[0].lower() + message[1:]
+
+
+def _did_you_mean(key: str, path: str, hints: dict[str, Any]) -> str:
+    near = difflib.get_close_matches(key, hints, n=2, cutoff=0.6)
+    if near:
+        return f"; did you mean {' or '.join(path + name for name in near)}?"
+    if path:
+        return f"; known here: {', '.join(hints)}"
+    for section, kind in get_type_hints(Config).items():
+        if key in get_type_hints(kind):
+            return f"; did you mean {section}.{key}?"
+    return f"; known tables: {', '.join(hints)}"
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    """What each key allows by itself, but not together."""
+    mqtt = config.mqtt
+    for key in ("root", "client_id"):
+        value = getattr(mqtt, key).replace("{device}", config.name)
+        if not value.strip("/"):
+            yield f"mqtt.{key}: must not be empty"
+        elif re.search(r"[+#\x00]", value) or value.startswith("$"):
+            yield f"mqtt.{key}: must hold none of + # and not begin with $, not {value!r}"
+    if bool(mqtt.certificate_file) != bool(mqtt.key_file):
+        yield "mqtt.certificate_file and mqtt.key_file: one needs the other"
+    if not mqtt.tls and (mqtt.ca_file or mqtt.certificate_file):
+        yield "mqtt.tls: must be true where ca_file or certificate_file is given"
+    if mqtt.tls and not mqtt.host:
+        yield "mqtt.tls: the embedded broker has no TLS; name a broker in mqtt.host"
+    if mqtt.password_file and not mqtt.username:
+        yield "mqtt.username: must be given where password_file is"
+    if config.language_model.maximum_tokens >= config.language_model.context_tokens:
+        yield "language_model.maximum_tokens: must be less than context_tokens"

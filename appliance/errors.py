@@ -1,0 +1,111 @@
+"""Every error the appliance raises, as a tree.
+
+ApplianceError
+├── ConfigError         config.toml cannot be used (exit status 78)
+├── SentencesError      a sentence file cannot be used
+├── NeededError         something needed is not there (exit status 69)
+│   ├── MicrophoneError     no sound comes from the microphone
+│   ├── ModelMissing        a model file is absent
+│   └── BrokerError         the embedded broker cannot start
+├── AudioError          a recording cannot be decoded
+├── EngineError         a model cannot be loaded or failed at its work
+│   └── Interrupted         the work was stopped because the appliance stops
+├── ModelDamaged        a model file is not the published one
+├── FetchError          a model could not be fetched
+├── RequestError        a request over MQTT cannot be accepted
+├── JournalError        the journal on disk cannot be written or read
+├── StateLocked         another daemon uses the same state directory
+└── ThreadStuck         a thread did not stop in its time
+
+A message says what happened and what the owner does next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ApplianceError(Exception):
+    """Anything that we raise ourselves."""
+
+    exit_status = 1
+
+
+class ConfigError(ApplianceError):
+    """config.toml cannot be used; `problems` lists everything wrong with it, a line each."""
+
+    exit_status = 78
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class SentencesError(ApplianceError):
+    """A sentence file cannot be used; `problems` are lines of `file:line: what`."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class NeededError(ApplianceError):
+    """Something that is needed is not there."""
+
+    exit_status = 69
+
+
+class MicrophoneError(NeededError):
+    """No sound comes from the microphone."""
+
+
+class ModelMissing(NeededError):
+    """A model file is absent."""
+
+
+class BrokerError(NeededError):
+    """The embedded broker cannot start."""
+
+
+class AudioError(ApplianceError):
+    """A recording cannot be decoded."""
+
+
+class EngineError(ApplianceError):
+    """A model cannot be loaded or failed at its work."""
+
+
+class Interrupted(EngineError):
+    """The work was stopped because the appliance stops."""
+
+
+class ModelDamaged(ApplianceError):
+    """A model file is not the published one."""
+
+
+class FetchError(ApplianceError):
+    """A model could not be fetched."""
+
+
+class RequestError(ApplianceError):
+    """A request over MQTT cannot be accepted; `state` and `reason` go into the answer."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """`busy`, `invalid`, `too_large` or `unsupported`."""
+
+
+class JournalError(ApplianceError):
+    """The journal on disk cannot be written or read."""
+
+
+class StateLocked(NeededError):
+    """Another daemon uses the same state directory."""
+
+
+class ThreadStuck(ApplianceError):
+    """A thread did not stop in its time."""

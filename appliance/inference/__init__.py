@@ -1,0 +1,1 @@
+"""THINK: a job to a result."""

@@ -1,0 +1,1 @@
+"""TELL: a result to disk to MQTT, and requests in."""

@@ -1,0 +1,74 @@
+"""The seams: what the house wants from an engine or a device, named for the house."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.values import Completion, Intent, Reading, Samples, Transcript
+
+FRAME_SAMPLES = 512
+"""Samples in one frame, 32 ms: what the speech detector takes."""
+
+
+class Microphone(Protocol):
+    """Something that gives frames of sound."""
+
+    def open(self) -> None:
+        """Start; MicrophoneError if there is none."""
+
+    def read(self, timeout: float) -> Samples | None:
+        """The next frame of FRAME_SAMPLES, or None when none came within `timeout` seconds."""
+
+    def close(self) -> None:
+        """Stop; may be called twice."""
+
+
+class SpeechDetector(Protocol):
+    """Tells speech from everything else, frame by frame."""
+
+    def probability(self, frame: Samples) -> float:
+        """Of speech in a frame of FRAME_SAMPLES, 0.0 to 1.0."""
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+
+
+class Transcriber(Protocol):
+    """Sound to text, freely."""
+
+    name: str
+    """The model's name in the catalogue."""
+
+    def transcribe(self, samples: Samples, language: str) -> Transcript:
+        """What was said; EngineError when the engine fails."""
+
+
+class IntentParser(Protocol):
+    """Text to a declared intent."""
+
+    def parse(self, text: str) -> Intent | None:
+        """The intent whose sentence `text` is, or None."""
+
+
+class LanguageModel(Protocol):
+    """Text to text."""
+
+    name: str
+    """The model's name in the catalogue."""
+
+    def complete(self, text: str, stopping: Callable[[], bool]) -> Completion:
+        """The answer to `text`.
+
+        `stopping` is asked between tokens; Interrupted once it says True. EngineError when
+        the model fails, with the reason.
+        """
+
+
+class Sensors(Protocol):
+    """The board's sensors."""
+
+    def read(self) -> Reading:
+        """All of them, now."""

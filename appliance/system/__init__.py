@@ -1,0 +1,1 @@
+"""LIVE: on a small warm board, under systemd."""

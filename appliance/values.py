@@ -1,0 +1,263 @@
+"""The nouns of the house: frozen values that pass from room to room."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 16_000
+"""Hertz, of all sound inside the appliance."""
+
+SCHEMA = 1
+"""Version of the result's form; grows when a field changes its meaning."""
+
+Samples = NDArray[np.float32]
+"""Mono sound at SAMPLE_RATE, shape (n,), -1.0 to 1.0."""
+
+
+class Trigger(enum.StrEnum):
+    """What opened the ear, or who brought the work."""
+
+    ALWAYS = "always"
+    WAKE_WORD = "wake_word"
+    BUTTON = "button"
+    REQUEST = "request"
+    FILE = "file"
+    COMMAND_LINE = "command_line"
+    SAMPLE = "sample"
+
+
+class Source(enum.StrEnum):
+    """Where a piece of work came from."""
+
+    SPEECH = "speech"
+    MQTT = "mqtt"
+    COMMAND_LINE = "command_line"
+
+
+class Operation(enum.StrEnum):
+    """What a request asks for; each is a topic `request/<op>`."""
+
+    TRANSCRIBE = "transcribe"
+    """Sound to text, and nothing more."""
+    PARSE = "parse"
+    """Text to intent, by the sentences alone."""
+    ANSWER = "answer"
+    """Text to text, by the language model alone."""
+
+
+class Outcome(enum.StrEnum):
+    """How a piece of work ended."""
+
+    INTENT = "intent"
+    ANSWER = "answer"
+    TRANSCRIPT = "transcript"
+    NO_SPEECH = "no_speech"
+    NOT_UNDERSTOOD = "not_understood"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+class Pace(enum.StrEnum):
+    """How hard the board may work."""
+
+    FULL = "full"
+    EASED = "eased"
+    RESTING = "resting"
+
+
+class Activity(enum.StrEnum):
+    """What the appliance is doing; the topic `state` and, later, the light show it."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    FAULT = "fault"
+
+
+class MicrophoneState(enum.StrEnum):
+    """What the microphone is doing; part of the topic `health`."""
+
+    OK = "ok"
+    SILENT = "silent"
+    """It is open, and every sample is the same."""
+    LOST = "lost"
+    ABSENT = "absent"
+    """The appliance runs without one (recordings are played instead, or none is wanted)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
+class Utterance:
+    """What was said, from just before the first sound to the closing silence."""
+
+    id: str
+    samples: Samples
+    trigger: Trigger
+    heard_at: float
+    """Unix seconds of the first sample."""
+    speech_ended: float
+    """time.monotonic() of the last sample that held speech; latency counts from here."""
+    source: Source = Source.SPEECH
+    peak: float = 0.0
+    """Largest absolute sample, 0.0 to 1.0."""
+    speech_seconds: float | None = None
+    """Seconds in which the detector heard speech; 0.0 where there was none, None if not asked."""
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the sound."""
+        return len(self.samples) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class TextInput:
+    """A sentence that came as text, treated like one that was said."""
+
+    id: str
+    text: str
+    source: Source
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Work from MQTT, accepted: it is in the journal's inbox."""
+
+    id: str
+    """Our id, that of the result."""
+    operation: Operation
+    payload: bytes
+    """Sound as a file for TRANSCRIBE, UTF-8 text for PARSE and ANSWER."""
+    transaction: str | None = None
+    """The requester's own id for it, from Correlation Data or JSON."""
+    priority: int = 0
+    """Higher goes first."""
+    expires_at: float | None = None
+    """Unix seconds after which nobody wants the answer."""
+
+
+Job = Utterance | TextInput | Request
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What the recogniser understood."""
+
+    text: str
+    language: str
+    confidence: float | None = None
+    """0.0 to 1.0, or None where the recogniser does not say."""
+    no_speech: float | None = None
+    """Probability that nobody spoke, 0.0 to 1.0."""
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """A declared intent, with its slots filled."""
+
+    name: str
+    slots: dict[str, Any] = {}
+    confidence: float | None = None
+    by: str = "grammar"
+    """`grammar`, `fuzzy` or `model`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the language model wrote."""
+
+    text: str
+    prompt_tokens: int
+    cached_tokens: int
+    generated_tokens: int
+    first_token_ms: float | None = None
+
+
+class Models(msgspec.Struct, frozen=True):
+    """Which models made a result; None for one that was not asked."""
+
+    stt: str | None = None
+    lm: str | None = None
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """Tokens of the language model; None where it was not asked."""
+
+    prompt: int | None = None
+    cached: int | None = None
+    generated: int | None = None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The one form of a result: MQTT, command line and log. Unknown is None, never 0."""
+
+    schema: int = SCHEMA
+    id: str
+    source: Source
+    trigger: Trigger
+    language: str
+    outcome: Outcome
+    text: str | None = None
+    """What was said or sent, as understood."""
+    intent: Intent | None = None
+    answer: str | None = None
+    confidence: float | None = None
+    reason: str | None = None
+    """Why the outcome is `failed`, `refused`, `cancelled` or `expired`, for a person to read."""
+    timings_ms: dict[str, float] = {}
+    models: Models = Models()
+    tokens: Tokens = Tokens()
+    pace: Pace = Pace.FULL
+    throttled: bool | None = None
+    temperature_c: float | None = None
+    energy_j: float | None = None
+    at: str
+    """UTC, ISO 8601."""
+    clock_synced: bool | None = None
+    boot_id: str | None = None
+    seq: int | None = None
+    """Counts results over reboots; given by the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the board's sensors say; None is a sensor that the board lacks."""
+
+    temperature_c: float | None = None
+    clock_mhz: float | None = None
+    load: float | None = None
+    """Average of the last minute."""
+    memory_available_mb: float | None = None
+    memory_used_mb: float | None = None
+    """Resident memory of the appliance and its child processes."""
+    disk_free_mb: float | None = None
+    throttled: bool | None = None
+    under_voltage: bool | None = None
+    volts: float | None = None
+    watts: float | None = None
+    joules: float | None = None
+    """Counted since start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One MQTT message that waits for the broker in the journal's outbox."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    content_type: str | None = "application/json"
+    correlation: bytes | None = None
+    user_properties: tuple[tuple[str, str], ...] = field(default=())
+
+
+def encode(value: Any) -> bytes:
+    """Any of our wire values as UTF-8 JSON."""
+    return msgspec.json.encode(value)
