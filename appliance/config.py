@@ -28,7 +28,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One table of config.toml; each field is a key with its default."""
 
 
-class Device(Section):
+class Device(Section, frozen=True):
     """Who this appliance is."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
@@ -38,13 +38,13 @@ class Device(Section):
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
 
 
-class Microphone(Section):
+class Microphone(Section, frozen=True):
     """Where sound comes from."""
 
     device: str = ""
 
 
-class Listening(Section):
+class Listening(Section, frozen=True):
     """When a sentence begins and ends."""
 
     trigger: Literal["always", "off"] = "always"
@@ -55,7 +55,7 @@ class Listening(Section):
     maximum_s: Annotated[float, Meta(ge=1.0, le=60.0)] = 15.0
 
 
-class Speech(Section):
+class Speech(Section, frozen=True):
     """Speech recognition."""
 
     model: str = "whisper-tiny.en"
@@ -63,13 +63,13 @@ class Speech(Section):
     no_speech_threshold: Probability = 0.6
 
 
-class Sentences(Section):
+class Sentences(Section, frozen=True):
     """What may be said."""
 
     folder: str = ""
 
 
-class LanguageModel(Section):
+class LanguageModel(Section, frozen=True):
     """The small language model that answers what no sentence fits."""
 
     enabled: bool = True
@@ -83,7 +83,7 @@ class LanguageModel(Section):
     time_limit_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
 
 
-class Mqtt(Section):
+class Mqtt(Section, frozen=True):
     """The broker that results go to and requests come from."""
 
     host: str = ""
@@ -102,7 +102,7 @@ class Mqtt(Section):
     embedded_port: Port = 1883
 
 
-class Requests(Section):
+class Requests(Section, frozen=True):
     """Bounds of the work that is taken over MQTT."""
 
     maximum_waiting: Count = 100
@@ -110,7 +110,7 @@ class Requests(Section):
     maximum_audio_s: Annotated[float, Meta(ge=1.0, le=7200.0)] = 120.0
 
 
-class Journal(Section):
+class Journal(Section, frozen=True):
     """Bounds of what waits on disk for the broker."""
 
     maximum_rows: Count = 10_000
@@ -118,19 +118,19 @@ class Journal(Section):
     maximum_age_days: Annotated[float, Meta(gt=0.0)] = 7.0
 
 
-class Telemetry(Section):
+class Telemetry(Section, frozen=True):
     """How often the board is looked at."""
 
     every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 5.0
 
 
-class Log(Section):
+class Log(Section, frozen=True):
     """What the log says."""
 
     level: Level = "info"
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """All of config.toml."""
 
     device: Device = Device()
@@ -255,7 +255,7 @@ def _read_struct(
 
 
 def _expected(error: msgspec.ValidationError, hint: Any) -> str:
-    """msgspec's sentence as one that goes on from the key's path."""
+    """The sentence of msgspec as one that goes on from the key's path."""
     if get_origin(hint) is Literal:
         return f"expected one of {', '.join(map(repr, get_args(hint)))}"
     message = str(error).split(" - at `")[0].split(", got ")[0]
@@ -277,12 +277,7 @@ def _did_you_mean(key: str, path: str, hints: dict[str, Any]) -> str:
 def _contradictions(config: Config) -> Iterator[str]:
     """What each key allows by itself, but not together."""
     mqtt = config.mqtt
-    for key in ("root", "client_id"):
-        value = getattr(mqtt, key).replace("{device}", config.name)
-        if not value.strip("/"):
-            yield f"mqtt.{key}: must not be empty"
-        elif re.search(r"[+#\x00]", value) or value.startswith("$"):
-            yield f"mqtt.{key}: must hold none of + # and not begin with $, not {value!r}"
+    yield from _bad_topics(config)
     if bool(mqtt.certificate_file) != bool(mqtt.key_file):
         yield "mqtt.certificate_file and mqtt.key_file: one needs the other"
     if not mqtt.tls and (mqtt.ca_file or mqtt.certificate_file):
@@ -293,3 +288,14 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "mqtt.username: must be given where password_file is"
     if config.language_model.maximum_tokens >= config.language_model.context_tokens:
         yield "language_model.maximum_tokens: must be less than context_tokens"
+
+
+def _bad_topics(config: Config) -> Iterator[str]:
+    for key, value in (("root", config.root), ("client_id", config.client_id)):
+        if not value.strip("/"):
+            yield f"mqtt.{key}: must not be empty"
+        elif re.search(r"[+#\x00{}]", value) or value.startswith("$"):
+            yield (
+                f"mqtt.{key}: must hold none of + # {{ }} (but {{device}}) and not begin with $, "
+                f"not {getattr(config.mqtt, key)!r}"
+            )

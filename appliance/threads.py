@@ -63,7 +63,7 @@ class Loop(threading.Thread):
             while not self.stopping.is_set():
                 self.beat = time.monotonic()
                 self._turn()
-        except BaseException as error:  # noqa: BLE001  kept for the caretaker, which ends the process
+        except BaseException as error:  # kept for the caretaker, which ends the process
             self.error = error
             logger.critical("the %s stopped working: %s", self.name, error, exc_info=error)
         finally:
