@@ -60,6 +60,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         "78 bad configuration.",
     )
     parser.add_argument("--version", action="version", version=f"appliance {__version__}")
+    asked_for = next((word for word in words if not word.startswith("-")), None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
@@ -70,6 +71,6 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             metavar="PATH",
             help="the configuration file (default: $APPLIANCE_CONFIG, else config.toml here)",
         )
-        if name in words:
+        if name == asked_for:
             importlib.import_module(f"appliance.commands.{name}").add_arguments(command)
     return parser

@@ -1,0 +1,48 @@
+"""Fixtures that more than one room's tests use."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def absent(what: str) -> None:
+    """Skip on a laptop; in CI, where script/test has set everything up, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def models_directory() -> Path:
+    """The folder of pulled models: whisper-tiny.en/ and smollm2-135m-instruct/ are in it."""
+    from appliance.config import Config  # noqa: PLC0415  (after the environment is settled)
+
+    chosen = os.environ.get("APPLIANCE_MODELS")
+    directory = Path(chosen) if chosen else Config().models_directory
+    if not (directory / "whisper-tiny.en" / "model.bin").is_file():
+        absent(f"no models in {directory}: run script/test, or appliance models pull")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    """Recordings of people, which are not part of the repository."""
+    chosen = os.environ.get("APPLIANCE_SPEECH")
+    directory = Path(chosen) if chosen else REPOSITORY.parent / "shared" / "speech"
+    if not directory.is_dir():
+        pytest.skip(f"no recordings of people in {directory} (set APPLIANCE_SPEECH)")
+    return directory
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,153 @@
+"""config.toml is read whole or refused with every problem named."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from pathlib import Path
+from typing import get_type_hints
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance import config
+from appliance.errors import ConfigError
+
+SHIPPED = Path(__file__).parents[2] / "config.toml"
+
+
+def problems_of(text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text)
+    return caught.value.problems
+
+
+def test_the_shipped_file_says_what_the_code_does() -> None:
+    defaults = msgspec.to_builtins(config.Config())
+    assert tomllib.loads(SHIPPED.read_text("utf-8")) == defaults
+
+
+def test_the_shipped_file_explains_every_key() -> None:
+    lines = SHIPPED.read_text("utf-8").splitlines()
+    unexplained = [
+        line
+        for before, line in itertools.pairwise(lines)
+        if re.match(r"\w+ = ", line) and not re.match(r"# .|\w+ = ", before)
+    ]
+    assert unexplained == []
+
+
+def test_every_section_has_only_keys_with_defaults() -> None:
+    for section in get_type_hints(config.Config).values():
+        assert section() == section()
+
+
+def test_an_empty_file_is_the_default() -> None:
+    assert config.parse("") == config.Config()
+
+
+def test_all_problems_are_reported_together_with_their_paths() -> None:
+    problems = problems_of(
+        """
+        [mqtt]
+        prot = 1883
+        port = "1883"
+        version = "4"
+        [listening]
+        speech_threshold = 2.0
+        [log]
+        level = "loud"
+        """
+    )
+    assert [problem.split(":")[0] for problem in problems] == [
+        "mqtt.prot",
+        "mqtt.port",
+        "mqtt.version",
+        "listening.speech_threshold",
+        "log.level",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[mqtt]\nhots = 'broker'", "mqtt.hots: there is no such key; did you mean mqtt.host"),
+        ("[mqqt]\nhost = 'broker'", "did you mean mqtt"),
+        ("host = 'broker'", "did you mean mqtt.host?"),
+        ("[mqtt]\nport = 70000", "mqtt.port: expected `int` <= 65535, not 70000"),
+        ("[mqtt]\nport = 1.5", "mqtt.port: expected `int`, not 1.5"),
+        ("[mqtt]\nversion = '4'", "expected one of '5', '3.1.1', not '4'"),
+        ("mqtt = 3", "mqtt: is a table; write it as [mqtt]"),
+        ("[mqtt]\nroot = 'a/#'", "mqtt.root: must hold none of + #"),
+        ("[mqtt]\nroot = '{divice}'", "mqtt.root: must hold none of + #"),
+        ("[mqtt]\nroot = ''", "mqtt.root: must not be empty"),
+        ("[mqtt]\ncertificate_file = 'c'\nhost='b'\ntls=true", "one needs the other"),
+        ("[mqtt]\nca_file = 'c'", "mqtt.tls: must be true"),
+        ("[mqtt]\ntls = true", "the embedded broker has no TLS"),
+        ("[mqtt]\npassword_file = 'p'", "mqtt.username: must be given"),
+        ("[language_model]\nmaximum_tokens = 4096", "must be less than context_tokens"),
+        ("[device]\nname = 'a b'", "device.name: expected `str` matching regex"),
+        ("[mqtt", "not valid TOML"),
+        ("[log]\nlevel = 'info'\n[log]\n", "not valid TOML"),
+    ],
+)
+def test_a_wrong_key_is_named_and_what_to_do_is_said(text: str, said: str) -> None:
+    assert said in "\n".join(problems_of(text))
+
+
+def test_a_missing_file_a_folder_and_bytes_that_are_no_text_are_said_plainly(
+    tmp_path: Path,
+) -> None:
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path, said in (
+        (tmp_path / "none.toml", "there is no such file"),
+        (tmp_path, "cannot be read"),
+        (binary, "not UTF-8 text"),
+    ):
+        with pytest.raises(ConfigError, match=said) as caught:
+            config.load(path)
+        assert str(path) in str(caught.value)
+        assert caught.value.exit_status == 78
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.text(max_size=5),
+        lambda inner: st.dictionaries(st.sampled_from(["mqtt", "port", "x"]), inner, max_size=3),
+        max_leaves=8,
+    ).filter(lambda value: isinstance(value, dict))
+)
+def test_any_table_is_a_config_or_a_config_error(table: dict[str, object]) -> None:
+    found: list[str] = []
+    fields = dict(config._read_struct(config.Config, table, "", found))
+    assert found or config.Config(**fields)
+
+
+def test_the_device_name_fills_root_and_client_id() -> None:
+    settings = config.parse("[device]\nname = 'kitchen'\n[mqtt]\nroot = 'acme/hall/{device}'")
+    assert settings.root == "acme/hall/kitchen"
+    assert settings.client_id == "appliance-kitchen"
+
+
+def test_ports_follow_tls_and_the_embedded_broker() -> None:
+    assert config.parse("").broker_port == 1883
+    assert config.parse("[mqtt]\nhost = 'b'\ntls = true").broker_port == 8883
+    assert config.parse("[mqtt]\nembedded_port = 1999").broker_port == 1999
+    assert config.parse("[mqtt]\nhost = 'b'\nport = 7").broker_port == 7
+
+
+def test_directories_follow_the_config_then_systemd_then_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", "/home/user/state")
+    assert config.parse("").state_directory == Path("/home/user/state/appliance")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/appliance:/var/lib/other")
+    assert config.parse("").state_directory == Path("/var/lib/appliance")
+    assert config.parse("").models_directory == Path("/var/lib/appliance/models")
+    chosen = config.parse("[device]\nstate_directory = '/data'\nmodels_directory = '/models'")
+    assert (chosen.state_directory, chosen.models_directory) == (Path("/data"), Path("/models"))
