@@ -1,0 +1,69 @@
+"""Load, memory and disk."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import psutil
+
+from appliance.system.sensors.files import text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MB = 1_000_000
+
+
+def load(root: Path) -> float | None:
+    """The kernel's load average of the last minute."""
+    held = text(root / "proc/loadavg")
+    try:
+        return None if held is None else float(held.split()[0])
+    except ValueError:
+        return None
+
+
+def available_mb(root: Path) -> float | None:
+    """What can be had without swapping."""
+    return _meminfo_mb(root, "MemAvailable")
+
+
+def total_mb(root: Path) -> float | None:
+    """All that the board has."""
+    return _meminfo_mb(root, "MemTotal")
+
+
+def resident_mb() -> float | None:
+    """Of this process and all below it, in RAM now; a file that two map counts twice."""
+    try:
+        own = psutil.Process()
+        family = [own, *own.children(recursive=True)]
+    except (psutil.Error, OSError):
+        return None
+    total = 0
+    for process in family:
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:  # it ended while we looked
+            continue
+    return round(total / MB, 1)
+
+
+def disk_free_mb(folder: Path) -> float | None:
+    """Free for us on the disk that holds `folder`, or will once it is made."""
+    for place in (folder, *folder.parents):
+        try:
+            space = os.statvfs(place)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+        return round(space.f_bavail * space.f_frsize / MB)
+    return None
+
+
+def _meminfo_mb(root: Path, key: str) -> float | None:
+    found = re.search(rf"^{key}:\s+(\d+) kB$", text(root / "proc/meminfo") or "", re.MULTILINE)
+    return round(int(found[1]) * 1024 / MB) if found else None

@@ -1,0 +1,54 @@
+"""How hot the processor is: that of the chip which does the work, not just the first sensor."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from appliance.system.sensors.files import Chip, children, chips, number, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PROCESSOR = re.compile(r"(cpu|soc|package|bigcore|littlecore)\w*_thermal|cpu\w*|coretemp|zenpower")
+"""Names of the processor's sensors, as a hwmon chip or (with - for _) as a thermal zone.
+`acpitz` is left out on purpose: on many boards it is a constant or the air in the case."""
+
+POSSIBLE = (-40.0, 150.0)
+"""°C; anything else is a sensor that failed."""
+
+
+def processor_c(root: Path) -> float | None:
+    """The hottest sensor of the processor in °C; None where it has none."""
+    found = list(_from_chips(root)) or list(_from_zones(root))
+    return max(found, default=None)
+
+
+def _from_chips(root: Path) -> Iterator[float]:
+    for chip in chips(root):
+        if chip.name == "k10temp":
+            yield from _possible(_k10temp(chip))
+        elif PROCESSOR.fullmatch(chip.name):
+            for channel in chip.channels("temp"):
+                yield from _possible(chip.number(f"temp{channel}_input", 0.001))
+
+
+def _k10temp(chip: Chip) -> float | None:
+    """AMD's: Tctl is raised by up to 27 °C on some of them, so Tdie where it is given."""
+    by_label = {text(chip.folder / f"temp{n}_label"): n for n in chip.channels("temp")}
+    channel = by_label.get("Tdie", by_label.get("Tctl", 1))
+    return chip.number(f"temp{channel}_input", 0.001)
+
+
+def _from_zones(root: Path) -> Iterator[float]:
+    for zone in children(root / "sys/class/thermal", "thermal_zone"):
+        kind = (text(zone / "type") or "").replace("-", "_")
+        if kind == "x86_pkg_temp" or PROCESSOR.fullmatch(kind):
+            yield from _possible(number(zone / "temp", 0.001))
+
+
+def _possible(celsius: float | None) -> Iterator[float]:
+    low, high = POSSIBLE
+    if celsius is not None and low < celsius < high:
+        yield round(celsius, 1)
