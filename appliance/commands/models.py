@@ -1,0 +1,246 @@
+"""appliance models: list, pull, verify and remove what the catalogue offers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from appliance import config as configuration
+from appliance.errors import FetchError
+from appliance.models import catalogue
+from appliance.models.store import Condition, State, Store, is_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from appliance.config import Config
+    from appliance.models.catalogue import Model
+
+WRONG_USE = 2
+EXIT_STATUS = {State.READY: 0, State.DAMAGED: 1, State.MISSING: 69}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What follows `appliance models`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="the catalogue, and which of it is here")
+    pull = actions.add_parser("pull", help="fetch models and check their sha256")
+    verify = actions.add_parser("verify", help="read every byte of models and check the sha256")
+    remove = actions.add_parser("remove", help="take models off the disk")
+    for action in (listing, pull, verify, remove):
+        action.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
+    for action in (listing, verify):
+        action.add_argument("--json", action="store_true", help="one JSON document")
+    pull.add_argument("names", nargs="*", metavar="NAME", help="default: those the config names")
+    verify.add_argument("names", nargs="*", metavar="NAME", help="default: those that are here")
+    remove.add_argument("names", nargs="+", metavar="NAME")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do one of the four; the exit status."""
+    config = configuration.load(arguments.config)
+    store = Store(config.models_directory)
+    named = getattr(arguments, "names", [])
+    wrong = [name for name in named if name not in catalogue.models()]
+    if wrong:
+        for name in wrong:
+            print(f"appliance models: {catalogue.unknown(name)}", file=sys.stderr)
+        return WRONG_USE
+    if arguments.action == "list":
+        return _list(config, store, as_json=arguments.json)
+    if arguments.action == "pull":
+        return _pull(config, store, named)
+    if arguments.action == "verify":
+        return _verify(config, store, named, as_json=arguments.json)
+    return _remove(config, store, named)
+
+
+def in_use(config: Config) -> list[str]:
+    """The names, or own paths, of the models that the config asks for."""
+    names = [config.speech.model]
+    if config.language_model.enabled:
+        names.append(config.language_model.model)
+    return list(dict.fromkeys(names))
+
+
+def _list(config: Config, store: Store, *, as_json: bool) -> int:
+    rows = [
+        _described(model, store, store.look(model), in_use(config))
+        for model in catalogue.models().values()
+    ]
+    if as_json:
+        print(json.dumps({"directory": str(store.directory), "models": rows}, indent=2))
+        return 0
+    print(f"models in {store.directory} (* in use by the config)")
+    print(
+        _table(
+            ("", "name", "family", "task", "languages", "size", "memory", "licence", "state"),
+            (
+                (
+                    "*" if row["in_use"] else "",
+                    *(row["name"], row["family"], row["task"], _languages(row["languages"])),
+                    *(_mb(row["bytes"]), f"{row['memory_mb']} MB", row["licence"], row["state"]),
+                )
+                for row in rows
+            ),
+        )
+    )
+    for row in rows:
+        if row["state"] == State.DAMAGED:
+            for file, problem in row["problems"].items():
+                print(f"{row['name']}: {file} {problem}")
+        print(f"{row['name']}: from {', or '.join(row['sources'])}")
+    return 0
+
+
+def _described(model: Model, store: Store, condition: Condition, used: list[str]) -> dict[str, Any]:
+    packages = [f"{package.name} {package.version}" for package in model.packages]
+    sources = [f"package {' + '.join(packages)}"] if packages else []
+    if model.hub:
+        sources.append(f"hub {model.hub.repository} at {model.hub.revision[:12]}")
+    return {
+        "name": model.name,
+        "family": model.family,
+        "task": model.task,
+        "licence": model.licence,
+        "languages": list(model.languages),
+        "bytes": model.bytes,
+        "memory_mb": model.memory_mb,
+        "files": {
+            name: {"bytes": file.bytes, "sha256": file.sha256} for name, file in model.files.items()
+        },
+        "sources": sources,
+        "in_use": model.name in used,
+        "state": condition.state,
+        "problems": condition.problems,
+        "path": str(store.folder(model) / model.opened_as),
+    }
+
+
+def _pull(config: Config, store: Store, named: list[str]) -> int:
+    # Imported here: nothing but a pull needs the code that can reach a network.
+    from appliance.models import fetch  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for name in named or in_use(config):
+        if is_path(name):
+            print(f"{name}: the owner's own model at {store.path_of(name)}; nothing to pull")
+            continue
+        model = catalogue.find(name)
+        meter = Meter()
+        started = time.monotonic()
+        try:
+            fetched = fetch.pull(model, store.directory, meter)
+        except (FetchError, KeyboardInterrupt):
+            meter.end()
+            raise
+        if fetched:
+            meter.say(
+                f"{name}: {fetched} files, {_mb(model.bytes)}, sha256 right, in "
+                f"{store.folder(model)} after {time.monotonic() - started:.0f} s"
+            )
+        else:
+            print(f"{name}: ready in {store.folder(model)}")
+    return 0
+
+
+def _verify(config: Config, store: Store, named: list[str], *, as_json: bool) -> int:
+    names = named or _worth_verifying(config, store)
+    found = {name: store.look(catalogue.find(name), thoroughly=True) for name in names}
+    if as_json:
+        rows = [
+            {"name": name, "state": condition.state, "problems": condition.problems}
+            for name, condition in found.items()
+        ]
+        print(json.dumps({"directory": str(store.directory), "models": rows}, indent=2))
+    else:
+        for name, condition in found.items():
+            print(f"{name}: {_verdict(name, condition, store)}")
+    states = {condition.state for condition in found.values()}
+    worst_first = (State.DAMAGED, State.MISSING, State.READY)
+    return next((EXIT_STATUS[state] for state in worst_first if state in states), 0)
+
+
+def _worth_verifying(config: Config, store: Store) -> list[str]:
+    used = in_use(config)
+    return [
+        name
+        for name, model in catalogue.models().items()
+        if name in used or store.folder(model).is_dir()
+    ]
+
+
+def _verdict(name: str, condition: Condition, store: Store) -> str:
+    model = catalogue.find(name)
+    if condition.state is State.READY:
+        return f"whole, {len(model.files)} files, {_mb(model.bytes)}"
+    if condition.state is State.MISSING:
+        return f"not in {store.directory}; run: appliance models pull {name}"
+    return f"damaged: {condition}; run: appliance models pull {name}"
+
+
+def _remove(config: Config, store: Store, named: list[str]) -> int:
+    for name in named:
+        freed = store.remove(catalogue.find(name))
+        print(f"{name}: {_mb(freed)} freed" if freed else f"{name}: was not there")
+        if freed and name in in_use(config):
+            print(f"{name}: the config still names it; run: appliance models pull {name}")
+    return 0
+
+
+class Meter:
+    """Progress on standard error: a line that rewrites itself, or one every tenth without a tty."""
+
+    def __init__(self) -> None:
+        self._rewrites = sys.stderr.isatty()
+        self._shown = -1
+        self._open = False
+
+    def say(self, line: str) -> None:
+        """One line for a person."""
+        self.end()
+        self._shown = -1
+        print(line, file=sys.stderr, flush=True)
+
+    def progress(self, done: int, total: int) -> None:
+        """Bytes so far, and in all; said when the percentage has moved far enough."""
+        percent = 100 * done // max(total, 1)
+        step = percent if self._rewrites else percent // 10
+        if step == self._shown:
+            return
+        self._shown = step
+        text = f"  {percent:3d} %  {_mb(done)} of {_mb(total)}"
+        print(f"\r{text}" if self._rewrites else text, end="", file=sys.stderr, flush=True)
+        self._open = True
+        if not self._rewrites or done >= total:
+            self.end()
+
+    def end(self) -> None:
+        """End the line that rewrites itself."""
+        if self._open:
+            print(file=sys.stderr, flush=True)
+        self._open = False
+
+
+def _languages(codes: list[str]) -> str:
+    if codes == ["mul"]:
+        return "many"
+    return ", ".join(codes) if len(codes) < 5 else f"{len(codes)} of them"  # noqa: PLR2004
+
+
+def _mb(count: float) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,102 @@
+"""The catalogue: which models there are, of which files, and where each may be had."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from importlib import resources
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from appliance.errors import ModelMissing
+
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")]
+FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""No separator and no leading dot, so that a name never leads out of the model's folder."""
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of catalogue.toml."""
+
+
+class File(_Entry, frozen=True):
+    """A published file: what it must be, wherever it comes from."""
+
+    bytes: Annotated[int, Meta(ge=1)]
+    sha256: Sha256
+
+
+class Package(_Entry, frozen=True):
+    """An installable package that carries files of a model, or parts of them."""
+
+    name: str
+    version: str
+    bytes: Annotated[int, Meta(ge=1)]
+    """Of the package itself, as it is downloaded."""
+    sha256: Sha256
+    members: dict[FileName, str]
+    """File of the model → path inside the package."""
+
+
+class Hub(_Entry, frozen=True):
+    """A repository on the model hub, at one commit."""
+
+    repository: str
+    revision: Commit
+
+
+class Model(_Entry, frozen=True):
+    """A model that can be pulled."""
+
+    name: FileName
+    family: str
+    task: Literal["speech-to-text", "language-model"]
+    form: Literal["ctranslate2", "gguf"]
+    licence: str
+    languages: tuple[str, ...]
+    """ISO 639 codes; `mul` where there are too many to name."""
+    memory_mb: int
+    files: dict[FileName, File]
+    packages: tuple[Package, ...] = ()
+    hub: Hub | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files together."""
+        return sum(file.bytes for file in self.files.values())
+
+    @property
+    def opened_as(self) -> str:
+        """What an engine opens, below the model's folder: the GGUF file, or "" for the folder."""
+        return next((name for name in self.files if name.endswith(".gguf")), "")
+
+
+class _Catalogue(_Entry, frozen=True):
+    models: tuple[Model, ...]
+
+
+@functools.cache
+def models() -> dict[str, Model]:
+    """Every model of the catalogue, by name."""
+    text = resources.files(__package__).joinpath("catalogue.toml").read_bytes()
+    catalogue = msgspec.toml.decode(text, type=_Catalogue)
+    return {model.name: model for model in catalogue.models}
+
+
+def find(name: str) -> Model:
+    """The model of that name; ModelMissing, with what was perhaps meant, if there is none."""
+    try:
+        return models()[name]
+    except KeyError:
+        raise ModelMissing(unknown(name)) from None
+
+
+def unknown(name: str) -> str:
+    """What to say of a name that the catalogue does not hold."""
+    near = difflib.get_close_matches(name, models(), n=2, cutoff=0.5)
+    if near:
+        return f"no model is called {name!r}; did you mean {' or '.join(near)}?"
+    return f"no model is called {name!r}; there are: {', '.join(models())}"
