@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.values import Completion, Intent, Reading, Samples, Transcript
+    from appliance.values import Completion, Intent, MicrophoneState, Reading, Samples, Transcript
 
 FRAME_SAMPLES = 512
 """Samples in one frame, 32 ms: what the speech detector takes."""
 
 
 class Microphone(Protocol):
-    """Something that gives frames of sound."""
+    """Something that gives frames of sound, and goes on by itself after a fault."""
+
+    captured_at: float
+    """time.monotonic() of the last sample of the frame read last."""
+
+    @property
+    def state(self) -> MicrophoneState:
+        """What it is doing."""
 
     def open(self) -> None:
-        """Start; MicrophoneError if there is none."""
+        """Start; MicrophoneError if there is none. A fault after that is retried, not raised."""
 
     def read(self, timeout: float) -> Samples | None:
         """The next frame of FRAME_SAMPLES, or None when none came within `timeout` seconds."""
