@@ -107,6 +107,7 @@ class Requests(Section, frozen=True):
 
     maximum_waiting: Count = 100
     maximum_bytes: Annotated[int, Meta(ge=1024)] = 8_388_608
+    maximum_waiting_bytes: Annotated[int, Meta(ge=1024)] = 33_554_432
     maximum_audio_s: Annotated[float, Meta(ge=1.0, le=7200.0)] = 120.0
 
 

@@ -142,6 +142,10 @@ class Request:
     """Higher goes first."""
     expires_at: float | None = None
     """Unix seconds after which nobody wants the answer."""
+    reply_to: str | None = None
+    """The topic that the requester named for the answer; None means the default one."""
+    correlation: bytes | None = None
+    """Correlation Data, which the answer carries back unchanged."""
 
 
 Job = Utterance | TextInput | Request
