@@ -1,0 +1,102 @@
+"""YAML that remembers the line of every value; the only file that imports yaml."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from appliance.errors import SentencesError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Path_ = tuple[Any, ...]
+"""Keys and indices from the top of a document down to a value."""
+
+MOST_VALUES = 1_000_000
+"""Aliases can make a small file expand without end; more values than this are refused."""
+
+# The C loader reads a list of 20,000 values in a tenth of the time; not every build has it.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Document:
+    """One YAML file: its value as dicts, lists and scalars, and where each of them stands."""
+
+    def __init__(self, name: str, text: str) -> None:
+        """Read `text`.
+
+        Raises:
+            SentencesError: it is not YAML, with the line.
+
+        """
+        self.name = name
+        self._lines: dict[Path_, int] = {(): 1}
+        self.repeated: list[tuple[Path_, int]] = []
+        """Keys that a mapping holds twice, and the line of the first, which is lost."""
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            self.value: Any = None if node is None else self._construct(loader, node, (), ())
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = mark.line + 1 if mark else 1
+            what = " ".join(filter(None, (error.context, error.problem)))
+            raise SentencesError([f"{name}:{line}: not valid YAML: {what}"]) from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            what = str(error).splitlines()[0] if str(error) else "nested too deeply"
+            raise SentencesError([f"{name}:1: not valid YAML: {what}"]) from None
+        finally:
+            loader.dispose()
+
+    @classmethod
+    def read(cls, path: Path, name: str) -> Document:
+        """Read the file at `path`; SentencesError names it `name`."""
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except OSError as error:
+            raise SentencesError([f"{name}:1: cannot be read: {error.strerror}"]) from error
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            raise SentencesError([f"{name}:{line}: not UTF-8 text; save it as UTF-8"]) from None
+        return cls(name, text)
+
+    def line(self, path: Path_) -> int:
+        """Line of the value at `path`, or of the nearest one above it, counted from 1."""
+        while path not in self._lines:
+            path = path[:-1]
+        return self._lines[path]
+
+    def place(self, path: Path_) -> str:
+        """`file:line` of the value at `path`."""
+        return f"{self.name}:{self.line(path)}"
+
+    def _construct(self, loader: Any, node: Any, path: Path_, above: tuple[Any, ...]) -> Any:
+        if node in above:
+            raise ValueError("an alias refers to what it is itself a part of")
+        if len(self._lines) > MOST_VALUES:
+            raise ValueError(f"it holds more than {MOST_VALUES} values")
+        self._lines.setdefault(path, node.start_mark.line + 1)
+        above = (*above, node)
+        if isinstance(node, yaml.MappingNode):
+            return dict(self._pairs(loader, node, path, above))
+        if isinstance(node, yaml.SequenceNode):
+            return [
+                self._construct(loader, item, (*path, index), above)
+                for index, item in enumerate(node.value)
+            ]
+        return loader.construct_object(node, deep=True)
+
+    def _pairs(
+        self, loader: Any, node: Any, path: Path_, above: tuple[Any, ...]
+    ) -> Iterator[tuple[Any, Any]]:
+        loader.flatten_mapping(node)
+        for key_node, value_node in node.value:
+            key = loader.construct_object(key_node, deep=True)
+            here = (*path, key)
+            if here in self._lines:
+                self.repeated.append((here, self._lines[here]))
+            self._lines[here] = key_node.start_mark.line + 1
+            yield key, self._construct(loader, value_node, here, above)

@@ -1,0 +1,147 @@
+"""Whether every list and rule that the sentences name exists, and no rule calls itself."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from hassil.expression import ListReference
+
+from appliance.inference import templates
+from appliance.inference.findings import Placed
+from appliance.inference.home_assistant import OWNERS_OWN, lent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hassil.expression import RuleReference, Sentence
+
+    from appliance.inference.findings import Findings
+    from appliance.inference.sentence_files import Gathered
+
+
+def check_references(gathered: Gathered, findings: Findings) -> None:
+    """Find what the sentences name, and add to `gathered` what Home Assistant lends."""
+    search = _Search(gathered, findings)
+    for blocks in gathered.blocks.values():
+        for block in blocks:
+            search.follow_block(block)
+    for values in list(gathered.lists.values()):
+        search.follow_values(values, {}, {})
+    for name, rule in list(gathered.rules.items()):
+        if not search.has_seen(name):
+            search.follow(rule, {}, {})
+    _check_circles(gathered, findings)
+
+
+class _Search:
+    """Follows names from the sentences, through the rules, to the lists."""
+
+    def __init__(self, gathered: Gathered, findings: Findings) -> None:
+        self._gathered = gathered
+        self._findings = findings
+        self._lent = lent(gathered.language)
+        self._seen: set[tuple[str, int]] = set()
+
+    def has_seen(self, rule: str) -> bool:
+        return any(name == rule for name, _ in self._seen)
+
+    def follow_block(self, block: Placed) -> None:
+        """A block's lists and rules go before those that all blocks share."""
+        lists = block.value.get("lists") or {}
+        rules = block.value.get("expansion_rules") or {}
+        for index, text in enumerate(block.value["sentences"]):
+            here = Placed(block.document, (*block.path, "sentences", index), text)
+            self.follow(here, lists, rules)
+        for name, values in lists.items():
+            here = Placed(block.document, (*block.path, "lists", name), values)
+            self.follow_values(here, lists, rules)
+
+    def follow_values(self, values: Placed, lists: dict[str, Any], rules: dict[str, Any]) -> None:
+        for value in values.value.get("values", ()):
+            text = value["in"] if isinstance(value, dict) else value
+            if "{" in text or "<" in text:
+                self.follow(Placed(values.document, values.path, text), lists, rules)
+
+    def follow(self, template: Placed, lists: dict[str, Any], rules: dict[str, Any]) -> None:
+        for reference in templates.references(templates.read(template.value).expression):
+            if isinstance(reference, ListReference):
+                self._follow_list(reference, template, lists)
+            else:
+                self._follow_rule(reference, template, lists, rules)
+
+    def _follow_list(
+        self, reference: ListReference, template: Placed, lists: dict[str, Any]
+    ) -> None:
+        name, gathered = reference.list_name, self._gathered
+        inline = reference.get_inline_range()
+        if name in lists or name in gathered.lists:
+            return
+        if inline:
+            bounds = dict(zip(("from", "to", "step"), inline, strict=True))
+            gathered.lists[name] = Placed(template.document, template.path, {"range": bounds})
+        elif name in self._lent["lists"]:
+            values = Placed(template.document, template.path, self._lent["lists"][name])
+            gathered.lists[name] = values
+            self.follow_values(values, {}, {})
+        else:
+            what = f"there is no list {{{name}}}{_did_you_mean(name, gathered.lists)}"
+            if name in OWNERS_OWN:
+                what += f"; write your own {name}s under `lists:`, in any file"
+            self._findings.error(template.document, template.path, what)
+
+    def _follow_rule(
+        self,
+        reference: RuleReference,
+        template: Placed,
+        lists: dict[str, Any],
+        rules: dict[str, Any],
+    ) -> None:
+        name, gathered = reference.rule_name, self._gathered
+        key = (name, id(rules) if lists or rules else 0)
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        if name in rules:
+            self.follow(Placed(template.document, template.path, rules[name]), lists, rules)
+            return
+        if name not in gathered.rules and name in self._lent["expansion_rules"]:
+            body = self._lent["expansion_rules"][name]
+            gathered.rules[name] = Placed(template.document, template.path, body)
+        if name in gathered.rules:
+            self.follow(gathered.rules[name], lists, rules)
+        else:
+            self._seen.discard(key)  # so that every sentence that names it is told
+            what = f"there is no rule <{name}>{_did_you_mean(name, gathered.rules)}"
+            self._findings.error(template.document, template.path, what)
+
+
+def _did_you_mean(name: str, known: dict[str, Placed]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _check_circles(gathered: Gathered, findings: Findings) -> None:
+    shared = {name: templates.read(rule.value) for name, rule in gathered.rules.items()}
+    for place, rules in _scopes(gathered, shared):
+        circle = templates.find_circle(rules)
+        if circle:
+            at = place if place is not None else gathered.rules[circle[0]]
+            path = at.path if place is None else (*at.path, "expansion_rules", circle[0])
+            way = " → ".join(f"<{name}>" for name in circle)
+            findings.error(at.document, path, f"a rule calls itself: {way}")
+            if place is None:
+                return
+
+
+def _scopes(
+    gathered: Gathered, shared: dict[str, Sentence]
+) -> Iterator[tuple[Placed | None, dict[str, Sentence]]]:
+    """The rules that all blocks share, then those of each block that has its own."""
+    yield None, shared
+    for blocks in gathered.blocks.values():
+        for block in blocks:
+            own = block.value.get("expansion_rules") or {}
+            if own:
+                read = {name: templates.read(body) for name, body in own.items()}
+                yield block, {**shared, **read}

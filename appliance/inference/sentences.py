@@ -1,0 +1,167 @@
+"""What may be said: the operator's sentence files as one set, and the intent a text means."""
+
+from __future__ import annotations
+
+import importlib.resources
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hassil import Intents, recognize_best
+from hassil.intents import WildcardSlotList
+
+from appliance.errors import SentencesError
+from appliance.inference import templates
+from appliance.inference.allowed import Allowed, in_words, spread
+from appliance.inference.findings import Findings
+from appliance.inference.home_assistant import lent
+from appliance.inference.references import check_references
+from appliance.inference.sentence_files import Declared, Gathered, gather
+from appliance.values import Intent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hassil.expression import Sentence
+    from hassil.intents import IntentData
+
+SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
+"""The starter set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """The sentences of one language; new files make a new object."""
+
+    language: str
+    intents: Intents
+    """As hassil holds them: for a grammar that shall allow exactly these sentences."""
+    declared: Mapping[str, Declared]
+    """By the intent's name: confirm, never_by_voice, response."""
+    warnings: tuple[str, ...] = ()
+    """What is odd in the files, as `file:line: what`."""
+
+    def parse(self, text: str) -> Intent | None:
+        """The intent whose sentence `text` is, and its slots; None where no sentence fits.
+
+        Capitals, punctuation and skip words do not matter; numbers may be digits or words.
+        The same text always gives the same intent: of several that fit, the one with the
+        fewest wildcards, then with the most words of its own.
+        """
+        if not text.strip():
+            return None
+        found = recognize_best(text, self.intents)
+        if found is None:
+            return None
+        slots = {name: _plain(entity.value) for name, entity in found.entities.items()}
+        return Intent(name=found.intent.name, slots=slots, confidence=1.0, by="grammar")
+
+    def how_many(self, name: str | None = None) -> str:
+        """How many sentences are allowed, of one intent or of all, for a person to read."""
+        count, endless = self.count(name)
+        return in_words(count, endless=endless)
+
+    def count(self, name: str | None = None) -> tuple[int, bool]:
+        """Sentences allowed with each wildcard as one value, and whether there is a wildcard."""
+        count, endless = 0, False
+        for _, allowed, sentence in self._templates(name):
+            count += allowed.count(sentence.expression)
+            endless = endless or allowed.wildcard_met
+        return count, endless
+
+    def examples(self, per_template: int, name: str | None = None) -> Iterator[tuple[str, str]]:
+        """Intent and sentence, up to `per_template` of each template, evenly spread over it."""
+        for intent, allowed, sentence in self._templates(name):
+            for index in spread(allowed.count(sentence.expression), per_template):
+                yield intent, allowed.pick(sentence.expression, index)
+
+    def _templates(self, name: str | None) -> Iterator[tuple[str, Allowed, Sentence]]:
+        for intent in self.intents.intents.values():
+            if name is None or intent.name == name:
+                for block in intent.data:
+                    allowed = Allowed(self.language, *self._in_force(block))
+                    yield from ((intent.name, allowed, sentence) for sentence in block.sentences)
+
+    def _in_force(self, block: IntentData) -> tuple[dict[str, Any], dict[str, Sentence]]:
+        return (
+            {**self.intents.slot_lists, **block.slot_lists},
+            {**self.intents.expansion_rules, **block.expansion_rules},
+        )
+
+
+def load(folder: Path | None, language: str) -> Sentences:
+    """Read the sentences of a language from a folder; None is the starter set.
+
+    Raises:
+        SentencesError: with every problem in the files, as `file:line: what`.
+
+    """
+    findings = Findings()
+    gathered = gather(SHIPPED if folder is None else folder, language, findings)
+    check_references(gathered, findings)
+    if not findings.errors and not gathered.blocks:
+        place = SHIPPED if folder is None else folder
+        raise SentencesError([f"{place}: no sentence is declared in it for language {language}"])
+    if findings.errors:
+        raise SentencesError(findings.lines(findings.errors))
+    intents = _compile(gathered)
+    _check_wildcards(gathered, intents, findings)
+    if findings.errors:
+        raise SentencesError(findings.lines(findings.errors))
+    warnings = tuple(findings.lines(findings.warnings))
+    return Sentences(language, intents, gathered.declared, warnings)
+
+
+def _compile(gathered: Gathered) -> Intents:
+    intents = Intents.from_dict(
+        {
+            "language": gathered.language,
+            "intents": {
+                name: {"data": [_block(placed.value) for placed in blocks]}
+                for name, blocks in gathered.blocks.items()
+            },
+            "lists": {name: placed.value for name, placed in gathered.lists.items()},
+            "expansion_rules": {name: placed.value for name, placed in gathered.rules.items()},
+            "skip_words": gathered.skip_words or list(lent(gathered.language)["skip_words"]),
+            "settings": gathered.settings,
+        }
+    )
+    for intent in intents.intents.values():
+        for block in intent.data:
+            _ = block.sentences  # parsed now, so that the first person to speak need not wait
+    return intents
+
+
+def _block(block: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys that stand there with nothing behind them; hassil wants none such."""
+    return {key: value for key, value in block.items() if value is not None}
+
+
+def _check_wildcards(gathered: Gathered, intents: Intents, findings: Findings) -> None:
+    """A wildcard first is slow and hears anything; one alone would take every sound."""
+    for name, blocks in gathered.blocks.items():
+        for placed, block in zip(blocks, intents.intents[name].data, strict=True):
+            rules = {**intents.expansion_rules, **block.expansion_rules}
+            lists = {**intents.slot_lists, **block.slot_lists}
+            wild = frozenset(
+                n for n, values in lists.items() if isinstance(values, WildcardSlotList)
+            )
+            for index, text in enumerate(block.sentence_texts):
+                path = (*placed.path, "sentences", index)
+                expression = templates.read(text).expression
+                starts = {r.list_name for r in templates.may_start(expression, rules)} & wild
+                if templates.is_blank(expression, rules):
+                    findings.error(placed.document, path, f"{text!r} allows to say nothing at all")
+                elif not templates.words_needed(expression, rules, wild):
+                    what = f"{text!r} is nothing but a wildcard; it would take whatever is said"
+                    findings.error(placed.document, path, what)
+                elif starts:
+                    what = f"{text!r} may begin with the wildcard {{{min(starts)}}}"
+                    findings.warn(placed.document, path, f"{what}; it is easily misheard")
+
+
+def _plain(value: Any) -> Any:
+    """Digits come as floats from hassil, words as ints: 5 is 5."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value.strip() if isinstance(value, str) else value
