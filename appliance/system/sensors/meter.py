@@ -117,7 +117,7 @@ def _battery(root: Path) -> tuple[float | None, float | None] | None:
             if watts is None and volts is not None and amperes is not None:
                 watts = volts * amperes
             # Some drivers give a discharge current a minus sign.
-            return volts, None if watts is None else abs(watts)
+            return volts and round(volts, 3), None if watts is None else abs(watts)
     return None
 
 

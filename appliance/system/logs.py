@@ -1,0 +1,94 @@
+"""The log: what an owner reads on a terminal, and what the journal keeps."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OURS = "appliance"
+
+PRIORITIES = (
+    (logging.CRITICAL, 2),
+    (logging.ERROR, 3),
+    (logging.WARNING, 4),
+    (logging.INFO, 6),
+    (logging.NOTSET, 7),
+)
+"""Python's levels as syslog's, highest first."""
+
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a sentence from outside could use to rewrite the reader's terminal."""
+
+
+class JournalFormatter(logging.Formatter):
+    """`<6>message`, every line of it: journald takes the priority off and adds the time."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = f"<{_priority(record.levelno)}>"
+        lines = _printable(super().format(record)).splitlines() or [""]
+        return "\n".join(prefix + line for line in lines)
+
+
+class TerminalFormatter(logging.Formatter):
+    """`14:03:07 message`, with the level named where it is not the usual one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = self.formatTime(record, self.datefmt)
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        return f"{moment} {level}{_printable(super().format(record))}"
+
+
+def set_up(
+    level: str, stream: TextIO | None = None, environment: Mapping[str, str] = os.environ
+) -> None:
+    """Send the log to `stream` (standard error: results go to standard output).
+
+    Args:
+        level: of our own lines: debug, info, warning or error. Libraries only warn.
+        stream: where to.
+        environment: says whether journald reads the stream.
+
+    """
+    stream = sys.stderr if stream is None else stream
+    handler = logging.StreamHandler(stream)
+    if read_by_journal(stream, environment):
+        handler.setFormatter(JournalFormatter("%(message)s"))
+    else:
+        date = "%H:%M:%S" if stream.isatty() else "%Y-%m-%dT%H:%M:%S%z"
+        handler.setFormatter(TerminalFormatter("%(message)s", date))
+    root = logging.getLogger()
+    for other in root.handlers[:]:
+        root.removeHandler(other)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Change how much our own lines say, at any time; libraries keep to warnings."""
+    logging.getLogger(OURS).setLevel(level.upper())
+
+
+def read_by_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether journald is at the other end, and not only of some parent's stream."""
+    try:
+        device, inode = environment.get("JOURNAL_STREAM", "").split(":")
+        status = os.fstat(stream.fileno())
+        return (status.st_dev, status.st_ino) == (int(device), int(inode))
+    except (OSError, ValueError):
+        return False
+
+
+def _priority(level: int) -> int:
+    return next(priority for least, priority in PRIORITIES if level >= least)
+
+
+def _printable(text: str) -> str:
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,198 @@
+"""The board's sensors against trees of files as the kernels of several boards show them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from appliance.system.sensors import Board, memory, supply
+from appliance.system.sensors.meter import Meter, Power
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.values import Reading
+
+BOARDS = Path(__file__).parent.parent / "fixtures/boards"
+TREES = sorted(path.name for path in BOARDS.iterdir() if path.is_dir())
+OF_THE_PROCESS = {"memory_used_mb", "disk_free_mb"}
+
+
+def put(root: Path, path: str, text: object) -> None:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{text}\n", encoding="ascii")
+
+
+def of_the_board(reading: Reading) -> dict[str, float | None]:
+    return {
+        name: value
+        for name, value in dataclasses.asdict(reading).items()
+        if name not in OF_THE_PROCESS
+    }
+
+
+def clock_of(*seconds: float) -> Callable[[], float]:
+    return iter(seconds).__next__
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_a_board_reads_as_its_golden_file_says(tree: str) -> None:
+    board = Board(BOARDS / tree)
+    expected = msgspec.json.decode((BOARDS / f"{tree}.json").read_bytes())
+    assert {"model": board.model, **of_the_board(board.read())} == expected
+
+
+@pytest.mark.parametrize("tree", TREES)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(b"\xff\xfe\x00garbage"),
+        lambda file: file.write_text("-99999999999999999999999"),
+        lambda file: (file.unlink(), file.mkdir()),
+        lambda file: file.unlink(),
+    ],
+    ids=["empty", "not text", "impossible", "a folder", "gone"],
+)
+def test_a_broken_sensor_never_hurts_the_others(
+    tree: str, spoil: Callable[[Path], object], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(BOARDS / tree, broken)
+    whole = of_the_board(Board(broken).read())
+    for file in [path for path in broken.rglob("*") if path.is_file()]:
+        held = file.read_bytes()
+        spoil(file)
+        supply._firmware_file.cache_clear()
+        reading = of_the_board(Board(broken).read())
+        lost = {name for name in whole if whole[name] is not None and reading[name] is None}
+        # One file feeds at most the three values of a meter.
+        assert len(lost) <= 1 or lost <= {"volts", "watts", "joules"}
+        celsius = reading["temperature_c"]
+        assert celsius is None or -40 < celsius < 150
+        if file.is_dir():
+            file.rmdir()
+        file.write_bytes(held)
+    assert of_the_board(Board(broken).read()) == whole
+
+
+def test_a_source_that_raises_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    board = Board(BOARDS / "pi4")
+
+    class Burnt(Meter):
+        def read(self) -> Power:
+            raise RuntimeError("burnt")
+
+    board._meter = Burnt(BOARDS)
+    with caplog.at_level(logging.WARNING):
+        assert board.read().temperature_c == 48.7
+        assert board.read().watts is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "the meter sensor fails and is left out: burnt"
+    ]
+
+
+def test_a_board_without_anything_has_no_readings_and_no_zeroes(tmp_path: Path) -> None:
+    assert set(of_the_board(Board(tmp_path).read()).values()) == {None}
+    assert Board(tmp_path).model is None
+
+
+def test_the_appliance_s_own_memory_and_disk_are_measured(tmp_path: Path) -> None:
+    reading = Board(BOARDS / "vm", state_directory=tmp_path / "not" / "yet").read()
+    assert reading.memory_used_mb is not None
+    assert reading.memory_used_mb > 10
+    assert reading.disk_free_mb == pytest.approx(
+        shutil.disk_usage(tmp_path).free / memory.MB, rel=0.05
+    )
+
+
+def test_the_hottest_zone_counts_where_the_processor_has_several(tmp_path: Path) -> None:
+    zones = [("soc-thermal", 51000), ("bigcore0-thermal", 63200), ("gpu-thermal", 80000)]
+    for n, (kind, millidegrees) in enumerate(zones):
+        put(tmp_path, f"sys/class/thermal/thermal_zone{n}/type", kind)
+        put(tmp_path, f"sys/class/thermal/thermal_zone{n}/temp", millidegrees)
+    assert Board(tmp_path).read().temperature_c == 63.2
+
+
+def test_an_amd_processor_s_true_temperature_is_preferred(tmp_path: Path) -> None:
+    put(tmp_path, "sys/class/hwmon/hwmon3/name", "k10temp")
+    for n, (label, millidegrees) in enumerate([("Tctl", 77000), ("Tdie", 50000)], start=1):
+        put(tmp_path, f"sys/class/hwmon/hwmon3/temp{n}_label", label)
+        put(tmp_path, f"sys/class/hwmon/hwmon3/temp{n}_input", millidegrees)
+    assert Board(tmp_path).read().temperature_c == 50.0
+
+
+def test_a_kernel_that_slows_the_processor_counts_as_throttled(tmp_path: Path) -> None:
+    put(tmp_path, "sys/class/thermal/cooling_device1/type", "cpufreq-cpu0")
+    put(tmp_path, "sys/class/thermal/cooling_device1/cur_state", 0)
+    assert Board(tmp_path).read().throttled is False
+    put(tmp_path, "sys/class/thermal/cooling_device1/cur_state", 3)
+    assert Board(tmp_path).read().throttled is True
+
+
+def test_throttling_long_ago_is_not_throttling_now(tmp_path: Path) -> None:
+    put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "50000")
+    reading = Board(tmp_path).read()
+    assert (reading.throttled, reading.under_voltage) == (False, False)
+
+
+def test_the_channel_that_feeds_all_is_read_on_a_meter_with_three(tmp_path: Path) -> None:
+    chip = "sys/class/hwmon/hwmon0"
+    put(tmp_path, f"{chip}/name", "ina3221")
+    for n, label, volts, amperes in [(1, "CPU", 900, 500), (2, "VDD_IN", 5000, 1200)]:
+        put(tmp_path, f"{chip}/in{n}_label", label)
+        put(tmp_path, f"{chip}/in{n}_input", volts)
+        put(tmp_path, f"{chip}/curr{n}_input", amperes)
+    reading = Board(tmp_path).read()
+    assert (reading.volts, reading.watts) == (5.0, 6.0)
+
+
+def test_joules_are_the_watts_of_a_meter_over_time(tmp_path: Path) -> None:
+    chip = "sys/class/hwmon/hwmon0"
+    put(tmp_path, f"{chip}/name", "ina219")
+    put(tmp_path, f"{chip}/in1_input", 5000)
+    put(tmp_path, f"{chip}/power1_input", 4_000_000)
+    meter = Meter(tmp_path, clock_of(100.0, 110.0, 120.0))
+    assert meter.read().joules == 0.0
+    assert meter.read().joules == 40.0
+    put(tmp_path, f"{chip}/power1_input", 6_000_000)
+    assert meter.read().joules == 90.0
+
+
+def test_time_in_which_the_meter_was_silent_is_not_counted(tmp_path: Path) -> None:
+    chip = "sys/class/hwmon/hwmon0"
+    put(tmp_path, f"{chip}/name", "ina219")
+    put(tmp_path, f"{chip}/in1_input", 5000)
+    put(tmp_path, f"{chip}/power1_input", 4_000_000)
+    meter = Meter(tmp_path, clock_of(0.0, 10.0, 1000.0, 1010.0))
+    meter.read()
+    (tmp_path / chip / "name").rename(tmp_path / "aside")
+    assert meter.read().joules is None
+    (tmp_path / "aside").rename(tmp_path / chip / "name")
+    assert meter.read().joules == 0.0
+    assert meter.read().joules == 40.0
+
+
+def test_a_processor_s_counter_may_wrap(tmp_path: Path) -> None:
+    zone = "sys/class/powercap/intel-rapl:0"
+    put(tmp_path, f"{zone}/name", "package-0")
+    put(tmp_path, f"{zone}/max_energy_range_uj", 100_000_000)
+    put(tmp_path, f"{zone}/energy_uj", 95_000_000)
+    meter = Meter(tmp_path, clock_of(0.0, 5.0))
+    assert (meter.read().watts, meter._joules) == (None, 0.0)
+    put(tmp_path, f"{zone}/energy_uj", 5_000_000)
+    power = meter.read()
+    assert (power.joules, power.watts) == (10.0, 2.0)
+
+
+def test_what_a_usb_supply_agreed_to_is_known_on_the_board_that_tells() -> None:
+    assert supply.usb_supply_ma(BOARDS / "pi5") == 5000
+    assert supply.usb_supply_ma(BOARDS / "pi-weak-supply") == 3000
+    assert supply.usb_supply_ma(BOARDS / "pi4") is None

@@ -1,0 +1,30 @@
+"""Whether the clock is believed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from appliance.system.clock import clock_synced, since_boot, started_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_mark_of_the_time_daemon_is_believed(tmp_path: Path) -> None:
+    assert clock_synced(tmp_path) is None
+    daemon = tmp_path / "run/systemd/timesync"
+    daemon.mkdir(parents=True)
+    assert clock_synced(tmp_path) is False
+    (daemon / "synchronized").touch()
+    assert clock_synced(tmp_path) is True
+
+
+def test_this_machine_s_clock_is_asked_without_being_touched() -> None:
+    before, steady = time.time(), time.monotonic()
+    assert clock_synced() in {True, False, None}
+    assert abs((time.time() - before) - (time.monotonic() - steady)) < 1.0
+
+
+def test_the_boot_came_before_this_process() -> None:
+    assert 0 <= started_at() <= since_boot()

@@ -1,0 +1,108 @@
+"""What the service says to systemd, read from a real socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appliance.system.systemd import Notifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    Supervisor = tuple[socket.socket, dict[str, str]]
+
+
+@pytest.fixture(params=["in a folder", "abstract"])
+def supervisor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Supervisor]:
+    """A listening socket and the environment that names it."""
+    if request.param == "abstract":
+        name = f"appliance-test-{os.getpid()}-{time.monotonic_ns()}"
+        address, named = f"\0{name}", f"@{name}"
+    else:
+        address = named = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(address)
+        listening.settimeout(5)
+        yield listening, {"NOTIFY_SOCKET": named}
+
+
+def heard(listening: socket.socket) -> list[str]:
+    return listening.recv(4096).decode().splitlines()
+
+
+def silent(listening: socket.socket) -> bool:
+    listening.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        listening.recv(4096)
+    return True
+
+
+def test_ready_comes_with_what_it_is_ready_for(supervisor: Supervisor) -> None:
+    listening, environment = supervisor
+    Notifier(environment).ready("listening, 0 waiting, 52 °C")
+    assert heard(listening) == ["READY=1", "STATUS=listening, 0 waiting, 52 °C"]
+
+
+def test_a_status_cannot_smuggle_in_an_assignment(supervisor: Supervisor) -> None:
+    listening, environment = supervisor
+    Notifier(environment).status("reload failed:\nMAINPID=1")
+    assert heard(listening) == ["STATUS=reload failed: MAINPID=1"]
+
+
+def test_the_same_status_is_told_once(supervisor: Supervisor) -> None:
+    listening, environment = supervisor
+    notifier = Notifier(environment)
+    notifier.status("idle")
+    notifier.status("idle")
+    assert heard(listening) == ["STATUS=idle"]
+    assert silent(listening)
+
+
+def test_a_beat_is_sent_when_it_is_due_and_not_before(supervisor: Supervisor) -> None:
+    listening, environment = supervisor
+    moments = iter([100.0, 110.0, 129.9, 130.0])
+    notifier = Notifier({**environment, "WATCHDOG_USEC": "60000000"}, lambda: next(moments))
+    for _ in range(4):
+        notifier.beat()
+    assert [heard(listening), heard(listening)] == [["WATCHDOG=1"], ["WATCHDOG=1"]]
+    assert silent(listening)
+
+
+def test_a_reload_names_its_moment_on_the_clock_that_systemd_compares(
+    supervisor: Supervisor,
+) -> None:
+    listening, environment = supervisor
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    Notifier(environment).reloading()
+    state, moment = heard(listening)
+    assert state == "RELOADING=1"
+    name, microseconds = moment.split("=")
+    assert name == "MONOTONIC_USEC"
+    assert before <= int(microseconds) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+
+
+def test_more_time_and_the_stop_are_told(supervisor: Supervisor) -> None:
+    listening, environment = supervisor
+    notifier = Notifier(environment)
+    notifier.extend(1.5)
+    notifier.stopping()
+    assert heard(listening) == ["EXTEND_TIMEOUT_USEC=1500000"]
+    assert heard(listening) == ["STOPPING=1", "STATUS=stopping"]
+
+
+def test_a_supervisor_that_does_not_listen_never_stops_the_service(tmp_path: Path) -> None:
+    Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready("listening")
+
+
+def test_a_supervisor_that_is_busy_never_blocks_the_service(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        for number in range(5000):
+            notifier.status(f"{number}")
