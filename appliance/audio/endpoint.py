@@ -1,0 +1,99 @@
+"""When a sentence begins and when it ends: a pure state machine over speech probabilities."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from appliance.protocols import FRAME_SAMPLES
+from appliance.values import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from appliance.config import Listening
+
+FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+
+HYSTERESIS = 0.15
+"""Speech that has begun goes on while its probability stays above the threshold less this;
+the value that the authors of Silero recommend."""
+
+
+class Event(enum.Enum):
+    """What the newest frame changed."""
+
+    BEGAN = enum.auto()
+    """It may be speech; `sure` tells when it has lasted long enough to count."""
+    ENDED = enum.auto()
+    """The pause after it was long enough, or it reached the maximum."""
+    DROPPED = enum.auto()
+    """It was over before it had lasted long enough: a click, a knock."""
+
+
+@dataclass(kw_only=True)
+class Endpoint:
+    """Fed one probability a frame, it says where a sentence begins and ends."""
+
+    threshold: float
+    """Probability from which a frame begins a sentence."""
+    pause: int
+    """Frames without speech that end a sentence."""
+    minimum: int
+    """Frames with speech that make a sentence; fewer are a click."""
+    maximum: int
+    """Frames after which a sentence is ended whatever is heard."""
+    open: bool = field(default=False, init=False)
+    """Between BEGAN and ENDED or DROPPED."""
+    length: int = field(default=0, init=False)
+    """Frames since BEGAN; stays after the end until the next BEGAN, as do the two below."""
+    speech: int = field(default=0, init=False)
+    """Frames with speech in them."""
+    quiet: int = field(default=0, init=False)
+    """Frames since the last one with speech."""
+
+    @classmethod
+    def of(cls, settings: Listening) -> Endpoint:
+        """As configured."""
+        return cls(
+            threshold=settings.speech_threshold,
+            pause=frames_in(settings.pause_ms / 1000),
+            minimum=max(1, frames_in(settings.minimum_speech_ms / 1000)),
+            maximum=frames_in(settings.maximum_s),
+        )
+
+    @property
+    def sure(self) -> bool:
+        """Whether what began has lasted long enough to be speech."""
+        return self.speech >= self.minimum
+
+    def feed(self, probability: float) -> Event | None:
+        """Take the probability of speech in the next frame, 0.0 to 1.0."""
+        if not self.open:
+            return self._begin() if probability >= self.threshold else None
+        self.length += 1
+        # Half the threshold is the floor: below it a low threshold would never be left again.
+        if probability >= max(self.threshold - HYSTERESIS, self.threshold / 2):
+            self.speech += 1
+            self.quiet = 0
+        else:
+            self.quiet += 1
+        if self.quiet >= self.pause or self.length >= self.maximum:
+            return self.close()
+        return None
+
+    def close(self) -> Event:
+        """End now what is open, whatever was heard."""
+        self.open = False
+        return Event.ENDED if self.sure else Event.DROPPED
+
+    def _begin(self) -> Event:
+        self.open = True
+        self.length = self.speech = 1
+        self.quiet = 0
+        return Event.BEGAN
+
+
+def frames_in(seconds: float) -> int:
+    """Whole frames that cover a time."""
+    return math.ceil(round(seconds / FRAME_SECONDS, 6))

@@ -1,0 +1,145 @@
+"""Recordings to sound, bounded while decoding: the only file that imports av."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import av
+import numpy as np
+
+from appliance.audio.wav_header import lengths
+from appliance.errors import AudioError
+from appliance.values import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+    from appliance.values import Samples
+
+FORMATS = "wav,w64,flac,ogg,mp3,mov,mp4,m4a,3gp,matroska,webm,aac,aiff,au,caf,amr,wv,asf,ac3,tta"
+"""What recorders, phones and browsers make. A list of what is allowed, because FFmpeg also
+reads playlists, and a playlist names further files and addresses to open."""
+
+KNOWS_ITS_LENGTH = ("wav", "w64", "flac", "aiff", "au", "caf", "mov")
+"""Containers that say exactly how long they are; in others FFmpeg guesses."""
+
+LATE = 0.1
+"""Seconds that may be missing at the end before a recording counts as truncated."""
+
+
+def decode(
+    source: Path | bytes, *, maximum_seconds: float, maximum_bytes: int | None = None
+) -> Samples:
+    """The first audio stream of a recording: mono, 16 kHz.
+
+    Memory stays in proportion to `maximum_seconds`, whatever the header claims.
+
+    Raises:
+        AudioError: it is absent, empty, no recording, damaged, truncated or too long.
+
+    """
+    name = source.name if isinstance(source, Path) else "the recording"
+    try:
+        with _opened(source, name, maximum_bytes) as file:
+            return _decode(file, name, maximum_seconds)
+    except OSError as error:
+        raise AudioError(f"{name} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _opened(source: Path | bytes, name: str, maximum_bytes: int | None) -> Iterator[BinaryIO]:
+    # FFmpeg gets an open file, never a name: a name may be an address.
+    if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
+        raise AudioError(f"{name} is not a file")
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size == 0:
+            raise AudioError(f"{name} is empty")
+        if maximum_bytes is not None and size > maximum_bytes:
+            raise AudioError(f"{name} has {size} bytes; at most {maximum_bytes} are allowed")
+        yield file
+
+
+def _decode(file: BinaryIO, name: str, maximum_seconds: float) -> Samples:
+    if (header := lengths(file)) is not None:
+        _demand(header.there, header.promised, name)
+    try:
+        with av.open(file, mode="r", options={"format_whitelist": FORMATS}) as container:
+            if not container.streams.audio:
+                raise AudioError(f"{name} holds no sound, only other streams")
+            stream = container.streams.audio[0]
+            promised = _promised_seconds(container, stream)
+            if promised is not None and promised > maximum_seconds:
+                raise _too_long(name, maximum_seconds, promised)
+            samples = _read(container, stream, name, maximum_seconds)
+    except av.error.FFmpegError as error:
+        message = f"{name} is not a recording, or it is damaged ({error.strerror})"
+        raise AudioError(f"{message}; WAV and FLAC are understood, among others") from error
+    if len(samples) == 0:
+        raise AudioError(f"{name} holds no sound")
+    if promised is not None:
+        _demand(len(samples) / SAMPLE_RATE, promised, name)
+    return samples
+
+
+def _promised_seconds(container: InputContainer, stream: AudioStream) -> float | None:
+    exact = set(container.format.name.split(",")) & set(KNOWS_ITS_LENGTH)
+    if not exact or stream.duration is None or stream.time_base is None:
+        return None
+    return float(stream.duration * stream.time_base)
+
+
+def _read(
+    container: InputContainer, stream: AudioStream, name: str, maximum_seconds: float
+) -> Samples:
+    # The layout stays, channels are averaged below: FFmpeg's own mix can exceed 1.0.
+    resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
+    parts: list[Samples] = []
+    count = 0
+    for frame in _frames(container, stream):
+        try:
+            resampled = resampler.resample(frame)
+        except ValueError as error:
+            message = f"{name} changes its form on the way and cannot be decoded"
+            raise AudioError(message) from error
+        for piece in resampled:
+            parts.append(_mono(piece))
+            count += len(parts[-1])
+        if count > maximum_seconds * SAMPLE_RATE:
+            raise _too_long(name, maximum_seconds, None)
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | None]:
+    yield from container.decode(stream)
+    yield None  # makes the resampler give what it still holds
+
+
+def _mono(frame: AudioFrame) -> Samples:
+    samples: Samples = frame.to_ndarray().mean(axis=0, dtype=np.float32)
+    # A recording in float may hold anything, NaN too.
+    np.nan_to_num(samples, copy=False)
+    return samples.clip(-1.0, 1.0)
+
+
+def _demand(there: float, promised: float, name: str) -> None:
+    if there < promised - LATE:
+        raise AudioError(
+            f"{name} is truncated: it ends after {there:.1f} of the {promised:.1f} s that its "
+            f"header promises; send it again, and whole"
+        )
+
+
+def _too_long(name: str, maximum_seconds: float, seconds: float | None) -> AudioError:
+    known = "" if seconds is None else f" ({seconds:.0f} s)"
+    return AudioError(f"{name} is longer than {maximum_seconds:g} s{known}; send a shorter one")
