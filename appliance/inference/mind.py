@@ -1,0 +1,73 @@
+"""What thinking needs: the engines, the sentences, and what the board is like just now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from appliance.values import Pace, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.inference.sentences import Sentences
+    from appliance.protocols import LanguageModel, Transcriber
+    from appliance.values import Intent, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a recogniser made of an utterance."""
+
+    text: str
+    """The words, also where they are none of the sentences; empty where nobody spoke."""
+    intent: Intent | None = None
+    """The intent that was said, or None."""
+    confidence: float | None = None
+    """That `text` is what was said, 0.0 to 1.0."""
+
+
+class Recogniser(Protocol):
+    """Sound to one of the sentences: the seam of whatever hears what may be said."""
+
+    name: str
+    """The speech model's name in the catalogue."""
+
+    def recognise(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        """What was said, under `sentences`; EngineError when the engine fails.
+
+        `stage` is called at the end of each step with the step's name, and takes its time.
+        """
+
+
+@dataclass(slots=True)
+class Mind:
+    """All that turns work into results. `sentences` may be replaced while it works."""
+
+    recogniser: Recogniser
+    """For what was said at the device."""
+    transcriber: Transcriber
+    """For sound in which anything may be said."""
+    sentences: Sentences
+    language_model: LanguageModel | None
+    """None where the config allows no answers."""
+    decode: Callable[[bytes], Samples]
+    """A sound file's bytes to samples; AudioError where they are none."""
+    no_speech_threshold: float = 0.6
+    """A probability that nobody spoke above this makes silence of a transcript."""
+    speech_seconds: Callable[[Samples], float] | None = None
+    """Seconds of speech in the sound of a request; None takes all of it for speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The board while a job is done."""
+
+    pace: Pace = Pace.FULL
+    reading: Reading = field(default_factory=Reading)
+    clock_synced: bool | None = None
+    boot_id: str | None = None
+    offered_at: float | None = None
+    """time.monotonic() when the job joined the queue; None where there was no queue."""
