@@ -1,0 +1,78 @@
+# Sourced by setup.sh: llama-cpp-python comes as source only, and is compiled once for each kind
+# of processor; the wheel stays in the user's cache, where the next clone finds it.
+# shellcheck shell=bash
+
+readonly wheels=${XDG_CACHE_HOME:-~/.cache}/appliance/wheels
+readonly llama_lock="$root/script/llama-cpp-python.lock"
+
+llama_version() { sed -n 's/^llama-cpp-python==\([^ ]*\).*/\1/p' "$llama_lock"; }
+
+# The build uses all that this processor knows, so a wheel serves only where that is the same.
+llama_folder() {
+  local key
+  key=$({
+    cat "$llama_lock"
+    uname -m
+    getconf GNU_LIBC_VERSION
+    grep -m 1 -E '^(flags|Features)' /proc/cpuinfo |
+      grep -oE '\b(sse[^ ]*|ssse3|avx[^ ]*|amx[^ ]*|fma|f16c|bmi[12]|asimd[^ ]*|fphp|sve[^ ]*|sme[^ ]*|i8mm|bf16)\b'
+    grep -m 1 -E '^CPU part' /proc/cpuinfo || true
+  } | sha256sum)
+  printf '%s/llama-cpp-python-%s-%s-%s' "$wheels" "$(llama_version)" "$(uname -m)" "${key:0:12}"
+}
+
+llama_installed() {
+  has_file "$venv/lib" "python3.*/site-packages/llama_cpp_python-$(llama_version).dist-info/RECORD"
+}
+
+llama_at_hand() { llama_installed || has_file "$(llama_folder)" "*.whl"; }
+
+install_llama() {
+  local folder
+  folder=$(llama_folder)
+  llama_installed && return
+  mkdir -p "$wheels"
+  exec 8>"$wheels/.lock"
+  flock --nonblock 8 || {
+    echo "waiting: llama.cpp is being compiled by another set-up"
+    flock 8
+  }
+  if ! has_file "$folder" "*.whl"; then
+    step "llama.cpp, compiled once for this processor (4 to 20 minutes)" \
+      "Memory or disk too small? The whole log: $wheels/build.log" build_llama "$folder"
+  fi
+  exec 8>&-
+  step "llama-cpp-python $(llama_version)" "See the lines above." \
+    pip_install --no-deps --no-index "$folder"/*.whl
+}
+
+# In a folder that goes with the shell that works in it; the wheel moves out in one piece.
+build_llama() (
+  set -euo pipefail
+  find "$wheels" -maxdepth 1 -name 'building.*' -exec rm -rf {} + # left by a power cut
+  work=$(mktemp -d "$wheels/building.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 143' TERM
+  {
+    export TMPDIR=$work # /tmp may be memory, too small for this
+    "$venv/bin/python" -m venv "$work/tools"
+    "$work/tools/bin/python" -m pip install --disable-pip-version-check --no-input \
+      --progress-bar off --require-hashes --only-binary :all: \
+      --requirement "$root/script/build.lock"
+    PATH=$work/tools/bin:$PATH CMAKE_GENERATOR=Ninja CMAKE_BUILD_PARALLEL_LEVEL=$(jobs_that_fit) \
+      CMAKE_ARGS="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
+-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_CURL=OFF" \
+      "$work/tools/bin/python" -m pip wheel --verbose --no-deps --no-build-isolation \
+      --no-cache-dir --require-hashes --requirement "$llama_lock" --wheel-dir "$work/wheel"
+    mkdir -p "$1"
+    mv "$work"/wheel/*.whl "$1/"
+  } 2>&1 | tee "$wheels/build.log"
+)
+
+# A job of the compiler takes up to 1 GB: as many as there are cores, and as memory allows.
+jobs_that_fit() {
+  local cores gigabytes
+  cores=$(nproc)
+  gigabytes=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1000000))
+  echo $((gigabytes < 1 ? 1 : gigabytes < cores ? gigabytes : cores))
+}

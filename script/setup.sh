@@ -1,0 +1,81 @@
+# Sourced by run and test: from a bare Debian-like machine to a `.venv` that holds the appliance.
+# shellcheck shell=bash
+
+# shellcheck source=script/lib.sh
+source "$root/script/lib.sh"
+# shellcheck source=script/system-packages.sh
+source "$root/script/system-packages.sh"
+# shellcheck source=script/llama.sh
+source "$root/script/llama.sh"
+
+readonly venv="$root/.venv"
+readonly network="Is there a network? What was done is kept; the same command goes on from there."
+
+# set_up run | set_up run test: everything but the models. What stands is left as it is.
+set_up() {
+  local lock="$root/script/requirements.lock"
+  [[ " $* " == *" test "* ]] && lock="$root/script/requirements-test.lock"
+  find_python
+  exec 9<"$root"
+  take_lock "a set-up of this folder"
+  start_steps
+  system_packages "$@"
+  if ! is_ready "${@: -1}"; then
+    make_venv
+    step "Python packages" "$network" install_requirements "$lock"
+    install_llama
+    step "the appliance itself" "See the lines above." install_appliance
+    local part
+    for part in "$@"; do fingerprint >"$venv/ready-for-$part"; done
+  fi
+  exec 9<&-
+}
+
+# The newest Python here that is at least 3.11: $python, $python_version.
+find_python() {
+  local name
+  for name in "$venv/bin/python" python3 python3.{14,13,12,11}; do
+    python=$(command -v "$name") || continue
+    python_version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2]
+      if sys.version_info >= (3, 11) else "")' 2>/dev/null) || continue
+    [[ -z $python_version ]] || return 0
+  done
+  stop "This needs Python 3.11 or later, and there is none." \
+    "On Debian 12, Raspberry Pi OS 12 or newer: sudo apt-get install -y python3 python3-venv"
+}
+
+# What .venv was made from, and for; when it differs, .venv is brought up to date.
+fingerprint() {
+  echo "$root $python_version $(uname -m)"
+  (cd "$root" && sha256sum script/*.lock pyproject.toml)
+}
+
+is_ready() {
+  [[ -x $venv/bin/appliance && $(fingerprint) == "$(cat "$venv/ready-for-$1" 2>/dev/null)" ]]
+}
+
+# A .venv that was copied from elsewhere, or whose Python has gone, is made anew.
+make_venv() {
+  local check='import sys, pip; sys.exit(sys.prefix != sys.argv[1])'
+  "$venv/bin/python" -c "$check" "$venv" 2>/dev/null && return
+  rm -rf "$venv"
+  find_python
+  [[ $(uname -m) != armv[67]l ]] || stop "This needs a 64-bit system; the board's is 32-bit."
+  step ".venv with Python $python_version" "See the lines above." "$python" -m venv "$venv"
+}
+
+# pip, deaf to settings that would lead elsewhere; downloads lie beside .venv, as /tmp may be
+# memory.
+pip_install() {
+  mkdir -p "$venv/tmp"
+  env -u PIP_USER -u PIP_TARGET -u PIP_PREFIX -u PIP_CONSTRAINT -u PYTHONPATH -u PYTHONHOME \
+    TMPDIR="$venv/tmp" "$venv/bin/python" -m pip install --disable-pip-version-check \
+    --no-input --progress-bar off "$@"
+}
+
+install_requirements() { pip_install --require-hashes --only-binary :all: --requirement "$1"; }
+
+install_appliance() { pip_install --no-deps --no-build-isolation --editable "$root"; }
+
+# pull_models NAME...: those named, else those that the config names.
+pull_models() { "$venv/bin/python" -m appliance models pull "$@" </dev/null; }

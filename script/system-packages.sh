@@ -1,0 +1,60 @@
+# Sourced by setup.sh: what the operating system must have, judged by the thing itself.
+# shellcheck shell=bash
+
+# need PACKAGE COMMAND...: the package is missing unless the command succeeds.
+need() {
+  local package=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+has_library() { PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -F "$1"; } # no -q: pipefail
+has_program() { PATH=$PATH:/sbin:/usr/sbin command -v "$1"; }
+
+# has_file FOLDER PATTERN: the folder's own name may hold anything.
+has_file() { (cd "$1" 2>/dev/null && compgen -G "$2"); } >/dev/null
+
+needs_to_run() {
+  # A Python of the owner's own making brings venv along; Debian's has it in a package.
+  [[ -x $venv/bin/python ]] || need "python${python_version}-venv" "$python" -c 'import venv, ensurepip'
+  need libportaudio2 has_library libportaudio.so.2
+  need libgomp1 has_library libgomp.so.1
+  llama_at_hand || need g++ has_program g++
+}
+
+needs_to_test() {
+  need mosquitto has_program mosquitto
+  need mosquitto-clients has_program mosquitto_sub
+  need pulseaudio has_program pulseaudio
+  need pulseaudio-utils has_program pactl
+  need libasound2-plugins has_file /usr/lib '*/alsa-lib/libasound_module_pcm_pulse.so'
+  need espeak-ng has_program espeak-ng
+}
+
+# Install what `needs_to_...` found missing; without the right to, say the one command.
+system_packages() {
+  local missing=() what
+  for what in "$@"; do "needs_to_$what"; done
+  ((${#missing[@]})) || return 0
+  if ! has_program apt-get >/dev/null; then
+    stop "This system lacks what Debian calls: ${missing[*]}" "Install that, then run this again."
+  fi
+  if (($(id -u) != 0)); then
+    stop "The system lacks: ${missing[*]}" "Run this one command, then this script again:" "" \
+      "    sudo apt-get install -y ${missing[*]}" ""
+  fi
+  step "system packages (${missing[*]})" \
+    "Is there a network? Try: apt-get update && apt-get install ${missing[*]}" \
+    install_packages "${missing[@]}"
+}
+
+install_packages() {
+  local apt=(apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2)
+  local install=("${apt[@]}" install -y --no-install-recommends "$@")
+  export DEBIAN_FRONTEND=noninteractive
+  "${install[@]}" || { "${apt[@]}" update && "${install[@]}"; }
+  # The tests start brokers of their own; the one that the package started is not wanted.
+  if [[ " $* " == *" mosquitto "* && -d /run/systemd/system ]]; then
+    systemctl disable --now mosquitto
+  fi
+}
