@@ -1,0 +1,78 @@
+"""The unit file, as systemd itself reads it."""
+
+from __future__ import annotations
+
+import configparser
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import absent
+
+UNIT = Path(__file__).parents[2] / "systemd/appliance.service"
+PYTHON = "/opt/appliance/.venv/bin/python"
+
+
+@pytest.fixture
+def systemd_analyze() -> str:
+    """The program, which Debian's package systemd holds."""
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        absent("systemd-analyze is not here: install the package systemd")
+    return str(program)
+
+
+def service() -> dict[str, str]:
+    reader = configparser.RawConfigParser(strict=False, interpolation=None)
+    reader.optionxform = str  # type: ignore[assignment,method-assign]
+    reader.read(UNIT)
+    return dict(reader["Service"])
+
+
+def test_systemd_has_nothing_to_say_against_the_unit(systemd_analyze: str, tmp_path: Path) -> None:
+    # It wants the program to be there, which on this machine lies elsewhere.
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text("utf-8").replace(PYTHON, sys.executable), "utf-8")
+    done = subprocess.run(
+        [systemd_analyze, "verify", copy], capture_output=True, text=True, check=False
+    )
+    # An unknown key or a wrong value is a warning only, with status 0.
+    said = [line for line in (done.stdout + done.stderr).splitlines() if UNIT.name in line]
+    assert (said, done.returncode) == ([], 0)
+
+
+def test_what_the_service_could_do_to_the_machine_stays_small(systemd_analyze: str) -> None:
+    words = [systemd_analyze, "security", "--offline=true", "--no-pager", "--threshold=14", UNIT]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout.splitlines()[-1]
+
+
+def test_a_wrong_configuration_is_not_tried_again_and_all_else_is_for_ever() -> None:
+    unit = UNIT.read_text("utf-8")
+    assert service()["RestartPreventExitStatus"] == "78"
+    assert service()["Restart"] == "on-failure"
+    assert "StartLimitIntervalSec=0" in unit.partition("[Service]")[0]
+
+
+def test_the_service_cannot_reach_any_address_but_local_ones() -> None:
+    allowed = service()["IPAddressAllow"].split()
+    assert service()["IPAddressDeny"] == "any"
+    assert {"any", "0.0.0.0/0", "::/0"}.isdisjoint(allowed)
+    assert "HF_HUB_OFFLINE=1" in service()["Environment"]
+
+
+def test_every_relaxation_has_its_reason() -> None:
+    lines = UNIT.read_text("utf-8").splitlines()
+    relaxed = [
+        "ProcSubset=all",
+        "MemoryDenyWriteExecute=no",
+        "DeviceAllow=char-alsa rw",
+        "IPAddressDeny=any",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+    ]
+    for setting in relaxed:
+        above = lines[: lines.index(setting)]
+        block = above[max(n for n, line in enumerate(above) if not line) :]
+        assert any(line.startswith("# ") for line in block), setting
