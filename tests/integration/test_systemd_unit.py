@@ -44,7 +44,14 @@ def test_systemd_has_nothing_to_say_against_the_unit(systemd_analyze: str, tmp_p
 
 
 def test_what_the_service_could_do_to_the_machine_stays_small(systemd_analyze: str) -> None:
-    words = [systemd_analyze, "security", "--offline=true", "--no-pager", "--threshold=14", UNIT]
+    words = [
+        systemd_analyze,
+        "security",
+        "--offline=true",
+        "--no-pager",
+        "--threshold=14",
+        str(UNIT),
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout.splitlines()[-1]
 
