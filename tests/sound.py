@@ -1,0 +1,112 @@
+"""A microphone without hardware: a private PulseAudio whose null sink is heard as a source."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SINK = "room"
+PROGRAMS = ("pulseaudio", "paplay", "pactl")
+
+ALSA = """\
+pcm.!default { type pulse }
+ctl.!default { type pulse }
+"""
+"""PortAudio knows ALSA only; ALSA's plugin leads on to PulseAudio."""
+
+
+OPTIONS = (
+    "--daemonize=no",
+    "--exit-idle-time=-1",
+    "--use-pid-file=no",
+    "--disable-shm=yes",
+    "--log-level=error",
+)
+
+
+class Room:
+    """What is played into the room is what a microphone in it hears."""
+
+    def __init__(self, folder: Path) -> None:
+        socket = folder / "pulse.socket"
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "PULSE_SERVER": f"unix:{socket}",
+            "PULSE_COOKIE": str(folder / "cookie"),
+        }
+        """Give this to a process whose microphone shall be the room."""
+        self._modules = (
+            f"module-native-protocol-unix socket={socket} auth-anonymous=1",
+            f"module-null-sink sink_name={SINK} rate=48000 channels=2",
+        )
+        self._daemon: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the sound server and wait until it answers."""
+        (self.folder / ".asoundrc").write_text(ALSA, encoding="ascii")
+        modules = [f"--load={module}" for module in self._modules]
+        self._daemon = subprocess.Popen(
+            ["pulseaudio", "-n", *OPTIONS, *modules],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=(self.folder / "pulseaudio.log").open("ab"),
+        )
+        for _ in range(100):
+            if self._pactl("set-default-source", f"{SINK}.monitor") == 0:
+                return
+            time.sleep(0.1)
+        log = (self.folder / "pulseaudio.log").read_text(encoding="utf-8", errors="replace")
+        self.stop()
+        raise RuntimeError(f"PulseAudio did not start: {log}")
+
+    def stop(self) -> None:
+        """End the sound server; whoever listens finds the microphone gone."""
+        if self._daemon is not None:
+            self._daemon.terminate()
+            self._daemon.wait(10)
+            self._daemon = None
+
+    def play(self, recording: Path) -> None:
+        """Speak a recording (WAV or FLAC) into the room; comes back when it is over."""
+        subprocess.run(
+            ["paplay", f"--device={SINK}", str(recording)],
+            env=self.environment,
+            check=True,
+            timeout=60,
+        )
+
+    def _pactl(self, *words: str) -> int:
+        return subprocess.run(
+            ["pactl", *words], env=self.environment, capture_output=True, check=False
+        ).returncode
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[Room]:
+    """A room in an empty folder, with its sound server running; skips where there is none."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        reason = f"{', '.join(missing)} not installed; run: sudo apt install pulseaudio"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    place = Room(folder)
+    place.start()
+    try:
+        yield place
+    finally:
+        place.stop()
