@@ -1,0 +1,243 @@
+"""Recordings of every kind, good and bad, through the real decoder."""
+
+from __future__ import annotations
+
+import io
+import socket
+import struct
+import tracemalloc
+import wave
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+
+from appliance.audio.files import decode
+from appliance.errors import AudioError
+from appliance.values import SAMPLE_RATE, Samples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def tone(seconds: float, rate: int = SAMPLE_RATE) -> Samples:
+    """440 Hz at half loudness."""
+    time = np.arange(round(seconds * rate)) / rate
+    return (0.5 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+
+
+def wav(
+    seconds: float = 1.0, *, rate: int = SAMPLE_RATE, channels: int = 1, width: int = 2
+) -> bytes:
+    mono = tone(seconds, rate)
+    whole = (mono * 127 + 128).astype("u1") if width == 1 else (mono * 32767).astype("<i2")
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((channels, width, rate, 0, "NONE", ""))
+        writer.writeframes(np.repeat(whole, channels).tobytes())
+    return file.getvalue()
+
+
+def with_size(recording: bytes, size: int) -> bytes:
+    changed = bytearray(recording)
+    struct.pack_into("<I", changed, 40, size)
+    return bytes(changed)
+
+
+def encoded(container: str, codec: str, seconds: float = 2.0, rate: int = 48_000) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, mode="w", format=container) as writer:
+        stream = writer.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        frame = av.AudioFrame.from_ndarray(tone(seconds, rate)[None, :], "flt", "mono")
+        frame.rate = rate
+        resampler = av.AudioResampler(stream.format, "mono", rate, stream.frame_size or 4096)
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            writer.mux(stream.encode(piece))
+        writer.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def matches(samples: Samples, seconds: float) -> None:
+    """Fail unless this is the tone, whole and at its level."""
+    assert samples.dtype == np.float32
+    assert samples.ndim == 1
+    assert len(samples) / SAMPLE_RATE == pytest.approx(seconds, abs=0.06)
+    middle = samples[len(samples) // 4 : -len(samples) // 4]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    assert np.argmax(spectrum) * SAMPLE_RATE / len(middle) == pytest.approx(440, abs=3)
+    assert np.std(middle) == pytest.approx(0.5 / np.sqrt(2), abs=0.02)
+
+
+def refusal(source: bytes | Path, seconds: float = 120.0, size: int | None = None) -> str:
+    with pytest.raises(AudioError) as caught:
+        decode(source, maximum_seconds=seconds, maximum_bytes=size)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [
+        wav(),
+        wav(width=1),
+        wav(channels=2),
+        wav(channels=6),
+        wav(rate=44_100),
+        wav(rate=44_100, channels=2),
+        wav(rate=8_000, width=1),
+        wav(rate=48_000),
+    ],
+    ids=["plain", "8-bit", "stereo", "5.1", "44.1 kHz", "44.1 kHz stereo", "telephone", "48 kHz"],
+)
+def test_wav_of_any_rate_width_and_channel_count_is_decoded(recording: bytes) -> None:
+    matches(decode(recording, maximum_seconds=120), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [("flac", "flac"), ("ogg", "libopus"), ("mp3", "libmp3lame"), ("ipod", "aac")],
+)
+def test_what_phones_and_recorders_make_is_decoded(container: str, codec: str) -> None:
+    matches(decode(encoded(container, codec), maximum_seconds=120), 2.0)
+
+
+def test_a_file_on_disk_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    path.write_bytes(wav())
+
+    matches(decode(path, maximum_seconds=120), 1.0)
+
+
+def test_loud_stereo_does_not_exceed_full_scale() -> None:
+    loud = io.BytesIO()
+    with wave.open(loud, "wb") as writer:
+        writer.setparams((2, 2, 16_000, 0, "NONE", ""))
+        writer.writeframes(np.full(32_000, 32767, "<i2").tobytes())
+
+    assert np.abs(decode(loud.getvalue(), maximum_seconds=120)).max() <= 1.0
+
+
+def test_a_float_recording_with_nonsense_in_it_becomes_harmless() -> None:
+    data = np.array([np.nan, np.inf, -np.inf, 7.0, 0.25] * 3200, "<f4").tobytes()
+    form = struct.pack("<HHIIHH", 3, 1, 16_000, 64_000, 4, 32)
+    head = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data))
+    samples = decode(b"RIFF" + struct.pack("<I", 0) + head + data, maximum_seconds=120)
+
+    assert np.isfinite(samples).all()
+    assert np.abs(samples).max() <= 1.0
+
+
+def test_silence_is_sound_too() -> None:
+    samples = decode(with_size(bytes(wav()[:44]) + bytes(32_000), 32_000), maximum_seconds=120)
+
+    assert len(samples) == SAMPLE_RATE
+    assert not samples.any()
+
+
+def test_an_empty_file_is_refused() -> None:
+    assert refusal(b"") == "the recording is empty"
+
+
+def test_a_header_without_sound_is_refused() -> None:
+    assert refusal(wav(0.0)) == "the recording holds no sound"
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [b"turn on the light, please. " * 100, np.random.default_rng(1).bytes(50_000), b"RIFF"],
+    ids=["text", "random", "four bytes"],
+)
+def test_what_is_no_recording_is_refused(junk: bytes) -> None:
+    assert refusal(junk).startswith("the recording is not a recording, or it is damaged")
+
+
+def test_a_truncated_wav_is_refused_with_how_much_there_is() -> None:
+    assert "truncated: it ends after 1.2 of the 3.0 s" in refusal(wav(3.0)[: 44 + 38_400])
+
+
+def test_a_truncated_flac_is_refused() -> None:
+    recording = encoded("flac", "flac", 5.0)
+
+    message = refusal(recording[: len(recording) // 2])
+    assert "truncated" in message or "damaged" in message
+
+
+def test_a_wav_whose_writer_could_not_know_its_length_is_decoded() -> None:
+    matches(decode(with_size(wav(), 0xFFFF_FFFF), maximum_seconds=120), 1.0)
+
+
+@pytest.mark.parametrize("size", [2_000_000_000, 0x7FFF_FFFF, 0x8000_0000])
+def test_two_gigabytes_by_header_are_refused_and_never_reserved(size: int) -> None:
+    recording = with_size(wav(3.0), size)
+    tracemalloc.start()
+    message = refusal(recording)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "truncated: it ends after 3.0 of the" in message
+    assert peak < 1_000_000
+
+
+def test_an_hour_is_refused_by_its_header_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "hour.wav"
+    with path.open("wb") as file:
+        file.write(with_size(wav(0.0), 3600 * 32_000))
+        file.truncate(44 + 3600 * 32_000)  # a sparse file: no byte of it is on the disk
+
+    assert refusal(path) == "hour.wav is longer than 120 s (3600 s); send a shorter one"
+
+
+def test_an_hour_that_hides_its_length_is_refused_at_the_bound(tmp_path: Path) -> None:
+    path = tmp_path / "hour.wav"
+    with path.open("wb") as file:
+        file.write(with_size(wav(0.0), 0xFFFF_FFFF))
+        file.truncate(44 + 3600 * 32_000)
+    tracemalloc.start()
+    message = refusal(path, seconds=20.0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "longer than 20 s" in message
+    assert peak < 3 * 20 * SAMPLE_RATE * 4
+
+
+def test_more_bytes_than_allowed_are_refused() -> None:
+    assert "at most 1024 are allowed" in refusal(wav(), size=1024)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "none.wav").startswith("none.wav cannot be read: No such file")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path).endswith("is not a file")
+
+
+def test_a_film_without_sound_is_refused() -> None:
+    file = io.BytesIO()
+    with av.open(file, mode="w", format="matroska") as writer:
+        stream = writer.add_stream("mpeg4", rate=5)
+        assert isinstance(stream, av.VideoStream)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
+        writer.mux(stream.encode(picture))
+        writer.mux(stream.encode(None))
+
+    assert refusal(file.getvalue()) == "the recording holds no sound, only other streams"
+
+
+@pytest.mark.parametrize("playlist", ["m3u8", "concat"])
+def test_a_playlist_is_refused_and_opens_no_connection(playlist: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.3)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
+        text = {
+            "m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{address}\n#EXT-X-ENDLIST\n",
+            "concat": f"ffconcat version 1.0\nfile '{address}'\n",
+        }[playlist]
+
+        assert "is not a recording" in refusal(text.encode())
+        with pytest.raises(TimeoutError):
+            server.accept()
