@@ -8,6 +8,7 @@ ApplianceError
 │   ├── ModelMissing        a model file is absent
 │   └── BrokerError         the embedded broker cannot start
 ├── AudioError          a recording cannot be decoded
+├── ManifestError       a manifest of recordings cannot be used
 ├── EngineError         a model cannot be loaded or failed at its work
 │   └── Interrupted         the work was stopped because the appliance stops
 ├── ModelDamaged        a model file is not the published one
@@ -72,6 +73,10 @@ class BrokerError(NeededError):
 
 class AudioError(ApplianceError):
     """A recording cannot be decoded."""
+
+
+class ManifestError(ApplianceError):
+    """A manifest of recordings cannot be used."""
 
 
 class EngineError(ApplianceError):

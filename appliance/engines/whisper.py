@@ -35,6 +35,7 @@ class Whisper:
             EngineError: a file is missing, or the files are not a Whisper model.
 
         """
+        self.name = model_folder.name
         missing = [name for name in NEEDED_FILES if not (model_folder / name).is_file()]
         if missing:
             message = f"no Whisper model in {model_folder}: {', '.join(missing)} missing"

@@ -1,0 +1,86 @@
+"""A manifest of recordings with what is expected of each, and whether a result is that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from appliance.errors import ManifestError
+from appliance.values import Outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from appliance.values import Result
+
+UNUNDERSTOOD = frozenset(
+    {Outcome.NOT_UNDERSTOOD, Outcome.NO_SPEECH, Outcome.REFUSED, Outcome.ANSWER}
+)
+"""What may come of something that is none of the sentences: no intent, at any rate."""
+
+
+class Clip(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a manifest. Other keys are allowed and not looked at."""
+
+    audio: str
+    """A path, relative to the manifest."""
+    text: str | None = None
+    """The words that are said."""
+    intent: str | None | UnsetType = UNSET
+    """The intent that is meant; null where it must be refused; absent where only words count."""
+    slots: dict[str, Any] = {}
+    """Exactly the slots that are meant."""
+    outcome: Outcome | None = None
+    """The outcome, where it must be that one and no other."""
+
+
+def read(path: Path) -> list[Clip]:
+    """The lines of a manifest (JSON, one document a line).
+
+    Raises:
+        ManifestError: it cannot be read, or a line, which is named, is not of the form.
+
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error
+    clips = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                clips.append(msgspec.json.decode(line, type=Clip))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise ManifestError(f"{path}:{number}: {error}") from error
+    return clips
+
+
+def is_as_expected(clip: Clip, results: list[Result]) -> bool:
+    """Whether the results of a clip, in order, are the one that it asks for.
+
+    Nothing at all is right where no speech is expected: an ear that is always open has
+    nothing to say about silence.
+    """
+    if not results:
+        return clip.outcome is Outcome.NO_SPEECH
+    if len(results) > 1:
+        return False
+    (result,) = results
+    if clip.outcome is not None and result.outcome is not clip.outcome:
+        return False
+    if clip.intent is None:
+        return result.outcome in UNUNDERSTOOD
+    if clip.intent is UNSET:
+        return True
+    return (
+        result.intent is not None
+        and result.intent.name == clip.intent
+        and folded(result.intent.slots) == folded(clip.slots)
+    )
+
+
+def folded(slots: dict[str, Any]) -> dict[str, str]:
+    """Slots in a form in which `Kitchen` is `kitchen`, and 5 is "5"."""
+    return {name: str(value).casefold() for name, value in slots.items()}
