@@ -48,9 +48,9 @@ class _Search:
 
     def follow_block(self, block: Placed) -> None:
         """A block's lists and rules go before those that all blocks share."""
-        lists = block.value.get("lists") or {}
-        rules = block.value.get("expansion_rules") or {}
-        for index, text in enumerate(block.value["sentences"]):
+        lists, rules = _mapping(block, "lists"), _mapping(block, "expansion_rules")
+        sentences = block.value.get("sentences")
+        for index, text in enumerate(sentences if isinstance(sentences, list) else ()):
             here = Placed(block.document, (*block.path, "sentences", index), text)
             self.follow(here, lists, rules)
         for name, values in lists.items():
@@ -58,13 +58,15 @@ class _Search:
             self.follow_values(here, lists, rules)
 
     def follow_values(self, values: Placed, lists: dict[str, Any], rules: dict[str, Any]) -> None:
-        for value in values.value.get("values", ()):
-            text = value["in"] if isinstance(value, dict) else value
-            if "{" in text or "<" in text:
+        given = values.value.get("values") if isinstance(values.value, dict) else None
+        for value in given if isinstance(given, list) else ():
+            text = value.get("in") if isinstance(value, dict) else value
+            if isinstance(text, str) and ("{" in text or "<" in text):
                 self.follow(Placed(values.document, values.path, text), lists, rules)
 
     def follow(self, template: Placed, lists: dict[str, Any], rules: dict[str, Any]) -> None:
-        for reference in templates.references(templates.read(template.value).expression):
+        sentence = _read(template.value)
+        for reference in templates.references(sentence.expression) if sentence else ():
             if isinstance(reference, ListReference):
                 self._follow_list(reference, template, lists)
             else:
@@ -122,7 +124,7 @@ def _did_you_mean(name: str, known: dict[str, Placed]) -> str:
 
 
 def _check_circles(gathered: Gathered, findings: Findings) -> None:
-    shared = {name: templates.read(rule.value) for name, rule in gathered.rules.items()}
+    shared = _read_all({name: rule.value for name, rule in gathered.rules.items()})
     for place, rules in _scopes(gathered, shared):
         circle = templates.find_circle(rules)
         if circle:
@@ -141,7 +143,23 @@ def _scopes(
     yield None, shared
     for blocks in gathered.blocks.values():
         for block in blocks:
-            own = block.value.get("expansion_rules") or {}
+            own = _mapping(block, "expansion_rules")
             if own:
-                read = {name: templates.read(body) for name, body in own.items()}
-                yield block, {**shared, **read}
+                yield block, {**shared, **_read_all(own)}
+
+
+def _read(text: Any) -> Sentence | None:
+    """None for what is no template; that was told when its form was checked."""
+    try:
+        return templates.read(text) if isinstance(text, str) else None
+    except templates.TemplateError:
+        return None
+
+
+def _read_all(rules: dict[str, Any]) -> dict[str, Sentence]:
+    return {name: sentence for name, body in rules.items() if (sentence := _read(body))}
+
+
+def _mapping(block: Placed, key: str) -> dict[str, Any]:
+    value = block.value.get(key)
+    return value if isinstance(value, dict) else {}

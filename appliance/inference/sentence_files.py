@@ -164,14 +164,13 @@ def _add_blocks(gathered: Gathered, document: Document, name: str, findings: Fin
             findings.error(document, here, f"a block of {name} is a mapping with `sentences:`")
             continue
         unknown_keys(document, here, BLOCK_KEYS, findings)
-        if _block_is_sound(document, here, block, findings):
-            gathered.blocks.setdefault(name, []).append(Placed(document, here, block))
+        _check_block(document, here, block, findings)
+        gathered.blocks.setdefault(name, []).append(Placed(document, here, block))
 
 
-def _block_is_sound(
+def _check_block(
     document: Document, path: Path_, block: dict[str, Any], findings: Findings
-) -> bool:
-    before = len(findings.errors)
+) -> None:
     sentences = block.get("sentences")
     if not isinstance(sentences, list) or not sentences:
         findings.error(document, (*path, "sentences"), "`sentences:` is a list of sentences")
@@ -183,20 +182,21 @@ def _block_is_sound(
     for key in ("name_domains", "required_keywords"):
         if not isinstance(block.get(key, []), list):
             findings.error(document, (*path, key), f"{key} is a list of words")
-    for name, body in (block.get("expansion_rules") or {}).items():
+    for name, body in mapping(document, (*path, "expansion_rules"), findings).items():
         check_text(document, (*path, "expansion_rules", name), body, findings)
-    for name, body in (block.get("lists") or {}).items():
+    for name, body in mapping(document, (*path, "lists"), findings).items():
         check_list(Placed(document, (*path, "lists", name), body), name, findings)
-    return len(findings.errors) == before
 
 
 def _add_lists(gathered: Gathered, document: Document, findings: Findings) -> None:
     for name, value in mapping(document, ("lists",), findings).items():
         placed = Placed(document, ("lists", name), value)
         if not check_list(placed, str(name), findings):
+            # It is there, if not usable: that it is missing must not be told as well.
+            gathered.lists.setdefault(name, Placed(document, placed.path, {}))
             continue
         before = gathered.lists.get(name)
-        if before is None:
+        if before is None or not before.value:
             gathered.lists[name] = placed
         elif "values" in value and "values" in before.value:
             values = [*before.value["values"], *value["values"]]
@@ -210,10 +210,9 @@ def _add_lists(gathered: Gathered, document: Document, findings: Findings) -> No
 def _add_rules(gathered: Gathered, document: Document, findings: Findings) -> None:
     for name, body in mapping(document, ("expansion_rules",), findings).items():
         path = ("expansion_rules", name)
-        if not check_text(document, path, body, findings):
-            continue
+        sound = check_text(document, path, body, findings)
         before = gathered.rules.get(name)
-        if before is not None and before.value != body:
+        if sound and before is not None and before.value != body:
             place = before.document.place(before.path)
             findings.warn(document, path, f"rule <{name}> replaces the one at {place}")
         gathered.rules[name] = Placed(document, path, body)

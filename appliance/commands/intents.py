@@ -1,0 +1,152 @@
+"""appliance intents: what may be said. Check the files, list the intents, test a sentence."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from appliance import config as configuration
+from appliance.errors import SentencesError
+from appliance.inference import sentences as sentences_room
+
+if TYPE_CHECKING:
+    from appliance.config import Config
+    from appliance.inference.sentences import Sentences
+
+SAMPLED = 4000
+"""Sentences, at most, among which the one nearest to what fits none is looked for."""
+
+SHOWN = 2
+"""Examples of an intent in a list."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What follows `appliance intents`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = actions.add_parser("check", help="every problem in the files, as file:line: what")
+    listing = actions.add_parser("list", help="the intents, with examples")
+    test = actions.add_parser("test", help="the intent that a sentence means")
+    for action in (check, listing, test):
+        action.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
+        action.add_argument("--intents", type=Path, metavar="DIR", help="in place of the config's")
+        action.add_argument("--language", metavar="CODE", help="in place of the config's")
+        action.add_argument("--json", action="store_true", help="JSON; JSON lines for test")
+    test.add_argument("sentence", nargs="+", metavar="SENTENCE")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do one of the three; the exit status."""
+    config = configuration.load(arguments.config)
+    folder = arguments.intents or folder_of(config)
+    language = arguments.language or config.device.language
+    try:
+        loaded = sentences_room.load(folder, language)
+    except SentencesError as error:
+        return _complain(error, language, as_json=arguments.json)
+    if arguments.action == "check":
+        return _check(loaded, as_json=arguments.json)
+    if arguments.action == "list":
+        return _list(loaded, as_json=arguments.json)
+    tested = [_test(loaded, text, as_json=arguments.json) for text in _texts(arguments.sentence)]
+    return 0 if all(tested) else 1
+
+
+def folder_of(config: Config) -> Path | None:
+    """Where the config has the sentences; None for the starter set."""
+    return Path(config.sentences.folder).expanduser() if config.sentences.folder else None
+
+
+def _complain(error: SentencesError, language: str, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"language": language, "problems": list(error.problems)}))
+    else:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        print(f"appliance intents: {_count(len(error.problems), 'problem')}", file=sys.stderr)
+    return error.exit_status
+
+
+def _check(loaded: Sentences, *, as_json: bool) -> int:
+    count, endless = loaded.count()
+    if as_json:
+        summary = {
+            "language": loaded.language,
+            "intents": len(loaded.intents.intents),
+            "sentences": None if endless else count,
+            "problems": [],
+            "warnings": list(loaded.warnings),
+        }
+        print(json.dumps(summary))
+        return 0
+    for warning in loaded.warnings:
+        print(f"{warning} (warning)", file=sys.stderr)
+    print(f"{loaded.how_many()} sentences in {_count(len(loaded.intents.intents), 'intent')}")
+    return 0
+
+
+def _list(loaded: Sentences, *, as_json: bool) -> int:
+    rows = [_described(loaded, name) for name in loaded.intents.intents]
+    if as_json:
+        print(json.dumps({"language": loaded.language, "intents": rows}, indent=2))
+        return 0
+    for row in rows:
+        marks = [key for key in ("confirm", "never_by_voice") if row[key]]
+        about = ", ".join([f"{row['how_many']} sentences", *marks])
+        print(f"{row['name']}  ({about})")
+        for example in row["examples"]:
+            print(f"    {example}")
+    return 0
+
+
+def _described(loaded: Sentences, name: str) -> dict[str, Any]:
+    count, endless = loaded.count(name)
+    declared = loaded.declared[name]
+    every = [sentence for _, sentence in loaded.examples(1, name)]
+    return {
+        "name": name,
+        "sentences": None if endless else count,
+        "how_many": loaded.how_many(name),
+        "confirm": declared.confirm,
+        "never_by_voice": declared.never_by_voice,
+        "response": declared.response,
+        "examples": every[:SHOWN],
+    }
+
+
+def _texts(words: list[str]) -> list[str]:
+    """One sentence without quotes, or several with them."""
+    return words if any(" " in word.strip() for word in words) else [" ".join(words)]
+
+
+def _test(loaded: Sentences, text: str, *, as_json: bool) -> bool:
+    intent = loaded.parse(text)
+    nearest = _nearest(loaded, text) if intent is None else []
+    if as_json:
+        fit = {"text": text, "intent": msgspec.to_builtins(intent), "nearest": nearest}
+        print(json.dumps(fit, default=str))
+    elif intent is not None:
+        slots = ", ".join(f"{name} = {value}" for name, value in intent.slots.items())
+        declared = loaded.declared[intent.name]
+        marks = [key for key in ("confirm", "never_by_voice") if getattr(declared, key)]
+        print(f"{text}: {intent.name}" + "".join(f", {part}" for part in (slots, *marks) if part))
+    else:
+        near = f"; nearest: {' / '.join(nearest)}" if nearest else ""
+        print(f"{text}: no sentence fits{near}")
+    return intent is not None
+
+
+def _nearest(loaded: Sentences, text: str) -> list[str]:
+    templates = sum(1 for _ in loaded.examples(1))
+    per_template = max(1, SAMPLED // max(1, templates))
+    known = [sentence for _, sentence in loaded.examples(per_template)]
+    return difflib.get_close_matches(text.casefold(), known, n=2, cutoff=0.6)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
