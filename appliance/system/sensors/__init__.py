@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from appliance.system import processes
 from appliance.system.sensors import frequency, memory, supply, temperature
 from appliance.system.sensors.files import text
 from appliance.system.sensors.meter import Meter, Power
@@ -60,7 +61,7 @@ class Board:
             clock_mhz=self._ask("clock", lambda: frequency.processor_mhz(root)),
             load=self._ask("load", lambda: memory.load(root)),
             memory_available_mb=self._ask("memory", lambda: memory.available_mb(root)),
-            memory_used_mb=self._ask("own memory", memory.resident_mb),
+            memory_used_mb=self._ask("own memory", processes.resident_mb),
             disk_free_mb=self._ask("disk", self._disk_free_mb),
             throttled=self._ask("throttling", lambda: supply.throttled(root)),
             under_voltage=self._ask("supply", lambda: supply.under_voltage(root)),

@@ -6,8 +6,6 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-import psutil
-
 from appliance.system.sensors.files import text
 
 if TYPE_CHECKING:
@@ -33,22 +31,6 @@ def available_mb(root: Path) -> float | None:
 def total_mb(root: Path) -> float | None:
     """All that the board has."""
     return _meminfo_mb(root, "MemTotal")
-
-
-def resident_mb() -> float | None:
-    """Of this process and all below it, in RAM now; a file that two map counts twice."""
-    try:
-        own = psutil.Process()
-        family = [own, *own.children(recursive=True)]
-    except (psutil.Error, OSError):
-        return None
-    total = 0
-    for process in family:
-        try:
-            total += process.memory_info().rss
-        except psutil.Error:  # it ended while we looked
-            continue
-    return round(total / MB, 1)
 
 
 def disk_free_mb(folder: Path) -> float | None:

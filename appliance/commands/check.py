@@ -1,0 +1,87 @@
+"""`appliance check`: one line per question; warnings and errors apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance import doctor
+from appliance.config import load
+from appliance.doctor.answers import Answer, Verdict, ok
+from appliance.errors import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+MARKS = {
+    Verdict.OK: "[ ok ]",
+    Verdict.WARNING: "[warn]",
+    Verdict.ERROR: "[FAIL]",
+    Verdict.NOT_HERE: "[ -- ]",
+}
+QUESTION_WIDTH = max(map(len, doctor.QUESTIONS))
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The JSON document."""
+
+    ok: bool
+    errors: int
+    warnings: int
+    answers: list[Answer]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What follows `appliance check`."""
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument(
+        "--warnings-as-errors", action="store_true", help="exit status 1 for warnings, too"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask everything; 0 with warnings only, 1 with an error, 78 if the config is wrong."""
+    answers: list[Answer] = []
+    status = 0
+    try:
+        for answer in _answers(arguments):
+            answers.append(answer)
+            if not arguments.json:
+                print(line_of(answer), flush=True)
+    except ConfigError as failure:
+        status = failure.exit_status
+        for answer in doctor.unusable(failure):
+            answers.append(answer)
+            if not arguments.json:
+                print(line_of(answer), flush=True)
+    report = _summed_up(answers, warnings_are_errors=arguments.warnings_as_errors)
+    if arguments.json:
+        print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+    else:
+        print(f"\n{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}")
+    return status or (0 if report.ok else 1)
+
+
+def line_of(answer: Answer) -> str:
+    """An answer as a line for a person: mark, question, what is so, what to do."""
+    advice = f"; {answer.advice}" if answer.advice else ""
+    return f"{MARKS[answer.verdict]} {answer.question:<{QUESTION_WIDTH}} {answer.found}{advice}"
+
+
+def _answers(arguments: argparse.Namespace) -> Iterator[Answer]:
+    config = load(arguments.config)
+    yield ok("config", f"{arguments.config}")
+    yield from doctor.examine(doctor.place_of(config))
+
+
+def _summed_up(answers: list[Answer], *, warnings_are_errors: bool) -> Report:
+    errors = sum(answer.verdict is Verdict.ERROR for answer in answers)
+    warnings = sum(answer.verdict is Verdict.WARNING for answer in answers)
+    good = not errors and not (warnings_are_errors and warnings)
+    return Report(ok=good, errors=errors, warnings=warnings, answers=answers)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

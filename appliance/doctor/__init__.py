@@ -1,0 +1,59 @@
+"""`appliance check`: one function per question, each answered by itself."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from appliance.doctor import appliance, board, broker
+from appliance.doctor.answers import Answer, Place, Verdict, error
+from appliance.errors import ApplianceError, ConfigError
+from appliance.system.lock import holder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from appliance.config import Config
+
+__all__ = ["Answer", "Place", "Verdict", "examine", "place_of", "unusable"]
+
+logger = logging.getLogger(__name__)
+
+QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
+    "sentences": appliance.sentences,
+    "models": appliance.models,
+    "memory": board.memory,
+    "disk": board.disk,
+    "microphone": appliance.microphone,
+    "broker": broker.broker,
+    "clock": board.clock,
+    "temperature": board.heat,
+    "power": board.power,
+    "offline": broker.nobody_outside,
+}
+
+
+def place_of(config: Config) -> Place:
+    """The machine at hand, with the appliance that runs on it, if one does."""
+    return Place(config, daemon=holder(config.state_directory))
+
+
+def examine(place: Place, questions: Iterable[str] = tuple(QUESTIONS)) -> Iterator[Answer]:
+    """The answers, each as soon as it is known; a question that fails is an error itself."""
+    for question in questions:
+        try:
+            yield from QUESTIONS[question](place)
+        except ConfigError as failure:
+            yield from unusable(failure, question)
+        except ApplianceError as failure:
+            yield error(question, str(failure))
+        except Exception as failure:  # the other questions are asked all the same
+            logger.debug("the question %s failed", question, exc_info=failure)
+            what = f"cannot be answered: {type(failure).__name__}: {failure}"
+            yield error(question, what, "report this as a fault")
+
+
+def unusable(failure: ConfigError, question: str = "config") -> Iterator[Answer]:
+    """What is wrong with the configuration, an answer for each problem."""
+    for problem in failure.problems:
+        yield error(question, problem)

@@ -1,0 +1,145 @@
+"""Questions about what the appliance is made of: sentences, models, microphone."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from appliance.audio.capture import SoundCard
+from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
+from appliance.errors import MicrophoneError, ModelMissing, SentencesError
+from appliance.inference import sentences as declared
+from appliance.models import catalogue
+from appliance.models.store import State, Store, is_path
+from appliance.protocols import FRAME_SAMPLES
+from appliance.threads import Deadline
+from appliance.values import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from appliance.values import Samples
+
+LISTEN_SECONDS, PATIENCE = 0.3, 2.0
+FAINT_DB = -75.0
+"""Below full scale; a microphone in a quiet room gives more than that."""
+
+
+def sentences(place: Place) -> Iterator[Answer]:
+    """Whether every sentence file can be used."""
+    folder = place.config.sentences.folder
+    try:
+        found = declared.load(
+            Path(folder).expanduser() if folder else None, place.config.device.language
+        )
+    except SentencesError as failure:
+        for problem in failure.problems:
+            yield error("sentences", problem)
+        return
+    for problem in found.warnings:
+        yield warning("sentences", problem)
+    intents = len(found.intents.intents)
+    whose = folder or "the starter set"
+    yield ok("sentences", f"{whose}: {intents} intents, {found.how_many()} sentences")
+
+
+def models(place: Place) -> Iterator[Answer]:
+    """Whether every model that the config names is here, and the published one."""
+    config = place.config
+    store = Store(config.models_directory)
+    names = [config.speech.model]
+    if config.language_model.enabled:
+        names.append(config.language_model.model)
+    for name in names:
+        yield _own_model(store, name) if is_path(name) else _known_model(store, name)
+
+
+def _own_model(store: Store, name: str) -> Answer:
+    try:
+        path = store.path_of(name)
+    except ModelMissing as failure:
+        return error("models", str(failure))
+    return ok("models", f"{path}: your own; there is no checksum to compare with")
+
+
+def _known_model(store: Store, name: str) -> Answer:
+    try:
+        model = catalogue.find(name)
+    except ModelMissing as failure:
+        return error("models", str(failure), "correct its name in config.toml")
+    # Every byte: who asks for a check wants to know, and not to be told what was true once.
+    condition = store.look(model, thoroughly=True)
+    where = store.folder(model)
+    remedy = f"run: appliance models pull {name}"
+    if condition.state is State.MISSING:
+        return error("models", f"{name} is not in {store.directory}", remedy)
+    if condition.state is State.DAMAGED:
+        return error("models", f"{name} in {where} is damaged: {condition}", remedy)
+    return ok("models", f"{name}: {len(model.files)} files in {where}, sha256 right")
+
+
+def microphone(place: Place) -> Iterator[Answer]:
+    """Whether sound comes in."""
+    config = place.config
+    if config.listening.trigger == "off":
+        yield not_here("microphone", "none is wanted: listening.trigger is off")
+        return
+    if place.daemon is not None:
+        user = f"the running appliance (pid {place.daemon})"
+        yield ok("microphone", f"in use by {user}, which says how it is in the topic health")
+        return
+    try:
+        with _without_alsa_chatter():
+            sound = _listen(SoundCard(config.microphone.device))
+    except MicrophoneError as failure:
+        yield warning("microphone", str(failure))
+        return
+    yield _heard(config.microphone.device or "the default microphone", sound)
+
+
+def _heard(name: str, sound: Samples) -> Answer:
+    if sound.size == 0:
+        found = f"{name} opens, but no sound came within {PATIENCE:g} s"
+        return warning("microphone", found, "plug it in again or choose another: microphone.device")
+    if sound.min() == sound.max():
+        found = f"{name} opens, but it is silent: every sample is the same"
+        return warning("microphone", found, "is it muted, or is its cable loose?")
+    loudest = 20 * math.log10(float(np.abs(sound).max()))
+    if loudest < FAINT_DB:
+        found = f"{name} is very faint: {loudest:.0f} dB below full scale at its loudest"
+        return warning("microphone", found.replace("-", "", 1), "raise its level: alsamixer")
+    return ok("microphone", f"{name} works; loudest {loudest:.0f} dBFS in {LISTEN_SECONDS:g} s")
+
+
+def _listen(card: SoundCard) -> Samples:
+    frames: list[Samples] = []
+    deadline = Deadline(PATIENCE)
+    card.open()
+    try:
+        while len(frames) * FRAME_SAMPLES < LISTEN_SECONDS * SAMPLE_RATE and deadline.left():
+            frame = card.read(deadline.left())
+            if frame is not None:
+                frames.append(frame)
+    finally:
+        card.close()
+    return np.concatenate(frames) if frames else np.zeros(0, dtype=np.float32)
+
+
+@contextlib.contextmanager
+def _without_alsa_chatter() -> Iterator[None]:
+    """ALSA's library writes about every card that it does not find, straight to descriptor 2."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
