@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import hashlib
 import json
@@ -164,6 +165,8 @@ def _remember(folder: Path, signatures: dict[str, str]) -> None:
     except OSError as error:
         # The daemon may not write where root has put the models: it reads them fully each time.
         logger.debug("what was verified in %s is not remembered: %s", folder, error)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def _own(name: str) -> Path:

