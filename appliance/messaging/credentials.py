@@ -1,0 +1,83 @@
+"""What the broker wants to see: the password and the TLS files, read once at the start."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance.errors import ConfigError
+
+if TYPE_CHECKING:
+    from appliance import config
+
+
+def located(name: str) -> Path:
+    """A file that the configuration names; a relative one may be a systemd credential."""
+    path = Path(name).expanduser()
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if directory and not path.is_absolute() and (Path(directory) / path).exists():
+        return Path(directory) / path
+    return path
+
+
+def password(mqtt: config.Mqtt) -> bytes | None:
+    """The password in the file, without the newline that editors leave at its end."""
+    if not mqtt.password_file:
+        return None
+    path = located(mqtt.password_file)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError([f"mqtt.password_file: {path}: {error.strerror}"]) from error
+    return content.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def tls_context(mqtt: config.Mqtt) -> ssl.SSLContext | None:
+    """TLS 1.2 or later that checks the broker's name; None when TLS is off."""
+    if not mqtt.tls:
+        return None
+    problems: list[str] = []
+    context = ssl.create_default_context()
+    if mqtt.ca_file:
+        context = _trusting(located(mqtt.ca_file), problems)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if mqtt.certificate_file:
+        _identify(context, mqtt, problems)
+    if problems:
+        raise ConfigError(problems)
+    return context
+
+
+def _trusting(path: Path, problems: list[str]) -> ssl.SSLContext:
+    """A context that trusts this authority and no other."""
+    try:
+        return ssl.create_default_context(cafile=str(path))
+    except ssl.SSLError as error:
+        problems.append(f"mqtt.ca_file: {path}: not a certificate in PEM form ({error.reason})")
+    except OSError as error:
+        problems.append(f"mqtt.ca_file: {path}: {error.strerror}")
+    return ssl.create_default_context()
+
+
+def _identify(context: ssl.SSLContext, mqtt: config.Mqtt, problems: list[str]) -> None:
+    certificate, key = located(mqtt.certificate_file), located(mqtt.key_file)
+    missing = False
+    for name, path in (("certificate_file", certificate), ("key_file", key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            problems.append(f"mqtt.{name}: {path}: {error.strerror}")
+            missing = True
+    if missing:
+        return
+    try:
+        # The empty password makes an encrypted key an error; without it OpenSSL would ask
+        # on the terminal, and a daemon would wait for ever.
+        context.load_cert_chain(certificate, key, password="")
+    except (ssl.SSLError, ValueError) as error:
+        problems.append(
+            f"mqtt.certificate_file, mqtt.key_file: {certificate} and {key} are not a "
+            f"certificate and its unencrypted key in PEM form ({error})"
+        )

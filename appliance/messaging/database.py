@@ -1,0 +1,172 @@
+"""Opens the journal's SQLite file: its tables, its settings, and what to do when it is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+from appliance.errors import JournalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+FILE = "journal.db"
+
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE inbox (
+    rank INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    identity BLOB NOT NULL,
+    operation TEXT NOT NULL,
+    transaction_id TEXT,
+    priority INTEGER NOT NULL,
+    expires_at REAL,
+    reply_to TEXT,
+    correlation BLOB,
+    payload BLOB NOT NULL
+);
+CREATE INDEX inbox_identity ON inbox (identity);
+CREATE TABLE outbox (
+    rank INTEGER PRIMARY KEY AUTOINCREMENT,
+    size INTEGER NOT NULL,
+    written REAL NOT NULL,
+    topic TEXT NOT NULL,
+    retain INTEGER NOT NULL,
+    content_type TEXT,
+    correlation BLOB,
+    user_properties TEXT NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE TABLE answers (
+    rank INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity BLOB NOT NULL UNIQUE,
+    written REAL NOT NULL,
+    result BLOB NOT NULL
+);
+"""
+"""Ranks are never used again (AUTOINCREMENT), so a late acknowledgement cannot meet another
+row. `written` counts the seconds that the journal has been open, not those of the clock,
+which may jump by years on a board without a battery."""
+
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+TABLES = ("meta", "inbox", "outbox", "answers")
+
+
+def open_database(directory: Path) -> sqlite3.Connection:
+    """The journal of a state directory; a damaged one is set aside, what is legible saved.
+
+    JournalError when the directory cannot be written, or the file is from a newer version.
+    """
+    path = directory / FILE
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            return _opened(path)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in DAMAGED:
+                raise
+            aside = _set_aside(path)
+        database = _opened(path)
+    except (sqlite3.Error, OSError) as error:
+        message = f"the journal {path} cannot be opened: {explain(error)}"
+        raise JournalError(message) from error
+    logger.error(
+        "the journal %s was damaged and is now %s; %d rows of it could be saved, "
+        "results and requests in the others are lost. Check the card or disk.",
+        path, aside.name, _salvage(aside, database),
+    )  # fmt: skip
+    return database
+
+
+def explain(error: Exception) -> str:
+    """What a disk's complaint means, and what its owner does."""
+    text = str(error)
+    if "readonly" in text or "Read-only" in text:
+        return "the disk or directory is read-only; make device.state_directory writable"
+    if "is full" in text or "No space" in text:
+        return "the disk is full; free some space"
+    if "Permission" in text or "unable to open" in text:
+        return f"{text}; the appliance's user must be allowed to write there"
+    if "locked" in text:
+        return "another program holds it; stop that program"
+    return f"{text}; check the card or disk"
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        # A request or result counts as ours only when it would survive a power cut.
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA journal_size_limit = 4194304")
+        _check(path, database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _check(path: Path, database: sqlite3.Connection) -> None:
+    """Make the tables of a new file, and read an old one through once."""
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise JournalError(
+            f"the journal {path} was written by a newer version of the appliance; "
+            "install that version again, or move the file away"
+        )
+    if version == 0:
+        database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        return
+    verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+    if verdict != "ok" or not tables.issuperset(TABLES):
+        error = sqlite3.DatabaseError(verdict)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename the damaged file and what SQLite keeps beside it."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    number = 1
+    while aside.exists():  # a clock that stands still gives the same second twice
+        number += 1
+        aside = path.with_name(f"{path.name}.corrupt-{stamp}-{number}")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _salvage(aside: Path, database: sqlite3.Connection) -> int:
+    """Copy every row that can still be read; returns how many."""
+    saved = 0
+    for table in TABLES:
+        try:
+            with contextlib.closing(sqlite3.connect(aside, isolation_level=None)) as damaged:
+                saved += _copy(table, damaged, database)
+        except sqlite3.Error as error:
+            logger.warning("%s of the damaged journal cannot be read on: %s", table, error)
+    return saved
+
+
+def _copy(table: str, damaged: sqlite3.Connection, database: sqlite3.Connection) -> int:
+    """Rows one by one, for the one after may be illegible."""
+    saved = 0
+    columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    with contextlib.suppress(sqlite3.DatabaseError):
+        for row in damaged.execute(f"SELECT {names} FROM {table}"):  # noqa: S608
+            insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+            saved += database.execute(insert, row).rowcount
+    return saved

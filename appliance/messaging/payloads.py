@@ -1,0 +1,140 @@
+"""The shape of every payload, as types: the JSON on the wire and its schema come from here."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from appliance.values import SCHEMA, Activity, MicrophoneState, Operation, Result
+
+Seconds = Annotated[float, Meta(gt=0)]
+Priority = Annotated[int, Meta(ge=0, le=9)]
+"""Higher goes first; without one a request has 0."""
+
+
+class Status(enum.StrEnum):
+    """Plain text on `status`, retained."""
+
+    ONLINE = "online"
+    STOPPED = "stopped"
+    """It stopped because it was asked to."""
+    OFFLINE = "offline"
+    """The broker says so for us, when it hears no more from us."""
+
+
+class State(enum.StrEnum):
+    """How far a request has come."""
+
+    QUEUED = "queued"
+    DONE = "done"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a requester gets, on its response topic."""
+
+    state: State
+    transaction: str | None
+    """The id that the requester gave; Correlation Data that is not text is shown as hex."""
+    operation: str
+    position: int | None = None
+    """How many requests go first; only where the state is `queued`."""
+    reason: str | None = None
+    """One word for a program: `busy`, `invalid`, `too_large`, `unsupported`, or the state."""
+    message: str | None = None
+    """The same for a person."""
+    result: Result | None = None
+
+
+class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/parse` and `request/answer`."""
+
+    text: str
+    transaction: str | int | None = None
+    reply_to: str | None = None
+    timeout_s: Seconds | None = None
+    priority: Priority = 0
+
+
+class AudioRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/transcribe`."""
+
+    audio: str
+    """The audio file in base64."""
+    transaction: str | int | None = None
+    reply_to: str | None = None
+    timeout_s: Seconds | None = None
+    priority: Priority = 0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request may be; part of `info`."""
+
+    request_bytes: int
+    text_bytes: int
+    audio_s: float
+    waiting: int
+    waiting_bytes: int
+    answers_kept_s: float
+    """How long the same id with the same payload gets the same answer again."""
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """On `info`, retained: what this appliance is."""
+
+    schema: int = SCHEMA
+    version: str
+    device: str
+    language: str
+    stt: str | None = None
+    lm: str | None = None
+    intents: list[str] = []
+    operations: list[Operation] = list(Operation)
+    limits: Limits
+
+
+class StateNow(msgspec.Struct, frozen=True, kw_only=True):
+    """On `state`, retained: what it is doing."""
+
+    activity: Activity
+
+
+class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The road to the broker; part of `health`."""
+
+    connected: bool
+    connections: int
+    """Since start; one is the first."""
+    subscribed: bool
+    """False while the broker forbids us to receive requests."""
+    outbox_rows: int
+    outbox_bytes: int
+    inbox_rows: int
+    inbox_bytes: int
+    dropped: int
+    """Messages that the journal let go undelivered, ever."""
+    refused: int
+    """Publications that the broker refused, since start."""
+    accepted: int
+    rejected: int
+    repeated: int
+    """Requests that had been accepted or answered before, since start."""
+    overrun: int
+    """Deliveries that came so fast that not even an answer was possible, since start."""
+    journal_error: str | None = None
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """On `health`, retained: whether all is well."""
+
+    uptime_s: float
+    mqtt: LinkHealth
+    microphone: MicrophoneState | None = None
+    memory_mb: float | None = None
+    waiting_jobs: int | None = None

@@ -1,0 +1,191 @@
+"""Postman: requests from the broker to the inbox, the outbox to the broker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from appliance.errors import JournalError
+from appliance.messaging.delivery import Acknowledged, Connected, Delivery, Lost, Subscribed
+from appliance.messaging.payloads import LinkHealth, Status
+from appliance.messaging.reception import Reception
+from appliance.messaging.sending import Sending
+from appliance.threads import Deadline
+from appliance.values import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.messaging.delivery import Event
+    from appliance.messaging.journal import Journal
+    from appliance.messaging.mqtt import Link
+    from appliance.messaging.requests import Reader
+    from appliance.messaging.topics import Topics
+    from appliance.values import Request, Result
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 0.2
+"""How long a turn waits for something to happen; a stop is noticed no later."""
+
+LAST_RESULTS_S, LAST_WORDS_S = 0.6, 0.3
+"""What is given to the rest of the outbox, and to `stopped`, before the connection closes."""
+
+HOUSEKEEPING_S = 60.0
+REVIVAL_S = 5.0
+"""Between two attempts to begin anew with a broker that our client chokes on."""
+
+
+class Postman:
+    """What the room's thread does.
+
+    `Loop("postman", postman.turn, starting=postman.start, ending=postman.stop)`
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        link: Link,
+        topics: Topics,
+        reader: Reader,
+        hand_over: Callable[[Request], bool],
+    ) -> None:
+        self._journal = journal
+        self._link = link
+        self._topics = topics
+        self._sending = Sending(journal, link)
+        self._reception = Reception(journal, topics, reader, hand_over, self._sending.tell)
+        self._epoch = 0
+        self._subscribed = False
+        self._housekeeping_at = 0.0
+        self._revived_at = 0.0
+        self.show(topics.status, status_of(topics, Status.ONLINE).payload, "text/plain")
+
+    def start(self) -> None:
+        """Begin to connect; never waits for the broker."""
+        self._link.start()
+
+    def turn(self) -> None:
+        """Wait a little for something to happen, and deal with it."""
+        self._deal_with(self._link.wait(WAIT_S))
+        self._sending.turn()
+        self._keep_house()
+
+    def stop(self) -> None:
+        """Send for a moment longer, say `stopped`, and hang up; what is left stays on disk."""
+        if self._link.connected:
+            self._drain(LAST_RESULTS_S)
+            self._sending.tell(status_of(self._topics, Status.STOPPED))
+            self._drain(LAST_WORDS_S)
+        self._link.stop(timeout=0.3)
+
+    def post(self, result: Result, request: Request | None = None) -> Result:
+        """Put a result on disk and on its way; returns it with its number. From any thread.
+
+        When the disk refuses, it is sent from memory, so that a full disk does not silence
+        the house; the request then stays in the inbox and is worked on again after a restart.
+        """
+        try:
+            finished = self._journal.finish(
+                result,
+                lambda numbered: self._topics.messages_for(numbered, request),
+                request.id if request is not None else None,
+            )
+            self._sending.look()
+        except JournalError as error:
+            logger.error("a result is not on disk and would not survive: %s", error)  # noqa: TRY400
+            finished = result
+            for message in self._topics.messages_for(result, request):
+                self._sending.tell(message)
+        self._link.wake()
+        return finished
+
+    def tell(self, message: Message) -> None:
+        """Send what need not survive a power cut. From any thread."""
+        self._sending.tell(message)
+        self._link.wake()
+
+    def show(
+        self, topic: str, payload: bytes, content_type: str | None = "application/json"
+    ) -> None:
+        """Keep a value retained on a topic, at every connection. From any thread."""
+        self._sending.show(Message(topic, payload, retain=True, content_type=content_type))
+        self._link.wake()
+
+    def health(self) -> LinkHealth:
+        """How the road to the broker is. From any thread."""
+        counts, reception = self._journal.counts, self._reception
+        return LinkHealth(
+            connected=self._link.connected,
+            connections=self._link.connections,
+            subscribed=self._subscribed,
+            outbox_rows=counts.outbox.rows,
+            outbox_bytes=counts.outbox.bytes,
+            inbox_rows=counts.inbox.rows,
+            inbox_bytes=counts.inbox.bytes,
+            dropped=counts.dropped,
+            refused=self._sending.refused,
+            accepted=reception.accepted,
+            rejected=reception.rejected,
+            repeated=reception.repeated,
+            overrun=self._link.backlog.overrun,
+            journal_error=self._sending.journal_error,
+        )
+
+    def _deal_with(self, events: list[Event]) -> None:
+        deliveries = []
+        for event in events:
+            match event:
+                case Delivery():
+                    deliveries.append(event)
+                case Connected():
+                    self._epoch = event.epoch
+                    self._subscribed = False
+                    self._sending.begin()
+                    self._link.subscribe(self._topics.requests)
+                case Lost():
+                    self._subscribed = False
+                    self._sending.end()
+                case Acknowledged() if event.epoch == self._epoch:
+                    self._sending.acknowledged(event)
+                case Subscribed() if event.epoch == self._epoch:
+                    self._note_subscription(event)
+        if deliveries:
+            self._reception.receive(deliveries, self._link)
+
+    def _note_subscription(self, event: Subscribed) -> None:
+        self._subscribed = event.refusal is None
+        if event.refusal is not None:
+            logger.warning(
+                "the broker does not let us receive requests on %s (%s); see its access list",
+                self._topics.requests, event.refusal.lower(),
+            )  # fmt: skip
+
+    def _drain(self, seconds: float) -> None:
+        """Send until all is acknowledged or the time is over; requests are left to the broker."""
+        deadline = Deadline(seconds)
+        self._sending.turn()
+        while deadline.left() and self._link.connected and not self._sending.idle():
+            events = self._link.wait(min(deadline.left(), WAIT_S))
+            self._deal_with([event for event in events if not isinstance(event, Delivery)])
+            self._sending.turn()
+
+    def _keep_house(self) -> None:
+        now = time.monotonic()
+        broken = not self._link.alive() or self._sending.deaf()
+        if broken and now - self._revived_at > REVIVAL_S:
+            self._revived_at = now
+            logger.error("the broker says nothing that we understand; connecting anew")
+            self._link.restart()
+        if now - self._housekeeping_at > HOUSEKEEPING_S:
+            self._housekeeping_at = now
+            try:
+                self._journal.drop_old()
+            except JournalError as error:
+                logger.error("%s", error)  # noqa: TRY400
+
+
+def status_of(topics: Topics, status: Status) -> Message:
+    """The retained message on `status`; the last will is one of them."""
+    return Message(topics.status, status.encode(), retain=True, content_type="text/plain")

@@ -1,0 +1,118 @@
+"""Deliveries → the inbox → an acknowledgement to the broker; or a polite no."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from appliance.errors import JournalError
+from appliance.messaging.inbox import Verdict
+from appliance.messaging.payloads import Answer, State
+from appliance.messaging.requests import Offer, Rejection
+from appliance.messaging.topics import ReturnAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from appliance.messaging.delivery import Delivery
+    from appliance.messaging.journal import Journal
+    from appliance.messaging.mqtt import Link
+    from appliance.messaging.requests import Reader
+    from appliance.messaging.topics import Topics
+    from appliance.values import Message, Request
+
+logger = logging.getLogger(__name__)
+
+BUSY = "as many requests wait as there is room for; ask again in a moment"
+
+
+class Reception:
+    """Takes requests in. The broker hears that we have one only when the disk has it."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        topics: Topics,
+        reader: Reader,
+        hand_over: Callable[[Request], bool],
+        tell: Callable[[Message], None],
+    ) -> None:
+        self._journal = journal
+        self._topics = topics
+        self._reader = reader
+        self._hand_over = hand_over
+        self._tell = tell
+        self.accepted = 0
+        self.rejected = 0
+        self.repeated = 0
+        """Requests that had been accepted or answered before."""
+
+    def receive(self, deliveries: Sequence[Delivery], link: Link) -> None:
+        """Take all of them in with one commit, then acknowledge each to the broker."""
+        offers = []
+        for delivery in deliveries:
+            read = self._reader.read(delivery)
+            if isinstance(read, Rejection):
+                self._reject(read)
+            else:
+                offers.append(read)
+        if offers:
+            for offer, verdict in zip(offers, self._verdicts(offers), strict=True):
+                self._act(offer, verdict)
+        for delivery in deliveries:
+            if delivery.qos:
+                link.ack(delivery)
+
+    def _verdicts(self, offers: Sequence[Offer]) -> list[Verdict]:
+        try:
+            return self._journal.accept(offers)
+        except JournalError as error:
+            # Not kept for later by the broker: who asks is told now, and can ask elsewhere.
+            logger.error("%d requests are not accepted: %s", len(offers), error)  # noqa: TRY400
+            return [Verdict() for _ in offers]
+
+    def _act(self, offer: Offer, verdict: Verdict) -> None:
+        address = ReturnAddress.of(offer.request)
+        if verdict.result is not None:
+            self.repeated += 1
+            self._tell(self._topics.finished(address, verdict.result))
+        elif verdict.position is None:
+            self._reject(Rejection(address, "busy", BUSY))
+        elif verdict.accepted is None:
+            self.repeated += 1
+            self._tell_position(address, verdict.position)
+        elif self._hand_over(verdict.accepted):
+            self.accepted += 1
+            if verdict.position:
+                self._tell_position(address, verdict.position)
+        else:
+            self._withdraw(verdict.accepted)
+            self._reject(Rejection(address, "busy", BUSY))
+
+    def _withdraw(self, request: Request) -> None:
+        try:
+            self._journal.withdraw([request.id])
+        except JournalError as error:
+            message = "a rejected request stays on disk and is worked on after a restart: %s"
+            logger.error(message, error)  # noqa: TRY400
+
+    def _tell_position(self, address: ReturnAddress, position: int) -> None:
+        answer = Answer(
+            state=State.QUEUED,
+            transaction=address.transaction,
+            operation=address.operation,
+            position=position,
+        )
+        self._tell(self._topics.answer(address, answer))
+
+    def _reject(self, rejection: Rejection) -> None:
+        self.rejected += 1
+        logger.debug("a request is rejected as %s: %s", rejection.reason, rejection.message)
+        answer = Answer(
+            state=State.REJECTED,
+            transaction=rejection.address.transaction,
+            operation=rejection.address.operation,
+            reason=rejection.reason,
+            message=rejection.message,
+        )
+        self._tell(self._topics.answer(rejection.address, answer))

@@ -1,0 +1,242 @@
+"""A delivery → a request that can be accepted, or why it cannot; pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from appliance.errors import RequestError
+from appliance.messaging.payloads import AudioRequest, TextRequest
+from appliance.messaging.topics import ReturnAddress
+from appliance.values import Operation, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.messaging.delivery import Delivery
+    from appliance.messaging.topics import Topics
+
+MAXIMUM_TEXT_BYTES = 16_384
+"""Of a text to parse or answer: several pages, far beyond what a small model reads."""
+
+JSON_OVERHEAD = 4096
+"""Bytes that the JSON around base64 audio may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A request that is in order, before it is accepted."""
+
+    request: Request
+    identity: bytes
+    """Equal for the same work asked for by the same requester under the same id."""
+    may_repeat: bool
+    """It has an id, or the broker says that it sent it before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a delivery is no request, and whom to tell."""
+
+    address: ReturnAddress
+    reason: str
+    """`busy`, `invalid`, `too_large` or `unsupported`."""
+    message: str
+
+
+class Reader:
+    """Reads deliveries under the operator's limits."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        maximum_bytes: int,
+        new_id: Callable[[], str],
+        now: Callable[[], float],
+    ) -> None:
+        self._topics = topics
+        self._maximum_bytes = maximum_bytes
+        self._new_id = new_id
+        self._now = now
+
+    def read(self, delivery: Delivery) -> Offer | Rejection:
+        """The request in a delivery; never raises."""
+        address = ReturnAddress(
+            operation=self._topics.operation_of(delivery.topic),
+            correlation=delivery.correlation,
+            transaction=_as_text(delivery.correlation),
+        )
+        try:
+            if delivery.response_topic is not None:
+                self._topics.check_reply_to(delivery.response_topic)
+                address = replace(address, reply_to=delivery.response_topic)
+            payload = self._payload(delivery)
+            fields = _json_fields(payload, delivery.content_type)
+            address = self._completed(address, fields)
+            return self._offer(delivery, address, payload, fields)
+        except RequestError as error:
+            return Rejection(address, error.reason, str(error))
+
+    def _payload(self, delivery: Delivery) -> bytes:
+        if delivery.payload is None:
+            raise RequestError("busy", "too many requests came at once; ask again in a moment")
+        if delivery.retained:
+            raise RequestError("invalid", "a request must not be retained: it would come again")
+        if not delivery.payload:
+            raise RequestError("invalid", "the request is empty")
+        size = len(delivery.payload)
+        if size > self._maximum_bytes * 4 // 3 + JSON_OVERHEAD:
+            raise _too_large(size, self._maximum_bytes)
+        return delivery.payload
+
+    def _completed(self, address: ReturnAddress, fields: dict[str, Any] | None) -> ReturnAddress:
+        """The address with what 3.1.1 clients put into JSON; properties go first."""
+        if fields is None:
+            return address
+        if address.reply_to is None and isinstance(reply_to := fields.get("reply_to"), str):
+            self._topics.check_reply_to(reply_to)
+            address = replace(address, reply_to=reply_to)
+        if isinstance(transaction := fields.get("transaction"), str | int):
+            address = replace(address, transaction=str(transaction))
+        return address
+
+    def _offer(
+        self,
+        delivery: Delivery,
+        address: ReturnAddress,
+        payload: bytes,
+        fields: dict[str, Any] | None,
+    ) -> Offer:
+        operation = _operation(address.operation)
+        timeout: float | None = delivery.expiry_s
+        priority = _priority(delivery)
+        if fields is not None:
+            payload, form = _unpacked(operation, fields)
+            timeout = _sooner(timeout, form.timeout_s)
+            priority = form.priority or priority
+        if operation is Operation.TRANSCRIBE:
+            if len(payload) > self._maximum_bytes:
+                raise _too_large(len(payload), self._maximum_bytes)
+        else:
+            payload = _checked_text(payload)
+        request = Request(
+            id=self._new_id(),
+            operation=operation,
+            payload=payload,
+            transaction=address.transaction,
+            priority=priority,
+            expires_at=None if timeout is None else self._now() + timeout,
+            reply_to=address.reply_to,
+            correlation=address.correlation,
+        )
+        named = bool(address.transaction)
+        return Offer(
+            request,
+            _identity(request, b"" if named else delivery.mid.to_bytes(2, "big")),
+            may_repeat=named or delivery.repeated,
+        )
+
+
+def _as_text(correlation: bytes | None) -> str | None:
+    """Correlation Data for JSON: as it is when it is printable text, else as hex."""
+    if correlation is None:
+        return None
+    try:
+        text = correlation.decode()
+    except UnicodeDecodeError:
+        return correlation.hex()
+    return text if text.isprintable() else correlation.hex()
+
+
+def _operation(name: str) -> Operation:
+    try:
+        return Operation(name)
+    except ValueError:
+        known = ", ".join(Operation)
+        raise RequestError("unsupported", f"no operation has this name; known: {known}") from None
+
+
+def _json_fields(payload: bytes, content_type: str | None) -> dict[str, Any] | None:
+    """The fields of a JSON request; None when the payload is the work itself.
+
+    No audio file begins with `{`, and a sentence that does would be a strange one: a
+    payload that does is JSON unless its Content Type says otherwise.
+    """
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    is_json = kind == "application/json" or kind.endswith("+json")
+    if not is_json and (kind or payload[:1] != b"{"):
+        return None
+    try:
+        fields = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError("invalid", f"the payload is not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise RequestError("invalid", "the payload is JSON, but not an object with fields")
+    return fields
+
+
+def _unpacked(
+    operation: Operation, fields: dict[str, Any]
+) -> tuple[bytes, TextRequest | AudioRequest]:
+    """The work inside a JSON request, and the form it came in."""
+    try:
+        if operation is not Operation.TRANSCRIBE:
+            text = msgspec.convert(fields, TextRequest)
+            return text.text.encode(), text
+        audio = msgspec.convert(fields, AudioRequest)
+        return base64.b64decode(audio.audio, validate=True), audio
+    except binascii.Error as error:
+        raise RequestError("invalid", f"audio: not base64: {error}") from None
+    except (msgspec.ValidationError, ValueError) as error:
+        raise RequestError("invalid", str(error)) from None
+
+
+def _checked_text(payload: bytes) -> bytes:
+    if len(payload) > MAXIMUM_TEXT_BYTES:
+        raise _too_large(len(payload), MAXIMUM_TEXT_BYTES)
+    try:
+        text = payload.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        message = f"the text is not UTF-8, at byte {error.start}"
+        raise RequestError("invalid", message) from None
+    if not text:
+        raise RequestError("invalid", "the text is empty")
+    return text.encode()
+
+
+def _priority(delivery: Delivery) -> int:
+    """The user property `priority`, for clients whose payload is the audio itself."""
+    for name, value in delivery.user_properties:
+        if name == "priority":
+            if len(value) == 1 and value in "0123456789":
+                return int(value)
+            raise RequestError("invalid", "the user property priority is a number from 0 to 9")
+    return 0
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    return min((value for value in (one, other) if value is not None), default=None)
+
+
+def _too_large(size: int, limit: int) -> RequestError:
+    return RequestError("too_large", f"{size} bytes are more than the {limit} allowed")
+
+
+def _identity(request: Request, nameless: bytes) -> bytes:
+    """A digest of who asks for what.
+
+    The payload is part of it: a client that counts its ids from 1 after each start must
+    not get the answer to another question. A request without an id is told from others by
+    `nameless`, the broker's packet identifier, which its redelivery keeps.
+    """
+    digest = hashlib.sha256()
+    name = request.correlation or (request.transaction or "").encode()
+    reply_to = (request.reply_to or "").encode()
+    for part in (request.operation.encode(), reply_to, name, nameless, request.payload):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()

@@ -1,0 +1,234 @@
+"""What goes out: values shown on retained topics, answers of the moment, then the outbox."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.errors import JournalError
+from appliance.messaging import reasons
+from appliance.messaging.mqtt import Unpublishable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.messaging.delivery import Acknowledged
+    from appliance.messaging.journal import Journal
+    from appliance.messaging.mqtt import Link
+    from appliance.values import Message
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S = 30.0
+"""How long a message may be under way: a broker that is silent for longer is asked anew."""
+
+FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 300.0
+"""Before a message goes again to a topic that the broker refused; doubled each time."""
+
+DISK_RETRY_S = 5.0
+"""Before a disk that refused is tried again."""
+
+FAILURE = 0x80
+"""Reason codes from here on say that the broker did not take a message."""
+
+MAXIMUM_PASSING = 1000
+"""Answers that wait in memory; beyond it the oldest go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message under way."""
+
+    message: Message
+    rank: int | None
+    """Its row in the outbox, if it has one."""
+    at: float
+
+
+@dataclass(slots=True)
+class Refused:
+    """A topic that the broker does not let us publish on, for now."""
+
+    delay: float
+    until: float
+
+
+class Sending:
+    """Keeps the window full and the outbox short. One thread calls it, except where it says so."""
+
+    def __init__(
+        self, journal: Journal, link: Link, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._journal = journal
+        self._link = link
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._shown: dict[str, Message] = {}
+        self._to_show: dict[str, Message] = {}
+        self._passing: collections.deque[Message] = collections.deque(maxlen=MAXIMUM_PASSING)
+        self._under_way: dict[int, Sent] = {}
+        self._delivered: set[int] = set()
+        self._refused: dict[str, Refused] = {}
+        self._disk_until = 0.0
+        self._look = True  # whether the outbox may hold something to send
+        self.refused = 0
+        """Publications that the broker refused, since start."""
+        self.journal_error: str | None = None
+
+    def show(self, message: Message) -> None:
+        """Publish a retained value, now and at every connection; from any thread."""
+        with self._lock:
+            if self._shown.get(message.topic) != message:
+                self._shown[message.topic] = self._to_show[message.topic] = message
+
+    def tell(self, message: Message) -> None:
+        """Publish what need not survive a power cut, before the outbox; from any thread."""
+        self._passing.append(message)
+
+    def look(self) -> None:
+        """Something may be new in the outbox."""
+        self._look = True
+
+    def begin(self) -> None:
+        """A new connection: all that is shown goes again, for the broker may have forgotten it."""
+        with self._lock:
+            self._to_show = dict(self._shown)
+        self._refused.clear()
+        self.end()
+
+    def end(self) -> None:
+        """The connection is gone, and what was under way may be: it goes again on the next."""
+        self._under_way.clear()
+        self._look = True
+
+    def acknowledged(self, event: Acknowledged) -> None:
+        """The broker took one of our messages, or would not."""
+        sent = self._under_way.pop(event.mid, None)
+        self._look = True
+        if sent is None:
+            return
+        if event.code >= FAILURE:
+            self._refuse(sent, event.code)
+            return
+        self._refused.pop(sent.message.topic, None)
+        if sent.rank is not None:
+            self._delivered.add(sent.rank)
+
+    def deaf(self) -> bool:
+        """Whether the broker has not acknowledged a message for too long."""
+        oldest = min((sent.at for sent in self._under_way.values()), default=None)
+        return oldest is not None and self._clock() - oldest > PATIENCE_S
+
+    def idle(self) -> bool:
+        """Whether nothing is under way and nothing can be sent."""
+        return not (self._under_way or self._passing or self._to_show or self._look)
+
+    def turn(self) -> None:
+        """Forget what was delivered, send what there is room for."""
+        self._forget_delivered()
+        if not self._link.connected:
+            return
+        self._send_shown()
+        self._send_passing()
+        self._retry_refused()
+        if self._look and self._clock() >= self._disk_until:
+            self._send_outbox()
+
+    def _room(self) -> int:
+        return self._link.window - len(self._under_way)
+
+    def _send_shown(self) -> None:
+        with self._lock:
+            to_show, self._to_show = self._to_show, {}
+        for message in to_show.values():
+            # QoS 0: it goes again at every connection, and must not use up the window.
+            self._publish(message, None, qos=0)
+
+    def _send_passing(self) -> None:
+        while self._passing and self._room() > 0:
+            if not self._publish(self._passing[0], None):
+                break
+            self._passing.popleft()
+
+    def _send_outbox(self) -> None:
+        room = self._room()
+        if room <= 0:
+            return
+        # Before the query: what another thread writes after it must not be overlooked.
+        self._look = False
+        ranks = {sent.rank for sent in self._under_way.values() if sent.rank is not None}
+        try:
+            rows = self._journal.pending(room, ranks | self._delivered, self._refused)
+        except JournalError as error:
+            self._look = True
+            self._disk_refused(error)
+            return
+        for row in rows:
+            if not self._publish(row.message, row.rank):
+                break
+        # With the window full, the next acknowledgement makes us look again.
+
+    def _publish(self, message: Message, rank: int | None, qos: int = 1) -> bool:
+        """Send one; False when the connection is gone."""
+        try:
+            mid = self._link.publish(message, qos)
+        except Unpublishable as error:
+            self._give_up(message, rank, str(error))
+            return True
+        if mid is None:
+            return False
+        if qos:
+            self._under_way[mid] = Sent(message, rank, self._clock())
+        return True
+
+    def _refuse(self, sent: Sent, code: int) -> None:
+        self.refused += 1
+        topic = sent.message.topic
+        if code in reasons.NEVER:
+            self._give_up(sent.message, sent.rank, reasons.of_publication(code))
+            return
+        before = self._refused.get(topic)
+        delay = min(LONGEST_RETRY_S, before.delay * 2) if before else FIRST_RETRY_S
+        self._refused[topic] = Refused(delay, self._clock() + delay)
+        if before is None:
+            logger.warning(
+                "the broker does not take messages on %s: %s; %s",
+                topic, reasons.of_publication(code),
+                "they wait on disk" if sent.rank is not None else "this answer is lost",
+            )  # fmt: skip
+
+    def _retry_refused(self) -> None:
+        now = self._clock()
+        if any(refused.until <= now for refused in self._refused.values()):
+            self._refused = {t: r for t, r in self._refused.items() if r.until > now}
+            self._look = True
+
+    def _give_up(self, message: Message, rank: int | None, why: str) -> None:
+        logger.error("a message for %s cannot be delivered and is dropped: %s", message.topic, why)
+        if rank is not None:
+            self._delivered.add(rank)  # never again, even if the disk refuses the next line
+            try:
+                self._journal.drop([rank])
+            except JournalError as error:
+                self._disk_refused(error)
+
+    def _forget_delivered(self) -> None:
+        if not self._delivered or self._clock() < self._disk_until:
+            return
+        try:
+            self._journal.delivered(self._delivered)
+        except JournalError as error:
+            self._disk_refused(error)
+        else:
+            self._delivered.clear()
+            self.journal_error = None
+
+    def _disk_refused(self, error: JournalError) -> None:
+        if self.journal_error is None:
+            logger.error("%s", error)
+        self.journal_error = str(error)
+        self._disk_until = self._clock() + DISK_RETRY_S
