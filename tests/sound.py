@@ -58,20 +58,18 @@ class Room:
     def start(self) -> None:
         """Start the sound server and wait until it answers."""
         (self.folder / ".asoundrc").write_text(ALSA, encoding="ascii")
+        log = self.folder / "pulseaudio.log"
         modules = [f"--load={module}" for module in self._modules]
         self._daemon = subprocess.Popen(
-            ["pulseaudio", "-n", *OPTIONS, *modules],
+            ["pulseaudio", "-n", *OPTIONS, f"--log-target=file:{log}", *modules],
             env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "pulseaudio.log").open("ab"),
         )
         for _ in range(100):
             if self._pactl("set-default-source", f"{SINK}.monitor") == 0:
                 return
             time.sleep(0.1)
-        log = (self.folder / "pulseaudio.log").read_text(encoding="utf-8", errors="replace")
         self.stop()
-        raise RuntimeError(f"PulseAudio did not start: {log}")
+        raise RuntimeError(f"PulseAudio did not start: {log.read_text(encoding='utf-8')}")
 
     def stop(self) -> None:
         """End the sound server; whoever listens finds the microphone gone."""

@@ -1,0 +1,341 @@
+"""The sound card, on a PortAudio that is scripted."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from appliance.audio import capture
+from appliance.audio.capture import WAITING_BLOCKS, SoundCard
+from appliance.errors import MicrophoneError
+from appliance.protocols import FRAME_SAMPLES
+from appliance.values import SAMPLE_RATE, MicrophoneState, Samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Refused(Exception):
+    """What PortAudio says of a form that the device does not take."""
+
+
+class Status:
+    """PortAudio's flags of one block."""
+
+    def __init__(self, *, input_overflow: bool = False) -> None:
+        self.input_overflow = input_overflow
+
+
+class Stream:
+    """A stream that brings what the test speaks into it."""
+
+    def __init__(self, callback: Callable[..., None], samplerate: int, channels: int) -> None:
+        self.callback = callback
+        self.samplerate = float(samplerate)
+        self.channels = channels
+        self.closed = False
+
+    def start(self) -> None:
+        """It brings nothing by itself."""
+
+    def abort(self, *, ignore_errors: bool) -> None:
+        """Nothing goes on behind the test's back."""
+
+    def close(self, *, ignore_errors: bool) -> None:
+        self.closed = True
+
+    def bring(self, samples: Samples, *, overflow: bool = False) -> None:
+        """Give a block whose first channel is `samples`; the others hold a loud nonsense."""
+        block = np.full((len(samples), self.channels), 0.9, dtype=np.float32)
+        block[:, 0] = samples
+        self.callback(block, len(block), None, Status(input_overflow=overflow))
+
+
+class PortAudio:
+    """Devices as (name, channels, rate); opens those forms that `takes` allows."""
+
+    PortAudioError = Refused
+
+    def __init__(self, *devices: tuple[str, int, float]) -> None:
+        self.devices = list(devices)
+        self.default = type("Default", (), {"device": (0, 0)})
+        self.takes: Callable[[int, int], bool] = lambda _rate, _channels: True
+        self.streams: list[Stream] = []
+        self.opened: list[int] = []
+        self._initialized = 1
+        self.initialisations = 0
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        return [
+            {"index": i, "name": name, "max_input_channels": n, "default_samplerate": rate}
+            for i, (name, n, rate) in enumerate(self.devices)
+        ]
+
+    def InputStream(self, **wanted: Any) -> Stream:  # noqa: N802 (sounddevice's name)
+        if not self.takes(wanted["samplerate"], wanted["channels"]):
+            raise Refused("Invalid sample rate")
+        self.opened.append(wanted["device"])
+        self.streams.append(Stream(wanted["callback"], wanted["samplerate"], wanted["channels"]))
+        return self.streams[-1]
+
+    def _terminate(self) -> None:
+        self._initialized -= 1
+
+    def _initialize(self) -> None:
+        self._initialized += 1
+        self.initialisations += 1
+
+
+class Clock:
+    """Monotonic time that passes only when told, or when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(capture, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def portaudio(monkeypatch: pytest.MonkeyPatch) -> PortAudio:
+    library = PortAudio(("built-in", 2, 48_000.0), ("USB mic", 1, 44_100.0), ("speaker", 0, 48e3))
+    monkeypatch.setattr(capture, "_portaudio", lambda: library)
+    return library
+
+
+def noise(samples: int = FRAME_SAMPLES) -> Samples:
+    return np.linspace(-0.5, 0.5, samples, dtype=np.float32)
+
+
+def opened(device: str = "") -> SoundCard:
+    card = SoundCard(device)
+    card.open()
+    return card
+
+
+def state(card: SoundCard) -> MicrophoneState:
+    """Now; a call, because a type checker believes that attributes stay."""
+    return card.state
+
+
+def test_what_the_device_brings_is_read_in_frames(portaudio: PortAudio) -> None:
+    card = opened()
+    portaudio.streams[0].bring(noise())
+
+    frame = card.read(0.0)
+    assert frame is not None
+    assert np.array_equal(frame, noise())
+    assert card.read(0.0) is None
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
+def test_a_device_of_another_rate_and_of_more_channels_is_resampled_from_its_first(
+    portaudio: PortAudio, rate: int
+) -> None:
+    portaudio.devices[0] = ("array", 6, float(rate))
+    portaudio.takes = lambda wanted, channels: (wanted, channels) == (rate, 6)
+    card = opened()
+    time_axis = np.arange(rate, dtype=np.float64) / rate
+    tone = (0.5 * np.sin(2 * np.pi * 440 * time_axis)).astype(np.float32)
+    for part in np.array_split(tone, 32):
+        portaudio.streams[0].bring(part)
+
+    frames = []
+    while (frame := card.read(0.0)) is not None:
+        assert len(frame) == FRAME_SAMPLES
+        frames.append(frame)
+    heard = np.concatenate(frames)
+    assert len(heard) == pytest.approx(SAMPLE_RATE, abs=2000)
+    assert np.abs(heard).max() == pytest.approx(0.5, abs=0.02)
+    crossings = np.count_nonzero(np.diff(np.signbit(heard[2000:10_000])))
+    assert crossings == pytest.approx(440, abs=2)
+
+
+def test_the_time_of_capture_is_that_of_the_callback(clock: Clock, portaudio: PortAudio) -> None:
+    card = opened()
+    portaudio.streams[0].bring(noise())
+    clock.now += 1.0  # the reader is late
+    card.read(0.0)
+
+    assert card.captured_at == 1000.0
+
+
+def test_a_microphone_is_chosen_by_part_of_its_name_or_by_its_number(portaudio: PortAudio) -> None:
+    opened("usb")
+    opened("1")
+    opened("")
+
+    assert portaudio.opened == [1, 1, 0]
+
+
+def test_a_whole_name_beats_a_part_of_others(portaudio: PortAudio) -> None:
+    portaudio.devices = [("mic array", 2, 48e3), ("mic", 1, 48e3)]
+    opened("mic")
+
+    assert portaudio.opened == [1]
+
+
+@pytest.mark.parametrize("wanted", ["garden", "7", "2", "speaker"])
+def test_a_microphone_that_is_not_there_is_an_error_that_lists_the_others(
+    portaudio: PortAudio, wanted: str
+) -> None:
+    with pytest.raises(MicrophoneError, match=r"no microphone matches .*0 'built-in', 1 'USB mic'"):
+        opened(wanted)
+
+
+def test_a_name_of_several_microphones_is_an_error(portaudio: PortAudio) -> None:
+    portaudio.devices = [("USB one", 1, 48e3), ("USB two", 1, 48e3)]
+    with pytest.raises(MicrophoneError, match="several microphones match"):
+        opened("usb")
+
+
+def test_no_microphone_at_all_is_an_error(portaudio: PortAudio) -> None:
+    portaudio.devices = [("speaker", 0, 48e3)]
+    with pytest.raises(MicrophoneError, match="there is no microphone; plug one in"):
+        opened()
+
+
+def test_a_busy_microphone_is_an_error_that_says_so(portaudio: PortAudio) -> None:
+    portaudio.takes = lambda _rate, _channels: False
+    with pytest.raises(MicrophoneError, match=r"built-in cannot be opened.*another program"):
+        opened()
+
+
+def test_without_portaudio_the_owner_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def absent(name: str) -> None:
+        raise OSError("PortAudio library not found")
+
+    monkeypatch.setattr(capture, "importlib", types.SimpleNamespace(import_module=absent))
+    with pytest.raises(MicrophoneError, match="sudo apt install libportaudio2"):
+        opened()
+
+
+def test_blocks_that_nobody_reads_are_counted_and_never_pile_up(portaudio: PortAudio) -> None:
+    card = opened()
+    for _ in range(WAITING_BLOCKS + 7):
+        portaudio.streams[0].bring(noise())
+
+    assert card.overruns == 7
+
+
+def test_blocks_that_the_device_lost_are_counted(portaudio: PortAudio) -> None:
+    card = opened()
+    portaudio.streams[0].bring(noise(), overflow=True)
+
+    assert card.overruns == 1
+
+
+def test_constant_samples_make_it_silent_and_moving_ones_well_again(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    states = []
+    for block in [np.full(FRAME_SAMPLES, 0.25, np.float32)] * 70 + [noise()]:
+        clock.now += 0.032
+        portaudio.streams[0].bring(block)
+        card.read(0.0)
+        states.append(card.state)
+
+    assert states[60] is MicrophoneState.OK
+    assert states[69] is MicrophoneState.SILENT
+    assert states[70] is MicrophoneState.OK
+
+
+def test_a_device_that_falls_dumb_is_lost_after_two_seconds(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    clock.now += 1.9
+    assert card.read(0.0) is None
+    assert state(card) is MicrophoneState.OK
+
+    clock.now += 0.2
+    assert card.read(0.0) is None
+    assert state(card) is MicrophoneState.LOST
+    assert portaudio.streams[0].closed
+
+
+def test_a_lost_device_is_opened_again_from_a_fresh_list_and_is_well_with_its_first_block(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened("usb")
+    clock.now += 2.1
+    card.read(0.0)
+    portaudio.devices.insert(0, ("new", 1, 48e3))  # it comes back with another number
+    clock.now += 1.0
+    card.read(0.0)
+
+    assert portaudio.initialisations == 1
+    assert portaudio.opened == [1, 2]
+    assert state(card) is MicrophoneState.LOST
+
+    portaudio.streams[1].bring(noise())
+    assert card.read(0.0) is not None
+    assert state(card) is MicrophoneState.OK
+    assert card.reopened == 1
+
+
+def test_what_a_dying_stream_still_brings_is_not_mixed_into_the_next(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    clock.now += 2.1
+    card.read(0.0)
+    clock.now += 1.0
+    card.read(0.0)
+    portaudio.streams[0].bring(noise())
+
+    assert card.read(0.0) is None
+
+
+def test_a_device_that_stays_away_is_tried_ever_more_rarely_but_for_ever(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    portaudio.devices = []
+    tries = []
+    while clock.now < 1100.0:
+        before = portaudio.initialisations
+        assert card.read(0.0) is None
+        if portaudio.initialisations > before:
+            tries.append(clock.now)
+        clock.now += 0.1
+
+    waits = np.diff(tries)
+    assert 1.0 <= waits[0] <= 1.2
+    assert all(later >= earlier - 0.2 for earlier, later in itertools.pairwise(waits))
+    assert waits[-1] == pytest.approx(10.0, abs=0.2)
+    assert state(card) is MicrophoneState.LOST
+
+
+def test_closing_twice_is_allowed(portaudio: PortAudio) -> None:
+    card = opened()
+    card.close()
+    card.close()
+
+    assert portaudio.streams[0].closed
+
+
+def test_reading_waits_no_longer_than_it_was_told(portaudio: PortAudio) -> None:
+    card = opened()
+    began = time.monotonic()
+
+    assert card.read(0.05) is None
+    assert time.monotonic() - began < 1.0
