@@ -48,26 +48,30 @@ install_llama() {
 
 # In a folder that goes with the shell that works in it; the wheel moves out in one piece.
 build_llama() (
-  set -euo pipefail
+  set -o pipefail
   find "$wheels" -maxdepth 1 -name 'building.*' -exec rm -rf {} + # left by a power cut
-  work=$(mktemp -d "$wheels/building.XXXXXX")
+  work=$(mktemp -d "$wheels/building.XXXXXX") || exit
   trap 'rm -rf "$work"' EXIT
   trap 'exit 143' TERM
-  {
-    export TMPDIR=$work # /tmp may be memory, too small for this
-    "$venv/bin/python" -m venv "$work/tools"
-    "$work/tools/bin/python" -m pip install --disable-pip-version-check --no-input \
-      --progress-bar off --require-hashes --only-binary :all: \
-      --requirement "$root/script/build.lock"
-    PATH=$work/tools/bin:$PATH CMAKE_GENERATOR=Ninja CMAKE_BUILD_PARALLEL_LEVEL=$(jobs_that_fit) \
-      CMAKE_ARGS="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
--DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_CURL=OFF" \
-      "$work/tools/bin/python" -m pip wheel --verbose --no-deps --no-build-isolation \
-      --no-cache-dir --require-hashes --requirement "$llama_lock" --wheel-dir "$work/wheel"
-    mkdir -p "$1"
-    mv "$work"/wheel/*.whl "$1/"
-  } 2>&1 | tee "$wheels/build.log"
+  export TMPDIR=$work # /tmp may be memory, too small for this
+  { make_tools "$work" && compile_llama "$work" && mkdir -p "$1" && mv "$work"/wheel/*.whl "$1/"; } 2>&1 |
+    tee "$wheels/build.log"
 )
+
+make_tools() {
+  "$venv/bin/python" -m venv "$1/tools" &&
+    "$1/tools/bin/python" -m pip install --disable-pip-version-check --no-input \
+      --progress-bar off --require-hashes --only-binary :all: --requirement "$root/script/build.lock"
+}
+
+compile_llama() {
+  local without="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF"
+  without+=" -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_CURL=OFF"
+  PATH=$1/tools/bin:$PATH CMAKE_GENERATOR=Ninja CMAKE_BUILD_PARALLEL_LEVEL=$(jobs_that_fit) \
+    CMAKE_ARGS=$without "$1/tools/bin/python" -m pip wheel --verbose --no-deps \
+    --no-build-isolation --no-cache-dir --require-hashes --requirement "$llama_lock" \
+    --wheel-dir "$1/wheel"
+}
 
 # A job of the compiler takes up to 1 GB: as many as there are cores, and as memory allows.
 jobs_that_fit() {

@@ -1,0 +1,294 @@
+"""script/run and script/test: what they say and do before, instead of and around the installing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+LOCKS = sorted(REPOSITORY.glob("script/*.lock"))
+
+FAKE_PYTHON = """#!/bin/sh
+case "$1" in
+  -c) echo 3.12 ;;
+  *) echo "python" "$@" ;;
+esac
+"""
+
+
+class Checkout:
+    """A copy of what set-up needs, in a folder with a space; its `programs` come before PATH."""
+
+    def __init__(self, place: Path) -> None:
+        self.root = place / "my appliance"
+        self.programs = place / "programs"
+        self.programs.mkdir()
+        shutil.copytree(REPOSITORY / "script", self.root / "script")
+        for name in ("pyproject.toml", "config.toml"):
+            shutil.copy(REPOSITORY / name, self.root)
+        self.environment = {
+            "HOME": str(place),
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
+            "LANG": "C.UTF-8",
+        }
+
+    def program(self, name: str, text: str) -> None:
+        path = self.programs / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def run(self, *command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=cwd or self.root.parent,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def shell(self, program: str) -> subprocess.CompletedProcess[str]:
+        """Run `program` with the functions of setup.sh."""
+        start = f'set -euo pipefail; root="{self.root}"; source "$root/script/setup.sh"; '
+        return self.run("bash", "-c", start + program)
+
+    def furnish(self) -> None:
+        """A .venv that looks set up, whose Python tells what it is asked."""
+        for name in ("python", "appliance"):
+            path = self.root / ".venv" / "bin" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(FAKE_PYTHON)
+            path.chmod(0o755)
+        site = self.root / ".venv" / "lib" / "python3.12" / "site-packages"
+        lock = (self.root / "script" / "llama-cpp-python.lock").read_text()
+        version = lock.removeprefix("llama-cpp-python==").split()[0]
+        (site / f"llama_cpp_python-{version}.dist-info").mkdir(parents=True)
+        (site / f"llama_cpp_python-{version}.dist-info" / "RECORD").touch()
+        self.program("ldconfig", "echo libportaudio.so.2 libgomp.so.1")
+        done = self.shell('find_python; fingerprint >"$venv/ready-for-run"')
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_a_lock_holds_names_versions_and_hashes_and_no_address(lock: Path) -> None:
+    text = lock.read_text()
+    assert not re.search(r"https?:|--index|--extra|--find|--trusted", text)
+    for requirement in text.replace("\\\n", " ").splitlines():
+        name, *hashes = requirement.split(" --hash=sha256:")
+        assert re.match(r"[a-z0-9-]+==\S+( ; \S|$)", name.strip()), requirement
+        assert hashes, requirement
+        assert all(re.fullmatch(r"[0-9a-f]{64}", each.strip()) for each in hashes)
+
+
+def test_every_package_that_we_ask_for_is_locked() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    run = project["project"]["dependencies"]
+    groups = project["dependency-groups"]
+    asked = {
+        "requirements.lock": {*run} - {"llama-cpp-python"},
+        "requirements-test.lock": {*run, *groups["checks"], *groups["tests"]}
+        - {"llama-cpp-python"},
+        "llama-cpp-python.lock": {"llama-cpp-python"},
+    }
+    for lock, requirements in asked.items():
+        text = (REPOSITORY / "script" / lock).read_text()
+        locked = set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE))
+        names = {re.split(r"[<>=~!;\[ ]", requirement)[0].lower() for requirement in requirements}
+        assert names <= locked, "run script/lock"
+
+
+def test_tests_run_with_the_versions_that_the_appliance_runs_with() -> None:
+    run, test = (
+        set(re.findall(r"^\S+==\S+", (REPOSITORY / "script" / name).read_text(), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-test.lock")
+    )
+    assert run <= test
+
+
+@pytest.mark.parametrize("name", ["script/run", "script/test", "script/lock", ".ci/run"])
+def test_the_scripts_can_be_started_as_they_are(name: str) -> None:
+    assert os.access(REPOSITORY / name, os.X_OK)
+    subprocess.run(["bash", "-n", REPOSITORY / name], check=True)
+
+
+def test_without_root_the_one_command_to_run_is_named(checkout: Checkout) -> None:
+    checkout.program("id", "echo 1000")
+    checkout.program("ldconfig", "true")
+    checkout.program("apt-get", "echo must not be called; exit 1")
+    done = checkout.run(str(checkout.root / "script" / "run"), "--once")
+    assert done.returncode == 69
+    (command,) = re.findall(r"^ +(sudo apt-get install .*)", done.stdout, re.MULTILINE)
+    assert {"libportaudio2", "libgomp1"} <= set(command.split())
+    assert not (checkout.root / ".venv").exists()
+
+
+def test_as_root_what_is_missing_is_installed_and_the_lists_are_fetched_only_if_need_be(
+    checkout: Checkout,
+) -> None:
+    calls = checkout.root / "calls"
+    checkout.program("id", "echo 0")
+    checkout.program("ldconfig", f"test -e '{calls}.done' && echo libgomp.so.1 libportaudio.so.2")
+    checkout.program(
+        "apt-get",
+        f"""echo "$@" >>'{calls}'
+case "$*" in
+  *update) touch '{calls}.lists' ;;
+  *install*) test -e '{calls}.lists' && touch '{calls}.done' ;;
+esac""",
+    )
+    done = checkout.shell(
+        "find_python; start_steps; llama_at_hand() { true; }; system_packages run"
+    )
+    assert done.returncode == 0, done.stdout
+    installs = [line.split("-o ")[-1] for line in calls.read_text().splitlines()]
+    assert [("update" if "update" in line else "install") for line in installs] == [
+        *("install", "update", "install")
+    ]
+    assert "libportaudio2" in done.stdout
+
+
+def test_without_a_python_that_is_new_enough_the_need_is_told(checkout: Checkout) -> None:
+    old = "test \"$1\" != -c || echo ''"
+    for version in ("3", *(f"3.{minor}" for minor in range(11, 15))):
+        checkout.program(f"python{version}", old)
+    done = checkout.run(str(checkout.root / "script" / "run"))
+    assert done.returncode == 69
+    assert "needs Python 3.11" in done.stdout
+
+
+def test_a_second_call_does_nothing_but_look_at_the_models_and_run(checkout: Checkout) -> None:
+    checkout.furnish()
+    done = checkout.run(str(checkout.root / "script" / "run"), "--once")
+    assert done.returncode == 0, done.stdout
+    config = checkout.root / "config.toml"
+    assert done.stdout.splitlines() == [
+        f"python -m appliance models pull --config {config}",
+        f"python -m appliance run --trial --config {config} --once",
+    ]
+
+
+@pytest.mark.parametrize("words", [("--config", "mine.toml"), ("--config=mine.toml",)])
+def test_a_config_that_is_named_is_meant_from_where_the_caller_stands(
+    checkout: Checkout, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    checkout.furnish()
+    done = checkout.run(str(checkout.root / "script" / "run"), *words, cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    assert all(line.endswith(f" --config {tmp_path}/mine.toml") for line in lines)
+
+
+def test_help_installs_nothing(checkout: Checkout) -> None:
+    done = checkout.run(str(checkout.root / "script" / "run"), "--help")
+    assert done.returncode == 0
+    assert "--once" in done.stdout
+    assert not (checkout.root / ".venv").exists()
+
+
+def test_standard_input_may_be_closed(checkout: Checkout) -> None:
+    checkout.furnish()
+    done = checkout.run("bash", "-c", f"'{checkout.root}/script/run' --once <&-")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("changed", ["script/requirements.lock", "pyproject.toml"])
+def test_a_changed_lock_makes_set_up_do_its_work_again(checkout: Checkout, changed: str) -> None:
+    checkout.furnish()
+    look = "find_python; is_ready run && echo ready || echo stale"
+    assert checkout.shell(look).stdout == "ready\n"
+    with (checkout.root / changed).open("a") as file:
+        file.write("# changed\n")
+    assert checkout.shell(look).stdout == "stale\n"
+
+
+def test_a_set_up_waits_for_the_one_that_is_at_work(checkout: Checkout) -> None:
+    checkout.furnish()
+    folder = os.open(checkout.root, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with subprocess.Popen(
+        [checkout.root / "script" / "run", "--once"],
+        env=checkout.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as second:
+        assert second.stdout is not None
+        assert second.stdout.readline().startswith("waiting")
+        os.close(folder)
+        assert "run --trial" in second.stdout.read()
+
+
+def test_a_step_that_fails_shows_why_and_what_to_do(checkout: Checkout) -> None:
+    done = checkout.shell('start_steps; step "baking" "Try flour." bash -c "echo no dough; exit 3"')
+    assert done.returncode == 3
+    assert "baking: FAILED" in done.stdout
+    assert "    no dough" in done.stdout
+    assert "Try flour." in done.stdout
+
+
+def test_a_step_ends_with_all_that_it_started_when_set_up_is_stopped(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    told = tmp_path / "child"
+    os.mkfifo(told)
+    work = f"bash -c 'sleep 60 & echo $! >{told}; wait'"
+    start = f'set -euo pipefail; root="{checkout.root}"; source "$root/script/setup.sh"; '
+    with subprocess.Popen(
+        ["bash", "-c", f'{start} start_steps; step "baking" "" {work}'],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as shell:
+        child = int(told.read_text())
+        shell.send_signal(signal.SIGTERM)
+        assert shell.wait(20) == 143
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_compilation_tells_its_percentage(checkout: Checkout, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("-- found\n  [1/140] /usr/bin/g++ a\n  [35/140] /usr/bin/g++ b\nwarning: x\n")
+    assert checkout.shell(f'portion "{log}"').stdout == "25 %, "
+    log.write_text("Collecting numpy\n")
+    assert checkout.shell(f'portion "{log}"').stdout == ""
+
+
+def test_a_wheel_that_was_compiled_is_kept_apart_for_each_kind_of_processor(
+    checkout: Checkout,
+) -> None:
+    here = checkout.shell("llama_folder").stdout
+    checkout.program("uname", "echo other")
+    there = checkout.shell("llama_folder").stdout
+    assert here.startswith(f"{checkout.environment['HOME']}/.cache/appliance/wheels/")
+    assert here != there
+
+
+def test_a_compilation_that_fails_leaves_no_wheel_and_no_folder(checkout: Checkout) -> None:
+    checkout.furnish()
+    done = checkout.shell('mkdir -p "$wheels"; build_llama "$(llama_folder)" || echo failed')
+    wheels = Path(checkout.environment["HOME"]) / ".cache" / "appliance" / "wheels"
+    assert done.stdout.endswith("failed\n")
+    assert [path.name for path in wheels.iterdir()] == ["build.log"]
+
+
+def test_a_python_that_set_up_would_take_is_the_one_that_runs_this(checkout: Checkout) -> None:
+    checkout.environment["PATH"] = f"{Path(sys.executable).parent}:{checkout.environment['PATH']}"
+    done = checkout.shell('find_python; echo "$python_version"')
+    assert done.stdout.strip() == f"{sys.version_info.major}.{sys.version_info.minor}"
