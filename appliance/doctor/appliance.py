@@ -112,8 +112,8 @@ def _heard(name: str, sound: Samples) -> Answer:
         return warning("microphone", found, "is it muted, or is its cable loose?")
     loudest = 20 * math.log10(float(np.abs(sound).max()))
     if loudest < FAINT_DB:
-        found = f"{name} is very faint: {loudest:.0f} dB below full scale at its loudest"
-        return warning("microphone", found.replace("-", "", 1), "raise its level: alsamixer")
+        found = f"{name} is very faint: its loudest sample is {-loudest:.0f} dB below full scale"
+        return warning("microphone", found, "raise its level: alsamixer")
     return ok("microphone", f"{name} works; loudest {loudest:.0f} dBFS in {LISTEN_SECONDS:g} s")
 
 

@@ -28,7 +28,7 @@ def broker(place: Place) -> Iterator[Answer]:
         code = greet(config)
     except (ConnectionRefusedError, TimeoutError) as failure:
         yield _nobody(place, where, failure)
-    except NotMqtt as failure:
+    except (NotMqtt, ConnectionResetError, BrokenPipeError) as failure:
         advice = "see mqtt.port, mqtt.version, and whether this port wants TLS (mqtt.tls)"
         yield error("broker", f"{where}: {failure.strerror}", advice)
     except (OSError, UnicodeError) as failure:
@@ -90,8 +90,8 @@ def _complaints(config: Config, opened: list[Socket]) -> Iterator[Answer]:
             else:
                 found = f"the appliance is connected to {peer}, beyond the local network"
                 yield error("offline", found, "stop it, and report this as a fault")
-        elif one.listening and not offline.is_local(one.local[0]):
-            found = f"the appliance listens on {one.local[0]}:{one.local[1]} for everybody"
+        elif one.listening and not offline.is_loopback(one.local[0]):
+            found = f"the appliance listens on {one.local[0]}:{one.local[1]}, beyond this machine"
             yield error("offline", found, "stop it, and report this as a fault")
 
 

@@ -1,0 +1,268 @@
+"""`appliance check` as an owner runs it, on boards and folders in good and bad state."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sound import Room, room
+
+from appliance import cli
+from appliance.config import Config, Device, LanguageModel, Listening, Mqtt, Sentences, Speech
+from appliance.doctor import QUESTIONS, examine, place_of
+from appliance.doctor.answers import Answer, Place, Verdict
+from appliance.models import catalogue
+
+REPOSITORY = Path(__file__).parents[2]
+BOARDS = REPOSITORY / "tests/fixtures/boards"
+
+
+def asked(question: str, config: Config | None = None, board: str = "vm") -> list[Answer]:
+    return list(examine(Place(config or Config(), root=BOARDS / board), [question]))
+
+
+def said(answers: list[Answer]) -> list[tuple[str, str]]:
+    return [(answer.verdict.value, answer.found) for answer in answers]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config file that touches nothing outside tmp_path."""
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'device.state_directory = "{tmp_path}/state"\n'
+        f'device.models_directory = "{tmp_path}/models"\n'
+        'listening.trigger = "off"\n'
+        "language_model.enabled = false\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("question", "board", "expected"),
+    [
+        ("temperature", "pi4", [("ok", "48.7 °C")]),
+        ("temperature", "pi5-hot", [("error", "84.5 °C: the board slows down")]),
+        ("temperature", "vm", [("not here", "the board has no sensor for it")]),
+        ("power", "pi5", [("ok", "the voltage is right, and the processor is not held back")]),
+        (
+            "power",
+            "pi-weak-supply",
+            [
+                ("error", "the supply's voltage is too low"),
+                ("warning", "the board holds the processor back now"),
+                ("warning", "the supply offers 3 A; the board would like 5 A"),
+            ],
+        ),
+        ("power", "vm", [("not here", "the board does not watch its supply")]),
+        ("memory", "pi4", [("ok", "440 MB needed, 3195 of 3979 MB available")]),
+    ],
+)
+def test_a_board_is_judged_by_its_sensors(
+    question: str, board: str, expected: list[tuple[str, str]]
+) -> None:
+    assert said(asked(question, board=board)) == expected
+
+
+@pytest.mark.parametrize(
+    ("total_kb", "available_kb", "verdict"),
+    [(300_000, 250_000, "error"), (1_000_000, 100_000, "warning"), (1_000_000, 600_000, "ok")],
+)
+def test_models_that_do_not_fit_are_named_before_they_are_loaded(
+    tmp_path: Path, total_kb: int, available_kb: int, verdict: str
+) -> None:
+    (tmp_path / "proc").mkdir()
+    meminfo = f"MemTotal: {total_kb} kB\nMemAvailable: {available_kb} kB\n"
+    (tmp_path / "proc/meminfo").write_text(meminfo)
+    (answer,) = examine(Place(Config(), root=tmp_path), ["memory"])
+    assert answer.verdict == verdict
+
+
+def test_a_clock_that_nobody_keeps_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "run/systemd/timesync").mkdir(parents=True)
+    (answer,) = examine(Place(Config(), root=tmp_path), ["clock"])
+    assert answer.verdict is Verdict.WARNING
+    (tmp_path / "run/systemd/timesync/synchronized").touch()
+    (answer,) = examine(Place(Config(), root=tmp_path), ["clock"])
+    assert answer.verdict is Verdict.OK
+
+
+def test_a_clock_that_was_never_set_breaks_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 86400.0)
+    (plain,) = asked("clock", Config(mqtt=Mqtt(host="broker")))
+    (secure,) = asked("clock", Config(mqtt=Mqtt(host="broker", tls=True)))
+    assert (plain.verdict, secure.verdict) == (Verdict.WARNING, Verdict.ERROR)
+    assert "TLS certificates are not valid yet" in secure.found
+
+
+def test_sentences_are_counted_and_their_faults_have_file_and_line(tmp_path: Path) -> None:
+    (answer,) = asked("sentences")
+    assert answer.verdict is Verdict.OK
+    assert answer.found.startswith("the starter set: ")
+    (tmp_path / "bad.yaml").write_text("language: en\nintents:\n  A:\n    data:\n      - {]\n")
+    for broken in asked("sentences", Config(sentences=Sentences(folder=str(tmp_path)))):
+        assert broken.verdict is Verdict.ERROR
+        assert "bad.yaml:5" in broken.found
+
+
+def test_a_missing_a_tampered_and_an_own_model_are_told_apart(tmp_path: Path) -> None:
+    def about(name: str) -> Answer:
+        config = Config(
+            device=Device(models_directory=str(tmp_path)),
+            speech=Speech(model=name),
+            language_model=LanguageModel(enabled=False),
+        )
+        (answer,) = asked("models", config)
+        return answer
+
+    name = "whisper-tiny.en"
+    assert about(name).advice == f"run: appliance models pull {name}"
+    assert "is not in" in about(name).found
+    for file, published in catalogue.find(name).files.items():
+        (tmp_path / name).mkdir(exist_ok=True)
+        with (tmp_path / name / file).open("wb") as empty:
+            empty.truncate(published.bytes)
+    tampered = about(name)
+    assert tampered.verdict is Verdict.ERROR
+    assert "has the sha256" in tampered.found
+    assert tampered.advice == f"run: appliance models pull {name}"
+    assert "did you mean whisper-tiny.en" in about("whisper-tiny.eng").found
+    (tmp_path / "mine").mkdir()
+    assert about(f"{tmp_path}/mine").verdict is Verdict.OK
+    assert about(f"{tmp_path}/theirs").verdict is Verdict.ERROR
+
+
+def test_the_published_models_are_recognised(models_directory: Path) -> None:
+    config = Config(
+        device=Device(models_directory=str(models_directory)),
+        language_model=LanguageModel(enabled=False),
+    )
+    (answer,) = asked("models", config)
+    assert answer.verdict is Verdict.OK
+    assert "whisper-tiny.en" in answer.found
+
+
+@pytest.mark.parametrize("folder", ["/proc/appliance", "/sys/appliance"])
+def test_a_place_that_takes_no_files_is_an_error(folder: str) -> None:
+    (answer,) = asked("disk", Config(device=Device(state_directory=folder)))
+    assert answer.verdict is Verdict.ERROR
+    assert "device.state_directory" in str(answer.advice)
+
+
+def test_a_check_leaves_nothing_behind(config: Path, tmp_path: Path) -> None:
+    cli.main(["check", "--config", str(config), "--json"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml"]
+
+
+def test_no_microphone_is_asked_for_where_none_is_wanted() -> None:
+    (answer,) = asked("microphone", Config(listening=Listening(trigger="off")))
+    assert answer.verdict is Verdict.NOT_HERE
+
+
+@pytest.fixture
+def quiet_room(tmp_path: Path) -> Iterator[Room]:
+    (tmp_path / "room").mkdir()
+    with room(tmp_path / "room") as place:
+        yield place
+
+
+def test_a_muted_microphone_is_a_warning_and_the_sound_library_keeps_quiet(
+    quiet_room: Room, config: Path
+) -> None:
+    config.write_text(config.read_text().replace('"off"', '"always"'))
+    done = subprocess.run(
+        [sys.executable, "-m", "appliance", "check", "--json", "--config", config],
+        cwd=REPOSITORY,
+        env=quiet_room.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    (answer,) = (a for a in json.loads(done.stdout)["answers"] if a["question"] == "microphone")
+    assert answer["verdict"] == "warning"
+    assert "every sample is the same" in answer["found"]
+    assert done.stderr == ""
+
+
+DAEMON = """
+import socket, sys
+from pathlib import Path
+from appliance.system.lock import StateLock
+with StateLock(Path(sys.argv[1])), socket.create_server((sys.argv[2], 0)) as server:
+    talk = socket.create_connection(("127.0.0.1", server.getsockname()[1]))
+    print("up", flush=True)
+    input()
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "verdict"),
+    [("127.0.0.1", Verdict.OK), ("0.0.0.0", Verdict.ERROR)],  # noqa: S104 (the wrong one)
+)
+def test_the_sockets_of_the_running_appliance_are_looked_at(
+    tmp_path: Path, address: str, verdict: Verdict
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", DAEMON, tmp_path, address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    ) as daemon:
+        assert daemon.stdout is not None
+        assert daemon.stdout.readline() == b"up\n"
+        place = place_of(Config(device=Device(state_directory=str(tmp_path))))
+        offline, microphone = examine(place, ["offline", "microphone"])
+        daemon.kill()
+    assert place.daemon == daemon.pid
+    assert offline.verdict is verdict
+    assert microphone.found.startswith(f"in use by the running appliance (pid {daemon.pid})")
+
+
+def document(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_errors_give_status_1_and_one_json_document(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", "--config", str(config), "--json"]) == 1
+    report = document(capsys)
+    assert (report["ok"], report["errors"]) == (False, 1)  # the model is not there
+    assert {answer["question"] for answer in report["answers"]} == {"config", *QUESTIONS}
+
+
+def test_warnings_alone_give_status_0_unless_they_shall_count(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = {"memory": lambda _: iter([Answer(question="x", verdict=Verdict.WARNING, found="y")])}
+    monkeypatch.setattr("appliance.doctor.examine", lambda _: only["memory"](None))
+    assert cli.main(["check", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.endswith("\nno errors, 1 warning\n")
+    assert cli.main(["check", "--config", str(config), "--warnings-as-errors"]) == 1
+
+
+def test_a_wrong_config_is_told_whole_with_status_78(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('device.nme = "x"\nlog.level = "loud"\n')
+    assert cli.main(["check", "--config", str(path), "--json"]) == 78
+    report = document(capsys)
+    assert [answer["verdict"] for answer in report["answers"]] == ["error", "error"]
+    assert "did you mean device.name?" in report["answers"][0]["found"]
+
+
+def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: int) -> None:
+    where = {"host": "127.0.0.1", "port": free_port, "password_file": "/nowhere/pw"}
+    (answer,) = asked("broker", Config(mqtt=msgspec.convert(where, Mqtt)))
+    expected = "mqtt.password_file: /nowhere/pw: No such file or directory"
+    assert said([answer]) == [("error", expected)]
