@@ -27,8 +27,13 @@ TIMEOUT = 30.0
 BLOCK = 1 << 18
 """Bytes read at once."""
 
+BROKEN = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
+"""What a connection that cannot be made, or breaks, raises."""
+
 PARTIAL_CONTENT = 206
 NOT_SATISFIABLE = 416
+PASSING = {408, 425, 429, 500, 502, 503, 504}
+"""Answers that may be another one a moment later."""
 
 
 def fetch(
@@ -69,18 +74,12 @@ def _fetch_file(address: str, path: Path, progress: Callable[[int], None]) -> No
         try:
             _continue(address, path, before, progress)
         except urllib.error.HTTPError as error:
-            if error.code < http.client.INTERNAL_SERVER_ERROR and error.code != NOT_SATISFIABLE:
-                raise FetchError(
-                    f"{path.name}: the hub says {error.code} {error.reason}"
-                ) from error
-            reason = f"the hub says {error.code} {error.reason}"
-            path.unlink(missing_ok=True)
-        except (
-            urllib.error.URLError,
-            http.client.HTTPException,
-            TimeoutError,
-            ConnectionError,
-        ) as error:
+            reason = f"{error.code} {error.reason}"
+            if error.code == NOT_SATISFIABLE:
+                path.unlink(missing_ok=True)  # longer than the hub's: from the start then
+            elif error.code not in PASSING:
+                raise FetchError(f"{path.name}: the hub says {reason}") from error
+        except BROKEN as error:
             reason = str(getattr(error, "reason", error))
         else:
             return

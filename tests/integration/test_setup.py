@@ -288,7 +288,7 @@ def test_a_compilation_that_fails_leaves_no_wheel_and_no_folder(checkout: Checko
     assert [path.name for path in wheels.iterdir()] == ["build.log"]
 
 
-def test_a_python_that_set_up_would_take_is_the_one_that_runs_this(checkout: Checkout) -> None:
+def test_the_first_python_of_the_path_that_is_new_enough_is_taken(checkout: Checkout) -> None:
     checkout.environment["PATH"] = f"{Path(sys.executable).parent}:{checkout.environment['PATH']}"
     done = checkout.shell('find_python; echo "$python_version"')
     assert done.stdout.strip() == f"{sys.version_info.major}.{sys.version_info.minor}"
