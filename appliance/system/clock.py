@@ -1,10 +1,8 @@
-"""Whether the clock on the wall can be believed, and the one that never jumps."""
+"""Whether the clock on the wall can be believed."""
 
 from __future__ import annotations
 
 import ctypes
-import os
-import time
 from pathlib import Path
 
 TIMEX_BYTES = 512
@@ -36,14 +34,3 @@ def _kernel_says() -> bool | None:
     except (OSError, AttributeError):
         return None
     return None if answer < 0 else answer != TIME_ERROR
-
-
-def since_boot() -> float:
-    """Seconds since the kernel started, sleep included; it never jumps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def started_at() -> float:
-    """When this process started, in seconds since boot; as near as the kernel's tick."""
-    fields = Path("/proc/self/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return int(fields[19]) / os.sysconf("SC_CLK_TCK")

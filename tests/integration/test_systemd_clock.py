@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from appliance.system.clock import clock_synced, since_boot, started_at
+from appliance.system.clock import clock_synced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,3 @@ def test_this_machine_s_clock_is_asked_without_being_touched() -> None:
     before, steady = time.time(), time.monotonic()
     assert clock_synced() in {True, False, None}
     assert abs((time.time() - before) - (time.monotonic() - steady)) < 1.0
-
-
-def test_the_boot_came_before_this_process() -> None:
-    assert 0 <= started_at() <= since_boot()
