@@ -70,8 +70,11 @@ class SoundCard:
         return MicrophoneState.OK
 
     def open(self) -> None:
-        self._lost = False
+        # Lost until proven otherwise: whoever reads on after an error here is served as soon
+        # as there is a microphone.
+        self._lost = True
         self._start()
+        self._lost = False
 
     def read(self, timeout: float) -> Samples | None:
         deadline = Deadline(timeout)

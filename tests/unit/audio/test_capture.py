@@ -325,6 +325,25 @@ def test_a_device_that_stays_away_is_tried_ever_more_rarely_but_for_ever(
     assert state(card) is MicrophoneState.LOST
 
 
+def test_reading_on_after_a_failed_start_finds_the_microphone_that_is_plugged_in_later(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    plugged, portaudio.devices = portaudio.devices, []
+    card = SoundCard()
+    with pytest.raises(MicrophoneError):
+        card.open()
+    assert card.read(0.0) is None
+    assert state(card) is MicrophoneState.LOST
+
+    portaudio.devices = plugged
+    clock.now += 1.0
+    card.read(0.0)
+    portaudio.streams[0].bring(noise())
+
+    assert card.read(0.0) is not None
+    assert state(card) is MicrophoneState.OK
+
+
 def test_closing_twice_is_allowed(portaudio: PortAudio) -> None:
     card = opened()
     card.close()
