@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import os
 from pathlib import Path
@@ -12,15 +14,20 @@ from appliance.audio.segmenter import segments_in
 from appliance.engines.llama import Llama
 from appliance.engines.silero import Silero
 from appliance.engines.whisper import Whisper
+from appliance.errors import EngineError
 from appliance.inference import sentences as sentence_files
 from appliance.inference.mind import Mind
 from appliance.inference.recogniser import FreeRecogniser
 from appliance.models.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from appliance.config import Config
+    from appliance.inference.mind import Heard
     from appliance.inference.sentences import Sentences
-    from appliance.values import Samples
+    from appliance.protocols import LanguageModel
+    from appliance.values import Samples, Transcript
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +39,9 @@ OFFLINE = {
     "DO_NOT_TRACK": "1",
 }
 """What libraries of ours look at before they would reach for a network."""
+
+
+ONLY_TEXT = "only text is worked on here, and this is sound"
 
 
 def go_offline() -> None:
@@ -70,31 +80,21 @@ def open_transcriber(config: Config) -> Whisper:
 
 
 def open_language_model(config: Config) -> Llama | None:
-    """The language model's process, started; None where the configuration wants none."""
+    """The language model; None where none is wanted. It starts at `start()` or its first use.
+
+    The caller closes it, in the thread that used it first.
+    """
     settings = config.language_model
     if not settings.enabled:
         return None
     path = Store(config.models_directory).path_of(settings.model)
-    model = Llama(path, settings, config.threads)
-    model.start()
-    return model
+    return Llama(path, settings, config.threads, name=settings.model)
 
 
-def open_mind(
-    config: Config, *, sentences: Sentences | None = None, language_model: Llama | None = None
-) -> Mind:
-    """All that turns work into results.
-
-    The language model is the caller's, who must close it.
-    """
+def open_mind(config: Config, sentences: Sentences, language_model: LanguageModel | None) -> Mind:
+    """All that turns work into results."""
     transcriber = open_transcriber(config)
     detector = Silero()
-
-    def decode(sound: bytes) -> Samples:
-        limits = config.requests
-        return files.decode(
-            sound, maximum_seconds=limits.maximum_audio_s, maximum_bytes=limits.maximum_bytes
-        )
 
     def speech_seconds(samples: Samples) -> float:
         segments = segments_in(samples, detector, config.listening)
@@ -103,9 +103,50 @@ def open_mind(
     return Mind(
         recogniser=FreeRecogniser(transcriber, config.speech.no_speech_threshold),
         transcriber=transcriber,
-        sentences=load_sentences(config) if sentences is None else sentences,
+        sentences=sentences,
         language_model=language_model,
-        decode=decode,
+        decode=functools.partial(
+            files.decode,
+            maximum_seconds=config.requests.maximum_audio_s,
+            maximum_bytes=config.requests.maximum_bytes,
+        ),
         no_speech_threshold=config.speech.no_speech_threshold,
         speech_seconds=speech_seconds,
     )
+
+
+@contextlib.contextmanager
+def mind(config: Config, *, hears: bool = True) -> Iterator[Mind]:
+    """The same for one command; without `hears`, for text alone, which spares loading Whisper."""
+    sentences = load_sentences(config)
+    with contextlib.ExitStack() as closing:
+        model = open_language_model(config)
+        if model is not None:
+            closing.callback(model.close)
+        if hears:
+            yield open_mind(config, sentences, model)
+        else:
+            yield Mind(
+                recogniser=_Deaf(),
+                transcriber=_Deaf(),
+                sentences=sentences,
+                language_model=model,
+                decode=_Deaf().decode,
+            )
+
+
+class _Deaf:
+    """Stands where sound would be understood, for who only works on text."""
+
+    name = "none"
+
+    def transcribe(self, samples: Samples, language: str) -> Transcript:
+        raise EngineError(ONLY_TEXT)
+
+    def recognise(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        raise EngineError(ONLY_TEXT)
+
+    def decode(self, sound: bytes) -> Samples:
+        raise EngineError(ONLY_TEXT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +28,16 @@ class Watcher:
         self._address = (host, port)
         self._topics = topics
         self._client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2,
+            CallbackAPIVersion.VERSION2,
             protocol=paho.MQTTv5,
             # An exception in a callback would end the client's thread without a word.
             reconnect_on_failure=True,
         )
         self._client.suppress_exceptions = True
         self._client.on_connect = self._subscribe
-        self._client.on_message = lambda _, __, message: on_message(message.topic, message.payload)
+        self._client.on_message = lambda _, __, message: on_message(
+            message.topic, bytes(message.payload)
+        )
 
     def __enter__(self) -> Self:
         self._client.connect_async(*self._address)

@@ -28,7 +28,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     """A path, relative to the manifest."""
     text: str | None = None
     """The words that are said."""
-    intent: str | None | UnsetType = UNSET
+    intent: str | UnsetType | None = UNSET
     """The intent that is meant; null where it must be refused; absent where only words count."""
     slots: dict[str, Any] = {}
     """Exactly the slots that are meant."""

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from appliance.errors import ThreadStuck
+from appliance.errors import ApplianceError, ThreadStuck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 STOP_BUDGET = 4.0
 """Seconds that all loops together may take to stop; the contract allows the process 5."""
+
+PATIENCE = 10.0
+"""Seconds that one turn may take, unless a loop is given more: then it counts as stuck."""
 
 
 class Deadline:
@@ -44,8 +47,10 @@ class Loop(threading.Thread):
         *,
         starting: Callable[[], None] | None = None,
         ending: Callable[[], None] | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         super().__init__(name=name, daemon=True)
+        self._patience = patience
         self._turn = turn
         self._starting = starting
         self._ending = ending
@@ -59,16 +64,25 @@ class Loop(threading.Thread):
         try:
             if self._starting is not None:
                 self._starting()
+            self.beat = time.monotonic()
             self.ready.set()
             while not self.stopping.is_set():
                 self.beat = time.monotonic()
                 self._turn()
         except BaseException as error:  # kept for the caretaker, which ends the process
             self.error = error
-            logger.critical("the %s stopped working: %s", self.name, error, exc_info=error)
+            expected = isinstance(error, ApplianceError)  # then its words say all that helps
+            logger.critical(
+                "the %s stopped working: %s", self.name, error, exc_info=None if expected else error
+            )
         finally:
             if self._ending is not None:
                 self._ending()
+
+    def is_stuck(self) -> bool:
+        """Whether a turn has taken longer than it may; starting and ending may take their time."""
+        working = self.ready.is_set() and self.is_alive() and not self.stopping.is_set()
+        return working and time.monotonic() - self.beat > self._patience
 
     def stop(self, deadline: Deadline) -> None:
         """Ask the loop to stop and wait for it; ThreadStuck if it takes too long."""

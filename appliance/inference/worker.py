@@ -37,13 +37,14 @@ class Worker:
         *,
         situation: Callable[[], Situation],
         show: Callable[[Activity], None] = lambda _: None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._jobs = jobs
         self._mind = mind
         self._deliver = deliver
         self._situation = situation
         self._show = show
-        self._stopping: Callable[[], bool] = lambda: False
+        self._stopping = stopping
         self._doing: str | None = None
         self._cancelled: str | None = None
 

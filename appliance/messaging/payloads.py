@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from appliance.values import SCHEMA, Activity, MicrophoneState, Operation, Result
+from appliance.values import SCHEMA, Activity, MicrophoneState, Operation, Reading, Result
 
 Seconds = Annotated[float, Meta(gt=0)]
 Priority = Annotated[int, Meta(ge=0, le=9)]
@@ -95,7 +96,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     stt: str | None = None
     lm: str | None = None
     intents: list[str] = []
-    operations: list[Operation] = list(Operation)
+    operations: tuple[Operation, ...] = tuple(Operation)
     limits: Limits
 
 
@@ -138,3 +139,31 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     microphone: MicrophoneState | None = None
     memory_mb: float | None = None
     waiting_jobs: int | None = None
+
+
+class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
+    """On `telemetry`, retained: how the board is. What it cannot tell is null."""
+
+    temperature_c: float | None
+    clock_mhz: float | None
+    load: float | None
+    memory_available_mb: float | None
+    memory_used_mb: float | None
+    """Resident memory of the appliance and its child processes."""
+    disk_free_mb: float | None
+    throttled: bool | None
+    under_voltage: bool | None
+    volts: float | None
+    watts: float | None
+    joules: float | None
+    """Counted since start."""
+    clock_synced: bool | None
+
+    @classmethod
+    def of(cls, reading: Reading, *, clock_synced: bool | None) -> Telemetry:
+        """What the sensors say, rounded to what means something."""
+        shown: dict[str, Any] = {
+            name: round(value, 2) if isinstance(value, float) else value
+            for name, value in dataclasses.asdict(reading).items()
+        }
+        return cls(**shown, clock_synced=clock_synced)

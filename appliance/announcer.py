@@ -1,0 +1,105 @@
+"""The retained topics: what the appliance is, what it does, how it and its board are."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from appliance import __version__
+from appliance.identity import boot_id
+from appliance.inference.mind import Situation
+from appliance.messaging.inbox import ANSWERS_KEPT_S
+from appliance.messaging.payloads import Health, Info, Limits, StateNow, Telemetry
+from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
+from appliance.system.clock import clock_synced
+from appliance.system.sensors import changed
+from appliance.values import Activity, Reading, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.config import Config
+    from appliance.inference.sentences import Sentences
+    from appliance.messaging.postman import Postman
+    from appliance.messaging.topics import Topics
+    from appliance.protocols import Sensors
+    from appliance.values import MicrophoneState
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the sensors."""
+
+HEALTH_EVERY = 10.0
+"""Seconds between two publications of `health`."""
+
+
+class Announcer:
+    """Shows on MQTT what changes; `tick` belongs to the caretaker, the rest to any thread."""
+
+    def __init__(
+        self, postman: Postman, topics: Topics, board: Sensors, *, telemetry_every: float
+    ) -> None:
+        self._postman = postman
+        self._topics = topics
+        self._board = board
+        self.telemetry_every = telemetry_every
+        self._boot_id = boot_id()
+        self._started_at = time.monotonic()
+        self._activity: Activity | None = None
+        self._reading = Reading()
+        self._told: Reading | None = None
+        self._looked_at = self._told_at = self._health_at = float("-inf")
+
+    def describe(self, config: Config, sentences: Sentences) -> None:
+        """Say on `info` what this appliance is."""
+        limits = config.requests
+        info = Info(
+            version=__version__,
+            device=config.name,
+            language=config.device.language,
+            stt=config.speech.model,
+            lm=config.language_model.model if config.language_model.enabled else None,
+            intents=sorted(sentences.declared),
+            limits=Limits(
+                request_bytes=limits.maximum_bytes,
+                text_bytes=MAXIMUM_TEXT_BYTES,
+                audio_s=limits.maximum_audio_s,
+                waiting=limits.maximum_waiting,
+                waiting_bytes=limits.maximum_waiting_bytes,
+                answers_kept_s=ANSWERS_KEPT_S,
+            ),
+        )
+        self._postman.show(self._topics.info, encode(info))
+
+    def show(self, activity: Activity) -> None:
+        """Say on `state` what it is doing."""
+        if activity is not self._activity:
+            self._activity = activity
+            self._postman.show(self._topics.state, encode(StateNow(activity=activity)))
+
+    def situation(self) -> Situation:
+        """The board as it was looked at last, for the result of a job."""
+        return Situation(reading=self._reading, clock_synced=clock_synced(), boot_id=self._boot_id)
+
+    def tick(self, microphone: Callable[[], MicrophoneState | None], waiting: int) -> None:
+        """Look at the board and publish what is due or has changed."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_EVERY:
+            return
+        self._looked_at = now
+        self._reading = self._board.read()
+        if changed(self._told, self._reading) or now - self._told_at >= self.telemetry_every:
+            self._told, self._told_at = self._reading, now
+            telemetry = Telemetry.of(self._reading, clock_synced=clock_synced())
+            self._postman.show(self._topics.telemetry, encode(telemetry))
+        if now - self._health_at >= HEALTH_EVERY:
+            self._health_at = now
+            self._postman.show(self._topics.health, encode(self._health(microphone(), waiting)))
+
+    def _health(self, microphone: MicrophoneState | None, waiting: int) -> Health:
+        return Health(
+            uptime_s=round(time.monotonic() - self._started_at, 1),
+            mqtt=self._postman.health(),
+            microphone=microphone,
+            memory_mb=self._reading.memory_used_mb,
+            waiting_jobs=waiting,
+        )

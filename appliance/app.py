@@ -1,0 +1,347 @@
+"""The daemon: builds the house, lives in it, and leaves it in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance import assembly
+from appliance.announcer import Announcer
+from appliance.audio.capture import SoundCard
+from appliance.audio.listener import Listener
+from appliance.client import Watcher
+from appliance.config import load
+from appliance.engines.silero import Silero
+from appliance.errors import (
+    ApplianceError,
+    ConfigError,
+    MicrophoneError,
+    SentencesError,
+    ThreadStuck,
+)
+from appliance.identity import Ids
+from appliance.inference.jobs import Jobs
+from appliance.inference.worker import Worker
+from appliance.messaging.broker import EmbeddedBroker
+from appliance.messaging.journal import Journal
+from appliance.messaging.mqtt import Link
+from appliance.messaging.payloads import Status
+from appliance.messaging.postman import Postman, status_of
+from appliance.messaging.requests import Reader
+from appliance.messaging.topics import Topics
+from appliance.system import logs
+from appliance.system.lock import StateLock
+from appliance.system.sensors import Board
+from appliance.system.systemd import Notifier
+from appliance.threads import STOP_BUDGET, Deadline, Loop
+from appliance.values import Activity, MicrophoneState, Request, Trigger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from appliance.config import Config
+    from appliance.engines.llama import Llama
+    from appliance.inference.mind import Mind
+    from appliance.protocols import Microphone
+    from appliance.trial import Trial
+    from appliance.values import Job, Result, Utterance
+
+logger = logging.getLogger(__name__)
+
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+
+TICK = 0.25
+"""Seconds between two looks of the caretaker at everything."""
+
+WORKER_PATIENCE = 120.0
+"""Seconds that a job may take beside the language model's limit, which counts twice."""
+
+RELOADED = frozenset({"log.level", "sentences.folder", "telemetry.every_s"})
+"""Keys that SIGHUP applies; the sentence files themselves are read again, too."""
+
+
+def run(config_path: Path, trial: Trial | None = None) -> int:
+    """Live until a signal (0), a crash (1 or the error's own status), or the end of a trial."""
+    config = load(config_path)
+    logs.set_up(config.log.level)
+    assembly.go_offline()
+    # Blocked before any thread starts, so that all inherit it: signals are received as data by
+    # the caretaker, and no handler ever runs in the middle of something.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        return Daemon(config_path, config, trial).live()
+    except ThreadStuck as error:
+        # Python would wait for that thread at its own end, perhaps for ever.
+        logger.critical("%s; the process ends without it", error)
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(1)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+class Stopped(ApplianceError):
+    """A signal asked us to stop while we were starting."""
+
+    exit_status = 0
+
+
+class Daemon:
+    """The house. `live` is the caretaker's work, who starts, watches and stops the threads."""
+
+    def __init__(self, config_path: Path, config: Config, trial: Trial | None) -> None:
+        self._config_path = config_path
+        self._config = config
+        self._trial = trial
+        self._started_at = time.monotonic()
+        self._notifier = Notifier()
+        self._topics = Topics(config.root)
+        self._jobs = Jobs(config.requests.maximum_waiting)
+        self._loops: list[Loop] = []
+        self._stop_deadline: Deadline | None = None
+        self._sentences = assembly.load_sentences(config)
+        self._mind: Mind | None = None
+        self._worker: Worker | None = None
+        self._language_model: Llama | None = None
+        self._broker: EmbeddedBroker | None = None
+        self._microphone: Microphone | None = None
+
+    def live(self) -> int:
+        """Start everything in order, keep it, and stop it in reverse."""
+        with ExitStack() as house:
+            try:
+                self._start(house)
+                return self._keep()
+            except Stopped:
+                return 0
+            finally:
+                self._notifier.stopping()
+                self._stop_deadline = Deadline(STOP_BUDGET)
+
+    def _start(self, house: ExitStack) -> None:
+        """The drain first, the tap last; ExitStack stops in reverse, the tap first."""
+        config = self._config
+        assembly.find_models(config)  # what is missing is said at once, not after a minute
+        house.enter_context(StateLock(config.state_directory))
+        self._journal = Journal(config.state_directory, config.journal, config.requests)
+        house.callback(self._journal.close)
+        self._ids = Ids(self._journal.last_id)
+        for request in self._journal.waiting():  # before the postman may bring more
+            self._jobs.offer(request)
+        if not config.mqtt.host:
+            self._broker = house.enter_context(self._embedded_broker())
+        self._start_postman(house)
+        self._announcer.show(Activity.STARTING)
+        self._start_worker(house)
+        self._start_listener(house)
+        self._announcer.describe(config, self._sentences)
+        self._announcer.show(Activity.IDLE)
+        self._notifier.ready(self._status())
+        logger.info(
+            "ready after %.1f s: device %s on topic %s, %d intents",
+            time.monotonic() - self._started_at,
+            config.name,
+            config.root,
+            len(self._sentences.declared),
+        )
+
+    def _embedded_broker(self) -> EmbeddedBroker:
+        port = self._config.mqtt.embedded_port
+        logger.warning(
+            "mqtt.host names no broker: a small one of our own listens on 127.0.0.1:%d, for a "
+            "trial; it forgets everything when it stops",
+            port,
+        )
+        return EmbeddedBroker(port, self._config.requests.maximum_bytes)
+
+    def _start_postman(self, house: ExitStack) -> None:
+        config = self._config
+        link = Link(config, status_of(self._topics, Status.OFFLINE))
+        reader = Reader(self._topics, config.requests.maximum_bytes, self._ids.new, time.time)
+        postman = Postman(self._journal, link, self._topics, reader, self._jobs.offer)
+        self._postman = postman
+        self._announcer = Announcer(
+            postman,
+            self._topics,
+            Board(state_directory=config.state_directory),
+            telemetry_every=config.telemetry.every_s,
+        )
+        loop = Loop("postman", postman.turn, starting=postman.start, ending=postman.stop)
+        self._start_loop(house, loop)
+        if self._trial is not None:
+            house.enter_context(
+                Watcher(
+                    config.broker_host,
+                    config.broker_port,
+                    f"{config.root}/#",
+                    self._trial.on_message,
+                )
+            )
+
+    def _start_worker(self, house: ExitStack) -> None:
+        """The worker's own thread opens the engines: the model's process ends with that thread."""
+        loop = Loop(
+            "worker",
+            self._work,
+            starting=lambda: self._open_mind(loop),
+            ending=self._close_mind,
+            patience=2 * self._config.language_model.time_limit_s + WORKER_PATIENCE,
+        )
+        self._start_loop(house, loop)
+
+    def _open_mind(self, loop: Loop) -> None:
+        self._language_model = assembly.open_language_model(self._config)
+        if self._language_model is not None:
+            self._language_model.start()
+        self._mind = assembly.open_mind(self._config, self._sentences, self._language_model)
+        self._worker = Worker(
+            self._jobs,
+            self._mind,
+            self._deliver,
+            situation=self._announcer.situation,
+            show=self._announcer.show,
+            stopping=loop.stopping.is_set,
+        )
+
+    def _work(self) -> None:
+        if self._worker is not None:
+            self._worker.turn()
+
+    def _close_mind(self) -> None:
+        if self._worker is not None:
+            self._worker.let_go()
+        if self._language_model is not None:
+            self._language_model.close()
+
+    def _start_listener(self, house: ExitStack) -> None:
+        config = self._config
+        if config.listening.trigger == "off":
+            return
+        card: Microphone = SoundCard(config.microphone.device)
+        trial = self._trial
+        self._microphone = card if trial is None else trial.choose(card)
+        self._listener = Listener(
+            self._microphone,
+            Silero(),
+            config.listening,
+            hand_over=self._hear,
+            new_id=self._ids.new,
+            trigger=Trigger.ALWAYS if self._microphone is card else Trigger.SAMPLE,
+            on_activity=self._announcer.show,
+        )
+        loop = Loop(
+            "listener",
+            self._listener.turn,
+            starting=self._open_ear,
+            ending=self._listener.close,
+        )
+        self._start_loop(house, loop)
+
+    def _open_ear(self) -> None:
+        try:
+            self._listener.open()
+        except MicrophoneError as error:
+            # It may be plugged in later, and requests are served meanwhile.
+            logger.warning("%s; it is looked for until it is there", error)
+
+    def _start_loop(self, house: ExitStack, loop: Loop) -> None:
+        """Start a thread, wait until it is ready, and have it stopped when its turn comes."""
+        self._loops.append(loop)
+        house.callback(lambda: loop.stop(self._stop_deadline or Deadline(STOP_BUDGET)))
+        loop.start()
+        while not loop.ready.is_set():
+            if loop.error is not None:
+                raise loop.error
+            caught = signal.sigtimedwait(STOP_SIGNALS, 0.02)
+            if caught is not None:
+                raise Stopped(signal.strsignal(caught.si_signo))
+
+    def _hear(self, utterance: Utterance) -> bool:
+        if self._trial is not None:
+            self._trial.note(utterance)
+        return self._jobs.offer(utterance)
+
+    def _deliver(self, job: Job, result: Result) -> None:
+        self._postman.post(result, job if isinstance(job, Request) else None)
+
+    def _keep(self) -> int:
+        """The caretaker: until a signal (0), a crash (1 or the error's own), a trial's end."""
+        while True:
+            caught = signal.sigtimedwait(SIGNALS, TICK)
+            if caught is not None and caught.si_signo == signal.SIGHUP:
+                self._reload()
+            elif caught is not None:
+                logger.info("%s: stopping", signal.strsignal(caught.si_signo))
+                return 0
+            if (status := self._look_around()) is not None:
+                return status
+
+    def _look_around(self) -> int | None:
+        """Whether everybody is well; an exit status if the end has come."""
+        for loop in self._loops:
+            if loop.error is not None:
+                error = loop.error
+                return error.exit_status if isinstance(error, ApplianceError) else 1
+            if loop.is_stuck():
+                raise ThreadStuck(f"the {loop.name} has not come back for too long")
+        if self._broker is not None and not self._broker.running():
+            logger.critical("the embedded broker died")
+            return 1
+        self._notifier.beat()
+        self._announcer.tick(self._microphone_state, sum(self._jobs.depth()))
+        self._notifier.status(self._status())
+        return None if self._trial is None else self._trial.turn(self._topics)
+
+    def _microphone_state(self) -> MicrophoneState:
+        return MicrophoneState.ABSENT if self._microphone is None else self._microphone.state
+
+    def _status(self) -> str:
+        """One line for `systemctl status`."""
+        speech, requests = self._jobs.depth()
+        health = self._postman.health()
+        return (
+            f"microphone {self._microphone_state()}, "
+            f"broker {'connected' if health.connected else 'away'}, "
+            f"{speech + requests} waiting, {health.outbox_rows} unsent"
+        )
+
+    def _reload(self) -> None:
+        """Take over what can be changed while running; a bad file changes nothing."""
+        self._notifier.reloading()
+        try:
+            config = load(self._config_path)
+            sentences = assembly.load_sentences(config)
+        except (ConfigError, SentencesError) as error:
+            logger.error("not reloaded, the old settings stay in force:\n%s", error)  # noqa: TRY400
+            self._notifier.ready("reload failed: see the log")
+            return
+        logs.set_level(config.log.level)
+        self._announcer.telemetry_every = config.telemetry.every_s
+        self._sentences = sentences
+        if self._mind is not None:
+            self._mind.sentences = sentences
+        self._announcer.describe(config, sentences)
+        needs_restart = sorted(_changed_keys(self._config, config) - RELOADED)
+        if needs_restart:
+            logger.warning("changed, but only a restart applies it: %s", ", ".join(needs_restart))
+        logger.info("reloaded: %d intents", len(sentences.declared))
+        self._notifier.ready(self._status())
+
+
+def _changed_keys(old: Config, new: Config) -> set[str]:
+    before, after = msgspec.to_builtins(old), msgspec.to_builtins(new)
+    return {
+        f"{section}.{key}"
+        for section, keys in after.items()
+        for key, value in keys.items()
+        if before[section][key] != value
+    }

@@ -1,0 +1,33 @@
+"""`appliance ask`: a sentence as text through the same path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance import assembly
+from appliance.commands import single
+from appliance.identity import Ids
+from appliance.values import Source, TextInput, Trigger
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = 'For example: appliance ask "turn on the kitchen light"'
+    parser.add_argument("text", nargs="+", metavar="TEXT", help="a sentence, as if it were spoken")
+    single.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = single.prepare(arguments)
+    job = TextInput(
+        id=Ids().new(),
+        text=" ".join(arguments.text),
+        source=Source.COMMAND_LINE,
+        trigger=Trigger.COMMAND_LINE,
+    )
+    with assembly.mind(config, hears=False) as mind:
+        result = single.answered(job, mind)
+    single.show(result, as_json=arguments.json)
+    return single.status_of(result)

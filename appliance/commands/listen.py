@@ -1,0 +1,57 @@
+"""`appliance listen`: recordings through the daemon's own path."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance import assembly
+from appliance.audio import files
+from appliance.audio.segmenter import utterance_from
+from appliance.commands import single
+from appliance.engines.silero import Silero
+from appliance.errors import AudioError
+from appliance.identity import Ids
+from appliance.values import Source, Trigger
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "A file with several sentences is heard as one. A file that cannot be decoded is named on "
+        "standard error, the others are done, and the exit status is 1."
+    )
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="WAV, FLAC, anything PyAV reads"
+    )
+    single.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = single.prepare(arguments)
+    ids, status = Ids(), 0
+    detector = Silero()
+    with assembly.mind(config) as mind:
+        for path in arguments.files:
+            try:
+                samples = files.decode(path, maximum_seconds=config.requests.maximum_audio_s)
+            except AudioError as error:
+                print(f"appliance: {error}", file=sys.stderr)
+                status = 1
+                continue
+            utterance = utterance_from(
+                samples,
+                detector,
+                config.listening,
+                new_id=ids.new(),
+                trigger=Trigger.FILE,
+                source=Source.COMMAND_LINE,
+            )
+            result = single.answered(utterance, mind)
+            name = f"{path}: " if len(arguments.files) > 1 else ""
+            single.show(result, as_json=arguments.json, name=name)
+            status = max(status, single.status_of(result))
+    return status

@@ -1,0 +1,34 @@
+"""`appliance run`: the daemon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance import app
+from appliance.trial import Trial
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "SIGTERM or Ctrl-C stops it within seconds; SIGHUP reads the configuration and the "
+        "sentences again. Under systemd use systemd/appliance.service."
+    )
+    parser.add_argument(
+        "--trial",
+        action="store_true",
+        help="print what is heard and published; play the sample recordings where there is no "
+        "microphone",
+    )
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="play the sample recordings, then stop: status 0 when each gave what was expected",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    trial = Trial(once=arguments.once) if arguments.trial or arguments.once else None
+    return app.run(arguments.config, trial)
