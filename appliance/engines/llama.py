@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -142,7 +142,7 @@ class Llama:
             elif first_token_ms is None:
                 first_token_ms = round((time.monotonic() - asked_at) * 1000, 1)
 
-    def _give_up(self, child: Child, *, hung: bool) -> None:
+    def _give_up(self, child: Child, *, hung: bool) -> NoReturn:
         """The time is over: what wrote nothing hangs, and is tried again; the rest is too slow."""
         child.kill()
         limit = f"{self._settings.time_limit_s:g} s (language_model.time_limit_s)"

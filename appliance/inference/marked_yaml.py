@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Path_ = tuple[Any, ...]
 """Keys and indices from the top of a document down to a value."""
 
-MOST_VALUES = 1_000_000
+MOST_VALUES = 300_000
 """Aliases can make a small file expand without end; more values than this are refused."""
 
 # The C loader reads a list of 20,000 values in a tenth of the time; not every build has it.

@@ -1,0 +1,338 @@
+"""The operator's sentence files on disk, the starter set, and the command that shows them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import home_assistant_intents
+import pytest
+
+from appliance.cli import main
+from appliance.errors import SentencesError
+from appliance.inference.sentences import SHIPPED, Sentences, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIGHTS = """\
+language: en
+intents:
+  Light:
+    data:
+      - sentences: ["light {state}"]
+lists:
+  state:
+    values: ["on", "off"]
+"""
+
+
+def written(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def problems(folder: Path, **files: str) -> list[str]:
+    """The problems of files, with their places, without the folder."""
+    with pytest.raises(SentencesError) as error:
+        load(written(folder, **files), "en")
+    return [problem.replace(f"{folder}/", "") for problem in error.value.problems]
+
+
+def block(sentence: str, rest: str = "") -> str:
+    return f"intents:\n  A:\n    data:\n      - sentences:\n          - {sentence!r}\n{rest}"
+
+
+@pytest.fixture(scope="module")
+def starter() -> Sentences:
+    return load(None, "en")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "slots"),
+    [
+        ("turn on the kitchen light", "HassTurnOn", {"area": "kitchen", "domain": "light"}),
+        ("set a timer for five minutes", "HassStartTimer", {"minutes": 5}),
+        ("stop machine three", "MachineStop", {"machine": 3}),
+        (
+            "what is the temperature in the bedroom",
+            "HassClimateGetTemperature",
+            {"area": "bedroom"},
+        ),
+        ("Turn on the kitchen light.", "HassTurnOn", {"area": "kitchen", "domain": "light"}),
+        ("Please, TURN ON the lamp in the lounge!", "HassTurnOn", {"area": "living room"}),
+        ("Could you turn off all the lights, please?", "HassTurnOff", {"area": "all"}),
+        ("Set a timer for 5 minutes", "HassStartTimer", {"minutes": 5}),
+        ("Set a twenty-five minute timer.", "HassStartTimer", {"minutes": 25}),
+        ("Set a timer for 1 hour and 10 minutes", "HassStartTimer", {"hours": 1, "minutes": 10}),
+        ("Set a timer for half an hour", "HassStartTimer", {"minutes": 30}),
+        ("cancel my timer", "HassCancelTimer", {}),
+        ("How much time is left?", "HassTimerStatus", {}),
+        ("Dim the bedroom light to 20%.", "HassLightSet", {"area": "bedroom", "brightness": 20}),
+        ("make the hall light warm white", "HassLightSet", {"area": "hall", "color": "warm white"}),
+        ("What's the temperature in the kid's room?", None, {}),
+        ("What time is it?", "HassGetCurrentTime", {}),
+        ("Start machine number four", "MachineStart", {"machine": 4}),
+        ("Acknowledge the alarm on machine 12", "MachineAcknowledge", {"machine": 12}),
+        ("What is the status of machine two?", "MachineStatus", {"machine": 2}),
+        ("Run machine 3 at fifty percent speed", "MachineSetSpeed", {"machine": 3, "speed": 50}),
+        ("stop machine thirty", None, {}),
+        ("I like the kitchen light", None, {}),
+        ("turn on", None, {}),
+        ("...", None, {}),
+        ("", None, {}),
+    ],
+)
+def test_the_starter_sentences_mean_what_they_say(
+    starter: Sentences, text: str, name: str | None, slots: dict[str, Any]
+) -> None:
+    intent = starter.parse(text)
+    assert (intent.name if intent else None) == name
+    if intent is not None:
+        assert slots.items() <= intent.slots.items()
+        assert (intent.by, intent.confidence) == ("grammar", 1.0)
+
+
+def test_a_machine_starts_only_when_it_is_confirmed(starter: Sentences) -> None:
+    assert [name for name, declared in starter.declared.items() if declared.confirm] == [
+        "MachineStart"
+    ]
+
+
+def test_every_example_of_the_starter_set_means_its_own_intent(starter: Sentences) -> None:
+    for name, sentence in starter.examples(7):
+        intent = starter.parse(sentence)
+        assert intent is not None, sentence
+        assert intent.name == name, sentence
+
+
+def test_all_problems_of_all_files_are_told_at_once_with_file_and_line(tmp_path: Path) -> None:
+    one = "language: en\n" + block("turn [on", "          - go {roon}\n          - on\n")
+    two = "lists:\n  room:\n    values: []\n  n:\n    range: {from: 5, to: 1}\n  w: 3\n"
+    assert problems(tmp_path, one=one, two=two) == [
+        "one.yaml:6: '[' at character 6 is never closed with ']': 'turn [on'",
+        "one.yaml:7: there is no list {roon}; did you mean room?",
+        "one.yaml:8: text is expected, not True (YAML reads on, off, yes and no so); quote it",
+        "two.yaml:3: `values:` of {room} is a list of values",
+        "two.yaml:5: {n}: the range ends (1) before it begins (5)",
+        "two.yaml:6: list {w} is a mapping with `values:`, `range:` or `wildcard: true`",
+    ]
+
+
+def test_a_file_that_is_no_yaml_is_told_beside_the_problems_of_the_others(tmp_path: Path) -> None:
+    found = problems(tmp_path, one="intents: [\n", two=block("go {nowhere}"))
+    assert [problem.split(": ")[0] for problem in found] == ["one.yaml:2", "two.yaml:5"]
+
+
+def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes("language: en\nintents: é".encode("latin-1"))
+    assert problems(tmp_path) == ["a.yaml:2: not UTF-8 text; save it as UTF-8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (block("go <there>"), "a.yaml:5: there is no rule <there>"),
+        (block("go to {area}"), "a.yaml:5: there is no list {area}; write your own areas under"),
+        (
+            block("<x>", "expansion_rules:\n  x: 'a [<y>]'\n  y: b <x>\n"),
+            "a.yaml:7: a rule calls itself: <x> → <y> → <x>",
+        ),
+        (
+            block("<x>", "        expansion_rules:\n          x: a <x>\n"),
+            "a.yaml:7: a rule calls itself: <x> → <x>",
+        ),
+        (
+            block("{any}", "lists:\n  any:\n    wildcard: true\n"),
+            "a.yaml:5: '{any}' is nothing but a wildcard; it would take whatever is said",
+        ),
+        (block("[go]"), "a.yaml:5: '[go]' allows to say nothing at all"),
+        ("intents:\n  A: {}\n", "a.yaml:2: intent A needs `data:`"),
+        ("intents:\n  A:\n    data: [{}]\n", "a.yaml:3: `sentences:` is a list of sentences"),
+        ("intents: [a]\n", "a.yaml:1: intents is a mapping"),
+        ("- a\n", "a.yaml:1: a sentence file is a mapping"),
+        (
+            block("go").replace("  A:\n", "  A:\n    confirm: maybe\n"),
+            "a.yaml:3: confirm is true or false, not 'maybe'",
+        ),
+        (block("go", "skip_words: [please, 3]\n"), "a.yaml:6: a skip word is text, not 3"),
+        (
+            block("go {n}", "lists:\n  n:\n    values: [{out: 1}]\n"),
+            "a.yaml:8: {n}: a value needs `in:`, the words to be said",
+        ),
+    ],
+)
+def test_a_wrong_file_is_told_where_it_is_wrong(tmp_path: Path, text: str, expected: str) -> None:
+    (found,) = problems(tmp_path, a=text)
+    assert found.startswith(expected)
+
+
+def test_an_empty_grammar_is_an_error(tmp_path: Path) -> None:
+    assert problems(tmp_path, a="language: en\n") == [
+        f"{tmp_path}: no sentence is declared in it for language en"
+    ]
+
+
+def test_a_folder_without_files_or_none_at_all_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SentencesError, match=r"there is no \.yaml file"):
+        load(tmp_path, "en")
+    with pytest.raises(SentencesError, match="there is no such folder"):
+        load(tmp_path / "gone", "en")
+
+
+def test_a_wildcard_first_works_and_is_warned_of(tmp_path: Path) -> None:
+    text = block("{what} in an hour", "lists:\n  what:\n    wildcard: true\n")
+    loaded = load(written(tmp_path, a=text), "en")
+    (warning,) = loaded.warnings
+    assert "a.yaml:5: '{what} in an hour' may begin with the wildcard {what}" in warning
+    intent = loaded.parse("Wake me in an hour.")
+    assert intent is not None
+    assert intent.slots == {"what": "Wake me"}
+    assert loaded.how_many() == "endlessly many"
+
+
+def test_sentences_of_one_intent_in_two_files_add_up(tmp_path: Path) -> None:
+    more = (
+        "intents:\n  Light:\n    confirm: true\n    data:\n      - sentences: ['glow {state}']\n"
+        "lists:\n  state:\n    values: [dim]\n"
+    )
+    loaded = load(written(tmp_path, a=LIGHTS, b=more), "en")
+    for text in ("light on", "glow on", "light dim"):
+        assert loaded.parse(text) is not None
+    assert loaded.declared["Light"].confirm
+    assert loaded.how_many() == "6"
+
+
+def test_a_rule_declared_twice_is_the_later_files_and_warned_of(tmp_path: Path) -> None:
+    one = block("go <there>", "expansion_rules:\n  there: home\n")
+    two = "expansion_rules:\n  there: away\n"
+    loaded = load(written(tmp_path, one=one, two=two), "en")
+    assert loaded.parse("go away") is not None
+    assert loaded.parse("go home") is None
+    assert "two.yaml:2: rule <there> replaces the one at" in loaded.warnings[0]
+
+
+def test_a_list_declared_in_two_ways_is_an_error(tmp_path: Path) -> None:
+    other = "lists:\n  state:\n    range: {from: 1, to: 2}\n"
+    (found,) = problems(tmp_path, a=LIGHTS, b=other)
+    assert found.startswith("b.yaml:2: list {state} is declared otherwise at")
+
+
+def test_unknown_keys_and_repeated_keys_are_warned_of(tmp_path: Path) -> None:
+    text = LIGHTS + "list:\n  a: 1\nlanguage: en\n"
+    warnings = load(written(tmp_path, a=text), "en").warnings
+    assert [warning.partition(": ")[2] for warning in warnings] == [
+        "'list' is not known and has no effect; did you mean 'lists'?",
+        "'language' is given twice; line 1 is lost",
+    ]
+
+
+def test_a_list_of_twenty_thousand_values_works(tmp_path: Path) -> None:
+    values = "".join(f"      - song number {number}\n" for number in range(20_000))
+    text = block("play {song}", f"lists:\n  song:\n    values:\n{values}")
+    loaded = load(written(tmp_path, a=text), "en")
+    assert loaded.how_many() == "20,000"
+    intent = loaded.parse("play song number 19999")
+    assert intent is not None
+    assert intent.slots == {"song": "song number 19999"}
+
+
+def test_the_subfolder_of_a_language_goes_before_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    written(tmp_path / "en", a=LIGHTS)
+    written(tmp_path, a=block("outside"))
+    loaded = load(tmp_path, "en")
+    assert list(loaded.intents.intents) == ["Light"]
+
+
+def test_a_file_of_another_language_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    german = "language: de\n" + block("licht an")
+    loaded = load(written(tmp_path, a=LIGHTS, b=german), "en")
+    assert loaded.parse("licht an") is None
+    assert "left out: it is 'de', not 'en'" in loaded.warnings[0]
+
+
+def test_a_file_may_use_the_words_that_home_assistant_lends(tmp_path: Path) -> None:
+    text = block("<turn> my sofa {color}")
+    loaded = load(written(tmp_path, a=text), "en")
+    intent = loaded.parse("could you switch my sofa blue")
+    assert intent is not None
+    assert intent.slots == {"color": "blue"}
+
+
+def test_what_a_value_and_a_block_declare_reaches_the_slots(tmp_path: Path) -> None:
+    text = (
+        "intents:\n  A:\n    never_by_voice: true\n    response: Done.\n    data:\n"
+        "      - sentences: ['set {level} {0..10:amount}']\n        slots: {kind: lamp}\n"
+        "lists:\n  level:\n    values:\n      - in: (low|dim)\n        out: 10\n"
+    )
+    loaded = load(written(tmp_path, a=text), "en")
+    intent = loaded.parse("Set dim seven")
+    assert intent is not None
+    assert intent.slots == {"level": 10, "amount": 7, "kind": "lamp"}
+    assert loaded.declared["A"].never_by_voice
+    assert loaded.declared["A"].response == "Done."
+
+
+def test_context_that_a_value_brings_opens_the_sentences_that_require_it(tmp_path: Path) -> None:
+    text = (
+        "intents:\n  Dim:\n    data:\n      - sentences: ['dim {name}']\n"
+        "        requires_context: {domain: light}\n"
+        "lists:\n  name:\n    values:\n"
+        "      - {in: lamp, out: lamp, context: {domain: light}}\n"
+        "      - {in: fan, out: fan, context: {domain: fan}}\n"
+    )
+    loaded = load(written(tmp_path, a=text), "en")
+    assert loaded.parse("dim lamp") is not None
+    assert loaded.parse("dim fan") is None
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "es", "it", "nl"])
+def test_the_whole_of_home_assistants_sentences_loads(tmp_path: Path, language: str) -> None:
+    data = home_assistant_intents.get_intents(language)
+    assert data is not None
+    for name, count in (("name", 200), ("area", 30), ("floor", 10)):
+        data["lists"][name] = {"values": [f"{name} {number}" for number in range(count)]}
+    (tmp_path / "all.yaml").write_text(json.dumps(data), "utf-8")  # JSON is YAML, too
+    loaded = load(tmp_path, language)
+    assert len(loaded.intents.intents) == len(data["intents"])
+    assert not [warning for warning in loaded.warnings if "wildcard" not in warning]
+
+
+def test_the_command_counts_the_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["intents", "check"]) == 0
+    assert capsys.readouterr().out.endswith(" sentences in 15 intents\n")
+    assert main(["intents", "check", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["intents"], summary["problems"]) == (15, [])
+
+
+def test_the_command_tells_each_problem_on_a_line_and_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, a=block("go ["))
+    assert main(["intents", "check", "--intents", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(f"{tmp_path}/a.yaml:5: '[' at character 4")
+
+
+def test_the_command_lists_every_intent_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["intents", "list", "--intents", str(SHIPPED), "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["intents"]
+    assert len(listed) == 15
+    assert all(intent["examples"] for intent in listed)
+    assert main(["intents", "list"]) == 0
+    assert "MachineStart  (640 sentences, confirm)\n" in capsys.readouterr().out
+
+
+def test_the_command_shows_what_a_sentence_means(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["intents", "test", "stop", "machine", "three"]) == 0
+    assert capsys.readouterr().out == "stop machine three: MachineStop, machine = 3\n"
+
+
+def test_the_command_suggests_what_is_near_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["intents", "test", "turn on the kitchn light", "stop machine one"]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("turn on the kitchn light: no sentence fits; nearest: turn on ")
+    assert "kitchen light" in first
+    assert second == "stop machine one: MachineStop, machine = 1"

@@ -1,0 +1,74 @@
+"""The queue of work that waits."""
+
+import numpy as np
+
+from appliance.inference.jobs import Jobs
+from appliance.values import Operation, Request, Trigger, Utterance
+
+
+def utterance(name: str) -> Utterance:
+    return Utterance(name, np.zeros(160, np.float32), Trigger.ALWAYS, 0.0, 0.0)
+
+
+def request(name: str, priority: int = 0) -> Request:
+    return Request(name, Operation.PARSE, b"hello", priority=priority)
+
+
+def taken(jobs: Jobs) -> list[str]:
+    names = []
+    while ticket := jobs.take(0.0):
+        names.append(ticket.job.id)
+    return names
+
+
+def test_speech_goes_first_then_priority_then_who_came_first() -> None:
+    jobs = Jobs(maximum_requests=10)
+    for job in (request("a"), request("b"), request("urgent", 5), utterance("s"), request("c")):
+        assert jobs.offer(job)
+    assert taken(jobs) == ["s", "urgent", "a", "b", "c"]
+
+
+def test_the_request_over_the_bound_is_turned_away_and_speech_still_comes_in() -> None:
+    jobs = Jobs(maximum_requests=2)
+    assert [jobs.offer(request(name)) for name in "abc"] == [True, True, False]
+    assert jobs.offer(utterance("s"))
+    assert jobs.depth() == (1, 2)
+
+
+def test_a_fifth_utterance_is_turned_away_and_requests_still_come_in() -> None:
+    jobs = Jobs(maximum_requests=2)
+    assert [jobs.offer(utterance(name)) for name in "abcde"] == [True] * 4 + [False]
+    assert jobs.offer(request("r"))
+
+
+def test_a_job_taken_makes_room_for_another() -> None:
+    jobs = Jobs(maximum_requests=1)
+    jobs.offer(request("a"))
+    jobs.take(0.0)
+    assert jobs.offer(request("b"))
+
+
+def test_a_removed_job_is_never_taken_and_the_others_keep_their_order() -> None:
+    jobs = Jobs(maximum_requests=10)
+    for name in "abcd":
+        jobs.offer(request(name))
+    removed = jobs.remove("b")
+    assert removed is not None
+    assert removed.id == "b"
+    assert jobs.remove("b") is None
+    assert taken(jobs) == ["a", "c", "d"]
+
+
+def test_the_position_counts_all_that_go_before() -> None:
+    jobs = Jobs(maximum_requests=10)
+    for job in (request("a"), request("b"), utterance("s"), request("urgent", 1)):
+        jobs.offer(job)
+    assert [jobs.position(name) for name in ("s", "urgent", "a", "b", "x")] == [1, 2, 3, 4, None]
+
+
+def test_draining_gives_everything_in_order_and_leaves_nothing() -> None:
+    jobs = Jobs(maximum_requests=10)
+    for job in (request("a"), utterance("s")):
+        jobs.offer(job)
+    assert [job.id for job in jobs.drain()] == ["s", "a"]
+    assert jobs.take(0.0) is None

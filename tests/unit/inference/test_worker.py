@@ -1,0 +1,180 @@
+"""The worker, turn by turn, without its thread."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+from hassil import Intents
+
+from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscriber
+from appliance.inference.jobs import Jobs
+from appliance.inference.mind import Mind, Situation
+from appliance.inference.recogniser import FreeRecogniser
+from appliance.inference.sentence_files import Declared
+from appliance.inference.sentences import Sentences
+from appliance.inference.worker import Worker
+from appliance.values import (
+    Activity,
+    Completion,
+    Operation,
+    Outcome,
+    Reading,
+    Request,
+    Result,
+    Trigger,
+    Utterance,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from appliance.values import Job
+
+SENTENCES = Sentences(
+    "en",
+    Intents.from_dict(
+        {"language": "en", "intents": {"Light": {"data": [{"sentences": ["light on"]}]}}}
+    ),
+    {"Light": Declared("Light")},
+)
+
+
+class House:
+    """A worker with what it needs, and what it delivered."""
+
+    def __init__(self, *said: str, model: object = None) -> None:
+        self.jobs = Jobs(maximum_requests=10)
+        self.delivered: list[Result] = []
+        self.shown: list[Activity] = []
+        transcriber = ScriptedTranscriber(said)
+        mind = Mind(
+            FreeRecogniser(transcriber, 0.6),
+            transcriber,
+            SENTENCES,
+            model,  # type: ignore[arg-type]
+            lambda _: np.ones(1600, np.float32),
+        )
+        situation = Situation(reading=Reading(temperature_c=61.2))
+        self.worker = Worker(
+            *(self.jobs, mind, self.deliver),
+            situation=lambda: situation,
+            show=self.shown.append,
+        )
+
+    def deliver(self, job: Job, result: Result) -> None:
+        assert job.id == result.id
+        self.delivered.append(result)
+
+    @property
+    def outcomes(self) -> list[tuple[str, Outcome]]:
+        return [(result.id, result.outcome) for result in self.delivered]
+
+
+def utterance(name: str) -> Utterance:
+    return Utterance(name, np.ones(30_400, np.float32), Trigger.ALWAYS, 0.0, 0.0)
+
+
+def request(name: str, operation: Operation = Operation.ANSWER) -> Request:
+    return Request(name, operation, b"why")
+
+
+def test_a_job_is_done_shown_and_delivered() -> None:
+    house = House("light on")
+    house.jobs.offer(utterance("abcd-7f3a"))
+    house.worker.turn()
+    assert house.outcomes == [("abcd-7f3a", Outcome.INTENT)]
+    assert house.shown == [Activity.THINKING, Activity.IDLE]
+
+
+def test_the_log_has_one_line_a_job_without_a_word_of_what_was_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    house = House("light on")
+    house.jobs.offer(utterance("abcd-7f3a"))
+    with caplog.at_level(logging.INFO):
+        house.worker.turn()
+    (line,) = caplog.messages
+    assert line.startswith("answered speech 7f3a in ")
+    assert "intent Light by grammar, heard 1.9 s" in line
+    assert line.endswith("pace full, 61 °C")
+    assert "light on" not in line
+
+
+def test_what_was_said_is_in_the_log_at_debug_level(caplog: pytest.LogCaptureFixture) -> None:
+    house = House("light on")
+    house.jobs.offer(utterance("u"))
+    with caplog.at_level(logging.DEBUG):
+        house.worker.turn()
+    assert any("light on" in message for message in caplog.messages)
+
+
+def test_a_fault_of_ours_fails_one_job_and_the_next_is_done() -> None:
+    house = House("light on")
+    house.worker._mind.decode = None  # type: ignore[assignment]  # a bug, whatever it is
+    house.jobs.offer(request("bad", Operation.TRANSCRIBE))
+    house.jobs.offer(request("good", Operation.PARSE))
+    house.worker.turn()
+    house.worker.turn()
+    assert house.outcomes == [("bad", Outcome.FAILED), ("good", Outcome.NOT_UNDERSTOOD)]
+    assert house.delivered[0].reason is not None
+    assert "TypeError" in house.delivered[0].reason
+
+
+def test_a_request_that_a_stop_breaks_off_is_not_answered_so_that_it_is_done_later() -> None:
+    house = House(model=ScriptedLanguageModel(["a b c"]))
+    loop = house.worker.loop()
+    house.jobs.offer(request("r"))
+    loop.stopping.set()
+    house.worker.turn()
+    assert house.delivered == []
+
+
+def test_speech_that_a_stop_breaks_off_is_cancelled() -> None:
+    house = House("why", model=ScriptedLanguageModel(["a b c"]))
+    loop = house.worker.loop()
+    house.jobs.offer(utterance("u"))
+    loop.stopping.set()
+    house.worker.turn()
+    assert house.outcomes == [("u", Outcome.CANCELLED)]
+
+
+def test_speech_being_recognised_at_a_stop_is_finished() -> None:
+    house = House("light on")
+    loop = house.worker.loop()
+    house.jobs.offer(utterance("u"))
+    loop.stopping.set()
+    house.worker.turn()
+    assert house.outcomes == [("u", Outcome.INTENT)]
+
+
+def test_at_a_stop_waiting_speech_is_cancelled_and_waiting_requests_stay() -> None:
+    house = House()
+    for job in (request("r"), utterance("u1"), utterance("u2")):
+        house.jobs.offer(job)
+    house.worker.let_go()
+    assert house.outcomes == [("u1", Outcome.CANCELLED), ("u2", Outcome.CANCELLED)]
+
+
+class Cancelling:
+    """A language model during whose work somebody cancels it."""
+
+    name = "cancelling"
+    house: House
+
+    def complete(self, text: str, stopping: Callable[[], bool]) -> Completion:
+        assert self.house.worker.cancel("another") is False
+        assert self.house.worker.cancel("r") is True
+        return ScriptedLanguageModel(["a b c"]).complete(text, stopping)
+
+
+def test_a_request_cancelled_while_it_is_written_is_answered_as_cancelled() -> None:
+    model = Cancelling()
+    house = model.house = House(model=model)
+    house.jobs.offer(request("r"))
+    house.worker.turn()
+    assert house.outcomes == [("r", Outcome.CANCELLED)]
+    assert house.worker.cancel("r") is False
