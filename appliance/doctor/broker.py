@@ -74,7 +74,9 @@ def nobody_outside(place: Place) -> Iterator[Answer]:
     complaints = list(_complaints(place.config, opened))
     yield from complaints
     if not complaints:
-        peers = sorted({f"{one.remote[0]}:{one.remote[1]}" for one in opened if one.remote})
+        own = {one.local for one in opened}  # the two ends of a pipe, as some libraries make it
+        others = {one.remote for one in opened if one.remote and one.remote not in own}
+        peers = [f"{address}:{port}" for address, port in sorted(others)]
         talks = f"talks to {', '.join(peers)}" if peers else "talks to nobody just now"
         yield ok("offline", f"pid {place.daemon} {talks}; nobody beyond the local network")
 
