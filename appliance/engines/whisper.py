@@ -1,28 +1,72 @@
-"""Whisper through CTranslate2: the only room that imports faster_whisper and ctranslate2."""
+"""Whisper through CTranslate2: the only file that imports ctranslate2 and tokenizers.
+
+Sound is encoded as long as it is, not padded to 30 seconds: attention costs grow with the
+window. Without the padding Whisper misses the silence that follows speech in training, and
+repeats itself; so a second of encoded silence, made once, is put behind each encoded sound.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from faster_whisper import WhisperModel
+import ctranslate2
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
+from appliance.engines.whisper_sound import log_mel, pieces, without_silence
 from appliance.errors import EngineError
-from appliance.values import Transcript
+from appliance.values import SAMPLE_RATE, Transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from appliance.values import Samples
 
 NEEDED_FILES = ("config.json", "model.bin", "tokenizer.json")
-"""Without tokenizer.json faster-whisper would ask the network for one; so it is demanded here."""
 
 SHORTEST = 0.1
 """Seconds; less than this holds no word."""
 
-SAMPLE_RATE = 16_000
+FAINTEST = 1e-4
+"""Peak of sound that no microphone in use gives: nothing is connected."""
+
+MARGIN = 0.2
+"""Seconds of nothing encoded behind the speech."""
+
+SILENCE = 50
+"""Encoded frames of silence, 20 ms each, put behind that."""
+
+PADDED = 30.0
+"""Seconds of the window that Whisper was trained on."""
+
+TOKENS_PER_SECOND = 8
+"""Faster than anybody speaks."""
+
+MOST_TOKENS = 220
+"""Whisper has 448 positions and CTranslate2 writes half of them."""
+
+NOBODY = 0.6
+"""Probability from which "nobody spoke" is believed, if the words are UNSURE too."""
+
+UNSURE = -1.0
+"""Mean log probability per token; both bounds are those of OpenAI's own decoding."""
+
+Encoded = NDArray[np.float32]
+"""Shape (1, frames of 20 ms, width)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """A prefix and what the model wrote behind it."""
+
+    tokens: tuple[int, ...]
+    logits: NDArray[np.float32]
+    """Shape (steps, vocabulary); row i is about token i."""
 
 
 class Whisper:
@@ -41,18 +85,23 @@ class Whisper:
             message = f"no Whisper model in {model_folder}: {', '.join(missing)} missing"
             raise EngineError(f"{message}; run: appliance models pull")
         try:
-            self._model = WhisperModel(
-                str(model_folder),
-                device="cpu",
-                compute_type=compute_type,
-                cpu_threads=threads,
-                local_files_only=True,
+            self._tokenizer = Tokenizer.from_file(str(model_folder / "tokenizer.json"))
+            self._model: Any = ctranslate2.models.Whisper(
+                str(model_folder), device="cpu", compute_type=compute_type, intra_threads=threads
             )
         except Exception as error:
             message = f"the Whisper model in {model_folder} cannot be opened ({error})"
             raise EngineError(f"{message}; run: appliance models verify") from error
+        self.end = self._special("<|endoftext|>")
 
-    def transcribe(self, samples: NDArray[np.float32], language: str) -> Transcript:
+    @cached_property
+    def tokens(self) -> tuple[str | None, ...]:
+        """The text of each token; None for special ones and for parts of a character."""
+        texts = self._tokenizer.decode_batch([[token] for token in range(self.end)])
+        written = [None if "\ufffd" in text else text for text in texts]
+        return (*written, *([None] * (self._tokenizer.get_vocab_size() - self.end)))
+
+    def transcribe(self, samples: Samples, language: str) -> Transcript:
         """Write down what is said.
 
         Args:
@@ -63,30 +112,197 @@ class Whisper:
             EngineError: the model does not know the language, or failed.
 
         """
-        if len(samples) < SHORTEST * SAMPLE_RATE:
-            return Transcript(text="", language=language, confidence=None, no_speech=None)
-        if language != "en" and not self._model.model.is_multilingual:
-            raise EngineError(f"this Whisper model knows English only, not {language!r}")
+        heard = [self.hear(piece, language) for piece in pieces(samples)]
+        found = [one.transcript() for one in heard]
+        texts = [one.text for one in found if one.text]
+        scores = [one.confidence for one in found if one.confidence is not None]
+        silent = [one.no_speech for one in found if one.no_speech is not None]
+        return Transcript(
+            text=" ".join(texts),
+            language=language,
+            confidence=min(scores, default=None),
+            no_speech=min(silent, default=None),
+        )
+
+    def hear(self, samples: Samples, language: str, *, padded: bool = False) -> Hearing:
+        """Encode sound of at most 30 seconds; ask the result what was said.
+
+        Args:
+            samples: mono, 16 kHz, -1 to 1.
+            language: ISO 639-1 code.
+            padded: encode the full 30 seconds; slower, at times better.
+
+        Raises:
+            EngineError: the model does not know the language, or failed.
+
+        """
+        start = self._start(language)
+        if len(samples) < SHORTEST * SAMPLE_RATE or float(np.abs(samples).max()) < FAINTEST:
+            return Hearing(self, None, start, language, samples[:0])
+        spoken = without_silence(samples)[: int(PADDED * SAMPLE_RATE)]
+        encoded = self.padded(spoken) if padded else self._short(spoken)
+        return Hearing(self, encoded, start, language, spoken)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What the tokens spell."""
+        return str(self._tokenizer.decode(list(tokens))).strip()
+
+    def _special(self, name: str) -> int:
+        token = self._tokenizer.token_to_id(name)
+        if token is None:
+            raise EngineError(f"{self.name} is no Whisper model: its tokenizer lacks {name}")
+        return int(token)
+
+    def _start(self, language: str) -> tuple[int, ...]:
+        begin, plain = self._special("<|startoftranscript|>"), self._special("<|notimestamps|>")
+        if not self._model.is_multilingual:
+            if language.split("-", maxsplit=1)[0] != "en":
+                raise EngineError(f"{self.name} knows English only, not {language!r}")
+            return begin, plain
+        spoken = self._tokenizer.token_to_id(f"<|{language.split('-', maxsplit=1)[0]}|>")
+        if spoken is None:
+            raise EngineError(f"{self.name} does not know the language {language!r}")
+        return begin, int(spoken), self._special("<|transcribe|>"), plain
+
+    def _encode(self, samples: Samples) -> Encoded:
+        mel = log_mel(samples, self._model.n_mels)
         try:
-            found, _ = self._model.transcribe(
-                samples,
-                language=language,
-                beam_size=1,
-                temperature=0.0,
-                without_timestamps=True,
-                condition_on_previous_text=False,
-            )
-            segments = list(found)
+            return np.array(self._model.encode(ctranslate2.StorageView.from_array(mel[None])))
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"speech recognition failed: {error}") from error
-        if not segments:
-            return Transcript(text="", language=language, confidence=None, no_speech=1.0)
-        kept = [s for s in segments if s.compression_ratio < 2.4]  # noqa: PLR2004 (OpenAI's bound)
-        words = sum(len(s.tokens) for s in kept)
-        score = sum(s.avg_logprob * len(s.tokens) for s in kept) / words if words else None
-        return Transcript(
-            text=" ".join(s.text.strip() for s in kept),
-            language=language,
-            confidence=None if score is None else math.exp(score),
-            no_speech=max(s.no_speech_prob for s in segments),
-        )
+
+    def _short(self, samples: Samples) -> Encoded:
+        sound = self._encode(np.pad(samples, (0, int(MARGIN * SAMPLE_RATE))))
+        return np.concatenate([sound, self._silence], axis=1)
+
+    def padded(self, samples: Samples) -> Encoded:
+        """The sound encoded in the full window."""
+        whole = np.zeros(int(PADDED * SAMPLE_RATE), np.float32)
+        whole[: len(samples)] = samples
+        return self._encode(whole)
+
+    @cached_property
+    def _silence(self) -> Encoded:
+        """The end of an encoded window of nothing."""
+        return self._encode(np.zeros(int(PADDED * SAMPLE_RATE), np.float32))[:, -SILENCE:]
+
+    def write(
+        self,
+        encoded: Any,
+        prompts: list[list[int]],
+        tokens: int,
+        *,
+        logits: bool = False,
+    ) -> list[Any]:
+        """CTranslate2's greedy search behind each prompt, up to `tokens` tokens in all."""
+        try:
+            found: list[Any] = self._model.generate(
+                encoded,
+                prompts,
+                beam_size=1,
+                max_length=2 * min(tokens, MOST_TOKENS),
+                return_scores=True,
+                return_logits_vocab=logits,
+                return_no_speech_prob=True,
+                # It would forbid the end right behind a forced prefix.
+                suppress_blank=False,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"speech recognition failed: {error}") from error
+        return found
+
+
+class Hearing:
+    """One encoded sound, to be asked about texts."""
+
+    def __init__(
+        self,
+        whisper: Whisper,
+        encoded: Encoded | None,
+        start: tuple[int, ...],
+        language: str,
+        spoken: Samples,
+    ) -> None:
+        self.seconds = len(spoken) / SAMPLE_RATE
+        """Length of the sound without the silence around it."""
+        self.no_speech: float | None = None if encoded is not None else 1.0
+        """Probability that nobody spoke; known once something was written."""
+        self._whisper = whisper
+        self._encoded = encoded
+        self._start = list(start)
+        self._language = language
+        self._spoken = spoken
+        self._batches: dict[int, Any] = {}
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is no sound at all; nothing can be asked then."""
+        return self._encoded is None
+
+    def continuations(self, prefixes: Sequence[tuple[int, ...]], further: int) -> list[Written]:
+        """Read each prefix, then write on greedily, at most `further` tokens.
+
+        Raises:
+            EngineError: the model failed.
+
+        """
+        tokens = max(map(len, prefixes)) + min(further, self._most)
+        prompts = [[*self._start, *prefix] for prefix in prefixes]
+        found = self._whisper.write(self._batch(len(prefixes)), prompts, tokens, logits=True)
+        self.no_speech = float(found[0].no_speech_prob)
+        written = []
+        for one in found:
+            rows = [np.atleast_2d(np.array(view)) for view in one.logits]
+            logits = np.concatenate([row.reshape(-1, row.shape[-1]) for row in rows])
+            written.append(Written(tuple(one.sequences_ids[0][: len(logits)]), logits))
+        return written
+
+    def transcript(self) -> Transcript:
+        """What was said, whatever it is; the full window is taken where the short one loops."""
+        if self._encoded is None:
+            return Transcript(text="", language=self._language, no_speech=1.0)
+        [found] = self._whisper.write(self._batch(1), [self._start], self._most)
+        tokens = found.sequences_ids[0]
+        if looped(tokens):
+            whole = ctranslate2.StorageView.from_array(self._whisper.padded(self._spoken))
+            [found] = self._whisper.write(whole, [self._start], self._most)
+            tokens = found.sequences_ids[0]
+        tokens = unlooped(tokens)
+        score, no_speech = float(found.scores[0]), float(found.no_speech_prob)
+        self.no_speech = no_speech
+        text = "" if no_speech > NOBODY and score < UNSURE else self._whisper.text(tokens)
+        return Transcript(text, self._language, math.exp(score) if text else None, no_speech)
+
+    @property
+    def _most(self) -> int:
+        return min(MOST_TOKENS, 10 + int(TOKENS_PER_SECOND * self.seconds))
+
+    def _batch(self, size: int) -> Any:
+        if size not in self._batches:
+            if self._encoded is None:
+                raise EngineError("there is no sound to ask about")
+            repeated = np.ascontiguousarray(np.repeat(self._encoded, size, axis=0))
+            self._batches[size] = ctranslate2.StorageView.from_array(repeated)
+        return self._batches[size]
+
+
+def looped(tokens: Sequence[int]) -> bool:
+    """Whether the text ends in the same words again and again."""
+    return len(unlooped(tokens)) < len(tokens)
+
+
+def unlooped(tokens: Sequence[int]) -> list[int]:
+    """The text without what it repeats at its end.
+
+    Twice is a loop where it is the whole text and three words or more ("no, no" stays); else
+    three times are. The last time may be cut off by the limit.
+    """
+    for period in range(1, len(tokens) // 2 + 1):
+        same = 0
+        while same + period < len(tokens) and tokens[-1 - same] == tokens[-1 - same - period]:
+            same += 1
+        times = 1 + same / period
+        whole = same + period == len(tokens)
+        if times >= 3 or (whole and times >= 2 and period >= 3):  # noqa: PLR2004
+            return list(tokens[: len(tokens) - same])
+    return list(tokens)

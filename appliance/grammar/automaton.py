@@ -1,0 +1,180 @@
+"""The network made deterministic as it is walked, a character at a time.
+
+A state of the automaton is the set of places in the network where the text so far may stand,
+each with the calls that it must return to. Sets are built when first reached and kept: a walk
+costs a dictionary look-up per character from the second time on (Rabin and Scott's subset
+construction, done lazily).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from appliance.grammar.network import ANY, EMPTY
+from appliance.grammar.text import STOPS
+
+if TYPE_CHECKING:
+    from appliance.grammar.network import Network
+
+DEAD = -1
+"""The state after text that no sentence begins with."""
+
+IN_WORD, AT_WORD, AFTER_STOP = 0, 1, 2
+"""What the last character was: of a word; a space or nothing at all; a comma or period."""
+
+_ACCEPT = -1
+_SPACE = ord(" ")
+
+_Places = tuple[int, ...]
+
+
+class Automaton:
+    """Deterministic view of a network; states are small integers, `start` is the first.
+
+    Runs of spaces count as one, spaces at either end as none, and stops may follow any word.
+    """
+
+    start = 0
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._lock = threading.RLock()
+        self._stacks: list[tuple[int, int]] = [(-1, -1)]
+        self._stack_ids: dict[tuple[int, int], int] = {}
+        self._states: list[tuple[_Places, int]] = []
+        self._state_ids: dict[tuple[_Places, int], int] = {}
+        self._moves: dict[int, dict[int, list[int]]] = {}
+        self._steps: dict[tuple[int, str], int] = {}
+        self._accepts: dict[int, bool] = {}
+        self._state(self._closure([network.start], at_word=True), AT_WORD)
+
+    @property
+    def size(self) -> int:
+        """Number of states reached so far."""
+        return len(self._states)
+
+    def step(self, state: int, char: str) -> int:
+        """The state behind one more (folded) character, or DEAD."""
+        known = self._steps.get((state, char))
+        if known is None:
+            with self._lock:
+                known = self._steps[state, char] = self._find(state, char)
+        return known
+
+    def walk(self, state: int, text: str) -> int:
+        """The state behind (folded) `text`, or DEAD."""
+        for char in text:
+            state = self.step(state, char)
+            if state == DEAD:
+                break
+        return state
+
+    def accepts(self, state: int) -> bool:
+        """Whether the text so far is a whole sentence."""
+        known = self._accepts.get(state)
+        if known is None:
+            places, _ = self._states[state]
+            with self._lock:
+                spaces = self._moves_of(state).get(_SPACE, [])
+                known = _ACCEPT in places or _ACCEPT in self._closure(spaces, at_word=True)
+                self._accepts[state] = known
+        return known
+
+    def is_open(self, state: int) -> bool:
+        """Whether a wildcard may go on here, so that any word is allowed."""
+        with self._lock:
+            return ANY in self._moves_of(state)
+
+    def mode(self, state: int) -> int:
+        """IN_WORD, AT_WORD or AFTER_STOP."""
+        return self._states[state][1]
+
+    def characters(self, state: int) -> list[str]:
+        """The characters of sentences that may come next, in order; wildcards left out."""
+        with self._lock:
+            return sorted(chr(label) for label in self._moves_of(state) if label != ANY)
+
+    def _find(self, state: int, char: str) -> int:
+        places, mode = self._states[state]
+        if char in " -":
+            if mode == AT_WORD:
+                return state if char == " " else DEAD
+            ahead = self._move(state, _SPACE, AT_WORD, wild=True)
+            return state if ahead == DEAD and char == "-" and mode == IN_WORD else ahead
+        if mode == AFTER_STOP:
+            return DEAD
+        ahead = self._move(state, ord(char), IN_WORD, wild=char not in STOPS)
+        if ahead == DEAD and char in STOPS and mode == IN_WORD:
+            return self._state(places, AFTER_STOP)
+        return ahead
+
+    def _move(self, state: int, label: int, mode: int, *, wild: bool) -> int:
+        moves = self._moves_of(state)
+        targets = moves.get(label, [])
+        if wild and ANY in moves:
+            targets = targets + moves[ANY]
+        places = self._closure(targets, at_word=mode == AT_WORD)
+        return self._state(places, mode) if places else DEAD
+
+    def _state(self, places: _Places, mode: int) -> int:
+        key = (places, mode)
+        if key not in self._state_ids:
+            self._state_ids[key] = len(self._states)
+            self._states.append(key)
+        return self._state_ids[key]
+
+    def _moves_of(self, state: int) -> dict[int, list[int]]:
+        """What each character leads to, before closure: {label: places}."""
+        if state in self._moves:
+            return self._moves[state]
+        net, size = self.network, self.network.size
+        moves: dict[int, list[int]] = {}
+        for place in self._states[state][0]:
+            if place == _ACCEPT:
+                continue
+            stack, node = divmod(place, size)
+            for edge in range(net.edge_from[node], net.edge_from[node + 1]):
+                if (label := net.labels[edge]) != EMPTY:
+                    moves.setdefault(label, []).append(stack * size + net.targets[edge])
+        self._moves[state] = moves
+        return moves
+
+    def _closure(self, places: list[int], *, at_word: bool) -> _Places:
+        """All that can be reached without reading; behind a space, spaces are not read either."""
+        net, size = self.network, self.network.size
+        edge_from, labels, targets = net.edge_from, net.labels, net.targets
+        seen, todo, keep = set(places), list(places), []
+        while todo:
+            place = todo.pop()
+            stack, node = divmod(place, size)
+            reads = False
+            ahead: list[int] = []
+            for edge in range(edge_from[node], edge_from[node + 1]):
+                label = labels[edge]
+                if label == EMPTY or (at_word and label == _SPACE):
+                    ahead.append(stack * size + targets[edge])
+                else:
+                    reads = True
+            for call in range(net.call_from[node], net.call_from[node + 1]):
+                ahead.append(self._push(net.returns[call], stack) * size + net.callees[call])
+            if net.finals[node]:
+                back, below = self._stacks[stack]
+                if stack == 0:
+                    keep.append(_ACCEPT)
+                else:
+                    ahead.append(below * size + back)
+            if reads:
+                keep.append(place)
+            for place in ahead:
+                if place not in seen:
+                    seen.add(place)
+                    todo.append(place)
+        return tuple(sorted(set(keep)))
+
+    def _push(self, back: int, stack: int) -> int:
+        key = (back, stack)
+        if key not in self._stack_ids:
+            self._stack_ids[key] = len(self._stacks)
+            self._stacks.append(key)
+        return self._stack_ids[key]

@@ -1,0 +1,370 @@
+"""hassil's sentences, rules and lists become one network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hassil.expression import (
+    Alternative,
+    Expression,
+    Group,
+    ListReference,
+    Permutation,
+    RuleReference,
+    TextChunk,
+)
+from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
+from hassil.util import check_excluded_context, check_required_context
+
+from appliance.errors import SentencesError
+from appliance.grammar.network import ANY, Builder, Network
+from appliance.grammar.numbers import SIGNS, digits_of_words, written
+from appliance.grammar.text import template_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hassil.intents import IntentData, Intents, SlotList
+
+SKIPS = 2
+"""Skip words that may stand before a sentence, and behind it."""
+
+LARGEST_PERMUTATION = 6
+"""Its states double with every part; a sentence with more parts is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceOf:
+    """Meaning: this sentence belongs to the intent; `fixed` are slots that it always gives."""
+
+    intent: str
+    fixed: dict[str, Any]
+    requires: dict[str, Any]
+    excludes: dict[str, Any]
+    context: dict[str, Any]
+    """What is known before anything is said."""
+    metadata: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotStart:
+    """Meaning: the slot's words begin here."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListValue:
+    """Meaning: the slot's words end here and stand for `value`."""
+
+    value: Any
+    context: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberValue:
+    """Meaning: the slot's words end here and are a number of the table."""
+
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FreeValue:
+    """Meaning: the slot's words end here and stand for themselves."""
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What a name stands for inside one block of sentences."""
+
+    data: IntentData | None
+    lists: Mapping[str, SlotList]
+    rules: Mapping[str, Any]
+    context: Mapping[str, Any]
+    key: str
+    rule_stack: list[str] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
+    """Context keys that a list value of the sentence can give."""
+
+
+def compile_network(
+    intents: Intents,
+    slot_lists: Mapping[str, SlotList] | None = None,
+    intent_context: Mapping[str, Any] | None = None,
+) -> Network:
+    """Compile every sentence that can be said at all.
+
+    Args:
+        intents: as hassil parsed them.
+        slot_lists: lists beside those of `intents`, which they overrule.
+        intent_context: what is known beforehand, such as the area of the microphone.
+
+    Raises:
+        SentencesError: a list or rule is missing, a rule calls itself, or nothing can be said.
+
+    """
+    return _Compiler(intents, slot_lists or {}, intent_context or {}).compile()
+
+
+class _Compiler:
+    def __init__(
+        self,
+        intents: Intents,
+        slot_lists: Mapping[str, SlotList],
+        intent_context: Mapping[str, Any],
+    ) -> None:
+        self._intents = intents
+        self._lists = {**intents.slot_lists, **slot_lists}
+        self._context = dict(intent_context)
+        self._build = Builder()
+        self._networks: dict[Any, tuple[int, frozenset[str]]] = {}
+        self._number_words = digits_of_words(intents.language)
+
+    def compile(self) -> Network:
+        start, body, end = (self._build.state() for _ in range(3))
+        self._skips(start, body)
+        problems: list[str] = []
+        for intent in self._intents.intents.values():
+            for data in intent.data:
+                try:
+                    self._block(intent.name, data, body, end)
+                except SentencesError as error:
+                    problems += [f"intent {intent.name}: {problem}" for problem in error.problems]
+        if problems:
+            raise SentencesError(problems)
+        if not any(source == body for source, _, _ in self._build.edges):
+            raise SentencesError(["the sentences allow nothing to be said"])
+        self._skips(end, self._build.state(final=True))
+        return self._build.network(start)
+
+    def _skips(self, source: int, target: int) -> None:
+        """Up to SKIPS skip words on the way from `source` to `target`."""
+        words = [template_text(word).strip() for word in self._intents.skip_words]
+        for _ in range(SKIPS if words else 0):
+            self._build.empty(source, target)
+            after = self._build.state()
+            for word in filter(None, words):
+                self._build.text(source, f" {word} ", after)
+            source = after
+        self._build.empty(source, target)
+
+    def _block(self, intent: str, data: IntentData, body: int, end: int) -> None:
+        if not check_required_context(data.requires_context, self._context, True):
+            return
+        if not check_excluded_context(data.excludes_context, self._context):
+            return
+        missing = set(data.requires_context) - set(self._context)
+        meaning = SentenceOf(
+            intent=intent,
+            fixed=dict(data.slots),
+            requires=dict(data.requires_context),
+            excludes=dict(data.excludes_context),
+            context=self._context,
+            metadata=data.metadata,
+        )
+        for sentence in data.sentences:
+            scope = self._scope(data)
+            first = self._build.state()
+            try:
+                last = self._expression(sentence.expression, first, scope)
+            except SentencesError as error:
+                raise SentencesError(
+                    [f"{problem}, in {sentence.text!r}" for problem in error.problems]
+                ) from error
+            if missing <= scope.given:
+                self._build.empty(body, first)
+                self._build.empty(self._build.meaning(last, meaning), end)
+
+    def _scope(self, data: IntentData) -> _Scope:
+        own = id(data) if data.slot_lists or data.expansion_rules else 0
+        asked = f"{data.requires_context!r} {data.excludes_context!r}"
+        return _Scope(
+            data=data,
+            lists={**self._lists, **data.slot_lists},
+            rules={**self._intents.expansion_rules, **data.expansion_rules},
+            context=self._context,
+            key=f"{own} {asked}",
+        )
+
+    def _expression(self, what: Expression, source: int, scope: _Scope) -> int:
+        """Compile `what` behind `source`; returns the state behind it."""
+        if isinstance(what, TextChunk):
+            return self._words(source, what.text)
+        if isinstance(what, ListReference):
+            return self._list(what, source, scope)
+        if isinstance(what, RuleReference):
+            return self._rule(what.rule_name, source, scope)
+        if isinstance(what, Permutation):
+            return self._permutation(what.items, source, scope)
+        if isinstance(what, Alternative):
+            target = self._build.state()
+            for item in what.items:
+                self._build.empty(self._expression(item, source, scope), target)
+            if what.is_optional or not what.items:
+                self._build.empty(source, target)
+            return target
+        if isinstance(what, Group):
+            for item in what.items:
+                source = self._expression(item, source, scope)
+            return source
+        raise SentencesError([f"{what!r} is no part of a sentence that we know"])
+
+    def _words(self, source: int, text: str) -> int:
+        """Read `text`; a number in it as word or digits, "percent" also as "%"."""
+        plain = template_text(text)
+        parts = plain.split(" ")
+        for index, part in enumerate(parts):
+            before = source
+            if index:
+                source = self._build.text(source, " ")
+            begin, source = source, self._build.text(source, part)
+            if part in self._number_words:
+                self._build.text(begin, self._number_words[part], source)
+            if part in SIGNS:
+                self._build.text(before, SIGNS[part], source)
+            two = " ".join(parts[index - 1 : index + 1]) if index else ""
+            if two in SIGNS:
+                self._build.text(before, SIGNS[two], source)
+        return source
+
+    def _rule(self, name: str, source: int, scope: _Scope) -> int:
+        if name not in scope.rules:
+            raise SentencesError([f"rule <{name}> is missing"])
+        if name in scope.rule_stack:
+            raise SentencesError([f"rule <{name}> calls itself"])
+        key = ("rule", name, scope.key)
+        if key not in self._networks:
+            scope.rule_stack.append(name)
+            given_before, scope.given = scope.given, set()
+            start = self._sub_network(scope.rules[name].expression, scope)
+            self._networks[key] = start, frozenset(scope.given)
+            scope.given = given_before
+            scope.rule_stack.pop()
+        start, given = self._networks[key]
+        scope.given |= given
+        return self._build.call(source, start)
+
+    def _sub_network(self, what: Expression, scope: _Scope) -> int:
+        start = self._build.state()
+        self._build.empty(self._expression(what, start, scope), self._build.state(final=True))
+        return start
+
+    def _permutation(self, items: list[Expression], source: int, scope: _Scope) -> int:
+        if len(items) > LARGEST_PERMUTATION:
+            raise SentencesError(
+                [f"a permutation of {len(items)} parts; at most {LARGEST_PERMUTATION}"]
+            )
+        starts = [self._sub_network(item, scope) for item in items]
+        done = {0: source}
+        for subset in range(1 << len(items)):
+            for index, start in enumerate(starts):
+                if subset & (1 << index):
+                    continue
+                target = done.setdefault(subset | (1 << index), self._build.state())
+                self._build.empty(self._build.call(done[subset], start), target)
+        return done[(1 << len(items)) - 1]
+
+    def _list(self, reference: ListReference, source: int, scope: _Scope) -> int:
+        slots = scope.lists.get(reference.list_name)
+        inline = reference.get_inline_range()
+        if slots is None and inline is not None:
+            low, high, step = inline
+            slots = RangeSlotList(reference.list_name, low, high, step)
+        if slots is None:
+            raise SentencesError([f"list {{{reference.list_name}}} is missing"])
+        source = self._build.text(source, template_text(reference.prefix or ""))
+        if not reference.is_capture:
+            source = self._build.meaning(source, SlotStart(reference.slot_name))
+        start, given = self._values(slots, scope)
+        scope.given |= given
+        target = self._build.call(source, start)
+        return self._build.text(target, template_text(reference.suffix or ""))
+
+    def _values(self, slots: SlotList, scope: _Scope) -> tuple[int, frozenset[str]]:
+        if isinstance(slots, WildcardSlotList):
+            key: Any = "wildcard"
+            chosen: list[int] = []
+        elif isinstance(slots, RangeSlotList):
+            key = ("range", repr(slots))
+        elif isinstance(slots, TextSlotList):
+            chosen = [i for i, value in enumerate(slots.values) if _fits(value.context, scope)]
+            key = ("list", id(slots), tuple(chosen))
+        else:
+            raise SentencesError([f"list {slots.name!r} is of an unknown kind"])
+        if key not in self._networks:
+            if isinstance(slots, RangeSlotList):
+                made = self._range(slots), frozenset[str]()
+            elif isinstance(slots, TextSlotList):
+                made = self._texts(slots, chosen, scope)
+            else:
+                made = self._wildcard(), frozenset[str]()
+            self._networks[key] = made
+        return self._networks[key]
+
+    def _wildcard(self) -> int:
+        """One word or more."""
+        start, inside = self._build.state(), self._build.state()
+        self._build.edges += [(start, ANY, inside), (inside, ANY, inside)]
+        end = self._build.meaning(inside, FreeValue())
+        self._build.empty(end, self._build.state(final=True))
+        return start
+
+    def _range(self, slots: RangeSlotList) -> int:
+        values: dict[str, float] = {}
+        for text, value in written(slots, self._intents.language):
+            values.setdefault(text, value)
+        start, inside = self._build.state(), self._build.state()
+        self._trie(start, dict.fromkeys(values, inside))
+        end = self._build.meaning(inside, NumberValue(values))
+        self._build.empty(end, self._build.state(final=True))
+        return start
+
+    def _texts(
+        self, slots: TextSlotList, chosen: list[int], scope: _Scope
+    ) -> tuple[int, frozenset[str]]:
+        start, final = self._build.state(), self._build.state(final=True)
+        ends: dict[str, int] = {}
+        given: set[str] = set()
+        for index in chosen:
+            value = slots.values[index]
+            given |= set(value.context or {})
+            if isinstance(value.text_in, TextChunk) and not _has_number(
+                text := template_text(value.text_in.text).strip(), self._number_words
+            ):
+                if text and text not in ends:
+                    ends[text] = self._build.state()
+                end = ends.get(text)
+            else:
+                end = self._expression(value.text_in, start, scope)
+            if end is not None:
+                meaning = ListValue(value.value_out, value.context)
+                self._build.empty(self._build.meaning(end, meaning), final)
+        self._trie(start, ends)
+        return start, frozenset(given)
+
+    def _trie(self, start: int, ends: Mapping[str, int]) -> None:
+        """Read any of the texts, sharing what they begin with; each leads to its own end."""
+        nodes: dict[tuple[int, str], int] = {}
+        for text, end in ends.items():
+            node = start
+            for char in text:
+                if (node, char) not in nodes:
+                    nodes[node, char] = self._build.text(node, char)
+                node = nodes[node, char]
+            self._build.empty(node, end)
+
+
+def _has_number(text: str, number_words: Mapping[str, str]) -> bool:
+    return any(word in number_words or word in SIGNS for word in text.split())
+
+
+def _fits(context: Mapping[str, Any] | None, scope: _Scope) -> bool:
+    """Whether a list value with this context can stand in the sentences of the scope."""
+    if scope.data is None:
+        return True
+    together = {**scope.context, **(context or {})}
+    return bool(
+        check_required_context(scope.data.requires_context, together, True)
+        and check_excluded_context(scope.data.excludes_context, together)
+    )

@@ -1,0 +1,127 @@
+"""A model's tokens against the automaton: which may come next, and where each leads."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.grammar.automaton import DEAD, IN_WORD
+from appliance.grammar.text import STOPS, folded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appliance.grammar.automaton import Automaton
+
+Ids = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """The pieces of text that a model writes, by token."""
+
+    texts: tuple[str | None, ...]
+    """Folded text of each token; None for special ones and for parts of a character."""
+    end: int
+    """The token that ends a text."""
+    words: list[str] = field(repr=False)
+    """Every distinct text, sorted."""
+    ids: list[tuple[int, ...]] = field(repr=False)
+    """The tokens of each of `words`."""
+
+    @classmethod
+    def of(cls, tokens: Sequence[str | None], end: int) -> Vocabulary:
+        """Make one from the text of each token, None for a token that is no text."""
+        texts = tuple(None if text is None else folded(text) for text in tokens)
+        by_text: dict[str, list[int]] = {}
+        for token, text in enumerate(texts):
+            if text:
+                by_text.setdefault(text, []).append(token)
+        words = sorted(by_text)
+        return cls(
+            texts=texts,
+            end=end,
+            words=words,
+            ids=[tuple(by_text[word]) for word in words],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choices:
+    """What may come next, tokens that lead to the same state beside each other."""
+
+    ids: Ids
+    """Shape (n,)."""
+    first: Ids
+    """Where in `ids` each group begins, shape (groups,)."""
+    targets: tuple[int, ...]
+    """The state that each group leads to."""
+
+
+class TokenWalk:
+    """The tokens that the automaton allows; remembers what it found."""
+
+    def __init__(self, automaton: Automaton, vocabulary: Vocabulary) -> None:
+        self.automaton = automaton
+        self.vocabulary = vocabulary
+        self._choices: dict[int, Choices] = {}
+
+    def step(self, state: int, token: int) -> int:
+        """The state behind one more token, or DEAD."""
+        text = self.vocabulary.texts[token]
+        return self.automaton.walk(state, text) if text else DEAD
+
+    def choices(self, state: int) -> Choices:
+        """Every token of the sentences that may come next; wildcards left out."""
+        if state not in self._choices:
+            found: dict[int, list[int]] = {}
+            self._descend(state, "", 0, len(self.vocabulary.words), found)
+            self._choices[state] = _grouped(found)
+        return self._choices[state]
+
+    def open_choices(self, state: int, likely: Ids) -> Choices:
+        """Like `choices`, with those of the `likely` tokens that a wildcard here would take."""
+        found: dict[int, list[int]] = {}
+        for token in likely.tolist():
+            target = self.step(state, token)
+            if target != DEAD:
+                found.setdefault(target, []).append(token)
+        known = self.choices(state)
+        ends = [*known.first.tolist()[1:], len(known.ids)]
+        for target, first, end in zip(known.targets, known.first.tolist(), ends, strict=True):
+            group = found.setdefault(target, [])
+            group += [token for token in known.ids[first:end].tolist() if token not in group]
+        return _grouped(found)
+
+    def _descend(
+        self, state: int, prefix: str, low: int, high: int, found: dict[int, list[int]]
+    ) -> None:
+        """Follow the automaton and the sorted texts together; both get narrower each step."""
+        words = self.vocabulary.words
+        if prefix and low < high and words[low] == prefix:
+            found.setdefault(state, []).extend(self.vocabulary.ids[low])
+            low += 1
+        if low >= high:
+            return
+        chars = set(self.automaton.characters(state))
+        chars |= {" ", "-", *(STOPS if self.automaton.mode(state) == IN_WORD else ())}
+        for char in sorted(chars):
+            begin = bisect_left(words, prefix + char, low, high)
+            end = bisect_left(words, prefix + chr(ord(char) + 1), begin, high)
+            if begin < end:
+                target = self.automaton.step(state, char)
+                if target != DEAD:
+                    self._descend(target, prefix + char, begin, end, found)
+
+
+def _grouped(found: dict[int, list[int]]) -> Choices:
+    ids: list[int] = []
+    first: list[int] = []
+    for group in found.values():
+        first.append(len(ids))
+        ids += group
+    return Choices(np.array(ids, np.int32), np.array(first, np.int32), tuple(found))
