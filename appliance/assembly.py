@@ -110,6 +110,7 @@ def open_mind(config: Config, sentences: Sentences, language_model: LanguageMode
             maximum_seconds=config.requests.maximum_audio_s,
             maximum_bytes=config.requests.maximum_bytes,
         ),
+        answers_speech=config.language_model.answers_speech,
         no_speech_threshold=config.speech.no_speech_threshold,
         speech_seconds=speech_seconds,
     )

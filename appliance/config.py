@@ -73,6 +73,7 @@ class LanguageModel(Section, frozen=True):
     """The small language model that answers what no sentence fits."""
 
     enabled: bool = True
+    answers_speech: bool = False
     model: str = "smollm2-135m-instruct"
     system_prompt: str = (
         "You are a helpful voice assistant in a house. Answer in one short sentence."

@@ -64,8 +64,10 @@ def _hear(draft: Draft, utterance: Utterance, mind: Mind, stopping: Callable[[],
         draft.end(Outcome.NO_SPEECH)
         return
     draft.text, draft.confidence = heard.text, heard.confidence
-    if heard.intent is None:
+    if heard.intent is None and mind.answers_speech:
         _write_if_allowed(draft, mind, stopping)
+    elif heard.intent is None:
+        draft.end(Outcome.NOT_UNDERSTOOD)
     elif sentences.declared[heard.intent.name].never_by_voice:
         draft.end(Outcome.REFUSED, f"{heard.intent.name} is declared never_by_voice")
     else:

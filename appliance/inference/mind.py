@@ -55,6 +55,8 @@ class Mind:
     """None where the config allows no answers."""
     decode: Callable[[bytes], Samples]
     """A sound file's bytes to samples; AudioError where they are none."""
+    answers_speech: bool = False
+    """Whether the language model answers speech that no sentence fits, too."""
     no_speech_threshold: float = 0.6
     """A probability that nobody spoke above this makes silence of a transcript."""
     speech_seconds: Callable[[Samples], float] | None = None

@@ -1,4 +1,4 @@
-"""▶ The thread that thinks: takes the next job, turns it into a result, hands that over."""
+"""What the thread that thinks does: takes the next job, turns it into a result, hands that over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from appliance.inference.answer import answer
 from appliance.inference.draft import Draft
-from appliance.threads import Loop
 from appliance.values import Activity, Outcome, Request, Utterance
 
 if TYPE_CHECKING:
@@ -47,12 +46,6 @@ class Worker:
         self._stopping = stopping
         self._doing: str | None = None
         self._cancelled: str | None = None
-
-    def loop(self, starting: Callable[[], None] | None = None) -> Loop:
-        """The thread, not yet started; `starting` is done in it first (loading the engines)."""
-        loop = Loop("worker", self.turn, starting=starting, ending=self.let_go)
-        self._stopping = loop.stopping.is_set
-        return loop
 
     def turn(self) -> None:
         """Do one job, or wait a moment for one."""

@@ -58,7 +58,10 @@ def decode(payload: bytes) -> Samples:
 def mind(*said: str | Transcript | Exception, writes: list[Any] | None = None) -> Mind:
     transcriber = ScriptedTranscriber(said, name="ear")
     model = None if writes is None else ScriptedLanguageModel(writes, name="pen")
-    return Mind(FreeRecogniser(transcriber, 0.6), transcriber, SENTENCES, model, decode)
+    return Mind(
+        *(FreeRecogniser(transcriber, 0.6), transcriber, SENTENCES, model, decode),
+        answers_speech=True,
+    )
 
 
 def spoken(seconds: float = 1.0, speech_seconds: float | None = 0.8) -> Utterance:
@@ -125,6 +128,15 @@ def test_other_speech_is_answered_where_the_config_allows_it() -> None:
     assert (result.outcome, result.answer) == (Outcome.ANSWER, "They have wheels.")
     assert (result.tokens.prompt, result.tokens.cached, result.tokens.generated) == (4, 0, 3)
     assert (result.models.lm, result.text) == ("pen", "why do trains run")
+
+
+def test_other_speech_is_not_understood_where_the_config_lets_the_model_answer_text_alone() -> None:
+    mind_for_text = mind("why do trains run", writes=["They have wheels."])
+    mind_for_text.answers_speech = False
+    result = done(spoken(), mind_for_text)
+    assert (result.outcome, result.text) == (Outcome.NOT_UNDERSTOOD, "why do trains run")
+    written = TextInput("t", "why do trains run", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
+    assert done(written, mind_for_text).outcome is Outcome.ANSWER
 
 
 def test_a_sentence_never_asks_the_language_model() -> None:

@@ -50,6 +50,7 @@ class House:
         self.jobs = Jobs(maximum_requests=10)
         self.delivered: list[Result] = []
         self.shown: list[Activity] = []
+        self.stopping = False
         transcriber = ScriptedTranscriber(said)
         mind = Mind(
             FreeRecogniser(transcriber, 0.6),
@@ -57,12 +58,14 @@ class House:
             SENTENCES,
             model,  # type: ignore[arg-type]
             lambda _: np.ones(1600, np.float32),
+            answers_speech=True,
         )
         situation = Situation(reading=Reading(temperature_c=61.2))
         self.worker = Worker(
             *(self.jobs, mind, self.deliver),
             situation=lambda: situation,
             show=self.shown.append,
+            stopping=lambda: self.stopping,
         )
 
     def deliver(self, job: Job, result: Result) -> None:
@@ -126,27 +129,24 @@ def test_a_fault_of_ours_fails_one_job_and_the_next_is_done() -> None:
 
 def test_a_request_that_a_stop_breaks_off_is_not_answered_so_that_it_is_done_later() -> None:
     house = House(model=ScriptedLanguageModel(["a b c"]))
-    loop = house.worker.loop()
     house.jobs.offer(request("r"))
-    loop.stopping.set()
+    house.stopping = True
     house.worker.turn()
     assert house.delivered == []
 
 
 def test_speech_that_a_stop_breaks_off_is_cancelled() -> None:
     house = House("why", model=ScriptedLanguageModel(["a b c"]))
-    loop = house.worker.loop()
     house.jobs.offer(utterance("u"))
-    loop.stopping.set()
+    house.stopping = True
     house.worker.turn()
     assert house.outcomes == [("u", Outcome.CANCELLED)]
 
 
 def test_speech_being_recognised_at_a_stop_is_finished() -> None:
     house = House("light on")
-    loop = house.worker.loop()
     house.jobs.offer(utterance("u"))
-    loop.stopping.set()
+    house.stopping = True
     house.worker.turn()
     assert house.outcomes == [("u", Outcome.INTENT)]
 
