@@ -44,6 +44,30 @@ class TerminalFormatter(logging.Formatter):
         return f"{moment} {level}{_printable(super().format(record))}"
 
 
+class StandardError(logging.StreamHandler[TextIO]):
+    """Standard error by a descriptor of its own.
+
+    sounddevice points descriptor 2 at /dev/null while PortAudio looks for devices, and with it
+    whatever another thread logs at that moment.
+    """
+
+    def __init__(self) -> None:
+        try:
+            own = os.dup(sys.stderr.fileno())
+        except (OSError, ValueError):  # there is none, or it is no file
+            self._owned = False
+            super().__init__(sys.stderr)
+        else:
+            self._owned = True
+            super().__init__(os.fdopen(own, "w", 1, "utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        if self._owned:
+            self._owned = False
+            self.stream.close()
+        super().close()
+
+
 def set_up(
     level: str, stream: TextIO | None = None, environment: Mapping[str, str] = os.environ
 ) -> None:
@@ -51,12 +75,12 @@ def set_up(
 
     Args:
         level: of our own lines: debug, info, warning or error. Libraries only warn.
-        stream: where to.
+        stream: where to, if not to standard error.
         environment: says whether journald reads the stream.
 
     """
-    stream = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(stream)
+    handler = StandardError() if stream is None else logging.StreamHandler(stream)
+    stream = handler.stream
     if read_by_journal(stream, environment):
         handler.setFormatter(JournalFormatter("%(message)s"))
     else:
@@ -65,6 +89,8 @@ def set_up(
     root = logging.getLogger()
     for other in root.handlers[:]:
         root.removeHandler(other)
+        if isinstance(other, StandardError):
+            other.close()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
