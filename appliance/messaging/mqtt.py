@@ -8,6 +8,7 @@ import queue
 import struct
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt import client as paho
@@ -85,6 +86,7 @@ class Link:
         self._lock = threading.RLock()
         self._epoch = 0
         self._connected = False
+        self._since = 0.0
         self._refusal: int | None = None
         self._patience = Patience()
         self._client = self._new_client()
@@ -107,6 +109,7 @@ class Link:
         """Say good-bye, so that the broker does not publish the last will."""
         with self._lock:
             self._connected = False
+            self._client.on_disconnect = None  # not a loss
             self._client.disconnect()
         # Not loop_stop(), which waits without a limit through a connect that hangs.
         if self._thread is not None:
@@ -239,12 +242,12 @@ class Link:
             self._largest = getattr(sent, "MaximumPacketSize", MAXIMUM_PACKET)
             self._refusal = None
             self._connected = True
-            self._patience.forget()
+            self._since = time.monotonic()
             self._events.put(Connected(self._epoch))
         logger.info("connected to the broker at %s", self._address)
 
     def _on_connect_fail(self) -> None:
-        self._wait_before_next(reasons.of_failure(sys.exc_info()[1]), slow=False)
+        self._wait_before_next(reasons.of_failure(sys.exc_info()[1]))
 
     def _on_disconnect(
         self, flags: paho.DisconnectFlags, code: ReasonCode, _properties: Properties
@@ -258,11 +261,17 @@ class Link:
             refusal = code.value
         if refusal is not None:
             words = reasons.of_refusal(refusal, code.getName())
+        elif was_connected and self._patience.failures > 1:
+            words = (
+                "the connection breaks again and again; see the broker's log, and whether "
+                f"another client uses the client id {self._config.client_id}"
+            )
         elif was_connected:
             words = "the connection broke"
         else:
             words = "it hung up without an answer; see mqtt.port, mqtt.tls and mqtt.version"
-        self._wait_before_next(words, slow=refusal in reasons.NEEDS_A_PERSON)
+        lasted = time.monotonic() - self._since if was_connected else 0.0
+        self._wait_before_next(words, lasted=lasted, slow=refusal in reasons.NEEDS_A_PERSON)
 
     def _on_message(self, message: paho.MQTTMessage) -> None:
         if self.backlog.full():
@@ -281,9 +290,9 @@ class Link:
     def _address(self) -> str:
         return f"{self._config.broker_host}:{self._config.broker_port}"
 
-    def _wait_before_next(self, words: str, *, slow: bool) -> None:
+    def _wait_before_next(self, words: str, *, lasted: float = 0.0, slow: bool = False) -> None:
         """Set paho's delay, which has no element of chance by itself; and tell the owner."""
-        delay = self._patience.delay(slow=slow)
+        delay = self._patience.delay(lasted=lasted, slow=slow)
         self._client.reconnect_delay_set(delay, delay)  # type: ignore[arg-type]
         level = logging.WARNING if self._patience.is_news(words) else logging.DEBUG
         logger.log(

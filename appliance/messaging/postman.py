@@ -177,6 +177,7 @@ class Postman:
         if broken and now - self._revived_at > REVIVAL_S:
             self._revived_at = now
             logger.error("the broker says nothing that we understand; connecting anew")
+            self._sending.forget_under_way()
             self._link.restart()
         if now - self._housekeeping_at > HOUSEKEEPING_S:
             self._housekeeping_at = now

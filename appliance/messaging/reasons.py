@@ -9,7 +9,9 @@ REFUSALS = {
     0x84: "it does not speak this version of MQTT; set mqtt.version",
     0x85: "it does not like the client id; set mqtt.client_id",
     0x86: "the user name or password is wrong; see mqtt.username and mqtt.password_file",
-    0x87: "this user is not allowed in; see mqtt.username, and the broker's access list",
+    # What mosquitto says of a wrong password, too.
+    0x87: "the user name or password is wrong, or this user is not allowed in; see "
+    "mqtt.username and mqtt.password_file",
     0x88: "it is not available now",
     0x89: "it is busy",
     0x8A: "this client is banned; see the broker's access list",

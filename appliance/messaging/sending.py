@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from appliance.errors import JournalError
 from appliance.messaging import reasons
 from appliance.messaging.mqtt import Unpublishable
+from appliance.messaging.suspects import Suspects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +74,9 @@ class Sending:
         self._under_way: dict[int, Sent] = {}
         self._delivered: set[int] = set()
         self._refused: dict[str, Refused] = {}
+        self._suspects = Suspects()
+        self._held: set[int] = set()
+        self._forbidden: set[str] = set()
         self._disk_until = 0.0
         self._look = True  # whether the outbox may hold something to send
         self.refused = 0
@@ -98,12 +102,17 @@ class Sending:
         with self._lock:
             self._to_show = dict(self._shown)
         self._refused.clear()
-        self.end()
+        self.forget_under_way()
 
-    def end(self) -> None:
-        """The connection is gone, and what was under way may be: it goes again on the next."""
+    def forget_under_way(self) -> None:
+        """Send all of it again."""
         self._under_way.clear()
         self._look = True
+
+    def end(self) -> None:
+        """The connection broke, and what was under way may be lost: it goes again on the next."""
+        self._suspects.broke(self._ranks_under_way(), self._clock())
+        self._under_way.clear()
 
     def acknowledged(self, event: Acknowledged) -> None:
         """The broker took one of our messages, or would not."""
@@ -116,6 +125,7 @@ class Sending:
             return
         self._refused.pop(sent.message.topic, None)
         if sent.rank is not None:
+            self._suspects.cleared(sent.rank)
             self._delivered.add(sent.rank)
 
     def deaf(self) -> bool:
@@ -134,9 +144,12 @@ class Sending:
             return
         self._send_shown()
         self._send_passing()
-        self._retry_refused()
+        self._retry()
         if self._look and self._clock() >= self._disk_until:
             self._send_outbox()
+
+    def _ranks_under_way(self) -> set[int]:
+        return {sent.rank for sent in self._under_way.values() if sent.rank is not None}
 
     def _room(self) -> int:
         return self._link.window - len(self._under_way)
@@ -154,21 +167,28 @@ class Sending:
                 break
             self._passing.popleft()
 
+    def _may_go(self, rank: int) -> bool:
+        """Whether a message need not wait until it can travel alone."""
+        under_way = self._ranks_under_way()
+        if self._suspects.alone(rank):
+            return not under_way
+        return not any(map(self._suspects.alone, under_way))
+
     def _send_outbox(self) -> None:
         room = self._room()
         if room <= 0:
             return
         # Before the query: what another thread writes after it must not be overlooked.
         self._look = False
-        ranks = {sent.rank for sent in self._under_way.values() if sent.rank is not None}
+        not_now = self._ranks_under_way() | self._delivered | self._held
         try:
-            rows = self._journal.pending(room, ranks | self._delivered, self._refused)
+            rows = self._journal.pending(room, not_now, self._forbidden)
         except JournalError as error:
             self._look = True
             self._disk_refused(error)
             return
         for row in rows:
-            if not self._publish(row.message, row.rank):
+            if not self._may_go(row.rank) or not self._publish(row.message, row.rank):
                 break
         # With the window full, the next acknowledgement makes us look again.
 
@@ -191,21 +211,28 @@ class Sending:
         if code in reasons.NEVER:
             self._give_up(sent.message, sent.rank, reasons.of_publication(code))
             return
+        if sent.rank is None:
+            logger.debug("an answer on %s was refused: %s", topic, reasons.of_publication(code))
+            return
         before = self._refused.get(topic)
+        if before is not None and before.until > self._clock():
+            return  # one of several that were under way together
         delay = min(LONGEST_RETRY_S, before.delay * 2) if before else FIRST_RETRY_S
         self._refused[topic] = Refused(delay, self._clock() + delay)
         if before is None:
             logger.warning(
-                "the broker does not take messages on %s: %s; %s",
+                "the broker does not take messages on %s: %s; they wait on disk",
                 topic, reasons.of_publication(code),
-                "they wait on disk" if sent.rank is not None else "this answer is lost",
             )  # fmt: skip
 
-    def _retry_refused(self) -> None:
+    def _retry(self) -> None:
+        """Look again when the time of a refused topic or a held message is over."""
         now = self._clock()
-        if any(refused.until <= now for refused in self._refused.values()):
-            self._refused = {t: r for t, r in self._refused.items() if r.until > now}
+        held = self._suspects.held(now)
+        forbidden = {topic for topic, refused in self._refused.items() if refused.until > now}
+        if self._held - held or self._forbidden - forbidden:
             self._look = True
+        self._held, self._forbidden = held, forbidden
 
     def _give_up(self, message: Message, rank: int | None, why: str) -> None:
         logger.error("a message for %s cannot be delivered and is dropped: %s", message.topic, why)

@@ -1,0 +1,273 @@
+"""Being let in, or not: passwords, certificates, and brokers that misbehave."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from brokers import Certificates, Client, Mosquitto, free_port, until
+from messaging_house import ROOT, House, answer, settings
+
+from appliance.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+HOME = "h0me"
+CREDENTIAL = "mqtt.password"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates.made(tmp_path_factory.mktemp("certificates"))
+
+
+# paho leaves the socket of a failed handshake to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+def _written(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def _warned(caplog: pytest.LogCaptureFixture, words: str) -> None:
+    until(lambda: words in caplog.text, f"not said: {words}; said: {caplog.text}")
+
+
+def test_the_password_is_read_from_its_file_without_the_last_newline(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker", users={"voice": "s3cret", "home": HOME}) as broker:
+        password = _written(tmp_path / "password", "s3cret\n")
+        mqtt = settings(tmp_path, broker.port, username="voice", password_file=password)
+        with (
+            Client(broker.port, f"{ROOT}/result", username="home", password=HOME) as reader,
+            House(mqtt) as house,
+        ):
+            house.say("let in")
+            assert answer(reader.next().payload)["text"] == "let in"
+
+
+def test_a_wrong_password_is_said_once_and_results_wait(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.messaging.patience.SLOW_DELAY", 0.1)
+    with Mosquitto(tmp_path / "broker", users={"voice": "s3cret"}) as broker:
+        password = _written(tmp_path / "password", "guess")
+        mqtt = settings(tmp_path, broker.port, username="voice", password_file=password)
+        with House(mqtt) as house:
+            house.say("kept")
+            until(lambda: broker.log().count("not authorised") >= 3, "it did not try again")
+            assert caplog.text.count("mqtt.password_file") == 1
+            assert "s3cret" not in caplog.text
+            assert "guess" not in caplog.text
+            assert house.journal.counts.outbox.rows == 1
+            assert not house.link.connected
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_refusal_of_either_protocol_is_said_in_the_owners_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, version: str
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker", users={"voice": "s3cret"}) as broker,
+        House(settings(tmp_path, broker.port, version=version)),
+    ):
+        _warned(caplog, "see mqtt.username")
+
+
+def test_a_password_file_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
+    mqtt = settings(tmp_path, 1883, username="voice", password_file=str(tmp_path / "absent"))
+    with pytest.raises(ConfigError, match=r"mqtt\.password_file: .*absent: No such file"):
+        House(mqtt)
+
+
+def test_a_relative_password_file_may_be_a_systemd_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _written(tmp_path / CREDENTIAL, "s3cret")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with Mosquitto(tmp_path / "broker", users={"voice": "s3cret"}) as broker:
+        mqtt = settings(tmp_path, broker.port, username="voice", password_file=CREDENTIAL)
+        with House(mqtt) as house:
+            until(lambda: house.link.connected, "not let in")
+
+
+def test_a_name_no_host_can_have_is_a_config_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"mqtt\.host"):
+        House(settings(tmp_path, 1883, host="broker..lan"))
+
+
+def test_results_go_over_tls_with_an_authority_and_a_client_certificate(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    with Mosquitto(tmp_path / "broker", tls=certificates, require_certificate=True) as broker:
+        mqtt = settings(
+            tmp_path,
+            broker.port,
+            tls=True,
+            ca_file=str(certificates.authority),
+            certificate_file=str(certificates.client[0]),
+            key_file=str(certificates.client[1]),
+        )
+        with (
+            Client(broker.port, f"{ROOT}/result", tls=certificates) as reader,
+            House(mqtt) as house,
+        ):
+            house.say("in secret")
+            assert answer(reader.next().payload)["text"] == "in secret"
+
+
+def test_a_broker_of_another_authority_is_not_trusted(
+    tmp_path: Path, certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Certificates.made(tmp_path / "other")
+    with Mosquitto(tmp_path / "broker", tls=certificates) as broker:
+        mqtt = settings(tmp_path, broker.port, tls=True, ca_file=str(other.authority))
+        with House(mqtt) as house:
+            _warned(caplog, "its certificate is not trusted")
+            assert not house.link.connected
+
+
+def test_a_certificate_for_another_name_is_not_trusted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Certificates.made(tmp_path / "other", server_name="DNS:broker.example")
+    with Mosquitto(tmp_path / "broker", tls=other) as broker:
+        mqtt = settings(tmp_path, broker.port, tls=True, ca_file=str(other.authority))
+        with House(mqtt) as house:
+            _warned(caplog, "whether mqtt.host is the name in the certificate")
+            assert not house.link.connected
+
+
+def test_a_missing_client_certificate_keeps_us_out_and_is_no_crash(
+    tmp_path: Path, certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Mosquitto(tmp_path / "broker", tls=certificates, require_certificate=True) as broker:
+        mqtt = settings(tmp_path, broker.port, tls=True, ca_file=str(certificates.authority))
+        with House(mqtt) as house:
+            _warned(caplog, "no connection to the broker")
+            assert not house.link.connected
+
+
+def test_tls_files_that_are_none_are_config_errors_all_together(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    mqtt = settings(
+        tmp_path,
+        8883,
+        tls=True,
+        ca_file=_written(tmp_path / "ca.pem", "no certificate"),
+        certificate_file=str(tmp_path / "absent.pem"),
+        key_file=str(certificates.client[1]),
+    )
+    with pytest.raises(ConfigError) as caught:
+        House(mqtt)
+    assert len(caught.value.problems) == 2
+    assert "mqtt.ca_file" in caught.value.problems[0]
+    assert "mqtt.certificate_file" in caught.value.problems[1]
+
+
+def test_an_access_list_that_forbids_requests_is_said_and_results_still_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    acl = f"topic readwrite {ROOT}/#\ntopic deny {ROOT}/request/#\n"
+    with (
+        Mosquitto(tmp_path / "broker", acl=acl) as broker,
+        Client(broker.port, f"{ROOT}/result") as reader,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        house.say("hello")
+        assert answer(reader.next().payload)["text"] == "hello"
+        assert house.postman.health().connected
+
+
+def test_two_appliances_with_one_client_id_are_told_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.messaging.patience.FIRST_DELAY", 0.2)
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        House(settings(tmp_path / "one", broker.port)) as one,
+    ):
+        until(lambda: one.link.connected, "no connection")
+        with House(settings(tmp_path / "two", broker.port)):
+            _warned(caplog, "another client uses the client id appliance-kitchen")
+
+
+@contextlib.contextmanager
+def _impostor(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Something that listens where a broker should; gives its port."""
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+
+        def run() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    peer, _ = server.accept()
+                    with peer, contextlib.suppress(OSError):
+                        peer.settimeout(5)
+                        peer.recv(1024)
+                        serve(peer)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield int(server.getsockname()[1])
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(6)
+
+
+@pytest.mark.parametrize(
+    "speech",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x20\x03\x00\x00\x05",  # a CONNACK whose properties are cut off
+        b"\x20\x03\x00\x00\x00\x32\x04\x00\x05ab",  # a CONNACK, then a broken PUBLISH
+        b"\x20\x02\x00\x63",  # refused for a reason that no standard knows
+        b"",
+    ],
+)
+def test_a_broker_that_talks_nonsense_does_not_end_the_postman(
+    tmp_path: Path, speech: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.messaging.postman.REVIVAL_S", 0.1)
+    monkeypatch.setattr("appliance.messaging.patience.FIRST_DELAY", 0.1)
+    served: list[None] = []
+
+    def serve(peer: socket.socket) -> None:
+        served.append(None)
+        peer.sendall(speech)
+
+    with _impostor(serve) as port, House(settings(tmp_path, port)) as house:
+        house.say("kept")
+        until(lambda: len(served) >= 3, "it was not asked again")
+        assert house.journal.counts.outbox.rows == 1
+
+
+def test_a_broker_that_acknowledges_nothing_is_asked_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.messaging.sending.PATIENCE_S", 0.3)
+    monkeypatch.setattr("appliance.messaging.postman.REVIVAL_S", 0.1)
+    connections: list[None] = []
+
+    def welcome_and_be_silent(peer: socket.socket) -> None:
+        connections.append(None)
+        peer.sendall(b"\x20\x03\x00\x00\x00")
+        while peer.recv(4096):
+            pass
+
+    with _impostor(welcome_and_be_silent) as port, House(settings(tmp_path, port)) as house:
+        house.say("kept")
+        until(lambda: len(connections) >= 3, "it was not asked again")
+        assert house.journal.counts.outbox.rows == 1

@@ -1,0 +1,98 @@
+"""The process is killed at every step of the road; nothing accepted is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from brokers import PATIENCE, Client, Mosquitto, until
+from messaging_house import ROOT, House, answer, settings
+
+HERE = Path(__file__).parents[1]
+
+DAEMON = """
+import os, sys, time
+from pathlib import Path
+from messaging_house import House, settings
+directory, port, step = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+house = House(settings(directory, port))
+owner, name, when = {
+    "before it is accepted": (house.journal, "accept", "before"),
+    "after it is accepted": (house.journal, "accept", "after"),
+    "after it is acknowledged": (house.link, "ack", "after"),
+    "before the result is on disk": (house.journal, "finish", "before"),
+    "after the result is on disk": (house.journal, "finish", "after"),
+    "after the result is published": (house.link, "publish", "after"),
+    "before it leaves the disk": (house.journal, "delivered", "before"),
+    "after it left the disk": (house.journal, "delivered", "after"),
+    "never": (house.journal, "close", "before"),
+}[step]
+true = getattr(owner, name)
+def deadly(*words, **more):
+    if name == "publish" and words[0].topic.endswith("/status"):
+        return true(*words, **more)
+    if when == "before":
+        os._exit(9)
+    true(*words, **more)
+    os._exit(9)
+setattr(owner, name, deadly)
+house.loop.start()
+while True:
+    time.sleep(1)
+"""
+
+STEPS = (
+    "before it is accepted",
+    "after it is accepted",
+    "after it is acknowledged",
+    "before the result is on disk",
+    "after the result is on disk",
+    "after the result is published",
+    "before it leaves the disk",
+    "after it left the disk",
+)
+
+
+def _daemon(directory: Path, port: int, step: str) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join((str(HERE), str(HERE.parent)))
+    words = [sys.executable, "-c", DAEMON, str(directory), str(port), step]
+    return subprocess.Popen(words, env={**os.environ, "PYTHONPATH": path})
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_request_is_answered_though_the_process_died(tmp_path: Path, step: str) -> None:
+    with (
+        Mosquitto(tmp_path / "broker", persistent=True) as broker,
+        Client(broker.port, "home/answers") as asker,
+    ):
+        with House(settings(tmp_path, broker.port)) as house:
+            until(lambda: house.postman.health().subscribed, "no subscription")
+        doomed = _daemon(tmp_path, broker.port, step)
+        asker.publish(
+            f"{ROOT}/request/parse", "hello", ResponseTopic="home/answers", CorrelationData=b"1"
+        )
+        assert doomed.wait(PATIENCE) == 9
+        with House(settings(tmp_path, broker.port)) as house:
+            for request in house.journal.waiting():
+                house.work(request)
+            told = answer(asker.next("home/answers").payload)
+            assert (told["state"], told["result"]["text"]) == ("done", "HELLO")
+            until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+            assert house.journal.counts.inbox.rows == 0
+
+
+def test_the_last_will_says_offline_when_the_process_is_killed(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, f"{ROOT}/status") as reader,
+    ):
+        daemon = _daemon(tmp_path, broker.port, "never")
+        assert reader.next().payload == b"online"
+        daemon.kill()
+        daemon.wait(PATIENCE)
+        assert reader.next().payload == b"offline"
+        with Client(broker.port, f"{ROOT}/status") as newcomer:
+            assert newcomer.next().retain

@@ -1,0 +1,185 @@
+"""Results on their way to a real broker, whatever happens to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brokers import Client, Mosquitto, until
+from messaging_house import ROOT, House, answer, settings
+
+from appliance.values import Outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_a_result_arrives_once_on_its_topics_and_leaves_the_disk(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, f"{ROOT}/result", f"{ROOT}/intent/#") as lamp,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        said = house.say("turn on the lamp", Outcome.INTENT)
+        topics = {lamp.next().topic, lamp.next().topic}
+        assert topics == {f"{ROOT}/result", f"{ROOT}/intent/TurnOn"}
+        assert said.seq == 1
+        until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+        assert lamp.silent()
+
+
+def test_a_result_stays_on_disk_until_the_broker_acknowledged_it(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path / "broker")
+    with House(settings(tmp_path, broker.port)) as house:
+        for number in range(3):
+            house.say(f"sentence {number}")
+        assert house.journal.counts.outbox.rows == 3
+        with broker, Client(broker.port, f"{ROOT}/result") as reader:
+            heard = [answer(reader.next().payload) for _ in range(3)]
+            assert [result["text"] for result in heard] == [f"sentence {n}" for n in range(3)]
+            assert [result["seq"] for result in heard] == [1, 2, 3]
+            until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+
+
+def test_results_of_the_last_run_are_delivered_by_the_next(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path / "broker")
+    with House(settings(tmp_path, broker.port)) as house:
+        house.say("before the power cut")
+    with (
+        broker,
+        Client(broker.port, f"{ROOT}/result") as reader,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        assert answer(reader.next().payload)["text"] == "before the power cut"
+        assert house.say("after it").seq == 2
+
+
+def test_results_that_wait_through_a_broker_killed_and_restarted_all_arrive(
+    tmp_path: Path,
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        until(lambda: house.link.connected, "no connection")
+        broker.kill()
+        for number in range(50):
+            house.say(str(number))
+        broker.start()
+        with Client(broker.port, f"{ROOT}/result") as reader:
+            texts: set[str] = set()
+            while len(texts) < 50:
+                texts.add(answer(reader.next().payload)["text"])
+            assert texts == {str(number) for number in range(50)}
+            until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+
+
+def test_shown_values_are_retained_and_come_back_when_the_broker_forgot_them(
+    tmp_path: Path,
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        house.postman.show(f"{ROOT}/telemetry", b'{"temperature_c": 50}')
+        house.postman.show(f"{ROOT}/telemetry", b'{"temperature_c": 51}')
+        for _ in range(2):
+            until(lambda: house.link.connected, "no connection")
+            with Client(broker.port, f"{ROOT}/status", f"{ROOT}/telemetry") as reader:
+                assert reader.next(f"{ROOT}/status").payload == b"online"
+            with Client(broker.port, f"{ROOT}/telemetry") as reader:
+                heard = reader.next()
+                assert heard.payload == b'{"temperature_c": 51}'
+            broker.kill()  # without persistence it remembers nothing
+            until(lambda: not house.link.connected, "the loss was not noticed")
+            broker.start()
+
+
+def test_status_is_online_then_stopped_after_a_clean_stop(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker") as broker:
+        with Client(broker.port, f"{ROOT}/status") as reader:
+            with House(settings(tmp_path, broker.port)):
+                assert reader.next().payload == b"online"
+            assert reader.next().payload == b"stopped"
+            assert reader.silent()
+        with Client(broker.port, f"{ROOT}/status") as newcomer:
+            heard = newcomer.next()
+            assert (heard.payload, heard.retain) == (b"stopped", True)
+
+
+def test_what_waits_at_a_clean_stop_goes_out_before_stopped(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,
+    ):
+        with House(settings(tmp_path, broker.port)) as house:
+            assert reader.next(f"{ROOT}/status").payload == b"online"
+            house.say("the last words")
+        assert answer(reader.next().payload)["text"] == "the last words"
+        assert reader.next().payload == b"stopped"
+
+
+def test_a_topic_that_the_access_list_forbids_keeps_its_messages_and_stops_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    acl = f"topic readwrite {ROOT}/#\ntopic deny {ROOT}/intent/#\ntopic read {ROOT}/#\n"
+    with (
+        Mosquitto(tmp_path / "broker", acl=acl) as broker,
+        Client(broker.port, f"{ROOT}/result") as reader,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        for number in range(30):
+            house.say(str(number), Outcome.INTENT)
+        texts = [answer(reader.next().payload)["text"] for _ in range(30)]
+        assert texts == [str(number) for number in range(30)]
+        until(lambda: house.journal.counts.outbox.rows == 30, "not just the forbidden ones wait")
+        assert house.postman.health().refused >= 1
+        warnings = [r.message for r in caplog.records if "may not publish" in r.message]
+        assert len(warnings) == 1
+        assert f"{ROOT}/intent/TurnOn" in warnings[0]
+
+
+def test_a_message_larger_than_the_broker_takes_is_dropped_and_counted(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker", lines=("max_packet_size 2000",)) as broker,
+        Client(broker.port, f"{ROOT}/result") as reader,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        until(lambda: house.link.connected, "no connection")
+        house.say("x" * 4000)
+        house.say("short")
+        assert answer(reader.next().payload)["text"] == "short"
+        until(lambda: house.journal.counts.dropped == 1, "it was not dropped")
+        until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+
+
+def test_a_message_at_which_the_broker_hangs_up_waits_alone_and_stops_no_other(
+    tmp_path: Path,
+) -> None:
+    # mosquitto 2.0 refuses with a reason code that PUBACK must not have, and paho hangs up.
+    with (
+        Mosquitto(tmp_path / "broker", lines=("message_size_limit 2000",)) as broker,
+        Client(broker.port, f"{ROOT}/result") as reader,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        house.say("x" * 4000)
+        for number in range(5):
+            house.say(str(number))
+        texts: set[str] = set()
+        while len(texts) < 5:  # those that were under way with it may come twice
+            texts.add(answer(reader.next().payload)["text"])
+        assert texts == {"0", "1", "2", "3", "4"}
+        until(lambda: house.journal.counts.outbox.rows == 1, "not just the bad one waits")
+
+
+def test_the_protocol_of_2014_delivers_too(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,
+        House(settings(tmp_path, broker.port, version="3.1.1")) as house,
+    ):
+        house.say("hello")
+        assert reader.next(f"{ROOT}/status").payload == b"online"
+        assert answer(reader.next(f"{ROOT}/result").payload)["text"] == "hello"
+        until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")

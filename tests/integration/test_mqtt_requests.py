@@ -1,0 +1,328 @@
+"""Work that comes in through a real broker, in order or not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+from typing import TYPE_CHECKING
+
+from brokers import Client, Mosquitto, until
+from messaging_house import ROOT, House, answer, settings
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from appliance.errors import JournalError
+from appliance.messaging.mqtt import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pytest
+
+    from appliance.messaging.delivery import Delivery
+    from appliance.messaging.inbox import Verdict
+    from appliance.messaging.requests import Offer
+    from appliance.values import Request
+
+RESPONSES = f"{ROOT}/response/#"
+
+
+def _ready(house: House) -> None:
+    until(lambda: house.postman.health().subscribed, "no subscription")
+
+
+def test_the_answer_goes_to_the_response_topic_with_its_correlation_data(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, "home/answers") as asker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        _ready(house)
+        asker.publish(
+            f"{ROOT}/request/parse",
+            "turn on the lamp",
+            ResponseTopic="home/answers",
+            CorrelationData=b"\x00\xff",
+        )
+        heard = asker.next()
+        told = answer(heard.payload)
+        assert heard.correlation == b"\x00\xff"
+        assert heard.content_type == "application/json"
+        assert told["state"] == "done"
+        assert told["operation"] == "parse"
+        assert told["transaction"] == "00ff"
+        assert told["result"]["text"] == "TURN ON THE LAMP"
+        assert house.journal.counts.inbox.rows == 0
+
+
+def test_a_client_of_2014_asks_in_json(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, "home/answers", version=MQTTProtocolVersion.MQTTv311) as asker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        _ready(house)
+        sound = base64.b64encode(b"RIFF....").decode()
+        form = {"audio": sound, "transaction": "t1", "reply_to": "home/answers", "priority": 3}
+        asker.publish(f"{ROOT}/request/transcribe", json.dumps(form))
+        told = answer(asker.next().payload)
+        assert (told["state"], told["transaction"]) == ("done", "t1")
+        assert house.requests[0].payload == b"RIFF...."
+        assert house.requests[0].priority == 3
+
+
+def test_an_audio_file_is_the_payload_as_it_is(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, RESPONSES) as asker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        _ready(house)
+        asker.publish(f"{ROOT}/request/transcribe", b"fLaC\xff\x00" * 200_000)
+        assert answer(asker.next(f"{ROOT}/response/transcribe").payload)["state"] == "done"
+        assert house.requests[0].payload == b"fLaC\xff\x00" * 200_000
+
+
+def test_what_is_not_a_request_is_told_why(tmp_path: Path) -> None:
+    too_large = b"x" * 8_388_609
+    cases: list[tuple[str, bytes, str]] = [
+        ("parse", b"", "invalid"),
+        ("parse", b"{not json", "invalid"),
+        ("parse", b'{"text": 5}', "invalid"),
+        ("parse", b'{"texts": "typing error"}', "invalid"),
+        ("parse", b'{"text": ' + b"[" * 100_000, "invalid"),
+        ("parse", b'{"text": "a", "reply_to": "appliance/kitchen/request/parse"}', "invalid"),
+        ("parse", b'{"text": "a", "reply_to": "home/#"}', "invalid"),
+        ("parse", b'{"text": "a", "timeout_s": -1}', "invalid"),
+        ("parse", b'{"text": "a", "priority": 10}', "invalid"),
+        ("parse", b'{"text": "\\ud800"}', "invalid"),
+        ("parse", b"caf\xe9", "invalid"),
+        ("parse", b'{"text": "caf\xe9"}', "invalid"),
+        ("parse", b"x" * 20_000, "too_large"),
+        ("answer", b"   ", "invalid"),
+        ("transcribe", b'{"audio": "not base64!"}', "invalid"),
+        ("transcribe", too_large, "too_large"),
+        ("transcribe", b"x" * 12_000_000, "too_large"),
+        ("sing", b"la la", "unsupported"),
+    ]
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, RESPONSES) as asker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        _ready(house)
+        for operation, payload, reason in cases:
+            asker.publish(f"{ROOT}/request/{operation}", payload)
+            told = answer(asker.next(f"{ROOT}/response/{operation}").payload)
+            assert (told["state"], told["reason"]) == ("rejected", reason), payload[:40]
+            assert told["message"]
+        assert house.requests == []
+        assert house.postman.health().rejected == len(cases)
+        assert house.journal.counts.inbox.rows == 0
+
+
+def test_a_packet_beyond_all_limits_does_not_break_the_connection(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, RESPONSES) as asker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        _ready(house)
+        asker.publish(f"{ROOT}/request/transcribe", b"x" * 20_000_000)
+        asker.publish(f"{ROOT}/request/parse", b"still there")
+        assert answer(asker.next().payload)["result"]["text"] == "STILL THERE"
+        assert house.link.connections == 1
+
+
+def test_a_retained_request_is_not_done_again_at_every_connection(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker") as broker, Client(broker.port, RESPONSES) as asker:
+        asker.publish(f"{ROOT}/request/parse", "stop the machine", retain=True)
+        with House(settings(tmp_path, broker.port)) as house:
+            _ready(house)
+            asker.publish(f"{ROOT}/request/parse", "go on")
+            assert answer(asker.next().payload)["result"]["text"] == "GO ON"
+            assert len(house.requests) == 1
+
+
+def test_the_same_id_gets_the_same_answer_and_the_work_is_done_once(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, RESPONSES) as asker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        _ready(house)
+        told = []
+        for _ in range(2):
+            asker.publish(f"{ROOT}/request/parse", "what time is it", CorrelationData=b"id-1")
+            told.append(answer(asker.next().payload))
+        assert told[0] == told[1]
+        assert len(house.requests) == 1
+        asker.publish(f"{ROOT}/request/parse", "another thing", CorrelationData=b"id-1")
+        assert answer(asker.next().payload)["result"]["text"] == "ANOTHER THING"
+
+
+def test_the_same_id_is_told_its_place_while_it_waits(tmp_path: Path) -> None:
+    waiting: list[Request] = []
+
+    def hold(request: Request) -> bool:
+        waiting.append(request)
+        return True
+
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, RESPONSES) as asker,
+        House(settings(tmp_path, broker.port), hand_over=hold) as house,
+    ):
+        _ready(house)
+        asker.publish(f"{ROOT}/request/parse", "first", CorrelationData=b"1")
+        asker.publish(f"{ROOT}/request/parse", "second", CorrelationData=b"2")
+        queued = answer(asker.next().payload)
+        assert (queued["state"], queued["transaction"], queued["position"]) == ("queued", "2", 1)
+        asker.publish(f"{ROOT}/request/parse", "second", CorrelationData=b"2")
+        assert answer(asker.next().payload)["state"] == "queued"
+        assert len(waiting) == 2
+        for request in waiting:
+            house.finish(request)
+        states = [answer(asker.next().payload)["state"] for _ in range(2)]
+        assert states == ["done", "done"]
+
+
+def test_the_request_over_the_bound_is_told_busy_at_once(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, RESPONSES) as asker,
+        House(settings(tmp_path, broker.port), hand_over=lambda _: False) as house,
+    ):
+        _ready(house)
+        asker.publish(f"{ROOT}/request/parse", "anything", CorrelationData=b"1")
+        told = answer(asker.next().payload)
+        assert (told["state"], told["reason"]) == ("rejected", "busy")
+        assert house.journal.counts.inbox.rows == 0
+
+
+def test_requests_sent_while_the_appliance_was_off_are_done_when_it_returns(
+    tmp_path: Path,
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker", persistent=True) as broker,
+        Client(broker.port, RESPONSES) as asker,
+    ):
+        with House(settings(tmp_path, broker.port)) as house:
+            _ready(house)
+        for number in range(30):
+            asker.publish(f"{ROOT}/request/parse", f"number {number}")
+        broker.stop()
+        broker.start()
+        with House(settings(tmp_path, broker.port)) as house:
+            until(lambda: len(house.requests) == 30, "not all requests came")
+            texts = [request.payload.decode() for request in house.requests]
+            assert texts == [f"number {number}" for number in range(30)]
+
+
+def test_a_request_is_acknowledged_only_after_it_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows_at_acknowledgement = []
+    acknowledge = Link.ack
+
+    def ack(link: Link, delivery: Delivery) -> bool:
+        with sqlite3.connect(tmp_path / "journal.db") as other:
+            query = "SELECT count(*) FROM inbox"
+            rows_at_acknowledgement.append(other.execute(query).fetchone()[0])
+        other.close()
+        return acknowledge(link, delivery)
+
+    monkeypatch.setattr(Link, "ack", ack)
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port) as asker,
+        House(settings(tmp_path, broker.port), hand_over=lambda _: True) as house,
+    ):
+        _ready(house)
+        asker.publish(f"{ROOT}/request/parse", "one")
+        until(lambda: rows_at_acknowledgement == [1], "it was acknowledged too early")
+
+
+def test_a_request_whose_acknowledgement_was_lost_is_not_done_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker", persistent=True) as broker,
+        Client(broker.port, RESPONSES) as asker,
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(Link, "ack", lambda *_: False)
+            with House(settings(tmp_path, broker.port)) as house:
+                _ready(house)
+                asker.publish(f"{ROOT}/request/parse", "without an id")
+                assert answer(asker.next().payload)["state"] == "done"
+        with House(settings(tmp_path, broker.port)) as house:
+            assert answer(asker.next().payload)["state"] == "done"
+            assert house.requests == []
+            assert house.postman.health().repeated == 1
+
+
+def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
+    tmp_path: Path,
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, "home/answers") as asker,
+    ):
+        with House(settings(tmp_path, broker.port), hand_over=lambda _: True) as house:
+            _ready(house)
+            asker.publish(
+                f"{ROOT}/request/parse",
+                "later",
+                ResponseTopic="home/answers",
+                CorrelationData=b"7",
+            )
+            until(lambda: house.journal.counts.inbox.rows == 1, "it was not accepted")
+        with House(settings(tmp_path, broker.port)) as house:
+            (request,) = house.journal.waiting()
+            house.finish(request)
+            heard = asker.next()
+            assert heard.correlation == b"7"
+            assert answer(heard.payload)["result"]["text"] == "LATER"
+
+
+def test_a_disk_that_refuses_makes_requests_busy_and_is_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_offers: Sequence[Offer]) -> list[Verdict]:
+        raise JournalError("the journal cannot be written: the disk is full; free some space")
+
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, RESPONSES) as asker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        _ready(house)
+        with monkeypatch.context() as patch:
+            patch.setattr(house.journal, "accept", refuse)
+            asker.publish(f"{ROOT}/request/parse", "one")
+            assert answer(asker.next().payload)["reason"] == "busy"
+        asker.publish(f"{ROOT}/request/parse", "two")
+        assert answer(asker.next().payload)["state"] == "done"
+
+
+def test_an_exception_in_a_callback_does_not_make_us_deaf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> Iterator[None]:
+        raise KeyError("nobody thought of this")
+
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, RESPONSES) as asker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        _ready(house)
+        with monkeypatch.context() as patch:
+            patch.setattr("appliance.messaging.mqtt._delivery", broken)
+            asker.publish(f"{ROOT}/request/parse", "one")
+            until(lambda: "could not be dealt with" in caplog.text, "it was not logged")
+        asker.publish(f"{ROOT}/request/parse", "two")
+        assert answer(asker.next().payload)["result"]["text"] == "TWO"
+        assert house.link.alive()

@@ -1,0 +1,94 @@
+"""The messaging room as app.py furnishes it, with a worker that tests can watch."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from appliance import config
+from appliance.identity import Ids
+from appliance.messaging.journal import Journal
+from appliance.messaging.mqtt import Link
+from appliance.messaging.payloads import Status
+from appliance.messaging.postman import Postman, status_of
+from appliance.messaging.requests import Reader
+from appliance.messaging.topics import Topics
+from appliance.threads import Loop
+from appliance.values import Intent, Outcome, Request, Result, Source, Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ROOT = "appliance/kitchen"
+
+
+def settings(directory: Path, port: int, **mqtt: Any) -> config.Config:
+    """A configuration whose broker is on loopback."""
+    return config.Config(
+        device=config.Device(name="kitchen", state_directory=str(directory)),
+        mqtt=config.Mqtt(host=mqtt.pop("host", "127.0.0.1"), port=port, **mqtt),
+    )
+
+
+def result_for(text: str, identity: str, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
+    """A result such as the worker makes."""
+    return Result(
+        id=identity,
+        source=Source.MQTT,
+        trigger=Trigger.REQUEST,
+        language="en",
+        outcome=outcome,
+        text=text,
+        intent=Intent("TurnOn", {"name": "lamp"}) if outcome is Outcome.INTENT else None,
+        at="2026-01-01T00:00:00Z",
+    )
+
+
+class House:
+    """Journal, link, postman and its loop; `hand_over` is the test's worker."""
+
+    def __init__(
+        self, settings: config.Config, hand_over: Callable[[Request], bool] | None = None
+    ) -> None:
+        self.config = settings
+        self.topics = Topics(settings.root)
+        self.journal = Journal(settings.state_directory, settings.journal, settings.requests)
+        self.ids = Ids(self.journal.last_id)
+        self.requests: list[Request] = []
+        self.link = Link(settings, status_of(self.topics, Status.OFFLINE))
+        reader = Reader(self.topics, settings.requests.maximum_bytes, self.ids.new, time.time)
+        self.postman = Postman(self.journal, self.link, self.topics, reader, hand_over or self.work)
+        self.loop = Loop(
+            "postman", self.postman.turn, starting=self.postman.start, ending=self.postman.stop
+        )
+
+    def __enter__(self) -> Self:
+        self.loop.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.__exit__(None, None, None)
+        self.journal.close()
+        assert self.loop.error is None
+
+    def say(self, text: str, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
+        """Somebody spoke."""
+        return self.postman.post(result_for(text, self.ids.new(), outcome))
+
+    def work(self, request: Request) -> bool:
+        """Answer at once, in the postman's own thread, with the payload in capitals."""
+        self.requests.append(request)
+        self.finish(request)
+        return True
+
+    def finish(self, request: Request) -> None:
+        text = request.payload.decode(errors="replace").upper()
+        self.postman.post(result_for(text, request.id), request)
+
+
+def answer(payload: bytes) -> dict[str, Any]:
+    """An answer's JSON."""
+    return msgspec.json.decode(payload, type=dict[str, Any])
