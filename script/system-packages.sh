@@ -29,6 +29,8 @@ needs_to_test() {
   need pulseaudio-utils has_program pactl
   need libasound2-plugins has_file /usr/lib '*/alsa-lib/libasound_module_pcm_pulse.so'
   need espeak-ng has_program espeak-ng
+  need openssl has_program openssl
+  need systemd has_program systemd-analyze
 }
 
 # Install what `needs_to_...` found missing; without the right to, say the one command.
