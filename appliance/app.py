@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -36,7 +35,7 @@ from appliance.messaging.payloads import Status
 from appliance.messaging.postman import Postman, status_of
 from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
-from appliance.system import logs
+from appliance.system import logs, signals
 from appliance.system.lock import StateLock
 from appliance.system.sensors import Board
 from appliance.system.systemd import Notifier
@@ -55,10 +54,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-
-STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
-
 TICK = 0.25
 """Seconds between two looks of the caretaker at everything."""
 
@@ -74,9 +69,6 @@ def run(config_path: Path, trial: Trial | None = None) -> int:
     config = load(config_path)
     logs.set_up(config.log.level)
     assembly.go_offline()
-    # Blocked before any thread starts, so that all inherit it: signals are received as data by
-    # the caretaker, and no handler ever runs in the middle of something.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         return Daemon(config_path, config, trial).live()
     except ThreadStuck as error:
@@ -85,8 +77,6 @@ def run(config_path: Path, trial: Trial | None = None) -> int:
         logging.shutdown()
         sys.stdout.flush()
         os._exit(1)
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 class Stopped(ApplianceError):
@@ -114,6 +104,8 @@ class Daemon:
         self._language_model: Llama | None = None
         self._broker: EmbeddedBroker | None = None
         self._microphone: Microphone | None = None
+        self._fault = ""
+        """What the operator should look at, in front of the status line."""
 
     def live(self) -> int:
         """Start everything in order, keep it, and stop it in reverse."""
@@ -261,9 +253,8 @@ class Daemon:
         while not loop.ready.is_set():
             if loop.error is not None:
                 raise loop.error
-            caught = signal.sigtimedwait(STOP_SIGNALS, 0.02)
-            if caught is not None:
-                raise Stopped(signal.strsignal(caught.si_signo))
+            if signals.wait(0.02) in signals.STOP:
+                raise Stopped("asked to stop before it was ready")
 
     def _hear(self, utterance: Utterance) -> bool:
         if self._trial is not None:
@@ -276,11 +267,11 @@ class Daemon:
     def _keep(self) -> int:
         """The caretaker: until a signal (0), a crash (1 or the error's own), a trial's end."""
         while True:
-            caught = signal.sigtimedwait(SIGNALS, TICK)
-            if caught is not None and caught.si_signo == signal.SIGHUP:
+            caught = signals.wait(TICK)
+            if caught is signals.RELOAD:
                 self._reload()
             elif caught is not None:
-                logger.info("%s: stopping", signal.strsignal(caught.si_signo))
+                logger.info("%s: stopping", caught.name)
                 return 0
             if (status := self._look_around()) is not None:
                 return status
@@ -309,7 +300,7 @@ class Daemon:
         speech, requests = self._jobs.depth()
         health = self._postman.health()
         return (
-            f"microphone {self._microphone_state()}, "
+            f"{self._fault}microphone {self._microphone_state()}, "
             f"broker {'connected' if health.connected else 'away'}, "
             f"{speech + requests} waiting, {health.outbox_rows} unsent"
         )
@@ -322,8 +313,10 @@ class Daemon:
             sentences = assembly.load_sentences(config)
         except (ConfigError, SentencesError) as error:
             logger.error("not reloaded, the old settings stay in force:\n%s", error)  # noqa: TRY400
-            self._notifier.ready("reload failed: see the log")
+            self._fault = "reload failed, see the log; "
+            self._notifier.ready(self._status())
             return
+        self._fault = ""
         logs.set_level(config.log.level)
         self._announcer.telemetry_every = config.telemetry.every_s
         self._sentences = sentences

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance import app
-from appliance.trial import Trial
+from appliance.system import signals
 
 if TYPE_CHECKING:
     import argparse
@@ -30,5 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    # Before numpy and the engines are imported: they start threads as they are, and a signal that
+    # one of those takes would end the process on the spot.
+    signals.block()
+    from appliance import app  # noqa: PLC0415
+    from appliance.trial import Trial  # noqa: PLC0415
+
     trial = Trial(once=arguments.once) if arguments.trial or arguments.once else None
     return app.run(arguments.config, trial)

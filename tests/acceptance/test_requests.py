@@ -1,0 +1,266 @@
+"""A home or factory system sends work over MQTT, and gets its answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brokers import Client, Mosquitto, until
+from owner import SAMPLES, Owner
+from paho.mqtt.enums import MQTTProtocolVersion
+
+ROOT = "appliance/kitchen"
+ANSWERS = f"{ROOT}/response/#"
+OWN = "plant/answers"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path_factory.mktemp("broker"), persistent=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def owner(
+    tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto
+) -> Iterator[Owner]:
+    """An appliance that takes requests, with its language model."""
+    with Owner(
+        tmp_path_factory.mktemp("owner"),
+        models_directory,
+        mqtt={"host": "127.0.0.1", "port": broker.port},
+        language_model={"enabled": True},
+        requests={"maximum_bytes": 1_048_576},
+    ) as running:
+        yield running.start()
+
+
+def ask(client: Client, operation: str, payload: bytes | str, **properties: Any) -> dict[str, Any]:
+    """Send a request; its last answer (`queued` may come before it)."""
+    client.publish(f"{ROOT}/request/{operation}", payload, **properties)
+    while True:
+        answer: dict[str, Any] = json.loads(client.next(seconds=60).payload)
+        if answer["state"] != "queued":
+            return answer
+
+
+def test_a_sentence_is_parsed_to_its_intent(owner: Owner, broker: Mosquitto) -> None:
+    with Client(broker.port, ANSWERS) as plant:
+        answer = ask(plant, "parse", "Stop machine three.")
+    assert answer["state"] == "done"
+    assert answer["result"]["intent"]["name"] == "MachineStop"
+    assert answer["result"]["intent"]["slots"] == {"machine": 3}
+
+
+def test_a_recording_is_transcribed_and_the_answer_goes_where_it_was_asked_for(
+    owner: Owner, broker: Mosquitto
+) -> None:
+    sound = (SAMPLES / "bedroom_high_voice.flac").read_bytes()
+    with Client(broker.port, OWN) as plant:
+        plant.publish(
+            f"{ROOT}/request/transcribe", sound, ResponseTopic=OWN, CorrelationData=b"job-7"
+        )
+        while True:
+            heard = plant.next(OWN, 60)
+            answer = json.loads(heard.payload)
+            assert heard.correlation == b"job-7"
+            if answer["state"] == "done":
+                break
+    assert answer["transaction"] == "job-7"
+    assert answer["result"]["outcome"] == "transcript"
+    assert "temperature in the bedroom" in answer["result"]["text"].lower()
+
+
+def test_a_client_of_mqtt_3_puts_into_json_what_it_has_no_properties_for(
+    owner: Owner, broker: Mosquitto
+) -> None:
+    sound = base64.b64encode((SAMPLES / "machine_fast.flac").read_bytes()).decode()
+    request = json.dumps({"audio": sound, "transaction": "t-1", "reply_to": "old/answers"})
+    with Client(broker.port, "old/answers", version=MQTTProtocolVersion.MQTTv311) as old:
+        answer = ask(old, "transcribe", request)
+    assert (answer["state"], answer["transaction"]) == ("done", "t-1")
+    assert "machine" in answer["result"]["text"].lower()
+
+
+def test_a_question_is_answered_by_the_language_model_with_its_tokens_counted(
+    owner: Owner, broker: Mosquitto
+) -> None:
+    with Client(broker.port, ANSWERS) as plant:
+        answer = ask(plant, "answer", "Name a fruit.")
+    assert answer["state"] == "done"
+    assert answer["result"]["outcome"] == "answer"
+    assert answer["result"]["answer"]
+    assert answer["result"]["tokens"]["generated"] > 0
+
+
+@pytest.mark.parametrize(
+    ("operation", "payload", "reason"),
+    [
+        ("parse", b"\xff\xfe\xfa", "invalid"),
+        ("parse", b"", "invalid"),
+        ("parse", b'{"text": 7}', "invalid"),
+        ("parse", b"x" * 20_000, "too_large"),
+        ("transcribe", b'{"audio": "not base64!"}', "invalid"),
+        ("transcribe", b"RIFF" + bytes(1_400_000), "too_large"),
+        ("make_coffee", b"{}", "unsupported"),
+    ],
+)
+def test_a_request_that_cannot_be_taken_is_rejected_with_the_reason(
+    owner: Owner, broker: Mosquitto, operation: str, payload: bytes, reason: str
+) -> None:
+    with Client(broker.port, ANSWERS) as plant:
+        answer = ask(plant, operation, payload, CorrelationData=b"id")
+    assert (answer["state"], answer["reason"]) == ("rejected", reason)
+    assert answer["message"]
+    assert answer["transaction"] == "id"
+
+
+@pytest.mark.parametrize("sound", [b"not a recording", b"RIFF\x24\x00\x00\x00WAVE"])
+def test_a_recording_that_is_none_fails_with_the_reason(
+    owner: Owner, broker: Mosquitto, sound: bytes
+) -> None:
+    with Client(broker.port, ANSWERS) as plant:
+        answer = ask(plant, "transcribe", sound)
+    assert answer["state"] == "failed"
+    assert answer["message"]
+
+
+def test_after_all_that_bad_input_it_still_works(owner: Owner, broker: Mosquitto) -> None:
+    with Client(broker.port, ANSWERS) as plant:
+        assert ask(plant, "parse", "what time is it")["state"] == "done"
+    assert not owner.ended()
+    assert "Traceback" not in owner.said()
+
+
+def test_a_language_model_that_is_killed_comes_back(owner: Owner, broker: Mosquitto) -> None:
+    import psutil  # noqa: PLC0415
+
+    assert owner.process is not None
+    children = psutil.Process(owner.process.pid).children()
+    for child in children:
+        child.kill()
+    assert children
+    with Client(broker.port, ANSWERS) as plant:
+        answer = ask(plant, "answer", "Name a colour.")
+    assert answer["state"] == "done"
+
+
+def test_the_same_request_again_gets_the_same_answer_without_being_done_twice(
+    owner: Owner, broker: Mosquitto
+) -> None:
+    with Client(broker.port, ANSWERS) as plant:
+        first = ask(plant, "parse", "lights out", CorrelationData=b"once")
+        again = ask(plant, "parse", "lights out", CorrelationData=b"once")
+    assert first["result"] == again["result"]
+
+
+def test_who_it_is_and_how_it_is_stands_on_retained_topics(owner: Owner, broker: Mosquitto) -> None:
+    with Client(broker.port, f"{ROOT}/#") as looker:
+        told = {}
+        for _ in range(5):
+            heard = looker.next()
+            assert heard.retain
+            told[heard.topic.removeprefix(f"{ROOT}/")] = heard.payload
+    assert told["status"] == b"online"
+    assert "HassTurnOn" in json.loads(told["info"])["intents"]
+    assert json.loads(told["state"])["activity"] == "idle"
+    assert json.loads(told["health"])["mqtt"]["connected"] is True
+    telemetry = json.loads(told["telemetry"])
+    assert telemetry["memory_used_mb"] > 0
+    assert telemetry["disk_free_mb"] > 0
+
+
+def test_requests_that_were_accepted_are_answered_after_a_power_cut(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    # Given an appliance with work in its inbox that takes longer than it will live
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, ANSWERS) as plant,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+        ) as owner,
+    ):
+        owner.start()
+        sound = (SAMPLES / "weather_talk.flac").read_bytes()
+        sent = {f"job-{number}" for number in range(6)}
+        for name in sent:
+            plant.publish(f"{ROOT}/request/transcribe", sound, CorrelationData=name.encode())
+        until(lambda: owner.said().count("request") >= 1, "no request was done")
+        # When the power fails, and comes back
+        owner.kill()
+        owner.start()
+        # Then each of them is answered
+        done = set()
+        while done != sent:
+            answer = json.loads(plant.next(seconds=60).payload)
+            if answer["state"] == "done":
+                done.add(answer["transaction"])
+
+
+def test_a_stop_in_the_middle_of_an_answer_is_quick_and_the_request_is_answered_later(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, ANSWERS, f"{ROOT}/status") as plant,
+        Client(broker.port, f"{ROOT}/state") as looker,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            language_model={
+                "enabled": True,
+                "maximum_tokens": 1500,
+                "temperature": 1.0,
+                "system_prompt": "Write a very long story.",
+            },
+        ) as owner,
+    ):
+        owner.start()
+        plant.publish(f"{ROOT}/request/answer", "Tell me a story.", CorrelationData=b"story")
+        while json.loads(looker.next().payload)["activity"] != "thinking":
+            pass
+        # When it is stopped while the model writes
+        status, seconds = owner.stop()
+        assert status == 0, owner.said()
+        assert seconds < 5.0
+        assert [heard.payload for heard in everything(plant) if heard.topic.endswith("status")][
+            -1
+        ] == b"stopped"
+        # Then the request is still there, and is answered after the next start
+        owner.write(language_model={"maximum_tokens": 16})
+        owner.start()
+        while True:
+            answer = json.loads(plant.next(f"{ROOT}/response/answer", 60).payload)
+            if answer["state"] != "queued":
+                break
+        assert (answer["state"], answer["transaction"]) == ("done", "story")
+
+
+def test_the_broker_says_offline_for_an_appliance_that_died(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}) as owner,
+    ):
+        owner.start()
+        with Client(broker.port, f"{ROOT}/status") as looker:
+            assert looker.next().payload == b"online"
+            owner.signal(signal.SIGKILL)
+            assert looker.next().payload == b"offline"
+
+
+def everything(client: Client) -> list[Any]:
+    heard = []
+    while not client.heard.empty():
+        heard.append(client.heard.get())
+    return heard
