@@ -1,0 +1,51 @@
+"""Laws of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "appliance"
+
+EVERYWHERE = {"appliance", "msgspec", "numpy"}
+
+SEVERAL = {
+    "hassil": "sentences are its objects: read in one place, counted and compiled in others",
+    "paho": "the daemon's link and the client for the other side are two programs",
+}
+"""Libraries that more than one file may import, with the reason."""
+
+
+def imports_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names)
+
+
+def test_each_third_party_library_is_imported_in_one_file() -> None:
+    importers = defaultdict(set)
+    for path in PACKAGE.rglob("*.py"):
+        for library in imports_of(path) - EVERYWHERE - SEVERAL.keys():
+            importers[library].add(path.relative_to(PACKAGE).as_posix())
+    assert {name: files for name, files in importers.items() if len(files) > 1} == {}
+
+
+def test_every_module_says_in_its_first_line_what_it_is() -> None:
+    silent = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
+    assert silent == []
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    empty_words = {"utils", "util", "helpers", "common", "misc", "manager", "handler"}
+    assert [path.name for path in PACKAGE.rglob("*.py") if path.stem in empty_words] == []
