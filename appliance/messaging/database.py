@@ -90,12 +90,13 @@ def open_database(directory: Path) -> sqlite3.Connection:
 def explain(error: Exception) -> str:
     """What a disk's complaint means, and what its owner does."""
     text = str(error)
-    if "readonly" in text or "Read-only" in text:
-        return "the disk or directory is read-only; make device.state_directory writable"
+    if any(words in text for words in ("readonly", "Read-only", "unable to open", "Permission")):
+        return (
+            "the disk is read-only, or the directory is another user's; "
+            "device.state_directory must be writable for the appliance"
+        )
     if "is full" in text or "No space" in text:
         return "the disk is full; free some space"
-    if "Permission" in text or "unable to open" in text:
-        return f"{text}; the appliance's user must be allowed to write there"
     if "locked" in text:
         return "another program holds it; stop that program"
     return f"{text}; check the card or disk"

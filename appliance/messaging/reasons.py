@@ -64,7 +64,7 @@ def of_failure(error: BaseException | None) -> str:
             "whether mqtt.host is the name in the certificate, and this device's clock"
         )
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or error}); see mqtt.tls, mqtt.port and the files"
+        return f"TLS failed ({error}); see mqtt.tls, mqtt.port and the files"
     for kind, words in FAILURES.items():
         if isinstance(error, kind):
             return words

@@ -1,0 +1,351 @@
+"""The journal on a real disk: killed, full, read-only, damaged."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from messaging_house import result_for
+
+from appliance import config
+from appliance.errors import JournalError
+from appliance.identity import Ids
+from appliance.messaging.inbox import ANSWERS_KEPT_S, Verdict
+from appliance.messaging.journal import Journal
+from appliance.messaging.requests import Offer
+from appliance.values import Message, Operation, Outcome, Request, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+IDS = Ids()
+DAY = 86_400.0
+
+
+class Clock:
+    """Seconds that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextmanager
+def opened(directory: Path, clock: Clock | None = None, **bounds: float) -> Iterator[Journal]:
+    requests = {key: int(bounds.pop(key)) for key in list(bounds) if key.startswith("maximum_w")}
+    journal = Journal(
+        directory,
+        config.Journal(**bounds),  # type: ignore[arg-type]
+        config.Requests(**requests),
+        *([clock] if clock else []),
+    )
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def messages(result: Result) -> list[Message]:
+    return [Message("a/result", (result.text or "").encode())]
+
+
+def said(text: str, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
+    return result_for(text, IDS.new(), outcome)
+
+
+def offer(payload: bytes, *, identity: bytes | None = None) -> Offer:
+    request = Request(
+        id=IDS.new(),
+        operation=Operation.PARSE,
+        payload=payload,
+        transaction="t",
+        priority=2,
+        expires_at=5.0,
+        reply_to="home/answers",
+        correlation=b"\xff",
+    )
+    return Offer(request, identity or payload, may_repeat=identity is not None)
+
+
+def texts(journal: Journal) -> list[str]:
+    return [row.message.payload.decode() for row in journal.pending(1000)]
+
+
+def test_what_was_finished_is_there_after_a_restart_and_numbers_go_on(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        assert journal.last_id is None
+        assert journal.finish(said("one"), messages).seq == 1
+        last = journal.finish(said("two"), messages)
+    with opened(tmp_path) as journal:
+        assert texts(journal) == ["one", "two"]
+        assert journal.last_id == last.id
+        assert journal.finish(said("three"), messages).seq == 3
+        assert journal.counts.outbox.rows == 3
+
+
+def test_a_message_comes_back_as_it_was_put_in(tmp_path: Path) -> None:
+    message = Message("t", b"\x00", True, "text/plain", b"\xff", (("a", "b"), ("a", "c")))  # noqa: FBT003
+    with opened(tmp_path) as journal:
+        journal.finish(said("x"), lambda _: [message])
+        assert [row.message for row in journal.pending(9)] == [message]
+
+
+def test_a_request_waits_with_all_it_brought_until_its_result_is_put_out(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        one, two = offer(b"one"), offer(b"two")
+        verdicts = journal.accept([one, two])
+        assert verdicts == [Verdict(one.request, 0), Verdict(two.request, 1)]
+    with opened(tmp_path) as journal:
+        assert journal.waiting() == [one.request, two.request]
+        assert journal.counts.inbox.bytes == 6
+        journal.finish(said("ONE"), messages, one.request.id)
+        assert journal.waiting() == [two.request]
+        assert texts(journal) == ["ONE"]
+
+
+def test_result_and_removal_of_the_request_are_one_commit(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        one = offer(b"one")
+        journal.accept([one])
+
+        def unwritable(_: Result) -> list[Message]:
+            raise ValueError("no such message")
+
+        with pytest.raises(ValueError, match="no such message"):
+            journal.finish(said("ONE"), unwritable, one.request.id)
+        assert journal.waiting() == [one.request]
+        assert journal.counts.inbox.rows == 1
+        assert journal.finish(said("ONE"), messages, one.request.id).seq == 1
+
+
+def test_what_is_delivered_is_forgotten_and_what_is_excepted_is_passed_over(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as journal:
+        for text in ("one", "two", "three"):
+            journal.finish(said(text), messages)
+        first, second, third = journal.pending(10)
+        assert journal.pending(1, but={first.rank}) == [second]
+        assert journal.pending(9, topics={"a/result"}) == []
+        journal.delivered([first.rank, second.rank, second.rank, 999])
+        assert journal.pending(10) == [third]
+        assert journal.counts.outbox.rows == 1
+        assert journal.counts.dropped == 0
+
+
+def test_beyond_the_bound_of_rows_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
+    with opened(tmp_path, maximum_rows=3) as journal:
+        for number in range(5):
+            journal.finish(said(str(number)), messages)
+        assert texts(journal) == ["2", "3", "4"]
+        assert journal.counts.dropped == 2
+    with opened(tmp_path, maximum_rows=3) as journal:
+        assert journal.counts.dropped == 2
+
+
+def test_beyond_the_bound_of_bytes_the_oldest_go_but_never_the_newest(tmp_path: Path) -> None:
+    with opened(tmp_path, maximum_bytes=65_536) as journal:
+        journal.finish(said("small"), messages)
+        journal.finish(said("x" * 100_000), messages)
+        assert [len(text) for text in texts(journal)] == [100_000]
+        journal.finish(said("small again"), messages)
+        assert texts(journal) == ["small again"]
+
+
+def test_age_counts_the_time_in_service_whatever_the_calendar_says(tmp_path: Path) -> None:
+    clock = Clock()
+    with opened(tmp_path, clock, maximum_age_days=7) as journal:
+        journal.finish(said("old"), messages)
+        clock.now += 5 * DAY
+        journal.finish(said("new"), messages)
+    clock.now = 7.0  # a reboot sets the monotonic clock back
+    with opened(tmp_path, clock, maximum_age_days=7) as journal:
+        journal.drop_old()
+        assert texts(journal) == ["old", "new"]
+        clock.now += 3 * DAY
+        journal.drop_old()
+        assert texts(journal) == ["new"]
+        assert journal.counts.dropped == 1
+
+
+def test_the_inbox_is_bounded_in_rows_and_bytes(tmp_path: Path) -> None:
+    with opened(tmp_path, maximum_waiting=2, maximum_waiting_bytes=1024) as journal:
+        verdicts = journal.accept([offer(b"x" * 2000), offer(b"1"), offer(b"2"), offer(b"3")])
+        assert [bool(verdict.accepted) for verdict in verdicts] == [False, True, True, False]
+        journal.withdraw([verdicts[1].accepted.id])  # type: ignore[union-attr]
+        assert journal.accept([offer(b"4")])[0].accepted
+        assert journal.counts.inbox.rows == 2
+
+
+def test_the_same_request_waits_once_and_is_answered_again_from_the_journal(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    with opened(tmp_path, clock) as journal:
+        first, again = offer(b"x", identity=b"i"), offer(b"x", identity=b"i")
+        assert journal.accept([first, again]) == [Verdict(first.request, 0), Verdict(None, 0)]
+        result = journal.finish(said("X"), messages, first.request.id)
+        assert journal.accept([again]) == [Verdict(result=result)]
+    with opened(tmp_path, clock) as journal:
+        assert journal.accept([again]) == [Verdict(result=result)]
+        clock.now += ANSWERS_KEPT_S + 1
+        assert journal.accept([again])[0].accepted == again.request
+
+
+@pytest.mark.parametrize("outcome", [Outcome.EXPIRED, Outcome.CANCELLED])
+def test_a_request_that_was_not_worked_on_may_be_asked_again(
+    tmp_path: Path, outcome: Outcome
+) -> None:
+    with opened(tmp_path) as journal:
+        first, again = offer(b"x", identity=b"i"), offer(b"x", identity=b"i")
+        journal.accept([first])
+        journal.finish(said("", outcome), messages, first.request.id)
+        assert journal.accept([again])[0].accepted == again.request
+
+
+def test_what_was_said_to_be_on_disk_is_there_after_a_kill(tmp_path: Path) -> None:
+    here = Path(__file__).parents[1]
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from appliance import config\n"
+        "from appliance.identity import Ids\n"
+        "from appliance.messaging.journal import Journal\n"
+        "from appliance.values import Message\n"
+        "from messaging_house import result_for\n"
+        "journal = Journal(Path(sys.argv[1]), config.Journal(), config.Requests())\n"
+        "ids = Ids()\n"
+        "while True:\n"
+        "    result = journal.finish(\n"
+        "        result_for('x', ids.new()), lambda r: [Message('t', str(r.seq).encode())])\n"
+        "    print(result.seq, flush=True)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here), str(here.parent)))}
+    for _ in range(3):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert writer.stdout is not None
+        for _ in range(20):
+            promised = int(writer.stdout.readline())
+        writer.kill()
+        rest = writer.stdout.read().split("\n")
+        promised = max([promised, *(int(line) for line in rest[:-1])])
+        writer.stdout.close()
+        writer.wait()
+        with opened(tmp_path) as journal:
+            numbers = [int(text) for text in texts(journal)]
+            assert numbers[:promised] == list(range(1, promised + 1))[:1000]
+            assert journal.counts.seq >= promised
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this machine does not let root mount a disk")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(small_disk: Path) -> None:
+    def fill(journal: Journal) -> None:
+        for _ in range(100):
+            journal.finish(said("x" * 60_000), messages)
+
+    with opened(small_disk) as journal:
+        journal.finish(said("before"), messages)
+        ballast = small_disk / "ballast"
+        ballast.write_bytes(b"x" * 600_000)
+        with pytest.raises(JournalError, match="the disk is full; free some space"):
+            fill(journal)
+        kept = texts(journal)
+        assert kept[0] == "before"
+        assert len(kept) == journal.counts.outbox.rows == journal.counts.seq
+        ballast.unlink()
+        assert journal.finish(said("after"), messages).seq == len(kept) + 1
+    with opened(small_disk) as journal:
+        assert len(texts(journal)) == len(kept) + 1
+
+
+def test_a_read_only_disk_is_an_error_that_says_so(small_disk: Path) -> None:
+    with opened(small_disk) as journal:
+        journal.finish(said("before"), messages)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(JournalError, match=r"read-only.*writable"), opened(small_disk):
+        pass
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    with opened(small_disk) as journal:
+        assert texts(journal) == ["before"]
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(JournalError, match=r"journal\.db cannot be opened"),
+        opened(tmp_path / "file" / "state"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("damage", ["header", "pages", "tables", "not a database"])
+def test_a_damaged_journal_is_set_aside_and_what_is_legible_is_saved(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path) as journal:
+        for number in range(500):
+            journal.finish(said(f"{number} " + "x" * 500), messages)
+        journal.accept([offer(b"kept")])
+    path = tmp_path / "journal.db"
+    if damage == "tables":
+        with sqlite3.connect(path) as database:
+            database.execute("DROP TABLE answers")
+        database.close()
+    else:
+        content = bytearray(path.read_bytes())
+        if damage == "header":
+            content[0:16] = b"\xff" * 16
+        elif damage == "pages":
+            middle = len(content) // 2 // 4096 * 4096
+            content[middle : middle + 8192] = b"\xff" * 8192
+        else:
+            content = bytearray(b"hello " * 1000)
+        path.write_bytes(content)
+    with opened(tmp_path) as journal:
+        saved = journal.counts.outbox.rows
+        if damage in ("pages", "tables"):
+            assert saved > 100
+            assert [request.payload for request in journal.waiting()] == [b"kept"]
+            assert journal.finish(said("next"), messages).seq == 501
+        else:
+            assert saved == 0
+            assert journal.finish(said("next"), messages).seq == 1
+    asides = [file.name for file in tmp_path.iterdir() if ".corrupt-" in file.name]
+    assert asides
+    assert "was damaged and is now journal.db.corrupt-" in caplog.text
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        journal.finish(said("precious"), messages)
+    with sqlite3.connect(tmp_path / "journal.db") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(JournalError, match="newer version"), opened(tmp_path):
+        pass
