@@ -150,7 +150,9 @@ class _Compiler:
         self._build.empty(source, target)
 
     def _block(self, intent: str, data: IntentData, body: int, end: int) -> None:
-        if not check_required_context(data.requires_context, self._context, True):
+        if not check_required_context(
+            data.requires_context, self._context, allow_missing_keys=True
+        ):
             return
         if not check_excluded_context(data.excludes_context, self._context):
             return
@@ -288,7 +290,7 @@ class _Compiler:
         elif isinstance(slots, RangeSlotList):
             key = ("range", repr(slots))
         elif isinstance(slots, TextSlotList):
-            chosen = [i for i, value in enumerate(slots.values) if _fits(value.context, scope)]
+            chosen = _chosen(slots, scope)
             key = ("list", id(slots), tuple(chosen))
         else:
             raise SentencesError([f"list {slots.name!r} is of an unknown kind"])
@@ -359,12 +361,27 @@ def _has_number(text: str, number_words: Mapping[str, str]) -> bool:
     return any(word in number_words or word in SIGNS for word in text.split())
 
 
+def _chosen(slots: TextSlotList, scope: _Scope) -> list[int]:
+    """Which values can stand in the sentences of the scope.
+
+    A value that gives no answer to what the sentences ask for, where others of its list do, is
+    as good as a wrong answer: the lamp's sentences do not take a name without a domain.
+    """
+    asked = set(scope.data.requires_context if scope.data else {}) - set(scope.context)
+    answered = asked & {key for value in slots.values for key in value.context or {}}
+    return [
+        index
+        for index, value in enumerate(slots.values)
+        if answered <= set(value.context or {}) and _fits(value.context, scope)
+    ]
+
+
 def _fits(context: Mapping[str, Any] | None, scope: _Scope) -> bool:
     """Whether a list value with this context can stand in the sentences of the scope."""
     if scope.data is None:
         return True
     together = {**scope.context, **(context or {})}
     return bool(
-        check_required_context(scope.data.requires_context, together, True)
+        check_required_context(scope.data.requires_context, together, allow_missing_keys=True)
         and check_excluded_context(scope.data.excludes_context, together)
     )

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from appliance.grammar.automaton import DEAD
 from appliance.grammar.text import STOPS
-from appliance.grammar.vocabulary import Choices, TokenWalk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from appliance.grammar.vocabulary import Choices, TokenWalk
 
 _NO_STOPS = str.maketrans("", "", "".join(STOPS))
 
@@ -211,7 +212,8 @@ class _Search:
     def _choices(self, state: int, row: Row) -> Choices:
         if not self._walk.automaton.is_open(state):
             return self._walk.choices(state)
-        likely = np.argpartition(-row, self._effort.likely)[: self._effort.likely]
+        count = min(self._effort.likely, len(row) - 1)
+        likely = np.argpartition(-row, count)[:count]
         return self._walk.open_choices(state, np.sort(likely).astype(np.int32))
 
     def _push(self, tokens: Tokens, state: int, score: float) -> None:

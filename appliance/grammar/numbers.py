@@ -44,6 +44,8 @@ SIGNS = {
 @cache
 def spoken(number: float, language: str) -> tuple[str, ...]:
     """Every way in which `number` is said; nothing where the language has no rules."""
+    if number < 0 and number % 1:
+        return ()  # the rules say the whole part alone
     try:
         engine = get_rbnf_engine(language)
     except ValueError:

@@ -72,7 +72,8 @@ class TokenWalk:
 
     def step(self, state: int, token: int) -> int:
         """The state behind one more token, or DEAD."""
-        text = self.vocabulary.texts[token]
+        texts = self.vocabulary.texts
+        text = texts[token] if token < len(texts) else None  # behind them: times, and padding
         return self.automaton.walk(state, text) if text else DEAD
 
     def choices(self, state: int) -> Choices:

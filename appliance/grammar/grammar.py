@@ -1,0 +1,134 @@
+"""The grammar as one object: compiled once, kept on disk, asked for texts and for meanings."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from appliance.grammar.automaton import DEAD, Automaton
+from appliance.grammar.compile import compile_network
+from appliance.grammar.parse import Parser, Reading
+from appliance.grammar.text import folded
+from appliance.grammar.vocabulary import TokenWalk, Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from hassil.intents import Intents, SlotList
+
+    from appliance.grammar.network import Network
+
+FORM = 1
+"""Of the file on disk; grows when the compiler would make another network of the same files."""
+
+
+class Grammar:
+    """Everything that may be said in one language; does not change.
+
+    A change of the files makes a new grammar, which takes the place of the old one between two
+    utterances; whoever is decoding goes on with the one that it has.
+    """
+
+    def __init__(self, network: Network, language: str) -> None:
+        self.language = language
+        self.network = network
+        self.automaton = Automaton(network)
+        self._parser = Parser(network)
+        self._walks: dict[int, TokenWalk] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(
+        cls,
+        intents: Intents,
+        slot_lists: Mapping[str, SlotList] | None = None,
+        intent_context: Mapping[str, Any] | None = None,
+        *,
+        cache: Path | None = None,
+    ) -> Grammar:
+        """Compile, or take what was compiled from the same content before.
+
+        Args:
+            intents: as hassil parsed them.
+            slot_lists: lists beside those of `intents`, which they overrule.
+            intent_context: what is known beforehand, such as the area of the microphone.
+            cache: folder for compiled networks. It must be the owner's alone: what lies there
+                is trusted.
+
+        Raises:
+            SentencesError: a list or rule is missing, a rule calls itself, or nothing can be
+                said.
+
+        """
+        if cache is None:
+            return cls(compile_network(intents, slot_lists, intent_context), intents.language)
+        path = cache / f"grammar-{fingerprint(intents, slot_lists, intent_context)}"
+        network = _kept(path)
+        if network is None:
+            network = compile_network(intents, slot_lists, intent_context)
+            _keep(path, network)
+        return cls(network, intents.language)
+
+    def readings(self, text: str) -> list[Reading]:
+        """All meanings of `text`, best first; none if it is not a sentence."""
+        return self._parser.readings(text)
+
+    def allows(self, text: str) -> bool:
+        """Whether `text` is a whole sentence."""
+        state = self.automaton.walk(self.automaton.start, folded(text))
+        return state != DEAD and self.automaton.accepts(state)
+
+    def walk(self, vocabulary: Vocabulary) -> TokenWalk:
+        """The sentences in a model's tokens; what is found out is kept for the next time."""
+        with self._lock:
+            return self._walks.setdefault(id(vocabulary), TokenWalk(self.automaton, vocabulary))
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    form: int
+    network: Network
+
+
+def fingerprint(
+    intents: Intents,
+    slot_lists: Mapping[str, SlotList] | None,
+    intent_context: Mapping[str, Any] | None,
+) -> str:
+    """Equal for equal content."""
+    blocks = [
+        (name, data.sentence_texts, data.slots, data.requires_context, data.excludes_context)
+        + (data.metadata, data.slot_lists, data.expansion_rules)
+        for name, intent in intents.intents.items()
+        for data in intent.data
+    ]
+    lists = {**intents.slot_lists, **(slot_lists or {})}
+    rules = {name: rule.expression for name, rule in intents.expansion_rules.items()}
+    content = (FORM, intents.language, blocks, lists, rules, intents.skip_words, intent_context)
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:32]
+
+
+def _kept(path: Path) -> Network | None:
+    try:
+        kept = pickle.loads(path.read_bytes())  # noqa: S301 (our own folder, see `Grammar.of`)
+    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ValueError, TypeError):
+        return None  # not there, cut off by a power failure, or of another version
+    return kept.network if isinstance(kept, _File) and kept.form == FORM else None
+
+
+def _keep(path: Path, network: Network) -> None:
+    """Write beside and rename, so that no half file is ever found under the name."""
+    beside = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(pickle.dumps(_File(FORM, network), protocol=5))
+        beside.replace(path)
+    except OSError:  # a full disk costs a second at the next start, no more
+        with contextlib.suppress(OSError):
+            beside.unlink()

@@ -1,0 +1,186 @@
+"""From sound to a declared sentence, or to an honest refusal."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from appliance.grammar.decoder import Decoding, Effort, Scorer, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from appliance.grammar.grammar import Grammar
+    from appliance.grammar.parse import Reading
+    from appliance.grammar.vocabulary import TokenWalk, Vocabulary
+
+
+class Hearing(Scorer, Protocol):
+    """Sound that a model has encoded."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is no sound at all; nothing can be asked then."""
+
+    @property
+    def seconds(self) -> float:
+        """Length without the silence around it."""
+
+    no_speech: float | None
+    """Probability that nobody spoke; known once something was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What speaks against a result; found with tests/measure, see docs/accuracy.md."""
+
+    no_speech: float = 0.6
+    """Probability from which "nobody spoke" is believed."""
+    least_confidence: float = 0.5
+    """A result that is less likely to be right is refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A logistic map from what was measured to the probability of being right.
+
+    Platt (1999), "Probabilistic outputs for support vector machines".
+    """
+
+    bias: float = 6.0
+    fit: float = 2.0
+    """Weight of the mean log probability per token of the sentence."""
+    deficit: float = -3.0
+    """Weight of what free speech scores better, per token."""
+    margin: float = 0.4
+    """Weight of the lead over the next meaning, nats, at most LARGEST_MARGIN."""
+
+
+LARGEST_MARGIN = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """What was said, as far as the grammar goes."""
+
+    text: str
+    """The allowed sentence that fits best; empty where none was reached."""
+    reading: Reading | None
+    """What it means; None when it was refused."""
+    refused: str | None
+    """Why: `silence`, `no_speech`, `no_sentence` or `unlikely`; None for a result."""
+    confidence: float
+    """Probability of intent and slots being right, 0.0 to 1.0."""
+    free_text: str
+    """What the model would have written without a grammar."""
+    score: float | None
+    """Natural log probability per token of the sentence."""
+    free_score: float | None
+    """The same of the free text."""
+    margin: float | None
+    """Lead over the best sentence of another meaning, nats; a lower bound."""
+    no_speech: float | None
+    calls: int
+    tokens: int
+
+    @property
+    def intent(self) -> str | None:
+        """Name of the intent."""
+        return self.reading.intent if self.reading else None
+
+    @property
+    def slots(self) -> Mapping[str, Any]:
+        """Of the intent; none when refused."""
+        return self.reading.slots if self.reading else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understanding:
+    """How to understand: a model's words and the bounds that were measured for it."""
+
+    vocabulary: Vocabulary
+    spell: Callable[[Sequence[int]], str]
+    """The text of tokens."""
+    effort: Effort = Effort()
+    refusal: Refusal = Refusal()
+    calibration: Calibration = Calibration()
+
+    def understand(self, hearing: Hearing, grammar: Grammar) -> Understood:
+        """Find the sentence of the grammar that was said; the same input, the same result."""
+        if hearing.silent:
+            return _nothing("silence")
+        walk: TokenWalk = grammar.walk(self.vocabulary)
+        decoding = decode(hearing, walk, self.effort)
+        readings = self._readings(decoding, grammar)
+        return self._judged(decoding, readings, hearing.no_speech)
+
+    def _readings(self, decoding: Decoding, grammar: Grammar) -> list[tuple[float, str, Reading]]:
+        """Score, text and meaning of each candidate, best first."""
+        found: list[tuple[float, str, Reading]] = []
+        for candidate in decoding.candidates:
+            text = self.spell(candidate.tokens)
+            found += [(candidate.score, text, reading) for reading in grammar.readings(text)[:1]]
+        return found
+
+    def _judged(
+        self,
+        decoding: Decoding,
+        readings: list[tuple[float, str, Reading]],
+        no_speech: float | None,
+    ) -> Understood:
+        free, free_tokens = decoding.free.score, len(decoding.free.tokens) + 1
+        best = readings[0] if readings else None
+        if best is None:
+            fit, margin, confidence = None, None, 0.0
+        else:
+            others = [s for s, _, r in readings if r.meaning != best[2].meaning]
+            margin = best[0] - max([decoding.open_bound, *others[:1]])
+            tokens = len(decoding.candidates[0].tokens) + 1
+            fit = best[0] / tokens
+            confidence = self._confidence(fit, max(0.0, free - best[0]) / tokens, margin)
+        refused = self._refused(best is None, confidence, no_speech)
+        return Understood(
+            text=best[1] if best else "",
+            reading=best[2] if best and refused is None else None,
+            refused=refused,
+            confidence=confidence,
+            free_text=self.spell(decoding.free.tokens),
+            score=fit,
+            free_score=free / free_tokens,
+            margin=margin,
+            no_speech=no_speech,
+            calls=decoding.calls,
+            tokens=decoding.tokens,
+        )
+
+    def _confidence(self, fit: float, deficit: float, margin: float) -> float:
+        weights = self.calibration
+        lead = float(np.clip(margin, -LARGEST_MARGIN, LARGEST_MARGIN))
+        logit = weights.bias + weights.fit * fit + weights.deficit * deficit + weights.margin * lead
+        return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, logit))))
+
+    def _refused(self, nothing: bool, confidence: float, no_speech: float | None) -> str | None:  # noqa: FBT001
+        if nothing:
+            return "no_sentence"
+        if no_speech is not None and no_speech > self.refusal.no_speech:
+            return "no_speech"
+        return "unlikely" if confidence < self.refusal.least_confidence else None
+
+
+def _nothing(why: str) -> Understood:
+    return Understood(
+        text="",
+        reading=None,
+        refused=why,
+        confidence=0.0,
+        free_text="",
+        score=None,
+        free_score=None,
+        margin=None,
+        no_speech=1.0,
+        calls=0,
+        tokens=0,
+    )

@@ -1,0 +1,255 @@
+"""hassil's language, feature by feature: what is allowed, and what it means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hassil import Intents, recognize_all
+from hassil.intents import TextSlotList
+
+from appliance.errors import SentencesError
+from appliance.grammar.grammar import Grammar
+
+
+def grammar(*sentences: str, context: dict[str, Any] | None = None, **parts: Any) -> Grammar:
+    block = {"sentences": list(sentences), **parts.pop("block", {})}
+    language = parts.pop("language", "en")
+    intents = {"language": language, "intents": {"Say": {"data": [block]}}, **parts}
+    return Grammar.of(Intents.from_dict(intents), intent_context=context)
+
+
+def slots(made: Grammar, text: str) -> dict[str, Any] | None:
+    found = made.readings(text)
+    assert bool(found) == made.allows(text)
+    return dict(found[0].slots) if found else None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["turn on the lamp", "Turn on the lamp.", "switch on lamp", "Switch on, the lamp!"],
+)
+def test_alternatives_optionals_casing_and_stops(text: str) -> None:
+    assert slots(grammar("(turn|switch) on [the] lamp"), text) == {}
+
+
+@pytest.mark.parametrize("text", ["turn on", "turn the lamp on", "turnon the lamp", "", "on lamp"])
+def test_nothing_else_is_allowed(text: str) -> None:
+    assert slots(grammar("(turn|switch) on [the] lamp"), text) is None
+
+
+def test_a_permutation_is_said_in_any_order_and_whole() -> None:
+    made = grammar("(red;small;fast) car")
+    assert slots(made, "fast red small car") == {}
+    assert slots(made, "small fast red car") == {}
+    assert slots(made, "red small car") is None
+    assert slots(made, "red red small car") is None
+
+
+def test_optional_parts_of_a_permutation_leave_no_double_space() -> None:
+    made = grammar(
+        "a ([{size}];[{roast}]) coffee",
+        lists={"size": {"values": ["small"]}, "roast": {"values": ["dark roast"]}},
+    )
+    assert slots(made, "a dark roast small coffee") == {"size": "small", "roast": "dark roast"}
+    assert slots(made, "a coffee") == {}
+
+
+def test_a_list_value_may_stand_for_another_and_hold_a_template() -> None:
+    values = [{"in": "[the] living[ ]room", "out": "lounge"}, "kitchen"]
+    made = grammar("light in {area:place}", lists={"area": {"values": values}})
+    assert slots(made, "light in the living room") == {"place": "lounge"}
+    assert slots(made, "light in livingroom") == {"place": "lounge"}
+    assert slots(made, "light in kitchen") == {"place": "kitchen"}
+
+
+@pytest.mark.parametrize("said", ["20 percent", "20%", "twenty percent", "Twenty percent."])
+def test_a_range_is_said_in_digits_and_words(said: str) -> None:
+    made = grammar("dim to {level} percent", lists={"level": {"range": {"from": 0, "to": 100}}})
+    assert slots(made, f"dim to {said}") == {"level": 20}
+    assert slots(made, "dim to 101 percent") is None
+
+
+def test_halves_multipliers_and_numbers_below_zero() -> None:
+    lists = {
+        "t": {"range": {"from": -10, "to": 30, "fractions": "halves"}},
+        "k": {"range": {"from": 1, "to": 9, "multiplier": 100}},
+    }
+    made = grammar("{t} degrees", "{k} hundred", lists=lists)
+    assert slots(made, "20.5 degrees") == {"t": 20.5}
+    assert slots(made, "twenty point five degrees") == {"t": 20.5}
+    assert slots(made, "minus five degrees") == {"t": -5}
+    assert slots(made, "3 hundred") == {"k": 300}
+
+
+def test_an_inline_range() -> None:
+    assert slots(grammar("wait {1..5:n} minutes"), "wait three minutes") == {"n": 3}
+
+
+def test_number_words_of_a_sentence_may_be_digits() -> None:
+    made = grammar("an {size} coffee", lists={"size": {"values": ["eight ounce"]}})
+    assert slots(made, "an 8-ounce coffee") == {"size": "eight ounce"}
+
+
+def test_rules_nest_and_hold_lists() -> None:
+    made = grammar(
+        "<turn_on> it",
+        expansion_rules={"turn_on": "<turn> on [{what}]", "turn": "(turn|switch)"},
+        lists={"what": {"values": ["all of"]}},
+    )
+    assert slots(made, "switch on all of it") == {"what": "all of"}
+    assert slots(made, "switch on it") == {}
+
+
+def test_wildcards_take_words_and_as_few_as_fit() -> None:
+    made = grammar("add {item} to [my] list", lists={"item": {"wildcard": True}})
+    assert slots(made, "Add brown bread to my list.") == {"item": "brown bread"}
+    assert slots(made, "add to list") is None
+
+
+def test_a_wildcard_at_the_start() -> None:
+    made = grammar("{who} is home", lists={"who": {"wildcard": True}})
+    assert slots(made, "Aunt Mary is home") == {"who": "Aunt Mary"}
+    assert slots(made, "is home") is None
+
+
+def test_skip_words_at_either_end() -> None:
+    made = grammar("lamp on", skip_words=["please", "can you"])
+    assert slots(made, "Can you please lamp on, please?") == {}
+    assert slots(made, "please") is None
+
+
+def test_a_sentence_whose_context_is_missing_cannot_be_said() -> None:
+    block = {"requires_context": {"area": {"slot": True}}}
+    with pytest.raises(SentencesError, match="nothing"):
+        grammar("lights on", block=block)
+    made = grammar("lights on", block=block, context={"area": "attic"})
+    assert slots(made, "lights on") == {"area": "attic"}
+
+
+def test_only_names_whose_context_fits_stand_in_a_sentence() -> None:
+    values = [
+        {"in": "desk", "out": "desk", "context": {"domain": "light"}},
+        {"in": "door", "out": "door", "context": {"domain": "lock"}},
+        "cat",
+    ]
+    made = grammar(
+        "dim {name}",
+        block={"requires_context": {"domain": "light"}},
+        lists={"name": {"values": values}},
+    )
+    assert slots(made, "dim desk") == {"name": "desk"}
+    assert slots(made, "dim door") is None
+    assert slots(made, "dim cat") is None
+
+
+def test_fixed_slots_are_given_and_spoken_ones_win() -> None:
+    made = grammar(
+        "go [{way:way}]",
+        block={"slots": {"way": "up", "by": "foot"}},
+        lists={"way": {"values": ["down"]}},
+    )
+    assert slots(made, "go") == {"way": "up", "by": "foot"}
+    assert slots(made, "go down") == {"way": "down", "by": "foot"}
+
+
+def test_lists_of_the_caller_overrule_those_of_the_files() -> None:
+    intents = Intents.from_dict(
+        {
+            "language": "en",
+            "lists": {"name": {"values": ["lamp"]}},
+            "intents": {"On": {"data": [{"sentences": ["{name} on"]}]}},
+        }
+    )
+    made = Grammar.of(intents, {"name": TextSlotList.from_strings(["fan"], name="name")})
+    assert made.allows("fan on")
+    assert not made.allows("lamp on")
+
+
+def test_apostrophes_and_hyphens_may_be_written_or_not() -> None:
+    made = grammar("what's the wi-fi key")
+    assert made.allows("What's the Wi-Fi key?")
+    assert made.allows("whats the wi fi key")
+
+
+def test_what_it_allows_is_what_hassil_recognises() -> None:
+    source = {
+        "language": "en",
+        "intents": {
+            "A": {
+                "data": [
+                    {"sentences": ["(set|put) [the] {x} (to|at) {n} [now]", "({x};{n}) please"]}
+                ]
+            },
+            "B": {"data": [{"sentences": ["what is {x}"], "slots": {"q": "state"}}]},
+        },
+        "lists": {
+            "x": {"values": ["heat", "living room heat"]},
+            "n": {"range": {"from": 1, "to": 30}},
+        },
+    }
+    intents = Intents.from_dict(source)
+    made = Grammar.of(intents)
+    for text in (
+        "set the heat to 5",
+        "put living room heat at twenty now",
+        "5 heat please",
+        "what is living room heat",
+        "what is 5",
+        "set heat",
+        "heat thirty please",
+    ):
+        expected = [
+            (found.intent.name, {name: entity.value for name, entity in found.entities.items()})
+            for found in recognize_all(text, intents)
+        ]
+        assert bool(expected) == made.allows(text), text
+        if expected:
+            reading = made.readings(text)[0]
+            assert (reading.intent, dict(reading.slots)) in expected
+
+
+def test_a_missing_list_a_missing_rule_and_a_rule_that_calls_itself_are_told_together() -> None:
+    with pytest.raises(SentencesError) as caught:
+        Grammar.of(
+            Intents.from_dict(
+                {
+                    "language": "en",
+                    "expansion_rules": {"a": "x <b>", "b": "[y] <a>"},
+                    "intents": {
+                        "One": {"data": [{"sentences": ["see {nobody}"]}]},
+                        "Two": {"data": [{"sentences": ["<nothing>"]}]},
+                        "Three": {"data": [{"sentences": ["go <a>"]}]},
+                    },
+                }
+            )
+        )
+    told = "\n".join(caught.value.problems)
+    assert "intent One: list {nobody} is missing, in 'see {nobody}'" in told
+    assert "rule <nothing> is missing" in told
+    assert "rule <a> calls itself" in told
+
+
+def test_an_empty_grammar() -> None:
+    with pytest.raises(SentencesError, match="nothing to be said"):
+        Grammar.of(Intents.from_dict({"language": "en", "intents": {}}))
+
+
+def test_a_list_of_twenty_thousand_values() -> None:
+    values = [f"{word} {number}" for word in ("alpha", "beta") for number in range(10_000)]
+    made = grammar("call {who} now", lists={"who": {"values": values}})
+    assert slots(made, "call beta 9999 now") == {"who": "beta 9999"}
+    assert slots(made, "call gamma 1 now") is None
+
+
+def test_other_languages_count_in_their_own_words() -> None:
+    lists = {"n": {"range": {"from": 0, "to": 100}}}
+    for language, text in (
+        ("de", "auf einundzwanzig Prozent"),
+        ("fr", "auf vingt et un Prozent"),
+        ("es", "auf veintiuno Prozent"),
+        ("it", "auf ventuno Prozent"),
+        ("nl", "auf eenentwintig Prozent"),
+    ):
+        made = grammar("auf {n} Prozent", language=language, lists=lists)
+        assert slots(made, text) == {"n": 21}, language

@@ -1,0 +1,207 @@
+"""The constrained search, on a model of a few words that says what it is told to."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hassil import Intents
+from numpy.typing import NDArray
+
+from appliance.grammar.decoder import Continuation, Effort, Tokens, decode
+from appliance.grammar.grammar import Grammar
+from appliance.grammar.vocabulary import Vocabulary
+
+TEXTS = [
+    " turn",
+    " Turn",
+    " on",
+    " off",
+    " the",
+    " lamp",
+    " lap",
+    " light",
+    " l",
+    "amp",
+    ".",
+    ",",
+    " set",
+    " to",
+    " bread",
+    " milk",
+    " add",
+]
+END = len(TEXTS)
+VOCABULARY = Vocabulary.of([*TEXTS, None], END)
+
+
+@dataclass
+class Mumbler:
+    """Expects the same at each position, whatever stands before it.
+
+    `heard` has, for each position, how likely some tokens are; the rest get `unlikely`.
+    """
+
+    heard: list[dict[str, float]]
+    unlikely: float = -12.0
+    asked: list[tuple[Tokens, ...]] = field(default_factory=list)
+
+    def row(self, position: int) -> NDArray[np.float32]:
+        row = np.full(END + 1, self.unlikely, np.float32)
+        if position >= len(self.heard):
+            row[END] = 0.0
+            return row
+        for text, value in self.heard[position].items():
+            row[END if text == "" else TEXTS.index(text)] = value
+        return row
+
+    def continuations(self, prefixes: list[Tokens], further: int) -> list[Continuation]:
+        self.asked.append(tuple(prefixes))
+        longest = max(map(len, prefixes)) + further
+        found = []
+        for prefix in prefixes:
+            tokens = list(prefix)
+            while len(tokens) < longest:
+                best = int(np.argmax(self.row(len(tokens))))
+                if best == END:
+                    break
+                tokens.append(best)
+            rows = np.stack([self.row(i) for i in range(min(len(tokens) + 1, longest))])
+            found.append(Continuation(tuple(tokens), rows))
+        return found
+
+
+def grammar(*sentences: str, **parts: object) -> Grammar:
+    data = [{"sentences": list(sentences)}]
+    return Grammar.of(
+        Intents.from_dict({"language": "en", "intents": {"Say": {"data": data}}, **parts})
+    )
+
+
+def spelled(tokens: Tokens) -> str:
+    return "".join(TEXTS[token] for token in tokens).strip()
+
+
+def best(model: Mumbler, made: Grammar, effort: Effort | None = None) -> str | None:
+    found = decode(model, made.walk(VOCABULARY), effort).candidates
+    return spelled(found[0].tokens) if found else None
+
+
+LAMP = grammar("turn (on|off) [the] (lamp|light)")
+
+
+def test_what_is_allowed_and_clear_costs_one_call() -> None:
+    model = Mumbler([{" Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}, {".": 0.0}])
+    found = decode(model, LAMP.walk(VOCABULARY))
+    assert spelled(found.candidates[0].tokens) == "Turn on the lamp."
+    assert (found.calls, len(model.asked)) == (1, 1)
+    assert found.free.tokens == found.candidates[0].tokens
+
+
+def test_a_word_outside_the_grammar_becomes_the_likeliest_inside() -> None:
+    model = Mumbler(
+        [{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0, " light": -3.0, " lamp": -2.0}]
+    )
+    assert best(model, LAMP) == "turn on the lamp"
+
+
+def test_another_way_to_cut_a_word_is_found() -> None:
+    model = Mumbler(
+        [{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0, " l": -1.0}, {"amp": 0.0}]
+    )
+    assert best(model, LAMP) == "turn on the lamp"
+
+
+def test_the_end_is_scored_too() -> None:
+    made = grammar("turn on [the light]")
+    short = Mumbler([{" turn": 0.0}, {" on": 0.0}, {"": 0.0, " the": -1.0}, {" light": 0.0}])
+    long = Mumbler([{" turn": 0.0}, {" on": 0.0}, {"": -9.0, " the": 0.0}, {" light": 0.0}])
+    assert best(short, made) == "turn on"
+    assert best(long, made) == "turn on the light"
+
+
+def test_a_late_doubt_may_overturn_an_early_choice() -> None:
+    made = grammar("set the lamp", "turn on the light")
+    model = Mumbler(
+        [
+            {" set": 0.0, " turn": -0.5},
+            {" on": 0.0, " the": -4.0},
+            {" the": 0.0, " lamp": -4.0},
+            {" light": 0.0},
+        ]
+    )
+    assert best(model, made) == "turn on the light"
+
+
+def test_it_finds_what_trying_everything_finds() -> None:
+    made = grammar("(turn|set|add) (on|off|to) [the] (lamp|light|milk|bread)")
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        heard = [{text: float(rng.normal(0, 3)) for text in [*TEXTS, ""]} for _ in range(5)]
+        model = Mumbler(heard)
+        scores = {}
+        for words in itertools.product(
+            (" turn", " Turn", " set", " add"),
+            (" on", " off", " to"),
+            ("", " the"),
+            (" lamp", " light", " milk", " bread"),
+        ):
+            text = [word for word in words if word]
+            rows = [model.row(i) for i in range(len(text) + 1)]
+            ids = [*(TEXTS.index(word) for word in text), END]
+            scores["".join(text).strip()] = sum(
+                float(row[i] - np.log(np.exp(row).sum())) for row, i in zip(rows, ids, strict=True)
+            )
+        expected = max(scores.values())
+        patient = Effort(calls=400, toll=0.0, width=99, depth=99.0)
+        found = decode(model, made.walk(VOCABULARY), patient).candidates[0]
+        assert found.best >= expected - 1e-3
+
+
+def test_a_wildcard_takes_what_the_model_says() -> None:
+    made = grammar("add {item} to the light", lists={"item": {"wildcard": True}})
+    model = Mumbler(
+        [
+            {" add": 0.0},
+            {" bread": 0.0},
+            {" milk": 0.0},
+            {" to": 0.0},
+            {" the": 0.0},
+            {" lap": 0.0, " light": -1.0},
+        ]
+    )
+    assert best(model, made) == "add bread milk to the light"
+
+
+def test_a_wildcard_at_the_start_is_decoded() -> None:
+    made = grammar("{item} on", lists={"item": {"wildcard": True}})
+    model = Mumbler([{" milk": 0.0}, {" bread": 0.0}, {" on": 0.0}])
+    assert best(model, made) == "milk bread on"
+
+
+def test_the_same_sound_gives_the_same_result() -> None:
+    rng = np.random.default_rng(1)
+    heard = [{text: float(rng.normal(0, 1)) for text in [*TEXTS, ""]} for _ in range(6)]
+    results = {repr(decode(Mumbler(heard), LAMP.walk(VOCABULARY)).candidates) for _ in range(3)}
+    assert len(results) == 1
+
+
+def test_the_search_ends_when_its_calls_are_spent() -> None:
+    model = Mumbler([{" lap": 0.0}] * 40, unlikely=-3.0)
+    found = decode(model, LAMP.walk(VOCABULARY), Effort(calls=5))
+    assert found.calls <= 5
+    assert len(model.asked) == found.calls
+
+
+def test_a_loop_of_the_model_ends_at_the_limit() -> None:
+    made = grammar("add {item}", lists={"item": {"wildcard": True}})
+    model = Mumbler([{" add": 0.0}, *({" milk": 0.0} for _ in range(500))])
+    found = decode(model, made.walk(VOCABULARY), Effort(longest=20, calls=3))
+    assert all(len(one.tokens) <= 21 for one in found.candidates)
+
+
+@pytest.mark.parametrize("text", ["turn", "turn on the", "the lamp"])
+def test_half_a_sentence_is_no_sentence(text: str) -> None:
+    assert not LAMP.allows(text)
