@@ -24,8 +24,8 @@ UNUNDERSTOOD = frozenset(
 class Clip(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a manifest. Other keys are allowed and not looked at."""
 
-    audio: str
-    """A path, relative to the manifest."""
+    audio: str | None = None
+    """A path, relative to the manifest; without one, the text is what is worked on."""
     text: str | None = None
     """The words that are said."""
     intent: str | UnsetType | None = UNSET
@@ -51,10 +51,17 @@ def read(path: Path) -> list[Clip]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                clips.append(msgspec.json.decode(line, type=Clip))
+                clips.append(_clip(line))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise ManifestError(f"{path}:{number}: {error}") from error
     return clips
+
+
+def _clip(line: bytes) -> Clip:
+    clip = msgspec.json.decode(line, type=Clip)
+    if clip.audio is None and not clip.text:
+        raise msgspec.ValidationError("neither `audio` nor `text` is given")
+    return clip
 
 
 def is_as_expected(clip: Clip, results: list[Result]) -> bool:

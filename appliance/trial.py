@@ -68,7 +68,7 @@ class Trial:
                 return card
         self._clips = manifest.read(SAMPLES / "manifest.jsonl")
         self._recordings = Recordings(
-            [files.decode(SAMPLES / clip.audio, maximum_seconds=60.0) for clip in self._clips],
+            [files.decode(path, maximum_seconds=60.0) for path in self._paths()],
             silence_seconds=SILENCE_SECONDS,
             on_recording=self._on_recording,
         )
@@ -98,6 +98,9 @@ class Trial:
         self._end_of_samples()
         return None
 
+    def _paths(self) -> list[Path]:
+        return [SAMPLES / clip.audio for clip in self._clips if clip.audio is not None]
+
     def _on_recording(self, index: int) -> None:
         self._said.put(f"playing {self._clips[index].audio}")
         self._playing = index
@@ -126,7 +129,7 @@ class Trial:
 
     def _judge(self) -> int:
         wrong = [
-            clip.audio
+            clip.audio or ""
             for index, clip in enumerate(self._clips)
             if not manifest.is_as_expected(clip, self._results[index])
         ]

@@ -1,0 +1,128 @@
+"""`appliance evaluate`: accuracy and latency on the owner's own clips."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance import assembly, manifest
+from appliance.audio import files
+from appliance.audio.segmenter import utterance_from
+from appliance.commands import single
+from appliance.engines.silero import Silero
+from appliance.errors import AudioError, ManifestError
+from appliance.evaluation import Summary, Trial, summarise
+from appliance.identity import Ids
+from appliance.values import SAMPLE_RATE, Source, TextInput, Trigger, encode
+
+if TYPE_CHECKING:
+    import argparse
+
+    from appliance.config import Config
+    from appliance.inference.mind import Mind
+    from appliance.manifest import Clip
+    from appliance.protocols import SpeechDetector
+
+EPILOG = """\
+A line of the manifest is {"audio": "a.wav", "text": "...", "intent": "Name" or null, "slots":
+{...}}. "audio" is relative to the manifest; without it, "text" is worked on as text. "intent":
+null must be refused; without "intent" only the words count. A clip is correct when intent and
+exactly the slots given are equal.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.add_argument("manifest", type=Path, metavar="MANIFEST.jsonl")
+    parser.add_argument("--intents", type=Path, metavar="DIR", help="sentences in this folder")
+    parser.add_argument("--language", metavar="CODE", help="e.g. en")
+    parser.add_argument("--stt", metavar="NAME", help="another speech model")
+    parser.add_argument("--json", action="store_true", help="the summary as one JSON document")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = _overruled(single.prepare(arguments), arguments)
+    clips = manifest.read(arguments.manifest)
+    if not clips:
+        raise ManifestError(f"{arguments.manifest}: there is no line in it")
+    trials = []
+    hears = any(clip.audio is not None for clip in clips)
+    with assembly.mind(config, hears=hears) as mind:
+        detector = Silero()
+        for number, clip in enumerate(clips, 1):
+            _progress(number, len(clips))
+            trials.append(_try(clip, arguments.manifest.parent, config, mind, detector))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    summary = summarise(trials, peak_mb)
+    print(encode(summary).decode() if arguments.json else _as_text(summary))
+    return 0
+
+
+def _overruled(config: Config, arguments: argparse.Namespace) -> Config:
+    changed = {
+        "device": {"language": arguments.language},
+        "sentences": {"folder": str(arguments.intents) if arguments.intents else None},
+        "speech": {"model": arguments.stt},
+    }
+    for section, keys in changed.items():
+        given = {key: value for key, value in keys.items() if value is not None}
+        table = msgspec.structs.replace(getattr(config, section), **given)
+        config = msgspec.structs.replace(config, **{section: table})
+    return config
+
+
+def _try(clip: Clip, folder: Path, config: Config, mind: Mind, detector: SpeechDetector) -> Trial:
+    """One clip on the daemon's own road."""
+    if clip.audio is None:
+        job = TextInput(Ids().new(), clip.text or "", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
+        result = single.answered(job, mind)
+        return Trial(clip, result, result.timings_ms.get("total", 0.0), None)
+    path = folder / clip.audio
+    try:
+        samples = files.decode(path, maximum_seconds=config.requests.maximum_audio_s)
+    except AudioError as error:
+        raise ManifestError(f"{path}: {error}") from error
+    utterance = utterance_from(samples, detector, config.listening, new_id=Ids().new())
+    result = single.answered(utterance, mind)
+    return Trial(clip, result, result.timings_ms["total_after_speech"], len(samples) / SAMPLE_RATE)
+
+
+def _progress(number: int, of: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{number} of {of}", end="\n" if number == of else "", file=sys.stderr, flush=True)
+
+
+def _as_text(summary: Summary) -> str:
+    lines = [
+        f"clips          {summary.clips}",
+        f"correct        {summary.correct}" + _share(summary.accuracy),
+        f"wrong action   {summary.wrong_action}",
+        f"false reject   {summary.false_reject}",
+        f"false accept   {summary.false_accept}",
+    ]
+    if summary.wer is not None:
+        lines.append(f"word errors    {100 * summary.wer:.1f} %")
+    if summary.latency_ms is not None:
+        latency = summary.latency_ms
+        lines.append(
+            f"latency        {latency.p50:.0f} ms median, {latency.p95:.0f} ms at 95 %, "
+            f"{latency.max:.0f} ms at most"
+        )
+    if summary.realtime_factor is not None:
+        lines.append(f"real time      {summary.realtime_factor:.3f} s of work per second of sound")
+    lines.append(f"peak memory    {summary.peak_rss_mb:.0f} MB")
+    for mistake in summary.errors:
+        confidence = "" if mistake.confidence is None else f" ({mistake.confidence:.2f})"
+        lines.append(
+            f"{mistake.kind:14} {mistake.clip}: expected {mistake.expected}, "
+            f"got {mistake.heard}{confidence}"
+        )
+    return "\n".join(lines)
+
+
+def _share(accuracy: float | None) -> str:
+    return "" if accuracy is None else f" ({100 * accuracy:.1f} %)"
