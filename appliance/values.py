@@ -74,12 +74,14 @@ class Pace(enum.StrEnum):
 
 
 class Activity(enum.StrEnum):
-    """What the appliance is doing; the topic `state` and, later, the light show it."""
+    """What the appliance is doing; the topic `state` and the light show it."""
 
     STARTING = "starting"
     IDLE = "idle"
     LISTENING = "listening"
     THINKING = "thinking"
+    SPEAKING = "speaking"
+    MUTED = "muted"
     FAULT = "fault"
 
 
@@ -90,8 +92,33 @@ class MicrophoneState(enum.StrEnum):
     SILENT = "silent"
     """It is open, and every sample is the same."""
     LOST = "lost"
+    MUTED = "muted"
+    """It is closed, because the owner wants it so."""
     ABSENT = "absent"
     """The appliance runs without one (recordings are played instead, or none is wanted)."""
+
+
+class SoundLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """How loud it was in the last ten seconds, in decibels below full scale."""
+
+    level_dbfs: float
+    peak_dbfs: float
+    noise_floor_dbfs: float
+    """Of the quietest moments."""
+    clipped_share: float
+    """Of the samples, 0.0 to 1.0, those that the converter cut off."""
+
+
+class SoFar(enum.StrEnum):
+    """What a sentence is that somebody is still speaking, as far as it has been heard."""
+
+    COMPLETE = "complete"
+    """One of the sentences, and none goes on from here."""
+    COULD_GO_ON = "could_go_on"
+    """One of the sentences, and another begins with it."""
+    INCOMPLETE = "incomplete"
+    """The beginning of a sentence."""
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
@@ -248,6 +275,14 @@ class Reading:
     watts: float | None = None
     joules: float | None = None
     """Counted since start."""
+    fan_rpm: float | None = None
+    supply_ma: float | None = None
+    """What the USB-C supply agreed to deliver."""
+    battery_percent: float | None = None
+    under_voltages: int | None = None
+    """How often the voltage fell below the limit, since start."""
+    throttlings: int | None = None
+    """How often the processor began to be held back, since start."""
 
 
 @dataclass(frozen=True, slots=True)

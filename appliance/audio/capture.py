@@ -1,25 +1,22 @@
-"""The sound card as a microphone: the only file that imports sounddevice and soxr."""
+"""The sound card as a microphone that never goes deaf."""
 
 from __future__ import annotations
 
-import importlib
-import itertools
 import logging
 import queue
 import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soxr
 
+from appliance.audio import portaudio
+from appliance.audio.resampling import Resampler
 from appliance.errors import MicrophoneError
 from appliance.protocols import FRAME_SAMPLES
 from appliance.threads import Deadline
 from appliance.values import SAMPLE_RATE, MicrophoneState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from appliance.values import Samples
 
 logger = logging.getLogger(__name__)
@@ -30,11 +27,16 @@ BLOCK_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 WAITING_BLOCKS = 160
 """Blocks (5 s) that may wait for the reader; what comes on top is lost and counted."""
 
-PATIENCE = 2.0
-"""Seconds without a block, or with constant samples, after which something is wrong."""
+PATIENCE = 1.5
+"""Seconds without a block, or with constant samples, after which something is wrong. The owner
+is promised to be told within two seconds, and the telling takes a part of them."""
 
-FIRST_RETRY, LONGEST_RETRY = 0.5, 10.0
+FIRST_RETRY, LONGEST_RETRY = 0.5, 5.0
 """Seconds between attempts to open a microphone that is gone; doubled each time."""
+
+FIRST_REVIVAL, LONGEST_REVIVAL = 5.0, 60.0
+"""The same for one that is open and gives constant samples. It may be stuck, and then a new
+start helps; or it is muted, and then it must not be troubled all the time."""
 
 
 class SoundCard:
@@ -46,15 +48,17 @@ class SoundCard:
 
     def __init__(self, device: str = "") -> None:
         """Name a device by a part of its name or by its number; empty is the default one."""
+        self._wanted = device
         self._device = device
         self._blocks: queue.Queue[tuple[Samples, float]] = queue.Queue(WAITING_BLOCKS)
         self._stream: Any = None
-        self._resampler: soxr.ResampleStream | None = None
+        self._resampler: Resampler | None = None
         self._sound: Samples = np.zeros(0, dtype=np.float32)
         self._lost = False
-        self._block_at = self._moved_at = self._next_try = 0.0
-        self._retry = FIRST_RETRY
+        self._block_at = self._moved_at = self._next_try = self._next_revival = 0.0
+        self._retry, self._revival = FIRST_RETRY, FIRST_REVIVAL
         self.captured_at = 0.0
+        self.looked_after_at = time.monotonic()
         self.overruns = 0
         """Blocks lost because nobody read them, or because the device says it lost some."""
         self.reopened = 0
@@ -62,7 +66,7 @@ class SoundCard:
 
     @property
     def state(self) -> MicrophoneState:
-        """LOST from 2 s without sound until a block comes again; SILENT on constant samples."""
+        """LOST from PATIENCE without sound until a block comes; SILENT on constant samples."""
         if self._lost:
             return MicrophoneState.LOST
         if self._block_at - self._moved_at > PATIENCE:
@@ -73,6 +77,8 @@ class SoundCard:
         # Lost until proven otherwise: whoever reads on after an error here is served as soon
         # as there is a microphone.
         self._lost = True
+        self._next_try = 0.0
+        self._retry, self._revival = FIRST_RETRY, FIRST_REVIVAL
         self._start()
         self._lost = False
 
@@ -84,7 +90,7 @@ class SoundCard:
             if not self._take_block(deadline):
                 return None
         frame, self._sound = self._sound[:FRAME_SAMPLES].copy(), self._sound[FRAME_SAMPLES:]
-        behind = len(self._sound) + (self._resampler.delay() if self._resampler else 0.0)
+        behind = len(self._sound) + (self._resampler.delay if self._resampler else 0.0)
         self.captured_at = self._block_at - behind / SAMPLE_RATE
         return frame
 
@@ -101,14 +107,35 @@ class SoundCard:
             if self._stream is not None and time.monotonic() - self._block_at > PATIENCE:
                 self._lose()
             return False
+        self.looked_after_at = self._block_at
         if self._lost:
             self._lost, self._retry = False, FIRST_RETRY
             self.reopened += 1
         if block.min() != block.max():
-            self._moved_at = self._block_at
+            self._moved_at, self._revival = self._block_at, FIRST_REVIVAL
+            self._next_revival = self._block_at + self._revival
+        elif self._block_at > self._next_revival:
+            return self._revive()
         if self._resampler is not None:
-            block = self._resampler.resample_chunk(block)
+            block = self._resampler.feed(block)
         self._sound = np.concatenate([self._sound, block])
+        return True
+
+    def _revive(self) -> bool:
+        """Start a device anew that brings nothing but constant samples; it stays SILENT."""
+        self._revival = min(2 * self._revival, LONGEST_REVIVAL)
+        moved_at = self._moved_at
+        self.close()
+        try:
+            with portaudio.in_use:
+                portaudio.forget_devices()
+                self._start()
+        except MicrophoneError as error:
+            logger.debug("the silent microphone cannot be opened again: %s", error)
+            self._lose()
+            return False
+        self._moved_at = moved_at
+        self._next_revival = time.monotonic() + self._revival
         return True
 
     def _lose(self) -> None:
@@ -122,9 +149,11 @@ class SoundCard:
         if wait > 0:
             time.sleep(min(wait, deadline.left()))
             return
+        self.looked_after_at = time.monotonic()
         try:
-            _forget_devices()
-            self._start()
+            with portaudio.in_use:
+                portaudio.forget_devices()
+                self._start()
         except MicrophoneError as error:
             logger.debug("the microphone is still gone: %s", error)
             self._lose()
@@ -132,26 +161,25 @@ class SoundCard:
     def _start(self) -> None:
         self._blocks = queue.Queue(WAITING_BLOCKS)
         self._sound = np.zeros(0, dtype=np.float32)
-        self._stream = self._open_stream(_portaudio())
-        rate = self._stream.samplerate
-        self._resampler = (
-            None
-            if rate == SAMPLE_RATE
-            else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-        )
-        self._block_at = self._moved_at = time.monotonic()
-        try:
-            self._stream.start()
-        except _portaudio().PortAudioError as error:
-            self.close()
-            raise _refused(self._device, error) from error
-
-    def _open_stream(self, portaudio: Any) -> Any:
-        device = _find(portaudio, self._device)
-        refusal: Exception | None = None
-        for rate, channels in _forms(device):
+        with portaudio.in_use:
+            self._stream = self._open_stream()
+            rate = self._stream.samplerate
+            self._resampler = None if rate == SAMPLE_RATE else Resampler(rate, SAMPLE_RATE)
+            self._block_at = self._moved_at = time.monotonic()
+            self._next_revival = self._block_at + self._revival
             try:
-                return portaudio.InputStream(
+                self._stream.start()
+            except portaudio.library().PortAudioError as error:
+                self.close()
+                raise portaudio.refused("input", self._wanted, error) from error
+
+    def _open_stream(self) -> Any:
+        library = portaudio.library()
+        device = portaudio.find("input", self._device)
+        refusal: Exception | None = None
+        for rate, channels in portaudio.forms("input", device):
+            try:
+                stream = library.InputStream(
                     samplerate=rate,
                     blocksize=round(rate * BLOCK_SECONDS),
                     device=device["index"],
@@ -159,9 +187,14 @@ class SoundCard:
                     dtype="float32",
                     callback=_copier(self, self._blocks),
                 )
-            except portaudio.PortAudioError as error:
+            except library.PortAudioError as error:
                 refusal = error
-        raise _refused(device["name"], refusal)
+            else:
+                # A number is true of today's list only: when the device is plugged in again,
+                # it may stand elsewhere, and another device in its place.
+                self._device = device["name"] if self._wanted else ""
+                return stream
+        raise portaudio.refused("input", device["name"], refusal)
 
 
 def _copier(card: SoundCard, blocks: queue.Queue[tuple[Samples, float]]) -> Any:
@@ -178,61 +211,3 @@ def _copier(card: SoundCard, blocks: queue.Queue[tuple[Samples, float]]) -> Any:
             card.overruns += 1
 
     return copy
-
-
-def _portaudio() -> Any:
-    try:
-        # Imported when first needed: importing it fails where PortAudio is not installed.
-        return importlib.import_module("sounddevice")
-    except OSError as error:
-        message = "the library PortAudio is missing, without which no microphone can be used"
-        raise MicrophoneError(f"{message}; run: sudo apt install libportaudio2") from error
-
-
-def _forget_devices() -> None:
-    """PortAudio lists devices once; a microphone plugged in again needs a new list."""
-    portaudio = _portaudio()
-    try:
-        while portaudio._initialized:  # noqa: SLF001 (sounddevice has no public way)
-            portaudio._terminate()  # noqa: SLF001
-        portaudio._initialize()  # noqa: SLF001
-    except portaudio.PortAudioError as error:
-        raise MicrophoneError(f"the sound system cannot be used: {error}") from error
-
-
-def _find(portaudio: Any, wanted: str) -> dict[str, Any]:
-    inputs: list[dict[str, Any]] = [
-        one for one in portaudio.query_devices() if one["max_input_channels"] > 0
-    ]
-    if not inputs:
-        message = "there is no microphone; plug one in"
-        raise MicrophoneError(f"{message}, or let the user be of the group audio")
-    if not wanted:
-        default = portaudio.default.device[0]
-        inputs.sort(key=lambda one: one["index"] != default)
-        return inputs[0]
-    if wanted.isdecimal():
-        found = [one for one in inputs if one["index"] == int(wanted)]
-    else:
-        found = [one for one in inputs if wanted.casefold() in one["name"].casefold()]
-        # A whole name beats a part of others' names.
-        found = [one for one in found if one["name"].casefold() == wanted.casefold()] or found
-    if len(found) == 1:
-        return found[0]
-    problem = "several microphones match" if found else "no microphone matches"
-    known = ", ".join(f"{one['index']} {one['name']!r}" for one in found or inputs)
-    raise MicrophoneError(f"{problem} microphone.device {wanted!r}; there are: {known}")
-
-
-def _forms(device: dict[str, Any]) -> Iterator[tuple[int, int]]:
-    """Rates and channel counts to try: what we use inside first, what the device likes last."""
-    rates = dict.fromkeys((SAMPLE_RATE, int(device["default_samplerate"]), 48_000, 44_100))
-    channels = dict.fromkeys((1, 2, int(device["max_input_channels"])))
-    return itertools.product(rates, channels)
-
-
-def _refused(device: str, error: Exception | None) -> MicrophoneError:
-    return MicrophoneError(
-        f"the microphone {device or 'chosen by default'} cannot be opened: {error}; "
-        f"is another program using it?"
-    )
