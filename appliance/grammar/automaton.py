@@ -82,9 +82,12 @@ class Automaton:
         return known
 
     def is_open(self, state: int) -> bool:
-        """Whether a wildcard may go on here, so that any word is allowed."""
+        """Whether a wildcard may go on here or behind a space, so that any word is allowed."""
         with self._lock:
-            return ANY in self._moves_of(state)
+            if ANY in self._moves_of(state):
+                return True
+            behind = self.step(state, " ")
+            return behind != DEAD and ANY in self._moves_of(behind)
 
     def mode(self, state: int) -> int:
         """IN_WORD, AT_WORD or AFTER_STOP."""

@@ -92,7 +92,7 @@ class TokenWalk:
             if target != DEAD:
                 found.setdefault(target, []).append(token)
         known = self.choices(state)
-        ends = [*known.first.tolist()[1:], len(known.ids)]
+        ends = [*known.first.tolist()[1:], len(known.ids)][: len(known.first)]
         for target, first, end in zip(known.targets, known.first.tolist(), ends, strict=True):
             group = found.setdefault(target, [])
             group += [token for token in known.ids[first:end].tolist() if token not in group]
