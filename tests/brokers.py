@@ -250,12 +250,25 @@ class Client:
         **properties: Any,
     ) -> None:
         """Send and wait for the broker; `properties` by their names in paho."""
+        sent = self.send(topic, payload, retain=retain, qos=qos, **properties)
+        sent.wait_for_publish(PATIENCE)
+
+    def send(
+        self,
+        topic: str,
+        payload: bytes | str,
+        *,
+        retain: bool = False,
+        qos: int = 1,
+        **properties: Any,
+    ) -> paho.MQTTMessageInfo:
+        """Send without waiting."""
         sent = None
         if properties:
             sent = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             for name, value in properties.items():
                 setattr(sent, name, value)
-        self._paho.publish(topic, payload, qos, retain, sent).wait_for_publish(PATIENCE)
+        return self._paho.publish(topic, payload, qos, retain, sent)
 
     def next(self, topic: str | None = None, seconds: float = PATIENCE) -> Heard:
         """The next message, or the next on `topic` with others passed over."""

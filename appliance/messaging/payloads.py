@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from appliance.values import SCHEMA, Activity, MicrophoneState, Operation, Reading, Result
+from appliance.values import SCHEMA, Activity, MicrophoneState, Operation, Pace, Reading, Result
 
 Seconds = Annotated[float, Meta(gt=0)]
 Priority = Annotated[int, Meta(ge=0, le=9)]
@@ -104,6 +104,8 @@ class StateNow(msgspec.Struct, frozen=True, kw_only=True):
     """On `state`, retained: what it is doing."""
 
     activity: Activity
+    pace: Pace = Pace.FULL
+    """How hard the board may work."""
 
 
 class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +130,8 @@ class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that had been accepted or answered before, since start."""
     overrun: int
     """Deliveries that came so fast that not even an answer was possible, since start."""
+    unsaid: int
+    """Answers such as `busy` for which there was no room in memory, since start."""
     journal_error: str | None = None
 
 
@@ -157,13 +161,22 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     watts: float | None
     joules: float | None
     """Counted since start."""
+    fan_rpm: float | None
+    supply_ma: float | None
+    """What the USB-C supply agreed to deliver."""
+    battery_percent: float | None
+    under_voltages: int | None
+    """How often the voltage fell below the limit, since start."""
+    throttlings: int | None
+    """How often the processor began to be held back, since start."""
+    pace: Pace = Pace.FULL
     clock_synced: bool | None
 
     @classmethod
-    def of(cls, reading: Reading, *, clock_synced: bool | None) -> Telemetry:
+    def of(cls, reading: Reading, *, pace: Pace, clock_synced: bool | None) -> Telemetry:
         """What the sensors say, rounded to what means something."""
         shown: dict[str, Any] = {
             name: round(value, 2) if isinstance(value, float) else value
             for name, value in dataclasses.asdict(reading).items()
         }
-        return cls(**shown, clock_synced=clock_synced)
+        return cls(**shown, pace=pace, clock_synced=clock_synced)

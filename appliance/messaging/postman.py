@@ -130,6 +130,7 @@ class Postman:
             rejected=reception.rejected,
             repeated=reception.repeated,
             overrun=self._link.backlog.overrun,
+            unsaid=self._sending.unsaid,
             journal_error=self._sending.journal_error,
         )
 

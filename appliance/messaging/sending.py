@@ -36,8 +36,8 @@ DISK_RETRY_S = 5.0
 FAILURE = 0x80
 """Reason codes from here on say that the broker did not take a message."""
 
-MAXIMUM_PASSING = 1000
-"""Answers that wait in memory; beyond it the oldest go."""
+MAXIMUM_PASSING = 10_000
+"""Answers that wait in memory: a few megabytes; those beyond it are lost and counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Sending:
         self._lock = threading.Lock()
         self._shown: dict[str, Message] = {}
         self._to_show: dict[str, Message] = {}
-        self._passing: collections.deque[Message] = collections.deque(maxlen=MAXIMUM_PASSING)
+        self._passing: collections.deque[Message] = collections.deque()
         self._under_way: dict[int, Sent] = {}
         self._delivered: set[int] = set()
         self._refused: dict[str, Refused] = {}
@@ -81,6 +81,8 @@ class Sending:
         self._look = True  # whether the outbox may hold something to send
         self.refused = 0
         """Publications that the broker refused, since start."""
+        self.unsaid = 0
+        """Answers for which there was no room in memory, since start."""
         self.journal_error: str | None = None
 
     def show(self, message: Message) -> None:
@@ -91,7 +93,10 @@ class Sending:
 
     def tell(self, message: Message) -> None:
         """Publish what need not survive a power cut, before the outbox; from any thread."""
-        self._passing.append(message)
+        if len(self._passing) < MAXIMUM_PASSING:
+            self._passing.append(message)
+        else:
+            self.unsaid += 1
 
     def look(self) -> None:
         """Something may be new in the outbox."""

@@ -326,3 +326,23 @@ def test_an_exception_in_a_callback_does_not_make_us_deaf(
         asker.publish(f"{ROOT}/request/parse", "two")
         assert answer(asker.next().payload)["result"]["text"] == "TWO"
         assert house.link.alive()
+
+
+def test_a_flood_of_requests_is_answered_one_by_one_done_or_busy(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker", lines=("max_queued_messages 0",)) as broker,
+        Client(broker.port, RESPONSES) as asker,
+        House(settings(tmp_path, broker.port)) as house,
+    ):
+        _ready(house)
+        for number in range(1500):
+            asker.send(f"{ROOT}/request/parse", f"number {number}", CorrelationData=b"%d" % number)
+        ended: dict[str, str] = {}
+        while len(ended) < 1500:
+            told = answer(asker.next().payload)
+            if told["state"] != "queued":
+                ended[told["transaction"]] = told["state"]
+        assert set(ended.values()) <= {"done", "rejected"}
+        assert len(house.requests) == list(ended.values()).count("done")
+        until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+        assert house.postman.health().unsaid == 0
