@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,9 @@ from appliance.inference.mind import Situation
 from appliance.messaging.inbox import ANSWERS_KEPT_S
 from appliance.messaging.payloads import Health, Info, Limits, StateNow, Telemetry
 from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
+from appliance.system import governor
 from appliance.system.clock import clock_synced
-from appliance.system.sensors import changed
+from appliance.system.sensors import changed, root_in_force
 from appliance.values import Activity, Reading, encode
 
 if TYPE_CHECKING:
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from appliance.messaging.postman import Postman
     from appliance.messaging.topics import Topics
     from appliance.protocols import Sensors
-    from appliance.values import MicrophoneState
+    from appliance.values import MicrophoneState, Pace
+
+logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the sensors."""
@@ -41,10 +46,13 @@ class Announcer:
         self._postman = postman
         self._topics = topics
         self._board = board
+        self._root = root_in_force()
         self.telemetry_every = telemetry_every
         self._boot_id = boot_id()
         self._started_at = time.monotonic()
         self._activity: Activity | None = None
+        self._course = governor.Course()
+        self._state = threading.Lock()
         self._reading = Reading()
         self._told: Reading | None = None
         self._looked_at = self._told_at = self._health_at = float("-inf")
@@ -72,13 +80,29 @@ class Announcer:
 
     def show(self, activity: Activity) -> None:
         """Say on `state` what it is doing."""
-        if activity is not self._activity:
-            self._activity = activity
-            self._postman.show(self._topics.state, encode(StateNow(activity=activity)))
+        with self._state:  # else an older state could be published after a newer one
+            if activity is not self._activity:
+                self._activity = activity
+                self._show_state()
+
+    def _show_state(self) -> None:
+        now = StateNow(activity=self._activity or Activity.STARTING, pace=self._course.pace)
+        self._postman.show(self._topics.state, encode(now))
 
     def situation(self) -> Situation:
         """The board as it was looked at last, for the result of a job."""
-        return Situation(reading=self._reading, clock_synced=clock_synced(), boot_id=self._boot_id)
+        return Situation(
+            pace=self._course.pace,
+            low_voltage=self._course.low_voltage,
+            reading=self._reading,
+            joules=self._board.joules,
+            clock_synced=clock_synced(self._root),
+            boot_id=self._boot_id,
+        )
+
+    def pace(self) -> Pace:
+        """How hard the board may work now."""
+        return self._course.pace
 
     def tick(self, microphone: Callable[[], MicrophoneState | None], waiting: int) -> None:
         """Look at the board and publish what is due or has changed."""
@@ -87,13 +111,32 @@ class Announcer:
             return
         self._looked_at = now
         self._reading = self._board.read()
-        if changed(self._told, self._reading) or now - self._told_at >= self.telemetry_every:
+        turned = self._steer(now)
+        if (
+            turned
+            or changed(self._told, self._reading)
+            or now - self._told_at >= self.telemetry_every
+        ):
             self._told, self._told_at = self._reading, now
-            telemetry = Telemetry.of(self._reading, clock_synced=clock_synced())
+            telemetry = Telemetry.of(
+                self._reading, pace=self._course.pace, clock_synced=clock_synced(self._root)
+            )
             self._postman.show(self._topics.telemetry, encode(telemetry))
         if now - self._health_at >= HEALTH_EVERY:
             self._health_at = now
             self._postman.show(self._topics.health, encode(self._health(microphone(), waiting)))
+
+    def _steer(self, now: float) -> bool:
+        """Let the governor decide; whether the pace is another one now."""
+        before, self._course = self._course, governor.steer(self._course, self._reading, now)
+        if line := governor.told(before, self._course, self._reading):
+            slower = governor.RANK[self._course.pace] > governor.RANK[before.pace]
+            logger.log(logging.WARNING if slower else logging.INFO, "%s", line)
+        if self._course.pace is before.pace:
+            return False
+        with self._state:
+            self._show_state()
+        return True
 
     def _health(self, microphone: MicrophoneState | None, waiting: int) -> Health:
         return Health(

@@ -37,7 +37,7 @@ from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
 from appliance.system import logs, signals
 from appliance.system.lock import StateLock
-from appliance.system.sensors import Board
+from appliance.system.sensors import Board, root_in_force
 from appliance.system.systemd import Notifier
 from appliance.threads import STOP_BUDGET, Deadline, Loop
 from appliance.values import Activity, MicrophoneState, Request, Trigger
@@ -164,7 +164,7 @@ class Daemon:
         self._announcer = Announcer(
             postman,
             self._topics,
-            Board(state_directory=config.state_directory),
+            Board(root_in_force(), state_directory=config.state_directory),
             telemetry_every=config.telemetry.every_s,
         )
         loop = Loop("postman", postman.turn, starting=postman.start, ending=postman.stop)

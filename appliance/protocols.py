@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.values import Completion, Intent, MicrophoneState, Reading, Samples, Transcript
+    from appliance.values import (
+        Completion,
+        Intent,
+        MicrophoneState,
+        Reading,
+        Samples,
+        Transcript,
+        Wake,
+    )
 
 FRAME_SAMPLES = 512
 """Samples in one frame, 32 ms: what the speech detector takes."""
@@ -18,6 +26,9 @@ class Microphone(Protocol):
 
     captured_at: float
     """time.monotonic() of the last sample of the frame read last."""
+
+    looked_after_at: float
+    """time.monotonic() when sound came last, or when it was last tried to open it again."""
 
     @property
     def state(self) -> MicrophoneState:
@@ -41,6 +52,19 @@ class SpeechDetector(Protocol):
 
     def reset(self) -> None:
         """Forget the frames so far."""
+
+
+class WakeSpotter(Protocol):
+    """Hears one or more wake words, and nothing else."""
+
+    def feed(self, frame: Samples) -> Wake | None:
+        """Take a frame of FRAME_SAMPLES; the word that ended with it, mostly none."""
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+
+    def close(self) -> None:
+        """Give the models' memory back; may be called twice."""
 
 
 class Transcriber(Protocol):
@@ -79,3 +103,6 @@ class Sensors(Protocol):
 
     def read(self) -> Reading:
         """All of them, now."""
+
+    def joules(self) -> float | None:
+        """What the board has drawn since start, for any thread; None where nothing measures it."""

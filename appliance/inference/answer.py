@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from appliance.errors import AudioError, EngineError, Interrupted
 from appliance.inference.draft import Draft
 from appliance.inference.recogniser import spoken_text
-from appliance.values import Operation, Outcome, Pace, Request, Tokens, Utterance
+from appliance.values import Operation, Outcome, Request, Tokens, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def _transcribe(draft: Draft, payload: bytes, mind: Mind) -> None:
 
 
 def _write_if_allowed(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
-    if mind.language_model is None or draft.situation.pace is Pace.RESTING:
+    if mind.language_model is None or not draft.situation.may_write:
         draft.end(Outcome.NOT_UNDERSTOOD)
     else:
         _write(draft, mind, stopping)
@@ -124,7 +124,7 @@ def _write(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
     """Have the language model answer the text."""
     if mind.language_model is None:
         raise EngineError("no language model is enabled; see language_model.enabled")
-    if draft.situation.pace is Pace.RESTING:
+    if not draft.situation.may_write:
         draft.end(Outcome.REFUSED, RESTING)
         return
     if not draft.text or not draft.text.strip():

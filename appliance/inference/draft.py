@@ -33,9 +33,11 @@ class Draft:
     timings_ms: dict[str, float] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
     _lap: float = 0.0
+    _joules: float | None = None
 
     def __post_init__(self) -> None:
         self._lap = self._began
+        self._joules = self._counted_joules()
         offered = self.situation.offered_at
         if offered is None:
             return
@@ -78,10 +80,19 @@ class Draft:
             pace=situation.pace,
             throttled=situation.reading.throttled,
             temperature_c=situation.reading.temperature_c,
+            energy_j=self._spent_joules(),
             at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             clock_synced=situation.clock_synced,
             boot_id=situation.boot_id,
         )
+
+    def _counted_joules(self) -> float | None:
+        return None if self.situation.joules is None else self.situation.joules()
+
+    def _spent_joules(self) -> float | None:
+        """Of the whole board, from the beginning of the work; None where nothing measures it."""
+        now = self._counted_joules()
+        return None if now is None or self._joules is None else round(now - self._joules, 2)
 
     def _stop_clock(self) -> None:
         now = time.monotonic()

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from appliance.values import Request, Utterance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appliance.values import Job
 
 MAXIMUM_SPEECH = 4
@@ -55,12 +57,24 @@ class Jobs:
             self._changed.notify()
             return True
 
-    def take(self, timeout: float) -> Ticket | None:
-        """The next job, or None when none came within `timeout` seconds."""
+    def take(
+        self, timeout: float, deferred: Callable[[Job], bool] = lambda _: False
+    ) -> Ticket | None:
+        """The next job, or None when none came within `timeout` seconds.
+
+        A `deferred` one keeps its place, and those behind it go first.
+        """
+        end = time.monotonic() + timeout
         with self._changed:
-            if not self._changed.wait_for(lambda: self._waiting, timeout):
-                return None
-            return heapq.heappop(self._waiting)[1]
+            while True:
+                ready = [entry for entry in self._waiting if not deferred(entry[1].job)]
+                if ready:
+                    first = min(ready, key=lambda entry: entry[0])
+                    self._waiting.remove(first)
+                    heapq.heapify(self._waiting)
+                    return first[1]
+                if not self._changed.wait(max(0.0, end - time.monotonic())):
+                    return None
 
     def remove(self, job_id: str) -> Job | None:
         """Take a job out before its turn; None when it does not wait (any more)."""

@@ -73,3 +73,12 @@ class Situation:
     boot_id: str | None = None
     offered_at: float | None = None
     """time.monotonic() when the job joined the queue; None where there was no queue."""
+    low_voltage: bool = False
+    """The supply is too weak for the language model, or was a moment ago."""
+    joules: Callable[[], float | None] | None = None
+    """What the board's meter has counted until now; asked when a job begins and when it ends."""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the board can afford the language model."""
+        return self.pace is not Pace.RESTING and not self.low_voltage

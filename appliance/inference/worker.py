@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from appliance.inference.answer import answer
 from appliance.inference.draft import Draft
-from appliance.values import Activity, Outcome, Request, Utterance
+from appliance.values import Activity, Operation, Outcome, Request, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,7 @@ class Worker:
 
     def turn(self) -> None:
         """Do one job, or wait a moment for one."""
-        ticket = self._jobs.take(PATIENCE)
+        ticket = self._jobs.take(PATIENCE, self._is_deferred)
         if ticket is None:
             return
         self._show(Activity.THINKING)
@@ -59,6 +60,15 @@ class Worker:
         finally:
             self._doing = None
             self._show(Activity.IDLE)
+
+    def _is_deferred(self, job: Job) -> bool:
+        """Whether it needs the language model while the supply is too weak: it waits its time."""
+        return (
+            isinstance(job, Request)
+            and job.operation is Operation.ANSWER
+            and (job.expires_at is None or time.time() < job.expires_at)
+            and self._situation().low_voltage
+        )
 
     def cancel(self, job_id: str) -> bool:
         """Stop a job that the language model is at work on; its outcome becomes `cancelled`."""

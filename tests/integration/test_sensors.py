@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from appliance.system.sensors import Board, memory, supply
+from appliance.system.sensors import Board, Transitions, memory, root_in_force, supply
 from appliance.system.sensors.meter import Meter, Power
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 BOARDS = Path(__file__).parent.parent / "fixtures/boards"
 TREES = sorted(path.name for path in BOARDS.iterdir() if path.is_dir())
 OF_THE_PROCESS = {"memory_used_mb", "disk_free_mb"}
+OF_ONE_FILE = [
+    {"volts", "watts", "joules"},
+    {"under_voltage", "under_voltages", "throttled", "throttlings"},
+    {"fan_rpm", "temperature_c"},
+    {"battery_percent", "volts", "watts", "joules"},
+]
+"""What goes together when a file breaks: a chip's name, or the type of a supply."""
 
 
 def put(root: Path, path: str, text: object) -> None:
@@ -73,8 +81,7 @@ def test_a_broken_sensor_never_hurts_the_others(
         supply._firmware_file.cache_clear()
         reading = of_the_board(Board(broken).read())
         lost = {name for name in whole if whole[name] is not None and reading[name] is None}
-        # One file feeds at most the three values of a meter.
-        assert len(lost) <= 1 or lost <= {"volts", "watts", "joules"}
+        assert len(lost) <= 1 or any(lost <= group for group in OF_ONE_FILE)
         celsius = reading["temperature_c"]
         assert celsius is None or -40 < celsius < 150
         if file.is_dir():
@@ -196,3 +203,46 @@ def test_what_a_usb_supply_agreed_to_is_known_on_the_board_that_tells() -> None:
     assert supply.usb_supply_ma(BOARDS / "pi5") == 5000
     assert supply.usb_supply_ma(BOARDS / "pi-weak-supply") == 3000
     assert supply.usb_supply_ma(BOARDS / "pi4") is None
+
+
+def test_what_lasts_is_counted_once_and_what_comes_again_is_counted_again() -> None:
+    under_voltages = Transitions()
+    flags = [None, True, True, None, True, False, True, False, False]
+    assert [under_voltages.count(flag) for flag in flags] == [None, 1, 1, 1, 1, 1, 2, 2, 2]
+
+
+def test_a_flag_that_was_never_up_counts_as_nought_and_not_as_unknown(tmp_path: Path) -> None:
+    put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "0")
+    reading = Board(tmp_path).read()
+    assert (reading.under_voltages, reading.throttlings) == (0, 0)
+
+
+def test_a_mouse_s_battery_is_not_the_board_s(tmp_path: Path) -> None:
+    supply_folder = "sys/class/power_supply/hidpp_battery_0"
+    put(tmp_path, f"{supply_folder}/type", "Battery")
+    put(tmp_path, f"{supply_folder}/scope", "Device")
+    put(tmp_path, f"{supply_folder}/capacity", 40)
+    assert Board(tmp_path).read().battery_percent is None
+
+
+def test_a_fan_that_stands_still_is_not_an_absent_one(tmp_path: Path) -> None:
+    assert Board(tmp_path).read().fan_rpm is None
+    put(tmp_path, "sys/class/hwmon/hwmon0/name", "pwmfan")
+    put(tmp_path, "sys/class/hwmon/hwmon0/fan1_input", 0)
+    assert Board(tmp_path).read().fan_rpm == 0
+
+
+def test_a_job_s_joules_are_those_between_two_looks(tmp_path: Path) -> None:
+    board = Board(BOARDS / "pi4-ina219")
+    before = board.joules()
+    time.sleep(0.05)
+    after = board.joules()
+    assert before is not None
+    assert after is not None
+    assert after > before
+    assert Board(tmp_path).joules() is None
+
+
+def test_another_board_s_tree_is_read_where_the_environment_names_one() -> None:
+    assert root_in_force({}) == Path("/")
+    assert root_in_force({"APPLIANCE_BOARD": str(BOARDS / "pi4")}) == BOARDS / "pi4"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from appliance.system import processes
-from appliance.system.sensors import frequency, memory, supply, temperature
+from appliance.system.sensors import battery, fan, frequency, memory, supply, temperature
 from appliance.system.sensors.files import text
 from appliance.system.sensors.meter import Meter, Power
 from appliance.values import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +29,40 @@ DEAD_BANDS = {
     "disk_free_mb": (100.0, 0.05),
     "volts": (0.1, 0.0),
     "watts": (0.5, 0.1),
+    "fan_rpm": (200.0, 0.2),
+    "supply_ma": (1.0, 0.0),
+    "battery_percent": (1.0, 0.0),
 }
 """How far a value moves before it counts as changed: an amount in its own unit and a share
 of what it was, the larger of the two. Joules are not in it: they only ever grow."""
+
+
+ROOT_VARIABLE = "APPLIANCE_BOARD"
+"""Names a folder with the /sys and /proc of another board, which is then read in their place:
+a test heats and cools a board that way."""
+
+
+def root_in_force(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the board's /sys and /proc are."""
+    return Path(environment.get(ROOT_VARIABLE) or "/")
+
+
+class Transitions:
+    """Counts how often a flag went up; None while nobody has said anything about it.
+
+    The firmware's own "since boot" bits are cleared by the kernel's driver, so they do not tell.
+    """
+
+    def __init__(self) -> None:
+        self._up = False
+        self._count: int | None = None
+
+    def count(self, flag: bool | None) -> int | None:  # noqa: FBT001 - the flag is what it is about
+        """Take note of the flag as it is now; how often it has gone up."""
+        if flag is not None:
+            self._count = (self._count or 0) + (flag and not self._up)
+            self._up = flag
+        return self._count
 
 
 class Board:
@@ -43,6 +75,7 @@ class Board:
         self._root = root
         self._state_directory = state_directory
         self._meter = Meter(root)
+        self._under_voltages, self._throttlings = Transitions(), Transitions()
         self._failed: set[str] = set()
 
     @property
@@ -56,6 +89,8 @@ class Board:
         """All sensors, now; a few milliseconds."""
         root = self._root
         power = self._ask("meter", self._meter.read) or Power()
+        slowed = self._ask("throttling", lambda: supply.throttled(root))
+        low = self._ask("supply", lambda: supply.under_voltage(root))
         return Reading(
             temperature_c=self._ask("temperature", lambda: temperature.processor_c(root)),
             clock_mhz=self._ask("clock", lambda: frequency.processor_mhz(root)),
@@ -63,12 +98,22 @@ class Board:
             memory_available_mb=self._ask("memory", lambda: memory.available_mb(root)),
             memory_used_mb=self._ask("own memory", processes.resident_mb),
             disk_free_mb=self._ask("disk", self._disk_free_mb),
-            throttled=self._ask("throttling", lambda: supply.throttled(root)),
-            under_voltage=self._ask("supply", lambda: supply.under_voltage(root)),
+            throttled=slowed,
+            under_voltage=low,
             volts=power.volts,
             watts=power.watts,
             joules=power.joules,
+            fan_rpm=self._ask("fan", lambda: fan.rpm(root)),
+            supply_ma=self._ask("USB supply", lambda: supply.usb_supply_ma(root)),
+            battery_percent=self._ask("battery", lambda: battery.percent(root)),
+            under_voltages=self._under_voltages.count(low),
+            throttlings=self._throttlings.count(slowed),
         )
+
+    def joules(self) -> float | None:
+        """What the meter has counted until now; None without one. For any thread."""
+        power = self._ask("meter", self._meter.read)
+        return None if power is None else power.joules
 
     def _disk_free_mb(self) -> float | None:
         folder = self._state_directory
@@ -92,7 +137,8 @@ def changed(before: Reading | None, now: Reading) -> bool:
     """
     if before is None:
         return True
-    if (before.throttled, before.under_voltage) != (now.throttled, now.under_voltage):
+    flags = ("throttled", "under_voltage", "throttlings", "under_voltages")
+    if any(getattr(before, flag) != getattr(now, flag) for flag in flags):
         return True
     return any(
         _moved(getattr(before, name), getattr(now, name), amount, share)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.system.sensors import battery
 from appliance.system.sensors.files import Chip, children, chips, number, text
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Power:
 
 
 class Meter:
-    """Reads the board's meter and counts its joules; read it from one thread."""
+    """Reads the board's meter and counts its joules; for any thread."""
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._root = root
@@ -41,10 +43,15 @@ class Meter:
         self._joules = 0.0
         self._last: tuple[float, float] | None = None
         """When power was last known, and it in watts."""
+        self._reading = threading.Lock()
+        """The caretaker looks each second, the worker when a job begins and ends."""
 
     def read(self) -> Power:
         """From a measuring chip, else a battery that feeds the board, else the processor's."""
-        now = self._clock()
+        with self._reading:
+            return self._read(self._clock())
+
+    def _read(self, now: float) -> Power:
         supply = _measured(self._root) or _battery(self._root)
         if supply is not None:
             return self._integrated(now, *supply)
@@ -108,9 +115,8 @@ def _feeds_all(chip: Chip, n: int) -> bool:
 
 def _battery(root: Path) -> tuple[float | None, float | None] | None:
     """Of the battery that feeds the board; none while it charges or belongs to a mouse."""
-    for supply in children(root / "sys/class/power_supply", ""):
-        kind, state = text(supply / "type"), text(supply / "status")
-        if kind == "Battery" and state == "Discharging" and text(supply / "scope") != "Device":
+    for supply in battery.of_the_board(root):
+        if text(supply / "status") == "Discharging":
             volts = number(supply / "voltage_now", 1e-6)
             watts = number(supply / "power_now", 1e-6)
             amperes = number(supply / "current_now", 1e-6)

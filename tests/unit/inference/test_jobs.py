@@ -41,6 +41,16 @@ def test_a_fifth_utterance_is_turned_away_and_requests_still_come_in() -> None:
     assert jobs.offer(request("r"))
 
 
+def test_a_deferred_job_keeps_its_place_and_lets_others_pass() -> None:
+    jobs = Jobs(maximum_requests=10)
+    for job in (request("writes", 5), request("a"), utterance("s")):
+        jobs.offer(job)
+    passed = [jobs.take(0.0, lambda job: job.id == "writes") for _ in range(3)]
+    assert [ticket and ticket.job.id for ticket in passed] == ["s", "a", None]
+    jobs.offer(request("b"))
+    assert taken(jobs) == ["writes", "b"]
+
+
 def test_a_job_taken_makes_room_for_another() -> None:
     jobs = Jobs(maximum_requests=1)
     jobs.offer(request("a"))

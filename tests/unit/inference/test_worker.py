@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
@@ -60,10 +61,10 @@ class House:
             lambda _: np.ones(1600, np.float32),
             answers_speech=True,
         )
-        situation = Situation(reading=Reading(temperature_c=61.2))
+        self.situation = Situation(reading=Reading(temperature_c=61.2))
         self.worker = Worker(
             *(self.jobs, mind, self.deliver),
-            situation=lambda: situation,
+            situation=lambda: self.situation,
             show=self.shown.append,
             stopping=lambda: self.stopping,
         )
@@ -178,3 +179,46 @@ def test_a_request_cancelled_while_it_is_written_is_answered_as_cancelled() -> N
     house.worker.turn()
     assert house.outcomes == [("r", Outcome.CANCELLED)]
     assert house.worker.cancel("r") is False
+
+
+def test_a_weak_supply_defers_the_model_s_requests_and_nothing_else() -> None:
+    house = House("light on", model=ScriptedLanguageModel(["because"]))
+    house.situation = Situation(low_voltage=True)
+    expired = dataclasses.replace(request("late"), expires_at=1.0)
+    for job in (request("why"), request("read", Operation.PARSE), expired, utterance("said")):
+        house.jobs.offer(job)
+    for _ in range(4):
+        house.worker.turn()
+    done = [
+        ("said", Outcome.INTENT),
+        ("read", Outcome.NOT_UNDERSTOOD),
+        ("late", Outcome.EXPIRED),
+    ]
+    assert house.outcomes == done
+    house.situation = Situation()
+    house.worker.turn()
+    assert house.outcomes == [*done, ("why", Outcome.ANSWER)]
+
+
+def test_speech_that_the_model_would_answer_is_not_understood_on_a_weak_supply() -> None:
+    house = House("why", model=ScriptedLanguageModel(["because"]))
+    house.situation = Situation(low_voltage=True)
+    house.jobs.offer(utterance("u"))
+    house.worker.turn()
+    assert house.outcomes == [("u", Outcome.NOT_UNDERSTOOD)]
+
+
+def test_a_result_carries_the_joules_of_its_own_work() -> None:
+    house = House("light on")
+    house.situation = Situation(joules=iter([100.0, 102.5]).__next__)
+    house.jobs.offer(utterance("u"))
+    house.worker.turn()
+    assert house.delivered[0].energy_j == 2.5
+
+
+def test_a_board_without_a_meter_gives_no_joules() -> None:
+    house = House("light on")
+    house.situation = Situation(joules=lambda: None)
+    house.jobs.offer(utterance("u"))
+    house.worker.turn()
+    assert house.delivered[0].energy_j is None

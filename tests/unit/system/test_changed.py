@@ -24,6 +24,11 @@ CALM = Reading(
     volts=5.1,
     watts=3.5,
     joules=10.0,
+    fan_rpm=3000.0,
+    supply_ma=5000,
+    battery_percent=80.0,
+    under_voltages=0,
+    throttlings=0,
 )
 
 

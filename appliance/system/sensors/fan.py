@@ -1,0 +1,16 @@
+"""How fast the fan turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.system.sensors.files import chips
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def rpm(root: Path) -> float | None:
+    """Of the fastest fan; 0.0 where all stand still, None where there is none."""
+    found = (chip.number(f"fan{n}_input") for chip in chips(root) for n in chip.channels("fan"))
+    return max((speed for speed in found if speed is not None and speed >= 0), default=None)
