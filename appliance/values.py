@@ -109,6 +109,18 @@ class SoundLevel(msgspec.Struct, frozen=True, kw_only=True):
     """Of the samples, 0.0 to 1.0, those that the converter cut off."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A wake word that was heard."""
+
+    word: str
+    """The model's name: `okay_nabu`, or that of the owner's file."""
+    score: float
+    """0.0 to 1.0."""
+    threshold: float
+    """From which score on it counts."""
+
+
 class SoFar(enum.StrEnum):
     """What a sentence is that somebody is still speaking, as far as it has been heard."""
 

@@ -1,0 +1,76 @@
+"""Where the recordings for measuring are, and noise mixed into them."""
+
+from __future__ import annotations
+
+import json
+import os
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from hassil import Intents
+from numpy.typing import NDArray
+
+Sound = NDArray[np.float32]
+
+_BLOCK = 2048
+_PEAK = 0.5
+
+
+class NoRecordings(Exception):
+    """They are not part of the repository; the message says where they are looked for."""
+
+
+def folder() -> Path:
+    """APPLIANCE_SPEECH, else `shared/speech` beside the checkout."""
+    named = os.environ.get("APPLIANCE_SPEECH")
+    beside = Path(__file__).resolve().parents[2].parent / "shared" / "speech"
+    found = Path(named) if named else beside
+    if not (found / "coffee" / "manifest.jsonl").is_file():
+        raise NoRecordings(f"no recordings in {found}: set APPLIANCE_SPEECH to their folder")
+    return found
+
+
+def model_folder(name: str = "tiny.en") -> Path:
+    """The model to measure: APPLIANCE_MODEL, else the one that `script/test` has fetched."""
+    home = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    default = home / "appliance" / "models" / f"whisper-{name}"
+    return Path(os.environ.get("APPLIANCE_MODEL", default))
+
+
+def sound(path: Path) -> Sound:
+    """A mono 16-bit WAV file of 16 kHz, -1 to 1."""
+    with wave.open(str(path)) as file:
+        data = file.readframes(file.getnframes())
+    return np.frombuffer(data, np.int16).astype(np.float32) / 32768
+
+
+def mixed(speech: Sound, noise: Sound, snr: float | None, number: int) -> Sound:
+    """`noise` added at `snr` decibels, measured on the loudest block; from a place of its own
+    for each `number`, so that a measurement can be made again."""
+    if snr is None:
+        return speech
+    begin = number * 104_729 % max(1, len(noise) - len(speech))
+    under = np.resize(noise[begin:], len(speech))
+    scale = np.sqrt(_loudest(speech) / _loudest(under) / 10 ** (snr / 10))
+    together = speech + scale * under
+    return (together / np.abs(together).max() * _PEAK).astype(np.float32)
+
+
+def _loudest(samples: Sound) -> float:
+    blocks = len(samples) // _BLOCK
+    return float(np.square(samples[: blocks * _BLOCK]).reshape(blocks, _BLOCK).sum(axis=1).max())
+
+
+def coffee_orders(recordings: Path) -> list[tuple[Sound, dict[str, Any]]]:
+    """Each spoken order with the slots that it asks for."""
+    lines = (recordings / "coffee" / "manifest.jsonl").read_text().splitlines()
+    manifest = [json.loads(line) for line in lines]
+    return [(sound(recordings / "coffee" / one["audio"]), one["slots"]) for one in manifest]
+
+
+def coffee_intents() -> Intents:
+    """The orders that can be placed, as the recordings' description gives them."""
+    return Intents.from_dict(yaml.safe_load((Path(__file__).parent / "coffee.yaml").read_text()))
