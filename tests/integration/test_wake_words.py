@@ -10,7 +10,7 @@ import numpy as np
 import pymicro_wakeword
 import pyopen_wakeword
 import pytest
-from recordings import WORDS, mixed, sound_of, wake_clips
+from clips import WORDS, mixed, sound_of, wake_clips
 
 from appliance.engines import wakeword
 from appliance.errors import EngineError

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from recordings import WORDS, mixed, sound_of, wake_clips
+from clips import WORDS, mixed, sound_of, wake_clips
 
 from appliance.engines import wakeword
 from appliance.protocols import FRAME_SAMPLES
