@@ -53,9 +53,10 @@ class Announcer:
         self._activity: Activity | None = None
         self._course = governor.Course()
         self._state = threading.Lock()
-        self._reading = Reading()
         self._told: Reading | None = None
         self._looked_at = self._told_at = self._health_at = float("-inf")
+        self._reading = board.read()  # now: work that waits in the journal is done before any tick
+        self._steer(time.monotonic())
 
     def describe(self, config: Config, sentences: Sentences) -> None:
         """Say on `info` what this appliance is."""
@@ -135,7 +136,8 @@ class Announcer:
         if self._course.pace is before.pace:
             return False
         with self._state:
-            self._show_state()
+            if self._activity is not None:
+                self._show_state()
         return True
 
     def _health(self, microphone: MicrophoneState | None, waiting: int) -> Health:
