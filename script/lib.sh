@@ -8,7 +8,7 @@ step_process=
 # shellcheck disable=SC2064
 start_steps() {
   logs=$(mktemp -d)
-  trap "stop_step; rm -rf '$logs'" EXIT
+  trap "trap '' INT TERM; stop_step; rm -rf '$logs'" EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
 }
@@ -21,8 +21,12 @@ end_steps() {
 # A step is a process group of its own, so that a compiler behind pip ends with it.
 stop_step() {
   if [[ -n $step_process ]]; then
+    local patience=300
     kill -TERM -- "-$step_process" 2>/dev/null || true
     wait "$step_process" 2>/dev/null || true
+    # The rest of the group may still be clearing up behind it.
+    while ((patience-- > 0)) && kill -0 -- "-$step_process" 2>/dev/null; do sleep 0.1; done
+    kill -KILL -- "-$step_process" 2>/dev/null || true
     step_process=
   fi
 }

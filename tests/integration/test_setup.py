@@ -262,6 +262,26 @@ def test_a_step_ends_with_all_that_it_started_when_set_up_is_stopped(
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+def test_a_step_that_is_stopped_has_cleared_up_when_set_up_ends(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    told, cleared = tmp_path / "begun", tmp_path / "cleared"
+    os.mkfifo(told)
+    work = f"work() ( trap 'sleep 1; touch {cleared}' EXIT; trap 'exit 143' TERM; echo >{told}; "
+    start = f'set -euo pipefail; root="{checkout.root}"; source "$root/script/setup.sh"; '
+    with subprocess.Popen(
+        ["bash", "-c", f'{start} {work} sleep 60 ); start_steps; step "baking" "" work'],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as shell:
+        told.read_text()
+        shell.send_signal(signal.SIGTERM)
+        shell.send_signal(signal.SIGTERM)
+        assert shell.wait(20) == 143
+        assert cleared.exists()
+
+
 def test_a_compilation_tells_its_percentage(checkout: Checkout, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("-- found\n  [1/140] /usr/bin/g++ a\n  [35/140] /usr/bin/g++ b\nwarning: x\n")
