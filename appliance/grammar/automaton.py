@@ -145,35 +145,37 @@ class Automaton:
 
     def _closure(self, places: list[int], *, at_word: bool) -> _Places:
         """All that can be reached without reading; behind a space, spaces are not read either."""
-        net, size = self.network, self.network.size
-        edge_from, labels, targets = net.edge_from, net.labels, net.targets
-        seen, todo, keep = set(places), list(places), []
+        seen, todo = set(places), list(places)
+        keep: set[int] = set()
         while todo:
             place = todo.pop()
-            stack, node = divmod(place, size)
-            reads = False
-            ahead: list[int] = []
-            for edge in range(edge_from[node], edge_from[node + 1]):
-                label = labels[edge]
-                if label == EMPTY or (at_word and label == _SPACE):
-                    ahead.append(stack * size + targets[edge])
-                else:
-                    reads = True
-            for call in range(net.call_from[node], net.call_from[node + 1]):
-                ahead.append(self._push(net.returns[call], stack) * size + net.callees[call])
-            if net.finals[node]:
-                back, below = self._stacks[stack]
-                if stack == 0:
-                    keep.append(_ACCEPT)
-                else:
-                    ahead.append(below * size + back)
+            ahead, reads = self._ahead(place, at_word=at_word)
             if reads:
-                keep.append(place)
-            for place in ahead:
-                if place not in seen:
-                    seen.add(place)
-                    todo.append(place)
-        return tuple(sorted(set(keep)))
+                keep.add(place)
+            if _ACCEPT in ahead:
+                keep.add(_ACCEPT)
+            todo += [new for new in ahead if new not in seen and new != _ACCEPT]
+            seen.update(ahead)
+        return tuple(sorted(keep))
+
+    def _ahead(self, place: int, *, at_word: bool) -> tuple[list[int], bool]:
+        """Where one may go without reading, and whether something can be read here."""
+        net, size = self.network, self.network.size
+        stack, node = divmod(place, size)
+        ahead: list[int] = []
+        reads = False
+        for edge in range(net.edge_from[node], net.edge_from[node + 1]):
+            label = net.labels[edge]
+            if label == EMPTY or (at_word and label == _SPACE):
+                ahead.append(stack * size + net.targets[edge])
+            else:
+                reads = True
+        for call in range(net.call_from[node], net.call_from[node + 1]):
+            ahead.append(self._push(net.returns[call], stack) * size + net.callees[call])
+        if net.finals[node]:
+            back, below = self._stacks[stack]
+            ahead.append(_ACCEPT if stack == 0 else below * size + back)
+        return ahead, reads
 
     def _push(self, back: int, stack: int) -> int:
         key = (back, stack)

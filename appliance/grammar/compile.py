@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hassil.expression import (
@@ -14,12 +13,14 @@ from hassil.expression import (
     RuleReference,
     TextChunk,
 )
-from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 from hassil.util import check_excluded_context, check_required_context
 
 from appliance.errors import SentencesError
-from appliance.grammar.network import ANY, Builder, Network
-from appliance.grammar.numbers import SIGNS, digits_of_words, written
+from appliance.grammar.lists import Lists
+from appliance.grammar.meanings import SentenceOf
+from appliance.grammar.network import Builder, Network
+from appliance.grammar.numbers import SIGNS, digits_of_words
+from appliance.grammar.scope import Scope
 from appliance.grammar.text import template_text
 
 if TYPE_CHECKING:
@@ -32,60 +33,6 @@ SKIPS = 2
 
 LARGEST_PERMUTATION = 6
 """Its states double with every part; a sentence with more parts is refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class SentenceOf:
-    """Meaning: this sentence belongs to the intent; `fixed` are slots that it always gives."""
-
-    intent: str
-    fixed: dict[str, Any]
-    requires: dict[str, Any]
-    excludes: dict[str, Any]
-    context: dict[str, Any]
-    """What is known before anything is said."""
-    metadata: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class SlotStart:
-    """Meaning: the slot's words begin here."""
-
-    slot: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListValue:
-    """Meaning: the slot's words end here and stand for `value`."""
-
-    value: Any
-    context: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class NumberValue:
-    """Meaning: the slot's words end here and are a number of the table."""
-
-    values: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class FreeValue:
-    """Meaning: the slot's words end here and stand for themselves."""
-
-
-@dataclass(slots=True)
-class _Scope:
-    """What a name stands for inside one block of sentences."""
-
-    data: IntentData | None
-    lists: Mapping[str, SlotList]
-    rules: Mapping[str, Any]
-    context: Mapping[str, Any]
-    key: str
-    rule_stack: list[str] = field(default_factory=list)
-    given: set[str] = field(default_factory=set)
-    """Context keys that a list value of the sentence can give."""
 
 
 def compile_network(
@@ -120,6 +67,7 @@ class _Compiler:
         self._build = Builder()
         self._networks: dict[Any, tuple[int, frozenset[str]]] = {}
         self._number_words = digits_of_words(intents.language)
+        self._list_networks = Lists(self._build, intents.language, self._expression)
 
     def compile(self) -> Network:
         start, body, end = (self._build.state() for _ in range(3))
@@ -178,10 +126,10 @@ class _Compiler:
                 self._build.empty(body, first)
                 self._build.empty(self._build.meaning(last, meaning), end)
 
-    def _scope(self, data: IntentData) -> _Scope:
+    def _scope(self, data: IntentData) -> Scope:
         own = id(data) if data.slot_lists or data.expansion_rules else 0
         asked = f"{data.requires_context!r} {data.excludes_context!r}"
-        return _Scope(
+        return Scope(
             data=data,
             lists={**self._lists, **data.slot_lists},
             rules={**self._intents.expansion_rules, **data.expansion_rules},
@@ -189,12 +137,12 @@ class _Compiler:
             key=f"{own} {asked}",
         )
 
-    def _expression(self, what: Expression, source: int, scope: _Scope) -> int:
+    def _expression(self, what: Expression, source: int, scope: Scope) -> int:
         """Compile `what` behind `source`; returns the state behind it."""
         if isinstance(what, TextChunk):
             return self._words(source, what.text)
         if isinstance(what, ListReference):
-            return self._list(what, source, scope)
+            return self._list_networks.reference(what, source, scope)
         if isinstance(what, RuleReference):
             return self._rule(what.rule_name, source, scope)
         if isinstance(what, Permutation):
@@ -230,7 +178,7 @@ class _Compiler:
                 self._build.text(before, SIGNS[two], source)
         return source
 
-    def _rule(self, name: str, source: int, scope: _Scope) -> int:
+    def _rule(self, name: str, source: int, scope: Scope) -> int:
         if name not in scope.rules:
             raise SentencesError([f"rule <{name}> is missing"])
         if name in scope.rule_stack:
@@ -247,12 +195,12 @@ class _Compiler:
         scope.given |= given
         return self._build.call(source, start)
 
-    def _sub_network(self, what: Expression, scope: _Scope) -> int:
+    def _sub_network(self, what: Expression, scope: Scope) -> int:
         start = self._build.state()
         self._build.empty(self._expression(what, start, scope), self._build.state(final=True))
         return start
 
-    def _permutation(self, items: list[Expression], source: int, scope: _Scope) -> int:
+    def _permutation(self, items: list[Expression], source: int, scope: Scope) -> int:
         if len(items) > LARGEST_PERMUTATION:
             raise SentencesError(
                 [f"a permutation of {len(items)} parts; at most {LARGEST_PERMUTATION}"]
@@ -266,122 +214,3 @@ class _Compiler:
                 target = done.setdefault(subset | (1 << index), self._build.state())
                 self._build.empty(self._build.call(done[subset], start), target)
         return done[(1 << len(items)) - 1]
-
-    def _list(self, reference: ListReference, source: int, scope: _Scope) -> int:
-        slots = scope.lists.get(reference.list_name)
-        inline = reference.get_inline_range()
-        if slots is None and inline is not None:
-            low, high, step = inline
-            slots = RangeSlotList(reference.list_name, low, high, step)
-        if slots is None:
-            raise SentencesError([f"list {{{reference.list_name}}} is missing"])
-        source = self._build.text(source, template_text(reference.prefix or ""))
-        if not reference.is_capture:
-            source = self._build.meaning(source, SlotStart(reference.slot_name))
-        start, given = self._values(slots, scope)
-        scope.given |= given
-        target = self._build.call(source, start)
-        return self._build.text(target, template_text(reference.suffix or ""))
-
-    def _values(self, slots: SlotList, scope: _Scope) -> tuple[int, frozenset[str]]:
-        if isinstance(slots, WildcardSlotList):
-            key: Any = "wildcard"
-            chosen: list[int] = []
-        elif isinstance(slots, RangeSlotList):
-            key = ("range", repr(slots))
-        elif isinstance(slots, TextSlotList):
-            chosen = _chosen(slots, scope)
-            key = ("list", id(slots), tuple(chosen))
-        else:
-            raise SentencesError([f"list {slots.name!r} is of an unknown kind"])
-        if key not in self._networks:
-            if isinstance(slots, RangeSlotList):
-                made = self._range(slots), frozenset[str]()
-            elif isinstance(slots, TextSlotList):
-                made = self._texts(slots, chosen, scope)
-            else:
-                made = self._wildcard(), frozenset[str]()
-            self._networks[key] = made
-        return self._networks[key]
-
-    def _wildcard(self) -> int:
-        """One word or more."""
-        start, inside = self._build.state(), self._build.state()
-        self._build.edges += [(start, ANY, inside), (inside, ANY, inside)]
-        end = self._build.meaning(inside, FreeValue())
-        self._build.empty(end, self._build.state(final=True))
-        return start
-
-    def _range(self, slots: RangeSlotList) -> int:
-        values: dict[str, float] = {}
-        for text, value in written(slots, self._intents.language):
-            values.setdefault(text, value)
-        start, inside = self._build.state(), self._build.state()
-        self._trie(start, dict.fromkeys(values, inside))
-        end = self._build.meaning(inside, NumberValue(values))
-        self._build.empty(end, self._build.state(final=True))
-        return start
-
-    def _texts(
-        self, slots: TextSlotList, chosen: list[int], scope: _Scope
-    ) -> tuple[int, frozenset[str]]:
-        start, final = self._build.state(), self._build.state(final=True)
-        ends: dict[str, int] = {}
-        given: set[str] = set()
-        for index in chosen:
-            value = slots.values[index]
-            given |= set(value.context or {})
-            if isinstance(value.text_in, TextChunk) and not _has_number(
-                text := template_text(value.text_in.text).strip(), self._number_words
-            ):
-                if text and text not in ends:
-                    ends[text] = self._build.state()
-                end = ends.get(text)
-            else:
-                end = self._expression(value.text_in, start, scope)
-            if end is not None:
-                meaning = ListValue(value.value_out, value.context)
-                self._build.empty(self._build.meaning(end, meaning), final)
-        self._trie(start, ends)
-        return start, frozenset(given)
-
-    def _trie(self, start: int, ends: Mapping[str, int]) -> None:
-        """Read any of the texts, sharing what they begin with; each leads to its own end."""
-        nodes: dict[tuple[int, str], int] = {}
-        for text, end in ends.items():
-            node = start
-            for char in text:
-                if (node, char) not in nodes:
-                    nodes[node, char] = self._build.text(node, char)
-                node = nodes[node, char]
-            self._build.empty(node, end)
-
-
-def _has_number(text: str, number_words: Mapping[str, str]) -> bool:
-    return any(word in number_words or word in SIGNS for word in text.split())
-
-
-def _chosen(slots: TextSlotList, scope: _Scope) -> list[int]:
-    """Which values can stand in the sentences of the scope.
-
-    A value that gives no answer to what the sentences ask for, where others of its list do, is
-    as good as a wrong answer: the lamp's sentences do not take a name without a domain.
-    """
-    asked = set(scope.data.requires_context if scope.data else {}) - set(scope.context)
-    answered = asked & {key for value in slots.values for key in value.context or {}}
-    return [
-        index
-        for index, value in enumerate(slots.values)
-        if answered <= set(value.context or {}) and _fits(value.context, scope)
-    ]
-
-
-def _fits(context: Mapping[str, Any] | None, scope: _Scope) -> bool:
-    """Whether a list value with this context can stand in the sentences of the scope."""
-    if scope.data is None:
-        return True
-    together = {**scope.context, **(context or {})}
-    return bool(
-        check_required_context(scope.data.requires_context, together, allow_missing_keys=True)
-        and check_excluded_context(scope.data.excludes_context, together)
-    )

@@ -31,21 +31,25 @@ Row = NDArray[np.float32]
 """Logits over the vocabulary, shape (tokens,)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Continuation:
+class Continuation(Protocol):
     """A prefix and what the model wrote behind it."""
 
-    tokens: Tokens
-    """The prefix, then the likeliest token each time; the end token left out."""
-    logits: NDArray[np.float32]
-    """What the model expected at each position, shape (n, vocabulary), n > len(prefix);
-    row i is about token i, and the row behind the last token tells whether the text ends."""
+    @property
+    def tokens(self) -> Tokens:
+        """The prefix, then the likeliest token each time; the end token left out."""
+
+    @property
+    def logits(self) -> NDArray[np.float32]:
+        """What the model expected at each position, shape (n, vocabulary).
+
+        Row i is about token i; a row behind the last token tells whether the text ends there.
+        """
 
 
 class Scorer(Protocol):
     """A model that has heard something and can be asked about texts."""
 
-    def continuations(self, prefixes: Sequence[Tokens], further: int) -> list[Continuation]:
+    def continuations(self, prefixes: Sequence[Tokens], further: int) -> Sequence[Continuation]:
         """Read each prefix, then write on greedily, at most `further` tokens."""
 
 
@@ -69,6 +73,11 @@ class Effort:
     """Tokens tried at each step of a wildcard."""
     toll: float = 0.3
     """What a character still to come is expected to cost, nats; steers the search onward."""
+    omission: float = 0.15
+    """What a character costs that free speech has and the sentence lacks, nats: words that were
+    heard should not be left out because the rest fits well."""
+    hopeless: float = 1.5
+    """The search ends when no sentence can come as near to free speech as this, nats per token."""
     ahead: int = 20
     """Tokens that the model writes behind a branch."""
 
@@ -79,7 +88,8 @@ class Candidate:
 
     tokens: Tokens
     score: float
-    """Log probability of the text and of its end, natural, over its spellings."""
+    """Log probability of the text and of its end, natural, over its spellings, less what it
+    leaves out."""
     best: float
     """The same of the likeliest spelling, which `tokens` are."""
 
@@ -123,11 +133,13 @@ class _Search:
         self._calls = 0
         self._steps = 0
         self._length = 0
+        self._least = -np.inf
 
     def run(self) -> Decoding:
         first = self._ask([()], self._effort.longest)[0]
         free = self._free(first)
         self._length = len(self._text(first.tokens))
+        self._least = free.score - self._effort.hopeless * (len(first.tokens) + 1)
         self._follow(first, _Branch(0.0, (), self._walk.automaton.start, 0.0))
         while self._calls < self._effort.calls and (branches := self._next()):
             found = self._ask([branch.tokens for branch in branches], self._effort.ahead)
@@ -141,7 +153,7 @@ class _Search:
             tokens=self._steps,
         )
 
-    def _ask(self, prefixes: list[Tokens], further: int) -> list[Continuation]:
+    def _ask(self, prefixes: list[Tokens], further: int) -> Sequence[Continuation]:
         self._calls += 1
         found = self._scorer.continuations(prefixes, further)
         self._steps += sum(len(one.logits) for one in found)
@@ -151,8 +163,9 @@ class _Search:
         """The branches to ask about, fewer than a batch if the others are hopeless."""
         chosen: list[_Branch] = []
         leader = max((c.score for c in self._best.values()), default=-np.inf)
+        least = max(leader - self._effort.clear, self._least)
         while self._open and len(chosen) < self._effort.batch:
-            if -self._open[0].cost < leader - self._effort.clear:
+            if -self._open[0].cost < least:
                 break
             chosen.append(heapq.heappop(self._open))
         return chosen
@@ -226,6 +239,7 @@ class _Search:
 
     def _complete(self, tokens: Tokens, score: float) -> None:
         text = self._text(tokens).translate(_NO_STOPS).strip()
+        score -= self._effort.omission * max(0, self._length - len(text))
         known = self._best.get(text)
         together = score if known is None else float(np.logaddexp(score, known.score))
         best = tokens if known is None or score > known.best else known.tokens

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hassil.util import check_excluded_context, check_required_context
 
-from appliance.grammar.compile import (
+from appliance.grammar.meanings import (
     FreeValue,
     ListValue,
     NumberValue,

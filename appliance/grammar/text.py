@@ -7,10 +7,10 @@ import unicodedata
 STOPS = frozenset('.,!?;:…¿¡"«»“”„')
 """Characters that Whisper adds and nobody speaks."""
 
-DROPPED = frozenset("'’‘`´")
+DROPPED = frozenset("'`\u2018\u2019\u00b4")
 """Written or not as the speller likes: "what's", "whats"."""
 
-JOINERS = frozenset("-_‐‑–—")
+JOINERS = frozenset("-_\u2010\u2011\u2013\u2014")
 """Between the parts of a word; read as a space."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -104,9 +104,9 @@ class Understanding:
     vocabulary: Vocabulary
     spell: Callable[[Sequence[int]], str]
     """The text of tokens."""
-    effort: Effort = Effort()
-    refusal: Refusal = Refusal()
-    calibration: Calibration = Calibration()
+    effort: Effort = field(default_factory=Effort)
+    refusal: Refusal = field(default_factory=Refusal)
+    calibration: Calibration = field(default_factory=Calibration)
 
     def understand(self, hearing: Hearing, grammar: Grammar) -> Understood:
         """Find the sentence of the grammar that was said; the same input, the same result."""

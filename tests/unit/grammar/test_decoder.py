@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 from hassil import Intents
 from numpy.typing import NDArray
 
-from appliance.grammar.decoder import Continuation, Effort, Tokens, decode
+from appliance.grammar.decoder import Effort, Tokens, decode
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.vocabulary import Vocabulary
 
@@ -37,6 +39,12 @@ END = len(TEXTS)
 VOCABULARY = Vocabulary.of([*TEXTS, None], END)
 
 
+@dataclass(frozen=True)
+class Said:
+    tokens: Tokens
+    logits: NDArray[np.float32]
+
+
 @dataclass
 class Mumbler:
     """Expects the same at each position, whatever stands before it.
@@ -57,7 +65,7 @@ class Mumbler:
             row[END if text == "" else TEXTS.index(text)] = value
         return row
 
-    def continuations(self, prefixes: list[Tokens], further: int) -> list[Continuation]:
+    def continuations(self, prefixes: Sequence[Tokens], further: int) -> list[Said]:
         self.asked.append(tuple(prefixes))
         longest = max(map(len, prefixes)) + further
         found = []
@@ -69,11 +77,11 @@ class Mumbler:
                     break
                 tokens.append(best)
             rows = np.stack([self.row(i) for i in range(min(len(tokens) + 1, longest))])
-            found.append(Continuation(tuple(tokens), rows))
+            found.append(Said(tuple(tokens), rows))
         return found
 
 
-def grammar(*sentences: str, **parts: object) -> Grammar:
+def grammar(*sentences: str, **parts: Any) -> Grammar:
     data = [{"sentences": list(sentences)}]
     return Grammar.of(
         Intents.from_dict({"language": "en", "intents": {"Say": {"data": data}}, **parts})
@@ -155,7 +163,7 @@ def test_it_finds_what_trying_everything_finds() -> None:
                 float(row[i] - np.log(np.exp(row).sum())) for row, i in zip(rows, ids, strict=True)
             )
         expected = max(scores.values())
-        patient = Effort(calls=400, toll=0.0, width=99, depth=99.0)
+        patient = Effort(calls=400, toll=0.0, omission=0.0, hopeless=99.0, width=99, depth=99.0)
         found = decode(model, made.walk(VOCABULARY), patient).candidates[0]
         assert found.best >= expected - 1e-3
 

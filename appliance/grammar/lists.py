@@ -1,0 +1,130 @@
+"""hassil's lists as networks: texts, ranges, wildcards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hassil.expression import Expression, TextChunk
+from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
+
+from appliance.errors import SentencesError
+from appliance.grammar.meanings import FreeValue, ListValue, NumberValue, SlotStart
+from appliance.grammar.network import ANY, Builder
+from appliance.grammar.numbers import SIGNS, digits_of_words, written
+from appliance.grammar.scope import Scope, chosen_values
+from appliance.grammar.text import template_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hassil.expression import ListReference
+    from hassil.intents import SlotList
+
+Compile = Callable[[Expression, int, Scope], int]
+"""Compiles an expression behind a state; returns the state behind it."""
+
+
+class Lists:
+    """Makes each list a sub-network, once for every choice of its values."""
+
+    def __init__(self, build: Builder, language: str, compile_expression: Compile) -> None:
+        self._build = build
+        self._language = language
+        self._compile = compile_expression
+        self._number_words = digits_of_words(language)
+        self._networks: dict[Any, tuple[int, frozenset[str]]] = {}
+
+    def reference(self, reference: ListReference, source: int, scope: Scope) -> int:
+        """Read a value of the list behind `source`; returns the state behind it."""
+        slots = scope.lists.get(reference.list_name)
+        inline = reference.get_inline_range()
+        if slots is None and inline is not None:
+            low, high, step = inline
+            slots = RangeSlotList(reference.list_name, low, high, step)
+        if slots is None:
+            raise SentencesError([f"list {{{reference.list_name}}} is missing"])
+        source = self._build.text(source, template_text(reference.prefix or ""))
+        if not reference.is_capture:
+            source = self._build.meaning(source, SlotStart(reference.slot_name))
+        start, given = self._values(slots, scope)
+        scope.given |= given
+        target = self._build.call(source, start)
+        return self._build.text(target, template_text(reference.suffix or ""))
+
+    def _values(self, slots: SlotList, scope: Scope) -> tuple[int, frozenset[str]]:
+        if isinstance(slots, WildcardSlotList):
+            key: Any = "wildcard"
+            chosen: list[int] = []
+        elif isinstance(slots, RangeSlotList):
+            key = ("range", repr(slots))
+        elif isinstance(slots, TextSlotList):
+            chosen = chosen_values(slots, scope)
+            key = ("list", id(slots), tuple(chosen))
+        else:
+            raise SentencesError([f"list {slots.name!r} is of an unknown kind"])
+        if key not in self._networks:
+            if isinstance(slots, RangeSlotList):
+                made = self._range(slots), frozenset[str]()
+            elif isinstance(slots, TextSlotList):
+                made = self._texts(slots, chosen, scope)
+            else:
+                made = self._wildcard(), frozenset[str]()
+            self._networks[key] = made
+        return self._networks[key]
+
+    def _wildcard(self) -> int:
+        """One word or more."""
+        start, inside = self._build.state(), self._build.state()
+        self._build.edges += [(start, ANY, inside), (inside, ANY, inside)]
+        end = self._build.meaning(inside, FreeValue())
+        self._build.empty(end, self._build.state(final=True))
+        return start
+
+    def _range(self, slots: RangeSlotList) -> int:
+        values: dict[str, float] = {}
+        for text, value in written(slots, self._language):
+            values.setdefault(text, value)
+        start, inside = self._build.state(), self._build.state()
+        self._trie(start, dict.fromkeys(values, inside))
+        end = self._build.meaning(inside, NumberValue(values))
+        self._build.empty(end, self._build.state(final=True))
+        return start
+
+    def _texts(
+        self, slots: TextSlotList, chosen: list[int], scope: Scope
+    ) -> tuple[int, frozenset[str]]:
+        start, final = self._build.state(), self._build.state(final=True)
+        ends: dict[str, int] = {}
+        given: set[str] = set()
+        for index in chosen:
+            value = slots.values[index]
+            given |= set(value.context or {})
+            if isinstance(value.text_in, TextChunk) and not _has_number(
+                text := template_text(value.text_in.text).strip(), self._number_words
+            ):
+                if text and text not in ends:
+                    ends[text] = self._build.state()
+                end = ends.get(text)
+            else:
+                end = self._compile(value.text_in, start, scope)
+            if end is not None:
+                meaning = ListValue(value.value_out, value.context)
+                self._build.empty(self._build.meaning(end, meaning), final)
+        self._trie(start, ends)
+        return start, frozenset(given)
+
+    def _trie(self, start: int, ends: Mapping[str, int]) -> None:
+        """Read any of the texts, sharing what they begin with; each leads to its own end."""
+        nodes: dict[tuple[int, str], int] = {}
+        for text, end in ends.items():
+            node = start
+            for char in text:
+                if (node, char) not in nodes:
+                    nodes[node, char] = self._build.text(node, char)
+                node = nodes[node, char]
+            self._build.empty(node, end)
+
+
+def _has_number(text: str, number_words: Mapping[str, str]) -> bool:
+    return any(word in number_words or word in SIGNS for word in text.split())

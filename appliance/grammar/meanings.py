@@ -1,0 +1,46 @@
+"""What passing through a state of the network means, for whoever reads a text back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceOf:
+    """Meaning: this sentence belongs to the intent; `fixed` are slots that it always gives."""
+
+    intent: str
+    fixed: dict[str, Any]
+    requires: dict[str, Any]
+    excludes: dict[str, Any]
+    context: dict[str, Any]
+    """What is known before anything is said."""
+    metadata: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotStart:
+    """Meaning: the slot's words begin here."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListValue:
+    """Meaning: the slot's words end here and stand for `value`."""
+
+    value: Any
+    context: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberValue:
+    """Meaning: the slot's words end here and are a number of the table."""
+
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FreeValue:
+    """Meaning: the slot's words end here and stand for themselves."""

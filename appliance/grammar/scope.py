@@ -1,0 +1,53 @@
+"""What a name of a list or rule stands for inside one block of sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hassil.util import check_excluded_context, check_required_context
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hassil.intents import IntentData, SlotList, TextSlotList
+
+
+@dataclass(slots=True)
+class Scope:
+    """The lists, rules and context of one block, and what compiling it has shown so far."""
+
+    data: IntentData | None
+    lists: Mapping[str, SlotList]
+    rules: Mapping[str, Any]
+    context: Mapping[str, Any]
+    key: str
+    rule_stack: list[str] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
+    """Context keys that a list value of the sentence can give."""
+
+
+def chosen_values(slots: TextSlotList, scope: Scope) -> list[int]:
+    """Which values can stand in the sentences of the scope.
+
+    A value that gives no answer to what the sentences ask for, where others of its list do, is
+    as good as a wrong answer: the lamp's sentences do not take a name without a domain.
+    """
+    asked = set(scope.data.requires_context if scope.data else {}) - set(scope.context)
+    answered = asked & {key for value in slots.values for key in value.context or {}}
+    return [
+        index
+        for index, value in enumerate(slots.values)
+        if answered <= set(value.context or {}) and _fits(value.context, scope)
+    ]
+
+
+def _fits(context: Mapping[str, Any] | None, scope: Scope) -> bool:
+    """Whether a list value with this context can stand in the sentences of the scope."""
+    if scope.data is None:
+        return True
+    together = {**scope.context, **(context or {})}
+    return bool(
+        check_required_context(scope.data.requires_context, together, allow_missing_keys=True)
+        and check_excluded_context(scope.data.excludes_context, together)
+    )
