@@ -47,12 +47,24 @@ class Microphone(Section, frozen=True):
 class Listening(Section, frozen=True):
     """When a sentence begins and ends."""
 
-    trigger: Literal["always", "off"] = "always"
+    trigger: Literal["always", "wake_word", "button", "request", "off"] = "always"
     speech_threshold: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.5
     pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 600
+    short_pause_ms: Annotated[int, Meta(ge=64, le=5000)] = 250
+    long_pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 1200
     pre_roll_ms: Annotated[int, Meta(ge=0, le=2000)] = 300
     minimum_speech_ms: Annotated[int, Meta(ge=0, le=2000)] = 160
     maximum_s: Annotated[float, Meta(ge=1.0, le=60.0)] = 15.0
+    wait_s: Annotated[float, Meta(ge=1.0, le=60.0)] = 5.0
+
+
+class WakeWord(Section, frozen=True):
+    """What opens the ear where listening.trigger is "wake_word"."""
+
+    words: Annotated[list[str], Meta(min_length=1, max_length=4)] = msgspec.field(
+        default_factory=lambda: ["okay_nabu"]
+    )
+    thresholds: dict[str, Annotated[float, Meta(gt=0.0, lt=1.0)]] = {}
 
 
 class Speech(Section, frozen=True):
@@ -138,6 +150,7 @@ class Config(Section, frozen=True):
     device: Device = Device()
     microphone: Microphone = Microphone()
     listening: Listening = Listening()
+    wake_word: WakeWord = WakeWord()
     speech: Speech = Speech()
     sentences: Sentences = Sentences()
     language_model: LanguageModel = LanguageModel()
@@ -288,6 +301,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "mqtt.tls: the embedded broker has no TLS; name a broker in mqtt.host"
     if mqtt.password_file and not mqtt.username:
         yield "mqtt.username: must be given where password_file is"
+    for word in sorted(config.wake_word.thresholds.keys() - set(config.wake_word.words)):
+        yield f"wake_word.thresholds: {word!r} is none of wake_word.words"
     if config.language_model.maximum_tokens >= config.language_model.context_tokens:
         yield "language_model.maximum_tokens: must be less than context_tokens"
 

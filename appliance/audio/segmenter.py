@@ -12,11 +12,12 @@ import numpy as np
 from appliance.audio.endpoint import FRAME_SECONDS, Endpoint, Event, frames_in
 from appliance.audio.gate import Gate
 from appliance.protocols import FRAME_SAMPLES
-from appliance.values import SAMPLE_RATE, Source, Trigger, Utterance
+from appliance.values import SAMPLE_RATE, SoFar, Source, Trigger, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from appliance.audio.meaning import Meaning, Verdict
     from appliance.config import Listening
     from appliance.protocols import SpeechDetector
     from appliance.values import Samples
@@ -24,6 +25,25 @@ if TYPE_CHECKING:
 HELD_BACK = 16
 """Frames (0.5 s) kept behind the closed gate; the detector hears them when it opens, so that
 a soft beginning is found although only the vowel after it was loud."""
+
+
+ASK_AFTER = 2
+"""Frames (64 ms) without speech after which it is asked what the sentence is so far."""
+
+ASK_EVERY = 16
+"""Frames (0.5 s) of unbroken speech between two such questions, which show the words as they
+come."""
+
+ACT_AFTER = 3
+"""Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
+the end of a word only then."""
+
+FAINTER = 0.1
+"""Times the talker's loudest frames (-20 dB) below which speech is somebody else's: a television
+in the background must not keep the sentence open."""
+
+FADING = 0.997
+"""What stays of the talker's loudness after a frame: half after 7 s, for one who turns away."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
@@ -37,6 +57,8 @@ class Segment:
     speech_seconds: float
     seconds_since_speech: float
     """From the last frame with speech to the newest frame heard."""
+    trailing_seconds: float = 0.0
+    """From the last frame with speech to the end of `samples`."""
 
     @property
     def peak(self) -> float:
@@ -47,14 +69,21 @@ class Segment:
 class Segmenter:
     """Cuts a stream of frames into sentences."""
 
-    def __init__(self, detector: SpeechDetector, settings: Listening) -> None:
+    def __init__(
+        self, detector: SpeechDetector, settings: Listening, meaning: Meaning | None = None
+    ) -> None:
+        """Without `meaning`, the length of the pause alone decides when a sentence is over."""
         self._detector = detector
+        self._settings = settings
+        self._meaning = meaning
         self._endpoint = Endpoint.of(settings)
+        self._pause = self._endpoint.pause
         self._gate = Gate()
         self._held_back: deque[Samples] = deque()
         self._before: deque[Samples] = deque(maxlen=frames_in(settings.pre_roll_ms / 1000))
         self._sentence: list[Samples] = []
         self._frames_heard = 0
+        self._talker = 0.0
 
     @property
     def hears_speech(self) -> bool:
@@ -88,21 +117,70 @@ class Segmenter:
     def reset(self) -> None:
         """Forget all sound so far, because what comes next does not join on to it."""
         self.finish()
+        self._sentence = []
         self._before.clear()
         self._held_back.clear()
         self._gate = Gate()
         self._detector.reset()
+        self.wait_for_release(held=False)
+
+    def wait_for_release(self, *, held: bool) -> None:
+        """Whether no pause ends the sentence, since whoever speaks says when it is over."""
+        self._pause = self._endpoint.maximum if held else frames_in(self._settings.pause_ms / 1000)
+        self._endpoint.pause = self._pause
 
     def _ask(self, frame: Samples, frames_after: int) -> Segment | None:
-        event = self._endpoint.feed(self._detector.probability(frame))
+        event = self._endpoint.feed(self._probability(frame))
         if event is Event.BEGAN:
+            self._talker = float(np.std(frame))
             self._sentence = [*self._before, frame]
             self._before.clear()
+            self._consider_anew()
         elif self._sentence:
             self._sentence.append(frame)
         else:
             self._before.append(frame)
+        if self.hears_speech:
+            self._consider()
         return self._end(event, frames_after)
+
+    def _probability(self, frame: Samples) -> float:
+        """That the one who began to speak is speaking still."""
+        probability = self._detector.probability(frame)
+        if not self._endpoint.open:
+            return probability
+        loudness = float(np.std(frame))
+        self._talker = max(loudness, self._talker * FADING)
+        return probability if loudness > self._talker * FAINTER else 0.0
+
+    def _consider_anew(self) -> None:
+        self._endpoint.pause = self._pause
+        if self._meaning is not None:
+            self._meaning.forget()
+
+    def _consider(self) -> None:
+        """Ask what the sentence is so far, and let the answer say how long a pause ends it."""
+        endpoint, meaning = self._endpoint, self._meaning
+        if meaning is None or self._pause == endpoint.maximum:
+            return
+        if endpoint.quiet == ASK_AFTER or (not endpoint.quiet and not endpoint.speech % ASK_EVERY):
+            meaning.ask(self.so_far, endpoint.speech)
+        verdict = self._verdict()
+        endpoint.pause = self._pause if verdict is None else self._pause_for(verdict.so_far)
+
+    def _verdict(self) -> Verdict | None:
+        """What the sentence is, unless more has been said since that was asked."""
+        verdict = self._meaning.verdict if self._meaning is not None else None
+        return verdict if verdict is not None and verdict.mark == self._endpoint.speech else None
+
+    def _pause_for(self, so_far: SoFar) -> int:
+        if so_far is SoFar.COMPLETE:
+            return ACT_AFTER
+        if so_far is SoFar.COULD_GO_ON:
+            return frames_in(self._settings.short_pause_ms / 1000)
+        if so_far is SoFar.INCOMPLETE:
+            return frames_in(self._settings.long_pause_ms / 1000)
+        return self._pause
 
     def _end(self, event: Event | None, frames_after: int) -> Segment | None:
         if event not in (Event.ENDED, Event.DROPPED):
@@ -112,11 +190,16 @@ class Segmenter:
             # What was too short to be speech may be the first breath of what is.
             self._before.extend(frames)
             return None
+        verdict = self._verdict()
+        decided = verdict is not None and verdict.so_far in (SoFar.COMPLETE, SoFar.COULD_GO_ON)
         return Segment(
-            samples=_joined(frames),
+            # What the verdict is about holds the whole sentence. The very object is handed on,
+            # so that whoever gave the verdict need not work it out again.
+            samples=verdict.samples if verdict is not None and decided else _joined(frames),
             stop=(self._frames_heard - frames_after) * FRAME_SAMPLES,
             speech_seconds=self._endpoint.speech * FRAME_SECONDS,
             seconds_since_speech=(self._endpoint.quiet + frames_after) * FRAME_SECONDS,
+            trailing_seconds=(ASK_AFTER if decided else self._endpoint.quiet) * FRAME_SECONDS,
         )
 
 
