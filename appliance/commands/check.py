@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What follows `appliance check`."""
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="only who is talked to, in full: sockets, bytes, the rules in force",
+    )
+    parser.add_argument(
         "--warnings-as-errors", action="store_true", help="exit status 1 for warnings, too"
     )
 
@@ -73,7 +78,8 @@ def line_of(answer: Answer) -> str:
 def _answers(arguments: argparse.Namespace) -> Iterator[Answer]:
     config = load(arguments.config)
     yield ok("config", f"{arguments.config}")
-    yield from doctor.examine(doctor.place_of(config))
+    questions = doctor.OFFLINE if arguments.offline else doctor.USUAL
+    yield from doctor.examine(doctor.place_of(config), questions)
 
 
 def _summed_up(answers: list[Answer], *, warnings_are_errors: bool) -> Report:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from appliance.doctor import appliance, board, broker
+from appliance.doctor import appliance, board, broker, offline
 from appliance.doctor.answers import Answer, Place, Verdict, error
 from appliance.errors import ApplianceError, ConfigError
 from appliance.system.lock import holder
+from appliance.system.sensors import root_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,16 +30,24 @@ QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
     "clock": board.clock,
     "temperature": board.heat,
     "power": board.power,
-    "offline": broker.nobody_outside,
+    "offline": offline.nobody_outside,
+    "sockets": offline.sockets,
+    "traffic": offline.traffic,
+    "rules": offline.rules,
 }
+
+OFFLINE = ("offline", "sockets", "traffic", "rules")
+"""What `--offline` asks: who is talked to, in full."""
+
+USUAL = tuple(name for name in QUESTIONS if name not in OFFLINE[1:])
 
 
 def place_of(config: Config) -> Place:
     """The machine at hand, with the appliance that runs on it, if one does."""
-    return Place(config, daemon=holder(config.state_directory))
+    return Place(config, root=root_in_force(), daemon=holder(config.state_directory))
 
 
-def examine(place: Place, questions: Iterable[str] = tuple(QUESTIONS)) -> Iterator[Answer]:
+def examine(place: Place, questions: Iterable[str] = USUAL) -> Iterator[Answer]:
     """The answers, each as soon as it is known; a question that fails is an error itself."""
     for question in questions:
         try:

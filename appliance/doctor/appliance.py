@@ -36,7 +36,9 @@ def sentences(place: Place) -> Iterator[Answer]:
     folder = place.config.sentences.folder
     try:
         found = declared.load(
-            Path(folder).expanduser() if folder else None, place.config.device.language
+            Path(folder).expanduser() if folder else None,
+            place.config.device.language,
+            builtin=place.config.sentences.builtin,
         )
     except SentencesError as failure:
         for problem in failure.problems:

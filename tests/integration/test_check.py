@@ -17,7 +17,7 @@ from sound import Room, room
 
 from appliance import cli
 from appliance.config import Config, Device, LanguageModel, Listening, Mqtt, Sentences, Speech
-from appliance.doctor import QUESTIONS, examine, place_of
+from appliance.doctor import OFFLINE, USUAL, examine, place_of
 from appliance.doctor.answers import Answer, Place, Verdict
 from appliance.models import catalogue
 
@@ -220,10 +220,14 @@ def test_the_sockets_of_the_running_appliance_are_looked_at(
         assert daemon.stdout is not None
         assert daemon.stdout.readline() == b"up\n"
         place = place_of(Config(device=Device(state_directory=str(tmp_path))))
-        offline, microphone = examine(place, ["offline", "microphone"])
+        offline, microphone, *sockets = examine(place, ["offline", "microphone", "sockets"])
         daemon.kill()
     assert place.daemon == daemon.pid
     assert offline.verdict is verdict
+    (listens,) = (answer for answer in sockets if answer.found.startswith("listens on "))
+    assert listens.verdict is verdict
+    assert listens.found.startswith(f"listens on {address}:")
+    assert any("127.0.0.1:" in answer.found and " to " in answer.found for answer in sockets)
     assert microphone.found.startswith(f"in use by the running appliance (pid {daemon.pid})")
 
 
@@ -237,14 +241,14 @@ def test_errors_give_status_1_and_one_json_document(
     assert cli.main(["check", "--config", str(config), "--json"]) == 1
     report = document(capsys)
     assert (report["ok"], report["errors"]) == (False, 1)  # the model is not there
-    assert {answer["question"] for answer in report["answers"]} == {"config", *QUESTIONS}
+    assert {answer["question"] for answer in report["answers"]} == {"config", *USUAL}
 
 
 def test_warnings_alone_give_status_0_unless_they_shall_count(
     config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only = {"memory": lambda _: iter([Answer(question="x", verdict=Verdict.WARNING, found="y")])}
-    monkeypatch.setattr("appliance.doctor.examine", lambda _: only["memory"](None))
+    monkeypatch.setattr("appliance.doctor.examine", lambda *_: only["memory"](None))
     assert cli.main(["check", "--config", str(config)]) == 0
     assert capsys.readouterr().out.endswith("\nno errors, 1 warning\n")
     assert cli.main(["check", "--config", str(config), "--warnings-as-errors"]) == 1
@@ -266,3 +270,13 @@ def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: in
     (answer,) = asked("broker", Config(mqtt=msgspec.convert(where, Mqtt)))
     expected = "mqtt.password_file: /nowhere/pw: No such file or directory"
     assert said([answer]) == [("error", expected)]
+
+
+def test_offline_says_who_is_talked_to_and_what_holds_it_back(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", "--offline", "--json", "--config", str(config)]) == 0
+    answers = document(capsys)["answers"]
+    assert [answer["question"] for answer in answers] == ["config", *OFFLINE]
+    stopped = [answer["found"] for answer in answers if answer["question"] in OFFLINE[:2]]
+    assert stopped == ["the appliance does not run with this state directory"] * 2

@@ -12,7 +12,7 @@ from appliance.commands.check import line_of
 from appliance.config import Config, Mqtt
 from appliance.doctor.answers import Answer, Place, Verdict
 from appliance.doctor.appliance import _heard
-from appliance.doctor.broker import _complaints
+from appliance.doctor.offline import _complaints
 from appliance.errors import EngineError
 from appliance.system.processes import Socket
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,9 @@ MOMENTS = st.lists(
 )
 
 
-def courses(moments: list[tuple[float, float | None, bool | None]]) -> list[tuple[float, Course]]:
+def courses(
+    moments: Sequence[tuple[float, float | None, bool | None]],
+) -> list[tuple[float, Course]]:
     course, now, found = Course(), 0.0, []
     for seconds, celsius, low in moments:
         now += seconds
