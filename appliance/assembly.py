@@ -52,7 +52,9 @@ def go_offline() -> None:
 def load_sentences(config: Config) -> Sentences:
     """The operator's sentences; SentencesError with every problem in them."""
     folder = Path(config.sentences.folder).expanduser() if config.sentences.folder else None
-    loaded = sentence_files.load(folder, config.device.language)
+    loaded = sentence_files.load(
+        folder, config.device.language, builtin=config.sentences.builtin
+    )
     for warning in loaded.warnings:
         logger.warning("%s", warning)
     return loaded

@@ -79,6 +79,7 @@ class Sentences(Section, frozen=True):
     """What may be said."""
 
     folder: str = ""
+    builtin: bool = False
 
 
 class LanguageModel(Section, frozen=True):

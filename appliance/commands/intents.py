@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.intents or folder_of(config)
     language = arguments.language or config.device.language
     try:
-        loaded = sentences_room.load(folder, language)
+        loaded = sentences_room.load(folder, language, builtin=config.sentences.builtin)
     except SentencesError as error:
         return _complain(error, language, as_json=arguments.json)
     if arguments.action == "check":

@@ -14,12 +14,19 @@ def lent(language: str) -> dict[str, dict[str, Any]]:
 
     A file written for `custom_sentences` may use them without declaring them.
     """
-    data: dict[str, Any] = home_assistant_intents.get_intents(language) or {}
+    own = own_data(language)
     return {
-        "lists": data.get("lists", {}),
-        "expansion_rules": data.get("expansion_rules", {}),
-        "skip_words": dict.fromkeys(data.get("skip_words", [])),
+        "lists": own.get("lists", {}),
+        "expansion_rules": own.get("expansion_rules", {}),
+        "skip_words": dict.fromkeys(own.get("skip_words", [])),
     }
+
+
+@functools.lru_cache(maxsize=2)
+def own_data(language: str) -> dict[str, Any]:
+    """All that Home Assistant says in a language, as its package has it; {} where it has none."""
+    found: dict[str, Any] = home_assistant_intents.get_intents(language) or {}
+    return found
 
 
 OWNERS_OWN = frozenset({"area", "floor", "name"})

@@ -63,6 +63,13 @@ class Document:
             raise SentencesError([f"{name}:{line}: not UTF-8 text; save it as UTF-8"]) from None
         return cls(name, text)
 
+    @classmethod
+    def of(cls, name: str, value: Any) -> Document:
+        """Data that did not come from a file of the owner's; every value stands on line 1."""
+        document = cls(name, "")
+        document.value = value
+        return document
+
     def line(self, path: Path_) -> int:
         """Line of the value at `path`, or of the nearest one above it, counted from 1."""
         while path not in self._lines:

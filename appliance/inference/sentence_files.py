@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.errors import SentencesError
 from appliance.inference.findings import Placed, check_text, mapping, unknown_keys
+from appliance.inference.home_assistant import OWNERS_OWN, own_data
 from appliance.inference.list_values import check_list
 from appliance.inference.marked_yaml import Document
 
@@ -86,6 +87,28 @@ def gather(folder: Path, language: str, findings: Findings) -> Gathered:
         else:
             _add_file(gathered, document, findings)
     return gathered
+
+
+BUILTIN = "home-assistant-intents"
+"""The name of Home Assistant's own sentences among the files."""
+
+
+def add_builtin(gathered: Gathered, findings: Findings) -> None:
+    """Add Home Assistant's own sentences; of the owner's things, only those that are listed.
+
+    An area, floor or name list that the owner does not give is empty, so that the sentences
+    which need one cannot be said, and all others can.
+    """
+    own = own_data(gathered.language)
+    if not own.get("intents"):
+        what = f"Home Assistant has no sentences in language {gathered.language}"
+        raise SentencesError([f"{what}; set sentences.builtin to false"])
+    document = Document.of(BUILTIN, own)
+    for name in own["intents"]:
+        gathered.declared.setdefault(name, Declared(name))
+        _add_blocks(gathered, document, name, findings)
+    for name in OWNERS_OWN:
+        gathered.lists.setdefault(name, Placed(document, ("lists", name), {"values": []}))
 
 
 def _add_file(gathered: Gathered, document: Document, findings: Findings) -> None:

@@ -16,7 +16,13 @@ from appliance.inference.allowed import Allowed, in_words, spread
 from appliance.inference.findings import Findings
 from appliance.inference.home_assistant import lent
 from appliance.inference.references import check_references
-from appliance.inference.sentence_files import Declared, Gathered, gather
+from appliance.inference.sentence_files import (
+    BUILTIN,
+    Declared,
+    Gathered,
+    add_builtin,
+    gather,
+)
 from appliance.values import Intent
 
 if TYPE_CHECKING:
@@ -89,15 +95,25 @@ class Sentences:
         )
 
 
-def load(folder: Path | None, language: str) -> Sentences:
-    """Read the sentences of a language from a folder; None is the starter set.
+def load(folder: Path | None, language: str, *, builtin: bool = False) -> Sentences:
+    """Read the sentences of a language.
+
+    Args:
+        folder: of the owner's files; None is the starter set, or with `builtin` nothing.
+        language: ISO 639-1 code.
+        builtin: Home Assistant's own sentences, too; areas, floors and names are the owner's.
 
     Raises:
         SentencesError: with every problem in the files, as `file:line: what`.
 
     """
     findings = Findings()
-    gathered = gather(SHIPPED if folder is None else folder, language, findings)
+    if folder is None and builtin:
+        gathered = Gathered(language)
+    else:
+        gathered = gather(SHIPPED if folder is None else folder, language, findings)
+    if builtin:
+        add_builtin(gathered, findings)
     check_references(gathered, findings)
     if not findings.errors and not gathered.blocks:
         place = SHIPPED if folder is None else folder
@@ -108,7 +124,9 @@ def load(folder: Path | None, language: str) -> Sentences:
     _check_wildcards(gathered, intents, findings)
     if findings.errors:
         raise SentencesError(findings.lines(findings.errors))
-    warnings = tuple(findings.lines(findings.warnings))
+    # What is odd in sentences that are not the owner's, the owner cannot mend.
+    own = [warning for warning in findings.warnings if warning[0] != BUILTIN]
+    warnings = tuple(findings.lines(own))
     return Sentences(language, intents, gathered.declared, warnings)
 
 

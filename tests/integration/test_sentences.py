@@ -300,6 +300,44 @@ def test_the_whole_of_home_assistants_sentences_loads(tmp_path: Path, language: 
     assert not [warning for warning in loaded.warnings if "wildcard" not in warning]
 
 
+def test_home_assistants_own_sentences_know_the_owners_rooms_and_devices(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        home="""
+            language: en
+            lists:
+              area: {values: [kitchen, bedroom]}
+              name:
+                values:
+                  - {in: bed light, out: bed light, context: {domain: light}}
+            intents:
+              Tea: {data: [{sentences: [make some tea]}]}
+        """,
+    )
+    home = load(tmp_path, "en", builtin=True)
+    meant = {
+        "make some tea": ("Tea", {}),
+        "turn on the bed light": ("HassTurnOn", {"name": "bed light"}),
+        "turn off the lights in the kitchen": (
+            "HassTurnOff",
+            {"area": "kitchen", "domain": "light"},
+        ),
+    }
+    for text, (name, slots) in meant.items():
+        intent = home.parse(text)
+        assert intent is not None, text
+        assert (intent.name, intent.slots) == (name, slots)
+    assert home.parse("turn on the light in the garage") is None
+    assert home.parse("turn on the lights on the first floor") is None
+    assert home.warnings == ()
+
+
+def test_home_assistants_own_sentences_alone_need_no_folder() -> None:
+    assert load(None, "de", builtin=True).parse("wie spät ist es") is not None
+    with pytest.raises(SentencesError, match="no sentences in language xx"):
+        load(None, "xx", builtin=True)
+
+
 def test_the_command_counts_the_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["intents", "check"]) == 0
     assert capsys.readouterr().out.endswith(" sentences in 15 intents\n")
