@@ -58,8 +58,47 @@ class Calibration:
     margin: float = 0.4
     """Weight of the lead over the next meaning, nats, at most LARGEST_MARGIN."""
 
+    def confidence(self, fit: float, deficit: float, margin: float) -> float:
+        """Probability of being right, 0.0 to 1.0."""
+        lead = min(max(margin, -LARGEST_MARGIN), LARGEST_MARGIN)
+        logit = self.bias + self.fit * fit + self.deficit * deficit + self.margin * lead
+        return 1.0 / (1.0 + math.exp(-min(max(logit, -50.0), 50.0)))
+
+
+def calibrated(
+    measured: Sequence[tuple[float, float, float]],
+    right: Sequence[bool],
+    start: Calibration | None = None,
+) -> Calibration:
+    """Fit the map to clips whose meaning is known.
+
+    Args:
+        measured: score, deficit and margin of each result that was not refused before the map.
+        right: whether intent and slots were right; half commands and other speech are not.
+        start: what a few clips are not enough to change; each weight is pulled towards it.
+
+    """
+    before = start or Calibration()
+    prior = np.array([before.bias, before.fit, before.deficit, before.margin])
+    if not len(measured):
+        return before
+    table = np.asarray(measured, float)
+    lead = np.clip(table[:, 2:], -LARGEST_MARGIN, LARGEST_MARGIN)
+    x = np.hstack([np.ones((len(table), 1)), table[:, :2], lead])
+    y, weights = np.asarray(right, float), prior.copy()
+    for _ in range(100):  # Newton's method; it has converged long before
+        p = 1.0 / (1.0 + np.exp(-np.clip(x @ weights, -50, 50)))
+        slope = x.T @ (y - p) - PULL * (weights - prior)
+        bend = (x.T * (p * (1 - p))) @ x + PULL * np.eye(4)
+        weights = weights + np.linalg.solve(bend, slope)
+    bias, fit, deficit, margin = (float(weight) for weight in weights)
+    return Calibration(bias=bias, fit=fit, deficit=deficit, margin=margin)
+
 
 LARGEST_MARGIN = 5.0
+
+PULL = 0.5
+"""Strength of the pull towards the weights before, as in ridge regression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +119,8 @@ class Understood:
     """Natural log probability per token of the sentence."""
     free_score: float | None
     """The same of the free text."""
+    deficit: float | None
+    """What the free text scores better, per token of the declared words; 0.0 at least."""
     margin: float | None
     """Lead over the best sentence of another meaning, nats; a lower bound."""
     no_speech: float | None
@@ -134,13 +175,16 @@ class Understanding:
         free, free_tokens = decoding.free.score, len(decoding.free.tokens) + 1
         best = readings[0] if readings else None
         if best is None:
-            fit, margin, confidence = None, None, 0.0
+            fit, deficit, margin, confidence = None, None, None, 0.0
         else:
             others = [s for s, _, r in readings if r.meaning != best[2].meaning]
             margin = best[0] - max([decoding.open_bound, *others[:1]])
             tokens = len(decoding.candidates[0].tokens) + 1
             fit = best[0] / tokens
-            confidence = self._confidence(fit, max(0.0, free - best[0]) / tokens, margin)
+            # Free words of a wildcard are no evidence for the words around it.
+            declared = 1 - best[2].free_characters / max(1, len(best[1]))
+            deficit = max(0.0, free - best[0]) / max(1.0, tokens * declared)
+            confidence = self.calibration.confidence(fit, deficit, margin)
         refused = self._refused(best is None, confidence, no_speech)
         return Understood(
             text=best[1] if best else "",
@@ -150,17 +194,12 @@ class Understanding:
             free_text=self.spell(decoding.free.tokens),
             score=fit,
             free_score=free / free_tokens,
+            deficit=deficit,
             margin=margin,
             no_speech=no_speech,
             calls=decoding.calls,
             tokens=decoding.tokens,
         )
-
-    def _confidence(self, fit: float, deficit: float, margin: float) -> float:
-        weights = self.calibration
-        lead = float(np.clip(margin, -LARGEST_MARGIN, LARGEST_MARGIN))
-        logit = weights.bias + weights.fit * fit + weights.deficit * deficit + weights.margin * lead
-        return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, logit))))
 
     def _refused(self, nothing: bool, confidence: float, no_speech: float | None) -> str | None:  # noqa: FBT001
         if nothing:
@@ -179,6 +218,7 @@ def _nothing(why: str) -> Understood:
         free_text="",
         score=None,
         free_score=None,
+        deficit=None,
         margin=None,
         no_speech=1.0,
         calls=0,

@@ -1,6 +1,6 @@
 """Accuracy and time of decoding under a grammar, by signal-to-noise ratio.
 
-    APPLIANCE_SPEECH=… APPLIANCE_MODEL=… python tests/measure/accuracy.py [--every N] [--snr …]
+    APPLIANCE_SPEECH=… APPLIANCE_MODELS=… python tests/measure/accuracy.py [--every N] [--snr …]
 
 Every clip is decoded twice in turn, under the grammar and freely in the padded window, so the
 ratio of the two times holds on a busy machine too.
@@ -69,13 +69,14 @@ def main() -> int:
     )
     parser.add_argument("--errors", action="store_true", help="tell what went wrong")
     parser.add_argument("--compare", action="store_true", help="time padded free decoding too")
+    parser.add_argument("--model", default="whisper-tiny.en")
     options = parser.parse_args()
     try:
         recordings = folder()
     except NoRecordings as missing:
         print(missing)
         return 69
-    whisper = Whisper(model_folder(), threads=1)
+    whisper = Whisper(model_folder(options.model), threads=1)
     how, grammar = understanding(whisper), Grammar.of(coffee_intents())
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     orders = coffee_orders(recordings)[:: options.every]

@@ -13,6 +13,8 @@ import yaml
 from hassil import Intents
 from numpy.typing import NDArray
 
+from appliance.config import Config
+
 Sound = NDArray[np.float32]
 
 _BLOCK = 2048
@@ -33,11 +35,10 @@ def folder() -> Path:
     return found
 
 
-def model_folder(name: str = "tiny.en") -> Path:
-    """The model to measure: APPLIANCE_MODEL, else the one that `script/test` has fetched."""
-    home = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
-    default = home / "appliance" / "models" / f"whisper-{name}"
-    return Path(os.environ.get("APPLIANCE_MODEL", default))
+def model_folder(name: str) -> Path:
+    """A model in APPLIANCE_MODELS, else among those that the appliance has fetched."""
+    chosen = os.environ.get("APPLIANCE_MODELS")
+    return (Path(chosen) if chosen else Config().models_directory) / name
 
 
 def sound(path: Path) -> Sound:

@@ -1,0 +1,221 @@
+"""The real model under a grammar, on recordings of people where they are at hand."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hassil import Intents
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "measure"))
+
+from recordings import (
+    NoRecordings,
+    Sound,
+    coffee_intents,
+    coffee_orders,
+    folder,
+    mixed,
+    sound,
+)
+
+from appliance.engines.whisper import Whisper
+from appliance.errors import EngineError
+from appliance.grammar.grammar import Grammar
+from appliance.grammar.understand import Understanding
+from appliance.grammar.vocabulary import Vocabulary
+
+pytestmark = pytest.mark.timeout(300)
+
+HOME = {
+    "language": "en",
+    "intents": {
+        "TurnOn": {"data": [{"sentences": ["turn on [the] {name}"]}]},
+        "Timer": {"data": [{"sentences": ["set [a] timer for {minutes} minute[s]"]}]},
+        "Play": {"data": [{"sentences": ["play {what}"]}]},
+        "Time": {"data": [{"sentences": ["what time is it"]}]},
+        "Date": {"data": [{"sentences": ["what's the date [today]"]}]},
+    },
+    "lists": {
+        "name": {"values": ["lamp", "fan", "heater", "kitchen light"]},
+        "minutes": {"range": {"from": 1, "to": 120}},
+        "what": {"wildcard": True},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def recordings() -> Path:
+    try:
+        return folder()
+    except NoRecordings as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def whisper(models_directory: Path) -> Whisper:
+    return Whisper(models_directory / "whisper-tiny.en", threads=1)
+
+
+@pytest.fixture(scope="module")
+def how(whisper: Whisper) -> Understanding:
+    return Understanding(vocabulary=Vocabulary.of(whisper.tokens, whisper.end), spell=whisper.text)
+
+
+@pytest.fixture(scope="module")
+def home() -> Grammar:
+    return Grammar.of(Intents.from_dict(HOME))
+
+
+@pytest.fixture(scope="module")
+def coffee() -> Grammar:
+    return Grammar.of(coffee_intents())
+
+
+@pytest.mark.parametrize(
+    ("clip", "intent", "slots"),
+    [
+        ("turn_on_the_lamp", "TurnOn", {"name": "lamp"}),
+        ("set_timer", "Timer", {"minutes": 10}),
+        ("play_the_beatles", "Play", {"what": "the Beatles"}),
+        ("what_time_is_it", "Time", {}),
+        ("whats_the_date_today", "Date", {}),
+    ],
+)
+def test_what_is_declared_is_understood(
+    clip: str,
+    intent: str,
+    slots: dict[str, object],
+    recordings: Path,
+    whisper: Whisper,
+    how: Understanding,
+    home: Grammar,
+) -> None:
+    found = how.understand(whisper.hear(sound(recordings / "home" / f"{clip}.wav"), "en"), home)
+    assert (found.intent, found.slots) == (intent, slots)
+    assert found.confidence > 0.8
+
+
+def test_speech_of_another_domain_is_refused(
+    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+) -> None:
+    clips = [*(recordings / "home").glob("*.wav"), *(recordings / "wake").rglob("*.wav")]
+    understood = [
+        (path.name, found.text)
+        for path in sorted(clips)
+        if (found := how.understand(whisper.hear(sound(path), "en"), coffee)).reading
+    ]
+    assert not understood
+
+
+def test_orders_are_refused_where_lamps_are_declared(
+    recordings: Path, whisper: Whisper, how: Understanding, home: Grammar
+) -> None:
+    understood = [
+        found.text
+        for speech, _ in coffee_orders(recordings)[::6]
+        if (found := how.understand(whisper.hear(speech, "en"), home)).reading
+    ]
+    assert not understood
+
+
+def test_orders_in_a_noisy_kitchen(
+    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+) -> None:
+    noise = sound(recordings / "coffee" / "noise_kitchen.wav")
+    right, wrong = 0, 0
+    orders = coffee_orders(recordings)[::4]
+    for number, (speech, slots) in enumerate(orders):
+        found = how.understand(whisper.hear(mixed(speech, noise, 15, number), "en"), coffee)
+        same = {name: str(value) for name, value in found.slots.items()} == slots
+        right, wrong = right + same, wrong + (found.reading is not None and not same)
+    assert right >= len(orders) - 2
+    assert wrong == 0
+
+
+def test_half_an_order_is_refused(
+    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+) -> None:
+    speech, _ = coffee_orders(recordings)[0]
+    whole = whisper.hear(speech, "en").seconds
+    first = np.flatnonzero(np.abs(speech) > 0.1 * np.abs(speech).max())[0]
+    cut = speech[: first + int(0.22 * whole * 16_000)]
+    assert how.understand(whisper.hear(cut, "en"), coffee).reading is None
+
+
+def noises() -> dict[str, Sound]:
+    rng = np.random.default_rng(5)
+    time = np.arange(48_000) / 16_000
+    chord = sum(np.sin(2 * np.pi * f * time) for f in (220.0, 277.2, 329.6))
+    return {
+        "silence": np.zeros(48_000, np.float32),
+        "faint": rng.normal(0, 0.001, 48_000).astype(np.float32),
+        "hiss": rng.normal(0, 0.05, 48_000).astype(np.float32),
+        "hum": (0.1 * np.sin(2 * np.pi * 50 * time)).astype(np.float32),
+        "chord": (0.1 * chord * (1 + np.sin(2 * np.pi * 2 * time)) / 2).astype(np.float32),
+        "click": np.pad(np.ones(40, np.float32), (20_000, 20_000)),
+        "nothing": np.zeros(0, np.float32),
+    }
+
+
+@pytest.mark.parametrize("kind", list(noises()))
+def test_what_is_no_speech_is_no_command_and_no_words(
+    kind: str, whisper: Whisper, how: Understanding, home: Grammar, coffee: Grammar
+) -> None:
+    for grammar in (home, coffee):
+        assert how.understand(whisper.hear(noises()[kind], "en"), grammar).reading is None
+    assert whisper.transcribe(noises()[kind], "en").text == ""
+
+
+def test_kitchen_noise_is_no_command(
+    recordings: Path, whisper: Whisper, how: Understanding, home: Grammar, coffee: Grammar
+) -> None:
+    noise = sound(recordings / "coffee" / "noise_kitchen.wav")
+    for begin in range(0, len(noise) - 48_000, 160_000):
+        for grammar in (home, coffee):
+            found = how.understand(whisper.hear(noise[begin : begin + 48_000], "en"), grammar)
+            assert found.reading is None, (begin, found.text)
+
+
+def test_the_same_sound_gives_the_same_result(
+    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+) -> None:
+    noise = sound(recordings / "coffee" / "noise_kitchen.wav")
+    clip = mixed(coffee_orders(recordings)[3][0], noise, 6, 3)
+    results = {repr(how.understand(whisper.hear(clip, "en"), coffee)) for _ in range(3)}
+    assert len(results) == 1
+
+
+def test_a_grammar_swapped_in_leaves_the_decoding_one_alone(
+    recordings: Path, whisper: Whisper, how: Understanding, home: Grammar, coffee: Grammar
+) -> None:
+    hearing = whisper.hear(sound(recordings / "home" / "turn_on_the_lamp.wav"), "en")
+    before = how.understand(hearing, home)
+    assert how.understand(hearing, coffee).reading is None
+    assert how.understand(hearing, home) == before
+
+
+def test_free_dictation_does_not_loop(recordings: Path, whisper: Whisper) -> None:
+    expected = {"this_is_a_test": "this is a test", "what_time_is_it": "what time is it"}
+    for clip, words in expected.items():
+        text = whisper.transcribe(sound(recordings / "home" / f"{clip}.wav"), "en").text
+        assert "".join(c for c in text.casefold() if c not in ".?!,") == words
+
+
+def test_a_language_that_the_model_lacks(whisper: Whisper) -> None:
+    with pytest.raises(EngineError, match="English only"):
+        whisper.hear(np.ones(16_000, np.float32), "fr")
+
+
+def test_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"model\.bin"):
+        Whisper(tmp_path)
+
+
+def test_a_damaged_model(tmp_path: Path) -> None:
+    for name in ("config.json", "model.bin", "tokenizer.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(EngineError, match="cannot be opened"):
+        Whisper(tmp_path)
