@@ -8,7 +8,7 @@ source "$root/script/system-packages.sh"
 # shellcheck source=script/llama.sh
 source "$root/script/llama.sh"
 
-readonly venv="$root/.venv"
+readonly venv="${venv:-$root/.venv}" # script/install names another
 readonly network="Is there a network? What was done is kept; the same command goes on from there."
 
 # set_up run | set_up run test: everything but the models. What stands is left as it is.

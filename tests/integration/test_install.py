@@ -1,0 +1,228 @@
+"""script/install: what it puts where, what it keeps, when it goes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+VERSION = "9.8.7"
+
+PYTHON = """#!/bin/bash
+# Stands for Python where it would fetch, compile or need a model; the rest is done by the real one.
+told=__TOLD__
+echo "$@" >>"$told/said"
+case "$1 $2 $3 $4" in
+  "-m venv "*)
+    site=$3/lib/python3.12/site-packages
+    mkdir -p "$3/bin" "$site/llama_cpp_python-__LLAMA__.dist-info"
+    touch "$site/llama_cpp_python-__LLAMA__.dist-info/RECORD"
+    cp "$0" "$3/bin/python" ;;
+  "-m pip "*) ;;
+  "-m appliance models pull") exit "$(cat "$told/models" 2>/dev/null || echo 0)" ;;
+  "-m appliance check --json")
+    [[ -d $STATE_DIRECTORY && -f ${6} ]] || exit 1
+    version=${0#*/releases/} && version=${version%.*.*/venv/*}
+    cat "$told/check-$version" 2>/dev/null || echo '{"answers": []}' ;;
+  *) exec __REAL__ "$@" ;;
+esac
+"""
+
+
+class System:
+    """The tree of a system without an appliance, and a checkout that goes onto it."""
+
+    def __init__(self, place: Path) -> None:
+        self.tree = place / "a tree"
+        self.checkout = place / "a checkout"
+        self.told = place / "told"
+        for folder in (self.tree / "etc", self.told, place / "programs", self.checkout):
+            folder.mkdir(parents=True)
+        shutil.copytree(REPOSITORY / "script", self.checkout / "script")
+        shutil.copytree(REPOSITORY / "systemd", self.checkout / "systemd")
+        (self.checkout / "appliance").mkdir()
+        for name in ("pyproject.toml", "config.toml", "README.md"):
+            shutil.copy(REPOSITORY / name, self.checkout)
+        self.be_version(VERSION)
+        lock = (REPOSITORY / "script/llama-cpp-python.lock").read_text()
+        text = PYTHON.replace("__TOLD__", str(self.told)).replace("__REAL__", sys.executable)
+        text = text.replace("__LLAMA__", lock.removeprefix("llama-cpp-python==").split()[0])
+        for name, content in {
+            "python3": text,
+            "ldconfig": "#!/bin/sh\necho libportaudio.so.2 libgomp.so.1\n",
+            "g++": "#!/bin/sh\n",
+        }.items():
+            path = place / "programs" / name
+            path.write_text(content)
+            path.chmod(0o755)
+        self._environment = {"HOME": str(place), "PATH": f"{place}/programs:{os.environ['PATH']}"}
+
+    def be_version(self, version: str) -> None:
+        (self.checkout / "appliance/__init__.py").write_text(f'__version__ = "{version}"\n')
+
+    def check_says(self, version: str, **errors: str) -> None:
+        answers = [{"question": q, "found": f, "verdict": "error"} for q, f in errors.items()]
+        (self.told / f"check-{version}").write_text(json.dumps({"answers": answers}))
+
+    def install(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", str(self.checkout / "script/install"), "--root", str(self.tree), *words],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    @property
+    def in_force(self) -> str:
+        """The version that the service would run."""
+        release = (self.tree / "opt/appliance/.venv").resolve().parent.name
+        return release.rsplit(".", 2)[0]
+
+    @property
+    def files(self) -> set[str]:
+        return {
+            path.relative_to(self.tree).as_posix()
+            for path in self.tree.rglob("*")
+            if path.is_file() and "/releases/" not in path.as_posix()
+        }
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    return System(tmp_path)
+
+
+def test_a_fresh_system_gets_unit_configuration_command_and_log_limits(system: System) -> None:
+    done = system.install()
+    assert done.returncode == 0, done.stdout
+    assert system.in_force == VERSION
+    assert system.files == {
+        "etc/appliance/config.toml",
+        "etc/appliance/config.toml.default",
+        "etc/systemd/journald@appliance.conf",
+        "etc/systemd/system/appliance.service",
+        "etc/systemd/system/multi-user.target.wants/appliance.service",
+        "usr/local/bin/appliance",
+    }
+    assert (system.tree / "var/lib/appliance").stat().st_mode & 0o777 == 0o700
+    assert os.access(system.tree / "usr/local/bin/appliance", os.X_OK)
+    # The unit starts what was installed, wherever the tree will be.
+    unit = (system.tree / "etc/systemd/system/appliance.service").read_text()
+    link = system.tree / "opt/appliance/.venv"
+    assert "ExecStart=/opt/appliance/.venv/bin/python " in unit
+    assert not link.readlink().is_absolute()
+    assert (link / "bin/python").exists()
+
+
+def test_a_button_is_allowed_only_where_there_are_pins(system: System) -> None:
+    (system.tree / "etc/group").write_text("audio:x:29:\ngpio:x:993:pi\n")
+    assert system.install().returncode == 0
+    assert "etc/systemd/system/appliance.service.d/gpio.conf" in system.files
+
+
+def test_an_update_keeps_configuration_and_state_and_the_version_before(system: System) -> None:
+    system.install()
+    config, journal = (
+        system.tree / "etc/appliance/config.toml",
+        system.tree / "var/lib/appliance/journal.db",
+    )
+    config.write_text("# mine\n")
+    journal.write_text("mine\n")
+    for version in ("9.8.8", "9.8.9"):
+        system.be_version(version)
+        assert system.install().returncode == 0
+    assert system.in_force == "9.8.9"
+    assert (config.read_text(), journal.read_text()) == ("# mine\n", "mine\n")
+    assert "[mqtt]" in (system.tree / "etc/appliance/config.toml.default").read_text()
+    kept = {
+        path.name.rsplit(".", 2)[0] for path in (system.tree / "opt/appliance/releases").iterdir()
+    }
+    assert kept == {"9.8.8", "9.8.9"}
+
+
+def test_a_version_that_fails_its_check_does_not_come_into_force(system: System) -> None:
+    system.install()
+    system.be_version("9.9.0")
+    system.check_says("9.9.0", models="whisper is damaged")
+    done = system.install()
+    assert done.returncode == 1
+    assert "the one before stays in force" in done.stdout
+    assert "models: whisper is damaged" in done.stdout
+    assert system.in_force == VERSION
+    assert len(list((system.tree / "opt/appliance/releases").iterdir())) == 1
+
+
+def test_what_was_wrong_before_does_not_hinder_an_update(system: System) -> None:
+    system.install()
+    system.check_says(VERSION, broker="10.0.0.7:1883: nobody answers after 3 s")
+    system.be_version("9.9.0")
+    system.check_says("9.9.0", broker="10.0.0.7:1883: nobody answers after 4 s")
+    assert system.install().returncode == 0
+    assert system.in_force == "9.9.0"
+
+
+def test_a_version_that_does_not_even_start_is_told_with_its_words(system: System) -> None:
+    system.install()
+    system.be_version("9.9.0")
+    (system.told / "check-9.9.0").write_text("ImportError: libgomp.so.1\n")
+    done = system.install()
+    assert done.returncode == 1
+    assert "it does not even start: ImportError: libgomp.so.1" in done.stdout
+    assert system.in_force == VERSION
+
+
+def test_a_first_installation_with_a_fault_is_there_and_says_what_to_put_right(
+    system: System,
+) -> None:
+    system.check_says(VERSION, broker="no such host")
+    done = system.install()
+    assert done.returncode == 1
+    assert "broker: no such host" in done.stdout
+    assert system.in_force == VERSION
+
+
+def test_without_the_models_nothing_changes(system: System) -> None:
+    system.install()
+    (system.told / "models").write_text("69")
+    system.be_version("9.9.0")
+    done = system.install()
+    assert done.returncode == 69
+    assert "The models are not all here" in done.stdout
+    assert system.in_force == VERSION
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_nothing_is_left_behind_but_what_was_asked_for(system: System, *, keep: bool) -> None:
+    (system.tree / "etc/group").write_text("gpio:x:993:\n")
+    before = system.files
+    system.install()
+    own = system.tree / "etc/systemd/system/appliance.service.d/override.conf"
+    own.write_text("[Service]\n")
+    done = system.install("--uninstall", *(["--keep"] if keep else []))
+    assert done.returncode == 0, done.stdout
+    kept = {
+        "etc/appliance/config.toml",
+        "etc/appliance/config.toml.default",
+        own.relative_to(system.tree).as_posix(),
+    }
+    assert system.files == before | (kept if keep else set())
+    assert (system.tree / "var/lib/appliance").exists() is keep
+    assert not (system.tree / "opt/appliance").exists()
+    assert system.install("--uninstall").returncode == 0  # a second time, too
+
+
+def test_a_wrong_word_is_refused_before_anything_is_done(system: System) -> None:
+    done = system.install("--purge")
+    assert done.returncode == 2
+    assert "there is no --purge" in done.stdout
+    assert system.files == set()
