@@ -15,16 +15,18 @@ from appliance.engines.llama import Llama
 from appliance.engines.silero import Silero
 from appliance.engines.whisper import Whisper
 from appliance.errors import EngineError
+from appliance.grammar.understand import Calibration, Refusal
 from appliance.inference import sentences as sentence_files
 from appliance.inference.mind import Mind
 from appliance.inference.recogniser import FreeRecogniser
 from appliance.models.store import Store
+from appliance.recognition import GrammarRecogniser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from appliance.config import Config
-    from appliance.inference.mind import Heard
+    from appliance.inference.mind import Heard, Recogniser
     from appliance.inference.sentences import Sentences
     from appliance.protocols import LanguageModel
     from appliance.values import Samples, Transcript
@@ -52,9 +54,7 @@ def go_offline() -> None:
 def load_sentences(config: Config) -> Sentences:
     """The operator's sentences; SentencesError with every problem in them."""
     folder = Path(config.sentences.folder).expanduser() if config.sentences.folder else None
-    loaded = sentence_files.load(
-        folder, config.device.language, builtin=config.sentences.builtin
-    )
+    loaded = sentence_files.load(folder, config.device.language, builtin=config.sentences.builtin)
     for warning in loaded.warnings:
         logger.warning("%s", warning)
     return loaded
@@ -93,6 +93,20 @@ def open_language_model(config: Config) -> Llama | None:
     return Llama(path, settings, config.threads, name=settings.model)
 
 
+def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
+    """What holds speech to the sentences."""
+    bias, fit, deficit, margin = config.speech.calibration
+    return GrammarRecogniser(
+        whisper,
+        refusal=Refusal(
+            no_speech=config.speech.no_speech_threshold,
+            least_confidence=config.speech.least_confidence,
+        ),
+        calibration=Calibration(bias=bias, fit=fit, deficit=deficit, margin=margin),
+        cache=config.state_directory / "grammars",
+    )
+
+
 def open_mind(config: Config, sentences: Sentences, language_model: LanguageModel | None) -> Mind:
     """All that turns work into results."""
     transcriber = open_transcriber(config)
@@ -102,8 +116,14 @@ def open_mind(config: Config, sentences: Sentences, language_model: LanguageMode
         segments = segments_in(samples, detector, config.listening)
         return sum((segment.speech_seconds for segment in segments), 0.0)
 
+    recogniser: Recogniser
+    if config.speech.grammar:
+        recogniser = open_recogniser(config, transcriber)
+        recogniser.prepare(sentences)
+    else:
+        recogniser = FreeRecogniser(transcriber, config.speech.no_speech_threshold)
     return Mind(
-        recogniser=FreeRecogniser(transcriber, config.speech.no_speech_threshold),
+        recogniser=recogniser,
         transcriber=transcriber,
         sentences=sentences,
         language_model=language_model,

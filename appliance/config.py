@@ -72,7 +72,12 @@ class Speech(Section, frozen=True):
 
     model: str = "whisper-tiny.en"
     compute_type: Literal["int8", "int8_float32", "float32"] = "int8"
+    grammar: bool = False
     no_speech_threshold: Probability = 0.6
+    least_confidence: Probability = 0.5
+    calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
+        default_factory=lambda: [6.0, 2.0, -3.0, 0.4]
+    )
 
 
 class Sentences(Section, frozen=True):
@@ -114,6 +119,8 @@ class Mqtt(Section, frozen=True):
     certificate_file: str = ""
     key_file: str = ""
     embedded_port: Port = 1883
+    group: Annotated[str, Meta(pattern=r"^[^/+#$\x00]{0,64}$")] = ""
+    group_root: str = ""
 
 
 class Requests(Section, frozen=True):
@@ -123,6 +130,14 @@ class Requests(Section, frozen=True):
     maximum_bytes: Annotated[int, Meta(ge=1024)] = 8_388_608
     maximum_waiting_bytes: Annotated[int, Meta(ge=1024)] = 33_554_432
     maximum_audio_s: Annotated[float, Meta(ge=1.0, le=7200.0)] = 120.0
+    maximum_attempts: Annotated[int, Meta(ge=1, le=100)] = 3
+
+
+class HomeAssistant(Section, frozen=True):
+    """Whether Home Assistant finds the appliance by itself."""
+
+    enabled: bool = False
+    prefix: Annotated[str, Meta(pattern=r"^[^+#$\x00]+$")] = "homeassistant"
 
 
 class Journal(Section, frozen=True):
@@ -157,6 +172,7 @@ class Config(Section, frozen=True):
     language_model: LanguageModel = LanguageModel()
     mqtt: Mqtt = Mqtt()
     requests: Requests = Requests()
+    home_assistant: HomeAssistant = HomeAssistant()
     journal: Journal = Journal()
     telemetry: Telemetry = Telemetry()
     log: Log = Log()
@@ -294,6 +310,10 @@ def _contradictions(config: Config) -> Iterator[str]:
     """What each key allows by itself, but not together."""
     mqtt = config.mqtt
     yield from _bad_topics(config)
+    if bool(mqtt.group) != bool(mqtt.group_root):
+        yield "mqtt.group and mqtt.group_root: one needs the other"
+    if mqtt.group_root == config.root:
+        yield "mqtt.group_root: must be another topic than mqtt.root"
     if bool(mqtt.certificate_file) != bool(mqtt.key_file):
         yield "mqtt.certificate_file and mqtt.key_file: one needs the other"
     if not mqtt.tls and (mqtt.ca_file or mqtt.certificate_file):
@@ -309,7 +329,10 @@ def _contradictions(config: Config) -> Iterator[str]:
 
 
 def _bad_topics(config: Config) -> Iterator[str]:
-    for key, value in (("root", config.root), ("client_id", config.client_id)):
+    topics = [("root", config.root), ("client_id", config.client_id)]
+    if config.mqtt.group_root:
+        topics.append(("group_root", config.mqtt.group_root))
+    for key, value in topics:
         if not value.strip("/"):
             yield f"mqtt.{key}: must not be empty"
         elif re.search(r"[+#\x00{}]", value) or value.startswith("$"):

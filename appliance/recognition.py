@@ -1,0 +1,93 @@
+"""Speech at the device: Whisper held to what may be said, joined to the sentences."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from appliance.grammar.grammar import Grammar
+from appliance.grammar.understand import Understanding, Understood
+from appliance.grammar.vocabulary import Vocabulary
+from appliance.inference.mind import Heard
+from appliance.inference.recogniser import spoken_text
+from appliance.values import SAMPLE_RATE, Intent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from appliance.engines.whisper import Hearing, Whisper
+    from appliance.grammar.understand import Calibration, Refusal
+    from appliance.inference.sentences import Sentences
+    from appliance.values import Samples
+
+LONGEST_COMMAND = 28.0
+"""Seconds; what takes longer to say is no command, and Whisper could not hear it in one piece."""
+
+
+class GrammarRecogniser:
+    """Hears one of the sentences, or says that it was none of them."""
+
+    def __init__(
+        self, whisper: Whisper, *, refusal: Refusal, calibration: Calibration, cache: Path | None
+    ) -> None:
+        """`cache` is a folder for compiled grammars, the appliance's own; None keeps none."""
+        self.name = whisper.name
+        self._whisper = whisper
+        self._cache = cache
+        self._refusal = refusal
+        self._understanding = Understanding(
+            vocabulary=Vocabulary.of(whisper.tokens, whisper.end),
+            spell=whisper.text,
+            refusal=refusal,
+            calibration=calibration,
+        )
+        self._lock = threading.Lock()
+        self._compiled: tuple[Sentences, Grammar] | None = None
+
+    def prepare(self, sentences: Sentences) -> Grammar:
+        """Compile the grammar of `sentences`, so that nobody who speaks has to wait for it.
+
+        Raises:
+            SentencesError: they allow nothing, or name what is not there.
+
+        """
+        with self._lock:
+            if self._compiled is None or self._compiled[0] is not sentences:
+                grammar = Grammar.of(sentences.intents, cache=self._cache)
+                self._compiled = (sentences, grammar)
+            return self._compiled[1]
+
+    def understand(self, samples: Samples, sentences: Sentences) -> tuple[Understood, Hearing]:
+        """All that was found out about a sound of at most LONGEST_COMMAND seconds."""
+        hearing = self._whisper.hear(samples, sentences.language)
+        return self._understanding.understand(hearing, self.prepare(sentences)), hearing
+
+    def recognise(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        if len(samples) > LONGEST_COMMAND * SAMPLE_RATE:
+            return self._written_down(samples, sentences, stage)
+        grammar = self.prepare(sentences)
+        hearing = self._whisper.hear(samples, sentences.language)
+        stage("encode")
+        found = self._understanding.understand(hearing, grammar)
+        stage("decode")
+        if found.reading is not None:
+            intent = Intent(
+                found.reading.intent, dict(found.reading.slots), confidence=found.confidence
+            )
+            return Heard(found.text, intent, found.confidence)
+        if found.refused in ("silence", "no_speech"):
+            return Heard("")
+        # What was said in place of a sentence: for the owner to read, and for what comes next.
+        transcript = hearing.transcript()
+        stage("transcribe")
+        return Heard(spoken_text(transcript, self._refusal.no_speech), None, transcript.confidence)
+
+    def _written_down(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        transcript = self._whisper.transcribe(samples, sentences.language)
+        stage("transcribe")
+        return Heard(spoken_text(transcript, self._refusal.no_speech), None, transcript.confidence)
