@@ -170,8 +170,10 @@ class Automaton:
                 ahead.append(stack * size + net.targets[edge])
             else:
                 reads = True
-        for call in range(net.call_from[node], net.call_from[node + 1]):
-            ahead.append(self._push(net.returns[call], stack) * size + net.callees[call])
+        ahead += [
+            self._push(net.returns[call], stack) * size + net.callees[call]
+            for call in range(net.call_from[node], net.call_from[node + 1])
+        ]
         if net.finals[node]:
             back, below = self._stacks[stack]
             ahead.append(_ACCEPT if stack == 0 else below * size + back)

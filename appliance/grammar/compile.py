@@ -145,6 +145,11 @@ class _Compiler:
             return self._list_networks.reference(what, source, scope)
         if isinstance(what, RuleReference):
             return self._rule(what.rule_name, source, scope)
+        if isinstance(what, Group):
+            return self._group(what, source, scope)
+        raise SentencesError([f"{what!r} is no part of a sentence that we know"])
+
+    def _group(self, what: Group, source: int, scope: Scope) -> int:
         if isinstance(what, Permutation):
             return self._permutation(what.items, source, scope)
         if isinstance(what, Alternative):
@@ -154,11 +159,9 @@ class _Compiler:
             if what.is_optional or not what.items:
                 self._build.empty(source, target)
             return target
-        if isinstance(what, Group):
-            for item in what.items:
-                source = self._expression(item, source, scope)
-            return source
-        raise SentencesError([f"{what!r} is no part of a sentence that we know"])
+        for item in what.items:
+            source = self._expression(item, source, scope)
+        return source
 
     def _words(self, source: int, text: str) -> int:
         """Read `text`; a number in it as word or digits, "percent" also as "%"."""

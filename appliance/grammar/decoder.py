@@ -59,7 +59,7 @@ class Effort:
 
     batch: int = 2
     """Branches in one call of the model."""
-    calls: int = 12
+    calls: int = 16
     """Calls, the free one counted in."""
     longest: int = 64
     """Tokens in a sentence."""
@@ -76,7 +76,7 @@ class Effort:
     omission: float = 0.15
     """What a character costs that free speech has and the sentence lacks, nats: words that were
     heard should not be left out because the rest fits well."""
-    hopeless: float = 1.5
+    hopeless: float = 2.0
     """The search ends when no sentence can come as near to free speech as this, nats per token."""
     ahead: int = 20
     """Tokens that the model writes behind a branch."""

@@ -103,14 +103,27 @@ def fingerprint(
 ) -> str:
     """Equal for equal content."""
     blocks = [
-        (name, data.sentence_texts, data.slots, data.requires_context, data.excludes_context)
-        + (data.metadata, data.slot_lists, data.expansion_rules)
+        (name, [data.sentence_texts, data.slots, data.requires_context, data.excludes_context])
         for name, intent in intents.intents.items()
+        for data in intent.data
+    ]
+    own = [
+        (data.metadata, data.slot_lists, data.expansion_rules)
+        for intent in intents.intents.values()
         for data in intent.data
     ]
     lists = {**intents.slot_lists, **(slot_lists or {})}
     rules = {name: rule.expression for name, rule in intents.expansion_rules.items()}
-    content = (FORM, intents.language, blocks, lists, rules, intents.skip_words, intent_context)
+    content = (
+        FORM,
+        intents.language,
+        blocks,
+        own,
+        lists,
+        rules,
+        intents.skip_words,
+        intent_context,
+    )
     return hashlib.sha256(repr(content).encode()).hexdigest()[:32]
 
 

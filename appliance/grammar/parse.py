@@ -98,12 +98,14 @@ class Parser:
         return self._first[char]
 
     def _read(self, places: list[_Place], char: str) -> list[_Place]:
-        net, label, out = self._net, ord(char), []
-        for state, stack, trail in places:
-            for edge in range(net.edge_from[state], net.edge_from[state + 1]):
-                if net.labels[edge] == label or (net.labels[edge] == ANY and char not in STOPS):
-                    out.append((net.targets[edge], stack, trail))
-        return out
+        net = self._net
+        labels = {ord(char)} if char in STOPS else {ord(char), ANY}
+        return [
+            (net.targets[edge], stack, trail)
+            for state, stack, trail in places
+            for edge in range(net.edge_from[state], net.edge_from[state + 1])
+            if net.labels[edge] in labels
+        ]
 
     def _closure(self, places: list[_Place], position: int, *, at_word: bool) -> list[_Place]:
         net = self._net

@@ -86,11 +86,11 @@ def calibrated(
     lead = np.clip(table[:, 2:], -LARGEST_MARGIN, LARGEST_MARGIN)
     x = np.hstack([np.ones((len(table), 1)), table[:, :2], lead])
     y, weights = np.asarray(right, float), prior.copy()
-    for _ in range(100):  # Newton's method; it has converged long before
+    for _ in range(300):  # Newton's method in short steps; it has converged long before
         p = 1.0 / (1.0 + np.exp(-np.clip(x @ weights, -50, 50)))
         slope = x.T @ (y - p) - PULL * (weights - prior)
         bend = (x.T * (p * (1 - p))) @ x + PULL * np.eye(4)
-        weights = weights + np.linalg.solve(bend, slope)
+        weights = weights + np.clip(np.linalg.solve(bend, slope), -0.3, 0.3)
     bias, fit, deficit, margin = (float(weight) for weight in weights)
     return Calibration(bias=bias, fit=fit, deficit=deficit, margin=margin)
 

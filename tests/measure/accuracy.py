@@ -13,10 +13,15 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from recordings import (
+
+from appliance.engines.whisper import Whisper
+from appliance.grammar.grammar import Grammar
+from appliance.grammar.understand import Understanding, Understood
+from appliance.grammar.vocabulary import Vocabulary
+from measure.recordings import (
     NoRecordings,
     Sound,
     coffee_intents,
@@ -26,11 +31,6 @@ from recordings import (
     model_folder,
     sound,
 )
-
-from appliance.engines.whisper import Whisper
-from appliance.grammar.grammar import Grammar
-from appliance.grammar.understand import Understanding, Understood
-from appliance.grammar.vocabulary import Vocabulary
 
 LEVELS = (None, 24, 21, 18, 15, 12, 9, 6)
 

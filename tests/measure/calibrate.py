@@ -10,20 +10,30 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dataclasses import replace
 
 import numpy as np
-from accuracy import right, understanding
-from recordings import NoRecordings, coffee_intents, coffee_orders, folder, mixed, model_folder
-from recordings import sound as read
 
 from appliance.engines.whisper import Whisper
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.understand import Refusal, calibrated
+from measure.accuracy import right, understanding
+from measure.recordings import (
+    NoRecordings,
+    Sound,
+    coffee_intents,
+    coffee_orders,
+    folder,
+    mixed,
+    model_folder,
+)
+from measure.recordings import sound as read
 
 
 def main() -> int:
@@ -40,7 +50,7 @@ def main() -> int:
     how = replace(understanding(whisper), refusal=Refusal(least_confidence=0.0))
     grammar = Grammar.of(coffee_intents())
     noise = read(recordings / "coffee" / "noise_kitchen.wav")
-    pieces = []
+    pieces: list[tuple[Sound, dict[str, Any] | None]] = []
     for number, (speech, slots) in enumerate(coffee_orders(recordings)[:: options.every]):
         pieces += [(mixed(speech, noise, snr, number), slots) for snr in (None, 15, 9, 6, 3)]
     others = [*(recordings / "home").glob("*.wav"), *(recordings / "wake").rglob("*.wav")]
@@ -54,19 +64,25 @@ def main() -> int:
         measured.append((found.score, found.deficit or 0.0, found.margin or 0.0))
         outcome.append(slots is not None and right(found, slots))
         known.append(slots is not None)
+    show(measured, outcome, known)
+    return 0
+
+
+def show(
+    measured: list[tuple[float, float, float]], outcome: list[bool], known: list[bool]
+) -> None:
     weights = calibrated(measured, outcome)
     print(weights)
     given = np.array([weights.confidence(*one) for one in measured])
     print("| confidence | results | right | of other speech |\n|---|---|---|---|")
     edges = (0.0, 0.2, 0.5, 0.7, 0.85, 0.95, 0.99, 1.01)
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         inside = (given >= low) & (given < high)
         share = np.array(outcome)[inside].mean() if inside.any() else float("nan")
         print(
             f"| {low:.2f} to {min(high, 1.0):.2f} | {inside.sum()} | {share:.2f} "
             f"| {(inside & ~np.array(known)).sum()} |"
         )
-    return 0
 
 
 if __name__ == "__main__":

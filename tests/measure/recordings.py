@@ -45,7 +45,7 @@ def sound(path: Path) -> Sound:
     """A mono 16-bit WAV file of 16 kHz, -1 to 1."""
     with wave.open(str(path)) as file:
         data = file.readframes(file.getnframes())
-    return np.frombuffer(data, np.int16).astype(np.float32) / 32768
+    return (np.frombuffer(data, np.int16) / 32768).astype(np.float32)
 
 
 def mixed(speech: Sound, noise: Sound, snr: float | None, number: int) -> Sound:
@@ -57,7 +57,7 @@ def mixed(speech: Sound, noise: Sound, snr: float | None, number: int) -> Sound:
     under = np.resize(noise[begin:], len(speech))
     scale = np.sqrt(_loudest(speech) / _loudest(under) / 10 ** (snr / 10))
     together = speech + scale * under
-    return (together / np.abs(together).max() * _PEAK).astype(np.float32)
+    return np.asarray(together / np.abs(together).max() * _PEAK, np.float32)
 
 
 def _loudest(samples: Sound) -> float:
