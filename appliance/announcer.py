@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance import __version__
@@ -16,7 +17,7 @@ from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
 from appliance.system import governor
 from appliance.system.clock import clock_synced
 from appliance.system.sensors import changed, root_in_force
-from appliance.values import Activity, Reading, encode
+from appliance.values import Activity, MicrophoneState, Reading, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from appliance.messaging.postman import Postman
     from appliance.messaging.topics import Topics
     from appliance.protocols import Sensors
-    from appliance.values import MicrophoneState, Pace
+    from appliance.values import Pace, SoundHealth
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,19 @@ LOOK_EVERY = 1.0
 
 HEALTH_EVERY = 10.0
 """Seconds between two publications of `health`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """How the ears are."""
+
+    microphone: MicrophoneState = MicrophoneState.ABSENT
+    health: SoundHealth | None = None
+
+    @property
+    def overruns(self) -> int:
+        """Pieces of sound that were lost, since start."""
+        return self.health.overruns if self.health is not None else 0
 
 
 class Announcer:
@@ -55,6 +69,7 @@ class Announcer:
         self._state = threading.Lock()
         self._told: Reading | None = None
         self._looked_at = self._told_at = self._health_at = float("-inf")
+        self._sound = Sound()
         self._reading = board.read()  # now: work that waits in the journal is done before any tick
         self._steer(time.monotonic())
 
@@ -105,12 +120,15 @@ class Announcer:
         """How hard the board may work now."""
         return self._course.pace
 
-    def tick(self, microphone: Callable[[], MicrophoneState | None], waiting: int) -> None:
+    def tick(self, sound: Callable[[], Sound], waiting: int) -> None:
         """Look at the board and publish what is due or has changed."""
         now = time.monotonic()
-        if now - self._looked_at < LOOK_EVERY:
-            return
-        self._looked_at = now
+        if now - self._looked_at >= LOOK_EVERY:
+            self._looked_at = now
+            self._look(now)
+        self._hear(sound(), waiting, now)
+
+    def _look(self, now: float) -> None:
         self._reading = self._board.read()
         turned = self._steer(now)
         if (
@@ -123,9 +141,14 @@ class Announcer:
                 self._reading, pace=self._course.pace, clock_synced=clock_synced(self._root)
             )
             self._postman.show(self._topics.telemetry, encode(telemetry))
-        if now - self._health_at >= HEALTH_EVERY:
-            self._health_at = now
-            self._postman.show(self._topics.health, encode(self._health(microphone(), waiting)))
+
+    def _hear(self, sound: Sound, waiting: int, now: float) -> None:
+        """Publish `health`: at once when the microphone fails, else from time to time."""
+        changed_since = sound.microphone is not self._sound.microphone
+        lost_more = sound.overruns > self._sound.overruns and now - self._health_at >= LOOK_EVERY
+        if changed_since or lost_more or now - self._health_at >= HEALTH_EVERY:
+            self._sound, self._health_at = sound, now
+            self._postman.show(self._topics.health, encode(self._health(sound, waiting)))
 
     def _steer(self, now: float) -> bool:
         """Let the governor decide; whether the pace is another one now."""
@@ -140,11 +163,12 @@ class Announcer:
                 self._show_state()
         return True
 
-    def _health(self, microphone: MicrophoneState | None, waiting: int) -> Health:
+    def _health(self, sound: Sound, waiting: int) -> Health:
         return Health(
             uptime_s=round(time.monotonic() - self._started_at, 1),
             mqtt=self._postman.health(),
-            microphone=microphone,
+            microphone=sound.microphone,
+            sound=sound.health,
             memory_mb=self._reading.memory_used_mb,
             waiting_jobs=waiting,
         )

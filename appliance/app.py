@@ -12,19 +12,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance import assembly
-from appliance.announcer import Announcer
-from appliance.audio.capture import SoundCard
-from appliance.audio.listener import Listener
+from appliance.announcer import Announcer, Sound
+from appliance.audio.ear import Neighbours
 from appliance.client import Watcher
 from appliance.config import load
-from appliance.engines.silero import Silero
 from appliance.errors import (
     ApplianceError,
     ConfigError,
-    MicrophoneError,
     SentencesError,
     ThreadStuck,
 )
+from appliance.hearing import Hearing
 from appliance.identity import Ids
 from appliance.inference.jobs import Jobs
 from appliance.inference.worker import Worker
@@ -40,7 +38,7 @@ from appliance.system.lock import StateLock
 from appliance.system.sensors import Board, root_in_force
 from appliance.system.systemd import Notifier
 from appliance.threads import STOP_BUDGET, Deadline, Loop
-from appliance.values import Activity, MicrophoneState, Request, Trigger
+from appliance.values import Activity, Request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.engines.llama import Llama
     from appliance.inference.mind import Mind
-    from appliance.protocols import Microphone
     from appliance.trial import Trial
     from appliance.values import Job, Result, Utterance
 
@@ -103,7 +100,7 @@ class Daemon:
         self._worker: Worker | None = None
         self._language_model: Llama | None = None
         self._broker: EmbeddedBroker | None = None
-        self._microphone: Microphone | None = None
+        self._hearing: Hearing | None = None
         self._fault = ""
         """What the operator should look at, in front of the status line."""
 
@@ -215,35 +212,12 @@ class Daemon:
             self._language_model.close()
 
     def _start_listener(self, house: ExitStack) -> None:
-        config = self._config
-        if config.listening.trigger == "off":
-            return
-        card: Microphone = SoundCard(config.microphone.device)
-        trial = self._trial
-        self._microphone = card if trial is None else trial.choose(card)
-        self._listener = Listener(
-            self._microphone,
-            Silero(),
-            config.listening,
-            hand_over=self._hear,
-            new_id=self._ids.new,
-            trigger=Trigger.ALWAYS if self._microphone is card else Trigger.SAMPLE,
-            on_activity=self._announcer.show,
+        neighbours = Neighbours(
+            hand_over=self._hear, new_id=self._ids.new, on_activity=self._announcer.show
         )
-        loop = Loop(
-            "listener",
-            self._listener.turn,
-            starting=self._open_ear,
-            ending=self._listener.close,
-        )
-        self._start_loop(house, loop)
-
-    def _open_ear(self) -> None:
-        try:
-            self._listener.open()
-        except MicrophoneError as error:
-            # It may be plugged in later, and requests are served meanwhile.
-            logger.warning("%s; it is looked for until it is there", error)
+        self._hearing = Hearing(self._config, neighbours, self._trial)
+        for loop in self._hearing.loops:
+            self._start_loop(house, loop)
 
     def _start_loop(self, house: ExitStack, loop: Loop) -> None:
         """Start a thread, wait until it is ready, and have it stopped when its turn comes."""
@@ -287,20 +261,23 @@ class Daemon:
         if self._broker is not None and not self._broker.running():
             logger.critical("the embedded broker died")
             return 1
-        self._notifier.beat()
-        self._announcer.tick(self._microphone_state, sum(self._jobs.depth()))
+        if self._hearing is None or not self._hearing.is_neglected:
+            self._notifier.beat()  # systemd starts a deaf appliance anew
+        self._announcer.tick(self._sound, sum(self._jobs.depth()))
         self._notifier.status(self._status())
         return None if self._trial is None else self._trial.turn(self._topics)
 
-    def _microphone_state(self) -> MicrophoneState:
-        return MicrophoneState.ABSENT if self._microphone is None else self._microphone.state
+    def _sound(self) -> Sound:
+        if self._hearing is None:
+            return Sound()
+        return Sound(self._hearing.state, self._hearing.health())
 
     def _status(self) -> str:
         """One line for `systemctl status`."""
         speech, requests = self._jobs.depth()
         health = self._postman.health()
         return (
-            f"{self._fault}microphone {self._microphone_state()}, "
+            f"{self._fault}microphone {self._sound().microphone}, "
             f"broker {'connected' if health.connected else 'away'}, "
             f"{speech + requests} waiting, {health.outbox_rows} unsent"
         )

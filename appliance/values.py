@@ -109,6 +109,21 @@ class SoundLevel(msgspec.Struct, frozen=True, kw_only=True):
     """Of the samples, 0.0 to 1.0, those that the converter cut off."""
 
 
+class SoundHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How well is heard; part of the topic `health`."""
+
+    level: SoundLevel | None
+    """None before any sound has come."""
+    overruns: int
+    """Pieces of 32 ms lost because the machine was too busy, since start."""
+    reopened: int
+    """Times that the microphone was gone and came back, since start."""
+    heard: int
+    """Sentences, since start."""
+    dropped: int
+    """Sentences for which there was no room, since start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wake:
     """A wake word that was heard."""
@@ -149,6 +164,8 @@ class Utterance:
     """Largest absolute sample, 0.0 to 1.0."""
     speech_seconds: float | None = None
     """Seconds in which the detector heard speech; 0.0 where there was none, None if not asked."""
+    reply: bool = False
+    """Said in answer to a question of ours: a yes or a no, and not one of the sentences."""
 
     @property
     def seconds(self) -> float:
@@ -180,11 +197,13 @@ class Request:
     priority: int = 0
     """Higher goes first."""
     expires_at: float | None = None
-    """Unix seconds after which nobody wants the answer."""
+    """When nobody wants the answer any more, on the clock of `identity.boot_seconds`."""
     reply_to: str | None = None
     """The topic that the requester named for the answer; None means the default one."""
     correlation: bytes | None = None
     """Correlation Data, which the answer carries back unchanged."""
+    requester: str = ""
+    """Who asks, as far as turns are shared out: the name given, else the reply topic."""
 
 
 Job = Utterance | TextInput | Request

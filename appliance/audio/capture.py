@@ -31,6 +31,13 @@ PATIENCE = 1.5
 """Seconds without a block, or with constant samples, after which something is wrong. The owner
 is promised to be told within two seconds, and the telling takes a part of them."""
 
+TOLD_AFTER = 1.9
+"""Seconds after its start that a device counts as LOST if it has brought nothing at all."""
+
+FIRST_BLOCK = 4.0
+"""Seconds that a device may take from its start to its first block, before it is started anew; some
+take two."""
+
 FIRST_RETRY, LONGEST_RETRY = 0.5, 5.0
 """Seconds between attempts to open a microphone that is gone; doubled each time."""
 
@@ -54,7 +61,7 @@ class SoundCard:
         self._stream: Any = None
         self._resampler: Resampler | None = None
         self._sound: Samples = np.zeros(0, dtype=np.float32)
-        self._lost = False
+        self._lost = self._came = False
         self._block_at = self._moved_at = self._next_try = self._next_revival = 0.0
         self._retry, self._revival = FIRST_RETRY, FIRST_REVIVAL
         self.captured_at = 0.0
@@ -71,6 +78,8 @@ class SoundCard:
             return MicrophoneState.LOST
         if self._block_at - self._moved_at > PATIENCE:
             return MicrophoneState.SILENT
+        if not self._came and time.monotonic() - self._block_at > TOLD_AFTER:
+            return MicrophoneState.LOST
         return MicrophoneState.OK
 
     def open(self) -> None:
@@ -104,9 +113,11 @@ class SoundCard:
         try:
             block, self._block_at = self._blocks.get(timeout=deadline.left())
         except queue.Empty:
-            if self._stream is not None and time.monotonic() - self._block_at > PATIENCE:
+            patience = PATIENCE if self._came else FIRST_BLOCK
+            if self._stream is not None and time.monotonic() - self._block_at > patience:
                 self._lose()
             return False
+        self._came = True
         self.looked_after_at = self._block_at
         if self._lost:
             self._lost, self._retry = False, FIRST_RETRY
@@ -165,6 +176,7 @@ class SoundCard:
             self._stream = self._open_stream()
             rate = self._stream.samplerate
             self._resampler = None if rate == SAMPLE_RATE else Resampler(rate, SAMPLE_RATE)
+            self._came = False
             self._block_at = self._moved_at = time.monotonic()
             self._next_revival = self._block_at + self._revival
             try:

@@ -91,6 +91,16 @@ class Segmenter:
         return self._endpoint.open and self._endpoint.sure
 
     @property
+    def hears_anything(self) -> bool:
+        """The same from the first frame that may be speech."""
+        return self._endpoint.open
+
+    @property
+    def maximum_seconds(self) -> float:
+        """The longest sentence."""
+        return self._endpoint.maximum * FRAME_SECONDS
+
+    @property
     def so_far(self) -> Samples:
         """The sentence that is being spoken, from its pre-roll to the newest frame."""
         return _joined(self._sentence)

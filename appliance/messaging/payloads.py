@@ -9,7 +9,16 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from appliance.values import SCHEMA, Activity, MicrophoneState, Operation, Pace, Reading, Result
+from appliance.values import (
+    SCHEMA,
+    Activity,
+    MicrophoneState,
+    Operation,
+    Pace,
+    Reading,
+    Result,
+    SoundHealth,
+)
 
 Seconds = Annotated[float, Meta(gt=0)]
 Priority = Annotated[int, Meta(ge=0, le=9)]
@@ -141,6 +150,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     uptime_s: float
     mqtt: LinkHealth
     microphone: MicrophoneState | None = None
+    sound: SoundHealth | None = None
     memory_mb: float | None = None
     waiting_jobs: int | None = None
 

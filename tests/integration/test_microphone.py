@@ -32,11 +32,11 @@ EAR = textwrap.dedent("""
     import json, sys, time
     import numpy as np
     from appliance.audio.capture import SoundCard
+    from appliance.audio.ear import Ear, Neighbours
     from appliance.audio.listener import Listener
     from appliance.config import Listening
     from appliance.engines.silero import Silero
     from appliance.identity import Ids
-    from appliance.values import Trigger
 
     def say(**what):
         print(json.dumps(what), flush=True)
@@ -49,9 +49,9 @@ EAR = textwrap.dedent("""
         return True
 
     microphone = SoundCard()
-    listener = Listener(microphone, Silero(), Listening(), hand_over=take, new_id=Ids().new,
-                        trigger=Trigger.ALWAYS, on_activity=lambda activity: None)
-    listener.open()
+    neighbours = Neighbours(hand_over=take, new_id=Ids().new, on_activity=lambda activity: None)
+    listener = Listener(microphone, Ear(Silero(), Listening(), neighbours), neighbours)
+    listener.start()
     state = None
     while True:
         listener.turn()

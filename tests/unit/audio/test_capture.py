@@ -64,7 +64,7 @@ class PortAudio:
 
     def __init__(self, *devices: tuple[str, int, float]) -> None:
         self.devices = list(devices)
-        self.default = type("Default", (), {"device": (0, 0)})
+        self.default = types.SimpleNamespace(device=(0, 0))
         self.takes: Callable[[int, int], bool] = lambda _rate, _channels: True
         self.streams: list[Stream] = []
         self.opened: list[int] = []
@@ -126,6 +126,14 @@ def noise(samples: int = FRAME_SAMPLES) -> Samples:
 def opened(device: str = "") -> SoundCard:
     card = SoundCard(device)
     card.open()
+    return card
+
+
+def heard(library: PortAudio, device: str = "") -> SoundCard:
+    """One that has brought a block already."""
+    card = opened(device)
+    library.streams[-1].bring(noise())
+    assert card.read(0.0) is not None
     return card
 
 
@@ -262,7 +270,7 @@ def test_constant_samples_make_it_silent_and_moving_ones_well_again(
 def test_a_device_that_falls_dumb_is_lost_before_two_seconds_are_over(
     clock: Clock, portaudio: PortAudio
 ) -> None:
-    card = opened()
+    card = heard(portaudio)
     clock.now += 1.4
     assert card.read(0.0) is None
     assert state(card) is MicrophoneState.OK
@@ -276,7 +284,7 @@ def test_a_device_that_falls_dumb_is_lost_before_two_seconds_are_over(
 def test_a_lost_device_is_opened_again_from_a_fresh_list_and_is_well_with_its_first_block(
     clock: Clock, portaudio: PortAudio
 ) -> None:
-    card = opened("usb")
+    card = heard(portaudio, "usb")
     clock.now += 2.1
     card.read(0.0)
     portaudio.devices.insert(0, ("new", 1, 48e3))  # it comes back with another number
@@ -296,7 +304,7 @@ def test_a_lost_device_is_opened_again_from_a_fresh_list_and_is_well_with_its_fi
 def test_what_a_dying_stream_still_brings_is_not_mixed_into_the_next(
     clock: Clock, portaudio: PortAudio
 ) -> None:
-    card = opened()
+    card = heard(portaudio)
     clock.now += 2.1
     card.read(0.0)
     clock.now += 1.0
@@ -364,7 +372,7 @@ def test_reading_waits_no_longer_than_it_was_told(portaudio: PortAudio) -> None:
 def test_a_device_chosen_by_number_is_found_again_by_its_name(
     clock: Clock, portaudio: PortAudio
 ) -> None:
-    card = opened("1")
+    card = heard(portaudio, "1")
     portaudio.devices.insert(0, ("new", 1, 48e3))
     clock.now += 2.1
     card.read(0.0)
@@ -377,7 +385,7 @@ def test_a_device_chosen_by_number_is_found_again_by_its_name(
 def test_a_default_device_is_whatever_is_the_default_when_it_is_opened_again(
     clock: Clock, portaudio: PortAudio
 ) -> None:
-    card = opened()
+    card = heard(portaudio)
     portaudio.default.device = (1, 0)
     clock.now += 2.1
     card.read(0.0)
@@ -463,3 +471,35 @@ def test_somebody_looks_after_it_while_it_brings_sound_or_is_tried_again(
         card.read(0.0)
         assert clock.now - card.looked_after_at < 10.0
         clock.now += 0.1
+
+
+def test_a_device_that_opens_but_never_calls_back_is_lost_within_two_seconds_and_then_reopened(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    lost_at = 0.0
+    started: list[float] = []
+    while clock.now < 1030.0:
+        assert card.read(0.0) is None
+        if not lost_at and state(card) is MicrophoneState.LOST:
+            lost_at = clock.now
+        if len(portaudio.streams) > len(started):
+            started.append(clock.now)
+        clock.now += 0.1
+
+    assert lost_at == pytest.approx(1001.95, abs=0.1)
+    assert len(started) >= 4
+    assert started[1] - started[0] == pytest.approx(4.6, abs=0.3)
+
+
+def test_a_device_that_is_slow_to_start_is_given_its_time(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    clock.now += 2.5
+    assert card.read(0.0) is None
+    portaudio.streams[0].bring(noise())
+
+    assert card.read(0.0) is not None
+    assert state(card) is MicrophoneState.OK
+    assert len(portaudio.streams) == 1

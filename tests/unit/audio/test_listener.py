@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from appliance.audio.ear import Ear, Neighbours
 from appliance.audio.listener import Listener
 from appliance.config import Listening
 from appliance.protocols import FRAME_SAMPLES
@@ -38,6 +39,7 @@ class ScriptedMicrophone:
         self.script = script
         self.state = MicrophoneState.OK
         self.captured_at = time.monotonic() - len(script) * 0.032
+        self.looked_after_at = time.monotonic()
         self.opened = self.closed = 0
 
     def open(self) -> None:
@@ -64,15 +66,13 @@ class Bench:
         self.microphone = ScriptedMicrophone(script)
         self.utterances: list[Utterance] = []
         self.log: list[object] = []
-        self.listener = Listener(
-            self.microphone,
-            LevelDetector(),
-            SETTINGS,
+        neighbours = Neighbours(
             hand_over=room_for or self.take,
             new_id=lambda: f"id-{len(self.utterances)}",
-            trigger=Trigger.ALWAYS,
             on_activity=self.log.append,
         )
+        self.ear = Ear(LevelDetector(), SETTINGS, neighbours)
+        self.listener = Listener(self.microphone, self.ear, neighbours)
 
     def take(self, utterance: Utterance) -> bool:
         self.utterances.append(utterance)
@@ -80,7 +80,7 @@ class Bench:
         return True
 
     def play(self) -> None:
-        self.listener.open()
+        self.listener.start()
         while self.microphone.script:
             self.listener.turn()
 
@@ -137,7 +137,7 @@ def test_a_sentence_that_finds_no_room_is_counted_and_the_owner_is_told(
     with caplog.at_level(logging.WARNING):
         bench.play()
 
-    assert (bench.listener.heard, bench.listener.dropped) == (2, 2)
+    assert (bench.ear.heard, bench.ear.dropped) == (2, 2)
     assert "dropped: the appliance is still busy" in caplog.text
 
 
@@ -146,7 +146,7 @@ def test_a_lost_microphone_is_told_once_and_its_return_too(
 ) -> None:
     bench = Bench(script((QUIET, 10), (None, 20), (QUIET, 10)))
     with caplog.at_level(logging.INFO):
-        bench.listener.open()
+        bench.listener.start()
         for turn in range(40):
             lost = 10 <= turn < 30
             bench.microphone.state = MicrophoneState.LOST if lost else MicrophoneState.OK
@@ -160,7 +160,7 @@ def test_a_lost_microphone_is_told_once_and_its_return_too(
 
 def test_a_sentence_cut_by_the_loss_of_the_microphone_is_not_joined_to_what_comes_after() -> None:
     bench = Bench(script((QUIET, 40), (VOICE, 20), (None, 5), *SENTENCE))
-    bench.listener.open()
+    bench.listener.start()
     while bench.microphone.script:
         lost = bench.microphone.script[0] is None
         bench.microphone.state = MicrophoneState.LOST if lost else MicrophoneState.OK
