@@ -310,6 +310,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     """What each key allows by itself, but not together."""
     mqtt = config.mqtt
     yield from _bad_topics(config)
+    yield from _bad_thresholds(config.wake_word)
     if bool(mqtt.group) != bool(mqtt.group_root):
         yield "mqtt.group and mqtt.group_root: one needs the other"
     if mqtt.group_root == config.root:
@@ -322,10 +323,13 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "mqtt.tls: the embedded broker has no TLS; name a broker in mqtt.host"
     if mqtt.password_file and not mqtt.username:
         yield "mqtt.username: must be given where password_file is"
-    for word in sorted(config.wake_word.thresholds.keys() - set(config.wake_word.words)):
-        yield f"wake_word.thresholds: {word!r} is none of wake_word.words"
     if config.language_model.maximum_tokens >= config.language_model.context_tokens:
         yield "language_model.maximum_tokens: must be less than context_tokens"
+
+
+def _bad_thresholds(wake_word: WakeWord) -> Iterator[str]:
+    for word in sorted(wake_word.thresholds.keys() - set(wake_word.words)):
+        yield f"wake_word.thresholds: {word!r} is none of wake_word.words"
 
 
 def _bad_topics(config: Config) -> Iterator[str]:

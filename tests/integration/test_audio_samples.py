@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import appliance
+from appliance.audio.ear import Ear, Neighbours
 from appliance.audio.files import decode
 from appliance.audio.listener import Listener
 from appliance.audio.recordings import Recordings
@@ -99,17 +100,11 @@ def test_recordings_are_heard_in_real_time_as_from_a_microphone(silero: Silero) 
 
     sounds = [recording(name) for name in names]
     microphone = Recordings(sounds, silence_seconds=1.0, on_recording=playing.append)
-    listener = Listener(
-        microphone,
-        silero,
-        Listening(),
-        hand_over=take,
-        new_id=Ids().new,
-        trigger=Trigger.SAMPLE,
-        on_activity=activities.append,
-    )
+    neighbours = Neighbours(hand_over=take, new_id=Ids().new, on_activity=activities.append)
+    ear = Ear(silero, Listening(), neighbours, always=Trigger.SAMPLE)
+    listener = Listener(microphone, ear, neighbours)
     began = time.monotonic()
-    listener.open()
+    listener.start()
     while not microphone.ended.is_set():
         listener.turn()
     took = time.monotonic() - began
