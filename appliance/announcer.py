@@ -6,12 +6,12 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appliance import __version__
 from appliance.identity import boot_id
 from appliance.inference.mind import Situation
-from appliance.messaging.inbox import ANSWERS_KEPT_S
+from appliance.messaging.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messaging.payloads import Health, Info, Limits, StateNow, Telemetry
 from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
 from appliance.system import governor
@@ -62,6 +62,8 @@ class Announcer:
         self._board = board
         self._root = root_in_force()
         self.telemetry_every = telemetry_every
+        self.options: Callable[[], dict[str, Any]] = dict
+        """What can be changed while it runs, as it is."""
         self._boot_id = boot_id()
         self._started_at = time.monotonic()
         self._activity: Activity | None = None
@@ -90,7 +92,10 @@ class Announcer:
                 waiting=limits.maximum_waiting,
                 waiting_bytes=limits.maximum_waiting_bytes,
                 answers_kept_s=ANSWERS_KEPT_S,
+                answers_kept=ANSWERS_KEPT,
+                attempts=limits.maximum_attempts,
             ),
+            options=self.options(),
         )
         self._postman.show(self._topics.info, encode(info))
 

@@ -16,6 +16,7 @@ from appliance.announcer import Announcer, Sound
 from appliance.audio.ear import Neighbours
 from appliance.client import Watcher
 from appliance.config import load
+from appliance.desk import Desk, Option
 from appliance.errors import (
     ApplianceError,
     ConfigError,
@@ -38,7 +39,7 @@ from appliance.system.lock import StateLock
 from appliance.system.sensors import Board, root_in_force
 from appliance.system.systemd import Notifier
 from appliance.threads import STOP_BUDGET, Deadline, Loop
-from appliance.values import Activity, Request
+from appliance.values import Activity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from appliance.engines.llama import Llama
     from appliance.inference.mind import Mind
     from appliance.trial import Trial
-    from appliance.values import Job, Result, Utterance
+    from appliance.values import Job, Utterance
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +92,8 @@ class Daemon:
         self._trial = trial
         self._started_at = time.monotonic()
         self._notifier = Notifier()
-        self._topics = Topics(config.root)
-        self._jobs = Jobs(config.requests.maximum_waiting)
+        self._topics = Topics(config.root, config.mqtt.group, config.mqtt.group_root)
+        self._jobs = Jobs(config.requests.maximum_waiting, begin=self._begin)
         self._loops: list[Loop] = []
         self._stop_deadline: Deadline | None = None
         self._sentences = assembly.load_sentences(config)
@@ -124,8 +125,7 @@ class Daemon:
         self._journal = Journal(config.state_directory, config.journal, config.requests)
         house.callback(self._journal.close)
         self._ids = Ids(self._journal.last_id)
-        for request in self._journal.waiting():  # before the postman may bring more
-            self._jobs.offer(request)
+        self._desk = Desk(self._jobs, self._journal, self._topics, config)
         if not config.mqtt.host:
             self._broker = house.enter_context(self._embedded_broker())
         self._start_postman(house)
@@ -155,15 +155,17 @@ class Daemon:
     def _start_postman(self, house: ExitStack) -> None:
         config = self._config
         link = Link(config, status_of(self._topics, Status.OFFLINE))
-        reader = Reader(self._topics, config.requests.maximum_bytes, self._ids.new, time.time)
-        postman = Postman(self._journal, link, self._topics, reader, self._jobs.offer)
-        self._postman = postman
+        reader = Reader(self._topics, config.requests.maximum_bytes, self._ids.new)
+        postman = Postman(self._journal, link, self._topics, reader, self._desk)
+        self._postman = self._desk.postman = postman
         self._announcer = Announcer(
             postman,
             self._topics,
             Board(root_in_force(), state_directory=config.state_directory),
             telemetry_every=config.telemetry.every_s,
         )
+        self._furnish_desk()
+        self._desk.open()  # before the postman may bring more
         loop = Loop("postman", postman.turn, starting=postman.start, ending=postman.stop)
         self._start_loop(house, loop)
         if self._trial is not None:
@@ -175,6 +177,20 @@ class Daemon:
                     self._trial.on_message,
                 )
             )
+
+    def _furnish_desk(self) -> None:
+        desk, announcer = self._desk, self._announcer
+        desk.situation = announcer.situation
+        desk.cancel_at_work = lambda job_id: bool(self._worker and self._worker.cancel(job_id))
+        desk.options = {
+            "log_level": Option(logs.level, logs.set_level),
+            "telemetry_every_s": Option(
+                lambda: announcer.telemetry_every,
+                lambda seconds: setattr(announcer, "telemetry_every", seconds),
+            ),
+        }
+        desk.on_options = lambda: announcer.describe(self._config, self._sentences)
+        announcer.options = desk.options_now
 
     def _start_worker(self, house: ExitStack) -> None:
         """The worker's own thread opens the engines: the model's process ends with that thread."""
@@ -195,10 +211,12 @@ class Daemon:
         self._worker = Worker(
             self._jobs,
             self._mind,
-            self._deliver,
+            self._desk.deliver,
             situation=self._announcer.situation,
             show=self._announcer.show,
             stopping=loop.stopping.is_set,
+            put_off=self._desk.put_off,
+            give_up=self._desk.give_up,
         )
 
     def _work(self) -> None:
@@ -235,8 +253,8 @@ class Daemon:
             self._trial.note(utterance)
         return self._jobs.offer(utterance)
 
-    def _deliver(self, job: Job, result: Result) -> None:
-        self._postman.post(result, job if isinstance(job, Request) else None)
+    def _begin(self, job: Job) -> None:
+        self._desk.begin(job)
 
     def _keep(self) -> int:
         """The caretaker: until a signal (0), a crash (1 or the error's own), a trial's end."""
@@ -263,6 +281,7 @@ class Daemon:
             return 1
         if self._hearing is None or not self._hearing.is_neglected:
             self._notifier.beat()  # systemd starts a deaf appliance anew
+        self._desk.tick()
         self._announcer.tick(self._sound, sum(self._jobs.depth()))
         self._notifier.status(self._status())
         return None if self._trial is None else self._trial.turn(self._topics)

@@ -10,7 +10,8 @@ ApplianceError
 ├── AudioError          a recording cannot be decoded
 ├── ManifestError       a manifest of recordings cannot be used
 ├── EngineError         a model cannot be loaded or failed at its work
-│   └── Interrupted         the work was stopped because the appliance stops
+│   ├── Interrupted         the work was stopped because the appliance stops
+│   └── EngineDied          a model's process died of the work, and again when it was tried anew
 ├── ModelDamaged        a model file is not the published one
 ├── FetchError          a model could not be fetched
 ├── RequestError        a request over MQTT cannot be accepted
@@ -85,6 +86,10 @@ class EngineError(ApplianceError):
 
 class Interrupted(EngineError):
     """The work was stopped because the appliance stops."""
+
+
+class EngineDied(EngineError):
+    """A model's process died of the work, and again when it was tried anew."""
 
 
 class ModelDamaged(ApplianceError):

@@ -31,6 +31,14 @@ class Ids:
         )
 
 
+def boot_seconds() -> float:
+    """Seconds since the board was switched on: no change of the calendar moves this clock.
+
+    It goes on while the process is down, and begins anew with `boot_id`.
+    """
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 def boot_id() -> str | None:
     """The kernel's random id of this boot; None where there is no /proc."""
     try:

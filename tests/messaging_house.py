@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -11,7 +10,8 @@ from appliance import config
 from appliance.identity import Ids
 from appliance.messaging.journal import Journal
 from appliance.messaging.mqtt import Link
-from appliance.messaging.payloads import Status
+from appliance.messaging.orders import Order
+from appliance.messaging.payloads import Answer, Status
 from appliance.messaging.postman import Postman, status_of
 from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
@@ -54,13 +54,15 @@ class House:
         self, settings: config.Config, hand_over: Callable[[Request], bool] | None = None
     ) -> None:
         self.config = settings
-        self.topics = Topics(settings.root)
+        self.topics = Topics(settings.root, settings.mqtt.group, settings.mqtt.group_root)
         self.journal = Journal(settings.state_directory, settings.journal, settings.requests)
         self.ids = Ids(self.journal.last_id)
         self.requests: list[Request] = []
         self.link = Link(settings, status_of(self.topics, Status.OFFLINE))
-        reader = Reader(self.topics, settings.requests.maximum_bytes, self.ids.new, time.time)
-        self.postman = Postman(self.journal, self.link, self.topics, reader, hand_over or self.work)
+        reader = Reader(self.topics, settings.requests.maximum_bytes, self.ids.new)
+        self.take = hand_over or self.work
+        self.orders: list[Order] = []
+        self.postman = Postman(self.journal, self.link, self.topics, reader, self)
         self.loop = Loop(
             "postman", self.postman.turn, starting=self.postman.start, ending=self.postman.stop
         )
@@ -83,6 +85,13 @@ class House:
         self.requests.append(request)
         self.finish(request)
         return True
+
+    def place_of(self, request_id: str) -> int | None:
+        return None
+
+    def carry_out(self, order: Order) -> Answer:
+        self.orders.append(order)
+        return order.done({"carried out": True})
 
     def finish(self, request: Request) -> None:
         text = request.payload.decode(errors="replace").upper()

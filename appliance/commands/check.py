@@ -8,12 +8,14 @@ import msgspec
 
 from appliance import doctor
 from appliance.config import load
-from appliance.doctor.answers import Answer, Verdict, ok
+from appliance.doctor.answers import Verdict, ok
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+
+    from appliance.doctor.answers import Answer
 
 MARKS = {
     Verdict.OK: "[ ok ]",
@@ -22,15 +24,6 @@ MARKS = {
     Verdict.NOT_HERE: "[ -- ]",
 }
 QUESTION_WIDTH = max(map(len, doctor.QUESTIONS))
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The JSON document."""
-
-    ok: bool
-    errors: int
-    warnings: int
-    answers: list[Answer]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             answers.append(answer)
             if not arguments.json:
                 print(line_of(answer), flush=True)
-    report = _summed_up(answers, warnings_are_errors=arguments.warnings_as_errors)
+    report = doctor.report_of(answers, warnings_are_errors=arguments.warnings_as_errors)
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
@@ -80,13 +73,6 @@ def _answers(arguments: argparse.Namespace) -> Iterator[Answer]:
     yield ok("config", f"{arguments.config}")
     questions = doctor.OFFLINE if arguments.offline else doctor.USUAL
     yield from doctor.examine(doctor.place_of(config), questions)
-
-
-def _summed_up(answers: list[Answer], *, warnings_are_errors: bool) -> Report:
-    errors = sum(answer.verdict is Verdict.ERROR for answer in answers)
-    warnings = sum(answer.verdict is Verdict.WARNING for answer in answers)
-    good = not errors and not (warnings_are_errors and warnings)
-    return Report(ok=good, errors=errors, warnings=warnings, answers=answers)
 
 
 def _count(number: int, noun: str) -> str:

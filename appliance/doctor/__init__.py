@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from appliance.doctor import appliance, board, broker, offline
-from appliance.doctor.answers import Answer, Place, Verdict, error
+from appliance.doctor.answers import Answer, Place, Report, Verdict, error, report_of
 from appliance.errors import ApplianceError, ConfigError
 from appliance.system.lock import holder
 from appliance.system.sensors import root_in_force
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
 
-__all__ = ["Answer", "Place", "Verdict", "examine", "place_of", "unusable"]
+__all__ = [
+    "Answer",
+    "Place",
+    "Report",
+    "Verdict",
+    "examine",
+    "place_of",
+    "report_of",
+    "unusable",
+]
 
 logger = logging.getLogger(__name__)
 

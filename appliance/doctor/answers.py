@@ -36,6 +36,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What the owner does next; None where there is nothing to do."""
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The JSON document."""
+
+    ok: bool
+    errors: int
+    warnings: int
+    answers: list[Answer]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The appliance that is examined, and the board that it lives on."""
@@ -61,3 +70,11 @@ def error(question: str, found: str, advice: str | None = None) -> Answer:
 
 def not_here(question: str, found: str, advice: str | None = None) -> Answer:
     return Answer(question=question, verdict=Verdict.NOT_HERE, found=found, advice=advice)
+
+
+def report_of(answers: list[Answer], *, warnings_are_errors: bool = False) -> Report:
+    """All of them, counted."""
+    errors = sum(answer.verdict is Verdict.ERROR for answer in answers)
+    warnings = sum(answer.verdict is Verdict.WARNING for answer in answers)
+    good = not errors and not (warnings_are_errors and warnings)
+    return Report(ok=good, errors=errors, warnings=warnings, answers=answers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from appliance.engines.child import Child, ChildDied
-from appliance.errors import EngineError, Interrupted, ModelMissing
+from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
 from appliance.values import Completion
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Llama:
         try:
             return self._ask(text, stopping)
         except ChildDied as death:
-            raise EngineError(f"{_died(death)} twice at this text; it is not tried again") from None
+            raise EngineDied(f"{_died(death)} twice at this text; it is not tried again") from None
 
     def close(self) -> None:
         """End the process; may be called twice."""

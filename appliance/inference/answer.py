@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from appliance.errors import AudioError, EngineError, Interrupted
+from appliance.errors import AudioError, EngineDied, EngineError, Interrupted
+from appliance.identity import boot_seconds
 from appliance.inference.draft import Draft
 from appliance.inference.recogniser import spoken_text
 from appliance.values import Operation, Outcome, Request, Tokens, Utterance
@@ -21,7 +21,7 @@ RESTING = "the board is resting (too hot, or too little power): only declared se
 
 
 def answer(job: Job, mind: Mind, situation: Situation, stopping: Callable[[], bool]) -> Result:
-    """Do a piece of work; what goes wrong with it is in the result, not raised.
+    """Do a piece of work; what goes wrong with it is in the result, not raised, but EngineDied.
 
     `stopping` is asked while the language model writes; True makes the outcome `cancelled`.
     """
@@ -30,6 +30,8 @@ def answer(job: Job, mind: Mind, situation: Situation, stopping: Callable[[], bo
         _do(draft, mind, stopping)
     except Interrupted as error:
         draft.end(Outcome.CANCELLED, str(error))
+    except EngineDied:
+        raise  # whoever gave us the work must know what it does
     except (EngineError, AudioError) as error:
         draft.end(Outcome.FAILED, str(error))
     return draft.result()
@@ -41,7 +43,7 @@ def _do(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
         _hear(draft, job, mind, stopping)
     elif not isinstance(job, Request):
         _read(draft, job.text, mind, stopping)
-    elif job.expires_at is not None and time.time() >= job.expires_at:
+    elif job.expires_at is not None and boot_seconds() >= job.expires_at:
         draft.end(Outcome.EXPIRED, "its turn came after the time that the requester gave it")
     elif job.operation is Operation.TRANSCRIBE:
         _transcribe(draft, job.payload, mind)

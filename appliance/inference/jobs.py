@@ -6,6 +6,7 @@ import heapq
 import itertools
 import threading
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.values import Job
+
+Rank = tuple[int, int, int, int]
+"""What goes first: speech, then priority, then the requester's turn, then who came first."""
 
 MAXIMUM_SPEECH = 4
 """Utterances that may wait: whoever said the fifth has long given up on the first."""
@@ -36,12 +40,47 @@ class Depth(NamedTuple):
     requests: int
 
 
+class Turns:
+    """Shares turns out among requesters: start-time fair queueing (Goyal, Vin, Cheng 1996).
+
+    Each request joins the round after its requester's last one, but never a round that is
+    over. So who sends a hundred at once waits with the second until everybody else who is
+    here has had a turn, and who comes later does not wait behind the hundred.
+    """
+
+    def __init__(self) -> None:
+        self._round = 0
+        self._last: dict[str, int] = {}
+
+    def join(self, requester: str) -> int:
+        """The round of a new request."""
+        joined = max(self._round, self._last.get(requester, 0)) + 1
+        self._last[requester] = joined
+        return joined
+
+    def begin(self, joined: int) -> None:
+        """The turn of a request of this round has come."""
+        if joined > self._round:
+            self._round = joined
+            self._last = {name: last for name, last in self._last.items() if last > joined}
+
+
 class Jobs:
     """A queue for any number of threads that bring, and one that takes."""
 
-    def __init__(self, maximum_requests: int, maximum_speech: int = MAXIMUM_SPEECH) -> None:
+    def __init__(
+        self,
+        maximum_requests: int,
+        maximum_speech: int = MAXIMUM_SPEECH,
+        *,
+        begin: Callable[[Job], None] = lambda _: None,
+    ) -> None:
+        """`begin` is told of each job that is taken, in the thread that takes it."""
+        self._begin = begin
+        self._in_hand: Job | None = None
         self._bounds = Depth(maximum_speech, maximum_requests)
-        self._waiting: list[tuple[tuple[int, int, int], Ticket]] = []
+        self._waiting: list[tuple[Rank, Ticket]] = []
+        self._turns: dict[int, Turns] = defaultdict(Turns)  # by priority
         self._order = itertools.count()
         self._changed = threading.Condition()
 
@@ -52,8 +91,7 @@ class Jobs:
             depth = self._depth()
             if depth[not speech] >= self._bounds[not speech]:
                 return False
-            rank = (0 if speech else 1, -_priority(job), next(self._order))
-            heapq.heappush(self._waiting, (rank, Ticket(job, time.monotonic())))
+            heapq.heappush(self._waiting, (self._rank(job), Ticket(job, time.monotonic())))
             self._changed.notify()
             return True
 
@@ -62,8 +100,25 @@ class Jobs:
     ) -> Ticket | None:
         """The next job, or None when none came within `timeout` seconds.
 
-        A `deferred` one keeps its place, and those behind it go first.
+        A `deferred` one keeps its place, and those behind it go first. Call `done` after it.
         """
+        ticket = self._next(timeout, deferred)
+        if ticket is not None:
+            self._begin(ticket.job)
+        return ticket
+
+    def done(self) -> None:
+        """The job that was taken last is over."""
+        with self._changed:
+            self._in_hand = None
+
+    @property
+    def in_hand(self) -> Job | None:
+        """The job that was taken and is not over."""
+        with self._changed:
+            return self._in_hand
+
+    def _next(self, timeout: float, deferred: Callable[[Job], bool]) -> Ticket | None:
         end = time.monotonic() + timeout
         with self._changed:
             while True:
@@ -72,6 +127,8 @@ class Jobs:
                     first = min(ready, key=lambda entry: entry[0])
                     self._waiting.remove(first)
                     heapq.heapify(self._waiting)
+                    self._turns[-first[0][1]].begin(first[0][2])
+                    self._in_hand = first[1].job
                     return first[1]
                 if not self._changed.wait(max(0.0, end - time.monotonic())):
                     return None
@@ -85,6 +142,12 @@ class Jobs:
                     heapq.heapify(self._waiting)
                     return ticket.job
             return None
+
+    def requests(self) -> list[Request]:
+        """The requests that wait, in the order of their turns."""
+        with self._changed:
+            jobs = [ticket.job for _, ticket in sorted(self._waiting, key=lambda w: w[0])]
+        return [job for job in jobs if isinstance(job, Request)]
 
     def position(self, job_id: str) -> int | None:
         """1 for the job whose turn is next; None when it does not wait."""
@@ -106,10 +169,14 @@ class Jobs:
         with self._changed:
             return self._depth()
 
+    def _rank(self, job: Job) -> Rank:
+        order = next(self._order)
+        if isinstance(job, Utterance):
+            return (0, 0, 0, order)
+        if not isinstance(job, Request):
+            return (1, 0, 0, order)
+        return (1, -job.priority, self._turns[job.priority].join(job.requester), order)
+
     def _depth(self) -> Depth:
         speech = sum(isinstance(ticket.job, Utterance) for _, ticket in self._waiting)
         return Depth(speech, len(self._waiting) - speech)
-
-
-def _priority(job: Job) -> int:
-    return job.priority if isinstance(job, Request) else 0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from appliance.errors import EngineDied
+from appliance.identity import boot_seconds
 from appliance.inference.answer import answer
 from appliance.inference.draft import Draft
 from appliance.values import Activity, Operation, Outcome, Request, Utterance
@@ -23,13 +26,15 @@ logger = logging.getLogger(__name__)
 PATIENCE = 0.2
 """Seconds that a turn waits for work before it looks whether to stop."""
 
+CANCELLED = "it was cancelled while it was at work"
+LATE = "its time was over before it was done"
 STOPPED = "the appliance was stopped before its turn came"
 
 
 class Worker:
     """All inference, one job at a time: the peak of memory is known, and the CPU not fought for."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (callbacks by name)
         self,
         jobs: Jobs,
         mind: Mind,
@@ -38,14 +43,21 @@ class Worker:
         situation: Callable[[], Situation],
         show: Callable[[Activity], None] = lambda _: None,
         stopping: Callable[[], bool] = lambda: False,
+        put_off: Callable[[Job], None] = lambda _: None,
+        give_up: Callable[[Job], None] = lambda _: None,
     ) -> None:
+        """`put_off` is told of a request that a stop breaks off, `give_up` of one that does harm.
+
+        The latter before its result is delivered.
+        """
         self._jobs = jobs
         self._mind = mind
         self._deliver = deliver
         self._situation = situation
         self._show = show
         self._stopping = stopping
-        self._doing: str | None = None
+        self._put_off = put_off
+        self._give_up = give_up
         self._cancelled: str | None = None
 
     def turn(self) -> None:
@@ -54,11 +66,10 @@ class Worker:
         if ticket is None:
             return
         self._show(Activity.THINKING)
-        self._doing = ticket.job.id
         try:
             self._do(ticket)
         finally:
-            self._doing = None
+            self._jobs.done()
             self._show(Activity.IDLE)
 
     def _is_deferred(self, job: Job) -> bool:
@@ -66,13 +77,14 @@ class Worker:
         return (
             isinstance(job, Request)
             and job.operation is Operation.ANSWER
-            and (job.expires_at is None or time.time() < job.expires_at)
+            and (job.expires_at is None or boot_seconds() < job.expires_at)
             and self._situation().low_voltage
         )
 
     def cancel(self, job_id: str) -> bool:
-        """Stop a job that the language model is at work on; its outcome becomes `cancelled`."""
-        if self._doing != job_id:
+        """Stop the job in hand; False when it is another. Its outcome becomes `cancelled`."""
+        job = self._jobs.in_hand
+        if job is None or job.id != job_id:
             return False
         self._cancelled = job_id
         return True
@@ -93,20 +105,38 @@ class Worker:
         situation = dataclasses.replace(self._situation(), offered_at=ticket.offered_at)
         try:
             result = answer(job, self._mind, situation, lambda: self._must_leave(job))
+        except EngineDied as error:
+            result = self._failed(job, situation, str(error))
         except Exception as error:
             # A fault of ours must not be met again and again: a request would come back from
             # the journal after each restart. So the job fails, and the log holds the trace.
             logger.exception("job %s failed by a fault of the appliance", job.id)
-            draft = Draft(job, self._mind.sentences.language, situation)
-            draft.end(Outcome.FAILED, f"a fault of the appliance ({type(error).__name__}: {error})")
-            result = draft.result()
+            reason = f"a fault of the appliance ({type(error).__name__}: {error})"
+            result = self._failed(job, situation, reason)
+        result = self._as_wanted(job, result)
         if self._is_put_off(job, result):
             logger.info("request %s goes on after the restart", job.id[-4:])
+            self._put_off(job)
         else:
             self._hand_over(job, result)
 
+    def _failed(self, job: Job, situation: Situation, reason: str) -> Result:
+        """The result of a job that may fail at every try; whoever brought it is told."""
+        self._give_up(job)
+        draft = Draft(job, self._mind.sentences.language, situation)
+        draft.end(Outcome.FAILED, reason)
+        return draft.result()
+
     def _must_leave(self, job: Job) -> bool:
-        return self._stopping() or self._cancelled == job.id
+        return self._stopping() or self._cancelled == job.id or _is_late(job)
+
+    def _as_wanted(self, job: Job, result: Result) -> Result:
+        """What nobody wants any more is not given: a lamp must not act on it late."""
+        if isinstance(job, Request) and self._cancelled == job.id:
+            return _unwanted(result, Outcome.CANCELLED, CANCELLED)
+        if _is_late(job) and result.outcome is not Outcome.EXPIRED:
+            return _unwanted(result, Outcome.EXPIRED, LATE)
+        return result
 
     def _is_put_off(self, job: Job, result: Result) -> bool:
         """Whether a request was broken off by a stop; it must not be answered, it stays."""
@@ -117,6 +147,18 @@ class Worker:
         logger.info("%s", told(job, result))
         logger.debug("%s: text %r, answer %r", result.id[-4:], result.text, result.answer)
         self._deliver(job, result)
+
+
+def _is_late(job: Job) -> bool:
+    if not isinstance(job, Request) or job.expires_at is None:
+        return False
+    return boot_seconds() >= job.expires_at
+
+
+def _unwanted(result: Result, outcome: Outcome, reason: str) -> Result:
+    return msgspec.structs.replace(
+        result, outcome=outcome, reason=reason, intent=None, answer=None, text=None
+    )
 
 
 def told(job: Job, result: Result) -> str:

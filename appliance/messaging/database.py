@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
+from appliance.messaging.schema import TABLES, VERSIONS, bring_up_to_date, tables_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,48 +18,7 @@ logger = logging.getLogger(__name__)
 
 FILE = "journal.db"
 
-VERSION = 1
-
-SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE inbox (
-    rank INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    identity BLOB NOT NULL,
-    operation TEXT NOT NULL,
-    transaction_id TEXT,
-    priority INTEGER NOT NULL,
-    expires_at REAL,
-    reply_to TEXT,
-    correlation BLOB,
-    payload BLOB NOT NULL
-);
-CREATE INDEX inbox_identity ON inbox (identity);
-CREATE TABLE outbox (
-    rank INTEGER PRIMARY KEY AUTOINCREMENT,
-    size INTEGER NOT NULL,
-    written REAL NOT NULL,
-    topic TEXT NOT NULL,
-    retain INTEGER NOT NULL,
-    content_type TEXT,
-    correlation BLOB,
-    user_properties TEXT NOT NULL,
-    payload BLOB NOT NULL
-);
-CREATE TABLE answers (
-    rank INTEGER PRIMARY KEY AUTOINCREMENT,
-    identity BLOB NOT NULL UNIQUE,
-    written REAL NOT NULL,
-    result BLOB NOT NULL
-);
-"""
-"""Ranks are never used again (AUTOINCREMENT), so a late acknowledgement cannot meet another
-row. `written` counts the seconds that the journal has been open, not those of the clock,
-which may jump by years on a board without a battery."""
-
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-TABLES = ("meta", "inbox", "outbox", "answers")
 
 
 def open_database(directory: Path) -> sqlite3.Connection:
@@ -119,20 +79,21 @@ def _opened(path: Path) -> sqlite3.Connection:
 def _check(path: Path, database: sqlite3.Connection) -> None:
     """Make the tables of a new file, and read an old one through once."""
     version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
+    if version > len(VERSIONS):
         raise JournalError(
             f"the journal {path} was written by a newer version of the appliance; "
             "install that version again, or move the file away"
         )
     if version == 0:
-        database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        bring_up_to_date(database, version)
         return
     verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
-    if verdict != "ok" or not tables.issuperset(TABLES):
+    if verdict != "ok" or not tables.issuperset(tables_of(version)):
         error = sqlite3.DatabaseError(verdict)
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error
+    bring_up_to_date(database, version)
 
 
 def _set_aside(path: Path) -> Path:
@@ -164,10 +125,15 @@ def _salvage(aside: Path, database: sqlite3.Connection) -> int:
 def _copy(table: str, damaged: sqlite3.Connection, database: sqlite3.Connection) -> int:
     """Rows one by one, for the one after may be illegible."""
     saved = 0
-    columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+    here, there = (_columns(table, one) for one in (database, damaged))
+    columns = [name for name in here if name in there]  # it may be of an older version
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     with contextlib.suppress(sqlite3.DatabaseError):
         for row in damaged.execute(f"SELECT {names} FROM {table}"):  # noqa: S608
             insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
             saved += database.execute(insert, row).rowcount
     return saved
+
+
+def _columns(table: str, database: sqlite3.Connection) -> list[str]:
+    return [row[1] for row in database.execute(f"PRAGMA table_info({table})")]

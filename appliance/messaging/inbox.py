@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from appliance.messaging.deadlines import Deadlines, Stored
 from appliance.values import Operation, Outcome, Request, Result, encode
 
 if TYPE_CHECKING:
@@ -56,9 +57,15 @@ class Size:
 class Inbox:
     """SQL inside a transaction that the journal begins and ends."""
 
-    def __init__(self, database: sqlite3.Connection, limits: config.Requests) -> None:
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        limits: config.Requests,
+        deadlines: Deadlines | None = None,
+    ) -> None:
         self._db = database
         self._limits = limits
+        self._deadlines = deadlines or Deadlines.of_this_boot()
         query = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM inbox"
         self.size = Size(*database.execute(query).fetchone())
 
@@ -72,13 +79,15 @@ class Inbox:
             or grown.bytes > self._limits.maximum_waiting_bytes
         ):
             return Verdict()
+        deadline = self._deadlines.stored(request.expires_at)
         self._db.execute(
-            "INSERT INTO inbox (id, identity, operation, transaction_id, priority, expires_at,"
-            " reply_to, correlation, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO inbox (id, identity, operation, transaction_id, priority, boot,"
+            " expires_boot_seconds, expires_at, reply_to, correlation, requester, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 request.id, offer.identity, request.operation, request.transaction,
-                request.priority, request.expires_at, request.reply_to, request.correlation,
-                request.payload,
+                request.priority, deadline.boot, deadline.boot_seconds, deadline.unix_seconds,
+                request.reply_to, request.correlation, request.requester, request.payload,
             ),
         )  # fmt: skip
         position, self.size = self.size.rows, grown
@@ -87,10 +96,23 @@ class Inbox:
     def all(self) -> list[Request]:
         """Every request, in the order of arrival."""
         rows = self._db.execute(
-            "SELECT id, operation, payload, transaction_id, priority, expires_at, reply_to,"
-            " correlation FROM inbox ORDER BY rank"
+            "SELECT id, operation, payload, transaction_id, priority, reply_to, correlation,"
+            " requester, boot, expires_boot_seconds, expires_at FROM inbox ORDER BY rank"
         )
-        return [Request(row[0], Operation(row[1]), *row[2:]) for row in rows]
+        return [self._request(row) for row in rows]
+
+    def _request(self, row: tuple[Any, ...]) -> Request:
+        return Request(
+            id=row[0],
+            operation=Operation(row[1]),
+            payload=row[2],
+            transaction=row[3],
+            priority=row[4],
+            reply_to=row[5],
+            correlation=row[6],
+            requester=row[7],
+            expires_at=self._deadlines.restored(Stored(*row[8:])),
+        )
 
     def take_out(self, request_id: str) -> bytes | None:
         """Remove a request; returns its identity, or None if it is not here."""

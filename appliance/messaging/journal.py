@@ -16,6 +16,7 @@ from appliance.errors import JournalError
 from appliance.messaging.database import explain, open_database
 from appliance.messaging.inbox import Inbox, Size, Verdict
 from appliance.messaging.outbox import Outbox, Row
+from appliance.messaging.poison import Poison
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -60,6 +61,8 @@ class Journal:
         self._db = open_database(directory)
         self._inbox = Inbox(self._db, requests_limits)
         self._outbox = Outbox(self._db, limits)
+        self._poison = Poison(self._db)
+        self._begun_before = self._poison.begun_before()
         meta = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
         self._dropped = int(meta.get("dropped", 0))
         self._seq = int(meta.get("seq", 0))
@@ -80,6 +83,11 @@ class Journal:
             sizes = self._inbox.size, self._outbox.size
             return Counts(*sizes, self._dropped, self._seq, self._last_id)
 
+    def number_set_aside(self) -> int:
+        """Requests that were given up; `appliance requests` may forget some meanwhile."""
+        with self._reading():
+            return self._poison.count()
+
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         with self._lock:
@@ -98,6 +106,7 @@ class Journal:
         """Take accepted requests out again that are answered without a result."""
         with self._writing():
             for request_id in request_ids:
+                self._poison.forget(request_id)
                 self._inbox.take_out(request_id)
 
     def waiting(self) -> list[Request]:
@@ -105,17 +114,46 @@ class Journal:
         with self._reading():
             return self._inbox.all()
 
+    def begin(self, request_id: str) -> None:
+        """Count an attempt at a request's work, before it begins.
+
+        What ends our process leaves that count in the kernel's memory, so the card is spared
+        a forced write for every request. Work that takes the power with it leaves nothing;
+        therefore the count of a request that was begun before the last start is forced.
+        """
+        recurring = request_id in self._begun_before
+        with self._writing(synchronous="FULL" if recurring else "NORMAL"):
+            self._poison.begin(request_id)
+
+    def put_off(self, request_id: str) -> None:
+        """Take an attempt back that we broke off ourselves."""
+        with self._writing(synchronous="NORMAL"):
+            self._poison.put_off(request_id)
+
+    def attempts(self, request_id: str) -> int:
+        """How often a request's work was begun and did not end."""
+        with self._reading():
+            return self._poison.attempts(request_id)
+
     def finish(
         self,
         result: Result,
         messages_for: Callable[[Result], Iterable[Message]],
         request_id: str | None = None,
+        *,
+        set_aside: bool = False,
     ) -> Result:
-        """Number a result, put its messages out and its request away, in one commit."""
+        """Number a result, put its messages out and its request away, in one commit.
+
+        `set_aside` keeps the request where the operator can see it.
+        """
         with self._writing():
             self._seq += 1
             result = msgspec.structs.replace(result, seq=self._seq)
             if request_id is not None:
+                if set_aside:
+                    self._poison.set_aside(request_id, result.reason or "")
+                self._poison.forget(request_id)
                 identity = self._inbox.take_out(request_id)
                 if identity is not None:
                     self._inbox.keep_answer(identity, result, self._lived())

@@ -33,7 +33,7 @@ from appliance.messaging.delivery import (
 from appliance.messaging.patience import Patience
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -161,7 +161,7 @@ class Link:
             raise Unpublishable(str(error)) from error
         return info.mid if info.rc == paho.MQTT_ERR_SUCCESS else None
 
-    def subscribe(self, topic_filter: str) -> None:
+    def subscribe(self, filters: Sequence[str]) -> None:
         """Ask for messages; the broker's word on it comes as an event."""
         with self._lock:
             if self._connected and self._is_v5:
@@ -169,9 +169,9 @@ class Link:
                 options = SubscribeOptions(
                     qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND
                 )
-                self._client.subscribe(topic_filter, options=options)
+                self._client.subscribe([(topic_filter, options) for topic_filter in filters])
             elif self._connected:
-                self._client.subscribe(topic_filter, qos=1)
+                self._client.subscribe([(topic_filter, 1) for topic_filter in filters])
 
     def ack(self, delivery: Delivery) -> bool:
         """Tell the broker that a delivery is ours now; False when that connection is gone.

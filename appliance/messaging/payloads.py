@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +23,7 @@ from appliance.values import (
 Seconds = Annotated[float, Meta(gt=0)]
 Priority = Annotated[int, Meta(ge=0, le=9)]
 """Higher goes first; without one a request has 0."""
+Name = Annotated[str, Meta(max_length=256)]
 
 
 class Status(enum.StrEnum):
@@ -33,6 +34,14 @@ class Status(enum.StrEnum):
     """It stopped because it was asked to."""
     OFFLINE = "offline"
     """The broker says so for us, when it hears no more from us."""
+
+
+class Control(enum.StrEnum):
+    """What is asked of the appliance itself, on `request/<control>`; done at once."""
+
+    CANCEL = "cancel"
+    OPTIONS = "options"
+    CHECK = "check"
 
 
 class State(enum.StrEnum):
@@ -56,10 +65,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     position: int | None = None
     """How many requests go first; only where the state is `queued`."""
     reason: str | None = None
-    """One word for a program: `busy`, `invalid`, `too_large`, `unsupported`, or the state."""
+    """One word for a program: `busy`, `invalid`, `too_large`, `unsupported`, `unknown` (nothing
+    with this id is here to cancel), or the state."""
     message: str | None = None
     """The same for a person."""
     result: Result | None = None
+    data: Any = None
+    """What `request/options` and `request/check` found; only there."""
 
 
 class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,6 +82,8 @@ class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     reply_to: str | None = None
     timeout_s: Seconds | None = None
     priority: Priority = 0
+    requester: Name = ""
+    """Who asks, where one response topic serves several; turns are shared out by it."""
 
 
 class AudioRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +95,41 @@ class AudioRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reply_to: str | None = None
     timeout_s: Seconds | None = None
     priority: Priority = 0
+    requester: Name = ""
+
+
+class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/cancel`; without JSON, the payload is the id itself."""
+
+    id: str | int
+    """The transaction (or Correlation Data as text) of the request that nobody wants any more,
+    or the id of its result."""
+    transaction: str | int | None = None
+    """Of this request, as everywhere."""
+    reply_to: str | None = None
+
+
+class OptionsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/options`: what is given changes, the rest stays as it is.
+
+    It holds until the next start; config.toml is not touched. The answer's `data` has the
+    options in force.
+    """
+
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    telemetry_every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] | None = None
+    transaction: str | int | None = None
+    reply_to: str | None = None
+
+
+class CheckRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/check`; an empty payload does as well.
+
+    The answer's `data` is what `appliance check --json` prints.
+    """
+
+    transaction: str | int | None = None
+    reply_to: str | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +142,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     waiting_bytes: int
     answers_kept_s: float
     """How long the same id with the same payload gets the same answer again."""
+    answers_kept: int = 0
+    """The same, in number."""
+    attempts: int = 0
+    """How often work is tried that ends the process."""
 
 
 class Info(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +158,9 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     stt: str | None = None
     lm: str | None = None
     intents: list[str] = []
-    operations: tuple[Operation, ...] = tuple(Operation)
+    operations: tuple[str, ...] = (*Operation, *Control)
+    options: dict[str, Any] = {}
+    """What `request/options` changes, as it is now."""
     limits: Limits
 
 
@@ -141,6 +196,9 @@ class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Deliveries that came so fast that not even an answer was possible, since start."""
     unsaid: int
     """Answers such as `busy` for which there was no room in memory, since start."""
+    set_aside: int = 0
+    """Requests that were given up because their work ended the process or the engine again and
+    again: see `appliance requests`."""
     journal_error: str | None = None
 
 

@@ -15,11 +15,10 @@ from appliance.threads import Deadline
 from appliance.values import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from appliance.messaging.delivery import Event
     from appliance.messaging.journal import Journal
     from appliance.messaging.mqtt import Link
+    from appliance.messaging.reception import Office
     from appliance.messaging.requests import Reader
     from appliance.messaging.topics import Topics
     from appliance.values import Request, Result
@@ -49,13 +48,13 @@ class Postman:
         link: Link,
         topics: Topics,
         reader: Reader,
-        hand_over: Callable[[Request], bool],
+        office: Office,
     ) -> None:
         self._journal = journal
         self._link = link
         self._topics = topics
         self._sending = Sending(journal, link)
-        self._reception = Reception(journal, topics, reader, hand_over, self._sending.tell)
+        self._reception = Reception(journal, topics, reader, office, self._sending.tell)
         self._epoch = 0
         self._subscribed = False
         self._housekeeping_at = 0.0
@@ -80,7 +79,9 @@ class Postman:
             self._drain(LAST_WORDS_S)
         self._link.stop(timeout=0.3)
 
-    def post(self, result: Result, request: Request | None = None) -> Result:
+    def post(
+        self, result: Result, request: Request | None = None, *, set_aside: bool = False
+    ) -> Result:
         """Put a result on disk and on its way; returns it with its number. From any thread.
 
         When the disk refuses, it is sent from memory, so that a full disk does not silence
@@ -91,6 +92,7 @@ class Postman:
                 result,
                 lambda numbered: self._topics.messages_for(numbered, request),
                 request.id if request is not None else None,
+                set_aside=set_aside,
             )
             self._sending.look()
         except JournalError as error:
@@ -122,6 +124,7 @@ class Postman:
             subscribed=self._subscribed,
             outbox_rows=counts.outbox.rows,
             outbox_bytes=counts.outbox.bytes,
+            set_aside=self._set_aside(),
             inbox_rows=counts.inbox.rows,
             inbox_bytes=counts.inbox.bytes,
             dropped=counts.dropped,
@@ -134,6 +137,12 @@ class Postman:
             journal_error=self._sending.journal_error,
         )
 
+    def _set_aside(self) -> int:
+        try:
+            return self._journal.number_set_aside()
+        except JournalError:
+            return 0  # what is wrong with the disk is in the same payload
+
     def _deal_with(self, events: list[Event]) -> None:
         deliveries = []
         for event in events:
@@ -144,7 +153,7 @@ class Postman:
                     self._epoch = event.epoch
                     self._subscribed = False
                     self._sending.begin()
-                    self._link.subscribe(self._topics.requests)
+                    self._link.subscribe(self._topics.subscriptions)
                 case Lost():
                     self._subscribed = False
                     self._sending.end()

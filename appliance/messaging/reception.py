@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from appliance.errors import JournalError
 from appliance.messaging.inbox import Verdict
+from appliance.messaging.orders import Order
 from appliance.messaging.payloads import Answer, State
 from appliance.messaging.requests import Offer, Rejection
 from appliance.messaging.topics import ReturnAddress
@@ -23,6 +24,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+
+class Office(Protocol):
+    """Where work goes that came in; called in the postman's thread, and must not block it."""
+
+    def take(self, request: Request) -> bool:
+        """Queue an accepted request; False when there is no room."""
+
+    def place_of(self, request_id: str) -> int | None:
+        """How many go before a request that waits; None when it does not."""
+
+    def carry_out(self, order: Order) -> Answer | None:
+        """Do what is asked of the appliance itself; None where the answer comes later, or never."""
+
+
 BUSY = "as many requests wait as there is room for; ask again in a moment"
 
 
@@ -34,13 +49,13 @@ class Reception:
         journal: Journal,
         topics: Topics,
         reader: Reader,
-        hand_over: Callable[[Request], bool],
+        office: Office,
         tell: Callable[[Message], None],
     ) -> None:
         self._journal = journal
         self._topics = topics
         self._reader = reader
-        self._hand_over = hand_over
+        self._office = office
         self._tell = tell
         self.accepted = 0
         self.rejected = 0
@@ -49,16 +64,14 @@ class Reception:
 
     def receive(self, deliveries: Sequence[Delivery], link: Link) -> None:
         """Take all of them in with one commit, then acknowledge each to the broker."""
-        offers = []
-        for delivery in deliveries:
-            read = self._reader.read(delivery)
-            if isinstance(read, Rejection):
-                self._reject(read)
-            else:
-                offers.append(read)
-        if offers:
+        read = [self._reader.read(delivery) for delivery in deliveries]
+        for rejection in (one for one in read if isinstance(one, Rejection)):
+            self._reject(rejection)
+        if offers := [one for one in read if isinstance(one, Offer)]:
             for offer, verdict in zip(offers, self._verdicts(offers), strict=True):
                 self._act(offer, verdict)
+        for order in (one for one in read if isinstance(one, Order)):
+            self._carry_out(order)  # after the requests, for it may cancel one of them
         for delivery in deliveries:
             if delivery.qos:
                 link.ack(delivery)
@@ -81,13 +94,19 @@ class Reception:
         elif verdict.accepted is None:
             self.repeated += 1
             self._tell_position(address, verdict.position)
-        elif self._hand_over(verdict.accepted):
+        elif self._office.take(verdict.accepted):
             self.accepted += 1
             if verdict.position:
-                self._tell_position(address, verdict.position)
+                place = self._office.place_of(verdict.accepted.id)
+                self._tell_position(address, place or verdict.position)
         else:
             self._withdraw(verdict.accepted)
             self._reject(Rejection(address, "busy", BUSY))
+
+    def _carry_out(self, order: Order) -> None:
+        answer = self._office.carry_out(order)
+        if answer is not None:
+            self._tell(self._topics.answer(order.address, answer))
 
     def _withdraw(self, request: Request) -> None:
         try:

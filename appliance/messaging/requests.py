@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance.errors import RequestError
-from appliance.messaging.payloads import AudioRequest, TextRequest
+from appliance.identity import boot_seconds
+from appliance.messaging import orders
+from appliance.messaging.payloads import AudioRequest, Control, TextRequest
 from appliance.messaging.topics import ReturnAddress
 from appliance.values import Operation, Request
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.messaging.delivery import Delivery
+    from appliance.messaging.orders import Order
     from appliance.messaging.topics import Topics
 
 MAXIMUM_TEXT_BYTES = 16_384
@@ -26,6 +29,11 @@ MAXIMUM_TEXT_BYTES = 16_384
 
 JSON_OVERHEAD = 4096
 """Bytes that the JSON around base64 audio may take."""
+
+LONGEST_NAME = 256
+"""Characters of a requester's name that tell it from others."""
+
+MAY_BE_EMPTY = frozenset({Control.OPTIONS, Control.CHECK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +65,18 @@ class Reader:
         topics: Topics,
         maximum_bytes: int,
         new_id: Callable[[], str],
-        now: Callable[[], float],
+        now: Callable[[], float] = boot_seconds,
     ) -> None:
         self._topics = topics
         self._maximum_bytes = maximum_bytes
         self._new_id = new_id
         self._now = now
 
-    def read(self, delivery: Delivery) -> Offer | Rejection:
+    def read(self, delivery: Delivery) -> Offer | Order | Rejection:
         """The request in a delivery; never raises."""
         address = ReturnAddress(
             operation=self._topics.operation_of(delivery.topic),
+            reply_to=self._topics.default_reply(delivery.topic),
             correlation=delivery.correlation,
             transaction=_as_text(delivery.correlation),
         )
@@ -77,7 +86,12 @@ class Reader:
                 address = replace(address, reply_to=delivery.response_topic)
             payload = self._payload(delivery)
             fields = _json_fields(payload, delivery.content_type)
-            address = self._completed(address, fields)
+            if delivery.response_topic is None:
+                address = self._with_reply_to(address, fields)
+            address = _with_transaction(address, fields)
+            if address.operation in frozenset(Control):
+                order = orders.read(Control(address.operation), address, payload, fields)
+                return replace(order, for_the_group=self._topics.is_for_the_group(delivery.topic))
             return self._offer(delivery, address, payload, fields)
         except RequestError as error:
             return Rejection(address, error.reason, str(error))
@@ -87,23 +101,21 @@ class Reader:
             raise RequestError("busy", "too many requests came at once; ask again in a moment")
         if delivery.retained:
             raise RequestError("invalid", "a request must not be retained: it would come again")
-        if not delivery.payload:
+        if not delivery.payload and self._topics.operation_of(delivery.topic) not in MAY_BE_EMPTY:
             raise RequestError("invalid", "the request is empty")
         size = len(delivery.payload)
         if size > self._maximum_bytes * 4 // 3 + JSON_OVERHEAD:
             raise _too_large(size, self._maximum_bytes)
         return delivery.payload
 
-    def _completed(self, address: ReturnAddress, fields: dict[str, Any] | None) -> ReturnAddress:
-        """The address with what 3.1.1 clients put into JSON; properties go first."""
-        if fields is None:
+    def _with_reply_to(
+        self, address: ReturnAddress, fields: dict[str, Any] | None
+    ) -> ReturnAddress:
+        """The address with what 3.1.1 clients put into JSON."""
+        if fields is None or not isinstance(reply_to := fields.get("reply_to"), str):
             return address
-        if address.reply_to is None and isinstance(reply_to := fields.get("reply_to"), str):
-            self._topics.check_reply_to(reply_to)
-            address = replace(address, reply_to=reply_to)
-        if isinstance(transaction := fields.get("transaction"), str | int):
-            address = replace(address, transaction=str(transaction))
-        return address
+        self._topics.check_reply_to(reply_to)
+        return replace(address, reply_to=reply_to)
 
     def _offer(
         self,
@@ -115,10 +127,12 @@ class Reader:
         operation = _operation(address.operation)
         timeout: float | None = delivery.expiry_s
         priority = _priority(delivery)
+        requester = dict(delivery.user_properties).get("requester", "")[:LONGEST_NAME]
         if fields is not None:
             payload, form = _unpacked(operation, fields)
             timeout = _sooner(timeout, form.timeout_s)
             priority = form.priority or priority
+            requester = form.requester or requester
         if operation is Operation.TRANSCRIBE:
             if len(payload) > self._maximum_bytes:
                 raise _too_large(len(payload), self._maximum_bytes)
@@ -133,6 +147,7 @@ class Reader:
             expires_at=None if timeout is None else self._now() + timeout,
             reply_to=address.reply_to,
             correlation=address.correlation,
+            requester=requester or address.reply_to or "",
         )
         named = bool(address.transaction)
         return Offer(
@@ -140,6 +155,13 @@ class Reader:
             _identity(request, b"" if named else delivery.mid.to_bytes(2, "big")),
             may_repeat=named or delivery.repeated,
         )
+
+
+def _with_transaction(address: ReturnAddress, fields: dict[str, Any] | None) -> ReturnAddress:
+    """The address with the id that a client put into JSON."""
+    if fields is None or not isinstance(transaction := fields.get("transaction"), str | int):
+        return address
+    return replace(address, transaction=str(transaction))
 
 
 def _as_text(correlation: bytes | None) -> str | None:
@@ -157,7 +179,7 @@ def _operation(name: str) -> Operation:
     try:
         return Operation(name)
     except ValueError:
-        known = ", ".join(Operation)
+        known = ", ".join((*Operation, *Control))
         raise RequestError("unsupported", f"no operation has this name; known: {known}") from None
 
 

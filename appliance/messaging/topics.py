@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.errors import RequestError
-from appliance.messaging.payloads import Answer, State
-from appliance.values import Message, Outcome, Request, Result, encode
+from appliance.messaging.payloads import Answer, Control, State
+from appliance.values import Message, Operation, Outcome, Request, Result, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +45,10 @@ class ReturnAddress:
 class Topics:
     """Names under one root."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, group: str = "", group_root: str = "") -> None:
+        """`group` is the name of the queue that several appliances take from; "" for none."""
         self.root = root
+        self.group_root = group_root if group else ""
         self.status = f"{root}/status"
         self.info = f"{root}/info"
         self.state = f"{root}/state"
@@ -55,7 +57,13 @@ class Topics:
         self.result = f"{root}/result"
         self.partial = f"{root}/partial"
         self.requests = f"{root}/request/+"
-        """The filter that finds every request."""
+        """The filter that finds every request of our own."""
+        self.subscriptions = [self.requests]
+        if group:
+            # By operation, for a cancelled request must be looked for by every member.
+            shared = f"$share/{group}/{group_root}/request"
+            self.subscriptions += [f"{shared}/{operation}" for operation in Operation]
+            self.subscriptions.append(f"{group_root}/request/{Control.CANCEL}")
 
     def intent(self, name: str) -> str:
         """Where results of one intent go; what no topic may hold becomes `_`."""
@@ -69,6 +77,16 @@ class Topics:
         """The last level of a request's topic."""
         return topic.rpartition("/")[2]
 
+    def is_for_the_group(self, topic: str) -> bool:
+        """Whether a request came out of the queue that several appliances share."""
+        return bool(self.group_root) and topic.startswith(f"{self.group_root}/request/")
+
+    def default_reply(self, topic: str) -> str | None:
+        """Where the answer goes when the requester names no topic; None is `response/<op>`."""
+        if not self.is_for_the_group(topic):
+            return None
+        return f"{self.group_root}/response/{self.operation_of(topic)}"
+
     def check_reply_to(self, topic: str) -> None:
         """RequestError when an answer cannot or must not be published there."""
         if not topic:
@@ -80,6 +98,8 @@ class Topics:
         # An answer among our own requests would come back to us; one on `status` would lie.
         if topic.startswith(f"{self.root}/") and not topic.startswith(f"{self.root}/response/"):
             raise RequestError("invalid", f"the response topic must not be below {self.root}")
+        if self.group_root and topic.startswith(f"{self.group_root}/request/"):
+            raise RequestError("invalid", "the response topic must not be the group's queue")
 
     def answer(self, address: ReturnAddress, answer: Answer) -> Message:
         """The message that carries an answer to its requester."""

@@ -97,6 +97,11 @@ def set_up(
     set_level(level)
 
 
+def level() -> str:
+    """What our own lines are shown from: debug, info, warning or error."""
+    return logging.getLevelName(logging.getLogger(OURS).getEffectiveLevel()).lower()
+
+
 def set_level(level: str) -> None:
     """Change how much our own lines say, at any time; libraries keep to warnings."""
     logging.getLogger(OURS).setLevel(level.upper())

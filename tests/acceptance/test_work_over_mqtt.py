@@ -198,7 +198,7 @@ def test_requests_that_were_accepted_are_answered_after_a_power_cut(
         owner.kill()
         owner.start()
         # Then each of them is answered
-        done = set()
+        done: set[str] = set()
         while done != sent:
             answer = json.loads(plant.next(seconds=60).payload)
             if answer["state"] == "done":

@@ -11,6 +11,7 @@ from hassil import Intents
 
 from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscriber
 from appliance.errors import AudioError, EngineError
+from appliance.identity import boot_seconds
 from appliance.inference.answer import answer
 from appliance.inference.mind import Mind, Situation
 from appliance.inference.recogniser import FreeRecogniser
@@ -230,9 +231,9 @@ def test_a_recogniser_that_fails_makes_a_failed_result() -> None:
 
 
 def test_a_request_past_its_time_is_expired_and_no_engine_is_asked() -> None:
-    late = requested(Operation.ANSWER, b"why", expires_at=time.time() - 1)
+    late = requested(Operation.ANSWER, b"why", expires_at=boot_seconds() - 1)
     assert done(late, mind(writes=[])).outcome is Outcome.EXPIRED
-    early = requested(Operation.ANSWER, b"why", expires_at=time.time() + 60)
+    early = requested(Operation.ANSWER, b"why", expires_at=boot_seconds() + 60)
     assert done(early, mind(writes=["Because."])).outcome is Outcome.ANSWER
 
 

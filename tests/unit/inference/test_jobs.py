@@ -82,3 +82,47 @@ def test_draining_gives_everything_in_order_and_leaves_nothing() -> None:
         jobs.offer(job)
     assert [job.id for job in jobs.drain()] == ["s", "a"]
     assert jobs.take(0.0) is None
+
+
+def asked(requester: str, number: int, priority: int = 0) -> Request:
+    return Request(
+        f"{requester}{number}", Operation.PARSE, b"", None, priority, requester=requester
+    )
+
+
+def test_requesters_take_turns_however_many_requests_one_of_them_has_sent() -> None:
+    jobs = Jobs(maximum_requests=10)
+    for job in (*(asked("a", number) for number in range(4)), asked("b", 0), asked("c", 0)):
+        jobs.offer(job)
+    assert taken(jobs) == ["a0", "b0", "c0", "a1", "a2", "a3"]
+
+
+def test_who_comes_while_another_is_being_served_waits_one_turn_and_gains_none() -> None:
+    jobs = Jobs(maximum_requests=10)
+    for number in range(4):
+        jobs.offer(asked("a", number))
+    served = []
+    for number in range(2):
+        ticket = jobs.take(0.0)
+        served.append(ticket and ticket.job.id)
+        jobs.offer(asked("b", number))
+    assert [*served, *taken(jobs)] == ["a0", "a1", "b0", "a2", "b1", "a3"]
+
+
+def test_a_flood_under_ever_new_names_does_not_shut_out_who_has_one() -> None:
+    jobs = Jobs(maximum_requests=100)
+    for number in range(3):
+        jobs.offer(asked("a", number))
+    served = []
+    for number in range(12):
+        jobs.offer(asked(f"new-{number}-", 0))
+        ticket = jobs.take(0.0)
+        served.append(ticket and ticket.job.id)
+    assert {"a0", "a1", "a2"} < set(served)
+
+
+def test_turns_are_shared_within_a_priority_and_never_over_it() -> None:
+    jobs = Jobs(maximum_requests=10)
+    for job in (asked("a", 0), asked("a", 1), asked("b", 0), asked("a", 2, 5), asked("a", 3, 5)):
+        jobs.offer(job)
+    assert taken(jobs) == ["a2", "a3", "a0", "b0", "a1"]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.messaging.delivery import Delivery
+from appliance.messaging.orders import Order
 from appliance.messaging.requests import MAXIMUM_TEXT_BYTES, Offer, Reader, Rejection
 from appliance.messaging.topics import Topics
 from appliance.values import Operation
@@ -19,7 +20,7 @@ ROOT = "home/kitchen"
 LIMIT = 100_000
 
 
-def read(payload: bytes | None, operation: str = "parse", **more: Any) -> Offer | Rejection:
+def read(payload: bytes | None, operation: str = "parse", **more: Any) -> Offer | Order | Rejection:
     numbers = itertools.count()
     reader = Reader(Topics(ROOT), LIMIT, lambda: f"id-{next(numbers)}", lambda: 1000.0)
     return reader.read(Delivery(1, f"{ROOT}/request/{operation}", payload, **more))

@@ -1,0 +1,84 @@
+"""The journal's tables, and how those of an older version become those of this one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+FIRST = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE inbox (
+    rank INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    identity BLOB NOT NULL,
+    operation TEXT NOT NULL,
+    transaction_id TEXT,
+    priority INTEGER NOT NULL,
+    expires_at REAL,
+    reply_to TEXT,
+    correlation BLOB,
+    payload BLOB NOT NULL
+);
+CREATE INDEX inbox_identity ON inbox (identity);
+CREATE TABLE outbox (
+    rank INTEGER PRIMARY KEY AUTOINCREMENT,
+    size INTEGER NOT NULL,
+    written REAL NOT NULL,
+    topic TEXT NOT NULL,
+    retain INTEGER NOT NULL,
+    content_type TEXT,
+    correlation BLOB,
+    user_properties TEXT NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE TABLE answers (
+    rank INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity BLOB NOT NULL UNIQUE,
+    written REAL NOT NULL,
+    result BLOB NOT NULL
+);
+"""
+"""Ranks are never used again (AUTOINCREMENT), so a late acknowledgement cannot meet another
+row. `written` counts the seconds that the journal has been open, not those of the clock,
+which may jump by years on a board without a battery. `expires_at` is the calendar's."""
+
+SECOND = """
+ALTER TABLE inbox ADD COLUMN boot TEXT;
+ALTER TABLE inbox ADD COLUMN expires_boot_seconds REAL;
+ALTER TABLE inbox ADD COLUMN requester TEXT NOT NULL DEFAULT '';
+UPDATE inbox SET expires_boot_seconds = expires_at, requester = coalesce(reply_to, '');
+CREATE TABLE attempts (
+    id TEXT PRIMARY KEY,
+    begun INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE set_aside (
+    rank INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    operation TEXT NOT NULL,
+    transaction_id TEXT,
+    reply_to TEXT,
+    attempts INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    at TEXT NOT NULL,
+    payload BLOB NOT NULL
+);
+"""
+"""Attempts have a table of their own: to count one in the inbox would write the sound again."""
+
+VERSIONS = (FIRST, SECOND)
+
+TABLES = ("meta", "inbox", "outbox", "answers", "attempts", "set_aside")
+
+
+def tables_of(version: int) -> tuple[str, ...]:
+    """The tables that a file of this version has."""
+    return TABLES[:4] if version == 1 else TABLES
+
+
+def bring_up_to_date(database: sqlite3.Connection, version: int) -> None:
+    """Take a file from `version` (0 is a new one) to the newest, in one transaction."""
+    steps = " ".join(VERSIONS[version:])
+    if steps:
+        database.executescript(f"BEGIN; {steps} PRAGMA user_version = {len(VERSIONS)}; COMMIT;")
