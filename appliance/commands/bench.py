@@ -1,0 +1,91 @@
+"""`appliance bench`: speed and memory of every stage on this board."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance import benchmark
+from appliance.commands import single
+from appliance.system.sensors import Board
+from appliance.trial import SAMPLES
+
+if TYPE_CHECKING:
+    import argparse
+
+    from appliance.benchmark import Report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "Each recording is decoded in turn under the grammar and freely in the padded window of 30 "
+        "seconds, so the ratio holds on a busy board, too. Let nothing else run for the rest."
+    )
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        default=SAMPLES / "manifest.jsonl",
+        metavar="MANIFEST.jsonl",
+        help="your own recordings in place of the shipped samples",
+    )
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="of each clip (5)")
+    parser.add_argument("--threads", type=int, metavar="N", help="in place of the config's")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = single.prepare(arguments)
+    if arguments.threads:
+        device = msgspec.structs.replace(config.device, threads=arguments.threads)
+        config = msgspec.structs.replace(config, device=device)
+    report = benchmark.measure(
+        config,
+        arguments.clips,
+        max(1, arguments.runs),
+        board=Board().model,
+        say=lambda words: print(f"{words} ...", file=sys.stderr, flush=True),
+    )
+    print(msgspec.json.encode(report).decode() if arguments.json else _as_text(report))
+    return 0
+
+
+def _as_text(report: Report) -> str:
+    memory = "" if report.memory_mb is None else f", {report.memory_mb:.0f} MB resident"
+    columns = f"{'recording':28} {'s':>5} {'ours ms':>8} {'padded':>8} {'ratio':>6}"
+    lines = [
+        (
+            f"{report.board or 'this machine'}: {report.cores} cores, "
+            f"{report.threads} threads used, {report.stt}{memory}"
+        ),
+        "start: " + ", ".join(f"{stage.name} {stage.seconds:.2f} s" for stage in report.start),
+        "",
+        f"{columns} {'calls':>6} {'tokens':>7}  right",
+    ]
+    lines += [
+        f"{clip.name[:28]:28} {clip.seconds:5.1f} {clip.ours_ms:8.0f} {clip.padded_ms:8.0f} "
+        f"{clip.ratio:6.2f} {clip.calls:6} {clip.tokens:7}  "
+        f"{_yes(right=clip.ours_right)} / {_yes(right=clip.padded_right)}"
+        for clip in report.clips
+    ]
+    lines.append(
+        f"median ratio {report.ratio:.2f}; {report.realtime_factor:.3f} s of work per second of "
+        "speech"
+    )
+    if (model := report.language_model) is not None:
+        first = ", ".join(f"{each:.0f}" for each in model.first_token_ms)
+        speed = "" if model.tokens_per_s is None else f", {model.tokens_per_s:.0f} tokens/s"
+        held = "" if model.memory_mb is None else f", {model.memory_mb:.0f} MB"
+        lines += [
+            "",
+            f"{model.name}: loaded in {model.load_s:.1f} s, first token after {first} ms"
+            + speed
+            + held,
+        ]
+    return "\n".join(lines)
+
+
+def _yes(*, right: bool) -> str:
+    return "yes" if right else "no"

@@ -1,0 +1,43 @@
+"""Whisper as faster-whisper decodes it, in a window of 30 seconds: for `bench` to compare with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from faster_whisper import WhisperModel
+
+from appliance.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from appliance.values import Samples
+
+
+class PaddedWhisper:
+    """The same weights, decoded the usual way."""
+
+    def __init__(self, model_folder: Path, *, compute_type: str, threads: int) -> None:
+        """Load the model; EngineError if it is none."""
+        try:
+            self._model = WhisperModel(
+                str(model_folder),
+                device="cpu",
+                compute_type=compute_type,
+                cpu_threads=threads,
+                local_files_only=True,
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise EngineError(f"faster-whisper cannot open {model_folder}: {error}") from error
+
+    def transcribe(self, samples: Samples, language: str) -> str:
+        """What was said; greedy, without timestamps and without the temperatures of a retry."""
+        segments, _ = self._model.transcribe(
+            samples,
+            language=language,
+            beam_size=1,
+            temperature=0.0,
+            without_timestamps=True,
+            condition_on_previous_text=False,
+        )
+        return " ".join(segment.text.strip() for segment in segments)
