@@ -20,6 +20,11 @@ HYSTERESIS = 0.15
 the value that the authors of Silero recommend."""
 
 
+FAINT = 0.25
+"""What a frame of speech far fainter than the talker's counts for as a part of the pause. It may
+be a television, and then nobody waits for its end; or the talker's own, dropped voice."""
+
+
 class Event(enum.Enum):
     """What the newest frame changed."""
 
@@ -51,6 +56,8 @@ class Endpoint:
     """Frames with speech in them."""
     quiet: int = field(default=0, init=False)
     """Frames since the last one with speech."""
+    spent: float = field(default=0.0, init=False)
+    """How much of the pause is over, in frames."""
 
     @classmethod
     def of(cls, settings: Listening) -> Endpoint:
@@ -67,18 +74,23 @@ class Endpoint:
         """Whether what began has lasted long enough to be speech."""
         return self.speech >= self.minimum
 
-    def feed(self, probability: float) -> Event | None:
-        """Take the probability of speech in the next frame, 0.0 to 1.0."""
+    def feed(self, probability: float, *, faint: bool = False) -> Event | None:
+        """Take the probability of speech in the next frame, 0.0 to 1.0.
+
+        `faint` says that it is far fainter than the sentence was.
+        """
         if not self.open:
             return self._begin() if probability >= self.threshold else None
         self.length += 1
         # Half the threshold is the floor: below it a low threshold would never be left again.
-        if probability >= max(self.threshold - HYSTERESIS, self.threshold / 2):
+        speaking = probability >= max(self.threshold - HYSTERESIS, self.threshold / 2)
+        if speaking and not faint:
             self.speech += 1
-            self.quiet = 0
+            self.quiet, self.spent = 0, 0.0
         else:
             self.quiet += 1
-        if self.quiet >= self.pause or self.length >= self.maximum:
+            self.spent += FAINT if speaking else 1.0
+        if self.spent >= self.pause or self.length >= self.maximum:
             return self.close()
         return None
 
@@ -90,7 +102,7 @@ class Endpoint:
     def _begin(self) -> Event:
         self.open = True
         self.length = self.speech = 1
-        self.quiet = 0
+        self.quiet, self.spent = 0, 0.0
         return Event.BEGAN
 
 

@@ -38,9 +38,8 @@ ACT_AFTER = 3
 """Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
 the end of a word only then."""
 
-FAINTER = 0.1
-"""Times the talker's loudest frames (-20 dB) below which speech is somebody else's: a television
-in the background must not keep the sentence open."""
+FAINTER = 0.2
+"""Times the talker's loudest frames (-14 dB) below which speech is perhaps somebody else's."""
 
 FADING = 0.997
 """What stays of the talker's loudness after a frame: half after 7 s, for one who turns away."""
@@ -140,7 +139,8 @@ class Segmenter:
         self._endpoint.pause = self._pause
 
     def _ask(self, frame: Samples, frames_after: int) -> Segment | None:
-        event = self._endpoint.feed(self._probability(frame))
+        faint = self._is_faint(frame)
+        event = self._endpoint.feed(self._detector.probability(frame), faint=faint)
         if event is Event.BEGAN:
             self._talker = float(np.std(frame))
             self._sentence = [*self._before, frame]
@@ -154,14 +154,11 @@ class Segmenter:
             self._consider()
         return self._end(event, frames_after)
 
-    def _probability(self, frame: Samples) -> float:
-        """That the one who began to speak is speaking still."""
-        probability = self._detector.probability(frame)
-        if not self._endpoint.open:
-            return probability
+    def _is_faint(self, frame: Samples) -> bool:
+        """Whether somebody else may be speaking than the one who began."""
         loudness = float(np.std(frame))
         self._talker = max(loudness, self._talker * FADING)
-        return probability if loudness > self._talker * FAINTER else 0.0
+        return loudness < self._talker * FAINTER
 
     def _consider_anew(self) -> None:
         self._endpoint.pause = self._pause

@@ -117,3 +117,20 @@ def test_no_pause_shorter_than_the_limit_ever_cuts_a_sentence(
     sentence = [p for pause in pauses for p in [SPEECH] * words + [NOTHING] * pause]
 
     assert events(ear, [*sentence, SPEECH]) == [(0, Event.BEGAN)]
+
+
+def test_a_faint_voice_in_the_background_ends_the_sentence_but_later_than_a_pause() -> None:
+    ear = endpoint(pause=10)
+    for _ in range(20):
+        ear.feed(SPEECH)
+    fed = [ear.feed(SPEECH, faint=True) for _ in range(40)]
+
+    assert fed.index(Event.ENDED) == 39
+    assert (ear.speech, ear.quiet) == (20, 40)
+
+
+def test_a_voice_that_drops_and_rises_again_is_one_sentence() -> None:
+    ear = endpoint(pause=10, maximum=1000)
+    for faint in ([False] * 8 + [True] * 30) * 3:
+        assert ear.feed(SPEECH, faint=faint) in (None, Event.BEGAN)
+    assert ear.open
