@@ -41,6 +41,10 @@ MARGIN = 0.2
 SILENCE = 50
 """Encoded frames of silence, 20 ms each, put behind that."""
 
+STRETCH = 30.0
+"""Seconds of nothing that those frames are the end of. Whisper knows each frame's position: from
+a stretch of 16 s they stood where speech may be, and 7 more orders in a hundred were lost."""
+
 PADDED = 30.0
 """Seconds of the window that Whisper was trained on."""
 
@@ -183,8 +187,8 @@ class Whisper:
 
     @cached_property
     def _silence(self) -> Encoded:
-        """The end of an encoded window of nothing."""
-        return self._encode(np.zeros(int(PADDED * SAMPLE_RATE), np.float32))[:, -SILENCE:]
+        """The end of an encoded stretch of nothing."""
+        return self._encode(np.zeros(int(STRETCH * SAMPLE_RATE), np.float32))[:, -SILENCE:]
 
     def write(
         self,

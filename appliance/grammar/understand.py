@@ -50,12 +50,12 @@ class Calibration:
     Platt (1999), "Probabilistic outputs for support vector machines".
     """
 
-    bias: float = 6.0
-    fit: float = 2.0
+    bias: float = 4.8
+    fit: float = 2.3
     """Weight of the mean log probability per token of the sentence."""
-    deficit: float = -3.0
+    deficit: float = -2.4
     """Weight of what free speech scores better, per token."""
-    margin: float = 0.4
+    margin: float = 0.37
     """Weight of the lead over the next meaning, nats, at most LARGEST_MARGIN."""
 
     def confidence(self, fit: float, deficit: float, margin: float) -> float:

@@ -57,13 +57,13 @@ def main() -> int:
     pieces += [(read(path), None) for path in sorted(others)]
     pieces += [(noise[at : at + 48_000], None) for at in range(0, len(noise) - 48_000, 96_000)]
     measured, outcome, known = [], [], []
-    for sound, slots in pieces:
+    for sound, wanted in pieces:
         found = how.understand(whisper.hear(sound, "en"), grammar)
         if found.refused or found.score is None:
             continue
         measured.append((found.score, found.deficit or 0.0, found.margin or 0.0))
-        outcome.append(slots is not None and right(found, slots))
-        known.append(slots is not None)
+        outcome.append(wanted is not None and right(found, wanted))
+        known.append(wanted is not None)
     show(measured, outcome, known)
     return 0
 
