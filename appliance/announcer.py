@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from appliance import __version__
 from appliance.identity import boot_id
 from appliance.inference.mind import Situation
+from appliance.messaging import home_assistant
 from appliance.messaging.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messaging.payloads import Health, Info, Limits, StateNow, Telemetry
 from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
@@ -97,6 +98,8 @@ class Announcer:
             ),
             options=self.options(),
         )
+        if config.home_assistant.enabled:
+            self._postman.show_message(home_assistant.discovery(config, self._topics))
         self._postman.show(self._topics.info, encode(info))
 
     def show(self, activity: Activity) -> None:

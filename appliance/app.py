@@ -36,6 +36,7 @@ from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
 from appliance.system import logs, signals
 from appliance.system.lock import StateLock
+from appliance.system.run_record import RunRecord
 from appliance.system.sensors import Board, root_in_force
 from appliance.system.systemd import Notifier
 from appliance.threads import STOP_BUDGET, Deadline, Loop
@@ -92,7 +93,7 @@ class Daemon:
         self._trial = trial
         self._started_at = time.monotonic()
         self._notifier = Notifier()
-        self._topics = Topics(config.root, config.mqtt.group, config.mqtt.group_root)
+        self._topics = Topics.of(config)
         self._jobs = Jobs(config.requests.maximum_waiting, begin=self._begin)
         self._loops: list[Loop] = []
         self._stop_deadline: Deadline | None = None
@@ -122,6 +123,7 @@ class Daemon:
         config = self._config
         assembly.find_models(config)  # what is missing is said at once, not after a minute
         house.enter_context(StateLock(config.state_directory))
+        house.enter_context(RunRecord(config.state_directory))
         self._journal = Journal(config.state_directory, config.journal, config.requests)
         house.callback(self._journal.close)
         self._ids = Ids(self._journal.last_id)

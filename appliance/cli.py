@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appliance import __version__
 from appliance.errors import ApplianceError
@@ -24,6 +24,8 @@ COMMANDS = {
     "check": "one line per question: microphone, models, broker, clock, disk ...",
     "models": "the models: list, pull, verify, remove",
     "intents": "the sentences that may be said: check, list, test",
+    "requests": "those set aside because their work ended the appliance: list, save, forget",
+    "home-assistant": "what Home Assistant finds of this appliance: show, remove",
     "config": "the configuration: show what is in force, check a file",
 }
 """Each is a module of `appliance.commands` with `add_arguments(parser)` and
@@ -40,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 2
-    command = importlib.import_module(f"appliance.commands.{arguments.command}")
+    command = _module_of(arguments.command)
     try:
         return int(command.run(arguments))
     except ApplianceError as error:
@@ -52,6 +54,10 @@ def main(words: Sequence[str] | None = None) -> int:
         # The reader (head, say) has gone; Python must not complain again at its own end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _module_of(command: str) -> Any:
+    return importlib.import_module(f"appliance.commands.{command.replace('-', '_')}")
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
@@ -74,5 +80,5 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             help="the configuration file (default: $APPLIANCE_CONFIG, else config.toml here)",
         )
         if name == asked_for:
-            importlib.import_module(f"appliance.commands.{name}").add_arguments(command)
+            _module_of(name).add_arguments(command)
     return parser

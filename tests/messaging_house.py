@@ -54,7 +54,7 @@ class House:
         self, settings: config.Config, hand_over: Callable[[Request], bool] | None = None
     ) -> None:
         self.config = settings
-        self.topics = Topics(settings.root, settings.mqtt.group, settings.mqtt.group_root)
+        self.topics = Topics.of(settings)
         self.journal = Journal(settings.state_directory, settings.journal, settings.requests)
         self.ids = Ids(self.journal.last_id)
         self.requests: list[Request] = []

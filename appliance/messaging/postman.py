@@ -32,6 +32,9 @@ LAST_RESULTS_S, LAST_WORDS_S = 0.6, 0.3
 """What is given to the rest of the outbox, and to `stopped`, before the connection closes."""
 
 HOUSEKEEPING_S = 60.0
+BORN = b"online"
+"""What Home Assistant says on its birth topic."""
+
 REVIVAL_S = 5.0
 """Between two attempts to begin anew with a broker that our client chokes on."""
 
@@ -112,7 +115,11 @@ class Postman:
         self, topic: str, payload: bytes, content_type: str | None = "application/json"
     ) -> None:
         """Keep a value retained on a topic, at every connection. From any thread."""
-        self._sending.show(Message(topic, payload, retain=True, content_type=content_type))
+        self.show_message(Message(topic, payload, retain=True, content_type=content_type))
+
+    def show_message(self, message: Message) -> None:
+        """The same with a message made elsewhere."""
+        self._sending.show(message)
         self._link.wake()
 
     def health(self) -> LinkHealth:
@@ -162,7 +169,18 @@ class Postman:
                 case Subscribed() if event.epoch == self._epoch:
                     self._note_subscription(event)
         if deliveries:
-            self._reception.receive(deliveries, self._link)
+            self._receive(deliveries)
+
+    def _receive(self, deliveries: list[Delivery]) -> None:
+        births = [one for one in deliveries if one.topic == self._topics.birth]
+        for birth in births:
+            self._link.ack(birth)
+            if birth.payload == BORN:
+                logger.info("Home Assistant has started, and is told what there is")
+                self._sending.show_again()
+        requests = [one for one in deliveries if one not in births]
+        if requests:
+            self._reception.receive(requests, self._link)
 
     def _note_subscription(self, event: Subscribed) -> None:
         self._subscribed = event.refusal is None

@@ -91,6 +91,11 @@ class Sending:
             if self._shown.get(message.topic) != message:
                 self._shown[message.topic] = self._to_show[message.topic] = message
 
+    def show_again(self) -> None:
+        """All that is shown goes out once more."""
+        with self._lock:
+            self._to_show = dict(self._shown)
+
     def tell(self, message: Message) -> None:
         """Publish what need not survive a power cut, before the outbox; from any thread."""
         if len(self._passing) < MAXIMUM_PASSING:
@@ -104,8 +109,7 @@ class Sending:
 
     def begin(self) -> None:
         """A new connection: all that is shown goes again, for the broker may have forgotten it."""
-        with self._lock:
-            self._to_show = dict(self._shown)
+        self.show_again()
         self._refused.clear()
         self.forget_under_way()
 

@@ -13,6 +13,8 @@ from appliance.values import Message, Operation, Outcome, Request, Result, encod
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from appliance.config import Config
+
 LONGEST_TOPIC = 65_535
 """Bytes of UTF-8, from the MQTT standard."""
 
@@ -42,12 +44,24 @@ class ReturnAddress:
         return cls(request.operation, request.reply_to, request.correlation, request.transaction)
 
 
+def home_assistant_birth(prefix: str) -> str:
+    """Where Home Assistant says that it has started, and knows nothing any more."""
+    return f"{prefix}/status"
+
+
 class Topics:
     """Names under one root."""
 
-    def __init__(self, root: str, group: str = "", group_root: str = "") -> None:
-        """`group` is the name of the queue that several appliances take from; "" for none."""
+    def __init__(
+        self, root: str, group: str = "", group_root: str = "", birth: str | None = None
+    ) -> None:
+        """Where there are more than our own.
+
+        `group` is the name of the queue that several appliances take from, "" for none;
+        `birth` is where Home Assistant says that it has started, if it is to find us.
+        """
         self.root = root
+        self.birth = birth
         self.group_root = group_root if group else ""
         self.status = f"{root}/status"
         self.info = f"{root}/info"
@@ -64,10 +78,23 @@ class Topics:
             shared = f"$share/{group}/{group_root}/request"
             self.subscriptions += [f"{shared}/{operation}" for operation in Operation]
             self.subscriptions.append(f"{group_root}/request/{Control.CANCEL}")
+        if birth is not None:
+            self.subscriptions.append(birth)
+
+    @classmethod
+    def of(cls, config: Config) -> Topics:
+        """Those of a configuration."""
+        found_by = config.home_assistant
+        birth = home_assistant_birth(found_by.prefix) if found_by.enabled else None
+        return cls(config.root, config.mqtt.group, config.mqtt.group_root, birth)
 
     def intent(self, name: str) -> str:
         """Where results of one intent go; what no topic may hold becomes `_`."""
         return f"{self.root}/intent/{FORBIDDEN.sub('_', name)}"
+
+    def request(self, operation: str) -> str:
+        """Where work comes in."""
+        return f"{self.root}/request/{operation}"
 
     def response(self, operation: str) -> str:
         """Where answers go when the requester names no topic."""

@@ -1,0 +1,69 @@
+"""`appliance home-assistant`: what Home Assistant is told about this appliance; take it back."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance import config as configuration
+from appliance.client import Connection
+from appliance.errors import BrokerError
+from appliance.messaging import credentials, home_assistant
+from appliance.messaging.topics import Topics
+
+if TYPE_CHECKING:
+    from appliance.config import Config
+    from appliance.values import Message
+
+PATIENCE = 10.0
+"""Seconds that the broker has to let us in and to take the message."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What follows `appliance home-assistant`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    show = actions.add_parser("show", help="the discovery message, as JSON")
+    remove = actions.add_parser("remove", help="take device and entities out of Home Assistant")
+    for action in (show, remove):
+        action.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print it, or publish the message that takes it back."""
+    config = configuration.load(arguments.config)
+    if arguments.action == "show":
+        message = home_assistant.discovery(config, Topics.of(config))
+        print(msgspec.json.format(message.payload, indent=2).decode())
+        return 0
+    _publish(config, home_assistant.removal(config))
+    print("Home Assistant forgets the appliance and its entities.")
+    if config.home_assistant.enabled:
+        print(
+            "home_assistant.enabled is still true: the appliance announces itself again when it "
+            "next connects. Set it to false, restart, and remove again.",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _publish(config: Config, message: Message) -> None:
+    host, port = config.broker_host, config.broker_port
+    connection = Connection(
+        host,
+        port,
+        username=config.mqtt.username or None,
+        password=credentials.password(config.mqtt),
+        tls=credentials.tls_context(config.mqtt),
+    )
+    with connection:
+        if not connection.ready.wait(PATIENCE):
+            why = connection.refusal or "no answer"
+            raise BrokerError(f"the broker at {host}:{port} does not let us in: {why}; see mqtt.*")
+        sent = connection.paho.publish(message.topic, message.payload, qos=1, retain=True)
+        sent.wait_for_publish(PATIENCE)
+        if not sent.is_published():
+            raise BrokerError(f"the broker at {host}:{port} does not acknowledge the removal")
