@@ -1,0 +1,184 @@
+"""What the system room keeps on disk: the mark of a run, the last faults."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import BrokerError, ThreadStuck
+from appliance.system import durable, faults, run_mark
+from appliance.system.faults import KEPT, FaultRing
+from appliance.system.run_mark import RunMark
+from appliance.system.run_record import RunRecord
+
+
+@pytest.fixture
+def logger(tmp_path: Path) -> logging.Logger:
+    own = logging.Logger("appliance.somewhere")  # noqa: LOG001 - nobody else shall have it
+    own.addHandler(FaultRing(tmp_path))
+    return own
+
+
+def messages(folder: Path) -> list[str]:
+    return [fault.message for fault in faults.read(folder)]
+
+
+def test_a_run_that_ended_in_order_leaves_no_mark(tmp_path: Path) -> None:
+    mark = RunMark(tmp_path)
+    assert mark.put() is None
+    mark.take_away()
+    assert RunMark(tmp_path).put() is None
+
+
+def test_a_killed_run_is_told_from_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunMark(tmp_path).put()
+    assert str(RunMark(tmp_path).put()).endswith(f"it was killed or crashed (pid {os.getpid()})")
+    monkeypatch.setattr(run_mark, "boot_id", lambda: "another boot")
+    assert str(RunMark(tmp_path).put()).endswith("the board lost power or was reset")
+
+
+def test_a_mark_that_cannot_be_read_still_says_that_the_run_did_not_end_in_order(
+    tmp_path: Path,
+) -> None:
+    for content in (b"", b"\xff", b"{}"):
+        (tmp_path / run_mark.FILE).write_bytes(content)
+        found = RunMark(tmp_path).put()
+        assert str(found) == "the appliance did not stop in order last time"
+
+
+def test_a_folder_that_cannot_be_written_costs_the_mark_and_no_more(tmp_path: Path) -> None:
+    mark = RunMark(tmp_path / "missing")
+    assert mark.put() is None
+    mark.take_away()
+
+
+def test_errors_are_kept_and_warnings_are_not(tmp_path: Path, logger: logging.Logger) -> None:
+    logger.warning("a warning")
+    logger.error("a fault of %s", "something")
+    (fault,) = faults.read(tmp_path)
+    assert (fault.where, fault.message, fault.times) == (
+        "appliance.somewhere",
+        "a fault of something",
+        1,
+    )
+    assert fault.boot_id
+    assert fault.at > 0
+
+
+def test_of_a_trace_places_are_kept_and_values_are_not(
+    tmp_path: Path, logger: logging.Logger
+) -> None:
+    try:
+        int("what somebody said")
+    except ValueError:
+        logger.exception("job 7f3a failed")
+    (fault,) = faults.read(tmp_path)
+    assert fault.trace[-1] == "ValueError"
+    assert fault.trace[0].startswith("test_system_files.py:")
+    assert "what somebody said" not in (tmp_path / faults.FILE).read_text()
+
+
+def test_the_newest_fifty_are_kept(tmp_path: Path, logger: logging.Logger) -> None:
+    for number in range(KEPT + 7):
+        logger.error("fault %d", number)
+    assert messages(tmp_path) == [f"fault {number}" for number in range(7, KEPT + 7)]
+
+
+def test_faults_of_before_a_restart_are_still_there(tmp_path: Path, logger: logging.Logger) -> None:
+    logger.error("before")
+    FaultRing(tmp_path).keep("appliance", "after")
+    assert messages(tmp_path) == ["before", "after"]
+
+
+def test_a_fault_that_comes_again_and_again_is_counted_and_seldom_written(tmp_path: Path) -> None:
+    now = [0.0]
+    ring = FaultRing(tmp_path, clock=lambda: now[0])
+    ring.keep("appliance", "the broker refuses")
+    for _ in range(20):
+        ring.keep("appliance", "the broker refuses")
+    assert [fault.times for fault in faults.read(tmp_path)] == [1]
+    now[0] = 61.0
+    ring.keep("appliance", "the broker refuses")
+    assert [fault.times for fault in faults.read(tmp_path)] == [22]
+    ring.close()
+
+
+def test_what_is_not_written_yet_is_written_at_the_end(tmp_path: Path) -> None:
+    ring = FaultRing(tmp_path)
+    for _ in range(3):
+        ring.keep("appliance", "the broker refuses")
+    ring.close()
+    assert [fault.times for fault in faults.read(tmp_path)] == [3]
+
+
+def test_lines_that_a_power_cut_spoiled_are_passed_over(tmp_path: Path) -> None:
+    FaultRing(tmp_path).keep("appliance", "whole")
+    with (tmp_path / faults.FILE).open("ab") as file:
+        file.write(b'{"at": 1.0, "mess')
+    assert messages(tmp_path) == ["whole"]
+    FaultRing(tmp_path).keep("appliance", "next")
+    assert messages(tmp_path) == ["whole", "next"]
+
+
+def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
+    ring = FaultRing(tmp_path / "missing")
+    ring.keep("appliance", "a fault")
+    (tmp_path / "missing").mkdir()
+    ring.keep("appliance", "another")
+    assert messages(tmp_path / "missing") == ["a fault", "another"]
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    durable.replace(path, b"old")
+
+    def refuse(_: int) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        durable.replace(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def end(folder: Path, error: BaseException | None) -> None:
+    with contextlib.suppress(Exception), RunRecord(folder):
+        if error is not None:
+            raise error
+
+
+@pytest.mark.parametrize("error", [None, BrokerError("port 1883 is taken; see mqtt.host")])
+def test_a_run_that_stops_or_says_why_it_cannot_go_on_ended_in_order(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: BaseException | None
+) -> None:
+    end(tmp_path, error)
+    with RunRecord(tmp_path):
+        assert "did not stop in order" not in caplog.text
+    assert messages(tmp_path) == ([str(error)] if error else [])
+
+
+@pytest.mark.parametrize("error", [RuntimeError("what was said"), ThreadStuck("the worker")])
+def test_a_run_that_crashed_or_hung_did_not_end_in_order_and_the_next_one_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    end(tmp_path, error)
+    with RunRecord(tmp_path):
+        assert "did not stop in order last time: it was killed or crashed" in caplog.text
+    assert messages(tmp_path)[0] == f"crashed: {type(error).__name__}"
+    assert "did not stop in order" in messages(tmp_path)[1]
+
+
+def test_what_is_logged_as_an_error_during_a_run_is_kept(tmp_path: Path) -> None:
+    with RunRecord(tmp_path):
+        logging.getLogger("appliance.engines").error("the model died")
+    logging.getLogger("appliance.engines").error("after the run")
+    assert messages(tmp_path) == ["the model died"]
