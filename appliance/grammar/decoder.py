@@ -138,8 +138,8 @@ class _Search:
     def run(self) -> Decoding:
         first = self._ask([()], self._effort.longest)[0]
         free = self._free(first)
-        self._length = len(self._text(first.tokens))
-        self._least = free.score - self._effort.hopeless * (len(first.tokens) + 1)
+        self._length = len(self._text(free.tokens))
+        self._least = free.score - self._effort.hopeless * (len(free.tokens) + 1)
         self._follow(first, _Branch(0.0, (), self._walk.automaton.start, 0.0))
         while self._calls < self._effort.calls and (branches := self._next()):
             found = self._ask([branch.tokens for branch in branches], self._effort.ahead)
@@ -171,11 +171,16 @@ class _Search:
         return chosen
 
     def _free(self, path: Continuation) -> Candidate:
-        score = 0.0
-        for index, row in enumerate(path.logits[: len(path.tokens) + 1]):
-            token = path.tokens[index] if index < len(path.tokens) else self._walk.vocabulary.end
-            score += float(row[token]) - log_sum(row)
-        return Candidate(path.tokens, score, score)
+        """The free text and its score; said once where the model said it again and again."""
+        tokens = said_once(path.tokens)
+        score = sum(
+            float(row[token]) - log_sum(row)
+            for token, row in zip(tokens, path.logits, strict=False)
+        )
+        if len(tokens) == len(path.tokens) < len(path.logits):
+            row = path.logits[len(tokens)]
+            score += float(row[self._walk.vocabulary.end]) - log_sum(row)
+        return Candidate(tokens, score, score)
 
     def _follow(self, path: Continuation, branch: _Branch) -> None:
         """Walk on from the branch as far as the grammar allows, leaving branches behind."""
@@ -253,3 +258,11 @@ def log_sum(row: Row) -> float:
     """Logarithm of the summed exponentials."""
     top = row.max()
     return float(top + np.log(np.exp(row - top).sum()))
+
+
+def said_once(tokens: Tokens) -> Tokens:
+    """The tokens up to where they begin again, if they repeat themselves from the start."""
+    for period in range(3, len(tokens) // 2 + 1):
+        if tokens[period:] == tokens[:-period]:
+            return tokens[:period]
+    return tokens

@@ -12,7 +12,7 @@ import pytest
 from hassil import Intents
 from numpy.typing import NDArray
 
-from appliance.grammar.decoder import Effort, Tokens, decode
+from appliance.grammar.decoder import Effort, Tokens, decode, said_once
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.vocabulary import Vocabulary
 
@@ -213,3 +213,21 @@ def test_a_loop_of_the_model_ends_at_the_limit() -> None:
 @pytest.mark.parametrize("text", ["turn", "turn on the", "the lamp"])
 def test_half_a_sentence_is_no_sentence(text: str) -> None:
     assert not LAMP.allows(text)
+
+
+def test_free_text_that_repeats_itself_counts_once() -> None:
+    assert said_once((1, 2, 3, 4, 1, 2, 3, 4, 1, 2)) == (1, 2, 3, 4)
+    assert said_once((1, 2, 3, 4)) == (1, 2, 3, 4)
+    assert said_once((5, 5, 7)) == (5, 5, 7)
+    heard = [{" turn": 0.0}, {" on": 0.0}, {" lamp": 0.0}] * 4
+    found = decode(Mumbler(heard), grammar("turn on lamp").walk(VOCABULARY))
+    assert spelled(found.free.tokens) == "turn on lamp"
+
+
+def test_words_that_were_heard_are_not_left_out() -> None:
+    made = grammar("turn on [the light]")
+    model = Mumbler(
+        [{" turn": 0.0}, {" on": 0.0}, {"": -0.5, " the": 0.0}, {" lap": 0.0, " light": -1.5}]
+    )
+    assert best(model, made, Effort(omission=0.0)) == "turn on"
+    assert best(model, made, Effort(omission=0.3)) == "turn on the light"
