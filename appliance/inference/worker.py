@@ -144,7 +144,7 @@ class Worker:
         return broken_off and self._cancelled != job.id
 
     def _hand_over(self, job: Job, result: Result) -> None:
-        logger.info("%s", told(job, result))
+        logger.info("%s", told(job, result), extra={"fields": facts(job, result)})
         logger.debug("%s: text %r, answer %r", result.id[-4:], result.text, result.answer)
         self._deliver(job, result)
 
@@ -159,6 +159,21 @@ def _unwanted(result: Result, outcome: Outcome, reason: str) -> Result:
     return msgspec.structs.replace(
         result, outcome=outcome, reason=reason, intent=None, answer=None, text=None
     )
+
+
+def facts(job: Job, result: Result) -> dict[str, object]:
+    """The same as fields, for systemd's journal: `journalctl JOB_KIND=speech -o json`."""
+    return {
+        "job_id": result.id,
+        "job_kind": _kind(job),
+        "transaction": job.transaction if isinstance(job, Request) else None,
+        "outcome": result.outcome.value,
+        "intent": result.intent.name if result.intent else None,
+        "pace": result.pace.value,
+        "temperature_c": result.temperature_c,
+        "energy_j": result.energy_j,
+        **{f"ms_{stage}": spent for stage, spent in result.timings_ms.items()},
+    }
 
 
 def told(job: Job, result: Result) -> str:

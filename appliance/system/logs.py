@@ -8,6 +8,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from appliance.system.journald import Journald
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -79,17 +81,18 @@ def set_up(
         environment: says whether journald reads the stream.
 
     """
-    handler = StandardError() if stream is None else logging.StreamHandler(stream)
-    stream = handler.stream
-    if read_by_journal(stream, environment):
-        handler.setFormatter(JournalFormatter("%(message)s"))
+    written = StandardError() if stream is None else logging.StreamHandler(stream)
+    handler: logging.Handler = written
+    if read_by_journal(written.stream, environment):
+        written.setFormatter(JournalFormatter("%(message)s"))
+        handler = Journald(written, _priority)
     else:
-        date = "%H:%M:%S" if stream.isatty() else "%Y-%m-%dT%H:%M:%S%z"
-        handler.setFormatter(TerminalFormatter("%(message)s", date))
+        date = "%H:%M:%S" if written.stream.isatty() else "%Y-%m-%dT%H:%M:%S%z"
+        written.setFormatter(TerminalFormatter("%(message)s", date))
     root = logging.getLogger()
     for other in root.handlers[:]:
         root.removeHandler(other)
-        if isinstance(other, StandardError):
+        if isinstance(other, (StandardError, Journald)):
             other.close()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)

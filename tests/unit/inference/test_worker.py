@@ -222,3 +222,22 @@ def test_a_board_without_a_meter_gives_no_joules() -> None:
     house.jobs.offer(utterance("u"))
     house.worker.turn()
     assert house.delivered[0].energy_j is None
+
+
+def test_the_journal_gets_a_job_s_facts_as_fields_and_no_word_of_what_was_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    house = House("light on")
+    house.jobs.offer(utterance("abcd-7f3a"))
+    with caplog.at_level(logging.INFO):
+        house.worker.turn()
+    (record,) = caplog.records
+    fields = vars(record)["fields"]
+    assert fields["job_id"] == "abcd-7f3a"
+    assert (fields["job_kind"], fields["outcome"], fields["intent"]) == (
+        "speech",
+        "intent",
+        "Light",
+    )
+    assert fields["ms_total_after_speech"] > 0
+    assert "light on" not in str(fields)
