@@ -124,6 +124,10 @@ class Announcer:
             boot_id=self._boot_id,
         )
 
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return round(time.monotonic() - self._started_at, 1)
+
     def pace(self) -> Pace:
         """How hard the board may work now."""
         return self._course.pace
@@ -173,7 +177,7 @@ class Announcer:
 
     def _health(self, sound: Sound, waiting: int) -> Health:
         return Health(
-            uptime_s=round(time.monotonic() - self._started_at, 1),
+            uptime_s=self.uptime(),
             mqtt=self._postman.health(),
             microphone=sound.microphone,
             sound=sound.health,

@@ -34,6 +34,7 @@ from appliance.messaging.payloads import Status
 from appliance.messaging.postman import Postman, status_of
 from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
+from appliance.metering import Metering
 from appliance.system import logs, signals
 from appliance.system.lock import StateLock
 from appliance.system.run_record import RunRecord
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from appliance.engines.llama import Llama
     from appliance.inference.mind import Mind
     from appliance.trial import Trial
-    from appliance.values import Job, Utterance
+    from appliance.values import Job, Result, Utterance
 
 logger = logging.getLogger(__name__)
 
@@ -166,6 +167,9 @@ class Daemon:
             Board(root_in_force(), state_directory=config.state_directory),
             telemetry_every=config.telemetry.every_s,
         )
+        metrics = config.metrics.listen
+        self._metering = Metering(metrics, self._announcer, postman, self._jobs)
+        house.enter_context(self._metering.served())
         self._furnish_desk()
         self._desk.open()  # before the postman may bring more
         loop = Loop("postman", postman.turn, starting=postman.start, ending=postman.stop)
@@ -213,13 +217,17 @@ class Daemon:
         self._worker = Worker(
             self._jobs,
             self._mind,
-            self._desk.deliver,
+            self._deliver,
             situation=self._announcer.situation,
             show=self._announcer.show,
             stopping=loop.stopping.is_set,
             put_off=self._desk.put_off,
             give_up=self._desk.give_up,
         )
+
+    def _deliver(self, job: Job, result: Result) -> None:
+        self._metering.note(job, result)
+        self._desk.deliver(job, result)
 
     def _work(self) -> None:
         if self._worker is not None:

@@ -154,6 +154,12 @@ class Telemetry(Section, frozen=True):
     every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 5.0
 
 
+class Metrics(Section, frozen=True):
+    """Metrics for Prometheus."""
+
+    listen: Annotated[str, Meta(pattern=r"^(|(127\.0\.0\.1|\[::1\]):\d{1,5}|unix:/.{1,90})$")] = ""
+
+
 class Log(Section, frozen=True):
     """What the log says."""
 
@@ -175,6 +181,7 @@ class Config(Section, frozen=True):
     home_assistant: HomeAssistant = HomeAssistant()
     journal: Journal = Journal()
     telemetry: Telemetry = Telemetry()
+    metrics: Metrics = Metrics()
     log: Log = Log()
 
     @property

@@ -1,0 +1,129 @@
+"""Metrics as Prometheus reads them, from a real socket."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from appliance.errors import NeededError
+from appliance.system.metrics import Figures, Metrics
+from appliance.values import Operation as Op
+from appliance.values import Outcome, Pace, Reading, Request, Result, Source, Trigger, Utterance
+
+SPOKEN = Utterance("u", np.zeros(32_000, np.float32), Trigger.ALWAYS, 0.0, 0.0)
+
+
+def figures(reading: Reading) -> Figures:
+    return Figures(
+        reading=reading,
+        pace=Pace.EASED,
+        speech_waiting=1,
+        requests_waiting=2,
+        outbox_rows=3,
+        outbox_bytes=4000,
+        inbox_rows=5,
+        dropped={"outbox_full": 6},
+        connected=True,
+        uptime_s=7.0,
+    )
+
+
+def result(outcome: Outcome, **timings_ms: float) -> Result:
+    return Result(
+        id="u",
+        source=Source.SPEECH,
+        trigger=Trigger.ALWAYS,
+        language="en",
+        outcome=outcome,
+        at="2026-01-01T00:00:00Z",
+        timings_ms=timings_ms,
+    )
+
+
+def samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    return {
+        (sample.name, tuple(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def read(connection: http.client.HTTPConnection) -> dict[tuple[str, tuple[str, ...]], float]:
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    assert answer.status == 200
+    text = answer.read().decode()
+    connection.close()
+    return samples(text)
+
+
+def test_jobs_are_counted_by_what_they_were_and_what_came_of_them(free_port: int) -> None:
+    metrics = Metrics(lambda: figures(Reading()))
+    with metrics.served(f"127.0.0.1:{free_port}"):
+        for _ in range(2):
+            metrics.note(SPOKEN, result(Outcome.INTENT, transcribe=100.0, total_after_speech=300.0))
+        metrics.note(Request("r", Op.PARSE, b"x"), result(Outcome.NOT_UNDERSTOOD, total=40.0))
+        found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=5))
+    assert found["appliance_requests_total", ("speech", "intent")] == 2
+    assert found["appliance_requests_total", ("parse", "not_understood")] == 1
+    assert found["appliance_request_seconds_sum", ("speech",)] == pytest.approx(0.6)
+    assert found["appliance_stt_rtf_sum", ()] == pytest.approx(0.1)
+    assert found["appliance_queue_depth", ("request",)] == 2
+    assert found["appliance_outbox_bytes", ()] == 4000
+    assert found["appliance_dropped_total", ("outbox_full",)] == 6
+    assert found["appliance_pace", ("eased",)] == 1
+    assert found["appliance_pace", ("full",)] == 0
+
+
+def test_what_the_board_cannot_tell_is_absent_and_not_nought(free_port: int) -> None:
+    reading = Reading(temperature_c=61.5, under_voltages=0)
+    with Metrics(lambda: figures(reading)).served(f"127.0.0.1:{free_port}"):
+        found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=5))
+    assert found["appliance_soc_celsius", ()] == 61.5
+    assert found["appliance_undervoltage_total", ()] == 0
+    assert ("appliance_power_watts", ()) not in found
+    assert ("appliance_throttled_total", ()) not in found
+
+
+class OverUnix(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
+def test_a_unix_socket_serves_too_and_goes_with_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "metrics"
+    path.touch()  # of a run that was killed
+    metrics = Metrics(lambda: figures(Reading()))
+    with metrics.served(f"unix:{path}"):
+        for _ in range(2):
+            assert read(OverUnix(path))["appliance_uptime_seconds", ()] == 7.0
+    assert not path.exists()
+
+
+def test_a_port_that_is_taken_is_named_with_the_key_to_change(free_port: int) -> None:
+    with (
+        socket.create_server(("127.0.0.1", free_port)),
+        pytest.raises(NeededError, match=r"Address already in use; see metrics\.listen"),
+        Metrics(lambda: figures(Reading())).served(f"127.0.0.1:{free_port}"),
+    ):
+        pass
+
+
+def test_who_asks_and_says_no_more_holds_nobody_up_for_long(free_port: int) -> None:
+    with (
+        Metrics(lambda: figures(Reading())).served(f"127.0.0.1:{free_port}"),
+        socket.create_connection(("127.0.0.1", free_port)) as silent,
+    ):
+        silent.sendall(b"GET /metr")
+        found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=20))
+    assert found["appliance_uptime_seconds", ()] == 7.0
