@@ -41,6 +41,8 @@ class Refusal:
     """Probability from which "nobody spoke" is believed."""
     least_confidence: float = 0.5
     """A result that is less likely to be right is refused."""
+    wildcard_deficit: float = 0.8
+    """With a wildcard, which fits any words, the declared ones must fit better than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,9 @@ class Understanding:
             # Free words of a wildcard are no evidence for the words around it.
             declared = 1 - best[2].free_characters / max(1, len(best[1]))
             deficit = max(0.0, free - best[0]) / max(1.0, tokens * declared)
-            confidence = self.calibration.confidence(fit, deficit, margin)
+            confidence = self.calibration.confidence(min(fit, -deficit), deficit, margin)
+            if best[2].free_characters and deficit > self.refusal.wildcard_deficit:
+                confidence = 0.0
         refused = self._refused(best is None, confidence, no_speech)
         return Understood(
             text=best[1] if best else "",
