@@ -39,6 +39,7 @@ QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
     "clock": board.clock,
     "temperature": board.heat,
     "power": board.power,
+    "faults": appliance.last_faults,
     "offline": offline.nobody_outside,
     "sockets": offline.sockets,
     "traffic": offline.traffic,

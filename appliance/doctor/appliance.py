@@ -14,10 +14,12 @@ import numpy as np
 from appliance.audio.capture import SoundCard
 from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
 from appliance.errors import MicrophoneError, ModelMissing, SentencesError
+from appliance.identity import boot_id
 from appliance.inference import sentences as declared
 from appliance.models import catalogue
 from appliance.models.store import State, Store, is_path
 from appliance.protocols import FRAME_SAMPLES
+from appliance.system import faults
 from appliance.threads import Deadline
 from appliance.values import SAMPLE_RATE
 
@@ -84,6 +86,20 @@ def _known_model(store: Store, name: str) -> Answer:
     if condition.state is State.DAMAGED:
         return error("models", f"{name} in {where} is damaged: {condition}", remedy)
     return ok("models", f"{name}: {len(model.files)} files in {where}, sha256 right")
+
+
+def last_faults(place: Place) -> Iterator[Answer]:
+    """Whether anything went wrong since the board was started."""
+    kept = faults.read(place.config.state_directory)
+    recent = [fault for fault in kept if fault.boot_id == boot_id()]
+    if recent:
+        last = recent[-1]
+        often = sum(fault.times for fault in recent)
+        found = f"{often} since the board was started; the last: {last.message}"
+        yield warning("faults", found, "see the log; for help: appliance support-bundle")
+    else:
+        before = f"; {len(kept)} before that" if kept else ""
+        yield ok("faults", f"none since the board was started{before}")
 
 
 def microphone(place: Place) -> Iterator[Answer]:

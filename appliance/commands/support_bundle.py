@@ -1,0 +1,194 @@
+"""`appliance support-bundle`: what an owner attaches to a report of a fault."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import io
+import os
+import platform
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from appliance import __version__, doctor
+from appliance.commands.config import in_force
+from appliance.config import load
+from appliance.errors import ApplianceError, ConfigError
+from appliance.messaging import credentials
+from appliance.system import faults
+from appliance.system.sensors import Board, root_in_force
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from appliance.config import Config
+
+HIDDEN = "(hidden)"
+
+JOURNAL = ("journalctl", "--namespace=appliance", "--unit=appliance.service")
+SHOWN = ("--priority=info", "--lines=2000", "--output=short-iso", "--no-pager")
+"""From `info` on: what was said stands in the log at `debug` only."""
+
+PATIENCE = 20.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Writes one archive with the versions, the configuration, what `check` says, the board, "
+        "the last faults and the log. It holds no password, no login, no recording and nothing "
+        "that was said, asked or answered."
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: in this folder")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the archive and say what is in it."""
+    name = time.strftime("appliance-support-%Y%m%d-%H%M%S", time.gmtime())
+    path = arguments.output or Path(f"{name}.tar.gz")
+    files = contents(arguments.config)
+    try:
+        _write(path, name, files)
+    except OSError as error:
+        raise ApplianceError(f"{path} cannot be written: {error.strerror}; see --output") from error
+    print(f"{path}:")
+    for file in files:
+        print(f"    {file}")
+    print("It holds no password, no recording and nothing that was said. Look through it first.")
+    return 0
+
+
+def contents(config_path: Path) -> dict[str, str]:
+    """The files by name; one that cannot be made says why in its place."""
+    files = {"versions.json": _made(_versions)}
+    try:
+        config = load(config_path)
+    except ConfigError as error:
+        # The file as it is may hold anything, also what belongs elsewhere: only what is wrong.
+        files["config-problems.txt"] = str(error)
+        return files
+    secrets = _secrets(config)
+    parts: dict[str, Callable[[], str]] = {
+        "config.json": lambda: _json(in_force(config)),
+        "check.json": lambda: _json(_checked(config, doctor.USUAL)),
+        "check-offline.json": lambda: _json(_checked(config, doctor.OFFLINE)),
+        "board.json": lambda: _json(_board(config)),
+        "faults.jsonl": lambda: _faults(config),
+        "files.txt": lambda: _listing(config),
+        "log.txt": _log,
+    }
+    for name, make in parts.items():
+        files[name] = _without(secrets, _made(make))
+    return files
+
+
+def _made(make: Callable[[], str]) -> str:
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 - the other files are wanted all the same
+        return f"cannot be made: {type(error).__name__}: {error}\n"
+
+
+def _secrets(config: Config) -> list[str]:
+    """What must stand nowhere, wherever it came from; longest first."""
+    found = [config.mqtt.username]
+    try:
+        password = credentials.password(config.mqtt)
+    except ApplianceError:
+        password = None
+    if password:
+        found.append(password.decode("utf-8", "replace"))
+    return sorted((secret for secret in found if secret), key=len, reverse=True)
+
+
+def _without(secrets: list[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+        text = text.replace(msgspec.json.encode(secret).decode()[1:-1], HIDDEN)
+    return text
+
+
+def _versions() -> str:
+    packages = {
+        found.metadata["Name"]: found.version for found in importlib.metadata.distributions()
+    }
+    system = _os_release()
+    return _json(
+        {
+            "appliance": __version__,
+            "python": sys.version,
+            "machine": platform.machine(),
+            "kernel": platform.release(),
+            "system": system,
+            "libc": " ".join(platform.libc_ver()),
+            "packages": dict(sorted(packages.items())),
+        }
+    )
+
+
+def _os_release() -> str | None:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME")
+    except OSError:
+        return None
+
+
+def _checked(config: Config, questions: tuple[str, ...]) -> list[Any]:
+    answers = doctor.examine(doctor.place_of(config), questions)
+    return [msgspec.to_builtins(answer) for answer in answers]
+
+
+def _board(config: Config) -> dict[str, Any]:
+    board = Board(root_in_force(), state_directory=config.state_directory)
+    return {"model": board.model, **dataclasses.asdict(board.read())}
+
+
+def _faults(config: Config) -> str:
+    kept = faults.read(config.state_directory)
+    return "".join(msgspec.json.encode(fault).decode() + "\n" for fault in kept)
+
+
+def _listing(config: Config) -> str:
+    """Names and sizes; the sentences and the journal themselves stay where they are."""
+    lines = []
+    for folder in (config.state_directory, config.models_directory):
+        lines.append(f"{folder}:")
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+            if path.is_file():
+                size = path.stat().st_size
+                lines.append(f"    {size:>12} {path.relative_to(folder)}")
+    return "\n".join(lines) + "\n"
+
+
+def _log() -> str:
+    done = subprocess.run(  # noqa: S603 - the words are ours
+        [*JOURNAL, *SHOWN],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=PATIENCE,
+        check=False,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+    return done.stdout if done.returncode == 0 else f"journalctl: {done.stderr.strip()}\n"
+
+
+def _json(content: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"
+
+
+def _write(path: Path, name: str, files: dict[str, str]) -> None:
+    """For its owner alone: it tells a good deal of the machine."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "wb") as opened, tarfile.open(fileobj=opened, mode="w:gz") as archive:
+        for each, text in files.items():
+            content = text.encode("utf-8", "replace")
+            entry = tarfile.TarInfo(f"{name}/{each}")
+            entry.size, entry.mode, entry.mtime = len(content), 0o600, int(time.time())
+            archive.addfile(entry, io.BytesIO(content))

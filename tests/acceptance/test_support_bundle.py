@@ -1,0 +1,102 @@
+"""What an owner hands to somebody who helps: enough to help, and nothing that is private."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+from brokers import Client, Mosquitto
+from owner import Owner
+
+PASSWORD = 'a "secret" word'  # noqa: S105 - of a broker that lives for this test
+SENTENCE = "stop machine three"
+
+
+def read(archive: Path) -> dict[str, str]:
+    with tarfile.open(archive) as opened:
+        return {
+            Path(member.name).name: opened.extractfile(member).read().decode()  # type: ignore[union-attr]
+            for member in opened.getmembers()
+        }
+
+
+def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    (tmp_path / "password").write_text(PASSWORD)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "journalctl").write_text(
+        f"#!/bin/sh\necho \"$@\"\necho 'the broker refuses voice-login with {PASSWORD}'\n"
+    )
+    (programs / "journalctl").chmod(0o755)
+    with (
+        Mosquitto(tmp_path / "broker", users={"voice-login": PASSWORD}) as broker,
+        Client(
+            broker.port, "appliance/kitchen/#", username="voice-login", password=PASSWORD
+        ) as plant,
+        Owner(
+            tmp_path,
+            models_directory,
+            log={"level": "debug"},
+            mqtt={
+                "host": "127.0.0.1",
+                "port": broker.port,
+                "username": "voice-login",
+                "password_file": str(tmp_path / "password"),
+            },
+        ) as owner,
+    ):
+        owner.environment["PATH"] = f"{programs}:{owner.environment['PATH']}"
+        # Given an appliance that was killed once, and has heard a sentence
+        owner.start().kill()
+        owner.start()
+        plant.publish("appliance/kitchen/request/parse", SENTENCE)
+        plant.next("appliance/kitchen/response/parse")
+        # When its owner makes a bundle
+        made = owner.command("support-bundle", "--output", str(tmp_path / "bundle.tar.gz"))
+        assert made.returncode == 0, made.stderr
+        again = owner.command("support-bundle", "--output", str(tmp_path / "bundle.tar.gz"))
+        assert again.returncode == 1
+        assert "cannot be written: File exists" in again.stderr
+        checked = owner.command("check").stdout
+    # Then it has versions, configuration, check, board, faults, the names of files, and the log
+    files = read(tmp_path / "bundle.tar.gz")
+    assert set(files) == {
+        "versions.json",
+        "config.json",
+        "check.json",
+        "check-offline.json",
+        "board.json",
+        "faults.jsonl",
+        "files.txt",
+        "log.txt",
+    }
+    assert json.loads(files["config.json"])["mqtt"]["username"] == "(hidden)"
+    assert any(answer["question"] == "broker" for answer in json.loads(files["check.json"]))
+    assert "it was killed or crashed" in files["faults.jsonl"]
+    assert "journal.db" in files["files.txt"]
+    assert "the broker refuses (hidden) with (hidden)" in files["log.txt"]
+    assert "--priority=info" in files["log.txt"]
+    # And no secret, and nothing that was said
+    for name, text in files.items():
+        assert "voice-login" not in text, name
+        assert PASSWORD not in text, name
+        assert SENTENCE not in text.lower(), name
+    assert (tmp_path / "bundle.tar.gz").stat().st_mode & 0o777 == 0o600
+    # And `check` points at the fault
+    assert "1 since the board was started; the last: the appliance did not stop" in checked
+
+
+def test_a_bundle_of_a_wrong_configuration_says_what_is_wrong_and_not_what_it_holds(
+    tmp_path: Path,
+) -> None:
+    with Owner(tmp_path, tmp_path) as owner:
+        owner.config.write_text('[mqtt]\npassword = "secret"\n')
+        made = owner.command("support-bundle", "--output", str(tmp_path / "bundle.tar.gz"))
+    assert made.returncode == 0, made.stderr
+    files = read(tmp_path / "bundle.tar.gz")
+    assert set(files) == {"versions.json", "config-problems.txt"}
+    assert "mqtt.password: there is no such key" in files["config-problems.txt"]
+    assert "secret" not in files["config-problems.txt"].replace("password_file", "")
