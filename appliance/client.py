@@ -127,7 +127,14 @@ class Client(Connection):
     """
 
     def __init__(
-        self, host: str, port: int = 1883, *, root: str, reply_to: str = "", **access: Any
+        self,
+        host: str,
+        port: int = 1883,
+        *,
+        root: str,
+        reply_to: str = "",
+        patience: float = FIRST_PATIENCE,
+        **access: Any,
     ) -> None:
         """Nothing happens before it is entered.
 
@@ -136,10 +143,12 @@ class Client(Connection):
             port: of the broker.
             root: the topic above `request/...`: of one appliance, or of a group's queue.
             reply_to: where answers are to come, where an access list forbids a topic of our own.
+            patience: seconds until a request without an answer is sent again the first time.
             access: `username`, `password` and `tls` (an ssl.SSLContext), as the broker wants.
 
         """
         self._root = root
+        self._patience = patience
         self._reply_to = reply_to or f"appliance-clients/{uuid.uuid4().hex}"
         self._boxes: dict[bytes, queue.SimpleQueue[dict[str, Any]]] = {}
         super().__init__(host, port, topics=[self._reply_to], on_message=self._sort_in, **access)
@@ -176,7 +185,7 @@ class Client(Connection):
         box = self._boxes[name] = queue.SimpleQueue()
         topic = f"{self._root}/request/{operation}"
         end = time.monotonic() + timeout
-        patience = FIRST_PATIENCE
+        patience = self._patience
         try:
             while (left := end - time.monotonic()) > 0:
                 if not self.ready.wait(left):

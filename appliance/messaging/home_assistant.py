@@ -183,13 +183,13 @@ def _telemetry(topics: Topics, *, expire_after: int) -> dict[str, dict[str, Any]
             "platform": "binary_sensor",
             "name": name,
             "device_class": "problem",
-            "value_template": f"{{{{ ('ON' if value_json.{field} else 'OFF') if {known} }}}}",
+            "value_template": f"{{{{ ('ON' if value_json.{field} else 'OFF') if {known} else none }}}}",
             **shared,
         }
 
     energy = sensor("Energy", "joules", "Wh", "energy", state_class="total_increasing")
     watt_hours = f"(value_json.joules / {JOULES_PER_WATT_HOUR}) | round(3)"
-    energy["value_template"] = f"{{{{ {watt_hours} if value_json.joules is not none }}}}"
+    energy["value_template"] = f"{{{{ {watt_hours} if value_json.joules is not none else none }}}}"
     return {
         "temperature": sensor("Temperature", "temperature_c", "°C", "temperature"),
         "clock": sensor("Processor clock", "clock_mhz", "MHz", "frequency"),

@@ -106,4 +106,11 @@ class Outbox:
 
 def _message(row: tuple[int, str, bytes, int, str | None, bytes | None, str]) -> Message:
     pairs = msgspec.json.decode(row[6], type=tuple[tuple[str, str], ...])
-    return Message(row[1], row[2], bool(row[3]), row[4], row[5], pairs)
+    return Message(
+        topic=row[1],
+        payload=row[2],
+        retain=bool(row[3]),
+        content_type=row[4],
+        correlation=row[5],
+        user_properties=pairs,
+    )

@@ -264,3 +264,46 @@ def everything(client: Client) -> list[Any]:
     while not client.heard.empty():
         heard.append(client.heard.get())
     return heard
+
+
+def test_the_log_level_is_changed_while_it_runs_and_told_on_info(
+    owner: Owner, broker: Mosquitto
+) -> None:
+    with Client(broker.port, ANSWERS, f"{ROOT}/info") as plant:
+        plant.publish(f"{ROOT}/request/options", '{"log_level": "debug"}')
+        answer = json.loads(plant.next(f"{ROOT}/response/options").payload)
+        assert answer["data"]["log_level"] == "debug"
+        plant.publish(f"{ROOT}/request/options", '{"log_level": "info", "transaction": 7}')
+        answer = json.loads(plant.next(f"{ROOT}/response/options").payload)
+        assert (answer["data"]["log_level"], answer["transaction"]) == ("info", "7")
+        plant.publish(f"{ROOT}/request/options", '{"log_level": "loud"}')
+        answer = json.loads(plant.next(f"{ROOT}/response/options").payload)
+        assert (answer["state"], answer["reason"]) == ("rejected", "invalid")
+
+
+def test_a_check_is_answered_with_what_the_command_says(owner: Owner, broker: Mosquitto) -> None:
+    with Client(broker.port, ANSWERS) as plant:
+        plant.publish(f"{ROOT}/request/check", b"", CorrelationData=b"c")
+        answer = json.loads(plant.next(f"{ROOT}/response/check", 60).payload)
+    assert (answer["state"], answer["transaction"]) == ("done", "c")
+    assert answer["data"]["errors"] == 0
+    assert "broker" in {line["question"] for line in answer["data"]["answers"]}
+
+
+def test_a_request_that_waits_is_expired_at_its_time_and_not_when_its_turn_comes(
+    owner: Owner, broker: Mosquitto
+) -> None:
+    sound = (SAMPLES / "weather_talk.flac").read_bytes()
+    with Client(broker.port, ANSWERS) as plant:
+        for _ in range(12):
+            plant.publish(f"{ROOT}/request/transcribe", sound)
+        plant.publish(f"{ROOT}/request/parse", '{"text": "lights out", "timeout_s": 0.2}')
+        states = []
+        while (answer := json.loads(plant.next(seconds=60).payload))["operation"] != "parse" or (
+            answer["state"] == "queued"
+        ):
+            states.append(answer["state"])
+        assert answer["state"] == "expired"
+        assert states.count("done") < 12
+        while states.count("done") < 12:
+            states.append(json.loads(plant.next(seconds=60).payload)["state"])

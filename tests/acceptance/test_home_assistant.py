@@ -1,0 +1,58 @@
+"""Home Assistant finds the appliance by itself, also after its own restart, until removed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from brokers import Client, Mosquitto, until
+from owner import Owner
+
+ROOT = "appliance/kitchen"
+FOUND = "homeassistant/device/appliance_kitchen/config"
+
+
+def test_it_is_found_found_again_and_removed(tmp_path: Path, models_directory: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, FOUND, f"{ROOT}/status") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            home_assistant={"enabled": True},
+        ) as owner,
+    ):
+        # Given an appliance that is to be found
+        owner.start()
+        first = home.next(FOUND)
+        components = json.loads(first.payload)["components"]
+        assert components["result"]["state_topic"] == f"{ROOT}/result"
+        # When Home Assistant starts, it is told again, with the values after it
+        while not home.heard.empty():
+            home.heard.get()
+        home.publish("homeassistant/status", "online")
+        assert home.next(FOUND).payload == first.payload
+        # When the broker has forgotten everything, too
+        broker.kill()
+        broker.start()
+        assert home.next(FOUND).payload == first.payload
+        # And what its select sends changes the log level
+        with Client(broker.port, f"{ROOT}/info") as looker:
+            until(lambda: not looker.heard.empty(), "info did not come back")
+            looker.next()
+            looker.publish(components["log_level"]["command_topic"], '{"log_level": "debug"}')
+            assert json.loads(looker.next().payload)["options"]["log_level"] == "debug"
+        # Then one command takes it out of Home Assistant
+        owner.stop()
+        owner.write(home_assistant={"enabled": False})
+        assert owner.command("home-assistant", "remove").returncode == 0
+        with Client(broker.port, FOUND) as newcomer:
+            assert newcomer.silent()
+
+
+def test_a_broker_that_is_not_there_is_named_by_the_command(tmp_path: Path, free_port: int) -> None:
+    owner = Owner(tmp_path, tmp_path, mqtt={"host": "127.0.0.1", "port": free_port})
+    done = owner.command("home-assistant", "remove")
+    assert done.returncode == 69
+    assert f"the broker at 127.0.0.1:{free_port} does not let us in" in done.stderr

@@ -1,0 +1,113 @@
+"""The client for who sends work, against the messaging room and a real mosquitto."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from brokers import Mosquitto, until
+from messaging_house import ROOT, House, settings
+
+from appliance.client import Client, NoAnswer, NotDone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from appliance.values import Request
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker", persistent=True) as running:
+        yield running
+
+
+def test_many_threads_get_each_its_own_answer(tmp_path: Path, broker: Mosquitto) -> None:
+    with (
+        House(settings(tmp_path, broker.port)) as house,
+        Client("127.0.0.1", broker.port, root=ROOT) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        until(lambda: house.postman.health().subscribed)
+        said = [f"sentence {number}" for number in range(40)]
+        results = list(pool.map(client.parse, said))
+        assert [result["text"] for result in results] == [text.upper() for text in said]
+
+
+def test_what_is_rejected_says_why(tmp_path: Path, broker: Mosquitto) -> None:
+    with (
+        House(settings(tmp_path, broker.port)) as house,
+        Client("127.0.0.1", broker.port, root=ROOT) as client,
+    ):
+        until(lambda: house.postman.health().subscribed)
+        with pytest.raises(NotDone, match="UTF-8") as caught:
+            client.ask("parse", b"\xff")
+        assert (caught.value.state, caught.value.reason) == ("rejected", "invalid")
+
+
+def test_where_nobody_answers_the_client_says_so(broker: Mosquitto) -> None:
+    with (
+        Client("127.0.0.1", broker.port, root=ROOT, patience=0.1) as client,
+        pytest.raises(NoAnswer, match=r"no answer to appliance/kitchen/request/parse in 0\.5 s"),
+    ):
+        client.parse("hello", timeout=0.5)
+
+
+def test_a_broker_that_lets_nobody_in_is_named(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "broker", users={"voice": "secret"}) as broker,
+        Client("127.0.0.1", broker.port, root=ROOT, username="voice", password="x") as client,
+        pytest.raises(NoAnswer, match="the broker says: Not authorized"),
+    ):
+        client.parse("hello", timeout=1.0)
+
+
+def test_a_busy_appliance_is_asked_again(
+    tmp_path: Path, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.client.BUSY_PAUSE", 0.05)
+    refusals = [False, False]
+
+    def take(request: Request) -> bool:
+        return refusals.pop() if refusals else house.work(request)
+
+    with (
+        House(settings(tmp_path, broker.port), hand_over=take) as house,
+        Client("127.0.0.1", broker.port, root=ROOT) as client,
+    ):
+        until(lambda: house.postman.health().subscribed)
+        assert client.parse("hello")["text"] == "HELLO"
+
+
+def test_a_request_is_answered_though_broker_and_appliance_go_away_meanwhile(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    held: list[Request] = []
+
+    def hold(request: Request) -> bool:
+        held.append(request)
+        return True
+
+    with (
+        Client("127.0.0.1", broker.port, root=ROOT, patience=0.5) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        with House(settings(tmp_path, broker.port), hand_over=hold) as house:
+            until(lambda: house.postman.health().subscribed)
+            answer = pool.submit(client.parse, "hello", 30.0)
+            until(lambda: held, "the request did not come")
+            broker.kill()
+            house.finish(held[0])
+        broker.start()
+        with House(settings(tmp_path, broker.port)) as house:
+            assert answer.result()["text"] == "HELLO"
+            assert house.requests == []  # the work was done before, once
+
+
+def test_it_ends_at_once_though_the_broker_was_never_there(free_port: int) -> None:
+    with Client("127.0.0.1", free_port, root=ROOT) as client, pytest.raises(NoAnswer):
+        client.parse("hello", timeout=0.2)
+    assert not [thread for thread in threading.enumerate() if "paho" in thread.name]

@@ -1,0 +1,127 @@
+"""The access list that we ship as an example, in force in a real mosquitto."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from brokers import Certificates, Client, Mosquitto, until
+from messaging_house import ROOT, House, settings
+
+from appliance import client as public
+from appliance.values import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "mosquitto"
+USERS = {name: f"{name}-word" for name in ("kitchen", "lamp", "worker", "homeassistant", "hall")}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    acl = (EXAMPLES / "acl").read_text()
+    with Mosquitto(tmp_path_factory.mktemp("broker"), users=USERS, acl=acl) as running:
+        yield running
+
+
+@pytest.fixture
+def house(broker: Mosquitto, tmp_path: Path) -> Iterator[House]:
+    word = tmp_path / "word"
+    word.write_text(USERS["kitchen"])
+    mine = settings(tmp_path, broker.port, username="kitchen", password_file=str(word))
+    with House(mine) as running:
+        until(lambda: running.postman.health().subscribed, "no subscription")
+        yield running
+
+
+def user(broker: Mosquitto, name: str, *filters: str) -> Client:
+    return Client(broker.port, *filters, username=name, password=USERS[name])
+
+
+def test_a_lamp_sees_intents_and_nothing_else_that_was_said(
+    broker: Mosquitto, house: House
+) -> None:
+    with user(broker, "lamp", f"{ROOT}/intent/#", f"{ROOT}/result") as lamp:
+        house.say("secret talk")
+        house.say("lamp on", Outcome.INTENT)
+        heard = lamp.next()
+        assert heard.topic == f"{ROOT}/intent/TurnOn"
+        assert json.loads(heard.payload)["text"] == "lamp on"
+        assert lamp.silent()
+
+
+def test_a_lamp_cannot_send_requests(broker: Mosquitto, house: House) -> None:
+    with user(broker, "lamp") as lamp, user(broker, "worker") as worker:
+        for operation in ("parse", "transcribe", "answer", "cancel", "options", "check"):
+            lamp.publish(f"{ROOT}/request/{operation}", "turn everything off")
+        worker.publish(f"{ROOT}/request/parse", "from one who may")
+        until(lambda: house.requests, "the request of one who may did not come")
+        assert [request.payload for request in house.requests] == [b"from one who may"]
+        assert house.orders == []
+
+
+def test_a_worker_gets_its_answers_and_hears_nothing_that_is_spoken(
+    broker: Mosquitto, house: House
+) -> None:
+    with (
+        user(broker, "worker", f"{ROOT}/result", f"{ROOT}/intent/#") as listener,
+        public.Client(
+            "127.0.0.1", broker.port, root=ROOT, username="worker", password=USERS["worker"]
+        ) as client,
+    ):
+        assert client.parse("hello")["text"] == "HELLO"
+        house.say("secret talk", Outcome.INTENT)
+        listener.publish(f"{ROOT}/request/options", '{"log_level": "debug"}')
+        assert listener.silent()
+        assert house.orders == []
+
+
+def test_an_appliance_has_its_own_branch_and_no_other(broker: Mosquitto, house: House) -> None:
+    with user(broker, "hall", "appliance/#") as other, user(broker, "worker") as worker:
+        house.say("secret talk")
+        other.publish(f"{ROOT}/request/parse", "from next door")
+        worker.publish(f"{ROOT}/request/parse", "from one who may")
+        until(lambda: house.requests, "the request of one who may did not come")
+        assert [request.payload for request in house.requests] == [b"from one who may"]
+        assert other.silent()
+
+
+def test_the_shipped_configuration_starts_a_broker_with_tls_that_nobody_enters_without_a_name(
+    tmp_path: Path,
+) -> None:
+    certificates = Certificates.made(tmp_path / "certificates")
+    shipped = (EXAMPLES / "mosquitto.conf").read_text()
+    wanted = ("tls_version", "max_queued_messages", "persistent_client_expiration")
+    lines = tuple(line for line in shipped.splitlines() if line.startswith(wanted))
+    assert len(lines) == len(wanted)
+    word = tmp_path / "word"
+    word.write_text(USERS["kitchen"])
+    with Mosquitto(
+        tmp_path / "broker",
+        users=USERS,
+        acl=(EXAMPLES / "acl").read_text(),
+        tls=certificates,
+        persistent=True,
+        lines=lines,
+    ) as broker:
+        mine = settings(
+            tmp_path,
+            broker.port,
+            host="localhost",
+            tls=True,
+            ca_file=str(certificates.authority),
+            username="kitchen",
+            password_file=str(word),
+        )
+        with House(mine) as house:
+            until(lambda: house.postman.health().subscribed, "no subscription over TLS")
+        nameless = settings(
+            tmp_path / "2", broker.port, host="localhost", tls=True,
+            ca_file=str(certificates.authority),
+        )  # fmt: skip
+        with House(nameless) as house:
+            until(lambda: "not authorised" in broker.log(), "a nameless client was let in")
+            assert not house.postman.health().connected
