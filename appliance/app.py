@@ -13,6 +13,7 @@ import msgspec
 
 from appliance import assembly
 from appliance.announcer import Announcer, Sound
+from appliance.anticipation import Anticipation
 from appliance.audio.ear import Neighbours
 from appliance.client import Watcher
 from appliance.config import load
@@ -35,13 +36,14 @@ from appliance.messaging.postman import Postman, status_of
 from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
 from appliance.metering import Metering
+from appliance.recognition import GrammarRecogniser
 from appliance.system import logs, signals
 from appliance.system.lock import StateLock
 from appliance.system.run_record import RunRecord
 from appliance.system.sensors import Board, root_in_force
 from appliance.system.systemd import Notifier
 from appliance.threads import STOP_BUDGET, Deadline, Loop
-from appliance.values import Activity
+from appliance.values import Activity, SoFar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from appliance.engines.llama import Llama
     from appliance.inference.mind import Mind
     from appliance.trial import Trial
-    from appliance.values import Job, Result, Utterance
+    from appliance.values import Job, Result, Samples, Utterance
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +106,7 @@ class Daemon:
         self._language_model: Llama | None = None
         self._broker: EmbeddedBroker | None = None
         self._hearing: Hearing | None = None
+        self._anticipation: Anticipation | None = None
         self._fault = ""
         """What the operator should look at, in front of the status line."""
 
@@ -214,6 +217,9 @@ class Daemon:
         if self._language_model is not None:
             self._language_model.start()
         self._mind = assembly.open_mind(self._config, self._sentences, self._language_model)
+        recogniser = self._mind.recogniser
+        if self._config.listening.by_meaning and isinstance(recogniser, GrammarRecogniser):
+            self._anticipation = self._mind.recogniser = Anticipation(recogniser)
         self._worker = Worker(
             self._jobs,
             self._mind,
@@ -243,9 +249,15 @@ class Daemon:
         neighbours = Neighbours(
             hand_over=self._hear, new_id=self._ids.new, on_activity=self._announcer.show
         )
-        self._hearing = Hearing(self._config, neighbours, self._trial)
+        so_far = None if self._anticipation is None else self._so_far
+        self._hearing = Hearing(self._config, neighbours, self._trial, so_far)
         for loop in self._hearing.loops:
             self._start_loop(house, loop)
+
+    def _so_far(self, samples: Samples) -> SoFar:
+        if self._anticipation is None or self._mind is None:
+            return SoFar.UNKNOWN
+        return self._anticipation.so_far(samples, self._mind.sentences)
 
     def _start_loop(self, house: ExitStack, loop: Loop) -> None:
         """Start a thread, wait until it is ready, and have it stopped when its turn comes."""

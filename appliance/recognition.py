@@ -74,16 +74,22 @@ class GrammarRecogniser:
         found = self._understanding.understand(hearing, grammar)
         stage("decode")
         if found.reading is not None:
-            intent = Intent(
-                found.reading.intent, dict(found.reading.slots), confidence=found.confidence
-            )
-            return Heard(found.text, intent, found.confidence)
+            return self.heard(found)
         if found.refused in ("silence", "no_speech"):
             return Heard("")
         # What was said in place of a sentence: for the owner to read, and for what comes next.
         transcript = hearing.transcript()
         stage("transcribe")
         return Heard(spoken_text(transcript, self._refusal.no_speech), None, transcript.confidence)
+
+    @staticmethod
+    def heard(found: Understood) -> Heard:
+        """What was understood, as everybody wants it; nothing where it was refused."""
+        if found.reading is None:
+            return Heard("")
+        reading, confidence = found.reading, found.confidence
+        intent = Intent(reading.intent, dict(reading.slots), confidence=confidence)
+        return Heard(found.text, intent, confidence)
 
     def _written_down(
         self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]

@@ -45,6 +45,7 @@ class Meaning:
         self._question: tuple[Samples, int] | None = None
         self._asked = 0
         self._verdict: Verdict | None = None
+        self._answering = False
         self._failed = False
 
     def ask(self, samples: Samples, mark: int) -> None:
@@ -52,6 +53,11 @@ class Meaning:
         with self._changed:
             self._question = (samples, mark)
             self._changed.notify()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the answer to a question is still to come."""
+        return self._answering or self._question is not None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -70,6 +76,7 @@ class Meaning:
             if not self._changed.wait_for(lambda: self._question is not None, PATIENCE):
                 return
             question, self._question = self._question, None
+            self._answering = question is not None
             sentence = self._asked
         if question is None:
             return
@@ -82,5 +89,6 @@ class Meaning:
                 logger.warning("the end of speech is found by pauses alone: %s", error)
             self._failed, so_far = True, SoFar.UNKNOWN
         with self._changed:
+            self._answering = False
             if sentence == self._asked:
                 self._verdict = Verdict(samples, mark, so_far)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from appliance.values import SAMPLE_RATE, SoFar, Source, Trigger, Utterance
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appliance.audio.meaning import Meaning, Verdict
+    from appliance.audio.meaning import Verdict
     from appliance.config import Listening
     from appliance.protocols import SpeechDetector
     from appliance.values import Samples
@@ -29,10 +29,6 @@ a soft beginning is found although only the vowel after it was loud."""
 
 ASK_AFTER = 2
 """Frames (64 ms) without speech after which it is asked what the sentence is so far."""
-
-ASK_EVERY = 16
-"""Frames (0.5 s) of unbroken speech between two such questions, which show the words as they
-come."""
 
 ACT_AFTER = 3
 """Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
@@ -65,11 +61,29 @@ class Segment:
         return float(np.abs(self.samples).max(initial=0.0))
 
 
+class Considering(Protocol):
+    """Says what a sentence is while it is still being spoken; see Meaning."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the answer to a question is still to come."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The newest answer, or None since `forget`."""
+
+    def ask(self, samples: Samples, mark: int) -> None:
+        """Have a sentence looked at that is still being spoken."""
+
+    def forget(self) -> None:
+        """Another sentence begins."""
+
+
 class Segmenter:
     """Cuts a stream of frames into sentences."""
 
     def __init__(
-        self, detector: SpeechDetector, settings: Listening, meaning: Meaning | None = None
+        self, detector: SpeechDetector, settings: Listening, meaning: Considering | None = None
     ) -> None:
         """Without `meaning`, the length of the pause alone decides when a sentence is over."""
         self._detector = detector
@@ -83,6 +97,7 @@ class Segmenter:
         self._sentence: list[Samples] = []
         self._frames_heard = 0
         self._talker = 0.0
+        self._asked = self._asked_at = 0
 
     @property
     def hears_speech(self) -> bool:
@@ -162,6 +177,7 @@ class Segmenter:
 
     def _consider_anew(self) -> None:
         self._endpoint.pause = self._pause
+        self._asked = 0
         if self._meaning is not None:
             self._meaning.forget()
 
@@ -170,7 +186,8 @@ class Segmenter:
         endpoint, meaning = self._endpoint, self._meaning
         if meaning is None or self._pause == endpoint.maximum:
             return
-        if endpoint.quiet == ASK_AFTER or (not endpoint.quiet and not endpoint.speech % ASK_EVERY):
+        if endpoint.quiet >= ASK_AFTER and self._asked != endpoint.speech and not meaning.busy:
+            self._asked, self._asked_at = endpoint.speech, endpoint.quiet
             meaning.ask(self.so_far, endpoint.speech)
         verdict = self._verdict()
         endpoint.pause = self._pause if verdict is None else self._pause_for(verdict.so_far)
@@ -206,7 +223,7 @@ class Segmenter:
             stop=(self._frames_heard - frames_after) * FRAME_SAMPLES,
             speech_seconds=self._endpoint.speech * FRAME_SECONDS,
             seconds_since_speech=(self._endpoint.quiet + frames_after) * FRAME_SECONDS,
-            trailing_seconds=(ASK_AFTER if decided else self._endpoint.quiet) * FRAME_SECONDS,
+            trailing_seconds=(self._asked_at if decided else self._endpoint.quiet) * FRAME_SECONDS,
         )
 
 

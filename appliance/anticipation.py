@@ -1,0 +1,99 @@
+"""Understands a sentence while it is still being spoken: when it is over, the work is done."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from appliance.grammar.automaton import DEAD
+from appliance.grammar.text import STOPS, folded
+from appliance.recognition import LONGEST_COMMAND
+from appliance.values import SAMPLE_RATE, SoFar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.grammar.grammar import Grammar
+    from appliance.inference.mind import Heard
+    from appliance.inference.sentences import Sentences
+    from appliance.recognition import GrammarRecogniser
+    from appliance.values import Samples
+
+SURE = 0.8
+"""Confidence from which a whole sentence may end the waiting; below it the pause decides."""
+
+FEWEST_WORDS = 2
+"""Free words that must begin a sentence before it is waited for; any noise begins some word."""
+
+_NO_STOPS = str.maketrans("", "", "".join(STOPS))
+
+
+class Anticipation:
+    """A recogniser that is also asked about half sentences, from another thread.
+
+    What it has understood of a sound it gives again when the very same sound comes as a whole
+    sentence: then nothing is left to be done.
+    """
+
+    def __init__(
+        self,
+        recogniser: GrammarRecogniser,
+        on_partial: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`on_partial` is told the words so far, in the thread that asked."""
+        self.name = recogniser.name
+        self._recogniser = recogniser
+        self._on_partial = on_partial
+        self._at_work = threading.Lock()
+        self._known: tuple[Samples, Sentences, Heard] | None = None
+
+    def so_far(self, samples: Samples, sentences: Sentences) -> SoFar:
+        """What a sentence is of which only so much has been said; EngineError as elsewhere."""
+        if len(samples) > LONGEST_COMMAND * SAMPLE_RATE:
+            return SoFar.UNKNOWN
+        with self._at_work:
+            grammar = self._recogniser.prepare(sentences)
+            found, _ = self._recogniser.understand(samples, sentences)
+            self._on_partial(found.text if found.reading is not None else found.free_text)
+            if found.reading is None or found.confidence < SURE:
+                return _beginning(grammar, found.free_text)
+            heard = self._recogniser.heard(found)
+            self._known = (samples, sentences, heard)
+        return SoFar.COULD_GO_ON if _goes_on(grammar, found.text) else SoFar.COMPLETE
+
+    def recognise(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        with self._at_work:
+            known, self._known = self._known, None
+            if known is not None and known[0] is samples and known[1] is sentences:
+                stage("anticipated")
+                return known[2]
+            return self._recogniser.recognise(samples, sentences, stage)
+
+    def prepare(self, sentences: Sentences) -> Grammar:
+        """Compile the grammar of `sentences`; SentencesError as in the recogniser itself."""
+        return self._recogniser.prepare(sentences)
+
+
+def _goes_on(grammar: Grammar, text: str) -> bool:
+    """Whether a sentence begins with this sentence."""
+    automaton = grammar.automaton
+    state = automaton.walk(automaton.start, _plain(text))
+    if state == DEAD or automaton.is_open(state):
+        return True
+    behind = automaton.step(state, " ")
+    ahead = automaton.characters(state) + (automaton.characters(behind) if behind != DEAD else [])
+    return any(char.isalnum() for char in ahead)
+
+
+def _beginning(grammar: Grammar, text: str) -> SoFar:
+    """INCOMPLETE where a sentence begins with these words."""
+    words = _plain(text)
+    automaton = grammar.automaton
+    begins = automaton.walk(automaton.start, words) != DEAD
+    return SoFar.INCOMPLETE if begins and len(words.split()) >= FEWEST_WORDS else SoFar.UNKNOWN
+
+
+def _plain(text: str) -> str:
+    return folded(text).translate(_NO_STOPS).strip()

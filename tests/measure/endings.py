@@ -1,0 +1,97 @@
+"""When a spoken order is taken to be over: by its meaning, and by the pause alone.
+
+Every recording is heard frame by frame as from a microphone, but as fast as this machine can.
+Run: PYTHONPATH=.:tests python tests/measure/endings.py
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from measure.recordings import coffee_intents, coffee_orders, folder, mixed, model_folder, sound
+
+from appliance.anticipation import Anticipation
+from appliance.audio.meaning import Verdict
+from appliance.audio.segmenter import Segment, Segmenter
+from appliance.config import Listening
+from appliance.engines.silero import Silero
+from appliance.engines.whisper import Whisper
+from appliance.grammar.understand import Calibration, Refusal
+from appliance.inference.sentences import Sentences
+from appliance.protocols import FRAME_SAMPLES
+from appliance.recognition import GrammarRecogniser
+from appliance.values import SAMPLE_RATE, Samples
+
+
+@dataclass
+class AtOnce:
+    """Answers while it is asked; the time that this takes is noted."""
+
+    anticipation: Anticipation
+    sentences: Sentences
+    busy: bool = False
+    verdict: Verdict | None = None
+    seconds: list[float] = field(default_factory=list)
+
+    def ask(self, samples: Samples, mark: int) -> None:
+        began = time.perf_counter()
+        so_far = self.anticipation.so_far(samples, self.sentences)
+        self.seconds.append(time.perf_counter() - began)
+        self.verdict = Verdict(samples, mark, so_far)
+
+    def forget(self) -> None:
+        self.verdict = None
+
+
+def heard(samples: Samples, detector: Silero, meaning: AtOnce | None) -> list[Segment]:
+    segmenter = Segmenter(detector, Listening(), meaning)
+    segmenter.reset()
+    padded = np.pad(samples, (0, 2 * SAMPLE_RATE))
+    frames = len(padded) // FRAME_SAMPLES
+    found: list[Segment] = []
+    for frame in np.split(padded[: frames * FRAME_SAMPLES], frames):
+        found += segmenter.feed(frame)
+    return found
+
+
+def main() -> None:
+    recordings = folder()
+    whisper = Whisper(model_folder("whisper-tiny.en"), threads=1)
+    recogniser = GrammarRecogniser(
+        whisper, refusal=Refusal(), calibration=Calibration(), cache=None
+    )
+    sentences = Sentences("en", coffee_intents(), {})
+    anticipation = Anticipation(recogniser)
+    detector = Silero()
+    orders = coffee_orders(recordings)
+    noise = sound(recordings / "coffee" / "noise_kitchen.wav")
+    for snr in (None, 15.0):
+        for name in ("pause alone", "meaning"):
+            cut = right = 0
+            waits: list[float] = []
+            work: list[float] = []
+            for number, (spoken, slots) in enumerate(orders):
+                meaning = AtOnce(anticipation, sentences) if name == "meaning" else None
+                found = heard(mixed(spoken, noise, snr, number), detector, meaning)
+                cut += len(found) != 1
+                waits += [one.seconds_since_speech for one in found[:1]]
+                if meaning is not None and found:
+                    work += meaning.seconds
+                result = anticipation.recognise(found[0].samples, sentences, lambda _: None)
+                right += result.intent is not None and result.intent.slots == slots
+            wait = statistics.median(waits) * 1000
+            worst = max(waits) * 1000
+            told = f"; a question takes {statistics.median(work) * 1000:.0f} ms" if work else ""
+            print(
+                f"{'clean' if snr is None else f'{snr:g} dB':6} {name:12} "
+                f"{len(orders)} orders: {cut} cut off, {right} right, "
+                f"over after {wait:.0f} ms (most {worst:.0f}){told}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
