@@ -1,0 +1,173 @@
+"""The process is killed and the power is cut, again and again, while it works; nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from brokers import Client, Mosquitto, until
+from owner import Owner
+
+ROOT = "appliance/kitchen"
+
+KILLS = int(os.environ.get("APPLIANCE_KILLS", "3"))
+"""More of them: docs/contributing.md."""
+
+LONGEST_S = 60 + 40 * KILLS
+
+SEED = int(os.environ.get("APPLIANCE_SEED", "7"))
+
+
+class Requester:
+    """Sends requests that no two have in common, and knows which the appliance accepted."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._sent = 0
+        self.accepted: set[str] = set()
+        self.done: set[str] = set()
+
+    def send(self, *, wait: bool = True) -> None:
+        self._sent += 1
+        transaction = f"job-{self._sent}"
+        request = {"text": f"stop machine {1 + self._sent % 9}", "transaction": transaction}
+        send = self._client.publish if wait else self._client.send
+        send(f"{ROOT}/request/parse", json.dumps(request))
+
+    def burst(self, number: int) -> None:
+        """Send many at once, and wait for the first to be accepted."""
+        before = len(self.accepted)
+        for _ in range(number):
+            self.send(wait=False)
+
+        def begun() -> bool:
+            self.listen()
+            return len(self.accepted) > before
+
+        until(begun, "no request was accepted")
+
+    def listen(self) -> None:
+        while not self._client.heard.empty():
+            answer = json.loads(self._client.heard.get().payload)
+            if answer["state"] == "queued":
+                self.accepted.add(answer["transaction"])
+            else:
+                assert answer["state"] == "done", answer
+                assert answer["result"]["outcome"] == "intent"
+                self.done.add(answer["transaction"])
+
+    def all_done(self) -> bool:
+        """Whether everything has been answered that the broker took from us."""
+        self.listen()
+        return len(self.done) == self._sent
+
+
+def is_sound(journal: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(journal)) as database:
+        return bool(database.execute("PRAGMA integrity_check").fetchone() == ("ok",))
+
+
+@pytest.mark.timeout(LONGEST_S)
+def test_kills_at_any_moment_lose_no_request(tmp_path: Path, models_directory: Path) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - of moments, not of secrets
+    with (
+        Mosquitto(tmp_path / "broker", persistent=True) as broker,
+        Client(broker.port, f"{ROOT}/response/#") as client,
+        Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}) as owner,
+    ):
+        requester = Requester(client)
+        owner.start()
+        for _ in range(KILLS):
+            until_killed = time.monotonic() + chance.uniform(0.0, 1.0)
+            while time.monotonic() < until_killed:
+                requester.send()
+            owner.kill()
+            requester.send()  # and one that the broker keeps while nobody is there
+            # It opens at once, says what happened, and no file is half written.
+            owner.start()
+            assert not list(owner.state.rglob("*.new"))
+        until(requester.all_done, "not every request was answered", 60)
+        assert owner.said().count("did not stop in order last time: it was killed") == KILLS
+        assert owner.stop()[0] == 0
+    assert is_sound(owner.state / "journal.db")
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Iterator[Path]:
+    """An ext4 file system in a file: what is in the file is what a power cut would leave."""
+    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
+        pytest.skip("only root, with e2fsprogs, can make a file system in a file")
+    image, mount = tmp_path / "card.img", tmp_path / "card"
+    image.write_bytes(b"")
+    os.truncate(image, 24 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+    mount.mkdir()
+    # Nothing reaches the card by itself in the time of a test: only what was told to.
+    words = ["mount", "-o", "loop,commit=300", str(image), str(mount)]
+    if subprocess.run(words, check=False, capture_output=True).returncode != 0:
+        pytest.skip("this machine does not let root mount a loop device")
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", "--lazy", str(mount)], check=True)
+
+
+@pytest.mark.timeout(LONGEST_S)
+def test_a_power_cut_loses_nothing_that_was_accepted(
+    tmp_path: Path, models_directory: Path, card: Path
+) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - of moments, not of secrets
+    with contextlib.ExitStack() as house:
+        broker = house.enter_context(Mosquitto(tmp_path / "broker"))
+        client = house.enter_context(Client(broker.port, f"{ROOT}/response/#"))
+        owner = house.enter_context(
+            Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port})
+        )
+        owner.write(device={"state_directory": str(card / "state")})
+        owner.start()
+        requester = Requester(client)
+        waited = 0
+        for number in range(KILLS):
+            # Given requests of which some are accepted (the requester was told), some answered
+            requester.burst(60)
+            time.sleep(chance.uniform(0.0, 0.05))
+            # When the power is cut: the card holds what it held at that moment, and no more
+            owner.signal(signal.SIGSTOP)
+            requester.listen()
+            cut = tmp_path / f"cut-{number}.img"
+            shutil.copyfile(tmp_path / "card.img", cut)
+            owner.signal(signal.SIGCONT)
+            # Then it opens elsewhere, and holds each that was accepted and is not answered yet
+            place = tmp_path / f"cut-{number}"
+            place.mkdir()
+            subprocess.run(["mount", "-o", "loop", str(cut), str(place)], check=True)
+            try:
+                held = remembered(place / "state" / "journal.db")
+            finally:
+                subprocess.run(["umount", str(place)], check=True)
+            assert requester.accepted - requester.done <= held
+            waited += len(requester.accepted - requester.done)
+            until(requester.all_done, "not every request was answered", 60)
+        assert waited, "nothing waited at any cut: the test has shown nothing"
+
+
+def remembered(journal: Path) -> set[str]:
+    """The transactions that a journal holds: as work, or as an answer that waits for the broker."""
+    assert is_sound(journal)
+    with contextlib.closing(sqlite3.connect(journal)) as database:
+        waiting = {name for (name,) in database.execute("SELECT transaction_id FROM inbox")}
+        answers = b"".join(
+            bytes(sent) for (sent,) in database.execute("SELECT payload FROM outbox")
+        )
+    return waiting | {found.decode() for found in re.findall(rb"job-\d+", answers)}
