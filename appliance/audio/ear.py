@@ -17,8 +17,7 @@ from appliance.values import SAMPLE_RATE, Activity, Trigger, Utterance
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from appliance.audio.meaning import Meaning
-    from appliance.audio.segmenter import Segment
+    from appliance.audio.segmenter import Considering, Segment
     from appliance.config import Listening
     from appliance.protocols import SpeechDetector, WakeSpotter
     from appliance.values import Samples, SoundLevel, Wake
@@ -59,7 +58,7 @@ class Ear:
         neighbours: Neighbours,
         *,
         spotters: Sequence[WakeSpotter] = (),
-        meaning: Meaning | None = None,
+        meaning: Considering | None = None,
         always: Trigger = Trigger.ALWAYS,
     ) -> None:
         """`always` is the trigger of what an always open ear hears."""

@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from measure.recordings import coffee_intents, coffee_orders, folder, mixed, model_folder, sound
 
 from appliance.anticipation import Anticipation
 from appliance.audio.meaning import Verdict
@@ -24,6 +23,7 @@ from appliance.inference.sentences import Sentences
 from appliance.protocols import FRAME_SAMPLES
 from appliance.recognition import GrammarRecogniser
 from appliance.values import SAMPLE_RATE, Samples
+from measure.recordings import coffee_intents, coffee_orders, folder, mixed, model_folder, sound
 
 
 @dataclass
