@@ -13,12 +13,12 @@ from appliance.identity import boot_id
 from appliance.inference.mind import Situation
 from appliance.messaging import home_assistant
 from appliance.messaging.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
-from appliance.messaging.payloads import Health, Info, Limits, StateNow, Telemetry
+from appliance.messaging.payloads import Health, Info, Limits, Partial, StateNow, Telemetry
 from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
 from appliance.system import governor
 from appliance.system.clock import clock_synced
 from appliance.system.sensors import changed, root_in_force
-from appliance.values import Activity, MicrophoneState, Reading, encode
+from appliance.values import Activity, Message, MicrophoneState, Reading, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from appliance.messaging.postman import Postman
     from appliance.messaging.topics import Topics
     from appliance.protocols import Sensors
-    from appliance.values import Pace, SoundHealth
+    from appliance.values import Pace, Request, SoundHealth
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,11 @@ class Announcer:
     def _show_state(self) -> None:
         now = StateNow(activity=self._activity or Activity.STARTING, pace=self._course.pace)
         self._postman.show(self._topics.state, encode(now))
+
+    def show_answer_so_far(self, request: Request, text: str) -> None:
+        """Say on `partial` what the language model has written until now."""
+        partial = Partial(id=request.id, transaction=request.transaction, text=text)
+        self._postman.tell(Message(self._topics.partial, encode(partial), fleeting=True))
 
     def situation(self) -> Situation:
         """The board as it was looked at last, for the result of a job."""

@@ -27,6 +27,7 @@ from appliance.errors import (
 from appliance.hearing import Hearing
 from appliance.identity import Ids
 from appliance.inference.jobs import Jobs
+from appliance.inference.watch import Watch
 from appliance.inference.worker import Worker
 from appliance.messaging.broker import EmbeddedBroker
 from appliance.messaging.journal import Journal
@@ -62,8 +63,11 @@ TICK = 0.25
 WORKER_PATIENCE = 120.0
 """Seconds that a job may take beside the language model's limit, which counts twice."""
 
-RELOADED = frozenset({"log.level", "sentences.folder", "telemetry.every_s"})
+RELOADED = frozenset({"log.level", "sentences.folder", "sentences.builtin", "telemetry.every_s"})
 """Keys that SIGHUP applies; the sentence files themselves are read again, too."""
+
+WATCH_EVERY = 2.0
+"""Seconds between two looks at the sentence files."""
 
 
 def run(config_path: Path, trial: Trial | None = None) -> int:
@@ -101,6 +105,8 @@ class Daemon:
         self._loops: list[Loop] = []
         self._stop_deadline: Deadline | None = None
         self._sentences = assembly.load_sentences(config)
+        self._watch = Watch(assembly.sentence_folder(config))
+        self._watch_at = 0.0
         self._mind: Mind | None = None
         self._worker: Worker | None = None
         self._language_model: Llama | None = None
@@ -214,9 +220,11 @@ class Daemon:
 
     def _open_mind(self, loop: Loop) -> None:
         self._language_model = assembly.open_language_model(self._config)
-        if self._language_model is not None:
+        if self._language_model is not None and self._config.language_model.load == "start":
             self._language_model.start()
         self._mind = assembly.open_mind(self._config, self._sentences, self._language_model)
+        self._mind.tell = self._announcer.show_answer_so_far
+        assembly.prepare_cascade(self._config, self._mind)
         recogniser = self._mind.recogniser
         if self._config.listening.by_meaning and isinstance(recogniser, GrammarRecogniser):
             self._anticipation = self._mind.recogniser = Anticipation(recogniser)
@@ -304,6 +312,7 @@ class Daemon:
         if self._hearing is None or not self._hearing.is_neglected:
             self._notifier.beat()  # systemd starts a deaf appliance anew
         self._desk.tick()
+        self._watch_sentences()
         self._announcer.tick(self._sound, sum(self._jobs.depth()))
         self._notifier.status(self._status())
         return None if self._trial is None else self._trial.turn(self._topics)
@@ -327,25 +336,57 @@ class Daemon:
         """Take over what can be changed while running; a bad file changes nothing."""
         self._notifier.reloading()
         try:
-            config = load(self._config_path)
-            sentences = assembly.load_sentences(config)
+            asked = load(self._config_path)
+            needs_restart = sorted(_changed_keys(self._config, asked) - RELOADED)
+            self._take_over(_with_reloaded(self._config, asked))
         except (ConfigError, SentencesError) as error:
             logger.error("not reloaded, the old settings stay in force:\n%s", error)  # noqa: TRY400
             self._fault = "reload failed, see the log; "
-            self._notifier.ready(self._status())
-            return
-        self._fault = ""
-        logs.set_level(config.log.level)
-        self._announcer.telemetry_every = config.telemetry.every_s
-        self._sentences = sentences
-        if self._mind is not None:
-            self._mind.sentences = sentences
-        self._announcer.describe(config, sentences)
-        needs_restart = sorted(_changed_keys(self._config, config) - RELOADED)
-        if needs_restart:
-            logger.warning("changed, but only a restart applies it: %s", ", ".join(needs_restart))
-        logger.info("reloaded: %d intents", len(sentences.declared))
+        else:
+            self._fault = ""
+            logs.set_level(asked.log.level)
+            self._announcer.telemetry_every = asked.telemetry.every_s
+            if needs_restart:
+                keys = ", ".join(needs_restart)
+                logger.warning("changed, but only a restart applies it: %s", keys)
+            logger.info("reloaded: %d intents", len(self._sentences.declared))
         self._notifier.ready(self._status())
+
+    def _watch_sentences(self) -> None:
+        """A file that was changed is in force within seconds; a wrong one changes nothing."""
+        now = time.monotonic()
+        if now < self._watch_at:
+            return
+        self._watch_at = now + WATCH_EVERY
+        if not self._watch.has_changed():
+            return
+        try:
+            self._take_over(self._config)
+        except SentencesError as error:
+            logger.error("the changed sentences cannot be used, the old stay in force:\n%s", error)  # noqa: TRY400
+            self._fault = "the changed sentences cannot be used, see the log; "
+        else:
+            self._fault = ""
+            logger.info("the sentences have changed: %d intents", len(self._sentences.declared))
+
+    def _take_over(self, config: Config) -> None:
+        sentences = assembly.load_sentences(config)
+        if self._mind is not None:
+            assembly.take_over(config, self._mind, sentences)
+        self._config, self._sentences = config, sentences
+        self._watch = Watch(assembly.sentence_folder(config))
+        self._announcer.describe(config, sentences)
+
+
+def _with_reloaded(old: Config, new: Config) -> Config:
+    """The old configuration with what a reload may change of the new one."""
+    for name in RELOADED:
+        section, key = name.split(".")
+        table = msgspec.structs.replace(
+            getattr(old, section), **{key: getattr(getattr(new, section), key)}
+        )
+        old = msgspec.structs.replace(old, **{section: table})
+    return old
 
 
 def _changed_keys(old: Config, new: Config) -> set[str]:

@@ -7,8 +7,9 @@ import functools
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from appliance.anticipation import Anticipation
 from appliance.audio import files
 from appliance.audio.segmenter import segments_in
 from appliance.engines.llama import Llama
@@ -17,6 +18,8 @@ from appliance.engines.whisper import Whisper
 from appliance.errors import EngineError
 from appliance.grammar.understand import Calibration, Refusal
 from appliance.inference import sentences as sentence_files
+from appliance.inference.cascade import Cascade
+from appliance.inference.conversation import Sessions
 from appliance.inference.mind import Mind
 from appliance.inference.recogniser import FreeRecogniser
 from appliance.models.store import Store
@@ -53,8 +56,9 @@ def go_offline() -> None:
 
 def load_sentences(config: Config) -> Sentences:
     """The operator's sentences; SentencesError with every problem in them."""
-    folder = Path(config.sentences.folder).expanduser() if config.sentences.folder else None
-    loaded = sentence_files.load(folder, config.device.language, builtin=config.sentences.builtin)
+    loaded = sentence_files.load(
+        sentence_folder(config), config.device.language, builtin=config.sentences.builtin
+    )
     for warning in loaded.warnings:
         logger.warning("%s", warning)
     return loaded
@@ -90,7 +94,8 @@ def open_language_model(config: Config) -> Llama | None:
     if not settings.enabled:
         return None
     path = Store(config.models_directory).path_of(settings.model)
-    return Llama(path, settings, config.threads, name=settings.model)
+    states = config.state_directory / "language-model"
+    return Llama(path, settings, config.threads, name=settings.model, states=states)
 
 
 def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
@@ -135,7 +140,45 @@ def open_mind(config: Config, sentences: Sentences, language_model: LanguageMode
         answers_speech=config.language_model.answers_speech,
         no_speech_threshold=config.speech.no_speech_threshold,
         speech_seconds=speech_seconds,
+        **_words(config),
     )
+
+
+def _words(config: Config) -> dict[str, Any]:
+    """What a mind is made of, where it works on words."""
+    settings = config.language_model
+    return {
+        "cascade": Cascade(config.cascade),
+        "sessions": Sessions(settings.session_turns, settings.session_minutes),
+        "tells_time": settings.tells_time,
+    }
+
+
+def take_over(config: Config, mind: Mind, sentences: Sentences) -> None:
+    """Put new sentences in force, with all that is made of them; nobody who speaks meets a half.
+
+    Raises:
+        SentencesError: no grammar can be made of them; the old ones stay in force.
+
+    """
+    if isinstance(mind.recogniser, GrammarRecogniser | Anticipation):
+        mind.recogniser.prepare(sentences)
+    mind.sentences = sentences
+    prepare_cascade(config, mind)
+
+
+def sentence_folder(config: Config) -> Path | None:
+    """The owner's own, or None for the starter set."""
+    return Path(config.sentences.folder).expanduser() if config.sentences.folder else None
+
+
+def prepare_cascade(config: Config, mind: Mind) -> None:
+    """Have ready what the first text that no sentence fits would have to wait for."""
+    loaded = mind.language_model if config.language_model.load == "start" else None
+    try:
+        mind.cascade.prepare(mind.sentences, loaded)
+    except EngineError as error:
+        logger.warning("the language model cannot choose among the intents: %s", error)
 
 
 @contextlib.contextmanager
@@ -155,6 +198,7 @@ def mind(config: Config, *, hears: bool = True) -> Iterator[Mind]:
                 sentences=sentences,
                 language_model=model,
                 decode=_Deaf().decode,
+                **_words(config),
             )
 
 

@@ -18,7 +18,7 @@ from appliance.engines.silero import Silero
 from appliance.errors import ManifestError
 from appliance.models.store import Store
 from appliance.system.processes import resident_mb
-from appliance.values import SAMPLE_RATE
+from appliance.values import SAMPLE_RATE, Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -206,7 +206,7 @@ def _asked(model: Llama, load_s: float) -> LanguageModelSpeed:
     first, tokens, seconds = [], 0, 0.0
     for question in QUESTIONS:
         began = time.perf_counter()
-        completion = model.complete(question, lambda: False)
+        completion = model.complete(Question((question,)), lambda: False)
         took = time.perf_counter() - began
         if completion.first_token_ms is not None:
             first.append(round(completion.first_token_ms, 1))

@@ -73,11 +73,11 @@ class Speech(Section, frozen=True):
 
     model: str = "whisper-tiny.en"
     compute_type: Literal["int8", "int8_float32", "float32"] = "int8"
-    grammar: bool = False
+    grammar: bool = True
     no_speech_threshold: Probability = 0.6
     least_confidence: Probability = 0.5
     calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
-        default_factory=lambda: [6.0, 2.0, -3.0, 0.4]
+        default_factory=lambda: [4.8, 2.3, -2.4, 0.37]
     )
 
 
@@ -101,6 +101,25 @@ class LanguageModel(Section, frozen=True):
     maximum_tokens: Annotated[int, Meta(ge=1, le=4096)] = 64
     temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.0
     time_limit_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
+    load: Literal["start", "demand"] = "start"
+    adapter: str = ""
+    chat_template: Literal["", "plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"] = ""
+    maximum_json_tokens: Annotated[int, Meta(ge=1, le=4096)] = 256
+    memory_limit_mb: Annotated[int, Meta(ge=0)] = 0
+    tells_time: bool = False
+    session_turns: Annotated[int, Meta(ge=0, le=50)] = 4
+    session_minutes: Annotated[float, Meta(gt=0.0, le=1440.0)] = 10.0
+
+
+class Cascade(Section, frozen=True):
+    """What is tried where no sentence fits."""
+
+    repair: bool = True
+    repair_threshold: Probability = 0.8
+    repair_margin: Probability = 0.06
+    choose: bool = True
+    choose_speech: bool = False
+    choose_threshold: Probability = 0.75
 
 
 class Mqtt(Section, frozen=True):
@@ -176,6 +195,7 @@ class Config(Section, frozen=True):
     wake_word: WakeWord = WakeWord()
     speech: Speech = Speech()
     sentences: Sentences = Sentences()
+    cascade: Cascade = Cascade()
     language_model: LanguageModel = LanguageModel()
     mqtt: Mqtt = Mqtt()
     requests: Requests = Requests()

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from appliance.values import (
         Completion,
         Intent,
         MicrophoneState,
+        Question,
         Reading,
         Samples,
         Transcript,
         Wake,
+        Weighing,
     )
 
 FRAME_SAMPLES = 512
@@ -90,12 +93,31 @@ class LanguageModel(Protocol):
     name: str
     """The model's name in the catalogue."""
 
-    def complete(self, text: str, stopping: Callable[[], bool]) -> Completion:
-        """The answer to `text`.
+    def complete(
+        self,
+        question: Question,
+        stopping: Callable[[], bool],
+        tell: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """The answer to `question`, and each piece of it to `tell` as it is written.
 
         `stopping` is asked between tokens; Interrupted once it says True. EngineError when
         the model fails, with the reason.
         """
+
+    def weigh(
+        self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
+    ) -> Weighing:
+        """How likely each option is to follow `menu` and `text`, if one of them must.
+
+        `menu` is the same from call to call, and read once.
+        """
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Stand still meanwhile, but for what is asked meanwhile."""
+
+    def look_after(self) -> None:
+        """Asked when there is nothing to do: be ready again after a death."""
 
 
 class Sensors(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -191,7 +191,7 @@ class Request:
     """Our id, that of the result."""
     operation: Operation
     payload: bytes
-    """Sound as a file for TRANSCRIBE, UTF-8 text for PARSE and ANSWER."""
+    """Sound as a file for TRANSCRIBE, UTF-8 text for PARSE, a packed `Wish` for ANSWER."""
     transaction: str | None = None
     """The requester's own id for it, from Correlation Data or JSON."""
     priority: int = 0
@@ -207,6 +207,34 @@ class Request:
 
 
 Job = Utterance | TextInput | Request
+
+
+class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a request for an answer may ask for beside a plain text."""
+
+    text: str
+    schema: Any = None
+    """A JSON Schema that the answer must meet."""
+    session: str | None = None
+    """Earlier questions of the same requester in this session are remembered."""
+    stream: bool = False
+    """Whether the answer is published on `partial` while it is written."""
+    maximum_tokens: int | None = None
+
+    MARK: ClassVar[bytes] = b"\x00"
+    """Before the JSON of a wish, to tell it from a plain text: no accepted text begins so."""
+
+    def packed(self) -> bytes:
+        """As a request's payload: the plain text where nothing else is wished."""
+        plain = self == Wish(self.text)
+        return self.text.encode() if plain else self.MARK + msgspec.json.encode(self)
+
+    @classmethod
+    def unpacked(cls, payload: bytes) -> Wish:
+        """From a request's payload; UnicodeDecodeError where it is no text."""
+        if payload.startswith(cls.MARK):
+            return msgspec.json.decode(payload[1:], type=cls)
+        return cls(payload.decode("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +257,28 @@ class Intent(msgspec.Struct, frozen=True):
     confidence: float | None = None
     by: str = "grammar"
     """`grammar`, `fuzzy` or `model`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the language model is asked."""
+
+    said: tuple[str, ...]
+    """Questions and answers in turn, the last of them the question."""
+    schema: Any = None
+    """A JSON Schema that the answer must meet; None for an answer in words."""
+    maximum_tokens: int | None = None
+    """Of the answer; None as the configuration says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What the language model makes of some options."""
+
+    scores: tuple[float, ...]
+    """The natural logarithm of each option's probability; the probabilities add up to 1."""
+    prompt_tokens: int
+    cached_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +376,8 @@ class Message:
     content_type: str | None = "application/json"
     correlation: bytes | None = None
     user_properties: tuple[tuple[str, str], ...] = field(default=())
+    fleeting: bool = False
+    """Nobody misses it: it is sent once, with QoS 0."""
 
 
 def encode(value: Any) -> bytes:

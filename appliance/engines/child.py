@@ -84,6 +84,18 @@ class Child:
         event: dict[str, Any] = json.loads(line)
         return event
 
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def pause(self) -> None:
+        """Have it stand still at once, wherever it is; `go_on` wakes it."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have it go on where it stood still; nothing happens where it did not."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it now; may be called twice."""
         self._process.kill()

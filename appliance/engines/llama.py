@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
+import os
 import time
+from collections import defaultdict, deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
 from appliance.engines.child import Child, ChildDied
 from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
-from appliance.values import Completion
+from appliance.values import Completion, Weighing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
     from appliance.config import LanguageModel
+    from appliance.values import Question
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +30,8 @@ MODULE = "appliance.engines.llama_process"
 LOADING = 180.0
 """Seconds that opening the model may take; a slow card reads 1 GB in about 50."""
 
-LOOK_EVERY = 0.05
-"""Seconds between two looks whether to stop."""
+LOOK_EVERY = 0.02
+"""Seconds between two looks whether to stop, and whether somebody speaks."""
 
 LET_GO = 0.15
 """Seconds for the process to break off by itself; then it is killed, which costs a reload."""
@@ -34,19 +39,37 @@ LET_GO = 0.15
 GGUF = b"GGUF"
 """The first bytes of every model file that llama.cpp opens."""
 
+BESIDE_THE_FILE_MB = 512
+"""Memory that the process may take beside the size of its file, where no limit is set."""
+
+PAGES = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
+
 
 class Llama:
     """A GGUF model behind a pipe. For one thread at a time; that thread must outlive its calls."""
 
     def __init__(
-        self, path: Path, settings: LanguageModel, threads: int, name: str | None = None
+        self,
+        path: Path,
+        settings: LanguageModel,
+        threads: int,
+        name: str | None = None,
+        states: Path | None = None,
     ) -> None:
         self.name = name or path.stem
+        self.restarts = 0
+        """Times that the process had to be started again."""
         self._path = path
         self._settings = settings
         self._threads = threads
+        self._states = states
         self._child: Child | None = None
         self._ready = False
+        self._wanted = False
+        self._numbers = itertools.count(1)
+        self._events: dict[int, deque[dict[str, Any]]] = defaultdict(deque)
+        self.restored = False
+        """Whether the fixed part of the prompt came from the disk."""
 
     @property
     def process_id(self) -> int | None:
@@ -64,119 +87,258 @@ class Llama:
         try:
             self._await_ready(lambda: False)
         except ChildDied as death:
+            self.close()
             raise EngineError(f"{_died(death)} while it opened {self._path.name}") from death
 
-    def complete(self, text: str, stopping: Callable[[], bool]) -> Completion:
-        """The answer to `text`; a process that dies of it is started again, and asked once more."""
+    def look_after(self) -> None:
+        """Start a process that has died while nobody asked it anything; does not wait for it."""
+        if not self._wanted or (self._child is not None and self._child.alive()):
+            return
+        logger.warning("the language model process died while it was idle; it is started again")
+        self._drop()
+        with contextlib.suppress(EngineError, ModelMissing):  # told at the next request
+            self._child = self._open()
+
+    def complete(
+        self,
+        question: Question,
+        stopping: Callable[[], bool],
+        tell: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """The answer; a process that dies of the question is started again, and asked once more.
+
+        `tell` is given each piece of the answer as it is written.
+        """
+        order = {
+            "said": question.said,
+            "schema": question.schema,
+            "maximum_tokens": question.maximum_tokens,
+        }
+        done = self._twice(order, stopping, tell or _nobody)
+        return Completion(**done)
+
+    def weigh(
+        self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
+    ) -> Weighing:
+        """How likely each option is to follow `menu` and `text`, if one of them must."""
+        order = {"weigh": {"menu": menu, "text": text, "options": list(options)}}
+        return Weighing(**self._twice(order, stopping, _nobody))
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Have the process stand still, whatever it does, until something is asked of it."""
+        self._signal_child(pause=True)
         try:
-            return self._ask(text, stopping)
-        except ChildDied as death:
-            logger.warning("%s; it is started again", _died(death))
-        try:
-            return self._ask(text, stopping)
-        except ChildDied as death:
-            raise EngineDied(f"{_died(death)} twice at this text; it is not tried again") from None
+            yield
+        finally:
+            self._signal_child(pause=False)
 
     def close(self) -> None:
         """End the process; may be called twice."""
+        self._wanted = False
+        self._drop()
+
+    def _drop(self) -> None:
         if self._child is not None:
             self._child.kill()
         self._child, self._ready = None, False
+        self._events.clear()
+
+    def _signal_child(self, *, pause: bool) -> None:
+        if self._child is not None and self._ready:
+            self._child.pause() if pause else self._child.go_on()
 
     def _await_ready(self, stopping: Callable[[], bool]) -> Child:
+        self._wanted = True
         if self._child is None:
             self._child = self._open()
         if not self._ready:
-            event = self._next_event(self._child, time.monotonic() + LOADING, stopping)
+            event = self._next_event(self._child, 0, LOADING, stopping)
             if event is None:
-                self.close()
+                self._drop()
                 raise EngineError(f"opening {self._path.name} took more than {LOADING:.0f} s")
             self._ready = "ready" in event
             if not self._ready:
-                self.close()
+                self._drop()
                 raise EngineError(f"{event['error']}; run: appliance models verify")
+            self.restored = event["restored"]
         return self._child
 
     def _open(self) -> Child:
-        try:
-            with self._path.open("rb") as file:
-                magic = file.read(len(GGUF))
-        except FileNotFoundError:
-            raise ModelMissing(f"there is no {self._path}; run: appliance models pull") from None
-        except OSError as error:
-            raise EngineError(f"{self._path} cannot be read: {error.strerror}") from error
-        if magic != GGUF:
-            raise EngineError(f"{self._path} is not a GGUF file; run: appliance models verify")
+        _check_file(self._path)
+        adapter = self._settings.adapter and str(Path(self._settings.adapter).expanduser())
+        if adapter:
+            _check_file(Path(adapter))
         child = Child(MODULE, self._threads)
+        settings = {**msgspec.to_builtins(self._settings), "adapter": adapter}
         child.send(
             {
                 "path": str(self._path),
-                "settings": msgspec.to_builtins(self._settings),
+                "settings": settings,
                 "threads": self._threads,
+                "states": str(self._states) if self._states else None,
+                "memory_mb": self._memory_mb(),
             }
         )
         return child
 
-    def _ask(self, text: str, stopping: Callable[[], bool]) -> Completion:
+    def _memory_mb(self) -> int:
+        own = self._path.stat().st_size // 1_000_000  # where weights are laid out anew
+        return self._settings.memory_limit_mb or own + BESIDE_THE_FILE_MB
+
+    def _twice(
+        self, order: dict[str, Any], stopping: Callable[[], bool], tell: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """What came of an order. Tried again once where the process died of it, or beside it."""
+        try:
+            return self._ask(order, stopping, tell)
+        except ChildDied as death:
+            logger.warning("%s; it is started again", _died(death))
+        try:
+            self.restarts += 1
+            return self._ask(order, stopping, tell)
+        except ChildDied as death:
+            with contextlib.suppress(EngineError):
+                self._child = self._open()  # ready again for who comes next
+            raise EngineDied(f"{_died(death)} twice at this text; it is not tried again") from None
+
+    def _ask(
+        self, order: dict[str, Any], stopping: Callable[[], bool], tell: Callable[[str], None]
+    ) -> dict[str, Any]:
         """One try. ChildDied when the process died, or said nothing at all in its time."""
+        number = next(self._numbers)
+        child = None
         try:
             child = self._await_ready(stopping)
-            asked_at = time.monotonic()
-            child.send({"text": text})
-            return self._collect(child, asked_at, stopping)
+            child.go_on()
+            child.send({"id": number, **order})
+            return self._collect(child, number, stopping, tell)
         except ChildDied:
-            self.close()
+            if child is None or self._child is child:
+                self._drop()
             raise
+        finally:
+            self._events.pop(number, None)
 
-    def _collect(self, child: Child, asked_at: float, stopping: Callable[[], bool]) -> Completion:
-        limit = asked_at + self._settings.time_limit_s
+    def _collect(
+        self,
+        child: Child,
+        number: int,
+        stopping: Callable[[], bool],
+        tell: Callable[[str], None],
+    ) -> dict[str, Any]:
+        clock = _Clock()
         first_token_ms: float | None = None
         while True:
-            event = self._next_event(child, limit, stopping)
+            left = self._settings.time_limit_s - clock.seconds()
+            event = self._next_event(child, number, left, clock.without(stopping))
             if event is None:
-                self._give_up(child, hung=first_token_ms is None)
+                self._give_up(hung=first_token_ms is None)
             elif "error" in event:
                 raise EngineError(event["error"])
+            elif "weighed" in event:
+                weighed: dict[str, Any] = event["weighed"]
+                return weighed
             elif "done" in event:
-                return Completion(**event["done"], first_token_ms=first_token_ms)
-            elif first_token_ms is None:
-                first_token_ms = round((time.monotonic() - asked_at) * 1000, 1)
+                return {**event["done"], "first_token_ms": first_token_ms}
+            else:
+                if first_token_ms is None:
+                    first_token_ms = round(clock.seconds() * 1000, 1)
+                tell(event["token"])
 
-    def _give_up(self, child: Child, *, hung: bool) -> NoReturn:
+    def _give_up(self, *, hung: bool) -> NoReturn:
         """The time is over: what wrote nothing hangs, and is tried again; the rest is too slow."""
-        child.kill()
+        self._drop()
         limit = f"{self._settings.time_limit_s:g} s (language_model.time_limit_s)"
         if hung:
             raise ChildDied(f"it said nothing for {limit}")
-        self.close()
         raise EngineError(f"the language model was not done after {limit}")
 
     def _next_event(
-        self, child: Child, until: float, stopping: Callable[[], bool]
+        self, child: Child, number: int, seconds: float, stopping: Callable[[], bool]
     ) -> dict[str, Any] | None:
-        """The next line from the process; None when `until` has come."""
-        while time.monotonic() < until:
-            if stopping():
-                self._break_off(child)
-                raise Interrupted("the appliance stopped, or the request was cancelled")
-            event = child.receive(min(LOOK_EVERY, max(0.0, until - time.monotonic())))
-            if event is not None:
-                return event
-        return None
+        """The next line for an order; None when the time is over, or else somebody's turn.
 
-    def _break_off(self, child: Child) -> None:
+        Lines for other orders are kept for them: one may be asked while another is written.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            if self._events[number]:
+                return self._events[number].popleft()
+            began = time.monotonic()
+            if stopping():
+                self._break_off(child, number)
+                raise Interrupted("the appliance stopped, or the request was cancelled")
+            until += time.monotonic() - began
+            if self._child is not child:
+                raise ChildDied("it ended at another text meanwhile")
+            if self._events[number]:
+                continue
+            left = until - time.monotonic()
+            if left <= 0:
+                return None
+            event = child.receive(min(LOOK_EVERY, left))
+            if event is not None:
+                self._events[event.get("id", 0)].append(event)
+
+    def _break_off(self, child: Child, number: int) -> None:
         """Leave the process ready for the next text, or else leave none."""
         until = time.monotonic() + LET_GO
         try:
-            if self._ready:
-                child.send({"stop": True})
-            while self._ready and time.monotonic() < until:
-                event = child.receive(until - time.monotonic())
-                if event and ("done" in event or "error" in event):
+            if self._ready and number:
+                child.send({"stop": number})
+            while self._ready and number and time.monotonic() < until:
+                event = child.receive(max(0.0, until - time.monotonic()))
+                if event and event.get("id") != number:
+                    self._events[event.get("id", 0)].append(event)
+                elif event and "token" not in event:
                     return
         except ChildDied:
             pass  # it is gone, which is as good
-        self.close()
+        self._drop()
+
+
+class _Clock:
+    """Counts the time that an order took, without the time that was given to others."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def without(self, look: Callable[[], bool]) -> Callable[[], bool]:
+        def looked() -> bool:
+            began = time.monotonic()
+            answer = look()
+            self._began += time.monotonic() - began
+            return answer
+
+        return looked
+
+
+def _check_file(path: Path) -> None:
+    """Say what is wrong with a file before a process is started for it."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(GGUF))
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        raise ModelMissing(f"there is no {path}; run: appliance models pull") from None
+    except OSError as error:
+        raise EngineError(f"{path} cannot be read: {error.strerror}") from error
+    if magic != GGUF:
+        raise EngineError(f"{path} is not a GGUF file; run: appliance models verify")
+    memory = os.sysconf(PAGES[0]) * os.sysconf(PAGES[1])
+    if size > memory:
+        raise EngineError(
+            f"{path.name} is larger ({size // 1_000_000} MB) than this board's memory "
+            f"({memory // 1_000_000} MB); choose a smaller model or quantisation"
+        )
+
+
+def _nobody(_: str) -> None:
+    return
 
 
 def _died(death: ChildDied) -> str:

@@ -1,187 +1,204 @@
-"""A GGUF model through llama.cpp; the only file that imports llama_cpp, and only in its process."""
+"""An open language model: what it has read once, what it writes, and what it weighs."""
 
 from __future__ import annotations
 
-import codecs
-import ctypes
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import llama_cpp
-from jinja2 import TemplateError
-from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+from appliance.engines.llama_library import BATCH, Cell, ModelError, Sequences, Weights
+from appliance.engines.llama_options import Options
+from appliance.engines.llama_prefix import Prefixes
+from appliance.engines.llama_prompt import Prompt
+from appliance.engines.llama_writing import Style, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PLACE = "\ue000"
-"""Stands for the user's text while the chat template is filled in; no text of a person holds it."""
+    import numpy as np
+    from numpy.typing import NDArray
 
-WITHOUT_TEMPLATE = "{system}\n\nQuestion: {user}\nAnswer:"
-"""For a model that has no chat template."""
+CHUNK = 64
+"""Tokens that are read between two looks whether something else goes first."""
 
-REPEAT_PENALTY = 1.1
-"""Without it the smallest models say one thing again and again."""
+ANSWERS, MENU, FIRST_FREE = 0, 1, 2
+"""Sequences: what all answers begin with, what all weighing begins with, and the others."""
 
-SENTENCE_ENDS = (".", "!", "?", "…", "。")
+NESTED = 4
+"""Texts that may be written at once, one breaking into the other."""
 
-ERROR_LEVEL = 4
-"""Of llama.cpp's log lines that tell of a failure (GGML_LOG_LEVEL_ERROR)."""
+OPTIONS = 58
+"""Sequences for options that are weighed together."""
 
-
-class ModelError(Exception):
-    """The model cannot be opened, or cannot do what is asked; for an owner to read."""
-
-
-class _Complaints:
-    """What llama.cpp says on a failure: the reason is only ever in its log."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self._callback = llama_cpp.llama_log_callback(self._take)  # kept, or C calls into nothing
-        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
-
-    def _take(self, level: int, text: bytes, _: Any) -> None:
-        if level == ERROR_LEVEL:
-            self.lines = [*self.lines[-3:], text.decode("utf-8", "replace").strip()]
-
-    def first(self) -> str:
-        """The oldest line kept says the cause; those after it say what followed."""
-        return self.lines[0].split(": ", 1)[-1] if self.lines else "no reason was given"
-
-
-class _Counting(llama_cpp.Llama):
-    """Notes how many tokens were read, as opposed to found in the cache."""
-
-    read = 0
-
-    def eval(self, tokens: Any) -> None:
-        self.read += len(tokens)
-        super().eval(tokens)
+MENU_TOKENS = 1024
+"""Room for what is read before options are weighed, and for the options."""
 
 
 class LlamaModel:
-    """An open model that has read the fixed part of its prompt."""
+    """A model that has read the fixed part of its prompt."""
 
-    def __init__(self, path: str, settings: dict[str, Any], threads: int) -> None:
-        complaints = _Complaints()
-        try:
-            self._llama = _Counting(
-                path,
-                n_ctx=settings["context_tokens"],
-                n_threads=threads,
-                n_threads_batch=threads,
-                use_mmap=True,
-                verbose=False,
-            )
-        except (ValueError, RuntimeError, OSError, MemoryError) as error:
-            why = complaints.first() if complaints.lines else str(error)
-            raise ModelError(f"the model file {path} cannot be opened: {why}") from error
+    def __init__(
+        self, path: str, settings: dict[str, Any], threads: int, states: str | None = None
+    ) -> None:
+        adapter = settings["adapter"]
         self._settings = settings
-        self._vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)
-        self._head, self._tail = self._prompt(settings["system_prompt"])
-        if len(self._head) + len(self._tail) + settings["maximum_tokens"] >= self._llama.n_ctx():
+        self._weights = Weights(path)
+        self._sequences = Sequences(
+            self._weights,
+            settings["context_tokens"] + MENU_TOKENS,
+            FIRST_FREE + NESTED + OPTIONS,
+            threads,
+        )
+        if adapter:
+            self._sequences.adapt(self._weights, adapter)
+        self._prefixes = Prefixes(
+            Path(states) if states else None, Path(path), *([Path(adapter)] if adapter else [])
+        )
+        self._prompt = Prompt(self._weights, settings["system_prompt"], settings["chat_template"])
+        self._menu: list[int] = []
+        self._depth = 0
+        if len(self._prompt.head) + settings["maximum_tokens"] >= settings["context_tokens"]:
             raise ModelError("the system prompt is longer than language_model.context_tokens")
-        self._llama.eval(self._head)
+        self.restored = self._know(self._prompt.head, ANSWERS)
 
-    def _prompt(self, system: str) -> tuple[list[int], list[int]]:
-        """Tokens before and behind the user's text, as the model's chat template has them."""
-        rendered = self._render(system)
-        before, _, behind = rendered.partition(PLACE)
-        adds_own = bool(llama_cpp.llama_vocab_get_add_bos(self._vocabulary))
-        begins = self._piece(self._llama.token_bos()) if adds_own else ""
-        add_bos = adds_own and not (begins and before.startswith(begins))
-        return self._tokens(before, bos=add_bos, special=True), self._tokens(behind, special=True)
+    def _know(self, tokens: list[int], sequence: int) -> bool:
+        """Have `tokens` in a sequence: from the disk, else by reading them."""
+        state = self._prefixes.find(tokens)
+        if state is not None and self._sequences.restore(sequence, state):
+            return True
+        self._sequences.forget(sequence)
+        for _ in self._read(tokens, 0, sequence):
+            pass
+        self._prefixes.keep(tokens, self._sequences.save(sequence))
+        return False
 
-    def _render(self, system: str) -> str:
-        template = self._llama.metadata.get("tokenizer.chat_template")
-        if not template:
-            return WITHOUT_TEMPLATE.format(system=system, user=PLACE)
-        formatter = Jinja2ChatFormatter(
-            template,
-            eos_token=self._piece(self._llama.token_eos()),
-            bos_token=self._piece(self._llama.token_bos()),
-        )
-        merged = [{"role": "user", "content": f"{system}\n\n{PLACE}"}]
-        apart = [{"role": "system", "content": system}, {"role": "user", "content": PLACE}]
-        # Some families know no system role: they raise, or leave it out without a word.
-        for messages in (apart, merged):
-            try:
-                prompt = str(formatter(messages=messages).prompt)  # type: ignore[arg-type]
-            except (TemplateError, ValueError, TypeError):
-                continue
-            if system.strip() in prompt and PLACE in prompt:
-                return prompt
-        raise ModelError("the model's chat template cannot be filled in")
+    def _read(
+        self, tokens: list[int], begin: int, sequence: int
+    ) -> Iterator[NDArray[np.float32] | None]:
+        """Read `tokens[begin:]` chunk by chunk; with the last comes what may follow."""
+        for start in range(begin, len(tokens), CHUNK):
+            chunk = tokens[start : start + CHUNK]
+            last = start + len(chunk) == len(tokens)
+            cells = [
+                Cell(token, start + index, sequence, last and index == len(chunk) - 1)
+                for index, token in enumerate(chunk)
+            ]
+            scores = self._sequences.read(cells)
+            yield scores[0] if scores else None
 
-    def _piece(self, token: int) -> str:
-        if token < 0:
-            return ""
-        return self._llama.detokenize([token], special=True).decode("utf-8", "replace")
+    def write(
+        self, order: dict[str, Any], stopping: Callable[[], bool]
+    ) -> Iterator[dict[str, Any]]:
+        """The answer to `order["said"]`: `{"token": piece}` for each, then `{"done": {...}}`.
 
-    def _tokens(self, text: str, *, bos: bool = False, special: bool) -> list[int]:
-        return self._llama.tokenize(text.encode(), add_bos=bos, special=special)
-
-    def write(self, text: str, stopping: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-        """The answer to `text`: `{"token": piece}` for each, then `{"done": {...}}`.
-
-        `text` is read as plain text: a role marker in it is some characters, not a role.
+        Between two tokens another text may be written, or options weighed. What people said
+        is read as plain text: a role marker in it is some characters, not a role.
         """
-        user = self._tokens(text, special=False)
-        prompt = [*self._head, *user, *self._tail]
-        self._check_length(len(user), len(prompt))
-        self._llama.read = 0
-        pieces: list[str] = []
-        cached = 0
-        generated = 0
-        for piece in self._pieces(prompt):
-            if not generated:
-                cached = len(prompt) - self._llama.read
-            if stopping() or self._is_enough(pieces, piece, generated):
-                break
-            generated += 1
-            pieces.append(piece)
-            yield {"token": piece}
-        yield {
-            "done": {
-                "text": self._whole_sentences("".join(pieces), generated),
+        said: list[str] = order["said"]
+        prompt = self._prompt.tokens(said)
+        style = Style.of(self._weights, self._settings, order)
+        most = self._room(prompt, style)
+        if self._depth >= NESTED:
+            raise ModelError("too many texts are written at once")
+        sequence = FIRST_FREE + self._depth
+        self._depth += 1
+        try:
+            head = self._prompt.head
+            cached = len(head) if prompt[: len(head)] == head and len(prompt) > len(head) else 0
+            self._sequences.copy(ANSWERS, sequence)
+            if not cached:
+                self._sequences.forget(sequence)
+            writing = Writing(self._weights, style, most)
+            yield from self._follow(writing, prompt, cached, sequence, stopping)
+            text = writing.finished()
+            counts = {
                 "prompt_tokens": len(prompt),
-                "cached_tokens": cached or max(0, len(prompt) - self._llama.read),
-                "generated_tokens": generated,
+                "cached_tokens": cached,
+                "generated_tokens": writing.generated,
             }
-        }
+            yield {"done": {"text": text, **counts}}
+        finally:
+            self._depth -= 1
+            self._sequences.forget(sequence)
 
-    def _check_length(self, user: int, prompt: int) -> None:
-        room = self._llama.n_ctx() - self._settings["maximum_tokens"]
-        if prompt > room:
-            raise ModelError(
-                f"the text is too long for the language model: {user} tokens, where "
-                f"{room - (prompt - user)} fit; shorten it, or raise language_model.context_tokens"
-            )
-
-    def _pieces(self, prompt: list[int]) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder("utf-8")("ignore")  # a letter may be many tokens
-        tokens = self._llama.generate(
-            prompt, temp=self._settings["temperature"], repeat_penalty=REPEAT_PENALTY
-        )
-        for token in tokens:
-            if llama_cpp.llama_vocab_is_eog(self._vocabulary, token):
+    def _follow(
+        self,
+        writing: Writing,
+        prompt: list[int],
+        cached: int,
+        sequence: int,
+        stopping: Callable[[], bool],
+    ) -> Iterator[dict[str, Any]]:
+        scores = None
+        for scores in self._read(prompt, cached, sequence):  # noqa: B007 (the last is wanted)
+            yield {}
+            if stopping():
                 return
-            yield decoder.decode(self._llama.detokenize([token], special=False))
+        length = len(prompt)
+        while scores is not None and not stopping():
+            tokens = writing.next(scores)
+            if not tokens:
+                return
+            yield {"token": writing.last_words}
+            if writing.over:
+                return
+            scores = self._sequences.read(
+                [
+                    Cell(token, length + index, sequence, index == len(tokens) - 1)
+                    for index, token in enumerate(tokens)
+                ]
+            )[0]
+            length += len(tokens)
 
-    def _is_enough(self, pieces: list[str], piece: str, generated: int) -> bool:
-        """No further sentence is begun in the second half of the tokens, to end in good time."""
-        most = self._settings["maximum_tokens"]
-        sentence_over = piece[:1].isspace() and _ends("".join(pieces[-2:]))
-        return generated >= most or (sentence_over and generated * 2 >= most)
+    def _room(self, prompt: list[int], style: Style) -> int:
+        """Tokens that may be written behind `prompt`."""
+        context: int = self._settings["context_tokens"]
+        most: int = min(style.most, context - len(prompt))
+        least = min(style.most, int(self._settings["maximum_tokens"]))
+        if most < least:
+            raise ModelError(
+                f"the text is too long for the language model: with what surrounds it "
+                f"{len(prompt)} tokens, where {context - least} fit; shorten it, or raise "
+                "language_model.context_tokens"
+            )
+        return most
 
-    def _whole_sentences(self, text: str, generated: int) -> str:
-        """Without a last sentence that the bound cut off, where one before it is whole."""
-        text = text.strip()
-        if generated < self._settings["maximum_tokens"] or _ends(text):
-            return text
-        last = max(text.rfind(f"{end} ") for end in SENTENCE_ENDS)
-        return text[: last + 1] if last > 0 else text
+    def weigh(self, order: dict[str, Any]) -> dict[str, Any]:
+        """How likely each of `order["options"]` is to follow the menu and `order["text"]`."""
+        self._open_menu(order["menu"])
+        text = self._weights.tokens(order["text"], special=False)
+        options = Options(self._weights.tokens(o, special=False) for o in order["options"])
+        prompt = [*self._menu, *text]
+        if len(text) + options.size > BATCH or not text:
+            raise ModelError(f"the text is too long to choose by: {len(text)} tokens")
+        work, first = FIRST_FREE + NESTED - 1, FIRST_FREE + NESTED
+        self._sequences.copy(MENU, work)
+        try:
+            *_, scores = self._read(prompt, len(self._menu), work)
+            if scores is not None:
+                options.begin(scores)
+            for round_ in options.rounds(OPTIONS):
+                cells = []
+                for number, path in enumerate(round_):
+                    self._sequences.copy(work, first + number)
+                    cells += [
+                        Cell(token, len(prompt) + at, first + number, at == len(path) - 1)
+                        for at, token in enumerate(path)
+                    ]
+                options.learn(round_, self._sequences.read(cells))
+                for number in range(len(round_)):
+                    self._sequences.forget(first + number)
+        finally:
+            self._sequences.forget(work)
+        weighed = {"scores": options.scores(), "prompt_tokens": len(prompt) + options.size}
+        return {"weighed": {**weighed, "cached_tokens": len(self._menu)}}
 
-
-def _ends(text: str) -> bool:
-    return text.rstrip().endswith(SENTENCE_ENDS)
+    def _open_menu(self, menu: str) -> None:
+        begin = self._weights.begin
+        tokens = [*([] if begin is None else [begin]), *self._weights.tokens(menu, special=False)]
+        if tokens == self._menu:
+            return
+        if len(tokens) > MENU_TOKENS * 3 // 4:
+            raise ModelError(f"the menu of intents is too long: {len(tokens)} tokens")
+        self._menu = []
+        self._know(tokens, MENU)
+        self._menu = tokens

@@ -1,7 +1,12 @@
 """The language model's own process: JSON lines in, JSON lines out; it dies with its parent.
 
-In:  {"path", "settings", "threads"} once; {"text"} for each answer; {"stop": true} to break off.
-Out: {"ready": true}, then for each text {"token"}..., and {"done"} or {"error"}.
+In:  {"path", "settings", "threads", ...} once; then {"id", "said": [...]} for each answer,
+     {"id", "weigh": {...}} to weigh options, {"stop": id} to break an answer off.
+Out: {"ready": true}, then for each order lines with its id: {"token"}..., and {"done"},
+     {"weighed"} or {"error"}.
+
+What comes later goes first: an order that comes while a text is written is done at the next
+token, and then the text goes on.
 """
 
 from __future__ import annotations
@@ -11,13 +16,20 @@ import ctypes
 import json
 import os
 import queue
+import resource
 import signal
 import sys
 import threading
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from appliance.engines.llama_model import LlamaModel
 
 NICENESS = 5
 """Speech recognition goes first."""
+
+EXPENDABLE = b"500"
+"""Where the kernel must end a process for lack of memory, it shall be this one."""
 
 PR_SET_PDEATHSIG = 1
 
@@ -26,29 +38,78 @@ def main() -> int:
     """Serve until standard input ends."""
     _live_with_parent()
     out = _own_output()
-    texts: queue.SimpleQueue[str] = queue.SimpleQueue()
-    stop = threading.Event()
     order = json.loads(sys.stdin.readline() or "null")
     if order is None:
         return 0
+    _bound_memory(order.pop("memory_mb"))
+    inbox = _Inbox()
     # Read by a thread: a stop, and the parent's end, are noticed while the model computes.
-    threading.Thread(target=_listen, args=(texts, stop), daemon=True).start()
-    from appliance.engines.llama_model import LlamaModel, ModelError  # noqa: PLC0415 (pipes first)
+    threading.Thread(target=inbox.listen, daemon=True).start()
+    from appliance.engines.llama_library import ModelError  # noqa: PLC0415 (pipes first)
+    from appliance.engines.llama_model import LlamaModel  # noqa: PLC0415
 
     try:
         model = LlamaModel(**order)
-    except ModelError as error:
-        _say(out, {"error": str(error)})
+    except (ModelError, OSError, MemoryError) as error:
+        _say(out, {"error": str(error) or "there is not enough memory"})
         return 1
-    _say(out, {"ready": True})
+    _say(out, {"ready": True, "restored": model.restored})
+    service = _Service(model, inbox, out, ModelError)
     while True:
-        text = texts.get()
-        stop.clear()
+        service.do(inbox.orders.get())
+
+
+class _Inbox:
+    """What the parent sent and is not done yet."""
+
+    def __init__(self) -> None:
+        self.orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.stopped: set[int] = set()
+
+    def listen(self) -> None:
+        """Until the pipe ends, and with it the process."""
+        for line in sys.stdin:
+            order = json.loads(line)
+            if "stop" in order:
+                self.stopped.add(order["stop"])
+            else:
+                self.orders.put(order)
+        os._exit(0)
+
+
+class _Service:
+    def __init__(
+        self, model: LlamaModel, inbox: _Inbox, out: IO[str], refusal: type[Exception]
+    ) -> None:
+        self._model = model
+        self._inbox = inbox
+        self._out = out
+        self._refusal = refusal
+
+    def do(self, order: dict[str, Any]) -> None:
+        """An order, and before it goes on those that come meanwhile."""
+        number = order["id"]
         try:
-            for event in model.write(text, stop.is_set):
-                _say(out, event)
-        except ModelError as error:
-            _say(out, {"error": str(error)})
+            if "weigh" in order:
+                self._tell(number, self._model.weigh(order["weigh"]))
+            else:
+                self._write(number, order)
+        except self._refusal as error:
+            self._tell(number, {"error": str(error)})
+        except MemoryError:
+            self._tell(number, {"error": "there is not enough memory for this text"})
+
+    def _write(self, number: int, order: dict[str, Any]) -> None:
+        stopped = self._inbox.stopped
+        for event in self._model.write(order, lambda: number in stopped):
+            if event:
+                self._tell(number, event)
+            while not self._inbox.orders.empty():
+                self.do(self._inbox.orders.get())
+        stopped.discard(number)
+
+    def _tell(self, number: int, event: dict[str, Any]) -> None:
+        _say(self._out, {"id": number, **event})
 
 
 def _live_with_parent() -> None:
@@ -56,8 +117,18 @@ def _live_with_parent() -> None:
         signal.signal(wish, signal.SIG_IGN)  # the parent is told, and ends us when it is ready
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", 0) as file:  # noqa: PTH123
+        file.write(EXPENDABLE)
     with contextlib.suppress(OSError, AttributeError):  # no Linux: the end of the pipe does it
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _bound_memory(megabytes: int) -> None:
+    """What the process may have of its own; the mapped model file does not count into it."""
+    if megabytes:
+        size = megabytes * 1_000_000
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (size, size))
 
 
 def _own_output() -> IO[str]:
@@ -65,16 +136,6 @@ def _own_output() -> IO[str]:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     return out
-
-
-def _listen(texts: queue.SimpleQueue[str], stop: threading.Event) -> None:
-    for line in sys.stdin:
-        order = json.loads(line)
-        if "text" in order:
-            texts.put(order["text"])
-        else:
-            stop.set()
-    os._exit(0)
 
 
 def _say(out: IO[str], event: dict[str, Any]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
 from appliance.errors import Interrupted
-from appliance.values import Completion, Transcript
+from appliance.values import Completion, Transcript, Weighing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from appliance.values import Samples
+    from appliance.values import Question, Samples
 
 
 class ScriptedTranscriber:
@@ -33,21 +35,57 @@ class ScriptedTranscriber:
 
 
 class ScriptedLanguageModel:
-    """Writes the next line of its script, a word as a token; raises a line that is an error."""
+    """Writes the next line of its script, a word as a token; raises a line that is an error.
 
-    def __init__(self, script: Iterable[str | Exception], name: str = "scripted") -> None:
+    `weighs` says for a text how likely which options are; without it all are as likely.
+    """
+
+    def __init__(
+        self,
+        script: Iterable[str | Exception],
+        name: str = "scripted",
+        weighs: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> None:
         self.name = name
         self._script = deque(script)
-        self.asked: list[str] = []
+        self._weighs = weighs or {}
+        self.asked: list[Question] = []
+        self.weighed: list[tuple[str, tuple[str, ...]]] = []
+        self.pauses = 0
 
-    def complete(self, text: str, stopping: Callable[[], bool]) -> Completion:
-        self.asked.append(text)
+    def complete(
+        self,
+        question: Question,
+        stopping: Callable[[], bool],
+        tell: Callable[[str], None] | None = None,
+    ) -> Completion:
+        self.asked.append(question)
         line = self._script.popleft()
         if isinstance(line, Exception):
             raise line
         words = line.split()
-        for _ in words:
+        for word in words:
             if stopping():
                 raise Interrupted("the appliance stops")
-        prompt = len(text.split())
+            if tell is not None:
+                tell(word)
+        prompt = len(question.said[-1].split())
         return Completion(line, prompt_tokens=prompt, cached_tokens=0, generated_tokens=len(words))
+
+    def weigh(
+        self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
+    ) -> Weighing:
+        """As the script says for the text; what it does not say is shared by the others."""
+        self.weighed.append((text, tuple(options)))
+        said = self._weighs.get(text.removesuffix(" =>"), {})
+        others = [option for option in options if option not in said]
+        rest = max(1e-9, 1.0 - sum(said.values())) / max(1, len(others))
+        return Weighing(tuple(math.log(said.get(option, rest)) for option in options), 9, 5)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        self.pauses += 1
+        yield
+
+    def look_after(self) -> None:
+        pass

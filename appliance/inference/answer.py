@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from appliance.errors import AudioError, EngineDied, EngineError, Interrupted
 from appliance.identity import boot_seconds
 from appliance.inference.draft import Draft
 from appliance.inference.recogniser import spoken_text
-from appliance.values import Operation, Outcome, Request, Tokens, Utterance
+from appliance.values import Operation, Outcome, Question, Request, Tokens, Utterance, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +49,11 @@ def _do(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
     elif job.operation is Operation.TRANSCRIBE:
         _transcribe(draft, job.payload, mind)
     elif job.operation is Operation.PARSE:
-        _parse(draft, _text_of(job), mind.sentences)
+        _understand_text(draft, _text_of(job), mind, stopping)
     else:
-        draft.text = _text_of(job)
-        _write(draft, mind, stopping)
+        wish = _wish_of(job)
+        draft.text = wish.text
+        _write(draft, wish, mind, stopping)
 
 
 def _hear(draft: Draft, utterance: Utterance, mind: Mind, stopping: Callable[[], bool]) -> None:
@@ -66,31 +68,52 @@ def _hear(draft: Draft, utterance: Utterance, mind: Mind, stopping: Callable[[],
         draft.end(Outcome.NO_SPEECH)
         return
     draft.text, draft.confidence = heard.text, heard.confidence
-    if heard.intent is None and mind.answers_speech:
+    intent = heard.intent or _near(draft, heard.text, sentences, mind, stopping)
+    if intent is None and mind.answers_speech:
         _write_if_allowed(draft, mind, stopping)
-    elif heard.intent is None:
+    elif intent is None:
         draft.end(Outcome.NOT_UNDERSTOOD)
-    elif sentences.declared[heard.intent.name].never_by_voice:
-        draft.end(Outcome.REFUSED, f"{heard.intent.name} is declared never_by_voice")
+    elif sentences.declared[intent.name].never_by_voice:
+        draft.end(Outcome.REFUSED, f"{intent.name} is declared never_by_voice")
     else:
-        _understand(draft, heard.intent)
+        _understand(draft, intent)
 
 
 def _read(draft: Draft, text: str, mind: Mind, stopping: Callable[[], bool]) -> None:
     """What came as text: one of the sentences, else perhaps a question."""
-    _parse(draft, text, mind.sentences)
+    _understand_text(draft, text, mind, stopping)
     if draft.outcome is Outcome.NOT_UNDERSTOOD and text.strip():
         _write_if_allowed(draft, mind, stopping)
 
 
-def _parse(draft: Draft, text: str, sentences: Sentences) -> None:
+def _understand_text(draft: Draft, text: str, mind: Mind, stopping: Callable[[], bool]) -> None:
+    sentences = mind.sentences
     draft.text = text
     intent = sentences.parse(text)
     draft.stage("parse")
+    intent = intent or _near(draft, text, sentences, mind, stopping)
     if intent is None:
         draft.end(Outcome.NOT_UNDERSTOOD)
     else:
         _understand(draft, intent)
+
+
+def _near(
+    draft: Draft, text: str, sentences: Sentences, mind: Mind, stopping: Callable[[], bool]
+) -> Intent | None:
+    """What the text means though it is none of the sentences; None where that is not sure."""
+    intent = mind.cascade.repair(text, sentences)
+    draft.stage("repair")
+    if intent is not None or mind.language_model is None or not draft.situation.may_write:
+        return intent
+    spoken = isinstance(draft.job, Utterance)
+    model = mind.language_model
+    choice = mind.cascade.choose(text, sentences, model, stopping, spoken=spoken)
+    if choice is None or choice.tokens.prompt is None:
+        return None
+    draft.stage("choose")
+    draft.lm, draft.tokens = model.name, choice.tokens
+    return choice.intent
 
 
 def _understand(draft: Draft, intent: Intent) -> None:
@@ -119,20 +142,23 @@ def _write_if_allowed(draft: Draft, mind: Mind, stopping: Callable[[], bool]) ->
     if mind.language_model is None or not draft.situation.may_write:
         draft.end(Outcome.NOT_UNDERSTOOD)
     else:
-        _write(draft, mind, stopping)
+        _write(draft, Wish(draft.text or ""), mind, stopping)
 
 
-def _write(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
+def _write(draft: Draft, wish: Wish, mind: Mind, stopping: Callable[[], bool]) -> None:
     """Have the language model answer the text."""
     if mind.language_model is None:
         raise EngineError("no language model is enabled; see language_model.enabled")
     if not draft.situation.may_write:
         draft.end(Outcome.REFUSED, RESTING)
         return
-    if not draft.text or not draft.text.strip():
+    if not wish.text.strip():
         raise EngineError("there is no text to answer")
     draft.lm = mind.language_model.name
-    completion = mind.language_model.complete(draft.text, stopping)
+    session = _session(draft.job, wish)
+    said = (*mind.sessions.said(session), _with_time(wish.text, draft, mind))
+    question = Question(said, wish.schema, wish.maximum_tokens)
+    completion = mind.language_model.complete(question, stopping, _teller(draft.job, wish, mind))
     draft.stage("answer")
     if completion.first_token_ms is not None:
         draft.note("first_token", completion.first_token_ms / 1000)
@@ -144,11 +170,44 @@ def _write(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
     if not completion.text.strip():
         raise EngineError("the language model wrote nothing")
     draft.answer = completion.text.strip()
+    mind.sessions.note(session, wish.text, draft.answer)
     draft.end(Outcome.ANSWER)
 
 
+def _session(job: Job, wish: Wish) -> str | None:
+    """A session's name among all requesters'."""
+    if wish.session is None or not isinstance(job, Request):
+        return None
+    return f"{job.requester}\0{wish.session}"
+
+
+def _with_time(text: str, draft: Draft, mind: Mind) -> str:
+    """The clock stands with the question: before it, the model would read everything anew."""
+    if not mind.tells_time or draft.situation.clock_synced is False:
+        return text
+    now = datetime.now().astimezone()
+    return f"(It is {now:%A}, {now.day} {now:%B %Y}, {now:%H:%M}.) {text}"
+
+
+def _teller(job: Job, wish: Wish, mind: Mind) -> Callable[[str], None] | None:
+    """Collects the pieces of an answer that its requester wants to see being written."""
+    if not wish.stream or not isinstance(job, Request):
+        return None
+    pieces: list[str] = []
+
+    def tell(piece: str) -> None:
+        pieces.append(piece)
+        mind.tell(job, "".join(pieces))
+
+    return tell
+
+
 def _text_of(request: Request) -> str:
+    return _wish_of(request).text
+
+
+def _wish_of(request: Request) -> Wish:
     try:
-        return request.payload.decode("utf-8")
+        return Wish.unpacked(request.payload)
     except UnicodeDecodeError as error:
         raise EngineError(f"the text is not UTF-8, at byte {error.start}") from None

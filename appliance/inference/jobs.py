@@ -107,6 +107,18 @@ class Jobs:
             self._begin(ticket.job)
         return ticket
 
+    def take_speech(self) -> Ticket | None:
+        """Speech that waits, for who is at work on something else and lets it go first."""
+        with self._changed:
+            speech = [entry for entry in self._waiting if isinstance(entry[1].job, Utterance)]
+            if not speech:
+                return None
+            first = min(speech, key=lambda entry: entry[0])
+            self._waiting.remove(first)
+            heapq.heapify(self._waiting)
+        self._begin(first[1].job)
+        return first[1]
+
     def done(self) -> None:
         """The job that was taken last is over."""
         with self._changed:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from appliance.inference.cascade import Cascade
+from appliance.inference.conversation import Sessions
 from appliance.values import Pace, Reading
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from appliance.inference.sentences import Sentences
     from appliance.protocols import LanguageModel, Transcriber
-    from appliance.values import Intent, Samples
+    from appliance.values import Intent, Request, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,14 @@ class Mind:
     """A probability that nobody spoke above this makes silence of a transcript."""
     speech_seconds: Callable[[Samples], float] | None = None
     """Seconds of speech in the sound of a request; None takes all of it for speech."""
+    cascade: Cascade = field(default_factory=Cascade)
+    """What is tried where no sentence fits."""
+    sessions: Sessions = field(default_factory=lambda: Sessions(turns=4, minutes=10.0))
+    """What was asked and answered before."""
+    tells_time: bool = False
+    """Whether the language model is told date and time with each question."""
+    tell: Callable[[Request, str], None] = lambda _request, _text: None
+    """Takes an answer so far, where its requester wants to see it being written."""
 
 
 @dataclass(frozen=True, slots=True)

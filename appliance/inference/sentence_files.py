@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 FILE_KEYS = frozenset(
     {"expansion_rules", "intents", "language", "lists", "responses", "settings", "skip_words"}
 )
-INTENT_KEYS = frozenset({"confirm", "data", "description", "never_by_voice", "response"})
+INTENT_KEYS = frozenset(
+    {"by_fuzzy", "by_model", "confirm", "data", "description", "never_by_voice", "response"}
+)
 BLOCK_KEYS = frozenset(
     {"excludes_context", "expansion_rules", "inferred_domain", "lists", "metadata", "name_domains"}
     | {"required_keywords", "requires_context", "response", "sentences", "settings", "slots"}
@@ -40,6 +42,10 @@ class Declared:
     """Whoever acts on it shall have it confirmed first."""
     never_by_voice: bool = False
     """It is refused when it was said; text may cause it."""
+    by_fuzzy: bool = True
+    """Words that are only near to one of its sentences may cause it."""
+    by_model: bool = True
+    """The language model may choose it."""
     response: str | None = None
     """What to say when it was understood; `{slot}` stands for a slot's value."""
 
@@ -49,8 +55,8 @@ class Gathered:
     """All files of a language, put together as Home Assistant does.
 
     Sentences of one intent in two files add up; so do the values of one text list. A rule
-    declared twice is the later file's (in the order of names); `confirm` and
-    `never_by_voice` hold as soon as one file asks for them.
+    declared twice is the later file's (in the order of names); `confirm`,
+    `never_by_voice` and `by_...: false` hold as soon as one file asks for them.
     """
 
     language: str
@@ -164,6 +170,12 @@ def _declare(gathered: Gathered, document: Document, name: str, findings: Findin
             path = ("intents", name, key)
             findings.error(document, path, f"{key} is true or false, not {value!r}")
         flags[key] = before or value is True
+    for key, before in {"by_fuzzy": so_far.by_fuzzy, "by_model": so_far.by_model}.items():
+        value = intent.get(key, True)
+        if not isinstance(value, bool):
+            path = ("intents", name, key)
+            findings.error(document, path, f"{key} is true or false, not {value!r}")
+        flags[key] = before and value is True
     response = intent.get("response")
     if response is not None and not isinstance(response, str):
         path = ("intents", name, "response")

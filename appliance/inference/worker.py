@@ -64,6 +64,8 @@ class Worker:
         """Do one job, or wait a moment for one."""
         ticket = self._jobs.take(PATIENCE, self._is_deferred)
         if ticket is None:
+            if self._mind.language_model is not None:
+                self._mind.language_model.look_after()
             return
         self._show(Activity.THINKING)
         try:
@@ -128,7 +130,17 @@ class Worker:
         return draft.result()
 
     def _must_leave(self, job: Job) -> bool:
+        """Asked again and again while the language model is at work on a job."""
+        if not isinstance(job, Utterance):
+            self._let_speech_in()
         return self._stopping() or self._cancelled == job.id or _is_late(job)
+
+    def _let_speech_in(self) -> None:
+        """Whoever spoke meanwhile is heard now, at full speed: the model stands still."""
+        model = self._mind.language_model
+        while model is not None and (ticket := self._jobs.take_speech()) is not None:
+            with model.paused():
+                self._do(ticket)
 
     def _as_wanted(self, job: Job, result: Result) -> Result:
         """What nobody wants any more is not given: a lamp must not act on it late."""

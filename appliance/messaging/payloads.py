@@ -75,7 +75,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/parse` and `request/answer`."""
+    """The JSON form of `request/parse`, and what that of `request/answer` begins with."""
 
     text: str
     transaction: str | int | None = None
@@ -84,6 +84,29 @@ class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     priority: Priority = 0
     requester: Name = ""
     """Who asks, where one response topic serves several; turns are shared out by it."""
+
+
+class AnswerRequest(TextRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/answer`."""
+
+    schema: dict[str, Any] | bool | None = None
+    """A JSON Schema: the answer is JSON that meets it, or the state is `failed`."""
+    session: Name | None = None
+    """Questions of one session know what was said before in it."""
+    stream: bool = False
+    """Whether the answer is published on `partial` while it is written."""
+    maximum_tokens: Annotated[int, Meta(ge=1)] | None = None
+    """Of the answer; no more than the context has room for."""
+
+
+class Partial(msgspec.Struct, frozen=True, kw_only=True):
+    """On `partial`: an answer that is still being written."""
+
+    id: str
+    """That of the result to come."""
+    transaction: str | None = None
+    text: str
+    """All of it so far."""
 
 
 class AudioRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,9 +13,9 @@ import msgspec
 from appliance.errors import RequestError
 from appliance.identity import boot_seconds
 from appliance.messaging import orders
-from appliance.messaging.payloads import AudioRequest, Control, TextRequest
+from appliance.messaging.payloads import AnswerRequest, AudioRequest, Control, TextRequest
 from appliance.messaging.topics import ReturnAddress
-from appliance.values import Operation, Request
+from appliance.values import Operation, Request, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 MAXIMUM_TEXT_BYTES = 16_384
 """Of a text to parse or answer: several pages, far beyond what a small model reads."""
+
+MAXIMUM_WISH_BYTES = 65_536
+"""The same with a JSON Schema."""
 
 JSON_OVERHEAD = 4096
 """Bytes that the JSON around base64 audio may take."""
@@ -138,6 +141,8 @@ class Reader:
                 raise _too_large(len(payload), self._maximum_bytes)
         else:
             payload = _checked_text(payload)
+        if fields is not None and isinstance(form, AnswerRequest):
+            payload = _with_wishes(payload, form)
         request = Request(
             id=self._new_id(),
             operation=operation,
@@ -208,7 +213,8 @@ def _unpacked(
     """The work inside a JSON request, and the form it came in."""
     try:
         if operation is not Operation.TRANSCRIBE:
-            text = msgspec.convert(fields, TextRequest)
+            kind = AnswerRequest if operation is Operation.ANSWER else TextRequest
+            text = msgspec.convert(fields, kind)
             return text.text.encode(), text
         audio = msgspec.convert(fields, AudioRequest)
         return base64.b64decode(audio.audio, validate=True), audio
@@ -222,13 +228,21 @@ def _checked_text(payload: bytes) -> bytes:
     if len(payload) > MAXIMUM_TEXT_BYTES:
         raise _too_large(len(payload), MAXIMUM_TEXT_BYTES)
     try:
-        text = payload.decode("utf-8-sig").strip()
+        text = payload.decode("utf-8-sig").strip().strip("\x00").strip()
     except UnicodeDecodeError as error:
         message = f"the text is not UTF-8, at byte {error.start}"
         raise RequestError("invalid", message) from None
     if not text:
         raise RequestError("invalid", "the text is empty")
     return text.encode()
+
+
+def _with_wishes(text: bytes, form: AnswerRequest) -> bytes:
+    wish = Wish(text.decode(), form.schema, form.session, form.stream, form.maximum_tokens)
+    packed = wish.packed()
+    if len(packed) > MAXIMUM_WISH_BYTES:
+        raise _too_large(len(packed), MAXIMUM_WISH_BYTES)
+    return packed
 
 
 def _priority(delivery: Delivery) -> int:

@@ -172,7 +172,8 @@ class Sending:
 
     def _send_passing(self) -> None:
         while self._passing and self._room() > 0:
-            if not self._publish(self._passing[0], None):
+            first = self._passing[0]
+            if not self._publish(first, None, qos=0 if first.fleeting else 1):
                 break
             self._passing.popleft()
 

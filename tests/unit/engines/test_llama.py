@@ -12,6 +12,7 @@ from appliance.config import LanguageModel
 from appliance.engines.child import ChildDied
 from appliance.engines.llama import Llama
 from appliance.errors import EngineError, Interrupted
+from appliance.values import Question
 
 DONE = {
     "done": {"text": "Yes.", "prompt_tokens": 9, "cached_tokens": 5, "generated_tokens": 2},
@@ -35,7 +36,13 @@ class ScriptedChild:
         line = self.lines.popleft() if self.lines else None
         if isinstance(line, ChildDied):
             raise line
-        return line
+        if line is None or "ready" in line or "id" in line:
+            return line
+        asked = [order["id"] for order in self.sent if "id" in order]
+        return {"id": asked[-1], **line}
+
+    def go_on(self) -> None:
+        pass
 
     def kill(self) -> None:
         self.killed = True
@@ -53,7 +60,7 @@ class Scripted(Llama):
 
 
 def ready(*lines: dict[str, Any] | ChildDied) -> ScriptedChild:
-    return ScriptedChild({"ready": True}, *lines)
+    return ScriptedChild({"ready": True, "restored": False}, *lines)
 
 
 def go_on() -> bool:
@@ -62,49 +69,49 @@ def go_on() -> bool:
 
 def test_tokens_and_then_done_are_an_answer() -> None:
     child = ready({"token": "Yes"}, {"token": "."}, DONE)
-    completion = Scripted(child).complete("Well?", go_on)
+    completion = Scripted(child).complete(Question(("Well?",)), go_on)
     assert (completion.text, completion.cached_tokens, completion.generated_tokens) == (
         "Yes.",
         5,
         2,
     )
     assert completion.first_token_ms is not None
-    assert child.sent == [{"text": "Well?"}]
+    assert [order["said"] for order in child.sent] == [("Well?",)]
 
 
 def test_an_answer_without_a_token_has_no_time_to_the_first() -> None:
-    assert Scripted(ready(DONE)).complete("Well?", go_on).first_token_ms is None
+    assert Scripted(ready(DONE)).complete(Question(("Well?",)), go_on).first_token_ms is None
 
 
 def test_writing_past_the_time_limit_fails_and_is_not_tried_again() -> None:
     child = ready({"token": "Once"})
     with pytest.raises(EngineError, match=r"not done after 0.02 s \(language_model.time_limit_s\)"):
-        Scripted(child, ready(DONE)).complete("Tell", go_on)
+        Scripted(child, ready(DONE)).complete(Question(("Tell",)), go_on)
     assert child.killed
 
 
 def test_a_process_that_says_nothing_is_killed_and_the_text_goes_to_a_new_one() -> None:
     hung = ready()
-    assert Scripted(hung, ready(DONE)).complete("Well?", go_on).text == "Yes."
+    assert Scripted(hung, ready(DONE)).complete(Question(("Well?",)), go_on).text == "Yes."
     assert hung.killed
 
 
 def test_a_text_at_which_two_processes_hang_is_given_up() -> None:
     with pytest.raises(EngineError, match=r"said nothing for 0.02 s .* twice at this text"):
-        Scripted(ready(), ready(), ready(DONE)).complete("Well?", go_on)
+        Scripted(ready(), ready(), ready(DONE)).complete(Question(("Well?",)), go_on)
 
 
 def test_a_process_that_dies_while_it_opens_the_model_is_tried_once_more() -> None:
     died = ScriptedChild(ChildDied("signal 9, SIGKILL"))
-    assert Scripted(died, ready(DONE)).complete("Well?", go_on).text == "Yes."
+    assert Scripted(died, ready(DONE)).complete(Question(("Well?",)), go_on).text == "Yes."
 
 
 def test_what_the_model_refuses_is_told_and_the_process_stays() -> None:
     child = ready({"error": "the text is too long"}, DONE)
     model = Scripted(child)
     with pytest.raises(EngineError, match="the text is too long"):
-        model.complete("word " * 9999, go_on)
-    assert model.complete("Well?", go_on).text == "Yes."
+        model.complete(Question(("word " * 9999,)), go_on)
+    assert model.complete(Question(("Well?",)), go_on).text == "Yes."
     assert not child.killed
 
 
@@ -113,6 +120,6 @@ def test_a_stop_lets_the_process_end_its_answer_by_itself() -> None:
     stops = iter([False, False, True])
     model = Scripted(child)
     with pytest.raises(Interrupted):
-        model.complete("Tell", lambda: next(stops))
-    assert child.sent[-1] == {"stop": True}
+        model.complete(Question(("Tell",)), lambda: next(stops))
+    assert child.sent[-1] == {"stop": child.sent[0]["id"]}
     assert not child.killed

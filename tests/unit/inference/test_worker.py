@@ -21,6 +21,7 @@ from appliance.values import (
     Completion,
     Operation,
     Outcome,
+    Question,
     Reading,
     Request,
     Result,
@@ -160,20 +161,24 @@ def test_at_a_stop_waiting_speech_is_cancelled_and_waiting_requests_stay() -> No
     assert house.outcomes == [("u1", Outcome.CANCELLED), ("u2", Outcome.CANCELLED)]
 
 
-class Cancelling:
+class Cancelling(ScriptedLanguageModel):
     """A language model during whose work somebody cancels it."""
 
-    name = "cancelling"
     house: House
 
-    def complete(self, text: str, stopping: Callable[[], bool]) -> Completion:
+    def complete(
+        self,
+        question: Question,
+        stopping: Callable[[], bool],
+        tell: Callable[[str], None] | None = None,
+    ) -> Completion:
         assert self.house.worker.cancel("another") is False
         assert self.house.worker.cancel("r") is True
-        return ScriptedLanguageModel(["a b c"]).complete(text, stopping)
+        return super().complete(question, stopping, tell)
 
 
 def test_a_request_cancelled_while_it_is_written_is_answered_as_cancelled() -> None:
-    model = Cancelling()
+    model = Cancelling(["a b c"])
     house = model.house = House(model=model)
     house.jobs.offer(request("r"))
     house.worker.turn()

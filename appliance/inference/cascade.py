@@ -1,0 +1,88 @@
+"""What is tried where no sentence fits: the nearest sentence, then the language model's choice."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.config import Cascade as Settings
+from appliance.inference.choosing import Chooser
+from appliance.inference.patterns import patterns_of
+from appliance.inference.repair import Repairer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.inference.choosing import Choice
+    from appliance.inference.sentences import Sentences
+    from appliance.protocols import LanguageModel
+    from appliance.values import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What is made of one set of sentences."""
+
+    sentences: Sentences
+    repairer: Repairer
+    chooser: Chooser
+
+
+class Cascade:
+    """The steps behind the grammar; the first that is sure enough has the word.
+
+    Whatever comes out is a declared intent in one of its declared sentences.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._tools: _Tools | None = None
+        self._making = threading.Lock()
+
+    def prepare(
+        self,
+        sentences: Sentences,
+        model: LanguageModel | None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Make all that the first text would have to wait for."""
+        tools = self._tools_for(sentences)
+        if model is not None and self.settings.choose:
+            tools.chooser.prepare(model, stopping)
+
+    def repair(self, text: str, sentences: Sentences) -> Intent | None:
+        """The intent of the nearest sentence, if it is near and no other is as near."""
+        if not self.settings.repair:
+            return None
+        found = self._tools_for(sentences).repairer.repair(text)
+        if found is None or (found.intent.confidence or 0.0) < self.settings.repair_threshold:
+            return None
+        return found.intent if found.margin >= self.settings.repair_margin else None
+
+    def choose(
+        self,
+        text: str,
+        sentences: Sentences,
+        model: LanguageModel,
+        stopping: Callable[[], bool],
+        *,
+        spoken: bool,
+    ) -> Choice | None:
+        """What the model chooses among the intents; None where it is not to be asked."""
+        if not self.settings.choose or (spoken and not self.settings.choose_speech):
+            return None
+        chooser = self._tools_for(sentences).chooser
+        return chooser.choose(text, model, self.settings.choose_threshold, stopping)
+
+    def _tools_for(self, sentences: Sentences) -> _Tools:
+        with self._making:
+            if self._tools is None or self._tools.sentences is not sentences:
+                patterns = patterns_of(sentences)
+                declared = sentences.declared
+                self._tools = _Tools(
+                    sentences,
+                    Repairer(sentences, patterns, {n for n in declared if declared[n].by_fuzzy}),
+                    Chooser(sentences, patterns, {n for n in declared if declared[n].by_model}),
+                )
+            return self._tools

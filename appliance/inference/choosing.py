@@ -1,0 +1,209 @@
+"""The language model's choice among the declared intents: it weighs them, it writes nothing."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.inference.mentions import by_intent, candidates
+from appliance.inference.patterns import words_of
+from appliance.inference.repair import NEGATIONS
+from appliance.values import Intent, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from appliance.inference.patterns import Patterns
+    from appliance.inference.sentences import Sentences
+    from appliance.protocols import LanguageModel
+    from appliance.values import Weighing
+
+HEADLINE = "Commands and what they mean:\n\n"
+
+ARROW = " =>"
+
+NONE = "none"
+"""The option that no intent is meant."""
+
+NOT_COMMANDS = (
+    "what is for dinner",
+    "I like this song",
+    "who won the game",
+    "close the window",
+)
+"""Examples of it; they are about nothing that a sentence could be about."""
+
+EXAMPLES = 2
+"""Of each intent, from the operator's own sentences."""
+
+MENU_CHARACTERS = 2_400
+"""Of the menu, some 600 tokens; where many intents are declared, each has fewer examples."""
+
+NOTHING = ("something", "the thing", "please do it")
+"""Texts that ask for nothing: what the model prefers then is its habit, not its choice."""
+
+HABIT = 0.5
+"""How much of its habit is taken off. Tuned on tests/fixtures/paraphrases_for_tuning.jsonl."""
+
+LONGEST = 240
+"""Characters of a text that is a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What came of asking the model."""
+
+    intent: Intent | None
+    """With `by` model; None where it was not sure enough of any."""
+    confidence: float
+    """Of the likeliest intent, or of none."""
+    tokens: Tokens
+
+
+class Chooser:
+    """Asks the model which declared intent a text means, and what fills its slots.
+
+    Only an intent of `allowed` can come out, in one of its declared sentences, and only with
+    values that the text itself mentions.
+    """
+
+    def __init__(self, sentences: Sentences, patterns: Patterns, allowed: Iterable[str]) -> None:
+        self._sentences = sentences
+        self._patterns = patterns
+        self._intents = [name for name in sentences.declared if name in set(allowed)]
+        self._labels = _labels(self._intents)
+        self._options = [f" {label}" for label in (*self._labels.values(), NONE)]
+        self._negations = NEGATIONS.get(sentences.language, frozenset())
+        self._verbs = {pattern.words[0] for pattern in patterns.patterns if pattern.words}
+        self._habit: tuple[float, ...] | None = None
+        self.menu = self._menu()
+        """What the model reads once, before all texts."""
+
+    def prepare(self, model: LanguageModel, stopping: Callable[[], bool]) -> None:
+        """Have the model read the menu, and learn its habits; done by choose() if not before."""
+        if self._habit is None and self._intents:
+            asked = [self._weigh(model, text, self._options, stopping).scores for text in NOTHING]
+            self._habit = tuple(sum(each) / len(asked) for each in zip(*asked, strict=True))
+
+    def choose(
+        self, text: str, model: LanguageModel, threshold: float, stopping: Callable[[], bool]
+    ) -> Choice:
+        """The intent that `text` means, if the model is at least `threshold` sure of it."""
+        words = words_of(text)
+        meanings = self._meanings(text, words)
+        if not meanings or len(text) > LONGEST:
+            return Choice(None, 0.0, Tokens())  # nothing declared can be meant: it is not asked
+        self.prepare(model, stopping)
+        weighing = self._weigh(model, text, self._options, stopping)
+        name, sure = self._likeliest(weighing.scores, meanings)
+        tokens = Tokens(prompt=weighing.prompt_tokens, cached=weighing.cached_tokens, generated=0)
+        if name is None or sure < threshold:
+            return Choice(None, sure, tokens)
+        intent, filled = self._filled(text, name, meanings[name], model, stopping)
+        sure = round(sure * filled, 3)
+        if sure < threshold:
+            return Choice(None, sure, tokens)
+        return Choice(Intent(name, intent.slots, sure, "model"), sure, tokens)
+
+    def _meanings(self, text: str, words: Sequence[str]) -> dict[str, list[Intent]]:
+        """What each allowed intent would mean with what the text mentions."""
+        found: dict[str, list[Intent]] = {}
+        if self._forbids(words):
+            return found
+        for name, declared in by_intent(candidates(text, self._patterns)).items():
+            if name not in self._labels:
+                continue
+            for sentence in declared:
+                intent = self._sentences.parse(sentence)
+                known = [one.slots for one in found.get(name, [])]
+                if intent is None or intent.name != name or intent.slots in known:
+                    continue
+                found.setdefault(name, []).append(intent)
+        return found
+
+    def _forbids(self, words: Sequence[str]) -> bool:
+        """Whether the text says not to do something: `do not start`, `don't turn on`."""
+        return any(
+            word in self._negations and following in self._verbs
+            for word, following in itertools.pairwise(words)
+        )
+
+    def _weigh(
+        self,
+        model: LanguageModel,
+        text: str,
+        options: Sequence[str],
+        stopping: Callable[[], bool],
+        behind: str = "",
+    ) -> Weighing:
+        line = f"{' '.join(text.split())}{ARROW}{behind}"
+        weighing: Weighing = model.weigh(self.menu, line, options, stopping)
+        return weighing
+
+    def _likeliest(
+        self, scores: Sequence[float], meanings: dict[str, list[Intent]]
+    ) -> tuple[str | None, float]:
+        """The likeliest of the intents that are possible at all, against each other and none."""
+        habit = self._habit or (0.0,) * len(scores)
+        corrected = {
+            name: score - HABIT * usual
+            for name, score, usual in zip((*self._labels, None), scores, habit, strict=True)
+            if name is None or name in meanings
+        }
+        top = max(corrected.values())
+        total = sum(math.exp(value - top) for value in corrected.values())
+        name = max(corrected, key=lambda key: corrected[key])
+        return name, round(1.0 / total, 3)
+
+    def _filled(
+        self,
+        text: str,
+        name: str,
+        meanings: Sequence[Intent],
+        model: LanguageModel,
+        stopping: Callable[[], bool],
+    ) -> tuple[Intent, float]:
+        """The slots, and how sure they are: of several ways to fill them the likeliest."""
+        if len(meanings) == 1:
+            return meanings[0], 1.0
+        options = [_spelled(intent) for intent in meanings]
+        behind = f" {self._labels[name]},"
+        scores = self._weigh(model, text, options, stopping, behind).scores
+        best = max(range(len(scores)), key=lambda index: scores[index])
+        return meanings[best], math.exp(scores[best])
+
+    def _menu(self) -> str:
+        """Each intent's examples in turn, then the next ones, within the bound."""
+        rows = [list(self._examples(name)) for name in self._intents]
+        lines: list[str] = []
+        for turn in range(EXAMPLES):
+            lines += [examples[turn] for examples in rows if turn < len(examples)]
+            lines += [f"{text}{ARROW} {NONE}\n" for text in NOT_COMMANDS[turn::EXAMPLES]]
+        kept: list[str] = []
+        for line in lines:
+            if sum(map(len, kept)) + len(line) <= MENU_CHARACTERS:
+                kept.append(line)
+        return HEADLINE + "".join(kept)
+
+    def _examples(self, name: str) -> list[str]:
+        found = [sentence for _, sentence in self._sentences.examples(EXAMPLES, name)]
+        places = [(2 * n + 1) * len(found) // (2 * EXAMPLES) for n in range(EXAMPLES)]
+        chosen = [found[place] for place in dict.fromkeys(places)] if found else []
+        return [f"{sentence}{ARROW} {self._labels[name]}\n" for sentence in chosen]
+
+
+def _labels(names: Sequence[str]) -> dict[str, str]:
+    """An intent's name as words: `HassTurnOn` is `turn on`."""
+    labels: dict[str, str] = {}
+    for name in names:
+        plain = name.removeprefix("Hass") or name
+        label = " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", plain).lower().split()) or name
+        labels[name] = label if label not in (*labels.values(), NONE) else name
+    return labels
+
+
+def _spelled(intent: Intent) -> str:
+    return "".join(f" {slot} {value}" for slot, value in sorted(intent.slots.items()))

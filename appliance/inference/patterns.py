@@ -1,0 +1,170 @@
+"""Declared sentences with their slots left open: what repair and choosing look through."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hassil.expression import TextChunk
+from hassil.intents import RangeSlotList, TextSlotList, TextSlotValue
+from hassil.numbers import get_rbnf_engine
+
+from appliance.inference.allowed import Allowed, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hassil.expression import Sentence
+    from hassil.intents import IntentData, SlotList
+
+    from appliance.inference.sentences import Sentences
+
+PER_TEMPLATE = 48
+"""Ways through one template that are kept, evenly spread over all of them."""
+
+AT_MOST = 6_000
+"""Patterns of all templates together; of a larger set fewer of each are kept."""
+
+PER_VALUE = 12
+"""Ways to say one value of a list that are kept."""
+
+LARGEST_RANGE = 1_000
+"""Numbers of one range; a larger one is thinned out no further, it is left to the grammar."""
+
+MARK = "\ue000"
+"""Stands before and behind a list's name inside a pattern; no text of a person holds it."""
+
+_MARKED = re.compile(f"{MARK}(.+?){MARK}")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in a pattern for one value of a list."""
+
+    values: str
+    """The list's key in `Patterns.values`."""
+
+
+Part = str | Slot
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One way to say an intent."""
+
+    intent: str
+    block: int
+    """Of the intent's data: sentences of one block have the same fixed slots."""
+    parts: tuple[Part, ...]
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Its slots in order."""
+        return tuple(part for part in self.parts if isinstance(part, Slot))
+
+    @property
+    def words(self) -> Words:
+        """Its own words, without slots."""
+        return tuple(part for part in self.parts if isinstance(part, str))
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """All that may be said, for who looks for what is near to it."""
+
+    patterns: tuple[Pattern, ...]
+    """Without those that hold a wildcard: it would take whatever is said."""
+    values: Mapping[str, Mapping[Words, str]]
+    """For each list, the words of a value → the same as the grammar reads it."""
+    numbers: frozenset[str]
+    """Keys of the lists that are ranges of numbers."""
+
+
+def words_of(text: str) -> Words:
+    """The words of a text, folded: no capitals, no punctuation, `%` said as `percent`."""
+    plain = unicodedata.normalize("NFC", text).casefold().replace("%", " percent ")
+    plain = re.sub(r"[`\u2019]", "'", plain)
+    return tuple(re.findall(r"\w+(?:'\w+)*", plain.replace("-", " ")))
+
+
+def patterns_of(sentences: Sentences) -> Patterns:
+    """Every template opened up, within the bounds above."""
+    intents = sentences.intents
+    values: dict[str, dict[Words, str]] = {}
+    numbers: set[str] = set()
+    found: dict[Pattern, None] = {}
+    templates = sum(len(block.sentences) for one in intents.intents.values() for block in one.data)
+    per_template = max(1, min(PER_TEMPLATE, AT_MOST // max(1, templates)))
+    for intent in intents.intents.values():
+        for number, block in enumerate(intent.data):
+            local = f"{intent.name}.{number}."
+            lists = {**intents.slot_lists, **block.slot_lists}
+            rules = {**intents.expansion_rules, **block.expansion_rules}
+            keys = {name: local + name if name in block.slot_lists else name for name in lists}
+            opened = Allowed(sentences.language, _marked(lists, keys), rules)
+            for parts in _ways(opened, block, per_template):
+                found[Pattern(intent.name, number, parts)] = None
+            for name, entries in lists.items():
+                if keys[name] not in values:
+                    values[keys[name]] = _values(sentences.language, entries, rules)
+                    if isinstance(entries, RangeSlotList):
+                        numbers.add(keys[name])
+    known = {key: entries for key, entries in values.items() if entries}
+    usable = (p for p in found if p.parts and all(slot.values in known for slot in p.slots))
+    return Patterns(tuple(usable), known, frozenset(numbers))
+
+
+def _marked(lists: Mapping[str, SlotList], keys: Mapping[str, str]) -> dict[str, SlotList]:
+    """Lists of one value each: the list's own key between marks."""
+    return {
+        name: TextSlotList(
+            name=name,
+            values=[TextSlotValue(text_in=TextChunk(f"{MARK}{keys[name]}{MARK}"), value_out=name)],
+        )
+        for name in lists
+    }
+
+
+def _ways(opened: Allowed, block: IntentData, per_template: int) -> Iterator[tuple[Part, ...]]:
+    for sentence in block.sentences:
+        for index in spread(opened.count(sentence.expression), per_template):
+            yield tuple(_parts(opened.pick(sentence.expression, index)))
+
+
+def _parts(text: str) -> Iterator[Part]:
+    for index, piece in enumerate(_MARKED.split(text)):
+        if index % 2:
+            yield Slot(piece)
+        else:
+            yield from words_of(piece)
+
+
+def _values(language: str, entries: SlotList, rules: Mapping[str, Sentence]) -> dict[Words, str]:
+    if isinstance(entries, RangeSlotList):
+        return _numbers(language, entries)
+    if not isinstance(entries, TextSlotList):
+        return {}
+    opened = Allowed(language, {}, rules)
+    said: dict[Words, str] = {}
+    for value in entries.values:
+        for index in spread(opened.count(value.text_in), PER_VALUE):
+            text = opened.pick(value.text_in, index)
+            said.setdefault(words_of(text), text)
+    return said
+
+
+def _numbers(language: str, entries: RangeSlotList) -> dict[Words, str]:
+    steps = range(entries.start, entries.stop + 1, entries.step)
+    said: dict[Words, str] = {}
+    for number in itertools.islice(steps, LARGEST_RANGE):
+        said[(str(number),)] = str(number)
+        try:
+            engine = get_rbnf_engine(entries.words_language or language)
+            said.setdefault(words_of(str(engine.format_number(number).text)), str(number))
+        except ValueError:  # no number words are known for the language
+            continue
+    return said
