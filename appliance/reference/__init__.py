@@ -1,0 +1,1 @@
+"""What is written down about MQTT for other programs and people, made from the payload types."""

@@ -1,0 +1,108 @@
+"""The AsyncAPI 3 document of the appliance's MQTT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from appliance import __version__
+from appliance.reference.schemas import schemas
+from appliance.reference.wire import CHANNELS, Channel, Way
+
+BINDING = {"bindingVersion": "0.2.0"}
+
+DESCRIPTION = """\
+What the appliance publishes and takes over MQTT 5 or 3.1.1. docs/mqtt.md says the same in prose.
+"""
+
+
+def document() -> dict[str, Any]:
+    """The whole of it, ready for JSON."""
+    own, components = schemas()
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Offline voice and small-language-model appliance",
+            "version": __version__,
+            "description": DESCRIPTION,
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "broker": {
+                "host": "{host}:{port}",
+                "protocol": "mqtt",
+                "protocolVersion": "5.0",
+                "description": "The broker that config.toml names.",
+                "variables": {
+                    "host": {"default": "localhost"},
+                    "port": {"default": "1883", "description": "8883 with TLS."},
+                },
+            }
+        },
+        "channels": {channel.name: _channel(channel) for channel in CHANNELS},
+        "operations": {channel.name: _operation(channel) for channel in CHANNELS},
+        "components": {
+            "messages": {channel.name: _message(channel, own) for channel in CHANNELS},
+            "schemas": components,
+        },
+    }
+
+
+def _channel(channel: Channel) -> dict[str, Any]:
+    parameters = {"root": {"description": "mqtt.root.", "default": "appliance/kitchen"}}
+    for level, example in channel.levels:
+        parameters[level] = {"description": f"For instance {example}.", "default": example}
+    return {
+        "address": f"{{root}}/{channel.topic}",
+        "description": channel.summary,
+        "parameters": parameters,
+        "messages": {channel.name: {"$ref": f"#/components/messages/{channel.name}"}},
+    }
+
+
+def _operation(channel: Channel) -> dict[str, Any]:
+    there = f"#/channels/{channel.name}"
+    operation = {
+        "action": "send" if channel.way is Way.OUT else "receive",
+        "channel": {"$ref": there},
+        "messages": [{"$ref": f"{there}/messages/{channel.name}"}],
+        "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retain, **BINDING}},
+    }
+    if channel.way is Way.IN:
+        operation["reply"] = {
+            "address": {
+                "description": "MQTT 5's Response Topic, or the field reply_to.",
+                "location": "$message.header#/responseTopic",
+            },
+            "channel": {"$ref": "#/channels/response"},
+        }
+    return operation
+
+
+def _message(channel: Channel, own: dict[str, Any]) -> dict[str, Any]:
+    text = not issubclass(channel.payload, msgspec.Struct)
+    plain = f" The payload may also be {channel.plain}." if channel.plain else ""
+    message = {
+        "name": channel.name,
+        "contentType": "text/plain" if text else "application/json",
+        "summary": f"{channel.summary}{plain}",
+        "payload": own[channel.payload.__name__],
+        "examples": [{"name": channel.name, "payload": shown(channel)}],
+    }
+    if channel.way is Way.IN:
+        message["correlationId"] = {
+            "description": "MQTT 5's Correlation Data, or the field transaction.",
+            "location": "$message.header#/correlationData",
+        }
+    return message
+
+
+def shown(channel: Channel) -> Any:
+    """The example as JSON has it, of a request without what is as if it were not there."""
+    example = msgspec.json.decode(msgspec.json.encode(channel.example))
+    if channel.way is Way.OUT:
+        return example
+    fields = msgspec.structs.fields(channel.example)
+    defaults = {field.name: field.default for field in fields}
+    return {key: value for key, value in example.items() if value != defaults[key]}

@@ -1,0 +1,261 @@
+"""Every topic with what travels on it and an example: the source of docs/mqtt.md and AsyncAPI."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.messaging.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
+from appliance.messaging.payloads import (
+    Answer,
+    AnswerRequest,
+    AudioRequest,
+    CancelRequest,
+    CheckRequest,
+    Health,
+    Info,
+    Limits,
+    LinkHealth,
+    OptionsRequest,
+    Partial,
+    State,
+    StateNow,
+    Status,
+    Telemetry,
+    TextRequest,
+)
+from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
+from appliance.values import (
+    Activity,
+    Intent,
+    MicrophoneState,
+    Models,
+    Outcome,
+    Pace,
+    Result,
+    Source,
+    Trigger,
+)
+
+ROOT = "appliance/kitchen"
+"""In the examples."""
+
+SHORT_SOUND = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQAAAAA="
+"""A WAV file without a sample, in base64."""
+
+
+class Way(enum.StrEnum):
+    """Who publishes."""
+
+    OUT = "out"
+    """The appliance."""
+    IN = "in"
+    """Others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A topic below the root."""
+
+    name: str
+    topic: str
+    """`{...}` is a level of its own."""
+    way: Way
+    payload: Any
+    """The type of its JSON, or of its plain text."""
+    summary: str
+    example: Any
+    retain: bool = False
+    qos: int = 1
+    plain: str = ""
+    """What else than JSON the payload may be."""
+    levels: tuple[tuple[str, str], ...] = ()
+    """What stands in the topic's own levels, with an example."""
+
+    @property
+    def example_topic(self) -> str:
+        """Where the example travels."""
+        topic = self.topic
+        for level, example in self.levels:
+            topic = topic.replace(f"{{{level}}}", example)
+        return f"{ROOT}/{topic}"
+
+
+RESULT = Result(
+    id="0199d2c4-5a1e-7c3b-9f00-3b1f6c0a7e55",
+    source=Source.SPEECH,
+    trigger=Trigger.ALWAYS,
+    language="en",
+    outcome=Outcome.INTENT,
+    text="turn on the kitchen light",
+    intent=Intent("HassTurnOn", {"area": "kitchen", "domain": "light"}, 0.98),
+    confidence=0.98,
+    timings_ms={"endpoint": 601.2, "queued": 0.3, "recognise": 93.0, "total_after_speech": 694.9},
+    models=Models(stt="whisper-tiny.en"),
+    temperature_c=51.5,
+    at="2026-01-01T12:00:00.000Z",
+    clock_synced=True,
+    boot_id="3c6f1e0a-6a54-4f9e-9a0e-0d5d5a1f5f0e",
+    seq=42,
+)
+
+LINK = LinkHealth(
+    connected=True,
+    connections=1,
+    subscribed=True,
+    outbox_rows=0,
+    outbox_bytes=0,
+    inbox_rows=1,
+    inbox_bytes=25,
+    dropped=0,
+    refused=0,
+    accepted=17,
+    rejected=1,
+    repeated=2,
+    overrun=0,
+    unsaid=0,
+)
+
+TELEMETRY: dict[str, Any] = dict.fromkeys(Telemetry.__struct_fields__) | {
+    "temperature_c": 51.5,
+    "clock_mhz": 1800.0,
+    "load": 0.12,
+    "memory_available_mb": 3050.2,
+    "memory_used_mb": 181.4,
+    "disk_free_mb": 20480.0,
+    "throttled": False,
+    "under_voltage": False,
+    "pace": Pace.FULL,
+    "clock_synced": True,
+}
+
+INFO = Info(
+    version="1.0.0",
+    device="kitchen",
+    language="en",
+    stt="whisper-tiny.en",
+    lm="smollm2-135m-instruct",
+    intents=["HassTurnOn", "MachineStop"],
+    options={"log_level": "info", "telemetry_every_s": 5.0},
+    limits=Limits(
+        request_bytes=8_388_608,
+        text_bytes=MAXIMUM_TEXT_BYTES,
+        audio_s=120.0,
+        waiting=100,
+        waiting_bytes=33_554_432,
+        answers_kept_s=ANSWERS_KEPT_S,
+        answers_kept=ANSWERS_KEPT,
+        attempts=3,
+    ),
+)
+
+TOLD = (
+    Channel(
+        *("status", "status", Way.OUT, Status),
+        "Whether it is there: `online`, `stopped` (it was asked to), `offline` (says the broker).",
+        Status.ONLINE,
+        retain=True,
+        qos=0,
+    ),
+    Channel(
+        *("info", "info", Way.OUT, Info),
+        "What it is, and what a request may be.",
+        INFO,
+        retain=True,
+        qos=0,
+    ),
+    Channel(
+        *("state", "state", Way.OUT, StateNow),
+        "What it is doing.",
+        StateNow(activity=Activity.IDLE),
+        retain=True,
+        qos=0,
+    ),
+    Channel(
+        *("health", "health", Way.OUT, Health),
+        "Whether all is well, every ten seconds.",
+        Health(
+            uptime_s=86_400.0,
+            mqtt=LINK,
+            microphone=MicrophoneState.OK,
+            memory_mb=181.4,
+            waiting_jobs=1,
+        ),
+        retain=True,
+        qos=0,
+    ),
+    Channel(
+        *("telemetry", "telemetry", Way.OUT, Telemetry),
+        "How the board is. What it cannot tell is null.",
+        Telemetry(**TELEMETRY),
+        retain=True,
+        qos=0,
+    ),
+    Channel(
+        *("result", "result", Way.OUT, Result),
+        "Every result, of speech and of requests.",
+        RESULT,
+    ),
+    Channel(
+        *("intent", "intent/{name}", Way.OUT, Result),
+        "The same result, only where the outcome is this intent: for a lamp, or a gateway to "
+        "machines.",
+        RESULT,
+        levels=(("name", "HassTurnOn"),),
+    ),
+    Channel(
+        *("partial", "partial", Way.OUT, Partial),
+        "An answer while it is being written, where the request asks for it.",
+        Partial(id=RESULT.id, transaction="job-8", text="The sky is blue because"),
+        qos=0,
+    ),
+    Channel(
+        *("response", "response/{operation}", Way.OUT, Answer),
+        "The answer to a request that names no place for it; else it goes to the request's "
+        "Response Topic or `reply_to`, with its Correlation Data.",
+        Answer(state=State.QUEUED, transaction="job-7", operation="parse", position=2),
+        levels=(("operation", "parse"),),
+    ),
+)
+
+ASKED = (
+    Channel(
+        *("transcribe", "request/transcribe", Way.IN, AudioRequest),
+        "Sound to text.",
+        AudioRequest(audio=SHORT_SOUND, transaction="job-6", timeout_s=30.0),
+        plain="the sound file itself (WAV, FLAC, Ogg, MP3 ...)",
+    ),
+    Channel(
+        *("parse", "request/parse", Way.IN, TextRequest),
+        "Text to intent, by the declared sentences alone.",
+        TextRequest(text="turn on the kitchen light", transaction="job-7", priority=5),
+        plain="the text itself",
+    ),
+    Channel(
+        *("answer", "request/answer", Way.IN, AnswerRequest),
+        "Text to text, by the language model alone; or to JSON that meets a schema.",
+        AnswerRequest(text="Why is the sky blue?", transaction="job-8", session="desk"),
+        plain="the text itself",
+    ),
+    Channel(
+        *("cancel", "request/cancel", Way.IN, CancelRequest),
+        "A request that nobody wants any more: it is taken out of the queue, or broken off.",
+        CancelRequest(id="job-8", transaction="job-9"),
+        plain="the id itself",
+    ),
+    Channel(
+        *("options", "request/options", Way.IN, OptionsRequest),
+        "Settings that change while it runs, until the next start.",
+        OptionsRequest(log_level="info"),
+        plain="nothing, to be told what is in force",
+    ),
+    Channel(
+        *("check", "request/check", Way.IN, CheckRequest),
+        "What `appliance check` finds.",
+        CheckRequest(transaction="job-10"),
+        plain="nothing",
+    ),
+)
+
+CHANNELS = TOLD + ASKED

@@ -1,0 +1,98 @@
+"""Every example of docs/mqtt.md goes through a real broker, and what comes back is validated."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import msgspec
+import pytest
+from brokers import Client, Mosquitto, until
+from messaging_house import House, settings
+
+from appliance.messaging.payloads import Answer
+from appliance.reference.asyncapi import shown
+from appliance.reference.schemas import schema_of
+from appliance.reference.wire import ASKED, ROOT, TOLD, Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLE = re.compile(r"^`(\S+)`\n\n```(json|text)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+
+WRITTEN: dict[str, Any] = {
+    topic: json.loads(text) if language == "json" else text
+    for topic, language, text in EXAMPLE.findall((REPOSITORY / "docs" / "mqtt.md").read_text())
+}
+"""The examples as they stand on the page."""
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def house(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with House(settings(tmp_path_factory.mktemp("house"), broker.port)) as running:
+        until(lambda: running.postman.health().subscribed, "no subscription")
+        yield running
+
+
+def test_the_page_has_an_example_of_every_topic() -> None:
+    assert set(WRITTEN) == {channel.example_topic for channel in TOLD + ASKED}
+
+
+@pytest.mark.parametrize("channel", TOLD, ids=lambda channel: channel.name)
+def test_what_the_appliance_publishes_meets_the_schema(
+    channel: Channel, broker: Mosquitto, house: House
+) -> None:
+    assert WRITTEN[channel.example_topic] == shown(channel)
+    with Client(broker.port, f"seen/{channel.example_topic}") as reader:
+        payload = WRITTEN[channel.example_topic]
+        text = payload if isinstance(payload, str) else json.dumps(payload)
+        reader.publish(f"seen/{channel.example_topic}", text)
+        heard = reader.next().payload.decode()
+    seen = heard if isinstance(payload, str) else json.loads(heard)
+    jsonschema.Draft202012Validator(schema_of(channel.payload)).validate(seen)
+    if not isinstance(payload, str):  # and what our own code makes of it is the same again
+        again = msgspec.json.decode(heard, type=channel.payload)
+        assert json.loads(msgspec.json.encode(again)) == payload
+
+
+@pytest.mark.parametrize("channel", ASKED, ids=lambda channel: channel.name)
+def test_what_it_takes_is_taken_and_the_answer_meets_its_schema(
+    channel: Channel, broker: Mosquitto, house: House
+) -> None:
+    payload = json.dumps(WRITTEN[channel.example_topic])
+    with Client(broker.port, f"{ROOT}/response/#") as asker:
+        asker.publish(channel.example_topic, payload)
+        heard = asker.next(f"{ROOT}/response/{channel.name}")
+    answer = json.loads(heard.payload)
+    jsonschema.Draft202012Validator(schema_of(Answer)).validate(answer)
+    assert answer["state"] == "done", answer
+    assert answer["transaction"] == WRITTEN[channel.example_topic].get("transaction")
+
+
+@pytest.mark.parametrize("page", ["docs/mqtt.md", "README.md"])
+def test_the_client_of_the_page_works_as_it_stands_there(
+    page: str,
+    broker: Mosquitto,
+    house: House,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = (REPOSITORY / page).read_text("utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    program = program.replace('"localhost", 1883', f'"127.0.0.1", {broker.port}')
+    (tmp_path / "recording.wav").write_bytes(b"RIFF-sound")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, page, "exec"), {})  # noqa: S102  (our own page)
+    assert "RIFF-SOUND" in capsys.readouterr().out
+    assert [request.payload for request in house.requests][-1] == b"turn on the kitchen light"
