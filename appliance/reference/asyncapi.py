@@ -63,7 +63,7 @@ def _channel(channel: Channel) -> dict[str, Any]:
 
 def _operation(channel: Channel) -> dict[str, Any]:
     there = f"#/channels/{channel.name}"
-    operation = {
+    operation: dict[str, Any] = {
         "action": "send" if channel.way is Way.OUT else "receive",
         "channel": {"$ref": there},
         "messages": [{"$ref": f"{there}/messages/{channel.name}"}],

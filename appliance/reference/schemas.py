@@ -32,7 +32,8 @@ def schemas() -> tuple[dict[str, Any], dict[str, Any]]:
 def schema_of(kind: type) -> dict[str, Any]:
     """The schema of one payload type, complete in itself."""
     own, components = schemas()
-    return own[kind.__name__] | {"components": {"schemas": components}}
+    schema: dict[str, Any] = own[kind.__name__]
+    return schema | {"components": {"schemas": components}}
 
 
 def _structs(types: Iterable[Any]) -> list[type]:

@@ -6,7 +6,8 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from messaging_house import result_for
 
 from appliance import config
 from appliance.errors import JournalError
-from appliance.identity import Ids
+from appliance.identity import Ids, boot_seconds
+from appliance.messaging import schema
 from appliance.messaging.inbox import ANSWERS_KEPT_S, Verdict
 from appliance.messaging.journal import Journal
 from appliance.messaging.requests import Offer
@@ -339,6 +341,58 @@ def test_a_damaged_journal_is_set_aside_and_what_is_legible_is_saved(
     asides = [file.name for file in tmp_path.iterdir() if ".corrupt-" in file.name]
     assert asides
     assert "was damaged and is now journal.db.corrupt-" in caplog.text
+
+
+def _of_version_1(directory: Path) -> None:
+    """A journal as version 1 left it, with a request and a message that wait."""
+    with closing(sqlite3.connect(directory / "journal.db")) as database:
+        database.executescript(f"BEGIN; {schema.FIRST} PRAGMA user_version = 1; COMMIT;")
+        database.execute(
+            "INSERT INTO inbox (id, identity, operation, transaction_id, priority, expires_at,"
+            " reply_to, correlation, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ("old", b"1", "parse", "t", 2, time.time() + 60, "home/answers", b"c", b"hello"),
+        )
+        database.execute(
+            "INSERT INTO outbox (size, written, topic, retain, user_properties, payload)"
+            " VALUES (2, 0.0, 'a/result', 0, '[]', X'6869')"
+        )
+        database.execute("INSERT INTO meta VALUES ('seq', 7)")
+        database.commit()
+
+
+def test_what_waits_in_a_journal_of_an_older_version_goes_on(tmp_path: Path) -> None:
+    _of_version_1(tmp_path)
+    with opened(tmp_path) as journal:
+        (request,) = journal.waiting()
+        assert (request.id, request.payload, request.requester) == ("old", b"hello", "home/answers")
+        assert request.expires_at is not None
+        assert 0 < request.expires_at - boot_seconds() <= 60
+        assert texts(journal) == ["hi"]
+        journal.begin("old")
+        assert journal.finish(said("done"), messages, "old").seq == 8
+    with opened(tmp_path) as journal:
+        assert journal.waiting() == []
+
+
+def test_a_damaged_journal_of_an_older_version_is_saved_into_a_new_one(tmp_path: Path) -> None:
+    _of_version_1(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as database:
+        database.execute("DROP TABLE answers")
+    with opened(tmp_path) as journal:
+        assert [request.payload for request in journal.waiting()] == [b"hello"]
+        assert texts(journal) == ["hi"]
+
+
+def test_the_calendar_may_jump_by_a_year_and_no_deadline_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    with opened(tmp_path) as journal:
+        journal.accept([offer(b"hello")])
+    monkeypatch.setattr(time, "time", lambda: now + 365 * DAY)
+    with opened(tmp_path) as journal:
+        (request,) = journal.waiting()
+        assert request.expires_at == 5.0
 
 
 def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
