@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from appliance.messaging.postman import Postman
     from appliance.messaging.topics import Topics
     from appliance.protocols import Sensors
-    from appliance.values import Pace, Request, SoundHealth
+    from appliance.values import Pace, Request, Session, SoundHealth
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class Announcer:
         self._told: Reading | None = None
         self._looked_at = self._told_at = self._health_at = float("-inf")
         self._sound = Sound()
+        self._session: Session | None = None
         self._reading = board.read()  # now: work that waits in the journal is done before any tick
         self._steer(time.monotonic())
 
@@ -109,8 +110,18 @@ class Announcer:
                 self._activity = activity
                 self._show_state()
 
+    def tell(self, session: Session) -> None:
+        """Say on `state` that a session begins or ends, and why."""
+        with self._state:
+            self._session = session
+            self._show_state()
+
     def _show_state(self) -> None:
-        now = StateNow(activity=self._activity or Activity.STARTING, pace=self._course.pace)
+        now = StateNow(
+            activity=self._activity or Activity.STARTING,
+            pace=self._course.pace,
+            session=self._session,
+        )
         self._postman.show(self._topics.state, encode(now))
 
     def show_answer_so_far(self, request: Request, text: str) -> None:

@@ -57,6 +57,7 @@ class Listening(Section, frozen=True):
     minimum_speech_ms: Annotated[int, Meta(ge=0, le=2000)] = 160
     maximum_s: Annotated[float, Meta(ge=1.0, le=60.0)] = 15.0
     wait_s: Annotated[float, Meta(ge=1.0, le=60.0)] = 5.0
+    follow_up: bool = False
 
 
 class WakeWord(Section, frozen=True):
@@ -66,6 +67,32 @@ class WakeWord(Section, frozen=True):
         default_factory=lambda: ["okay_nabu"]
     )
     thresholds: dict[str, Annotated[float, Meta(gt=0.0, lt=1.0)]] = {}
+
+
+Pin = Annotated[int, Meta(ge=1, le=27)]
+"""A BCM number; 0 belongs to the identification of boards on top."""
+
+
+class Panel(Section, frozen=True):
+    """A light and a button on the board's pins."""
+
+    led_pins: Annotated[list[Pin], Meta(max_length=3)] = []
+    led_active_high: bool = True
+    button_pin: Annotated[int, Meta(ge=0, le=27)] = 0
+    button: Literal["hold", "toggle"] = "hold"
+    button_to_ground: bool = True
+    debounce_ms: Annotated[int, Meta(ge=0, le=1000)] = 30
+    long_press_s: Annotated[float, Meta(ge=0.5, le=30.0)] = 2.0
+
+
+class Speaking(Section, frozen=True):
+    """What comes out of the loudspeaker."""
+
+    engine: Literal["off", "auto", "piper", "espeak-ng"] = "off"
+    voice: str = ""
+    earcons: bool = False
+    device: str = ""
+    volume: Probability = 0.8
 
 
 class Speech(Section, frozen=True):
@@ -193,6 +220,8 @@ class Config(Section, frozen=True):
     microphone: Microphone = Microphone()
     listening: Listening = Listening()
     wake_word: WakeWord = WakeWord()
+    panel: Panel = Panel()
+    speaking: Speaking = Speaking()
     speech: Speech = Speech()
     sentences: Sentences = Sentences()
     cascade: Cascade = Cascade()
@@ -339,6 +368,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     mqtt = config.mqtt
     yield from _bad_topics(config)
     yield from _bad_thresholds(config.wake_word)
+    yield from _bad_panel(config)
     if bool(mqtt.group) != bool(mqtt.group_root):
         yield "mqtt.group and mqtt.group_root: one needs the other"
     if mqtt.group_root == config.root:
@@ -358,6 +388,16 @@ def _contradictions(config: Config) -> Iterator[str]:
 def _bad_thresholds(wake_word: WakeWord) -> Iterator[str]:
     for word in sorted(wake_word.thresholds.keys() - set(wake_word.words)):
         yield f"wake_word.thresholds: {word!r} is none of wake_word.words"
+
+
+def _bad_panel(config: Config) -> Iterator[str]:
+    pins = config.panel.led_pins
+    if len(pins) == 2:  # noqa: PLR2004
+        yield "panel.led_pins: one pin for a light, or three for red, green and blue"
+    if len({*pins, config.panel.button_pin}) <= len(pins):
+        yield "panel: a pin serves one thing only"
+    if config.speaking.engine == "piper" and not config.speaking.voice:
+        yield "speaking.voice: piper needs the .onnx file of a voice"
 
 
 def _bad_topics(config: Config) -> Iterator[str]:

@@ -5,6 +5,7 @@ ApplianceError
 ├── SentencesError      a sentence file cannot be used
 ├── NeededError         something needed is not there (exit status 69)
 │   ├── MicrophoneError     no sound comes from the microphone
+│   ├── LoudspeakerError    nothing can be played
 │   ├── ModelMissing        a model file is absent
 │   └── BrokerError         the embedded broker cannot start
 ├── AudioError          a recording cannot be decoded
@@ -62,6 +63,10 @@ class NeededError(ApplianceError):
 
 class MicrophoneError(NeededError):
     """No sound comes from the microphone."""
+
+
+class LoudspeakerError(NeededError):
+    """Nothing can be played."""
 
 
 class ModelMissing(NeededError):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Question,
         Reading,
         Samples,
+        Spoken,
         Transcript,
         Wake,
         Weighing,
@@ -118,6 +119,15 @@ class LanguageModel(Protocol):
 
     def look_after(self) -> None:
         """Asked when there is nothing to do: be ready again after a death."""
+
+
+class Synthesizer(Protocol):
+    """Text to speech."""
+
+    name: str
+
+    def speak(self, sentence: str) -> Spoken:
+        """One sentence as sound; EngineError when the engine fails."""
 
 
 class Sensors(Protocol):

@@ -173,6 +173,25 @@ class Utterance:
         return len(self.samples) / SAMPLE_RATE
 
 
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
+class Spoken:
+    """A sentence of ours as sound."""
+
+    samples: Samples
+    """Mono, at `rate`."""
+    rate: int
+    """Hertz."""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """From the opening of the ear to the end of what follows from it; part of `state`."""
+
+    id: str
+    trigger: Trigger
+    ended: str | None = None
+    """Why it is over; None while it goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextInput:
     """A sentence that came as text, treated like one that was said."""

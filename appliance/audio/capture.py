@@ -138,9 +138,8 @@ class SoundCard:
         moved_at = self._moved_at
         self.close()
         try:
-            with portaudio.in_use:
-                portaudio.forget_devices()
-                self._start()
+            portaudio.forget_devices()
+            self._start()
         except MicrophoneError as error:
             logger.debug("the silent microphone cannot be opened again: %s", error)
             self._lose()
@@ -162,9 +161,8 @@ class SoundCard:
             return
         self.looked_after_at = time.monotonic()
         try:
-            with portaudio.in_use:
-                portaudio.forget_devices()
-                self._start()
+            portaudio.forget_devices()
+            self._start()
         except MicrophoneError as error:
             logger.debug("the microphone is still gone: %s", error)
             self._lose()
@@ -172,18 +170,17 @@ class SoundCard:
     def _start(self) -> None:
         self._blocks = queue.Queue(WAITING_BLOCKS)
         self._sound = np.zeros(0, dtype=np.float32)
-        with portaudio.in_use:
-            self._stream = self._open_stream()
-            rate = self._stream.samplerate
-            self._resampler = None if rate == SAMPLE_RATE else Resampler(rate, SAMPLE_RATE)
-            self._came = False
-            self._block_at = self._moved_at = time.monotonic()
-            self._next_revival = self._block_at + self._revival
-            try:
-                self._stream.start()
-            except portaudio.library().PortAudioError as error:
-                self.close()
-                raise portaudio.refused("input", self._wanted, error) from error
+        self._stream = self._open_stream()
+        rate = self._stream.samplerate
+        self._resampler = None if rate == SAMPLE_RATE else Resampler(rate, SAMPLE_RATE)
+        self._came = False
+        self._block_at = self._moved_at = time.monotonic()
+        self._next_revival = self._block_at + self._revival
+        try:
+            self._stream.start()
+        except portaudio.library().PortAudioError as error:
+            self.close()
+            raise portaudio.refused("input", self._wanted, error) from error
 
     def _open_stream(self) -> Any:
         library = portaudio.library()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from appliance.errors import MicrophoneError
@@ -17,9 +18,9 @@ Kind = Literal["input", "output"]
 
 NAMES = {"input": "microphone", "output": "loudspeaker"}
 
-in_use = threading.RLock()
-"""Held while a device is opened and while something is played: a new list of the devices ends
-every stream there is, so the microphone's return waits until the loudspeaker is quiet."""
+_lock = threading.Lock()
+_playing = 0
+"""Sounds that are being played; a new list of the devices would cut them off."""
 
 
 def library() -> Any:
@@ -33,14 +34,33 @@ def library() -> Any:
 
 
 def forget_devices() -> None:
-    """PortAudio lists devices once; a microphone plugged in again needs a new list."""
+    """PortAudio lists devices once; a microphone plugged in again needs a new list.
+
+    While something is played the old list stays, since a new one ends every stream there is.
+    """
     portaudio = library()
+    with _lock:
+        if _playing:
+            return
+        try:
+            while portaudio._initialized:  # noqa: SLF001 (sounddevice has no public way)
+                portaudio._terminate()  # noqa: SLF001
+            portaudio._initialize()  # noqa: SLF001
+        except portaudio.PortAudioError as error:
+            raise MicrophoneError(f"the sound system cannot be used: {error}") from error
+
+
+@contextmanager
+def playing() -> Iterator[None]:
+    """Keep the list of the devices as it is."""
+    global _playing  # noqa: PLW0603 (PortAudio is one for the whole process, too)
+    with _lock:
+        _playing += 1
     try:
-        while portaudio._initialized:  # noqa: SLF001 (sounddevice has no public way)
-            portaudio._terminate()  # noqa: SLF001
-        portaudio._initialize()  # noqa: SLF001
-    except portaudio.PortAudioError as error:
-        raise MicrophoneError(f"the sound system cannot be used: {error}") from error
+        yield
+    finally:
+        with _lock:
+            _playing -= 1
 
 
 def find(kind: Kind, wanted: str) -> dict[str, Any]:

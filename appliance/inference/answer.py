@@ -61,6 +61,9 @@ def _hear(draft: Draft, utterance: Utterance, mind: Mind, stopping: Callable[[],
     if utterance.speech_seconds == 0.0 or not len(utterance.samples):
         draft.end(Outcome.NO_SPEECH)
         return
+    if utterance.reply:
+        _write_down(draft, utterance, mind)
+        return
     sentences = mind.sentences  # those of this moment, also when the files change meanwhile
     draft.stt = mind.recogniser.name
     heard = mind.recogniser.recognise(utterance.samples, sentences, draft.stage)
@@ -114,6 +117,14 @@ def _near(
     draft.stage("choose")
     draft.lm, draft.tokens = model.name, choice.tokens
     return choice.intent
+
+
+def _write_down(draft: Draft, utterance: Utterance, mind: Mind) -> None:
+    draft.stt = mind.transcriber.name
+    transcript = mind.transcriber.transcribe(utterance.samples, draft.language)
+    draft.stage("transcribe")
+    draft.text = spoken_text(transcript, mind.no_speech_threshold)
+    draft.end(Outcome.TRANSCRIPT if draft.text else Outcome.NO_SPEECH)
 
 
 def _understand(draft: Draft, intent: Intent) -> None:

@@ -17,6 +17,7 @@ from appliance.values import (
     Pace,
     Reading,
     Result,
+    Session,
     SoundHealth,
 )
 
@@ -193,6 +194,8 @@ class StateNow(msgspec.Struct, frozen=True, kw_only=True):
     activity: Activity
     pace: Pace = Pace.FULL
     """How hard the board may work."""
+    session: Session | None = None
+    """The one that goes on or was the last; None before any."""
 
 
 class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,52 @@
+"""Speech by Piper, a neural voice: the only file that imports piper, which need not be there."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from appliance.errors import EngineError
+from appliance.values import Spoken
+
+INSTALL = "pip install 'appliance[piper]'"
+
+
+class Piper:
+    """A synthesizer that needs the package piper-tts and the file of a voice."""
+
+    name = "piper"
+
+    def __init__(self, voice: str) -> None:
+        """`voice` is an .onnx file with its .onnx.json beside it.
+
+        Raises:
+            EngineError: the package is not installed, or the file is no voice.
+
+        """
+        try:
+            library: Any = importlib.import_module("piper")
+        except ImportError as error:
+            raise EngineError(f"the package piper-tts is not installed; run: {INSTALL}") from error
+        path = Path(voice).expanduser()
+        if not path.is_file():
+            raise EngineError(f"speaking.voice: there is no file {voice!r}; it names an .onnx file")
+        try:
+            self._voice = library.PiperVoice.load(path)
+        except Exception as error:  # it has no errors of its own
+            raise EngineError(
+                f"speaking.voice: {path.name} is no voice of Piper: {error}"
+            ) from error
+
+    def speak(self, sentence: str) -> Spoken:
+        """One sentence as sound; EngineError when the engine fails."""
+        try:
+            pieces = list(self._voice.synthesize(sentence))
+        except Exception as error:  # it has no errors of its own
+            raise EngineError(f"piper cannot speak: {error}") from error
+        if not pieces:
+            return Spoken(np.zeros(0, dtype=np.float32), 22_050)
+        sound = np.concatenate([piece.audio_float_array for piece in pieces])
+        return Spoken(sound.astype(np.float32), int(pieces[0].sample_rate))

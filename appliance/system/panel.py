@@ -1,0 +1,133 @@
+"""A light and a button on the board's pins: the only file that imports gpiozero."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gpiozero import LED, RGBLED, Button, Device, GPIOZeroError
+from gpiozero.pins.mock import MockFactory, MockPWMPin
+
+from appliance.errors import ConfigError
+from appliance.values import Activity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.config import Panel as Settings
+
+logger = logging.getLogger(__name__)
+
+RGB = 3
+"""Pins of a light with colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """How an activity looks."""
+
+    colour: tuple[float, float, float]
+    """Red, green, blue; a light of one colour is on where any of them is."""
+    on: float = 0.0
+    """Seconds; 0 is a steady light."""
+    off: float = 0.0
+
+
+LIGHTS = {
+    Activity.STARTING: Light((1, 1, 1), 0.5, 0.5),
+    Activity.IDLE: Light((0, 0, 0)),
+    Activity.LISTENING: Light((0, 0, 1)),
+    Activity.THINKING: Light((1, 0.5, 0), 0.1, 0.1),
+    Activity.SPEAKING: Light((0, 1, 0), 0.4, 0.1),
+    Activity.MUTED: Light((1, 0, 0), 0.1, 2.9),
+    Activity.FAULT: Light((1, 0, 0), 0.25, 0.25),
+}
+"""Told apart by their rhythm alone, for one colour and for who sees none."""
+
+
+class Panel:
+    """What the board shows, and what is pressed on it; either may be absent."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_press: Callable[[], None],
+        on_release: Callable[[], None],
+        on_long_press: Callable[[], None],
+    ) -> None:
+        """The callbacks come in gpiozero's threads, and must come back at once.
+
+        Raises:
+            ConfigError: a pin does not exist, or two things are on one.
+
+        """
+        self._light: Any = None
+        self._button: Any = None
+        self._shown: Activity | None = None
+        if not settings.led_pins and not settings.button_pin:
+            return
+        _find_pins()
+        try:
+            if settings.led_pins:
+                self._light = _light(settings)
+            if settings.button_pin:
+                self._button = Button(
+                    settings.button_pin,
+                    pull_up=settings.button_to_ground,
+                    bounce_time=settings.debounce_ms / 1000,
+                    hold_time=settings.long_press_s,
+                )
+        except (GPIOZeroError, ValueError) as error:
+            self.close()
+            raise ConfigError([f"panel: a pin cannot be used: {error}"]) from error
+        if self._button is not None:
+            self._button.when_pressed = on_press
+            self._button.when_released = on_release
+            self._button.when_held = on_long_press
+
+    def show(self, activity: Activity) -> None:
+        """Let the light say it."""
+        if self._light is None or activity is self._shown:
+            return
+        self._shown = activity
+        light = LIGHTS[activity]
+        coloured = isinstance(self._light, RGBLED)
+        if light.on and coloured:
+            self._light.blink(light.on, light.off, on_color=light.colour)
+        elif light.on:
+            self._light.blink(light.on, light.off)
+        elif coloured:
+            self._light.color = light.colour
+        elif any(light.colour):
+            self._light.on()
+        else:
+            self._light.off()
+
+    def close(self) -> None:
+        """Light out, pins free; may be called twice."""
+        for device in (self._light, self._button):
+            if device is not None:
+                device.close()
+        self._light = self._button = None
+
+
+def _light(settings: Settings) -> Any:
+    if len(settings.led_pins) == RGB:
+        return RGBLED(*settings.led_pins, active_high=settings.led_active_high)
+    return LED(settings.led_pins[0], active_high=settings.led_active_high)
+
+
+def _find_pins() -> None:
+    """The board's pins; where there are none, such that do nothing."""
+    if Device.pin_factory is not None:
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # one for each library that is not installed
+            Device.ensure_pin_factory()
+    except GPIOZeroError as error:
+        logger.warning("panel: this machine has no pins (%s); light and button do nothing", error)
+        Device.pin_factory = MockFactory(pin_class=MockPWMPin)
