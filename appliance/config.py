@@ -146,7 +146,7 @@ class Cascade(Section, frozen=True):
     repair_margin: Probability = 0.06
     choose: bool = True
     choose_speech: bool = False
-    choose_threshold: Probability = 0.75
+    choose_threshold: Probability = 0.8
 
 
 class Mqtt(Section, frozen=True):

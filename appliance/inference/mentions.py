@@ -21,6 +21,16 @@ MOST_MENTIONS = 4
 """A text that mentions more is no command of one sentence."""
 
 
+STRANGE = 0.3
+"""What a word of a sentence that the text lacks speaks against it, one that it has being 1."""
+
+CLEARLY = 0.9
+"""How much nearer a use of the same words must be to be the only one."""
+
+_Use = tuple[str, int, tuple[str, ...]]
+"""Intent, block, and the values in the slots."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """Some words of the text that are a value of at least one list."""
@@ -63,15 +73,22 @@ def candidates(text: str, patterns: Patterns) -> list[Candidate]:
     if len(found) > MOST_MENTIONS:
         return []
     wanted = set(words_of(text))
-    best: dict[tuple[str, int, tuple[str, ...]], tuple[float, Candidate]] = {}
+    nearest: dict[_Use, tuple[float, dict[tuple[Slot, ...], tuple[float, Candidate]]]] = {}
     for pattern in patterns.patterns:
+        own = set(pattern.words)
+        nearness = len(wanted & own) - STRANGE * len(own - wanted)
         for fill in _fills(pattern, found):
-            own = set(pattern.words)
-            nearness = len(wanted & own) - 0.3 * len(own - wanted)
-            key = (pattern.intent, pattern.block, fill)
-            if key not in best or nearness > best[key][0]:
-                best[key] = (nearness, Candidate(pattern.intent, _filled(pattern, fill)))
-    return [candidate for _, candidate in best.values()]
+            use = (pattern.intent, pattern.block, fill)
+            top, ways = nearest.get(use, (nearness, {}))
+            if pattern.slots not in ways or nearness > ways[pattern.slots][0]:
+                ways[pattern.slots] = nearness, Candidate(pattern.intent, _filled(pattern, fill))
+            nearest[use] = max(top, nearness), ways
+    return [
+        candidate
+        for top, ways in nearest.values()
+        for nearness, candidate in ways.values()
+        if nearness > top - CLEARLY  # `ten minutes` are minutes; `ten` alone may be hours, too
+    ]
 
 
 def _fills(pattern: Pattern, found: Sequence[Mention]) -> Iterator[tuple[str, ...]]:

@@ -29,6 +29,7 @@ from appliance.values import (
     Transcript,
     Trigger,
     Utterance,
+    Wish,
 )
 
 if TYPE_CHECKING:
@@ -248,3 +249,70 @@ def test_what_the_board_does_not_know_stays_unknown() -> None:
     reading = Reading(temperature_c=61.5, throttled=False)
     told = done(spoken(), mind("light on"), Situation(reading=reading, boot_id="b"))
     assert (told.temperature_c, told.throttled, told.boot_id) == (61.5, False, "b")
+
+
+WISH = Wish("why", schema={"type": "boolean"}, session="s", stream=True, maximum_tokens=9)
+
+
+def test_what_a_request_wishes_reaches_the_model_and_its_session_is_remembered() -> None:
+    with_mind = mind(writes=["Because it is.", "Twice.", "Now."])
+    shown: list[str] = []
+    with_mind.tell = lambda _, text: shown.append(text)
+    done(requested(Operation.ANSWER, WISH.packed()), with_mind)
+    done(requested(Operation.ANSWER, Wish("really", session="s").packed()), with_mind)
+    done(requested(Operation.ANSWER, b"and now"), with_mind)
+    model = with_mind.language_model
+    assert isinstance(model, ScriptedLanguageModel)
+    first, second = model.asked[:2]
+    assert (first.said, first.schema, first.maximum_tokens) == (("why",), {"type": "boolean"}, 9)
+    assert second.said == ("why", "Because it is.", "really")
+    assert shown == ["Because", "Becauseit", "Becauseitis."]
+    assert model.asked[2].said == ("and now",)
+
+
+def test_a_session_belongs_to_its_requester() -> None:
+    with_mind = mind(writes=["One.", "Two."])
+    for requester in ("ada", "bob"):
+        wish = Wish("why", session="s").packed()
+        done(Request("r", Operation.ANSWER, wish, requester=requester), with_mind)
+    model = with_mind.language_model
+    assert isinstance(model, ScriptedLanguageModel)
+    assert model.asked[1].said == ("why",)
+
+
+def test_the_clock_stands_with_the_question_where_the_operator_wants_it_told() -> None:
+    with_mind = mind(writes=["Soon.", "Soon."])
+    with_mind.tells_time = True
+    done(requested(Operation.ANSWER, b"when"), with_mind)
+    done(requested(Operation.ANSWER, b"when"), with_mind, Situation(clock_synced=False))
+    model = with_mind.language_model
+    assert isinstance(model, ScriptedLanguageModel)
+    told, untold = (question.said[0] for question in model.asked)
+    assert told.startswith("(It is ")
+    assert told.endswith(" when")
+    assert untold == "when"
+
+
+def test_a_parse_request_is_repaired_and_says_so() -> None:
+    result = done(requested(Operation.PARSE, b"lihgt off"), mind())
+    assert result.intent is not None
+    assert (result.intent.name, result.intent.by) == ("Light", "fuzzy")
+    assert result.confidence is not None
+    assert 0.8 <= result.confidence < 1.0
+
+
+def test_speech_that_is_near_to_an_intent_marked_never_by_voice_is_refused() -> None:
+    result = done(spoken(), mind("unlok the dor"))
+    assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
+    assert result.reason == "Unlock is declared never_by_voice"
+
+
+def test_the_models_choice_is_in_the_result_with_how_sure_it_was() -> None:
+    with_mind = mind()
+    weighs = {"let it shine on": {" light": 0.98}}
+    with_mind.language_model = ScriptedLanguageModel([], name="pen", weighs=weighs)
+    result = done(requested(Operation.PARSE, b"let it shine on"), with_mind)
+    assert result.intent is not None
+    assert (result.intent.by, result.intent.slots) == ("model", {"state": "on"})
+    assert (result.models.lm, result.tokens.cached, result.tokens.generated) == ("pen", 5, 0)
+    assert "choose" in result.timings_ms

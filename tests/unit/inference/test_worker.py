@@ -246,3 +246,57 @@ def test_the_journal_gets_a_job_s_facts_as_fields_and_no_word_of_what_was_said(
     )
     assert fields["ms_total_after_speech"] > 0
     assert "light on" not in str(fields)
+
+
+class SpokenTo(ScriptedLanguageModel):
+    """A language model during whose work somebody speaks."""
+
+    house: House
+
+    def complete(
+        self,
+        question: Question,
+        stopping: Callable[[], bool],
+        tell: Callable[[str], None] | None = None,
+    ) -> Completion:
+        self.house.jobs.offer(utterance("u1"))
+        self.house.jobs.offer(utterance("u2"))
+        self.house.jobs.offer(request("r2", Operation.PARSE))
+        return super().complete(question, stopping, tell)
+
+
+def test_speech_is_done_while_the_model_stands_still_and_then_it_writes_on() -> None:
+    model = SpokenTo(["a b c"])
+    house = model.house = House("light on", "light on", model=model)
+    house.jobs.offer(request("r"))
+    house.worker.turn()
+    assert house.outcomes == [
+        ("u1", Outcome.INTENT),
+        ("u2", Outcome.INTENT),
+        ("r", Outcome.ANSWER),
+    ]
+    assert model.pauses == 2
+    assert house.jobs.depth().requests == 1
+
+
+def test_a_request_is_cancelled_while_speech_is_done_in_between() -> None:
+    model = SpokenTo(["a b c"])
+    house = model.house = House("light on", "light on", model=model)
+    begun = house.jobs.offer(request("r"))
+    house.jobs._begin = lambda job: house.worker.cancel("r") if job.id == "u1" else None  # type: ignore[assignment]
+    house.worker.turn()
+    assert begun
+    assert ("u1", Outcome.INTENT) in house.outcomes
+    assert house.outcomes[-1] == ("r", Outcome.CANCELLED)
+
+
+def test_an_idle_turn_looks_after_the_model() -> None:
+    class Watched(ScriptedLanguageModel):
+        looks = 0
+
+        def look_after(self) -> None:
+            self.looks += 1
+
+    model = Watched([])
+    House(model=model).worker.turn()
+    assert model.looks == 1

@@ -1,0 +1,100 @@
+"""Answers under a JSON Schema: valid, or an error; never anything else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from appliance.config import LanguageModel
+from appliance.engines.llama import Llama
+from appliance.errors import EngineError
+from appliance.values import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LAMP = {
+    "type": "object",
+    "properties": {
+        "room": {"enum": ["kitchen", "bedroom"]},
+        "on": {"type": "boolean"},
+        "percent": {"type": "integer", "minimum": 0, "maximum": 100},
+    },
+    "required": ["room", "on", "percent"],
+    "additionalProperties": False,
+}
+
+
+def go_on() -> bool:
+    return False
+
+
+@pytest.fixture(scope="module")
+def model(models_directory: Path) -> Iterator[Llama]:
+    path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
+    llama = Llama(path, LanguageModel(maximum_json_tokens=80), threads=1)
+    yield llama
+    llama.close()
+
+
+def ask(model: Llama, schema: Any, text: str = "Make the kitchen light half bright.") -> str:
+    return model.complete(Question((text,), schema=schema), go_on).text
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        LAMP,
+        {"enum": ["yes", "no"]},
+        {"type": "array", "items": {"type": "integer"}, "maxItems": 3},
+        {"type": "string", "maxLength": 12},
+        {"type": "boolean"},
+        {"$defs": {"n": {"type": "integer"}}, "anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]},
+        {"type": "object", "properties": {"über": {"const": "ü"}}, "required": ["über"]},
+    ],
+)
+def test_the_answer_is_json_of_the_schema(model: Llama, schema: dict[str, Any]) -> None:
+    jsonschema.validate(json.loads(ask(model, schema)), schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"type": "nonsense"}, "no JSON Schema"),
+        ({"properties": 5}, "no JSON Schema"),
+        ("a text", "no JSON Schema"),
+        (False, "cannot be met"),
+        ({"type": "string", "minLength": 5, "maxLength": 2}, "cannot be met"),
+        ({"$ref": "https://example.org/schema.json"}, "leads out of it"),
+        ({"$ref": "#/nowhere"}, "cannot be met"),
+        ({"type": "array", "items": {"const": "long " * 9}, "minItems": 90}, "not complete"),
+    ],
+)
+def test_a_schema_that_is_none_or_cannot_be_met_is_an_error(
+    model: Llama, schema: Any, reason: str
+) -> None:
+    with pytest.raises(EngineError, match=reason):
+        ask(model, schema)
+
+
+def test_after_a_bad_schema_the_next_request_is_served_by_the_same_process(model: Llama) -> None:
+    ask(model, LAMP)
+    before = model.process_id
+    with pytest.raises(EngineError):
+        ask(model, {"type": "nonsense"})
+    assert json.loads(ask(model, LAMP))["room"] in ("kitchen", "bedroom")
+    assert model.process_id == before
+
+
+def test_no_more_tokens_are_written_than_the_context_holds(models_directory: Path) -> None:
+    path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
+    model = Llama(path, LanguageModel(context_tokens=256), threads=1)
+    try:
+        question = Question(("Count from one to five thousand.",), maximum_tokens=10_000)
+        assert model.complete(question, go_on).generated_tokens < 256
+    finally:
+        model.close()
