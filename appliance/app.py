@@ -29,6 +29,7 @@ from appliance.identity import Ids
 from appliance.inference.jobs import Jobs
 from appliance.inference.watch import Watch
 from appliance.inference.worker import Worker
+from appliance.messaging import credentials
 from appliance.messaging.broker import EmbeddedBroker
 from appliance.messaging.journal import Journal
 from appliance.messaging.mqtt import Link
@@ -43,7 +44,7 @@ from appliance.system.lock import StateLock
 from appliance.system.run_record import RunRecord
 from appliance.system.sensors import Board, root_in_force
 from appliance.system.systemd import Notifier
-from appliance.threads import STOP_BUDGET, Deadline, Loop
+from appliance.threads import LAST_WORDS, STOP_BUDGET, Deadline, Loop
 from appliance.values import Activity, SoFar
 
 if TYPE_CHECKING:
@@ -75,14 +76,18 @@ def run(config_path: Path, trial: Trial | None = None) -> int:
     config = load(config_path)
     logs.set_up(config.log.level)
     assembly.go_offline()
+    daemon = Daemon(config_path, config, trial)
+    status = 1
     try:
-        return Daemon(config_path, config, trial).live()
+        status = daemon.live()
     except ThreadStuck as error:
-        # Python would wait for that thread at its own end, perhaps for ever.
-        logger.critical("%s; the process ends without it", error)
+        logger.critical("%s", error)
+    if daemon.late:
+        # Python would wait for native code in those threads at its own end, perhaps for ever.
         logging.shutdown()
         sys.stdout.flush()
-        os._exit(1)
+        os._exit(status)
+    return status
 
 
 class Stopped(ApplianceError):
@@ -104,6 +109,8 @@ class Daemon:
         self._jobs = Jobs(config.requests.maximum_waiting, begin=self._begin)
         self._loops: list[Loop] = []
         self._stop_deadline: Deadline | None = None
+        self.late: list[str] = []
+        """Threads that did not stop in their time, and are left behind."""
         self._sentences = assembly.load_sentences(config)
         self._watch = Watch(assembly.sentence_folder(config))
         self._watch_at = 0.0
@@ -113,6 +120,8 @@ class Daemon:
         self._broker: EmbeddedBroker | None = None
         self._hearing: Hearing | None = None
         self._anticipation: Anticipation | None = None
+        self._reload_asked = False
+        """While it was starting."""
         self._fault = ""
         """What the operator should look at, in front of the status line."""
 
@@ -184,12 +193,16 @@ class Daemon:
         loop = Loop("postman", postman.turn, starting=postman.start, ending=postman.stop)
         self._start_loop(house, loop)
         if self._trial is not None:
-            house.enter_context(
+            self._trial.watcher = house.enter_context(
                 Watcher(
                     config.broker_host,
                     config.broker_port,
                     f"{config.root}/#",
                     self._trial.on_message,
+                    username=config.mqtt.username or None,
+                    password=credentials.password(config.mqtt),
+                    tls=credentials.tls_context(config.mqtt),
+                    version=config.mqtt.version,
                 )
             )
 
@@ -233,8 +246,8 @@ class Daemon:
             self._mind,
             self._deliver,
             situation=self._announcer.situation,
-            show=self._announcer.show,
-            stopping=loop.stopping.is_set,
+            show=self._announcer.shown_by("worker"),
+            stopping=loop.asked_to_stop,
             put_off=self._desk.put_off,
             give_up=self._desk.give_up,
         )
@@ -255,7 +268,9 @@ class Daemon:
 
     def _start_listener(self, house: ExitStack) -> None:
         neighbours = Neighbours(
-            hand_over=self._hear, new_id=self._ids.new, on_activity=self._announcer.show
+            hand_over=self._hear,
+            new_id=self._ids.new,
+            on_activity=self._announcer.shown_by("listener"),
         )
         so_far = None if self._anticipation is None else self._so_far
         self._hearing = Hearing(self._config, neighbours, self._trial, so_far)
@@ -270,13 +285,27 @@ class Daemon:
     def _start_loop(self, house: ExitStack, loop: Loop) -> None:
         """Start a thread, wait until it is ready, and have it stopped when its turn comes."""
         self._loops.append(loop)
-        house.callback(lambda: loop.stop(self._stop_deadline or Deadline(STOP_BUDGET)))
+        house.callback(self._stop_loop, loop)
         loop.start()
         while not loop.ready.is_set():
             if loop.error is not None:
                 raise loop.error
-            if signals.wait(0.02) in signals.STOP:
+            caught = signals.wait(0.02)
+            if caught in signals.STOP:
                 raise Stopped("asked to stop before it was ready")
+            self._reload_asked |= caught is signals.RELOAD
+
+    def _stop_loop(self, loop: Loop) -> None:
+        """Wait for its end, but leave time for the postman, who is stopped last."""
+        deadline = self._stop_deadline or Deadline(STOP_BUDGET)
+        left = deadline.left()
+        try:
+            loop.stop(Deadline(left if loop.name == "postman" else max(0.1, left - LAST_WORDS)))
+        except ThreadStuck as stuck:
+            logger.warning("%s; the process ends without it", stuck)
+            self.late.append(loop.name)
+            if loop.name == "worker" and self._worker is not None:
+                self._worker.abandon()
 
     def _hear(self, utterance: Utterance) -> bool:
         if self._trial is not None:
@@ -288,6 +317,8 @@ class Daemon:
 
     def _keep(self) -> int:
         """The caretaker: until a signal (0), a crash (1 or the error's own), a trial's end."""
+        if self._reload_asked:
+            self._reload()
         while True:
             caught = signals.wait(TICK)
             if caught is signals.RELOAD:

@@ -207,7 +207,9 @@ class _Deaf:
 
     name = "none"
 
-    def transcribe(self, samples: Samples, language: str) -> Transcript:
+    def transcribe(
+        self, samples: Samples, language: str, stopping: Callable[[], bool] = lambda: False
+    ) -> Transcript:
         raise EngineError(ONLY_TEXT)
 
     def recognise(

@@ -63,15 +63,22 @@ class Connection:
         username: str | None = None,
         password: str | bytes | None = None,
         tls: ssl.SSLContext | None = None,
+        version: str = "5",
     ) -> None:
-        """Nothing happens before it is entered. `on_message` must not block."""
+        """Nothing happens before it is entered. `on_message` must not block.
+
+        `version` is of MQTT: 5, or 3.1.1 for an old broker.
+        """
         self._address = (host, port)
         self._topics = [(topic, 1) for topic in topics]
         self.ready = threading.Event()
         """Connected, and subscribed where there is something to subscribe to."""
         self.refusal: str | None = None
         """Why the broker did not let us in at the last try."""
-        self.paho = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        self.paho = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            protocol=paho.MQTTv5 if version == "5" else paho.MQTTv311,
+        )
         # An exception in a callback would end the client's thread without a word.
         self.paho.suppress_exceptions = True
         self.paho.reconnect_delay_set(1, 10)
@@ -108,13 +115,20 @@ class Watcher(Connection):
     """Sees every message below a topic, by `on_message(topic, payload)`, which must not block."""
 
     def __init__(
-        self, host: str, port: int, topics: str, on_message: Callable[[str, bytes], None]
+        self,
+        host: str,
+        port: int,
+        topics: str,
+        on_message: Callable[[str, bytes], None],
+        **access: Any,
     ) -> None:
+        """`access` is what Connection takes: username, password, tls, version."""
         super().__init__(
             host,
             port,
             topics=[topics],
             on_message=lambda message: on_message(message.topic, bytes(message.payload)),
+            **access,
         )
 
 

@@ -74,7 +74,7 @@ class Desk:
                 logger.error("request %s is given up: %s", request.id, reason)
                 self._end(request, Outcome.FAILED, reason, set_aside=True)
             else:
-                self._jobs.offer(request)
+                self._jobs.bring_back(request)
 
     def take(self, request: Request) -> bool:
         """Queue an accepted request."""

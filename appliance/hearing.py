@@ -41,7 +41,7 @@ class Hearing:
         """
         self._config = config
         self._card = SoundCard(config.microphone.device)
-        wanted = config.listening.trigger != "off"
+        wanted = config.listening.trigger != "off" or (trial is not None and trial.once)
         chosen: Microphone = self._card if trial is None or not wanted else trial.choose(self._card)
         self._microphone = chosen
         plays = chosen is not self._card

@@ -77,8 +77,13 @@ class Transcriber(Protocol):
     name: str
     """The model's name in the catalogue."""
 
-    def transcribe(self, samples: Samples, language: str) -> Transcript:
-        """What was said; EngineError when the engine fails."""
+    def transcribe(
+        self, samples: Samples, language: str, stopping: Callable[[], bool] = lambda: False
+    ) -> Transcript:
+        """What was said; EngineError when the engine fails.
+
+        `stopping` is asked again and again in long sound; Interrupted once it says True.
+        """
 
 
 class IntentParser(Protocol):

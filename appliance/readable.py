@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.system.logs import printable
+
 if TYPE_CHECKING:
     from appliance.values import Result
 
 
 def readable(result: Result) -> list[str]:
     """At least one line; the words first, where there are any."""
-    lines = [f'"{result.text}"'] if result.text else []
+    lines = [f'"{printable(result.text)}"'] if result.text else []
     if result.intent is not None:
         slots = " ".join(f"{name}={value}" for name, value in result.intent.slots.items())
-        lines.append(f"understood: {result.intent.name} {slots}".rstrip())
+        lines.append(f"understood: {result.intent.name} {printable(slots)}".rstrip())
     elif result.answer is not None:
-        lines.append(f'answered: "{result.answer}"')
+        lines.append(f'answered: "{printable(result.answer)}"')
     else:
         reason = f" ({result.reason})" if result.reason else ""
         lines.append(f"{result.outcome.replace('_', ' ')}{reason}")

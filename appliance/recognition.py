@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from appliance.grammar.grammar import Grammar
@@ -43,7 +44,8 @@ class GrammarRecogniser:
             calibration=calibration,
         )
         self._lock = threading.Lock()
-        self._compiled: tuple[Sentences, Grammar] | None = None
+        self._compiled: deque[tuple[Sentences, Grammar]] = deque(maxlen=2)
+        """Those in force and, while they are exchanged, the next."""
 
     def prepare(self, sentences: Sentences) -> Grammar:
         """Compile the grammar of `sentences`, so that nobody who speaks has to wait for it.
@@ -53,10 +55,12 @@ class GrammarRecogniser:
 
         """
         with self._lock:
-            if self._compiled is None or self._compiled[0] is not sentences:
-                grammar = Grammar.of(sentences.intents, cache=self._cache)
-                self._compiled = (sentences, grammar)
-            return self._compiled[1]
+            for known, grammar in self._compiled:
+                if known is sentences:
+                    return grammar
+            grammar = Grammar.of(sentences.intents, cache=self._cache)
+            self._compiled.append((sentences, grammar))
+            return grammar
 
     def understand(self, samples: Samples, sentences: Sentences) -> tuple[Understood, Hearing]:
         """All that was found out about a sound of at most LONGEST_COMMAND seconds."""

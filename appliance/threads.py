@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 STOP_BUDGET = 4.0
 """Seconds that all loops together may take to stop; the contract allows the process 5."""
 
+LAST_WORDS = 1.3
+"""Seconds of that which are left for the loop that is stopped last: it sends what is ready."""
+
 PATIENCE = 10.0
 """Seconds that one turn may take, unless a loop is given more: then it counts as stuck."""
 
@@ -78,6 +81,11 @@ class Loop(threading.Thread):
         finally:
             if self._ending is not None:
                 self._ending()
+
+    def asked_to_stop(self) -> bool:
+        """For long work to ask now and then; that it asks shows that the loop is alive."""
+        self.beat = time.monotonic()
+        return self.stopping.is_set()
 
     def is_stuck(self) -> bool:
         """Whether a turn has taken longer than it may; starting and ending may take their time."""

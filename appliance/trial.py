@@ -21,6 +21,7 @@ from appliance.readable import readable
 from appliance.values import Result
 
 if TYPE_CHECKING:
+    from appliance.client import Watcher
     from appliance.messaging.topics import Topics
     from appliance.protocols import Microphone
     from appliance.values import Utterance
@@ -41,7 +42,7 @@ class Trial:
 
     def __init__(self, *, once: bool = False) -> None:
         """`once` ends the appliance after the samples, and never opens a microphone."""
-        self._once = once
+        self.once = once
         self._clips: list[manifest.Clip] = []
         self._recordings: Recordings | None = None
         self._playing: int | None = None
@@ -51,11 +52,14 @@ class Trial:
         """By the utterance's id: when its speech ended (monotonic), and which sample it was."""
         self._results: dict[int, list[Result]] = defaultdict(list)
         self._give_up_at: float | None = None
+        self._refusal: str | None = None
+        self.watcher: Watcher | None = None
+        """How we look at the broker; told when it may not."""
         self._over = False
 
     def choose(self, card: Microphone) -> Microphone:
         """The microphone where there is one; else the samples, as if they were spoken."""
-        if not self._once:
+        if not self.once:
             try:
                 card.open()
             except MicrophoneError as error:
@@ -86,6 +90,7 @@ class Trial:
         """Print what has happened; the exit status once a trial of `once` is over."""
         while not self._said.empty():
             print(self._said.get(), flush=True)
+        self._tell_refusal()
         while not self._arrived.empty():
             self._tell(*self._arrived.get(), topics)
         if self._recordings is None or self._over or not self._recordings.ended.is_set():
@@ -93,10 +98,17 @@ class Trial:
         if not self._all_answered():
             return None
         self._over = True
-        if self._once:
+        if self.once:
             return self._judge()
         self._end_of_samples()
         return None
+
+    def _tell_refusal(self) -> None:
+        refusal = None if self.watcher is None else self.watcher.refusal
+        if refusal != self._refusal:
+            self._refusal = refusal
+            if refusal is not None:
+                print(f"the broker does not let us see what is published: {refusal}", flush=True)
 
     def _paths(self) -> list[Path]:
         return [SAMPLES / clip.audio for clip in self._clips if clip.audio is not None]
@@ -108,7 +120,11 @@ class Trial:
     def _tell(self, arrived: float, topic: str, payload: bytes, topics: Topics) -> None:
         if topic != topics.result and not topic.startswith(topics.intent("")):
             return
-        result = msgspec.json.decode(payload, type=Result)
+        try:
+            result = msgspec.json.decode(payload, type=Result)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            logger.warning("somebody else published on %s what is no result", topic)
+            return
         ended, sample = self._spoken.get(result.id, (None, None))
         if topic == topics.result:
             if sample is not None:

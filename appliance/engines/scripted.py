@@ -26,7 +26,9 @@ class ScriptedTranscriber:
         self._script = deque(script)
         self.heard: list[Samples] = []
 
-    def transcribe(self, samples: Samples, language: str) -> Transcript:
+    def transcribe(
+        self, samples: Samples, language: str, stopping: Callable[[], bool] = lambda: False
+    ) -> Transcript:
         self.heard.append(samples)
         line = self._script.popleft()
         if isinstance(line, Exception):

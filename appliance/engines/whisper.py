@@ -19,11 +19,11 @@ from tokenizers import Tokenizer
 
 from appliance.engines.whisper_loops import looped, unlooped
 from appliance.engines.whisper_sound import log_mel, pieces, without_silence
-from appliance.errors import EngineError
+from appliance.errors import EngineError, Interrupted
 from appliance.values import SAMPLE_RATE, Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from appliance.values import Samples
@@ -106,19 +106,26 @@ class Whisper:
         written = [None if "\ufffd" in text else text for text in texts]
         return (*written, *([None] * (self._tokenizer.get_vocab_size() - self.end)))
 
-    def transcribe(self, samples: Samples, language: str) -> Transcript:
+    def transcribe(
+        self, samples: Samples, language: str, stopping: Callable[[], bool] = lambda: False
+    ) -> Transcript:
         """Write down what is said.
 
         Args:
             samples: mono, 16 kHz, -1 to 1, any length.
             language: ISO 639-1 code.
+            stopping: asked between pieces of up to 28 seconds.
 
         Raises:
             EngineError: the model does not know the language, or failed.
+            Interrupted: `stopping` said so.
 
         """
-        heard = [self.hear(piece, language) for piece in pieces(samples)]
-        found = [one.transcript() for one in heard]
+        found: list[Transcript] = []
+        for piece in pieces(samples):
+            if found and stopping():
+                raise Interrupted("the transcription was broken off")
+            found.append(self.hear(piece, language).transcript())
         texts = [one.text for one in found if one.text]
         scores = [one.confidence for one in found if one.confidence is not None]
         silent = [one.no_speech for one in found if one.no_speech is not None]

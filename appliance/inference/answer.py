@@ -47,7 +47,7 @@ def _do(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
     elif job.expires_at is not None and boot_seconds() >= job.expires_at:
         draft.end(Outcome.EXPIRED, "its turn came after the time that the requester gave it")
     elif job.operation is Operation.TRANSCRIBE:
-        _transcribe(draft, job.payload, mind)
+        _transcribe(draft, job.payload, mind, stopping)
     elif job.operation is Operation.PARSE:
         _understand_text(draft, _text_of(job), mind, stopping)
     else:
@@ -132,7 +132,7 @@ def _understand(draft: Draft, intent: Intent) -> None:
     draft.end(Outcome.INTENT)
 
 
-def _transcribe(draft: Draft, payload: bytes, mind: Mind) -> None:
+def _transcribe(draft: Draft, payload: bytes, mind: Mind, stopping: Callable[[], bool]) -> None:
     samples = mind.decode(payload)
     draft.stage("decode")
     if mind.speech_seconds is not None:
@@ -142,7 +142,7 @@ def _transcribe(draft: Draft, payload: bytes, mind: Mind) -> None:
             draft.end(Outcome.NO_SPEECH)
             return
     draft.stt = mind.transcriber.name
-    transcript = mind.transcriber.transcribe(samples, draft.language)
+    transcript = mind.transcriber.transcribe(samples, draft.language, stopping)
     draft.stage("transcribe")
     draft.text = spoken_text(transcript, mind.no_speech_threshold)
     draft.confidence = transcript.confidence if draft.text else None

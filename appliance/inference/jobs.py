@@ -95,6 +95,12 @@ class Jobs:
             self._changed.notify()
             return True
 
+    def bring_back(self, request: Request) -> None:
+        """Add a request that was accepted before the start: no bound applies to it any more."""
+        with self._changed:
+            heapq.heappush(self._waiting, (self._rank(request), Ticket(request, time.monotonic())))
+            self._changed.notify()
+
     def take(
         self, timeout: float, deferred: Callable[[Job], bool] = lambda _: False
     ) -> Ticket | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ PATIENCE = 0.2
 
 CANCELLED = "it was cancelled while it was at work"
 LATE = "its time was over before it was done"
-STOPPED = "the appliance was stopped before its turn came"
+STOPPED = "the appliance was stopped before it was done"
 
 
 class Worker:
@@ -59,6 +60,9 @@ class Worker:
         self._put_off = put_off
         self._give_up = give_up
         self._cancelled: str | None = None
+        self._abandoned = False
+        self._at_work: list[Job] = []
+        """The job in hand and, while it stands still, the speech that was let in before it."""
 
     def turn(self) -> None:
         """Do one job, or wait a moment for one."""
@@ -98,11 +102,34 @@ class Worker:
         """
         for job in self._jobs.drain():
             if not isinstance(job, Request):
-                draft = Draft(job, self._mind.sentences.language, self._situation())
-                draft.end(Outcome.CANCELLED, STOPPED)
-                self._hand_over(job, draft.result())
+                self._cancel_for_good(job)
+
+    def abandon(self) -> None:
+        """At a stop, from another thread: the job in hand takes longer than there is time for.
+
+        What was said is answered as cancelled; a request goes on after the restart.
+        """
+        self._abandoned = True
+        for job in list(self._at_work):
+            if isinstance(job, Request):
+                self._put_off(job)
+            else:
+                self._cancel_for_good(job)
+        self.let_go()
+
+    def _cancel_for_good(self, job: Job) -> None:
+        draft = Draft(job, self._mind.sentences.language, self._situation())
+        draft.end(Outcome.CANCELLED, STOPPED)
+        self._hand_over(job, draft.result())
 
     def _do(self, ticket: Ticket) -> None:
+        self._at_work.append(ticket.job)
+        try:
+            self._answer(ticket)
+        finally:
+            self._at_work.pop()
+
+    def _answer(self, ticket: Ticket) -> None:
         job = ticket.job
         situation = dataclasses.replace(self._situation(), offered_at=ticket.offered_at)
         try:
@@ -116,6 +143,8 @@ class Worker:
             reason = f"a fault of the appliance ({type(error).__name__}: {error})"
             result = self._failed(job, situation, reason)
         result = self._as_wanted(job, result)
+        if self._abandoned:
+            return  # it has been told already
         if self._is_put_off(job, result):
             logger.info("request %s goes on after the restart", job.id[-4:])
             self._put_off(job)
@@ -138,8 +167,8 @@ class Worker:
     def _let_speech_in(self) -> None:
         """Whoever spoke meanwhile is heard now, at full speed: the model stands still."""
         model = self._mind.language_model
-        while model is not None and (ticket := self._jobs.take_speech()) is not None:
-            with model.paused():
+        while (ticket := self._jobs.take_speech()) is not None:
+            with contextlib.nullcontext() if model is None else model.paused():
                 self._do(ticket)
 
     def _as_wanted(self, job: Job, result: Result) -> Result:
@@ -196,7 +225,7 @@ def told(job: Job, result: Result) -> str:
     if isinstance(job, Utterance):
         facts.append(f"heard {job.seconds:.1f} s")
     for stage, words in (("queued", "waited"), ("transcribe", "transcribed"), ("answer", "wrote")):
-        if timings.get(stage, 0.0) >= 1.0:
+        if timings.get(stage, 0.0) >= 10.0:
             facts.append(f"{words} {timings[stage] / 1000:.2f} s")
     facts.append(f"pace {result.pace}")
     if result.temperature_c is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import time
 from typing import TYPE_CHECKING
@@ -63,12 +64,16 @@ def explain(error: Exception) -> str:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
+    # Its owner's alone, wherever the directory is; SQLite gives the files beside it the same mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         # A request or result counts as ours only when it would survive a power cut.
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA journal_size_limit = 4194304")
+        # What was said is not left readable in pages that are free again.
+        database.execute("PRAGMA secure_delete = ON")
         _check(path, database)
     except BaseException:
         database.close()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import collections
 import logging
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
 from appliance.messaging.delivery import Acknowledged, Connected, Delivery, Lost, Subscribed
 from appliance.messaging.payloads import LinkHealth, Status
 from appliance.messaging.reception import Reception
-from appliance.messaging.sending import Sending
+from appliance.messaging.sending import DISK_RETRY_S, Sending
 from appliance.threads import Deadline
 from appliance.values import Message
 
@@ -39,6 +41,21 @@ REVIVAL_S = 5.0
 """Between two attempts to begin anew with a broker that our client chokes on."""
 
 
+MAXIMUM_UNWRITTEN = 1000
+"""Results that the disk refused and that wait in memory; beyond it the oldest go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A piece of work that is over."""
+
+    result: Result
+    request: Request | None
+    set_aside: bool
+    is_told: bool = False
+    """Whether its messages have gone out from memory."""
+
+
 class Postman:
     """What the room's thread does.
 
@@ -57,9 +74,11 @@ class Postman:
         self._link = link
         self._topics = topics
         self._sending = Sending(journal, link)
-        self._reception = Reception(journal, topics, reader, office, self._sending.tell)
+        self._reception = Reception(journal, topics, reader, office, self._sending)
         self._epoch = 0
         self._subscribed = False
+        self._unwritten: collections.deque[Finished] = collections.deque(maxlen=MAXIMUM_UNWRITTEN)
+        self._write_at = 0.0
         self._housekeeping_at = 0.0
         self._revived_at = 0.0
         self.show(topics.status, status_of(topics, Status.ONLINE).payload, "text/plain")
@@ -76,6 +95,8 @@ class Postman:
 
     def stop(self) -> None:
         """Send for a moment longer, say `stopped`, and hang up; what is left stays on disk."""
+        self._write_at = 0.0
+        self._write_late()
         if self._link.connected:
             self._drain(LAST_RESULTS_S)
             self._sending.tell(status_of(self._topics, Status.STOPPED))
@@ -87,24 +108,46 @@ class Postman:
     ) -> Result:
         """Put a result on disk and on its way; returns it with its number. From any thread.
 
-        When the disk refuses, it is sent from memory, so that a full disk does not silence
-        the house; the request then stays in the inbox and is worked on again after a restart.
+        When the disk refuses, it is kept in memory and written as soon as the disk takes it;
+        meanwhile whoever listens hears of it, so that a full disk does not silence the house.
         """
+        finished = Finished(result, request, set_aside=set_aside)
         try:
-            finished = self._journal.finish(
-                result,
-                lambda numbered: self._topics.messages_for(numbered, request),
-                request.id if request is not None else None,
-                set_aside=set_aside,
-            )
-            self._sending.look()
+            result = self._write(finished)
         except JournalError as error:
-            logger.error("a result is not on disk and would not survive: %s", error)  # noqa: TRY400
-            finished = result
-            for message in self._topics.messages_for(result, request):
-                self._sending.tell(message)
+            self._sending.disk_refused(error)
+            if self._link.connected:
+                finished = replace(finished, is_told=True)
+                for message in self._topics.messages_for(result, request):
+                    self._sending.tell(message)
+            self._unwritten.append(finished)
         self._link.wake()
-        return finished
+        return result
+
+    def _write(self, finished: Finished) -> Result:
+        request = finished.request
+        numbered = self._journal.finish(
+            finished.result,
+            lambda result: () if finished.is_told else self._topics.messages_for(result, request),
+            request.id if request is not None else None,
+            set_aside=finished.set_aside,
+        )
+        self._sending.look()
+        return numbered
+
+    def _write_late(self) -> None:
+        """What the disk refused before, oldest first: a request is over only when this is done."""
+        if not self._unwritten or time.monotonic() < self._write_at:
+            return
+        try:
+            while self._unwritten:
+                self._write(self._unwritten[0])
+                self._unwritten.popleft()
+        except JournalError as error:
+            self._sending.disk_refused(error)
+            self._write_at = time.monotonic() + DISK_RETRY_S
+        else:
+            self._sending.disk_works()
 
     def tell(self, message: Message) -> None:
         """Send what need not survive a power cut. From any thread."""
@@ -201,6 +244,7 @@ class Postman:
 
     def _keep_house(self) -> None:
         now = time.monotonic()
+        self._write_late()
         broken = not self._link.alive() or self._sending.deaf()
         if broken and now - self._revived_at > REVIVAL_S:
             self._revived_at = now

@@ -13,14 +13,15 @@ from appliance.messaging.requests import Offer, Rejection
 from appliance.messaging.topics import ReturnAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from appliance.messaging.delivery import Delivery
     from appliance.messaging.journal import Journal
     from appliance.messaging.mqtt import Link
     from appliance.messaging.requests import Reader
+    from appliance.messaging.sending import Sending
     from appliance.messaging.topics import Topics
-    from appliance.values import Message, Request
+    from appliance.values import Request
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +51,14 @@ class Reception:
         topics: Topics,
         reader: Reader,
         office: Office,
-        tell: Callable[[Message], None],
+        sending: Sending,
     ) -> None:
         self._journal = journal
         self._topics = topics
         self._reader = reader
         self._office = office
-        self._tell = tell
+        self._tell = sending.tell
+        self._disk_refused = sending.disk_refused
         self.accepted = 0
         self.rejected = 0
         self.repeated = 0
@@ -82,6 +84,7 @@ class Reception:
         except JournalError as error:
             # Not kept for later by the broker: who asks is told now, and can ask elsewhere.
             logger.error("%d requests are not accepted: %s", len(offers), error)  # noqa: TRY400
+            self._disk_refused(error)
             return [Verdict() for _ in offers]
 
     def _act(self, offer: Offer, verdict: Verdict) -> None:

@@ -195,7 +195,7 @@ class Sending:
             rows = self._journal.pending(room, not_now, self._forbidden)
         except JournalError as error:
             self._look = True
-            self._disk_refused(error)
+            self.disk_refused(error)
             return
         for row in rows:
             if not self._may_go(row.rank) or not self._publish(row.message, row.rank):
@@ -251,7 +251,7 @@ class Sending:
             try:
                 self._journal.drop([rank])
             except JournalError as error:
-                self._disk_refused(error)
+                self.disk_refused(error)
 
     def _forget_delivered(self) -> None:
         if not self._delivered or self._clock() < self._disk_until:
@@ -259,12 +259,19 @@ class Sending:
         try:
             self._journal.delivered(self._delivered)
         except JournalError as error:
-            self._disk_refused(error)
+            self.disk_refused(error)
         else:
             self._delivered.clear()
-            self.journal_error = None
+            self.disk_works()
 
-    def _disk_refused(self, error: JournalError) -> None:
+    def disk_works(self) -> None:
+        """It takes what is written again."""
+        if self.journal_error is not None:
+            logger.info("the journal can be written again")
+        self.journal_error = None
+
+    def disk_refused(self, error: JournalError) -> None:
+        """It does not take what is written; said once, and tried again later. From any thread."""
         if self.journal_error is None:
             logger.error("%s", error)
         self.journal_error = str(error)

@@ -33,7 +33,7 @@ class JournalFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = f"<{_priority(record.levelno)}>"
-        lines = _printable(super().format(record)).splitlines() or [""]
+        lines = printable(super().format(record)).splitlines() or [""]
         return "\n".join(prefix + line for line in lines)
 
 
@@ -43,7 +43,7 @@ class TerminalFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = self.formatTime(record, self.datefmt)
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        return f"{moment} {level}{_printable(super().format(record))}"
+        return f"{moment} {level}{printable(super().format(record))}"
 
 
 class StandardError(logging.StreamHandler[TextIO]):
@@ -124,5 +124,6 @@ def _priority(level: int) -> int:
     return next(priority for least, priority in PRIORITIES if level >= least)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text without what could rewrite the reader's terminal."""
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -13,6 +13,7 @@ EVERYWHERE = {"appliance", "msgspec", "numpy"}
 
 SEVERAL = {
     "hassil": "sentences are its objects: read in one place, counted and compiled in others",
+    "rapidfuzz": "one function: the distance of two lists of words, or of sounds",
     "paho": "the daemon's link and the client for the other side are two programs",
 }
 """Libraries that more than one file may import, with the reason."""
