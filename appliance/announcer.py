@@ -38,6 +38,11 @@ LOOK_EVERY = 1.0
 HEALTH_EVERY = 10.0
 """Seconds between two publications of `health`."""
 
+NOTICED_FIRST = [Activity.STARTING, Activity.FAULT, Activity.LISTENING]
+NOTICED_FIRST += [activity for activity in Activity if activity not in (*NOTICED_FIRST, "idle")]
+NOTICED_FIRST += [Activity.IDLE]
+"""Somebody speaks to it while it thinks: then it listens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sound:
@@ -68,6 +73,7 @@ class Announcer:
         self._boot_id = boot_id()
         self._started_at = time.monotonic()
         self._activity: Activity | None = None
+        self._parts: dict[str, Activity] = {}
         self._course = governor.Course()
         self._state = threading.Lock()
         self._told: Reading | None = None
@@ -103,12 +109,18 @@ class Announcer:
             self._postman.show_message(home_assistant.discovery(config, self._topics))
         self._postman.show(self._topics.info, encode(info))
 
-    def show(self, activity: Activity) -> None:
-        """Say on `state` what it is doing."""
+    def show(self, activity: Activity, part: str = "house") -> None:
+        """Say on `state` what it is doing: of its parts, the one that a person notices first."""
         with self._state:  # else an older state could be published after a newer one
-            if activity is not self._activity:
-                self._activity = activity
+            self._parts[part] = activity
+            shown = min(self._parts.values(), key=NOTICED_FIRST.index)
+            if shown is not self._activity:
+                self._activity = shown
                 self._show_state()
+
+    def shown_by(self, part: str) -> Callable[[Activity], None]:
+        """`show` for one part, which knows of itself alone."""
+        return lambda activity: self.show(activity, part)
 
     def tell(self, session: Session) -> None:
         """Say on `state` that a session begins or ends, and why."""
