@@ -144,6 +144,7 @@ def test_a_power_cut_loses_nothing_that_was_accepted(
             time.sleep(chance.uniform(0.0, 0.05))
             # When the power is cut: the card holds what it held at that moment, and no more
             owner.signal(signal.SIGSTOP)
+            time.sleep(0.5)  # what it has published is with the requester by now
             requester.listen()
             cut = tmp_path / f"cut-{number}.img"
             shutil.copyfile(tmp_path / "card.img", cut)
