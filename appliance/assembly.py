@@ -24,6 +24,8 @@ from appliance.inference.mind import Mind
 from appliance.inference.recogniser import FreeRecogniser
 from appliance.models.store import Store
 from appliance.recognition import GrammarRecogniser
+from appliance.system.governor import threads_at
+from appliance.values import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,8 +142,22 @@ def open_mind(config: Config, sentences: Sentences, language_model: LanguageMode
         answers_speech=config.language_model.answers_speech,
         no_speech_threshold=config.speech.no_speech_threshold,
         speech_seconds=speech_seconds,
+        ease=functools.partial(_ease, transcriber, language_model, config.threads),
         **_words(config),
     )
+
+
+def _ease(
+    whisper: Whisper, language_model: LanguageModel | None, threads: int, pace: Pace
+) -> None:
+    """Fewer threads where an engine can change them, and nothing done twice.
+
+    CTranslate2 keeps the threads that it was loaded with; the sentences are understood in full at
+    every pace.
+    """
+    whisper.may_widen = pace is Pace.FULL
+    if isinstance(language_model, Llama):
+        language_model.working = threads_at(pace, threads)
 
 
 def _words(config: Config) -> dict[str, Any]:

@@ -62,6 +62,8 @@ class Llama:
         self._path = path
         self._settings = settings
         self._threads = threads
+        self.working = threads
+        """Of the threads, how many may work from the next order on."""
         self._states = states
         self._child: Child | None = None
         self._ready = False
@@ -211,7 +213,7 @@ class Llama:
         try:
             child = self._await_ready(stopping)
             child.go_on()
-            child.send({"id": number, **order})
+            child.send({"id": number, "threads": self.working, **order})
             return self._collect(child, number, stopping, tell)
         except ChildDied:
             if child is None or self._child is child:

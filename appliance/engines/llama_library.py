@@ -158,6 +158,10 @@ class Sequences:
         self._batch = llama_cpp.llama_batch_init(BATCH, 0, 1)
         self.cells = int(llama_cpp.llama_n_ctx(self._context))
 
+    def work_with(self, threads: int) -> None:
+        """Compute with so many threads from now on; no more than it was made with."""
+        llama_cpp.llama_set_n_threads(self._context, threads, threads)
+
     def adapt(self, weights: Weights, path: str) -> None:
         """Lay a LoRA adapter over the model."""
         _complaints.lines.clear()

@@ -60,6 +60,10 @@ class LlamaModel:
             raise ModelError("the system prompt is longer than language_model.context_tokens")
         self.restored = self._know(self._prompt.head, ANSWERS)
 
+    def work_with(self, threads: int) -> None:
+        """From now on with so many threads."""
+        self._sequences.work_with(threads)
+
     def _know(self, tokens: list[int], sequence: int) -> bool:
         """Have `tokens` in a sequence: from the disk, else by reading them."""
         state = self._prefixes.find(tokens)

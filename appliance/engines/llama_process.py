@@ -90,6 +90,7 @@ class _Service:
         """An order, and before it goes on those that come meanwhile."""
         number = order["id"]
         try:
+            self._model.work_with(order["threads"])
             if "weigh" in order:
                 self._tell(number, self._model.weigh(order["weigh"]))
             else:

@@ -85,6 +85,8 @@ class Whisper:
 
         """
         self.name = model_folder.name
+        self.may_widen = True
+        """Whether what the short window does not hear well may be heard again in the full one."""
         missing = [name for name in NEEDED_FILES if not (model_folder / name).is_file()]
         if missing:
             message = f"no Whisper model in {model_folder}: {', '.join(missing)} missing"
@@ -275,7 +277,7 @@ class Hearing:
             return Transcript(text="", language=self._language, no_speech=1.0)
         [found] = self._whisper.write(self._batch(1), [self._start], self._most)
         tokens = found.sequences_ids[0]
-        if looped(tokens):
+        if looped(tokens) and self._whisper.may_widen:
             whole = ctranslate2.StorageView.from_array(self._whisper.padded(self._spoken))
             [found] = self._whisper.write(whole, [self._start], self._most)
             tokens = found.sequences_ids[0]

@@ -63,6 +63,8 @@ class Mind:
     """A probability that nobody spoke above this makes silence of a transcript."""
     speech_seconds: Callable[[Samples], float] | None = None
     """Seconds of speech in the sound of a request; None takes all of it for speech."""
+    ease: Callable[[Pace], None] = lambda _: None
+    """Tells the engines before each job how hard the board may work."""
     cascade: Cascade = field(default_factory=Cascade)
     """What is tried where no sentence fits."""
     sessions: Sessions = field(default_factory=lambda: Sessions(turns=4, minutes=10.0))

@@ -132,6 +132,7 @@ class Worker:
     def _answer(self, ticket: Ticket) -> None:
         job = ticket.job
         situation = dataclasses.replace(self._situation(), offered_at=ticket.offered_at)
+        self._mind.ease(situation.pace)
         try:
             result = answer(job, self._mind, situation, lambda: self._must_leave(job))
         except EngineDied as error:

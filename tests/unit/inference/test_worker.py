@@ -21,6 +21,7 @@ from appliance.values import (
     Completion,
     Operation,
     Outcome,
+    Pace,
     Question,
     Reading,
     Request,
@@ -300,3 +301,15 @@ def test_an_idle_turn_looks_after_the_model() -> None:
     model = Watched([])
     House(model=model).worker.turn()
     assert model.looks == 1
+
+
+def test_the_engines_are_told_of_the_pace_before_a_job_is_begun() -> None:
+    house = House("light on", "light on")
+    told: list[Pace] = []
+    house.worker._mind.ease = told.append
+    for pace in (Pace.EASED, Pace.FULL):
+        house.situation = Situation(pace=pace)
+        house.jobs.offer(utterance("u"))
+        house.worker.turn()
+        assert house.delivered[-1].pace is pace
+    assert told == [Pace.EASED, Pace.FULL]
