@@ -84,7 +84,12 @@ def find_models(config: Config) -> dict[str, Path]:
 def open_transcriber(config: Config) -> Whisper:
     """The speech recogniser, loaded."""
     folder = Store(config.models_directory).path_of(config.speech.model)
-    return Whisper(folder, compute_type=config.speech.compute_type, threads=config.threads)
+    whisper = Whisper(folder, compute_type=config.speech.compute_type, threads=config.threads)
+    try:
+        whisper.warm_up(config.device.language)
+    except EngineError as error:
+        raise EngineError(f"{error}; see speech.model and device.language") from error
+    return whisper
 
 
 def open_language_model(config: Config) -> Llama | None:
@@ -147,9 +152,7 @@ def open_mind(config: Config, sentences: Sentences, language_model: LanguageMode
     )
 
 
-def _ease(
-    whisper: Whisper, language_model: LanguageModel | None, threads: int, pace: Pace
-) -> None:
+def _ease(whisper: Whisper, language_model: LanguageModel | None, threads: int, pace: Pace) -> None:
     """Fewer threads where an engine can change them, and nothing done twice.
 
     CTranslate2 keeps the threads that it was loaded with; the sentences are understood in full at

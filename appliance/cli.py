@@ -45,16 +45,23 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     command = _module_of(arguments.command)
     try:
-        return int(command.run(arguments))
+        status = int(command.run(arguments))
+        sys.stdout.flush()
     except ApplianceError as error:
         print(f"appliance: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader (head, say) has gone; Python must not complain again at its own end.
+    except UnicodeEncodeError as error:
+        print(f"appliance: not UTF-8 text: {error.object[:60]!a}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # whoever reads (head, say) may have gone
+            print(f"appliance: {error}", file=sys.stderr)
+        # What could not be written must not be tried again at Python's own end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    return status
 
 
 def _module_of(command: str) -> Any:

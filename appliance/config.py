@@ -265,7 +265,7 @@ class Config(Section, frozen=True):
     def state_directory(self) -> Path:
         """Where the journal lives: as configured, else systemd's, else the user's."""
         if self.device.state_directory:
-            return Path(self.device.state_directory).expanduser()
+            return _expanded("device.state_directory", self.device.state_directory)
         if systemd := os.environ.get("STATE_DIRECTORY"):
             return Path(systemd.split(":")[0])
         return _user_directory("XDG_STATE_HOME", ".local/state")
@@ -274,7 +274,7 @@ class Config(Section, frozen=True):
     def models_directory(self) -> Path:
         """Where models lie: as configured, else beside systemd's state, else the user's."""
         if self.device.models_directory:
-            return Path(self.device.models_directory).expanduser()
+            return _expanded("device.models_directory", self.device.models_directory)
         if systemd := os.environ.get("STATE_DIRECTORY"):
             return Path(systemd.split(":")[0]) / "models"
         return _user_directory("XDG_DATA_HOME", ".local/share") / "models"
@@ -285,9 +285,20 @@ class Config(Section, frozen=True):
         return self.device.threads or min(4, os.cpu_count() or 1)
 
 
+def _expanded(key: str, path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError([f"{key}: nobody's home is known for {path!r}"]) from None
+
+
 def _user_directory(variable: str, otherwise: str) -> Path:
     base = os.environ.get(variable)
-    return (Path(base) if base else Path.home() / otherwise) / "appliance"
+    try:
+        return (Path(base) if base else Path.home() / otherwise) / "appliance"
+    except RuntimeError:
+        key = "device.state_directory" if "STATE" in variable else "device.models_directory"
+        raise ConfigError([f"{key}: must be given, as this user has no home"]) from None
 
 
 def load(path: Path) -> Config:
@@ -377,8 +388,7 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "mqtt.certificate_file and mqtt.key_file: one needs the other"
     if not mqtt.tls and (mqtt.ca_file or mqtt.certificate_file):
         yield "mqtt.tls: must be true where ca_file or certificate_file is given"
-    if mqtt.tls and not mqtt.host:
-        yield "mqtt.tls: the embedded broker has no TLS; name a broker in mqtt.host"
+    yield from _without_a_broker(config)
     if mqtt.password_file and not mqtt.username:
         yield "mqtt.username: must be given where password_file is"
     if config.language_model.maximum_tokens >= config.language_model.context_tokens:
@@ -398,6 +408,16 @@ def _bad_panel(config: Config) -> Iterator[str]:
         yield "panel: a pin serves one thing only"
     if config.speaking.engine == "piper" and not config.speaking.voice:
         yield "speaking.voice: piper needs the .onnx file of a voice"
+
+
+def _without_a_broker(config: Config) -> Iterator[str]:
+    """What the embedded broker cannot do."""
+    if config.mqtt.host:
+        return
+    if config.mqtt.tls:
+        yield "mqtt.tls: the embedded broker has no TLS; name a broker in mqtt.host"
+    if config.mqtt.version != "5":
+        yield "mqtt.version: the embedded broker speaks 5 alone; name a broker in mqtt.host"
 
 
 def _bad_topics(config: Config) -> Iterator[str]:

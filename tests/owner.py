@@ -54,8 +54,10 @@ class Owner:
             lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def start(self, *words: str, ready: bool = True) -> Self:
-        """`appliance run`; waits for READY=1, as systemd does."""
+    def start(
+        self, *words: str, ready: bool = True, program: str = "", last_word: str | None = None
+    ) -> Self:
+        """`appliance run`; waits for READY=1, as systemd does. `program` runs in its place."""
         path = self.folder / "notify"
         path.unlink(missing_ok=True)
         self._notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -64,7 +66,11 @@ class Owner:
         self.notifications = []
         with self.log.open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "appliance", "run", "--config", str(self.config), *words],
+                [
+                    *(sys.executable, *(("-c", program) if program else ("-m", "appliance"))),
+                    *("run", "--config", str(self.config), *words),
+                    *(() if last_word is None else (last_word,)),
+                ],
                 env={**self.environment, "NOTIFY_SOCKET": str(path), "PYTHONUNBUFFERED": "1"},
                 cwd=REPOSITORY,
                 stdout=log,

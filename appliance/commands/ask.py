@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = single.prepare(arguments)
+    " ".join(arguments.text).encode()  # what the shell passed may be no text at all
     job = TextInput(
         id=Ids().new(),
         text=" ".join(arguments.text),

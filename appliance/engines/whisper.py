@@ -138,6 +138,16 @@ class Whisper:
             no_speech=min(silent, default=None),
         )
 
+    def warm_up(self, language: str) -> None:
+        """Do now what the first sentence would have to wait for.
+
+        Raises:
+            EngineError: the model does not know the language, or failed.
+
+        """
+        noise = np.random.default_rng(0).normal(0.0, 0.01, SAMPLE_RATE).astype(np.float32)
+        self.hear(noise, language).continuations([()], 4)
+
     def hear(self, samples: Samples, language: str, *, padded: bool = False) -> Hearing:
         """Encode sound of at most 30 seconds; ask the result what was said.
 
