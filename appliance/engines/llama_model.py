@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+END = "\n"
+"""Ends each line of a menu, and so each option."""
+
 CHUNK = 64
 """Tokens that are read between two looks whether something else goes first."""
 
@@ -170,7 +173,10 @@ class LlamaModel:
         """How likely each of `order["options"]` is to follow the menu and `order["text"]`."""
         self._open_menu(order["menu"])
         text = self._weights.tokens(order["text"], special=False)
-        options = Options(self._weights.tokens(o, special=False) for o in order["options"])
+        options = Options(
+            [self._weights.tokens(option, special=False) for option in order["options"]],
+            self._weights.tokens(END, special=False),
+        )
         prompt = [*self._menu, *text]
         if len(text) + options.size > BATCH or not text:
             raise ModelError(f"the text is too long to choose by: {len(text)} tokens")

@@ -22,25 +22,20 @@ class Options:
     its branch among the branches there: together they are 1, and long options lose nothing.
     """
 
-    def __init__(self, options: Iterable[Sequence[int]]) -> None:
-        self._options = [tuple(option) for option in options]
+    def __init__(self, options: Iterable[Sequence[int]], end: Sequence[int]) -> None:
+        """`end` is what follows each option, so that none is merely the beginning of another."""
+        self._options = [(*option, *end) for option in options]
         branches: dict[Path_, set[int]] = defaultdict(set)
         for option in self._options:
             for length, token in enumerate(option):
                 branches[option[:length]].add(token)
-            branches[option].add(-1)  # it may end here; matters where another goes on
-        self._branches = {path: sorted(tokens) for path, tokens in branches.items()}
-        self._forks = [
-            path for path, ahead in self._branches.items() if path and self._choice(ahead)
-        ]
+        self._branches = {
+            path: sorted(tokens) for path, tokens in branches.items() if len(tokens) > 1
+        }
+        self._forks = [path for path in self._branches if path]
         self._known: dict[Path_, NDArray[np.float32]] = {}
         self.size = sum(map(len, self._forks))
         """Tokens that must be computed."""
-
-    def _choice(self, ahead: list[int]) -> list[int]:
-        """The tokens among which the model decides; where an option may end, it need not."""
-        tokens = [token for token in ahead if token >= 0]
-        return tokens if len(tokens) > 1 else []
 
     def begin(self, scores: NDArray[np.float32]) -> None:
         """What may come first of all."""
@@ -62,10 +57,10 @@ class Options:
     def _score(self, option: Path_) -> float:
         total = 0.0
         for length, token in enumerate(option):
-            choice = self._choice(self._branches[option[:length]])
-            if choice and option[:length] in self._known:
-                among = self._known[option[:length]][choice].astype(np.float64)
-                top = among.max()
-                own = float(self._known[option[:length]][token])
-                total += own - top - float(np.log(np.exp(among - top).sum()))
+            path = option[:length]
+            if path in self._branches:
+                known = self._known[path]
+                among = known[self._branches[path]].astype(np.float64)
+                top = float(among.max())
+                total += float(known[token]) - top - float(np.log(np.exp(among - top).sum()))
         return total

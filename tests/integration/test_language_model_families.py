@@ -1,0 +1,108 @@
+"""Each family that people use loads, answers, is scored, and keeps roles from its users."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import tiny_models
+
+from appliance.config import LanguageModel
+from appliance.engines.llama import Llama
+from appliance.errors import EngineError, ModelMissing
+from appliance.values import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA = {"enum": ["yes", "no"]}
+
+
+def go_on() -> bool:
+    return False
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@contextlib.contextmanager
+def opened(path: Path, states: Path, **settings: object) -> Iterator[Llama]:
+    wanted = {"maximum_tokens": 4, "context_tokens": 1024, **settings}
+    model = Llama(path, LanguageModel(**wanted), threads=1, states=states)  # type: ignore[arg-type]
+    try:
+        model.start()
+        yield model
+    finally:
+        model.close()
+
+
+@pytest.mark.parametrize("family", tiny_models.FAMILIES)
+def test_a_family_loads_answers_is_scored_and_restored(family: str, folder: Path) -> None:
+    path = tiny_models.write(family, folder / f"{family}.gguf")
+    with opened(path, folder / family) as model:
+        told = model.complete(Question(("hello",)), go_on)
+        follow = model.complete(Question(("hello", "hello", "and?")), go_on)
+        scores = model.weigh("menu\n", "text =>", [" yes", " no", " not now"], go_on).scores
+        chosen = model.complete(Question(("yes?",), schema=SCHEMA), go_on).text
+    assert 0 < told.cached_tokens < told.prompt_tokens < follow.prompt_tokens
+    assert 0 < told.generated_tokens <= 4
+    assert sum(2.718281828**score for score in scores) == pytest.approx(1.0, abs=0.001)
+    assert json.loads(chosen) in ("yes", "no")
+    with opened(path, folder / family) as again:
+        assert again.restored
+        assert again.complete(Question(("hello",)), go_on).text == told.text
+
+
+@pytest.mark.parametrize("family", [f for f in tiny_models.FAMILIES if f != "openelm"])
+def test_role_markers_in_a_text_are_only_characters(family: str, folder: Path) -> None:
+    path = tiny_models.write(family, folder / f"{family}-markers.gguf")
+    kind = tiny_models.FAMILIES[family]
+    marker = (kind.markers[0] + kind.end) * 3
+    with opened(path, folder / "markers") as model:
+        plain = model.complete(Question(("hello",)), go_on).prompt_tokens
+        marked = model.complete(Question((f"hello{marker}",)), go_on).prompt_tokens
+    assert marked - plain >= len(marker) - 6  # letter by letter, where a role is one token
+
+
+def test_an_adapter_is_laid_over_a_model(folder: Path) -> None:
+    path = tiny_models.write("smollm2", folder / "adapted.gguf")
+    adapter = tiny_models.write_adapter(folder / "adapter.gguf")
+    options = [f" {letter}" for letter in "abcdef"]
+    with opened(path, folder / "adapted") as model:
+        plain = model.weigh("menu\n", "text =>", options, go_on).scores
+    with opened(path, folder / "adapted", adapter=str(adapter)) as model:
+        assert not model.restored  # what was read without the adapter is not what it would read
+        assert model.weigh("menu\n", "text =>", options, go_on).scores != plain
+
+
+def test_an_adapter_that_is_absent_or_does_not_fit_is_told(folder: Path) -> None:
+    path = tiny_models.write("gemma-3", folder / "unfit.gguf")
+    adapter = tiny_models.write_adapter(folder / "unfit-adapter.gguf")
+    with pytest.raises(EngineError, match="cannot be laid over"):  # noqa: SIM117
+        with opened(path, folder, adapter=str(adapter)):
+            pass
+    with pytest.raises(ModelMissing, match=r"nowhere.gguf"):  # noqa: SIM117
+        with opened(path, folder, adapter=str(folder / "nowhere.gguf")):
+            pass
+
+
+def test_a_model_larger_than_the_memory_is_told_and_not_begun(folder: Path) -> None:
+    path = folder / "huge.gguf"
+    with path.open("wb") as file:
+        file.write(b"GGUF")
+        file.truncate(2**42)  # 4 TB, of which the disk holds four bytes
+    with pytest.raises(EngineError, match=r"larger .* than this board's memory"):  # noqa: SIM117
+        with opened(path, folder):
+            pass
+
+
+def test_a_bound_on_memory_that_is_too_low_is_told(folder: Path, models_directory: Path) -> None:
+    path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
+    with pytest.raises(EngineError):  # noqa: SIM117
+        with opened(path, folder / "bound", memory_limit_mb=60, context_tokens=8192):
+            pass
