@@ -31,6 +31,9 @@ needs_to_test() {
   need espeak-ng has_program espeak-ng
   need openssl has_program openssl
   need systemd has_program systemd-analyze
+  need iproute2 has_program ip
+  need e2fsprogs has_program mkfs.ext4
+  need libfaketime has_file /usr/lib '*/faketime/libfaketime.so.1'
 }
 
 # Install what `needs_to_...` found missing; without the right to, say the one command.
