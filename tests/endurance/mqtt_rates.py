@@ -1,0 +1,170 @@
+"""Requests per second, end to end, and what durability costs: the same with and without a journal.
+
+    APPLIANCE_MODELS=... PYTHONPATH=.:tests python -m endurance.mqtt_rates [--requests 2000]
+
+`appliance` is the daemon as it is, answering `parse`. `journal` and `memory` are the messaging
+room alone, with a worker that answers at once: once with its journal on this disk, once with
+one that forgets everything. Their ratio is the cost of durability.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from brokers import Client, Mosquitto, until
+from messaging_house import ROOT, House, settings
+from owner import Owner
+
+from appliance.messaging.inbox import Size, Verdict
+from appliance.messaging.journal import Counts
+from appliance.messaging.outbox import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from appliance.messaging.requests import Offer
+    from appliance.values import Message, Request, Result
+
+WINDOW = 50
+"""Requests under way at a time."""
+
+
+class Forgetful:
+    """What a journal would be without a disk."""
+
+    last_id = None
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._outbox: collections.OrderedDict[int, Message] = collections.OrderedDict()
+        self._seq = 0
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(Size(), Size())
+
+    def close(self) -> None:
+        pass
+
+    def accept(self, offers: Sequence[Offer]) -> list[Verdict]:
+        return [Verdict(accepted=offer.request, position=0) for offer in offers]
+
+    def withdraw(self, request_ids: Iterable[str]) -> None:
+        pass
+
+    def waiting(self) -> list[Request]:
+        return []
+
+    def number_set_aside(self) -> int:
+        return 0
+
+    def finish(
+        self,
+        result: Result,
+        messages_for: Callable[[Result], Iterable[Message]],
+        request_id: str | None = None,
+        *,
+        set_aside: bool = False,
+    ) -> Result:
+        with self._lock:
+            for message in messages_for(result):
+                self._seq += 1
+                self._outbox[self._seq] = message
+        return msgspec.structs.replace(result, seq=self._seq)
+
+    def pending(
+        self, limit: int, but: Collection[int] = (), topics: Collection[str] = ()
+    ) -> list[Row]:
+        with self._lock:
+            rows = (Row(rank, one) for rank, one in self._outbox.items() if rank not in but)
+            return [row for row, _ in zip(rows, range(limit), strict=False)]
+
+    def delivered(self, ranks: Iterable[int]) -> None:
+        with self._lock:
+            for rank in ranks:
+                self._outbox.pop(rank, None)
+
+    drop = delivered
+
+    def drop_old(self) -> None:
+        pass
+
+
+def rate(port: int, requests: int) -> float:
+    """Requests per second from the first sent to the last answered."""
+    with Client(port, "plant/answers") as asker:
+        began = time.monotonic()
+        sent = done = 0
+        while done < requests:
+            while sent < requests and sent - done < WINDOW:
+                asker.send(
+                    f"{ROOT}/request/parse",
+                    "stop machine three",
+                    ResponseTopic="plant/answers",
+                    CorrelationData=f"{began}-{sent}".encode(),
+                )
+                sent += 1
+            answer = json.loads(asker.next("plant/answers", 30).payload)
+            done += answer["state"] == "done"
+        return requests / (time.monotonic() - began)
+
+
+def of_the_room(directory: Path, requests: int, *, forgetful: bool) -> float:
+    """With a worker that answers at once."""
+    with Mosquitto(directory / "broker") as broker:
+        house = House(settings(directory, broker.port))
+        if forgetful:
+            house.journal.close()
+            journal: Any = Forgetful()
+            house.journal = house.postman._journal = journal
+            house.postman._sending._journal = house.postman._reception._journal = journal
+        with house:
+            until(lambda: house.postman.health().subscribed)
+            rate(broker.port, 50)
+            return rate(broker.port, requests)
+
+
+def of_the_appliance(directory: Path, models: Path, requests: int) -> float:
+    """The daemon as it is."""
+    with Mosquitto(directory / "broker") as broker:
+        mqtt = {"host": "127.0.0.1", "port": broker.port}
+        with Owner(directory, models, mqtt=mqtt) as owner:
+            owner.start()
+            rate(broker.port, 50)
+            return rate(broker.port, requests)
+
+
+def live(directory: Path, models: Path | None, requests: int) -> dict[str, float]:
+    """All of the figures, in requests per second."""
+    told = {}
+    if models is not None:
+        told["appliance"] = of_the_appliance(directory / "appliance", models, requests)
+    told["journal"] = of_the_room(directory / "journal", requests, forgetful=False)
+    told["memory"] = of_the_room(directory / "memory", requests, forgetful=True)
+    told["memory / journal"] = told["memory"] / told["journal"]
+    return {name: round(value, 2) for name, value in told.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=2000)
+    arguments = parser.parse_args()
+    models = os.environ.get("APPLIANCE_MODELS")
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:  # this disk, not a tmpfs
+        for name in ("appliance", "journal", "memory"):
+            Path(directory, name).mkdir()
+        told = live(Path(directory), Path(models) if models else None, arguments.requests)
+    print(json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    main()
