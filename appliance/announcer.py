@@ -80,6 +80,8 @@ class Announcer:
         self._looked_at = self._told_at = self._health_at = float("-inf")
         self._sound = Sound()
         self._session: Session | None = None
+        self.also_show: Callable[[Activity], None] = lambda _: None
+        """A light, which shows the same."""
         self._reading = board.read()  # now: work that waits in the journal is done before any tick
         self._steer(time.monotonic())
 
@@ -117,6 +119,7 @@ class Announcer:
             if shown is not self._activity:
                 self._activity = shown
                 self._show_state()
+                self.also_show(shown)
 
     def shown_by(self, part: str) -> Callable[[Activity], None]:
         """`show` for one part, which knows of itself alone."""

@@ -14,7 +14,6 @@ import msgspec
 from appliance import assembly
 from appliance.announcer import Announcer, Sound
 from appliance.anticipation import Anticipation
-from appliance.audio.ear import Neighbours
 from appliance.client import Watcher
 from appliance.config import load
 from appliance.desk import Desk, Option
@@ -24,7 +23,6 @@ from appliance.errors import (
     SentencesError,
     ThreadStuck,
 )
-from appliance.hearing import Hearing
 from appliance.identity import Ids
 from appliance.inference.jobs import Jobs
 from appliance.inference.watch import Watch
@@ -38,6 +36,7 @@ from appliance.messaging.postman import Postman, status_of
 from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
 from appliance.metering import Metering
+from appliance.presence import House, Presence
 from appliance.recognition import GrammarRecogniser
 from appliance.system import logs, signals
 from appliance.system.lock import StateLock
@@ -118,7 +117,7 @@ class Daemon:
         self._worker: Worker | None = None
         self._language_model: Llama | None = None
         self._broker: EmbeddedBroker | None = None
-        self._hearing: Hearing | None = None
+        self._presence: Presence | None = None
         self._anticipation: Anticipation | None = None
         self._reload_asked = False
         """While it was starting."""
@@ -152,7 +151,7 @@ class Daemon:
         self._start_postman(house)
         self._announcer.show(Activity.STARTING)
         self._start_worker(house)
-        self._start_listener(house)
+        self._start_presence(house)
         self._announcer.describe(config, self._sentences)
         self._announcer.show(Activity.IDLE)
         self._notifier.ready(self._status())
@@ -244,7 +243,7 @@ class Daemon:
         self._worker = Worker(
             self._jobs,
             self._mind,
-            self._deliver,
+            self._take,
             situation=self._announcer.situation,
             show=self._announcer.shown_by("worker"),
             stopping=loop.asked_to_stop,
@@ -256,6 +255,13 @@ class Daemon:
         self._metering.note(job, result)
         self._desk.deliver(job, result)
 
+    def _take(self, job: Job, result: Result) -> None:
+        """What was said at the device may have to be confirmed before anybody hears of it."""
+        if self._presence is None:
+            self._deliver(job, result)
+        else:
+            self._presence.take(job, result)
+
     def _work(self) -> None:
         if self._worker is not None:
             self._worker.turn()
@@ -266,16 +272,33 @@ class Daemon:
         if self._language_model is not None:
             self._language_model.close()
 
-    def _start_listener(self, house: ExitStack) -> None:
-        neighbours = Neighbours(
-            hand_over=self._hear,
-            new_id=self._ids.new,
-            on_activity=self._announcer.shown_by("listener"),
+    def _start_presence(self, house: ExitStack) -> None:
+        presence = Presence(
+            self._config,
+            House(
+                offer=self._hear,
+                deliver=self._deliver,
+                cancel_work=self._desk.cancel_at_work,
+                declared=lambda: self._sentences.declared,
+                new_id=self._ids.new,
+                show=self._announcer.shown_by,
+                tell=self._announcer.tell,
+                situation=self._announcer.situation,
+                changed=self._desk.on_options,
+                so_far=None if self._anticipation is None else self._so_far,
+            ),
+            self._trial,
         )
-        so_far = None if self._anticipation is None else self._so_far
-        self._hearing = Hearing(self._config, neighbours, self._trial, so_far)
-        for loop in self._hearing.loops:
+        house.callback(presence.close)
+        self._announcer.also_show = presence.show
+        self._desk.person = presence
+        self._desk.options |= {
+            "muted": Option(lambda: presence.muted, presence.mute),
+            "trigger": Option(lambda: presence.trigger, presence.use),
+        }
+        for loop in presence.loops:
             self._start_loop(house, loop)
+        self._presence = presence
 
     def _so_far(self, samples: Samples) -> SoFar:
         if self._anticipation is None or self._mind is None:
@@ -340,7 +363,9 @@ class Daemon:
         if self._broker is not None and not self._broker.running():
             logger.critical("the embedded broker died")
             return 1
-        if self._hearing is None or not self._hearing.is_neglected:
+        if self._presence is not None:
+            self._presence.tick()
+        if self._presence is None or not self._presence.is_neglected:
             self._notifier.beat()  # systemd starts a deaf appliance anew
         self._desk.tick()
         self._watch_sentences()
@@ -349,9 +374,9 @@ class Daemon:
         return None if self._trial is None else self._trial.turn(self._topics)
 
     def _sound(self) -> Sound:
-        if self._hearing is None:
+        if self._presence is None:
             return Sound()
-        return Sound(self._hearing.state, self._hearing.health())
+        return Sound(self._presence.microphone, self._presence.health())
 
     def _status(self) -> str:
         """One line for `systemctl status`."""

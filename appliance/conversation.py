@@ -60,6 +60,8 @@ class _Going:
 
     session: Session
     trigger: Trigger
+    listening: bool = True
+    """Until the sentence is over."""
     pending: tuple[Utterance, Result] | None = None
     """What was understood and waits for a yes."""
 
@@ -95,6 +97,12 @@ class Conversation:
         if self.hearing is not None:
             self.hearing.be_deaf(deaf=speaking)
         self._show(Activity.SPEAKING if speaking else Activity.IDLE)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the ear is open for a sentence of this session."""
+        going = self._going
+        return going is not None and going.listening
 
     # From the ear.
 

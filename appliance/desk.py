@@ -5,14 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from appliance import doctor
 from appliance.errors import JournalError
 from appliance.identity import boot_seconds
 from appliance.inference.draft import Draft
 from appliance.inference.mind import Situation
-from appliance.messaging.payloads import CancelRequest, Control, OptionsRequest
+from appliance.messaging.payloads import (
+    CancelRequest,
+    Control,
+    ListenRequest,
+    OptionsRequest,
+    SayRequest,
+)
 from appliance.values import Outcome, Request
 
 if TYPE_CHECKING:
@@ -33,6 +39,20 @@ CANCELLED = "it was cancelled before its turn came"
 EXPIRED = "its time was over before its turn came"
 UNKNOWN = "no request with this id waits or is at work here; it may have been answered already"
 CHECKING = "a check is going on already; its answer comes in a moment"
+
+
+DEAF = "the microphone is closed or gone; see the topic health"
+MUTE = "nobody speaks here: speaking.engine is off, or what it names is not there"
+
+
+class Person(Protocol):
+    """What requests do to whoever listens and speaks here."""
+
+    def listen(self) -> str | None:
+        """Open the ear; the id of the result to come, or None where that cannot be done."""
+
+    def say(self, text: str) -> bool:
+        """Say a text; False where nobody speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +80,7 @@ class Desk:
         self.situation: Callable[[], Situation] = Situation
         self.cancel_at_work: Callable[[str], bool] = lambda _: False
         self.options: dict[str, Option] = {}
+        self.person: Person | None = None
         self.on_options: Callable[[], None] = lambda: None
 
     def open(self) -> None:
@@ -119,6 +140,11 @@ class Desk:
             return self._cancel(order, str(order.form.id))
         if isinstance(order.form, OptionsRequest):
             return self._set_options(order, order.form)
+        if isinstance(order.form, ListenRequest):
+            return self._listen(order)
+        if isinstance(order.form, SayRequest):
+            said = self.person is not None and self.person.say(order.form.text)
+            return order.done() if said else order.rejected("unsupported", MUTE)
         if not self._checking.acquire(blocking=False):
             return order.rejected("busy", CHECKING)
         threading.Thread(target=self._check, args=[order], name=Control.CHECK, daemon=True).start()
@@ -135,6 +161,12 @@ class Desk:
         if cancelled:
             return order.done({"cancelled": cancelled})
         return None if order.for_the_group else order.rejected("unknown", UNKNOWN)
+
+    def _listen(self, order: Order) -> Answer:
+        opened = None if self.person is None else self.person.listen()
+        if opened is None:
+            return order.rejected("unsupported", DEAF)
+        return order.done({"id": opened})
 
     def _named(self, name: str, reply_to: str | None) -> list[Request]:
         """The requests that a cancellation is about.

@@ -89,15 +89,20 @@ class Voice:
         except queue.Empty:
             self._hushed.clear()  # there was nothing to be hushed
             return
-        self._on_speaking(True)  # noqa: FBT003
+        speaking = False
         try:
             waiting: _Wish | None = wish
             while waiting is not None:
+                if isinstance(waiting.what, str) and not speaking:
+                    # A tone is no speech, and who speaks right after it must be heard.
+                    speaking = True
+                    self._on_speaking(True)  # noqa: FBT003
                 self._carry_out(waiting)
                 waiting = self._next()
         finally:
             self._hushed.clear()
-            self._on_speaking(False)  # noqa: FBT003
+            if speaking:
+                self._on_speaking(False)  # noqa: FBT003
 
     def _wish(self, wish: _Wish) -> None:
         try:

@@ -13,17 +13,23 @@ from appliance.messaging.payloads import (
     CancelRequest,
     CheckRequest,
     Control,
+    ListenRequest,
     OptionsRequest,
+    SayRequest,
     State,
 )
 
 if TYPE_CHECKING:
     from appliance.messaging.topics import ReturnAddress
 
-FORMS: dict[Control, type[CancelRequest | OptionsRequest | CheckRequest]] = {
+Form = CancelRequest | OptionsRequest | CheckRequest | ListenRequest | SayRequest
+
+FORMS: dict[Control, type[Form]] = {
     Control.CANCEL: CancelRequest,
     Control.OPTIONS: OptionsRequest,
     Control.CHECK: CheckRequest,
+    Control.LISTEN: ListenRequest,
+    Control.SAY: SayRequest,
 }
 
 
@@ -33,7 +39,7 @@ class Order:
 
     control: Control
     address: ReturnAddress
-    form: CancelRequest | OptionsRequest | CheckRequest
+    form: Form
     for_the_group: bool = False
     """Every member gets it, and only one can have what it is about; the others are silent."""
 
@@ -81,6 +87,8 @@ def _plain(control: Control, payload: bytes) -> dict[str, Any]:
         if not text:
             raise RequestError("invalid", "name the request that is to be cancelled")
         return {"id": text}
+    if control is Control.SAY:
+        return {"text": text}
     if text:
         raise RequestError("invalid", f"{control} takes JSON, or no payload at all")
     return {}

@@ -43,6 +43,8 @@ class Control(enum.StrEnum):
     CANCEL = "cancel"
     OPTIONS = "options"
     CHECK = "check"
+    LISTEN = "listen"
+    SAY = "say"
 
 
 class State(enum.StrEnum):
@@ -142,6 +144,29 @@ class OptionsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     log_level: Literal["debug", "info", "warning", "error"] | None = None
     telemetry_every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] | None = None
+    muted: bool | None = None
+    """Whether the microphone is closed."""
+    trigger: Literal["always", "wake_word", "button", "request", "off"] | None = None
+    """What opens the ear."""
+    transaction: str | int | None = None
+    reply_to: str | None = None
+
+
+class ListenRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/listen`; an empty payload does as well.
+
+    The answer comes when the ear is open; its `data` has the `id` of the result that will be
+    published on `result` when something was said, or nothing.
+    """
+
+    transaction: str | int | None = None
+    reply_to: str | None = None
+
+
+class SayRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/say`; without JSON, the payload is the text itself."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=2000)]
     transaction: str | int | None = None
     reply_to: str | None = None
 

@@ -36,7 +36,7 @@ JSON_OVERHEAD = 4096
 LONGEST_NAME = 256
 """Characters of a requester's name that tell it from others."""
 
-MAY_BE_EMPTY = frozenset({Control.OPTIONS, Control.CHECK})
+MAY_BE_EMPTY = frozenset({Control.OPTIONS, Control.CHECK, Control.LISTEN})
 
 
 @dataclass(frozen=True, slots=True)

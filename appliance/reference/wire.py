@@ -17,8 +17,10 @@ from appliance.messaging.payloads import (
     Info,
     Limits,
     LinkHealth,
+    ListenRequest,
     OptionsRequest,
     Partial,
+    SayRequest,
     State,
     StateNow,
     Status,
@@ -255,6 +257,18 @@ ASKED = (
         "What `appliance check` finds.",
         CheckRequest(transaction="job-10"),
         plain="nothing",
+    ),
+    Channel(
+        *("listen", "request/listen", Way.IN, ListenRequest),
+        "Open the ear for one sentence, as the wake word or the button does.",
+        ListenRequest(transaction="job-11"),
+        plain="nothing",
+    ),
+    Channel(
+        *("say", "request/say", Way.IN, SayRequest),
+        "A text for the loudspeaker.",
+        SayRequest(text="The washing machine is done.", transaction="job-12"),
+        plain="the text itself",
     ),
 )
 
