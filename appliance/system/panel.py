@@ -128,6 +128,6 @@ def _find_pins() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # one for each library that is not installed
             Device.ensure_pin_factory()
-    except GPIOZeroError as error:
+    except (GPIOZeroError, ImportError, OSError) as error:
         logger.warning("panel: this machine has no pins (%s); light and button do nothing", error)
         Device.pin_factory = MockFactory(pin_class=MockPWMPin)
