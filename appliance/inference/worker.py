@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 PATIENCE = 0.2
 """Seconds that a turn waits for work before it looks whether to stop."""
 
+WORTH_A_WORD = 10.0
+"""Milliseconds; what takes less is left out of the log."""
+
 CANCELLED = "it was cancelled while it was at work"
 LATE = "its time was over before it was done"
 STOPPED = "the appliance was stopped before it was done"
@@ -226,7 +229,7 @@ def told(job: Job, result: Result) -> str:
     if isinstance(job, Utterance):
         facts.append(f"heard {job.seconds:.1f} s")
     for stage, words in (("queued", "waited"), ("transcribe", "transcribed"), ("answer", "wrote")):
-        if timings.get(stage, 0.0) >= 10.0:
+        if timings.get(stage, 0.0) >= WORTH_A_WORD:
             facts.append(f"{words} {timings[stage] / 1000:.2f} s")
     facts.append(f"pace {result.pace}")
     if result.temperature_c is not None:

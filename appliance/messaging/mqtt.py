@@ -297,7 +297,7 @@ class Link:
         level = logging.WARNING if self._patience.is_news(words) else logging.DEBUG
         logger.log(
             level,
-            "no connection to the broker at %s: %s. Results wait on disk; trying again",
+            "no connection to the broker at %s (%s): results wait on disk, trying again",
             self._address, words,
         )  # fmt: skip
 
