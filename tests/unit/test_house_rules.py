@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -50,3 +51,14 @@ def test_every_module_says_in_its_first_line_what_it_is() -> None:
 def test_no_file_has_a_name_that_says_nothing() -> None:
     empty_words = {"utils", "util", "helpers", "common", "misc", "manager", "handler"}
     assert [path.name for path in PACKAGE.rglob("*.py") if path.stem in empty_words] == []
+
+
+def test_the_code_tour_lists_every_module_as_it_is() -> None:
+    checked = subprocess.run(
+        [sys.executable, str(PACKAGE.parent / "script" / "code-tour"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.stdout == ""
+    assert checked.returncode == 0
