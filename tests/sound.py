@@ -87,6 +87,17 @@ class Room:
             timeout=60,
         )
 
+    def listeners(self) -> int:
+        """How many programs have the microphone open."""
+        listed = subprocess.run(
+            ["pactl", "list", "short", "source-outputs"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return len(listed.stdout.splitlines())
+
     def _pactl(self, *words: str) -> int:
         return subprocess.run(
             ["pactl", *words], env=self.environment, capture_output=True, check=False

@@ -1,0 +1,170 @@
+"""What opens the ear of a running appliance, and what it tells of its microphone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brokers import Client, Mosquitto, until
+from owner import SAMPLES, Owner
+from sound import room
+
+ROOT = "appliance/kitchen"
+
+
+def told(client: Client, topic: str, wanted: Any, seconds: float = 30.0) -> dict[str, Any]:
+    """The next message of a topic that is as wanted; those of other topics wait their turn."""
+    waiting = client.__dict__.setdefault("waiting", [])
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(queue.Empty):
+            waiting.append(client.heard.get(timeout=0.05))
+        while (message := next((one for one in waiting if one.topic == topic), None)) is not None:
+            waiting.remove(message)
+            payload: dict[str, Any] = json.loads(message.payload)
+            if wanted(payload):
+                return payload
+    pytest.fail(f"nothing as wanted came on {topic} in {seconds:g} s")
+
+
+def test_a_wake_word_opens_the_ear_for_one_sentence_and_nothing_else_does(
+    tmp_path: Path, models_directory: Path, speech: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        room(tmp_path) as place,
+        Client(broker.port, f"{ROOT}/result", f"{ROOT}/state") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "wake_word"},
+            wake_word={"words": ["okay_nabu", "hey_jarvis"]},
+        ) as owner,
+    ):
+        owner.environment = place.environment
+        owner.start()
+        # A sentence without the word before it is none of its business.
+        place.play(SAMPLES / "kitchen_light.flac")
+        # With the word, it is.
+        place.play(speech / "wake" / "okay_nabu" / "2.wav")
+        told(home, f"{ROOT}/state", lambda now: now["activity"] == "listening")
+        place.play(SAMPLES / "kitchen_light.flac")
+        result = told(home, f"{ROOT}/result", lambda _: True)
+        assert (result["trigger"], result["outcome"]) == ("wake_word", "intent")
+        assert result["intent"]["slots"] == {"area": "kitchen", "domain": "light"}
+        ended = told(home, f"{ROOT}/state", lambda now: (now["session"] or {}).get("ended"))
+        assert ended["session"]["trigger"] == "wake_word"
+        assert ended["session"]["ended"] == "intent: done"
+        # The word and then nothing: it says so.
+        place.play(speech / "wake" / "hey_jarvis" / "3.wav")
+        result = told(home, f"{ROOT}/result", lambda _: True)
+        assert (result["trigger"], result["outcome"]) == ("wake_word", "no_speech")
+
+
+def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        room(tmp_path) as place,
+        Client(broker.port, f"{ROOT}/#") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "request"},
+        ) as owner,
+    ):
+        owner.environment = place.environment
+        owner.start()
+        told(home, f"{ROOT}/health", lambda health: (health["sound"] or {}).get("level"))
+        # Asked to listen, it hears one sentence.
+        home.publish(f"{ROOT}/request/listen", b"")
+        answer = told(home, f"{ROOT}/response/listen", lambda _: True)
+        assert answer["state"] == "done"
+        told(home, f"{ROOT}/state", lambda now: now["activity"] == "listening")
+        place.play(SAMPLES / "kitchen_light.flac")
+        result = told(home, f"{ROOT}/result", lambda _: True)
+        assert result["id"] == answer["data"]["id"]
+        assert (result["trigger"], result["outcome"]) == ("request", "intent")
+        # Muted, the device is closed, and it cannot be asked.
+        home.publish(f"{ROOT}/request/options", json.dumps({"muted": True}).encode())
+        told(home, f"{ROOT}/health", lambda health: health["microphone"] == "muted")
+        told(home, f"{ROOT}/state", lambda now: now["activity"] == "muted")
+        until(lambda: place.listeners() == 0, "the device is still open")
+        home.publish(f"{ROOT}/request/listen", b"")
+        answer = told(home, f"{ROOT}/response/listen", lambda _: True)
+        assert (answer["state"], answer["reason"]) == ("rejected", "unsupported")
+        # Open again, and always so.
+        home.publish(
+            f"{ROOT}/request/options", json.dumps({"muted": False, "trigger": "always"}).encode()
+        )
+        told(home, f"{ROOT}/health", lambda health: (health["sound"] or {}).get("level"))
+        assert place.listeners() == 1
+        place.play(SAMPLES / "kitchen_light.flac")
+        result = told(home, f"{ROOT}/result", lambda _: True)
+        assert (result["trigger"], result["outcome"]) == ("always", "intent")
+        # Nobody speaks here.
+        home.publish(f"{ROOT}/request/say", b"Hello.")
+        assert told(home, f"{ROOT}/response/say", lambda _: True)["state"] == "rejected"
+
+
+def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        room(tmp_path) as place,
+        Client(broker.port, f"{ROOT}/health", f"{ROOT}/result") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "always"},
+        ) as owner,
+    ):
+        owner.environment = place.environment
+        owner.start()
+        place.play(SAMPLES / "kitchen_light.flac")
+        told(home, f"{ROOT}/result", lambda _: True)
+        health = told(home, f"{ROOT}/health", lambda now: now["sound"]["level"])
+        assert health["sound"]["level"]["noise_floor_dbfs"] <= health["sound"]["level"]["peak_dbfs"]
+        place.stop()
+        told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
+        assert not owner.ended()
+        place.start()
+        told(home, f"{ROOT}/health", lambda now: now["microphone"] in ("ok", "silent"), 60)
+        place.play(SAMPLES / "kitchen_light.flac")
+        assert told(home, f"{ROOT}/result", lambda _: True)["outcome"] == "intent"
+        health = told(home, f"{ROOT}/health", lambda now: now["sound"]["reopened"] >= 1)
+        assert health["sound"]["heard"] >= 2
+
+
+def test_without_any_sound_system_it_lives_and_serves_requests(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, f"{ROOT}/#") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "always"},
+            speaking={"engine": "auto", "earcons": True},
+        ) as owner,
+    ):
+        owner.environment |= {"PULSE_SERVER": "unix:/nowhere", "HOME": str(tmp_path)}
+        owner.start()
+        told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
+        told(home, f"{ROOT}/state", lambda now: now["activity"] == "fault")
+        home.publish(f"{ROOT}/request/parse", b"turn on the kitchen light")
+        assert told(home, f"{ROOT}/response/parse", lambda now: now["result"])["state"] == "done"
+        assert "there is no microphone; plug one in" in owner.said()
+        assert not owner.ended()
