@@ -1,0 +1,173 @@
+"""The appliance's own voice: made by a real engine, played into a real sound server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sound import room
+
+from appliance.audio.earcons import Earcon, sound_of
+from appliance.config import Config, Speaking
+from appliance.engines.espeak import Espeak
+from appliance.engines.piper import Piper
+from appliance.errors import EngineError
+from appliance.voice import Voice, open_synthesizer, sentences_in
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+SPEAKER_AND_EAR = textwrap.dedent("""
+    import sys, threading, time
+    import numpy as np
+    from appliance.audio.capture import SoundCard
+    from appliance.audio.earcons import Earcon
+    from appliance.config import Config, Speaking
+    from appliance.voice import Voice
+
+    speaking, loud, done = [], [], threading.Event()
+    voice = Voice(Config(speaking=Speaking(engine="espeak-ng", earcons=True)), speaking.append)
+    ear = SoundCard()
+    ear.open()
+    while ear.read(0.2) is None:
+        pass
+    voice.play(Earcon.LISTENING)
+    voice.say("One moment please. " * int(sys.argv[1]), done=done.set)
+    mouth = threading.Thread(target=voice.turn)
+    began = time.monotonic()
+    mouth.start()
+    while not done.is_set() or time.monotonic() - began < 2.0:
+        frame = ear.read(0.2)
+        if frame is not None:
+            loud.append(float(np.abs(frame).max()))
+        if len(sys.argv) > 2 and sum(level > 0.05 for level in loud) > 10:
+            voice.hush()
+    mouth.join()
+    ear.close()
+    print(sum(level > 0.05 for level in loud), speaking, round(time.monotonic() - began, 1))
+""")
+"""PortAudio reads the environment when it is loaded, so this is a process."""
+
+
+def espeak() -> Espeak:
+    if shutil.which("espeak-ng") is None:
+        reason = "espeak-ng is not installed; run: sudo apt install espeak-ng"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return Espeak("en")
+
+
+def test_a_sentence_becomes_sound() -> None:
+    spoken = espeak().speak("Turn on the kitchen light.")
+
+    assert spoken.rate >= 16_000
+    assert 0.8 < len(spoken.samples) / spoken.rate < 5.0
+    assert 0.1 < np.abs(spoken.samples).max() <= 1.0
+
+
+def test_a_text_that_looks_like_an_option_is_spoken_like_any_other() -> None:
+    engine = espeak()
+
+    assert len(engine.speak("--help").samples) > 1000
+    assert len(engine.speak("-v").samples) > 1000
+
+
+def test_a_voice_that_is_not_there_is_an_error_that_says_so() -> None:
+    espeak()
+    with pytest.raises(EngineError, match="espeak-ng cannot speak"):
+        Espeak("en", "xx").speak("Hello.")
+
+
+def test_the_other_engine_tells_what_it_lacks() -> None:
+    with pytest.raises(EngineError, match=r"piper-tts is not installed|there is no file"):
+        Piper("/nowhere/voice.onnx")
+
+
+def test_whoever_is_there_speaks_and_nobody_where_nobody_shall() -> None:
+    espeak()
+    assert open_synthesizer(Speaking(), "en") is None
+    chosen = open_synthesizer(Speaking(engine="auto"), "en")
+    assert chosen is not None
+    assert chosen.name == "espeak-ng"
+    other = open_synthesizer(Speaking(engine="auto", voice="/nowhere/voice.onnx"), "en")
+    assert other is not None
+    assert other.name == "espeak-ng"
+
+
+def test_nothing_is_said_without_any_program_and_nothing_breaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert open_synthesizer(Speaking(engine="auto"), "en") is None
+    with pytest.raises(EngineError, match="sudo apt install espeak-ng"):
+        open_synthesizer(Speaking(engine="espeak-ng"), "en")
+
+
+def test_without_a_loudspeaker_whoever_waits_for_the_end_of_the_words_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    espeak()
+    if Path("/proc/asound/pcm").is_file():
+        pytest.skip("this machine has a sound card, which cannot be hidden from PortAudio")
+    voice = Voice(Config(speaking=Speaking(engine="espeak-ng", device="no such thing")))
+    ended: list[str] = []
+    voice.say("First.", done=lambda: ended.append("first"))
+    voice.say("Second.", done=lambda: ended.append("second"))
+    voice.turn()
+
+    assert ended == ["first", "second"]
+
+
+def test_a_long_text_is_said_sentence_by_sentence() -> None:
+    assert sentences_in("It is five. The oven is on! Is 3.5 much?") == [
+        "It is five.",
+        "The oven is on!",
+        "Is 3.5 much?",
+    ]
+
+
+def test_each_sign_is_short_soft_and_begins_and_ends_without_a_click() -> None:
+    for earcon in Earcon:
+        sound = sound_of(earcon)
+        assert 0.05 < len(sound) / 16_000 < 0.6
+        assert np.abs(sound).max() < 0.3
+        assert abs(sound[0]) < 0.01
+        assert abs(sound[-1]) < 0.01
+    assert len({sound_of(earcon).tobytes() for earcon in Earcon}) == len(Earcon)
+
+
+def test_what_is_said_is_heard_in_the_room_and_told_to_the_ear(tmp_path: Path) -> None:
+    espeak()
+    with room(tmp_path) as place:
+        loud, speaking, _ = outcome(place.environment, "1")
+        assert loud > 10
+        assert speaking == "[True, False]"
+
+
+def test_a_long_speech_can_be_hushed(tmp_path: Path) -> None:
+    espeak()
+    with room(tmp_path) as place:
+        _, speaking, seconds = outcome(place.environment, "30", "hush")
+        assert speaking == "[True, False]"
+        assert seconds < 25.0  # thirty sentences take more than half a minute
+
+
+def outcome(environment: dict[str, str], *words: str) -> tuple[int, str, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", SPEAKER_AND_EAR, *words],
+        env={**environment, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    loud, rest = done.stdout.strip().split(" ", 1)
+    speaking, seconds = rest.rsplit(" ", 1)
+    return int(loud), speaking, float(seconds)
