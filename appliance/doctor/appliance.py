@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from appliance.values import Samples
 
-LISTEN_SECONDS, PATIENCE = 0.3, 2.0
+LISTEN_SECONDS, PATIENCE = 0.3, 5.0
 FAINT_DB = -75.0
 """Below full scale; a microphone in a quiet room gives more than that."""
 
