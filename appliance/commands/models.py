@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from appliance import config as configuration
 from appliance.errors import FetchError
 from appliance.models import catalogue
@@ -74,7 +76,9 @@ def _list(config: Config, store: Store, *, as_json: bool) -> int:
         for model in catalogue.models().values()
     ]
     if as_json:
-        print(json.dumps({"directory": str(store.directory), "models": rows}, indent=2))
+        others = [msgspec.to_builtins(model) for model in catalogue.by_hand().values()]
+        listed = {"directory": str(store.directory), "models": rows, "by_hand": others}
+        print(json.dumps(listed, indent=2))
         return 0
     print(f"models in {store.directory} (* in use by the config)")
     print(
@@ -95,7 +99,24 @@ def _list(config: Config, store: Store, *, as_json: bool) -> int:
             for file, problem in row["problems"].items():
                 print(f"{row['name']}: {file} {problem}")
         print(f"{row['name']}: from {', or '.join(row['sources'])}")
+    _list_by_hand()
     return 0
+
+
+def _list_by_hand() -> None:
+    print("\nto be put on the board by hand, and named by path in language_model.model:")
+    print(
+        _table(
+            ("name", "family", "size", "memory", "suits", "licence", "file"),
+            (
+                (
+                    *(model.name, model.family, f"{model.file_mb} MB", f"{model.memory_mb} MB"),
+                    *(model.board, model.licence, f"{model.repository} {model.file}"),
+                )
+                for model in catalogue.by_hand().values()
+            ),
+        )
+    )
 
 
 def _described(model: Model, store: Store, condition: Condition, used: list[str]) -> dict[str, Any]:

@@ -74,16 +74,45 @@ class Model(_Entry, frozen=True):
         return next((name for name in self.files if name.endswith(".gguf")), "")
 
 
+class ByHand(_Entry, frozen=True):
+    """A language model that is known to run, and that the owner fetches."""
+
+    name: FileName
+    family: str
+    repository: str
+    """On the model hub."""
+    file: FileName
+    quantisation: str
+    licence: str
+    file_mb: Annotated[int, Meta(ge=1)]
+    memory_mb: Annotated[int, Meta(ge=1)]
+    board: str
+    """What it suits."""
+    chat_template: Literal["plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"]
+    """For a file that brings none of its own."""
+
+
 class _Catalogue(_Entry, frozen=True):
     models: tuple[Model, ...]
+    by_hand: tuple[ByHand, ...] = ()
+
+
+@functools.cache
+def _read() -> _Catalogue:
+    text = resources.files(__package__).joinpath("catalogue.toml").read_bytes()
+    return msgspec.toml.decode(text, type=_Catalogue)
 
 
 @functools.cache
 def models() -> dict[str, Model]:
-    """Every model of the catalogue, by name."""
-    text = resources.files(__package__).joinpath("catalogue.toml").read_bytes()
-    catalogue = msgspec.toml.decode(text, type=_Catalogue)
-    return {model.name: model for model in catalogue.models}
+    """Every model of the catalogue that can be pulled, by name."""
+    return {model.name: model for model in _read().models}
+
+
+@functools.cache
+def by_hand() -> dict[str, ByHand]:
+    """The models that their owner fetches, by name."""
+    return {model.name: model for model in _read().by_hand}
 
 
 def find(name: str) -> Model:
@@ -96,6 +125,11 @@ def find(name: str) -> Model:
 
 def unknown(name: str) -> str:
     """What to say of a name that the catalogue does not hold."""
+    if model := by_hand().get(name):
+        return (
+            f"{name} is not fetched for you ({model.licence}): put {model.file} from "
+            f"{model.repository} on the board and give its path as language_model.model"
+        )
     near = difflib.get_close_matches(name, models(), n=2, cutoff=0.5)
     if near:
         return f"no model is called {name!r}; did you mean {' or '.join(near)}?"

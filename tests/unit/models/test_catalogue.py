@@ -58,3 +58,16 @@ def test_a_file_name_that_leads_out_of_the_folder_is_refused(name: str) -> None:
         msgspec.convert(
             {name: {"bytes": 1, "sha256": "0" * 64}}, dict[catalogue.FileName, catalogue.File]
         )
+
+
+def test_each_family_of_language_models_is_known() -> None:
+    pulled = {model.family for model in catalogue.models().values()}
+    by_hand = {model.family for model in catalogue.by_hand().values()}
+    families = {"openelm", "phi-3", "gemma", "llama-3", "mistral", "smollm2", "qwen"}
+    assert families <= pulled | by_hand
+    assert not catalogue.models().keys() & catalogue.by_hand().keys()
+
+
+def test_a_model_that_is_fetched_by_hand_is_answered_with_how() -> None:
+    with pytest.raises(ModelMissing, match=r"Phi-3-mini-4k-instruct-q4\.gguf from microsoft/"):
+        catalogue.find("phi-3-mini-4k-instruct")
