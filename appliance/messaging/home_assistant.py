@@ -178,12 +178,13 @@ def _telemetry(topics: Topics, *, expire_after: int) -> dict[str, dict[str, Any]
         }
 
     def problem(name: str, field: str) -> dict[str, Any]:
+        shown = f"('ON' if value_json.{field} else 'OFF')"
         known = f"value_json.{field} is not none"
         return {
             "platform": "binary_sensor",
             "name": name,
             "device_class": "problem",
-            "value_template": f"{{{{ ('ON' if value_json.{field} else 'OFF') if {known} else none }}}}",
+            "value_template": f"{{{{ {shown} if {known} else none }}}}",
             **shared,
         }
 

@@ -9,7 +9,7 @@ from endurance import mqtt_chaos, mqtt_malformed, mqtt_rates
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("operation", "requests"), [("parse", 1500), ("transcribe", 25)])
+@pytest.mark.parametrize(("operation", "requests"), [("parse", 600), ("transcribe", 8)])
 def test_every_request_is_answered_though_daemon_and_broker_are_killed(
     tmp_path: Path, models_directory: Path, operation: str, requests: int
 ) -> None:
