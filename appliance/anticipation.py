@@ -11,7 +11,7 @@ from appliance.recognition import LONGEST_COMMAND
 from appliance.values import SAMPLE_RATE, SoFar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from appliance.grammar.grammar import Grammar
     from appliance.inference.mind import Heard
@@ -24,6 +24,9 @@ SURE = 0.8
 
 FEWEST_WORDS = 2
 """Free words that must begin a sentence before it is waited for; any noise begins some word."""
+
+LOOKS_AHEAD = 3
+"""Letters of the next word that tell whether it is one of the skip words."""
 
 _NO_STOPS = str.maketrans("", "", "".join(STOPS))
 
@@ -59,7 +62,8 @@ class Anticipation:
                 return _beginning(grammar, found.free_text)
             heard = self._recogniser.heard(found)
             self._known = (samples, sentences, heard)
-        return SoFar.COULD_GO_ON if _goes_on(grammar, found.text) else SoFar.COMPLETE
+        goes_on = _goes_on(grammar, found.text, sentences.intents.skip_words)
+        return SoFar.COULD_GO_ON if goes_on else SoFar.COMPLETE
 
     def recognise(
         self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
@@ -76,15 +80,27 @@ class Anticipation:
         return self._recogniser.prepare(sentences)
 
 
-def _goes_on(grammar: Grammar, text: str) -> bool:
-    """Whether a sentence begins with this sentence."""
+def _goes_on(grammar: Grammar, text: str, skip_words: Sequence[str]) -> bool:
+    """Whether a sentence begins with this one and says more; a "please" is not more."""
     automaton = grammar.automaton
     state = automaton.walk(automaton.start, _plain(text))
     if state == DEAD or automaton.is_open(state):
         return True
-    behind = automaton.step(state, " ")
-    ahead = automaton.characters(state) + (automaton.characters(behind) if behind != DEAD else [])
-    return any(char.isalnum() for char in ahead)
+    # A longer word does not count ("light", "lights"): nobody pauses in the middle of one.
+    skipped = [_plain(word) for word in skip_words]
+    behind = [(automaton.step(state, " "), "")]
+    for _ in range(LOOKS_AHEAD):
+        ahead = [
+            (automaton.step(place, char), said + char)
+            for place, said in behind
+            if place != DEAD
+            for char in automaton.characters(place)
+            if char.isalnum()
+        ]
+        if not all(any(word.startswith(said) for word in skipped) for _, said in ahead):
+            return True
+        behind = ahead
+    return False
 
 
 def _beginning(grammar: Grammar, text: str) -> SoFar:

@@ -1,0 +1,143 @@
+"""What a sentence is of which only a part has been said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hassil import Intents
+
+from appliance.anticipation import Anticipation
+from appliance.grammar.grammar import Grammar
+from appliance.inference.mind import Heard
+from appliance.inference.sentences import Sentences
+from appliance.recognition import LONGEST_COMMAND, GrammarRecogniser
+from appliance.values import SAMPLE_RATE, Samples, SoFar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SENTENCES = Sentences(
+    "en",
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {
+                "Lamp": {
+                    "data": [{"sentences": ["turn on the (lamp|light|lights) [in the hall]"]}]
+                },
+                "Note": {"data": [{"sentences": ["write down {text}"]}]},
+                "Tea": {"data": [{"sentences": ["make some tea"]}]},
+            },
+            "lists": {"text": {"wildcard": True}},
+            "skip_words": ["please"],
+        }
+    ),
+    {},
+)
+SOUND: Samples = np.zeros(SAMPLE_RATE, dtype=np.float32)
+
+
+class Found:
+    """What the decoder found; only what is looked at."""
+
+    def __init__(self, text: str, confidence: float) -> None:
+        self.text = self.free_text = text
+        self.confidence = confidence
+        self.reading = object() if confidence > 0.5 else None
+
+
+class Decoder:
+    """Hears what the test wants, and counts how often it had to work."""
+
+    name = "scripted"
+
+    def __init__(self, text: str = "", confidence: float = 0.95) -> None:
+        self.found = Found(text, confidence)
+        self.worked = 0
+        self.grammar = Grammar.of(SENTENCES.intents)
+
+    def prepare(self, _sentences: Sentences) -> Grammar:
+        return self.grammar
+
+    def understand(self, _samples: Samples, _sentences: Sentences) -> tuple[Found, None]:
+        self.worked += 1
+        return self.found, None
+
+    def heard(self, found: Any) -> Heard:
+        return GrammarRecogniser.heard(found) if found.reading is None else Heard(found.text)
+
+    def recognise(
+        self, _samples: Samples, _sentences: Sentences, _stage: Callable[[str], None]
+    ) -> Heard:
+        self.worked += 1
+        return Heard("from the sound")
+
+
+def anticipation(text: str, confidence: float = 0.95) -> tuple[Anticipation, Decoder]:
+    decoder = Decoder(text, confidence)
+    return Anticipation(decoder), decoder  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "expected"),
+    [
+        ("make some tea", 0.95, SoFar.COMPLETE),
+        ("Make some tea.", 0.95, SoFar.COMPLETE),
+        ("turn on the light in the hall", 0.95, SoFar.COMPLETE),
+        ("turn on the light", 0.95, SoFar.COULD_GO_ON),
+        ("write down milk", 0.95, SoFar.COULD_GO_ON),
+        ("turn on the", 0.3, SoFar.INCOMPLETE),
+        ("make some tea", 0.6, SoFar.INCOMPLETE),
+        ("what a day", 0.1, SoFar.UNKNOWN),
+        ("turn", 0.1, SoFar.UNKNOWN),
+        ("", 0.0, SoFar.UNKNOWN),
+    ],
+)
+def test_a_sentence_so_far_is_whole_or_a_beginning_or_neither(
+    text: str, confidence: float, expected: SoFar
+) -> None:
+    asked, _ = anticipation(text, confidence)
+
+    assert asked.so_far(SOUND, SENTENCES) is expected
+
+
+def test_what_was_understood_is_not_worked_out_again() -> None:
+    asked, decoder = anticipation("make some tea")
+    asked.so_far(SOUND, SENTENCES)
+    stages: list[str] = []
+    heard = asked.recognise(SOUND, SENTENCES, stages.append)
+
+    assert (heard.text, decoder.worked, stages) == ("make some tea", 1, ["anticipated"])
+
+
+def test_another_sound_is_worked_out_even_if_it_is_equal() -> None:
+    asked, decoder = anticipation("make some tea")
+    asked.so_far(SOUND, SENTENCES)
+    heard = asked.recognise(SOUND.copy(), SENTENCES, lambda _: None)
+
+    assert (heard.text, decoder.worked) == ("from the sound", 2)
+
+
+def test_sentences_that_changed_meanwhile_are_asked_anew() -> None:
+    asked, _ = anticipation("make some tea")
+    asked.so_far(SOUND, SENTENCES)
+    changed = Sentences("en", SENTENCES.intents, {})
+
+    assert asked.recognise(SOUND, changed, lambda _: None).text == "from the sound"
+
+
+def test_what_was_refused_is_worked_out_when_it_is_over() -> None:
+    asked, _ = anticipation("what a day", 0.1)
+    asked.so_far(SOUND, SENTENCES)
+
+    assert asked.recognise(SOUND, SENTENCES, lambda _: None).text == "from the sound"
+
+
+def test_what_is_too_long_for_a_command_is_not_looked_at() -> None:
+    asked, decoder = anticipation("make some tea")
+    long = np.zeros(int(LONGEST_COMMAND * SAMPLE_RATE) + 1, dtype=np.float32)
+
+    assert asked.so_far(long, SENTENCES) is SoFar.UNKNOWN
+    assert decoder.worked == 0
