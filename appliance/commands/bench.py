@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance import benchmark
+from appliance import benchmark, soak
 from appliance.commands import single
-from appliance.system.sensors import Board
+from appliance.system.sensors import Board, root_in_force
 from appliance.trial import SAMPLES
 
 if TYPE_CHECKING:
-    import argparse
-
     from appliance.benchmark import Report
+    from appliance.config import Config
+
+A_DAY = 1440.0
+
+ROWS = 10
+"""At least, where the soak is short."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="of each clip (5)")
     parser.add_argument("--threads", type=int, metavar="N", help="in place of the config's")
+    parser.add_argument(
+        "--soak",
+        type=_minutes,
+        metavar="MINUTES",
+        help="work without pause instead: temperature, clock and speed side by side (try 20)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
@@ -41,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         device = msgspec.structs.replace(config.device, threads=arguments.threads)
         config = msgspec.structs.replace(config, device=device)
+    if arguments.soak is not None:
+        return _soak(config, arguments.soak, as_json=arguments.json)
     report = benchmark.measure(
         config,
         arguments.clips,
@@ -49,6 +62,32 @@ def run(arguments: argparse.Namespace) -> int:
         say=lambda words: print(f"{words} ...", file=sys.stderr, flush=True),
     )
     print(msgspec.json.encode(report).decode() if arguments.json else _as_text(report))
+    return 0
+
+
+def _minutes(word: str) -> float:
+    try:
+        minutes = float(word)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes <= A_DAY:
+        raise argparse.ArgumentTypeError(f"minutes are wanted, up to {A_DAY:.0f}, not {word!r}")
+    return minutes
+
+
+def _soak(config: Config, minutes: float, *, as_json: bool) -> int:
+    board = Board(root_in_force())
+
+    def say(row: soak.Row) -> None:
+        if not as_json:
+            print(soak.as_line(row), flush=True)
+
+    if not as_json:
+        print(soak.table_head(), flush=True)
+    every_s = min(30.0, minutes * 60 / ROWS)
+    rows = soak.soak(config, board, minutes, every_s, say)
+    report = soak.judge(board.model, rows)
+    print(msgspec.json.encode(report).decode() if as_json else soak.as_text(report))
     return 0
 
 

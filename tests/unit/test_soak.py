@@ -1,0 +1,94 @@
+"""A soak's rows, its plot and its verdict, on a board and a clock that do as they are told."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from appliance.soak import Row, as_line, as_text, bars, judge, stretches
+from appliance.values import Reading
+
+
+class Oven:
+    """A board that gets a degree hotter at each look, and is held back from 80 °C on."""
+
+    def __init__(self, begin: float) -> None:
+        self._heat = itertools.count(begin)
+
+    def read(self) -> Reading:
+        celsius = next(self._heat)
+        return Reading(temperature_c=celsius, throttlings=int(celsius >= 80))
+
+    def joules(self) -> None:
+        return None
+
+
+def rows(*speeds: float, **known: float | None) -> list[Row]:
+    return [
+        Row(minutes=float(n), jobs_per_minute=speed, **known)  # type: ignore[arg-type]
+        for n, speed in enumerate(speeds)
+    ]
+
+
+def test_each_stretch_has_its_speed_and_the_board_s_state_at_its_end() -> None:
+    now = [0.0]
+    pace: Iterator[float] = itertools.chain([1.0] * 10, itertools.repeat(2.0))
+
+    def job() -> None:
+        now[0] += next(pace)
+
+    found = list(stretches(job, Oven(60), 30.0, 10.0, clock=lambda: now[0]))
+    assert [row.jobs_per_minute for row in found] == [60.0, 30.0, 30.0]
+    assert [row.temperature_c for row in found] == [61, 62, 63]
+    assert [row.minutes for row in found] == [0.17, 0.33, 0.5]
+
+
+def test_a_job_that_takes_longer_than_a_stretch_is_counted_all_the_same() -> None:
+    now = [0.0]
+
+    def job() -> None:
+        now[0] += 25.0
+
+    found = list(stretches(job, Oven(60), 40.0, 10.0, clock=lambda: now[0]))
+    assert [row.jobs_per_minute for row in found] == [2.4, 2.4]
+
+
+@pytest.mark.parametrize(
+    ("measured", "good"),
+    [
+        (rows(60, 60, 59, 58, temperature_c=70.0), True),
+        (rows(60, 60, 59, 58, temperature_c=81.0), False),
+        (rows(60, 60, 50, 40, temperature_c=70.0), False),
+        (rows(60, 60, 60, 60, temperature_c=70.0, throttlings=1), False),
+        (rows(60, 60, 60, 60, temperature_c=70.0, under_voltages=2), False),
+        (rows(60, 60, 60, 60), None),
+        (rows(60, 40, 30, 30), False),
+        (rows(60, temperature_c=50.0), True),
+    ],
+)
+def test_a_board_is_good_enough_when_it_keeps_its_speed_and_nothing_holds_it_back(
+    measured: list[Row],
+    good: bool | None,  # noqa: FBT001
+) -> None:
+    assert judge("a board", measured).good_enough is good
+
+
+def test_the_owner_is_told_what_to_buy() -> None:
+    hot = as_text(judge(None, rows(60, 30, temperature_c=84.0, throttlings=3)))
+    assert "50 % of its first speed was kept: the board is held back; give it a fan" in hot
+    weak = as_text(judge(None, rows(60, 60, under_voltages=1)))
+    assert "use the board's own supply and a short cable" in weak
+    assert "good enough" in as_text(judge(None, rows(60, 60, temperature_c=55.0)))
+    assert "no sensors" in as_text(judge(None, rows(60, 60)))
+
+
+def test_the_plot_has_a_bar_for_each_row_and_a_gap_where_nothing_is_known() -> None:
+    assert bars([0.0, None, 3.5, 7.0]) == "▁ ▅█"
+    assert bars([5.0, 5.0]) == "▁▁"
+    assert bars([None]) == " "
+
+
+def test_what_the_board_cannot_tell_is_a_dash() -> None:
+    assert as_line(rows(60.0)[0]).split() == ["0.0", "60.0", *"------"]
