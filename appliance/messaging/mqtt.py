@@ -1,4 +1,4 @@
-"""Link: the connection to the broker; the only file that imports paho."""
+"""Link: the connection to the broker; it and `packets` import paho, and nobody else here."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.exception import MQTTException
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from appliance.errors import ConfigError
@@ -30,23 +28,26 @@ from appliance.messaging.delivery import (
     Subscribed,
     Woken,
 )
+from appliance.messaging.packets import (
+    IN_FLIGHT,
+    MAXIMUM_PACKET,
+    check_size,
+    connect_properties,
+    delivery_of,
+    publish_properties,
+)
 from appliance.messaging.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from appliance.config import Config
     from appliance.values import Message
 
 logger = logging.getLogger(__name__)
-
-IN_FLIGHT = 20
-"""Messages on their way in each direction: what mosquitto allows a client by default."""
-
-MAXIMUM_PACKET = 268_435_455
-"""Bytes, from the MQTT standard."""
 
 BATCH = 256
 """Events picked up at once."""
@@ -149,8 +150,8 @@ class Link:
         Unpublishable when no broker, or not this one, can ever take it.
         """
         try:
-            properties = _publish_properties(message) if self._is_v5 else None
-            _check_size(message, self._largest)
+            properties = publish_properties(message) if self._is_v5 else None
+            check_size(message, self._largest)
             with self._lock:
                 if not self._connected:
                     return None
@@ -210,7 +211,7 @@ class Link:
             # Never a clean start, not even the first one: brokers do not keep the session of
             # such a client over their own restart, and ours would wipe what waits for us.
             clean_start=False,
-            properties=_connect_properties(config) if self._is_v5 else None,
+            properties=connect_properties(config) if self._is_v5 else None,
         )
         return client
 
@@ -277,7 +278,7 @@ class Link:
         if self.backlog.full():
             return  # not acknowledged: the broker sends it again on the next connection
         keep = self.backlog.take(len(message.payload))
-        self._events.put(_delivery(message, self._epoch, keep=keep))
+        self._events.put(delivery_of(message, self._epoch, keep=keep))
 
     def _on_publish(self, mid: int, code: ReasonCode, _properties: Properties) -> None:
         self._events.put(Acknowledged(self._epoch, mid, code.value))
@@ -300,53 +301,3 @@ class Link:
             "no connection to the broker at %s (%s): results wait on disk, trying again",
             self._address, words,
         )  # fmt: skip
-
-
-def _connect_properties(config: Config) -> Properties:
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = config.mqtt.session_expiry_s
-    properties.ReceiveMaximum = IN_FLIGHT
-    # Twice what is accepted (base64 takes four thirds), so that who sends too much is told;
-    # what is larger still the broker throws away, and our memory is safe.
-    properties.MaximumPacketSize = min(MAXIMUM_PACKET, 2 * config.requests.maximum_bytes + 65_536)
-    return properties
-
-
-def _publish_properties(message: Message) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    if message.content_type is not None:
-        properties.ContentType = message.content_type
-    if message.correlation is not None:
-        properties.CorrelationData = message.correlation
-    if message.user_properties:
-        properties.UserProperty = list(message.user_properties)
-    return properties
-
-
-def _check_size(message: Message, largest: int) -> None:
-    """ValueError if the packet might be larger; a broker would close the connection."""
-    texts = [message.topic, message.content_type or ""]
-    for name, value in message.user_properties:
-        texts += (name, value)
-    known = len(message.payload) + len(message.correlation or b"")
-    size = known + sum(len(text.encode()) + 5 for text in texts) + 32
-    if size > largest:
-        raise ValueError(f"{size} bytes are more than the {largest} that the broker takes")
-
-
-def _delivery(message: paho.MQTTMessage, epoch: int, *, keep: bool) -> Delivery:
-    sent = message.properties
-    return Delivery(
-        epoch=epoch,
-        topic=message.topic,
-        payload=bytes(message.payload) if keep else None,
-        mid=message.mid,
-        qos=message.qos,
-        repeated=message.dup,
-        retained=message.retain,
-        response_topic=getattr(sent, "ResponseTopic", None),
-        correlation=getattr(sent, "CorrelationData", None),
-        content_type=getattr(sent, "ContentType", None),
-        expiry_s=getattr(sent, "MessageExpiryInterval", None),
-        user_properties=tuple(getattr(sent, "UserProperty", ())),
-    )

@@ -320,7 +320,7 @@ def test_an_exception_in_a_callback_does_not_make_us_deaf(
     ):
         _ready(house)
         with monkeypatch.context() as patch:
-            patch.setattr("appliance.messaging.mqtt._delivery", broken)
+            patch.setattr("appliance.messaging.mqtt.delivery_of", broken)
             asker.publish(f"{ROOT}/request/parse", "one")
             until(lambda: "could not be dealt with" in caplog.text, "it was not logged")
         asker.publish(f"{ROOT}/request/parse", "two")
