@@ -48,7 +48,7 @@ class LlamaModel:
         self._sequences = Sequences(
             self._weights,
             settings["context_tokens"] + MENU_TOKENS,
-            FIRST_FREE + NESTED + OPTIONS,
+            FIRST_FREE + NESTED + 1 + OPTIONS,
             threads,
         )
         if adapter:
@@ -180,7 +180,7 @@ class LlamaModel:
         prompt = [*self._menu, *text]
         if len(text) + options.size > BATCH or not text:
             raise ModelError(f"the text is too long to choose by: {len(text)} tokens")
-        work, first = FIRST_FREE + NESTED - 1, FIRST_FREE + NESTED
+        work, first = FIRST_FREE + NESTED, FIRST_FREE + NESTED + 1
         self._sequences.copy(MENU, work)
         try:
             *_, scores = self._read(prompt, len(self._menu), work)

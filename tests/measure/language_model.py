@@ -1,7 +1,7 @@
 """The language model's figures on this board: run it while nothing else runs.
 
-    python tests/measure/language_model.py GGUF [--threads N] [--part prefix|options|paraphrases|
-        json|kills|speech|states] [--count N] [--models DIR]
+    python tests/measure/language_model.py GGUF [--threads N] [--part prefix|states|options|
+        paraphrases|json|kills|speech] [--count N]
 
 Every comparison is made in the same run. Without --part all of them are made, in minutes.
 """
@@ -23,16 +23,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from appliance import assembly
 from appliance.config import Cascade as Settings
-from appliance.config import LanguageModel
+from appliance.config import Config, Device, LanguageModel
 from appliance.engines.llama import Llama
 from appliance.errors import EngineError
 from appliance.inference import choosing
 from appliance.inference import sentences as sentence_files
 from appliance.inference.cascade import Cascade
-from appliance.values import Question
+from appliance.inference.jobs import Jobs
+from appliance.inference.mind import Situation
+from appliance.inference.worker import Worker
+from appliance.values import Operation, Question, Request, Trigger, Utterance
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+SAMPLES = Path(assembly.__file__).parent / "samples"
 
 SYSTEM = "You are the voice of a house. " + "\n".join(
     f"Room {n}: there is a lamp, a window and a door; it is {n} degrees warm." for n in range(1, 24)
@@ -273,6 +279,46 @@ def states(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     }
 
 
+def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:
+    """From a command's arrival to its intent: while nothing else is done, and in an answer."""
+    sound = (SAMPLES / "kitchen_light.flac").read_bytes()
+    config = Config(
+        device=Device(models_directory=str(gguf.parent.parent), threads=threads),
+        language_model=LanguageModel(maximum_tokens=400, model=str(gguf)),
+    )
+    model = Llama(gguf, config.language_model, threads)
+    model.start()
+    jobs, spent = Jobs(10), []
+
+    def deliver(job: Any, result: Any) -> None:
+        if isinstance(job, Utterance):
+            spent.append(result.timings_ms["total_after_speech"])
+
+    mind = assembly.open_mind(config, sentence_files.load(None, "en"), model)
+    worker = Worker(jobs, mind, deliver, situation=Situation)
+    samples = mind.decode(sound)
+
+    def say() -> None:
+        jobs.offer(Utterance("u", samples, Trigger.ALWAYS, time.time(), time.monotonic()))
+
+    for _ in range(count + 1):
+        say()
+        worker.turn()
+    idle, spent[:] = _middle(spent[1:]), []
+    for n in range(count):
+        text = f"Write a long story about the number {n}.".encode()
+        jobs.offer(Request(f"r{n}", Operation.ANSWER, text))
+        speaker = threading.Timer(1.0, say)
+        speaker.start()
+        worker.turn()
+        speaker.join()
+        while jobs.depth().speech:
+            worker.turn()
+    model.close()
+    writing = _middle(spent)
+    return {"idle_ms": idle, "while_writing_ms": writing, "ratio": round(writing / idle, 2)}
+
+
 def _start(gguf: Path, threads: int, folder: Path | None) -> None:
     opened(gguf, threads, folder, system_prompt=SYSTEM).close()
 
@@ -294,6 +340,7 @@ PARTS: dict[str, tuple[Callable[[Path, int, int], dict[str, Any]], int]] = {
     "paraphrases": (paraphrases, 1),
     "json": (json_schemas, 200),
     "kills": (kills, 100),
+    "speech": (speech, 9),
 }
 """Each part, and how often it does its work."""
 

@@ -1,0 +1,134 @@
+"""Something else goes first while the model writes: it stands still, and then writes on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appliance.config import LanguageModel
+from appliance.engines.llama import Llama
+from appliance.values import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LONG = Question(("Tell me a long story about a dragon and a princess.",))
+SHORT = Question(("What is the capital of France?",))
+MENU = "Words:\nkitchen => room\napple => fruit\nbedroom => room\nbanana => fruit\n"
+
+
+def go_on() -> bool:
+    return False
+
+
+@pytest.fixture(scope="module")
+def model(models_directory: Path) -> Iterator[Llama]:
+    path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
+    llama = Llama(path, LanguageModel(maximum_tokens=32, time_limit_s=20.0), threads=1)
+    yield llama
+    llama.close()
+
+
+class Interrupting:
+    """Does something once, when a few tokens are written."""
+
+    def __init__(self, what: Callable[[], None]) -> None:
+        self.tokens = 0
+        self.done = False
+        self._what = what
+
+    def tell(self, _: str) -> None:
+        self.tokens += 1
+
+    def __call__(self) -> bool:
+        if self.tokens >= 3 and not self.done:
+            self.done = True
+            self._what()
+        return False
+
+
+def state_of(model: Llama) -> str:
+    stat = Path(f"/proc/{model.process_id}/stat").read_text(encoding="ascii")
+    return stat.rpartition(")")[2].split()[0]
+
+
+def test_it_stands_still_while_it_is_paused_and_writes_the_same_in_the_end(model: Llama) -> None:
+    whole = model.complete(LONG, go_on).text
+    states: list[str] = []
+
+    def speech() -> None:
+        with model.paused():
+            until = time.monotonic() + 5.0
+            while state_of(model) != "T" and time.monotonic() < until:
+                time.sleep(0.01)
+            states.append(state_of(model))
+
+    interrupting = Interrupting(speech)
+    assert model.complete(LONG, interrupting, interrupting.tell).text == whole
+    assert states == ["T"]
+
+
+def test_options_are_weighed_and_questions_answered_in_the_middle_of_an_answer(
+    model: Llama,
+) -> None:
+    whole = model.complete(LONG, go_on).text
+    alone = model.weigh(MENU, "cherry =>", [" fruit", " room"], go_on).scores
+    meanwhile: list[object] = []
+
+    def speech() -> None:
+        with model.paused():
+            meanwhile.append(model.weigh(MENU, "cherry =>", [" fruit", " room"], go_on).scores)
+            meanwhile.append("Paris" in model.complete(SHORT, go_on).text)
+
+    interrupting = Interrupting(speech)
+    assert model.complete(LONG, interrupting, interrupting.tell).text == whole
+    assert meanwhile == [alone, True]
+
+
+def test_the_time_of_a_pause_is_not_counted_against_the_answer(models_directory: Path) -> None:
+    path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
+    model = Llama(path, LanguageModel(maximum_tokens=8, time_limit_s=4.0), threads=1)
+
+    def speech() -> None:
+        with model.paused():
+            time.sleep(4.5)
+
+    try:
+        interrupting = Interrupting(speech)
+        assert model.complete(LONG, interrupting, interrupting.tell).text
+        assert interrupting.done
+    finally:
+        model.close()
+
+
+def test_a_process_that_dies_in_the_middle_is_started_again_for_both(model: Llama) -> None:
+    meanwhile: list[bool] = []
+
+    def speech() -> None:
+        with model.paused():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(model.process_id or 0, signal.SIGKILL)
+            meanwhile.append("Paris" in model.complete(SHORT, go_on).text)
+
+    interrupting = Interrupting(speech)
+    assert model.complete(LONG, interrupting, interrupting.tell).text
+    assert meanwhile == [True]
+
+
+def test_an_idle_process_that_died_is_started_again_without_being_asked(model: Llama) -> None:
+    model.complete(SHORT, go_on)
+    before = model.process_id
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    until = time.monotonic() + 10
+    while model.process_id == before and time.monotonic() < until:
+        model.look_after()
+        time.sleep(0.02)
+    assert model.process_id not in (None, before)
+    assert "Paris" in model.complete(SHORT, go_on).text
