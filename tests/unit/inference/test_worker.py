@@ -10,6 +10,8 @@ import numpy as np
 from hassil import Intents
 
 from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscriber
+from appliance.errors import EngineDied
+from appliance.identity import boot_seconds
 from appliance.inference.jobs import Jobs
 from appliance.inference.mind import Mind, Situation
 from appliance.inference.recogniser import FreeRecogniser
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from appliance.values import Job
+    from appliance.values import Job, Samples
 
 SENTENCES = Sentences(
     "en",
@@ -313,3 +315,59 @@ def test_the_engines_are_told_of_the_pace_before_a_job_is_begun() -> None:
         house.worker.turn()
         assert house.delivered[-1].pace is pace
     assert told == [Pace.EASED, Pace.FULL]
+
+
+def test_a_transcript_that_was_cancelled_meanwhile_is_not_given() -> None:
+    house = House("turn on the light")
+    decode = house.worker._mind.decode
+
+    def cancelled_meanwhile(sound: bytes) -> Samples:
+        assert house.worker.cancel("t")
+        return decode(sound)
+
+    house.worker._mind.decode = cancelled_meanwhile
+    house.jobs.offer(request("t", Operation.TRANSCRIBE))
+    house.worker.turn()
+    (result,) = house.delivered
+    assert (result.outcome, result.text, result.intent) == (Outcome.CANCELLED, None, None)
+
+
+def test_a_request_whose_time_ends_while_it_is_at_work_is_expired_and_gives_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House("turn on the light")
+    end = boot_seconds() + 60
+    decode = house.worker._mind.decode
+
+    def slow(sound: bytes) -> Samples:
+        monkeypatch.setattr("appliance.inference.worker.boot_seconds", lambda: end + 1)
+        return decode(sound)
+
+    house.worker._mind.decode = slow
+    house.jobs.offer(dataclasses.replace(request("t", Operation.TRANSCRIBE), expires_at=end))
+    house.worker.turn()
+    (result,) = house.delivered
+    assert (result.outcome, result.text) == (Outcome.EXPIRED, None)
+
+
+def test_whoever_brought_the_work_hears_what_does_harm_and_what_a_stop_breaks_off() -> None:
+    class Deadly(ScriptedLanguageModel):
+        def complete(self, *_: object) -> Completion:
+            raise EngineDied("it died twice")
+
+    house = House(model=Deadly(["a"]))
+    told: list[tuple[str, str]] = []
+    house.worker._give_up = lambda job: told.append(("harm", job.id))
+    house.worker._put_off = lambda job: told.append(("put off", job.id))
+    house.jobs.offer(request("deadly"))
+    house.worker.turn()
+    assert [result.outcome for result in house.delivered] == [Outcome.FAILED]
+    assert house.delivered[0].reason == "it died twice"
+    assert told == [("harm", "deadly")]
+    house = House(model=ScriptedLanguageModel(["a b c"]))
+    house.worker._put_off = lambda job: told.append(("put off", job.id))
+    house.stopping = True
+    house.jobs.offer(request("later"))
+    house.worker.turn()
+    assert house.delivered == []
+    assert told[-1] == ("put off", "later")
