@@ -204,7 +204,7 @@ def test_a_disk_that_is_full_for_a_while_costs_no_answer_and_no_room(
                         pass
                 except OSError:
                     pass
-            done = set()
+            done: set[str] = set()
             while len(done) < 3:
                 answer = json.loads(plant.next(seconds=60).payload)
                 if answer["state"] == "done":
