@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from brokers import Client, Mosquitto, until
+from endurance.listening import sessions
 from owner import SAMPLES, Owner
 from sound import room
 
@@ -168,3 +169,23 @@ def test_without_any_sound_system_it_lives_and_serves_requests(
         assert told(home, f"{ROOT}/response/parse", lambda now: now["result"])["state"] == "done"
         assert "there is no microphone; plug one in" in owner.said()
         assert not owner.ended()
+
+
+def test_session_after_session_leaves_nothing_behind(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    """The short form of endurance.listening."""
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        room(tmp_path) as place,
+        Client(broker.port, f"{ROOT}/result", f"{ROOT}/health", f"{ROOT}/response/#") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "request", "wait_s": 1.0},
+        ) as owner,
+    ):
+        owner.environment = place.environment
+        owner.start()
+        sessions(place, home, owner, 20)
