@@ -130,6 +130,18 @@ def test_a_button_is_allowed_only_where_there_are_pins(system: System) -> None:
     assert "etc/systemd/system/appliance.service.d/gpio.conf" in system.files
 
 
+def test_a_pi_5_s_power_controller_may_be_asked(system: System) -> None:
+    (system.tree / "etc/group").write_text("video:x:44:\n")
+    model = system.tree / "proc/device-tree/model"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"Raspberry Pi 5 Model B Rev 1.0\0")
+    assert system.install().returncode == 0
+    drop_in = "etc/systemd/system/appliance.service.d/power-controller.conf"
+    assert drop_in in system.files
+    system.install("--uninstall")
+    assert drop_in not in system.files
+
+
 def test_an_update_keeps_configuration_and_state_and_the_version_before(system: System) -> None:
     system.install()
     config, journal = (

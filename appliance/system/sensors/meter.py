@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.system.sensors import battery
+from appliance.system.sensors import battery, power_controller
 from appliance.system.sensors.files import Chip, children, chips, number, text
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ class Meter:
         """The caretaker looks each second, the worker when a job begins and ends."""
 
     def read(self) -> Power:
-        """From a measuring chip, else a battery that feeds the board, else the processor's."""
+        """From a chip that measures, else a battery, else a Pi 5's rails, else the processor's."""
         with self._reading:
             return self._read(self._clock())
 
     def _read(self, now: float) -> Power:
-        supply = _measured(self._root) or _battery(self._root)
+        supply = _measured(self._root) or _battery(self._root) or _rails(self._root)
         if supply is not None:
             return self._integrated(now, *supply)
         return self._counted(now)
@@ -125,6 +125,12 @@ def _battery(root: Path) -> tuple[float | None, float | None] | None:
             # Some drivers give a discharge current a minus sign.
             return volts and round(volts, 3), None if watts is None else abs(watts)
     return None
+
+
+def _rails(root: Path) -> tuple[None, float] | None:
+    """Of the board itself; the voltage at its input is not what the rails are measured at."""
+    watts = power_controller.watts(root)
+    return None if watts is None else (None, watts)
 
 
 def _zones(root: Path) -> list[Path]:
