@@ -235,6 +235,17 @@ class Whisper:
             raise EngineError(f"speech recognition failed: {error}") from error
         return found
 
+    def judge(
+        self, encoded: Any, start: Sequence[int], texts: Sequence[tuple[int, ...]]
+    ) -> list[float]:
+        """The likelihood of each text, made for aligning words with time."""
+        frames = [encoded.shape[1]] * len(texts)
+        try:
+            found = self._model.align(encoded, list(start), [list(text) for text in texts], frames)
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"speech recognition failed: {error}") from error
+        return [float(np.log(np.maximum(one.text_token_probs, 1e-30)).sum()) for one in found]
+
 
 class Hearing:
     """One encoded sound, to be asked about texts."""
@@ -280,6 +291,15 @@ class Hearing:
             logits = np.concatenate([row.reshape(-1, row.shape[-1]) for row in rows])
             written.append(Written(tuple(one.sequences_ids[0][: len(logits)]), logits))
         return written
+
+    def likelihoods(self, texts: Sequence[tuple[int, ...]]) -> list[float]:
+        """Natural log probability of each text, without its end, in one parallel pass.
+
+        Raises:
+            EngineError: the model failed.
+
+        """
+        return self._whisper.judge(self._batch(len(texts)), self._start[:-1], texts)
 
     def transcript(self) -> Transcript:
         """What was said, whatever it is; the full window is taken where the short one loops."""

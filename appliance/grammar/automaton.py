@@ -47,6 +47,7 @@ class Automaton:
         self._moves: dict[int, dict[int, list[int]]] = {}
         self._steps: dict[tuple[int, str], int] = {}
         self._accepts: dict[int, bool] = {}
+        self._arcs: dict[int, list[tuple[str, int]]] = {}
         self._state(self._closure([network.start], at_word=True), AT_WORD)
 
     @property
@@ -97,6 +98,19 @@ class Automaton:
         """The characters of sentences that may come next, in order; wildcards left out."""
         with self._lock:
             return sorted(chr(label) for label in self._moves_of(state) if label != ANY)
+
+    def arcs(self, state: int) -> list[tuple[str, int]]:
+        """Each of `characters` with the state behind it."""
+        known = self._arcs.get(state)
+        if known is None:
+            found = [(char, self.step(state, char)) for char in self.characters(state)]
+            known = self._arcs[state] = [arc for arc in found if arc[1] != DEAD]
+        return known
+
+    def takes_any(self, state: int) -> bool:
+        """Whether the next character may be any of a wildcard."""
+        with self._lock:
+            return ANY in self._moves_of(state)
 
     def _find(self, state: int, char: str) -> int:
         places, mode = self._states[state]

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from appliance.grammar.automaton import DEAD
+from appliance.grammar.proposals import Proposals
+from appliance.grammar.search import Candidate, Continuation, Decoding, Effort, Row, Scorer, Tokens
 from appliance.grammar.text import STOPS
 
 if TYPE_CHECKING:
@@ -25,88 +26,6 @@ if TYPE_CHECKING:
     from appliance.grammar.vocabulary import Choices, TokenWalk
 
 _NO_STOPS = str.maketrans("", "", "".join(STOPS))
-
-Tokens = tuple[int, ...]
-Row = NDArray[np.float32]
-"""Logits over the vocabulary, shape (tokens,)."""
-
-
-class Continuation(Protocol):
-    """A prefix and what the model wrote behind it."""
-
-    @property
-    def tokens(self) -> Tokens:
-        """The prefix, then the likeliest token each time; the end token left out."""
-
-    @property
-    def logits(self) -> NDArray[np.float32]:
-        """What the model expected at each position, shape (n, vocabulary).
-
-        Row i is about token i; a row behind the last token tells whether the text ends there.
-        """
-
-
-class Scorer(Protocol):
-    """A model that has heard something and can be asked about texts."""
-
-    def continuations(self, prefixes: Sequence[Tokens], further: int) -> Sequence[Continuation]:
-        """Read each prefix, then write on greedily, at most `further` tokens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How hard to search; the numbers were measured, see docs/accuracy.md."""
-
-    batch: int = 2
-    """Branches in one call of the model."""
-    calls: int = 16
-    """Calls, the free one counted in."""
-    longest: int = 64
-    """Tokens in a sentence."""
-    clear: float = 2.0
-    """The search ends when the best sentence leads every open prefix by this many nats."""
-    width: int = 6
-    """Branches kept where a path goes on in several ways."""
-    depth: float = 14.0
-    """A branch so much less likely than the best of its siblings is never followed, nats."""
-    likely: int = 24
-    """Tokens tried at each step of a wildcard."""
-    toll: float = 0.3
-    """What a character still to come is expected to cost, nats; steers the search onward."""
-    omission: float = 0.15
-    """What a character costs that free speech has and the sentence lacks, nats: words that were
-    heard should not be left out because the rest fits well."""
-    hopeless: float = 2.0
-    """The search ends when no sentence can come as near to free speech as this, nats per token."""
-    ahead: int = 20
-    """Tokens that the model writes behind a branch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A whole allowed sentence, scored."""
-
-    tokens: Tokens
-    score: float
-    """Log probability of the text and of its end, natural, over its spellings, less what it
-    leaves out."""
-    best: float
-    """The same of the likeliest spelling, which `tokens` are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decoding:
-    """What the search found."""
-
-    candidates: tuple[Candidate, ...]
-    """Best first; empty if no allowed sentence was reached."""
-    free: Candidate
-    """What the model would have written without a grammar."""
-    open_bound: float
-    """No sentence that was not tried scores better than this; -inf if all were."""
-    calls: int
-    tokens: int
-    """Decoder steps, summed over the batch."""
 
 
 @dataclass(order=True, slots=True)
@@ -140,11 +59,9 @@ class _Search:
         free = self._free(first)
         self._length = len(self._text(free.tokens))
         self._least = free.score - self._effort.hopeless * (len(free.tokens) + 1)
-        self._follow(first, _Branch(0.0, (), self._walk.automaton.start, 0.0))
-        while self._calls < self._effort.calls and (branches := self._next()):
-            found = self._ask([branch.tokens for branch in branches], self._effort.ahead)
-            for branch, continuation in zip(branches, found, strict=True):
-                self._follow(continuation, branch)
+        self._follow(first, self._root())
+        if self._undecided():
+            self._look(free)
         return Decoding(
             candidates=tuple(sorted(self._best.values(), key=lambda c: (-c.score, c.tokens))),
             free=free,
@@ -152,6 +69,42 @@ class _Search:
             calls=self._calls,
             tokens=self._steps,
         )
+
+    def _root(self) -> _Branch:
+        return _Branch(0.0, (), self._walk.automaton.start, 0.0)
+
+    def _look(self, free: Candidate) -> None:
+        """Search onward from the branches, and from sentences that are spelled alike."""
+        effort = self._effort
+        proposals = Proposals(self._scorer, self._walk, effort, free.tokens)
+        if proposals.distance > effort.far:
+            return
+        if proposals.distance <= effort.close:
+            self._search(effort.straight)
+        fair = free.score - effort.good * (len(free.tokens) + 1)
+        if self._undecided() or self._leader() < fair:
+            found = proposals.best(self._least)
+            self._calls += proposals.calls
+            self._steps += proposals.tokens
+            if found:
+                for one in self._ask(found, 1):
+                    self._follow(one, self._root())
+                self._search(effort.calls)
+
+    def _search(self, calls: int) -> None:
+        while self._calls < calls and (branches := self._next()):
+            found = self._ask([branch.tokens for branch in branches], self._effort.ahead)
+            for branch, continuation in zip(branches, found, strict=True):
+                self._follow(continuation, branch)
+
+    def _leader(self) -> float:
+        return max((c.score for c in self._best.values()), default=-np.inf)
+
+    def _least_useful(self) -> float:
+        return max(self._leader() - self._effort.clear, self._least)
+
+    def _undecided(self) -> bool:
+        return bool(self._open) and -self._open[0].cost >= self._least_useful()
 
     def _ask(self, prefixes: list[Tokens], further: int) -> Sequence[Continuation]:
         self._calls += 1
@@ -162,8 +115,7 @@ class _Search:
     def _next(self) -> list[_Branch]:
         """The branches to ask about, fewer than a batch if the others are hopeless."""
         chosen: list[_Branch] = []
-        leader = max((c.score for c in self._best.values()), default=-np.inf)
-        least = max(leader - self._effort.clear, self._least)
+        least = self._least_useful()
         while self._open and len(chosen) < self._effort.batch:
             if -self._open[0].cost < least:
                 break
@@ -244,7 +196,7 @@ class _Search:
 
     def _complete(self, tokens: Tokens, score: float) -> None:
         text = self._text(tokens).translate(_NO_STOPS).strip()
-        score -= self._effort.omission * max(0, self._length - len(text))
+        score -= self._effort.left_out(self._length - len(text), score, len(text))
         known = self._best.get(text)
         together = score if known is None else float(np.logaddexp(score, known.score))
         best = tokens if known is None or score > known.best else known.tokens

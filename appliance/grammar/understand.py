@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from appliance.grammar.decoder import Decoding, Effort, Scorer, decode
+from appliance.grammar.decoder import decode
+from appliance.grammar.search import Decoding, Effort, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

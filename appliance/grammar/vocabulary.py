@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +15,20 @@ from appliance.grammar.automaton import DEAD, IN_WORD
 from appliance.grammar.text import STOPS, folded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from appliance.grammar.automaton import Automaton
 
 Ids = NDArray[np.int32]
+Tokens = tuple[int, ...]
+
+_NEVER = 1_000_000
+
+_ODD = re.compile(r"[^\S ]|  ")
+"""White space that nobody speaks: tabs, lines, runs."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Vocabulary:
     """The pieces of text that a model writes, by token."""
 
@@ -33,10 +41,46 @@ class Vocabulary:
     ids: list[tuple[int, ...]] = field(repr=False)
     """The tokens of each of `words`."""
 
+    @cached_property
+    def by_text(self) -> dict[str, tuple[int, ...]]:
+        """The tokens of each of `words`."""
+        return dict(zip(self.words, self.ids, strict=True))
+
+    def spelled(self, text: str, known: Mapping[str, Tokens]) -> Tokens:
+        """Tokens that spell folded `text`; none where a letter has no token.
+
+        Args:
+            text: of a sentence, words apart by one space.
+            known: how some words are spelled; the others take the fewest tokens.
+
+        """
+        tokens: list[int] = []
+        for word in text.split():
+            found = known.get(word) or self._word(" " + word)
+            if not found:
+                return ()
+            tokens += found
+        return tuple(tokens)
+
+    def _word(self, word: str) -> list[int]:
+        """Among equally few tokens the commoner: they were numbered by how common they are."""
+        best: list[tuple[int, int, list[int]]] = [(0, 0, [])]
+        for end in range(1, len(word) + 1):
+            ways = [
+                (best[begin][0] + 1, best[begin][1] + ids[0], [*best[begin][2], ids[0]])
+                for begin in range(end)
+                if (ids := self.by_text.get(word[begin:end])) and best[begin][0] < _NEVER
+                if word[begin:end] != " "
+            ]
+            best.append(min(ways, default=(_NEVER, 0, [])))
+        return best[-1][2]
+
     @classmethod
     def of(cls, tokens: Sequence[str | None], end: int) -> Vocabulary:
         """Make one from the text of each token, None for a token that is no text."""
-        texts = tuple(None if text is None else folded(text) for text in tokens)
+        texts = tuple(
+            None if text is None or _ODD.search(text) else folded(text) for text in tokens
+        )
         by_text: dict[str, list[int]] = {}
         for token, text in enumerate(texts):
             if text:

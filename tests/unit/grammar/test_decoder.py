@@ -12,8 +12,9 @@ import pytest
 from hassil import Intents
 from numpy.typing import NDArray
 
-from appliance.grammar.decoder import Effort, Tokens, decode, said_once
+from appliance.grammar.decoder import decode, log_sum, said_once
 from appliance.grammar.grammar import Grammar
+from appliance.grammar.search import Effort, Tokens
 from appliance.grammar.vocabulary import Vocabulary
 
 TEXTS = [
@@ -55,6 +56,12 @@ class Mumbler:
     heard: list[dict[str, float]]
     unlikely: float = -12.0
     asked: list[tuple[Tokens, ...]] = field(default_factory=list)
+
+    def likelihoods(self, texts: Sequence[Tokens]) -> list[float]:
+        return [
+            sum(float(self.row(at)[one] - log_sum(self.row(at))) for at, one in enumerate(text))
+            for text in texts
+        ]
 
     def row(self, position: int) -> NDArray[np.float32]:
         row = np.full(END + 1, self.unlikely, np.float32)
@@ -163,7 +170,9 @@ def test_it_finds_what_trying_everything_finds() -> None:
                 float(row[i] - np.log(np.exp(row).sum())) for row, i in zip(rows, ids, strict=True)
             )
         expected = max(scores.values())
-        patient = Effort(calls=400, toll=0.0, omission=0.0, hopeless=99.0, width=99, depth=99.0)
+        patient = Effort(
+            calls=400, toll=0.0, omission=0.0, hopeless=99.0, far=99.0, width=99, depth=99.0
+        )
         found = decode(model, made.walk(VOCABULARY), patient).candidates[0]
         assert found.best >= expected - 1e-3
 
@@ -231,3 +240,30 @@ def test_words_that_were_heard_are_not_left_out() -> None:
     )
     assert best(model, made, Effort(omission=0.0)) == "turn on"
     assert best(model, made, Effort(omission=0.3)) == "turn on the light"
+
+
+def test_speech_that_is_spelled_like_no_sentence_costs_one_call() -> None:
+    model = Mumbler([{" bread": 0.0}, {" milk": 0.0}, {" bread": 0.0}, {" milk": 0.0}])
+    found = decode(model, LAMP.walk(VOCABULARY))
+    assert (found.candidates, found.calls) == ((), 1)
+
+
+def test_a_sentence_is_found_by_its_end_where_its_beginning_was_misheard() -> None:
+    made = grammar("(set|add) on the lamp to bread", "turn off [the] light")
+    heard = [
+        {" turn": 0.0, " set": -6.0, " add": -7.0},
+        {" on": 0.0, " off": -0.1},
+        {" the": 0.0},
+        {" lamp": 0.0, " light": -0.2},
+        {" to": 0.0},
+        {" bread": 0.0},
+    ]
+    hasty = Effort(calls=3, straight=1, width=1)
+    assert best(Mumbler(heard), made, hasty) == "set on the lamp to bread"
+
+
+def test_half_a_sentence_is_no_better_than_the_whole() -> None:
+    effort = Effort()
+    whole, half = -30.0, -16.0
+    assert half - effort.left_out(20, half, 20) < whole - effort.left_out(0, whole, 40)
+    assert Effort(omission=0.0).left_out(20, half, 20) == 0.0

@@ -1,0 +1,127 @@
+"""What a search for a sentence is given, and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Tokens = tuple[int, ...]
+Row = NDArray[np.float32]
+"""Logits over the vocabulary, shape (tokens,)."""
+
+
+class Continuation(Protocol):
+    """A prefix and what the model wrote behind it."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """The prefix, then the likeliest token each time; the end token left out."""
+
+    @property
+    def logits(self) -> NDArray[np.float32]:
+        """What the model expected at each position, shape (n, vocabulary).
+
+        Row i is about token i; a row behind the last token tells whether the text ends there.
+        """
+
+
+class Scorer(Protocol):
+    """A model that has heard something and can be asked about texts."""
+
+    def continuations(self, prefixes: Sequence[Tokens], further: int) -> Sequence[Continuation]:
+        """Read each prefix, then write on greedily, at most `further` tokens."""
+
+    def likelihoods(self, texts: Sequence[Tokens]) -> Sequence[float]:
+        """Log probability of each text, without its end; quicker than to write it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to search; the numbers were measured, see docs/accuracy.md."""
+
+    batch: int = 2
+    """Branches in one call of the model."""
+    calls: int = 8
+    """Calls, the free one counted in."""
+    straight: int = 3
+    """Calls before sentences are proposed by their spelling."""
+    near: int = 12
+    """Sentences proposed at once."""
+    rounds: int = 3
+    """Times that the best of them is the place to look around at."""
+    beam: int = 96
+    """Places kept at each letter on the way to them."""
+    far: float = 0.35
+    """Where no sentence is spelled nearer than this to free speech, none was said."""
+    close: float = 0.15
+    """Where the nearest is not nearer than this, proposals come before anything else."""
+    good: float = 0.4
+    """A sentence that free speech beats by less per token needs no others proposed, nats."""
+    longest: int = 64
+    """Tokens in a sentence."""
+    clear: float = 2.0
+    """The search ends when the best sentence leads every open prefix by this many nats."""
+    width: int = 6
+    """Branches kept where a path goes on in several ways."""
+    depth: float = 14.0
+    """A branch so much less likely than the best of its siblings is never followed, nats."""
+    likely: int = 24
+    """Tokens tried at each step of a wildcard."""
+    toll: float = 0.3
+    """What a character still to come is expected to cost, nats; steers the search onward."""
+    omission: float = 0.3
+    """What a character costs that free speech has and the sentence lacks, nats: words that were
+    heard should not be left out because the rest fits well."""
+    hopeless: float = 2.0
+    """The search ends when no sentence can come as near to free speech as this, nats per token."""
+    ahead: int = 20
+    """Tokens that the model writes behind a branch."""
+
+    def left_out(self, missing: int, score: float, said: int) -> float:
+        """What a sentence pays for letters that were heard and that it leaves out.
+
+        Each costs no less than those that it says, so that half a sentence is no better than the
+        whole one. An `omission` of 0.0 turns this off.
+
+        Args:
+            missing: letters that free speech has more than the sentence.
+            score: log probability of the sentence.
+            said: letters of the sentence.
+
+        """
+        if not self.omission:
+            return 0.0
+        return max(0, missing) * max(self.omission, -score / max(1, said))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A whole allowed sentence, scored."""
+
+    tokens: Tokens
+    score: float
+    """Log probability of the text and of its end, natural, over its spellings, less what it
+    leaves out."""
+    best: float
+    """The same of the likeliest spelling, which `tokens` are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """What the search found."""
+
+    candidates: tuple[Candidate, ...]
+    """Best first; empty if no allowed sentence was reached."""
+    free: Candidate
+    """What the model would have written without a grammar."""
+    open_bound: float
+    """No sentence that was not tried scores better than this; -inf if all were."""
+    calls: int
+    tokens: int
+    """Decoder steps, summed over the batch."""
