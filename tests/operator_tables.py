@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -52,6 +53,7 @@ def keys() -> str:
     return "\n".join(rows)
 
 
+@functools.cache
 def messages() -> str:
     """From the source: what errors and answers of `check` say, and what the owner does next."""
     found: dict[tuple[str, str], None] = {}
@@ -103,6 +105,7 @@ def _meant(node: ast.expr, names: list[ast.Assign]) -> ast.expr:
     return given[-1] if given else node
 
 
+@functools.cache
 def _errors() -> set[str]:
     tree = ast.parse((PACKAGE / "errors.py").read_text("utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
