@@ -83,6 +83,7 @@ class House:
     def work(self, request: Request) -> bool:
         """Answer at once, in the postman's own thread, with the payload in capitals."""
         self.requests.append(request)
+        self.journal.begin(request.id)
         self.finish(request)
         return True
 
