@@ -20,6 +20,7 @@ COMMANDS = {
     "listen": "recordings through the daemon's own path; one result each",
     "ask": "a sentence as text through the same path: intent, else language model",
     "evaluate": "accuracy and latency on a manifest of your own clips",
+    "calibrate": "what a confidence must be, found on your own clips",
     "bench": "speed and memory of every stage on this board, against the padded, free way",
     "check": "one line per question: microphone, models, broker, clock, disk ...",
     "models": "the models: list, pull, verify, remove",

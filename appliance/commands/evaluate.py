@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = _overruled(single.prepare(arguments), arguments)
+    config = overruled(single.prepare(arguments), arguments)
     clips = manifest.read(arguments.manifest)
     if not clips:
         raise ManifestError(f"{arguments.manifest}: there is no line in it")
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     with assembly.mind(config, hears=hears) as mind:
         detector = Silero()
         for number, clip in enumerate(clips, 1):
-            _progress(number, len(clips))
+            progress(number, len(clips))
             trials.append(_try(clip, arguments.manifest.parent, config, mind, detector))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     summary = summarise(trials, peak_mb)
@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _overruled(config: Config, arguments: argparse.Namespace) -> Config:
+def overruled(config: Config, arguments: argparse.Namespace) -> Config:
+    """The configuration with what the command line gives in place of it."""
     changed = {
         "device": {"language": arguments.language},
         "sentences": {"folder": str(arguments.intents) if arguments.intents else None},
@@ -91,7 +92,8 @@ def _try(clip: Clip, folder: Path, config: Config, mind: Mind, detector: SpeechD
     return Trial(clip, result, result.timings_ms["total_after_speech"], len(samples) / SAMPLE_RATE)
 
 
-def _progress(number: int, of: int) -> None:
+def progress(number: int, of: int) -> None:
+    """Tell a person at a terminal how far it is."""
     if sys.stderr.isatty():
         print(f"\r{number} of {of}", end="\n" if number == of else "", file=sys.stderr, flush=True)
 

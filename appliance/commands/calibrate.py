@@ -1,0 +1,104 @@
+"""`appliance calibrate`: what a confidence must be, found on the owner's own clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET
+
+from appliance import assembly, manifest
+from appliance.audio import files
+from appliance.audio.segmenter import utterance_from
+from appliance.commands import evaluate, single
+from appliance.engines.silero import Silero
+from appliance.errors import AudioError, ManifestError
+from appliance.grammar import reliability
+from appliance.grammar.reliability import Heard
+from appliance.grammar.understand import Calibration
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from appliance.config import Config
+    from appliance.grammar.understand import Understood
+    from appliance.manifest import Clip
+
+FEW = 30
+"""Clips below which the result says more about the clips than about the room."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        evaluate.EPILOG + "Record commands as they are spoken in the room, and some talk that is "
+        "none (intent: null). Printed are the lines for [speech]; a few clips move them a little."
+    )
+    parser.add_argument("manifest", type=Path, metavar="MANIFEST.jsonl")
+    parser.add_argument("--intents", type=Path, metavar="DIR", help="sentences in this folder")
+    parser.add_argument("--language", metavar="CODE", help="e.g. en")
+    parser.add_argument("--stt", metavar="NAME", help="another speech model")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = evaluate.overruled(single.prepare(arguments), arguments)
+    clips = [
+        clip
+        for clip in manifest.read(arguments.manifest)
+        if clip.audio is not None and clip.intent is not UNSET
+    ]
+    if not clips:
+        message = "no line has both `audio` and `intent` (null for what is no command)"
+        raise ManifestError(f"{arguments.manifest}: {message}")
+    found = list(_heard(clips, arguments.manifest.parent, config))
+    heard = [one for one in found if one is not None]
+    bias, fit, deficit, margin = config.speech.calibration
+    before = Calibration(bias=bias, fit=fit, deficit=deficit, margin=margin)
+    after = reliability.fitted(heard, before)
+    least = reliability.least_confidence(heard, after, config.speech.least_confidence)
+    print("\n".join(_lines(heard, len(clips), after, least)))
+    return 0
+
+
+def _heard(clips: Sequence[Clip], folder: Path, config: Config) -> Iterator[Heard | None]:
+    """What is measured of each clip, none of them refused for want of confidence."""
+    sentences = assembly.load_sentences(config)
+    speech = msgspec.structs.replace(config.speech, least_confidence=0.0)
+    every = msgspec.structs.replace(config, speech=speech)
+    recogniser = assembly.open_recogniser(every, assembly.open_transcriber(every))
+    detector = Silero()
+    for number, clip in enumerate(clips, 1):
+        evaluate.progress(number, len(clips))
+        path = folder / str(clip.audio)
+        try:
+            samples = files.decode(path, maximum_seconds=config.requests.maximum_audio_s)
+        except AudioError as error:
+            raise ManifestError(f"{path}: {error}") from error
+        utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")
+        found, _ = recogniser.understand(utterance.samples, sentences)
+        yield Heard.of(found, right=_is_right(found, clip))
+
+
+def _is_right(found: Understood, clip: Clip) -> bool:
+    return (
+        found.reading is not None
+        and found.intent == clip.intent
+        and manifest.folded(dict(found.slots)) == manifest.folded(clip.slots)
+    )
+
+
+def _lines(
+    heard: Sequence[Heard], clips: int, calibration: Calibration, least: float
+) -> Iterator[str]:
+    weights = (calibration.bias, calibration.fit, calibration.deficit, calibration.margin)
+    yield f"# {clips} clips, {clips - len(heard)} of them like no sentence at all"
+    yield "# confidence   results   right"
+    for row in reliability.table(heard, calibration):
+        share = f"{100 * row.right / row.results:4.0f} %" if row.results else "     -"
+        yield f"# {row.low:.2f} to {row.high:.2f} {row.results:9} {share:>8}"
+    if clips < FEW:
+        yield f"# fewer than {FEW} clips: these lines are little more than those before"
+    yield "[speech]"
+    yield f"least_confidence = {least:.2f}"
+    yield f"calibration = [{', '.join(f'{weight:.2f}' for weight in weights)}]"

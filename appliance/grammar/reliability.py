@@ -1,0 +1,83 @@
+"""Whether a confidence can be believed: fitted to clips whose meaning is known, and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from appliance.grammar.understand import calibrated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appliance.grammar.understand import Calibration, Understood
+
+EDGES = (0.0, 0.2, 0.5, 0.7, 0.85, 0.95, 1.0)
+"""Of the table's rows; each begins where the one before it ends."""
+
+WRONG_COSTS = 3.0
+"""A wrong action is as bad as so many sentences that have to be said again."""
+
+HOLD = 4.0
+"""Clips that a threshold one tenth away from the one before must save: a few prove little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was measured of a clip, and whether its best sentence was the one that was said."""
+
+    fit: float
+    deficit: float
+    margin: float
+    right: bool
+
+    @classmethod
+    def of(cls, found: Understood, *, right: bool) -> Heard | None:
+        """None where no sentence was near enough to have been measured."""
+        if found.score is None or found.deficit is None or found.margin is None:
+            return None
+        return cls(min(found.score, -found.deficit), found.deficit, found.margin, right)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Results of about the same confidence."""
+
+    low: float
+    high: float
+    results: int
+    right: int
+
+
+def fitted(heard: Sequence[Heard], start: Calibration) -> Calibration:
+    """The map to a probability for these clips, held near `start` by ridge regression."""
+    measured = [(one.fit, one.deficit, one.margin) for one in heard]
+    return calibrated(measured, [one.right for one in heard], start)
+
+
+def table(heard: Sequence[Heard], calibration: Calibration) -> list[Row]:
+    """How many of the results of each confidence were right."""
+    given = [(confidence(one, calibration), one.right) for one in heard]
+    rows = []
+    for low, high in pairwise(EDGES):
+        inside = [right for one, right in given if low <= one and (one < high or high == EDGES[-1])]
+        rows.append(Row(low, high, len(inside), sum(inside)))
+    return rows
+
+
+def least_confidence(heard: Sequence[Heard], calibration: Calibration, before: float) -> float:
+    """Where to refuse: as few wrong actions and refusals as can be, not far from `before`."""
+
+    def cost(least: float) -> float:
+        accepted = [one.right for one in heard if confidence(one, calibration) >= least]
+        wrong = len(accepted) - sum(accepted)
+        lost = sum(one.right for one in heard) - sum(accepted)
+        return WRONG_COSTS * wrong + lost + HOLD * 10 * abs(least - before)
+
+    return min((round(0.05 * step, 2) for step in range(4, 20)), key=cost)
+
+
+def confidence(one: Heard, calibration: Calibration) -> float:
+    """The probability that the map gives it."""
+    return calibration.confidence(one.fit, one.deficit, one.margin)
