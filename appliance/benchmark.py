@@ -13,6 +13,7 @@ import numpy as np
 from appliance import assembly, manifest
 from appliance.audio import files
 from appliance.audio.segmenter import utterance_from
+from appliance.engines import llama_speed
 from appliance.engines.padded import PaddedWhisper
 from appliance.engines.silero import Silero
 from appliance.errors import ManifestError
@@ -68,6 +69,8 @@ class LanguageModelSpeed(msgspec.Struct, frozen=True, kw_only=True):
     """Question by question: the first one cold, the others behind the prefix that is kept."""
     tokens_per_s: float | None
     memory_mb: float | None
+    prefix: llama_speed.PrefixSpeed
+    """Against the binding's plain chat call."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,18 +194,22 @@ def _open_padded(config: Config) -> PaddedWhisper:
 
 
 def _language_model(config: Config) -> LanguageModelSpeed | None:
+    if not config.language_model.enabled:
+        return None
+    path = Store(config.models_directory).path_of(config.language_model.model)
+    prefix = llama_speed.measure(path, config.language_model, config.threads)
     began = time.perf_counter()
     model = assembly.open_language_model(config)
     if model is None:
         return None
     try:
         model.start()
-        return _asked(model, round(time.perf_counter() - began, 2))
+        return _asked(model, round(time.perf_counter() - began, 2), prefix)
     finally:
         model.close()
 
 
-def _asked(model: Llama, load_s: float) -> LanguageModelSpeed:
+def _asked(model: Llama, load_s: float, prefix: llama_speed.PrefixSpeed) -> LanguageModelSpeed:
     first, tokens, seconds = [], 0, 0.0
     for question in QUESTIONS:
         began = time.perf_counter()
@@ -218,4 +225,5 @@ def _asked(model: Llama, load_s: float) -> LanguageModelSpeed:
         first_token_ms=first,
         tokens_per_s=round(tokens / seconds, 1) if tokens > 0 and seconds > 0 else None,
         memory_mb=None if model.process_id is None else resident_mb(model.process_id),
+        prefix=prefix,
     )

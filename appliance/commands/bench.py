@@ -17,6 +17,7 @@ from appliance.trial import SAMPLES
 if TYPE_CHECKING:
     from appliance.benchmark import Report
     from appliance.config import Config
+    from appliance.engines.llama_speed import PrefixSpeed
 
 A_DAY = 1440.0
 
@@ -122,8 +123,26 @@ def _as_text(report: Report) -> str:
             f"{model.name}: loaded in {model.load_s:.1f} s, first token after {first} ms"
             + speed
             + held,
+            *_prefix_lines(model.prefix),
         ]
     return "\n".join(lines)
+
+
+def _prefix_lines(prefix: PrefixSpeed) -> list[str]:
+    reading = prefix.prompt_tokens_per_s
+    plain = prefix.plain_ms
+    lines = [
+        f"a request behind {prefix.cached_tokens} tokens that are the same each time, to the first "
+        f"token: {prefix.cold_ms:.0f} ms cold, {prefix.warm_ms:.0f} ms warm, "
+        f"{prefix.restored_ms:.0f} ms after a restart"
+        + ("" if reading is None else f"; {reading:.0f} tokens/s read")
+    ]
+    if plain:
+        lines.append(
+            f"llama-cpp-python's chat call: {plain:.0f} ms; ratio {prefix.warm_ms / plain:.2f} "
+            f"warm, {prefix.restored_ms / plain:.2f} after a restart"
+        )
+    return lines
 
 
 def _yes(*, right: bool) -> str:

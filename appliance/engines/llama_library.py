@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -220,3 +221,31 @@ class Sequences:
             self.forget(sequence)
             return False
         return True
+
+
+def plain_first_token_ms(
+    path: str, threads: int, context_tokens: int, system: str, questions: list[str]
+) -> list[float]:
+    """Milliseconds to the first token by the binding's own chat call, question by question.
+
+    As programs use it: a clock stands before the prompt, so that nothing of it is known.
+    """
+    llama = llama_cpp.Llama(
+        path,
+        n_ctx=context_tokens,
+        n_threads=threads,
+        n_threads_batch=threads,
+        verbose=False,
+    )
+    spent = []
+    for number, question in enumerate(questions):
+        messages: list[Any] = [
+            {"role": "user", "content": f"It is 12:{number:02}.\n{system}\n\n{question}"},
+        ]
+        began = time.perf_counter()
+        stream: Any = llama.create_chat_completion(messages, max_tokens=4, stream=True)
+        for part in stream:
+            if part["choices"][0]["delta"].get("content"):
+                break
+        spent.append(round((time.perf_counter() - began) * 1000, 1))
+    return spent

@@ -1,0 +1,23 @@
+"""What `appliance bench` tells of the language model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tiny_models
+
+from appliance.config import LanguageModel
+from appliance.engines import llama_speed
+
+
+def test_cold_warm_restored_and_plain_are_measured_on_the_same_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama_speed, "SYSTEM", "You are the voice of a house.")
+    path = tiny_models.write("smollm2", tmp_path / "tiny.gguf")
+    speed = llama_speed.measure(path, LanguageModel(context_tokens=4096), threads=1)
+    assert 0 < speed.cached_tokens < speed.prompt_tokens
+    assert min(speed.cold_ms, speed.warm_ms, speed.restored_ms) > 0
+    assert speed.plain_ms is not None
+    assert speed.plain_ms > 0
