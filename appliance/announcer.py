@@ -144,6 +144,11 @@ class Announcer:
         partial = Partial(id=request.id, transaction=request.transaction, text=text)
         self._postman.tell(Message(self._topics.partial, encode(partial), fleeting=True))
 
+    def announce_wake(self, payload: bytes) -> None:
+        """Tell the appliances in earshot; late it is worth nothing."""
+        if self._topics.earshot is not None:
+            self._postman.tell(Message(self._topics.earshot, payload, fleeting=True))
+
     def situation(self) -> Situation:
         """The board as it was looked at last, for the result of a job."""
         return Situation(

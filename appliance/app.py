@@ -17,6 +17,7 @@ from appliance.anticipation import Anticipation
 from appliance.client import Watcher
 from appliance.config import load
 from appliance.desk import Desk, Option
+from appliance.election import Election
 from appliance.errors import (
     ApplianceError,
     ConfigError,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from appliance.engines.llama import Llama
     from appliance.inference.mind import Mind
     from appliance.trial import Trial
-    from appliance.values import Job, Result, Samples, Utterance
+    from appliance.values import Job, Result, Samples, SoundLevel, Utterance, Wake
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ class Daemon:
         self._language_model: Llama | None = None
         self._broker: EmbeddedBroker | None = None
         self._presence: Presence | None = None
+        self._election: Election | None = None
         self._anticipation: Anticipation | None = None
         self._reload_asked = False
         """While it was starting."""
@@ -285,6 +287,7 @@ class Daemon:
                 tell=self._announcer.tell,
                 situation=self._announcer.situation,
                 changed=self._desk.on_options,
+                woken=self._woken,
                 so_far=None if self._anticipation is None else self._so_far,
             ),
             self._trial,
@@ -296,9 +299,18 @@ class Daemon:
             "muted": Option(lambda: presence.muted, presence.mute),
             "trigger": Option(lambda: presence.trigger, presence.use),
         }
+        if self._config.earshot is not None:
+            self._election = Election(
+                self._config.name, self._announcer.announce_wake, presence.yield_to
+            )
+            self._postman.on_wake = self._election.heard
         for loop in presence.loops:
             self._start_loop(house, loop)
         self._presence = presence
+
+    def _woken(self, wake: Wake, level: SoundLevel | None) -> None:
+        if self._election is not None:
+            self._election.woken(wake, level)
 
     def _so_far(self, samples: Samples) -> SoFar:
         if self._anticipation is None or self._mind is None:

@@ -67,6 +67,7 @@ class WakeWord(Section, frozen=True):
         default_factory=lambda: ["okay_nabu"]
     )
     thresholds: dict[str, Annotated[float, Meta(gt=0.0, lt=1.0)]] = {}
+    earshot: Annotated[str, Meta(pattern=r"^([^+#$\0][^+#\0]*)?$")] = ""
 
 
 Pin = Annotated[int, Meta(ge=1, le=27)]
@@ -243,6 +244,11 @@ class Config(Section, frozen=True):
     def root(self) -> str:
         """The topic above all of ours."""
         return self.mqtt.root.replace("{device}", self.name)
+
+    @property
+    def earshot(self) -> str | None:
+        """The topic of the appliances that hear the same room; None where we are alone."""
+        return self.wake_word.earshot or None
 
     @property
     def client_id(self) -> str:

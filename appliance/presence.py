@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from appliance.inference.mind import Situation
     from appliance.inference.sentence_files import Declared
     from appliance.trial import Trial
-    from appliance.values import Job, Result, Session, SoFar, SoundHealth
+    from appliance.values import Job, Result, Session, SoFar, SoundHealth, SoundLevel, Wake
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +56,8 @@ class House:
     situation: Callable[[], Situation]
     changed: Callable[[], None]
     """What can be changed while it runs is not as it was."""
+    woken: Callable[[Wake, SoundLevel | None], None]
+    """A wake word was heard."""
     so_far: Callable[[Samples], SoFar] | None
     """What a sentence is that is still being spoken."""
 
@@ -86,7 +88,7 @@ class Presence:
             hand_over=self._hand_over,
             new_id=house.new_id,
             on_activity=house.show("listener"),
-            on_wake=lambda _wake, _level: self._hush(),
+            on_wake=self._wake,
             on_open=self._conversation.on_open,
             on_given_up=self._give_up,
         )
@@ -152,6 +154,10 @@ class Presence:
         if self._voice.speaks:
             self._voice.say(text)
         return self._voice.speaks
+
+    def yield_to(self, device: str) -> None:
+        """Another appliance heard the wake word better."""
+        self._hearing.cancel(f"yielded to {device}, which heard better")
 
     def stop(self) -> None:
         """End whatever goes on."""
@@ -227,6 +233,10 @@ class Presence:
             draft.end(Outcome.CANCELLED, reason)
             self._house.deliver(utterance, draft.result())
         self._conversation.on_given_up(opening, reason)
+
+    def _wake(self, wake: Wake, level: SoundLevel | None) -> bool:
+        self._house.woken(wake, level)
+        return self._hush()
 
     def _hush(self) -> bool:
         """Whoever speaks to it need not wait until it has said its own."""

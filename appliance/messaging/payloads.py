@@ -223,6 +223,17 @@ class StateNow(msgspec.Struct, frozen=True, kw_only=True):
     """The one that goes on or was the last; None before any."""
 
 
+class WakeHeard(msgspec.Struct, frozen=True, kw_only=True):
+    """On the topic `wake_word.earshot`: an appliance heard its wake word."""
+
+    device: Name
+    word: Name
+    score: float
+    """Of the wake word, 0.0 to 1.0."""
+    level_over_noise_db: float
+    """Of the loudest moment over the room's quietest; the highest goes on, the others yield."""
+
+
 class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The road to the broker; part of `health`."""
 

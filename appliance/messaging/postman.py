@@ -17,6 +17,8 @@ from appliance.threads import Deadline
 from appliance.values import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appliance.messaging.delivery import Event
     from appliance.messaging.journal import Journal
     from appliance.messaging.mqtt import Link
@@ -75,6 +77,8 @@ class Postman:
         self._topics = topics
         self._sending = Sending(journal, link)
         self._reception = Reception(journal, topics, reader, office, self._sending)
+        self.on_wake: Callable[[bytes], None] = lambda _: None
+        """Told what appliances in earshot announce, in the postman's thread."""
         self._epoch = 0
         self._subscribed = False
         self._unwritten: collections.deque[Finished] = collections.deque(maxlen=MAXIMUM_UNWRITTEN)
@@ -221,7 +225,11 @@ class Postman:
             if birth.payload == BORN:
                 logger.info("Home Assistant has started, and is told what there is")
                 self._sending.show_again()
-        requests = [one for one in deliveries if one not in births]
+        wakes = [one for one in deliveries if one.topic == self._topics.earshot]
+        for wake in wakes:
+            self._link.ack(wake)
+            self.on_wake(wake.payload or b"")
+        requests = [one for one in deliveries if one not in births and one not in wakes]
         if requests:
             self._reception.receive(requests, self._link)
 

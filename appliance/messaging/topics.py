@@ -53,15 +53,22 @@ class Topics:
     """Names under one root."""
 
     def __init__(
-        self, root: str, group: str = "", group_root: str = "", birth: str | None = None
+        self,
+        root: str,
+        group: str = "",
+        group_root: str = "",
+        birth: str | None = None,
+        earshot: str | None = None,
     ) -> None:
         """Where there are more than our own.
 
         `group` is the name of the queue that several appliances take from, "" for none;
-        `birth` is where Home Assistant says that it has started, if it is to find us.
+        `birth` is where Home Assistant says that it has started, if it is to find us;
+        `earshot` is where appliances that hear the same room announce their wakes.
         """
         self.root = root
         self.birth = birth
+        self.earshot = earshot
         self.group_root = group_root if group else ""
         self.status = f"{root}/status"
         self.info = f"{root}/info"
@@ -80,13 +87,15 @@ class Topics:
             self.subscriptions.append(f"{group_root}/request/{Control.CANCEL}")
         if birth is not None:
             self.subscriptions.append(birth)
+        if earshot is not None:
+            self.subscriptions.append(earshot)
 
     @classmethod
     def of(cls, config: Config) -> Topics:
         """Those of a configuration."""
         found_by = config.home_assistant
         birth = home_assistant_birth(found_by.prefix) if found_by.enabled else None
-        return cls(config.root, config.mqtt.group, config.mqtt.group_root, birth)
+        return cls(config.root, config.mqtt.group, config.mqtt.group_root, birth, config.earshot)
 
     def intent(self, name: str) -> str:
         """Where results of one intent go; what no topic may hold becomes `_`."""

@@ -189,3 +189,41 @@ def test_session_after_session_leaves_nothing_behind(
         owner.environment = place.environment
         owner.start()
         sessions(place, home, owner, 20)
+
+
+def test_of_two_that_heard_the_word_one_goes_on_and_the_other_yields(
+    tmp_path: Path, models_directory: Path, speech: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        room(tmp_path) as place,
+        Client(broker.port, "appliance/+/result", "appliance/+/state", "earshot") as home,
+        contextlib.ExitStack() as owners,
+    ):
+        for name in ("hall", "kitchen"):
+            (tmp_path / name).mkdir()
+            owner = owners.enter_context(
+                Owner(
+                    tmp_path / name,
+                    models_directory,
+                    mqtt={"host": "127.0.0.1", "port": broker.port},
+                    listening={"trigger": "wake_word"},
+                    wake_word={"words": ["hey_jarvis"], "earshot": "earshot"},
+                    device={"name": name},
+                )
+            )
+            owner.environment = place.environment
+            owner.start()
+        time.sleep(4.0)  # a null sink takes two to bring its first sound
+        place.play(speech / "wake" / "hey_jarvis" / "3.wav")
+        place.play(SAMPLES / "kitchen_light.flac")
+        heard = [json.loads(home.next(seconds=30).payload) for _ in range(1)]
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            with contextlib.suppress(queue.Empty):
+                heard.append(json.loads(home.heard.get(timeout=0.2).payload))
+        announced = [one for one in heard if isinstance(one, dict) and "score" in one]
+        assert {one["device"] for one in announced} == {"hall", "kitchen"}
+        assert [one["outcome"] for one in heard if "outcome" in one] == ["intent"]
+        endings = [one["session"]["ended"] for one in heard if one.get("session")]
+        assert any((ending or "").startswith("yielded to ") for ending in endings)

@@ -10,7 +10,7 @@ from typing import get_type_hints
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance import config
@@ -121,6 +121,7 @@ def test_a_missing_file_a_folder_and_bytes_that_are_no_text_are_said_plainly(
         max_leaves=8,
     ).filter(lambda value: isinstance(value, dict))
 )
+@settings(deadline=None)
 def test_any_table_is_a_config_or_a_config_error(table: dict[str, object]) -> None:
     found: list[str] = []
     fields = dict(config._read_struct(config.Config, table, "", found))

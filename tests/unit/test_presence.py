@@ -89,6 +89,7 @@ class Room:
             tell=lambda _: None,
             situation=Situation,
             changed=self._change,
+            woken=lambda _wake, _level: None,
             so_far=None,
         )
         config = Config(panel=Panel(button_pin=4, button=button))  # type: ignore[arg-type]
