@@ -115,7 +115,7 @@ def _near(
     if choice is None or choice.tokens.prompt is None:
         return None
     draft.stage("choose")
-    draft.lm, draft.tokens = model.name, choice.tokens
+    draft.lm, draft.tokens, draft.perhaps = model.name, choice.tokens, choice.perhaps
     return choice.intent
 
 
@@ -150,7 +150,9 @@ def _transcribe(draft: Draft, payload: bytes, mind: Mind, stopping: Callable[[],
 
 
 def _write_if_allowed(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
-    if mind.language_model is None or not draft.situation.may_write:
+    if draft.perhaps is not None:
+        draft.end(Outcome.NOT_UNDERSTOOD, f"perhaps {draft.perhaps}, but that is not sure enough")
+    elif mind.language_model is None or not draft.situation.may_write:
         draft.end(Outcome.NOT_UNDERSTOOD)
     else:
         _write(draft, Wish(draft.text or ""), mind, stopping)

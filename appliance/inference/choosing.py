@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.inference.mentions import by_intent, candidates
+from appliance.inference.mentions import by_intent, candidates, mentions
 from appliance.inference.patterns import words_of
 from appliance.inference.repair import NEGATIONS
 from appliance.values import Intent, Tokens
@@ -48,6 +48,9 @@ NOTHING = ("something", "the thing", "please do it")
 HABIT = 0.5
 """How much of its habit is taken off. Tuned on tests/fixtures/paraphrases_for_tuning.jsonl."""
 
+PROBABLY = 0.5
+"""From here on a text is a command that was not understood, and no question to be answered."""
+
 LONGEST = 240
 """Characters of a text that is a command."""
 
@@ -61,6 +64,8 @@ class Choice:
     confidence: float
     """Of the likeliest intent, or of none."""
     tokens: Tokens
+    perhaps: str | None = None
+    """The intent that was probably meant, but not surely enough."""
 
 
 class Chooser:
@@ -98,14 +103,15 @@ class Chooser:
             return Choice(None, 0.0, Tokens())  # nothing declared can be meant: it is not asked
         self.prepare(model, stopping)
         weighing = self._weigh(model, text, self._options, stopping)
-        name, sure = self._likeliest(weighing.scores, meanings)
+        likely = self._probabilities(weighing.scores, meanings)
+        name, sure = max(likely.items(), key=lambda entry: entry[1])
         tokens = Tokens(prompt=weighing.prompt_tokens, cached=weighing.cached_tokens, generated=0)
         if name is None or sure < threshold:
-            return Choice(None, sure, tokens)
+            return Choice(None, sure, tokens, self._perhaps(text, likely))
         intent, filled = self._filled(text, name, meanings[name], model, stopping)
         sure = round(sure * filled, 3)
         if sure < threshold:
-            return Choice(None, sure, tokens)
+            return Choice(None, sure, tokens, name)
         return Choice(Intent(name, intent.slots, sure, "model"), sure, tokens)
 
     def _meanings(self, text: str, words: Sequence[str]) -> dict[str, list[Intent]]:
@@ -143,20 +149,31 @@ class Chooser:
         weighing: Weighing = model.weigh(self.menu, line, options, stopping)
         return weighing
 
-    def _likeliest(
+    def _probabilities(
         self, scores: Sequence[float], meanings: dict[str, list[Intent]]
-    ) -> tuple[str | None, float]:
-        """The likeliest of the intents that are possible at all, against each other and none."""
+    ) -> dict[str | None, float]:
+        """Of the intents that are possible at all, against each other and none (None)."""
         habit = self._habit or (0.0,) * len(scores)
         corrected = {
-            name: score - HABIT * usual
+            name: math.exp(score - HABIT * usual)
             for name, score, usual in zip((*self._labels, None), scores, habit, strict=True)
             if name is None or name in meanings
         }
-        top = max(corrected.values())
-        total = sum(math.exp(value - top) for value in corrected.values())
-        name = max(corrected, key=lambda key: corrected[key])
-        return name, round(1.0 / total, 3)
+        total = sum(corrected.values())
+        return {name: round(value / total, 3) for name, value in corrected.items()}
+
+    def _perhaps(self, text: str, likely: dict[str | None, float]) -> str | None:
+        """The likeliest intent, where the text is rather a command than a question.
+
+        One that names a room or a device of ours always is: the model knows nothing of it. One
+        with a number is, unless the model says that it is none; any other only where the
+        model says which.
+        """
+        name = max((n for n in likely if n is not None), key=lambda n: likely[n])
+        found = mentions(text, self._patterns)
+        if any(mention.values.keys() - self._patterns.numbers for mention in found):
+            return name
+        return name if (likely[None] if found else 1 - likely[name]) < PROBABLY else None
 
     def _filled(
         self,

@@ -316,3 +316,13 @@ def test_the_models_choice_is_in_the_result_with_how_sure_it_was() -> None:
     assert (result.intent.by, result.intent.slots) == ("model", {"state": "on"})
     assert (result.models.lm, result.tokens.cached, result.tokens.generated) == ("pen", 5, 0)
     assert "choose" in result.timings_ms
+
+
+def test_a_command_that_was_not_surely_understood_is_not_talked_about() -> None:
+    with_mind = mind()
+    weighs = {"let it shine on": {" light": 0.6}}
+    with_mind.language_model = ScriptedLanguageModel(["It is on."], name="pen", weighs=weighs)
+    text = TextInput("t", "let it shine on", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
+    result = done(text, with_mind)
+    assert (result.outcome, result.answer, result.intent) == (Outcome.NOT_UNDERSTOOD, None, None)
+    assert result.reason == "perhaps Light, but that is not sure enough"

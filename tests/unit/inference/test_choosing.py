@@ -131,3 +131,19 @@ def test_speech_is_chosen_for_only_where_the_operator_allows_it() -> None:
     assert choice.intent is not None
     off = Cascade(Settings(choose=False))
     assert off.choose(text, SENTENCES, model, lambda: False, spoken=False) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "likely", "perhaps"),
+    [
+        ("who is in the kitchen", {" none": 0.9}, "HassTurnOn"),
+        ("name 5 fruits", {" none": 0.9}, None),
+        ("it is 5", {" none": 0.1, " start timer": 0.6}, "HassStartTimer"),
+    ],
+)
+def test_what_names_a_room_of_ours_is_never_left_to_free_talk(
+    text: str, likely: dict[str, float], perhaps: str | None
+) -> None:
+    choice, _ = chosen(text, intent=likely)
+    assert choice.intent is None
+    assert choice.perhaps == perhaps
