@@ -144,6 +144,11 @@ class Announcer:
         partial = Partial(id=request.id, transaction=request.transaction, text=text)
         self._postman.tell(Message(self._topics.partial, encode(partial), fleeting=True))
 
+    def show_words_so_far(self, text: str) -> None:
+        """Say on `partial` what somebody has said until now."""
+        partial = Partial(id=None, text=text)
+        self._postman.tell(Message(self._topics.partial, encode(partial), fleeting=True))
+
     def announce_wake(self, payload: bytes) -> None:
         """Tell the appliances in earshot; late it is worth nothing."""
         if self._topics.earshot is not None:

@@ -41,7 +41,7 @@ class Anticipation:
     def __init__(
         self,
         recogniser: GrammarRecogniser,
-        on_partial: Callable[[str], None] = lambda _: None,
+        on_partial: Callable[[str], None] | None = None,
     ) -> None:
         """`on_partial` is told the words so far, in the thread that asked."""
         self.name = recogniser.name
@@ -57,7 +57,8 @@ class Anticipation:
         with self._at_work:
             grammar = self._recogniser.prepare(sentences)
             found, _ = self._recogniser.understand(samples, sentences)
-            self._on_partial(found.text if found.reading is not None else found.free_text)
+            if self._on_partial is not None:
+                self._on_partial(found.text if found.reading is not None else found.free_text)
             if found.reading is None or found.confidence < SURE:
                 return _beginning(grammar, found.free_text)
             heard = self._recogniser.heard(found)

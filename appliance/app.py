@@ -241,7 +241,10 @@ class Daemon:
         assembly.prepare_cascade(self._config, self._mind)
         recogniser = self._mind.recogniser
         if self._config.listening.by_meaning and isinstance(recogniser, GrammarRecogniser):
-            self._anticipation = self._mind.recogniser = Anticipation(recogniser)
+            partial = self._config.listening.partial
+            self._anticipation = self._mind.recogniser = Anticipation(
+                recogniser, self._announcer.show_words_so_far if partial else None
+            )
         self._worker = Worker(
             self._jobs,
             self._mind,

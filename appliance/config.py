@@ -51,6 +51,7 @@ class Listening(Section, frozen=True):
     speech_threshold: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.5
     pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 600
     by_meaning: bool = True
+    partial: bool = False
     short_pause_ms: Annotated[int, Meta(ge=64, le=5000)] = 350
     long_pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 1200
     pre_roll_ms: Annotated[int, Meta(ge=0, le=2000)] = 300

@@ -103,10 +103,10 @@ class AnswerRequest(TextRequest, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Partial(msgspec.Struct, frozen=True, kw_only=True):
-    """On `partial`: an answer that is still being written."""
+    """On `partial`: an answer that is still being written, or a sentence being spoken."""
 
-    id: str
-    """That of the result to come."""
+    id: str | None
+    """That of the result to come; None for speech, which has none before it is over."""
     transaction: str | None = None
     text: str
     """All of it so far."""

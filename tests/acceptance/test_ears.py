@@ -122,18 +122,20 @@ def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
     with (
         Mosquitto(tmp_path / "broker") as broker,
         room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/health", f"{ROOT}/result") as home,
+        Client(broker.port, f"{ROOT}/health", f"{ROOT}/result", f"{ROOT}/partial") as home,
         Owner(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
-            listening={"trigger": "always"},
+            listening={"trigger": "always", "partial": True},
         ) as owner,
     ):
         owner.environment = place.environment
         owner.start()
         place.play(SAMPLES / "kitchen_light.flac")
         told(home, f"{ROOT}/result", lambda _: True)
+        words = told(home, f"{ROOT}/partial", lambda one: one["id"] is None)
+        assert words["text"]
         health = told(home, f"{ROOT}/health", lambda now: now["sound"]["level"])
         assert health["sound"]["level"]["noise_floor_dbfs"] <= health["sound"]["level"]["peak_dbfs"]
         place.stop()

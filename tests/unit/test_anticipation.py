@@ -141,3 +141,11 @@ def test_what_is_too_long_for_a_command_is_not_looked_at() -> None:
 
     assert asked.so_far(long, SENTENCES) is SoFar.UNKNOWN
     assert decoder.worked == 0
+
+
+def test_the_words_so_far_are_told() -> None:
+    told: list[str] = []
+    asked = Anticipation(Decoder("make some", 0.2), told.append)  # type: ignore[arg-type]
+    asked.so_far(SOUND, SENTENCES)
+
+    assert told == ["make some"]
