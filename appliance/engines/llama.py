@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import os
 import time
 from collections import defaultdict, deque
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
+from appliance.engines import gguf_file
 from appliance.engines.child import Child, ChildDied
 from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
 from appliance.values import Completion, Weighing
@@ -36,13 +36,8 @@ LOOK_EVERY = 0.02
 LET_GO = 0.15
 """Seconds for the process to break off by itself; then it is killed, which costs a reload."""
 
-GGUF = b"GGUF"
-"""The first bytes of every model file that llama.cpp opens."""
-
 BESIDE_THE_FILE_MB = 512
 """Memory that the process may take beside the size of its file, where no limit is set."""
-
-PAGES = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
 
 
 class Llama:
@@ -167,10 +162,10 @@ class Llama:
         return self._child
 
     def _open(self) -> Child:
-        _check_file(self._path)
+        gguf_file.check(self._path)
         adapter = self._settings.adapter and str(Path(self._settings.adapter).expanduser())
         if adapter:
-            _check_file(Path(adapter))
+            gguf_file.check(Path(adapter))
         child = Child(MODULE, self._threads)
         settings = {**msgspec.to_builtins(self._settings), "adapter": adapter}
         child.send(
@@ -317,26 +312,6 @@ class _Clock:
             return answer
 
         return looked
-
-
-def _check_file(path: Path) -> None:
-    """Say what is wrong with a file before a process is started for it."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(GGUF))
-            size = os.fstat(file.fileno()).st_size
-    except FileNotFoundError:
-        raise ModelMissing(f"there is no {path}; run: appliance models pull") from None
-    except OSError as error:
-        raise EngineError(f"{path} cannot be read: {error.strerror}") from error
-    if magic != GGUF:
-        raise EngineError(f"{path} is not a GGUF file; run: appliance models verify")
-    memory = os.sysconf(PAGES[0]) * os.sysconf(PAGES[1])
-    if size > memory:
-        raise EngineError(
-            f"{path.name} is larger ({size // 1_000_000} MB) than this board's memory "
-            f"({memory // 1_000_000} MB); choose a smaller model or quantisation"
-        )
 
 
 def _nobody(_: str) -> None:
