@@ -341,7 +341,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     answer: str | None = None
     confidence: float | None = None
     reason: str | None = None
-    """Why the outcome is `failed`, `refused`, `cancelled` or `expired`, for a person to read."""
+    """Why the outcome is `failed`, `refused`, `cancelled` or `expired`, or what was perhaps meant
+    where it is `not_understood`; for a person to read."""
     timings_ms: dict[str, float] = {}
     models: Models = Models()
     tokens: Tokens = Tokens()
