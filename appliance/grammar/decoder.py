@@ -82,20 +82,30 @@ class _Search:
         if proposals.distance <= effort.close:
             self._search(effort.straight)
         fair = free.score - effort.good * (len(free.tokens) + 1)
-        if self._undecided() or self._leader() < fair:
-            found = proposals.best(self._least)
-            self._calls += proposals.calls
-            self._steps += proposals.tokens
-            if found:
-                for one in self._ask(found, 1):
-                    self._follow(one, self._root())
-                self._search(effort.calls)
+        if not self._undecided() and self._leader() >= fair:
+            return
+        if self._weigh(proposals.best(self._least), proposals):
+            self._search(effort.calls, proposals)
 
-    def _search(self, calls: int) -> None:
+    def _weigh(self, proposed: list[Tokens], proposals: Proposals) -> bool:
+        """Score proposals exactly, and branch from them; False if there are none."""
+        self._calls += proposals.calls
+        self._steps += proposals.tokens
+        proposals.calls = proposals.tokens = 0
+        if proposed:
+            for one in self._ask(proposed, 1):
+                self._follow(one, self._root())
+        return bool(proposed)
+
+    def _search(self, calls: int, proposals: Proposals | None = None) -> None:
         while self._calls < calls and (branches := self._next()):
             found = self._ask([branch.tokens for branch in branches], self._effort.ahead)
             for branch, continuation in zip(branches, found, strict=True):
                 self._follow(continuation, branch)
+            if proposals is not None:
+                texts = [self._text(one.tokens) for one in found]
+                least = max(self._leader() - self._effort.clear, self._least)
+                self._weigh(proposals.beside(texts, least), proposals)
 
     def _leader(self) -> float:
         return max((c.score for c in self._best.values()), default=-np.inf)

@@ -13,7 +13,7 @@ from appliance.grammar.nearest import Near, nearest, plain
 from appliance.grammar.text import STOPS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appliance.grammar.search import Effort, Scorer, Tokens
     from appliance.grammar.vocabulary import TokenWalk
@@ -29,6 +29,7 @@ class Proposals:
         self._words = words_of(free, walk)
         self._known: dict[str, tuple[float, Tokens]] = {}
         text = "".join(walk.vocabulary.texts[token] or "" for token in free)
+        self._given: set[Tokens] = set()
         self._length = len(plain(text))
         self._near = self._around(text)
         self.calls = 0
@@ -51,8 +52,21 @@ class Proposals:
             if best == before:
                 break
             self._near = self._around(best)
-        ordered = sorted(self._known.values(), reverse=True)
-        return [tokens for _, tokens in ordered[: self._effort.batch]]
+        return self._chosen(least)
+
+    def beside(self, texts: Sequence[str], least: float) -> list[Tokens]:
+        """Proposals near texts that the model went on to write from other beginnings."""
+        self._near = [near for text in texts for near in self._around(text)[:2]]
+        return self._chosen(least) if self._judge() else []
+
+    def _chosen(self, least: float) -> list[Tokens]:
+        """The best that were not chosen before and score better than `least`."""
+        ordered = sorted(self._known.values(), reverse=True)[: self._effort.batch]
+        chosen = [
+            tokens for score, tokens in ordered if score >= least and tokens not in self._given
+        ]
+        self._given.update(chosen)
+        return chosen
 
     def _around(self, text: str) -> list[Near]:
         effort = self._effort

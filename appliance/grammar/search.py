@@ -47,7 +47,7 @@ class Effort:
 
     batch: int = 2
     """Branches in one call of the model."""
-    calls: int = 8
+    calls: int = 10
     """Calls, the free one counted in."""
     straight: int = 3
     """Calls before sentences are proposed by their spelling."""

@@ -140,6 +140,28 @@ def test_half_an_order_is_refused(
     assert how.understand(whisper.hear(cut, "en"), coffee).reading is None
 
 
+@pytest.mark.parametrize("share", [0.2, 0.35])
+def test_what_is_cut_off_is_no_other_order(
+    share: float, recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+) -> None:
+    for number in (0, 3, 9, 39, 48):
+        speech, _ = coffee_orders(recordings)[number]
+        loud = np.flatnonzero(np.abs(speech) > 0.1 * np.abs(speech).max())
+        cut = speech[: loud[0] + int(share * (loud[-1] - loud[0]))]
+        found = how.understand(whisper.hear(cut, "en"), coffee)
+        assert found.reading is None, (number, found.text, found.confidence)
+
+
+def test_other_speech_is_refused_after_one_look(
+    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+) -> None:
+    for clip in ("set_timer", "what_time_is_it", "whats_the_date_today"):
+        found = how.understand(
+            whisper.hear(sound(recordings / "home" / f"{clip}.wav"), "en"), coffee
+        )
+        assert (found.refused, found.calls) == ("no_sentence", 1)
+
+
 def noises() -> dict[str, Sound]:
     rng = np.random.default_rng(5)
     time = np.arange(48_000) / 16_000
@@ -150,6 +172,12 @@ def noises() -> dict[str, Sound]:
         "hiss": rng.normal(0, 0.05, 48_000).astype(np.float32),
         "hum": (0.1 * np.sin(2 * np.pi * 50 * time)).astype(np.float32),
         "chord": (0.1 * chord * (1 + np.sin(2 * np.pi * 2 * time)) / 2).astype(np.float32),
+        "melody": np.concatenate(
+            [
+                0.2 * np.sin(2 * np.pi * f * time[:8_000]) * np.exp(-4 * time[:8_000])
+                for f in (262, 330, 392, 523, 392, 330)
+            ]
+        ).astype(np.float32),
         "click": np.pad(np.ones(40, np.float32), (20_000, 20_000)),
         "nothing": np.zeros(0, np.float32),
     }

@@ -21,6 +21,7 @@ from appliance.engines.whisper import Whisper
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.understand import Understanding, Understood
 from appliance.grammar.vocabulary import Vocabulary
+from measure.plot import accuracy_plot
 from measure.recordings import (
     NoRecordings,
     Sound,
@@ -58,7 +59,7 @@ def timed(
     return found, ours, time.perf_counter() - started
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="take each N-th clip")
     parser.add_argument(
@@ -70,7 +71,12 @@ def main() -> int:
     parser.add_argument("--errors", action="store_true", help="tell what went wrong")
     parser.add_argument("--compare", action="store_true", help="time padded free decoding too")
     parser.add_argument("--model", default="whisper-tiny.en")
-    options = parser.parse_args()
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the accuracies")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
     try:
         recordings = folder()
     except NoRecordings as missing:
@@ -83,6 +89,7 @@ def main() -> int:
     how.understand(whisper.hear(orders[0][0], "en"), grammar)
     print("| SNR dB | right % | wrong % | refused % | calls | tokens | ms | ratio |")
     print("|---|---|---|---|---|---|---|---|")
+    drawn: list[float] = []
     for snr in options.snr:
         results = []
         for number, (speech, slots) in enumerate(orders):
@@ -104,12 +111,16 @@ def main() -> int:
                 print(f"  {number} wanted {slots}\n    {found}")
         table = np.array(results, float)
         rates = 100 * table[:, :3].mean(axis=0)
+        drawn.append(float(rates[0]))
         print(
             f"| {'clean' if snr is None else f'{snr:g}'} | {rates[0]:.1f} | {rates[1]:.1f} "
             f"| {rates[2]:.1f} | {table[:, 3].mean():.1f} | {table[:, 4].mean():.0f} "
             f"| {np.median(table[:, 5]):.0f} | {np.median(table[:, 6]):.2f} |",
             flush=True,
         )
+    if options.plot:
+        levels = ["clean" if snr is None else f"{snr:g}" for snr in options.snr]
+        options.plot.write_text(accuracy_plot(levels, {options.model: drawn}))
     return 0
 
 
