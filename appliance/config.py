@@ -52,7 +52,7 @@ class Listening(Section, frozen=True):
     pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 600
     by_meaning: bool = True
     partial: bool = False
-    short_pause_ms: Annotated[int, Meta(ge=64, le=5000)] = 350
+    short_pause_ms: Annotated[int, Meta(ge=64, le=5000)] = 600
     long_pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 1200
     pre_roll_ms: Annotated[int, Meta(ge=0, le=2000)] = 300
     minimum_speech_ms: Annotated[int, Meta(ge=0, le=2000)] = 160
