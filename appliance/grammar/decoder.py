@@ -76,6 +76,9 @@ class _Search:
     def _look(self, free: Candidate) -> None:
         """Search onward from the branches, and from sentences that are spelled alike."""
         effort = self._effort
+        if self._leader() >= free.score - effort.same * (len(free.tokens) + 1):
+            self._search(effort.glance)  # free speech is a sentence: is there a doubt of it?
+            return
         proposals = Proposals(self._scorer, self._walk, effort, free.tokens)
         if proposals.distance > effort.far:
             return

@@ -61,6 +61,10 @@ class Effort:
     """Where no sentence is spelled nearer than this to free speech, none was said."""
     close: float = 0.15
     """Where the nearest is not nearer than this, proposals come before anything else."""
+    same: float = 0.1
+    """A sentence that free speech beats by less per token is what free speech says, nats."""
+    glance: int = 2
+    """Calls that are then enough to see whether another is as likely."""
     good: float = 0.4
     """A sentence that free speech beats by less per token needs no others proposed, nats."""
     longest: int = 64
