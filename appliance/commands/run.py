@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.system import signals
+from appliance.system import allocator, signals
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Before numpy and the engines are imported: they start threads as they are, and a signal that
     # one of those takes would end the process on the spot.
     signals.block()
+    allocator.settle()
     from appliance import app  # noqa: PLC0415
     from appliance.trial import Trial  # noqa: PLC0415
 
