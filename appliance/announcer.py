@@ -193,7 +193,7 @@ class Announcer:
             telemetry = Telemetry.of(
                 self._reading, pace=self._course.pace, clock_synced=clock_synced(self._root)
             )
-            self._postman.show(self._topics.telemetry, encode(telemetry))
+            self._postman.show(self._topics.telemetry, encode(telemetry), again=True)
 
     def _hear(self, sound: Sound, waiting: int, now: float) -> None:
         """Publish `health`: at once when the microphone fails, else from time to time."""
@@ -201,7 +201,8 @@ class Announcer:
         lost_more = sound.overruns > self._sound.overruns and now - self._health_at >= LOOK_EVERY
         if changed_since or lost_more or now - self._health_at >= HEALTH_EVERY:
             self._sound, self._health_at = sound, now
-            self._postman.show(self._topics.health, encode(self._health(sound, waiting)))
+            health = encode(self._health(sound, waiting))
+            self._postman.show(self._topics.health, health, again=True)
 
     def _steer(self, now: float) -> bool:
         """Let the governor decide; whether the pace is another one now."""

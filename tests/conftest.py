@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,18 @@ def absent(what: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A command that a test calls sets the log up for itself; the next test is not to meet that."""
+    ours, root = logging.getLogger("appliance"), logging.getLogger()
+    level, root_level, handlers = ours.level, root.level, root.handlers[:]
+    yield
+    ours.setLevel(level)
+    root.setLevel(root_level)
+    root.handlers[:] = handlers
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture(scope="session")

@@ -159,14 +159,23 @@ class Postman:
         self._link.wake()
 
     def show(
-        self, topic: str, payload: bytes, content_type: str | None = "application/json"
+        self,
+        topic: str,
+        payload: bytes,
+        content_type: str | None = "application/json",
+        *,
+        again: bool = False,
     ) -> None:
-        """Keep a value retained on a topic, at every connection. From any thread."""
-        self.show_message(Message(topic, payload, retain=True, content_type=content_type))
+        """Keep a value retained on a topic, at every connection. From any thread.
 
-    def show_message(self, message: Message) -> None:
+        `again` publishes it also where it has not changed.
+        """
+        message = Message(topic, payload, retain=True, content_type=content_type)
+        self.show_message(message, again=again)
+
+    def show_message(self, message: Message, *, again: bool = False) -> None:
         """The same with a message made elsewhere."""
-        self._sending.show(message)
+        self._sending.show(message, again=again)
         self._link.wake()
 
     def health(self) -> LinkHealth:

@@ -85,10 +85,13 @@ class Sending:
         """Answers for which there was no room in memory, since start."""
         self.journal_error: str | None = None
 
-    def show(self, message: Message) -> None:
-        """Publish a retained value, now and at every connection; from any thread."""
+    def show(self, message: Message, *, again: bool = False) -> None:
+        """Publish a retained value, now and at every connection; from any thread.
+
+        A value that is shown already goes out only if `again` asks for it: as a sign of life.
+        """
         with self._lock:
-            if self._shown.get(message.topic) != message:
+            if again or self._shown.get(message.topic) != message:
                 self._shown[message.topic] = self._to_show[message.topic] = message
 
     def show_again(self) -> None:

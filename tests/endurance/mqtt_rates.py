@@ -64,6 +64,9 @@ class Forgetful:
     def waiting(self) -> list[Request]:
         return []
 
+    def begin(self, request_id: str) -> None:
+        pass
+
     def number_set_aside(self) -> int:
         return 0
 
