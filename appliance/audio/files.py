@@ -47,7 +47,7 @@ def decode(
         AudioError: it is absent, empty, no recording, damaged, truncated or too long.
 
     """
-    name = source.name if isinstance(source, Path) else "the recording"
+    name = str(source) if isinstance(source, Path) else "the recording"
     try:
         with _opened(source, name, maximum_bytes) as file:
             return _decode(file, name, maximum_seconds)

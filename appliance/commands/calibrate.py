@@ -74,7 +74,7 @@ def _heard(clips: Sequence[Clip], folder: Path, config: Config) -> Iterator[Hear
         try:
             samples = files.decode(path, maximum_seconds=config.requests.maximum_audio_s)
         except AudioError as error:
-            raise ManifestError(f"{path}: {error}") from error
+            raise ManifestError(str(error)) from error
         utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")
         found, _ = recogniser.understand(utterance.samples, sentences)
         yield Heard.of(found, right=_is_right(found, clip))

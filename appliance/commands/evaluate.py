@@ -86,7 +86,7 @@ def _try(clip: Clip, folder: Path, config: Config, mind: Mind, detector: SpeechD
     try:
         samples = files.decode(path, maximum_seconds=config.requests.maximum_audio_s)
     except AudioError as error:
-        raise ManifestError(f"{path}: {error}") from error
+        raise ManifestError(str(error)) from error
     utterance = utterance_from(samples, detector, config.listening, new_id=Ids().new())
     result = single.answered(utterance, mind)
     return Trial(clip, result, result.timings_ms["total_after_speech"], len(samples) / SAMPLE_RATE)
