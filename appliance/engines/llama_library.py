@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import time
+import functools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import llama_cpp
 import numpy as np
+
+from appliance.engines.llama_variants import open_variants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,10 +73,20 @@ class _Complaints:
 _complaints = _Complaints()
 
 
+@functools.cache
+def _open_library() -> None:
+    """Before the first model of a process; takes nothing where it was built for one CPU."""
+    library = llama_cpp.llama_cpp._lib  # noqa: SLF001 (this very handle: ours would be a second one)
+    open_all = library.ggml_backend_load_all_from_path
+    open_all.argtypes, open_all.restype = [ctypes.c_char_p], None
+    open_variants(Path(library._name).parent, open_all)  # noqa: SLF001
+
+
 class Weights:
     """A model file, mapped into memory, with its vocabulary."""
 
     def __init__(self, path: str) -> None:
+        _open_library()
         _complaints.lines.clear()
         settings = llama_cpp.llama_model_default_params()
         settings.use_mmap = True
@@ -223,29 +236,7 @@ class Sequences:
         return True
 
 
-def plain_first_token_ms(
-    path: str, threads: int, context_tokens: int, system: str, questions: list[str]
-) -> list[float]:
-    """Milliseconds to the first token by the binding's own chat call, question by question.
-
-    As programs use it: a clock stands before the prompt, so that nothing of it is known.
-    """
-    llama = llama_cpp.Llama(
-        path,
-        n_ctx=context_tokens,
-        n_threads=threads,
-        n_threads_batch=threads,
-        verbose=False,
-    )
-    spent = []
-    for number, question in enumerate(questions):
-        messages: list[Any] = [
-            {"role": "user", "content": f"It is 12:{number:02}.\n{system}\n\n{question}"},
-        ]
-        began = time.perf_counter()
-        stream: Any = llama.create_chat_completion(messages, max_tokens=4, stream=True)
-        for part in stream:
-            if part["choices"][0]["delta"].get("content"):
-                break
-        spent.append(round((time.perf_counter() - began) * 1000, 1))
-    return spent
+def plain(path: str, **settings: Any) -> Any:
+    """The binding's own object for a model, as programs use it: what ours is held to."""
+    _open_library()
+    return llama_cpp.Llama(path, verbose=False, **settings)
