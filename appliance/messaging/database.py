@@ -19,6 +19,12 @@ logger = logging.getLogger(__name__)
 
 FILE = "journal.db"
 
+PAGE_BYTES = 1024
+"""A commit writes whole pages, and most rows are a few hundred bytes."""
+
+CHECKPOINT_PAGES = 4000
+"""4 MB of changes, of which only the last to each page is written to its place."""
+
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -68,7 +74,9 @@ def _opened(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
     try:
+        _set_page_size(database)
         database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         # A request or result counts as ours only when it would survive a power cut.
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA journal_size_limit = 4194304")
@@ -79,6 +87,19 @@ def _opened(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _set_page_size(database: sqlite3.Connection) -> None:
+    """Of a new file, or of an older one, which is written anew if there is room for it."""
+    database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    is_new = database.execute("PRAGMA page_count").fetchone()[0] == 0
+    if is_new or database.execute("PRAGMA page_size").fetchone()[0] == PAGE_BYTES:
+        return
+    try:
+        database.execute("PRAGMA journal_mode = DELETE")  # WAL holds on to a page's size
+        database.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        logger.info("the journal keeps its large pages for now: %s", error)
 
 
 def _check(path: Path, database: sqlite3.Connection) -> None:

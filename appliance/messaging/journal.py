@@ -122,12 +122,12 @@ class Journal:
         therefore the count of a request that was begun before the last start is forced.
         """
         recurring = request_id in self._begun_before
-        with self._writing(synchronous="FULL" if recurring else "NORMAL"):
+        with self._writing(forced=recurring):
             self._poison.begin(request_id)
 
     def put_off(self, request_id: str) -> None:
         """Take an attempt back that we broke off ourselves."""
-        with self._writing(synchronous="NORMAL"):
+        with self._writing(forced=False):
             self._poison.put_off(request_id)
 
     def attempts(self, request_id: str) -> int:
@@ -174,7 +174,7 @@ class Journal:
         Not forced to the disk at once: a power cut in the next moment only sends them a
         second time, and the card is spared a write for every message.
         """
-        with self._writing(synchronous="NORMAL"):
+        with self._writing(forced=False):
             self._outbox.remove(ranks)
 
     def drop(self, ranks: Iterable[int]) -> None:
@@ -209,15 +209,19 @@ class Journal:
                 raise JournalError(f"the journal cannot be read: {explain(error)}") from error
 
     @contextlib.contextmanager
-    def _writing(self, synchronous: str = "FULL") -> Iterator[None]:
-        """One transaction; when it fails, memory too is as it was before."""
+    def _writing(self, *, forced: bool = True) -> Iterator[None]:
+        """One transaction; when it fails, memory too is as it was before.
+
+        One that is not forced to the disk reaches it with the next that is.
+        """
         with self._lock:
             before = self.counts
             try:
-                self._db.execute(f"PRAGMA synchronous = {synchronous}")
+                self._db.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
-                self._write_meta()
+                if forced:  # the others change nothing of it but the time
+                    self._write_meta()
                 self._db.execute("COMMIT")
             except BaseException as error:
                 self._undo(before)

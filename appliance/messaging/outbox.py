@@ -36,12 +36,13 @@ class Outbox:
     def __init__(self, database: sqlite3.Connection, limits: config.Journal) -> None:
         self._db = database
         self._limits = limits
-        query = "SELECT count(*), coalesce(sum(size), 0) FROM outbox"
-        self.size = Size(*database.execute(query).fetchone())
+        query = "SELECT count(*), coalesce(sum(size), 0), coalesce(max(rank), 0) FROM outbox"
+        rows, size, self._newest = database.execute(query).fetchone()
+        self.size = Size(rows, size)
 
     def put(self, messages: Iterable[Message], lived: float) -> int:
         """Add messages; returns how many of the oldest had to go to make room."""
-        newest_before = self._db.execute("SELECT max(rank) FROM outbox").fetchone()[0] or 0
+        newest_before = self._newest
         for message in messages:
             self._insert(message, lived)
         return self._make_room(newest_before)
@@ -74,11 +75,13 @@ class Outbox:
 
     def _insert(self, message: Message, lived: float) -> None:
         size = len(message.payload)
+        # Counted here: no rank is used twice, so a late acknowledgement cannot meet another row.
+        self._newest += 1
         self._db.execute(
-            "INSERT INTO outbox (size, written, topic, retain, content_type, correlation,"
-            " user_properties, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO outbox (rank, size, written, topic, retain, content_type, correlation,"
+            " user_properties, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                size, lived, message.topic, message.retain, message.content_type,
+                self._newest, size, lived, message.topic, message.retain, message.content_type,
                 message.correlation, encode(message.user_properties).decode(), message.payload,
             ),
         )  # fmt: skip

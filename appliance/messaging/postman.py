@@ -106,6 +106,7 @@ class Postman:
             self._sending.tell(status_of(self._topics, Status.STOPPED))
             self._drain(LAST_WORDS_S)
         self._link.stop(timeout=0.3)
+        self._sending.forget_delivered()
 
     def post(
         self, result: Result, request: Request | None = None, *, set_aside: bool = False

@@ -40,8 +40,7 @@ CREATE TABLE answers (
     result BLOB NOT NULL
 );
 """
-"""Ranks are never used again (AUTOINCREMENT), so a late acknowledgement cannot meet another
-row. `written` counts the seconds that the journal has been open, not those of the clock,
+"""`written` counts the seconds that the journal has been open, not those of the clock,
 which may jump by years on a board without a battery. `expires_at` is the calendar's."""
 
 SECOND = """
@@ -67,7 +66,59 @@ CREATE TABLE set_aside (
 """
 """Attempts have a table of their own: to count one in the inbox would write the sound again."""
 
-VERSIONS = (FIRST, SECOND)
+THIRD = """
+DROP INDEX inbox_identity;
+ALTER TABLE inbox RENAME TO old_inbox;
+CREATE TABLE inbox (
+    rank INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    identity BLOB NOT NULL,
+    operation TEXT NOT NULL,
+    transaction_id TEXT,
+    priority INTEGER NOT NULL,
+    expires_at REAL,
+    reply_to TEXT,
+    correlation BLOB,
+    boot TEXT,
+    expires_boot_seconds REAL,
+    requester TEXT NOT NULL DEFAULT '',
+    payload BLOB NOT NULL
+);
+INSERT INTO inbox (rank, id, identity, operation, transaction_id, priority, expires_at,
+    reply_to, correlation, boot, expires_boot_seconds, requester, payload)
+    SELECT rank, id, identity, operation, transaction_id, priority, expires_at, reply_to,
+    correlation, boot, expires_boot_seconds, requester, payload FROM old_inbox;
+DROP TABLE old_inbox;
+ALTER TABLE outbox RENAME TO old_outbox;
+CREATE TABLE outbox (
+    rank INTEGER PRIMARY KEY,
+    size INTEGER NOT NULL,
+    written REAL NOT NULL,
+    topic TEXT NOT NULL,
+    retain INTEGER NOT NULL,
+    content_type TEXT,
+    correlation BLOB,
+    user_properties TEXT NOT NULL,
+    payload BLOB NOT NULL
+);
+INSERT INTO outbox SELECT * FROM old_outbox;
+DROP TABLE old_outbox;
+ALTER TABLE answers RENAME TO old_answers;
+CREATE TABLE answers (
+    rank INTEGER PRIMARY KEY,
+    identity BLOB NOT NULL UNIQUE,
+    written REAL NOT NULL,
+    result BLOB NOT NULL
+);
+INSERT INTO answers SELECT * FROM old_answers;
+DROP TABLE old_answers;
+"""
+"""For the sake of the card: what a commit touches is written to it page by page, and each
+index and each AUTOINCREMENT was a page more. The inbox is short (`requests.maximum_waiting`),
+so it is looked through; that an outbox's rank is not used again matters to one process
+alone, and that one counts."""
+
+VERSIONS = (FIRST, SECOND, THIRD)
 
 TABLES = ("meta", "inbox", "outbox", "answers", "attempts", "set_aside")
 

@@ -30,6 +30,9 @@ PATIENCE_S = 30.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 300.0
 """Before a message goes again to a topic that the broker refused; doubled each time."""
 
+TOGETHER_S, TOGETHER = 0.25, 256
+"""For how long, and how many, acknowledged messages wait to leave the disk in one commit."""
+
 DISK_RETRY_S = 5.0
 """Before a disk that refused is tried again."""
 
@@ -73,6 +76,7 @@ class Sending:
         self._passing: collections.deque[Message] = collections.deque()
         self._under_way: dict[int, Sent] = {}
         self._delivered: set[int] = set()
+        self._delivered_since = 0.0
         self._refused: dict[str, Refused] = {}
         self._suspects = Suspects()
         self._held: set[int] = set()
@@ -138,7 +142,7 @@ class Sending:
         self._refused.pop(sent.message.topic, None)
         if sent.rank is not None:
             self._suspects.cleared(sent.rank)
-            self._delivered.add(sent.rank)
+            self._is_delivered(sent.rank)
 
     def deaf(self) -> bool:
         """Whether the broker has not acknowledged a message for too long."""
@@ -151,7 +155,9 @@ class Sending:
 
     def turn(self) -> None:
         """Forget what was delivered, send what there is room for."""
-        self._forget_delivered()
+        waited = self._clock() - self._delivered_since
+        if waited >= TOGETHER_S or len(self._delivered) >= TOGETHER:
+            self.forget_delivered()
         if not self._link.connected:
             return
         self._send_shown()
@@ -250,13 +256,19 @@ class Sending:
     def _give_up(self, message: Message, rank: int | None, why: str) -> None:
         logger.error("a message for %s cannot be delivered and is dropped: %s", message.topic, why)
         if rank is not None:
-            self._delivered.add(rank)  # never again, even if the disk refuses the next line
+            self._is_delivered(rank)  # never again, even if the disk refuses the next line
             try:
                 self._journal.drop([rank])
             except JournalError as error:
                 self.disk_refused(error)
 
-    def _forget_delivered(self) -> None:
+    def _is_delivered(self, rank: int) -> None:
+        if not self._delivered:
+            self._delivered_since = self._clock()
+        self._delivered.add(rank)
+
+    def forget_delivered(self) -> None:
+        """Take what the broker has off the disk."""
         if not self._delivered or self._clock() < self._disk_until:
             return
         try:

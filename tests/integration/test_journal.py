@@ -374,6 +374,47 @@ def test_what_waits_in_a_journal_of_an_older_version_goes_on(tmp_path: Path) -> 
         assert journal.waiting() == []
 
 
+def test_a_journal_is_written_in_small_pages_for_the_sake_of_the_card(tmp_path: Path) -> None:
+    _of_version_1(tmp_path)
+    assert _page_bytes(tmp_path) == 4096
+    with opened(tmp_path):
+        assert _page_bytes(tmp_path) == 1024
+    (tmp_path / "journal.db").unlink()
+    with opened(tmp_path):
+        assert _page_bytes(tmp_path) == 1024
+
+
+def test_an_older_journal_that_somebody_reads_keeps_its_pages_and_works(tmp_path: Path) -> None:
+    _of_version_1(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as reader:
+        reader.execute("PRAGMA journal_mode = WAL")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM inbox").fetchall()
+        with opened(tmp_path) as journal:
+            assert [request.id for request in journal.waiting()] == ["old"]
+    assert _page_bytes(tmp_path) == 4096
+    with opened(tmp_path) as journal:
+        assert [request.id for request in journal.waiting()] == ["old"]
+    assert _page_bytes(tmp_path) == 1024
+
+
+def test_a_rank_is_not_given_to_another_message_while_the_process_lives(tmp_path: Path) -> None:
+    """An acknowledgement that comes late must not take another message off the disk."""
+    with opened(tmp_path) as journal:
+        journal.finish(said("one"), messages)
+        (first,) = journal.pending(9)
+        journal.delivered([first.rank])
+        journal.finish(said("two"), messages)
+        journal.delivered([first.rank])
+        assert texts(journal) == ["two"]
+
+
+def _page_bytes(directory: Path) -> int:
+    with closing(sqlite3.connect(directory / "journal.db")) as database:
+        size: int = database.execute("PRAGMA page_size").fetchone()[0]
+        return size
+
+
 def test_a_damaged_journal_of_an_older_version_is_saved_into_a_new_one(tmp_path: Path) -> None:
     _of_version_1(tmp_path)
     with closing(sqlite3.connect(tmp_path / "journal.db")) as database:
