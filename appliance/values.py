@@ -364,6 +364,8 @@ class Reading:
 
     temperature_c: float | None = None
     clock_mhz: float | None = None
+    clock_limit_mhz: float | None = None
+    """What the kernel lets the processor run at; it lowers that against heat."""
     load: float | None = None
     """Average of the last minute."""
     memory_available_mb: float | None = None
@@ -384,6 +386,9 @@ class Reading:
     """How often the voltage fell below the limit, since start."""
     throttlings: int | None = None
     """How often the processor began to be held back, since start."""
+    firmware_bits: int | None = None
+    """What `vcgencmd get_throttled` says on a Raspberry Pi: bit 0 low voltage, 1 clock capped,
+    2 throttled, 3 soft temperature limit; from bit 16 on the same, at some time since boot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
 from appliance.models import catalogue
 from appliance.models.store import is_path
 from appliance.system.clock import clock_synced
+from appliance.system.sensors import firmware, supply, temperature
 from appliance.system.sensors import memory as ram
-from appliance.system.sensors import supply, temperature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,8 @@ def heat(place: Place) -> Iterator[Answer]:
 
 def power(place: Place) -> Iterator[Answer]:
     """Whether the supply gives enough."""
-    low, slowed = supply.under_voltage(place.root), supply.throttled(place.root)
+    bits = firmware.bits(place.root)
+    low, slowed = supply.under_voltage(place.root, bits), supply.throttled(place.root, bits)
     offered = supply.usb_supply_ma(place.root)
     complaints = []
     if low:

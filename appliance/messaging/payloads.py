@@ -280,6 +280,8 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
 
     temperature_c: float | None
     clock_mhz: float | None
+    clock_limit_mhz: float | None = None
+    """What the kernel lets the processor run at; it lowers that against heat."""
     load: float | None
     memory_available_mb: float | None
     memory_used_mb: float | None
@@ -299,6 +301,9 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     """How often the voltage fell below the limit, since start."""
     throttlings: int | None
     """How often the processor began to be held back, since start."""
+    firmware_bits: int | None = None
+    """What `vcgencmd get_throttled` says on a Raspberry Pi: bit 0 low voltage, 1 clock capped,
+    2 throttled, 3 soft temperature limit; from bit 16 on the same, at some time since boot."""
     pace: Pace = Pace.FULL
     clock_synced: bool | None
 

@@ -114,6 +114,7 @@ class Metrics:
             ("uptime_seconds", "Since the appliance was started.", now.uptime_s),
             ("soc_celsius", "Temperature of the processor.", reading.temperature_c),
             ("soc_mhz", "Clock of the processor.", reading.clock_mhz),
+            ("soc_limit_mhz", "What the kernel allows it.", reading.clock_limit_mhz),
             ("fan_rpm", "Of the fastest fan.", reading.fan_rpm),
             ("supply_volts", "As a meter on the board says.", reading.volts),
             ("power_watts", "As a meter on the board says.", reading.watts),

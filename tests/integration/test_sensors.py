@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import shutil
+import struct
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from appliance.system.sensors import Board, Transitions, memory, root_in_force, supply
+from appliance.system.sensors import (
+    Board,
+    Transitions,
+    firmware,
+    memory,
+    root_in_force,
+    supply,
+)
 from appliance.system.sensors.meter import Meter, Power
 
 if TYPE_CHECKING:
@@ -25,7 +34,7 @@ TREES = sorted(path.name for path in BOARDS.iterdir() if path.is_dir())
 OF_THE_PROCESS = {"memory_used_mb", "disk_free_mb"}
 OF_ONE_FILE = [
     {"volts", "watts", "joules"},
-    {"under_voltage", "under_voltages", "throttled", "throttlings"},
+    {"under_voltage", "under_voltages", "throttled", "throttlings", "firmware_bits"},
     {"fan_rpm", "temperature_c"},
     {"battery_percent", "volts", "watts", "joules"},
 ]
@@ -78,7 +87,7 @@ def test_a_broken_sensor_never_hurts_the_others(
     for file in [path for path in broken.rglob("*") if path.is_file()]:
         held = file.read_bytes()
         spoil(file)
-        supply._firmware_file.cache_clear()
+        firmware._file.cache_clear()
         reading = of_the_board(Board(broken).read())
         lost = {name for name in whole if whole[name] is not None and reading[name] is None}
         assert len(lost) <= 1 or any(lost <= group for group in OF_ONE_FILE)
@@ -215,6 +224,82 @@ def test_a_flag_that_was_never_up_counts_as_nought_and_not_as_unknown(tmp_path: 
     put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "0")
     reading = Board(tmp_path).read()
     assert (reading.under_voltages, reading.throttlings) == (0, 0)
+
+
+def test_a_dip_between_two_looks_is_counted_by_what_the_firmware_remembers(
+    tmp_path: Path,
+) -> None:
+    board = Board(tmp_path)
+    found = []
+    for held in ("0", "50000", "50000", "50005", "50000", "0", "10000"):
+        put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", held)
+        reading = board.read()
+        found.append((reading.under_voltages, reading.throttlings))
+    assert found == [(0, 0), (1, 1), (1, 1), (2, 2), (2, 2), (2, 2), (3, 2)]
+
+
+def test_what_the_firmware_remembers_from_before_the_start_is_not_counted(tmp_path: Path) -> None:
+    put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "50000")
+    reading = Board(tmp_path).read()
+    assert (reading.under_voltages, reading.throttlings) == (0, 0)
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the firmware behind /dev/vcio answers, by question."""
+    answers: dict[str, str] = {}
+
+    def ioctl(_file: int, request: int, message: bytearray) -> int:
+        assert request == firmware.IOCTL
+        question = message[24:].partition(b"\0")[0].decode()
+        told = answers.get(question, 'error=1 error_msg="Command not registered"').encode() + b"\0"
+        struct.pack_into("<I", message, 4, firmware.ANSWERED)
+        message[24 : 24 + len(told)] = told
+        return 0
+
+    put(tmp_path, firmware.MAILBOX, "")
+    monkeypatch.setattr("appliance.system.sensors.firmware.fcntl.ioctl", ioctl)
+    return answers
+
+
+def test_the_firmware_is_asked_for_its_bits_where_the_kernel_does_not_show_them(
+    tmp_path: Path, mailbox: dict[str, str]
+) -> None:
+    board = Board(tmp_path)
+    mailbox["get_throttled"] = "throttled=0x0"
+    before = board.read()
+    mailbox["get_throttled"] = "throttled=0x50005"
+    reading = board.read()
+    assert (before.throttled, before.under_voltage, before.firmware_bits) == (False, False, 0)
+    assert (reading.throttled, reading.under_voltage) == (True, True)
+    assert (reading.throttlings, reading.under_voltages) == (1, 1)
+    assert reading.firmware_bits == 0x50005
+
+
+def test_a_firmware_that_does_not_know_the_question_leaves_it_unknown(
+    tmp_path: Path, mailbox: dict[str, str]
+) -> None:
+    assert not mailbox
+    reading = Board(tmp_path).read()
+    assert (reading.throttled, reading.firmware_bits, reading.watts) == (None, None, None)
+
+
+def test_a_device_that_is_no_mailbox_is_no_firmware(tmp_path: Path) -> None:
+    put(tmp_path, firmware.MAILBOX, "")
+    assert Board(tmp_path).read().firmware_bits is None
+
+
+def test_the_processes_are_counted_now_and_then_not_at_each_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, looks = [100.0], itertools.count(1)
+    monkeypatch.setattr("appliance.system.sensors.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("appliance.system.processes.resident_mb", lambda: float(next(looks)))
+    board = Board(BOARDS / "vm")
+    shown = []
+    for now[0] in (100.0, 101.0, 109.0, 110.0, 111.0):
+        shown.append(board.read().memory_used_mb)
+    assert shown == [1, 1, 1, 2, 2]
 
 
 def test_a_mouse_s_battery_is_not_the_board_s(tmp_path: Path) -> None:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from appliance.system import processes
-from appliance.system.sensors import battery, fan, frequency, memory, supply, temperature
+from appliance.system.sensors import (
+    battery,
+    fan,
+    firmware,
+    frequency,
+    memory,
+    supply,
+    temperature,
+)
 from appliance.system.sensors.files import text
 from appliance.system.sensors.meter import Meter, Power
 from appliance.values import Reading
@@ -23,6 +32,7 @@ T = TypeVar("T")
 DEAD_BANDS = {
     "temperature_c": (2.0, 0.0),
     "clock_mhz": (0.0, 0.1),
+    "clock_limit_mhz": (0.0, 0.01),
     "load": (0.5, 0.25),
     "memory_available_mb": (50.0, 0.1),
     "memory_used_mb": (20.0, 0.1),
@@ -37,6 +47,8 @@ DEAD_BANDS = {
 of what it was, the larger of the two. Joules are not in it: they only ever grow."""
 
 
+OWN_MEMORY_EVERY_S = 10.0
+
 ROOT_VARIABLE = "APPLIANCE_BOARD"
 """Names a folder with the /sys and /proc of another board, which is then read in their place:
 a test heats and cools a board that way."""
@@ -50,19 +62,29 @@ def root_in_force(environment: Mapping[str, str] = os.environ) -> Path:
 class Transitions:
     """Counts how often a flag went up; None while nobody has said anything about it.
 
-    The firmware's own "since boot" bits are cleared by the kernel's driver, so they do not tell.
+    The firmware's bits "since boot" cannot tell, for they say no number, and the kernel's driver
+    clears them; but one that is new says that the flag was up between two looks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mask: int = 0) -> None:
+        self._mask = mask << firmware.SINCE_BOOT
         self._up = False
+        self._past: int | None = None
         self._count: int | None = None
 
-    def count(self, flag: bool | None) -> int | None:  # noqa: FBT001 - the flag is what it is about
+    def count(self, flag: bool | None, bits: int | None = None) -> int | None:  # noqa: FBT001 - the flag is what it is about
         """Take note of the flag as it is now; how often it has gone up."""
         if flag is not None:
-            self._count = (self._count or 0) + (flag and not self._up)
+            was_up = not flag and not self._up and self._new(bits)
+            self._count = (self._count or 0) + (was_up or (flag and not self._up))
             self._up = flag
+        self._past = None if bits is None else bits & self._mask
         return self._count
+
+    def _new(self, bits: int | None) -> bool:
+        if bits is None or self._past is None:
+            return False  # what was before the first look is not ours to count
+        return bool(bits & self._mask & ~self._past)
 
 
 class Board:
@@ -75,7 +97,9 @@ class Board:
         self._root = root
         self._state_directory = state_directory
         self._meter = Meter(root)
-        self._under_voltages, self._throttlings = Transitions(), Transitions()
+        self._under_voltages = Transitions(firmware.UNDER_VOLTAGE)
+        self._throttlings = Transitions(firmware.SLOWED)
+        self._own_memory: tuple[float, float | None] = (-OWN_MEMORY_EVERY_S, None)
         self._failed: set[str] = set()
 
     @property
@@ -89,14 +113,16 @@ class Board:
         """All sensors, now; a few milliseconds."""
         root = self._root
         power = self._ask("meter", self._meter.read) or Power()
-        slowed = self._ask("throttling", lambda: supply.throttled(root))
-        low = self._ask("supply", lambda: supply.under_voltage(root))
+        bits = self._ask("firmware", lambda: firmware.bits(root))
+        slowed = self._ask("throttling", lambda: supply.throttled(root, bits))
+        low = self._ask("supply", lambda: supply.under_voltage(root, bits))
         return Reading(
             temperature_c=self._ask("temperature", lambda: temperature.processor_c(root)),
             clock_mhz=self._ask("clock", lambda: frequency.processor_mhz(root)),
+            clock_limit_mhz=self._ask("clock limit", lambda: frequency.limit_mhz(root)),
             load=self._ask("load", lambda: memory.load(root)),
             memory_available_mb=self._ask("memory", lambda: memory.available_mb(root)),
-            memory_used_mb=self._ask("own memory", processes.resident_mb),
+            memory_used_mb=self._memory_used_mb(),
             disk_free_mb=self._ask("disk", self._disk_free_mb),
             throttled=slowed,
             under_voltage=low,
@@ -106,14 +132,24 @@ class Board:
             fan_rpm=self._ask("fan", lambda: fan.rpm(root)),
             supply_ma=self._ask("USB supply", lambda: supply.usb_supply_ma(root)),
             battery_percent=self._ask("battery", lambda: battery.percent(root)),
-            under_voltages=self._under_voltages.count(low),
-            throttlings=self._throttlings.count(slowed),
+            under_voltages=self._under_voltages.count(low, bits),
+            throttlings=self._throttlings.count(slowed, bits),
+            firmware_bits=bits,
         )
 
     def joules(self) -> float | None:
         """What the meter has counted until now; None without one. For any thread."""
         power = self._ask("meter", self._meter.read)
         return None if power is None else power.joules
+
+    def _memory_used_mb(self) -> float | None:
+        """Not each time: to find the child processes, all of the board's are looked at."""
+        at, known = self._own_memory
+        now = time.monotonic()
+        if now - at >= OWN_MEMORY_EVERY_S:
+            known = self._ask("own memory", processes.resident_mb)
+            self._own_memory = (now, known)
+        return known
 
     def _disk_free_mb(self) -> float | None:
         folder = self._state_directory
@@ -137,7 +173,7 @@ def changed(before: Reading | None, now: Reading) -> bool:
     """
     if before is None:
         return True
-    flags = ("throttled", "under_voltage", "throttlings", "under_voltages")
+    flags = ("throttled", "under_voltage", "throttlings", "under_voltages", "firmware_bits")
     if any(getattr(before, flag) != getattr(now, flag) for flag in flags):
         return True
     return any(

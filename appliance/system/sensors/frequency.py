@@ -1,4 +1,4 @@
-"""How fast the processor runs just now."""
+"""How fast the processor runs just now, and how fast it may."""
 
 from __future__ import annotations
 
@@ -15,7 +15,19 @@ def processor_mhz(root: Path) -> float | None:
 
     None without cpufreq: what /proc/cpuinfo says on a virtual machine is a constant.
     """
+    return _fastest(root, "scaling_cur_freq")
+
+
+def limit_mhz(root: Path) -> float | None:
+    """What the kernel lets the fastest core run at now, in MHz; it lowers that against heat.
+
+    A cap by a Raspberry Pi's firmware does not show here, but in its bits.
+    """
+    return _fastest(root, "scaling_max_freq")
+
+
+def _fastest(root: Path, file: str) -> float | None:
     policies = children(root / "sys/devices/system/cpu/cpufreq", "policy")
-    found = [number(policy / "scaling_cur_freq", 0.001) for policy in policies]
+    found = [number(policy / file, 0.001) for policy in policies]
     clock = max((mhz for mhz in found if mhz is not None), default=None)
     return None if clock is None else round(clock)

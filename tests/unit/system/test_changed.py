@@ -15,6 +15,7 @@ from appliance.values import Reading
 CALM = Reading(
     temperature_c=50.0,
     clock_mhz=1800.0,
+    clock_limit_mhz=1800.0,
     load=0.4,
     memory_available_mb=3000.0,
     memory_used_mb=180.0,
@@ -29,6 +30,7 @@ CALM = Reading(
     battery_percent=80.0,
     under_voltages=0,
     throttlings=0,
+    firmware_bits=0,
 )
 
 
@@ -41,6 +43,7 @@ def test_the_first_reading_is_always_told() -> None:
     [
         ("temperature_c", 51.9),
         ("clock_mhz", 1700.0),
+        ("clock_limit_mhz", 1795.0),
         ("load", 0.8),
         ("memory_available_mb", 2750.0),
         ("memory_used_mb", 199.0),

@@ -1,0 +1,42 @@
+"""The firmware's mailbox: what is asked, and how its answer is read."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from appliance.system.sensors.firmware import ANSWERED, GENCMD, ask
+
+TEMPERATURE = "temp=48.2'C"
+
+
+def test_the_question_goes_as_the_firmware_wants_it_and_the_answer_comes_back() -> None:
+    def firmware(message: bytearray) -> None:
+        size, code, tag, room, _, _ = struct.unpack_from("<6I", message)
+        assert (size, code, tag, room) == (len(message), 0, GENCMD, 1024)
+        assert message[24:].startswith(b"measure_temp\0")
+        assert message[-4:] == bytes(4)  # the end tag
+        struct.pack_into("<I", message, 4, ANSWERED)
+        message[24 : 24 + len(TEMPERATURE) + 1] = TEMPERATURE.encode() + b"\0"
+
+    assert ask("measure_temp", firmware) == TEMPERATURE
+
+
+@pytest.mark.parametrize(("code", "error"), [(0, 0), (0x80000001, 0), (ANSWERED, 1)])
+def test_a_firmware_that_refuses_is_an_error(code: int, error: int) -> None:
+    def firmware(message: bytearray) -> None:
+        struct.pack_into("<I", message, 4, code)
+        struct.pack_into("<I", message, 20, error)
+
+    with pytest.raises(OSError, match="the firmware does not answer"):
+        ask("measure_temp", firmware)
+
+
+def test_a_question_that_the_firmware_does_not_know_has_no_answer() -> None:
+    def firmware(message: bytearray) -> None:
+        struct.pack_into("<I", message, 4, ANSWERED)
+        words = b'error=1 error_msg="Command not registered"\0'
+        message[24 : 24 + len(words)] = words
+
+    assert ask("pmic_read_adc", firmware) == ""
