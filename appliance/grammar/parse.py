@@ -205,7 +205,7 @@ def _characters(text: str) -> list[tuple[str, int]]:
             inside = text[index - 1 : index].isdigit() and text[index + 1 : index + 2].isdigit()
             if char in STOPS and not inside:
                 continue
-            if char == _SPACE and (not out or out[-1][0] == _SPACE):
+            if char == _SPACE and (not out or out[-1][0] in " -"):
                 continue
             out.append((char, index))
     while out and out[-1][0] == _SPACE:

@@ -170,6 +170,8 @@ def test_apostrophes_and_hyphens_may_be_written_or_not() -> None:
     made = grammar("what's the wi-fi key")
     assert made.allows("What's the Wi-Fi key?")
     assert made.allows("whats the wi fi key")
+    assert made.allows("what's the wi- fi key")
+    assert made.readings("what's the wi- fi key") == made.readings("what's the wi-fi key") != []
 
 
 def test_what_it_allows_is_what_hassil_recognises() -> None:
