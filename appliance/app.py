@@ -9,25 +9,18 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from appliance import assembly
 from appliance.announcer import Announcer, Sound
-from appliance.anticipation import Anticipation
 from appliance.client import Watcher
 from appliance.config import load
 from appliance.desk import Desk, Option
 from appliance.election import Election
 from appliance.errors import (
     ApplianceError,
-    ConfigError,
-    SentencesError,
     ThreadStuck,
 )
 from appliance.identity import Ids
 from appliance.inference.jobs import Jobs
-from appliance.inference.watch import Watch
-from appliance.inference.worker import Worker
 from appliance.messaging import credentials
 from appliance.messaging.broker import EmbeddedBroker
 from appliance.messaging.journal import Journal
@@ -38,37 +31,28 @@ from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
 from appliance.metering import Metering
 from appliance.presence import House, Presence
-from appliance.recognition import GrammarRecogniser
+from appliance.settings import Settings
 from appliance.system import logs, signals
 from appliance.system.lock import StateLock
 from appliance.system.run_record import RunRecord
 from appliance.system.sensors import Board, root_in_force
 from appliance.system.systemd import Notifier
 from appliance.threads import LAST_WORDS, STOP_BUDGET, Deadline, Loop
-from appliance.values import Activity, SoFar
+from appliance.values import Activity
+from appliance.workshop import Workshop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.config import Config
-    from appliance.engines.llama import Llama
-    from appliance.inference.mind import Mind
+    from appliance.inference.sentences import Sentences
     from appliance.trial import Trial
-    from appliance.values import Job, Result, Samples, SoundLevel, Utterance, Wake
+    from appliance.values import Job, Result, SoundLevel, Utterance, Wake
 
 logger = logging.getLogger(__name__)
 
 TICK = 0.25
 """Seconds between two looks of the caretaker at everything."""
-
-WORKER_PATIENCE = 120.0
-"""Seconds that a job may take beside the language model's limit, which counts twice."""
-
-RELOADED = frozenset({"log.level", "sentences.folder", "sentences.builtin", "telemetry.every_s"})
-"""Keys that SIGHUP applies; the sentence files themselves are read again, too."""
-
-WATCH_EVERY = 2.0
-"""Seconds between two looks at the sentence files."""
 
 
 def run(config_path: Path, trial: Trial | None = None) -> int:
@@ -100,8 +84,8 @@ class Daemon:
     """The house. `live` is the caretaker's work, who starts, watches and stops the threads."""
 
     def __init__(self, config_path: Path, config: Config, trial: Trial | None) -> None:
-        self._config_path = config_path
         self._config = config
+        self._settings = Settings(config_path, config, self._take_over)
         self._trial = trial
         self._started_at = time.monotonic()
         self._notifier = Notifier()
@@ -111,20 +95,12 @@ class Daemon:
         self._stop_deadline: Deadline | None = None
         self.late: list[str] = []
         """Threads that did not stop in their time, and are left behind."""
-        self._sentences = assembly.load_sentences(config)
-        self._watch = Watch(assembly.sentence_folder(config))
-        self._watch_at = 0.0
-        self._mind: Mind | None = None
-        self._worker: Worker | None = None
-        self._language_model: Llama | None = None
+        self._workshop: Workshop | None = None
         self._broker: EmbeddedBroker | None = None
         self._presence: Presence | None = None
         self._election: Election | None = None
-        self._anticipation: Anticipation | None = None
         self._reload_asked = False
         """While it was starting."""
-        self._fault = ""
-        """What the operator should look at, in front of the status line."""
 
     def live(self) -> int:
         """Start everything in order, keep it, and stop it in reverse."""
@@ -154,7 +130,7 @@ class Daemon:
         self._announcer.show(Activity.STARTING)
         self._start_worker(house)
         self._start_presence(house)
-        self._announcer.describe(config, self._sentences)
+        self._announcer.describe(config, self._settings.sentences)
         self._announcer.show(Activity.IDLE)
         self._notifier.ready(self._status())
         logger.info(
@@ -162,7 +138,7 @@ class Daemon:
             time.monotonic() - self._started_at,
             config.name,
             config.root,
-            len(self._sentences.declared),
+            len(self._settings.sentences.declared),
         )
 
     def _embedded_broker(self) -> EmbeddedBroker:
@@ -210,7 +186,7 @@ class Daemon:
     def _furnish_desk(self) -> None:
         desk, announcer = self._desk, self._announcer
         desk.situation = announcer.situation
-        desk.cancel_at_work = lambda job_id: bool(self._worker and self._worker.cancel(job_id))
+        desk.cancel_at_work = lambda job_id: bool(self._workshop and self._workshop.cancel(job_id))
         desk.options = {
             "log_level": Option(logs.level, logs.set_level),
             "telemetry_every_s": Option(
@@ -218,43 +194,16 @@ class Daemon:
                 lambda seconds: setattr(announcer, "telemetry_every", seconds),
             ),
         }
-        desk.on_options = lambda: announcer.describe(self._config, self._sentences)
+        desk.on_options = lambda: announcer.describe(
+            self._settings.config, self._settings.sentences
+        )
         announcer.options = desk.options_now
 
     def _start_worker(self, house: ExitStack) -> None:
-        """The worker's own thread opens the engines: the model's process ends with that thread."""
-        loop = Loop(
-            "worker",
-            self._work,
-            starting=lambda: self._open_mind(loop),
-            ending=self._close_mind,
-            patience=2 * self._config.language_model.time_limit_s + WORKER_PATIENCE,
+        self._workshop = Workshop(
+            self._settings, self._jobs, self._desk, self._announcer, self._take
         )
-        self._start_loop(house, loop)
-
-    def _open_mind(self, loop: Loop) -> None:
-        self._language_model = assembly.open_language_model(self._config)
-        if self._language_model is not None and self._config.language_model.load == "start":
-            self._language_model.start()
-        self._mind = assembly.open_mind(self._config, self._sentences, self._language_model)
-        self._mind.tell = self._announcer.show_answer_so_far
-        assembly.prepare_cascade(self._config, self._mind)
-        recogniser = self._mind.recogniser
-        if self._config.listening.by_meaning and isinstance(recogniser, GrammarRecogniser):
-            partial = self._config.listening.partial
-            self._anticipation = self._mind.recogniser = Anticipation(
-                recogniser, self._announcer.show_words_so_far if partial else None
-            )
-        self._worker = Worker(
-            self._jobs,
-            self._mind,
-            self._take,
-            situation=self._announcer.situation,
-            show=self._announcer.shown_by("worker"),
-            stopping=loop.asked_to_stop,
-            put_off=self._desk.put_off,
-            give_up=self._desk.give_up,
-        )
+        self._start_loop(house, self._workshop.loop)
 
     def _deliver(self, job: Job, result: Result) -> None:
         self._metering.note(job, result)
@@ -267,16 +216,6 @@ class Daemon:
         else:
             self._presence.take(job, result)
 
-    def _work(self) -> None:
-        if self._worker is not None:
-            self._worker.turn()
-
-    def _close_mind(self) -> None:
-        if self._worker is not None:
-            self._worker.let_go()
-        if self._language_model is not None:
-            self._language_model.close()
-
     def _start_presence(self, house: ExitStack) -> None:
         presence = Presence(
             self._config,
@@ -284,14 +223,14 @@ class Daemon:
                 offer=self._hear,
                 deliver=self._deliver,
                 cancel_work=self._desk.cancel_at_work,
-                declared=lambda: self._sentences.declared,
+                declared=lambda: self._settings.sentences.declared,
                 new_id=self._ids.new,
                 show=self._announcer.shown_by,
                 tell=self._announcer.tell,
                 situation=self._announcer.situation,
                 changed=self._desk.on_options,
                 woken=self._woken,
-                so_far=None if self._anticipation is None else self._so_far,
+                so_far=None if self._workshop is None else self._workshop.so_far,
             ),
             self._trial,
         )
@@ -315,11 +254,6 @@ class Daemon:
         if self._election is not None:
             self._election.woken(wake, level)
 
-    def _so_far(self, samples: Samples) -> SoFar:
-        if self._anticipation is None or self._mind is None:
-            return SoFar.UNKNOWN
-        return self._anticipation.so_far(samples, self._mind.sentences)
-
     def _start_loop(self, house: ExitStack, loop: Loop) -> None:
         """Start a thread, wait until it is ready, and have it stopped when its turn comes."""
         self._loops.append(loop)
@@ -342,8 +276,8 @@ class Daemon:
         except ThreadStuck as stuck:
             logger.warning("%s; the process ends without it", stuck)
             self.late.append(loop.name)
-            if loop.name == "worker" and self._worker is not None:
-                self._worker.abandon()
+            if self._workshop is not None and loop is self._workshop.loop:
+                self._workshop.abandon()
 
     def _hear(self, utterance: Utterance) -> bool:
         if self._trial is not None:
@@ -383,7 +317,7 @@ class Daemon:
         if self._presence is None or not self._presence.is_neglected:
             self._notifier.beat()  # systemd starts a deaf appliance anew
         self._desk.tick()
-        self._watch_sentences()
+        self._settings.watch()
         self._announcer.tick(self._sound, sum(self._jobs.depth()))
         self._notifier.status(self._status())
         return None if self._trial is None else self._trial.turn(self._topics)
@@ -398,73 +332,18 @@ class Daemon:
         speech, requests = self._jobs.depth()
         health = self._postman.health()
         return (
-            f"{self._fault}microphone {self._sound().microphone}, "
+            f"{self._settings.fault}microphone {self._sound().microphone}, "
             f"broker {'connected' if health.connected else 'away'}, "
             f"{speech + requests} waiting, {health.outbox_rows} unsent"
         )
 
     def _reload(self) -> None:
-        """Take over what can be changed while running; a bad file changes nothing."""
         self._notifier.reloading()
-        try:
-            asked = load(self._config_path)
-            needs_restart = sorted(_changed_keys(self._config, asked) - RELOADED)
-            self._take_over(_with_reloaded(self._config, asked))
-        except (ConfigError, SentencesError) as error:
-            logger.error("not reloaded, the old settings stay in force:\n%s", error)  # noqa: TRY400
-            self._fault = "reload failed, see the log; "
-        else:
-            self._fault = ""
-            logs.set_level(asked.log.level)
-            self._announcer.telemetry_every = asked.telemetry.every_s
-            if needs_restart:
-                keys = ", ".join(needs_restart)
-                logger.warning("changed, but only a restart applies it: %s", keys)
-            logger.info("reloaded: %d intents", len(self._sentences.declared))
+        if self._settings.reload():
+            self._announcer.telemetry_every = self._settings.config.telemetry.every_s
         self._notifier.ready(self._status())
 
-    def _watch_sentences(self) -> None:
-        """A file that was changed is in force within seconds; a wrong one changes nothing."""
-        now = time.monotonic()
-        if now < self._watch_at:
-            return
-        self._watch_at = now + WATCH_EVERY
-        if not self._watch.has_changed():
-            return
-        try:
-            self._take_over(self._config)
-        except SentencesError as error:
-            logger.error("the changed sentences cannot be used, the old stay in force:\n%s", error)  # noqa: TRY400
-            self._fault = "the changed sentences cannot be used, see the log; "
-        else:
-            self._fault = ""
-            logger.info("the sentences have changed: %d intents", len(self._sentences.declared))
-
-    def _take_over(self, config: Config) -> None:
-        sentences = assembly.load_sentences(config)
-        if self._mind is not None:
-            assembly.take_over(config, self._mind, sentences)
-        self._config, self._sentences = config, sentences
-        self._watch = Watch(assembly.sentence_folder(config))
+    def _take_over(self, config: Config, sentences: Sentences) -> None:
+        if self._workshop is not None:
+            self._workshop.take_over(config, sentences)
         self._announcer.describe(config, sentences)
-
-
-def _with_reloaded(old: Config, new: Config) -> Config:
-    """The old configuration with what a reload may change of the new one."""
-    for name in RELOADED:
-        section, key = name.split(".")
-        table = msgspec.structs.replace(
-            getattr(old, section), **{key: getattr(getattr(new, section), key)}
-        )
-        old = msgspec.structs.replace(old, **{section: table})
-    return old
-
-
-def _changed_keys(old: Config, new: Config) -> set[str]:
-    before, after = msgspec.to_builtins(old), msgspec.to_builtins(new)
-    return {
-        f"{section}.{key}"
-        for section, keys in after.items()
-        for key, value in keys.items()
-        if before[section][key] != value
-    }
