@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0
+
+GRACE_S = 180.0
+"""For the models to load from a slow card, before anybody looks: as the unit's TimeoutStartSec."""
+
 """Seconds between two looks at the sensors."""
 
 HEALTH_EVERY = 10.0
@@ -168,6 +172,14 @@ class Announcer:
     def uptime(self) -> float:
         """Seconds since the start."""
         return round(time.monotonic() - self._started_at, 1)
+
+    def silence(self) -> float:
+        """Seconds since the caretaker was last here; 0.0 before its first time."""
+        return max(0.0, time.monotonic() - max(self._looked_at, self._started_at + GRACE_S))
+
+    def starting(self) -> bool:
+        """Whether it is not ready yet."""
+        return self._activity in (None, Activity.STARTING)
 
     def pace(self) -> Pace:
         """How hard the board may work now."""

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from appliance.values import Job, Result
 
 
+PATIENCE_S = 60.0
+"""As long as systemd's watchdog waits."""
+
+
 class Metering:
     """Counts the jobs that pass by, and answers on `metrics.listen`, if the owner wants it."""
 
@@ -49,6 +53,8 @@ class Metering:
             requests_waiting=depth.requests,
             outbox_rows=health.outbox_rows,
             outbox_bytes=health.outbox_bytes,
+            # Not absent: nothing has waited for nought seconds, and a graph has no gaps.
+            outbox_oldest_s=health.outbox_oldest_s or 0.0,
             inbox_rows=health.inbox_rows,
             dropped={
                 "outbox_full": health.dropped,
@@ -58,4 +64,10 @@ class Metering:
             },
             connected=health.connected,
             uptime_s=self._announcer.uptime(),
+            not_live=self._not_live(),
+            not_ready="it is starting" if self._announcer.starting() else health.journal_error,
         )
+
+    def _not_live(self) -> str | None:
+        silence = self._announcer.silence()
+        return None if silence < PATIENCE_S else f"nothing has moved for {silence:.0f} s"

@@ -168,6 +168,12 @@ class Journal:
         with self._reading():
             return self._outbox.oldest(limit, but, topics)
 
+    def oldest_s(self) -> float | None:
+        """How long the oldest message has waited; None while none waits."""
+        with self._reading():
+            written = self._outbox.written_first()
+            return None if written is None else max(0.0, self._lived() - written)
+
     def delivered(self, ranks: Iterable[int]) -> None:
         """Forget messages that the broker has.
 

@@ -73,6 +73,11 @@ class Outbox:
         rows = self._db.execute("SELECT rank FROM outbox WHERE written < ?", (horizon,))
         return [rank for (rank,) in rows]
 
+    def written_first(self) -> float | None:
+        """When the oldest message was put in, in seconds lived; None while there is none."""
+        row = self._db.execute("SELECT written FROM outbox ORDER BY rank LIMIT 1").fetchone()
+        return None if row is None else float(row[0])
+
     def _insert(self, message: Message, lived: float) -> None:
         size = len(message.payload)
         # Counted here: no rank is used twice, so a late acknowledgement cannot meet another row.

@@ -244,6 +244,8 @@ class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     """False while the broker forbids us to receive requests."""
     outbox_rows: int
     outbox_bytes: int
+    outbox_oldest_s: float | None = None
+    """How long the oldest message has waited for the broker; null while none does."""
     inbox_rows: int
     inbox_bytes: int
     dropped: int

@@ -182,13 +182,15 @@ class Postman:
     def health(self) -> LinkHealth:
         """How the road to the broker is. From any thread."""
         counts, reception = self._journal.counts, self._reception
+        set_aside, oldest_s = self._of_the_disk()
         return LinkHealth(
             connected=self._link.connected,
             connections=self._link.connections,
             subscribed=self._subscribed,
             outbox_rows=counts.outbox.rows,
             outbox_bytes=counts.outbox.bytes,
-            set_aside=self._set_aside(),
+            outbox_oldest_s=oldest_s,
+            set_aside=set_aside,
             inbox_rows=counts.inbox.rows,
             inbox_bytes=counts.inbox.bytes,
             dropped=counts.dropped,
@@ -201,11 +203,13 @@ class Postman:
             journal_error=self._sending.journal_error,
         )
 
-    def _set_aside(self) -> int:
+    def _of_the_disk(self) -> tuple[int, float | None]:
+        """Requests that were set aside, and how long the oldest message has waited."""
         try:
-            return self._journal.number_set_aside()
+            oldest_s = self._journal.oldest_s()
+            return self._journal.number_set_aside(), oldest_s and round(oldest_s, 1)
         except JournalError:
-            return 0  # what is wrong with the disk is in the same payload
+            return 0, None  # what is wrong with the disk is in the same payload
 
     def _deal_with(self, events: list[Event]) -> None:
         deliveries = []

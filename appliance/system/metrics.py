@@ -19,7 +19,8 @@ from appliance.errors import NeededError
 from appliance.values import Pace, Reading, Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from wsgiref.types import StartResponse
 
     from prometheus_client.core import Metric
 
@@ -42,11 +43,18 @@ class Figures:
     requests_waiting: int
     outbox_rows: int
     outbox_bytes: int
+    outbox_oldest_s: float | None = None
+    """How long the oldest message has waited; None while none does."""
     inbox_rows: int
     dropped: dict[str, int]
     """By reason, since start or ever; only ever grows."""
     connected: bool
     uptime_s: float
+    not_live: str | None = None
+    """Why it had better be started anew; None where all turns as it should."""
+    not_ready: str | None = None
+    """Why it cannot do its work just now; None when it can. The broker is no reason: results
+    wait on disk."""
 
 
 class Metrics:
@@ -75,7 +83,7 @@ class Metrics:
             registry=registry,
         )
         registry.register(self)
-        self._answer = make_wsgi_app(registry)
+        self._metrics = make_wsgi_app(registry)
 
     def note(self, job: Job, result: Result) -> None:
         """A job has ended. From any thread."""
@@ -109,6 +117,7 @@ class Metrics:
         for name, what, value in (
             ("outbox_messages", "Messages that wait for the broker.", now.outbox_rows),
             ("outbox_bytes", "Bytes that wait for the broker.", now.outbox_bytes),
+            ("outbox_oldest_seconds", "Of the message that waits longest.", now.outbox_oldest_s),
             ("inbox_requests", "Requests accepted and not yet answered.", now.inbox_rows),
             ("broker_connected", "1 while there is a connection.", int(now.connected)),
             ("uptime_seconds", "Since the appliance was started.", now.uptime_s),
@@ -130,6 +139,18 @@ class Metrics:
         ):
             if total is not None:
                 yield CounterMetricFamily(f"appliance_{name}", what, value=total)
+
+    def _answer(self, asked: dict[str, Any], begin: StartResponse) -> Iterable[bytes]:
+        """`/healthz` and `/readyz` for a supervisor, the metrics on every other path."""
+        path = asked.get("PATH_INFO")
+        if path not in ("/healthz", "/readyz"):
+            metrics: Iterable[bytes] = self._metrics(asked, begin)
+            return metrics
+        now = self._figures()
+        problem = now.not_live or (now.not_ready if path == "/readyz" else None)
+        kind = [("Content-Type", "text/plain; charset=utf-8")]
+        begin("503 Service Unavailable" if problem else "200 OK", kind)
+        return [f"{problem or 'ok'}\n".encode()]
 
     @contextlib.contextmanager
     def served(self, where: str) -> Iterator[None]:

@@ -178,6 +178,21 @@ def test_age_counts_the_time_in_service_whatever_the_calendar_says(tmp_path: Pat
         assert journal.counts.dropped == 1
 
 
+def test_how_long_the_oldest_message_waits_is_known_over_a_restart(tmp_path: Path) -> None:
+    clock = Clock()
+    with opened(tmp_path, clock) as journal:
+        assert journal.oldest_s() is None
+        journal.finish(said("one"), messages)
+        clock.now += 5
+        journal.finish(said("two"), messages)
+        assert journal.oldest_s() == 5
+    with opened(tmp_path, clock) as journal:
+        clock.now += 2
+        assert journal.oldest_s() == 7
+        journal.delivered([journal.pending(1)[0].rank])
+        assert journal.oldest_s() == 2
+
+
 def test_the_inbox_is_bounded_in_rows_and_bytes(tmp_path: Path) -> None:
     with opened(tmp_path, maximum_waiting=2, maximum_waiting_bytes=1024) as journal:
         verdicts = journal.accept([offer(b"x" * 2000), offer(b"1"), offer(b"2"), offer(b"3")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from appliance.values import Outcome, Pace, Reading, Request, Result, Source, Tr
 SPOKEN = Utterance("u", np.zeros(32_000, np.float32), Trigger.ALWAYS, 0.0, 0.0)
 
 
-def figures(reading: Reading) -> Figures:
+def figures(reading: Reading, **more: Any) -> Figures:
     return Figures(
+        **more,
         reading=reading,
         pace=Pace.EASED,
         speech_waiting=1,
@@ -127,3 +129,31 @@ def test_who_asks_and_says_no_more_holds_nobody_up_for_long(free_port: int) -> N
         silent.sendall(b"GET /metr")
         found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=20))
     assert found["appliance_uptime_seconds", ()] == 7.0
+
+
+def said_of(port: int, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    words = answer.read().decode().strip()
+    connection.close()
+    return answer.status, words
+
+
+def test_a_supervisor_is_told_whether_it_lives_and_whether_it_can_work(free_port: int) -> None:
+    state: dict[str, str | None] = {}
+    with Metrics(lambda: figures(Reading(), **state)).served(f"127.0.0.1:{free_port}"):
+        assert said_of(free_port, "/healthz") == (200, "ok")
+        assert said_of(free_port, "/readyz") == (200, "ok")
+        state["not_ready"] = "it is starting"
+        assert said_of(free_port, "/healthz") == (200, "ok")
+        assert said_of(free_port, "/readyz") == (503, "it is starting")
+        state["not_live"] = "nothing has moved for 61 s"
+        assert said_of(free_port, "/healthz") == (503, "nothing has moved for 61 s")
+        assert said_of(free_port, "/readyz") == (503, "nothing has moved for 61 s")
+
+
+def test_how_long_the_oldest_message_waits_is_a_metric(free_port: int) -> None:
+    with Metrics(lambda: figures(Reading(), outbox_oldest_s=12.5)).served(f"127.0.0.1:{free_port}"):
+        found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=5))
+    assert found["appliance_outbox_oldest_seconds", ()] == 12.5
