@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +17,13 @@ from typing import Any
 import psutil
 import pytest
 from brokers import Client, Mosquitto, until
-from owner import Owner
+from owner import SAMPLES, Owner
+from sound import Room, room
 
 ROOT = "appliance/kitchen"
 ANSWERS = f"{ROOT}/response/#"
-RESTARTS = int(os.environ.get("APPLIANCE_MODEL_KILLS", "3"))
+HALL = "appliance/hall"
+KILLS = int(os.environ.get("APPLIANCE_MODEL_KILLS", "3"))
 
 
 @pytest.fixture(scope="module")
@@ -101,23 +107,111 @@ def test_a_follow_up_in_a_session_is_asked_with_what_was_said_before(
     assert tokens[1] > tokens[2]
 
 
-def test_killed_again_and_again_it_comes_back_and_no_request_is_lost(
+def test_an_idle_process_that_was_killed_comes_back_by_itself(
     owner: Owner, broker: Mosquitto
 ) -> None:
+    gone = until(lambda: model_process(owner), "there is no model", 60)
+    os.kill(gone, signal.SIGKILL)
+    until(lambda: model_process(owner) not in (None, gone), "the model did not come back", 60)
     with Client(broker.port, ANSWERS) as plant:
-        for number in range(RESTARTS):
+        assert ask(plant, text="Tell me about tea.", transaction="k")["state"] == "done"
+    assert not owner.ended()
+
+
+class Requester:
+    """Keeps some requests waiting for the model, and counts how each was answered."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._sent = 0
+        self.answers: dict[str, list[str]] = {}
+
+    def keep_waiting(self, number: int) -> None:
+        self._listen()
+        while self._sent - len(self.answers) < number:
+            self._sent += 1
+            wish = {"text": f"Tell me about {self._sent}.", "transaction": f"r{self._sent}"}
+            self._client.publish(f"{HALL}/request/answer", json.dumps(wish))
+
+    def all_answered(self) -> bool:
+        self._listen()
+        return len(self.answers) == self._sent
+
+    def _listen(self) -> None:
+        while not self._client.heard.empty():
+            answer = json.loads(self._client.heard.get().payload)
+            if answer["state"] == "failed":
+                assert "died" in answer["message"], answer
+            if answer["state"] != "queued":
+                self.answers.setdefault(answer["transaction"], []).append(answer["state"])
+
+
+class Speaker(threading.Thread):
+    """Says one sentence again and again, until told to stop."""
+
+    def __init__(self, place: Room) -> None:
+        super().__init__(daemon=True)
+        self._place = place
+        self.stopping = threading.Event()
+        self.said = 0
+
+    def run(self) -> None:
+        while not self.stopping.wait(1.5):  # a pause, so that it is one sentence after the other
+            self._place.play(SAMPLES / "kitchen_light.flac")
+            self.said += 1
+
+
+@pytest.mark.timeout(90 + 12 * KILLS)
+def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
+    tmp_path: Path, models_directory: Path, broker: Mosquitto
+) -> None:
+    chance = random.Random(7)  # noqa: S311 - of moments, not of secrets
+    with (
+        room(tmp_path) as place,
+        Client(broker.port, f"{HALL}/response/#") as plant,
+        Client(broker.port, f"{HALL}/result") as lamp,
+        Owner(
+            tmp_path,
+            models_directory,
+            device={"name": "hall"},
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "always"},
+            language_model={"enabled": True, "maximum_tokens": 24},
+        ) as owner,
+    ):
+        owner.environment = place.environment
+        owner.start()
+        until(place.listeners, "nobody listens to the microphone", 30)
+        requester, speaker = Requester(plant), Speaker(place)
+        speaker.start()
+        # When the process is killed again and again, with somebody speaking and two who ask
+        killed = 0
+        while killed < KILLS or not speaker.said:
             process = until(lambda: model_process(owner), "the model did not come back", 60)
-            plant.publish(
-                f"{ROOT}/request/answer",
-                json.dumps({"text": f"Tell me about {number}.", "transaction": f"k{number}"}),
-            )
+            in_good_time = time.monotonic() + chance.uniform(0.2, 2.5)
+            while time.monotonic() < in_good_time:
+                requester.keep_waiting(2)
+                time.sleep(0.02)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-            answer = answered(plant)
-            assert (answer["transaction"], answer["state"]) == (f"k{number}", "done")
-        gone = until(lambda: model_process(owner), "the model did not come back", 60)
-        os.kill(gone, signal.SIGKILL)  # while it has nothing to do
-        until(
-            lambda: model_process(owner) not in (None, gone), "an idle model did not come back", 60
-        )
-    assert not owner.ended()
+                killed += 1
+        speaker.stopping.set()
+        speaker.join()
+        # Then each request has one answer, and each sentence that was said is one intent
+        until(requester.all_answered, "not every request was answered", 90)
+        heard = spoken(lamp, speaker.said)
+        states = [state for answers in requester.answers.values() for state in answers]
+        assert len(states) == len(requester.answers)
+        assert heard == ["HassTurnOn"] * speaker.said
+        print(f"killed {killed}, said {speaker.said}, answers {Counter(states)}")
+        assert not owner.ended()
+
+
+def spoken(lamp: Client, number: int) -> list[str | None]:
+    """The intents of what was said, `number` of them at least."""
+    found: list[str | None] = []
+    while len(found) < number or not lamp.silent(1.0):
+        result = json.loads(lamp.next(seconds=30).payload)
+        if result["source"] == "speech":
+            found.append(result["intent"] and result["intent"]["name"])
+    return found
