@@ -1,0 +1,174 @@
+"""What happens at each start: before the appliance its settings, after it the verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance_image import broker, config_item, report, settings
+from appliance_image.appliance_calls import restart_service, service_state
+from appliance_image.errors import Failed, Refused
+from appliance_image.mounts import writable
+from appliance_image.report import Report
+from appliance_image.update import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from appliance_image.health import Health
+    from appliance_image.system import System
+    from appliance_image.update import Slots
+
+PROVEN = "owner.toml.proven"
+"""The owner's configuration that the appliance has started with."""
+
+FOREIGN = "foreign-broker"
+"""Its being there keeps the broker of the image from starting."""
+
+
+@dataclass
+class Start:
+    """One start of the board."""
+
+    system: System
+    slots: Slots
+    health: Health
+    restart: Callable[[], None] = restart_service
+    state_of_service: Callable[[float], str] = service_state
+    ready_within_s: float = 600.0
+
+    def before(self) -> Report:
+        """Apply the folder, and make what the broker needs; a mistake in it stops nothing."""
+        outcomes = settings.apply_all(self.system, image=self._image())
+        name = config_item.device_name(self.system)
+        _name_the_host(config_item.host_name(name))
+        notices = self._broker(name)
+        self._time_server()
+        if not (self.system.persistent / "broker").is_dir():
+            notices.append("the card keeps nothing: its last partition cannot be used")
+        told = self._report(outcomes, notices)
+        report.show(self.system, told)
+        self._write_pages(told, name)
+        return told
+
+    def after(self) -> Report:
+        """Wait for the appliance; take back settings that hinder it; keep or leave a tried slot."""
+        notices = [notice] if (notice := self.slots.notice_the_way_back()) else []
+        state = self.state_of_service(self.ready_within_s)
+        if state != "active" and self._take_back():
+            self.restart()
+            state = self.state_of_service(self.ready_within_s)
+        if state == "active":
+            self._prove()
+        if self.slots.on_trial:
+            self._judge()
+        told = self._report(settings.last_outcomes(self.system), notices)
+        told.works = _works(state)
+        if state != "active":
+            told.notices.append("the appliance does not start; its log says why")
+        report.show(self.system, told)
+        self._write_pages(told, config_item.device_name(self.system))
+        return told
+
+    def _judge(self) -> None:
+        known = self.slots.records.trial().get("known_errors", [])
+        problem = self.health.problem(known)
+        if problem:
+            self.slots.roll_back(problem)
+        else:
+            self.slots.commit("ready, connected, and it understands")
+
+    def _broker(self, name: str) -> list[str]:
+        mark = self.system.run / FOREIGN
+        try:
+            broker.furnish(self.system, name)
+        except (Failed, OSError) as failure:
+            return [f"the broker of this device cannot be used: {failure}"]
+        if config_item.uses_own_broker(self.system):
+            mark.unlink(missing_ok=True)
+        else:
+            self.system.keep(mark, "")
+        return []
+
+    def _time_server(self) -> None:
+        named = self.system.persistent / "network/time.conf"
+        if named.exists():
+            place = self.system.root / "run/systemd/timesyncd.conf.d/owner.conf"
+            self.system.keep(place, named.read_bytes())
+
+    def _take_back(self) -> bool:
+        """Whether there was a configuration to take back."""
+        owners, proven = self.system.etc / "owner.toml", self.system.etc / PROVEN
+        new = owners.read_bytes() if owners.exists() else b""
+        good = proven.read_bytes() if proven.exists() else b""
+        if new == good:
+            return False
+        self.system.keep(owners, good)
+        config_item.put_in_force(self.system)
+        settings.refuse(
+            self.system, "config.toml", "the appliance does not start with it; its log says why"
+        )
+        return True
+
+    def _prove(self) -> None:
+        owners = self.system.etc / "owner.toml"
+        if owners.exists():
+            self.system.keep(self.system.etc / PROVEN, owners.read_bytes())
+
+    def _image(self) -> str:
+        facts = self.slots.places.image_facts()
+        return f"{facts.get('version')} {facts.get('built')}"
+
+    def _report(self, outcomes: list[settings.Outcome], notices: list[str]) -> Report:
+        try:
+            slot = f"{self.slots.running}"
+        except (Refused, OSError):
+            slot = "?"
+        name = config_item.device_name(self.system)
+        return Report(name, self.slots.places.image_facts(), slot, outcomes, notices)
+
+    def _write_pages(self, told: Report, name: str) -> None:
+        """Only what has changed is written: the owner's partition is left alone otherwise."""
+        owner, host = self.system.owner, config_item.host_name(name)
+        pages = {"STATUS.txt": told.page("")}
+        with contextlib.suppress(OSError):
+            pages["ACCESS.txt"] = broker.access_page(self.system, name, host)
+            pages["broker-ca.pem"] = (self.system.persistent / "broker/ca.pem").read_text()
+        new = {file: text for file, text in pages.items() if _differs(owner / file, text)}
+        if not new:
+            return
+        if "STATUS.txt" in new:
+            new["STATUS.txt"] = told.page(now())
+        try:
+            with writable(self.slots.places.bootcfg):
+                for file, text in new.items():
+                    self.system.keep(owner / file, text.replace("\n", "\r\n"))
+        except (Failed, OSError) as failure:
+            print(f"the owner's folder cannot be written: {failure}")
+
+
+def _differs(path: Path, text: str) -> bool:
+    """Whether the page says something else, whenever it was written."""
+    try:
+        there = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return True
+    return _undated(there) != _undated(text)
+
+
+def _undated(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if not line.startswith("Written ")]
+
+
+def _works(state: str) -> str:
+    return {
+        "active": "It works.",
+        "failed": "IT DOES NOT WORK: the appliance does not start.",
+    }.get(state, "IT DOES NOT WORK: the appliance does not become ready.")
+
+
+def _name_the_host(name: str) -> None:
+    subprocess.run(["hostname", name], check=False, capture_output=True)
