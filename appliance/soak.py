@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from appliance import assembly
+from appliance import assembly, plot
 from appliance.audio import files
 from appliance.errors import EngineError
 from appliance.threads import STOP_BUDGET, Deadline, Loop
@@ -30,6 +30,13 @@ KEPT = 0.9
 HOT_C = 80.0
 """From here on a Raspberry Pi slows itself down."""
 
+PANELS = (
+    {"temperature_c": "temperature, °C"},
+    {"clock_mhz": "clock, MHz", "clock_limit_mhz": "its limit, MHz"},
+    {"jobs_per_minute": "speed, recordings recognised per minute"},
+)
+"""Of the picture, from above: fields of a row by their names there."""
+
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -41,6 +48,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     jobs_per_minute: float
     temperature_c: float | None = None
     clock_mhz: float | None = None
+    clock_limit_mhz: float | None = None
+    """What the kernel allows the processor."""
     fan_rpm: float | None = None
     watts: float | None = None
     throttlings: int | None = None
@@ -118,6 +127,7 @@ def _row(reading: Reading, seconds: float, jobs_per_second: float) -> Row:
         jobs_per_minute=round(jobs_per_second * 60, 1),
         temperature_c=reading.temperature_c,
         clock_mhz=reading.clock_mhz,
+        clock_limit_mhz=reading.clock_limit_mhz,
         fan_rpm=reading.fan_rpm,
         watts=reading.watts,
         throttlings=reading.throttlings,
@@ -192,6 +202,23 @@ def as_text(report: Report) -> str:
             lines.append(f"{name:>12} {bars(values)} {low:.0f} to {high:.0f} {unit}")
     lines += ["", _verdict(report)]
     return "\n".join(lines)
+
+
+def as_svg(report: Report) -> str:
+    """Temperature, clock and speed one above the other, over the minutes."""
+    panels: list[plot.Panel] = []
+    for names in PANELS:
+        lines = {
+            name: [(row.minutes, getattr(row, field)) for row in report.rows]
+            for field, name in names.items()
+            if any(getattr(row, field) is not None for row in report.rows)
+        }
+        if lines:
+            panels.append(plot.panel(lines, 120, first_colour=len(panels)))
+    minutes = [row.minutes for row in report.rows]
+    step = max(1, len(minutes) // 8)
+    ticks = [(minute, f"{minute:g}") for minute in minutes[::step]]
+    return plot.svg(panels, ticks, f"minutes; {_verdict(report)}")
 
 
 def bars(values: Sequence[float | None]) -> str:

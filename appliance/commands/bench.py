@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MINUTES",
         help="work without pause instead: temperature, clock and speed side by side (try 20)",
     )
+    parser.add_argument(
+        "--plot", type=_picture, metavar="FILE.svg", help="with --soak: draw its course, too"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
@@ -54,7 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
         device = msgspec.structs.replace(config.device, threads=arguments.threads)
         config = msgspec.structs.replace(config, device=device)
     if arguments.soak is not None:
-        return _soak(config, arguments.soak, as_json=arguments.json)
+        return _soak(config, arguments.soak, arguments.plot, as_json=arguments.json)
+    if arguments.plot is not None:
+        print("appliance bench: --plot draws a soak; give --soak MINUTES, too", file=sys.stderr)
+        return 2
     report = benchmark.measure(
         config,
         arguments.clips,
@@ -76,7 +83,15 @@ def _minutes(word: str) -> float:
     return minutes
 
 
-def _soak(config: Config, minutes: float, *, as_json: bool) -> int:
+def _picture(word: str) -> Path:
+    """Known to be writable before the board works for twenty minutes."""
+    path = Path(word)
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"no file can be written at {word!r}")
+    return path
+
+
+def _soak(config: Config, minutes: float, picture: Path | None, *, as_json: bool) -> int:
     board = Board(root_in_force())
 
     def say(row: soak.Row) -> None:
@@ -88,6 +103,8 @@ def _soak(config: Config, minutes: float, *, as_json: bool) -> int:
     every_s = min(30.0, minutes * 60 / ROWS)
     rows = soak.soak(config, board, minutes, every_s, say)
     report = soak.judge(board.model, rows)
+    if picture is not None:
+        picture.write_text(soak.as_svg(report), encoding="utf-8")
     print(msgspec.json.encode(report).decode() if as_json else soak.as_text(report))
     return 0
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 import pytest
 
-from appliance.soak import Row, as_line, as_text, bars, judge, stretches
+from appliance.soak import Row, as_line, as_svg, as_text, bars, judge, stretches
 from appliance.values import Reading
 
 
@@ -92,3 +93,25 @@ def test_the_plot_has_a_bar_for_each_row_and_a_gap_where_nothing_is_known() -> N
 
 def test_what_the_board_cannot_tell_is_a_dash() -> None:
     assert as_line(rows(60.0)[0]).split() == ["0.0", "60.0", *"------"]
+
+
+def test_the_picture_has_a_panel_for_what_the_board_tells_and_a_line_for_each_course() -> None:
+    course = [
+        Row(minutes=float(n), jobs_per_minute=60.0 - n, temperature_c=celsius, clock_mhz=2400.0)
+        for n, celsius in enumerate((60.0, 65.0, None, 75.0, 84.0))
+    ]
+    picture = ET.fromstring(as_svg(judge("a board", course)))  # noqa: S314 - our own
+    kind = "{http://www.w3.org/2000/svg}"
+    words = [each.text for each in picture.iter(f"{kind}text")]
+    strokes = [each.attrib["points"].split() for each in picture.iter(f"{kind}polyline")]
+    assert [len(points) for points in strokes] == [2, 2, 5, 5]  # a gap in the first
+    assert "temperature, °C" in words
+    assert "its limit, MHz" not in words
+    assert any("give it a fan" in (word or "") for word in words)
+    heights = [float(point.partition(",")[2]) for point in strokes[0] + strokes[1]]
+    assert heights == sorted(heights, reverse=True)  # hotter is higher
+
+
+def test_a_soak_of_one_row_without_sensors_can_be_drawn() -> None:
+    picture = ET.fromstring(as_svg(judge(None, rows(60.0))))  # noqa: S314 - our own
+    assert len(list(picture.iter("{http://www.w3.org/2000/svg}polyline"))) == 1
