@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from appliance.grammar.closure import ACCEPT, SPACE, Places, Reach
 from appliance.grammar.network import ANY, EMPTY
 from appliance.grammar.text import STOPS
 
@@ -22,11 +23,6 @@ DEAD = -1
 
 IN_WORD, AT_WORD, AFTER_STOP = 0, 1, 2
 """What the last character was: of a word; a space or nothing at all; a comma or period."""
-
-_ACCEPT = -1
-_SPACE = ord(" ")
-
-_Places = tuple[int, ...]
 
 
 class Automaton:
@@ -40,20 +36,23 @@ class Automaton:
     def __init__(self, network: Network) -> None:
         self.network = network
         self._lock = threading.RLock()
-        self._stacks: list[tuple[int, int]] = [(-1, -1)]
-        self._stack_ids: dict[tuple[int, int], int] = {}
-        self._states: list[tuple[_Places, int]] = []
-        self._state_ids: dict[tuple[_Places, int], int] = {}
+        self._reach = Reach(network)
+        self._states: list[tuple[Places, int]] = []
+        self._state_ids: dict[tuple[Places, int], int] = {}
         self._moves: dict[int, dict[int, list[int]]] = {}
         self._steps: dict[tuple[int, str], int] = {}
         self._accepts: dict[int, bool] = {}
         self._arcs: dict[int, list[tuple[str, int]]] = {}
-        self._state(self._closure([network.start], at_word=True), AT_WORD)
+        self._state(self._reach.closure([network.start], at_word=True), AT_WORD)
 
     @property
     def size(self) -> int:
         """Number of states reached so far."""
         return len(self._states)
+
+    def places(self, state: int) -> int:
+        """In how many places of the network the text so far may stand."""
+        return len(self._states[state][0])
 
     def step(self, state: int, char: str) -> int:
         """The state behind one more (folded) character, or DEAD."""
@@ -77,8 +76,8 @@ class Automaton:
         if known is None:
             places, _ = self._states[state]
             with self._lock:
-                spaces = self._moves_of(state).get(_SPACE, [])
-                known = _ACCEPT in places or _ACCEPT in self._closure(spaces, at_word=True)
+                spaces = self._moves_of(state).get(SPACE, [])
+                known = ACCEPT in places or ACCEPT in self._reach.closure(spaces, at_word=True)
                 self._accepts[state] = known
         return known
 
@@ -117,7 +116,7 @@ class Automaton:
         if char in " -":
             if mode == AT_WORD:
                 return state if char == " " else DEAD
-            ahead = self._move(state, _SPACE, AT_WORD, wild=True)
+            ahead = self._move(state, SPACE, AT_WORD, wild=True)
             return state if ahead == DEAD and char == "-" and mode == IN_WORD else ahead
         if mode == AFTER_STOP:
             return DEAD
@@ -131,10 +130,10 @@ class Automaton:
         targets = moves.get(label, [])
         if wild and ANY in moves:
             targets = targets + moves[ANY]
-        places = self._closure(targets, at_word=mode == AT_WORD)
+        places = self._reach.closure(targets, at_word=mode == AT_WORD)
         return self._state(places, mode) if places else DEAD
 
-    def _state(self, places: _Places, mode: int) -> int:
+    def _state(self, places: Places, mode: int) -> int:
         key = (places, mode)
         if key not in self._state_ids:
             self._state_ids[key] = len(self._states)
@@ -148,54 +147,11 @@ class Automaton:
         net, size = self.network, self.network.size
         moves: dict[int, list[int]] = {}
         for place in self._states[state][0]:
-            if place == _ACCEPT:
+            if place == ACCEPT:
                 continue
-            stack, node = divmod(place, size)
+            context, node = divmod(place, size)
             for edge in range(net.edge_from[node], net.edge_from[node + 1]):
                 if (label := net.labels[edge]) != EMPTY:
-                    moves.setdefault(label, []).append(stack * size + net.targets[edge])
+                    moves.setdefault(label, []).append(context * size + net.targets[edge])
         self._moves[state] = moves
         return moves
-
-    def _closure(self, places: list[int], *, at_word: bool) -> _Places:
-        """All that can be reached without reading; behind a space, spaces are not read either."""
-        seen, todo = set(places), list(places)
-        keep: set[int] = set()
-        while todo:
-            place = todo.pop()
-            ahead, reads = self._ahead(place, at_word=at_word)
-            if reads:
-                keep.add(place)
-            if _ACCEPT in ahead:
-                keep.add(_ACCEPT)
-            todo += [new for new in ahead if new not in seen and new != _ACCEPT]
-            seen.update(ahead)
-        return tuple(sorted(keep))
-
-    def _ahead(self, place: int, *, at_word: bool) -> tuple[list[int], bool]:
-        """Where one may go without reading, and whether something can be read here."""
-        net, size = self.network, self.network.size
-        stack, node = divmod(place, size)
-        ahead: list[int] = []
-        reads = False
-        for edge in range(net.edge_from[node], net.edge_from[node + 1]):
-            label = net.labels[edge]
-            if label == EMPTY or (at_word and label == _SPACE):
-                ahead.append(stack * size + net.targets[edge])
-            else:
-                reads = True
-        ahead += [
-            self._push(net.returns[call], stack) * size + net.callees[call]
-            for call in range(net.call_from[node], net.call_from[node + 1])
-        ]
-        if net.finals[node]:
-            back, below = self._stacks[stack]
-            ahead.append(_ACCEPT if stack == 0 else below * size + back)
-        return ahead, reads
-
-    def _push(self, back: int, stack: int) -> int:
-        key = (back, stack)
-        if key not in self._stack_ids:
-            self._stack_ids[key] = len(self._stacks)
-            self._stacks.append(key)
-        return self._stack_ids[key]

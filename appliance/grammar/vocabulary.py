@@ -24,6 +24,10 @@ Tokens = tuple[int, ...]
 
 _NEVER = 1_000_000
 
+_BETWEEN = frozenset(" -")
+_BESIDE = _BETWEEN | STOPS
+"""What may follow a letter of a word without being a letter of the sentence."""
+
 _ODD = re.compile(r"[^\S ]|  ")
 """White space that nobody speaks: tabs, lines, runs."""
 
@@ -40,6 +44,7 @@ class Vocabulary:
     """Every distinct text, sorted."""
     ids: list[tuple[int, ...]] = field(repr=False)
     """The tokens of each of `words`."""
+    _children: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def by_text(self) -> dict[str, tuple[int, ...]]:
@@ -61,6 +66,26 @@ class Vocabulary:
                 return ()
             tokens += found
         return tuple(tokens)
+
+    def children(self, prefix: str, low: int, high: int) -> Mapping[str, tuple[int, int]]:
+        """The letters behind `prefix`, each with the slice of `words` that goes on with it.
+
+        Args:
+            prefix: of all the `words` from `low` up to `high`, and none of them itself.
+            low: first of them.
+            high: the one behind the last of them.
+
+        """
+        known = self._children.get(prefix)
+        if known is None:
+            known = {}
+            while low < high:
+                char = self.words[low][len(prefix)]
+                behind = bisect_left(self.words, prefix + chr(ord(char) + 1), low, high)
+                known[char] = low, behind
+                low = behind
+            self._children[prefix] = known
+        return known
 
     def _word(self, word: str) -> list[int]:
         """Among equally few tokens the commoner: they were numbered by how common they are."""
@@ -152,15 +177,13 @@ class TokenWalk:
             low += 1
         if low >= high:
             return
-        chars = set(self.automaton.characters(state))
-        chars |= {" ", "-", *(STOPS if self.automaton.mode(state) == IN_WORD else ())}
-        for char in sorted(chars):
-            begin = bisect_left(words, prefix + char, low, high)
-            end = bisect_left(words, prefix + chr(ord(char) + 1), begin, high)
-            if begin < end:
-                target = self.automaton.step(state, char)
-                if target != DEAD:
-                    self._descend(target, prefix + char, begin, end, found)
+        children = self.vocabulary.children(prefix, low, high)
+        chars = self.automaton.characters(state)
+        extra = _BESIDE if self.automaton.mode(state) == IN_WORD else _BETWEEN
+        for char in sorted(children.keys() & {*chars, *extra}):
+            target = self.automaton.step(state, char)
+            if target != DEAD:
+                self._descend(target, prefix + char, *children[char], found)
 
 
 def _grouped(found: dict[int, list[int]]) -> Choices:

@@ -1,0 +1,171 @@
+"""What the network reaches without reading: where a text may stand, with the calls to return to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.grammar.network import EMPTY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from appliance.grammar.network import Network
+
+ACCEPT = -1
+"""The place behind a whole sentence."""
+
+SPACE = ord(" ")
+
+_NEW = -2
+"""The number of the first context that has not all of its returns yet; the others go down."""
+
+Places = tuple[int, ...]
+"""Sorted; each is a node of the network, and a context times the network's size."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Local:
+    """What a node reaches inside its own sub-network."""
+
+    reading: tuple[int, ...]
+    """Nodes at which something can be read."""
+    calls: tuple[tuple[int, int], ...]
+    """Where a sub-network begins, and the node to return to."""
+    ends: bool
+    """Whether the sub-network may end here."""
+    plain: bool
+    """Whether it reaches itself alone, and can be read."""
+
+
+_UNKNOWN = _Local((), (), ends=False, plain=False)
+
+
+class Reach:
+    """Follows a network; remembers what each node reaches, and the contexts that it has met.
+
+    A context is the set of places where one goes on when a sub-network ends. Two hundred names
+    that sixty sentences call at the same character are one call with sixty returns, so they are
+    walked once (Tomita's graph-structured stack, 1985).
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._contexts: list[Places] = [()]
+        self._numbers: dict[Places, int] = {(): 0}
+        self._locals: tuple[dict[int, _Local], dict[int, _Local]] = ({}, {})
+
+    def closure(self, places: list[int], *, at_word: bool) -> Places:
+        """All that can be reached without reading; behind a space, spaces are not read either."""
+        size, known = self._network.size, self._locals[at_word]
+        if all(known.get(place % size, _UNKNOWN).plain for place in places):
+            return tuple(sorted(set(places)))  # inside words, which is most of the time
+        return _Closure(self, self._network.size, at_word=at_word).of(places)
+
+    def local(self, node: int, *, at_word: bool) -> _Local:
+        """What a node reaches inside its own sub-network."""
+        known = self._locals[at_word].get(node)
+        if known is None:
+            known = self._locals[at_word][node] = _local(self._network, node, at_word=at_word)
+        return known
+
+    def returns(self, context: int) -> Places:
+        """Where one goes on when the sub-network ends that was called in this context."""
+        return self._contexts[context]
+
+    def context(self, returns: Places) -> int:
+        """The number of the context with these `returns`."""
+        if returns not in self._numbers:
+            self._numbers[returns] = len(self._contexts)
+            self._contexts.append(returns)
+        return self._numbers[returns]
+
+
+def _local(net: Network, start: int, *, at_word: bool) -> _Local:
+    seen, todo = {start}, [start]
+    reading: list[int] = []
+    calls: list[tuple[int, int]] = []
+    ends = False
+    while todo:
+        node = todo.pop()
+        reads = False
+        for edge in range(net.edge_from[node], net.edge_from[node + 1]):
+            label, target = net.labels[edge], net.targets[edge]
+            if label != EMPTY and not (at_word and label == SPACE):
+                reads = True
+            elif target not in seen:
+                seen.add(target)
+                todo.append(target)
+        if reads:
+            reading.append(node)
+        first, behind = net.call_from[node], net.call_from[node + 1]
+        calls += zip(net.callees[first:behind], net.returns[first:behind], strict=True)
+        ends = ends or bool(net.finals[node])
+    plain = reading == [start] and not calls and not ends
+    return _Local(tuple(reading), tuple(calls), ends, plain)
+
+
+class _Closure:
+    """One closure; a context gets a negative number until all of its returns are known."""
+
+    def __init__(self, reach: Reach, size: int, *, at_word: bool) -> None:
+        self._reach = reach
+        self._size = size
+        self._at_word = at_word
+        self._seen: set[int] = set()
+        self._todo: list[int] = []
+        self._keep: set[int] = set()
+        self._called: dict[int, int] = {}
+        """The number of each sub-network that is called here."""
+        self._returns: list[set[int]] = []
+        self._ended: set[int] = set()
+        self._settled: dict[int, int] = {}
+
+    def of(self, places: list[int]) -> Places:
+        """Follow the places as far as nothing needs to be read."""
+        self._go(places)
+        while self._todo:
+            context, node = divmod(self._todo.pop(), self._size)
+            local = self._reach.local(node, at_word=self._at_word)
+            below = context * self._size
+            self._keep.update([below + reading for reading in local.reading])
+            for callee, back in local.calls:
+                self._call(callee, below + back)
+            if local.ends:
+                self._end(context)
+        return tuple(sorted(map(self._settle, self._keep)))
+
+    def _go(self, places: Iterable[int]) -> None:
+        new = [place for place in places if place not in self._seen]
+        self._seen.update(new)
+        self._todo += new
+
+    def _call(self, callee: int, back: int) -> None:
+        number = self._called.get(callee)
+        if number is None:
+            number = self._called[callee] = len(self._returns)
+            self._returns.append(set())
+            self._go([(_NEW - number) * self._size + callee])
+        if back not in self._returns[number]:
+            self._returns[number].add(back)
+            if number in self._ended:
+                self._go([back])
+
+    def _end(self, context: int) -> None:
+        if context == 0:
+            self._keep.add(ACCEPT)
+        elif context > 0:
+            self._go(self._reach.returns(context))
+        elif _NEW - context not in self._ended:
+            self._ended.add(_NEW - context)
+            self._go(self._returns[_NEW - context])
+
+    def _settle(self, place: int) -> int:
+        """The place with the number that its context keeps; no rule calls itself, so this ends."""
+        context, node = divmod(place, self._size)
+        if context >= 0 or place == ACCEPT:
+            return place
+        if context not in self._settled:
+            returns = tuple(sorted(map(self._settle, self._returns[_NEW - context])))
+            self._settled[context] = self._reach.context(returns)
+        return self._settled[context] * self._size + node
