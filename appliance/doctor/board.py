@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
+from appliance.messaging.database import damaged_journals
 from appliance.models import catalogue
 from appliance.models.store import is_path
 from appliance.system.clock import clock_synced
@@ -91,6 +92,9 @@ def power(place: Place) -> Iterator[Answer]:
 def disk(place: Place) -> Iterator[Answer]:
     """Whether results can be kept."""
     folder = place.config.state_directory
+    for path in damaged_journals(folder):
+        found = f"{path}: a journal that could not be read whole; what was legible was saved"
+        yield warning("disk", found, "check the card; keep the file for a report, or remove it")
     problem = _cannot_write(folder)
     free = ram.disk_free_mb(folder)
     if problem is not None:

@@ -54,6 +54,13 @@ def open_database(directory: Path) -> sqlite3.Connection:
     return database
 
 
+def damaged_journals(directory: Path) -> list[Path]:
+    """Those that were set aside and that nobody has taken away yet, oldest first."""
+    beside = ("-wal", "-shm")
+    found = directory.glob(f"{FILE}.corrupt-*")
+    return sorted(path for path in found if not path.name.endswith(beside))
+
+
 def explain(error: Exception) -> str:
     """What a disk's complaint means, and what its owner does."""
     text = str(error)
@@ -149,15 +156,18 @@ def _salvage(aside: Path, database: sqlite3.Connection) -> int:
 
 
 def _copy(table: str, damaged: sqlite3.Connection, database: sqlite3.Connection) -> int:
-    """Rows one by one, for the one after may be illegible."""
+    """Rows one by one, for the next may be illegible: from the first on, and from the last back."""
     saved = 0
     here, there = (_columns(table, one) for one in (database, damaged))
     columns = [name for name in here if name in there]  # it may be of an older version
+    if not columns:
+        return 0
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-    with contextlib.suppress(sqlite3.DatabaseError):
-        for row in damaged.execute(f"SELECT {names} FROM {table}"):  # noqa: S608
-            insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
-            saved += database.execute(insert, row).rowcount
+    insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+    for order in ("", f"ORDER BY {columns[0]} DESC"):  # their first column is their order on disk
+        with contextlib.suppress(sqlite3.DatabaseError):
+            for row in damaged.execute(f"SELECT {names} FROM {table} {order}"):  # noqa: S608
+                saved += database.execute(insert, row).rowcount
     return saved
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.errors import JournalError
-from appliance.messaging.database import explain, open_database
+from appliance.messaging.database import damaged_journals, explain, open_database
 from appliance.messaging.inbox import Inbox, Size, Verdict
 from appliance.messaging.outbox import Outbox, Row
 from appliance.messaging.poison import Poison
@@ -59,6 +59,8 @@ class Journal:
     ) -> None:
         self._lock = threading.RLock()
         self._db = open_database(directory)
+        self.damaged = len(damaged_journals(directory))
+        """Journals that were set aside because they could not be read whole."""
         self._inbox = Inbox(self._db, requests_limits)
         self._outbox = Outbox(self._db, limits)
         self._poison = Poison(self._db)

@@ -263,6 +263,9 @@ class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     set_aside: int = 0
     """Requests that were given up because their work ended the process or the engine again and
     again: see `appliance requests`."""
+    damaged_journals: int = 0
+    """Journals that could not be read whole and were set aside in the state directory; what was
+    legible was saved. Somebody should look at the card, and take them away."""
     journal_error: str | None = None
 
 

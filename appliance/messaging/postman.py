@@ -200,6 +200,7 @@ class Postman:
             repeated=reception.repeated,
             overrun=self._link.backlog.overrun,
             unsaid=self._sending.unsaid,
+            damaged_journals=self._journal.damaged,
             journal_error=self._sending.journal_error,
         )
 

@@ -280,3 +280,55 @@ def test_offline_says_who_is_talked_to_and_what_holds_it_back(
     assert [answer["question"] for answer in answers] == ["config", *OFFLINE]
     stopped = [answer["found"] for answer in answers if answer["question"] in OFFLINE[:2]]
     assert stopped == ["the appliance does not run with this state directory"] * 2
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed unit, as systemctl tells of it; returns the root of a board to look at."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    systemctl = programs / "systemctl"
+    systemctl.write_text(
+        "#!/bin/sh\n"
+        "echo LoadState=loaded\n"
+        "echo IPAddressAllow=127.0.0.0/8 192.168.0.0/16\n"
+        "echo IPAddressDeny=::/0 0.0.0.0/0\n"
+        "echo RestrictAddressFamilies=AF_INET AF_UNIX\n"
+    )
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return tmp_path / "board"
+
+
+def test_rules_that_the_kernel_cannot_enforce_are_a_warning(service: Path) -> None:
+    """With cgroup version 1, systemd accepts IPAddressDeny= and nothing holds the service to it."""
+    place = Place(Config(mqtt=Mqtt(host="127.0.0.1")), root=service)
+    held = ("ok", "denied but for 127.0.0.0/8 192.168.0.0/16; families AF_INET AF_UNIX")
+    assert said(list(examine(place, ["rules"]))) == [
+        ("warning", "this kernel does not hold it to them"),
+        held,
+    ]
+    controllers = service / "sys/fs/cgroup/cgroup.controllers"
+    controllers.parent.mkdir(parents=True)
+    controllers.write_text("cpu memory pids\n")
+    assert said(list(examine(place, ["rules"]))) == [held]
+
+
+def test_a_broker_that_the_rules_keep_out_is_an_error(service: Path) -> None:
+    place = Place(Config(mqtt=Mqtt(host="10.1.2.3")), root=service)
+    assert ("error", "the broker 10.1.2.3:1883 is not allowed") in said(
+        list(examine(place, ["rules"]))
+    )
+
+
+def test_a_damaged_journal_is_pointed_at_until_it_is_taken_away(tmp_path: Path) -> None:
+    aside = tmp_path / "journal.db.corrupt-20260101T000000"
+    aside.touch()
+    aside.with_name(f"{aside.name}-wal").touch()
+    place = Place(Config(device=Device(state_directory=str(tmp_path))), root=BOARDS / "vm")
+    first, *_ = examine(place, ["disk"])
+    assert first.verdict is Verdict.WARNING
+    assert first.found.startswith(f"{aside}: a journal that could not be read whole")
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert [answer.verdict for answer in examine(place, ["disk"])] == [Verdict.OK]

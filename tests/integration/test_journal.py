@@ -329,7 +329,25 @@ def test_a_damaged_journal_is_set_aside_and_what_is_legible_is_saved(
         for number in range(500):
             journal.finish(said(f"{number} " + "x" * 500), messages)
         journal.accept([offer(b"kept")])
-    path = tmp_path / "journal.db"
+    _spoil(tmp_path / "journal.db", damage)
+    with opened(tmp_path) as journal:
+        saved = journal.counts.outbox.rows
+        if damage in ("pages", "tables"):
+            assert saved > 400
+            found = [text.partition(" ")[0] for text in texts(journal)]
+            assert (found[0], found[-1]) == ("0", "499")  # what lies behind the damage, too
+            assert [request.payload for request in journal.waiting()] == [b"kept"]
+            assert journal.finish(said("next"), messages).seq == 501
+        else:
+            assert saved == 0
+            assert journal.finish(said("next"), messages).seq == 1
+        assert journal.damaged == 1
+    asides = [file.name for file in tmp_path.iterdir() if ".corrupt-" in file.name]
+    assert asides
+    assert "was damaged and is now journal.db.corrupt-" in caplog.text
+
+
+def _spoil(path: Path, damage: str) -> None:
     if damage == "tables":
         with sqlite3.connect(path) as database:
             database.execute("DROP TABLE answers")
@@ -344,18 +362,6 @@ def test_a_damaged_journal_is_set_aside_and_what_is_legible_is_saved(
         else:
             content = bytearray(b"hello " * 1000)
         path.write_bytes(content)
-    with opened(tmp_path) as journal:
-        saved = journal.counts.outbox.rows
-        if damage in ("pages", "tables"):
-            assert saved > 100
-            assert [request.payload for request in journal.waiting()] == [b"kept"]
-            assert journal.finish(said("next"), messages).seq == 501
-        else:
-            assert saved == 0
-            assert journal.finish(said("next"), messages).seq == 1
-    asides = [file.name for file in tmp_path.iterdir() if ".corrupt-" in file.name]
-    assert asides
-    assert "was damaged and is now journal.db.corrupt-" in caplog.text
 
 
 def _of_version_1(directory: Path) -> None:
