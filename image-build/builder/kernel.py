@@ -1,0 +1,118 @@
+"""Stage 30: the kernel that runs both boards, its modules, the initrd, the boards' firmware."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+from builder import initrd, tools
+from builder.options import REPOSITORY
+from builder.stages import BuildError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from builder.stages import Build
+
+NAME = "30-kernel"
+HERE = REPOSITORY / "image-build"
+DROPPED = HERE / "lists/modules-dropped.txt"
+INITRD_MODULES = HERE / "lists/modules-initrd.txt"
+KERNEL = "linux-image-arm64"
+OTHERS = ("busybox-static", "raspi-firmware")
+
+
+def versions(build: Build) -> dict[str, str]:
+    """The packages to unpack, with their versions: the kernel's as backports has it now."""
+    shown = _show(build, f"{KERNEL}:arm64/trixie-backports")
+    name = re.search(r"linux-image-(\d\S+-arm64)", _field(shown, "Depends"))
+    if name is None:
+        raise BuildError(f"{KERNEL} of trixie-backports depends on no kernel: {shown}")
+    version = _field(shown, "Version")
+    kernel = {f"linux-{part}-{name[1]}": version for part in ("binary", "modules")}
+    return kernel | {other: _field(_show(build, f"{other}:arm64"), "Version") for other in OTHERS}
+
+
+def _show(build: Build, package: str) -> str:
+    root = build.folders[tools.NAME] / "root"
+    said = build.read("chroot", root, "apt-cache", "show", "--no-all-versions", package)
+    return said.strip().split("\n\n")[0]
+
+
+def _field(shown: str, name: str) -> str:
+    found = re.search(rf"^{name}: (.*)$", shown, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def make(build: Build) -> None:
+    """`root` (modules, Wi-Fi's settings), `boot` (vmlinuz, initrd, dtbs, firmware), `debs`."""
+    debs = build.here / "debs"
+    debs.mkdir()
+    wanted = [f"{name}:arm64={version}" for name, version in versions(build).items()]
+    wanted = [word.replace("raspi-firmware:arm64", "raspi-firmware") for word in wanted]
+    tools.inside(
+        build,
+        *("sh", "-c", 'cd /debs && exec apt-get "$@"', "sh"),
+        *(*tools.apt_words(), "-o", "APT::Sandbox::User=root", "download", *wanted),
+        binds={"/debs": debs},
+    )
+    for deb in sorted(debs.glob("*.deb")):
+        build.run("dpkg-deb", "--extract", deb, build.here / "unpacked" / deb.name.split("_")[0])
+    _lay_out(build, build.here / "unpacked", build.here / "root", build.here / "boot")
+    shutil.rmtree(build.here / "unpacked")
+
+
+def _lay_out(build: Build, unpacked: Path, root: Path, boot: Path) -> None:
+    (root / "usr/lib").mkdir(parents=True)
+    boot.mkdir()
+    tree = next(unpacked.glob("linux-modules-*"))
+    version = next((tree / "usr/lib/modules").iterdir()).name
+    modules = root / "usr/lib/modules" / version
+    shutil.copytree(tree / "usr/lib/modules" / version, modules, symlinks=True)
+    binary = next(unpacked.glob("linux-binary-*"))
+    kernel = (binary / "usr/lib/modules" / version / "vmlinuz").read_bytes()
+    (boot / "vmlinuz").write_bytes(gzip.compress(kernel, 9, mtime=0))
+    _copy_dtbs(tree, boot)
+    _trim(modules)
+    tools.inside(build, "depmod", "--basedir", "/tree", version, binds={"/tree": root})
+    busybox = next((unpacked / "busybox-static").rglob("busybox"))
+    content = initrd.content(HERE / "initrd/init", busybox, modules, tools.listed(INITRD_MODULES))
+    (boot / "initrd").write_bytes(lzma.compress(content, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32))
+    firmware = unpacked / "raspi-firmware/usr/lib"
+    for name in ("start4.elf", "fixup4.dat", "start4x.elf", "fixup4x.dat"):
+        shutil.copy(firmware / "raspi-firmware" / name, boot / name)
+    copyrights = root / "usr/share/doc"
+    for package in unpacked.iterdir():
+        for file in package.glob("usr/share/doc/*/copyright"):
+            (copyrights / package.name).mkdir(parents=True)
+            shutil.copy(file, copyrights / package.name / "copyright")
+    (build.here / "version").write_text(version)
+
+
+def _copy_dtbs(tree: Path, boot: Path) -> None:
+    found = [path for path in tree.rglob("*.dtb") if re.match(r"bcm27(11|12)", path.name)]
+    if not found:
+        raise BuildError("The kernel's package has no device tree of a Raspberry Pi 4 or 5.")
+    for path in found:
+        shutil.copy(path, boot / path.name)
+
+
+def _trim(modules: Path) -> None:
+    """Take away what no board of ours can have; a pattern with ! keeps what others would take."""
+    patterns = tools.listed(DROPPED)
+    kept = {
+        path
+        for word in patterns
+        if word[0] == "!"
+        for path in modules.glob(f"kernel/{word[1:]}/**/*.ko*")
+    }
+    for word in patterns:
+        if word[0] == "!":
+            continue
+        for path in modules.glob(f"kernel/{word}"):
+            for module in [path] if path.is_file() else sorted(path.rglob("*.ko*")):
+                if module not in kept:
+                    module.unlink()

@@ -1,0 +1,78 @@
+"""Stage 40: what the package index has as source only: llama.cpp, and lgpio for the pins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from builder import locks, machine, tools
+from builder.options import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from builder.stages import Build
+
+NAME = "40-llama"
+LOCK = REPOSITORY / "script/requirements.lock"
+LLAMA_LOCK = REPOSITORY / "script/llama-cpp-python.lock"
+SCRIPT = REPOSITORY / "image-build/builder/llama.sh"
+PYTHON = "3.13"
+
+VARIANTS = {"pi4": "armv8.0_1", "pi5": "armv8.2_2", "virt": "armv8.2_2"}
+"""Cortex-A72 has neither dot products nor half floats, Cortex-A76 has both. What a board does not
+have is never opened, but the first must be there for any board."""
+
+
+def variants(build: Build) -> list[str]:
+    """The CPU variants of ggml that the wanted boards need."""
+    return sorted({VARIANTS["pi4"], *(VARIANTS[board] for board in build.options.boards)})
+
+
+def make(build: Build) -> None:
+    """`wheels`: llama_cpp_python and lgpio for aarch64."""
+    work = build.here / "work"
+    (work / "sdist").mkdir(parents=True)
+    python = build.folders[tools.NAME] / "venv/bin/python"
+    chosen = build.here / "work/lgpio.lock"
+    chosen.write_text(locks.subset(LOCK, ["lgpio"]))
+    path = {"PATH": f"{python.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    for lock in (LLAMA_LOCK, chosen):
+        build.run(
+            *(python, "-m", "pip", "download", "--no-deps", "--no-build-isolation"),
+            *("--no-binary", ":all:", "--require-hashes", "--dest", work / "sdist", "-r", lock),
+            env={**_environment(), **path},
+        )
+    build.run(
+        *(python, "-m", "pip", "download", "--python-version", PYTHON, "--only-binary", ":all:"),
+        *("--require-hashes", "--dest", work / "tools", "-r", tools.BUILD_LOCK),
+    )
+    shutil.copy(tools.BUILD_LOCK, work / "build.lock")
+    shutil.copy(SCRIPT, work / "llama.sh")
+    _fetch_headers(build, work / "headers")
+    compiler = "" if machine.native() else "aarch64-linux-gnu-"
+    tools.inside(
+        build,
+        *("/bin/bash", "/work/llama.sh", PYTHON, compiler, " ".join(variants(build))),
+        binds={"/work": work},
+        env={**_environment(), "PATH": tools.PATH, "TMPDIR": "/work"},
+    )
+    shutil.copytree(work / "wheels", build.here / "wheels")
+    shutil.rmtree(work)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+def _fetch_headers(build: Build, folder: Path) -> None:
+    """Python's headers for arm64, which the extension of lgpio includes."""
+    folder.mkdir()
+    tools.inside(
+        build,
+        *("sh", "-c", 'cd /debs && exec apt-get "$@"', "sh", *tools.apt_words()),
+        *("-o", "APT::Sandbox::User=root", "download", f"libpython{PYTHON}-dev:arm64"),
+        binds={"/debs": folder},
+    )
+    build.run("dpkg-deb", "--extract", next(folder.glob("*.deb")), folder)
