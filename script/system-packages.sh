@@ -30,6 +30,7 @@ needs_to_test() {
   need libasound2-plugins has_file /usr/lib '*/alsa-lib/libasound_module_pcm_pulse.so'
   need espeak-ng has_program espeak-ng
   need openssl has_program openssl
+  need openssh-client has_program ssh-keygen
   need systemd has_program systemd-analyze
   need iproute2 has_program ip
   need e2fsprogs has_program mkfs.ext4

@@ -43,7 +43,8 @@ def sentences(system: System, path: Path) -> str:
 
 def models(system: System, path: Path) -> str:
     """Take models of the owner's; each is called in config.toml by its bare name."""
-    folder.tree(path)
+    if not path.is_dir():
+        raise Refused(f"{path.name} is a file; a folder is wanted")
     place = system.persistent / "models"
     offered = sorted(one for one in path.iterdir() if folder.is_ours(one.name))
     taken = [_take_model(system, one, place) for one in offered]
@@ -60,7 +61,7 @@ def _check_sentences(system: System, new: Path, name: str) -> None:
         *("intents", "check", "--intents", f"{new}", "--language", f"{language}"), config=config
     )
     if asked.returncode != 0:
-        lines = (asked.stderr + asked.stdout).strip().replace(f"{new}/", f"{name}/").splitlines()
+        lines = (asked.stderr + asked.stdout).strip().replace(f"{new}", name).splitlines()
         raise Refused("; ".join(lines[:5]) or "the sentences could not be checked")
 
 

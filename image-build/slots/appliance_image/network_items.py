@@ -38,7 +38,7 @@ def wifi(system: System, path: Path) -> str:
     country = told.get("country", "").strip().upper()
     if country and not re.fullmatch("[A-Z]{2}", country):
         raise Refused(f"{path.name}: a country is two letters, like DE")
-    network = [f"ssid={name.encode().hex()}", *_secret(path.name, name, password)]
+    network = [f"ssid={name.encode().hex()}", *secret_lines(path.name, name, password)]
     if told.get("hidden", "").strip().lower() in ("yes", "true", "1"):
         network.append("scan_ssid=1")
     lines = ["ctrl_interface=/run/wpa_supplicant", "update_config=0"]
@@ -104,7 +104,7 @@ def _lines(name: str, text: str) -> dict[str, str]:
     return told
 
 
-def _secret(file: str, name: str, password: str) -> list[str]:
+def secret_lines(file: str, name: str, password: str) -> list[str]:
     if not password:
         return ["key_mgmt=NONE"]
     if re.fullmatch("[0-9A-Fa-f]{64}", password):
