@@ -2,7 +2,7 @@
 and our payloads through its templates.
 
     appliance home-assistant show > message.json
-    PYTHON_WITH_HOME_ASSISTANT tests/measure/home_assistant_accepts.py message.json docs/asyncapi.json
+    PYTHON_WITH_HOME_ASSISTANT tests/measure/home_assistant_accepts.py message.json asyncapi.json
 
 Home Assistant needs a newer Python than ours: this file imports nothing of the appliance. Its
 schemas drop what they do not know without a word, so a key that is dropped is an error here.
