@@ -13,7 +13,7 @@ from appliance.identity import boot_id
 from appliance.inference.mind import Situation
 from appliance.messaging import home_assistant
 from appliance.messaging.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
-from appliance.messaging.payloads import Health, Info, Limits, Partial, StateNow, Telemetry
+from appliance.messaging.reports import Health, Info, Limits, Partial, StateNow, Telemetry
 from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
 from appliance.system import governor
 from appliance.system.clock import clock_synced

@@ -25,8 +25,8 @@ from appliance.messaging import credentials
 from appliance.messaging.broker import EmbeddedBroker
 from appliance.messaging.journal import Journal
 from appliance.messaging.mqtt import Link
-from appliance.messaging.payloads import Status
 from appliance.messaging.postman import Postman, status_of
+from appliance.messaging.reports import Status
 from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
 from appliance.metering import Metering

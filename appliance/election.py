@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.messaging.payloads import WakeHeard
+from appliance.messaging.reports import WakeHeard
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,9 @@ from appliance.identity import Ids
 from appliance.messaging.journal import Journal
 from appliance.messaging.mqtt import Link
 from appliance.messaging.orders import Order
-from appliance.messaging.payloads import Answer, Status
+from appliance.messaging.payloads import Answer
 from appliance.messaging.postman import Postman, status_of
+from appliance.messaging.reports import Status
 from appliance.messaging.requests import Reader
 from appliance.messaging.topics import Topics
 from appliance.threads import Loop

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
 from appliance.messaging.delivery import Acknowledged, Connected, Delivery, Lost, Subscribed
-from appliance.messaging.payloads import LinkHealth, Status
 from appliance.messaging.reception import Reception
+from appliance.messaging.reports import LinkHealth, Status
 from appliance.messaging.sending import DISK_RETRY_S, Sending
 from appliance.threads import Deadline
 from appliance.values import Message

@@ -13,19 +13,21 @@ from appliance.messaging.payloads import (
     AudioRequest,
     CancelRequest,
     CheckRequest,
+    ListenRequest,
+    OptionsRequest,
+    SayRequest,
+    State,
+    TextRequest,
+)
+from appliance.messaging.reports import (
     Health,
     Info,
     Limits,
     LinkHealth,
-    ListenRequest,
-    OptionsRequest,
     Partial,
-    SayRequest,
-    State,
     StateNow,
     Status,
     Telemetry,
-    TextRequest,
 )
 from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
 from appliance.values import (

@@ -16,8 +16,9 @@ from appliance.messaging.delivery import Delivery
 from appliance.messaging.journal import Journal
 from appliance.messaging.mqtt import Link
 from appliance.messaging.orders import Order
-from appliance.messaging.payloads import Answer, Status
+from appliance.messaging.payloads import Answer
 from appliance.messaging.postman import Postman, status_of
+from appliance.messaging.reports import Status
 from appliance.messaging.requests import Offer, Reader
 from appliance.messaging.shelf import Shelf
 from appliance.messaging.topics import Topics

@@ -11,7 +11,7 @@ import pytest
 
 from appliance import config
 from appliance.messaging import home_assistant
-from appliance.messaging.payloads import Health, LinkHealth, Telemetry
+from appliance.messaging.reports import Health, LinkHealth, Telemetry
 from appliance.messaging.topics import Topics
 from appliance.values import (
     Activity,
