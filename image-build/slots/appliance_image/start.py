@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ class Start:
         _name_the_host(config_item.host_name(name))
         notices = self._broker(name)
         self._time_server()
-        if not (self.system.persistent / "broker").is_dir():
+        if not os.path.ismount(self.system.persistent):
             notices.append("the card keeps nothing: its last partition cannot be used")
         told = self._report(outcomes, notices)
         report.show(self.system, told)
@@ -56,14 +57,14 @@ class Start:
 
     def after(self) -> Report:
         """Wait for the appliance; take back settings that hinder it; keep or leave a tried slot."""
-        notices = [notice] if (notice := self.slots.notice_the_way_back()) else []
+        notices = self._after_a_trial()
         state = self.state_of_service(self.ready_within_s)
         if state != "active" and self._take_back():
             self.restart()
             state = self.state_of_service(self.ready_within_s)
         if state == "active":
             self._prove()
-        if self.slots.on_trial:
+        if not notices and self.slots.on_trial:
             self._judge()
         told = self._report(settings.last_outcomes(self.system), notices)
         told.works = _works(state)
@@ -72,6 +73,15 @@ class Start:
         report.show(self.system, told)
         self._write_pages(told, config_item.device_name(self.system))
         return told
+
+    def _after_a_trial(self) -> list[str]:
+        """What is to be said of the slots; empty while a trial goes on, or nothing happened."""
+        try:
+            notice = self.slots.notice_the_way_back()
+            _ = self.slots.on_trial
+        except (Refused, OSError) as failure:
+            return [f"updates are not possible: {failure}"]
+        return [notice] if notice else []
 
     def _judge(self) -> None:
         known = self.slots.records.trial().get("known_errors", [])
