@@ -29,6 +29,9 @@ ANSWERS, MENU, FIRST_FREE = 0, 1, 2
 NESTED = 4
 """Texts that may be written at once, one breaking into the other."""
 
+WEIGHED = FIRST_FREE + NESTED
+"""The sequence of the text that options are weighed behind; theirs are the next ones."""
+
 OPTIONS = 58
 """Sequences for options that are weighed together."""
 
@@ -48,7 +51,7 @@ class LlamaModel:
         self._sequences = Sequences(
             self._weights,
             settings["context_tokens"] + MENU_TOKENS,
-            FIRST_FREE + NESTED + 1 + OPTIONS,
+            WEIGHED + 1 + OPTIONS,
             threads,
         )
         if adapter:
@@ -86,7 +89,7 @@ class LlamaModel:
             chunk = tokens[start : start + CHUNK]
             last = start + len(chunk) == len(tokens)
             cells = [
-                Cell(token, start + index, sequence, last and index == len(chunk) - 1)
+                Cell(token, start + index, (sequence,), last and index == len(chunk) - 1)
                 for index, token in enumerate(chunk)
             ]
             scores = self._sequences.read(cells)
@@ -150,7 +153,7 @@ class LlamaModel:
                 return
             scores = self._sequences.read(
                 [
-                    Cell(token, length + index, sequence, index == len(tokens) - 1)
+                    Cell(token, length + index, (sequence,), index == len(tokens) - 1)
                     for index, token in enumerate(tokens)
                 ]
             )[0]
@@ -177,30 +180,40 @@ class LlamaModel:
             [self._weights.tokens(option, special=False) for option in order["options"]],
             self._weights.tokens(END, special=False),
         )
-        prompt = [*self._menu, *text]
         if len(text) + options.size > BATCH or not text:
             raise ModelError(f"the text is too long to choose by: {len(text)} tokens")
-        work, first = FIRST_FREE + NESTED, FIRST_FREE + NESTED + 1
-        self._sequences.copy(MENU, work)
         try:
-            *_, scores = self._read(prompt, len(self._menu), work)
-            if scores is not None:
-                options.begin(scores)
-            for round_ in options.rounds(OPTIONS):
-                cells = []
-                for number, path in enumerate(round_):
-                    self._sequences.copy(work, first + number)
-                    cells += [
-                        Cell(token, len(prompt) + at, first + number, at == len(path) - 1)
-                        for at, token in enumerate(path)
-                    ]
-                options.learn(round_, self._sequences.read(cells))
-                for number in range(len(round_)):
-                    self._sequences.forget(first + number)
+            self._compute(text, options)
         finally:
-            self._sequences.forget(work)
-        weighed = {"scores": options.scores(), "prompt_tokens": len(prompt) + options.size}
+            for sequence in range(WEIGHED, WEIGHED + 1 + OPTIONS):
+                self._sequences.forget(sequence)
+        prompt = len(self._menu) + len(text) + options.size
+        weighed = {"scores": options.scores(), "prompt_tokens": prompt}
         return {"weighed": {**weighed, "cached_tokens": len(self._menu)}}
+
+    def _compute(self, text: list[int], options: Options) -> None:
+        """Read the text and, in the same pass, as many options behind it as there are sequences."""
+        begin = len(self._menu)
+        behind = begin + len(text) - 1
+        self._sequences.copy(MENU, WEIGHED)
+        unread = text
+        for nodes in options.rounds(OPTIONS):
+            used = {WEIGHED + 1 + number for numbers in nodes.values() for number in numbers}
+            for sequence in used:
+                self._sequences.copy(WEIGHED, sequence)
+            everywhere = (WEIGHED, *used)
+            last = len(unread) - 1
+            cells = [
+                Cell(token, begin + at, everywhere, at == last) for at, token in enumerate(unread)
+            ]
+            forks: list[tuple[int, ...]] = [()] if unread else []
+            for path, numbers in nodes.items():
+                through = [WEIGHED + 1 + number for number in numbers]
+                fork = options.is_fork(path)
+                cells.append(Cell(path[-1], behind + len(path), through, fork))
+                forks += [path] if fork else []
+            options.learn(forks, self._sequences.read(cells))
+            unread = []
 
     def _open_menu(self, menu: str) -> None:
         begin = self._weights.begin

@@ -32,22 +32,32 @@ class Options:
         self._branches = {
             path: sorted(tokens) for path, tokens in branches.items() if len(tokens) > 1
         }
-        self._forks = [path for path in self._branches if path]
+        forks = [path for path in self._branches if path]
+        begun = {path[:length] for path in forks for length in range(1, len(path))}
+        self._tips = [path for path in forks if path not in begun]
         self._known: dict[Path_, NDArray[np.float32]] = {}
-        self.size = sum(map(len, self._forks))
+        self.size = len(begun.union(forks))
         """Tokens that must be computed."""
 
-    def begin(self, scores: NDArray[np.float32]) -> None:
-        """What may come first of all."""
-        self._known[()] = scores
+    def rounds(self, width: int) -> Iterator[dict[Path_, list[int]]]:
+        """The tree of forks, as much at a time as `width` sequences hold; one round at least.
 
-    def rounds(self, width: int) -> Iterator[list[Path_]]:
-        """Ways to the forks, as many as may be computed together."""
-        for start in range(0, len(self._forks), width):
-            yield self._forks[start : start + width]
+        To each node the numbers of the sequences that pass through it: what options have in
+        common is computed once. Parents come before their children.
+        """
+        for start in range(0, max(1, len(self._tips)), width):
+            nodes: dict[Path_, list[int]] = defaultdict(list)
+            for number, tip in enumerate(self._tips[start : start + width]):
+                for length in range(1, len(tip) + 1):
+                    nodes[tip[:length]].append(number)
+            yield dict(nodes)
+
+    def is_fork(self, path: Path_) -> bool:
+        """Whether what may follow `path` tells options apart."""
+        return path in self._branches
 
     def learn(self, paths: Sequence[Path_], scores: Sequence[NDArray[np.float32]]) -> None:
-        """What may follow each of the paths."""
+        """What may follow each of the paths; () is where all options begin."""
         self._known.update(zip(paths, scores, strict=True))
 
     def scores(self) -> list[float]:

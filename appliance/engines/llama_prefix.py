@@ -15,7 +15,7 @@ from appliance.engines import llama_library
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAGIC = b"appliance prefix 1\n"
+MAGIC = b"appliance prefix 2\n"
 
 KEPT = 4
 """States on disk; of more, the one that was used longest ago goes."""

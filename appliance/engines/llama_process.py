@@ -105,7 +105,8 @@ class _Service:
         for event in self._model.write(order, lambda: number in stopped):
             if event:
                 self._tell(number, event)
-            while not self._inbox.orders.empty():
+            # Who was told that it is done may ask at once; that is no text within this one.
+            while "done" not in event and not self._inbox.orders.empty():
                 self.do(self._inbox.orders.get())
         stopped.discard(number)
 

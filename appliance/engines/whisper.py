@@ -148,13 +148,16 @@ class Whisper:
         noise = np.random.default_rng(0).normal(0.0, 0.01, SAMPLE_RATE).astype(np.float32)
         self.hear(noise, language).continuations([()], 4)
 
-    def hear(self, samples: Samples, language: str, *, padded: bool = False) -> Hearing:
+    def hear(
+        self, samples: Samples, language: str, *, padded: bool = False, silence: bool = True
+    ) -> Hearing:
         """Encode sound of at most 30 seconds; ask the result what was said.
 
         Args:
             samples: mono, 16 kHz, -1 to 1.
             language: ISO 639-1 code.
             padded: encode the full 30 seconds; slower, at times better.
+            silence: put some behind it, as behind a sentence that is over.
 
         Raises:
             EngineError: the model does not know the language, or failed.
@@ -163,6 +166,8 @@ class Whisper:
         start = self._start(language)
         if len(samples) < SHORTEST * SAMPLE_RATE or float(np.abs(samples).max()) < FAINTEST:
             return Hearing(self, None, start, language, samples[:0])
+        if not silence:
+            return Hearing(self, self._encode(samples), start, language, samples)
         spoken = without_silence(samples)[: int(PADDED * SAMPLE_RATE)]
         encoded = self.padded(spoken) if padded else self._short(spoken)
         return Hearing(self, encoded, start, language, spoken)
@@ -170,6 +175,10 @@ class Whisper:
     def text(self, tokens: Sequence[int]) -> str:
         """What the tokens spell."""
         return str(self._tokenizer.decode(list(tokens))).strip()
+
+    def tokens_of(self, text: str) -> tuple[int, ...]:
+        """The tokens that spell it."""
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _special(self, name: str) -> int:
         token = self._tokenizer.token_to_id(name)
