@@ -8,7 +8,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from builder import initrd, tools
+from builder import initrd, tools, tryboot
 from builder.options import REPOSITORY
 from builder.stages import BuildError
 
@@ -38,7 +38,7 @@ def versions(build: Build) -> dict[str, str]:
 
 def _show(build: Build, package: str) -> str:
     root = build.folders[tools.NAME] / "root"
-    said = build.read("chroot", root, "apt-cache", "show", "--no-all-versions", package)
+    said = build.read("chroot", root, "apt-cache", "show", package)
     return said.strip().split("\n\n")[0]
 
 
@@ -77,6 +77,7 @@ def _lay_out(build: Build, unpacked: Path, root: Path, boot: Path) -> None:
     (boot / "vmlinuz").write_bytes(gzip.compress(kernel, 9, mtime=0))
     _copy_dtbs(tree, boot)
     _trim(modules)
+    tryboot.make(build, modules)
     tools.inside(build, "depmod", "--basedir", "/tree", version, binds={"/tree": root})
     busybox = next((unpacked / "busybox-static").rglob("busybox"))
     content = initrd.content(HERE / "initrd/init", busybox, modules, tools.listed(INITRD_MODULES))
