@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import tempfile
 import time
@@ -16,7 +17,10 @@ from appliance.errors import EngineError
 from appliance.values import Question
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from appliance.config import LanguageModel
+    from appliance.values import Completion
 
 SYSTEM = "You are the voice of a house. " + "\n".join(
     f"Room {n}: there is a lamp, a window and a door; it is {n} degrees warm." for n in range(1, 24)
@@ -32,8 +36,8 @@ REQUEST = (
 ASKED = 3
 """Times each; the median counts."""
 
-PLAIN_TAKES = 300.0
-"""Seconds that the plain calls may take together."""
+PLAIN_TAKES = 180.0
+"""Seconds that opening the model, or one plain call, may take."""
 
 
 class PrefixSpeed(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,56 +51,85 @@ class PrefixSpeed(msgspec.Struct, frozen=True, kw_only=True):
     warm_ms: float
     restored_ms: float
     """After a restart."""
-    plain_ms: float | None
+    plain_ms: float
     """By llama-cpp-python's chat call, a clock standing before the prompt."""
 
 
-def measure(path: Path, settings: LanguageModel, threads: int) -> PrefixSpeed:
-    """All of it in one run; EngineError where the model cannot be opened."""
+def measure(
+    path: Path, settings: LanguageModel, threads: int, *, times: int = ASKED, restarts: int = 1
+) -> PrefixSpeed:
+    """All of it in one run, a warm request and a plain call in turn.
+
+    Raises:
+        EngineError: the model cannot be opened.
+
+    """
     wanted = msgspec.structs.replace(settings, system_prompt=SYSTEM, maximum_tokens=8)
     with tempfile.TemporaryDirectory() as folder:
-        read_s, warm, cached, prompt = _asked(Llama(path, wanted, threads, states=Path(folder)))
-        load_s, restored, _, _ = _asked(Llama(path, wanted, threads, states=Path(folder)))
-    reading_s = max(0.0, read_s - load_s)
+        warm, plain, loads, restored = [], [], [], []
+        with (
+            _started(path, wanted, threads, folder) as (model, read_s),
+            _plain_call(path, wanted, threads) as call,
+        ):
+            for number in range(times):
+                warm.append(_asked(model, number))
+                plain.append(_called(call, number))
+        for number in range(restarts):
+            with _started(path, wanted, threads, folder) as (model, load_s):
+                loads.append(load_s)
+                restored.append(_asked(model, number))
+    reading_s = max(0.0, read_s - statistics.median(loads))
     return PrefixSpeed(
-        prompt_tokens=prompt,
-        cached_tokens=cached,
-        prompt_tokens_per_s=round(cached / reading_s, 1) if reading_s else None,
-        cold_ms=round(reading_s * 1000 + warm[0], 1),
-        warm_ms=round(statistics.median(warm), 1),
-        restored_ms=round(restored[0], 1),
-        plain_ms=_plain(path, wanted, threads),
+        prompt_tokens=warm[0].prompt_tokens,
+        cached_tokens=warm[0].cached_tokens,
+        prompt_tokens_per_s=round(warm[0].cached_tokens / reading_s, 1) if reading_s else None,
+        cold_ms=round(reading_s * 1000 + (warm[0].first_token_ms or 0.0), 1),
+        warm_ms=_middle(warm),
+        restored_ms=_middle(restored),
+        plain_ms=round(statistics.median(plain), 1),
     )
 
 
-def _asked(model: Llama) -> tuple[float, list[float], int, int]:
-    """Seconds to start, milliseconds to each first token, and tokens cached and in all."""
+def _middle(answers: list[Completion]) -> float:
+    return round(statistics.median(answer.first_token_ms or 0.0 for answer in answers), 1)
+
+
+@contextlib.contextmanager
+def _started(
+    path: Path, settings: LanguageModel, threads: int, states: str
+) -> Iterator[tuple[Llama, float]]:
+    """The model, and the seconds that it took to start."""
+    model = Llama(path, settings, threads, states=Path(states))
     began = time.perf_counter()
     try:
         model.start()
-        started = time.perf_counter() - began
-        done = [model.complete(Question((f"{REQUEST} {n}",)), lambda: False) for n in range(ASKED)]
+        yield model, time.perf_counter() - began
     finally:
         model.close()
-    first = [one.first_token_ms or 0.0 for one in done]
-    return started, first, done[0].cached_tokens, done[0].prompt_tokens
 
 
-def _plain(path: Path, settings: LanguageModel, threads: int) -> float | None:
+def _asked(model: Llama, number: int) -> Completion:
+    return model.complete(Question((f"{REQUEST} {number}",)), lambda: False)
+
+
+@contextlib.contextmanager
+def _plain_call(path: Path, settings: LanguageModel, threads: int) -> Iterator[Child]:
     child = Child("appliance.engines.llama_plain", threads)
     try:
-        child.send(
-            {
-                "path": str(path),
-                "threads": threads,
-                "context_tokens": settings.context_tokens,
-                "system": SYSTEM,
-                "questions": [f"{REQUEST} {n}" for n in range(ASKED)],
-            }
-        )
-        told = child.receive(PLAIN_TAKES)
+        order = {"path": str(path), "threads": threads, "context_tokens": settings.context_tokens}
+        child.send(order)
+        child.receive(PLAIN_TAKES)
+        yield child
     except ChildDied as death:
         raise EngineError(f"the plain chat call died ({death})") from death
     finally:
         child.kill()
-    return None if told is None else round(statistics.median(told["first_token_ms"]), 1)
+
+
+def _called(child: Child, number: int) -> float:
+    child.send({"system": SYSTEM, "question": f"{REQUEST} {number}"})
+    told = child.receive(PLAIN_TAKES)
+    if told is None:
+        raise EngineError(f"the plain chat call said nothing for {PLAIN_TAKES:g} s")
+    spent: float = told["first_token_ms"]
+    return spent

@@ -18,6 +18,4 @@ def test_cold_warm_restored_and_plain_are_measured_on_the_same_prompt(
     path = tiny_models.write("smollm2", tmp_path / "tiny.gguf")
     speed = llama_speed.measure(path, LanguageModel(context_tokens=4096), threads=1)
     assert 0 < speed.cached_tokens < speed.prompt_tokens
-    assert min(speed.cold_ms, speed.warm_ms, speed.restored_ms) > 0
-    assert speed.plain_ms is not None
-    assert speed.plain_ms > 0
+    assert min(speed.cold_ms, speed.warm_ms, speed.restored_ms, speed.plain_ms) > 0

@@ -23,10 +23,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from appliance import assembly
 from appliance.config import Cascade as Settings
 from appliance.config import Config, Device, LanguageModel
+from appliance.engines import llama_speed
 from appliance.engines.llama import Llama
+from appliance.engines.llama_speed import REQUEST, SYSTEM
 from appliance.errors import EngineError
 from appliance.inference import choosing
 from appliance.inference import sentences as sentence_files
@@ -40,17 +44,6 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 SAMPLES = Path(assembly.__file__).parent / "samples"
 
-SYSTEM = "You are the voice of a house. " + "\n".join(
-    f"Room {n}: there is a lamp, a window and a door; it is {n} degrees warm." for n in range(1, 24)
-)
-"""About 500 tokens."""
-
-REQUEST = (
-    "Please tell me in one short sentence which of the rooms is the warmest one and whether "
-    "its window should be opened now."
-)
-"""About 25 tokens."""
-
 
 def go_on() -> bool:
     return False
@@ -63,52 +56,14 @@ def opened(gguf: Path, threads: int, states: Path | None, **settings: Any) -> Ll
 
 
 def prefix(gguf: Path, threads: int, count: int) -> dict[str, Any]:
-    """Time to the first token: ours after a start, warm, restored, and a plain chat call."""
-    with tempfile.TemporaryDirectory() as folder:
-        states = Path(folder)
-        wanted = {"system_prompt": SYSTEM, "maximum_tokens": 8}
-        began = time.monotonic()
-        model = opened(gguf, threads, states, **wanted)
-        found: dict[str, Any] = {"start_and_read_s": round(time.monotonic() - began, 2)}
-        warm = [model.complete(Question((f"{REQUEST} {n}",)), go_on) for n in range(count)]
-        model.close()
-        restored, starts = [], []
-        for n in range(max(3, count // 3)):
-            began = time.monotonic()
-            model = opened(gguf, threads, states, **wanted)
-            starts.append(time.monotonic() - began)
-            assert model.restored
-            restored.append(model.complete(Question((f"{REQUEST} {n}",)), go_on))
-            model.close()
-        found["prompt_tokens"] = warm[0].prompt_tokens
-        found["cached_tokens"] = warm[0].cached_tokens
-        found["warm_ms"] = _middle([c.first_token_ms or 0.0 for c in warm])
-        found["restored_ms"] = _middle([c.first_token_ms or 0.0 for c in restored])
-        found["restored_start_s"] = round(statistics.median(starts), 2)
-    found |= _plain(gguf, threads, max(3, count // 3))
-    found["warm_against_plain"] = round(found["warm_ms"] / found["plain_cold_ms"], 3)
-    found["restored_against_plain"] = round(found["restored_ms"] / found["plain_cold_ms"], 3)
-    return found
-
-
-def _plain(gguf: Path, threads: int, count: int) -> dict[str, Any]:
-    """llama-cpp-python's own chat call, with the clock before the rest of its prompt."""
-    import llama_cpp  # noqa: PLC0415  (only here)
-
-    llama = llama_cpp.Llama(
-        str(gguf), n_ctx=2048, n_threads=threads, n_threads_batch=threads, verbose=False
-    )
-    times = []
-    for n in range(count):
-        messages = [
-            {"role": "system", "content": f"It is 12:{n:02}.\n{SYSTEM}"},
-            {"role": "user", "content": f"{REQUEST} {n}"},
-        ]
-        began = time.monotonic()
-        stream: Any = llama.create_chat_completion(messages, max_tokens=4, stream=True)  # type: ignore[arg-type]
-        next(part for part in stream if part["choices"][0]["delta"].get("content"))
-        times.append((time.monotonic() - began) * 1000)
-    return {"plain_cold_ms": _middle(times)}
+    """Time to the first token: cold, warm, restored, and a plain chat call in turn with it."""
+    restarts = max(3, count // 3)
+    speed = llama_speed.measure(gguf, LanguageModel(), threads, times=count, restarts=restarts)
+    return {
+        **msgspec.structs.asdict(speed),
+        "warm_against_plain": round(speed.warm_ms / speed.plain_ms, 3),
+        "restored_against_plain": round(speed.restored_ms / speed.plain_ms, 3),
+    }
 
 
 def options(gguf: Path, threads: int, count: int) -> dict[str, Any]:
@@ -334,7 +289,7 @@ def _middle(milliseconds: list[float]) -> float:
 
 
 PARTS: dict[str, tuple[Callable[[Path, int, int], dict[str, Any]], int]] = {
-    "prefix": (prefix, 9),
+    "prefix": (prefix, 15),
     "states": (states, 3),
     "options": (options, 15),
     "paraphrases": (paraphrases, 1),
