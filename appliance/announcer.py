@@ -12,10 +12,10 @@ from appliance import __version__
 from appliance.identity import boot_id
 from appliance.inference.mind import Situation
 from appliance.messaging import home_assistant
+from appliance.messaging.bodies import MAXIMUM_TEXT_BYTES
 from appliance.messaging.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messaging.reports import Health, Info, Limits, Partial, StateNow, Telemetry
-from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
-from appliance.system import governor
+from appliance.system import governor, notices
 from appliance.system.clock import clock_synced
 from appliance.system.sensors import changed, root_in_force
 from appliance.values import Activity, Message, MicrophoneState, Reading, encode
@@ -237,4 +237,5 @@ class Announcer:
             sound=sound.health,
             memory_mb=self._reading.memory_used_mb,
             waiting_jobs=waiting,
+            notices=notices.read(),
         )

@@ -12,9 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.exception import MQTTException
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from appliance.errors import ConfigError
 from appliance.messaging import credentials, reasons
@@ -32,9 +30,11 @@ from appliance.messaging.packets import (
     IN_FLIGHT,
     MAXIMUM_PACKET,
     check_size,
+    client_of,
     connect_properties,
     delivery_of,
     publish_properties,
+    subscriptions,
 )
 from appliance.messaging.patience import Patience
 
@@ -165,14 +165,8 @@ class Link:
     def subscribe(self, filters: Sequence[str]) -> None:
         """Ask for messages; the broker's word on it comes as an event."""
         with self._lock:
-            if self._connected and self._is_v5:
-                # Retained ones are not wanted: they would come again at every connection.
-                options = SubscribeOptions(
-                    qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND
-                )
-                self._client.subscribe([(topic_filter, options) for topic_filter in filters])
-            elif self._connected:
-                self._client.subscribe([(topic_filter, 1) for topic_filter in filters])
+            if self._connected:
+                self._client.subscribe(subscriptions(filters, is_v5=self._is_v5))
 
     def ack(self, delivery: Delivery) -> bool:
         """Tell the broker that a delivery is ours now; False when that connection is gone.
@@ -186,32 +180,20 @@ class Link:
             return True
 
     def _new_client(self) -> paho.Client:
-        config, mqtt = self._config, self._config.mqtt
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=config.client_id,
-            protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
-            clean_session=None if self._is_v5 else False,
-            manual_ack=True,
-        )
-        client.suppress_exceptions = True
-        client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
-        if mqtt.username:
-            client.username_pw_set(mqtt.username, self._password)  # type: ignore[arg-type]
-        if self._tls is not None:
-            client.tls_set_context(self._tls)
+        client = client_of(self._config, self._will, self._password, self._tls)
         for name in ("pre_connect", "connect", "connect_fail", "disconnect"):
             setattr(client, f"on_{name}", self._guarded(getattr(self, f"_on_{name}")))
         for name in ("message", "publish", "subscribe"):
             setattr(client, f"on_{name}", self._guarded(getattr(self, f"_on_{name}")))
+        mqtt = self._config.mqtt
         client.connect_async(
-            config.broker_host,
-            config.broker_port,
+            self._config.broker_host,
+            self._config.broker_port,
             mqtt.keepalive_s,
             # Never a clean start, not even the first one: brokers do not keep the session of
             # such a client over their own restart, and ours would wipe what waits for us.
             clean_start=False,
-            properties=connect_properties(config) if self._is_v5 else None,
+            properties=connect_properties(self._config) if self._is_v5 else None,
         )
         return client
 
@@ -260,17 +242,12 @@ class Link:
                 self._events.put(Lost(self._epoch))
         if flags.is_disconnect_packet_from_server:
             refusal = code.value
+        again = self._patience.failures > 1
         if refusal is not None:
             words = reasons.of_refusal(refusal, code.getName())
-        elif was_connected and self._patience.failures > 1:
-            words = (
-                "the connection breaks again and again; see the broker's log, and whether "
-                f"another client uses the client id {self._config.client_id}"
-            )
-        elif was_connected:
-            words = "the connection broke"
         else:
-            words = "it hung up without an answer; see mqtt.port, mqtt.tls and mqtt.version"
+            client_id = self._config.client_id if again else None
+            words = reasons.of_loss(client_id) if was_connected else reasons.NO_ANSWER
         lasted = time.monotonic() - self._since if was_connected else 0.0
         self._wait_before_next(words, lasted=lasted, slow=refusal in reasons.NEEDS_A_PERSON)
 

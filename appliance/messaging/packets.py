@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from appliance.messaging.delivery import Delivery
 
 if TYPE_CHECKING:
-    from paho.mqtt import client as paho
+    import ssl
+    from collections.abc import Sequence
 
     from appliance.config import Config
     from appliance.values import Message
@@ -20,6 +24,38 @@ IN_FLIGHT = 20
 
 MAXIMUM_PACKET = 268_435_455
 """Bytes, from the MQTT standard."""
+
+
+def client_of(
+    config: Config, will: Message, password: bytes | None, tls: ssl.SSLContext | None
+) -> paho.Client:
+    """A client of paho's with our settings, which does not connect yet."""
+    is_v5 = config.mqtt.version == "5"
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=config.client_id,
+        protocol=paho.MQTTv5 if is_v5 else paho.MQTTv311,
+        clean_session=None if is_v5 else False,
+        manual_ack=True,
+    )
+    client.suppress_exceptions = True
+    client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+    if config.mqtt.username:
+        client.username_pw_set(config.mqtt.username, password)  # type: ignore[arg-type]
+    if tls is not None:
+        client.tls_set_context(tls)
+    return client
+
+
+def subscriptions(
+    filters: Sequence[str], *, is_v5: bool
+) -> list[tuple[str, SubscribeOptions]] | list[tuple[str, int]]:
+    """Filters as paho takes them."""
+    if not is_v5:
+        return [(topic_filter, 1) for topic_filter in filters]
+    # Retained ones are not wanted: they would come again at every connection.
+    options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+    return [(topic_filter, options) for topic_filter in filters]
 
 
 def connect_properties(config: Config) -> Properties:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import collections
 import logging
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
 from appliance.messaging.delivery import Acknowledged, Connected, Delivery, Lost, Subscribed
+from appliance.messaging.finishing import Finishing
 from appliance.messaging.reception import Reception
 from appliance.messaging.reports import LinkHealth, Status
-from appliance.messaging.sending import DISK_RETRY_S, Sending
+from appliance.messaging.sending import Sending
 from appliance.threads import Deadline
 from appliance.values import Message
 
@@ -43,21 +42,6 @@ REVIVAL_S = 5.0
 """Between two attempts to begin anew with a broker that our client chokes on."""
 
 
-MAXIMUM_UNWRITTEN = 1000
-"""Results that the disk refused and that wait in memory; beyond it the oldest go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A piece of work that is over."""
-
-    result: Result
-    request: Request | None
-    set_aside: bool
-    is_told: bool = False
-    """Whether its messages have gone out from memory."""
-
-
 class Postman:
     """What the room's thread does.
 
@@ -76,13 +60,12 @@ class Postman:
         self._link = link
         self._topics = topics
         self._sending = Sending(journal, link)
+        self._finishing = Finishing(journal, link, topics, self._sending)
         self._reception = Reception(journal, topics, reader, office, self._sending)
         self.on_wake: Callable[[bytes], None] = lambda _: None
         """Told what appliances in earshot announce, in the postman's thread."""
         self._epoch = 0
         self._subscribed = False
-        self._unwritten: collections.deque[Finished] = collections.deque(maxlen=MAXIMUM_UNWRITTEN)
-        self._write_at = 0.0
         self._housekeeping_at = 0.0
         self._revived_at = 0.0
         self.show(topics.status, status_of(topics, Status.ONLINE).payload, "text/plain")
@@ -99,8 +82,7 @@ class Postman:
 
     def stop(self) -> None:
         """Send for a moment longer, say `stopped`, and hang up; what is left stays on disk."""
-        self._write_at = 0.0
-        self._write_late()
+        self._finishing.write_late(at_once=True)
         if self._link.connected:
             self._drain(LAST_RESULTS_S)
             self._sending.tell(status_of(self._topics, Status.STOPPED))
@@ -111,48 +93,10 @@ class Postman:
     def post(
         self, result: Result, request: Request | None = None, *, set_aside: bool = False
     ) -> Result:
-        """Put a result on disk and on its way; returns it with its number. From any thread.
-
-        When the disk refuses, it is kept in memory and written as soon as the disk takes it;
-        meanwhile whoever listens hears of it, so that a full disk does not silence the house.
-        """
-        finished = Finished(result, request, set_aside=set_aside)
-        try:
-            result = self._write(finished)
-        except JournalError as error:
-            self._sending.disk_refused(error)
-            if self._link.connected:
-                finished = replace(finished, is_told=True)
-                for message in self._topics.messages_for(result, request):
-                    self._sending.tell(message)
-            self._unwritten.append(finished)
+        """Put a result on disk and on its way; returns it with its number. From any thread."""
+        result = self._finishing.post(result, request, set_aside=set_aside)
         self._link.wake()
         return result
-
-    def _write(self, finished: Finished) -> Result:
-        request = finished.request
-        numbered = self._journal.finish(
-            finished.result,
-            lambda result: () if finished.is_told else self._topics.messages_for(result, request),
-            request.id if request is not None else None,
-            set_aside=finished.set_aside,
-        )
-        self._sending.look()
-        return numbered
-
-    def _write_late(self) -> None:
-        """What the disk refused before, oldest first: a request is over only when this is done."""
-        if not self._unwritten or time.monotonic() < self._write_at:
-            return
-        try:
-            while self._unwritten:
-                self._write(self._unwritten[0])
-                self._unwritten.popleft()
-        except JournalError as error:
-            self._sending.disk_refused(error)
-            self._write_at = time.monotonic() + DISK_RETRY_S
-        else:
-            self._sending.disk_works()
 
     def tell(self, message: Message) -> None:
         """Send what need not survive a power cut. From any thread."""
@@ -201,7 +145,7 @@ class Postman:
             overrun=self._link.backlog.overrun,
             unsaid=self._sending.unsaid,
             damaged_journals=self._journal.damaged,
-            journal_error=self._sending.journal_error,
+            journal_error=self._sending.disk.error,
         )
 
     def _of_the_disk(self) -> tuple[int, float | None]:
@@ -267,7 +211,7 @@ class Postman:
 
     def _keep_house(self) -> None:
         now = time.monotonic()
-        self._write_late()
+        self._finishing.write_late()
         broken = not self._link.alive() or self._sending.deaf()
         if broken and now - self._revived_at > REVIVAL_S:
             self._revived_at = now

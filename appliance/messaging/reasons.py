@@ -56,6 +56,19 @@ def of_publication(code: int) -> str:
     return PUBLICATION.get(code, f"reason code 0x{code:02x}")
 
 
+NO_ANSWER = "it hung up without an answer; see mqtt.port, mqtt.tls and mqtt.version"
+
+
+def of_loss(client_id: str | None) -> str:
+    """What a connection that broke means; with our id where it happens again and again."""
+    if client_id is None:
+        return "the connection broke"
+    return (
+        "the connection breaks again and again; see the broker's log, and whether another "
+        f"client uses the client id {client_id}"
+    )
+
+
 def of_failure(error: BaseException | None) -> str:
     """What an exception on the way to the broker means."""
     if isinstance(error, ssl.SSLCertVerificationError):

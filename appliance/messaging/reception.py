@@ -58,7 +58,7 @@ class Reception:
         self._reader = reader
         self._office = office
         self._tell = sending.tell
-        self._disk_refused = sending.disk_refused
+        self._disk_refused = sending.disk.refused
         self.accepted = 0
         self.rejected = 0
         self.repeated = 0

@@ -138,6 +138,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     sound: SoundHealth | None = None
     memory_mb: float | None = None
     waiting_jobs: int | None = None
+    notices: list[str] = []
+    """What the image wants its owner to know, such as settings in the folder that it refused."""
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from appliance.errors import RequestError
 from appliance.identity import boot_seconds
 from appliance.messaging import orders
-from appliance.messaging.payloads import AnswerRequest, AudioRequest, Control, TextRequest
+from appliance.messaging.bodies import (
+    checked_text,
+    json_fields,
+    too_large,
+    unpacked,
+    with_wishes,
+)
+from appliance.messaging.payloads import AnswerRequest, Control
 from appliance.messaging.topics import ReturnAddress
-from appliance.values import Operation, Request, Wish
+from appliance.values import Operation, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +26,6 @@ if TYPE_CHECKING:
     from appliance.messaging.delivery import Delivery
     from appliance.messaging.orders import Order
     from appliance.messaging.topics import Topics
-
-MAXIMUM_TEXT_BYTES = 16_384
-"""Of a text to parse or answer: several pages, far beyond what a small model reads."""
-
-MAXIMUM_WISH_BYTES = 65_536
-"""The same with a JSON Schema."""
 
 JSON_OVERHEAD = 4096
 """Bytes that the JSON around base64 audio may take."""
@@ -88,7 +85,7 @@ class Reader:
                 self._topics.check_reply_to(delivery.response_topic)
                 address = replace(address, reply_to=delivery.response_topic)
             payload = self._payload(delivery)
-            fields = _json_fields(payload, delivery.content_type)
+            fields = json_fields(payload, delivery.content_type)
             if delivery.response_topic is None:
                 address = self._with_reply_to(address, fields)
             address = _with_transaction(address, fields)
@@ -108,7 +105,7 @@ class Reader:
             raise RequestError("invalid", "the request is empty")
         size = len(delivery.payload)
         if size > self._maximum_bytes * 4 // 3 + JSON_OVERHEAD:
-            raise _too_large(size, self._maximum_bytes)
+            raise too_large(size, self._maximum_bytes)
         return delivery.payload
 
     def _with_reply_to(
@@ -132,17 +129,17 @@ class Reader:
         priority = _priority(delivery)
         requester = dict(delivery.user_properties).get("requester", "")[:LONGEST_NAME]
         if fields is not None:
-            payload, form = _unpacked(operation, fields)
+            payload, form = unpacked(operation, fields)
             timeout = _sooner(timeout, form.timeout_s)
             priority = form.priority or priority
             requester = form.requester or requester
         if operation is Operation.TRANSCRIBE:
             if len(payload) > self._maximum_bytes:
-                raise _too_large(len(payload), self._maximum_bytes)
+                raise too_large(len(payload), self._maximum_bytes)
         else:
-            payload = _checked_text(payload)
+            payload = checked_text(payload)
         if fields is not None and isinstance(form, AnswerRequest):
-            payload = _with_wishes(payload, form)
+            payload = with_wishes(payload, form)
         request = Request(
             id=self._new_id(),
             operation=operation,
@@ -188,63 +185,6 @@ def _operation(name: str) -> Operation:
         raise RequestError("unsupported", f"no operation has this name; known: {known}") from None
 
 
-def _json_fields(payload: bytes, content_type: str | None) -> dict[str, Any] | None:
-    """The fields of a JSON request; None when the payload is the work itself.
-
-    No audio file begins with `{`, and a sentence that does would be a strange one: a
-    payload that does is JSON unless its Content Type says otherwise.
-    """
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    is_json = kind == "application/json" or kind.endswith("+json")
-    if not is_json and (kind or payload[:1] != b"{"):
-        return None
-    try:
-        fields = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError("invalid", f"the payload is not JSON: {error}") from None
-    if not isinstance(fields, dict):
-        raise RequestError("invalid", "the payload is JSON, but not an object with fields")
-    return fields
-
-
-def _unpacked(
-    operation: Operation, fields: dict[str, Any]
-) -> tuple[bytes, TextRequest | AudioRequest]:
-    """The work inside a JSON request, and the form it came in."""
-    try:
-        if operation is not Operation.TRANSCRIBE:
-            kind = AnswerRequest if operation is Operation.ANSWER else TextRequest
-            text = msgspec.convert(fields, kind)
-            return text.text.encode(), text
-        audio = msgspec.convert(fields, AudioRequest)
-        return base64.b64decode(audio.audio, validate=True), audio
-    except binascii.Error as error:
-        raise RequestError("invalid", f"audio: not base64: {error}") from None
-    except (msgspec.ValidationError, ValueError) as error:
-        raise RequestError("invalid", str(error)) from None
-
-
-def _checked_text(payload: bytes) -> bytes:
-    if len(payload) > MAXIMUM_TEXT_BYTES:
-        raise _too_large(len(payload), MAXIMUM_TEXT_BYTES)
-    try:
-        text = payload.decode("utf-8-sig").strip().strip("\x00").strip()
-    except UnicodeDecodeError as error:
-        message = f"the text is not UTF-8, at byte {error.start}"
-        raise RequestError("invalid", message) from None
-    if not text:
-        raise RequestError("invalid", "the text is empty")
-    return text.encode()
-
-
-def _with_wishes(text: bytes, form: AnswerRequest) -> bytes:
-    wish = Wish(text.decode(), form.schema, form.session, form.stream, form.maximum_tokens)
-    packed = wish.packed()
-    if len(packed) > MAXIMUM_WISH_BYTES:
-        raise _too_large(len(packed), MAXIMUM_WISH_BYTES)
-    return packed
-
-
 def _priority(delivery: Delivery) -> int:
     """The user property `priority`, for clients whose payload is the audio itself."""
     for name, value in delivery.user_properties:
@@ -257,10 +197,6 @@ def _priority(delivery: Delivery) -> int:
 
 def _sooner(one: float | None, other: float | None) -> float | None:
     return min((value for value in (one, other) if value is not None), default=None)
-
-
-def _too_large(size: int, limit: int) -> RequestError:
-    return RequestError("too_large", f"{size} bytes are more than the {limit} allowed")
 
 
 def _identity(request: Request, nameless: bytes) -> bytes:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
 from appliance.messaging import reasons
+from appliance.messaging.disk import Disk
 from appliance.messaging.mqtt import Unpublishable
+from appliance.messaging.refusals import Refusals
 from appliance.messaging.suspects import Suspects
 
 if TYPE_CHECKING:
@@ -27,14 +29,8 @@ logger = logging.getLogger(__name__)
 PATIENCE_S = 30.0
 """How long a message may be under way: a broker that is silent for longer is asked anew."""
 
-FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 300.0
-"""Before a message goes again to a topic that the broker refused; doubled each time."""
-
 TOGETHER_S, TOGETHER = 0.25, 256
 """For how long, and how many, acknowledged messages wait to leave the disk in one commit."""
-
-DISK_RETRY_S = 5.0
-"""Before a disk that refused is tried again."""
 
 FAILURE = 0x80
 """Reason codes from here on say that the broker did not take a message."""
@@ -53,14 +49,6 @@ class Sent:
     at: float
 
 
-@dataclass(slots=True)
-class Refused:
-    """A topic that the broker does not let us publish on, for now."""
-
-    delay: float
-    until: float
-
-
 class Sending:
     """Keeps the window full and the outbox short. One thread calls it, except where it says so."""
 
@@ -77,17 +65,16 @@ class Sending:
         self._under_way: dict[int, Sent] = {}
         self._delivered: set[int] = set()
         self._delivered_since = 0.0
-        self._refused: dict[str, Refused] = {}
+        self._refusals = Refusals(clock)
         self._suspects = Suspects()
         self._held: set[int] = set()
         self._forbidden: set[str] = set()
-        self._disk_until = 0.0
+        self.disk = Disk(clock)
         self._look = True  # whether the outbox may hold something to send
         self.refused = 0
         """Publications that the broker refused, since start."""
         self.unsaid = 0
         """Answers for which there was no room in memory, since start."""
-        self.journal_error: str | None = None
 
     def show(self, message: Message, *, again: bool = False) -> None:
         """Publish a retained value, now and at every connection; from any thread.
@@ -117,7 +104,7 @@ class Sending:
     def begin(self) -> None:
         """A new connection: all that is shown goes again, for the broker may have forgotten it."""
         self.show_again()
-        self._refused.clear()
+        self._refusals.forget()
         self.forget_under_way()
 
     def forget_under_way(self) -> None:
@@ -139,7 +126,7 @@ class Sending:
         if event.code >= FAILURE:
             self._refuse(sent, event.code)
             return
-        self._refused.pop(sent.message.topic, None)
+        self._refusals.forget(sent.message.topic)
         if sent.rank is not None:
             self._suspects.cleared(sent.rank)
             self._is_delivered(sent.rank)
@@ -163,7 +150,7 @@ class Sending:
         self._send_shown()
         self._send_passing()
         self._retry()
-        if self._look and self._clock() >= self._disk_until:
+        if self._look and self.disk.may_be_tried():
             self._send_outbox()
 
     def _ranks_under_way(self) -> set[int]:
@@ -204,7 +191,7 @@ class Sending:
             rows = self._journal.pending(room, not_now, self._forbidden)
         except JournalError as error:
             self._look = True
-            self.disk_refused(error)
+            self.disk.refused(error)
             return
         for row in rows:
             if not self._may_go(row.rank) or not self._publish(row.message, row.rank):
@@ -233,12 +220,7 @@ class Sending:
         if sent.rank is None:
             logger.debug("an answer on %s was refused: %s", topic, reasons.of_publication(code))
             return
-        before = self._refused.get(topic)
-        if before is not None and before.until > self._clock():
-            return  # one of several that were under way together
-        delay = min(LONGEST_RETRY_S, before.delay * 2) if before else FIRST_RETRY_S
-        self._refused[topic] = Refused(delay, self._clock() + delay)
-        if before is None:
+        if self._refusals.note(topic):
             logger.warning(
                 "the broker does not take messages on %s: %s; they wait on disk",
                 topic, reasons.of_publication(code),
@@ -246,9 +228,7 @@ class Sending:
 
     def _retry(self) -> None:
         """Look again when the time of a refused topic or a held message is over."""
-        now = self._clock()
-        held = self._suspects.held(now)
-        forbidden = {topic for topic, refused in self._refused.items() if refused.until > now}
+        held, forbidden = self._suspects.held(self._clock()), self._refusals.forbidden()
         if self._held - held or self._forbidden - forbidden:
             self._look = True
         self._held, self._forbidden = held, forbidden
@@ -260,7 +240,7 @@ class Sending:
             try:
                 self._journal.drop([rank])
             except JournalError as error:
-                self.disk_refused(error)
+                self.disk.refused(error)
 
     def _is_delivered(self, rank: int) -> None:
         if not self._delivered:
@@ -269,25 +249,12 @@ class Sending:
 
     def forget_delivered(self) -> None:
         """Take what the broker has off the disk."""
-        if not self._delivered or self._clock() < self._disk_until:
+        if not self._delivered or not self.disk.may_be_tried():
             return
         try:
             self._journal.delivered(self._delivered)
         except JournalError as error:
-            self.disk_refused(error)
+            self.disk.refused(error)
         else:
             self._delivered.clear()
-            self.disk_works()
-
-    def disk_works(self) -> None:
-        """It takes what is written again."""
-        if self.journal_error is not None:
-            logger.info("the journal can be written again")
-        self.journal_error = None
-
-    def disk_refused(self, error: JournalError) -> None:
-        """It does not take what is written; said once, and tried again later. From any thread."""
-        if self.journal_error is None:
-            logger.error("%s", error)
-        self.journal_error = str(error)
-        self._disk_until = self._clock() + DISK_RETRY_S
+            self.disk.works()

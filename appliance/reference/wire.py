@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
+from appliance.messaging.bodies import MAXIMUM_TEXT_BYTES
 from appliance.messaging.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messaging.payloads import (
     Answer,
@@ -29,7 +30,6 @@ from appliance.messaging.reports import (
     Status,
     Telemetry,
 )
-from appliance.messaging.requests import MAXIMUM_TEXT_BYTES
 from appliance.values import (
     Activity,
     Intent,

@@ -83,7 +83,7 @@ def between(port: int, to_us: Callable[[bytes], bytes]) -> Iterator[int]:
 def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.messaging.sending.FIRST_RETRY_S", 0.2)
+    monkeypatch.setattr("appliance.messaging.refusals.FIRST_RETRY_S", 0.2)
     refusals = [True, True]
 
     def refuse(whole: bytes) -> bytes:

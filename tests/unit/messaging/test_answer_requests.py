@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from appliance.messaging.bodies import MAXIMUM_WISH_BYTES
 from appliance.messaging.delivery import Delivery
-from appliance.messaging.requests import MAXIMUM_WISH_BYTES, Offer, Reader, Rejection
+from appliance.messaging.requests import Offer, Reader, Rejection
 from appliance.messaging.topics import Topics
 from appliance.values import Wish
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.messaging.bodies import MAXIMUM_TEXT_BYTES
 from appliance.messaging.delivery import Delivery
 from appliance.messaging.orders import Order
-from appliance.messaging.requests import MAXIMUM_TEXT_BYTES, Offer, Reader, Rejection
+from appliance.messaging.requests import Offer, Reader, Rejection
 from appliance.messaging.topics import Topics
 from appliance.values import Operation
 
