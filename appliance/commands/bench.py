@@ -154,11 +154,11 @@ def _prefix_lines(prefix: PrefixSpeed) -> list[str]:
         f"{prefix.restored_ms:.0f} ms after a restart"
         + ("" if reading is None else f"; {reading:.0f} tokens/s read")
     ]
-    return [
-        *lines,
+    against = (
         f"llama-cpp-python's chat call: {plain:.0f} ms; ratio {prefix.warm_ms / plain:.2f} "
-        f"warm, {prefix.restored_ms / plain:.2f} after a restart",
-    ]
+        f"warm, {prefix.restored_ms / plain:.2f} after a restart"
+    )
+    return [*lines, against]
 
 
 def _yes(*, right: bool) -> str:
