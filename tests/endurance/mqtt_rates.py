@@ -42,6 +42,7 @@ class Forgetful:
     """What a journal would be without a disk."""
 
     last_id = None
+    damaged = 0
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -69,6 +70,9 @@ class Forgetful:
 
     def number_set_aside(self) -> int:
         return 0
+
+    def oldest_s(self) -> float | None:
+        return None
 
     def finish(
         self,
@@ -128,8 +132,9 @@ def of_the_room(directory: Path, requests: int, *, forgetful: bool) -> float:
         if forgetful:
             house.journal.close()
             journal: Any = Forgetful()
-            house.journal = house.postman._journal = journal
-            house.postman._sending._journal = house.postman._reception._journal = journal
+            postman = house.postman
+            house.journal = postman._journal = postman._finishing._journal = journal
+            postman._sending._journal = postman._reception._journal = journal
         with house:
             until(lambda: house.postman.health().subscribed)
             rate(broker.port, 50)
