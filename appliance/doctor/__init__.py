@@ -40,6 +40,7 @@ QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
     "temperature": board.heat,
     "power": board.power,
     "faults": appliance.last_faults,
+    "image": appliance.image,
     "offline": offline.nobody_outside,
     "sockets": offline.sockets,
     "traffic": offline.traffic,

@@ -19,7 +19,7 @@ from appliance.inference import sentences as declared
 from appliance.models import catalogue
 from appliance.models.store import State, Store, is_path
 from appliance.protocols import FRAME_SAMPLES
-from appliance.system import faults
+from appliance.system import faults, notices
 from appliance.threads import Deadline
 from appliance.values import SAMPLE_RATE
 
@@ -86,6 +86,12 @@ def _known_model(store: Store, name: str) -> Answer:
     if condition.state is State.DAMAGED:
         return error("models", f"{name} in {where} is damaged: {condition}", remedy)
     return ok("models", f"{name}: {len(model.files)} files in {where}, sha256 right")
+
+
+def image(_: Place) -> Iterator[Answer]:
+    """What the image has to say, where the appliance lives in one; else nothing is asked."""
+    for notice in notices.read():
+        yield warning("image", notice, "see STATUS.txt in the folder on the card")
 
 
 def last_faults(place: Place) -> Iterator[Answer]:

@@ -1,0 +1,34 @@
+"""What the image around the appliance wants its owner to know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from appliance import doctor
+from appliance.config import Config
+from appliance.doctor.answers import Place, Verdict
+from appliance.system import notices
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "notices.json"
+    monkeypatch.setenv(notices.VARIABLE, f"{path}")
+    return path
+
+
+def test_each_notice_is_a_warning_of_check(file: Path) -> None:
+    file.write_text(json.dumps({"notices": ["wifi.txt was refused: no name"]}))
+    (answer,) = doctor.examine(Place(Config()), ["image"])
+    assert (answer.verdict, answer.found) == (Verdict.WARNING, "wifi.txt was refused: no name")
+
+
+@pytest.mark.parametrize("content", [None, "", "{", '{"notices": 5}', '{"notices": []}'])
+def test_without_notices_nothing_is_said(file: Path, content: str | None) -> None:
+    if content is not None:
+        file.write_text(content)
+    assert notices.read() == []
+    assert list(doctor.examine(Place(Config()), ["image"])) == []
