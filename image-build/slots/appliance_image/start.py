@@ -30,6 +30,11 @@ FOREIGN = "foreign-broker"
 """Its being there keeps the broker of the image from starting."""
 
 
+def name_the_host(name: str) -> None:
+    """Let the network know the device by its name."""
+    subprocess.run(["hostname", name], check=False, capture_output=True)
+
+
 @dataclass
 class Start:
     """One start of the board."""
@@ -39,13 +44,14 @@ class Start:
     health: Health
     restart: Callable[[], None] = restart_service
     state_of_service: Callable[[float], str] = service_state
+    name_the_host: Callable[[str], None] = name_the_host
     ready_within_s: float = 600.0
 
     def before(self) -> Report:
         """Apply the folder, and make what the broker needs; a mistake in it stops nothing."""
         outcomes = settings.apply_all(self.system, image=self._image())
         name = config_item.device_name(self.system)
-        _name_the_host(config_item.host_name(name))
+        self.name_the_host(config_item.host_name(name))
         notices = self._broker(name)
         self._time_server()
         if not os.path.ismount(self.system.persistent):
@@ -178,7 +184,3 @@ def _works(state: str) -> str:
         "active": "It works.",
         "failed": "IT DOES NOT WORK: the appliance does not start.",
     }.get(state, "IT DOES NOT WORK: the appliance does not become ready.")
-
-
-def _name_the_host(name: str) -> None:
-    subprocess.run(["hostname", name], check=False, capture_output=True)

@@ -1,0 +1,266 @@
+"""What the image does at a start: settings before the appliance, the verdict after it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from appliance_image import autoboot
+from appliance_image.appliance_calls import Appliance
+from appliance_image.health import Health
+from appliance_image.slots import Places, Slot
+from appliance_image.start import Start
+from appliance_image.system import System
+from appliance_image.update import Slots
+
+REPOSITORY = Path(__file__).parent.parent.parent
+UNDERSTOOD = {"outcome": "intent", "intent": {"name": "HassTurnOn"}}
+
+
+class Obliging(Appliance):
+    """An appliance that finds nothing wrong, unless told to."""
+
+    errors_found: list[str]
+    heard: dict[str, object]
+
+    def config_problems(self, config: Path) -> list[str]:
+        return ["listening.pause_ms: too small"] if "pause_ms = -1" in config.read_text() else []
+
+    def errors(self) -> list[str]:
+        return self.errors_found
+
+    def hears(self, recording: Path, config: Path) -> dict[str, object]:
+        assert recording.is_file()
+        assert config.is_file()
+        return self.heard
+
+    def samples(self) -> Path:
+        return REPOSITORY / "appliance/samples"
+
+
+class Board:
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+
+    def restart(self) -> None:
+        self.orders.append("restart")
+
+    def restart_into_trial(self) -> None:
+        self.orders.append("try")
+
+
+class House:
+    """A start, with all that it meets."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.appliance = Obliging()
+        object.__setattr__(self.appliance, "errors_found", [])
+        object.__setattr__(self.appliance, "heard", UNDERSTOOD)
+        self.system = System(self.appliance, root)
+        places = Places(
+            bootcfg=root / "boot/config",
+            records=root / "persistent/slots",
+            cmdline=root / "cmdline",
+            image=root / "image.json",
+        )
+        self.board, self.restarts, self.states = Board(), 0, ["active"]
+        self.names: list[str] = []
+        slots = Slots(places, self.board, tell=lambda _: None)
+        health = Health(
+            self.appliance,
+            base_config=self.system.shipped / "config.toml",
+            work=self.system.run,
+            state_of_service=lambda _: "active",
+        )
+        self.start = Start(
+            self.system,
+            slots,
+            health,
+            restart=self._restart,
+            name_the_host=self.names.append,
+            state_of_service=lambda _: self.states.pop(0) if self.states else "active",
+        )
+        self.places = places
+
+    def _restart(self) -> None:
+        self.restarts += 1
+
+    def slot(self, running: Slot, committed: Slot = Slot.A) -> None:
+        self.places.cmdline.write_text(f"appliance.slot={running}")
+        autoboot.replace(self.places.autoboot, autoboot.text_of(committed))
+
+    @property
+    def status(self) -> str:
+        return (self.system.owner / "STATUS.txt").read_bytes().decode()
+
+    @property
+    def notices(self) -> str:
+        return (self.system.run / "notices.json").read_text()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    house = House(tmp_path)
+    for folder in (house.system.owner, house.system.shipped / "mosquitto", tmp_path / "persistent"):
+        folder.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "docs/examples/mosquitto/acl", house.system.shipped / "mosquitto/acl")
+    (house.system.shipped / "config.toml").write_text("[listening]\npause_ms = 600\n")
+    (tmp_path / "image.json").write_text(json.dumps({"version": "1.0", "built": "2026"}))
+    house.slot(Slot.A)
+    return house
+
+
+def test_the_owner_reads_on_the_card_how_it_went(house: House) -> None:
+    (house.system.owner / "config.toml").write_text("[device]\nname = 'kitchen'\n")
+    house.start.before()
+    assert 'The appliance "kitchen"\r\n' in house.status
+    assert house.names == ["kitchen"]
+    assert "It is starting" in house.status
+    house.start.after()
+    assert "It works." in house.status
+    assert "in force  config.toml: 1 key of yours" in house.status
+
+
+def test_the_owner_finds_what_other_programs_need(house: House) -> None:
+    house.start.before()
+    page = (house.system.owner / "ACCESS.txt").read_text()
+    assert "8883" in page
+    assert "homeassistant" in page
+    assert "BEGIN CERTIFICATE" in (house.system.owner / "broker-ca.pem").read_text()
+
+
+def test_a_page_that_says_the_same_is_not_written_again(house: House) -> None:
+    house.start.before()
+    house.start.after()
+    first = {path.name: path.stat().st_mtime_ns for path in house.system.owner.iterdir()}
+    house.start.after()
+    assert {path.name: path.stat().st_mtime_ns for path in house.system.owner.iterdir()} == first
+
+
+def test_a_refused_setting_is_told_to_mqtt_too(house: House) -> None:
+    (house.system.owner / "config.toml").write_text("[listening]\npause_ms = -1\n")
+    house.start.before()
+    house.start.after()
+    assert "REFUSED   config.toml: listening.pause_ms: too small" in house.status
+    assert "config.toml was refused" in house.notices
+
+
+def test_a_configuration_that_the_appliance_does_not_start_with_is_taken_back(house: House) -> None:
+    config = house.system.owner / "config.toml"
+    config.write_text("[listening]\npause_ms = 700\n")
+    house.start.before()
+    house.start.after()
+    config.write_text("[listening]\npause_ms = 800\n")
+    house.start.before()
+    assert "pause_ms = 800" in house.system.config.read_text()
+    house.states = ["failed", "active"]
+    house.start.after()
+    assert house.restarts == 1
+    assert "pause_ms = 700" in house.system.config.read_text()
+    assert "does not start with it" in house.status
+    assert "It works." in house.status
+    house.start.before()
+    assert "pause_ms = 700" in house.system.config.read_text()
+    assert "REFUSED   config.toml" in house.status
+
+
+def test_the_first_configuration_is_taken_back_to_that_of_the_image(house: House) -> None:
+    (house.system.owner / "config.toml").write_text("[listening]\npause_ms = 800\n")
+    house.start.before()
+    house.states = ["activating", "active"]
+    house.start.after()
+    assert "pause_ms = 600" in house.system.config.read_text()
+
+
+def test_without_anything_to_take_back_it_says_that_it_does_not_work(house: House) -> None:
+    house.start.before()
+    house.states = ["failed"]
+    house.start.after()
+    assert house.restarts == 0
+    assert "IT DOES NOT WORK" in house.status
+
+
+def test_a_tried_slot_that_works_is_kept(house: House) -> None:
+    house.slot(Slot.B)
+    house.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})
+    house.start.before()
+    house.start.after()
+    assert autoboot.committed_slot(house.places.autoboot) is Slot.B
+    assert house.board.orders == []
+
+
+def deaf(house: House) -> None:
+    object.__setattr__(house.appliance, "heard", {"outcome": "not_understood", "text": "turn in"})
+
+
+def without_broker(house: House) -> None:
+    object.__setattr__(house.appliance, "errors_found", ["broker: it does not answer"])
+
+
+def not_ready(house: House) -> None:
+    house.start.health = Health(house.appliance, state_of_service=lambda _: "failed")
+    house.states = ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [(deaf, "was not understood: turn in"), (without_broker, "broker"), (not_ready, "ready")],
+)
+def test_a_tried_slot_that_does_not_work_is_left(
+    house: House, fault: Callable[[House], None], why: str
+) -> None:
+    house.slot(Slot.B)
+    house.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})
+    house.start.before()
+    fault(house)
+    house.start.after()
+    assert house.board.orders == ["restart"]
+    assert autoboot.committed_slot(house.places.autoboot) is Slot.A
+    assert why in house.start.slots.records.history()[-1]["why"]
+
+
+def test_what_was_wrong_before_the_update_is_not_held_against_it(house: House) -> None:
+    house.slot(Slot.B)
+    known = ["microphone: it is silent", "broker: it does not answer"]
+    house.start.slots.records.keep_trial({"slot": "b", "known_errors": known})
+    house.start.before()
+    without_broker(house)
+    house.start.after()
+    assert autoboot.committed_slot(house.places.autoboot) is Slot.B
+
+
+def test_after_a_trial_that_ended_in_the_dark_the_owner_is_told(house: House) -> None:
+    house.slot(Slot.A)
+    house.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})
+    house.start.before()
+    house.start.after()
+    assert "the update to 1.1 did not come up" in house.status
+    assert "the update to 1.1 did not come up" in house.notices
+
+
+def test_a_damaged_file_for_the_firmware_stops_nothing(house: House) -> None:
+    house.places.autoboot.write_bytes(b"")
+    house.start.before()
+    house.start.after()
+    assert "It works." in house.status
+    assert "updates are not possible" in house.status
+
+
+def test_a_card_without_the_owners_folder_gets_one(house: House) -> None:
+    shutil.rmtree(house.system.owner)
+    house.start.before()
+    assert "There are no settings of yours" in house.status
+
+
+def test_another_broker_of_the_owner_keeps_ours_from_starting(house: House) -> None:
+    mark = house.system.run / "foreign-broker"
+    (house.system.owner / "config.toml").write_text("[mqtt]\nhost = '192.168.1.2'\n")
+    house.start.before()
+    assert mark.exists()
+    (house.system.owner / "config.toml").write_text("[device]\nname = 'kitchen'\n")
+    house.start.before()
+    assert not mark.exists()
