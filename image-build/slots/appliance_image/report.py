@@ -19,6 +19,28 @@ LIGHTS = ("ACT", "led0", "PWR", "led1")
 BLINK_MS = 100
 
 
+GUIDE = """\
+What you put into this folder is applied when the appliance starts.
+Nothing has to be here; what is wrong is refused and said in STATUS.txt.
+
+  config.toml          the keys that you want changed, such as
+                           [device]
+                           name = "kitchen"
+  wifi.txt             name: My network
+                       password: as it is, without quotes
+                       country: DE
+  ssh_keys.txt         public keys, one a line: they may log in as root
+  sentences/           your sentence files (.yaml)
+  models/              models of your own; config.toml calls them by name
+  certificates/        ca.pem, client.pem, client.key for a broker elsewhere
+  broker_password.txt  the password for a broker elsewhere
+  time_server.txt      where the time is asked; nobody is asked otherwise
+
+The appliance writes STATUS.txt, ACCESS.txt (how programs reach its broker)
+and broker-ca.pem here.
+"""
+
+
 @dataclass
 class Report:
     """How it stands."""

@@ -149,7 +149,7 @@ class Start:
     def _write_pages(self, told: Report, name: str) -> None:
         """Only what has changed is written: the owner's partition is left alone otherwise."""
         owner, host = self.system.owner, config_item.host_name(name)
-        pages = {"STATUS.txt": told.page("")}
+        pages = {"STATUS.txt": told.page(""), "README.txt": report.GUIDE}
         with contextlib.suppress(OSError):
             pages["ACCESS.txt"] = broker.access_page(self.system, name, host)
             pages["broker-ca.pem"] = (self.system.persistent / "broker/ca.pem").read_text()
