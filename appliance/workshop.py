@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from appliance import assembly
@@ -118,4 +119,7 @@ class Workshop:
     def _so_far(self, samples: Samples) -> SoFar:
         if self._anticipation is None or self._mind is None:
             return SoFar.UNKNOWN
-        return self._anticipation.so_far(samples, self._mind.sentences)
+        model = self._language_model
+        # Somebody speaks: what is written meanwhile stands still, so that the board is theirs.
+        with contextlib.nullcontext() if model is None else model.paused():
+            return self._anticipation.so_far(samples, self._mind.sentences)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import threading
 import time
 from collections import defaultdict, deque
 from pathlib import Path
@@ -41,7 +42,7 @@ BESIDE_THE_FILE_MB = 512
 
 
 class Llama:
-    """A GGUF model behind a pipe. For one thread at a time; that thread must outlive its calls."""
+    """A GGUF model behind a pipe, for one thread that outlives its calls; any may pause it."""
 
     def __init__(
         self,
@@ -61,6 +62,8 @@ class Llama:
         """Of the threads, how many may work from the next order on."""
         self._states = states
         self._child: Child | None = None
+        self._pausing = threading.Lock()
+        self._pauses = 0
         self._ready = False
         self._wanted = False
         self._numbers = itertools.count(1)
@@ -123,12 +126,15 @@ class Llama:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Have the process stand still, whatever it does, until something is asked of it."""
-        self._signal_child(pause=True)
+        """Have the process stand still, whatever it does, until something is asked of it.
+
+        For any thread: what several have paused goes on when the last of them is done.
+        """
+        self._pause(1)
         try:
             yield
         finally:
-            self._signal_child(pause=False)
+            self._pause(-1)
 
     def close(self) -> None:
         """End the process; may be called twice."""
@@ -141,9 +147,12 @@ class Llama:
         self._child, self._ready = None, False
         self._events.clear()
 
-    def _signal_child(self, *, pause: bool) -> None:
-        if self._child is not None and self._ready:
-            self._child.pause() if pause else self._child.go_on()
+    def _pause(self, one: int) -> None:
+        with self._pausing:
+            self._pauses += one
+            child = self._child
+            if child is not None and self._ready:
+                child.pause() if self._pauses else child.go_on()
 
     def _await_ready(self, stopping: Callable[[], bool]) -> Child:
         self._wanted = True

@@ -28,6 +28,7 @@ class ScriptedChild:
         self.lines = deque(lines)
         self.sent: list[dict[str, Any]] = []
         self.killed = False
+        self.stands_still = False
 
     def send(self, order: dict[str, Any]) -> None:
         self.sent.append(order)
@@ -41,8 +42,11 @@ class ScriptedChild:
         asked = [order["id"] for order in self.sent if "id" in order]
         return {"id": asked[-1], **line}
 
+    def pause(self) -> None:
+        self.stands_still = True
+
     def go_on(self) -> None:
-        pass
+        self.stands_still = False
 
     def kill(self) -> None:
         self.killed = True
@@ -123,3 +127,20 @@ def test_a_stop_lets_the_process_end_its_answer_by_itself() -> None:
         model.complete(Question(("Tell",)), lambda: next(stops))
     assert child.sent[-1] == {"stop": child.sent[0]["id"]}
     assert not child.killed
+
+
+def test_what_two_have_paused_goes_on_when_both_are_done() -> None:
+    child = ready(DONE)
+    model = Scripted(child)
+    model.start()
+    with model.paused():
+        with model.paused():
+            assert child.stands_still
+        assert child.stands_still
+    assert not child.stands_still
+
+
+def test_it_may_be_paused_before_there_is_a_process() -> None:
+    model = Scripted()
+    with model.paused():
+        assert model.process_id is None
