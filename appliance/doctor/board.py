@@ -78,6 +78,9 @@ def power(place: Place) -> Iterator[Answer]:
     if slowed:
         advice = "see power and temperature"
         complaints.append(warning("power", "the board holds the processor back now", advice))
+    if supply.usb_over_current(place.root):
+        found = "what hangs on the USB ports drew too much when the board was started"
+        complaints.append(warning("power", found, "give it a supply of its own: a powered hub"))
     if offered is not None and 0 < offered < GOOD_SUPPLY_MA:
         found = f"the supply offers {offered / 1000:g} A; the board would like 5 A"
         complaints.append(warning("power", found, "use a 5 V, 5 A supply (27 W)"))

@@ -72,6 +72,19 @@ def test_a_board_is_judged_by_its_sensors(
     assert said(asked(question, board=board)) == expected
 
 
+def test_usb_ports_that_were_switched_off_are_a_warning(tmp_path: Path) -> None:
+    shown = tmp_path / "proc/device-tree/chosen/power/usb_over_current_detected"
+    shown.parent.mkdir(parents=True)
+    shown.write_bytes(bytes(4))
+    assert [answer.verdict for answer in examine(Place(Config(), root=tmp_path), ["power"])] == [
+        Verdict.NOT_HERE
+    ]
+    shown.write_bytes(b"\0\0\0\1")
+    (answer,) = examine(Place(Config(), root=tmp_path), ["power"])
+    assert answer.verdict is Verdict.WARNING
+    assert "USB ports drew too much" in answer.found
+
+
 @pytest.mark.parametrize(
     ("total_kb", "available_kb", "verdict"),
     [(300_000, 250_000, "error"), (1_000_000, 100_000, "warning"), (1_000_000, 600_000, "ok")],

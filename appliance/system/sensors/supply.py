@@ -42,6 +42,11 @@ def under_voltage(root: Path, bits: int | None) -> bool | None:
     return any(known) if known else None
 
 
+def usb_over_current(root: Path) -> bool:
+    """Whether what hangs on a Pi 5's USB ports drew too much at the start, and was switched off."""
+    return bool(word(root / "proc/device-tree/chosen/power/usb_over_current_detected"))
+
+
 def usb_supply_ma(root: Path) -> int | None:
     """What the USB-C supply of a Pi 5 agreed to deliver, in mA; None elsewhere."""
     return word(root / "proc/device-tree/chosen/power/max_current")
