@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from appliance.errors import AudioError, EngineDied, EngineError, Interrupted
 from appliance.identity import boot_seconds
 from appliance.inference.draft import Draft
+from appliance.inference.prompt_parts import parts_for
 from appliance.inference.recogniser import spoken_text
 from appliance.values import Operation, Outcome, Question, Request, Tokens, Utterance, Wish
 
@@ -198,8 +199,7 @@ def _with_time(text: str, draft: Draft, mind: Mind) -> str:
     """The clock stands with the question: before it, the model would read everything anew."""
     if not mind.tells_time or draft.situation.clock_synced is False:
         return text
-    now = datetime.now().astimezone()
-    return f"(It is {now:%A}, {now.day} {now:%B %Y}, {now:%H:%M}.) {text}"
+    return f"{parts_for(draft.language).told(datetime.now().astimezone())} {text}"
 
 
 def _teller(job: Job, wish: Wish, mind: Mind) -> Callable[[str], None] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from appliance.inference.mentions import by_intent, candidates, mentions
 from appliance.inference.patterns import words_of
-from appliance.inference.repair import NEGATIONS
+from appliance.inference.prompt_parts import parts_for
 from appliance.values import Intent, Tokens
 
 if TYPE_CHECKING:
@@ -21,29 +21,13 @@ if TYPE_CHECKING:
     from appliance.protocols import LanguageModel
     from appliance.values import Weighing
 
-HEADLINE = "Commands and what they mean:\n\n"
-
 ARROW = " =>"
-
-NONE = "none"
-"""The option that no intent is meant."""
-
-NOT_COMMANDS = (
-    "what is for dinner",
-    "I like this song",
-    "who won the game",
-    "close the window",
-)
-"""Examples of it; they are about nothing that a sentence could be about."""
 
 EXAMPLES = 2
 """Of each intent, from the operator's own sentences."""
 
 MENU_CHARACTERS = 2_400
 """Of the menu, some 600 tokens; where many intents are declared, each has fewer examples."""
-
-NOTHING = ("something", "the thing", "please do it")
-"""Texts that ask for nothing: what the model prefers then is its habit, not its choice."""
 
 HABIT = 0.5
 """How much of its habit is taken off. Tuned on tests/fixtures/paraphrases_for_tuning.jsonl."""
@@ -79,9 +63,9 @@ class Chooser:
         self._sentences = sentences
         self._patterns = patterns
         self._intents = [name for name in sentences.declared if name in set(allowed)]
-        self._labels = _labels(self._intents)
-        self._options = [f" {label}" for label in (*self._labels.values(), NONE)]
-        self._negations = NEGATIONS.get(sentences.language, frozenset())
+        self._words = parts_for(sentences.language)
+        self._labels = _labels(self._intents, self._words.none)
+        self._options = [f" {label}" for label in (*self._labels.values(), self._words.none)]
         self._verbs = {pattern.words[0] for pattern in patterns.patterns if pattern.words}
         self._habit: tuple[float, ...] | None = None
         self.menu = self._menu()
@@ -90,7 +74,10 @@ class Chooser:
     def prepare(self, model: LanguageModel, stopping: Callable[[], bool]) -> None:
         """Have the model read the menu, and learn its habits; done by choose() if not before."""
         if self._habit is None and self._intents:
-            asked = [self._weigh(model, text, self._options, stopping).scores for text in NOTHING]
+            asked = [
+                self._weigh(model, text, self._options, stopping).scores
+                for text in self._words.nothing
+            ]
             self._habit = tuple(sum(each) / len(asked) for each in zip(*asked, strict=True))
 
     def choose(
@@ -133,7 +120,7 @@ class Chooser:
     def _forbids(self, words: Sequence[str]) -> bool:
         """Whether the text says not to do something: `do not start`, `don't turn on`."""
         return any(
-            word in self._negations and following in self._verbs
+            word in self._words.negations and following in self._verbs
             for word, following in itertools.pairwise(words)
         )
 
@@ -195,15 +182,16 @@ class Chooser:
     def _menu(self) -> str:
         """Each intent's examples in turn, then the next ones, within the bound."""
         rows = [list(self._examples(name)) for name in self._intents]
+        others = [text for text in self._words.not_commands if not self._sentences.parse(text)]
         lines: list[str] = []
         for turn in range(EXAMPLES):
             lines += [examples[turn] for examples in rows if turn < len(examples)]
-            lines += [f"{text}{ARROW} {NONE}\n" for text in NOT_COMMANDS[turn::EXAMPLES]]
+            lines += [f"{text}{ARROW} {self._words.none}\n" for text in others[turn::EXAMPLES]]
         kept: list[str] = []
         for line in lines:
             if sum(map(len, kept)) + len(line) <= MENU_CHARACTERS:
                 kept.append(line)
-        return HEADLINE + "".join(kept)
+        return f"{self._words.headline}\n\n" + "".join(kept)
 
     def _examples(self, name: str) -> list[str]:
         found = [sentence for _, sentence in self._sentences.examples(EXAMPLES, name)]
@@ -212,13 +200,13 @@ class Chooser:
         return [f"{sentence}{ARROW} {self._labels[name]}\n" for sentence in chosen]
 
 
-def _labels(names: Sequence[str]) -> dict[str, str]:
+def _labels(names: Sequence[str], none: str) -> dict[str, str]:
     """An intent's name as words: `HassTurnOn` is `turn on`."""
     labels: dict[str, str] = {}
     for name in names:
         plain = name.removeprefix("Hass") or name
         label = " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", plain).lower().split()) or name
-        labels[name] = label if label not in (*labels.values(), NONE) else name
+        labels[name] = label if label not in (*labels.values(), none) else name
     return labels
 
 

@@ -11,6 +11,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
 from appliance.inference.patterns import Slot, words_of
+from appliance.inference.prompt_parts import parts_for
 from appliance.values import Intent
 
 if TYPE_CHECKING:
@@ -42,16 +43,6 @@ LITTLE_WEIGHT = 0.5
 SOUNDS_ENGLISH = frozenset({"en"})
 """Languages whose words the phonetic key was made for."""
 
-NEGATIONS = {
-    "en": frozenset({"not", "don't", "dont", "never", "no", "doesn't", "won't", "without"}),
-    "de": frozenset({"nicht", "nie", "niemals", "kein", "keine", "ohne"}),
-    "fr": frozenset({"ne", "pas", "jamais", "sans"}),
-    "es": frozenset({"no", "nunca", "sin"}),
-    "it": frozenset({"non", "mai", "senza"}),
-    "nl": frozenset({"niet", "nooit", "geen", "zonder"}),
-}
-"""Words that turn a sentence round; where only one of the two has one, they are not alike."""
-
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
@@ -79,7 +70,7 @@ class Repairer:
         self._glances = [_glance(pattern, patterns) for pattern in self._patterns]
         self._values = patterns.values
         self._numbers = patterns.numbers
-        self._negations = NEGATIONS.get(sentences.language, frozenset())
+        self._negations = parts_for(sentences.language).negations
         self._alike = functools.lru_cache(maxsize=20_000)(
             functools.partial(_alike, by_sound=sentences.language in SOUNDS_ENGLISH)
         )

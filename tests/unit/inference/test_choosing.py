@@ -10,7 +10,8 @@ from hassil import Intents
 from appliance.config import Cascade as Settings
 from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.inference.cascade import Cascade
-from appliance.inference.choosing import NOTHING, Choice
+from appliance.inference.choosing import Choice
+from appliance.inference.prompt_parts import parts_for
 from appliance.inference.sentence_files import Declared
 from appliance.inference.sentences import Sentences
 
@@ -114,7 +115,7 @@ def test_the_menu_is_the_same_for_every_text_and_made_of_the_operators_sentences
     model = ScriptedLanguageModel([])
     cascade = Cascade()
     cascade.prepare(SENTENCES, model)
-    assert [text for text, _ in model.weighed] == [f"{text} =>" for text in NOTHING]
+    assert [text for text, _ in model.weighed] == [f"{text} =>" for text in parts_for("en").nothing]
     menu = cascade._tools_for(SENTENCES).chooser.menu
     assert "turn on the kitchen light => turn on\n" in menu
     assert "unlock" not in menu
