@@ -53,6 +53,7 @@ class Listening(Section, frozen=True):
     by_meaning: bool = True
     partial: bool = False
     short_pause_ms: Annotated[int, Meta(ge=64, le=5000)] = 600
+    over_pause_ms: Annotated[int, Meta(ge=64, le=5000)] = 190
     long_pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 1200
     pre_roll_ms: Annotated[int, Meta(ge=0, le=2000)] = 300
     minimum_speech_ms: Annotated[int, Meta(ge=0, le=2000)] = 160

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from appliance.engines.whisper_ending import sounds_over
 from appliance.grammar.grammar import Grammar
+from appliance.grammar.search import Effort
 from appliance.grammar.understand import Understanding, Understood
 from appliance.grammar.vocabulary import Vocabulary
 from appliance.inference.mind import Heard
@@ -43,6 +46,8 @@ class GrammarRecogniser:
             refusal=refusal,
             calibration=calibration,
         )
+        # What is said is looked at again soon: not worth looking for what is only spelled alike.
+        self._glance = dataclasses.replace(self._understanding, effort=Effort(rounds=0))
         self._lock = threading.Lock()
         self._compiled: deque[tuple[Sentences, Grammar]] = deque(maxlen=2)
         """Those in force and, while they are exchanged, the next."""
@@ -66,6 +71,15 @@ class GrammarRecogniser:
         """All that was found out about a sound of at most LONGEST_COMMAND seconds."""
         hearing = self._whisper.hear(samples, sentences.language)
         return self._understanding.understand(hearing, self.prepare(sentences)), hearing
+
+    def glance(self, samples: Samples, sentences: Sentences) -> Understood:
+        """The same in less time, and less thorough: of what is still being said."""
+        hearing = self._whisper.hear(samples, sentences.language)
+        return self._glance.understand(hearing, self.prepare(sentences))
+
+    def sounds_over(self, samples: Samples, sentences: Sentences, text: str) -> bool:
+        """Whether a sound that says `text` ends as a sentence ends."""
+        return sounds_over(self._whisper, samples, sentences.language, text)
 
     def recognise(
         self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]

@@ -141,6 +141,8 @@ class SoFar(enum.StrEnum):
 
     COMPLETE = "complete"
     """One of the sentences, and none goes on from here."""
+    SOUNDS_OVER = "sounds_over"
+    """One of the sentences, spoken as if it were over, and at most one slot could be added."""
     COULD_GO_ON = "could_go_on"
     """One of the sentences, and another begins with it."""
     INCOMPLETE = "incomplete"

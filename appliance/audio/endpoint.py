@@ -56,8 +56,14 @@ class Endpoint:
     """Frames with speech in them."""
     quiet: int = field(default=0, init=False)
     """Frames since the last one with speech."""
+    voiced: int = field(default=0, init=False)
+    """Frames with any speech in them, faint or not."""
+    still: int = field(default=0, init=False)
+    """Frames since the last one of those."""
     spent: float = field(default=0.0, init=False)
     """How much of the pause is over, in frames."""
+    whole: bool = field(default=False, init=False)
+    """Whether what was said is a sentence and over: a fainter voice is no reason to wait then."""
 
     @classmethod
     def of(cls, settings: Listening) -> Endpoint:
@@ -84,15 +90,21 @@ class Endpoint:
         self.length += 1
         # Half the threshold is the floor: below it a low threshold would never be left again.
         speaking = probability >= max(self.threshold - HYSTERESIS, self.threshold / 2)
+        self.voiced += speaking
+        self.still = 0 if speaking else self.still + 1
         if speaking and not faint:
             self.speech += 1
             self.quiet, self.spent = 0, 0.0
         else:
             self.quiet += 1
             self.spent += FAINT if speaking else 1.0
-        if self.spent >= self.pause or self.length >= self.maximum:
-            return self.close()
-        return None
+        return self.close() if self.is_over else None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the pause is over, or the maximum reached."""
+        waited = self.quiet if self.whole else self.spent
+        return waited >= self.pause or self.length >= self.maximum
 
     def close(self) -> Event:
         """End now what is open, whatever was heard."""
@@ -100,9 +112,9 @@ class Endpoint:
         return Event.ENDED if self.sure else Event.DROPPED
 
     def _begin(self) -> Event:
-        self.open = True
-        self.length = self.speech = 1
-        self.quiet, self.spent = 0, 0.0
+        self.open, self.whole = True, False
+        self.length = self.speech = self.voiced = 1
+        self.quiet, self.still, self.spent = 0, 0, 0.0
         return Event.BEGAN
 
 

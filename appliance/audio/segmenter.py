@@ -34,6 +34,9 @@ ACT_AFTER = 3
 """Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
 the end of a word only then."""
 
+WHOLE = (SoFar.COMPLETE, SoFar.SOUNDS_OVER, SoFar.COULD_GO_ON)
+"""What is one of the sentences already."""
+
 FAINTER = 0.2
 """Times the talker's loudest frames (-14 dB) below which speech is perhaps somebody else's."""
 
@@ -97,7 +100,7 @@ class Segmenter:
         self._sentence: list[Samples] = []
         self._frames_heard = 0
         self._talker = 0.0
-        self._asked = self._asked_at = 0
+        self._asked, self._asked_at = (0, 0), 0
 
     @property
     def hears_speech(self) -> bool:
@@ -167,6 +170,8 @@ class Segmenter:
             self._before.append(frame)
         if self.hears_speech:
             self._consider()
+            # A verdict that has just come may say that the pause was long enough.
+            event = self._endpoint.close() if self._endpoint.is_over else None
         return self._end(event, frames_after)
 
     def _is_faint(self, frame: Samples) -> bool:
@@ -177,7 +182,7 @@ class Segmenter:
 
     def _consider_anew(self) -> None:
         self._endpoint.pause = self._pause
-        self._asked = 0
+        self._asked = (0, 0)
         if self._meaning is not None:
             self._meaning.forget()
 
@@ -186,11 +191,20 @@ class Segmenter:
         endpoint, meaning = self._endpoint, self._meaning
         if meaning is None or self._pause == endpoint.maximum:
             return
-        if endpoint.quiet >= ASK_AFTER and self._asked != endpoint.speech and not meaning.busy:
-            self._asked, self._asked_at = endpoint.speech, endpoint.quiet
+        so_far = None if (verdict := self._verdict()) is None else verdict.so_far
+        endpoint.pause = self._pause if so_far is None else self._pause_for(so_far)
+        endpoint.whole = so_far in (SoFar.COMPLETE, SoFar.SOUNDS_OVER)
+        if not meaning.busy and self._is_worth_asking(so_far):
+            self._asked, self._asked_at = (endpoint.speech, endpoint.voiced), endpoint.quiet
             meaning.ask(self.so_far, endpoint.speech)
-        verdict = self._verdict()
-        endpoint.pause = self._pause if verdict is None else self._pause_for(verdict.so_far)
+
+    def _is_worth_asking(self, so_far: SoFar | None) -> bool:
+        speech, voiced = self._asked
+        if self._endpoint.quiet >= ASK_AFTER and speech != self._endpoint.speech:
+            return True
+        # The last word may have faded away behind the question.
+        faded = self._endpoint.still >= ASK_AFTER and voiced != self._endpoint.voiced
+        return faded and speech == self._endpoint.speech and so_far not in WHOLE
 
     def _verdict(self) -> Verdict | None:
         """What the sentence is, unless more has been said since that was asked."""
@@ -200,6 +214,8 @@ class Segmenter:
     def _pause_for(self, so_far: SoFar) -> int:
         if so_far is SoFar.COMPLETE:
             return ACT_AFTER
+        if so_far is SoFar.SOUNDS_OVER:
+            return frames_in(self._settings.over_pause_ms / 1000)
         if so_far is SoFar.COULD_GO_ON:
             return frames_in(self._settings.short_pause_ms / 1000)
         if so_far is SoFar.INCOMPLETE:
@@ -215,7 +231,7 @@ class Segmenter:
             self._before.extend(frames)
             return None
         verdict = self._verdict()
-        decided = verdict is not None and verdict.so_far in (SoFar.COMPLETE, SoFar.COULD_GO_ON)
+        decided = verdict is not None and verdict.so_far in WHOLE
         return Segment(
             # What the verdict is about holds the whole sentence. The very object is handed on,
             # so that whoever gave the verdict need not work it out again.

@@ -54,6 +54,16 @@ class Automaton:
         """In how many places of the network the text so far may stand."""
         return len(self._states[state][0])
 
+    def nodes(self, state: int) -> list[tuple[int, int]]:
+        """The places themselves: contexts and nodes of the network, see Reach."""
+        size = self.network.size
+        return [divmod(place, size) for place in self._states[state][0] if place != ACCEPT]
+
+    def returns(self, context: int) -> list[tuple[int, int]]:
+        """Where it goes on when what was called in this context ends."""
+        size = self.network.size
+        return [divmod(place, size) for place in self._reach.returns(context) if place != ACCEPT]
+
     def step(self, state: int, char: str) -> int:
         """The state behind one more (folded) character, or DEAD."""
         known = self._steps.get((state, char))

@@ -39,6 +39,28 @@ SENTENCES = Sentences(
 SOUND: Samples = np.zeros(SAMPLE_RATE, dtype=np.float32)
 
 
+ORDERS = Sentences(
+    "en",
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {
+                "Tea": {"data": [{"sentences": ["tea [with {extra}] [and {other}]"]}]},
+                "Time": {"data": [{"sentences": ["what time is it [[right] now]"]}]},
+                "Off": {"data": [{"sentences": ["lights out"]}]},
+                "AllOff": {"data": [{"sentences": ["lights out everywhere"]}]},
+            },
+            "lists": {
+                "extra": {"values": ["milk", "cream"]},
+                "other": {"values": ["sugar", "honey"]},
+            },
+            "skip_words": ["please", "for me"],
+        }
+    ),
+    {},
+)
+
+
 class Found:
     """What the decoder found; only what is looked at."""
 
@@ -53,17 +75,24 @@ class Decoder:
 
     name = "scripted"
 
-    def __init__(self, text: str = "", confidence: float = 0.95) -> None:
+    def __init__(
+        self, text: str = "", confidence: float = 0.95, sentences: Sentences = SENTENCES
+    ) -> None:
         self.found = Found(text, confidence)
         self.worked = 0
-        self.grammar = Grammar.of(SENTENCES.intents)
+        self.over = False
+        self.grammar = Grammar.of(sentences.intents)
 
     def prepare(self, _sentences: Sentences) -> Grammar:
         return self.grammar
 
-    def understand(self, _samples: Samples, _sentences: Sentences) -> tuple[Found, None]:
+    def glance(self, _samples: Samples, _sentences: Sentences) -> Found:
         self.worked += 1
-        return self.found, None
+        return self.found
+
+    def sounds_over(self, _samples: Samples, _sentences: Sentences, text: str) -> bool:
+        assert text == self.found.text
+        return self.over
 
     def heard(self, found: Any) -> Heard:
         return GrammarRecogniser.heard(found) if found.reading is None else Heard(found.text)
@@ -86,7 +115,7 @@ def anticipation(text: str, confidence: float = 0.95) -> tuple[Anticipation, Dec
         ("make some tea", 0.95, SoFar.COMPLETE),
         ("Make some tea.", 0.95, SoFar.COMPLETE),
         ("turn on the light in the hall", 0.95, SoFar.COMPLETE),
-        ("turn on the light", 0.95, SoFar.COULD_GO_ON),
+        ("turn on the light", 0.95, SoFar.COMPLETE),  # "in the hall" gives no slot here
         ("write down milk", 0.95, SoFar.COULD_GO_ON),
         ("turn on the", 0.3, SoFar.INCOMPLETE),
         ("make some tea", 0.6, SoFar.INCOMPLETE),
@@ -101,6 +130,29 @@ def test_a_sentence_so_far_is_whole_or_a_beginning_or_neither(
     asked, _ = anticipation(text, confidence)
 
     assert asked.so_far(SOUND, SENTENCES) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "over", "expected"),
+    [
+        ("tea", True, SoFar.COULD_GO_ON),  # two slots more: the voice is not asked
+        ("tea with milk", True, SoFar.SOUNDS_OVER),
+        ("tea with milk", False, SoFar.COULD_GO_ON),
+        ("tea with milk and sugar", False, SoFar.COMPLETE),
+        ("what time is it", False, SoFar.COMPLETE),  # "right now" changes nothing
+        ("lights out", False, SoFar.COULD_GO_ON),  # "everywhere" does, and is no slot
+        ("lights out", True, SoFar.SOUNDS_OVER),
+    ],
+)
+def test_what_could_still_be_added_decides_whether_the_voice_is_asked(
+    text: str, over: bool, expected: SoFar  # noqa: FBT001
+) -> None:
+    decoder = Decoder(text, sentences=ORDERS)
+    decoder.over = over
+    asked = Anticipation(decoder)  # type: ignore[arg-type]
+
+    assert asked.so_far(SOUND, ORDERS) is expected
+    assert asked.so_far(SOUND, ORDERS) is expected
 
 
 def test_what_was_understood_is_not_worked_out_again() -> None:

@@ -17,8 +17,9 @@ from appliance.values import Activity, Samples, SoFar, SoundLevel, Trigger, Utte
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-QUIET, VOICE, WORD = 0.001, 0.5, 0.7
-"""Loudness of a quiet room, of somebody who speaks, and of the wake word's last frame."""
+QUIET, FADING, VOICE, WORD = 0.001, 0.11, 0.8, 0.7
+"""Loudness of a quiet room, of the end of a word, of somebody who speaks, and of the wake word's
+last frame."""
 
 
 class LevelDetector:
@@ -95,6 +96,7 @@ class House:
         settings = Listening(
             trigger=mode,  # type: ignore[arg-type]
             pause_ms=320,
+            over_pause_ms=120,
             short_pause_ms=160,
             long_pause_ms=640,
             pre_roll_ms=320,
@@ -299,6 +301,27 @@ def test_a_sentence_that_could_go_on_waits_for_a_short_pause() -> None:
     assert house.utterances == []
     house.hear((QUIET, 1))
 
+    assert len(house.utterances) == 1
+
+
+def test_a_sentence_that_sounds_over_waits_for_less() -> None:
+    house = House("always", meaning=Script(SoFar.SOUNDS_OVER))
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
+    assert house.utterances == []
+    house.hear((QUIET, 1))
+
+    assert len(house.utterances) == 1
+
+
+def test_a_last_word_that_fades_away_is_asked_about_again_when_it_has() -> None:
+    script = Script(SoFar.INCOMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (FADING, 3))
+    assert script.asked == 1
+    script.so_far = SoFar.COMPLETE
+    house.hear((QUIET, 3))
+
+    assert script.asked == 2
     assert len(house.utterances) == 1
 
 
