@@ -64,6 +64,7 @@ class GrammarRecogniser:
                 if known is sentences:
                     return grammar
             grammar = Grammar.of(sentences.intents, cache=self._cache)
+            grammar.prepare(self._understanding.vocabulary)
             self._compiled.append((sentences, grammar))
             return grammar
 

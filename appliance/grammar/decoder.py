@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from appliance.grammar.vocabulary import Choices, TokenWalk
 
+_LOOP = 3
+"""Tokens at least: a sentence of two, and the first of them again."""
+
 _NO_STOPS = str.maketrans("", "", "".join(STOPS))
 
 
@@ -142,10 +145,15 @@ class _Search:
             float(row[token]) - log_sum(row)
             for token, row in zip(tokens, path.logits, strict=False)
         )
-        if len(tokens) == len(path.tokens) < len(path.logits):
+        if len(tokens) < len(path.logits):
             row = path.logits[len(tokens)]
-            score += float(row[self._walk.vocabulary.end]) - log_sum(row)
+            score += self._end(row, tokens) - log_sum(row)
         return Candidate(tokens, score, score)
+
+    def _end(self, row: Row, tokens: Tokens) -> float:
+        """Logit of the text being over; a model that begins it again says so, too."""
+        end = float(row[self._walk.vocabulary.end])
+        return float(np.logaddexp(end, row[tokens[0]])) if len(tokens) > 1 else end
 
     def _follow(self, path: Continuation, branch: _Branch) -> None:
         """Walk on from the branch as far as the grammar allows, leaving branches behind."""
@@ -155,11 +163,12 @@ class _Search:
             total = log_sum(row)
             tokens = path.tokens[:index]
             if self._walk.automaton.accepts(state):
-                ending = float(row[self._walk.vocabulary.end]) - total
-                self._complete(tokens, score + ending)
+                self._complete(tokens, score + self._end(row, tokens) - total)
             if index >= self._effort.longest:
                 return
             token = path.tokens[index] if index < len(path.tokens) else None
+            if token is not None and self._begins_again((*tokens, token)):
+                token = None
             target = DEAD if token is None else self._walk.step(state, token)
             onward = self._branch(state, score, tokens, row - total, target)
             if onward is None:
@@ -189,8 +198,19 @@ class _Search:
             kept += 1
             begin = int(choices.first[group])
             token = int(choices.ids[begin + int(np.argmax(logs[begin : ends[group]]))])
-            self._push((*tokens, token), choices.targets[group], reached)
+            if not self._begins_again((*tokens, token)):
+                self._push((*tokens, token), choices.targets[group], reached)
         return onward
+
+    def _begins_again(self, tokens: Tokens) -> bool:
+        """Whether a whole sentence is followed by what it begins with.
+
+        Whisper has not heard the end then, and nobody said it twice.
+        """
+        texts = self._walk.vocabulary.texts
+        if len(tokens) < _LOOP or texts[tokens[-1]] != texts[tokens[0]]:
+            return False
+        return self._text(tokens[:-1]).translate(_NO_STOPS).strip() in self._best
 
     def _choices(self, state: int, row: Row) -> Choices:
         if not self._walk.automaton.is_open(state):

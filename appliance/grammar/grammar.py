@@ -75,6 +75,11 @@ class Grammar:
             _keep(path, network)
         return cls(network, intents.language)
 
+    def prepare(self, vocabulary: Vocabulary) -> None:
+        """Do now what the first sentence would have to wait for; takes up to seconds."""
+        self._parser.prepare()
+        self.walk(vocabulary).prepare()
+
     def readings(self, text: str) -> list[Reading]:
         """All meanings of `text`, best first; none if it is not a sentence."""
         return self._parser.readings(text)

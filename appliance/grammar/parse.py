@@ -89,12 +89,19 @@ class Parser:
         places = self._closure(places, len(text), at_word=True)
         return [p for p in places if self._net.finals[p[0]] and p[1] is None]
 
-    def _read_first(self, char: str) -> list[_Place]:
-        """The first character; every text begins in the same places, so they are kept."""
+    def prepare(self) -> None:
+        """Find out now where every text begins."""
+        self._beginning()
+
+    def _beginning(self) -> list[_Place]:
         if self._begin is None:
             self._begin = self._closure([(self._net.start, None, ())], 0, at_word=True)
+        return self._begin
+
+    def _read_first(self, char: str) -> list[_Place]:
+        """The first character; every text begins in the same places, so they are kept."""
         if char not in self._first:
-            self._first[char] = self._read(self._begin, char)
+            self._first[char] = self._read(self._beginning(), char)
         return self._first[char]
 
     def _read(self, places: list[_Place], char: str) -> list[_Place]:

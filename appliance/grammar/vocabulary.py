@@ -145,6 +145,11 @@ class TokenWalk:
         text = texts[token] if token < len(texts) else None  # behind them: times, and padding
         return self.automaton.walk(state, text) if text else DEAD
 
+    def prepare(self) -> None:
+        """Find out now what every sentence begins with, so that the first one need not wait."""
+        for state in self.choices(self.automaton.start).targets:
+            self.choices(state)
+
     def choices(self, state: int) -> Choices:
         """Every token of the sentences that may come next; wildcards left out."""
         if state not in self._choices:

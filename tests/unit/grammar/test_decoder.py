@@ -267,3 +267,15 @@ def test_half_a_sentence_is_no_better_than_the_whole() -> None:
     whole, half = -30.0, -16.0
     assert half - effort.left_out(20, half, 20) < whole - effort.left_out(0, whole, 40)
     assert Effort(omission=0.0).left_out(20, half, 20) == 0.0
+
+
+def test_a_sentence_that_the_model_says_again_is_said_once_and_costs_one_call() -> None:
+    made = grammar("turn on the lamp [{rest}]", lists={"rest": {"wildcard": True}})
+    words = (" turn", " on", " the", " lamp")
+    model = Mumbler(
+        [{words[at % 4]: 0.0, **({"": -0.5} if at in (4, 8) else {})} for at in range(12)]
+    )
+    found = decode(model, made.walk(VOCABULARY))
+    assert spelled(found.candidates[0].tokens) == "turn on the lamp"
+    assert found.calls == 1
+    assert found.candidates[0].score > -0.1

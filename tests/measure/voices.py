@@ -1,0 +1,35 @@
+"""Sentences made to speech by voices that a package brings: for what no recording says."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from py_nanotts import NanoTTS
+
+from appliance.audio.files import decode
+from measure.recordings import Sound
+
+PICO = {"en": "en-US", "de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
+"""SVOX Pico's voices: eSpeak NG has every language, these are easier to understand."""
+
+
+def pico(text: str, language: str, *, speed: float = 1.0, pitch: float = 1.0) -> Sound:
+    """Said by Pico; `language` also as one of its voices, such as "en-GB"."""
+    voice = PICO.get(language, language)
+    data = NanoTTS().speak(text, voice=voice, speed=speed, pitch=pitch)
+    return (np.frombuffer(data, np.int16) / 32768).astype(np.float32)
+
+
+def espeak(text: str, voice: str, *, words_per_minute: int = 140) -> Sound:
+    """Said by eSpeak NG; FileNotFoundError where it is not installed."""
+    if shutil.which("espeak-ng") is None:
+        raise FileNotFoundError("espeak-ng is not installed; run: sudo apt install espeak-ng")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spoken.wav"
+        command = ["espeak-ng", "-v", voice, "-s", str(words_per_minute), "-w", str(path), text]
+        subprocess.run(command, check=True)
+        return decode(path, maximum_seconds=120.0)
