@@ -94,7 +94,8 @@ def _lines(
     weights = (calibration.bias, calibration.fit, calibration.deficit, calibration.margin)
     yield f"# {clips} clips, {clips - len(heard)} of them like no sentence at all"
     yield "# confidence   results   right"
-    for row in reliability.table(heard, calibration):
+    given = [(reliability.confidence(one, calibration), one.right) for one in heard]
+    for row in reliability.table(given):
         share = f"{100 * row.right / row.results:4.0f} %" if row.results else "     -"
         yield f"# {row.low:.2f} to {row.high:.2f} {row.results:9} {share:>8}"
     if clips < FEW:

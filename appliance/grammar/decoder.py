@@ -16,19 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from appliance.grammar.automaton import DEAD
+from appliance.grammar.nearest import plain
 from appliance.grammar.proposals import Proposals
 from appliance.grammar.search import Candidate, Continuation, Decoding, Effort, Row, Scorer, Tokens
-from appliance.grammar.text import STOPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.grammar.vocabulary import Choices, TokenWalk
 
+
 _LOOP = 3
 """Tokens at least: a sentence of two, and the first of them again."""
-
-_NO_STOPS = str.maketrans("", "", "".join(STOPS))
 
 
 @dataclass(order=True, slots=True)
@@ -54,13 +53,15 @@ class _Search:
         self._seen: dict[str, float] = {}
         self._calls = 0
         self._steps = 0
+        self._heard = ""
         self._length = 0
         self._least = -np.inf
 
     def run(self) -> Decoding:
         first = self._ask([()], self._effort.longest)[0]
         free = self._free(first)
-        self._length = len(self._text(free.tokens))
+        self._heard = plain(self._text(free.tokens))
+        self._length = len(self._heard)
         self._least = free.score - self._effort.hopeless * (len(free.tokens) + 1)
         self._follow(first, self._root())
         if self._undecided():
@@ -210,7 +211,7 @@ class _Search:
         texts = self._walk.vocabulary.texts
         if len(tokens) < _LOOP or texts[tokens[-1]] != texts[tokens[0]]:
             return False
-        return self._text(tokens[:-1]).translate(_NO_STOPS).strip() in self._best
+        return plain(self._text(tokens[:-1])) in self._best
 
     def _choices(self, state: int, row: Row) -> Choices:
         if not self._walk.automaton.is_open(state):
@@ -228,8 +229,8 @@ class _Search:
             heapq.heappush(self._open, _Branch(cost, tokens, state, score))
 
     def _complete(self, tokens: Tokens, score: float) -> None:
-        text = self._text(tokens).translate(_NO_STOPS).strip()
-        score -= self._effort.left_out(self._length - len(text), score, len(text))
+        text = plain(self._text(tokens))
+        score -= self._effort.against(self._heard, text, score)
         known = self._best.get(text)
         together = score if known is None else float(np.logaddexp(score, known.score))
         best = tokens if known is None or score > known.best else known.tokens

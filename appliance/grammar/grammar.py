@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import pickle
+import re
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from appliance.grammar.network import Network
 
+_APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
+
 FORM = 1
 """Of the file on disk; grows when the compiler would make another network of the same files."""
 
@@ -35,11 +38,15 @@ class Grammar:
     utterances; whoever is decoding goes on with the one that it has.
     """
 
-    def __init__(self, network: Network, language: str) -> None:
+    def __init__(
+        self, network: Network, language: str, written: frozenset[str] = frozenset()
+    ) -> None:
+        """`written` are words that the sentences write with an apostrophe."""
         self.language = language
         self.network = network
         self.automaton = Automaton(network)
         self._parser = Parser(network)
+        self._written = written
         self._walks: dict[int, TokenWalk] = {}
         self._lock = threading.Lock()
 
@@ -66,14 +73,17 @@ class Grammar:
                 said.
 
         """
+        content = _content(intents, slot_lists, intent_context).replace("\u2019", "'")
+        written = frozenset(_APOSTROPHE.findall(content))
         if cache is None:
-            return cls(compile_network(intents, slot_lists, intent_context), intents.language)
+            compiled = compile_network(intents, slot_lists, intent_context)
+            return cls(compiled, intents.language, written)
         path = cache / f"grammar-{fingerprint(intents, slot_lists, intent_context)}"
         network = _kept(path)
         if network is None:
             network = compile_network(intents, slot_lists, intent_context)
             _keep(path, network)
-        return cls(network, intents.language)
+        return cls(network, intents.language, written)
 
     def prepare(self, vocabulary: Vocabulary) -> None:
         """Do now what the first sentence would have to wait for; takes up to seconds."""
@@ -92,7 +102,9 @@ class Grammar:
     def walk(self, vocabulary: Vocabulary) -> TokenWalk:
         """The sentences in a model's tokens; what is found out is kept for the next time."""
         with self._lock:
-            return self._walks.setdefault(id(vocabulary), TokenWalk(self.automaton, vocabulary))
+            return self._walks.setdefault(
+                id(vocabulary), TokenWalk(self.automaton, vocabulary, self._written)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,15 @@ def fingerprint(
     intent_context: Mapping[str, Any] | None,
 ) -> str:
     """Equal for equal content."""
+    content = _content(intents, slot_lists, intent_context)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _content(
+    intents: Intents,
+    slot_lists: Mapping[str, SlotList] | None,
+    intent_context: Mapping[str, Any] | None,
+) -> str:
     blocks = [
         (name, [data.sentence_texts, data.slots, data.requires_context, data.excludes_context])
         for name, intent in intents.intents.items()
@@ -129,7 +150,7 @@ def fingerprint(
         intents.skip_words,
         intent_context,
     )
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:32]
+    return repr(content)
 
 
 def _kept(path: Path) -> Network | None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from appliance.grammar.text import STOPS, folded
 
 if TYPE_CHECKING:
@@ -104,20 +106,20 @@ def nearest(
     return sorted(found.values(), key=lambda near: near.distance)
 
 
-def distance(heard: str, meant: str) -> float:
-    """Between two texts, per letter of the longer one."""
-    heard, meant = plain(heard), plain(meant)
-    row = [0.0]
-    for other in meant:
-        row.append(row[-1] + (SPACE if other == " " else MISSING))
+def apart(heard: str, meant: str) -> float:
+    """What it costs to turn one plain text into the other; a letter in another's place is 1."""
+    if heard == meant:
+        return 0.0
+    lacks = np.array([SPACE if other == " " else MISSING for other in meant])
+    behind = np.concatenate(([0.0], np.cumsum(lacks)))
+    prices = {char: np.array([_instead(char, other) for other in meant]) for char in set(heard)}
+    row = behind
     for char in heard:
-        surplus = SPACE if char == " " else SURPLUS
-        before, row = row, [row[0] + surplus]
-        for at, other in enumerate(meant):
-            lack = SPACE if other == " " else MISSING
-            instead = 0.0 if char == other else _instead(char, other)
-            row.append(min(before[at + 1] + surplus, row[at] + lack, before[at] + instead))
-    return row[-1] / max(len(heard), len(meant), 1)
+        reached = row + (SPACE if char == " " else SURPLUS)
+        reached[1:] = np.minimum(reached[1:], row[:-1] + prices[char])
+        # The cheapest place to the left, with all letters from there to here lacking.
+        row = np.minimum.accumulate(reached - behind) + behind
+    return float(row[-1])
 
 
 def _cheapest(automaton: Automaton, layer: list[_Place], beam: int, deep: int) -> Iterator[_Place]:

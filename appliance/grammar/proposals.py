@@ -26,11 +26,11 @@ class Proposals:
         self._scorer = scorer
         self._walk = walk
         self._effort = effort
-        self._words = words_of(free, walk)
+        self._words = {**walk.known, **words_of(free, walk)}
         self._known: dict[str, tuple[float, Tokens]] = {}
         text = "".join(walk.vocabulary.texts[token] or "" for token in free)
         self._given: set[Tokens] = set()
-        self._length = len(plain(text))
+        self._heard = plain(text)
         self._near = self._around(text)
         self.calls = 0
         self.tokens = 0
@@ -87,8 +87,8 @@ class Proposals:
         self.tokens += sum(map(len, spelled.values()))
         scores = self._scorer.likelihoods(list(spelled.values()))
         for (text, tokens), score in zip(spelled.items(), scores, strict=True):
-            left_out = self._effort.left_out(self._length - len(text), score, len(text))
-            self._known[text] = score - left_out, tokens
+            against = self._effort.against(self._heard, text, score)
+            self._known[text] = score - against, tokens
         return True
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from appliance.grammar.understand import Calibration, Understood
 
-EDGES = (0.0, 0.2, 0.5, 0.7, 0.85, 0.95, 1.0)
+EDGES = (0.0, 0.2, 0.5, 0.7, 0.85, 0.95, 0.99, 1.0)
 """Of the table's rows; each begins where the one before it ends."""
 
 WRONG_COSTS = 3.0
@@ -56,9 +56,8 @@ def fitted(heard: Sequence[Heard], start: Calibration) -> Calibration:
     return calibrated(measured, [one.right for one in heard], start)
 
 
-def table(heard: Sequence[Heard], calibration: Calibration) -> list[Row]:
+def table(given: Sequence[tuple[float, bool]]) -> list[Row]:
     """How many of the results of each confidence were right."""
-    given = [(confidence(one, calibration), one.right) for one in heard]
     rows = []
     for low, high in pairwise(EDGES):
         inside = [right for one, right in given if low <= one and (one < high or high == EDGES[-1])]

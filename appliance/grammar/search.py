@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.grammar.nearest import apart
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -51,7 +53,7 @@ class Effort:
     """Calls, the free one counted in."""
     straight: int = 3
     """Calls before sentences are proposed by their spelling."""
-    near: int = 12
+    near: int = 24
     """Sentences proposed at once."""
     rounds: int = 3
     """Times that the best of them is the place to look around at."""
@@ -79,29 +81,34 @@ class Effort:
     """Tokens tried at each step of a wildcard."""
     toll: float = 0.3
     """What a character still to come is expected to cost, nats; steers the search onward."""
-    omission: float = 0.3
+    omission: float = 0.6
     """What a character costs that free speech has and the sentence lacks, nats: words that were
     heard should not be left out because the rest fits well."""
-    hopeless: float = 2.0
+    spelling: float = 0.5
+    """What a letter costs that free speech has otherwise, nats: a word that was heard wrongly
+    still sounds like what was said."""
+    hopeless: float = 3.0
     """The search ends when no sentence can come as near to free speech as this, nats per token."""
     ahead: int = 20
     """Tokens that the model writes behind a branch."""
 
-    def left_out(self, missing: int, score: float, said: int) -> float:
-        """What a sentence pays for letters that were heard and that it leaves out.
+    def against(self, heard: str, said: str, score: float) -> float:
+        """What a sentence pays for not being spelled like what was heard, nats.
 
-        Each costs no less than those that it says, so that half a sentence is no better than the
-        whole one. An `omission` of 0.0 turns this off.
+        Letters that were heard and that it leaves out cost no less than those that it says, so
+        that half a sentence is no better than the whole one.
 
         Args:
-            missing: letters that free speech has more than the sentence.
+            heard: plain text of free speech.
+            said: plain text of the sentence.
             score: log probability of the sentence.
-            said: letters of the sentence.
 
         """
-        if not self.omission:
+        if heard == said:
             return 0.0
-        return max(0, missing) * max(self.omission, -score / max(1, said))
+        missing = max(0, len(heard) - len(said)) if self.omission else 0
+        left_out = missing * max(self.omission, -score / max(1, len(said)))
+        return left_out + self.spelling * apart(heard, said)
 
 
 @dataclass(frozen=True, slots=True)

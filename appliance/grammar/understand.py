@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from appliance.grammar.decoder import decode
-from appliance.grammar.search import Decoding, Effort, Scorer
+from appliance.grammar.search import Candidate, Decoding, Effort, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +59,7 @@ class Calibration:
     deficit: float = -2.4
     """Weight of what free speech scores better, per token."""
     margin: float = 0.37
-    """Weight of the lead over the next meaning, nats, at most LARGEST_MARGIN."""
+    """Weight of the lead over the next meaning that was tried, nats, at most LARGEST_MARGIN."""
 
     def confidence(self, fit: float, deficit: float, margin: float) -> float:
         """Probability of being right, 0.0 to 1.0."""
@@ -125,7 +125,7 @@ class Understood:
     deficit: float | None
     """What the free text scores better, per token of the declared words; 0.0 at least."""
     margin: float | None
-    """Lead over the best sentence of another meaning, nats; a lower bound."""
+    """Lead over the best sentence of another meaning that was tried, nats; inf without one."""
     no_speech: float | None
     calls: int
     tokens: int
@@ -139,6 +139,16 @@ class Understood:
     def slots(self) -> Mapping[str, Any]:
         """Of the intent; none when refused."""
         return self.reading.slots if self.reading else {}
+
+
+@dataclass(slots=True)
+class _Meant:
+    """A meaning, its best candidate, and the score of all its candidates together."""
+
+    candidate: Candidate
+    text: str
+    reading: Reading
+    together: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,42 +168,40 @@ class Understanding:
             return _nothing("silence")
         walk: TokenWalk = grammar.walk(self.vocabulary)
         decoding = decode(hearing, walk, self.effort)
-        readings = self._readings(decoding, grammar)
-        return self._judged(decoding, readings, hearing.no_speech)
+        return self._judged(decoding, self._readings(decoding, grammar), hearing.no_speech)
 
-    def _readings(self, decoding: Decoding, grammar: Grammar) -> list[tuple[float, str, Reading]]:
-        """Score, text and meaning of each candidate, best first."""
-        found: list[tuple[float, str, Reading]] = []
+    def _readings(self, decoding: Decoding, grammar: Grammar) -> list[_Meant]:
+        """The meanings of the candidates, best first; several texts of one speak for it."""
+        found: dict[Any, _Meant] = {}
         for candidate in decoding.candidates:
             text = self.spell(candidate.tokens)
-            found += [(candidate.score, text, reading) for reading in grammar.readings(text)[:1]]
-        return found
+            for reading in grammar.readings(text)[:1]:
+                best = found.setdefault(reading.meaning, _Meant(candidate, text, reading))
+                best.together = float(np.logaddexp(best.together, candidate.score))
+        return sorted(found.values(), key=lambda one: -one.together)
 
     def _judged(
-        self,
-        decoding: Decoding,
-        readings: list[tuple[float, str, Reading]],
-        no_speech: float | None,
+        self, decoding: Decoding, meant: list[_Meant], no_speech: float | None
     ) -> Understood:
         free, free_tokens = decoding.free.score, len(decoding.free.tokens) + 1
-        best = readings[0] if readings else None
+        best = meant[0] if meant else None
         if best is None:
             fit, deficit, margin, confidence = None, None, None, 0.0
         else:
-            others = [s for s, _, r in readings if r.meaning != best[2].meaning]
-            margin = best[0] - max([decoding.open_bound, *others[:1]])
-            tokens = len(decoding.candidates[0].tokens) + 1
-            fit = best[0] / tokens
+            margin = best.together - meant[1].together if meant[1:] else math.inf
+            score, tokens = best.candidate.score, len(best.candidate.tokens) + 1
+            fit = score / tokens
             # Free words of a wildcard are no evidence for the words around it.
-            declared = 1 - best[2].free_characters / max(1, len(best[1]))
-            deficit = max(0.0, free - best[0]) / max(1.0, tokens * declared)
+            taken = best.reading.free_characters
+            declared = 1 - taken / max(1, len(best.text))
+            deficit = max(0.0, free - score) / max(1.0, tokens * declared)
             confidence = self.calibration.confidence(min(fit, -deficit), deficit, margin)
-            if best[2].free_characters and deficit > self.refusal.wildcard_deficit:
+            if taken and deficit > self.refusal.wildcard_deficit:
                 confidence = 0.0
         refused = self._refused(best is None, confidence, no_speech)
         return Understood(
-            text=best[1] if best else "",
-            reading=best[2] if best and refused is None else None,
+            text=best.text if best else "",
+            reading=best.reading if best and refused is None else None,
             refused=refused,
             confidence=confidence,
             free_text=self.spell(decoding.free.tokens),

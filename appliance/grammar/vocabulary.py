@@ -15,7 +15,7 @@ from appliance.grammar.automaton import DEAD, IN_WORD
 from appliance.grammar.text import STOPS, folded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from appliance.grammar.automaton import Automaton
 
@@ -44,6 +44,10 @@ class Vocabulary:
     """Every distinct text, sorted."""
     ids: list[tuple[int, ...]] = field(repr=False)
     """The tokens of each of `words`."""
+    capital: frozenset[int] = field(default=frozenset(), repr=False)
+    """Tokens whose first letter is a capital one."""
+    tails: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """Tokens that begin with an apostrophe, by their letters."""
     _children: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -64,8 +68,20 @@ class Vocabulary:
             found = known.get(word) or self._word(" " + word)
             if not found:
                 return ()
-            tokens += found
+            tokens += found if tokens else self._capitalised(found)
         return tuple(tokens)
+
+    def contracted(self, head: str, tail: str) -> Tokens:
+        """Tokens that spell folded `head` and `tail` with an apostrophe between them."""
+        mark = self.tails.get(tail)
+        rest = [mark] if mark is not None else self._word(tail)
+        begin = self._word(" " + head)
+        return (*begin, *rest) if begin and rest else ()
+
+    def _capitalised(self, word: Sequence[int]) -> list[int]:
+        """The word as a text begins with it, where the model has a token for that."""
+        same = self.by_text.get(self.texts[word[0]] or "", ())
+        return [next((one for one in same if one in self.capital), word[0]), *word[1:]]
 
     def children(self, prefix: str, low: int, high: int) -> Mapping[str, tuple[int, int]]:
         """The letters behind `prefix`, each with the slice of `words` that goes on with it.
@@ -116,6 +132,14 @@ class Vocabulary:
             end=end,
             words=words,
             ids=[tuple(by_text[word]) for word in words],
+            capital=frozenset(
+                token for token, text in enumerate(tokens) if text and text.lstrip()[:1].isupper()
+            ),
+            tails={
+                text[1:]: token
+                for token, text in enumerate(tokens)
+                if text and text[0] == "'" and text[1:].isalpha()
+            },
         )
 
 
@@ -134,9 +158,18 @@ class Choices:
 class TokenWalk:
     """The tokens that the automaton allows; remembers what it found."""
 
-    def __init__(self, automaton: Automaton, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, automaton: Automaton, vocabulary: Vocabulary, written: Iterable[str] = ()
+    ) -> None:
+        """`written` are words of the sentences that have an apostrophe, with it."""
         self.automaton = automaton
         self.vocabulary = vocabulary
+        self.known: dict[str, Tokens] = {}
+        """Tokens of folded words that few tokens do not spell as the model does."""
+        for word in written:
+            head, _, tail = word.rpartition("'")
+            if tokens := vocabulary.contracted(folded(head), folded(tail)):
+                self.known[folded(word)] = tokens
         self._choices: dict[int, Choices] = {}
 
     def step(self, state: int, token: int) -> int:

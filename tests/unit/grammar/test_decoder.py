@@ -101,7 +101,7 @@ def spelled(tokens: Tokens) -> str:
 
 def best(model: Mumbler, made: Grammar, effort: Effort | None = None) -> str | None:
     found = decode(model, made.walk(VOCABULARY), effort).candidates
-    return spelled(found[0].tokens) if found else None
+    return spelled(found[0].tokens).casefold() if found else None
 
 
 LAMP = grammar("turn (on|off) [the] (lamp|light)")
@@ -171,7 +171,14 @@ def test_it_finds_what_trying_everything_finds() -> None:
             )
         expected = max(scores.values())
         patient = Effort(
-            calls=400, toll=0.0, omission=0.0, hopeless=99.0, far=99.0, width=99, depth=99.0
+            calls=400,
+            toll=0.0,
+            omission=0.0,
+            spelling=0.0,
+            hopeless=99.0,
+            far=99.0,
+            width=99,
+            depth=99.0,
         )
         found = decode(model, made.walk(VOCABULARY), patient).candidates[0]
         assert found.best >= expected - 1e-3
@@ -238,8 +245,8 @@ def test_words_that_were_heard_are_not_left_out() -> None:
     model = Mumbler(
         [{" turn": 0.0}, {" on": 0.0}, {"": -0.5, " the": 0.0}, {" lap": 0.0, " light": -1.5}]
     )
-    assert best(model, made, Effort(omission=0.0)) == "turn on"
-    assert best(model, made, Effort(omission=0.3)) == "turn on the light"
+    assert best(model, made, Effort(omission=0.0, spelling=0.0)) == "turn on"
+    assert best(model, made, Effort(omission=0.3, spelling=0.0)) == "turn on the light"
 
 
 def test_speech_that_is_spelled_like_no_sentence_costs_one_call() -> None:
@@ -263,10 +270,20 @@ def test_a_sentence_is_found_by_its_end_where_its_beginning_was_misheard() -> No
 
 
 def test_half_a_sentence_is_no_better_than_the_whole() -> None:
-    effort = Effort()
+    effort = Effort(spelling=0.0)
+    heard, said = "turn on the lampe and the fan", "turn on the lamp and the fan"
     whole, half = -30.0, -16.0
-    assert half - effort.left_out(20, half, 20) < whole - effort.left_out(0, whole, 40)
-    assert Effort(omission=0.0).left_out(20, half, 20) == 0.0
+    assert half - effort.against(heard, said[:14], half) < whole - effort.against(
+        heard, said, whole
+    )
+    assert Effort(omission=0.0, spelling=0.0).against(heard, said[:14], half) == 0.0
+
+
+def test_a_sentence_that_sounds_like_what_was_heard_goes_before_another() -> None:
+    effort, heard = Effort(), "a dark rose ice mocove"
+    alike = effort.against(heard, "a dark roast iced mocha", -20.0)
+    assert alike < effort.against(heard, "a dark roast cappuccino", -20.0)
+    assert effort.against(heard, heard, -20.0) == 0.0
 
 
 def test_a_sentence_that_the_model_says_again_is_said_once_and_costs_one_call() -> None:

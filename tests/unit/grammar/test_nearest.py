@@ -8,7 +8,7 @@ import pytest
 from hassil import Intents
 
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.nearest import distance, nearest, plain
+from appliance.grammar.nearest import apart, nearest, plain
 from appliance.grammar.vocabulary import Vocabulary
 
 
@@ -63,8 +63,8 @@ def test_words_of_a_wildcard_are_no_evidence() -> None:
 
 
 def test_the_distance_of_two_texts_ignores_what_nobody_speaks() -> None:
-    assert distance("Turn on, the lamp!", "turn on the lamp") == 0.0
-    assert distance("lamp", "lump") < distance("lamp", "last") < distance("lamp", "light")
+    assert apart(plain("Turn on, the lamp!"), "turn on the lamp") == 0.0
+    assert apart("lamp", "lump") < apart("lamp", "last") < apart("lamp", "light")
     assert plain("  What's  on? ") == "whats on"
 
 
@@ -81,3 +81,18 @@ def test_a_text_is_spelled_as_the_model_did_and_else_with_few_tokens() -> None:
 def test_white_space_that_nobody_speaks_spells_nothing() -> None:
     vocabulary = Vocabulary.of(["\t", "\n\n", " a", "  ", None], 4)
     assert vocabulary.texts[:4] == (None, None, " a", None)
+
+
+def test_a_text_begins_with_a_capital_letter_where_the_model_has_it() -> None:
+    pieces = [" set", " Set", " lamp", " on"]
+    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    assert vocabulary.spelled("set lamp", {}) == (1, 2)
+    assert vocabulary.spelled("lamp set on", {}) == (2, 0, 3)
+
+
+def test_words_that_sentences_write_with_an_apostrophe_are_spelled_so() -> None:
+    pieces = [" I", "'d", " id", " like", " tea"]
+    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    walk = grammar("I'd like tea").walk(vocabulary)
+    assert vocabulary.spelled("id like tea", walk.known) == (0, 1, 3, 4)
+    assert grammar("my id").walk(vocabulary).known == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.grammar.reliability import Heard, fitted, least_confidence, table
+from appliance.grammar.reliability import Heard, confidence, fitted, least_confidence, table
 from appliance.grammar.understand import Calibration
 
 
@@ -23,14 +23,16 @@ def clips(number: int, seed: int = 3) -> list[Heard]:
 
 def test_a_confidence_of_many_clips_is_the_share_that_was_right() -> None:
     heard = clips(400)
-    for row in table(heard, fitted(heard, Calibration())):
+    weights = fitted(heard, Calibration())
+    for row in table([(confidence(one, weights), one.right) for one in heard]):
         if row.results >= 20:
             assert row.low - 0.07 <= row.right / row.results <= row.high + 0.07
 
 
 def test_every_clip_is_in_one_row() -> None:
-    heard = clips(50)
-    assert sum(row.results for row in table(heard, Calibration())) == 50
+    given = [(at / 49, at % 2 == 0) for at in range(50)]
+    assert sum(row.results for row in table(given)) == 50
+    assert sum(row.right for row in table(given)) == 25
 
 
 def test_a_few_clips_change_little_and_none_change_nothing() -> None:

@@ -1,0 +1,116 @@
+"""What is no sentence, and whether it was refused: other speech, noise, orders, halves of orders.
+
+    APPLIANCE_SPEECH=… APPLIANCE_MODELS=… python tests/measure/refusals.py [--model NAME]
+
+Other speech is that of other_speech.txt, a voice of eSpeak NG each, and the recordings that are no
+orders. Each piece is another one; none is made twice with other noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from appliance.engines.whisper import Whisper
+from appliance.grammar.grammar import Grammar
+from appliance.inference.sentences import SHIPPED, load
+from measure.accuracy import understanding
+from measure.recordings import (
+    NoRecordings,
+    Sound,
+    coffee_intents,
+    coffee_orders,
+    folder,
+    model_folder,
+    sound,
+)
+from measure.voices import espeak
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VOICES = (
+    "en-us",
+    "en-gb",
+    "en-us+f2",
+    "en-gb+m3",
+    "en-gb-scotland",
+    "en-us+f4",
+    "en-029",
+    "en-gb+f3",
+    "en-gb-x-rp",
+    "en-us+m5",
+)
+NOISES = 40
+"""Stretches of kitchen noise, 3 s each."""
+
+Piece = tuple[str, str, Sound]
+"""Kind, what is said, how it sounds."""
+
+
+def other_speech(recordings: Path) -> Iterator[Piece]:
+    """All that is no order, more than two hundred pieces."""
+    lines = (Path(__file__).parent / "other_speech.txt").read_text().splitlines()
+    for number, text in enumerate(lines):
+        speed = 135 + 7 * (number % 7)
+        yield "speech", text, espeak(text, VOICES[number % len(VOICES)], words_per_minute=speed)
+    recorded = [*(recordings / "home").glob("*.wav"), *(recordings / "wake").rglob("*.wav")]
+    for path in sorted(recorded):
+        yield "recording", path.stem.replace("_", " "), sound(path)
+    noise = sound(recordings / "coffee" / "noise_kitchen.wav")
+    step = (len(noise) - 48_000) // (NOISES - 1)
+    for number in range(NOISES):
+        yield "noise", "", noise[number * step : number * step + 48_000]
+
+
+def halves(recordings: Path) -> Iterator[Piece]:
+    """Orders that were cut off; some are whole orders as far as they go."""
+    for number, (samples, _) in enumerate(coffee_orders(recordings)):
+        for share in (0.35, 0.6):
+            yield "half", f"order {number}, {share:.0%}", samples[: int(share * len(samples))]
+
+
+def orders(recordings: Path) -> Iterator[Piece]:
+    for number, (samples, _) in enumerate(coffee_orders(recordings)):
+        yield "order", f"order {number}", samples
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="whisper-tiny.en")
+    options = parser.parse_args()
+    try:
+        recordings = folder()
+    except NoRecordings as missing:
+        print(missing)
+        return 69
+    whisper = Whisper(model_folder(options.model), threads=1)
+    how = understanding(whisper)
+    coffee, house = Grammar.of(coffee_intents()), Grammar.of(load(SHIPPED, "en").intents)
+
+    def count(pieces: Iterator[Piece], grammar: Grammar, under: str) -> None:
+        asked: dict[str, list[bool]] = {}
+        for kind, said, samples in pieces:
+            if said and grammar.allows(said):
+                continue
+            found = how.understand(whisper.hear(samples, "en"), grammar)
+            asked.setdefault(kind, []).append(found.reading is None)
+            if found.reading is not None:
+                print(f"  {kind}: {said!r} as {found.text!r}, {found.confidence:.2f}")
+        for kind, refused in asked.items():
+            print(f"| {kind} | {under} | {len(refused)} | {sum(refused)} |", flush=True)
+
+    print("| pieces | under | number | refused |\n|---|---|---|---|")
+    count(other_speech(recordings), coffee, "orders")
+    count(halves(recordings), coffee, "orders")
+    count(other_speech(recordings), house, "sentences for a house")
+    count(orders(recordings), house, "sentences for a house")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
