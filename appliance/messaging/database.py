@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 FILE = "journal.db"
 
+DAMAGED_SAID = "was damaged: what could not be read of it is lost; check the card or disk"
+
 PAGE_BYTES = 1024
 """A commit writes whole pages, and most rows are a few hundred bytes."""
 
@@ -31,27 +33,37 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 def open_database(directory: Path) -> sqlite3.Connection:
     """The journal of a state directory; a damaged one is set aside, what is legible saved.
 
-    JournalError when the directory cannot be written, or the file is from a newer version.
+    So is that of a newer version, after which this one was installed again: what waits in it
+    goes on. JournalError when the directory cannot be written.
     """
     path = directory / FILE
     try:
         directory.mkdir(parents=True, exist_ok=True)
         try:
             return _opened(path)
+        except _Newer as newer:
+            aside, why = _set_aside(path, f"version-{newer.version}"), str(newer)
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF not in DAMAGED:
                 raise
-            aside = _set_aside(path)
+            aside, why = _set_aside(path, "corrupt"), DAMAGED_SAID
         database = _opened(path)
+        saved = _salvage(aside, database)
     except (sqlite3.Error, OSError) as error:
         message = f"the journal {path} cannot be opened: {explain(error)}"
         raise JournalError(message) from error
     logger.error(
-        "the journal %s was damaged and is now %s; %d rows of it could be saved, "
-        "results and requests in the others are lost. Check the card or disk.",
-        path, aside.name, _salvage(aside, database),
-    )  # fmt: skip
+        "the journal %s %s; it is now %s, and %d rows of it go on", path, why, aside.name, saved
+    )
     return database
+
+
+class _Newer(Exception):
+    """A file that a newer version of the appliance has written."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__("is of a newer version of the appliance")
+        self.version = version
 
 
 def damaged_journals(directory: Path) -> list[Path]:
@@ -89,7 +101,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_size_limit = 4194304")
         # What was said is not left readable in pages that are free again.
         database.execute("PRAGMA secure_delete = ON")
-        _check(path, database)
+        _check(database)
     except BaseException:
         database.close()
         raise
@@ -109,14 +121,11 @@ def _set_page_size(database: sqlite3.Connection) -> None:
         logger.info("the journal keeps its large pages for now: %s", error)
 
 
-def _check(path: Path, database: sqlite3.Connection) -> None:
+def _check(database: sqlite3.Connection) -> None:
     """Make the tables of a new file, and read an old one through once."""
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > len(VERSIONS):
-        raise JournalError(
-            f"the journal {path} was written by a newer version of the appliance; "
-            "install that version again, or move the file away"
-        )
+        raise _Newer(version)
     if version == 0:
         bring_up_to_date(database, version)
         return
@@ -129,14 +138,14 @@ def _check(path: Path, database: sqlite3.Connection) -> None:
     bring_up_to_date(database, version)
 
 
-def _set_aside(path: Path) -> Path:
-    """Rename the damaged file and what SQLite keeps beside it."""
+def _set_aside(path: Path, why: str) -> Path:
+    """Rename the file and what SQLite keeps beside it."""
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    aside = path.with_name(f"{path.name}.{why}-{stamp}")
     number = 1
     while aside.exists():  # a clock that stands still gives the same second twice
         number += 1
-        aside = path.with_name(f"{path.name}.corrupt-{stamp}-{number}")
+        aside = path.with_name(f"{path.name}.{why}-{stamp}-{number}")
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
@@ -146,12 +155,14 @@ def _set_aside(path: Path) -> Path:
 def _salvage(aside: Path, database: sqlite3.Connection) -> int:
     """Copy every row that can still be read; returns how many."""
     saved = 0
+    database.execute("BEGIN IMMEDIATE")
     for table in TABLES:
         try:
             with contextlib.closing(sqlite3.connect(aside, isolation_level=None)) as damaged:
                 saved += _copy(table, damaged, database)
         except sqlite3.Error as error:
-            logger.warning("%s of the damaged journal cannot be read on: %s", table, error)
+            logger.warning("%s of the old journal cannot be read on: %s", table, error)
+    database.execute("COMMIT")
     return saved
 
 

@@ -344,7 +344,7 @@ def test_a_damaged_journal_is_set_aside_and_what_is_legible_is_saved(
         assert journal.damaged == 1
     asides = [file.name for file in tmp_path.iterdir() if ".corrupt-" in file.name]
     assert asides
-    assert "was damaged and is now journal.db.corrupt-" in caplog.text
+    assert "it is now journal.db.corrupt-" in caplog.text
 
 
 def _spoil(path: Path, damage: str) -> None:
@@ -457,11 +457,23 @@ def test_the_calendar_may_jump_by_a_year_and_no_deadline_moves(
         assert request.expires_at == 5.0
 
 
-def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+def test_after_a_newer_version_what_waits_in_its_journal_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An update that had to be taken back must not stop the version before it."""
     with opened(tmp_path) as journal:
         journal.finish(said("precious"), messages)
-    with sqlite3.connect(tmp_path / "journal.db") as database:
+        journal.accept([offer(b"kept")])
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
+        database.execute("ALTER TABLE outbox ADD COLUMN colour TEXT")
+        database.execute("CREATE TABLE novelty (x)")
         database.execute("PRAGMA user_version = 99")
-    database.close()
-    with pytest.raises(JournalError, match="newer version"), opened(tmp_path):
-        pass
+    with opened(tmp_path) as journal:
+        assert texts(journal) == ["precious"]
+        assert [request.payload for request in journal.waiting()] == [b"kept"]
+        assert journal.finish(said("next"), messages).seq == 2
+        assert journal.damaged == 0
+    assert "is of a newer version of the appliance" in caplog.text
+    assert [path.name for path in tmp_path.glob("journal.db.version-99-*")]
+    with opened(tmp_path) as journal:  # and it stays so
+        assert texts(journal) == ["precious", "next"]
