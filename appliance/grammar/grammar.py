@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import pickle
 import re
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appliance.grammar.automaton import DEAD, Automaton
+from appliance.grammar.cache import keep, kept
 from appliance.grammar.compile import compile_network
 from appliance.grammar.parse import Parser, Reading
 from appliance.grammar.text import folded
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
 
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
-FORM = 1
+FORM = 2
 """Of the file on disk; grows when the compiler would make another network of the same files."""
 
 
@@ -65,8 +62,7 @@ class Grammar:
             intents: as hassil parsed them.
             slot_lists: lists beside those of `intents`, which they overrule.
             intent_context: what is known beforehand, such as the area of the microphone.
-            cache: folder for compiled networks. It must be the owner's alone: what lies there
-                is trusted.
+            cache: folder for compiled networks; what is damaged there is compiled again.
 
         Raises:
             SentencesError: a list or rule is missing, a rule calls itself, or nothing can be
@@ -79,10 +75,10 @@ class Grammar:
             compiled = compile_network(intents, slot_lists, intent_context)
             return cls(compiled, intents.language, written)
         path = cache / f"grammar-{fingerprint(intents, slot_lists, intent_context)}"
-        network = _kept(path)
+        network = kept(path, FORM)
         if network is None:
             network = compile_network(intents, slot_lists, intent_context)
-            _keep(path, network)
+            keep(path, network, FORM)
         return cls(network, intents.language, written)
 
     def prepare(self, vocabulary: Vocabulary) -> None:
@@ -105,12 +101,6 @@ class Grammar:
             return self._walks.setdefault(
                 id(vocabulary), TokenWalk(self.automaton, vocabulary, self._written)
             )
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    form: int
-    network: Network
 
 
 def fingerprint(
@@ -151,23 +141,3 @@ def _content(
         intent_context,
     )
     return repr(content)
-
-
-def _kept(path: Path) -> Network | None:
-    try:
-        kept = pickle.loads(path.read_bytes())  # noqa: S301 (our own folder, see `Grammar.of`)
-    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ValueError, TypeError):
-        return None  # not there, cut off by a power failure, or of another version
-    return kept.network if isinstance(kept, _File) and kept.form == FORM else None
-
-
-def _keep(path: Path, network: Network) -> None:
-    """Write beside and rename, so that no half file is ever found under the name."""
-    beside = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(pickle.dumps(_File(FORM, network), protocol=5))
-        beside.replace(path)
-    except OSError:  # a full disk costs a second at the next start, no more
-        with contextlib.suppress(OSError):
-            beside.unlink()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pickle
+from datetime import date
+from pathlib import Path
 
+import pytest
 from hassil import Intents
 
+from appliance.grammar.cache import KEPT
 from appliance.grammar.grammar import Grammar, fingerprint
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def intents(sentence: str) -> Intents:
@@ -34,11 +35,87 @@ def test_other_content_has_another_name() -> None:
     assert len(names) == 4
 
 
-def test_a_file_cut_off_by_a_power_failure_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [0, 10, 50, -1])
+def test_a_file_cut_off_by_a_power_failure_is_made_again(end: int, tmp_path: Path) -> None:
     Grammar.of(intents("lamp on"), cache=tmp_path)
     [kept] = tmp_path.iterdir()
-    kept.write_bytes(kept.read_bytes()[:50])
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:end])
     assert Grammar.of(intents("lamp on"), cache=tmp_path).allows("lamp on")
+    assert kept.read_bytes() == whole
+
+
+def test_a_lost_bit_is_noticed(tmp_path: Path) -> None:
+    Grammar.of(intents("lamp on"), cache=tmp_path)
+    [kept] = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    for place in range(0, len(whole), 17):
+        kept.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert Grammar.of(intents("lamp on"), cache=tmp_path).allows("lamp on")
+        assert kept.read_bytes() == whole
+
+
+def test_what_another_program_left_there_is_not_run(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (tmp_path / "sprung",)  # type: ignore[return-value]
+
+    Grammar.of(intents("lamp on"), cache=tmp_path)
+    [kept] = tmp_path.iterdir()
+    kept.write_bytes(pickle.dumps(Trap()))
+    assert Grammar.of(intents("lamp on"), cache=tmp_path).allows("lamp on")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_all_meanings_come_back_as_they_were(tmp_path: Path) -> None:
+    source = {
+        "language": "en",
+        "skip_words": ["please"],
+        "intents": {
+            "A": {
+                "data": [
+                    {
+                        "sentences": ["<go> {name} to {n} [for {who}]"],
+                        "slots": {"fixed": True, "half": 0.5},
+                        "requires_context": {"domain": ["light", "fan"], "area": {"slot": True}},
+                        "excludes_context": {"domain": "lock"},
+                        "metadata": {"from": {"a": [1, None]}},
+                    }
+                ]
+            }
+        },
+        "expansion_rules": {"go": "(go|turn)"},
+        "lists": {
+            "name": {"values": [{"in": "l[ ]amp", "out": 7, "context": {"domain": "light"}}]},
+            "n": {"range": {"from": -2, "to": 4, "fractions": "halves"}},
+            "who": {"wildcard": True},
+        },
+    }
+    made = [
+        Grammar.of(Intents.from_dict(source), None, {"area": "hall"}, cache=tmp_path)
+        for _ in range(2)
+    ]
+    assert made[0].network == made[1].network
+    text = "go lamp to 1.5 for aunt Mary please"
+    assert made[0].readings(text) == made[1].readings(text) != []
+
+
+def test_a_value_that_is_no_plain_data_is_compiled_each_time(tmp_path: Path) -> None:
+    source = {
+        "language": "en",
+        "intents": {"A": {"data": [{"sentences": ["{day}"]}]}},
+        "lists": {"day": {"values": [{"in": "today", "out": date(2026, 11, 23)}]}},
+    }
+    for _ in range(2):
+        [reading] = Grammar.of(Intents.from_dict(source), cache=tmp_path).readings("today")
+        assert reading.slots == {"day": date(2026, 11, 23)}
+    assert not list(tmp_path.iterdir())
+
+
+def test_old_files_go(tmp_path: Path) -> None:
+    for number in range(KEPT + 3):
+        Grammar.of(intents(f"lamp {'x' * number} on"), cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == KEPT
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
