@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from builder import image, kernel, llama, machine, rootfs, system, tools, wheels
+from builder import image, kernel, llama, machine, manifest, rootfs, system, tools, wheels
 from builder.options import REPOSITORY, Options, parse
 from builder.stages import Build, BuildError, Stage, make
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HERE = REPOSITORY / "image-build"
 BUILDER = HERE / "builder"
+LLAMA = ("llama.py", "llama.sh", "wheelfile.py")
 
 STAGES = [
     Stage(
@@ -37,6 +38,8 @@ STAGES = [
         kernel.make,
         (
             BUILDER / "kernel.py",
+            BUILDER / "tryboot.py",
+            REPOSITORY / "image-build/tryboot",
             BUILDER / "initrd.py",
             HERE / "initrd",
             kernel.DROPPED,
@@ -48,7 +51,7 @@ STAGES = [
         llama.NAME,
         "llama.cpp for the boards' processors",
         llama.make,
-        (BUILDER / "llama.py", BUILDER / "llama.sh", llama.LLAMA_LOCK),
+        (*(BUILDER / name for name in LLAMA), llama.LLAMA_LOCK),
         inputs=llama.variants,
     ),
     Stage(
@@ -73,6 +76,14 @@ STAGES = [
         (BUILDER / "image.py", BUILDER / "firmware.py"),
         after=(kernel.NAME, system.NAME),
     ),
+    Stage(
+        manifest.NAME,
+        "bill of materials, checksums, block map",
+        manifest.make,
+        tuple(BUILDER / f"{name}.py" for name in ("manifest", "licences", "blockmap")),
+        after=(kernel.NAME, system.NAME, image.NAME),
+        inputs=lambda build: build.options.compress,
+    ),
 ]
 
 
@@ -90,6 +101,8 @@ def main(arguments: list[str]) -> int:
             if options.only != tools.NAME:
                 tools.update(build)
                 make(build, STAGES)
+            if not options.only or options.only == manifest.NAME:
+                manifest.publish(build)
     except BuildError as error:
         _explain(error, build.log)
         return 1
@@ -97,6 +110,8 @@ def main(arguments: list[str]) -> int:
         print("\nStopped; the same command goes on from here.", file=sys.stderr)
         return 130
     print(f"done in {time.monotonic() - began:.0f} s")
+    if not options.only:
+        print(f"The image: {options.output}/appliance.img, with its checksum in SHA256SUMS")
     return 0
 
 

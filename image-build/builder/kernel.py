@@ -22,7 +22,9 @@ HERE = REPOSITORY / "image-build"
 DROPPED = HERE / "lists/modules-dropped.txt"
 INITRD_MODULES = HERE / "lists/modules-initrd.txt"
 KERNEL = "linux-image-arm64"
-OTHERS = ("busybox-static", "raspi-firmware")
+PARTS = ("base", "binary", "modules")
+"""Device trees and the list of what is built in, the kernel itself, the modules."""
+OTHERS = ("busybox-static:arm64", "raspi-firmware")
 
 
 def versions(build: Build) -> dict[str, str]:
@@ -32,8 +34,8 @@ def versions(build: Build) -> dict[str, str]:
     if name is None:
         raise BuildError(f"{KERNEL} of trixie-backports depends on no kernel: {shown}")
     version = _field(shown, "Version")
-    kernel = {f"linux-{part}-{name[1]}": version for part in ("binary", "modules")}
-    return kernel | {other: _field(_show(build, f"{other}:arm64"), "Version") for other in OTHERS}
+    kernel = {f"linux-{part}-{name[1]}:arm64": version for part in PARTS}
+    return kernel | {other: _field(_show(build, other), "Version") for other in OTHERS}
 
 
 def _show(build: Build, package: str) -> str:
@@ -51,14 +53,14 @@ def make(build: Build) -> None:
     """`root` (modules, Wi-Fi's settings), `boot` (vmlinuz, initrd, dtbs, firmware), `debs`."""
     debs = build.here / "debs"
     debs.mkdir()
-    wanted = [f"{name}:arm64={version}" for name, version in versions(build).items()]
-    wanted = [word.replace("raspi-firmware:arm64", "raspi-firmware") for word in wanted]
+    wanted = [f"{name}={version}" for name, version in versions(build).items()]
     tools.inside(
         build,
         *("sh", "-c", 'cd /debs && exec apt-get "$@"', "sh"),
         *(*tools.apt_words(), "-o", "APT::Sandbox::User=root", "download", *wanted),
         binds={"/debs": debs},
     )
+    (build.here / "unpacked").mkdir()
     for deb in sorted(debs.glob("*.deb")):
         build.run("dpkg-deb", "--extract", deb, build.here / "unpacked" / deb.name.split("_")[0])
     _lay_out(build, build.here / "unpacked", build.here / "root", build.here / "boot")
@@ -71,14 +73,22 @@ def _lay_out(build: Build, unpacked: Path, root: Path, boot: Path) -> None:
     tree = next(unpacked.glob("linux-modules-*"))
     version = next((tree / "usr/lib/modules").iterdir()).name
     modules = root / "usr/lib/modules" / version
-    shutil.copytree(tree / "usr/lib/modules" / version, modules, symlinks=True)
-    binary = next(unpacked.glob("linux-binary-*"))
-    kernel = (binary / "usr/lib/modules" / version / "vmlinuz").read_bytes()
+    for part in unpacked.glob("linux-*"):
+        if (part / "usr/lib/modules").is_dir():
+            shutil.copytree(
+                part / "usr/lib/modules" / version, modules, symlinks=True, dirs_exist_ok=True
+            )
+    kernel = (modules / "vmlinuz").read_bytes()
+    (modules / "vmlinuz").unlink()
     (boot / "vmlinuz").write_bytes(gzip.compress(kernel, 9, mtime=0))
-    _copy_dtbs(tree, boot)
+    _copy_dtbs(unpacked, boot)
     _trim(modules)
     tryboot.make(build, modules)
-    tools.inside(build, "depmod", "--basedir", "/tree", version, binds={"/tree": root})
+    tools.inside(
+        build,
+        *("depmod", "--basedir", "/tree", "--moduledir", "/usr/lib/modules", version),
+        binds={"/tree": root},
+    )
     busybox = next((unpacked / "busybox-static").rglob("busybox"))
     content = initrd.content(HERE / "initrd/init", busybox, modules, tools.listed(INITRD_MODULES))
     (boot / "initrd").write_bytes(lzma.compress(content, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32))
@@ -93,8 +103,8 @@ def _lay_out(build: Build, unpacked: Path, root: Path, boot: Path) -> None:
     (build.here / "version").write_text(version)
 
 
-def _copy_dtbs(tree: Path, boot: Path) -> None:
-    found = [path for path in tree.rglob("*.dtb") if re.match(r"bcm27(11|12)", path.name)]
+def _copy_dtbs(unpacked: Path, boot: Path) -> None:
+    found = [path for path in unpacked.rglob("*.dtb") if re.match(r"bcm27(11|12)", path.name)]
     if not found:
         raise BuildError("The kernel's package has no device tree of a Raspberry Pi 4 or 5.")
     for path in found:

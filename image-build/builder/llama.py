@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
-from builder import locks, machine, tools
+from builder import locks, machine, tools, wheelfile
 from builder.options import REPOSITORY
+from builder.stages import BuildError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,8 +60,50 @@ def make(build: Build) -> None:
         binds={"/work": work},
         env={**_environment(), "PATH": tools.PATH, "TMPDIR": "/work"},
     )
-    shutil.copytree(work / "wheels", build.here / "wheels")
+    wheels = build.here / "wheels"
+    wheels.mkdir()
+    pack_llama(next((work / "first").glob("*.whl")), work / "build", variants(build), wheels)
+    pack_lgpio(work / "lgpio", wheels)
     shutil.rmtree(work)
+
+
+def pack_llama(built: Path, folder: Path, wanted: list[str], wheels: Path) -> None:
+    """The wheel with each library once, by its soname, and with the CPU variants that it lacks."""
+    found = {path.name: path for path in folder.rglob("libggml-cpu-*.so")}
+    names = [f"libggml-cpu-{name}.so" for name in wanted]
+    if missing := [name for name in names if name not in found]:
+        raise BuildError(f"llama.cpp was compiled without {', '.join(missing)}.")
+    files = {
+        name: content
+        for name, content in wheelfile.read(built).items()
+        if re.match(r"llama_cpp/|[^/]+\.dist-info/", name)
+        and not re.search(r"/RECORD$|\.so$|\.so\.\d+\.|/libggml-cpu-", name)
+    }
+    files |= {f"llama_cpp/lib/{name}": found[name].read_bytes() for name in names}
+    wheelfile.write(wheels / built.name, files, _info(files))
+
+
+def pack_lgpio(folder: Path, wheels: Path) -> None:
+    """A wheel of the extension, which the index has for older Pythons only."""
+    version = re.search(r"^Version: *(\S+)", (folder / "PKG-INFO").read_text(), re.MULTILINE)
+    if version is None:
+        raise BuildError("lgpio's source does not say its version.")
+    python = PYTHON.replace(".", "")
+    tag = f"cp{python}-cp{python}-linux_aarch64"
+    info = f"lgpio-{version[1]}.dist-info"
+    library = next(folder.glob("_lgpio.*.so"))
+    told = f"Wheel-Version: 1.0\nGenerator: image-build\nRoot-Is-Purelib: false\nTag: {tag}\n"
+    files = {
+        "lgpio.py": (folder / "lgpio.py").read_bytes(),
+        library.name: library.read_bytes(),
+        f"{info}/METADATA": (folder / "PKG-INFO").read_bytes(),
+        f"{info}/WHEEL": told.encode(),
+    }
+    wheelfile.write(wheels / f"lgpio-{version[1]}-{tag}.whl", files, info)
+
+
+def _info(files: dict[str, bytes]) -> str:
+    return next(name.split("/")[0] for name in files if name.endswith(".dist-info/METADATA"))
 
 
 def _environment() -> dict[str, str]:

@@ -38,7 +38,6 @@ LEFT_OUT = (
     "etc/ssh/ssh_host_*",
     "etc/apt/sources.list",
     "etc/apt/apt.conf.d/99mmdebstrap",
-    "etc/resolv.conf",
     "var/lib/dbus/machine-id",
 )
 
@@ -115,6 +114,7 @@ def _mount_points(root: Path) -> None:
     (root / "var/lib/private").chmod(0o700)
     (root / "var/lib/private/appliance").chmod(0o700)
     (root / "var/lib/appliance").symlink_to("private/appliance")
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
     (root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
     (root / "etc/machine-id").write_text("")
     (root / "etc/hostname").write_text("appliance\n")

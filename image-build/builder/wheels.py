@@ -37,6 +37,8 @@ def make(build: Build) -> None:
     built = sorted((build.folders[llama.NAME] / "wheels").glob("*.whl"))
     _install(build, site, "--require-hashes", "-r", chosen)
     _install(build, site, "--no-index", *built)
+    for library in (site / "llama_cpp/lib").glob("*.so.0"):
+        library.with_suffix("").symlink_to(library.name)
     for pattern in LEFT_OUT:
         for path in sorted(site.glob(pattern)):
             if path.is_dir():
