@@ -29,6 +29,7 @@ CHATML = """\
 {%- for m in messages -%}<|im_start|>{{ m.role }}
 {{ m.content }}<|im_end|>
 {% endfor %}<|im_start|>assistant
+
 """
 
 GEMMA = """\
@@ -37,6 +38,7 @@ GEMMA = """\
 <start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}
 {{ m.content }}<end_of_turn>
 {% endfor %}<start_of_turn>model
+
 """
 
 LLAMA_3 = """\
@@ -45,12 +47,14 @@ LLAMA_3 = """\
 
 {{ m.content }}<|eot_id|>{% endfor %}<|start_header_id|>assistant<|end_header_id|>
 
+
 """
 
 PHI_3 = """\
 {%- for m in messages -%}<|{{ m.role }}|>
 {{ m.content }}<|end|>
 {% endfor %}<|assistant|>
+
 """
 
 MISTRAL = """\
@@ -68,7 +72,10 @@ BUILT_IN = {
     "phi-3": PHI_3,
     "mistral": MISTRAL,
 }
-"""By the name in the configuration. SmolLM2 and Qwen speak ChatML; OpenELM has no template."""
+"""By the name in the configuration. SmolLM2 and Qwen speak ChatML; OpenELM has no template.
+
+A template's last line break is not part of it, so those that end with one have two.
+"""
 
 UNKNOWN_DATE = datetime(2024, 7, 26, tzinfo=UTC)
 """What a template that asks for the date is told: the date of the day there would make the

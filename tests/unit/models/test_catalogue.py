@@ -71,3 +71,15 @@ def test_each_family_of_language_models_is_known() -> None:
 def test_a_model_that_is_fetched_by_hand_is_answered_with_how() -> None:
     with pytest.raises(ModelMissing, match=r"Phi-3-mini-4k-instruct-q4\.gguf from microsoft/"):
         catalogue.find("phi-3-mini-4k-instruct")
+
+
+@pytest.mark.parametrize("model", catalogue.by_hand().values(), ids=lambda m: m.name)
+def test_a_model_that_is_fetched_by_hand_says_all_that_an_owner_decides_by(
+    model: catalogue.ByHand,
+) -> None:
+    assert model.repository.count("/") == 1
+    assert model.file.endswith(".gguf")
+    assert all((model.quantisation, model.licence, model.board))
+    assert model.memory_mb > model.file_mb  # the context stands beside the file
+    assert model.name in catalogue.unknown(model.name)
+    assert model.licence in catalogue.unknown(model.name)
