@@ -12,6 +12,7 @@ import msgspec
 
 from appliance.audio.earcons import Earcon
 from appliance.audio.window import Opening
+from appliance.inference.answer import SAID_STOP
 from appliance.values import Activity, Outcome, Session, Trigger, Utterance
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class Conversation:
         self._tell = tell
         self._lock = threading.RLock()
         self._going: _Going | None = None
+        self._at_work: set[str] = set()
+        """Sentences that were heard and have no result yet; also of sessions before this one."""
         self.hearing: Hearing | None = None
         self.voice: Voice | None = None
 
@@ -133,13 +136,16 @@ class Conversation:
         """A piece of work is done; what was said at the device may need more than a message."""
         if not isinstance(job, Utterance) or job.trigger is Trigger.SAMPLE:
             self._deliver(job, result)
-        elif job.reply:
+            return
+        self._at_work.discard(job.id)
+        if job.reply:
             self._take_reply(result)
-        elif self._is_stop(result.text) and result.intent is None:
-            reason = "somebody said stop"
-            self.stop(reason)
-            cancelled = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=reason)
-            self._deliver(job, cancelled)
+        elif means_stop(result.text or "", self._language) and result.intent is None:
+            self.stop(SAID_STOP)
+            self._deliver(
+                job,
+                msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=SAID_STOP),
+            )
         elif self._needs_confirmation(result):
             self._ask(job, result)
         else:
@@ -156,8 +162,8 @@ class Conversation:
             going = self._going
             if going is not None and going.pending is not None:
                 self._drop(going.pending, reason)
-            elif going is not None and going.session.id:
-                self._cancel_work(going.session.id)
+            for utterance_id in self._at_work:
+                self._cancel_work(utterance_id)
             self._end(reason)
 
     def confirm(self, *, yes: bool) -> bool:
@@ -176,11 +182,19 @@ class Conversation:
         if utterance.reply or utterance.trigger is Trigger.SAMPLE:
             return
         with self._lock:
+            self._at_work.add(utterance.id)
             if self._going is None:
                 session = Session(id=utterance.id, trigger=utterance.trigger)
                 self._going = _Going(session, utterance.trigger)
             elif self._going.pending is None:
                 self._going.session = msgspec.structs.replace(self._going.session, id=utterance.id)
+
+    def on_dropped(self, utterance: Utterance) -> None:
+        """There was no room for it; nothing will come of it."""
+        with self._lock:
+            self._at_work.discard(utterance.id)
+            if self._going is not None and self._going.session.id == utterance.id:
+                self._end("too much waits already")
 
     # Confirming.
 
@@ -286,13 +300,15 @@ class Conversation:
             logger.info("session by %s ended: %s", going.trigger.replace("_", " "), reason)
             self._tell(msgspec.structs.replace(going.session, ended=reason))
 
-    def _is_stop(self, text: str | None) -> bool:
-        return plain(text or "") in STOP.get(self._language, STOP["en"])
-
 
 def plain(text: str) -> str:
     """Words without case and punctuation."""
     return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.casefold()))
+
+
+def means_stop(text: str, language: str) -> bool:
+    """Whether a text is one of the phrases that end everything."""
+    return plain(text) in STOP.get(language, STOP["en"])
 
 
 def is_yes(text: str, language: str) -> bool:

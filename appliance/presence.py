@@ -246,4 +246,7 @@ class Presence:
 
     def _hand_over(self, utterance: Utterance) -> bool:
         self._conversation.on_utterance(utterance)
-        return self._house.offer(utterance)
+        taken = self._house.offer(utterance)
+        if not taken:
+            self._conversation.on_dropped(utterance)
+        return taken

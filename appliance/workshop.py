@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from appliance import assembly
 from appliance.anticipation import Anticipation
+from appliance.conversation import means_stop
 from appliance.inference.worker import Worker
 from appliance.recognition import GrammarRecogniser
 from appliance.threads import Loop
@@ -88,6 +89,7 @@ class Workshop:
             self._language_model.start()
         mind = assembly.open_mind(config, self._settings.sentences, self._language_model)
         mind.tell = self._announcer.show_answer_so_far
+        mind.means_stop = lambda text: means_stop(text, config.device.language)
         assembly.prepare_cascade(config, mind)
         if config.listening.by_meaning and isinstance(mind.recogniser, GrammarRecogniser):
             self._anticipation = mind.recogniser = Anticipation(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from appliance.inference.sentences import Sentences
     from appliance.values import Intent, Job, Result
 
+SAID_STOP = "somebody said stop"
+
 RESTING = "the board is resting (too hot, or too little power): only declared sentences are done"
 
 
@@ -72,6 +74,9 @@ def _hear(draft: Draft, utterance: Utterance, mind: Mind, stopping: Callable[[],
         draft.end(Outcome.NO_SPEECH)
         return
     draft.text, draft.confidence = heard.text, heard.confidence
+    if heard.intent is None and mind.means_stop(heard.text):
+        draft.end(Outcome.CANCELLED, SAID_STOP)
+        return
     intent = heard.intent or _near(draft, heard.text, sentences, mind, stopping)
     if intent is None and mind.answers_speech:
         _write_if_allowed(draft, mind, stopping)

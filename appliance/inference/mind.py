@@ -59,6 +59,8 @@ class Mind:
     """A sound file's bytes to samples; AudioError where they are none."""
     answers_speech: bool = False
     """Whether the language model answers speech that no sentence fits, too."""
+    means_stop: Callable[[str], bool] = lambda _: False
+    """Whether a text asks for nothing but an end of all that goes on."""
     no_speech_threshold: float = 0.6
     """A probability that nobody spoke above this makes silence of a transcript."""
     speech_seconds: Callable[[Samples], float] | None = None

@@ -30,6 +30,10 @@ PATIENCE = 0.2
 WORTH_A_WORD = 10.0
 """Milliseconds; what takes less is left out of the log."""
 
+MOST_LET_IN = 2
+"""Sentences that one job may let in before it is done, each within the other: "stop" must not wait
+for an answer to end, nor for an answer that was let in before that one."""
+
 CANCELLED = "it was cancelled while it was at work"
 LATE = "its time was over before it was done"
 STOPPED = "the appliance was stopped before it was done"
@@ -62,7 +66,7 @@ class Worker:
         self._stopping = stopping
         self._put_off = put_off
         self._give_up = give_up
-        self._cancelled: str | None = None
+        self._cancelled: set[str] = set()
         self._abandoned = False
         self._at_work: list[Job] = []
         """The job in hand and, while it stands still, the speech that was let in before it."""
@@ -91,11 +95,11 @@ class Worker:
         )
 
     def cancel(self, job_id: str) -> bool:
-        """Stop the job in hand; False when it is another. Its outcome becomes `cancelled`."""
+        """Stop a job at work; False when it is none of those. Its outcome becomes `cancelled`."""
         job = self._jobs.in_hand
-        if job is None or job.id != job_id:
+        if job_id not in {one.id for one in [job, *self._at_work] if one is not None}:
             return False
-        self._cancelled = job_id
+        self._cancelled.add(job_id)
         return True
 
     def let_go(self) -> None:
@@ -131,6 +135,7 @@ class Worker:
             self._answer(ticket)
         finally:
             self._at_work.pop()
+            self._cancelled.discard(ticket.job.id)
 
     def _answer(self, ticket: Ticket) -> None:
         job = ticket.job
@@ -164,9 +169,9 @@ class Worker:
 
     def _must_leave(self, job: Job) -> bool:
         """Asked again and again while the language model is at work on a job."""
-        if not isinstance(job, Utterance):
+        if len(self._at_work) <= MOST_LET_IN:
             self._let_speech_in()
-        return self._stopping() or self._cancelled == job.id or _is_late(job)
+        return self._stopping() or job.id in self._cancelled or _is_late(job)
 
     def _let_speech_in(self) -> None:
         """Whoever spoke meanwhile is heard now, at full speed: the model stands still."""
@@ -177,7 +182,7 @@ class Worker:
 
     def _as_wanted(self, job: Job, result: Result) -> Result:
         """What nobody wants any more is not given: a lamp must not act on it late."""
-        if isinstance(job, Request) and self._cancelled == job.id:
+        if isinstance(job, Request) and job.id in self._cancelled:
             return _unwanted(result, Outcome.CANCELLED, CANCELLED)
         if _is_late(job) and result.outcome is not Outcome.EXPIRED:
             return _unwanted(result, Outcome.EXPIRED, LATE)
@@ -186,7 +191,7 @@ class Worker:
     def _is_put_off(self, job: Job, result: Result) -> bool:
         """Whether a request was broken off by a stop; it must not be answered, it stays."""
         broken_off = isinstance(job, Request) and result.outcome is Outcome.CANCELLED
-        return broken_off and self._cancelled != job.id
+        return broken_off and job.id not in self._cancelled
 
     def _hand_over(self, job: Job, result: Result) -> None:
         logger.info("%s", told(job, result), extra={"fields": facts(job, result)})

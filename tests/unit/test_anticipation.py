@@ -145,7 +145,9 @@ def test_a_sentence_so_far_is_whole_or_a_beginning_or_neither(
     ],
 )
 def test_what_could_still_be_added_decides_whether_the_voice_is_asked(
-    text: str, over: bool, expected: SoFar  # noqa: FBT001
+    text: str,
+    over: bool,  # noqa: FBT001
+    expected: SoFar,
 ) -> None:
     decoder = Decoder(text, sentences=ORDERS)
     decoder.over = over

@@ -231,6 +231,32 @@ def test_the_stop_phrase_ends_everything(words: str) -> None:
     assert room.endings == ["somebody said stop"]
 
 
+def test_the_stop_phrase_ends_the_answer_of_an_earlier_session_that_is_still_being_written() -> (
+    None
+):
+    room = Room()
+    room.wake()
+    asked = Utterance("asked-before", SOUND, Trigger.WAKE_WORD, 0.0, 0.0)
+    room.conversation.on_utterance(asked)
+    room.wake()
+    room.hear(result(Outcome.CANCELLED, "stop"))
+
+    assert room.cancelled == ["asked-before"]
+    room.conversation.take(asked, result(Outcome.CANCELLED))
+    assert room.endings == ["another one began", "somebody said stop"]
+
+
+def test_a_sentence_for_which_there_is_no_room_ends_its_session() -> None:
+    room = Room()
+    utterance = Utterance("dropped", SOUND, Trigger.ALWAYS, 0.0, 0.0)
+    room.conversation.on_utterance(utterance)
+    room.conversation.on_dropped(utterance)
+    room.conversation.stop("it was asked to stop")
+
+    assert room.endings == ["too much waits already"]
+    assert room.cancelled == []
+
+
 def test_the_stop_phrase_also_ends_a_question() -> None:
     room = Room()
     room.wake()

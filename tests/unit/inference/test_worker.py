@@ -293,6 +293,36 @@ def test_a_request_is_cancelled_while_speech_is_done_in_between() -> None:
     assert house.outcomes[-1] == ("r", Outcome.CANCELLED)
 
 
+def test_a_stop_phrase_passes_an_answer_to_speech_and_never_reaches_the_model() -> None:
+    class Interrupted(ScriptedLanguageModel):
+        def complete(
+            self,
+            question: Question,
+            stopping: Callable[[], bool],
+            tell: Callable[[str], None] | None = None,
+        ) -> Completion:
+            house.jobs.offer(utterance("stop"))
+            return super().complete(question, stopping, tell)
+
+    model = Interrupted(["a b c"])
+    house = House("what is it", "Stop.", model=model)
+    house.worker._mind.means_stop = lambda text: text == "Stop."
+    deliver = house.worker._deliver
+
+    def take(job: Job, result: Result) -> None:
+        if result.text == "Stop.":
+            assert house.worker.cancel("question")
+        deliver(job, result)
+
+    house.worker._deliver = take
+    house.jobs.offer(utterance("question"))
+    house.worker.turn()
+
+    assert house.outcomes == [("stop", Outcome.CANCELLED), ("question", Outcome.CANCELLED)]
+    assert len(model.asked) == 1
+    assert not house.worker.cancel("question")
+
+
 def test_an_idle_turn_looks_after_the_model() -> None:
     class Watched(ScriptedLanguageModel):
         looks = 0
