@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import pytest
@@ -155,48 +155,89 @@ class Speaker(threading.Thread):
         self.stopping = threading.Event()
         self.said = 0
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Comes back when the sentence that is being said is over."""
+        self.stopping.set()
+        self.join()
+
     def run(self) -> None:
         while not self.stopping.wait(1.5):  # a pause, so that it is one sentence after the other
             self._place.play(SAMPLES / "kitchen_light.flac")
             self.said += 1
 
 
-@pytest.mark.timeout(90 + 12 * KILLS)
-def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
-    tmp_path: Path, models_directory: Path, broker: Mosquitto
-) -> None:
-    chance = random.Random(7)  # noqa: S311 - of moments, not of secrets
-    with (
-        room(tmp_path) as place,
-        Client(broker.port, f"{HALL}/response/#") as plant,
-        Client(broker.port, f"{HALL}/result") as lamp,
-        Owner(
-            tmp_path,
-            models_directory,
-            device={"name": "hall"},
-            mqtt={"host": "127.0.0.1", "port": broker.port},
-            listening={"trigger": "always"},
-            language_model={"enabled": True, "maximum_tokens": 24},
-        ) as owner,
-    ):
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with room(tmp_path_factory.mktemp("place")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def hall(
+    tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto, place: Room
+) -> Iterator[Owner]:
+    """An appliance that hears all the time."""
+    with Owner(
+        tmp_path_factory.mktemp("hall"),
+        models_directory,
+        device={"name": "hall"},
+        mqtt={"host": "127.0.0.1", "port": broker.port},
+        listening={"trigger": "always"},
+        language_model={"enabled": True, "maximum_tokens": 24},
+    ) as owner:
         owner.environment = place.environment
         owner.start()
         until(place.listeners, "nobody listens to the microphone", 30)
-        requester, speaker = Requester(plant), Speaker(place)
-        speaker.start()
+        yield owner
+
+
+def stands_still(process: int) -> bool:
+    return psutil.Process(process).status() == psutil.STATUS_STOPPED
+
+
+def test_what_is_written_stands_still_as_soon_as_somebody_speaks_and_then_goes_on(
+    hall: Owner, place: Room, broker: Mosquitto
+) -> None:
+    process = until(lambda: model_process(hall), "there is no model", 60)
+    with (
+        Client(broker.port, f"{HALL}/response/#") as plant,
+        Client(broker.port, f"{HALL}/result") as lamp,
+    ):
+        wish = {"text": "Tell me a long story.", "maximum_tokens": 900, "transaction": "story"}
+        plant.publish(f"{HALL}/request/answer", json.dumps(wish))
+        with Speaker(place):
+            until(lambda: stands_still(process), "it was not paused", 20)
+            assert lamp.heard.empty()  # while the sentence was still being spoken
+        assert spoken(lamp, 1) == ["HassTurnOn"]
+        assert answered(plant)["state"] == "done"
+        assert model_process(hall) == process
+
+
+@pytest.mark.timeout(90 + 12 * KILLS)
+def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
+    hall: Owner, place: Room, broker: Mosquitto
+) -> None:
+    chance = random.Random(7)  # noqa: S311 - of moments, not of secrets
+    with (
+        Client(broker.port, f"{HALL}/response/#") as plant,
+        Client(broker.port, f"{HALL}/result") as lamp,
+    ):
+        requester, killed = Requester(plant), 0
         # When the process is killed again and again, with somebody speaking and two who ask
-        killed = 0
-        while killed < KILLS or not speaker.said:
-            process = until(lambda: model_process(owner), "the model did not come back", 60)
-            in_good_time = time.monotonic() + chance.uniform(0.2, 2.5)
-            while time.monotonic() < in_good_time:
-                requester.keep_waiting(2)
-                time.sleep(0.02)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-                killed += 1
-        speaker.stopping.set()
-        speaker.join()
+        with Speaker(place) as speaker:
+            while killed < KILLS or not speaker.said:
+                process = until(lambda: model_process(hall), "the model did not come back", 60)
+                in_good_time = time.monotonic() + chance.uniform(0.2, 2.5)
+                while time.monotonic() < in_good_time:
+                    requester.keep_waiting(2)
+                    time.sleep(0.02)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+                    killed += 1
         # Then each request has one answer, and each sentence that was said is one intent
         until(requester.all_answered, "not every request was answered", 90)
         heard = spoken(lamp, speaker.said)
@@ -204,7 +245,7 @@ def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
         assert len(states) == len(requester.answers)
         assert heard == ["HassTurnOn"] * speaker.said
         print(f"killed {killed}, said {speaker.said}, answers {Counter(states)}")
-        assert not owner.ended()
+        assert not hall.ended()
 
 
 def spoken(lamp: Client, number: int) -> list[str | None]:

@@ -19,8 +19,10 @@ AS_TRAINED = {
         "<end_of_turn>\n<start_of_turn>user\n",
     ),
     "llama-3": (
-        "<s><|start_header_id|>system<|end_header_id|>\n\nBe kind."
-        + "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n",
+        (
+            "<s><|start_header_id|>system<|end_header_id|>\n\nBe kind."
+            "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n"
+        ),
         "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
         "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n",
     ),
