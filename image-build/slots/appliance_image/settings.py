@@ -106,7 +106,8 @@ def _one(
             return Outcome(**known)
         return Outcome(name, applied=True, said=item.apply(system, path), mark=mark)
     except Refused as refusal:
-        return Outcome(name, applied=False, said=f"{refusal}", mark=mark)
+        said = f"{refusal}".removeprefix(f"{name}: ")
+        return Outcome(name, applied=False, said=said, mark=mark)
     except OSError as error:  # a full or a dying card: the rest may still go
         what = error.strerror or type(error).__name__
         return Outcome(name, applied=False, said=f"it cannot be taken over: {what}")
