@@ -31,7 +31,7 @@ MODULE = "appliance.engines.llama_process"
 LOADING = 180.0
 """Seconds that opening the model may take; a slow card reads 1 GB in about 50."""
 
-LOOK_EVERY = 0.02
+LOOK_EVERY = 0.005
 """Seconds between two looks whether to stop, and whether somebody speaks."""
 
 LET_GO = 0.15

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -145,18 +146,18 @@ def json_schemas(gguf: Path, threads: int, count: int) -> dict[str, Any]:
 
     chance = random.Random(1)  # noqa: S311  (the same schemas each time)
     model = opened(gguf, threads, None, maximum_json_tokens=96)
-    tally = {"valid": 0, "failed": 0}
+    tally = Counter({"valid": 0})
     for _ in range(count):
         schema = _schema(chance, 2)
         try:
             text = model.complete(Question(("Fill this in.",), schema=schema), go_on).text
-        except EngineError:
-            tally["failed"] += 1
+        except EngineError as error:
+            tally[f"failed: {str(error).partition(':')[0]}"] += 1
         else:
             jsonschema.validate(json.loads(text), schema)
             tally["valid"] += 1
     model.close()
-    return tally
+    return dict(tally)
 
 
 def _schema(chance: random.Random, depth: int) -> dict[str, Any]:
@@ -243,7 +244,7 @@ def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     )
     model = Llama(gguf, config.language_model, threads)
     model.start()
-    jobs, spent = Jobs(10), []
+    jobs, spent = Jobs(10), list[float]()
 
     def deliver(job: Any, result: Any) -> None:
         if isinstance(job, Utterance):
@@ -256,22 +257,31 @@ def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     def say() -> None:
         jobs.offer(Utterance("u", samples, Trigger.ALWAYS, time.time(), time.monotonic()))
 
-    for _ in range(count + 1):
+    def idle() -> float:
         say()
         worker.turn()
-    idle, spent[:] = _middle(spent[1:]), []
-    for n in range(count):
-        text = f"Write a long story about the number {n}.".encode()
-        jobs.offer(Request(f"r{n}", Operation.ANSWER, text))
-        speaker = threading.Timer(1.0, say)
+        return spent.pop()
+
+    def writing(number: int) -> float:
+        text = f"Write a long story about the number {number}.".encode()
+        jobs.offer(Request(f"r{number}", Operation.ANSWER, text))
+        speaker = threading.Timer(random.uniform(0.2, 1.2), say)  # noqa: S311
         speaker.start()
         worker.turn()
         speaker.join()
         while jobs.depth().speech:
             worker.turn()
+        return spent.pop()
+
+    idle()
+    pairs = [(idle(), writing(number)) for number in range(count)]  # in turn: the board may drift
     model.close()
-    writing = _middle(spent)
-    return {"idle_ms": idle, "while_writing_ms": writing, "ratio": round(writing / idle, 2)}
+    return {
+        "idle_ms": _middle([one for one, _ in pairs]),
+        "while_writing_ms": _middle([other for _, other in pairs]),
+        "ratio": round(statistics.median(other / one for one, other in pairs), 2),
+        "ratios": sorted(round(other / one, 2) for one, other in pairs),
+    }
 
 
 def _start(gguf: Path, threads: int, folder: Path | None) -> None:
@@ -295,7 +305,7 @@ PARTS: dict[str, tuple[Callable[[Path, int, int], dict[str, Any]], int]] = {
     "paraphrases": (paraphrases, 1),
     "json": (json_schemas, 200),
     "kills": (kills, 100),
-    "speech": (speech, 9),
+    "speech": (speech, 15),
 }
 """Each part, and how often it does its work."""
 
