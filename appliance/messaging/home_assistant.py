@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appliance import __version__
-from appliance.values import Activity, Message, Outcome, encode
+from appliance.values import Activity, Message, Outcome, Pace, encode
 
 if TYPE_CHECKING:
     from appliance.config import Config
@@ -115,7 +115,34 @@ def _orders(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
             "command_topic": topics.request("options"),
             "command_template": '{"log_level": "{{ value }}"}',
         },
+        "muted": {
+            "platform": "switch",
+            "name": "Muted",
+            "icon": "mdi:microphone-off",
+            "entity_category": "config",
+            "state_topic": topics.info,
+            "value_template": "{{ 'ON' if value_json.options.get('muted') else 'OFF' }}",
+            "state_on": "ON",
+            "state_off": "OFF",
+            "command_topic": topics.request("options"),
+            "payload_on": '{"muted": true}',
+            "payload_off": '{"muted": false}',
+        },
+        "listen": {
+            "platform": "button",
+            "name": "Listen",
+            "icon": "mdi:ear-hearing",
+            "command_topic": topics.request("listen"),
+            "payload_press": "{}",
+        },
     }
+    if config.speaking.engine != "off":
+        orders["say"] = {
+            "platform": "notify",
+            "name": "Say",
+            "command_topic": topics.request("say"),
+            "command_template": "{{ {'text': value} | to_json }}",
+        }
     if config.language_model.enabled:
         orders["ask"] = {
             "platform": "notify",
@@ -135,7 +162,16 @@ def _state(topics: Topics) -> dict[str, dict[str, Any]]:
             "options": [str(activity) for activity in Activity],
             "state_topic": topics.state,
             "value_template": "{{ value_json.activity }}",
+        },
+        "pace": {
+            "platform": "sensor",
+            "name": "Pace",
+            "device_class": "enum",
+            "options": [str(pace) for pace in Pace],
+            "state_topic": topics.state,
+            "value_template": "{{ value_json.pace }}",
         }
+        | DIAGNOSTIC,
     }
 
 
@@ -156,6 +192,15 @@ def _health(topics: Topics) -> dict[str, dict[str, Any]]:
             "device_class": "connectivity",
             "state_topic": topics.health,
             "value_template": "{{ 'ON' if value_json.microphone == 'ok' else 'OFF' }}",
+        }
+        | DIAGNOSTIC,
+        "journal": {
+            "platform": "binary_sensor",
+            "name": "Journal",
+            "device_class": "problem",
+            "state_topic": topics.health,
+            "value_template": "{{ 'ON' if value_json.mqtt.journal_error or"
+            " value_json.mqtt.damaged_journals else 'OFF' }}",
         }
         | DIAGNOSTIC,
     }

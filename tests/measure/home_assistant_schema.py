@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MQTT = "homeassistant/components/mqtt"
-PLATFORMS = ("binary_sensor", "button", "event", "notify", "select", "sensor")
+PLATFORMS = ("binary_sensor", "button", "event", "notify", "select", "sensor", "switch")
 CONSTANTS = ("homeassistant/const.py", f"{MQTT}/const.py")
 SCHEMAS = {"config": f"{MQTT}/config.py", "schemas": f"{MQTT}/schemas.py"}
 

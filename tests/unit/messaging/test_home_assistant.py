@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import msgspec
 import pytest
 
 from appliance import config
 from appliance.messaging import home_assistant
+from appliance.messaging.payloads import OptionsRequest
 from appliance.messaging.reports import Health, LinkHealth, Telemetry
 from appliance.messaging.topics import Topics
 from appliance.values import (
@@ -18,6 +20,7 @@ from appliance.values import (
     Intent,
     MicrophoneState,
     Outcome,
+    Pace,
     Reading,
     Result,
     Source,
@@ -34,6 +37,7 @@ SETTINGS = config.Config(
     device=config.Device(name="kitchen"),
     mqtt=config.Mqtt(host="broker"),
     home_assistant=config.HomeAssistant(enabled=True),
+    speaking=config.Speaking(engine="espeak-ng"),
 )
 TOPICS = Topics.of(SETTINGS)
 MESSAGE = home_assistant.discovery(SETTINGS, TOPICS)
@@ -98,8 +102,6 @@ def test_without_a_language_model_there_is_nothing_to_ask() -> None:
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_result_becomes_an_event_of_a_declared_type(outcome: Outcome) -> None:
-    import msgspec  # noqa: PLC0415
-
     result = msgspec.structs.replace(
         RESULT, outcome=outcome, intent=RESULT.intent if outcome is Outcome.INTENT else None
     )
@@ -110,8 +112,6 @@ def test_every_result_becomes_an_event_of_a_declared_type(outcome: Outcome) -> N
 
 
 def test_the_texts_of_an_event_stay_below_what_its_recorder_keeps() -> None:
-    import msgspec  # noqa: PLC0415
-
     long = msgspec.structs.replace(RESULT, text="x" * 20_000, answer="y" * 20_000)
     assert len(rendered("result", encode(long))) < 16_384
 
@@ -139,13 +139,33 @@ def test_health_and_state_are_shown() -> None:
     for name in ("waiting", "unsent", "dropped", "set_aside"):
         assert rendered(name, health) == "3"
     assert rendered("microphone", health) == "OFF"
+    assert rendered("journal", health) == "ON"
+    well = json.loads(health)
+    well["mqtt"]["damaged_journals"] = 0
+    assert rendered("journal", json.dumps(well).encode()) == "OFF"
+    assert set(TOLD["components"]["pace"]["options"]) == set(Pace)
     assert set(TOLD["components"]["state"]["options"]) == set(Activity)
 
 
 def test_what_is_typed_becomes_a_request_whatever_it_holds() -> None:
     words = 'what is "x"\n{}'
     assert json.loads(rendered("ask", words, "command_template")) == {"text": words}
+    assert json.loads(rendered("say", words, "command_template")) == {"text": words}
     assert json.loads(rendered("log_level", "debug", "command_template")) == {"log_level": "debug"}
+
+
+def test_the_switch_sends_and_shows_what_the_options_are() -> None:
+    switch = TOLD["components"]["muted"]
+    for state in (True, False):
+        sent = json.loads(switch["payload_on" if state else "payload_off"])
+        assert msgspec.convert(sent, OptionsRequest).muted is state
+        shown = rendered("muted", encode({"options": sent}))
+        assert shown == switch["state_on" if state else "state_off"]
+
+
+def test_nothing_is_said_where_there_is_no_voice() -> None:
+    told = json.loads(home_assistant.discovery(config.Config(), TOPICS).payload)
+    assert "say" not in told["components"]
 
 
 def test_stopped_is_not_available_either() -> None:
