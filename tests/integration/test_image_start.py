@@ -168,6 +168,17 @@ def test_a_configuration_that_the_appliance_does_not_start_with_is_taken_back(ho
     assert "REFUSED   config.toml" in house.status
 
 
+def test_sentences_that_the_appliance_does_not_start_with_are_taken_back(house: House) -> None:
+    taken = house.system.etc / "sentences/a.yaml"
+    house.system.keep(taken, "good")
+    house.start.after()
+    house.system.keep(taken, "better")
+    house.states = ["failed", "active"]
+    house.start.after()
+    assert taken.read_text() == "good"
+    assert house.restarts == 1
+
+
 def test_the_first_configuration_is_taken_back_to_that_of_the_image(house: House) -> None:
     (house.system.owner / "config.toml").write_text("[listening]\npause_ms = 800\n")
     house.start.before()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """0 done, 1 failed, 2 wrong use."""
     asked = _parser().parse_args(arguments)
+    os.umask(0o022)  # the service reads what is written here; what it may not has a mode of its own
     act: Callable[[argparse.Namespace], None] = asked.act
     try:
         act(asked)

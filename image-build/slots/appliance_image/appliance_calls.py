@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SERVICE = "appliance.service"
 
+ENOUGH_RESTARTS = 6
+"""As often as this it may fail to start; it tries for ever, but by itself nothing becomes right."""
+
 
 @dataclass(frozen=True)
 class Appliance:
@@ -87,19 +90,22 @@ def service_state(timeout_s: float) -> str:
     end = time.monotonic() + timeout_s
     while True:
         shown = subprocess.run(
-            ["systemctl", "show", "--value", "--property=ActiveState", SERVICE],
+            ["systemctl", "show", "--value", "--property=ActiveState,NRestarts", SERVICE],
             capture_output=True,
             text=True,
             check=False,
         )
-        state = shown.stdout.strip()
+        state, _, restarts = shown.stdout.strip().partition("\n")
         if state in ("active", "failed") or time.monotonic() > end:
             return state
+        if restarts.isdigit() and int(restarts) >= ENOUGH_RESTARTS:
+            return "failed"
         time.sleep(1)
 
 
 def restart_service() -> None:
-    """Start it anew, without waiting until it is ready."""
+    """Start it anew, its restarts counted from none, without waiting until it is ready."""
+    subprocess.run(["systemctl", "reset-failed", SERVICE], check=False, capture_output=True)
     subprocess.run(["systemctl", "--no-block", "restart", SERVICE], check=False)
 
 

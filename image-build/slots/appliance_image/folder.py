@@ -101,6 +101,11 @@ def fingerprint(path: Path, *, by_content: bool) -> str:
     return digest.hexdigest()
 
 
+def fingerprint_or_none(path: Path) -> str | None:
+    """The same by content; None where nothing is."""
+    return fingerprint(path, by_content=True) if path.exists() else None
+
+
 def _below(folder: Path) -> Iterator[Path]:
     for path in _listed(folder):
         if path.is_dir():

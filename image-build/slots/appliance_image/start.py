@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance_image import broker, config_item, report, settings
+from appliance_image import broker, config_item, folder, report, settings
 from appliance_image.appliance_calls import restart_service, service_state
 from appliance_image.errors import Failed, Refused
 from appliance_image.mounts import writable
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from appliance_image.system import System
     from appliance_image.update import Slots
 
-PROVEN = "owner.toml.proven"
-"""The owner's configuration that the appliance has started with."""
+UNPROVEN = {"config.toml": "owner.toml", "sentences": "sentences"}
+"""What a start may founder on; what the appliance has started with is kept beside it."""
 
 FOREIGN = "foreign-broker"
 """Its being there keeps the broker of the image from starting."""
@@ -116,23 +117,27 @@ class Start:
             self.system.keep(place, named.read_bytes())
 
     def _take_back(self) -> bool:
-        """Whether there was a configuration to take back."""
-        owners, proven = self.system.etc / "owner.toml", self.system.etc / PROVEN
-        new = owners.read_bytes() if owners.exists() else b""
-        good = proven.read_bytes() if proven.exists() else b""
-        if new == good:
-            return False
-        self.system.keep(owners, good)
+        """Whether there was something new to take back."""
+        taken = [item for item, name in UNPROVEN.items() if self._take_back_one(name)]
+        for item in taken:
+            settings.refuse(
+                self.system, item, "the appliance does not start with it; its log says why"
+            )
         config_item.put_in_force(self.system)
-        settings.refuse(
-            self.system, "config.toml", "the appliance does not start with it; its log says why"
-        )
+        return bool(taken)
+
+    def _take_back_one(self, name: str) -> bool:
+        new, proven = self.system.etc / name, self.system.etc / f"{name}.proven"
+        if folder.fingerprint_or_none(new) == folder.fingerprint_or_none(proven):
+            return False
+        _copy(proven, new)
         return True
 
     def _prove(self) -> None:
-        owners = self.system.etc / "owner.toml"
-        if owners.exists():
-            self.system.keep(self.system.etc / PROVEN, owners.read_bytes())
+        for name in UNPROVEN.values():
+            new, proven = self.system.etc / name, self.system.etc / f"{name}.proven"
+            if folder.fingerprint_or_none(new) != folder.fingerprint_or_none(proven):
+                _copy(new, proven)
 
     def _image(self) -> str:
         facts = self.slots.places.image_facts()
@@ -164,6 +169,18 @@ class Start:
                     self.system.keep(owner / file, text.replace("\n", "\r\n"))
         except (Failed, OSError) as failure:
             print(f"the owner's folder cannot be written: {failure}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The target like the source; absent where that is."""
+    if target.is_dir():
+        shutil.rmtree(target)
+    target.unlink(missing_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    elif source.exists():
+        shutil.copyfile(source, target)
+    os.sync()
 
 
 def _differs(path: Path, text: str) -> bool:
