@@ -38,6 +38,11 @@ def version() -> str:
 
 def build_time() -> str:
     """That of the last commit, where there is one: the same sources give the same image."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(epoch()))
+
+
+def epoch() -> int:
+    """The same, in seconds. The system's files have it: no clock starts before it."""
     said = subprocess.run(
         [
             "git",
@@ -53,7 +58,7 @@ def build_time() -> str:
         text=True,
         check=False,
     ).stdout.strip()
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(int(said) if said else None))
+    return int(said or time.time())
 
 
 def signing_key(build: Build) -> Path:

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from builder import firmware, kernel, system, tools
-from builder.facts import signing_key
+from builder.facts import epoch, signing_key
 from builder.stages import BuildError
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def _system(build: Build, root: Path) -> None:
     """The same bytes for the same tree: one time for all files, one name for the volume."""
     tools.inside(
         build,
-        *("mkfs.erofs", "-zlz4hc,12", "-C65536", "-Eztailpacking,fragments", "-T0", "--all-time"),
+        *("mkfs.erofs", "-zlz4hc,9", "-C65536", "--quiet"),
+        *("-T", str(epoch()), "--all-time"),
         *(
             "-U",
             "61707061-6e63-4865-a172-6d696d616765",

@@ -40,7 +40,7 @@ def content(init: Path, busybox: Path, modules: Path, wanted: list[str]) -> byte
         entries[f"{inside}/{plain}"] = (FILE, lzma.decompress(raw) if name != plain else raw)
     for name, text in _indexes(modules, chosen).items():
         entries[f"{inside}/{name}"] = (FILE, text.encode())
-    return _archive(entries)
+    return archive(entries)
 
 
 def _with_needs(modules: Path, wanted: list[str]) -> set[str]:
@@ -101,7 +101,8 @@ def _parents(name: str) -> list[str]:
     return ["/".join(words[: count + 1]) for count in range(len(words))]
 
 
-def _archive(entries: dict[str, tuple[int, bytes]]) -> bytes:
+def archive(entries: dict[str, tuple[int, bytes]]) -> bytes:
+    """In the form newc, the same bytes for the same entries."""
     parts = [
         _entry(number + 1, name, *entries[name]) for number, name in enumerate(sorted(entries))
     ]

@@ -7,12 +7,10 @@ import hashlib
 import json
 import re
 import shutil
-import tomllib
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from builder import blockmap, image, kernel, licences, system
-from builder.options import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,14 +114,13 @@ def _wheels(root: Path) -> Iterator[Component]:
 
 
 def _models(names: list[str]) -> Iterator[Component]:
-    for file in sorted((REPOSITORY / "appliance/models").glob("*.toml")):
-        for model in tomllib.loads(file.read_text()).get("models", []):
-            if model["name"] in names:
-                found = [licences.spdx(model["licence"])]
-                part = _component("machine-learning-model", model["name"], "", found, "")
-                files = model["files"].values()
-                part["hashes"] = [{"alg": "SHA-256", "content": one["sha256"]} for one in files]
-                yield part
+    for model in system.catalogue(names):
+        found = [licences.spdx(model["licence"])]
+        part = _component("machine-learning-model", model["name"], "", found, "")
+        part["hashes"] = [
+            {"alg": "SHA-256", "content": file["sha256"]} for file in model["files"].values()
+        ]
+        yield part
 
 
 def _component(kind: str, name: str, version: str, found: list[str], purl: str) -> Component:

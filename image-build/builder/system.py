@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 NAME = "55-system"
 OVERLAY = REPOSITORY / "image-build/overlay"
 SLOTS = REPOSITORY / "image-build/slots"
-UNITS = REPOSITORY / "image-build/lists/units.txt"
+MOSQUITTO = REPOSITORY / "docs/examples/mosquitto"
+"""The one access list; the broker of the image has it too."""
 
 SITE = "opt/appliance/.venv/lib/python3.13/site-packages"
 SHARE = "usr/share/appliance"
@@ -45,7 +46,7 @@ LEFT_OUT = (
 def sources() -> list[Path]:
     """What of the repository lies in the system."""
     names = ("appliance", "systemd", "script/install", "pyproject.toml", "README.md", "config.toml")
-    return [OVERLAY, SLOTS, UNITS, *(REPOSITORY / name for name in names)]
+    return [OVERLAY, SLOTS, MOSQUITTO, *(REPOSITORY / name for name in names)]
 
 
 def inputs(build: Build) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def make(build: Build) -> None:
     wheels.compile_all(build, root / "opt/appliance/image", "/opt/appliance/image")
     _share(build, root)
     _models(build, root)
-    _enable(build, root)
+    _last_touches(root)
 
 
 def _clear(root: Path) -> None:
@@ -113,7 +114,6 @@ def _mount_points(root: Path) -> None:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "var/lib/private").chmod(0o700)
     (root / "var/lib/private/appliance").chmod(0o700)
-    (root / "var/lib/appliance").symlink_to("private/appliance")
     (root / "etc/resolv.conf").unlink(missing_ok=True)
     (root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
     (root / "etc/machine-id").write_text("")
@@ -193,8 +193,21 @@ def _models(build: Build, root: Path) -> None:
         build.run(*command, action, *names, "--config", config, cwd=REPOSITORY, env=_clean())
     target = root / "opt/appliance/models"
     target.mkdir(parents=True)
-    for name in names:
-        shutil.copytree(store / name, target / name, ignore=shutil.ignore_patterns(".*"))
+    for model in catalogue(names):
+        (target / model["name"]).mkdir()
+        for file in model["files"]:
+            place = target / model["name"] / file
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(store / model["name"] / file, place)
+
+
+def catalogue(names: list[str]) -> list[dict[str, Any]]:
+    """What the product knows of these models: files with their sha256, licence."""
+    files = sorted((REPOSITORY / "appliance/models").glob("*.toml"))
+    models = [
+        model for file in files for model in tomllib.loads(file.read_text()).get("models", [])
+    ]
+    return [model for model in models if model["name"] in names]
 
 
 def _clean() -> dict[str, str]:
@@ -206,8 +219,9 @@ def _clean() -> dict[str, str]:
     }
 
 
-def _enable(build: Build, root: Path) -> None:
-    for line in UNITS.read_text().splitlines():
-        verb, *units = line.split("#")[0].split() or [""]
-        for unit in units:
-            tools.inside(build, "systemctl", "--root=/tree", verb, unit, binds={"/tree": root})
+def _last_touches(root: Path) -> None:
+    state = root / "var/lib/appliance"  # systemd makes it, as a link to where a DynamicUser's lies
+    if state.is_dir():
+        state.rmdir()
+    (root / "usr/lib/clock-epoch").write_text("")
+    shutil.copytree(MOSQUITTO, root / SHARE / "mosquitto")
