@@ -223,6 +223,7 @@ class Conversation:
                 return
             wait = self._config.listening.wait_s
             self.hearing.listen(Opening(going.trigger, reply=True, wait=wait))
+            logger.info("%s waits for a yes", going.pending[1].id[-4:])
 
     def _take_reply(self, result: Result) -> None:
         with self._lock:
@@ -308,7 +309,10 @@ def plain(text: str) -> str:
 
 def means_stop(text: str, language: str) -> bool:
     """Whether a text is one of the phrases that end everything."""
-    return plain(text) in STOP.get(language, STOP["en"])
+    words = plain(text).split()
+    half = words[: len(words) // 2]
+    said = half if half and words == half + half else words  # in a hurry it is said twice
+    return " ".join(said) in STOP.get(language, STOP["en"])
 
 
 def is_yes(text: str, language: str) -> bool:

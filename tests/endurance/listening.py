@@ -137,16 +137,31 @@ def muted(place: Room, on: str) -> None:
     subprocess.run(words, env=place.environment, check=True)
 
 
+def opening(home: Client) -> tuple[dict[str, Any], int]:
+    """Ask to listen; the answer, and how often it was a refusal before.
+
+    On a machine that stood still, the microphone is lost for a moment.
+    """
+    for refused in range(6):
+        home.publish(f"{ROOT}/request/listen", b"")
+        answer = told(home, f"{ROOT}/response/listen", lambda _: True, 20)
+        if answer["state"] == "done":
+            return answer, refused
+        time.sleep(3.0)
+    raise Trouble(f"the ear does not open: {answer}")
+
+
 def sessions(place: Room, home: Client, owner: Owner, number: int) -> None:
     """Open the ear again and again; every tenth time somebody says something."""
     assert owner.process is not None
     told(home, f"{ROOT}/health", lambda one: (one["sound"] or {}).get("level"), 30)
     first: Use | None = None
+    refused = 0
     for index in range(number):
         if index == WARM_UP:
             first = Use.of(owner.process.pid)
-        home.publish(f"{ROOT}/request/listen", b"")
-        opened = told(home, f"{ROOT}/response/listen", lambda one: one["state"] == "done", 20)
+        opened, again = opening(home)
+        refused += again
         if index % 10 == 0:
             place.play(SENTENCE)
         wanted = opened["data"]["id"]
@@ -154,7 +169,7 @@ def sessions(place: Room, home: Client, owner: Owner, number: int) -> None:
         if index % 50 == 0:
             print(f"session {index}: {Use.of(owner.process.pid)}", flush=True)
     last = Use.of(owner.process.pid)
-    print(f"after {WARM_UP} sessions {first}, after {number} {last}")
+    print(f"after {WARM_UP} sessions {first}, after {number} {last}; refused {refused} times")
     if first is None:
         return
     grown = last.memory_mb - first.memory_mb

@@ -44,7 +44,8 @@ def result_of(client: Client, seconds: float) -> tuple[float, dict[str, Any]] | 
     """The next result, and when it came, in Unix seconds."""
     with contextlib.suppress(queue.Empty):
         message = client.heard.get(timeout=seconds)
-        return time.time(), dict(json.loads(message.payload))
+        age = time.monotonic() - message.at  # it may have come while the clip still played
+        return time.time() - age, dict(json.loads(message.payload))
     return None
 
 

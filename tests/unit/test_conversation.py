@@ -219,7 +219,7 @@ def test_an_old_reply_confirms_nothing_new() -> None:
     assert room.delivered == []
 
 
-@pytest.mark.parametrize("words", ["Stop!", "never mind", "Cancel."])
+@pytest.mark.parametrize("words", ["Stop!", "never mind", "Cancel.", "Stop! Stop!"])
 def test_the_stop_phrase_ends_everything(words: str) -> None:
     room = Room()
     room.wake()

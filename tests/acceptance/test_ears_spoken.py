@@ -1,0 +1,96 @@
+"""What is said back to the appliance, aloud: yes, no, and stop while it thinks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brokers import Client, Mosquitto, until
+from owner import SAMPLES, Owner
+from sound import Room, room
+
+ROOT = "appliance/kitchen"
+
+WAITS = "waits for a yes"
+
+SENTENCES = """\
+language: en
+intents:
+  Lamp:
+    confirm: true
+    data:
+      - sentences: ["turn on the kitchen light"]
+"""
+
+
+def aloud(folder: Path, text: str) -> Path:
+    """A text as sound, in a plain voice, with the room's quiet around it."""
+    if shutil.which("espeak-ng") is None:
+        reason = "espeak-ng is not installed; run: sudo apt install espeak-ng"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    path = folder / f"{text.replace(' ', '_')}.wav"
+    words = ["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(path), text]
+    subprocess.run(words, check=True)
+    return path
+
+
+def result_of(client: Client) -> dict[str, Any]:
+    """The next result."""
+    result: dict[str, Any] = json.loads(client.next(f"{ROOT}/result", seconds=40.0).payload)
+    return result
+
+
+def asked(place: Room, owner: Owner) -> None:
+    """The sentence that wants a yes is said, and the ear opens for the reply."""
+    before = owner.said().count(WAITS)
+    place.play(SAMPLES / "kitchen_light.flac")
+    until(lambda: owner.said().count(WAITS) > before, "no yes is waited for", 40.0)
+
+
+def hears(home: Client) -> None:
+    """Wait until the room's first sound has come."""
+    while not (json.loads(home.next(f"{ROOT}/health", 40.0).payload)["sound"] or {}).get("level"):
+        pass
+
+
+def test_a_yes_that_is_said_aloud_confirms_and_a_no_does_not(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    (tmp_path / "intents").mkdir()
+    (tmp_path / "intents" / "lamp.yaml").write_text(SENTENCES, encoding="utf-8")
+    yes, please, no = (aloud(tmp_path, text) for text in ("yes", "yes please", "no"))
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        room(tmp_path) as place,
+        Client(broker.port, f"{ROOT}/result", f"{ROOT}/health") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "always", "wait_s": 8.0},
+            sentences={"folder": str(tmp_path / "intents")},
+        ) as owner,
+    ):
+        owner.environment = place.environment
+        owner.start()
+        hears(home)
+        for reply, outcome in ((yes, "intent"), (please, "intent"), (no, "cancelled")):
+            asked(place, owner)
+            place.play(reply)
+            result = result_of(home)
+            assert (result["outcome"], result["text"]) == (outcome, "Turn on the kitchen light.")
+        assert result["reason"] == "not confirmed: no yes was heard"
+        # Nothing said is no yes either.
+        asked(place, owner)
+        result = result_of(home)
+        assert (result["outcome"], result["reason"]) == (
+            "cancelled",
+            "not confirmed: nothing was said",
+        )
