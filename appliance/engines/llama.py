@@ -41,6 +41,11 @@ BESIDE_THE_FILE_MB = 512
 """Memory that the process may take beside the size of its file, where no limit is set."""
 
 
+VERIFY = "appliance models verify"
+
+OWN_FILE = "fetch the file again, or name another in language_model.model"
+
+
 class Llama:
     """A GGUF model behind a pipe, for one thread that outlives its calls; any may pause it."""
 
@@ -166,7 +171,8 @@ class Llama:
             self._ready = "ready" in event
             if not self._ready:
                 self._drop()
-                raise EngineError(f"{event['error']}; run: appliance models verify")
+                own = self._path == Path(self._settings.model).expanduser()
+                raise EngineError(f"{event['error']}; {OWN_FILE if own else 'run: ' + VERIFY}")
             self.restored = event["restored"]
         return self._child
 

@@ -31,9 +31,11 @@ class JsonOf:
 
     def __init__(self, schema: Any, vocabulary: LLTokenizer) -> None:
         self._checker = _checked(schema)
+        if schema is False:
+            raise ModelError("the schema cannot be met: false allows nothing")
         try:
             grammar = LLMatcher.grammar_from_json_schema(
-                schema, overrides={"whitespace_flexible": False}
+                {} if schema is True else schema, overrides={"whitespace_flexible": False}
             )
         except (ValueError, TypeError) as error:
             raise ModelError(f"the schema cannot be met: {_first_line(error)}") from None

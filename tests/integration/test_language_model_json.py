@@ -67,7 +67,7 @@ def test_the_answer_is_json_of_the_schema(model: Llama, schema: dict[str, Any]) 
         ({"type": "nonsense"}, "no JSON Schema"),
         ({"properties": 5}, "no JSON Schema"),
         ("a text", "no JSON Schema"),
-        (False, "cannot be met"),
+        (False, "cannot be met: false allows nothing"),
         ({"type": "string", "minLength": 5, "maxLength": 2}, "cannot be met"),
         ({"$ref": "https://example.org/schema.json"}, "leads out of it"),
         ({"$ref": "#/nowhere"}, "cannot be met"),

@@ -144,3 +144,14 @@ def test_it_may_be_paused_before_there_is_a_process() -> None:
     model = Scripted()
     with model.paused():
         assert model.process_id is None
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [("scripted.gguf", "name another in language_model.model"), ("a-name", "models verify")],
+)
+def test_a_file_that_cannot_be_opened_is_told_with_what_helps(model: str, hint: str) -> None:
+    scripted = Scripted(ScriptedChild({"id": 0, "error": "it is cut off"}))
+    scripted._settings = LanguageModel(model=model)
+    with pytest.raises(EngineError, match=f"it is cut off; .*{hint}"):
+        scripted.start()
