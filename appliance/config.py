@@ -105,9 +105,9 @@ class Speech(Section, frozen=True):
     compute_type: Literal["int8", "int8_float32", "float32"] = "int8"
     grammar: bool = True
     no_speech_threshold: Probability = 0.6
-    least_confidence: Probability = 0.5
+    least_confidence: Probability = 0.7
     calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
-        default_factory=lambda: [4.8, 2.3, -2.4, 0.37]
+        default_factory=lambda: [4.7, 2.0, -1.2, 0.37]
     )
 
 

@@ -40,7 +40,7 @@ class Refusal:
 
     no_speech: float = 0.6
     """Probability from which "nobody spoke" is believed."""
-    least_confidence: float = 0.5
+    least_confidence: float = 0.7
     """A result that is less likely to be right is refused."""
     wildcard_deficit: float = 0.8
     """With a wildcard, which fits any words, the declared ones must fit better than this."""
@@ -53,10 +53,10 @@ class Calibration:
     Platt (1999), "Probabilistic outputs for support vector machines".
     """
 
-    bias: float = 4.8
-    fit: float = 2.3
+    bias: float = 4.7
+    fit: float = 2.0
     """Weight of the mean log probability per token of the sentence."""
-    deficit: float = -2.4
+    deficit: float = -1.2
     """Weight of what free speech scores better, per token."""
     margin: float = 0.37
     """Weight of the lead over the next meaning that was tried, nats, at most LARGEST_MARGIN."""
