@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -77,6 +78,16 @@ class Room:
             self._daemon.terminate()
             self._daemon.wait(10)
             self._daemon = None
+
+    def pause(self) -> None:
+        """Let the sound server stand still: it is there, and does nothing."""
+        if self._daemon is not None:
+            self._daemon.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._daemon is not None:
+            self._daemon.send_signal(signal.SIGCONT)
 
     def play(self, recording: Path) -> None:
         """Speak a recording (WAV or FLAC) into the room; comes back when it is over."""

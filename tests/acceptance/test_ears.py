@@ -18,6 +18,22 @@ from sound import room
 ROOT = "appliance/kitchen"
 
 
+IMPATIENT = (
+    "import sys; from appliance.audio import listener; listener.NEGLECTED_AFTER = 4.0; "
+    "from appliance.cli import main; sys.exit(main())"
+)
+"""The appliance, but it does not wait for half a minute before it calls itself deaf."""
+
+
+def beats(owner: Owner, seconds: float = 3.0) -> bool:
+    """Whether systemd's watchdog is fed within so long."""
+    owner.notified("")
+    before = len(owner.notifications)
+    time.sleep(seconds)
+    owner.notified("")
+    return any("WATCHDOG=1" in one for one in owner.notifications[before:])
+
+
 def told(client: Client, topic: str, wanted: Any, seconds: float = 30.0) -> dict[str, Any]:
     """The next message of a topic that is as wanted; those of other topics wait their turn."""
     waiting = client.__dict__.setdefault("waiting", [])
@@ -147,6 +163,33 @@ def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
         assert told(home, f"{ROOT}/result", lambda _: True)["outcome"] == "intent"
         health = told(home, f"{ROOT}/health", lambda now: now["sound"]["heard"] >= 2)
         assert health["sound"]["reopened"] >= 1
+
+
+def test_a_sound_system_that_hangs_for_ever_starves_the_watchdog(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        room(tmp_path) as place,
+        Client(broker.port, f"{ROOT}/health") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "always"},
+        ) as owner,
+    ):
+        owner.environment = place.environment | {"WATCHDOG_USEC": "1000000"}
+        owner.start(program=IMPATIENT)
+        told(home, f"{ROOT}/health", lambda now: now["sound"]["level"])
+        until(lambda: beats(owner), "the watchdog is not fed")
+        place.pause()  # it takes calls, and answers none
+        try:
+            told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
+            # Tries to get it back count as care, until one of them hangs.
+            until(lambda: not beats(owner, 3.0) or owner.ended(), "it is fed without sound", 30.0)
+        finally:
+            place.resume()
 
 
 def test_without_any_sound_system_it_lives_and_serves_requests(
