@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from appliance.grammar.closure import ACCEPT, SPACE, Places, Reach
 from appliance.grammar.network import ANY, EMPTY
-from appliance.grammar.text import STOPS
+from appliance.grammar.text import APART, STOPS
 
 if TYPE_CHECKING:
     from appliance.grammar.network import Network
@@ -124,16 +124,29 @@ class Automaton:
     def _find(self, state: int, char: str) -> int:
         places, mode = self._states[state]
         if char in " -":
-            if mode == AT_WORD:
-                return state if char == " " else DEAD
-            ahead = self._move(state, SPACE, AT_WORD, wild=True)
-            return state if ahead == DEAD and char == "-" and mode == IN_WORD else ahead
-        if mode == AFTER_STOP:
-            return DEAD
+            return self._find_gap(state, char)
+        if mode == AFTER_STOP or (mode == AT_WORD and char in APART):
+            if char in STOPS and not self._reads(state, char):
+                return state  # "¿Qué", "est-il ?", "..."
+            if mode == AFTER_STOP:
+                return DEAD
         ahead = self._move(state, ord(char), IN_WORD, wild=char not in STOPS)
         if ahead == DEAD and char in STOPS and mode == IN_WORD:
             return self._state(places, AFTER_STOP)
         return ahead
+
+    def _find_gap(self, state: int, char: str) -> int:
+        mode = self.mode(state)
+        if mode == AT_WORD:
+            return state if char == " " else DEAD
+        ahead = self._move(state, SPACE, AT_WORD, wild=True)
+        if char == " " and self.accepts(state):
+            places = () if ahead == DEAD else self._states[ahead][0]
+            return self._state((ACCEPT, *(place for place in places if place != ACCEPT)), AT_WORD)
+        return state if ahead == DEAD and char == "-" and mode == IN_WORD else ahead
+
+    def _reads(self, state: int, char: str) -> bool:
+        return ord(char) in self._moves_of(state)
 
     def _move(self, state: int, label: int, mode: int, *, wild: bool) -> int:
         moves = self._moves_of(state)

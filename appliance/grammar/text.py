@@ -7,6 +7,9 @@ import unicodedata
 STOPS = frozenset('.,!?;:…¿¡"«»“”„')
 """Characters that Whisper adds and nobody speaks."""
 
+APART = frozenset('?!:;¿¡«»"“„')
+"""Those that may stand apart from the word before them: "¿Qué", "est-il ?"."""
+
 DROPPED = frozenset("'`\u2018\u2019\u00b4")
 """Written or not as the speller likes: "what's", "whats"."""
 

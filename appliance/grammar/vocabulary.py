@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.grammar.automaton import DEAD, IN_WORD
-from appliance.grammar.text import STOPS, folded
+from appliance.grammar.text import APART, STOPS, folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +27,8 @@ _NEVER = 1_000_000
 _BETWEEN = frozenset(" -")
 _BESIDE = _BETWEEN | STOPS
 """What may follow a letter of a word without being a letter of the sentence."""
+_BEFORE = _BETWEEN | APART
+"""The same of what may follow a space."""
 
 _ODD = re.compile(r"[^\S ]|  ")
 """White space that nobody speaks: tabs, lines, runs."""
@@ -217,7 +219,7 @@ class TokenWalk:
             return
         children = self.vocabulary.children(prefix, low, high)
         chars = self.automaton.characters(state)
-        extra = _BESIDE if self.automaton.mode(state) == IN_WORD else _BETWEEN
+        extra = _BESIDE if self.automaton.mode(state) == IN_WORD else _BEFORE
         for char in sorted(children.keys() & {*chars, *extra}):
             target = self.automaton.step(state, char)
             if target != DEAD:

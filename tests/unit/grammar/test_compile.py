@@ -174,6 +174,18 @@ def test_apostrophes_and_hyphens_may_be_written_or_not() -> None:
     assert made.readings("what's the wi- fi key") == made.readings("what's the wi-fi key") != []
 
 
+@pytest.mark.parametrize(
+    "text", ["¿Qué hora es?", "¡Qué hora es!", "« qué hora es »", "qué hora es ?", '"Qué hora es."']
+)
+def test_signs_may_stand_before_a_sentence_and_apart_from_it(text: str) -> None:
+    assert slots(grammar("qué hora es"), text) == {}
+
+
+@pytest.mark.parametrize("text", ["qué ? hora", "?", "qué hora es ? qué"])
+def test_signs_alone_say_nothing(text: str) -> None:
+    assert slots(grammar("qué hora es"), text) is None
+
+
 def test_what_it_allows_is_what_hassil_recognises() -> None:
     source = {
         "language": "en",
