@@ -75,7 +75,12 @@ class Appliance:
         """The recordings that the appliance brings along."""
         where = "import appliance, pathlib; print(pathlib.Path(appliance.__file__).parent)"
         asked = subprocess.run(
-            [self.command[0], "-c", where], capture_output=True, text=True, check=False, cwd="/"
+            [self.command[0], "-c", where],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            env={**os.environ, **self.environment},
         )
         return Path(asked.stdout.strip() or "/") / "samples"
 

@@ -37,7 +37,10 @@ class Health:
         for error in self.appliance.errors():
             if error.partition(":")[0] not in known:
                 return f"appliance check: {error}"
-        return self._understands()
+        try:
+            return self._understands()
+        except (OSError, ValueError) as failure:
+            return f"the shipped recording could not be tried: {failure}"
 
     def _understands(self) -> str | None:
         samples = self.samples or self.appliance.samples()
