@@ -89,7 +89,7 @@ def _lay_out(build: Build, unpacked: Path, root: Path, boot: Path) -> None:
         *("depmod", "--basedir", "/tree", "--moduledir", "/usr/lib/modules", version),
         binds={"/tree": root},
     )
-    busybox = next((unpacked / "busybox-static").rglob("busybox"))
+    busybox = unpacked / "busybox-static/usr/bin/busybox"
     content = initrd.content(HERE / "initrd/init", busybox, modules, tools.listed(INITRD_MODULES))
     (boot / "initrd").write_bytes(lzma.compress(content, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32))
     firmware = unpacked / "raspi-firmware/usr/lib"
