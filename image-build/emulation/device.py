@@ -56,7 +56,7 @@ class Device:
     def card(self) -> Card:
         return Card(self.folder / "card.img", self._mtools)
 
-    def start(self, patience: float = 300) -> float:
+    def start(self, patience: float = 900) -> float:
         """Power on, as the firmware would; seconds until the hand inside answers."""
         self.slot = self.card.start_of_boot()
         for name in ("vmlinuz", "initrd", "cmdline.txt"):

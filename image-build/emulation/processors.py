@@ -10,6 +10,11 @@ from emulation.questions import expect
 if TYPE_CHECKING:
     from pathlib import Path
 
+INSIDE = """
+root=$1 && shift && mount -t proc proc "$root/proc" &&
+  exec env -i QEMU_CPU="$0" PATH=/usr/sbin:/usr/bin chroot "$root" "$@"
+"""
+
 LOOK = """
 from appliance.engines import llama_library
 model = llama_library.Weights("/opt/appliance/models/smollm2-135m-instruct/{file}")
@@ -25,7 +30,7 @@ def right_variant_is_opened(root: Path, cpu: str, variant: str) -> str:
     model = next((root / "opt/appliance/models/smollm2-135m-instruct").glob("*.gguf"))
     program = ("/opt/appliance/.venv/bin/python", "-c", LOOK.replace("{file}", model.name))
     done = subprocess.run(
-        ["env", "-i", f"QEMU_CPU={cpu}", "PATH=/usr/bin", "chroot", root, *program],
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", INSIDE, cpu, root, *program],
         capture_output=True,
         text=True,
         timeout=600,
