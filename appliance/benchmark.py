@@ -18,7 +18,7 @@ from appliance.engines.padded import PaddedWhisper
 from appliance.engines.silero import Silero
 from appliance.errors import ManifestError
 from appliance.models.store import Store
-from appliance.system.processes import resident_mb
+from appliance.system.processes import peak_mb, resident_mb
 from appliance.values import SAMPLE_RATE, Question
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """Of speech, as the detector cut it out."""
     ours_ms: float
+    encode_ms: float
+    """Of it, until the model has heard the sound; the rest is finding the sentence."""
     padded_ms: float
     ratio: float
     """Median of the pairs: ours over padded. Below 1 is faster."""
@@ -83,6 +85,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     start: list[Stage]
     memory_mb: float | None
     """Resident, with speech recognition loaded and used."""
+    peak_memory_mb: float
+    """The most of it so far."""
     clips: list[Clip]
     ratio: float
     """Median over the clips."""
@@ -109,7 +113,7 @@ def measure(
     recordings = _recordings(clips, config)
     say(f"{len(recordings)} recordings, {runs} times each way")
     recogniser.understand(recordings[0].samples, sentences)  # the first is slower: caches are cold
-    memory_mb = resident_mb()
+    memory_mb, peak_memory_mb = resident_mb(), peak_mb()
     padded = _open_padded(config)
     padded.transcribe(recordings[0].samples, config.device.language)
     measured = [
@@ -123,6 +127,7 @@ def measure(
         stt=config.speech.model,
         start=start,
         memory_mb=memory_mb,
+        peak_memory_mb=peak_memory_mb,
         clips=measured,
         ratio=round(float(np.median([clip.ratio for clip in measured])), 3),
         realtime_factor=round(
@@ -162,10 +167,15 @@ def _compare(
     runs: int,
 ) -> Clip:
     clip, samples = recording.clip, recording.samples
-    ours, theirs = [], []
+    ours: list[float] = []
+    theirs: list[float] = []
+    encoded: list[float] = []
     for _ in range(runs):
         began = time.perf_counter()
-        found, _ = recogniser.understand(samples, sentences)
+        found, _ = recogniser.understand(
+            samples, sentences, lambda _: encoded.append(time.perf_counter())
+        )
+        encoded[-1] -= began
         between = time.perf_counter()
         parsed = sentences.parse(padded.transcribe(samples, sentences.language))
         theirs.append(time.perf_counter() - between)
@@ -175,6 +185,7 @@ def _compare(
         name=clip.audio or "",
         seconds=round(len(samples) / SAMPLE_RATE, 2),
         ours_ms=_milliseconds(ours),
+        encode_ms=_milliseconds(encoded),
         padded_ms=_milliseconds(theirs),
         ratio=round(float(np.median(np.array(ours) / np.array(theirs))), 3),
         calls=found.calls,

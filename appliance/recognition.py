@@ -68,9 +68,15 @@ class GrammarRecogniser:
             self._compiled.append((sentences, grammar))
             return grammar
 
-    def understand(self, samples: Samples, sentences: Sentences) -> tuple[Understood, Hearing]:
+    def understand(
+        self,
+        samples: Samples,
+        sentences: Sentences,
+        stage: Callable[[str], None] = lambda _: None,
+    ) -> tuple[Understood, Hearing]:
         """All that was found out about a sound of at most LONGEST_COMMAND seconds."""
         hearing = self._whisper.hear(samples, sentences.language)
+        stage("encode")
         return self._understanding.understand(hearing, self.prepare(sentences)), hearing
 
     def glance(self, samples: Samples, sentences: Sentences) -> Understood:

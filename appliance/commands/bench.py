@@ -111,7 +111,8 @@ def _soak(config: Config, minutes: float, picture: Path | None, *, as_json: bool
 
 def _as_text(report: Report) -> str:
     memory = "" if report.memory_mb is None else f", {report.memory_mb:.0f} MB resident"
-    columns = f"{'recording':28} {'s':>5} {'ours ms':>8} {'padded':>8} {'ratio':>6}"
+    memory += f" ({report.peak_memory_mb:.0f} MB at most)"
+    columns = f"{'recording':28} {'s':>5} {'ours ms':>8} {'encode':>7} {'padded':>8} {'ratio':>6}"
     lines = [
         (
             f"{report.board or 'this machine'}: {report.cores} cores, "
@@ -122,7 +123,8 @@ def _as_text(report: Report) -> str:
         f"{columns} {'calls':>6} {'tokens':>7}  right",
     ]
     lines += [
-        f"{clip.name[:28]:28} {clip.seconds:5.1f} {clip.ours_ms:8.0f} {clip.padded_ms:8.0f} "
+        f"{clip.name[:28]:28} {clip.seconds:5.1f} {clip.ours_ms:8.0f} "
+        f"{clip.encode_ms:7.0f} {clip.padded_ms:8.0f} "
         f"{clip.ratio:6.2f} {clip.calls:6} {clip.tokens:7}  "
         f"{_yes(right=clip.ours_right)} / {_yes(right=clip.padded_right)}"
         for clip in report.clips

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import dataclass
 
 import psutil
@@ -30,6 +31,11 @@ def resident_mb(pid: int | None = None) -> float | None:
         except psutil.Error:  # it ended while we looked
             continue
     return round(total / MB, 1)
+
+
+def peak_mb() -> float:
+    """The most that this process has had in RAM."""
+    return round(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB, 1)
 
 
 def sockets(pid: int) -> list[Socket] | None:
