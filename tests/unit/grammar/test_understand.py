@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from appliance.grammar.understand import Calibration, calibrated
+import numpy as np
+import pytest
+from hassil import Intents
+
+from appliance.grammar import understand
+from appliance.grammar.grammar import Grammar
+from appliance.grammar.search import Candidate, Decoding
+from appliance.grammar.understand import Calibration, Understanding, calibrated
+from appliance.grammar.vocabulary import Vocabulary
 
 
 def test_confidence_grows_with_fit_and_lead_and_falls_with_the_deficit() -> None:
@@ -37,3 +45,57 @@ def test_of_those_given_nine_in_ten_nine_in_ten_are_right() -> None:
 
 def test_no_clips_change_nothing() -> None:
     assert calibrated([], []) == Calibration()
+
+
+TEXTS = ("get me tea", "give me tea", "give me milk")
+ORDERS = Grammar.of(
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {"Order": {"data": [{"sentences": ["(get|give) me {drink}"]}]}},
+            "lists": {"drink": {"values": ["tea", "milk"]}},
+        }
+    )
+)
+
+
+@dataclass
+class Sound:
+    """What `decode` is given; it is the decoding that is made up here."""
+
+    silent: bool = False
+    seconds: float = 1.0
+    no_speech: float | None = 0.0
+
+
+def understood(monkeypatch: pytest.MonkeyPatch, *scores: float) -> understand.Understood:
+    """Of TEXTS with these scores, -inf for one that was not tried."""
+    candidates = [Candidate((n,), score, score) for n, score in enumerate(scores) if score > -99]
+    decoding = Decoding(
+        candidates=tuple(sorted(candidates, key=lambda one: -one.score)),
+        free=Candidate((0,), -0.5, -0.5),
+        open_bound=-1.0,
+        calls=1,
+        tokens=1,
+    )
+    monkeypatch.setattr(understand, "decode", lambda *_: decoding)
+    how = Understanding(
+        vocabulary=Vocabulary.of([*TEXTS, None], len(TEXTS)),
+        spell=lambda tokens: " ".join(TEXTS[token] for token in tokens),
+    )
+    return how.understand(Sound(), ORDERS)  # type: ignore[arg-type]
+
+
+def test_several_ways_to_say_the_same_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = understood(monkeypatch, -2.2, -2.2, -2.0)
+    assert found.slots == {"drink": "tea"}
+    assert found.margin == pytest.approx(-2.2 + np.log(2) + 2.0)
+    assert understood(monkeypatch, -2.2, -99.0, -2.0).slots == {"drink": "milk"}
+
+
+def test_what_was_tried_and_means_something_else_makes_a_result_doubtful(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone = understood(monkeypatch, -2.0, -99.0, -99.0)
+    assert alone.margin == float("inf")
+    assert understood(monkeypatch, -2.0, -99.0, -2.3).confidence < alone.confidence
