@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder import proof
+
 from emulation import questions, updates
 from emulation.device import Device, Died
 from emulation.processors import right_variant_is_opened
