@@ -52,7 +52,15 @@ RECORDED = {
 }
 DRAWN = 2000
 GAP_S = 0.6
-NUMBERS = {"ten": "10", "fifty": "50", "eighty": "80", "twenty five": "25", "percent": "%"}
+NUMBERS = {
+    "three": "3",
+    "five": "5",
+    "ten": "10",
+    "fifty": "50",
+    "eighty": "80",
+    "twenty five": "25",
+    "percent": "%",
+}
 
 Clip = tuple[str, Sound]
 

@@ -140,7 +140,10 @@ def main() -> int:
             readings = grammar.readings(found.free_text)
             free += bool(readings) and readings[0].meaning == expected.meaning
         count = len(house.said)
-        print(f"| {language} | {count} | {right} | {wrong} | {count - right - wrong} | {free} |")
+        print(
+            f"| {language} | {count} | {right} | {wrong} | {count - right - wrong} | {free} |",
+            flush=True,
+        )
     return 0
 
 
