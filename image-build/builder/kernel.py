@@ -95,12 +95,19 @@ def _lay_out(build: Build, unpacked: Path, root: Path, boot: Path) -> None:
     firmware = unpacked / "raspi-firmware/usr/lib"
     for name in ("start4.elf", "fixup4.dat", "start4x.elf", "fixup4x.dat"):
         shutil.copy(firmware / "raspi-firmware" / name, boot / name)
-    copyrights = root / "usr/share/doc"
-    for package in unpacked.iterdir():
-        for file in package.glob("usr/share/doc/*/copyright"):
-            (copyrights / package.name).mkdir(parents=True)
-            shutil.copy(file, copyrights / package.name / "copyright")
+    _copy_copyrights(unpacked, root / "usr/share/doc")
     (build.here / "version").write_text(version)
+
+
+def _copy_copyrights(unpacked: Path, place: Path) -> None:
+    """The kernel's packages share one, which lies in linux-base."""
+    shared = next(unpacked.glob("linux-base-*/usr/share/doc/*/copyright"), None)
+    for package in unpacked.iterdir():
+        own = next(package.glob("usr/share/doc/*/copyright"), None)
+        text = own or (shared if package.name.startswith("linux-") else None)
+        if text:
+            (place / package.name).mkdir(parents=True)
+            shutil.copy(text, place / package.name / "copyright")
 
 
 def _copy_dtbs(unpacked: Path, boot: Path) -> None:

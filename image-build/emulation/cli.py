@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from builder import proof
 
-from emulation import questions, updates
+from emulation import cuts, questions, updates
 from emulation.device import Device, Died
 from emulation.processors import right_variant_is_opened
 
@@ -153,7 +153,7 @@ class Run:
     def cuts(self, device: Device) -> None:
         """Power cuts in the middle of requests."""
         self._switch_on(device)
-        self.ask("power cuts", lambda: questions.power_cuts(device, self.asked.cuts))
+        self.ask("power cuts", lambda: cuts.power_cuts(device, self.asked.cuts))
 
     def update(self, device: Device) -> None:
         """Kept, failed, cut off."""
