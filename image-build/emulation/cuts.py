@@ -1,6 +1,6 @@
 """Power cuts in the middle of requests: what was accepted is answered, after any number of them.
 
-QEMU is killed in the middle of its work. What the device had written to its disk by then stays, also
+QEMU is killed in the middle of its work. What the device had written to its disk stays, also
 what it had not flushed: that is kinder than a card whose cache loses its power.
 """
 
