@@ -9,7 +9,7 @@ import pytest
 from appliance_image import autoboot, network_items, toml_text
 from appliance_image.errors import Refused
 from appliance_image.slots import Slot
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 values = st.recursive(
@@ -19,6 +19,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text(min_size=1), st.dictionaries(st.text(), values, max_size=4)))
 def test_tables_that_were_written_read_back_the_same(tables: dict[str, dict[str, Any]]) -> None:
     assert tomllib.loads(toml_text.write(tables)) == tables
