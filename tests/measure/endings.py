@@ -76,12 +76,14 @@ def main() -> None:
             for number, (spoken, slots) in enumerate(orders):
                 meaning = AtOnce(anticipation, sentences) if name == "meaning" else None
                 found = heard(mixed(spoken, noise, snr, number), detector, meaning)
-                cut += len(found) != 1
                 waits += [one.seconds_since_speech for one in found[:1]]
                 if meaning is not None and found:
                     work += meaning.seconds
                 result = anticipation.recognise(found[0].samples, sentences, lambda _: None)
-                right += result.intent is not None and result.intent.slots == slots
+                whole = result.intent is not None and result.intent.slots == slots
+                right += whole
+                # The kitchen may be heard as a second sentence; that cuts nothing off.
+                cut += len(found) > 1 and not whole
             wait = statistics.median(waits) * 1000
             worst = max(waits) * 1000
             told = f"; a question takes {statistics.median(work) * 1000:.0f} ms" if work else ""
