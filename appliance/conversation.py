@@ -183,11 +183,14 @@ class Conversation:
             return
         with self._lock:
             self._at_work.add(utterance.id)
-            if self._going is None:
-                session = Session(id=utterance.id, trigger=utterance.trigger)
-                self._going = _Going(session, utterance.trigger)
-            elif self._going.pending is None:
-                self._going.session = msgspec.structs.replace(self._going.session, id=utterance.id)
+            if self._going is not None and self._going.pending is not None:
+                return
+            if self._going is not None and self._going.session.id not in ("", utterance.id):
+                self._end("another one began")
+            # While it is thought about, `state` names the result that is to come.
+            session = Session(id=utterance.id, trigger=utterance.trigger)
+            self._going = _Going(session, utterance.trigger, listening=False)
+            self._tell(session)
 
     def on_dropped(self, utterance: Utterance) -> None:
         """There was no room for it; nothing will come of it."""
@@ -207,7 +210,8 @@ class Conversation:
     def _ask(self, job: Utterance, result: Result) -> None:
         with self._lock:
             if self._going is None:
-                self._going = _Going(Session(id=job.id, trigger=job.trigger), job.trigger)
+                session = Session(id=job.id, trigger=job.trigger)
+                self._going = _Going(session, job.trigger, listening=False)
             self._going.pending = (job, result)
         listen = self._listen_for_reply
         if self.voice is not None and self.voice.speaks:
@@ -257,11 +261,13 @@ class Conversation:
     # Ending.
 
     def _respond(self, result: Result) -> None:
+        if self.is_listening:
+            return  # it is of a session before, and somebody speaks already
         words = result.answer or self._response(result)
         if result.outcome in ENDINGS:
             failed = result.outcome is Outcome.FAILED
             self._sign(Earcon.FAULT if failed else Earcon.NOTHING)
-            self._end(ENDINGS[result.outcome])
+            self._end(ENDINGS[result.outcome], of=result.id)
         elif words and self.voice is not None and self.voice.speaks:
             self.voice.say(words, done=lambda: self._finish(result))
         else:
@@ -280,9 +286,11 @@ class Conversation:
         """What was to be said has been said."""
         with self._lock:
             going = self._going
-            again = self._config.listening.follow_up and going is not None
+            if going is None or going.session.id != result.id:
+                return
+            again = self._config.listening.follow_up
             self._end(f"{result.outcome}: done")
-        if again and going is not None and going.trigger is Trigger.WAKE_WORD:
+        if again and going.trigger is Trigger.WAKE_WORD:
             wait = self._config.listening.wait_s
             if self.hearing is not None:
                 self.hearing.listen(Opening(going.trigger, wait=wait))
@@ -293,11 +301,13 @@ class Conversation:
         if self.voice is not None and going is not None and going.trigger is not Trigger.ALWAYS:
             self.voice.play(earcon)
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, of: str | None = None) -> None:
+        """End the session that goes on; with `of` only if it is the one of that result."""
         with self._lock:
-            going, self._going = self._going, None
-            if going is None:
+            going = self._going
+            if going is None or of not in (None, going.session.id):
                 return
+            self._going = None
             logger.info("session by %s ended: %s", going.trigger.replace("_", " "), reason)
             self._tell(msgspec.structs.replace(going.session, ended=reason))
 

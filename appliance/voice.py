@@ -38,6 +38,8 @@ SENTENCE_ENDS = re.compile(r"(?<=[.!?…])\s+")
 class _Wish:
     what: Earcon | str
     done: Callable[[], None]
+    hushes: int
+    """How often it had been hushed before this was wished."""
 
 
 class Voice:
@@ -58,7 +60,8 @@ class Voice:
         self._synthesizer = open_synthesizer(settings, config.device.language)
         self._on_speaking = on_speaking
         self._wishes: queue.Queue[_Wish] = queue.Queue(MOST_WAITING)
-        self._hushed = threading.Event()
+        self._hushing = threading.Lock()
+        self._hushes = 0
         self._failed = False
 
     @property
@@ -71,23 +74,23 @@ class Voice:
         if self._synthesizer is None or not text.strip():
             done()
             return
-        self._wish(_Wish(text, done))
+        self._wish(text, done)
 
     def play(self, earcon: Earcon) -> None:
         """Give a sign, where the owner wants such."""
         if self._earcons:
-            self._wish(_Wish(earcon, lambda: None))
+            self._wish(earcon, lambda: None)
 
     def hush(self) -> None:
-        """Be quiet at once, and forget what waits."""
-        self._hushed.set()
+        """Be quiet at once, and forget what waits; what is wished from now on is said."""
+        with self._hushing:
+            self._hushes += 1
 
     def turn(self) -> None:
         """Say the next thing, or wait a moment for one."""
         try:
             wish = self._wishes.get(timeout=PATIENCE)
         except queue.Empty:
-            self._hushed.clear()  # there was nothing to be hushed
             return
         speaking = False
         try:
@@ -100,16 +103,15 @@ class Voice:
                 self._carry_out(waiting)
                 waiting = self._next()
         finally:
-            self._hushed.clear()
             if speaking:
                 self._on_speaking(False)  # noqa: FBT003
 
-    def _wish(self, wish: _Wish) -> None:
+    def _wish(self, what: Earcon | str, done: Callable[[], None]) -> None:
         try:
-            self._wishes.put_nowait(wish)
+            self._wishes.put_nowait(_Wish(what, done, self._hushes))
         except queue.Full:
             logger.warning("too much waits to be said; this is left out")
-            wish.done()
+            done()
 
     def _next(self) -> _Wish | None:
         try:
@@ -118,9 +120,11 @@ class Voice:
             return None
 
     def _carry_out(self, wish: _Wish) -> None:
+        def hushed() -> bool:
+            return wish.hushes != self._hushes
+
         try:
-            if not self._hushed.is_set():
-                self._utter(wish.what)
+            self._utter(wish.what, hushed)
             self._failed = False
         except (EngineError, LoudspeakerError) as error:
             if not self._failed:  # once, and not with each sentence
@@ -129,16 +133,17 @@ class Voice:
         finally:
             wish.done()
 
-    def _utter(self, what: Earcon | str) -> None:
+    def _utter(self, what: Earcon | str, hushed: Callable[[], bool]) -> None:
         if not isinstance(what, str):
-            self._loudspeaker.play(earcons.sound_of(what), SAMPLE_RATE, self._hushed.is_set)
+            if not hushed():
+                self._loudspeaker.play(earcons.sound_of(what), SAMPLE_RATE, hushed)
             return
         for sentence in sentences_in(what):
-            if self._synthesizer is None or self._hushed.is_set():
+            if self._synthesizer is None or hushed():
                 return
             spoken = self._synthesizer.speak(sentence)
             if len(spoken.samples):
-                self._loudspeaker.play(spoken.samples, spoken.rate, self._hushed.is_set)
+                self._loudspeaker.play(spoken.samples, spoken.rate, hushed)
 
 
 def sentences_in(text: str) -> list[str]:

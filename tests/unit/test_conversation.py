@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -85,6 +86,11 @@ class Room:
     def wake(self) -> None:
         self.conversation.on_open(Opening(Trigger.WAKE_WORD))
 
+    def say(self, utterance_id: str, trigger: Trigger = Trigger.ALWAYS) -> Utterance:
+        utterance = Utterance(utterance_id, SOUND, trigger, 0.0, 0.0)
+        self.conversation.on_utterance(utterance)
+        return utterance
+
     def hear(self, result: Result, *, reply: bool = False, trigger: Trigger | None = None) -> None:
         utterance = Utterance(result.id, SOUND, trigger or Trigger.WAKE_WORD, 0.0, 0.0, reply=reply)
         self.conversation.on_utterance(utterance)
@@ -124,7 +130,7 @@ def test_an_intent_is_delivered_its_response_is_said_and_the_session_ends() -> N
     assert [one.outcome for one in room.delivered] == [Outcome.INTENT]
     assert room.mouth.said == ["The kitchen lamp is on."]
     assert room.endings == ["intent: done"]
-    assert [session.trigger for session in room.sessions] == [Trigger.WAKE_WORD] * 2
+    assert {session.trigger for session in room.sessions} == {Trigger.WAKE_WORD}
 
 
 @pytest.mark.parametrize(
@@ -277,6 +283,53 @@ def test_the_ear_opens_again_where_the_owner_wants_it_and_silence_ends_that() ->
 
     assert room.endings == ["intent: done", "nothing was said"]
     assert len(room.ear.openings) == 1
+
+
+def test_a_session_of_an_always_open_ear_is_told_when_it_begins_and_when_it_ends() -> None:
+    room = Room()
+    room.hear(intent("Plain"), trigger=Trigger.ALWAYS)
+
+    told = [(one.id, one.trigger, one.ended) for one in room.sessions]
+    assert told == [
+        ("id-1", Trigger.ALWAYS, None),
+        ("id-1", Trigger.ALWAYS, "intent: done"),
+    ]
+
+
+def test_a_session_that_was_woken_names_its_result_while_it_is_worked_on() -> None:
+    room = Room()
+    room.wake()
+    room.say("heard", Trigger.WAKE_WORD)
+
+    assert [one.id for one in room.sessions] == ["", "heard"]
+    assert room.endings == []
+    assert not room.conversation.is_listening
+
+
+def test_of_two_sentences_in_a_row_each_has_a_session_that_ends() -> None:
+    room = Room()
+    first, second = room.say("one"), room.say("two")
+    room.conversation.take(first, msgspec.structs.replace(intent("Lamp"), id="one"))
+    assert room.endings == ["another one began"]
+    room.conversation.take(second, msgspec.structs.replace(intent("Lamp"), id="two"))
+
+    assert room.endings == ["another one began", "intent: done"]
+    assert [one.id for one in room.delivered] == ["one", "two"]
+    assert len(room.mouth.said) == 2
+
+
+def test_an_answer_that_comes_after_the_next_wake_is_delivered_but_not_said_into_it() -> None:
+    room = Room()
+    room.wake()
+    asked = room.say("before", Trigger.WAKE_WORD)
+    room.wake()
+    answer = result(Outcome.ANSWER, "why", answer="Because.")
+    room.conversation.take(asked, msgspec.structs.replace(answer, id="before"))
+
+    assert [one.id for one in room.delivered] == ["before"]
+    assert room.mouth.said == []
+    assert room.endings == ["another one began"]
+    assert room.conversation.is_listening
 
 
 def test_a_second_wake_ends_the_first_session() -> None:

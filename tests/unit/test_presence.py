@@ -20,6 +20,7 @@ from appliance.values import (
     Source,
     Trigger,
     Utterance,
+    Wake,
 )
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Room:
         self.delivered: list[Result] = []
         self.shown: list[tuple[str, Activity]] = []
         self.changes = 0
+        self.woken: list[Wake] = []
         house = House(
             offer=lambda _: True,
             deliver=lambda _job, result: self.delivered.append(result),
@@ -89,7 +91,7 @@ class Room:
             tell=lambda _: None,
             situation=Situation,
             changed=self._change,
-            woken=lambda _wake, _level: None,
+            woken=lambda wake, _level: self.woken.append(wake),
             so_far=None,
         )
         config = Config(panel=Panel(button_pin=4, button=button))  # type: ignore[arg-type]
@@ -123,6 +125,33 @@ def test_a_press_begins_and_a_press_ends_it() -> None:
         room.switch.release()
 
     assert room.hearing.orders == [("listen", Trigger.BUTTON, False), "release"]
+
+
+@pytest.mark.parametrize("button", ["hold", "toggle"])
+def test_a_press_while_it_thinks_or_speaks_hushes_it_and_opens_the_ear(
+    button: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(button)
+    hushed: list[str] = []
+    monkeypatch.setattr(room.presence._voice, "hush", lambda: hushed.append("hush"))
+    spoken = Utterance("id", presence.NOTHING, Trigger.BUTTON, 0.0, 0.0)
+    room.presence._conversation.on_utterance(spoken)
+    room.switch.press()
+    room.switch.release()
+
+    assert hushed == ["hush"]
+    assert room.hearing.orders[0] == ("listen", Trigger.BUTTON, button == "hold")
+
+
+def test_a_wake_word_hushes_whoever_speaks_and_is_announced() -> None:
+    room = Room("hold")
+    spoken: list[bool] = []
+    room.presence._voice.hush = lambda: spoken.append(False)  # type: ignore[method-assign]
+    wake = Wake("okay_nabu", 0.99, 0.65)
+
+    assert room.hearing.neighbours.on_wake(wake, None)
+    assert spoken == [False]
+    assert room.woken == [wake]
 
 
 def test_a_long_press_mutes_and_the_next_press_opens_again() -> None:
