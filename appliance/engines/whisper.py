@@ -311,20 +311,25 @@ class Hearing:
         return self._whisper.judge(self._batch(len(texts)), self._start[:-1], texts)
 
     def transcript(self) -> Transcript:
-        """What was said, whatever it is; the full window is taken where the short one loops."""
+        """What was said, whatever it is; the full window is asked where the short one is unsure."""
         if self._encoded is None:
             return Transcript(text="", language=self._language, no_speech=1.0)
-        [found] = self._whisper.write(self._batch(1), [self._start], self._most)
-        tokens = found.sequences_ids[0]
-        if looped(tokens) and self._whisper.may_widen:
-            whole = ctranslate2.StorageView.from_array(self._whisper.padded(self._spoken))
-            [found] = self._whisper.write(whole, [self._start], self._most)
-            tokens = found.sequences_ids[0]
-        tokens = unlooped(tokens)
-        score, no_speech = float(found.scores[0]), float(found.no_speech_prob)
-        self.no_speech = no_speech
-        text = "" if no_speech > NOBODY and score < UNSURE else self._whisper.text(tokens)
-        return Transcript(text, self._language, math.exp(score) if text else None, no_speech)
+        found = self._freely(self._batch(1))
+        if self._whisper.may_widen and not _nobody(found):
+            loops = looped(found.sequences_ids[0])
+            if loops or found.scores[0] < UNSURE:
+                padded = self._whisper.padded(self._spoken)
+                whole = self._freely(ctranslate2.StorageView.from_array(padded))
+                if loops or whole.scores[0] > found.scores[0]:
+                    found = whole
+        self.no_speech = float(found.no_speech_prob)
+        text = "" if _nobody(found) else self._whisper.text(unlooped(found.sequences_ids[0]))
+        score = math.exp(float(found.scores[0])) if text else None
+        return Transcript(text, self._language, score, self.no_speech)
+
+    def _freely(self, encoded: Any) -> Any:
+        """What CTranslate2 writes without a prefix."""
+        return self._whisper.write(encoded, [self._start], self._most)[0]
 
     @property
     def _most(self) -> int:
@@ -337,3 +342,8 @@ class Hearing:
             repeated = np.ascontiguousarray(np.repeat(self._encoded, size, axis=0))
             self._batches[size] = ctranslate2.StorageView.from_array(repeated)
         return self._batches[size]
+
+
+def _nobody(found: Any) -> bool:
+    """Whether these are words that the model makes of no speech."""
+    return bool(found.no_speech_prob > NOBODY and found.scores[0] < UNSURE)
