@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from appliance.grammar.closure import ACCEPT, SPACE, Places, Reach
 from appliance.grammar.network import ANY, EMPTY
+from appliance.grammar.skips import Skips
 from appliance.grammar.text import APART, STOPS
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ DEAD = -1
 IN_WORD, AT_WORD, AFTER_STOP = 0, 1, 2
 """What the last character was: of a word; a space or nothing at all; a comma or period."""
 
+_Begun = tuple[tuple[int, str], ...]
+"""Skip words in the middle: the state before each, and its letters so far."""
+
 
 class Automaton:
     """Deterministic view of a network; states are small integers, `start` is the first.
@@ -33,12 +37,14 @@ class Automaton:
 
     start = 0
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, skips: Skips | None = None) -> None:
+        """`skips` may be said between any two words but those of a wildcard."""
         self.network = network
+        self._skips = skips or Skips()
         self._lock = threading.RLock()
         self._reach = Reach(network)
-        self._states: list[tuple[Places, int]] = []
-        self._state_ids: dict[tuple[Places, int], int] = {}
+        self._states: list[tuple[Places, int, _Begun]] = []
+        self._state_ids: dict[tuple[Places, int, _Begun], int] = {}
         self._moves: dict[int, dict[int, list[int]]] = {}
         self._steps: dict[tuple[int, str], int] = {}
         self._accepts: dict[int, bool] = {}
@@ -84,10 +90,12 @@ class Automaton:
         """Whether the text so far is a whole sentence."""
         known = self._accepts.get(state)
         if known is None:
-            places, _ = self._states[state]
+            places, _, begun = self._states[state]
             with self._lock:
                 spaces = self._moves_of(state).get(SPACE, [])
                 known = ACCEPT in places or ACCEPT in self._reach.closure(spaces, at_word=True)
+                whole = (before for before, said in begun if said in self._skips.whole)
+                known = known or any(map(self.accepts, whole))
                 self._accepts[state] = known
         return known
 
@@ -106,7 +114,14 @@ class Automaton:
     def characters(self, state: int) -> list[str]:
         """The characters of sentences that may come next, in order; wildcards left out."""
         with self._lock:
-            return sorted(chr(label) for label in self._moves_of(state) if label != ANY)
+            found = {chr(label) for label in self._moves_of(state) if label != ANY}
+            for said in [said for _, said in self._states[state][2]]:
+                found.update(self._skips.ahead(said))
+            return sorted(found.union(self._skips.ahead("")) if self._between(state) else found)
+
+    def only_skips(self, state: int) -> bool:
+        """Whether the last letters are of a skip word and of nothing else."""
+        return not self._states[state][0]
 
     def arcs(self, state: int) -> list[tuple[str, int]]:
         """Each of `characters` with the state behind it."""
@@ -122,7 +137,33 @@ class Automaton:
             return ANY in self._moves_of(state)
 
     def _find(self, state: int, char: str) -> int:
-        places, mode = self._states[state]
+        """The sentences' own way on, and that of the skip words beside it."""
+        places, mode, begun = self._states[state]
+        ahead = self._find_own(state, char) if places else DEAD
+        if char == " " and mode == AT_WORD:
+            return state
+        if char in STOPS:
+            onward = [one for one in begun if one[1] in self._skips.whole]
+        else:
+            more = " " if char == "-" else char
+            onward = [(b, said + more) for b, said in begun if self._skips.begun(said + more)]
+            if self._between(state) and self._skips.begun(char):
+                onward.append((self._state(places, AT_WORD), char))
+        back = [b for b, said in begun if char == " " and said in self._skips.whole]
+        if not onward and not back:
+            return ahead
+        reached, now, _ = self._states[ahead] if ahead != DEAD else ((), _mode(char), ())
+        together = {*reached, *(place for b in back for place in self._states[b][0])}
+        return self._state(tuple(sorted(together)), now, tuple(sorted(onward)))
+
+    def _between(self, state: int) -> bool:
+        """Whether a skip word may begin; before the first word the network has them itself."""
+        places, mode, _ = self._states[state]
+        own = places and state != self.start and mode == AT_WORD
+        return bool(own and self._skips.whole) and ANY not in self._moves_of(state)
+
+    def _find_own(self, state: int, char: str) -> int:
+        places, mode, _ = self._states[state]
         if char in " -":
             return self._find_gap(state, char)
         if mode == AFTER_STOP or (mode == AT_WORD and char in APART):
@@ -156,8 +197,8 @@ class Automaton:
         places = self._reach.closure(targets, at_word=mode == AT_WORD)
         return self._state(places, mode) if places else DEAD
 
-    def _state(self, places: Places, mode: int) -> int:
-        key = (places, mode)
+    def _state(self, places: Places, mode: int, begun: _Begun = ()) -> int:
+        key = (places, mode, begun)
         if key not in self._state_ids:
             self._state_ids[key] = len(self._states)
             self._states.append(key)
@@ -178,3 +219,7 @@ class Automaton:
                     moves.setdefault(label, []).append(context * size + net.targets[edge])
         self._moves[state] = moves
         return moves
+
+
+def _mode(char: str) -> int:
+    return AT_WORD if char == " " else AFTER_STOP if char in STOPS else IN_WORD

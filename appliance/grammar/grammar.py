@@ -11,6 +11,7 @@ from appliance.grammar.automaton import DEAD, Automaton
 from appliance.grammar.cache import keep, kept
 from appliance.grammar.compile import compile_network
 from appliance.grammar.parse import Parser, Reading
+from appliance.grammar.skips import Skips
 from appliance.grammar.text import folded
 from appliance.grammar.vocabulary import TokenWalk, Vocabulary
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
-FORM = 2
+FORM = 3
 """Of the file on disk; grows when the compiler would make another network of the same files."""
 
 
@@ -36,12 +37,17 @@ class Grammar:
     """
 
     def __init__(
-        self, network: Network, language: str, written: frozenset[str] = frozenset()
+        self,
+        network: Network,
+        language: str,
+        written: frozenset[str] = frozenset(),
+        skips: Skips | None = None,
     ) -> None:
         """`written` are words that the sentences write with an apostrophe."""
         self.language = language
         self.network = network
-        self.automaton = Automaton(network)
+        self._skips = skips or Skips()
+        self.automaton = Automaton(network, self._skips)
         self._parser = Parser(network)
         self._written = written
         self._walks: dict[int, TokenWalk] = {}
@@ -71,15 +77,16 @@ class Grammar:
         """
         content = _content(intents, slot_lists, intent_context).replace("\u2019", "'")
         written = frozenset(_APOSTROPHE.findall(content))
+        skips = Skips(intents.skip_words)
         if cache is None:
             compiled = compile_network(intents, slot_lists, intent_context)
-            return cls(compiled, intents.language, written)
+            return cls(compiled, intents.language, written, skips)
         path = cache / f"grammar-{fingerprint(intents, slot_lists, intent_context)}"
         network = kept(path, FORM)
         if network is None:
             network = compile_network(intents, slot_lists, intent_context)
             keep(path, network, FORM)
-        return cls(network, intents.language, written)
+        return cls(network, intents.language, written, skips)
 
     def prepare(self, vocabulary: Vocabulary) -> None:
         """Do now what the first sentence would have to wait for; takes up to seconds."""
@@ -88,7 +95,8 @@ class Grammar:
 
     def readings(self, text: str) -> list[Reading]:
         """All meanings of `text`, best first; none if it is not a sentence."""
-        return self._parser.readings(text)
+        every = (self._parser.readings(said) for said in self._skips.left_out(text))
+        return next(filter(None, every), [])
 
     def allows(self, text: str) -> bool:
         """Whether `text` is a whole sentence."""

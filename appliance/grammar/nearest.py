@@ -138,6 +138,8 @@ def _cheapest(automaton: Automaton, layer: list[_Place], beam: int, deep: int) -
         given += 1
         yield place
         for other, target in automaton.arcs(state):
+            if automaton.only_skips(target):
+                continue  # what changes nothing was said or was not; nobody means it
             number += 1
             more = cost + (SPACE if other == " " else MISSING)
             link = (other, False, chain)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from hassil.intents import RangeSlotList
 
-MANY = 1_000
-"""A range with more numbers than this has words for its round numbers only."""
+MANY = 1_001
+"""As many as from 0 to 1000; a range with more numbers has words for its round numbers only."""
 
 SMALL = 120
 ROUND = 50

@@ -10,6 +10,7 @@ from hassil.intents import TextSlotList
 
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
+from appliance.grammar.numbers import spoken
 
 
 def grammar(*sentences: str, context: dict[str, Any] | None = None, **parts: Any) -> Grammar:
@@ -70,6 +71,34 @@ def test_a_range_is_said_in_digits_and_words(said: str) -> None:
     assert slots(made, "dim to 101 percent") is None
 
 
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("0", 0),
+        ("zero", 0),
+        ("one hundred and five", 105),
+        ("one hundred five", 105),
+        ("a hundred and five", None),
+        ("nine hundred and ninety-nine", 999),
+        ("1000", 1000),
+        ("1,000", 1000),
+        ("one thousand", 1000),
+        ("1001", None),
+    ],
+)
+def test_numbers_up_to_a_thousand(said: str, value: int | None) -> None:
+    made = grammar("set it to {n}", lists={"n": {"range": {"from": 0, "to": 1000}}})
+    assert slots(made, f"set it to {said}") == (None if value is None else {"n": value})
+
+
+def test_each_number_up_to_a_thousand_is_said_in_digits_and_in_words() -> None:
+    made = grammar("set it to {n}", lists={"n": {"range": {"from": 0, "to": 1000}}})
+    for number in range(0, 1001, 37):
+        assert slots(made, f"set it to {number}") == {"n": number}
+        for words in spoken(number, "en"):
+            assert slots(made, f"set it to {words}") == {"n": number}, words
+
+
 def test_halves_multipliers_and_numbers_below_zero() -> None:
     lists = {
         "t": {"range": {"from": -10, "to": 30, "fractions": "halves"}},
@@ -117,6 +146,41 @@ def test_skip_words_at_either_end() -> None:
     made = grammar("lamp on", skip_words=["please", "can you"])
     assert slots(made, "Can you please lamp on, please?") == {}
     assert slots(made, "please") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turn on please the lamp",
+        "Turn on, please, the lamp.",
+        "turn please can you on the please lamp",
+        "please turn on the please please lamp please",
+    ],
+)
+def test_skip_words_between_any_two_words(text: str) -> None:
+    words = ["please", "can you"]
+    source = {"intents": {"Say": {"data": [{"sentences": ["turn on [the] lamp"]}]}}}
+    intents = Intents.from_dict({"language": "en", **source, "skip_words": words})
+    assert list(recognize_all(text, intents))
+    assert slots(Grammar.of(intents), text) == {}
+
+
+@pytest.mark.parametrize("text", ["allume est-ce que la lampe", "allume est ce que la lampe"])
+def test_a_skip_word_with_a_hyphen(text: str) -> None:
+    made = grammar("allume [la] lampe", language="fr", skip_words=["est-ce que"])
+    assert slots(made, text) == {}
+
+
+@pytest.mark.parametrize("text", ["turn pleaseon the lamp", "turn on can the lamp", "turn on can"])
+def test_half_a_skip_word_is_none(text: str) -> None:
+    assert slots(grammar("turn on [the] lamp", skip_words=["please", "can you"]), text) is None
+
+
+def test_a_skip_word_may_be_part_of_a_name_and_of_a_wildcard() -> None:
+    lists = {"item": {"wildcard": True}, "name": {"values": ["please lamp"]}}
+    made = grammar("add {item} to list", "turn on {name}", lists=lists, skip_words=["please"])
+    assert slots(made, "add please to list") == {"item": "please"}
+    assert slots(made, "turn please on please lamp") == {"name": "please lamp"}
 
 
 def test_a_sentence_whose_context_is_missing_cannot_be_said() -> None:
