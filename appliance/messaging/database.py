@@ -27,6 +27,9 @@ PAGE_BYTES = 1024
 CHECKPOINT_PAGES = 4000
 """4 MB of changes, of which only the last to each page is written to its place."""
 
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a file."""
+
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -39,16 +42,19 @@ def open_database(directory: Path) -> sqlite3.Connection:
     path = directory / FILE
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        _finish_exchange(path)
         try:
             return _opened(path)
         except _Newer as newer:
-            aside, why = _set_aside(path, f"version-{newer.version}"), str(newer)
+            kind, why = f"version-{newer.version}", str(newer)
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF not in DAMAGED:
                 raise
-            aside, why = _set_aside(path, "corrupt"), DAMAGED_SAID
+            kind, why = "corrupt", DAMAGED_SAID
+        saved = _save_what_is_legible(path)
+        aside = _set_aside(path, kind)
+        _finish_exchange(path)
         database = _opened(path)
-        saved = _salvage(aside, database)
     except (sqlite3.Error, OSError) as error:
         message = f"the journal {path} cannot be opened: {explain(error)}"
         raise JournalError(message) from error
@@ -56,6 +62,30 @@ def open_database(directory: Path) -> sqlite3.Connection:
         "the journal %s %s; it is now %s, and %d rows of it go on", path, why, aside.name, saved
     )
     return database
+
+
+def _save_what_is_legible(path: Path) -> int:
+    """Write it beside, and whole, before the old file moves; returns how many rows it is.
+
+    A full disk or a power cut amid it leaves everything to the next start.
+    """
+    beside = _beside(path)
+    for suffix in ("", *COMPANIONS):
+        beside.with_name(beside.name + suffix).unlink(missing_ok=True)
+    with contextlib.closing(_opened(beside)) as database:
+        saved = _salvage(path, database)
+        database.execute("PRAGMA journal_mode = DELETE")  # all is in the one file that will move
+        return saved
+
+
+def _finish_exchange(path: Path) -> None:
+    """Where the old file is out of the way, what was saved of it takes its place."""
+    if not path.exists() and _beside(path).exists():
+        _beside(path).rename(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.saved")
 
 
 class _Newer(Exception):
@@ -68,9 +98,8 @@ class _Newer(Exception):
 
 def damaged_journals(directory: Path) -> list[Path]:
     """Those that were set aside and that nobody has taken away yet, oldest first."""
-    beside = ("-wal", "-shm")
     found = directory.glob(f"{FILE}.corrupt-*")
-    return sorted(path for path in found if not path.name.endswith(beside))
+    return sorted(path for path in found if not path.name.endswith(COMPANIONS))
 
 
 def explain(error: Exception) -> str:
@@ -139,26 +168,26 @@ def _check(database: sqlite3.Connection) -> None:
 
 
 def _set_aside(path: Path, why: str) -> Path:
-    """Rename the file and what SQLite keeps beside it."""
+    """Rename the file, last of all: what SQLite keeps beside it must not meet the next one."""
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     aside = path.with_name(f"{path.name}.{why}-{stamp}")
     number = 1
     while aside.exists():  # a clock that stands still gives the same second twice
         number += 1
         aside = path.with_name(f"{path.name}.{why}-{stamp}-{number}")
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in (*COMPANIONS, ""):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
 
 
-def _salvage(aside: Path, database: sqlite3.Connection) -> int:
+def _salvage(old: Path, database: sqlite3.Connection) -> int:
     """Copy every row that can still be read; returns how many."""
     saved = 0
     database.execute("BEGIN IMMEDIATE")
     for table in TABLES:
         try:
-            with contextlib.closing(sqlite3.connect(aside, isolation_level=None)) as damaged:
+            with contextlib.closing(sqlite3.connect(old, isolation_level=None)) as damaged:
                 saved += _copy(table, damaged, database)
         except sqlite3.Error as error:
             logger.warning("%s of the old journal cannot be read on: %s", table, error)

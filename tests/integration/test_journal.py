@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from messaging_house import result_for
@@ -17,7 +18,7 @@ from messaging_house import result_for
 from appliance import config
 from appliance.errors import JournalError
 from appliance.identity import Ids, boot_seconds
-from appliance.messaging import schema
+from appliance.messaging import database, schema
 from appliance.messaging.inbox import ANSWERS_KEPT_S, Verdict
 from appliance.messaging.journal import Journal
 from appliance.messaging.requests import Offer
@@ -477,3 +478,29 @@ def test_after_a_newer_version_what_waits_in_its_journal_goes_on(
     assert [path.name for path in tmp_path.glob("journal.db.version-99-*")]
     with opened(tmp_path) as journal:  # and it stays so
         assert texts(journal) == ["precious", "next"]
+
+
+@pytest.mark.parametrize("moment", ["while it is saved", "before the saved takes its place"])
+def test_a_start_that_fails_amid_saving_a_journal_leaves_it_to_the_next(
+    tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as journal:
+        journal.finish(said("precious"), messages)
+        journal.accept([offer(b"kept")])
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as file:
+        file.execute("PRAGMA user_version = 99")
+    real = database._copy if moment == "while it is saved" else database._set_aside
+
+    def fails(*given: Any) -> None:
+        real(*given)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, real.__name__, fails)
+        with pytest.raises(JournalError, match="the disk is full"), opened(tmp_path):
+            pass
+    with opened(tmp_path) as journal:
+        assert texts(journal) == ["precious"]
+        assert [request.payload for request in journal.waiting()] == [b"kept"]
+    assert len(list(tmp_path.glob("journal.db.version-99-*"))) == 1
+    assert not list(tmp_path.glob("journal.db.saved*"))
