@@ -33,11 +33,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0
+"""Seconds between two looks at the sensors."""
 
 GRACE_S = 180.0
 """For the models to load from a slow card, before anybody looks: as the unit's TimeoutStartSec."""
-
-"""Seconds between two looks at the sensors."""
 
 HEALTH_EVERY = 10.0
 """Seconds between two publications of `health`."""

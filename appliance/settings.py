@@ -40,10 +40,10 @@ class Settings:
         self._path = path
         self._on_change = on_change
         self.config = config
+        self._watch = Watch(assembly.sentence_folder(config))
         self.sentences = assembly.load_sentences(config)
         self.fault = ""
         """What the operator should look at, in front of the status line."""
-        self._watch = Watch(assembly.sentence_folder(config))
         self._watch_at = 0.0
 
     def reload(self) -> bool:
@@ -82,10 +82,11 @@ class Settings:
             logger.info("the sentences have changed: %d intents", len(self.sentences.declared))
 
     def _take_over(self, config: Config) -> None:
+        # Looked at first: what is saved while a large grammar is compiled is a change, too.
+        watch = Watch(assembly.sentence_folder(config))
         sentences = assembly.load_sentences(config)
         self._on_change(config, sentences)
-        self.config, self.sentences = config, sentences
-        self._watch = Watch(assembly.sentence_folder(config))
+        self.config, self.sentences, self._watch = config, sentences, watch
 
 
 def _with_reloaded(old: Config, new: Config) -> Config:
