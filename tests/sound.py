@@ -98,6 +98,17 @@ class Room:
             timeout=60,
         )
 
+    def fall_dumb(self) -> None:
+        """Lead the microphone to a pipe into which nobody writes: it opens, and brings nothing."""
+        pipe = f"file={self.folder / 'pipe'}"
+        self._pactl("load-module", "module-pipe-source", "source_name=dumb", pipe, "rate=16000")
+        if self._pactl("set-default-source", "dumb") != 0:
+            raise RuntimeError("PulseAudio has no pipe to listen to")
+
+    def speak_again(self) -> None:
+        """Lead it back to what is played."""
+        self._pactl("set-default-source", f"{SINK}.monitor")
+
     def listeners(self) -> int:
         """How many programs have the microphone open."""
         listed = subprocess.run(

@@ -84,6 +84,16 @@ def test_a_wake_word_opens_the_ear_for_one_sentence_and_nothing_else_does(
         assert (result["trigger"], result["outcome"]) == ("wake_word", "no_speech")
 
 
+def session_of_an_open_ear(home: Client) -> None:
+    """It is told when somebody has spoken, and again when it is over."""
+    begun = told(home, f"{ROOT}/state", lambda now: now["session"]["trigger"] == "always")
+    result = told(home, f"{ROOT}/result", lambda _: True)
+    assert (result["trigger"], result["outcome"]) == ("always", "intent")
+    assert begun["session"] == {"id": result["id"], "trigger": "always", "ended": None}
+    ended = told(home, f"{ROOT}/state", lambda now: now["session"]["ended"])
+    assert ended["session"] == begun["session"] | {"ended": "intent: done"}
+
+
 def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
     tmp_path: Path, models_directory: Path
 ) -> None:
@@ -118,15 +128,14 @@ def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
         home.publish(f"{ROOT}/request/listen", b"")
         answer = told(home, f"{ROOT}/response/listen", lambda _: True)
         assert (answer["state"], answer["reason"]) == ("rejected", "unsupported")
-        # Open again, and always so.
+        # Open again, and always so; what is said then has a session from its end on.
         home.publish(
             f"{ROOT}/request/options", json.dumps({"muted": False, "trigger": "always"}).encode()
         )
         told(home, f"{ROOT}/health", lambda health: (health["sound"] or {}).get("level"))
         assert place.listeners() == 1
         place.play(SAMPLES / "kitchen_light.flac")
-        result = told(home, f"{ROOT}/result", lambda _: True)
-        assert (result["trigger"], result["outcome"]) == ("always", "intent")
+        session_of_an_open_ear(home)
         # Nobody speaks here.
         home.publish(f"{ROOT}/request/say", b"Hello.")
         assert told(home, f"{ROOT}/response/say", lambda _: True)["state"] == "rejected"
@@ -163,6 +172,59 @@ def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
         assert told(home, f"{ROOT}/result", lambda _: True)["outcome"] == "intent"
         health = told(home, f"{ROOT}/health", lambda now: now["sound"]["heard"] >= 2)
         assert health["sound"]["reopened"] >= 1
+
+
+def test_a_device_that_opens_but_never_calls_back_is_told_and_opened_again(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        room(tmp_path) as place,
+        Client(broker.port, f"{ROOT}/health", f"{ROOT}/result", f"{ROOT}/response/#") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "always"},
+        ) as owner,
+    ):
+        owner.environment = place.environment
+        place.fall_dumb()
+        owner.start()
+        told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
+        home.publish(f"{ROOT}/request/listen", b"")
+        answer = told(home, f"{ROOT}/response/listen", lambda _: True)
+        assert (answer["state"], answer["reason"]) == ("rejected", "unsupported")
+        place.speak_again()
+        told(home, f"{ROOT}/health", lambda now: now["microphone"] in ("ok", "silent"), 60)
+        place.play(SAMPLES / "kitchen_light.flac")
+        assert told(home, f"{ROOT}/result", lambda _: True)["outcome"] == "intent"
+
+
+def test_a_microphone_that_is_not_there_is_named_with_those_that_are_and_found_when_it_comes(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        room(tmp_path) as place,
+        Client(broker.port, f"{ROOT}/health", f"{ROOT}/state") as home,
+        Owner(
+            tmp_path,
+            models_directory,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            microphone={"device": "headset"},
+            listening={"trigger": "always"},
+        ) as owner,
+    ):
+        owner.environment = place.environment
+        owner.start()
+        told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
+        told(home, f"{ROOT}/state", lambda now: now["activity"] == "fault")
+        assert "no microphone matches microphone.device 'headset'; there are: " in owner.said()
+        # As when it is plugged in.
+        alsa = tmp_path / ".asoundrc"
+        alsa.write_text(alsa.read_text("ascii") + "pcm.headset { type pulse }\n", "ascii")
+        told(home, f"{ROOT}/health", lambda now: now["microphone"] in ("ok", "silent"), 60)
 
 
 def test_a_sound_system_that_hangs_for_ever_starves_the_watchdog(

@@ -61,11 +61,13 @@ def test_every_recording_of_a_word_wakes_clean_and_in_a_noisy_kitchen(
             assert all(wake.score > wake.threshold for wake in wakes)
 
 
-def test_nothing_wakes_in_a_kitchen_and_among_orders_of_coffee(speech: Path) -> None:
+def test_nothing_wakes_in_a_kitchen_and_among_orders_and_commands(speech: Path) -> None:
     spotters = loaded(*WORDS)
     # A third of the orders and of the kitchen; tests/measure/wake_words.py takes all of it.
     others = [sound_of(clip) for clip in sorted((speech / "coffee").glob("*-*.wav"))[::3]]
     assert len(others) >= 15
+    others += [sound_of(clip) for clip in sorted((speech / "home").glob("*.wav"))]
+    assert len(others) >= 22
     kitchen = sound_of(speech / "coffee" / "noise_kitchen.wav")
     for samples in [*others, kitchen[: 16_000 * 40]]:
         assert heard(spotters, samples) == []

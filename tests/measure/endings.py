@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from appliance.config import Listening
 from appliance.engines.silero import Silero
 from appliance.engines.whisper import Whisper
 from appliance.grammar.understand import Calibration, Refusal
-from appliance.inference.sentences import Sentences
+from appliance.inference.sentences import Sentences, load
 from appliance.protocols import FRAME_SAMPLES
 from appliance.recognition import GrammarRecogniser
 from appliance.values import SAMPLE_RATE, Samples
@@ -55,6 +56,18 @@ def heard(samples: Samples, detector: Silero, meaning: AtOnce | None) -> list[Se
     for frame in np.split(padded[: frames * FRAME_SAMPLES], frames):
         found += segmenter.feed(frame)
     return found
+
+
+def at_home(recordings: Path, recogniser: GrammarRecogniser, detector: Silero) -> None:
+    """What people say at home, under the starter sentences, of which some of it is none."""
+    sentences = load(None, "en", builtin=True)
+    anticipation = Anticipation(recogniser)
+    for clip in sorted((recordings / "home").glob("*.wav")):
+        found = heard(sound(clip), detector, AtOnce(anticipation, sentences))
+        said = [anticipation.recognise(one.samples, sentences, lambda _: None) for one in found]
+        waits = [f"{one.seconds_since_speech * 1000:.0f} ms" for one in found]
+        intents = [one.intent.name if one.intent else "none of the sentences" for one in said]
+        print(f"{clip.stem:20} {[one.text for one in said]} {intents} over after {waits}")
 
 
 def main() -> None:
@@ -93,6 +106,7 @@ def main() -> None:
                 f"over after {wait:.0f} ms (most {worst:.0f}){told}",
                 flush=True,
             )
+    at_home(recordings, recogniser, detector)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,11 @@ def best_score(word: str, samples: Samples) -> float:
 def main(speech: Path) -> None:
     noise = sound_of(speech / "coffee" / "noise_kitchen.wav")
     second = np.zeros(16_000, dtype=np.float32)
-    orders = [sound_of(clip) for clip in sorted((speech / "coffee").glob("*-*.wav"))]
+    others = [
+        *sorted((speech / "coffee").glob("*-*.wav")),
+        *sorted((speech / "home").glob("*.wav")),
+    ]
+    orders = [sound_of(clip) for clip in others]
     for word in WORDS:
         for name in (word, f"open/{word}"):
             (found,) = wakeword.find([name], {})
