@@ -147,8 +147,8 @@ class Automaton:
         else:
             more = " " if char == "-" else char
             onward = [(b, said + more) for b, said in begun if self._skips.begun(said + more)]
-            if self._between(state) and self._skips.begun(char):
-                onward.append((self._state(places, AT_WORD), char))
+            if self._skips.begun(char) and (declared := self._between(state)):
+                onward.append((self._state(declared, AT_WORD), char))
         back = [b for b, said in begun if char == " " and said in self._skips.whole]
         if not onward and not back:
             return ahead
@@ -156,11 +156,23 @@ class Automaton:
         together = {*reached, *(place for b in back for place in self._states[b][0])}
         return self._state(tuple(sorted(together)), now, tuple(sorted(onward)))
 
-    def _between(self, state: int) -> bool:
-        """Whether a skip word may begin; before the first word the network has them itself."""
+    def _between(self, state: int) -> Places:
+        """The places where a skip word may begin; a wildcard takes it as one of its own words.
+
+        Before the first word the network has skip words itself.
+        """
         places, mode, _ = self._states[state]
-        own = places and state != self.start and mode == AT_WORD
-        return bool(own and self._skips.whole) and ANY not in self._moves_of(state)
+        if not self._skips.whole or state == self.start or mode != AT_WORD:
+            return ()
+        if ANY not in self._moves_of(state):
+            return places
+        net, size = self.network, self.network.size
+        return tuple(
+            place
+            for place in places
+            if place == ACCEPT
+            or ANY not in net.labels[net.edge_from[place % size] : net.edge_from[place % size + 1]]
+        )
 
     def _find_own(self, state: int, char: str) -> int:
         places, mode, _ = self._states[state]

@@ -95,8 +95,14 @@ class Grammar:
 
     def readings(self, text: str) -> list[Reading]:
         """All meanings of `text`, best first; none if it is not a sentence."""
-        every = (self._parser.readings(said) for said in self._skips.left_out(text))
-        return next(filter(None, every), [])
+        best: list[Reading] = []
+        for said in self._skips.left_out(text):
+            found = self._parser.readings(said)
+            if found and (not best or not found[0].free_characters):
+                best = found
+            if best and not best[0].free_characters:
+                break  # else a wildcard took the skip words, too: is there a sentence without?
+        return best
 
     def allows(self, text: str) -> bool:
         """Whether `text` is a whole sentence."""

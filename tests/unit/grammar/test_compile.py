@@ -183,6 +183,13 @@ def test_a_skip_word_may_be_part_of_a_name_and_of_a_wildcard() -> None:
     assert slots(made, "turn please on please lamp") == {"name": "please lamp"}
 
 
+def test_a_skip_word_is_left_out_where_a_wildcard_might_take_it_too() -> None:
+    lists = {"what": {"wildcard": True}}
+    made = grammar("turn on [the] lamp", "{what} lamp", lists=lists, skip_words=["please"])
+    assert slots(made, "turn on please the lamp") == {}
+    assert slots(made, "a please lamp") == {"what": "a please"}
+
+
 def test_a_sentence_whose_context_is_missing_cannot_be_said() -> None:
     block = {"requires_context": {"area": {"slot": True}}}
     with pytest.raises(SentencesError, match="nothing"):
