@@ -68,7 +68,7 @@ class Llama:
         self._states = states
         self._child: Child | None = None
         self._pausing = threading.Lock()
-        self._pauses = 0
+        self._pauses: set[object] = set()
         self._ready = False
         self._wanted = False
         self._numbers = itertools.count(1)
@@ -135,11 +135,12 @@ class Llama:
 
         For any thread: what several have paused goes on when the last of them is done.
         """
-        self._pause(1)
+        one = object()
+        self._pause(self._pauses.add, one)
         try:
             yield
         finally:
-            self._pause(-1)
+            self._pause(self._pauses.discard, one)
 
     def close(self) -> None:
         """End the process; may be called twice."""
@@ -152,12 +153,18 @@ class Llama:
         self._child, self._ready = None, False
         self._events.clear()
 
-    def _pause(self, one: int) -> None:
+    def _pause(self, change: Callable[[object], None], one: object) -> None:
         with self._pausing:
-            self._pauses += one
+            change(one)
             child = self._child
             if child is not None and self._ready:
                 child.pause() if self._pauses else child.go_on()
+
+    def _go_on(self, child: Child) -> None:
+        """Something is asked of it: what was paused before is over, and does not come back."""
+        with self._pausing:
+            self._pauses.clear()
+            child.go_on()
 
     def _await_ready(self, stopping: Callable[[], bool]) -> Child:
         self._wanted = True
@@ -222,7 +229,7 @@ class Llama:
         child = None
         try:
             child = self._await_ready(stopping)
-            child.go_on()
+            self._go_on(child)
             child.send({"id": number, "threads": self.working, **order})
             return self._collect(child, number, stopping, tell)
         except ChildDied:
@@ -298,6 +305,7 @@ class Llama:
         until = time.monotonic() + LET_GO
         try:
             if self._ready and number:
+                self._go_on(child)  # it could not let go
                 child.send({"stop": number})
             while self._ready and number and time.monotonic() < until:
                 event = child.receive(max(0.0, until - time.monotonic()))

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appliance.config import LanguageModel
+from appliance.engines import llama
 from appliance.engines.llama import Llama
+from appliance.errors import Interrupted
 from appliance.values import Question
 
 if TYPE_CHECKING:
@@ -30,9 +32,9 @@ def go_on() -> bool:
 @pytest.fixture(scope="module")
 def model(models_directory: Path) -> Iterator[Llama]:
     path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
-    llama = Llama(path, LanguageModel(maximum_tokens=32, time_limit_s=20.0), threads=1)
-    yield llama
-    llama.close()
+    opened = Llama(path, LanguageModel(maximum_tokens=32, time_limit_s=20.0), threads=1)
+    yield opened
+    opened.close()
 
 
 class Interrupting:
@@ -89,6 +91,44 @@ def test_options_are_weighed_and_questions_answered_in_the_middle_of_an_answer(
     interrupting = Interrupting(speech)
     assert model.complete(LONG, interrupting, interrupting.tell).text == whole
     assert meanwhile == [alone, True]
+
+
+def test_what_is_asked_in_a_pause_goes_on_when_somebody_else_has_paused_meanwhile(
+    model: Llama,
+) -> None:
+    whole = model.complete(LONG, go_on).text
+    process_id, answers = model.process_id, list[str]()
+
+    def glance() -> None:
+        with model.paused():
+            pass
+
+    def speech() -> None:
+        looked_at = Interrupting(glance)
+        with model.paused():
+            answers.append(model.complete(LONG, looked_at, looked_at.tell).text)
+
+    interrupting = Interrupting(speech)
+    assert model.complete(LONG, interrupting, interrupting.tell).text == whole
+    assert answers == [whole]
+    assert model.process_id == process_id
+
+
+def test_an_answer_that_is_cancelled_in_a_pause_does_not_cost_the_process(
+    model: Llama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama, "LET_GO", 10.0)  # a busy machine does not count
+    model.complete(SHORT, go_on)
+    process_id = model.process_id
+    with contextlib.ExitStack() as somebody_speaks:
+
+        def cancelled() -> bool:
+            somebody_speaks.enter_context(model.paused())
+            return True
+
+        with pytest.raises(Interrupted):
+            model.complete(LONG, cancelled)
+    assert model.process_id == process_id
 
 
 def test_the_time_of_a_pause_is_not_counted_against_the_answer(models_directory: Path) -> None:
