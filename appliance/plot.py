@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from html import escape
@@ -48,8 +49,10 @@ def panel(
 
 def svg(panels: Sequence[Panel], ticks: Sequence[tuple[float, str]], axis: str) -> str:
     """The picture; `ticks` are places on the axis with their names, and `axis` its title."""
-    first, last = min(at for at, _ in ticks), max(at for at, _ in ticks)
-    scale = (WIDTH - LEFT - RIGHT) / ((last - first) or 1.0)
+    lines = (line for each in panels for line in each.lines.values())
+    places = [at for at, _ in (*ticks, *itertools.chain.from_iterable(lines))]
+    first = min(places)
+    scale = (WIDTH - LEFT - RIGHT) / ((max(places) - first) or 1.0)
     foot = TOP + sum(each.height for each in panels) + GAP * (len(panels) - 1)
     parts: list[str] = []
     top = TOP

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from appliance.plot import RIGHT, WIDTH
 from appliance.soak import Row, as_line, as_svg, as_text, bars, judge, stretches
 from appliance.values import Reading
 
@@ -115,3 +116,10 @@ def test_the_picture_has_a_panel_for_what_the_board_tells_and_a_line_for_each_co
 def test_a_soak_of_one_row_without_sensors_can_be_drawn() -> None:
     picture = ET.fromstring(as_svg(judge(None, rows(60.0))))  # noqa: S314 - our own
     assert len(list(picture.iter("{http://www.w3.org/2000/svg}polyline"))) == 1
+
+
+def test_the_picture_holds_the_whole_course_also_where_its_last_row_has_no_name() -> None:
+    picture = ET.fromstring(as_svg(judge(None, rows(*(60.0,) * 20))))  # noqa: S314 - our own
+    (stroke,) = picture.iter("{http://www.w3.org/2000/svg}polyline")
+    last = stroke.attrib["points"].split()[-1].partition(",")[0]
+    assert float(last) == WIDTH - RIGHT
