@@ -162,7 +162,7 @@ class Conversation:
             going = self._going
             if going is not None and going.pending is not None:
                 self._drop(going.pending, reason)
-            for utterance_id in self._at_work:
+            for utterance_id in tuple(self._at_work):  # the worker takes them out
                 self._cancel_work(utterance_id)
             self._end(reason)
 
