@@ -61,6 +61,9 @@ class Anticipation:
             ahead = onward.ahead(found.text)
             if ahead is Ahead.NOTHING:
                 return SoFar.COMPLETE
+            if ahead is Ahead.SAME:
+                # Right either way; but "today" on its own would be a sentence that nobody said.
+                return SoFar.SOUNDS_OVER
             if ahead is Ahead.ONE and self._recogniser.sounds_over(samples, sentences, found.text):
                 return SoFar.SOUNDS_OVER
             return SoFar.COULD_GO_ON

@@ -142,7 +142,8 @@ class SoFar(enum.StrEnum):
     COMPLETE = "complete"
     """One of the sentences, and none goes on from here."""
     SOUNDS_OVER = "sounds_over"
-    """One of the sentences, spoken as if it were over, and at most one slot could be added."""
+    """One of the sentences, and what could follow changes nothing; or at most one slot could, and
+    it was spoken as if it were over."""
     COULD_GO_ON = "could_go_on"
     """One of the sentences, and another begins with it."""
     INCOMPLETE = "incomplete"

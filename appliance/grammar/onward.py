@@ -32,7 +32,9 @@ class Ahead(enum.Enum):
     """How much more may be meant."""
 
     NOTHING = enum.auto()
-    """Nothing goes on, or only words that change nothing: "please", "right now"."""
+    """Nothing goes on, or only skip words: "please"."""
+    SAME = enum.auto()
+    """Words may follow, and none changes what is meant: "what is the date", and "today"."""
     ONE = enum.auto()
     """At most one slot more: "with milk", and perhaps "and sugar"."""
     MORE = enum.auto()
@@ -71,7 +73,7 @@ class Onward:
             (self._slots_behind(place) for place in self._automaton.nodes(state)), default=0
         )
         if slots == 0 and self._changes_nothing(state, said):
-            return Ahead.NOTHING
+            return Ahead.SAME
         return Ahead.ONE if slots <= 1 else Ahead.MORE
 
     def _only_skipped(self, state: int) -> bool:

@@ -59,8 +59,8 @@ def heard(samples: Samples, detector: Silero, meaning: AtOnce | None) -> list[Se
 
 
 def at_home(recordings: Path, recogniser: GrammarRecogniser, detector: Silero) -> None:
-    """What people say at home, under the starter sentences, of which some of it is none."""
-    sentences = load(None, "en", builtin=True)
+    """What people say at home, under the starter set, in which not all of it is a sentence."""
+    sentences = load(None, "en")
     anticipation = Anticipation(recogniser)
     for clip in sorted((recordings / "home").glob("*.wav")):
         found = heard(sound(clip), detector, AtOnce(anticipation, sentences))

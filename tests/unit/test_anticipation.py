@@ -115,7 +115,7 @@ def anticipation(text: str, confidence: float = 0.95) -> tuple[Anticipation, Dec
         ("make some tea", 0.95, SoFar.COMPLETE),
         ("Make some tea.", 0.95, SoFar.COMPLETE),
         ("turn on the light in the hall", 0.95, SoFar.COMPLETE),
-        ("turn on the light", 0.95, SoFar.COMPLETE),  # "in the hall" gives no slot here
+        ("turn on the light", 0.95, SoFar.SOUNDS_OVER),  # "in the hall" gives no slot here
         ("write down milk", 0.95, SoFar.COULD_GO_ON),
         ("turn on the", 0.3, SoFar.INCOMPLETE),
         ("make some tea", 0.6, SoFar.INCOMPLETE),
@@ -139,7 +139,8 @@ def test_a_sentence_so_far_is_whole_or_a_beginning_or_neither(
         ("tea with milk", True, SoFar.SOUNDS_OVER),
         ("tea with milk", False, SoFar.COULD_GO_ON),
         ("tea with milk and sugar", False, SoFar.COMPLETE),
-        ("what time is it", False, SoFar.COMPLETE),  # "right now" changes nothing
+        ("what time is it", False, SoFar.SOUNDS_OVER),  # "right now" changes nothing
+        ("what time is it right now", False, SoFar.COMPLETE),
         ("lights out", False, SoFar.COULD_GO_ON),  # "everywhere" does, and is no slot
         ("lights out", True, SoFar.SOUNDS_OVER),
     ],

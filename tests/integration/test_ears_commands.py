@@ -1,0 +1,44 @@
+"""Commands as people say them at home, heard frame by frame: none is cut in two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clips import sound_of
+from measure.endings import AtOnce, heard
+
+from appliance.anticipation import Anticipation
+from appliance.engines.silero import Silero
+from appliance.engines.whisper import Whisper
+from appliance.grammar.understand import Calibration, Refusal
+from appliance.inference.sentences import load
+from appliance.recognition import GrammarRecogniser
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNDERSTOOD = {
+    "set_timer": "HassStartTimer",
+    "what_time_is_it": "HassGetCurrentTime",
+    "whats_the_date_today": "HassGetCurrentDate",
+}
+
+
+def test_every_command_is_one_sentence_that_is_not_ended_inside(
+    speech: Path, models_directory: Path
+) -> None:
+    whisper = Whisper(models_directory / "whisper-tiny.en", threads=1)
+    recogniser = GrammarRecogniser(
+        whisper, refusal=Refusal(), calibration=Calibration(), cache=None
+    )
+    sentences = load(None, "en")
+    anticipation = Anticipation(recogniser)
+    detector = Silero()
+    clips = sorted((speech / "home").glob("*.wav"))
+    assert len(clips) >= 7
+    for clip in clips:
+        found = heard(sound_of(clip), detector, AtOnce(anticipation, sentences))
+        assert len(found) == 1, clip.name
+        result = anticipation.recognise(found[0].samples, sentences, lambda _: None)
+        intent = result.intent.name if result.intent else None
+        assert intent == UNDERSTOOD.get(clip.stem), clip.name
