@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder import proof
+from builder.stages import DONE
 
 from emulation import cuts, questions, updates
 from emulation.device import Device, Died
@@ -49,7 +51,7 @@ def main(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 69
-    tools = sorted(asked.cache.glob("10-tools-*/root/usr/bin/qemu-system-aarch64"))
+    tools = sorted(asked.cache.glob("10-tools-*/root/usr/bin/qemu-system-aarch64"), key=_made)
     if not tools or not (asked.image / "appliance.img").exists():
         print(
             "There is no image, or no tree of tools.\nRun: sudo image-build/build", file=sys.stderr
@@ -97,8 +99,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _age(path: Path) -> float:
-    return path.stat().st_mtime
+def _made(path: Path) -> float:
+    """When the stage of the cache that this file is of was made or wanted last."""
+    stage = next(folder for folder in path.parents if re.match(r"\d\d-", folder.name))
+    return (stage / DONE).stat().st_mtime
 
 
 class Run:
@@ -164,7 +168,7 @@ class Run:
 
     def processors(self, device: Device) -> None:
         """Without a device: programs of the image, under an emulated processor."""
-        root = max(self.tools.parents[1].glob("55-system-*/root"), key=_age)
+        root = max(self.tools.parents[1].glob("55-system-*/root"), key=_made)
         del device
         for cpu, variant in (("cortex-a72", "armv8.0_1"), ("cortex-a76", "armv8.2_2")):
             self.ask(

@@ -204,22 +204,36 @@ button_pin = {BUTTON}
 led_pins = [{LIGHT}]
 [telemetry]
 every_s = 2.0
+[listening]
+by_meaning = false
+[language_model]
+load = "demand"
 """
-"""Put into the owner's folder before the first start, as with a card reader."""
+"""Put into the owner's folder before the first start, as with a card reader.
+
+What a board does beside everything else would take an emulated processor its minutes: to listen
+ahead while somebody speaks, and to read the language model's instructions before the first use.
+"""
 
 
 def the_button_opens_the_microphone_and_the_light_follows(device: Device) -> str:
     """A pin of the simulated chip is pulled to ground; the other one is read."""
-    dark = _light(device)
+    dark = _wait_for_light(device, "0", 240)
     must(device, "sh", "-c", f"echo pull-down >{PINS}/sim_gpio{BUTTON}/pull")
-    lit = [_light(device) for _ in range(20)]
+    lit = _wait_for_light(device, "1", 60)
     must(device, "sh", "-c", f"echo pull-up >{PINS}/sim_gpio{BUTTON}/pull")
-    until = time.monotonic() + 60
-    while _light(device) != dark and time.monotonic() < until:
-        time.sleep(1)
-    expect("1" in lit and dark == "0", f"the light was {dark}, and {lit} while the button was held")
-    expect(_light(device) == dark, "the light stays on")
+    after = _wait_for_light(device, "0", 240)
+    found = f"{dark} before, {lit} while the button was held, {after} behind it"
+    expect((dark, lit, after) == ("0", "1", "0"), f"the light was {found}")
     return "dark, lit while the button is held, dark"
+
+
+def _wait_for_light(device: Device, wanted: str, seconds: float) -> str:
+    """What the light is when it is as wanted, or when time is up."""
+    until = time.monotonic() + seconds
+    while (level := _light(device)) != wanted and time.monotonic() < until:
+        time.sleep(1)
+    return level
 
 
 def _light(device: Device) -> str:
