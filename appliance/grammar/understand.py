@@ -61,10 +61,16 @@ class Calibration:
     margin: float = 0.37
     """Weight of the lead over the next meaning that was tried, nats, at most LARGEST_MARGIN."""
 
-    def confidence(self, fit: float, deficit: float, margin: float) -> float:
-        """Probability of being right, 0.0 to 1.0."""
+    def confidence(self, fit: float, deficit: float, margin: float, declared: float = 1.0) -> float:
+        """Probability of being right, 0.0 to 1.0.
+
+        `declared` is the share of the letters that no wildcard took. The others fit whatever was
+        said, so a few declared words among many speak for a sentence by so much less, and what
+        speaks against it counts as a whole.
+        """
         lead = min(max(margin, -LARGEST_MARGIN), LARGEST_MARGIN)
-        logit = self.bias + self.fit * fit + self.deficit * deficit + self.margin * lead
+        favour = declared * (self.bias + self.margin * lead)
+        logit = favour + self.fit * fit + self.deficit * deficit
         return 1.0 / (1.0 + math.exp(-min(max(logit, -50.0), 50.0)))
 
 
@@ -195,7 +201,7 @@ class Understanding:
             taken = best.reading.free_characters
             declared = 1 - taken / max(1, len(best.text))
             deficit = max(0.0, free - score) / max(1.0, tokens * declared)
-            confidence = self.calibration.confidence(min(fit, -deficit), deficit, margin)
+            confidence = self.calibration.confidence(min(fit, -deficit), deficit, margin, declared)
             if taken and deficit > self.refusal.wildcard_deficit:
                 confidence = 0.0
         refused = self._refused(best is None, confidence, no_speech)

@@ -25,6 +25,13 @@ def test_confidence_grows_with_fit_and_lead_and_falls_with_the_deficit() -> None
     assert weights.confidence(-2.5, 1.6, 0.5) < 0.5
 
 
+def test_a_wildcard_that_takes_nearly_everything_must_be_heard_well() -> None:
+    weights = Calibration()
+    assert weights.confidence(-0.2, 0.0, 5.0, declared=0.25) > 0.7  # "remind me to" and the rest
+    assert weights.confidence(-0.9, 0.0, 5.0, declared=0.2) < 0.5  # other speech, "in 4 hours"
+    assert weights.confidence(-0.9, 0.0, 5.0) > 0.9  # all of it is declared
+
+
 def test_confidence_survives_what_no_sound_gives() -> None:
     assert 0.0 <= Calibration().confidence(-1e9, 1e9, -np.inf) < 1e-6
     assert 0.0 <= Calibration().confidence(0.0, 0.0, np.inf) <= 1.0
@@ -91,6 +98,35 @@ def test_several_ways_to_say_the_same_count_together(monkeypatch: pytest.MonkeyP
     assert found.slots == {"drink": "tea"}
     assert found.margin == pytest.approx(-2.2 + np.log(2) + 2.0)
     assert understood(monkeypatch, -2.2, -99.0, -2.0).slots == {"drink": "milk"}
+
+
+WAITING = Grammar.of(
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {"Later": {"data": [{"sentences": ["{what} in two hours"]}]}},
+            "lists": {"what": {"wildcard": True}},
+        }
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "score", "refused"),
+    [
+        ("turn the heating off in two hours", -1.5, None),
+        ("the weather was fine and we walked along the river in two hours", -12.0, "unlikely"),
+    ],
+)
+def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
+    said: str, score: float, refused: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = tuple(range(len(said.split())))
+    best = Candidate(tokens, score, score)
+    decoding = Decoding(candidates=(best,), free=best, open_bound=-1.0, calls=1, tokens=1)
+    monkeypatch.setattr(understand, "decode", lambda *_: decoding)
+    how = Understanding(vocabulary=Vocabulary.of([said, None], 1), spell=lambda _: said)
+    assert how.understand(Sound(), WAITING).refused == refused  # type: ignore[arg-type]
 
 
 def test_what_was_tried_and_means_something_else_makes_a_result_doubtful(
