@@ -64,6 +64,8 @@ class Endpoint:
     """How much of the pause is over, in frames."""
     whole: bool = field(default=False, init=False)
     """Whether what was said is a sentence and over: a fainter voice is no reason to wait then."""
+    lingers: bool = field(default=False, init=False)
+    """Whether the fainter voice goes on behind which a whole sentence ended: it begins none."""
 
     @classmethod
     def of(cls, settings: Listening) -> Endpoint:
@@ -85,11 +87,13 @@ class Endpoint:
 
         `faint` says that it is far fainter than the sentence was.
         """
-        if not self.open:
-            return self._begin() if probability >= self.threshold else None
-        self.length += 1
         # Half the threshold is the floor: below it a low threshold would never be left again.
         speaking = probability >= max(self.threshold - HYSTERESIS, self.threshold / 2)
+        if not self.open:
+            self.lingers = self.lingers and faint and speaking
+            begins = probability >= self.threshold and not self.lingers
+            return self._begin() if begins else None
+        self.length += 1
         self.voiced += speaking
         self.still = 0 if speaking else self.still + 1
         if speaking and not faint:
@@ -108,7 +112,7 @@ class Endpoint:
 
     def close(self) -> Event:
         """End now what is open, whatever was heard."""
-        self.open = False
+        self.open, self.lingers = False, self.whole
         return Event.ENDED if self.sure else Event.DROPPED
 
     def _begin(self) -> Event:

@@ -144,6 +144,7 @@ class Segmenter:
     def reset(self) -> None:
         """Forget all sound so far, because what comes next does not join on to it."""
         self.finish()
+        self._endpoint.lingers = False
         self._sentence = []
         self._before.clear()
         self._held_back.clear()

@@ -134,3 +134,21 @@ def test_a_voice_that_drops_and_rises_again_is_one_sentence() -> None:
     for faint in ([False] * 8 + [True] * 30) * 3:
         assert ear.feed(SPEECH, faint=faint) in (None, Event.BEGAN)
     assert ear.open
+
+
+def test_a_voice_that_fades_away_behind_a_whole_sentence_begins_no_other() -> None:
+    ear = endpoint(pause=3)
+    events(ear, [SPEECH] * 10)
+    ear.whole = True
+    fading = [ear.feed(SPEECH, faint=True) for _ in range(20)]
+    assert [event for event in fading if event is not None] == [Event.ENDED]
+    assert ear.feed(SPEECH) is Event.BEGAN  # who speaks up is heard
+
+
+def test_a_faint_voice_begins_a_sentence_again_once_it_was_still() -> None:
+    ear = endpoint(pause=3)
+    events(ear, [SPEECH] * 10)
+    ear.whole = True
+    assert [ear.feed(SPEECH, faint=True) for _ in range(3)][-1] is Event.ENDED
+    assert ear.feed(NOTHING, faint=True) is None
+    assert ear.feed(SPEECH, faint=True) is Event.BEGAN
