@@ -162,6 +162,15 @@ class Device:
                 raise Died("it does not switch off") from error
         self._forget()
 
+    def leave(self, *command: str, timeout: float = 120) -> None:
+        """A command that ends this start; the hand's answer may go down with it."""
+        told: dict[str, Any] = {"status": 0}
+        with contextlib.suppress(Died):
+            told = self.ask(*command, timeout=timeout)
+        if told["status"]:
+            raise Died(f"{' '.join(command)}: {told['err'] or told['out']}")
+        self.off(300)
+
     def cut(self) -> None:
         """Take the power away."""
         if self._process is not None:

@@ -40,8 +40,7 @@ def _committed(device: Device) -> str:
 def _insert(device: Device, update: Path) -> None:
     """A restart with the update on a second disk, as a stick that somebody brings."""
     if device.running:
-        device.ask("systemctl", "poweroff")
-        device.off()
+        device.leave("systemctl", "poweroff")
     place = device.folder / "update"
     place.unlink(missing_ok=True)
     subprocess.run(["cp", "--reflink=auto", "--sparse=always", update, place], check=True)
@@ -52,8 +51,7 @@ def _insert(device: Device, update: Path) -> None:
 def _try(device: Device) -> str:
     """Install, try, restart; the boot partition that the firmware took then."""
     must(device, "appliance-slot", "install", "--allow-older", DISK, timeout=1800)
-    must(device, "appliance-slot", "try", timeout=600)
-    device.off(300)
+    device.leave("appliance-slot", "try", timeout=600)
     return device.slot_after_start()
 
 
@@ -90,8 +88,7 @@ def an_update_that_does_not_start_is_left_again(device: Device, files: Files) ->
     )
     _insert(device, update)
     must(device, "appliance-slot", "install", "--allow-older", DISK, timeout=900)
-    must(device, "appliance-slot", "try", timeout=600)
-    device.off(300)
+    device.leave("appliance-slot", "try", timeout=600)
     try:
         device.start(patience=180)
     except Died:
