@@ -30,6 +30,7 @@ class Proposals:
         self._known: dict[str, tuple[float, Tokens]] = {}
         text = "".join(walk.vocabulary.texts[token] or "" for token in free)
         self._given: set[Tokens] = set()
+        self._looked: set[str] = set()  # beside these there is nothing new
         self._heard = plain(text)
         self._near = self._around(text)
         self.calls = 0
@@ -56,7 +57,9 @@ class Proposals:
 
     def beside(self, texts: Sequence[str], least: float) -> list[Tokens]:
         """Proposals near texts that the model went on to write from other beginnings."""
-        self._near = [near for text in texts for near in self._around(text)[:2]]
+        new = dict.fromkeys(said for text in texts if (said := plain(text)) not in self._looked)
+        self._looked.update(new)
+        self._near = [near for text in new for near in self._around(text)[:2]]
         return self._chosen(least) if self._judge() else []
 
     def _chosen(self, least: float) -> list[Tokens]:
