@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from builder import proof
 from builder.stages import DONE
 
-from emulation import cuts, questions, updates
+from emulation import cuts, questions, service, updates
 from emulation.device import Device, Died
 from emulation.processors import right_variant_is_opened
 
@@ -34,12 +34,14 @@ installed: QEMU is in the build's own tree of tools. Parts:
 """
 
 PARTS = {
-    "first": "the first boot, slot A: READY, check, a spoken command, the button, heat, limits",
+    "boot": "the first boot, slot A: two slots, the owner's settings, the broker, limits",
+    "service": "READY, check, a spoken command, the button and the light, heat",
     "cuts": "power cuts while requests are accepted: nothing that was accepted is lost",
     "update": "an update that is kept, one that fails and is left again, one that is cut off",
     "processors": "qemu-user as a Cortex-A72 and a Cortex-A76: the right variant of llama.cpp",
 }
-QUICK = ("first", "processors")
+QUICK = ("boot", "processors")
+"""What an emulated processor does in minutes on a machine that has other work, too."""
 
 
 def main(arguments: list[str]) -> int:
@@ -141,27 +143,36 @@ class Run:
         device.card.write("bootcfg", "appliance/config.toml", questions.OWNERS_CONFIG.encode())
 
     def _switch_on(self, device: Device) -> None:
-        """Flash the card if there is none, and wait for READY."""
+        """Flash the card if there is none, and wait for the hand inside."""
         if not (device.folder / "card.img").exists():
             self._flash(device)
         if not device.running:
             self.ask("the device starts", lambda: f"{device.slot_after_start()}")
-            self.ask("READY", lambda: f"{questions.wait_until_ready(device):.0f} s after power-on")
 
-    def first(self, device: Device) -> None:
-        """What the image has to do from the first boot on."""
+    def _wait_until_ready(self, device: Device) -> None:
         self._switch_on(device)
-        for question in questions.FIRST:
+        self.ask("READY", lambda: f"{questions.wait_until_ready(device):.0f} s after power-on")
+
+    def boot(self, device: Device) -> None:
+        """What the image has to do from the first boot on, before the models are loaded."""
+        self._switch_on(device)
+        for question in questions.BOOT:
+            self.ask(question.__name__, lambda question=question: question(device))
+
+    def service(self, device: Device) -> None:
+        """What the service does in it."""
+        self._wait_until_ready(device)
+        for question in service.ALL:
             self.ask(question.__name__, lambda question=question: question(device))
 
     def cuts(self, device: Device) -> None:
         """Power cuts in the middle of requests."""
-        self._switch_on(device)
+        self._wait_until_ready(device)
         self.ask("power cuts", lambda: cuts.power_cuts(device, self.asked.cuts))
 
     def update(self, device: Device) -> None:
         """Kept, failed, cut off."""
-        self._switch_on(device)
+        self._wait_until_ready(device)
         files = updates.Files(self.image, self.asked.cache / KEY)
         for question in updates.ALL:
             self.ask(question.__name__, lambda question=question: question(device, files))

@@ -105,7 +105,7 @@ def service_state(timeout_s: float) -> str:
             return state
         if restarts.isdigit() and int(restarts) >= ENOUGH_RESTARTS:
             return "failed"
-        time.sleep(1)
+        time.sleep(3)
 
 
 def restart_service() -> None:
