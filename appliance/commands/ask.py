@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from appliance import assembly
 from appliance.commands import single
 from appliance.identity import Ids
 from appliance.values import Source, TextInput, Trigger
 
-if TYPE_CHECKING:
-    import argparse
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = 'For example: appliance ask "turn on the kitchen light"'
-    parser.add_argument("text", nargs="+", metavar="TEXT", help="a sentence, as if it were spoken")
+    parser.add_argument(
+        "text", nargs="+", type=_words, metavar="TEXT", help="a sentence, as if it were spoken"
+    )
     single.add_arguments(parser)
 
 
@@ -32,3 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
         result = single.answered(job, mind)
     single.show(result, as_json=arguments.json)
     return single.status_of(result)
+
+
+def _words(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("there are no words in it")
+    return text

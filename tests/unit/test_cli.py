@@ -34,6 +34,13 @@ def test_an_unknown_command_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> 
     assert "run" in capsys.readouterr().err
 
 
+def test_to_ask_nothing_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["ask", " "])
+    assert ended.value.code == 2
+    assert "no words" in capsys.readouterr().err
+
+
 def test_a_bad_config_ends_with_status_78_and_names_the_key(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
