@@ -31,13 +31,15 @@ class Heard:
     deficit: float
     margin: float
     right: bool
+    declared: float = 1.0
 
     @classmethod
     def of(cls, found: Understood, *, right: bool) -> Heard | None:
         """None where no sentence was near enough to have been measured."""
-        if found.score is None or found.deficit is None or found.margin is None:
+        score, deficit, margin, declared = found.score, found.deficit, found.margin, found.declared
+        if score is None or deficit is None or margin is None or declared is None:
             return None
-        return cls(min(found.score, -found.deficit), found.deficit, found.margin, right)
+        return cls(min(score, -deficit), deficit, margin, right, declared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Row:
 
 def fitted(heard: Sequence[Heard], start: Calibration) -> Calibration:
     """The map to a probability for these clips, held near `start` by ridge regression."""
-    measured = [(one.fit, one.deficit, one.margin) for one in heard]
+    measured = [(one.fit, one.deficit, one.margin, one.declared) for one in heard]
     return calibrated(measured, [one.right for one in heard], start)
 
 
@@ -79,4 +81,4 @@ def least_confidence(heard: Sequence[Heard], calibration: Calibration, before: f
 
 def confidence(one: Heard, calibration: Calibration) -> float:
     """The probability that the map gives it."""
-    return calibration.confidence(one.fit, one.deficit, one.margin)
+    return calibration.confidence(one.fit, one.deficit, one.margin, one.declared)

@@ -75,14 +75,15 @@ class Calibration:
 
 
 def calibrated(
-    measured: Sequence[tuple[float, float, float]],
+    measured: Sequence[tuple[float, float, float, float]],
     right: Sequence[bool],
     start: Calibration | None = None,
 ) -> Calibration:
     """Fit the map to clips whose meaning is known.
 
     Args:
-        measured: score, deficit and margin of each result that was not refused before the map.
+        measured: score, deficit, margin and declared share of each result that was not refused
+            before the map.
         right: whether intent and slots were right; half commands and other speech are not.
         start: what a few clips are not enough to change; each weight is pulled towards it.
 
@@ -92,8 +93,8 @@ def calibrated(
     if not len(measured):
         return before
     table = np.asarray(measured, float)
-    lead = np.clip(table[:, 2:], -LARGEST_MARGIN, LARGEST_MARGIN)
-    x = np.hstack([np.ones((len(table), 1)), table[:, :2], lead])
+    lead, declared = np.clip(table[:, 2], -LARGEST_MARGIN, LARGEST_MARGIN), table[:, 3]
+    x = np.column_stack([declared, table[:, :2], declared * lead])  # as `confidence` weighs them
     y, weights = np.asarray(right, float), prior.copy()
     for _ in range(300):  # Newton's method in short steps; it has converged long before
         p = 1.0 / (1.0 + np.exp(-np.clip(x @ weights, -50, 50)))
@@ -132,6 +133,8 @@ class Understood:
     """What the free text scores better, per token of the declared words; 0.0 at least."""
     margin: float | None
     """Lead over the best sentence of another meaning that was tried, nats; inf without one."""
+    declared: float | None
+    """Share of the sentence's letters that no wildcard took, 0.0 to 1.0."""
     no_speech: float | None
     calls: int
     tokens: int
@@ -192,7 +195,7 @@ class Understanding:
         free, free_tokens = decoding.free.score, len(decoding.free.tokens) + 1
         best = meant[0] if meant else None
         if best is None:
-            fit, deficit, margin, confidence = None, None, None, 0.0
+            fit, deficit, margin, declared, confidence = None, None, None, None, 0.0
         else:
             margin = best.together - meant[1].together if meant[1:] else math.inf
             score, tokens = best.candidate.score, len(best.candidate.tokens) + 1
@@ -215,6 +218,7 @@ class Understanding:
             free_score=free / free_tokens,
             deficit=deficit,
             margin=margin,
+            declared=declared,
             no_speech=no_speech,
             calls=decoding.calls,
             tokens=decoding.tokens,
@@ -239,6 +243,7 @@ def _nothing(why: str) -> Understood:
         free_score=None,
         deficit=None,
         margin=None,
+        declared=None,
         no_speech=1.0,
         calls=0,
         tokens=0,

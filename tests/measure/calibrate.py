@@ -103,7 +103,13 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
         one = Heard.of(found, right=slots is not None and right(found, slots))
         row: Measured = {"name": name, "kind": kind, "fold": fold, "calls": found.calls}
         row |= {"heard": found.free_text, "as": found.text, "believed": found.refused is None}
-        row["measured"] = one and [one.fit, one.deficit, min(one.margin, 99.0), one.right]
+        row["measured"] = one and [
+            one.fit,
+            one.deficit,
+            min(one.margin, 99.0),
+            one.right,
+            one.declared,
+        ]
         if options.keep:
             with options.keep.open("a") as file:
                 file.write(json.dumps(row) + "\n")

@@ -41,13 +41,16 @@ def test_of_those_given_nine_in_ten_nine_in_ten_are_right() -> None:
     rng = np.random.default_rng(3)
     truth = Calibration(bias=2.0, fit=1.5, deficit=-2.0, margin=0.8)
     measured = [
-        (-rng.exponential(0.5), rng.exponential(0.4), rng.uniform(0, 4)) for _ in range(4000)
+        (-rng.exponential(0.5), rng.exponential(0.4), rng.uniform(0, 4), rng.uniform(0.3, 1.0))
+        for _ in range(4000)
     ]
     right = [bool(rng.random() < truth.confidence(*one)) for one in measured]
     fitted = calibrated(measured, right)
     given = np.array([fitted.confidence(*one) for one in measured])
     near = (given > 0.85) & (given < 0.95)
     assert abs(np.mean(np.array(right)[near]) - 0.9) < 0.04
+    assert abs(fitted.bias - truth.bias) < 0.4  # the share is weighed in the fit as in the use
+    assert abs(fitted.margin - truth.margin) < 0.2
 
 
 def test_no_clips_change_nothing() -> None:
