@@ -69,7 +69,6 @@ class _Search:
         return Decoding(
             candidates=tuple(sorted(self._best.values(), key=lambda c: (-c.score, c.tokens))),
             free=free,
-            open_bound=-self._open[0].cost if self._open else -np.inf,
             calls=self._calls,
             tokens=self._steps,
         )

@@ -131,8 +131,6 @@ class Decoding:
     """Best first; empty if no allowed sentence was reached."""
     free: Candidate
     """What the model would have written without a grammar."""
-    open_bound: float
-    """No sentence that was not tried scores better than this; -inf if all were."""
     calls: int
     tokens: int
     """Decoder steps, summed over the batch."""

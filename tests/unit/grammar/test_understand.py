@@ -84,7 +84,6 @@ def understood(monkeypatch: pytest.MonkeyPatch, *scores: float) -> understand.Un
     decoding = Decoding(
         candidates=tuple(sorted(candidates, key=lambda one: -one.score)),
         free=Candidate((0,), -0.5, -0.5),
-        open_bound=-1.0,
         calls=1,
         tokens=1,
     )
@@ -126,7 +125,7 @@ def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
 ) -> None:
     tokens = tuple(range(len(said.split())))
     best = Candidate(tokens, score, score)
-    decoding = Decoding(candidates=(best,), free=best, open_bound=-1.0, calls=1, tokens=1)
+    decoding = Decoding(candidates=(best,), free=best, calls=1, tokens=1)
     monkeypatch.setattr(understand, "decode", lambda *_: decoding)
     how = Understanding(vocabulary=Vocabulary.of([said, None], 1), spell=lambda _: said)
     assert how.understand(Sound(), WAITING).refused == refused  # type: ignore[arg-type]
