@@ -125,7 +125,7 @@ class Run:
             Died,
             LookupError,
             ValueError,
-            subprocess.CalledProcessError,
+            subprocess.SubprocessError,
         ) as error:
             self.failed.append(name)
             print(f"  WRONG {name} ({time.monotonic() - began:.0f} s): {error}", flush=True)
