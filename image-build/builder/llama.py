@@ -56,9 +56,9 @@ def make(build: Build) -> None:
     compiler = "" if machine.native() else "aarch64-linux-gnu-"
     tools.inside(
         build,
-        *("/bin/bash", "/work/llama.sh", PYTHON, compiler, " ".join(variants(build))),
-        binds={"/work": work},
-        env={**_environment(), "PATH": tools.PATH, "TMPDIR": "/work"},
+        *("/bin/bash", "/cross/llama.sh", PYTHON, compiler, " ".join(variants(build))),
+        binds={"/cross": work},
+        env={**_environment(), "PATH": tools.PATH, "TMPDIR": "/cross"},
     )
     wheels = build.here / "wheels"
     wheels.mkdir()

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Runs in the tree of tools, in /work: compiles llama.cpp with the CPU variants that are named, and
-# lgpio. The results are /work/first, /work/build and /work/lgpio.
+# Runs in the tree of tools, in /cross: compiles llama.cpp with the CPU variants that are named, and
+# lgpio. The results are /cross/first, /cross/build and /cross/lgpio.
 #
 #   llama.sh PYTHON_VERSION COMPILER_PREFIX "VARIANT..."
 set -euo pipefail
 python=$1 prefix=$2 variants=$3
-cd /work
+cd /cross
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1700000000}
 
 python3 -m venv tools-venv
 pip=(tools-venv/bin/python -m pip --disable-pip-version-check)
 "${pip[@]}" install --no-index --find-links tools --require-hashes -r build.lock
-export PATH=/work/tools-venv/bin:$PATH CMAKE_GENERATOR=Ninja
+export PATH=/cross/tools-venv/bin:$PATH CMAKE_GENERATOR=Ninja
 CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL
 
@@ -37,13 +37,13 @@ set(CMAKE_CXX_COMPILER ${prefix}g++-14)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 END
 off="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF"
-export CMAKE_ARGS="-DCMAKE_TOOLCHAIN_FILE=/work/toolchain.cmake -DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=ON"
+export CMAKE_ARGS="-DCMAKE_TOOLCHAIN_FILE=/cross/toolchain.cmake -DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=ON"
 CMAKE_ARGS+=" -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH=\$ORIGIN $off"
 _PYTHON_HOST_PLATFORM=linux-aarch64 "${pip[@]}" wheel --verbose --no-deps --no-build-isolation --no-index \
-  -C wheel.py-api=py3 -C build-dir=/work/build --wheel-dir first ./llama
+  -C wheel.py-api=py3 -C build-dir=/cross/build --wheel-dir first ./llama
 
 cd lgpio
-includes=/work/headers/usr/include
+includes=/cross/headers/usr/include
 swig -python -o lgpio_wrap.c lgpio.i
 soabi=_lgpio.cpython-${python/./}-aarch64-linux-gnu.so
 "${prefix}gcc-14" -O2 -shared -fPIC -I src -I "$includes/python$python" -I "$includes" -o "$soabi" \
