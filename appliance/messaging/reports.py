@@ -147,6 +147,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
 
     temperature_c: float | None
     clock_mhz: float | None
+    """As a Raspberry Pi's firmware measures it, else as the kernel set it."""
     clock_limit_mhz: float | None = None
     """What the kernel lets the processor run at; it lowers that against heat."""
     load: float | None
@@ -171,6 +172,8 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     firmware_bits: int | None = None
     """What `vcgencmd get_throttled` says on a Raspberry Pi: bit 0 low voltage, 1 clock capped,
     2 throttled, 3 soft temperature limit; from bit 16 on the same, at some time since boot."""
+    core_volts: float | None = None
+    """What the processor's core runs at; a Raspberry Pi lowers it together with the clock."""
     pace: Pace = Pace.FULL
     clock_synced: bool | None
 

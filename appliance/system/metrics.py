@@ -126,6 +126,7 @@ class Metrics:
             ("soc_limit_mhz", "What the kernel allows it.", reading.clock_limit_mhz),
             ("fan_rpm", "Of the fastest fan.", reading.fan_rpm),
             ("supply_volts", "As a meter on the board says.", reading.volts),
+            ("core_volts", "What the processor's core runs at.", reading.core_volts),
             ("power_watts", "As a meter on the board says.", reading.watts),
             ("memory_megabytes", "Resident memory, all processes.", reading.memory_used_mb),
             ("disk_free_megabytes", "Where the state lies.", reading.disk_free_mb),

@@ -130,13 +130,13 @@ def test_a_button_is_allowed_only_where_there_are_pins(system: System) -> None:
     assert "etc/systemd/system/appliance.service.d/gpio.conf" in system.files
 
 
-def test_a_pi_5_s_power_controller_may_be_asked(system: System) -> None:
+def test_a_raspberry_pi_s_firmware_may_be_asked(system: System) -> None:
     (system.tree / "etc/group").write_text("video:x:44:\n")
     model = system.tree / "proc/device-tree/model"
     model.parent.mkdir(parents=True)
-    model.write_bytes(b"Raspberry Pi 5 Model B Rev 1.0\0")
+    model.write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
     assert system.install().returncode == 0
-    drop_in = "etc/systemd/system/appliance.service.d/power-controller.conf"
+    drop_in = "etc/systemd/system/appliance.service.d/firmware.conf"
     assert drop_in in system.files
     system.install("--uninstall")
     assert drop_in not in system.files

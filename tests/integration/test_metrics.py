@@ -83,11 +83,12 @@ def test_jobs_are_counted_by_what_they_were_and_what_came_of_them(free_port: int
 
 
 def test_what_the_board_cannot_tell_is_absent_and_not_nought(free_port: int) -> None:
-    reading = Reading(temperature_c=61.5, under_voltages=0)
+    reading = Reading(temperature_c=61.5, under_voltages=0, core_volts=0.85)
     with Metrics(lambda: figures(reading)).served(f"127.0.0.1:{free_port}"):
         found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=5))
     assert found["appliance_soc_celsius", ()] == 61.5
     assert found["appliance_undervoltage_total", ()] == 0
+    assert found["appliance_core_volts", ()] == 0.85
     assert ("appliance_power_watts", ()) not in found
     assert ("appliance_throttled_total", ()) not in found
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import itertools
 import logging
+import os
 import shutil
 import struct
 import time
@@ -37,8 +39,9 @@ OF_ONE_FILE = [
     {"under_voltage", "under_voltages", "throttled", "throttlings", "firmware_bits"},
     {"fan_rpm", "temperature_c"},
     {"battery_percent", "volts", "watts", "joules"},
+    {"core_volts", "volts", "watts", "joules"},
 ]
-"""What goes together when a file breaks: a chip's name, or the type of a supply."""
+"""What goes together when a file breaks: a chip's name, the type of a supply, the mailbox."""
 
 
 def put(root: Path, path: str, text: object) -> None:
@@ -57,6 +60,30 @@ def of_the_board(reading: Reading) -> dict[str, float | None]:
 
 def clock_of(*seconds: float) -> Callable[[], float]:
     return iter(seconds).__next__
+
+
+@pytest.fixture(autouse=True)
+def _firmware(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a tree's /dev/vcio: what the file says to each question, in JSON."""
+
+    def ioctl(mailbox: int, request: int, message: bytearray) -> int:
+        assert request == firmware.IOCTL
+        question = message[24:].partition(b"\0")[0].decode()
+        try:
+            answers = msgspec.json.decode(os.pread(mailbox, 65536, 0), type=dict[str, str])
+        except (OSError, msgspec.DecodeError):
+            raise OSError(errno.ENOTTY, "Inappropriate ioctl for device") from None
+        told = answers.get(question, 'error=1 error_msg="Command not registered"').encode() + b"\0"
+        struct.pack_into("<I", message, 4, firmware.ANSWERED)
+        message[24 : 24 + len(told)] = told
+        return 0
+
+    monkeypatch.setattr("appliance.system.sensors.firmware.fcntl.ioctl", ioctl)
+
+
+def answering(root: Path, answers: dict[str, str]) -> None:
+    """Have the firmware of the board under `root` give these answers."""
+    put(root, firmware.MAILBOX, msgspec.json.encode(answers).decode())
 
 
 @pytest.mark.parametrize("tree", TREES)
@@ -244,31 +271,13 @@ def test_what_the_firmware_remembers_from_before_the_start_is_not_counted(tmp_pa
     assert (reading.under_voltages, reading.throttlings) == (0, 0)
 
 
-@pytest.fixture
-def mailbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What the firmware behind /dev/vcio answers, by question."""
-    answers: dict[str, str] = {}
-
-    def ioctl(_file: int, request: int, message: bytearray) -> int:
-        assert request == firmware.IOCTL
-        question = message[24:].partition(b"\0")[0].decode()
-        told = answers.get(question, 'error=1 error_msg="Command not registered"').encode() + b"\0"
-        struct.pack_into("<I", message, 4, firmware.ANSWERED)
-        message[24 : 24 + len(told)] = told
-        return 0
-
-    put(tmp_path, firmware.MAILBOX, "")
-    monkeypatch.setattr("appliance.system.sensors.firmware.fcntl.ioctl", ioctl)
-    return answers
-
-
 def test_the_firmware_is_asked_for_its_bits_where_the_kernel_does_not_show_them(
-    tmp_path: Path, mailbox: dict[str, str]
+    tmp_path: Path,
 ) -> None:
     board = Board(tmp_path)
-    mailbox["get_throttled"] = "throttled=0x0"
+    answering(tmp_path, {"get_throttled": "throttled=0x0"})
     before = board.read()
-    mailbox["get_throttled"] = "throttled=0x50005"
+    answering(tmp_path, {"get_throttled": "throttled=0x50005"})
     reading = board.read()
     assert (before.throttled, before.under_voltage, before.firmware_bits) == (False, False, 0)
     assert (reading.throttled, reading.under_voltage) == (True, True)
@@ -276,12 +285,46 @@ def test_the_firmware_is_asked_for_its_bits_where_the_kernel_does_not_show_them(
     assert reading.firmware_bits == 0x50005
 
 
-def test_a_firmware_that_does_not_know_the_question_leaves_it_unknown(
-    tmp_path: Path, mailbox: dict[str, str]
-) -> None:
-    assert not mailbox
+def test_a_firmware_that_does_not_know_the_question_leaves_it_unknown(tmp_path: Path) -> None:
+    answering(tmp_path, {})
     reading = Board(tmp_path).read()
     assert (reading.throttled, reading.firmware_bits, reading.watts) == (None, None, None)
+    assert (reading.core_volts, reading.clock_mhz) == (None, None)
+
+
+def test_a_clock_that_the_firmware_caps_is_told_as_it_is_and_not_as_it_was_asked_for(
+    tmp_path: Path,
+) -> None:
+    policy = "sys/devices/system/cpu/cpufreq/policy0"
+    put(tmp_path, f"{policy}/scaling_cur_freq", 1_800_000)
+    put(tmp_path, f"{policy}/scaling_max_freq", 1_800_000)
+    assert Board(tmp_path).read().clock_mhz == 1800
+    answering(tmp_path, {"measure_clock arm": "frequency(48)=600117184"})
+    reading = Board(tmp_path).read()
+    assert (reading.clock_mhz, reading.clock_limit_mhz) == (600, 1800)
+    answering(tmp_path, {"measure_clock arm": "frequency(0)=0"})  # gated at that moment
+    assert Board(tmp_path).read().clock_mhz == 1800
+
+
+def test_the_core_s_voltage_comes_from_the_kernel_where_it_shows_it_else_from_the_firmware(
+    tmp_path: Path,
+) -> None:
+    answering(tmp_path, {"measure_volts core": "volt=0.8437V"})
+    assert Board(tmp_path).read().core_volts == 0.844
+    chip = "sys/class/hwmon/hwmon1"
+    put(tmp_path, f"{chip}/name", "rpi_volt")
+    put(tmp_path, f"{chip}/in1_label", "sdram_c")
+    put(tmp_path, f"{chip}/in1_input", 1100)
+    assert Board(tmp_path).read().core_volts == 0.844
+    put(tmp_path, f"{chip}/in0_label", "core")
+    put(tmp_path, f"{chip}/in0_input", 912)
+    assert Board(tmp_path).read().core_volts == 0.912
+
+
+@pytest.mark.parametrize("answer", ["volt=", "volt=0.84", "volt=-1.0V", "temp=48.2'C", ""])
+def test_what_is_no_voltage_is_none(answer: str, tmp_path: Path) -> None:
+    answering(tmp_path, {"measure_volts core": answer})
+    assert Board(tmp_path).read().core_volts is None
 
 
 def test_a_device_that_is_no_mailbox_is_no_firmware(tmp_path: Path) -> None:

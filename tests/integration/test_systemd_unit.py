@@ -43,17 +43,25 @@ def test_systemd_has_nothing_to_say_against_the_unit(systemd_analyze: str, tmp_p
     assert (said, done.returncode) == ([], 0)
 
 
-def test_what_the_service_could_do_to_the_machine_stays_small(systemd_analyze: str) -> None:
+def test_what_the_service_could_do_to_the_machine_stays_small(
+    systemd_analyze: str, tmp_path: Path
+) -> None:
+    """Also on a board with everything: pins, and a firmware that is asked."""
+    whole = tmp_path / UNIT.name
+    parts = [UNIT.read_text("utf-8").partition("[Install]")[0]]
+    parts += [path.read_text("utf-8") for path in sorted(UNIT.parent.glob("*.conf"))]
+    whole.write_text("\n".join(part for part in parts if "[Service]" in part), "utf-8")
+    assert "DeviceAllow=/dev/vcio rw" in whole.read_text("utf-8")
     words = [
         systemd_analyze,
         "security",
         "--offline=true",
         "--no-pager",
         "--threshold=14",
-        str(UNIT),
     ]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout.splitlines()[-1]
+    for unit in (UNIT, whole):
+        done = subprocess.run([*words, unit], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
 def test_a_wrong_configuration_is_not_tried_again_and_all_else_is_for_ever() -> None:

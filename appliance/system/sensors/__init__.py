@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from appliance.system import processes
 from appliance.system.sensors import (
     battery,
+    core_voltage,
     fan,
     firmware,
     frequency,
@@ -38,6 +39,7 @@ DEAD_BANDS = {
     "memory_used_mb": (20.0, 0.1),
     "disk_free_mb": (100.0, 0.05),
     "volts": (0.1, 0.0),
+    "core_volts": (0.05, 0.0),
     "watts": (0.5, 0.1),
     "fan_rpm": (200.0, 0.2),
     "supply_ma": (1.0, 0.0),
@@ -135,6 +137,7 @@ class Board:
             under_voltages=self._under_voltages.count(low, bits),
             throttlings=self._throttlings.count(slowed, bits),
             firmware_bits=bits,
+            core_volts=self._ask("core voltage", lambda: core_voltage.volts(root)),
         )
 
     def joules(self) -> float | None:

@@ -52,7 +52,9 @@ class Meter:
             return self._read(self._clock())
 
     def _read(self, now: float) -> Power:
-        supply = _measured(self._root) or _battery(self._root) or _rails(self._root)
+        supply = (
+            _measured(self._root) or _battery(self._root) or power_controller.supply(self._root)
+        )
         if supply is not None:
             return self._integrated(now, *supply)
         return self._counted(now)
@@ -125,12 +127,6 @@ def _battery(root: Path) -> tuple[float | None, float | None] | None:
             # Some drivers give a discharge current a minus sign.
             return volts and round(volts, 3), None if watts is None else abs(watts)
     return None
-
-
-def _rails(root: Path) -> tuple[None, float] | None:
-    """Of the board itself; the voltage at its input is not what the rails are measured at."""
-    watts = power_controller.watts(root)
-    return None if watts is None else (None, watts)
 
 
 def _zones(root: Path) -> list[Path]:

@@ -31,6 +31,7 @@ CALM = Reading(
     under_voltages=0,
     throttlings=0,
     firmware_bits=0,
+    core_volts=0.84,
 )
 
 
@@ -49,6 +50,7 @@ def test_the_first_reading_is_always_told() -> None:
         ("memory_used_mb", 199.0),
         ("disk_free_mb", 19100.0),
         ("volts", 5.05),
+        ("core_volts", 0.87),
         ("watts", 3.9),
         ("joules", 5000.0),
     ],
@@ -70,6 +72,7 @@ def test_a_value_that_only_trembles_is_not_told_again(field: str, value: Any) ->
         ("throttled", True),
         ("under_voltage", True),
         ("volts", 4.9),
+        ("core_volts", 0.72),
         ("watts", 6.0),
     ],
 )
