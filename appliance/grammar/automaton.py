@@ -49,6 +49,7 @@ class Automaton:
         self._steps: dict[tuple[int, str], int] = {}
         self._accepts: dict[int, bool] = {}
         self._arcs: dict[int, list[tuple[str, int]]] = {}
+        self._wild: dict[int, bool] = {}
         self._state(self._reach.closure([network.start], at_word=True), AT_WORD)
 
     @property
@@ -133,8 +134,11 @@ class Automaton:
 
     def takes_any(self, state: int) -> bool:
         """Whether the next character may be any of a wildcard."""
-        with self._lock:
-            return ANY in self._moves_of(state)
+        known = self._wild.get(state)
+        if known is None:
+            with self._lock:
+                known = self._wild[state] = ANY in self._moves_of(state)
+        return known
 
     def _find(self, state: int, char: str) -> int:
         """The sentences' own way on, and that of the skip words beside it."""

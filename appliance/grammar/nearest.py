@@ -8,8 +8,10 @@ cost less, as what is compared was heard wrongly and not typed wrongly.
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +54,9 @@ _Chain = tuple[str, bool, "_Chain"] | None
 _Place = tuple[float, int, int, _Chain]
 """Cost, state of the automaton, number of the letters so far, the letters so far."""
 
+Beginnings = dict[str, list[_Place]]
+"""The cheapest places behind each beginning of a text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Near:
@@ -68,7 +73,13 @@ def plain(text: str) -> str:
 
 
 def nearest(
-    automaton: Automaton, text: str, *, most: int, beam: int, deep: int = DEEP
+    automaton: Automaton,
+    text: str,
+    *,
+    most: int,
+    beam: int,
+    deep: int = DEEP,
+    known: Beginnings | None = None,
 ) -> list[Near]:
     """Sentences near `text`, nearest first.
 
@@ -78,24 +89,19 @@ def nearest(
         most: sentences to find at most.
         beam: places that are kept at each letter.
         deep: different beginnings that may lead to one state of the automaton.
+        known: what was found for texts with the same beginning, the rest the same; added to.
 
     """
     heard = plain(text)
+    known = {} if known is None else known
+    done = next((end for end in range(len(heard) - 1, 0, -1) if heard[:end] in known), 0)
     layer: list[_Place] = [(0.0, automaton.start, 0, None)]
-    for char in heard:
-        ahead: dict[tuple[int, int], _Place] = {}
-        surplus = SPACE if char == " " else SURPLUS
-        for cost, state, letters, chain in _cheapest(automaton, layer, beam, deep):
-            _keep(ahead, (cost + surplus, state, letters, chain))
-            if automaton.takes_any(state):
-                link = (char, True, chain)
-                _keep(
-                    ahead, (cost + FREE, automaton.step(state, char), hash((letters, char)), link)
-                )
-            for other, target in automaton.arcs(state):
-                price = 0.0 if other == char else _instead(char, other)
-                _keep(ahead, (cost + price, target, hash((letters, other)), (other, False, chain)))
-        layer = list(ahead.values())
+    for index in range(done, len(heard)):
+        begin = heard[:index]
+        if begin not in known:
+            known[begin] = list(_cheapest(automaton, layer, beam, deep))
+        enough = beam if index + 1 < len(heard) else None
+        layer = _onward(automaton, known[begin], heard[index], enough)
     found: dict[str, Near] = {}
     for cost, state, _, chain in _cheapest(automaton, layer, 4 * beam, most):
         if automaton.accepts(state):
@@ -112,7 +118,7 @@ def apart(heard: str, meant: str) -> float:
         return 0.0
     lacks = np.array([SPACE if other == " " else MISSING for other in meant])
     behind = np.concatenate(([0.0], np.cumsum(lacks)))
-    prices = {char: np.array([_instead(char, other) for other in meant]) for char in set(heard)}
+    prices = {char: np.array([_prices(char)[other] for other in meant]) for char in set(heard)}
     row = behind
     for char in heard:
         reached = row + (SPACE if char == " " else SURPLUS)
@@ -122,10 +128,36 @@ def apart(heard: str, meant: str) -> float:
     return float(row[-1])
 
 
+def _onward(
+    automaton: Automaton, places: list[_Place], char: str, enough: int | None
+) -> list[_Place]:
+    """The places behind one more letter of the text, the cheapest way to each.
+
+    Where the `enough` cheapest are wanted, what is dearer than so many surely are is left out.
+    """
+    ahead: dict[tuple[int, int], _Place] = {}
+    surplus = SPACE if char == " " else SURPLUS
+    worst = places[-1][0] + surplus if len(places) == enough else math.inf
+    prices, takes_any, arcs = _prices(char), automaton.takes_any, automaton.arcs
+    for cost, state, letters, chain in places:
+        _keep(ahead, (cost + surplus, state, letters, chain))
+        if takes_any(state):
+            link = (char, True, chain)
+            _keep(ahead, (cost + FREE, automaton.step(state, char), hash((letters, char)), link))
+        for other, target in arcs(state):
+            price = cost + prices[other]
+            if price <= worst:
+                key = target, hash((letters, other))
+                if key not in ahead or price < ahead[key][0]:
+                    ahead[key] = (price, *key, (other, False, chain))
+    return list(ahead.values())
+
+
 def _cheapest(automaton: Automaton, layer: list[_Place], beam: int, deep: int) -> Iterator[_Place]:
     """Places in the order of their cost, with those behind letters that the text lacks."""
-    queue = [(place[0], number, place) for number, place in enumerate(layer)]
-    heapq.heapify(queue)
+    layer = sorted(layer, key=itemgetter(0))
+    worst = _worst(layer, beam, deep)
+    queue = [(place[0], number, place) for number, place in enumerate(layer) if place[0] <= worst]
     number, given = len(queue), 0
     seen: dict[int, list[int]] = {}
     while queue and given < beam:
@@ -137,13 +169,35 @@ def _cheapest(automaton: Automaton, layer: list[_Place], beam: int, deep: int) -
         before.append(letters)
         given += 1
         yield place
+        if cost + min(SPACE, MISSING) > worst:
+            continue
         for other, target in automaton.arcs(state):
-            if automaton.only_skips(target):
-                continue  # what changes nothing was said or was not; nobody means it
-            number += 1
             more = cost + (SPACE if other == " " else MISSING)
-            link = (other, False, chain)
-            heapq.heappush(queue, (more, number, (more, target, hash((letters, other)), link)))
+            # What changes nothing was said or was not; nobody means it.
+            if more <= worst and not automaton.only_skips(target):
+                number += 1
+                link = (other, False, chain)
+                heapq.heappush(queue, (more, number, (more, target, hash((letters, other)), link)))
+
+
+def _worst(layer: list[_Place], beam: int, deep: int) -> float:
+    """The cost that none of the `beam` cheapest is above; those behind it make it no higher.
+
+    Args:
+        layer: in the order of cost, none twice.
+        beam: places wanted.
+        deep: different beginnings that count for a state.
+
+    """
+    count: dict[int, int] = {}
+    for cost, state, _, _ in layer:
+        before = count.get(state, 0)
+        if before < deep:
+            count[state] = before + 1
+            beam -= 1
+            if not beam:
+                return cost
+    return math.inf
 
 
 def _keep(ahead: dict[tuple[int, int], _Place], place: _Place) -> None:
@@ -165,7 +219,21 @@ def _near(chain: _Chain, cost: float, length: int) -> Near:
     return Near(text, (cost - FREE * taken) / declared)
 
 
-@cache
+class _Prices(dict[str, float]):
+    """What each letter costs in the place of one that was heard."""
+
+    def __init__(self, heard: str) -> None:
+        super().__init__()
+        self._heard = heard
+
+    def __missing__(self, meant: str) -> float:
+        price = self[meant] = _instead(self._heard, meant)
+        return price
+
+
+_prices = cache(_Prices)
+
+
 def _instead(heard: str, meant: str) -> float:
     if heard == meant:
         return 0.0

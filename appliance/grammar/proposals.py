@@ -15,6 +15,7 @@ from appliance.grammar.text import STOPS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appliance.grammar.nearest import Beginnings
     from appliance.grammar.search import Effort, Scorer, Tokens
     from appliance.grammar.vocabulary import TokenWalk
 
@@ -28,6 +29,7 @@ class Proposals:
         self._effort = effort
         self._words = {**walk.known, **words_of(free, walk)}
         self._known: dict[str, tuple[float, Tokens]] = {}
+        self._beginnings: Beginnings = {}
         text = "".join(walk.vocabulary.texts[token] or "" for token in free)
         self._given: set[Tokens] = set()
         self._looked: set[str] = set()  # beside these there is nothing new
@@ -73,7 +75,8 @@ class Proposals:
 
     def _around(self, text: str) -> list[Near]:
         effort = self._effort
-        return nearest(self._walk.automaton, text, most=effort.near, beam=effort.beam)
+        automaton, known = self._walk.automaton, self._beginnings
+        return nearest(automaton, text, most=effort.near, beam=effort.beam, known=known)
 
     def _judge(self) -> bool:
         """Score those near that are not known yet; False if there are none."""
