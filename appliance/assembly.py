@@ -84,7 +84,12 @@ def find_models(config: Config) -> dict[str, Path]:
 def open_transcriber(config: Config) -> Whisper:
     """The speech recogniser, loaded."""
     folder = Store(config.models_directory).path_of(config.speech.model)
-    whisper = Whisper(folder, compute_type=config.speech.compute_type, threads=config.threads)
+    whisper = Whisper(
+        folder,
+        compute_type=config.speech.compute_type,
+        threads=config.threads,
+        keeps=config.state_directory / "speech",
+    )
     try:
         whisper.warm_up(config.device.language)
     except EngineError as error:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from appliance.engines.whisper_loops import looped, unlooped
+from appliance.engines.whisper_silence import kept_or_made
 from appliance.engines.whisper_sound import log_mel, pieces, without_silence
 from appliance.errors import EngineError, Interrupted
 from appliance.values import SAMPLE_RATE, Transcript
@@ -77,14 +78,24 @@ class Written:
 class Whisper:
     """A Whisper model in a folder on disk, opened without ever touching the network."""
 
-    def __init__(self, model_folder: Path, *, compute_type: str = "int8", threads: int = 2) -> None:
-        """Load the model.
+    def __init__(
+        self,
+        model_folder: Path,
+        *,
+        compute_type: str = "int8",
+        threads: int = 2,
+        keeps: Path | None = None,
+    ) -> None:
+        """Load the model; `keeps` is a folder for what need not be worked out at each start.
 
         Raises:
             EngineError: a file is missing, or the files are not a Whisper model.
 
         """
         self.name = model_folder.name
+        self._keeps = keeps
+        self._weights = model_folder / "model.bin"
+        self._compute_type = compute_type
         self.may_widen = True
         """Whether what the short window does not hear well may be heard again in the full one."""
         missing = [name for name in NEEDED_FILES if not (model_folder / name).is_file()]
@@ -217,7 +228,14 @@ class Whisper:
     @cached_property
     def _silence(self) -> Encoded:
         """The end of an encoded stretch of nothing."""
-        return self._encode(np.zeros(int(STRETCH * SAMPLE_RATE), np.float32))[:, -SILENCE:]
+
+        def encoded() -> Encoded:
+            return self._encode(np.zeros(int(STRETCH * SAMPLE_RATE), np.float32))[:, -SILENCE:]
+
+        if self._keeps is None:
+            return encoded()
+        made_by = f"{ctranslate2.__version__} {self._compute_type} {STRETCH} {SILENCE}"
+        return kept_or_made(self._keeps, self._weights, made_by, encoded)
 
     def write(
         self,
