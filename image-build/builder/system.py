@@ -26,6 +26,7 @@ MOSQUITTO = REPOSITORY / "docs/examples/mosquitto"
 
 SITE = "opt/appliance/.venv/lib/python3.13/site-packages"
 SHARE = "usr/share/appliance"
+LIBRARY = "usr/lib/python3.13"
 
 EMPTIED = (
     "var/cache/apt",
@@ -89,6 +90,8 @@ def make(build: Build) -> None:
     build.run(REPOSITORY / "script/install", "--root", root, "--files")
     shutil.copytree(SLOTS / "appliance_image", root / "opt/appliance/image/appliance_image")
     wheels.compile_all(build, root / "opt/appliance/image", "/opt/appliance/image")
+    # Debian's own goes by the files' times, which are another here: each start would compile anew.
+    wheels.compile_all(build, root / LIBRARY, f"/{LIBRARY}")
     _share(build, root)
     _models(build, root)
     _last_touches(root)
@@ -224,4 +227,6 @@ def _last_touches(root: Path) -> None:
     if state.is_dir():
         state.rmdir()
     (root / "usr/lib/clock-epoch").write_text("")
+    for name in ("etc", "var"):  # what systemd does after an update of /usr is done here already
+        (root / name / ".updated").write_text("")
     shutil.copytree(MOSQUITTO, root / SHARE / "mosquitto")

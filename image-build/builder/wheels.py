@@ -70,7 +70,8 @@ def compile_all(build: Build, folder: Path, place: str) -> None:
     """
     tools.inside(
         build,
-        *("python3", "-m", "compileall", "-q", "-j", "2", "--invalidation-mode", "unchecked-hash"),
+        *("python3", "-m", "compileall", "-q", "-f", "-j", "2"),
+        *("--invalidation-mode", "unchecked-hash"),
         *("-s", "/tree", "-p", place, "/tree"),
         binds={"/tree": folder},
     )
