@@ -6,13 +6,15 @@ import threading
 from typing import TYPE_CHECKING
 
 from appliance.grammar.onward import Ahead, Onward
-from appliance.recognition import LONGEST_COMMAND
+from appliance.recognition import LONGEST_COMMAND, break_off
 from appliance.values import SAMPLE_RATE, SoFar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appliance.engines.whisper import Hearing
     from appliance.grammar.grammar import Grammar
+    from appliance.grammar.understand import Understood
     from appliance.inference.mind import Heard
     from appliance.inference.sentences import Sentences
     from appliance.recognition import GrammarRecogniser
@@ -42,31 +44,58 @@ class Anticipation:
         self._recogniser = recogniser
         self._on_partial = on_partial
         self._at_work = threading.Lock()
-        self._known: tuple[Samples, Sentences, Heard] | None = None
+        self._known: tuple[Samples, Sentences, Understood, Hearing] | None = None
         self._ahead: Onward | None = None
 
-    def so_far(self, samples: Samples, sentences: Sentences) -> SoFar:
-        """What a sentence is of which only so much has been said; EngineError as elsewhere."""
+    def so_far(
+        self,
+        samples: Samples,
+        sentences: Sentences,
+        *,
+        thorough: bool = False,
+        outdated: Callable[[], bool] = lambda: False,
+    ) -> SoFar:
+        """What a sentence is of which only so much has been said.
+
+        Args:
+            samples: what has been said.
+            sentences: those that may be.
+            thorough: take as much time as for a sentence that is over.
+            outdated: asked now and then whether the answer is still wanted.
+
+        Raises:
+            EngineError: as elsewhere; Interrupted, which is one, where it became outdated.
+
+        """
         if len(samples) > LONGEST_COMMAND * SAMPLE_RATE:
             return SoFar.UNKNOWN
         with self._at_work:
             onward = self._onward(sentences)
-            found = self._recogniser.glance(samples, sentences)
+            # Who wants to see the words is shown them, whatever has been said since.
+            given_up = outdated if self._on_partial is None else lambda: False
+            found, hearing = self._recogniser.look(
+                samples, sentences, thorough=thorough, outdated=given_up
+            )
             if self._on_partial is not None:
                 self._on_partial(found.text if found.reading is not None else found.free_text)
-            if found.reading is None or found.confidence < SURE:
+            whole = found.reading is not None and found.confidence >= SURE
+            if whole or thorough:
+                self._known = (samples, sentences, found, hearing)
+            if not whole:
                 return _beginning(onward, found.free_text)
-            heard = self._recogniser.heard(found)
-            self._known = (samples, sentences, heard)
-            ahead = onward.ahead(found.text)
-            if ahead is Ahead.NOTHING:
-                return SoFar.COMPLETE
-            if ahead is Ahead.SAME:
-                # Right either way; but "today" on its own would be a sentence that nobody said.
-                return SoFar.SOUNDS_OVER
-            if ahead is Ahead.ONE and self._recogniser.sounds_over(samples, sentences, found.text):
-                return SoFar.SOUNDS_OVER
-            return SoFar.COULD_GO_ON
+            break_off(outdated)
+            return self._whole(onward, samples, sentences, found.text)
+
+    def _whole(self, onward: Onward, samples: Samples, sentences: Sentences, text: str) -> SoFar:
+        ahead = onward.ahead(text)
+        if ahead is Ahead.NOTHING:
+            return SoFar.COMPLETE
+        if ahead is Ahead.SAME:
+            # Right either way; but "today" on its own would be a sentence that nobody said.
+            return SoFar.SOUNDS_OVER
+        if ahead is Ahead.ONE and self._recogniser.sounds_over(samples, sentences, text):
+            return SoFar.SOUNDS_OVER
+        return SoFar.COULD_GO_ON
 
     def recognise(
         self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
@@ -75,7 +104,7 @@ class Anticipation:
             known, self._known = self._known, None
             if known is not None and known[0] is samples and known[1] is sentences:
                 stage("anticipated")
-                return known[2]
+                return self._recogniser.conclude(known[2], known[3], stage)
             return self._recogniser.recognise(samples, sentences, stage)
 
     def _onward(self, sentences: Sentences) -> Onward:

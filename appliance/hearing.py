@@ -14,12 +14,12 @@ from appliance.threads import Loop
 from appliance.values import MicrophoneState, SoundHealth, Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from appliance.audio.meaning import Looking
     from appliance.config import Config
     from appliance.protocols import Microphone, WakeSpotter
     from appliance.trial import Trial
-    from appliance.values import Samples, SoFar
 
 
 class Hearing:
@@ -30,7 +30,7 @@ class Hearing:
         config: Config,
         neighbours: Neighbours,
         trial: Trial | None = None,
-        so_far: Callable[[Samples], SoFar] | None = None,
+        so_far: Looking | None = None,
     ) -> None:
         """Nothing is opened yet. `so_far` tells what a sentence is that is still being spoken.
 

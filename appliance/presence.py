@@ -23,11 +23,12 @@ from appliance.voice import Voice
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from appliance.audio.meaning import Looking
     from appliance.config import Config
     from appliance.inference.mind import Situation
     from appliance.inference.sentence_files import Declared
     from appliance.trial import Trial
-    from appliance.values import Job, Result, Session, SoFar, SoundHealth, SoundLevel, Wake
+    from appliance.values import Job, Result, Session, SoundHealth, SoundLevel, Wake
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class House:
     """What can be changed while it runs is not as it was."""
     woken: Callable[[Wake, SoundLevel | None], None]
     """A wake word was heard."""
-    so_far: Callable[[Samples], SoFar] | None
+    so_far: Looking | None
     """What a sentence is that is still being spoken."""
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.announcer import Announcer
+    from appliance.audio.meaning import Looking
     from appliance.config import Config
     from appliance.desk import Desk
     from appliance.engines.llama import Llama
@@ -64,7 +65,7 @@ class Workshop:
         )
 
     @property
-    def so_far(self) -> Callable[[Samples], SoFar] | None:
+    def so_far(self) -> Looking | None:
         """What an utterance means that still goes on; None where nobody looks ahead."""
         return None if self._anticipation is None else self._so_far
 
@@ -118,10 +119,17 @@ class Workshop:
         if self._language_model is not None:
             self._language_model.close()
 
-    def _so_far(self, samples: Samples) -> SoFar:
+    def _so_far(
+        self,
+        samples: Samples,
+        thorough: bool,  # noqa: FBT001
+        outdated: Callable[[], bool],
+    ) -> SoFar:
         if self._anticipation is None or self._mind is None:
             return SoFar.UNKNOWN
         model = self._language_model
         # Somebody speaks: what is written meanwhile stands still, so that the board is theirs.
         with contextlib.nullcontext() if model is None else model.paused():
-            return self._anticipation.so_far(samples, self._mind.sentences)
+            return self._anticipation.so_far(
+                samples, self._mind.sentences, thorough=thorough, outdated=outdated
+            )

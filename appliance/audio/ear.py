@@ -17,7 +17,8 @@ from appliance.values import SAMPLE_RATE, Activity, Trigger, Utterance
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from appliance.audio.segmenter import Considering, Segment
+    from appliance.audio.outlook import Considering
+    from appliance.audio.segmenter import Segment
     from appliance.config import Listening
     from appliance.protocols import SpeechDetector, WakeSpotter
     from appliance.values import Samples, SoundLevel, Wake

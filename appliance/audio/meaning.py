@@ -7,13 +7,17 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.errors import EngineError
+from appliance.errors import EngineError, Interrupted
 from appliance.values import SoFar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.values import Samples
+
+    Looking = Callable[[Samples, bool, Callable[[], bool]], SoFar]
+    """What a sentence is of which only so much has been said: asked with the sound, whether there
+    is time to be thorough, and a way to learn that more has been said; Interrupted then."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,45 +34,68 @@ class Verdict:
     mark: int
     """Frames with speech in it: it holds for as long as no more are heard."""
     so_far: SoFar
+    thorough: bool = False
+    """Whether whoever takes the sound for a whole sentence would find the same."""
+
+
+@dataclass(slots=True, eq=False)
+class _Question:
+    samples: Samples
+    mark: int
+    thorough: bool
+    withdrawn: bool = False
 
 
 class Meaning:
     """One question at a time; a newer one takes the place of one that still waits.
 
-    `ask` and `verdict` belong to the listener, `turn` to a Loop of its own.
+    `ask`, `withdraw` and `verdict` belong to the listener, `turn` to a Loop of its own.
     """
 
-    def __init__(self, so_far: Callable[[Samples], SoFar]) -> None:
+    def __init__(self, so_far: Looking) -> None:
         """`so_far` may take its time; it is called in the Loop's thread."""
         self._so_far = so_far
         self._changed = threading.Condition()
-        self._question: tuple[Samples, int] | None = None
-        self._asked = 0
+        self._question: _Question | None = None
+        self._at_work: _Question | None = None
         self._verdict: Verdict | None = None
-        self._answering = False
         self._failed = False
 
-    def ask(self, samples: Samples, mark: int) -> None:
+    def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         """Have a sentence looked at that is still being spoken."""
         with self._changed:
-            self._question = (samples, mark)
+            self._question = _Question(samples, mark, thorough)
             self._changed.notify()
 
     @property
     def busy(self) -> bool:
         """Whether the answer to a question is still to come."""
-        return self._answering or self._question is not None
+        return self._at_work is not None or self._question is not None
 
     @property
     def verdict(self) -> Verdict | None:
         """The newest answer, or None since `forget`."""
         return self._verdict
 
+    def studied(self, mark: int) -> Samples | None:
+        """The sound of a thorough question whose answer is still to come; None without one."""
+        with self._changed:
+            question = self._question or self._at_work
+            same = question is not None and question.thorough and question.mark == mark
+            return question.samples if question is not None and same else None
+
+    def withdraw(self) -> None:
+        """More is being said: what was asked before is of no use, and need not be finished."""
+        with self._changed:
+            self._question = None
+            if self._at_work is not None:
+                self._at_work.withdrawn = True
+
     def forget(self) -> None:
         """Another sentence begins; an answer that is still to come counts no more."""
         with self._changed:
-            self._asked += 1
-            self._question = self._verdict = None
+            self.withdraw()
+            self._verdict = None
 
     def turn(self) -> None:
         """Answer a question, or wait a moment for one."""
@@ -76,19 +103,23 @@ class Meaning:
             if not self._changed.wait_for(lambda: self._question is not None, PATIENCE):
                 return
             question, self._question = self._question, None
-            self._answering = question is not None
-            sentence = self._asked
+            self._at_work = question
         if question is None:
             return
-        samples, mark = question
+        so_far = self._answer_to(question)
+        with self._changed:
+            self._at_work = None
+            if so_far is not None and not question.withdrawn:
+                self._verdict = Verdict(question.samples, question.mark, so_far, question.thorough)
+
+    def _answer_to(self, question: _Question) -> SoFar | None:
         try:
-            so_far = self._so_far(samples)
+            return self._so_far(question.samples, question.thorough, lambda: question.withdrawn)
+        except Interrupted:
+            return None
         except EngineError as error:
             # The pauses decide then, as they do without us; the log need not say it each time.
             if not self._failed:
                 logger.warning("the end of speech is found by pauses alone: %s", error)
-            self._failed, so_far = True, SoFar.UNKNOWN
-        with self._changed:
-            self._answering = False
-            if sentence == self._asked:
-                self._verdict = Verdict(samples, mark, so_far)
+            self._failed = True
+            return SoFar.UNKNOWN

@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from appliance.audio.endpoint import FRAME_SECONDS, Endpoint, Event, frames_in
 from appliance.audio.gate import Gate
+from appliance.audio.outlook import Outlook
 from appliance.protocols import FRAME_SAMPLES
-from appliance.values import SAMPLE_RATE, SoFar, Source, Trigger, Utterance
+from appliance.values import SAMPLE_RATE, Source, Trigger, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appliance.audio.meaning import Verdict
+    from appliance.audio.outlook import Considering
     from appliance.config import Listening
     from appliance.protocols import SpeechDetector
     from appliance.values import Samples
@@ -26,16 +27,6 @@ HELD_BACK = 16
 """Frames (0.5 s) kept behind the closed gate; the detector hears them when it opens, so that
 a soft beginning is found although only the vowel after it was loud."""
 
-
-ASK_AFTER = 2
-"""Frames (64 ms) without speech after which it is asked what the sentence is so far."""
-
-ACT_AFTER = 3
-"""Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
-the end of a word only then."""
-
-WHOLE = (SoFar.COMPLETE, SoFar.SOUNDS_OVER, SoFar.COULD_GO_ON)
-"""What is one of the sentences already."""
 
 FAINTER = 0.2
 """Times the talker's loudest frames (-14 dB) below which speech is perhaps somebody else's."""
@@ -64,24 +55,6 @@ class Segment:
         return float(np.abs(self.samples).max(initial=0.0))
 
 
-class Considering(Protocol):
-    """Says what a sentence is while it is still being spoken; see Meaning."""
-
-    @property
-    def busy(self) -> bool:
-        """Whether the answer to a question is still to come."""
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """The newest answer, or None since `forget`."""
-
-    def ask(self, samples: Samples, mark: int) -> None:
-        """Have a sentence looked at that is still being spoken."""
-
-    def forget(self) -> None:
-        """Another sentence begins."""
-
-
 class Segmenter:
     """Cuts a stream of frames into sentences."""
 
@@ -91,16 +64,14 @@ class Segmenter:
         """Without `meaning`, the length of the pause alone decides when a sentence is over."""
         self._detector = detector
         self._settings = settings
-        self._meaning = meaning
         self._endpoint = Endpoint.of(settings)
-        self._pause = self._endpoint.pause
+        self._outlook = Outlook(self._endpoint, settings, meaning)
         self._gate = Gate()
         self._held_back: deque[Samples] = deque()
         self._before: deque[Samples] = deque(maxlen=frames_in(settings.pre_roll_ms / 1000))
         self._sentence: list[Samples] = []
         self._frames_heard = 0
         self._talker = 0.0
-        self._asked, self._asked_at = (0, 0), 0
 
     @property
     def hears_speech(self) -> bool:
@@ -154,8 +125,7 @@ class Segmenter:
 
     def wait_for_release(self, *, held: bool) -> None:
         """Whether no pause ends the sentence, since whoever speaks says when it is over."""
-        self._pause = self._endpoint.maximum if held else frames_in(self._settings.pause_ms / 1000)
-        self._endpoint.pause = self._pause
+        self._outlook.wait_for_release(held=held)
 
     def _ask(self, frame: Samples, frames_after: int) -> Segment | None:
         faint = self._is_faint(frame)
@@ -164,13 +134,13 @@ class Segmenter:
             self._talker = float(np.std(frame))
             self._sentence = [*self._before, frame]
             self._before.clear()
-            self._consider_anew()
+            self._outlook.begin()
         elif self._sentence:
             self._sentence.append(frame)
         else:
             self._before.append(frame)
         if self.hears_speech:
-            self._consider()
+            self._outlook.consider(lambda: self.so_far)
             # A verdict that has just come may say that the pause was long enough.
             event = self._endpoint.close() if self._endpoint.is_over else None
         return self._end(event, frames_after)
@@ -181,48 +151,6 @@ class Segmenter:
         self._talker = max(loudness, self._talker * FADING)
         return loudness < self._talker * FAINTER
 
-    def _consider_anew(self) -> None:
-        self._endpoint.pause = self._pause
-        self._asked = (0, 0)
-        if self._meaning is not None:
-            self._meaning.forget()
-
-    def _consider(self) -> None:
-        """Ask what the sentence is so far, and let the answer say how long a pause ends it."""
-        endpoint, meaning = self._endpoint, self._meaning
-        if meaning is None or self._pause == endpoint.maximum:
-            return
-        so_far = None if (verdict := self._verdict()) is None else verdict.so_far
-        endpoint.pause = self._pause if so_far is None else self._pause_for(so_far)
-        endpoint.whole = so_far in (SoFar.COMPLETE, SoFar.SOUNDS_OVER)
-        if not meaning.busy and self._is_worth_asking(so_far):
-            self._asked, self._asked_at = (endpoint.speech, endpoint.voiced), endpoint.quiet
-            meaning.ask(self.so_far, endpoint.speech)
-
-    def _is_worth_asking(self, so_far: SoFar | None) -> bool:
-        speech, voiced = self._asked
-        if self._endpoint.quiet >= ASK_AFTER and speech != self._endpoint.speech:
-            return True
-        # The last word may have faded away behind the question.
-        faded = self._endpoint.still >= ASK_AFTER and voiced != self._endpoint.voiced
-        return faded and speech == self._endpoint.speech and so_far not in WHOLE
-
-    def _verdict(self) -> Verdict | None:
-        """What the sentence is, unless more has been said since that was asked."""
-        verdict = self._meaning.verdict if self._meaning is not None else None
-        return verdict if verdict is not None and verdict.mark == self._endpoint.speech else None
-
-    def _pause_for(self, so_far: SoFar) -> int:
-        if so_far is SoFar.COMPLETE:
-            return ACT_AFTER
-        if so_far is SoFar.SOUNDS_OVER:
-            return frames_in(self._settings.over_pause_ms / 1000)
-        if so_far is SoFar.COULD_GO_ON:
-            return frames_in(self._settings.short_pause_ms / 1000)
-        if so_far is SoFar.INCOMPLETE:
-            return frames_in(self._settings.long_pause_ms / 1000)
-        return self._pause
-
     def _end(self, event: Event | None, frames_after: int) -> Segment | None:
         if event not in (Event.ENDED, Event.DROPPED):
             return None
@@ -231,16 +159,16 @@ class Segmenter:
             # What was too short to be speech may be the first breath of what is.
             self._before.extend(frames)
             return None
-        verdict = self._verdict()
-        decided = verdict is not None and verdict.so_far in WHOLE
+        known = self._outlook.known()
         return Segment(
-            # What the verdict is about holds the whole sentence. The very object is handed on,
-            # so that whoever gave the verdict need not work it out again.
-            samples=verdict.samples if verdict is not None and decided else _joined(frames),
+            # What was asked about holds the whole sentence. The very object is handed on, so
+            # that whoever gave the answer need not work it out again.
+            samples=_joined(frames) if known is None else known,
             stop=(self._frames_heard - frames_after) * FRAME_SAMPLES,
             speech_seconds=self._endpoint.speech * FRAME_SECONDS,
             seconds_since_speech=(self._endpoint.quiet + frames_after) * FRAME_SECONDS,
-            trailing_seconds=(self._asked_at if decided else self._endpoint.quiet) * FRAME_SECONDS,
+            trailing_seconds=FRAME_SECONDS
+            * (self._endpoint.quiet if known is None else self._outlook.asked_at),
         )
 
 

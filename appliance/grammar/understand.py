@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from appliance.grammar.calibration import Calibration
 from appliance.grammar.decoder import decode
 from appliance.grammar.search import Candidate, Decoding, Effort, Scorer
+from appliance.grammar.together import Opinion, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,8 +32,9 @@ class Hearing(Scorer, Protocol):
     def seconds(self) -> float:
         """Length without the silence around it."""
 
-    no_speech: float | None
-    """Probability that nobody spoke; known once something was written."""
+    @property
+    def no_speech(self) -> float | None:
+        """Probability that nobody spoke; known once something was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,71 +47,8 @@ class Refusal:
     """A result that is less likely to be right is refused."""
     wildcard_deficit: float = 0.8
     """With a wildcard, which fits any words, the declared ones must fit better than this."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """A logistic map from what was measured to the probability of being right.
-
-    Platt (1999), "Probabilistic outputs for support vector machines".
-    """
-
-    bias: float = 4.7
-    fit: float = 2.0
-    """Weight of the mean log probability per token of the sentence."""
-    deficit: float = -1.2
-    """Weight of what free speech scores better, per token."""
-    margin: float = 0.37
-    """Weight of the lead over the next meaning that was tried, nats, at most LARGEST_MARGIN."""
-
-    def confidence(self, fit: float, deficit: float, margin: float, declared: float = 1.0) -> float:
-        """Probability of being right, 0.0 to 1.0.
-
-        `declared` is the share of the letters that no wildcard took. The others fit whatever was
-        said, so a few declared words among many speak for a sentence by so much less, and what
-        speaks against it counts as a whole.
-        """
-        lead = min(max(margin, -LARGEST_MARGIN), LARGEST_MARGIN)
-        favour = declared * (self.bias + self.margin * lead)
-        logit = favour + self.fit * fit + self.deficit * deficit
-        return 1.0 / (1.0 + math.exp(-min(max(logit, -50.0), 50.0)))
-
-
-def calibrated(
-    measured: Sequence[tuple[float, float, float, float]],
-    right: Sequence[bool],
-    start: Calibration | None = None,
-) -> Calibration:
-    """Fit the map to clips whose meaning is known.
-
-    Args:
-        measured: score, deficit, margin and declared share of each result that was not refused
-            before the map.
-        right: whether intent and slots were right; half commands and other speech are not.
-        start: what a few clips are not enough to change; each weight is pulled towards it.
-
-    """
-    before = start or Calibration()
-    prior = np.array([before.bias, before.fit, before.deficit, before.margin])
-    if not len(measured):
-        return before
-    table = np.asarray(measured, float)
-    lead, declared = np.clip(table[:, 2], -LARGEST_MARGIN, LARGEST_MARGIN), table[:, 3]
-    x = np.column_stack([declared, table[:, :2], declared * lead])  # as `confidence` weighs them
-    y, weights = np.asarray(right, float), prior.copy()
-    for _ in range(300):  # Newton's method in short steps; it has converged long before
-        p = 1.0 / (1.0 + np.exp(-np.clip(x @ weights, -50, 50)))
-        slope = x.T @ (y - p) - PULL * (weights - prior)
-        bend = (x.T * (p * (1 - p))) @ x + PULL * np.eye(4)
-        weights = weights + np.clip(np.linalg.solve(bend, slope), -0.3, 0.3)
-    bias, fit, deficit, margin = (float(weight) for weight in weights)
-    return Calibration(bias=bias, fit=fit, deficit=deficit, margin=margin)
-
-
-LARGEST_MARGIN = 5.0
-
-PULL = 0.5
-"""Strength of the pull towards the weights before, as in ridge regression."""
+    doubt: float = 0.97
+    """A result less sure than this is put to the second model, if there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +78,8 @@ class Understood:
     no_speech: float | None
     calls: int
     tokens: int
+    opinions: int = 1
+    """Models that were asked."""
 
     @property
     def intent(self) -> str | None:
@@ -170,14 +112,40 @@ class Understanding:
     effort: Effort = field(default_factory=Effort)
     refusal: Refusal = field(default_factory=Refusal)
     calibration: Calibration = field(default_factory=Calibration)
+    second: Understanding | None = None
+    """Another model's; its calibration is that of the two together."""
 
-    def understand(self, hearing: Hearing, grammar: Grammar) -> Understood:
-        """Find the sentence of the grammar that was said; the same input, the same result."""
+    def understand(
+        self, hearing: Hearing, grammar: Grammar, again: Callable[[], Hearing] | None = None
+    ) -> Understood:
+        """Find the sentence of the grammar that was said; the same input, the same result.
+
+        Args:
+            hearing: the sound as the model hears it.
+            grammar: what may be said.
+            again: gives it as the second model hears it; asked where there is a doubt.
+
+        """
         if hearing.silent:
             return _nothing("silence")
+        opinion = self._opinion(hearing, grammar)
+        found = self._judged(opinion.decoding, grammar, hearing.no_speech)
+        if self.second is None or again is None or not self.in_doubt(found):
+            return found
+        other = again()
+        both = together(opinion, self.second._opinion(other, grammar))  # noqa: SLF001
+        nobody = min(hearing.no_speech or 0.0, other.no_speech or 0.0)
+        judge = replace(self, calibration=self.second.calibration)
+        return replace(judge._judged(both, grammar, nobody), opinions=2)  # noqa: SLF001
+
+    def _opinion(self, hearing: Hearing, grammar: Grammar) -> Opinion:
         walk: TokenWalk = grammar.walk(self.vocabulary)
-        decoding = decode(hearing, walk, self.effort)
-        return self._judged(decoding, self._readings(decoding, grammar), hearing.no_speech)
+        return Opinion(hearing, walk, self.effort, decode(hearing, walk, self.effort))
+
+    def in_doubt(self, found: Understood) -> bool:
+        """Whether a sentence is near, and not surely the one."""
+        near = found.refused in (None, "unlikely") and found.score is not None
+        return near and found.confidence < self.refusal.doubt
 
     def _readings(self, decoding: Decoding, grammar: Grammar) -> list[_Meant]:
         """The meanings of the candidates, best first; several texts of one speak for it."""
@@ -186,12 +154,11 @@ class Understanding:
             text = self.spell(candidate.tokens)
             for reading in grammar.readings(text)[:1]:
                 best = found.setdefault(reading.meaning, _Meant(candidate, text, reading))
-                best.together = float(np.logaddexp(best.together, candidate.score))
+                best.together = float(np.logaddexp(best.together, candidate.standing))
         return sorted(found.values(), key=lambda one: -one.together)
 
-    def _judged(
-        self, decoding: Decoding, meant: list[_Meant], no_speech: float | None
-    ) -> Understood:
+    def _judged(self, decoding: Decoding, grammar: Grammar, no_speech: float | None) -> Understood:
+        meant = self._readings(decoding, grammar)
         free, free_tokens = decoding.free.score, len(decoding.free.tokens) + 1
         best = meant[0] if meant else None
         if best is None:

@@ -19,7 +19,8 @@ from appliance.audio.segmenter import Segment, Segmenter
 from appliance.config import Listening
 from appliance.engines.silero import Silero
 from appliance.engines.whisper import Whisper
-from appliance.grammar.understand import Calibration, Refusal
+from appliance.grammar.calibration import Calibration
+from appliance.grammar.understand import Refusal
 from appliance.inference.sentences import Sentences, load
 from appliance.protocols import FRAME_SAMPLES
 from appliance.recognition import GrammarRecogniser
@@ -37,11 +38,17 @@ class AtOnce:
     verdict: Verdict | None = None
     seconds: list[float] = field(default_factory=list)
 
-    def ask(self, samples: Samples, mark: int) -> None:
+    def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         began = time.perf_counter()
-        so_far = self.anticipation.so_far(samples, self.sentences)
+        so_far = self.anticipation.so_far(samples, self.sentences, thorough=thorough)
         self.seconds.append(time.perf_counter() - began)
-        self.verdict = Verdict(samples, mark, so_far)
+        self.verdict = Verdict(samples, mark, so_far, thorough)
+
+    def studied(self, _mark: int) -> Samples | None:
+        return None
+
+    def withdraw(self) -> None:
+        pass
 
     def forget(self) -> None:
         self.verdict = None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hassil import Intents
 
 from appliance.anticipation import Anticipation
+from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
 from appliance.inference.mind import Heard
 from appliance.inference.sentences import Sentences
-from appliance.recognition import LONGEST_COMMAND, GrammarRecogniser
+from appliance.recognition import LONGEST_COMMAND
 from appliance.values import SAMPLE_RATE, Samples, SoFar
 
 if TYPE_CHECKING:
@@ -80,22 +81,32 @@ class Decoder:
     ) -> None:
         self.found = Found(text, confidence)
         self.worked = 0
-        self.over = False
+        self.over = self.asked_whether_outdated = False
+        self.thorough: list[bool] = []
         self.grammar = Grammar.of(sentences.intents)
 
     def prepare(self, _sentences: Sentences) -> Grammar:
         return self.grammar
 
-    def glance(self, _samples: Samples, _sentences: Sentences) -> Found:
+    def look(
+        self,
+        _samples: Samples,
+        _sentences: Sentences,
+        *,
+        thorough: bool,
+        outdated: Callable[[], bool],
+    ) -> tuple[Found, str]:
         self.worked += 1
-        return self.found
+        self.thorough.append(thorough)
+        self.asked_whether_outdated = outdated()
+        return self.found, "hearing"
 
     def sounds_over(self, _samples: Samples, _sentences: Sentences, text: str) -> bool:
         assert text == self.found.text
         return self.over
 
-    def heard(self, found: Any) -> Heard:
-        return GrammarRecogniser.heard(found) if found.reading is None else Heard(found.text)
+    def conclude(self, found: Found, hearing: str, _stage: Callable[[str], None]) -> Heard:
+        return Heard(found.text if found.reading is not None else f"from the {hearing}")
 
     def recognise(
         self, _samples: Samples, _sentences: Sentences, _stage: Callable[[str], None]
@@ -188,6 +199,30 @@ def test_what_was_refused_is_worked_out_when_it_is_over() -> None:
     asked.so_far(SOUND, SENTENCES)
 
     assert asked.recognise(SOUND, SENTENCES, lambda _: None).text == "from the sound"
+
+
+def test_what_was_refused_after_all_effort_is_not_worked_out_again() -> None:
+    asked, decoder = anticipation("what a day", 0.1)
+    asked.so_far(SOUND, SENTENCES, thorough=True)
+
+    assert asked.recognise(SOUND, SENTENCES, lambda _: None).text == "from the hearing"
+    assert decoder.thorough == [True]
+
+
+def test_the_voice_is_not_asked_once_more_has_been_said() -> None:
+    asked, _ = anticipation("make some tea")
+    with pytest.raises(Interrupted):
+        asked.so_far(SOUND, SENTENCES, outdated=lambda: True)
+
+
+def test_who_wants_to_see_the_words_is_shown_them_although_more_has_been_said() -> None:
+    told: list[str] = []
+    decoder = Decoder("make some", 0.2)
+    asked = Anticipation(decoder, told.append)  # type: ignore[arg-type]
+    asked.so_far(SOUND, SENTENCES, outdated=lambda: True)
+
+    assert told == ["make some"]
+    assert not decoder.asked_whether_outdated
 
 
 def test_what_is_too_long_for_a_command_is_not_looked_at() -> None:

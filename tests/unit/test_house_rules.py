@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -62,3 +63,15 @@ def test_the_code_tour_lists_every_module_as_it_is() -> None:
     )
     assert checked.stdout == ""
     assert checked.returncode == 0
+
+
+def test_numpy_computes_in_the_thread_that_asks() -> None:
+    program = (
+        "import appliance.cli, numpy, os; numpy.ones((500, 500)) @ numpy.ones((500, 500)); "
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    environment = {name: value for name, value in os.environ.items() if "THREADS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "1"

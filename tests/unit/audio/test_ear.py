@@ -9,6 +9,7 @@ import pytest
 
 from appliance.audio.ear import Ear, Neighbours
 from appliance.audio.meaning import Verdict
+from appliance.audio.outlook import STUDY_AFTER
 from appliance.audio.window import Opening
 from appliance.config import Listening
 from appliance.protocols import FRAME_SAMPLES
@@ -57,12 +58,28 @@ class Script:
     def __init__(self, so_far: SoFar) -> None:
         self.so_far = so_far
         self.asked = 0
+        self.answers = True
         self.busy = False
+        self.withdrawn = 0
+        self.thorough: list[bool] = []
+        self.pending: tuple[Samples, int, bool] | None = None
         self.verdict: Verdict | None = None
 
-    def ask(self, samples: Samples, mark: int) -> None:
+    def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         self.asked += 1
-        self.verdict = Verdict(samples, mark, self.so_far)
+        self.thorough.append(thorough)
+        if self.answers:
+            self.verdict = Verdict(samples, mark, self.so_far, thorough)
+        else:
+            self.busy, self.pending = True, (samples, mark, thorough)
+
+    def studied(self, mark: int) -> Samples | None:
+        samples, asked, thorough = self.pending or (None, 0, False)
+        return samples if thorough and asked == mark else None
+
+    def withdraw(self) -> None:
+        self.withdrawn += self.busy
+        self.busy, self.pending = False, None
 
     def forget(self) -> None:
         self.verdict = None
@@ -348,9 +365,53 @@ def test_a_verdict_about_less_than_was_said_does_not_count() -> None:
     script = Script(SoFar.COMPLETE)
     house = House("always", meaning=script)
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
-    script.busy = True  # the machine is slow
+    script.answers = False  # the machine is slow
     house.hear((VOICE, 5), (QUIET, 9))
     assert house.utterances == []
     house.hear((QUIET, 1))
 
     assert house.utterances[0].speech_seconds == pytest.approx(25 * 0.032)
+
+
+def test_what_was_asked_is_withdrawn_as_soon_as_more_is_said() -> None:
+    script = Script(SoFar.COMPLETE)
+    script.answers = False
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
+    assert (script.asked, script.withdrawn) == (1, 0)
+    house.hear((VOICE, 1))
+    assert script.withdrawn == 1
+    house.hear((QUIET, 2))
+
+    assert script.asked == 2
+
+
+def test_what_is_not_known_at_a_glance_is_studied_in_the_rest_of_the_pause() -> None:
+    script = Script(SoFar.INCOMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, STUDY_AFTER - 1))
+    assert script.thorough == [False]
+    script.so_far = SoFar.UNKNOWN
+    house.hear((QUIET, 1))
+    assert script.thorough == [False, True]
+    house.hear((QUIET, 10))
+
+    (utterance,) = house.utterances
+    assert script.thorough == [False, True]
+    assert script.verdict is not None
+    assert utterance.samples is script.verdict.samples
+
+
+def test_a_sound_that_is_still_studied_when_the_pause_is_over_is_the_one_that_is_understood() -> (
+    None
+):
+    script = Script(SoFar.INCOMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
+    script.answers = False
+    house.hear((QUIET, 20))
+
+    (utterance,) = house.utterances
+    assert script.pending is not None
+    assert utterance.samples is script.pending[0]
+    assert utterance.speech_seconds == pytest.approx(20 * 0.032)
