@@ -16,14 +16,15 @@ from appliance.engines.llama import Llama
 from appliance.engines.silero import Silero
 from appliance.engines.whisper import Whisper
 from appliance.errors import EngineError
-from appliance.grammar.understand import Calibration, Refusal
+from appliance.grammar.calibration import Calibration
+from appliance.grammar.understand import Refusal
 from appliance.inference import sentences as sentence_files
 from appliance.inference.cascade import Cascade
 from appliance.inference.conversation import Sessions
 from appliance.inference.mind import Mind
 from appliance.inference.recogniser import FreeRecogniser
 from appliance.models.store import Store
-from appliance.recognition import GrammarRecogniser
+from appliance.recognition import GrammarRecogniser, SecondEar
 from appliance.system.governor import threads_at
 from appliance.values import Pace
 
@@ -75,15 +76,17 @@ def find_models(config: Config) -> dict[str, Path]:
 
     """
     store = Store(config.models_directory)
-    names = [config.speech.model]
-    if config.language_model.enabled:
-        names.append(config.language_model.model)
-    return {name: store.path_of(name) for name in names}
+    return {name: store.path_of(name) for name in config.models}
 
 
 def open_transcriber(config: Config) -> Whisper:
     """The speech recogniser, loaded."""
-    folder = Store(config.models_directory).path_of(config.speech.model)
+    return _open_whisper(config, config.speech.model, "speech.model")
+
+
+def _open_whisper(config: Config, name: str, key: str) -> Whisper:
+    """`key` is where the owner chose it."""
+    folder = Store(config.models_directory).path_of(name)
     whisper = Whisper(
         folder,
         compute_type=config.speech.compute_type,
@@ -93,7 +96,7 @@ def open_transcriber(config: Config) -> Whisper:
     try:
         whisper.warm_up(config.device.language)
     except EngineError as error:
-        raise EngineError(f"{error}; see speech.model and device.language") from error
+        raise EngineError(f"{error}; see {key} and device.language") from error
     return whisper
 
 
@@ -111,16 +114,22 @@ def open_language_model(config: Config) -> Llama | None:
 
 
 def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
-    """What holds speech to the sentences."""
-    bias, fit, deficit, margin = config.speech.calibration
+    """What holds speech to the sentences, with the second model where one is wanted."""
+    speech = config.speech
+    second = None
+    if speech.second_model:
+        other = _open_whisper(config, speech.second_model, "speech.second_model")
+        second = SecondEar(other, Calibration.of(speech.second_calibration))
     return GrammarRecogniser(
         whisper,
         refusal=Refusal(
-            no_speech=config.speech.no_speech_threshold,
-            least_confidence=config.speech.least_confidence,
+            no_speech=speech.no_speech_threshold,
+            least_confidence=speech.least_confidence,
+            doubt=speech.second_below,
         ),
-        calibration=Calibration(bias=bias, fit=fit, deficit=deficit, margin=margin),
+        calibration=Calibration.of(speech.calibration),
         cache=config.state_directory / "grammars",
+        second=second,
     )
 
 

@@ -109,6 +109,11 @@ class Speech(Section, frozen=True):
     calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
         default_factory=lambda: [4.7, 2.0, -1.2, 0.37]
     )
+    second_model: str = ""
+    second_below: Probability = 0.97
+    second_calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
+        default_factory=lambda: [4.4, 2.5, -0.1, 0.8]
+    )
 
 
 class Sentences(Section, frozen=True):
@@ -246,6 +251,16 @@ class Config(Section, frozen=True):
     def root(self) -> str:
         """The topic above all of ours."""
         return self.mqtt.root.replace("{device}", self.name)
+
+    @property
+    def models(self) -> list[str]:
+        """Names, or own paths, of the models that are used, none twice."""
+        names = [self.speech.model]
+        if self.speech.second_model and self.speech.grammar:
+            names.append(self.speech.second_model)
+        if self.language_model.enabled:
+            names.append(self.language_model.model)
+        return list(dict.fromkeys(names))
 
     @property
     def earshot(self) -> str | None:

@@ -15,8 +15,8 @@ from appliance.commands import evaluate, single
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
 from appliance.grammar import reliability
+from appliance.grammar.calibration import Calibration
 from appliance.grammar.reliability import Heard
-from appliance.grammar.understand import Calibration
 
 if TYPE_CHECKING:
     import argparse
@@ -53,11 +53,17 @@ def run(arguments: argparse.Namespace) -> int:
         raise ManifestError(f"{arguments.manifest}: {message}")
     found = list(_heard(clips, arguments.manifest.parent, config))
     heard = [one for one in found if one is not None]
-    bias, fit, deficit, margin = config.speech.calibration
-    before = Calibration(bias=bias, fit=fit, deficit=deficit, margin=margin)
-    after = reliability.fitted(heard, before)
+    before = [
+        Calibration.of(of) for of in (config.speech.calibration, config.speech.second_calibration)
+    ]
+    after = [
+        reliability.fitted([one for one in heard if one.opinions == opinions], start)
+        for opinions, start in enumerate(before, 1)
+    ]
     least = reliability.least_confidence(heard, after, config.speech.least_confidence)
     print("\n".join(_lines(heard, len(clips), after, least)))
+    if config.speech.second_model:
+        print(_line("second_calibration", after[1]))
     return 0
 
 
@@ -89,12 +95,11 @@ def _is_right(found: Understood, clip: Clip) -> bool:
 
 
 def _lines(
-    heard: Sequence[Heard], clips: int, calibration: Calibration, least: float
+    heard: Sequence[Heard], clips: int, maps: Sequence[Calibration], least: float
 ) -> Iterator[str]:
-    weights = (calibration.bias, calibration.fit, calibration.deficit, calibration.margin)
     yield f"# {clips} clips, {clips - len(heard)} of them like no sentence at all"
     yield "# confidence   results   right"
-    given = [(reliability.confidence(one, calibration), one.right) for one in heard]
+    given = [(reliability.confidence(one, maps), one.right) for one in heard]
     for row in reliability.table(given):
         share = f"{100 * row.right / row.results:4.0f} %" if row.results else "     -"
         yield f"# {row.low:.2f} to {row.high:.2f} {row.results:9} {share:>8}"
@@ -102,4 +107,8 @@ def _lines(
         yield f"# fewer than {FEW} clips: these lines are little more than those before"
     yield "[speech]"
     yield f"least_confidence = {least:.2f}"
-    yield f"calibration = [{', '.join(f'{weight:.2f}' for weight in weights)}]"
+    yield _line("calibration", maps[0])
+
+
+def _line(key: str, calibration: Calibration) -> str:
+    return f"{key} = [{', '.join(f'{weight:.2f}' for weight in calibration.weights)}]"

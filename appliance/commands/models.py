@@ -62,17 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
     return _remove(config, store, named)
 
 
-def in_use(config: Config) -> list[str]:
-    """The names, or own paths, of the models that the config asks for."""
-    names = [config.speech.model]
-    if config.language_model.enabled:
-        names.append(config.language_model.model)
-    return list(dict.fromkeys(names))
-
-
 def _list(config: Config, store: Store, *, as_json: bool) -> int:
     rows = [
-        _described(model, store, store.look(model), in_use(config))
+        _described(model, store, store.look(model), config.models)
         for model in catalogue.models().values()
     ]
     if as_json:
@@ -148,7 +140,7 @@ def _pull(config: Config, store: Store, named: list[str]) -> int:
     from appliance.models import fetch  # noqa: PLC0415
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    for name in named or in_use(config):
+    for name in named or config.models:
         if is_path(name):
             print(f"{name}: the owner's own model at {store.path_of(name)}; nothing to pull")
             continue
@@ -188,7 +180,7 @@ def _verify(config: Config, store: Store, named: list[str], *, as_json: bool) ->
 
 
 def _worth_verifying(config: Config, store: Store) -> list[str]:
-    used = in_use(config)
+    used = config.models
     return [
         name
         for name, model in catalogue.models().items()
@@ -209,7 +201,7 @@ def _remove(config: Config, store: Store, named: list[str]) -> int:
     for name in named:
         freed = store.remove(catalogue.find(name))
         print(f"{name}: {_mb(freed)} freed" if freed else f"{name}: was not there")
-        if freed and name in in_use(config):
+        if freed and name in config.models:
             print(f"{name}: the config still names it; run: appliance models pull {name}")
     return 0
 

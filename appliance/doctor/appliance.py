@@ -57,10 +57,7 @@ def models(place: Place) -> Iterator[Answer]:
     """Whether every model that the config names is here, and the published one."""
     config = place.config
     store = Store(config.models_directory)
-    names = [config.speech.model]
-    if config.language_model.enabled:
-        names.append(config.language_model.model)
-    for name in names:
+    for name in config.models:
         yield _own_model(store, name) if is_path(name) else _known_model(store, name)
 
 

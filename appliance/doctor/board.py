@@ -133,10 +133,7 @@ def memory(place: Place) -> Iterator[Answer]:
     if total is None or available is None:
         yield not_here("memory", "the board does not say how much it has")
         return
-    config = place.config
-    names = [config.speech.model]
-    if config.language_model.enabled:
-        names.append(config.language_model.model)
+    names = place.config.models
     known = [catalogue.models()[name] for name in names if name in catalogue.models()]
     needed = APPLIANCE_MB + sum(model.memory_mb for model in known)
     least = "at least " if any(is_path(name) for name in names) else ""

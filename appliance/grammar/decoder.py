@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from appliance.grammar.automaton import DEAD
-from appliance.grammar.nearest import plain
-from appliance.grammar.proposals import Proposals
+from appliance.grammar.proposals import Proposals, words_of
 from appliance.grammar.search import Candidate, Continuation, Decoding, Effort, Row, Scorer, Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from appliance.grammar.vocabulary import Choices, TokenWalk
 
@@ -43,6 +42,13 @@ def decode(scorer: Scorer, walk: TokenWalk, effort: Effort | None = None) -> Dec
     return _Search(scorer, walk, effort or Effort()).run()
 
 
+def weighed(
+    scorer: Scorer, walk: TokenWalk, effort: Effort, found: Decoding, texts: Iterable[str]
+) -> Decoding:
+    """What was found, with other plain sentences scored, too; those without tokens left out."""
+    return _Search(scorer, walk, effort).weighed(found, texts)
+
+
 class _Search:
     def __init__(self, scorer: Scorer, walk: TokenWalk, effort: Effort) -> None:
         self._scorer = scorer
@@ -60,12 +66,28 @@ class _Search:
     def run(self) -> Decoding:
         first = self._ask([()], self._effort.longest)[0]
         free = self._free(first)
-        self._heard = plain(self._text(free.tokens))
+        self._heard = self._walk.vocabulary.plain(free.tokens)
         self._length = len(self._heard)
         self._least = free.score - self._effort.hopeless * (len(free.tokens) + 1)
         self._follow(first, self._root())
         if self._undecided():
             self._look(free)
+        return self._decoding(free)
+
+    def weighed(self, found: Decoding, texts: Iterable[str]) -> Decoding:
+        vocabulary = self._walk.vocabulary
+        self._heard = vocabulary.plain(found.free.tokens)
+        self._best = {vocabulary.plain(one.tokens): one for one in found.candidates}
+        self._calls, self._steps = found.calls, found.tokens
+        words = {**self._walk.known, **words_of(found.free.tokens, self._walk)}
+        new = [vocabulary.spelled(text, words) for text in texts if text not in self._best]
+        fit = [tokens for tokens in new if tokens and len(tokens) < self._effort.longest]
+        for begin in range(0, len(fit), self._effort.batch):
+            for one in self._ask(fit[begin : begin + self._effort.batch], 1):
+                self._follow(one, self._root())
+        return self._decoding(found.free)
+
+    def _decoding(self, free: Candidate) -> Decoding:
         return Decoding(
             candidates=tuple(sorted(self._best.values(), key=lambda c: (-c.score, c.tokens))),
             free=free,
@@ -210,7 +232,7 @@ class _Search:
         texts = self._walk.vocabulary.texts
         if len(tokens) < _LOOP or texts[tokens[-1]] != texts[tokens[0]]:
             return False
-        return plain(self._text(tokens[:-1])) in self._best
+        return self._walk.vocabulary.plain(tokens[:-1]) in self._best
 
     def _choices(self, state: int, row: Row) -> Choices:
         if not self._walk.automaton.is_open(state):
@@ -228,7 +250,7 @@ class _Search:
             heapq.heappush(self._open, _Branch(cost, tokens, state, score))
 
     def _complete(self, tokens: Tokens, score: float) -> None:
-        text = plain(self._text(tokens))
+        text = self._walk.vocabulary.plain(tokens)
         score -= self._effort.against(self._heard, text, score)
         known = self._best.get(text)
         together = score if known is None else float(np.logaddexp(score, known.score))
@@ -236,7 +258,7 @@ class _Search:
         self._best[text] = Candidate(best, together, max(score, known.best if known else score))
 
     def _text(self, tokens: Tokens) -> str:
-        return "".join(self._walk.vocabulary.texts[token] or "" for token in tokens).lstrip()
+        return self._walk.vocabulary.written(tokens).lstrip()
 
 
 def log_sum(row: Row) -> float:

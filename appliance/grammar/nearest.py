@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from appliance.grammar.text import STOPS, folded
+from appliance.grammar.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +46,6 @@ DEEP = 2
 
 SOUNDS = ("aeiouyäöüáéíóúàèìòùâêîôû", "bpfvw", "ckgqx", "dt", "szcx", "mn", "lr", "jgy")
 
-_JOINED = str.maketrans({"-": " ", **dict.fromkeys(STOPS, "")})
-
 _Chain = tuple[str, bool, "_Chain"] | None
 """The last letter, whether a wildcard took it, the letters before."""
 
@@ -65,11 +63,6 @@ class Near:
     text: str
     distance: float
     """Per letter of the declared words, 0.0 for the same; a letter in another's place is 1."""
-
-
-def plain(text: str) -> str:
-    """`text` as sentences are spelled: folded, without stops, single spaces."""
-    return " ".join(folded(text).translate(_JOINED).split())
 
 
 def nearest(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.grammar.nearest import Near, nearest, plain
-from appliance.grammar.text import STOPS
+from appliance.grammar.nearest import Near, nearest
+from appliance.grammar.text import STOPS, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Proposals:
         self._words = {**walk.known, **words_of(free, walk)}
         self._known: dict[str, tuple[float, Tokens]] = {}
         self._beginnings: Beginnings = {}
-        text = "".join(walk.vocabulary.texts[token] or "" for token in free)
+        text = walk.vocabulary.written(free)
         self._given: set[Tokens] = set()
         self._looked: set[str] = set()  # beside these there is nothing new
         self._heard = plain(text)

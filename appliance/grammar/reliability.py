@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from appliance.grammar.understand import calibrated
+from appliance.grammar.calibration import calibrated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appliance.grammar.understand import Calibration, Understood
+    from appliance.grammar.calibration import Calibration
+    from appliance.grammar.understand import Understood
 
 EDGES = (0.0, 0.2, 0.5, 0.7, 0.85, 0.95, 0.99, 1.0)
 """Of the table's rows; each begins where the one before it ends."""
@@ -32,6 +33,8 @@ class Heard:
     margin: float
     right: bool
     declared: float = 1.0
+    opinions: int = 1
+    """Models that were asked; what two make of it has a map of its own."""
 
     @classmethod
     def of(cls, found: Understood, *, right: bool) -> Heard | None:
@@ -39,7 +42,7 @@ class Heard:
         score, deficit, margin, declared = found.score, found.deficit, found.margin, found.declared
         if score is None or deficit is None or margin is None or declared is None:
             return None
-        return cls(min(score, -deficit), deficit, margin, right, declared)
+        return cls(min(score, -deficit), deficit, margin, right, declared, found.opinions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,11 @@ def table(given: Sequence[tuple[float, bool]]) -> list[Row]:
     return rows
 
 
-def least_confidence(heard: Sequence[Heard], calibration: Calibration, before: float) -> float:
+def least_confidence(heard: Sequence[Heard], maps: Sequence[Calibration], before: float) -> float:
     """Where to refuse: as few wrong actions and refusals as can be, not far from `before`."""
 
     def cost(least: float) -> float:
-        accepted = [one.right for one in heard if confidence(one, calibration) >= least]
+        accepted = [one.right for one in heard if confidence(one, maps) >= least]
         wrong = len(accepted) - sum(accepted)
         lost = sum(one.right for one in heard) - sum(accepted)
         return WRONG_COSTS * wrong + lost + HOLD * 10 * abs(least - before)
@@ -79,6 +82,7 @@ def least_confidence(heard: Sequence[Heard], calibration: Calibration, before: f
     return min((round(0.05 * step, 2) for step in range(4, 20)), key=cost)
 
 
-def confidence(one: Heard, calibration: Calibration) -> float:
-    """The probability that the map gives it."""
+def confidence(one: Heard, maps: Sequence[Calibration]) -> float:
+    """The probability that the map gives it; `maps` are those for one model's opinion, for two."""
+    calibration = maps[one.opinions - 1]
     return calibration.confidence(one.fit, one.deficit, one.margin, one.declared)

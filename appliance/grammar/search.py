@@ -121,6 +121,13 @@ class Candidate:
     leaves out."""
     best: float
     """The same of the likeliest spelling, which `tokens` are."""
+    agreed: float | None = None
+    """What two models that were asked make of it, nats; None where one was."""
+
+    @property
+    def standing(self) -> float:
+        """What it is placed by among the others."""
+        return self.score if self.agreed is None else self.agreed
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,3 +39,11 @@ def template_text(text: str) -> str:
         if char not in STOPS or (char in ".," and inside):
             out.append(char)
     return "".join(out)
+
+
+_JOINED = str.maketrans({"-": " ", **dict.fromkeys(STOPS, "")})
+
+
+def plain(text: str) -> str:
+    """`text` as sentences are spelled: folded, without stops, single spaces."""
+    return " ".join(folded(text).translate(_JOINED).split())

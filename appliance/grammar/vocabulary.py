@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.grammar.automaton import DEAD, IN_WORD
-from appliance.grammar.text import APART, STOPS, folded
+from appliance.grammar.text import APART, STOPS, folded, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +56,14 @@ class Vocabulary:
     def by_text(self) -> dict[str, tuple[int, ...]]:
         """The tokens of each of `words`."""
         return dict(zip(self.words, self.ids, strict=True))
+
+    def written(self, tokens: Iterable[int]) -> str:
+        """Folded text of the tokens."""
+        return "".join(self.texts[token] or "" for token in tokens)
+
+    def plain(self, tokens: Iterable[int]) -> str:
+        """The same as sentences are spelled: without stops, single spaces."""
+        return plain(self.written(tokens))
 
     def spelled(self, text: str, known: Mapping[str, Tokens]) -> Tokens:
         """Tokens that spell folded `text`; none where a letter has no token.

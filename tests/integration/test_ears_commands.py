@@ -10,7 +10,8 @@ from measure.endings import AtOnce, heard
 from appliance.anticipation import Anticipation
 from appliance.engines.silero import Silero
 from appliance.engines.whisper import Whisper
-from appliance.grammar.understand import Calibration, Refusal
+from appliance.grammar.calibration import Calibration
+from appliance.grammar.understand import Refusal
 from appliance.inference.sentences import load
 from appliance.recognition import GrammarRecogniser
 

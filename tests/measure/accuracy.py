@@ -11,15 +11,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from appliance.config import Speech
 from appliance.engines.whisper import Whisper
+from appliance.grammar.calibration import Calibration
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.understand import Understanding, Understood
+from appliance.grammar.understand import Refusal, Understanding, Understood
 from appliance.grammar.vocabulary import Vocabulary
 from measure.plot import accuracy_plot
 from measure.recordings import (
@@ -33,11 +36,35 @@ from measure.recordings import (
     sound,
 )
 
+FAR = 61
+"""Numbers between two places in the noise for the same order."""
+
 LEVELS = (None, 24, 21, 18, 15, 12, 9, 6)
 
 
 def understanding(whisper: Whisper) -> Understanding:
     return Understanding(vocabulary=Vocabulary.of(whisper.tokens, whisper.end), spell=whisper.text)
+
+
+class Ears:
+    """A model, and a second one that is asked where it is in doubt."""
+
+    def __init__(self, model: str, second: str | None, refusal: Refusal | None = None) -> None:
+        self.whisper = Whisper(model_folder(model), threads=1)
+        self._other = Whisper(model_folder(second), threads=1) if second else None
+        both = Calibration.of(Speech().second_calibration)
+        self.how = replace(
+            understanding(self.whisper),
+            refusal=refusal or Refusal(),
+            second=None
+            if self._other is None
+            else replace(understanding(self._other), calibration=both),
+        )
+
+    def understand(self, clip: Sound, grammar: Grammar) -> Understood:
+        other = self._other
+        again = None if other is None else lambda: other.hear(clip, "en")
+        return self.how.understand(self.whisper.hear(clip, "en"), grammar, again)
 
 
 def right(found: Understood, slots: dict[str, str]) -> bool:
@@ -46,16 +73,16 @@ def right(found: Understood, slots: dict[str, str]) -> bool:
 
 
 def timed(
-    whisper: Whisper, how: Understanding, grammar: Grammar, clip: Sound, *, compare: bool
+    ears: Ears, grammar: Grammar, clip: Sound, *, compare: bool
 ) -> tuple[Understood, float, float]:
     """Result, seconds under the grammar, seconds of padded free decoding (nan if not asked)."""
     started = time.perf_counter()
-    found = how.understand(whisper.hear(clip, "en"), grammar)
+    found = ears.understand(clip, grammar)
     ours = time.perf_counter() - started
     if not compare:
         return found, ours, float("nan")
     started = time.perf_counter()
-    whisper.hear(clip, "en", padded=True).transcript()
+    ears.whisper.hear(clip, "en", padded=True).transcript()
     return found, ours, time.perf_counter() - started
 
 
@@ -71,6 +98,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--errors", action="store_true", help="tell what went wrong")
     parser.add_argument("--compare", action="store_true", help="time padded free decoding too")
     parser.add_argument("--model", default="whisper-tiny.en")
+    parser.add_argument("--second", metavar="MODEL", help="asked where the first is in doubt")
+    parser.add_argument("--place", type=int, default=0, help="another place in the noise")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the accuracies")
     return parser.parse_args()
 
@@ -82,19 +111,18 @@ def main() -> int:
     except NoRecordings as missing:
         print(missing)
         return 69
-    whisper = Whisper(model_folder(options.model), threads=1)
-    how, grammar = understanding(whisper), Grammar.of(coffee_intents())
+    ears, grammar = Ears(options.model, options.second), Grammar.of(coffee_intents())
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     orders = coffee_orders(recordings)[:: options.every]
-    how.understand(whisper.hear(orders[0][0], "en"), grammar)
-    print("| SNR dB | right % | wrong % | refused % | calls | tokens | ms | ratio |")
-    print("|---|---|---|---|---|---|---|---|")
+    ears.understand(orders[0][0], grammar)
+    print("| SNR dB | right % | wrong % | refused % | calls | tokens | asked % | ms | ratio |")
+    print("|---|---|---|---|---|---|---|---|---|")
     drawn: list[float] = []
     for snr in options.snr:
         results = []
         for number, (speech, slots) in enumerate(orders):
-            clip = mixed(speech, noise, snr, number)
-            found, ours, padded = timed(whisper, how, grammar, clip, compare=options.compare)
+            clip = mixed(speech, noise, snr, number + FAR * options.place)
+            found, ours, padded = timed(ears, grammar, clip, compare=options.compare)
             ok = right(found, slots)
             results.append(
                 (
@@ -103,6 +131,7 @@ def main() -> int:
                     found.reading is None,
                     found.calls,
                     found.tokens,
+                    found.opinions > 1,
                     1000 * ours,
                     ours / padded,
                 )
@@ -115,7 +144,8 @@ def main() -> int:
         print(
             f"| {'clean' if snr is None else f'{snr:g}'} | {rates[0]:.1f} | {rates[1]:.1f} "
             f"| {rates[2]:.1f} | {table[:, 3].mean():.1f} | {table[:, 4].mean():.0f} "
-            f"| {np.median(table[:, 5]):.0f} | {np.median(table[:, 6]):.2f} |",
+            f"| {100 * table[:, 5].mean():.0f} "
+            f"| {np.median(table[:, 6]):.0f} | {np.median(table[:, 7]):.2f} |",
             flush=True,
         )
     if options.plot:

@@ -15,7 +15,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from appliance.engines.whisper import Whisper
+from appliance.config import Speech
+from appliance.grammar.calibration import Calibration
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.reliability import Heard, confidence, fitted, table
-from appliance.grammar.understand import Calibration, Refusal
-from measure.accuracy import LEVELS, right, understanding
+from appliance.grammar.understand import Refusal
+from measure.accuracy import FAR, LEVELS, Ears, right
 from measure.recordings import (
     NoRecordings,
     Sound,
@@ -35,15 +35,11 @@ from measure.recordings import (
     coffee_orders,
     folder,
     mixed,
-    model_folder,
 )
 from measure.recordings import sound as read
 from measure.refusals import other_speech
 
 FOLDS = 10
-FAR = 61
-"""Numbers between two places in the noise for the same order."""
-
 Piece = tuple[str, str, str, Sound, dict[str, Any] | None]
 """Name, kind, what the fold goes by, sound, slots."""
 
@@ -92,14 +88,13 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
     if options.keep and options.keep.exists():
         lines = options.keep.read_text().splitlines()
         known = {one["name"]: one for one in map(json.loads, lines)}
-    whisper = Whisper(model_folder(options.model), threads=1)
-    how = replace(understanding(whisper), refusal=Refusal(least_confidence=0.0))
+    ears = Ears(options.model, options.second, Refusal(least_confidence=0.0))
     grammar = Grammar.of(coffee_intents())
     for name, kind, fold, sound, slots in pieces(recordings, options.offsets):
         if name in known:
             yield known[name]
             continue
-        found = how.understand(whisper.hear(sound, "en"), grammar)
+        found = ears.understand(sound, grammar)
         one = Heard.of(found, right=slots is not None and right(found, slots))
         row: Measured = {"name": name, "kind": kind, "fold": fold, "calls": found.calls}
         row |= {"heard": found.free_text, "as": found.text, "believed": found.refused is None}
@@ -109,6 +104,7 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
             min(one.margin, 99.0),
             one.right,
             one.declared,
+            one.opinions,
         ]
         if options.keep:
             with options.keep.open("a") as file:
@@ -116,12 +112,21 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
         yield row
 
 
-def held_out(rows: Sequence[Measured], start: Calibration) -> dict[str, float]:
+def maps(learnt: Sequence[Heard]) -> list[Calibration]:
+    """For one model's opinion and for two, fitted to those that were heard so."""
+    starts = Calibration(), Calibration.of(Speech().second_calibration)
+    return [
+        fitted([one for one in learnt if one.opinions == opinions], start)
+        for opinions, start in enumerate(starts, 1)
+    ]
+
+
+def held_out(rows: Sequence[Measured]) -> dict[str, float]:
     """The confidence of each piece by weights that were fitted without its fold."""
     given: dict[str, float] = {}
     for fold in range(FOLDS):
         learnt = [heard(row) for row in rows if row["measured"] and fold_of(row) != fold]
-        weights = fitted(learnt, start)
+        weights = maps(learnt)
         for row in rows:
             if fold_of(row) == fold:
                 sure = row["measured"] and row["believed"]
@@ -138,9 +143,8 @@ def fold_of(row: Measured) -> int:
 
 
 def show(rows: Sequence[Measured], least: float) -> None:
-    start = Calibration()
-    given = held_out(rows, start)
-    print(fitted([heard(row) for row in rows if row["measured"]], start))
+    given = held_out(rows)
+    print(maps([heard(row) for row in rows if row["measured"]]))
     print("| pieces | number | found % | right % | wrong % | right from 0.3, 0.4, 0.6, 0.7, 0.8 |")
     print("|---|---|---|---|---|---|")
     for kind in dict.fromkeys(row["kind"] for row in rows):
@@ -169,6 +173,7 @@ def show(rows: Sequence[Measured], least: float) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="whisper-tiny.en")
+    parser.add_argument("--second", metavar="MODEL", help="asked where the first is in doubt")
     parser.add_argument("--offsets", type=int, default=2, help="places in the noise")
     parser.add_argument("--least", type=float, default=Refusal().least_confidence)
     parser.add_argument("--keep", type=Path, metavar="FILE", help="what was found, to go on from")

@@ -18,7 +18,7 @@ import numpy as np
 
 from appliance.engines.padded import PaddedWhisper
 from appliance.engines.whisper import Whisper
-from appliance.grammar.nearest import plain
+from appliance.grammar.text import plain
 from measure.recordings import NoRecordings, Sound, folder, mixed, model_folder, sound
 from measure.speed import SPOKEN
 from measure.voices import pico

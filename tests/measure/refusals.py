@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from appliance.engines.whisper import Whisper
 from appliance.grammar.grammar import Grammar
 from appliance.inference.sentences import SHIPPED, load
-from measure.accuracy import understanding
+from measure.accuracy import Ears
 from measure.recordings import (
     NoRecordings,
     Sound,
     coffee_intents,
     coffee_orders,
     folder,
-    model_folder,
     sound,
 )
 from measure.voices import espeak
@@ -82,14 +80,14 @@ def orders(recordings: Path) -> Iterator[Piece]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="whisper-tiny.en")
+    parser.add_argument("--second", metavar="MODEL", help="asked where the first is in doubt")
     options = parser.parse_args()
     try:
         recordings = folder()
     except NoRecordings as missing:
         print(missing)
         return 69
-    whisper = Whisper(model_folder(options.model), threads=1)
-    how = understanding(whisper)
+    ears = Ears(options.model, options.second)
     coffee, house = Grammar.of(coffee_intents()), Grammar.of(load(SHIPPED, "en").intents)
 
     def count(pieces: Iterator[Piece], grammar: Grammar, under: str) -> None:
@@ -97,7 +95,7 @@ def main() -> int:
         for kind, said, samples in pieces:
             if said and grammar.allows(said):
                 continue
-            found = how.understand(whisper.hear(samples, "en"), grammar)
+            found = ears.understand(samples, grammar)
             asked.setdefault(kind, []).append(found.reading is None)
             if found.reading is not None:
                 print(f"  {kind}: {said!r} as {found.text!r}, {found.confidence:.2f}")

@@ -8,7 +8,8 @@ import pytest
 from hassil import Intents
 
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.nearest import apart, nearest, plain
+from appliance.grammar.nearest import apart, nearest
+from appliance.grammar.text import plain
 from appliance.grammar.vocabulary import Vocabulary
 
 

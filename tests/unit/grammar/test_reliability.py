@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from appliance.grammar.calibration import Calibration
 from appliance.grammar.reliability import Heard, confidence, fitted, least_confidence, table
-from appliance.grammar.understand import Calibration
 
 
 def clips(number: int, seed: int = 3) -> list[Heard]:
@@ -24,7 +24,7 @@ def clips(number: int, seed: int = 3) -> list[Heard]:
 def test_a_confidence_of_many_clips_is_the_share_that_was_right() -> None:
     heard = clips(400)
     weights = fitted(heard, Calibration())
-    for row in table([(confidence(one, weights), one.right) for one in heard]):
+    for row in table([(confidence(one, [weights]), one.right) for one in heard]):
         if row.results >= 20:
             assert row.low - 0.07 <= row.right / row.results <= row.high + 0.07
 
@@ -38,10 +38,10 @@ def test_every_clip_is_in_one_row() -> None:
 def test_a_few_clips_change_little_and_none_change_nothing() -> None:
     before = Calibration()
     assert fitted([], before) == before
-    assert least_confidence([], before, 0.5) == 0.5
+    assert least_confidence([], [before], 0.5) == 0.5
     after = fitted(clips(4), before)
     assert abs(after.fit - before.fit) < 1.0
-    assert least_confidence(clips(4), after, 0.5) == 0.5
+    assert least_confidence(clips(4), [after], 0.5) == 0.5
 
 
 def test_many_wrong_actions_raise_the_threshold() -> None:
@@ -51,4 +51,4 @@ def test_many_wrong_actions_raise_the_threshold() -> None:
     shipped = Calibration()
     doubtful = shipped.confidence(-0.9, 0.9, -0.5)
     assert doubtful > 0.5
-    assert least_confidence([*between, *sure], shipped, 0.5) > doubtful
+    assert least_confidence([*between, *sure], [shipped], 0.5) > doubtful

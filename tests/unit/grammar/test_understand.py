@@ -9,9 +9,10 @@ import pytest
 from hassil import Intents
 
 from appliance.grammar import understand
+from appliance.grammar.calibration import Calibration, calibrated
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.search import Candidate, Decoding
-from appliance.grammar.understand import Calibration, Understanding, calibrated
+from appliance.grammar.understand import Understanding
 from appliance.grammar.vocabulary import Vocabulary
 
 

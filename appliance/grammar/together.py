@@ -1,0 +1,90 @@
+"""Two models' opinions of one sound, made one.
+
+Each model scores the likeliest sentences of both. Where one of them misheard a word it is as good
+as certain that the right sentence was not said, so scores are not added: the two probabilities
+are averaged, which lets the other speak, and flattened before, as both are too sure (the sum rule
+of Kittler et al. 1998, "On combining classifiers"; temperature as Guo et al. 2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from appliance.grammar.decoder import weighed
+from appliance.grammar.nearest import apart
+from appliance.grammar.search import Candidate, Decoding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from appliance.grammar.search import Effort, Scorer
+    from appliance.grammar.vocabulary import TokenWalk
+
+MOST = 4
+"""Sentences of one model that the other is asked about; three to twelve did as well."""
+
+FLAT = 4.0
+"""Temperature; from two to eight did as well."""
+
+SPELLING = 0.5
+"""What a letter costs beyond `Effort.spelling` that free speech has otherwise, nats: two models
+that were wrong about a word often wrote what sounds like it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """A model that heard the sound, and the sentences that it found."""
+
+    scorer: Scorer
+    walk: TokenWalk
+    effort: Effort
+    decoding: Decoding
+
+    @property
+    def likeliest(self) -> list[str]:
+        """Its best sentences, as they are spelled."""
+        plain = self.walk.vocabulary.plain
+        return [plain(one.tokens) for one in self.decoding.candidates[:MOST]]
+
+    def of(self, texts: Iterable[str]) -> tuple[Decoding, dict[str, Candidate]]:
+        """The same with these sentences scored, too, and its candidates by their text."""
+        found = weighed(self.scorer, self.walk, self.effort, self.decoding, texts)
+        plain = self.walk.vocabulary.plain
+        return found, {plain(one.tokens): one for one in found.candidates}
+
+    def shares(self, texts: Sequence[str], known: dict[str, Candidate]) -> Sequence[float]:
+        """Log probability of each of the sentences if it must be one of them, flattened."""
+        heard = self.walk.vocabulary.plain(self.decoding.free.tokens)
+        scores = [known[text].score - SPELLING * apart(heard, text) for text in texts]
+        flat = np.array(scores) / FLAT
+        shares: list[float] = (flat - np.logaddexp.reduce(flat)).tolist()
+        return shares
+
+
+def together(first: Opinion, second: Opinion) -> Decoding:
+    """The sentences that both can score, placed by what both make of them.
+
+    Tokens are those of the first model, scores the mean of both.
+    """
+    texts = list(dict.fromkeys([*first.likeliest, *second.likeliest]))
+    (ours, our), (theirs, their) = first.of(texts), second.of(texts)
+    shared = [text for text in texts if text in our and text in their]
+    shares = zip(first.shares(shared, our), second.shares(shared, their), strict=True)
+    candidates = [
+        _mean(our[text], their[text], FLAT * float(np.logaddexp(*both) - np.log(2.0)))
+        for text, both in zip(shared, shares, strict=True)
+    ]
+    return Decoding(
+        candidates=tuple(sorted(candidates, key=lambda one: (-one.standing, one.tokens))),
+        free=_mean(ours.free, theirs.free, None),
+        calls=ours.calls + theirs.calls,
+        tokens=ours.tokens + theirs.tokens,
+    )
+
+
+def _mean(one: Candidate, other: Candidate, agreed: float | None) -> Candidate:
+    score, best = (one.score + other.score) / 2, (one.best + other.best) / 2
+    return Candidate(one.tokens, score, best, agreed)
