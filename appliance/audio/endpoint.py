@@ -63,7 +63,10 @@ class Endpoint:
     spent: float = field(default=0.0, init=False)
     """How much of the pause is over, in frames."""
     whole: bool = field(default=False, init=False)
-    """Whether what was said is a sentence and over: a fainter voice is no reason to wait then."""
+    """Whether what was said is one of the sentences."""
+    settled: bool = field(default=False, init=False)
+    """Whether it is over, too: a fainter voice is no reason to wait then. Where a sentence could
+    go on, it may be a word on which the talker's voice drops."""
     lingers: bool = field(default=False, init=False)
     """Whether the fainter voice goes on behind which a whole sentence ended: it begins none."""
 
@@ -107,7 +110,7 @@ class Endpoint:
     @property
     def is_over(self) -> bool:
         """Whether the pause is over, or the maximum reached."""
-        waited = self.quiet if self.whole else self.spent
+        waited = self.quiet if self.settled else self.spent
         return waited >= self.pause or self.length >= self.maximum
 
     def close(self) -> Event:
@@ -116,7 +119,7 @@ class Endpoint:
         return Event.ENDED if self.sure else Event.DROPPED
 
     def _begin(self) -> Event:
-        self.open, self.whole = True, False
+        self.open, self.whole, self.settled = True, False, False
         self.length = self.speech = self.voiced = 1
         self.quiet, self.still, self.spent = 0, 0, 0.0
         return Event.BEGAN

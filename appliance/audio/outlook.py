@@ -97,6 +97,7 @@ class Outlook:
         what = SoFar.UNKNOWN if verdict is None else verdict.so_far
         endpoint.pause = self._pauses[what]
         endpoint.whole = what in WHOLE
+        endpoint.settled = what in (SoFar.COMPLETE, SoFar.SOUNDS_OVER)
         if meaning.busy and self._asked[0] != endpoint.speech:
             meaning.withdraw()
         if endpoint.quiet >= ASK_AFTER and self._asked[0] != endpoint.speech:

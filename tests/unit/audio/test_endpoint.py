@@ -139,7 +139,7 @@ def test_a_voice_that_drops_and_rises_again_is_one_sentence() -> None:
 def test_a_voice_that_fades_away_behind_a_whole_sentence_begins_no_other() -> None:
     ear = endpoint(pause=3)
     events(ear, [SPEECH] * 10)
-    ear.whole = True
+    ear.whole = ear.settled = True
     fading = [ear.feed(SPEECH, faint=True) for _ in range(20)]
     assert [event for event in fading if event is not None] == [Event.ENDED]
     assert ear.feed(SPEECH) is Event.BEGAN  # who speaks up is heard
@@ -148,7 +148,17 @@ def test_a_voice_that_fades_away_behind_a_whole_sentence_begins_no_other() -> No
 def test_a_faint_voice_begins_a_sentence_again_once_it_was_still() -> None:
     ear = endpoint(pause=3)
     events(ear, [SPEECH] * 10)
-    ear.whole = True
+    ear.whole = ear.settled = True
     assert [ear.feed(SPEECH, faint=True) for _ in range(3)][-1] is Event.ENDED
     assert ear.feed(NOTHING, faint=True) is None
     assert ear.feed(SPEECH, faint=True) is Event.BEGAN
+
+
+def test_a_faint_word_keeps_a_sentence_open_that_could_go_on_and_none_that_is_over() -> None:
+    for settled in (False, True):
+        ear = endpoint()
+        for _ in range(5):
+            ear.feed(SPEECH)
+        ear.whole, ear.settled = True, settled
+        ended = [ear.feed(SPEECH, faint=True) for _ in range(ear.pause)]
+        assert (ended[-1] is Event.ENDED) is settled
