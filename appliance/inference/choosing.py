@@ -8,16 +8,19 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.inference.allowed import WILDCARD
 from appliance.inference.mentions import by_intent, candidates, mentions
 from appliance.inference.patterns import words_of
 from appliance.inference.prompt_parts import parts_for
+from appliance.inference.wildcards import filled, openings
 from appliance.values import Intent, Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from appliance.inference.patterns import Patterns
     from appliance.inference.sentences import Sentences
+    from appliance.inference.wildcards import Opening
     from appliance.protocols import LanguageModel
     from appliance.values import Weighing
 
@@ -56,7 +59,7 @@ class Chooser:
     """Asks the model which declared intent a text means, and what fills its slots.
 
     Only an intent of `allowed` can come out, in one of its declared sentences, and only with
-    values that the text itself mentions.
+    values that the text itself mentions, or for a wildcard with words of the text.
     """
 
     def __init__(self, sentences: Sentences, patterns: Patterns, allowed: Iterable[str]) -> None:
@@ -84,28 +87,31 @@ class Chooser:
         self, text: str, model: LanguageModel, threshold: float, stopping: Callable[[], bool]
     ) -> Choice:
         """The intent that `text` means, if the model is at least `threshold` sure of it."""
-        words = words_of(text)
-        meanings = self._meanings(text, words)
-        if not meanings or len(text) > LONGEST:
+        if len(text) > LONGEST or self._forbids(words_of(text)):
+            return Choice(None, 0.0, Tokens())
+        meanings, open_ones = self._meanings(text), self._openings(text)
+        if not meanings and not open_ones:
             return Choice(None, 0.0, Tokens())  # nothing declared can be meant: it is not asked
         self.prepare(model, stopping)
         weighing = self._weigh(model, text, self._options, stopping)
-        likely = self._probabilities(weighing.scores, meanings)
+        likely = self._probabilities(weighing.scores, meanings.keys() | open_ones.keys())
         name, sure = max(likely.items(), key=lambda entry: entry[1])
         tokens = Tokens(prompt=weighing.prompt_tokens, cached=weighing.cached_tokens, generated=0)
         if name is None or sure < threshold:
             return Choice(None, sure, tokens, self._perhaps(text, likely))
-        intent, filled = self._filled(text, name, meanings[name], model, stopping)
-        sure = round(sure * filled, 3)
-        if sure < threshold:
+        intent: Intent | None
+        if name in meanings:
+            intent, share = self._filled(text, name, meanings[name], model, stopping)
+        else:
+            intent, share = self._opened(text, name, open_ones[name], model, stopping)
+        sure = round(sure * share, 3)
+        if intent is None or sure < threshold:
             return Choice(None, sure, tokens, name)
         return Choice(Intent(name, intent.slots, sure, "model"), sure, tokens)
 
-    def _meanings(self, text: str, words: Sequence[str]) -> dict[str, list[Intent]]:
+    def _meanings(self, text: str) -> dict[str, list[Intent]]:
         """What each allowed intent would mean with what the text mentions."""
         found: dict[str, list[Intent]] = {}
-        if self._forbids(words):
-            return found
         for name, declared in by_intent(candidates(text, self._patterns)).items():
             if name not in self._labels:
                 continue
@@ -116,6 +122,10 @@ class Chooser:
                     continue
                 found.setdefault(name, []).append(intent)
         return found
+
+    def _openings(self, text: str) -> dict[str, Opening]:
+        found = openings(text, self._patterns, self._sentences)
+        return {name: opening for name, opening in found.items() if name in self._labels}
 
     def _forbids(self, words: Sequence[str]) -> bool:
         """Whether the text says not to do something: `do not start`, `don't turn on`."""
@@ -137,14 +147,14 @@ class Chooser:
         return weighing
 
     def _probabilities(
-        self, scores: Sequence[float], meanings: dict[str, list[Intent]]
+        self, scores: Sequence[float], possible: Container[str]
     ) -> dict[str | None, float]:
         """Of the intents that are possible at all, against each other and none (None)."""
         habit = self._habit or (0.0,) * len(scores)
         corrected = {
             name: math.exp(score - HABIT * usual)
             for name, score, usual in zip((*self._labels, None), scores, habit, strict=True)
-            if name is None or name in meanings
+            if name is None or name in possible
         }
         total = sum(corrected.values())
         return {name: round(value / total, 3) for name, value in corrected.items()}
@@ -173,11 +183,27 @@ class Chooser:
         """The slots, and how sure they are: of several ways to fill them the likeliest."""
         if len(meanings) == 1:
             return meanings[0], 1.0
-        options = [_spelled(intent) for intent in meanings]
+        options = [_spelled(intent.slots) for intent in meanings]
         behind = f" {self._labels[name]},"
         scores = self._weigh(model, text, options, stopping, behind).scores
         best = max(range(len(scores)), key=lambda index: scores[index])
         return meanings[best], math.exp(scores[best])
+
+    def _opened(
+        self,
+        text: str,
+        name: str,
+        opening: Opening,
+        model: LanguageModel,
+        stopping: Callable[[], bool],
+    ) -> tuple[Intent | None, float]:
+        """The likeliest of the values that the text has for a wildcard, and how sure it is."""
+        slots = opening.intent.slots
+        options = [_spelled({**slots, opening.slot: value}) for value in opening.values]
+        behind = f" {self._labels[name]},"
+        scores = self._weigh(model, text, options, stopping, behind).scores
+        best = max(range(len(scores)), key=lambda index: scores[index])
+        return filled(opening, opening.values[best], self._sentences), math.exp(scores[best])
 
     def _menu(self) -> str:
         """Each intent's examples in turn, then the next ones, within the bound."""
@@ -197,7 +223,18 @@ class Chooser:
         found = [sentence for _, sentence in self._sentences.examples(EXAMPLES, name)]
         places = [(2 * n + 1) * len(found) // (2 * EXAMPLES) for n in range(EXAMPLES)]
         chosen = [found[place] for place in dict.fromkeys(places)] if found else []
-        return [f"{sentence}{ARROW} {self._labels[name]}\n" for sentence in chosen]
+        fillings = zip(chosen, itertools.cycle(self._words.anything))
+        return [line for one in fillings if (line := self._example(name, *one))]
+
+    def _example(self, name: str, sentence: str, filling: str) -> str:
+        """A line of the menu; with a wildcard it shows what becomes of what was said there."""
+        if WILDCARD not in sentence:
+            return f"{sentence}{ARROW} {self._labels[name]}\n"
+        said = sentence.replace(WILDCARD, filling)
+        intent = self._sentences.parse(said)
+        if intent is None or intent.name != name:
+            return ""
+        return f"{said}{ARROW} {self._labels[name]},{_spelled(intent.slots)}\n"
 
 
 def _labels(names: Sequence[str], none: str) -> dict[str, str]:
@@ -210,5 +247,5 @@ def _labels(names: Sequence[str], none: str) -> dict[str, str]:
     return labels
 
 
-def _spelled(intent: Intent) -> str:
-    return "".join(f" {slot} {value}" for slot, value in sorted(intent.slots.items()))
+def _spelled(slots: Mapping[str, object]) -> str:
+    return "".join(f" {slot} {value}" for slot, value in sorted(slots.items()))

@@ -77,7 +77,7 @@ def candidates(text: str, patterns: Patterns) -> list[Candidate]:
     for pattern in patterns.patterns:
         own = set(pattern.words)
         nearness = len(wanted & own) - STRANGE * len(own - wanted)
-        for fill in _fills(pattern, found):
+        for fill in fills(pattern.words, pattern.slots, found):
             use = (pattern.intent, pattern.block, fill)
             top, ways = nearest.get(use, (nearness, {}))
             if pattern.slots not in ways or nearness > ways[pattern.slots][0]:
@@ -91,10 +91,14 @@ def candidates(text: str, patterns: Patterns) -> list[Candidate]:
     ]
 
 
-def _fills(pattern: Pattern, found: Sequence[Mention]) -> Iterator[tuple[str, ...]]:
-    """For each order of the mentions that fits the slots, the slots' values."""
-    own = set(pattern.words)
-    slots = pattern.slots
+def fills(
+    words: Words, slots: tuple[Slot, ...], found: Sequence[Mention]
+) -> Iterator[tuple[str, ...]]:
+    """For each order of the mentions that fits the slots, the slots' values.
+
+    Without those mentions that are a part of the sentence's own `words`.
+    """
+    own = set(words)
     free = [mention for mention in found if not own.issuperset(mention.words)]
     if len(free) != len(slots):
         return

@@ -5,17 +5,18 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hassil.expression import TextChunk
-from hassil.intents import RangeSlotList, TextSlotList, TextSlotValue
+from hassil.intents import RangeSlotList, TextSlotList, TextSlotValue, WildcardSlotList
 from hassil.numbers import get_rbnf_engine
 
 from appliance.inference.allowed import Allowed, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from hassil.expression import Sentence
     from hassil.intents import IntentData, SlotList
@@ -82,6 +83,14 @@ class Patterns:
     """For each list, the words of a value → the same as the grammar reads it."""
     numbers: frozenset[str]
     """Keys of the lists that are ranges of numbers."""
+    wildcards: frozenset[str]
+    """Keys of the lists that take any words."""
+    open: tuple[Pattern, ...]
+    """Those that hold one wildcard, for who knows what may fill it."""
+    telling: Mapping[str, frozenset[str]]
+    """For each intent, the words that no other intent's sentences have."""
+    common: frozenset[str]
+    """The words that several intents' sentences have."""
 
 
 def words_of(text: str) -> Words:
@@ -96,6 +105,7 @@ def patterns_of(sentences: Sentences) -> Patterns:
     intents = sentences.intents
     values: dict[str, dict[Words, str]] = {}
     numbers: set[str] = set()
+    wild: set[str] = set()
     found: dict[Pattern, None] = {}
     templates = sum(len(block.sentences) for one in intents.intents.values() for block in one.data)
     per_template = max(1, min(PER_TEMPLATE, AT_MOST // max(1, templates)))
@@ -113,9 +123,42 @@ def patterns_of(sentences: Sentences) -> Patterns:
                     values[keys[name]] = _values(sentences.language, entries, rules)
                     if isinstance(entries, RangeSlotList):
                         numbers.add(keys[name])
+                    if isinstance(entries, WildcardSlotList):
+                        wild.add(keys[name])
     known = {key: entries for key, entries in values.items() if entries}
+    users = _users(found)
     usable = (p for p in found if p.parts and all(slot.values in known for slot in p.slots))
-    return Patterns(tuple(usable), known, frozenset(numbers))
+    return Patterns(
+        tuple(usable),
+        known,
+        frozenset(numbers),
+        frozenset(wild),
+        tuple(p for p in found if _is_open(p, known, wild)),
+        _telling(users),
+        frozenset(word for word, intents in users.items() if len(intents) > 1),
+    )
+
+
+def _is_open(pattern: Pattern, known: Container[str], wild: Container[str]) -> bool:
+    unknown = [slot.values for slot in pattern.slots if slot.values not in known]
+    return len(unknown) == 1 and unknown[0] in wild
+
+
+def _users(found: Iterable[Pattern]) -> dict[str, set[str]]:
+    """For each word the intents of which a sentence has it."""
+    users: dict[str, set[str]] = defaultdict(set)
+    for pattern in found:
+        for word in pattern.words:
+            users[word].add(pattern.intent)
+    return users
+
+
+def _telling(users: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
+    told: dict[str, set[str]] = defaultdict(set)
+    for word, intents in users.items():
+        if len(intents) == 1:
+            told[min(intents)].add(word)
+    return {intent: frozenset(words) for intent, words in told.items()}
 
 
 def _marked(lists: Mapping[str, SlotList], keys: Mapping[str, str]) -> dict[str, SlotList]:

@@ -26,6 +26,8 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Examples of it; they are about nothing that a sentence could be about."""
     nothing: tuple[str, ...]
     """Texts that ask for nothing: what the model prefers then is its habit, not its choice."""
+    anything: tuple[str, ...]
+    """What may stand in the place of a wildcard, in an example."""
     negations: frozenset[str]
     """Words that turn a sentence round."""
     clock: str

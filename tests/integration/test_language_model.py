@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hassil import Intents
 
+from appliance.config import Cascade as Cascading
 from appliance.config import LanguageModel
 from appliance.engines.child import Child
 from appliance.engines.llama import Llama
 from appliance.errors import EngineError, Interrupted, ModelMissing
+from appliance.inference.cascade import Cascade
+from appliance.inference.sentence_files import Declared
+from appliance.inference.sentences import Sentences
 from appliance.values import Question
 
 if TYPE_CHECKING:
@@ -253,3 +258,22 @@ def _gone(process_id: int) -> bool:
 def test_the_process_leaves_the_cpu_to_speech(model: Llama) -> None:
     model.complete(Question((QUESTION,)), go_on)
     assert os.getpriority(os.PRIO_PROCESS, pid(model)) >= 5
+
+
+def test_a_wildcard_is_filled_with_words_that_were_said(model: Llama) -> None:
+    form = {
+        "language": "en",
+        "intents": {
+            "ListAdd": {"data": [{"sentences": ["add {item} to (my|the) shopping list"]}]},
+            "Note": {"data": [{"sentences": ["note {text}"]}]},
+        },
+        "lists": {"item": {"wildcard": True}, "text": {"wildcard": True}},
+    }
+    names = ("ListAdd", "Note")
+    sentences = Sentences("en", Intents.from_dict(form), {name: Declared(name) for name in names})
+    text = "write washing powder on my shopping list"
+    cascade = Cascade(Cascading(choose_threshold=0.5))
+    choice = cascade.choose(text, sentences, model, go_on, spoken=False)
+    assert choice is not None
+    assert choice.intent is not None
+    assert (choice.intent.name, choice.intent.slots) == ("ListAdd", {"item": "washing powder"})

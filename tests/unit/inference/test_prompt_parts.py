@@ -34,6 +34,7 @@ def menu_of(declared: Sentences) -> str:
 def test_each_language_has_parts_of_its_own(language: str) -> None:
     parts, english = parts_for(language), parts_for("en")
     assert all((parts.headline, parts.none, parts.not_commands, parts.nothing, parts.negations))
+    assert len(set(parts.anything)) == 2
     assert len(set(parts.weekdays)) == 7
     assert len(set(parts.months)) == 12
     fields = {name for _, name, _, _ in string.Formatter().parse(parts.clock) if name}

@@ -1,0 +1,151 @@
+"""What the model may put into a wildcard: what was said, word for word, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from hassil import Intents
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.engines.scripted import ScriptedLanguageModel
+from appliance.inference.cascade import Cascade
+from appliance.inference.choosing import Choice
+from appliance.inference.patterns import patterns_of, words_of
+from appliance.inference.sentence_files import Declared
+from appliance.inference.sentences import Sentences
+from appliance.inference.wildcards import openings
+
+BLOCKS = {
+    "ListAdd": ["add {item} to [my|the] shopping list", "put {item} on [my|the] shopping list"],
+    "Remind": ["remind me to {task} in the {area}", "remind me to {task}"],
+    "Note": ["note {anything}"],
+    "Copy": ["copy {anything} over {item}"],
+    "TurnOn": ["turn on the {area} light"],
+}
+SENTENCES = Sentences(
+    "en",
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {name: {"data": [{"sentences": s}]} for name, s in BLOCKS.items()},
+            "lists": {
+                "area": {"values": ["kitchen", "living room"]},
+                "item": {"wildcard": True},
+                "task": {"wildcard": True},
+                "anything": {"wildcard": True},
+            },
+        }
+    ),
+    {name: Declared(name) for name in BLOCKS},
+)
+PATTERNS = patterns_of(SENTENCES)
+CASCADE = Cascade()
+
+
+def chosen(text: str, intent: str, **fill: float) -> tuple[Choice, ScriptedLanguageModel]:
+    """`fill` are the scripted probabilities of what fills the slots, `_` being a blank."""
+    weighs = {
+        text: {f" {intent}": 0.98},
+        f"{text} => {intent},": {f" {k.replace('_', ' ')}": v for k, v in fill.items()},
+    }
+    model = ScriptedLanguageModel([], weighs=weighs)
+    choice = CASCADE.choose(text, SENTENCES, model, lambda: False, spoken=False)
+    assert choice is not None
+    return choice, model
+
+
+def test_a_wildcard_takes_the_words_that_the_model_finds_likeliest() -> None:
+    choice, _ = chosen("write oat milk on my shopping list", "list add", item_oat_milk=0.95)
+    assert choice.intent is not None
+    assert (choice.intent.name, choice.intent.slots) == ("ListAdd", {"item": "oat milk"})
+    assert choice.intent.by == "model"
+    assert choice.confidence == choice.intent.confidence == pytest.approx(0.93, abs=0.02)
+
+
+def test_where_it_is_not_sure_which_words_nothing_is_done_and_nobody_chats() -> None:
+    unsure = {"item_oat_milk": 0.5, "item_milk": 0.45}
+    choice, _ = chosen("write oat milk on my shopping list", "list add", **unsure)
+    assert (choice.intent, choice.perhaps) == (None, "ListAdd")
+
+
+def test_what_is_weighed_are_stretches_of_the_text_without_the_sentence_s_own_words() -> None:
+    text = "Shopping list: oat milk, please"
+    _, model = chosen(text, "list add")
+    asked = [options for line, options in model.weighed if line == f"{text} => list add,"]
+    stretches = ["oat", "oat milk", "oat milk, please", "milk", "milk, please", "please"]
+    assert asked == [tuple(f" item {stretch}" for stretch in stretches)]
+
+
+def test_no_value_goes_over_the_end_of_a_sentence_and_none_is_endless() -> None:
+    found = openings("take a note. buy stamps", PATTERNS, SENTENCES)["Note"]
+    assert set(found.values) == {"take", "take a", "a", "buy", "buy stamps", "stamps"}
+    assert "Note" not in openings(f"note this: {'word ' * 13}", PATTERNS, SENTENCES)
+
+
+@pytest.mark.parametrize(
+    "text", ["it is dark", "we are out of milk", "what is on television", "turn on the light"]
+)
+def test_an_intent_of_which_no_word_of_its_own_is_said_is_not_even_weighed(text: str) -> None:
+    choice, model = chosen(text, "note", anything_dark=0.99)
+    assert choice.intent is None
+    assert model.weighed == []
+
+
+def test_what_names_a_room_outside_the_wildcard_is_not_passed_over() -> None:
+    found = openings("a note that the kitchen is cold", PATTERNS, SENTENCES)["Note"]
+    assert "is cold" not in found.values
+    assert all("kitchen" in value for value in found.values)
+    choice, _ = chosen("please put milk on the list in the kitchen", "list add", item_milk=0.99)
+    assert choice.intent is None
+
+
+def test_the_other_slots_of_the_sentence_are_filled_by_what_is_mentioned() -> None:
+    text = "in the living room remind me about airing"
+    choice, _ = chosen(text, "remind", area_living_room_task_airing=0.99)
+    assert choice.intent is not None
+    assert choice.intent.slots == {"area": "living room", "task": "airing"}
+
+
+def test_a_sentence_with_two_wildcards_is_for_the_grammar_alone() -> None:
+    assert "Copy" not in openings("copy that over this", PATTERNS, SENTENCES)
+
+
+def test_an_intent_that_is_not_for_the_model_has_no_wildcard_filled() -> None:
+    declared = {**SENTENCES.declared, "Note": Declared("Note", by_model=False)}
+    closed = Sentences("en", SENTENCES.intents, declared)
+    model = ScriptedLanguageModel([], weighs={"a note: stamps": {" note": 0.99}})
+    choice = Cascade().choose("a note: stamps", closed, model, lambda: False, spoken=False)
+    assert choice is not None
+    assert choice.intent is None
+    assert model.weighed == []
+
+
+def test_the_menu_shows_what_becomes_of_a_wildcard() -> None:
+    CASCADE.prepare(SENTENCES, ScriptedLanguageModel([]))
+    menu = CASCADE._tools_for(SENTENCES).chooser.menu
+    assert "note milk => note, anything milk\n" in menu
+    assert "…" not in menu
+
+
+SAID = """please put add oat milk on to my the shopping list remind me note that kitchen in living
+room turn over copy light 5 % - it's Ärger , . ; : ? ! <|im_start|> {item} [x] naïve 東京 … --"""
+WORDS = [*SAID.split(), "\n", "\x00"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=14), st.integers(0, 200))
+def test_no_word_comes_out_that_was_not_said_in_that_order(words: list[str], which: int) -> None:
+    text = " ".join(words)
+
+    class Wilful(ScriptedLanguageModel):
+        def weigh(self, menu, text, options, stopping):  # type: ignore[no-untyped-def]
+            favoured = options[which % len(options)]
+            self._weighs = {text.removesuffix(" =>"): {favoured: 0.99999}}
+            return super().weigh(menu, text, options, stopping)
+
+    choice = CASCADE.choose(text, SENTENCES, Wilful([]), lambda: False, spoken=False)
+    assert choice is not None
+    if choice.intent is not None:
+        said = f" {' '.join(words_of(text))} "
+        for value in choice.intent.slots.values():
+            assert f" {' '.join(words_of(str(value)))} " in said
