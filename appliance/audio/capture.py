@@ -74,13 +74,13 @@ class SoundCard:
     @property
     def state(self) -> MicrophoneState:
         """LOST from PATIENCE without sound until a block comes; SILENT on constant samples."""
-        if self._lost:
+        silent = self._block_at - self._moved_at > PATIENCE
+        # The clock is asked here, too: who reads may hang inside the sound system itself, while
+        # it starts a silent device anew, and then no line below this one is reached any more.
+        patience = FIRST_BLOCK if silent or self._came else TOLD_AFTER
+        if self._lost or time.monotonic() - self._block_at > patience:
             return MicrophoneState.LOST
-        if self._block_at - self._moved_at > PATIENCE:
-            return MicrophoneState.SILENT
-        if not self._came and time.monotonic() - self._block_at > TOLD_AFTER:
-            return MicrophoneState.LOST
-        return MicrophoneState.OK
+        return MicrophoneState.SILENT if silent else MicrophoneState.OK
 
     def open(self) -> None:
         # Lost until proven otherwise: whoever reads on after an error here is served as soon

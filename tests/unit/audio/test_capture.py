@@ -431,6 +431,28 @@ def test_a_stuck_device_that_moves_after_its_new_start_is_well(
     assert state(card) is MicrophoneState.OK
 
 
+def test_a_sound_system_that_hangs_while_a_silent_device_is_started_anew_is_seen_to_be_lost(
+    clock: Clock, portaudio: PortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = opened()
+    seen: list[MicrophoneState] = []
+
+    def hang(_stream: Stream, *, ignore_errors: bool) -> None:
+        assert ignore_errors
+        for _ in range(10):
+            clock.now += 0.5
+            seen.append(card.state)  # as the caretaker asks, while the reader does not come back
+
+    monkeypatch.setattr(Stream, "abort", hang)
+    for _ in range(12):
+        clock.now += 0.5
+        portaudio.streams[-1].bring(np.zeros(FRAME_SAMPLES, np.float32))
+        card.read(0.0)
+
+    assert seen[0] is MicrophoneState.SILENT
+    assert seen[-1] is MicrophoneState.LOST
+
+
 def test_a_stuck_device_that_vanishes_at_its_new_start_is_lost(
     clock: Clock, portaudio: PortAudio
 ) -> None:
