@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from appliance.grammar.automaton import DEAD
 from appliance.grammar.proposals import Proposals, words_of
 from appliance.grammar.search import Candidate, Continuation, Decoding, Effort, Row, Scorer, Tokens
 
@@ -191,28 +190,28 @@ class _Search:
             token = path.tokens[index] if index < len(path.tokens) else None
             if token is not None and self._begins_again((*tokens, token)):
                 token = None
-            target = DEAD if token is None else self._walk.step(state, token)
-            onward = self._branch(state, score, tokens, row - total, target)
-            if onward is None:
+            onward = self._branch(state, score, tokens, row - total, token)
+            if onward is None or token is None:
                 return
-            state, score = target, onward
+            state, score = self._walk.step(state, token), onward
 
     def _branch(
-        self, state: int, score: float, tokens: Tokens, row: Row, target: int
+        self, state: int, score: float, tokens: Tokens, row: Row, taken: int | None
     ) -> float | None:
-        """Keep the likely ways on; returns the score of the way to `target`, None for none."""
+        """Keep the likely ways on; returns the score of the way that is `taken`, None for none."""
         choices = self._choices(state, row)
         if not len(choices.ids):
             return None
         logs = row[choices.ids]
         groups = np.logaddexp.reduceat(logs, choices.first)
         ends = [*choices.first.tolist()[1:], len(logs)]
+        way = None if taken is None else choices.group_of(taken)
         onward: float | None = None
         kept = 0
         worst = float(groups.max()) - self._effort.depth
         for group in np.argsort(-groups, kind="stable").tolist():
             reached = score + float(groups[group])
-            if choices.targets[group] == target:
+            if group == way:
                 onward = reached
                 continue
             if kept >= self._effort.width or groups[group] < worst:

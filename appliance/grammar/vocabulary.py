@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 Ids = NDArray[np.int32]
 Tokens = tuple[int, ...]
 
+_Groups = dict[tuple[int, str], list[int]]
+"""Tokens by the state that they lead to and by what they say: " milk," as "Milk", not "cream"."""
+
+_ANY = "*"
+"""What the tokens of a wildcard say: one is as good as the other."""
+
 _NEVER = 1_000_000
 
 _BETWEEN = frozenset(" -")
@@ -155,7 +161,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choices:
-    """What may come next, tokens that lead to the same state beside each other."""
+    """What may come next, tokens that say the same and lead to the same state beside each other."""
 
     ids: Ids
     """Shape (n,)."""
@@ -163,6 +169,15 @@ class Choices:
     """Where in `ids` each group begins, shape (groups,)."""
     targets: tuple[int, ...]
     """The state that each group leads to."""
+    said: tuple[str, ...]
+    """Plain text of each group."""
+
+    def group_of(self, token: int) -> int | None:
+        """The group that a token belongs to; None where it may not come next."""
+        [places] = np.nonzero(self.ids == token)
+        if not len(places):
+            return None
+        return int(np.searchsorted(self.first, places[0], side="right")) - 1
 
 
 class TokenWalk:
@@ -196,32 +211,30 @@ class TokenWalk:
     def choices(self, state: int) -> Choices:
         """Every token of the sentences that may come next; wildcards left out."""
         if state not in self._choices:
-            found: dict[int, list[int]] = {}
+            found: _Groups = {}
             self._descend(state, "", 0, len(self.vocabulary.words), found)
             self._choices[state] = _grouped(found)
         return self._choices[state]
 
     def open_choices(self, state: int, likely: Ids) -> Choices:
         """Like `choices`, with those of the `likely` tokens that a wildcard here would take."""
-        found: dict[int, list[int]] = {}
-        for token in likely.tolist():
-            target = self.step(state, token)
-            if target != DEAD:
-                found.setdefault(target, []).append(token)
         known = self.choices(state)
+        declared = set(known.ids.tolist())
+        found: _Groups = {}
+        for token in likely.tolist():
+            if token not in declared and (target := self.step(state, token)) != DEAD:
+                found.setdefault((target, _ANY), []).append(token)
         ends = [*known.first.tolist()[1:], len(known.ids)][: len(known.first)]
-        for target, first, end in zip(known.targets, known.first.tolist(), ends, strict=True):
-            group = found.setdefault(target, [])
-            group += [token for token in known.ids[first:end].tolist() if token not in group]
+        ways = zip(known.targets, known.said, known.first.tolist(), ends, strict=True)
+        for target, said, first, end in ways:
+            found[target, said] = known.ids[first:end].tolist()
         return _grouped(found)
 
-    def _descend(
-        self, state: int, prefix: str, low: int, high: int, found: dict[int, list[int]]
-    ) -> None:
+    def _descend(self, state: int, prefix: str, low: int, high: int, found: _Groups) -> None:
         """Follow the automaton and the sorted texts together; both get narrower each step."""
         words = self.vocabulary.words
         if prefix and low < high and words[low] == prefix:
-            found.setdefault(state, []).extend(self.vocabulary.ids[low])
+            found.setdefault((state, plain(prefix)), []).extend(self.vocabulary.ids[low])
             low += 1
         if low >= high:
             return
@@ -234,10 +247,11 @@ class TokenWalk:
                 self._descend(target, prefix + char, *children[char], found)
 
 
-def _grouped(found: dict[int, list[int]]) -> Choices:
+def _grouped(found: _Groups) -> Choices:
     ids: list[int] = []
     first: list[int] = []
     for group in found.values():
         first.append(len(ids))
         ids += group
-    return Choices(np.array(ids, np.int32), np.array(first, np.int32), tuple(found))
+    targets, said = tuple(target for target, _ in found), tuple(text for _, text in found)
+    return Choices(np.array(ids, np.int32), np.array(first, np.int32), targets, said)

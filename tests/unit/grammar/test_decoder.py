@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mumbler import END, TEXTS, VOCABULARY, Mumbler, grammar, spelled
 
-from appliance.grammar.decoder import decode, said_once
+from appliance.grammar.decoder import decode, said_once, weighed
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.search import Effort
 
@@ -210,3 +210,29 @@ def test_a_sentence_that_the_model_says_again_is_said_once_and_costs_one_call() 
     assert spelled(found.candidates[0].tokens) == "turn on the lamp"
     assert found.calls == 1
     assert found.candidates[0].score > -0.1
+
+
+def test_words_that_go_on_alike_are_told_apart_by_how_likely_each_is() -> None:
+    model = Mumbler(
+        [{" turn": 0.0}, {" on": 0.0, " off": -4.0}, {" the": 0.0}, {" lamp": 0.0, " light": -3.0}]
+    )
+    walk = LAMP.walk(VOCABULARY)
+    found = weighed(
+        model,
+        walk,
+        Effort(spelling=0.0, omission=0.0),
+        decode(model, walk),
+        ["turn off the lamp", "turn on the light", "turn off the light"],
+    )
+    scores = {spelled(one.tokens).casefold(): one.score for one in found.candidates}
+    on = scores["turn on the lamp"]
+    assert scores["turn off the lamp"] == pytest.approx(on - 4.0, abs=0.01)
+    assert scores["turn on the light"] == pytest.approx(on - 3.0, abs=0.01)
+    assert scores["turn off the light"] == pytest.approx(on - 7.0, abs=0.01)
+
+
+def test_ways_to_write_a_word_count_together() -> None:
+    once = Mumbler([{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}])
+    twice = Mumbler([{" turn": 0.0, " Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}])
+    scores = [decode(model, LAMP.walk(VOCABULARY)).candidates[0].score for model in (once, twice)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.01)
