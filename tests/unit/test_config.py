@@ -152,3 +152,14 @@ def test_directories_follow_the_config_then_systemd_then_the_user(
     assert config.parse("").models_directory == Path("/var/lib/appliance/models")
     chosen = config.parse("[device]\nstate_directory = '/data'\nmodels_directory = '/models'")
     assert (chosen.state_directory, chosen.models_directory) == (Path("/data"), Path("/models"))
+
+
+def test_the_models_in_use_are_named_once_and_the_second_where_the_grammar_asks_it() -> None:
+    def models(**speech: object) -> list[str]:
+        return msgspec.convert({"speech": speech}, Config).models
+
+    assert models() == ["whisper-tiny.en", "smollm2-135m-instruct"]
+    both = ["whisper-tiny.en", "whisper-base", "smollm2-135m-instruct"]
+    assert models(second_model="whisper-base") == both
+    assert models(second_model="whisper-base", grammar=False) == models()
+    assert models(second_model="whisper-tiny.en") == models()
