@@ -156,7 +156,7 @@ def test_directories_follow_the_config_then_systemd_then_the_user(
 
 def test_the_models_in_use_are_named_once_and_the_second_where_the_grammar_asks_it() -> None:
     def models(**speech: object) -> list[str]:
-        return msgspec.convert({"speech": speech}, Config).models
+        return msgspec.convert({"speech": speech}, config.Config).models
 
     assert models() == ["whisper-tiny.en", "smollm2-135m-instruct"]
     both = ["whisper-tiny.en", "whisper-base", "smollm2-135m-instruct"]
