@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import threading
-import time
-from collections import defaultdict, deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +12,8 @@ import msgspec
 
 from appliance.engines import gguf_file
 from appliance.engines.child import Child, ChildDied
+from appliance.engines.llama_lines import Lines
+from appliance.engines.llama_time import Clock, Pauses
 from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
 from appliance.values import Completion, Weighing
 
@@ -30,9 +29,6 @@ MODULE = "appliance.engines.llama_process"
 
 LOADING = 180.0
 """Seconds that opening the model may take; a slow card reads 1 GB in about 50."""
-
-LOOK_EVERY = 0.005
-"""Seconds between two looks whether to stop, and whether somebody speaks."""
 
 LET_GO = 0.15
 """Seconds for the process to break off by itself; then it is killed, which costs a reload."""
@@ -66,20 +62,17 @@ class Llama:
         self.working = threads
         """Of the threads, how many may work from the next order on."""
         self._states = states
-        self._child: Child | None = None
-        self._pausing = threading.Lock()
-        self._pauses: set[object] = set()
-        self._ready = False
+        self._lines: Lines | None = None
+        self._pauses = Pauses()
         self._wanted = False
         self._numbers = itertools.count(1)
-        self._events: dict[int, deque[dict[str, Any]]] = defaultdict(deque)
         self.restored = False
         """Whether the fixed part of the prompt came from the disk."""
 
     @property
     def process_id(self) -> int | None:
         """Of the child, for whoever counts its memory; None while there is none."""
-        return self._child.process_id if self._child else None
+        return self._lines.child.process_id if self._lines else None
 
     def start(self) -> None:
         """Open the model and read the fixed part of the prompt; done by complete() if not before.
@@ -97,12 +90,12 @@ class Llama:
 
     def look_after(self) -> None:
         """Start a process that has died while nobody asked it anything; does not wait for it."""
-        if not self._wanted or (self._child is not None and self._child.alive()):
+        if not self._wanted or (self._lines is not None and self._lines.child.alive()):
             return
         logger.warning("the language model process died while it was idle; it is started again")
         self._drop()
         with contextlib.suppress(EngineError, ModelMissing):  # told at the next request
-            self._child = self._open()
+            self._lines = Lines(self._open())
 
     def complete(
         self,
@@ -136,11 +129,11 @@ class Llama:
         For any thread: what several have paused goes on when the last of them is done.
         """
         one = object()
-        self._pause(self._pauses.add, one)
+        self._pauses.begin(one, self._stand_still)
         try:
             yield
         finally:
-            self._pause(self._pauses.discard, one)
+            self._pauses.end(one, self._go_on)
 
     def close(self) -> None:
         """End the process; may be called twice."""
@@ -148,46 +141,41 @@ class Llama:
         self._drop()
 
     def _drop(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-        self._child, self._ready = None, False
-        self._events.clear()
+        lines, self._lines = self._lines, None
+        if lines is not None:
+            lines.give_up()
 
-    def _pause(self, change: Callable[[object], None], one: object) -> None:
-        with self._pausing:
-            change(one)
-            child = self._child
-            if child is not None and self._ready:
-                child.pause() if self._pauses else child.go_on()
+    def _stand_still(self) -> None:
+        if self._lines is not None and self._lines.ready:
+            self._lines.child.pause()
 
-    def _go_on(self, child: Child) -> None:
-        """Something is asked of it: what was paused before is over, and does not come back."""
-        with self._pausing:
-            self._pauses.clear()
-            child.go_on()
+    def _go_on(self) -> None:
+        if self._lines is not None and self._lines.ready:
+            self._lines.child.go_on()
 
-    def _await_ready(self, stopping: Callable[[], bool]) -> Child:
+    def _await_ready(self, stopping: Callable[[], bool]) -> Lines:
         self._wanted = True
-        if self._child is None:
-            self._child = self._open()
-        if not self._ready:
-            event = self._next_event(self._child, 0, LOADING, stopping)
+        if self._lines is None:
+            self._lines = Lines(self._open())
+        lines = self._lines
+        if not lines.ready:
+            event = lines.next(0, Clock(LOADING, self._pauses), stopping)
             if event is None:
                 self._drop()
                 raise EngineError(f"opening {self._path.name} took more than {LOADING:.0f} s")
-            self._ready = "ready" in event
-            if not self._ready:
+            lines.ready = "ready" in event
+            if not lines.ready:
                 self._drop()
                 own = self._path == Path(self._settings.model).expanduser()
                 raise EngineError(f"{event['error']}; {OWN_FILE if own else 'run: ' + VERIFY}")
             self.restored = event["restored"]
-        return self._child
+        return lines
 
     def _open(self) -> Child:
         gguf_file.check(self._path)
         adapter = self._settings.adapter and str(Path(self._settings.adapter).expanduser())
         if adapter:
-            gguf_file.check(Path(adapter))
+            gguf_file.check(Path(adapter), "language_model.adapter")
         child = Child(MODULE, self._threads)
         settings = {**msgspec.to_builtins(self._settings), "adapter": adapter}
         child.send(
@@ -218,7 +206,7 @@ class Llama:
             return self._ask(order, stopping, tell)
         except ChildDied as death:
             with contextlib.suppress(EngineError):
-                self._child = self._open()  # ready again for who comes next
+                self._lines = Lines(self._open())  # ready again for who comes next
             raise EngineDied(f"{_died(death)} twice at this text; it is not tried again") from None
 
     def _ask(
@@ -226,31 +214,35 @@ class Llama:
     ) -> dict[str, Any]:
         """One try. ChildDied when the process died, or said nothing at all in its time."""
         number = next(self._numbers)
-        child = None
+        lines = None
         try:
-            child = self._await_ready(stopping)
-            self._go_on(child)
-            child.send({"id": number, "threads": self.working, **order})
-            return self._collect(child, number, stopping, tell)
+            lines = self._await_ready(stopping)
+            self._pauses.end_all(lines.child.go_on)
+            lines.child.send({"id": number, "threads": self.working, **order})
+            return self._collect(lines, number, stopping, tell)
         except ChildDied:
-            if child is None or self._child is child:
+            if lines is None or self._lines is lines:
                 self._drop()
             raise
+        except Interrupted:
+            if lines is None or self._lines is lines:
+                self._break_off(number)
+            raise
         finally:
-            self._events.pop(number, None)
+            if lines is not None:
+                lines.forget(number)
 
     def _collect(
         self,
-        child: Child,
+        lines: Lines,
         number: int,
         stopping: Callable[[], bool],
         tell: Callable[[str], None],
     ) -> dict[str, Any]:
-        clock = _Clock()
+        clock = Clock(self._settings.time_limit_s, self._pauses)
         first_token_ms: float | None = None
         while True:
-            left = self._settings.time_limit_s - clock.seconds()
-            event = self._next_event(child, number, left, clock.without(stopping))
+            event = lines.next(number, clock, stopping)
             if event is None:
                 self._give_up(hung=first_token_ms is None)
             elif "error" in event:
@@ -273,68 +265,16 @@ class Llama:
             raise ChildDied(f"it said nothing for {limit}")
         raise EngineError(f"the language model was not done after {limit}")
 
-    def _next_event(
-        self, child: Child, number: int, seconds: float, stopping: Callable[[], bool]
-    ) -> dict[str, Any] | None:
-        """The next line for an order; None when the time is over, or else somebody's turn.
-
-        Lines for other orders are kept for them: one may be asked while another is written.
-        """
-        until = time.monotonic() + seconds
-        while True:
-            if self._events[number]:
-                return self._events[number].popleft()
-            began = time.monotonic()
-            if stopping():
-                self._break_off(child, number)
-                raise Interrupted("the appliance stopped, or the request was cancelled")
-            until += time.monotonic() - began
-            if self._child is not child:
-                raise ChildDied("it ended at another text meanwhile")
-            if self._events[number]:
-                continue
-            left = until - time.monotonic()
-            if left <= 0:
-                return None
-            event = child.receive(min(LOOK_EVERY, left))
-            if event is not None:
-                self._events[event.get("id", 0)].append(event)
-
-    def _break_off(self, child: Child, number: int) -> None:
+    def _break_off(self, number: int) -> None:
         """Leave the process ready for the next text, or else leave none."""
-        until = time.monotonic() + LET_GO
-        try:
-            if self._ready and number:
-                self._go_on(child)  # it could not let go
-                child.send({"stop": number})
-            while self._ready and number and time.monotonic() < until:
-                event = child.receive(max(0.0, until - time.monotonic()))
-                if event and event.get("id") != number:
-                    self._events[event.get("id", 0)].append(event)
-                elif event and "token" not in event:
+        lines = self._lines
+        if lines is not None and lines.ready:
+            with contextlib.suppress(ChildDied):  # it is gone, which is as good
+                self._pauses.end_all(lines.child.go_on)  # it could not let go
+                lines.child.send({"stop": number})
+                if lines.ends_by_itself(number, Clock(LET_GO, Pauses())):
                     return
-        except ChildDied:
-            pass  # it is gone, which is as good
         self._drop()
-
-
-class _Clock:
-    """Counts the time that an order took, without the time that was given to others."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
-
-    def without(self, look: Callable[[], bool]) -> Callable[[], bool]:
-        def looked() -> bool:
-            began = time.monotonic()
-            answer = look()
-            self._began += time.monotonic() - began
-            return answer
-
-        return looked
 
 
 def _nobody(_: str) -> None:

@@ -30,11 +30,7 @@ class Piper:
             library: Any = importlib.import_module("piper")
         except ImportError as error:
             raise EngineError(f"the package piper-tts is not installed; run: {INSTALL}") from error
-        path = Path(voice).expanduser()
-        if not path.is_file():
-            raise EngineError(f"speaking.voice: there is no file {voice!r}; it names an .onnx file")
-        if not path.with_name(f"{path.name}.json").is_file():
-            raise EngineError(f"speaking.voice: {path.name}.json is missing; a voice is two files")
+        path = file_of(voice)
         try:
             self._voice = library.PiperVoice.load(path)
         except Exception as error:  # it has no errors of its own
@@ -52,3 +48,13 @@ class Piper:
             return Spoken(np.zeros(0, dtype=np.float32), 22_050)
         sound = np.concatenate([piece.audio_float_array for piece in pieces])
         return Spoken(sound.astype(np.float32), int(pieces[0].sample_rate))
+
+
+def file_of(voice: str) -> Path:
+    """The file of a voice; EngineError where one of its two files is not there."""
+    path = Path(voice).expanduser()
+    if not path.is_file():
+        raise EngineError(f"speaking.voice: there is no file {voice!r}; it names an .onnx file")
+    if not path.with_name(f"{path.name}.json").is_file():
+        raise EngineError(f"speaking.voice: {path.name}.json is missing; a voice is two files")
+    return path

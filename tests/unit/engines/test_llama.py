@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,27 @@ def test_what_two_have_paused_goes_on_when_both_are_done() -> None:
             assert child.stands_still
         assert child.stands_still
     assert not child.stands_still
+
+
+def test_a_pause_by_another_thread_does_not_use_up_the_time_of_an_order() -> None:
+    child = ready()
+    model = Scripted(child)  # which has 0.02 s
+    looks = 0
+
+    def looked_at_from_elsewhere() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 3:  # the process opened its model, and was asked
+            model._pauses.begin("elsewhere", child.pause)
+            threading.Timer(0.3, end).start()
+        return False
+
+    def end() -> None:
+        child.lines.append(DONE)
+        model._pauses.end("elsewhere", child.go_on)
+
+    assert model.complete(Question(("Well?",)), looked_at_from_elsewhere).text == "Yes."
+    assert not child.killed
 
 
 def test_it_may_be_paused_before_there_is_a_process() -> None:
