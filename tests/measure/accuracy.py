@@ -100,18 +100,25 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="whisper-tiny.en")
     parser.add_argument("--second", metavar="MODEL", help="asked where the first is in doubt")
     parser.add_argument("--place", type=int, default=0, help="another place in the noise")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the accuracies")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.svg", help="draw it; each model alone and both"
+    )
     return parser.parse_args()
 
 
-def main() -> int:
-    options = arguments()
-    try:
-        recordings = folder()
-    except NoRecordings as missing:
-        print(missing)
-        return 69
-    ears, grammar = Ears(options.model, options.second), Grammar.of(coffee_intents())
+def ways(options: argparse.Namespace) -> dict[str, tuple[str, str | None]]:
+    """By what name each way to hear is drawn: its model and its second one."""
+    model, second = options.model, options.second
+    if second is None:
+        return {model: (model, None)}
+    both = {f"{model}, in doubt {second} too": (model, second)}
+    alone = {model: (model, None), second: (second, None)} if options.plot else {}
+    return alone | both
+
+
+def measure(ears: Ears, recordings: Path, options: argparse.Namespace) -> list[float]:
+    """Print a line for each level; returns the per cent that were right."""
+    grammar = Grammar.of(coffee_intents())
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     orders = coffee_orders(recordings)[:: options.every]
     ears.understand(orders[0][0], grammar)
@@ -124,33 +131,37 @@ def main() -> int:
             clip = mixed(speech, noise, snr, number + FAR * options.place)
             found, ours, padded = timed(ears, grammar, clip, compare=options.compare)
             ok = right(found, slots)
-            results.append(
-                (
-                    ok,
-                    found.reading is not None and not ok,
-                    found.reading is None,
-                    found.calls,
-                    found.tokens,
-                    found.opinions > 1,
-                    1000 * ours,
-                    ours / padded,
-                )
-            )
+            taken = found.reading is not None
+            work = found.calls, found.tokens, found.opinions > 1, 1000 * ours, ours / padded
+            results.append((ok, taken and not ok, not taken, *work))
             if options.errors and not ok:
                 print(f"  {number} wanted {slots}\n    {found}")
         table = np.array(results, float)
-        rates = 100 * table[:, :3].mean(axis=0)
-        drawn.append(float(rates[0]))
+        mean, median = table.mean(axis=0), np.median(table, axis=0)
+        drawn.append(100 * float(mean[0]))
+        rates = " | ".join(f"{100 * share:.1f}" for share in mean[:3])
         print(
-            f"| {'clean' if snr is None else f'{snr:g}'} | {rates[0]:.1f} | {rates[1]:.1f} "
-            f"| {rates[2]:.1f} | {table[:, 3].mean():.1f} | {table[:, 4].mean():.0f} "
-            f"| {100 * table[:, 5].mean():.0f} "
-            f"| {np.median(table[:, 6]):.0f} | {np.median(table[:, 7]):.2f} |",
+            f"| {'clean' if snr is None else f'{snr:g}'} | {rates} | {mean[3]:.1f} | {mean[4]:.0f} "
+            f"| {100 * mean[5]:.0f} | {median[6]:.0f} | {median[7]:.2f} |",
             flush=True,
         )
+    return drawn
+
+
+def main() -> int:
+    options = arguments()
+    try:
+        recordings = folder()
+    except NoRecordings as missing:
+        print(missing)
+        return 69
+    drawn: dict[str, list[float]] = {}
+    for name, (model, second) in ways(options).items():
+        print(f"\n{name}")
+        drawn[name] = measure(Ears(model, second), recordings, options)
     if options.plot:
         levels = ["clean" if snr is None else f"{snr:g}" for snr in options.snr]
-        options.plot.write_text(accuracy_plot(levels, {options.model: drawn}))
+        options.plot.write_text(accuracy_plot(levels, drawn))
     return 0
 
 
