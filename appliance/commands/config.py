@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from appliance import doctor
 from appliance.config import Config, load
+from appliance.doctor.answers import Verdict
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
+
+    from appliance.doctor.answers import Answer
 
 HIDDEN = "(hidden)"
 SECRETS = frozenset({("mqtt", "username")})
@@ -57,18 +61,27 @@ def in_force(config: Config) -> dict[str, Any]:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    """What is wrong in the file, else with what it names: `run` starts with neither."""
     problems: tuple[str, ...] = ()
+    named: list[Answer] = []
     try:
-        load(arguments.config)
+        config = load(arguments.config)
+        answers = doctor.examine(doctor.place_of(config), doctor.CONFIGURED)
+        named = [one for one in answers if one.verdict in (Verdict.WARNING, Verdict.ERROR)]
     except ConfigError as error:
         problems = error.problems
+    wrong = [one.found for one in named if one.verdict is Verdict.ERROR]
+    odd = [one.found for one in named if one.verdict is Verdict.WARNING]
+    good = not problems and not wrong
     if arguments.json:
-        print(msgspec.json.encode({"ok": not problems, "problems": problems}).decode())
-    elif problems:
-        print("\n".join(problems), file=sys.stderr)
+        shown = {"ok": good, "problems": problems, "files": wrong, "warnings": odd}
+        print(msgspec.json.encode(shown).decode())
     else:
-        print(f"{arguments.config}: ok")
-    return ConfigError.exit_status if problems else 0
+        for line in (*problems, *wrong, *(f"warning: {one}" for one in odd)):
+            print(line, file=sys.stderr)
+        if good:
+            print(f"{arguments.config}: ok")
+    return 0 if good else ConfigError.exit_status
 
 
 def _as_toml(shown: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from appliance.doctor import appliance, board, broker, offline
+from appliance.doctor import appliance, board, broker, files, offline
 from appliance.doctor.answers import Answer, Place, Report, Verdict, error, report_of
 from appliance.errors import ApplianceError, ConfigError
 from appliance.system.lock import holder
@@ -30,6 +30,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
+    "files": files.files,
     "sentences": appliance.sentences,
     "models": appliance.models,
     "memory": board.memory,
@@ -49,6 +50,9 @@ QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
 
 OFFLINE = ("offline", "sockets", "traffic", "rules")
 """What `--offline` asks: who is talked to, in full."""
+
+CONFIGURED = ("files", "sentences")
+"""What `appliance config check` asks: whether all that the configuration names can be used."""
 
 USUAL = tuple(name for name in QUESTIONS if name not in OFFLINE[1:])
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
-from appliance.messaging.database import damaged_journals
+from appliance.messaging.database import damaged_journals, newer_journals
 from appliance.models import catalogue
 from appliance.models.store import is_path
 from appliance.system.clock import clock_synced
@@ -98,6 +98,9 @@ def disk(place: Place) -> Iterator[Answer]:
     for path in damaged_journals(folder):
         found = f"{path}: a journal that could not be read whole; what was legible was saved"
         yield warning("disk", found, "check the card; keep the file for a report, or remove it")
+    for path in newer_journals(folder):
+        found = f"{path}: a newer version's journal; all that waited in it goes on without it"
+        yield warning("disk", found, "remove it, unless you go back to that version")
     problem = _cannot_write(folder)
     free = ram.disk_free_mb(folder)
     if problem is not None:

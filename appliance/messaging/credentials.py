@@ -30,7 +30,9 @@ def password(mqtt: config.Mqtt) -> bytes | None:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigError([f"mqtt.password_file: {path}: {error.strerror}"]) from error
+        what = f"mqtt.password_file: {path}: {error.strerror}"
+        advice = "put the password into that file, or correct the key"
+        raise ConfigError([f"{what}; {advice}"]) from error
     return content.removesuffix(b"\n").removesuffix(b"\r")
 
 
@@ -57,7 +59,7 @@ def _trusting(path: Path, problems: list[str]) -> ssl.SSLContext:
     except ssl.SSLError as error:
         problems.append(f"mqtt.ca_file: {path}: not a certificate in PEM form ({error.reason})")
     except OSError as error:
-        problems.append(f"mqtt.ca_file: {path}: {error.strerror}")
+        problems.append(f"mqtt.ca_file: {path}: {error.strerror}; put it there, or correct the key")
     return ssl.create_default_context()
 
 
@@ -68,7 +70,8 @@ def _identify(context: ssl.SSLContext, mqtt: config.Mqtt, problems: list[str]) -
         try:
             path.read_bytes()
         except OSError as error:
-            problems.append(f"mqtt.{name}: {path}: {error.strerror}")
+            what = f"mqtt.{name}: {path}: {error.strerror}"
+            problems.append(f"{what}; put it there, or correct the key")
             missing = True
     if missing:
         return

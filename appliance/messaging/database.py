@@ -98,7 +98,16 @@ class _Newer(Exception):
 
 def damaged_journals(directory: Path) -> list[Path]:
     """Those that were set aside and that nobody has taken away yet, oldest first."""
-    found = directory.glob(f"{FILE}.corrupt-*")
+    return _asides(directory, "corrupt")
+
+
+def newer_journals(directory: Path) -> list[Path]:
+    """Those of a newer version that were set aside when this one was installed again."""
+    return _asides(directory, "version")
+
+
+def _asides(directory: Path, why: str) -> list[Path]:
+    found = directory.glob(f"{FILE}.{why}-*")
     return sorted(path for path in found if not path.name.endswith(COMPANIONS))
 
 

@@ -282,8 +282,92 @@ def test_a_wrong_config_is_told_whole_with_status_78(
 def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: int) -> None:
     where = {"host": "127.0.0.1", "port": free_port, "password_file": "/nowhere/pw"}
     (answer,) = asked("broker", Config(mqtt=msgspec.convert(where, Mqtt)))
-    expected = "mqtt.password_file: /nowhere/pw: No such file or directory"
-    assert said([answer]) == [("error", expected)]
+    expected = "mqtt.password_file: /nowhere/pw: No such file or directory; put the password into"
+    assert (answer.verdict, answer.found[: len(expected)]) == ("error", expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "found"),
+    [
+        (
+            'mqtt.host = "b"\nmqtt.username = "u"\nmqtt.password_file = "/no/pw"\n',
+            78,
+            "mqtt.password_file: /no/pw: No such file or directory; put the password into",
+        ),
+        (
+            'mqtt.host = "b"\nmqtt.tls = true\nmqtt.ca_file = "/no/ca.pem"\n',
+            78,
+            "mqtt.ca_file: /no/ca.pem: No such file or directory; put it there",
+        ),
+        (
+            'mqtt = {host = "b", tls = true, certificate_file = "/no/c", key_file = "/no/k"}\n',
+            78,
+            "mqtt.key_file: /no/k: No such file or directory; put it there",
+        ),
+        (
+            'language_model.enabled = true\nlanguage_model.adapter = "/no/lora.gguf"\n',
+            78,
+            "there is no /no/lora.gguf; correct language_model.adapter",
+        ),
+        (
+            'listening.trigger = "wake_word"\nwake_word.words = ["/no/hey.json"]\n',
+            78,
+            "wake_word.words: there is no file /no/hey.json",
+        ),
+        (
+            'wake_word.words = ["/no/hey.json"]\n',
+            0,
+            "warning: wake_word.words: there is no file /no/hey.json",
+        ),
+        (
+            'speaking.engine = "piper"\nspeaking.voice = "/no/v.onnx"\n',
+            78,
+            "speaking.voice: there is no file '/no/v.onnx'",
+        ),
+        (
+            'speaking.engine = "auto"\nspeaking.voice = "/no/v.onnx"\n',
+            0,
+            "warning: speaking.voice: there is no file '/no/v.onnx'",
+        ),
+        ('sentences.folder = "/no/sentences"\n', 78, "/no/sentences: there is no such folder"),
+    ],
+)
+def test_a_file_that_the_configuration_names_and_that_is_not_there_is_told_before_the_start(
+    config: Path, more: str, status: int, found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = [line for line in config.read_text("utf-8").splitlines() if "device." in line]
+    config.write_text("\n".join([*written, more]), "utf-8")
+    assert cli.main(["config", "check", "--config", str(config)]) == status
+    shown = capsys.readouterr()
+    assert found in shown.err
+    assert ("ok" in shown.out.split()) == (status == 0)
+
+
+def test_config_check_keeps_what_is_wrong_in_the_file_apart_from_what_it_names(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = config.read_text("utf-8")
+    config.write_text(text + 'sentences.folder = "/no/sentences"\n', "utf-8")
+    assert cli.main(["config", "check", "--json", "--config", str(config)]) == 78
+    report = document(capsys)
+    assert (report["ok"], report["problems"]) == (False, [])
+    assert "/no/sentences" in report["files"][0]
+
+
+def test_check_has_one_line_for_the_files_that_are_there() -> None:
+    (answer,) = asked("files")
+    assert said([answer]) == [("ok", "those that the configuration names are there")]
+
+
+def test_a_newer_version_s_journal_that_stays_is_shown_until_it_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "journal.db.version-4-20261123T120000").touch()
+    (tmp_path / "journal.db.version-4-20261123T120000-wal").touch()
+    kept = Config(device=Device(state_directory=str(tmp_path)))
+    aside, disk = asked("disk", kept)
+    assert aside.verdict is Verdict.WARNING
+    assert "version-4-20261123T120000: a newer version's journal" in aside.found
+    assert aside.advice == "remove it, unless you go back to that version"
+    assert disk.verdict is Verdict.OK
 
 
 def test_offline_says_who_is_talked_to_and_what_holds_it_back(

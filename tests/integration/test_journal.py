@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -478,6 +478,26 @@ def test_after_a_newer_version_what_waits_in_its_journal_goes_on(
     assert [path.name for path in tmp_path.glob("journal.db.version-99-*")]
     with opened(tmp_path) as journal:  # and it stays so
         assert texts(journal) == ["precious", "next"]
+
+
+def test_a_disk_too_full_to_bring_a_journal_up_to_date_is_told_and_nothing_is_lost(
+    small_disk: Path,
+) -> None:
+    with closing(sqlite3.connect(small_disk / "journal.db", isolation_level=None)) as file:
+        file.execute("PRAGMA page_size = 1024")
+        steps = f"{schema.FIRST} {schema.SECOND}"
+        file.executescript(f"BEGIN; {steps} PRAGMA user_version = 2; COMMIT;")
+        insert = "INSERT INTO outbox VALUES (?, 9, 0.0, 'a/b', 0, NULL, NULL, '[]', ?)"
+        file.executemany(insert, [(rank, b"x" * 60_000) for rank in range(1, 6)])
+    ballast = small_disk / "ballast"
+    with suppress(OSError), ballast.open("wb", 0) as filled:
+        while filled.write(b"x" * 4096):
+            pass
+    with pytest.raises(JournalError, match="the disk is full; free some space"), opened(small_disk):
+        pass
+    ballast.unlink()
+    with opened(small_disk) as journal:
+        assert journal.counts.outbox.rows == 5
 
 
 @pytest.mark.parametrize("moment", ["while it is saved", "before the saved takes its place"])

@@ -1,0 +1,77 @@
+"""Whether the files that the configuration names are there, and are what they should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance.doctor.answers import Answer, Place, error, ok, warning
+from appliance.engines import gguf_file, piper, wakeword
+from appliance.errors import ApplianceError, ConfigError, EngineError, ModelMissing
+from appliance.messaging import credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from appliance.config import Config
+
+
+def files(place: Place) -> Iterator[Answer]:
+    """An error for each without which the appliance does not start; else one answer for all.
+
+    Models and sentences have questions of their own.
+    """
+    config = place.config
+    complaints = [
+        *_broker(config),
+        *_language_model(config),
+        *_wake_words(config),
+        *_voice(config),
+    ]
+    yield from complaints or [ok("files", "those that the configuration names are there")]
+
+
+def _broker(config: Config) -> Iterator[Answer]:
+    looks: tuple[Callable[[], object], ...] = (
+        lambda: credentials.password(config.mqtt),
+        lambda: credentials.tls_context(config.mqtt),
+    )
+    for look in looks:
+        try:
+            look()
+        except ConfigError as failure:
+            for problem in failure.problems:
+                yield error("files", problem)
+
+
+def _language_model(config: Config) -> Iterator[Answer]:
+    adapter = config.language_model.adapter
+    if adapter and config.language_model.enabled:
+        try:
+            gguf_file.check(Path(adapter).expanduser(), "language_model.adapter")
+        except ApplianceError as failure:
+            yield error("files", str(failure))
+
+
+def _wake_words(config: Config) -> Iterator[Answer]:
+    """Where they are not waited for just now, a request may want them at any time."""
+    judged = error if config.listening.trigger == "wake_word" else warning
+    for word in config.wake_word.words:
+        try:
+            wakeword.find([word], {})
+        except ModelMissing as failure:
+            yield judged("files", str(failure))
+
+
+def _voice(config: Config) -> Iterator[Answer]:
+    speaking = config.speaking
+    named = speaking.engine == "piper" or speaking.voice.endswith(".onnx")
+    if not named or speaking.engine in ("off", "espeak-ng"):
+        return
+    try:
+        piper.file_of(speaking.voice)
+    except EngineError as failure:
+        if speaking.engine == "piper":
+            yield error("files", str(failure))
+        else:
+            yield warning("files", f"{failure}; espeak-ng speaks instead")
