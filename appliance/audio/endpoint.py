@@ -67,6 +67,8 @@ class Endpoint:
     settled: bool = field(default=False, init=False)
     """Whether it is over, too: a fainter voice is no reason to wait then. Where a sentence could
     go on, it may be a word on which the talker's voice drops."""
+    left: bool = field(default=False, init=False)
+    """Whether the talker has left off although somebody still speaks."""
     lingers: bool = field(default=False, init=False)
     """Whether the fainter voice goes on behind which a whole sentence ended: it begins none."""
 
@@ -111,7 +113,7 @@ class Endpoint:
     def is_over(self) -> bool:
         """Whether the pause is over, or the maximum reached."""
         waited = self.quiet if self.settled else self.spent
-        return waited >= self.pause or self.length >= self.maximum
+        return self.left or waited >= self.pause or self.length >= self.maximum
 
     def close(self) -> Event:
         """End now what is open, whatever was heard."""
@@ -119,7 +121,7 @@ class Endpoint:
         return Event.ENDED if self.sure else Event.DROPPED
 
     def _begin(self) -> Event:
-        self.open, self.whole, self.settled = True, False, False
+        self.open, self.whole, self.settled, self.left = True, False, False, False
         self.length = self.speech = self.voiced = 1
         self.quiet, self.still, self.spent = 0, 0, 0.0
         return Event.BEGAN

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from appliance.audio.endpoint import frames_in
+from appliance.audio.talker import HUSH, LEFT, Talker
+from appliance.protocols import FRAME_SAMPLES
 from appliance.values import SoFar
 
 if TYPE_CHECKING:
@@ -26,8 +28,15 @@ ACT_AFTER = 3
 """Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
 the end of a word only then."""
 
-WHOLE = (SoFar.COMPLETE, SoFar.SOUNDS_OVER, SoFar.COULD_GO_ON)
+OVER = (SoFar.COMPLETE, SoFar.SOUNDS_OVER)
+"""What is one of the sentences, and goes on no more."""
+
+WHOLE = (*OVER, SoFar.COULD_GO_ON)
 """What is one of the sentences already."""
+
+
+TAIL = 3
+"""Frames of the fainter speech that are still looked at: the talker's last sound may be in them."""
 
 
 class Considering(Protocol):
@@ -71,8 +80,12 @@ class Outlook:
             SoFar.INCOMPLETE: frames_in(settings.long_pause_ms / 1000),
             SoFar.UNKNOWN: endpoint.pause,
         }
+        self._talker = Talker()
         self._asked = (0, 0)
         self._studied = False
+        self._samples: Samples | None = None
+        self._before: tuple[Samples | None, int] | None = None
+        """What was said before a fainter voice, and how many frames of speech that is."""
         self.asked_at = 0
         """Frames without speech at the end of the sound that was asked about last."""
 
@@ -84,9 +97,15 @@ class Outlook:
     def begin(self) -> None:
         """A sentence begins."""
         self.wait_for_release(held=self._held)
-        self._asked, self._studied = (0, 0), False
+        self._talker.begin()
+        self._asked, self._studied, self._before = (0, 0), False, None
         if self._meaning is not None:
             self._meaning.forget()
+
+    def hear(self, loudness: float) -> None:
+        """Take the root mean square of a frame of speech."""
+        self._talker.hear(loudness)
+        self._endpoint.left = not self._held and self._talker.is_fainter(LEFT)
 
     def consider(self, so_far: Callable[[], Samples]) -> None:
         """Ask what the sentence is so far, and let the answer say how long a pause ends it."""
@@ -97,22 +116,52 @@ class Outlook:
         what = SoFar.UNKNOWN if verdict is None else verdict.so_far
         endpoint.pause = self._pauses[what]
         endpoint.whole = what in WHOLE
-        endpoint.settled = what in (SoFar.COMPLETE, SoFar.SOUNDS_OVER)
-        if meaning.busy and self._asked[0] != endpoint.speech:
+        endpoint.settled = what in OVER
+        if meaning.busy and self._asked[0] != endpoint.speech and self._before is None:
             meaning.withdraw()
         if endpoint.quiet >= ASK_AFTER and self._asked[0] != endpoint.speech:
+            meaning.withdraw()
             self._ask(so_far(), thorough=False)
-        elif not meaning.busy and not endpoint.whole and not self._studied:
-            # The last word may have faded away behind the question.
-            faded = endpoint.still >= ASK_AFTER and self._asked[1] != endpoint.voiced
-            study = endpoint.still >= STUDY_AFTER
-            if self._asked[0] == endpoint.speech and (faded or study):
-                self._ask(so_far(), thorough=study)
+        elif meaning.busy:
+            pass
+        elif endpoint.quiet >= ASK_AFTER:
+            self._ask_again(so_far)
+        else:
+            self._consider_what_was_before(so_far)
+
+    def _ask_again(self, so_far: Callable[[], Samples]) -> None:
+        endpoint = self._endpoint
+        if endpoint.whole or self._studied or self._asked[0] != endpoint.speech:
+            return
+        # The last word may have faded away behind the question.
+        faded = endpoint.still >= ASK_AFTER and self._asked[1] != endpoint.voiced
+        study = endpoint.still >= STUDY_AFTER
+        if faded or study:
+            self._ask(so_far(), thorough=study)
+
+    def _consider_what_was_before(self, so_far: Callable[[], Samples]) -> None:
+        """See, while a fainter voice goes on, whether a sentence was said before it."""
+        endpoint = self._endpoint
+        verdict = None if self._meaning is None else self._meaning.verdict
+        if self._before is not None:
+            samples, voiced = self._before
+            if not self._talker.is_fainter(endpoint.voiced - voiced):
+                self._before = None  # it was the talker's own voice
+            elif verdict is not None and verdict.samples is samples:
+                # One that could go on perhaps does, in a voice that drops.
+                endpoint.left = verdict.so_far in OVER
+        later = self._before is None or endpoint.voiced - self._before[1] >= 2 * HUSH
+        if not endpoint.left and later and self._talker.is_fainter(HUSH):
+            self._ask(so_far()[: (TAIL - HUSH) * FRAME_SAMPLES], thorough=False)
+            self._before = self._samples, endpoint.voiced - HUSH
 
     def known(self) -> Samples | None:
         """The sound that has been understood already as what is over now, or is about to be."""
         if self._meaning is None or self._held:
             return None
+        verdict = self._meaning.verdict
+        if self._endpoint.left:
+            return verdict.samples if verdict is not None and verdict.so_far in OVER else None
         verdict = self._verdict()
         if verdict is not None and (verdict.thorough or verdict.so_far in WHOLE):
             return verdict.samples
@@ -121,6 +170,7 @@ class Outlook:
     def _ask(self, samples: Samples, *, thorough: bool) -> None:
         endpoint = self._endpoint
         self._asked, self._studied = (endpoint.speech, endpoint.voiced), thorough
+        self._samples, self._before = samples, None
         self.asked_at = endpoint.quiet
         if self._meaning is not None:
             self._meaning.ask(samples, endpoint.speech, thorough=thorough)

@@ -12,6 +12,7 @@ import numpy as np
 from appliance.audio.endpoint import FRAME_SECONDS, Endpoint, Event, frames_in
 from appliance.audio.gate import Gate
 from appliance.audio.outlook import Outlook
+from appliance.audio.talker import HUSH, LEFT
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import SAMPLE_RATE, Source, Trigger, Utterance
 
@@ -129,16 +130,20 @@ class Segmenter:
 
     def _ask(self, frame: Samples, frames_after: int) -> Segment | None:
         faint = self._is_faint(frame)
+        voiced = self._endpoint.voiced
         event = self._endpoint.feed(self._detector.probability(frame), faint=faint)
         if event is Event.BEGAN:
             self._talker = float(np.std(frame))
             self._sentence = [*self._before, frame]
             self._before.clear()
             self._outlook.begin()
+            voiced = 0
         elif self._sentence:
             self._sentence.append(frame)
         else:
             self._before.append(frame)
+        if self._endpoint.voiced > voiced:
+            self._outlook.hear(float(np.std(frame)))
         if self.hears_speech:
             self._outlook.consider(lambda: self.so_far)
             # A verdict that has just come may say that the pause was long enough.
@@ -160,6 +165,8 @@ class Segmenter:
             self._before.extend(frames)
             return None
         known = self._outlook.known()
+        if self._endpoint.left and known is None:
+            frames = frames[: HUSH - LEFT]  # the rest is somebody else
         return Segment(
             # What was asked about holds the whole sentence. The very object is handed on, so
             # that whoever gave the answer need not work it out again.
