@@ -133,7 +133,10 @@ def _onward(
     worst = places[-1][0] + surplus if len(places) == enough else math.inf
     prices, takes_any, arcs = _prices(char), automaton.takes_any, automaton.arcs
     for cost, state, letters, chain in places:
-        _keep(ahead, (cost + surplus, state, letters, chain))
+        key = state, letters
+        price = cost + surplus
+        if key not in ahead or price < ahead[key][0]:
+            ahead[key] = (price, state, letters, chain)
         if takes_any(state):
             link = (char, True, chain)
             _keep(ahead, (cost + FREE, automaton.step(state, char), hash((letters, char)), link))
@@ -148,9 +151,8 @@ def _onward(
 
 def _cheapest(automaton: Automaton, layer: list[_Place], beam: int, deep: int) -> Iterator[_Place]:
     """Places in the order of their cost, with those behind letters that the text lacks."""
-    layer = sorted(layer, key=itemgetter(0))
-    worst = _worst(layer, beam, deep)
-    queue = [(place[0], number, place) for number, place in enumerate(layer) if place[0] <= worst]
+    likely, worst = _likely(layer, beam, deep)
+    queue = [(place[0], number, place) for number, place in enumerate(likely)]
     number, given = len(queue), 0
     seen: dict[int, list[int]] = {}
     while queue and given < beam:
@@ -173,24 +175,24 @@ def _cheapest(automaton: Automaton, layer: list[_Place], beam: int, deep: int) -
                 heapq.heappush(queue, (more, number, (more, target, hash((letters, other)), link)))
 
 
-def _worst(layer: list[_Place], beam: int, deep: int) -> float:
-    """The cost that none of the `beam` cheapest is above; those behind it make it no higher.
+def _likely(layer: list[_Place], beam: int, deep: int) -> tuple[list[_Place], float]:
+    """Those of the layer that can be among the `beam` cheapest, and the cost that none is above.
 
-    Args:
-        layer: in the order of cost, none twice.
-        beam: places wanted.
-        deep: different beginnings that count for a state.
-
+    No more than `deep` for a state; places behind a letter that is lacking make it no higher.
     """
     count: dict[int, int] = {}
-    for cost, state, _, _ in layer:
-        before = count.get(state, 0)
+    likely: list[_Place] = []
+    worst = math.inf
+    for place in sorted(layer, key=itemgetter(0)):
+        if place[0] > worst:
+            break
+        before = count.get(place[1], 0)
         if before < deep:
-            count[state] = before + 1
-            beam -= 1
-            if not beam:
-                return cost
-    return math.inf
+            count[place[1]] = before + 1
+            likely.append(place)
+            if len(likely) == beam:
+                worst = place[0]
+    return likely, worst
 
 
 def _keep(ahead: dict[tuple[int, int], _Place], place: _Place) -> None:
