@@ -30,8 +30,8 @@ QUESTIONS = (
 ADDED = "console=ttyAMA0 systemd.log_target=console systemd.show_status=no"
 MEMORY_MB = 2048
 CLOCK = "shift=0,sleep=on"
-"""Inside, a nanosecond passes with each instruction. So the device is as quick as a board by its own
-clock however slow it is by ours, and sound is neither torn nor late. That takes a single processor."""
+"""Inside, a nanosecond passes with each instruction: by its own clock the device is as quick as a
+board, however slow it is by ours, and sound is neither torn nor late. It has one processor then."""
 
 
 class Died(Exception):
