@@ -11,7 +11,6 @@ from appliance.errors import ApplianceError, ThreadStuck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 logger = logging.getLogger(__name__)
 
@@ -105,10 +104,5 @@ class Loop(threading.Thread):
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop(Deadline(STOP_BUDGET))

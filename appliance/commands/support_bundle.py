@@ -45,13 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the last faults and the log. It holds no password, no login, no recording and nothing "
         "that was said, asked or answered."
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="default: in this folder")
+    parser.add_argument("--output", type=Path, metavar="PATH", help="a file or folder; else this one")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the archive and say what is in it."""
     name = time.strftime("appliance-support-%Y%m%d-%H%M%S", time.gmtime())
-    path = arguments.output or Path(f"{name}.tar.gz")
+    path = arguments.output or Path()
+    if path.is_dir():
+        path /= f"{name}.tar.gz"
     files = contents(arguments.config)
     try:
         _write(path, name, files)

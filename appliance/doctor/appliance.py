@@ -57,6 +57,10 @@ def models(place: Place) -> Iterator[Answer]:
     """Whether every model that the config names is here, and the published one."""
     config = place.config
     store = Store(config.models_directory)
+    if store.directory.exists() and not store.directory.is_dir():
+        found = f"{store.directory} is no folder"
+        yield error("models", found, "set device.models_directory to one")
+        return
     for name in config.models:
         yield _own_model(store, name) if is_path(name) else _known_model(store, name)
 

@@ -6,14 +6,11 @@ import contextlib
 import socket
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from iotcore import Broker
 
 from appliance.errors import BrokerError
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 LOOPBACK = "127.0.0.1"
 
@@ -92,12 +89,7 @@ class EmbeddedBroker:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

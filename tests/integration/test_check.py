@@ -359,6 +359,13 @@ def test_check_has_one_line_for_the_files_that_are_there() -> None:
     assert said([answer]) == [("ok", "those that the configuration names are there")]
 
 
+def test_a_file_where_the_models_should_be_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "models").touch()
+    here = Config(device=Device(models_directory=str(tmp_path / "models")))
+    (answer,) = asked("models", here)
+    assert (answer.verdict, answer.advice) == (Verdict.ERROR, "set device.models_directory to one")
+
+
 def test_a_newer_version_s_journal_that_stays_is_shown_until_it_is_removed(tmp_path: Path) -> None:
     (tmp_path / "journal.db.version-4-20261123T120000").touch()
     (tmp_path / "journal.db.version-4-20261123T120000-wal").touch()

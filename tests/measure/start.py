@@ -1,0 +1,98 @@
+"""From the start to READY, and the memory of all the appliance's processes after it has worked.
+
+PYTHONPATH=.:tests APPLIANCE_MODELS=... python -m measure.start [--starts 5]
+
+With speech alone and with the language model. The first start compiles the sentences and reads
+the prompt; the others find both on disk. The samples are spoken into a microphone, and where there
+is a language model it answers a question. What processes share is charged to each in part (PSS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from brokers import Client, Mosquitto, until
+from owner import Owner
+from sound import SINK, room
+
+SAMPLES = sorted((Path(__file__).parents[2] / "appliance/samples").glob("*.wav"))
+
+ROOT = "appliance/kitchen"
+
+
+def megabytes(owner: Owner) -> dict[str, float]:
+    """The daemon and its children: what is theirs alone counts whole."""
+    assert owner.process is not None
+    daemon = psutil.Process(owner.process.pid)
+    children = daemon.children(recursive=True)
+    return {
+        "daemon": round(daemon.memory_full_info().pss / 2**20),
+        "children": round(sum(child.memory_full_info().pss for child in children) / 2**20),
+        "resident": round(sum(one.memory_info().rss for one in (daemon, *children)) / 2**20),
+    }
+
+
+def speak(place: dict[str, str], client: Client) -> None:
+    for sample in SAMPLES:
+        while not client.heard.empty():
+            client.heard.get()
+        subprocess.run(["paplay", f"--device={SINK}", sample], env=place, check=True)
+        until(lambda: not client.heard.empty(), f"nothing came of {sample.name}", 60)
+
+
+def measured(folder: Path, models: Path, starts: int, *, writes: bool) -> dict[str, object]:
+    folder.mkdir()
+    with (
+        Mosquitto(folder / "broker") as broker,
+        Client(broker.port, f"{ROOT}/result", f"{ROOT}/response/#") as client,
+        room(folder) as place,
+        Owner(
+            folder,
+            models,
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            listening={"trigger": "always"},
+            language_model={"enabled": writes},
+        ) as owner,
+    ):
+        owner.environment = place.environment
+        seconds = []
+        for number in range(starts + 1):
+            began = time.monotonic()
+            owner.start()
+            seconds.append(time.monotonic() - began)
+            if number < starts:
+                owner.stop()
+        idle = megabytes(owner)
+        speak(place.environment, client)
+        if writes:
+            client.publish(f"{ROOT}/request/answer", json.dumps({"text": "Tell me of the sea."}))
+            until(lambda: not client.heard.empty(), "no answer came", 60)
+        return {
+            "first_start_s": round(seconds[0], 2),
+            "start_s": round(statistics.median(seconds[1:]), 2),
+            "mb_at_ready": idle,
+            "mb_after_work": megabytes(owner),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--starts", type=int, default=5)
+    starts = parser.parse_args().starts
+    models = Path(os.environ["APPLIANCE_MODELS"])
+    with tempfile.TemporaryDirectory() as name:
+        for what, writes in (("speech", False), ("speech and language model", True)):
+            figures = measured(Path(name) / f"{writes}", models, starts, writes=writes)
+            print(json.dumps({what: figures}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
