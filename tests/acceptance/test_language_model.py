@@ -195,6 +195,37 @@ def hall(
         yield owner
 
 
+class Watcher(threading.Thread):
+    """Counts again and again how many threads of a process and its children want a core."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__(daemon=True)
+        self._process = psutil.Process(process)
+        self._stopping = threading.Event()
+        self.counts: list[int] = []
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self.join()
+
+    def run(self) -> None:
+        family = [self._process, *self._process.children(recursive=True)]
+        while not self._stopping.wait(0.01):
+            self.counts.append(sum(running_threads(one.pid) for one in family))
+
+
+def running_threads(process: int) -> int:
+    found = 0
+    for task in Path(f"/proc/{process}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found += task.read_text("ascii", "replace").rpartition(")")[2].split()[0] == "R"
+    return found
+
+
 STORIES = 6
 """One alone may be over before the sentence is said."""
 
@@ -214,10 +245,15 @@ def test_what_is_written_stands_still_as_soon_as_somebody_speaks_and_then_goes_o
         for number in range(STORIES):
             wish = {"text": f"Tell me story {number}.", "maximum_tokens": 900}
             plant.publish(f"{HALL}/request/answer", json.dumps(wish))
-        with Speaker(place):
+        assert hall.process is not None
+        with Speaker(place), Watcher(hall.process.pid) as watcher:
             until(lambda: stands_still(process), "it was not paused", 20)
             assert lamp.heard.empty()  # while the sentence was still being spoken
         lamp.next(seconds=30)
+        # The engines share one budget of threads; beside them there is the ear, which never waits
+        watcher.counts.sort()
+        most = watcher.counts[len(watcher.counts) * 9 // 10]
+        assert most <= (os.cpu_count() or 1) + 1, Counter(watcher.counts)
         assert [answered(plant)["state"] for _ in range(STORIES)] == ["done"] * STORIES
         assert model_process(hall) == process
 
