@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from brokers import Client, Mosquitto, until
+from ears_house import house
 from endurance.listening import sessions
 from owner import SAMPLES, Owner
 from sound import room
@@ -52,19 +53,14 @@ def told(client: Client, topic: str, wanted: Any, seconds: float = 30.0) -> dict
 def test_a_wake_word_opens_the_ear_for_one_sentence_and_nothing_else_does(
     tmp_path: Path, models_directory: Path, speech: Path
 ) -> None:
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/result", f"{ROOT}/state") as home,
-        Owner(
-            tmp_path,
-            models_directory,
-            mqtt={"host": "127.0.0.1", "port": broker.port},
-            listening={"trigger": "wake_word"},
-            wake_word={"words": ["okay_nabu", "hey_jarvis"]},
-        ) as owner,
-    ):
-        owner.environment = place.environment
+    with house(
+        tmp_path,
+        models_directory,
+        f"{ROOT}/result",
+        f"{ROOT}/state",
+        listening={"trigger": "wake_word"},
+        wake_word={"words": ["okay_nabu", "hey_jarvis"]},
+    ) as (place, home, owner):
         owner.start()
         # A sentence without the word before it is none of its business.
         place.play(SAMPLES / "kitchen_light.flac")
@@ -97,18 +93,12 @@ def session_of_an_open_ear(home: Client) -> None:
 def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/#") as home,
-        Owner(
-            tmp_path,
-            models_directory,
-            mqtt={"host": "127.0.0.1", "port": broker.port},
-            listening={"trigger": "request"},
-        ) as owner,
-    ):
-        owner.environment = place.environment
+    with house(
+        tmp_path,
+        models_directory,
+        f"{ROOT}/#",
+        listening={"trigger": "request"},
+    ) as (place, home, owner):
         owner.start()
         told(home, f"{ROOT}/health", lambda health: (health["sound"] or {}).get("level"))
         # Asked to listen, it hears one sentence.
@@ -144,18 +134,14 @@ def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
 def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/health", f"{ROOT}/result", f"{ROOT}/partial") as home,
-        Owner(
-            tmp_path,
-            models_directory,
-            mqtt={"host": "127.0.0.1", "port": broker.port},
-            listening={"trigger": "always", "partial": True},
-        ) as owner,
-    ):
-        owner.environment = place.environment
+    with house(
+        tmp_path,
+        models_directory,
+        f"{ROOT}/health",
+        f"{ROOT}/result",
+        f"{ROOT}/partial",
+        listening={"trigger": "always", "partial": True},
+    ) as (place, home, owner):
         owner.start()
         place.play(SAMPLES / "kitchen_light.flac")
         told(home, f"{ROOT}/result", lambda _: True)
@@ -177,18 +163,14 @@ def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
 def test_a_device_that_opens_but_never_calls_back_is_told_and_opened_again(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/health", f"{ROOT}/result", f"{ROOT}/response/#") as home,
-        Owner(
-            tmp_path,
-            models_directory,
-            mqtt={"host": "127.0.0.1", "port": broker.port},
-            listening={"trigger": "always"},
-        ) as owner,
-    ):
-        owner.environment = place.environment
+    with house(
+        tmp_path,
+        models_directory,
+        f"{ROOT}/health",
+        f"{ROOT}/result",
+        f"{ROOT}/response/#",
+        listening={"trigger": "always"},
+    ) as (place, home, owner):
         place.fall_dumb()
         owner.start()
         told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
@@ -204,19 +186,14 @@ def test_a_device_that_opens_but_never_calls_back_is_told_and_opened_again(
 def test_a_microphone_that_is_not_there_is_named_with_those_that_are_and_found_when_it_comes(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/health", f"{ROOT}/state") as home,
-        Owner(
-            tmp_path,
-            models_directory,
-            mqtt={"host": "127.0.0.1", "port": broker.port},
-            microphone={"device": "headset"},
-            listening={"trigger": "always"},
-        ) as owner,
-    ):
-        owner.environment = place.environment
+    with house(
+        tmp_path,
+        models_directory,
+        f"{ROOT}/health",
+        f"{ROOT}/state",
+        microphone={"device": "headset"},
+        listening={"trigger": "always"},
+    ) as (_, home, owner):
         owner.start()
         told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
         told(home, f"{ROOT}/state", lambda now: now["activity"] == "fault")
@@ -230,18 +207,13 @@ def test_a_microphone_that_is_not_there_is_named_with_those_that_are_and_found_w
 def test_a_sound_system_that_hangs_for_ever_starves_the_watchdog(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/health") as home,
-        Owner(
-            tmp_path,
-            models_directory,
-            mqtt={"host": "127.0.0.1", "port": broker.port},
-            listening={"trigger": "always"},
-        ) as owner,
-    ):
-        owner.environment = place.environment | {"WATCHDOG_USEC": "1000000"}
+    with house(
+        tmp_path,
+        models_directory,
+        f"{ROOT}/health",
+        listening={"trigger": "always"},
+    ) as (place, home, owner):
+        owner.environment |= {"WATCHDOG_USEC": "1000000"}
         owner.start(program=IMPATIENT)
         told(home, f"{ROOT}/health", lambda now: now["sound"]["level"])
         until(lambda: beats(owner), "the watchdog is not fed")
@@ -282,18 +254,14 @@ def test_session_after_session_leaves_nothing_behind(
     tmp_path: Path, models_directory: Path
 ) -> None:
     """The short form of endurance.listening."""
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/result", f"{ROOT}/health", f"{ROOT}/response/#") as home,
-        Owner(
-            tmp_path,
-            models_directory,
-            mqtt={"host": "127.0.0.1", "port": broker.port},
-            listening={"trigger": "request", "wait_s": 1.0},
-        ) as owner,
-    ):
-        owner.environment = place.environment
+    with house(
+        tmp_path,
+        models_directory,
+        f"{ROOT}/result",
+        f"{ROOT}/health",
+        f"{ROOT}/response/#",
+        listening={"trigger": "request", "wait_s": 1.0},
+    ) as (place, home, owner):
         owner.start()
         sessions(place, home, owner, 20)
 

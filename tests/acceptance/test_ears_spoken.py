@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import Client, Mosquitto, until
+from brokers import Client, until
+from ears_house import house
 from owner import SAMPLES, Owner
-from sound import Room, room
+from sound import Room
 
 ROOT = "appliance/kitchen"
 
@@ -66,19 +67,14 @@ def test_a_yes_that_is_said_aloud_confirms_and_a_no_does_not(
     (tmp_path / "intents").mkdir()
     (tmp_path / "intents" / "lamp.yaml").write_text(SENTENCES, encoding="utf-8")
     yes, please, no = (aloud(tmp_path, text) for text in ("yes", "yes please", "no"))
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/result", f"{ROOT}/health") as home,
-        Owner(
-            tmp_path,
-            models_directory,
-            mqtt={"host": "127.0.0.1", "port": broker.port},
-            listening={"trigger": "always", "wait_s": 8.0},
-            sentences={"folder": str(tmp_path / "intents")},
-        ) as owner,
-    ):
-        owner.environment = place.environment
+    with house(
+        tmp_path,
+        models_directory,
+        f"{ROOT}/result",
+        f"{ROOT}/health",
+        listening={"trigger": "always", "wait_s": 8.0},
+        sentences={"folder": str(tmp_path / "intents")},
+    ) as (place, home, owner):
         owner.start()
         hears(home)
         for reply, outcome in ((yes, "intent"), (please, "intent"), (no, "cancelled")):
