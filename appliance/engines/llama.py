@@ -5,37 +5,30 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import msgspec
-
-from appliance.engines import gguf_file
-from appliance.engines.child import Child, ChildDied
+from appliance.engines.child import ChildDied
 from appliance.engines.llama_lines import Lines
+from appliance.engines.llama_opening import is_own, opened
 from appliance.engines.llama_time import Clock, Pauses
 from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
 from appliance.values import Completion, Weighing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from appliance.config import LanguageModel
+    from appliance.engines.child import Child
     from appliance.values import Question
 
 logger = logging.getLogger(__name__)
-
-MODULE = "appliance.engines.llama_process"
 
 LOADING = 180.0
 """Seconds that opening the model may take; a slow card reads 1 GB in about 50."""
 
 LET_GO = 0.15
 """Seconds for the process to break off by itself; then it is killed, which costs a reload."""
-
-BESIDE_THE_FILE_MB = 512
-"""Memory that the process may take beside the size of its file, where no limit is set."""
-
 
 VERIFY = "appliance models verify"
 
@@ -166,32 +159,13 @@ class Llama:
             lines.ready = "ready" in event
             if not lines.ready:
                 self._drop()
-                own = self._path == Path(self._settings.model).expanduser()
+                own = is_own(self._path, self._settings)
                 raise EngineError(f"{event['error']}; {OWN_FILE if own else 'run: ' + VERIFY}")
             self.restored = event["restored"]
         return lines
 
     def _open(self) -> Child:
-        gguf_file.check(self._path)
-        adapter = self._settings.adapter and str(Path(self._settings.adapter).expanduser())
-        if adapter:
-            gguf_file.check(Path(adapter), "language_model.adapter")
-        child = Child(MODULE, self._threads)
-        settings = {**msgspec.to_builtins(self._settings), "adapter": adapter}
-        child.send(
-            {
-                "path": str(self._path),
-                "settings": settings,
-                "threads": self._threads,
-                "states": str(self._states) if self._states else None,
-                "memory_mb": self._memory_mb(),
-            }
-        )
-        return child
-
-    def _memory_mb(self) -> int:
-        own = self._path.stat().st_size // 1_000_000  # where weights are laid out anew
-        return self._settings.memory_limit_mb or own + BESIDE_THE_FILE_MB
+        return opened(self._path, self._settings, self._threads, self._states)
 
     def _twice(
         self, order: dict[str, Any], stopping: Callable[[], bool], tell: Callable[[str], None]
