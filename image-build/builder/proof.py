@@ -39,20 +39,38 @@ def digest() -> str:
     return found.hexdigest()
 
 
-def record(figures: dict[str, Any]) -> None:
-    """Write down that this was built and booted, and how that went."""
+PARTS = ("boot", "service", "cuts", "update", "processors")
+"""Of image-build/test; a proof stands when each of them was right with what is here."""
+
+
+def record(parts: dict[str, dict[str, Any]]) -> None:
+    """Write down which parts were right; those that were right with the same inputs stay."""
     at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    proof = {"inputs_sha256": digest(), "at": at, **figures}
+    inputs = digest()
+    old = _written()
+    proven = old.get("parts", {}) if old.get("inputs_sha256") == inputs else {}
+    proven |= {name: {"at": at, **figures} for name, figures in parts.items()}
+    proof = {"inputs_sha256": inputs, "parts": dict(sorted(proven.items()))}
     FILE.write_text(json.dumps(proof, indent=2) + "\n")
 
 
-def standing() -> str | None:
-    """When what is here was proven, or None where it was not."""
+def state() -> tuple[int, str]:
+    """0: every part was right with what is here; 69: some were; 1: it has changed since."""
+    written = _written()
+    if written.get("inputs_sha256") != digest():
+        return 1, "The image has changed since it was proven."
+    lacking = [name for name in PARTS if name not in written["parts"]]
+    if lacking:
+        return 69, f"Proven but for: {', '.join(lacking)}. Run: image-build/test --record"
+    return 0, f"proven: {', '.join(PARTS)}"
+
+
+def _written() -> dict[str, Any]:
     try:
-        proof = json.loads(FILE.read_bytes())
+        found: dict[str, Any] = json.loads(FILE.read_bytes())
     except (OSError, ValueError):
-        return None
-    return f"{proof.get('at')}" if proof.get("inputs_sha256") == digest() else None
+        return {}
+    return found
 
 
 def _content(path: Path) -> bytes:
@@ -60,8 +78,6 @@ def _content(path: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    proven_at = standing()
-    if proven_at is None:
-        print("changed since the last proof")
-        sys.exit(1)
-    print(f"unchanged since the proof of {proven_at}")
+    status, sentence = state()
+    print(sentence)
+    sys.exit(status)

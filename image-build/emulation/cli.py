@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY = "update-signing.key"
+EMULATOR = Path("usr", "bin", "qemu-system-aarch64")
 CARD = 6 << 30
 """Bytes of the emulated card: larger than the image, as a real one is."""
 
@@ -53,13 +54,14 @@ def main(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 69
-    tools = sorted(asked.cache.glob("10-tools-*/root/usr/bin/qemu-system-aarch64"), key=_made)
+    trees = asked.cache.glob("10-tools-*/root")
+    tools = sorted((tree for tree in trees if (tree / EMULATOR).exists()), key=_made)
     if not tools or not (asked.image / "appliance.img").exists():
         print(
             "There is no image, or no tree of tools.\nRun: sudo image-build/build", file=sys.stderr
         )
         return 69
-    run = Run(asked.image, tools[-1].parents[2], asked)
+    run = Run(asked.image, tools[-1], asked)
     chosen = asked.part or (QUICK if asked.quick else PARTS)
     with tempfile.TemporaryDirectory(prefix="appliance-card.", dir=asked.work) as folder:
         device = Device(Path(folder), run.tools)
@@ -67,15 +69,15 @@ def main(arguments: list[str]) -> int:
             for part, about in PARTS.items():
                 if part in chosen:
                     print(f"== {part}: {about}", flush=True)
-                    getattr(run, part)(device)
+                    run.do(part, device)
         if run.failed:
             kept = Path(tempfile.gettempdir()) / "appliance-console.log"
             if (Path(folder) / "console.log").exists():
                 shutil.copy(Path(folder) / "console.log", kept)
                 print(f"What the console said: {kept}")
     print(f"{run.right} right, {len(run.failed)} wrong: {', '.join(run.failed) or 'none'}")
-    if asked.record and not run.failed:
-        proof.record({"parts": list(chosen), "answers": run.right, "cuts": asked.cuts})
+    if asked.record:
+        proof.record(run.figures)
     return 1 if run.failed else 0
 
 
@@ -97,13 +99,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add("--part", action="append", choices=PARTS, help="this part alone; may be given again")
     add("--quick", action="store_true", help=f"only {' and '.join(QUICK)}")
     add("--cuts", type=int, default=20, metavar="N", help="power cuts; default: %(default)s")
-    add("--record", action="store_true", help="write proof.json, by which CI knows what is proven")
+    add("--record", action="store_true", help="write into proof.json what was right")
     return parser.parse_args(arguments)
 
 
 def _made(path: Path) -> float:
     """When the stage of the cache that this file is of was made or wanted last."""
-    stage = next(folder for folder in path.parents if re.match(r"\d\d-", folder.name))
+    stage = next(folder for folder in (path, *path.parents) if re.match(r"\d\d-", folder.name))
     return (stage / DONE).stat().st_mtime
 
 
@@ -114,6 +116,16 @@ class Run:
         self.image, self.tools, self.asked = image.resolve(), tools, asked
         self.right = 0
         self.failed: list[str] = []
+        self.figures: dict[str, dict[str, object]] = {}
+        """What each part that was right told, by its questions."""
+        self._told: dict[str, object] = {}
+
+    def do(self, part: str, device: Device) -> None:
+        """One part, and what is to be written down of it."""
+        self._told, began, wrong = {}, time.monotonic(), len(self.failed)
+        getattr(self, part)(device)
+        if len(self.failed) == wrong:
+            self.figures[part] = {"seconds": round(time.monotonic() - began), "told": self._told}
 
     def ask(self, name: str, question: Callable[[], object]) -> None:
         """One question, and a line with its answer."""
@@ -131,6 +143,7 @@ class Run:
             print(f"  WRONG {name} ({time.monotonic() - began:.0f} s): {error}", flush=True)
             return
         self.right += 1
+        self._told[name] = told
         print(f"  right {name} ({time.monotonic() - began:.0f} s): {told}", flush=True)
 
     def _flash(self, device: Device) -> None:

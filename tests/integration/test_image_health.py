@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from appliance_image.appliance_calls import Appliance
+from appliance_image.appliance_calls import Appliance, service_state
 from appliance_image.health import Health
 
 REPOSITORY = Path(__file__).parents[2]
@@ -47,3 +47,14 @@ def test_one_whose_recordings_are_gone_is_not(health: Health, tmp_path: Path) ->
         state_of_service=lambda _: "active",
     )
     assert "could not be tried" in f"{without.problem([])}"
+
+
+@pytest.mark.parametrize("state", ["active", "failed"])
+def test_the_state_of_the_service_is_told_in_whatever_order(
+    state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemctl = tmp_path / "systemctl"  # systemd 257 says the restarts first
+    systemctl.write_text(f"#!/bin/sh\necho NRestarts=0\necho ActiveState={state}\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}", prepend=":")
+    assert service_state(20) == state

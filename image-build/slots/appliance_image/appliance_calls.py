@@ -95,12 +95,14 @@ def service_state(timeout_s: float) -> str:
     end = time.monotonic() + timeout_s
     while True:
         shown = subprocess.run(
-            ["systemctl", "show", "--value", "--property=ActiveState,NRestarts", SERVICE],
+            ["systemctl", "show", "--property=ActiveState,NRestarts", SERVICE],
             capture_output=True,
             text=True,
             check=False,
         )
-        state, _, restarts = shown.stdout.strip().partition("\n")
+        # With their names: they come in systemd's order, which is not the one that is asked in.
+        told = dict(line.partition("=")[::2] for line in shown.stdout.splitlines())
+        state, restarts = told.get("ActiveState", ""), told.get("NRestarts", "")
         if state in ("active", "failed") or time.monotonic() > end:
             return state
         if restarts.isdigit() and int(restarts) >= ENOUGH_RESTARTS:

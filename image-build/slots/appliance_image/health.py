@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ class Health:
     """Recordings with their manifest; None: those of the appliance."""
     work: Path = Path("/run/appliance-image")
     state_of_service: Callable[[float], str] = service_state
+    worked_out: Path = Path("/var/lib/appliance/speech")
+    """What the service has made of its model at its start; it is not made here again."""
 
     def problem(self, known_errors: Sequence[str]) -> str | None:
         """What is wrong that was not wrong before the trial, or None where all is well."""
@@ -48,6 +51,8 @@ class Health:
         config = self.work / "health.toml"
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(self._config())
+        if self.worked_out.is_dir():
+            shutil.copytree(self.worked_out, self.work / "health/speech", dirs_exist_ok=True)
         result = self.appliance.hears(samples / line["audio"], config)
         intent = (result.get("intent") or {}).get("name")
         if intent == line["intent"]:
