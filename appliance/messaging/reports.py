@@ -109,7 +109,7 @@ class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     inbox_rows: int
     inbox_bytes: int
     dropped: int
-    """Messages that the journal let go undelivered, ever."""
+    """Messages that the journal let go unacknowledged, ever; the broker may have had some."""
     refused: int
     """Publications that the broker refused, since start."""
     accepted: int

@@ -23,7 +23,9 @@ from brokers import Client, Mosquitto, until
 from owner import Owner
 from sound import SINK, room
 
-SAMPLES = sorted((Path(__file__).parents[2] / "appliance/samples").glob("*.wav"))
+HERE = Path(__file__).parents[2] / "appliance/samples"
+
+SAMPLES = sorted(path for path in HERE.glob("*.flac") if path.stem != "silence")
 
 ROOT = "appliance/kitchen"
 
