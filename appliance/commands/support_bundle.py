@@ -45,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the last faults and the log. It holds no password, no login, no recording and nothing "
         "that was said, asked or answered."
     )
-    parser.add_argument("--output", type=Path, metavar="PATH", help="a file or folder; else this one")
+    parser.add_argument(
+        "--output", type=Path, metavar="PATH", help="a file or folder; else this one"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
