@@ -143,15 +143,18 @@ class Outlook:
         """See, while a fainter voice goes on, whether a sentence was said before it."""
         endpoint = self._endpoint
         verdict = None if self._meaning is None else self._meaning.verdict
+        again = True
         if self._before is not None:
             samples, voiced = self._before
-            if not self._talker.is_fainter(endpoint.voiced - voiced):
+            since = endpoint.voiced - voiced
+            if not self._talker.is_fainter(since):
                 self._before = None  # it was the talker's own voice
-            elif verdict is not None and verdict.samples is samples:
-                # One that could go on perhaps does, in a voice that drops.
-                endpoint.left = verdict.so_far in OVER
-        later = self._before is None or endpoint.voiced - self._before[1] >= 2 * HUSH
-        if not endpoint.left and later and self._talker.is_fainter(HUSH):
+            elif verdict is not None and verdict.samples is samples and verdict.so_far in OVER:
+                # In the middle of a word it was perhaps guessed how the sentence ends.
+                again, endpoint.left = False, since >= self._pauses[SoFar.INCOMPLETE]
+            else:
+                again = since >= 2 * HUSH
+        if again and self._talker.is_fainter(HUSH):
             self._ask(so_far()[: (TAIL - HUSH) * FRAME_SAMPLES], thorough=False)
             self._before = self._samples, endpoint.voiced - HUSH
 
