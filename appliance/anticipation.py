@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from appliance.grammar.onward import Ahead, Onward
+from appliance.grammar.onward import Ahead, Onward, plain
 from appliance.recognition import LONGEST_COMMAND, break_off
 from appliance.values import SAMPLE_RATE, SoFar
 
@@ -78,7 +78,8 @@ class Anticipation:
             )
             if self._on_partial is not None:
                 self._on_partial(found.text if found.reading is not None else found.free_text)
-            whole = found.reading is not None and found.confidence >= SURE
+            sure = found.reading is not None and found.confidence >= SURE
+            whole = sure and not _is_guessed(found.text, found.free_text)
             if whole or thorough:
                 self._known = (samples, sentences, found, hearing)
             if not whole:
@@ -116,6 +117,13 @@ class Anticipation:
     def prepare(self, sentences: Sentences) -> Grammar:
         """Compile the grammar of `sentences`; SentencesError as in the recogniser itself."""
         return self._recogniser.prepare(sentences)
+
+
+def _is_guessed(text: str, heard: str) -> bool:
+    """Whether what was heard ends where the sentence does not: its last word is still to come."""
+    *before, last = plain(text).split() or [""]
+    ends = plain(heard).split()[-1:]
+    return ends != [last] and ends in [[word] for word in before]
 
 
 def _beginning(onward: Onward, text: str) -> SoFar:

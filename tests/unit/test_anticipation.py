@@ -225,6 +225,15 @@ def test_who_wants_to_see_the_words_is_shown_them_although_more_has_been_said() 
     assert not decoder.asked_whether_outdated
 
 
+def test_a_sentence_whose_last_word_nobody_heard_yet_is_not_over() -> None:
+    asked, decoder = anticipation("make some tea")
+    decoder.found.free_text = "Make some..."
+    assert asked.so_far(SOUND, SENTENCES) is SoFar.INCOMPLETE
+    decoder.found.free_text = "Make some key."  # heard, and misheard
+
+    assert asked.so_far(SOUND, SENTENCES) is SoFar.COMPLETE
+
+
 def test_what_is_too_long_for_a_command_is_not_looked_at() -> None:
     asked, decoder = anticipation("make some tea")
     long = np.zeros(int(LONGEST_COMMAND * SAMPLE_RATE) + 1, dtype=np.float32)
