@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 NAME = "70-manifest"
 Component = dict[str, Any]
 
+NOT_SAID = "NOASSERTION"
+"""Nobody says a licence: the appliance's own repository names none."""
+
+NO_LICENCE = [{"license": {"name": NOT_SAID}}]
+
 IMAGES = ("appliance.img", "boot.img", "system.img", "appliance.update")
 
 
@@ -38,10 +43,11 @@ def make(build: Build) -> None:
     here = build.here
     _write(here / "sbom.cdx.json", _bill(facts, components))
     facts["packages"] = {kind: _versions(components, kind) for kind in ("deb", "pypi", "model")}
+    unknown = [part["name"] for part in components if part["licenses"] == NO_LICENCE]
     facts["licences"] = {
         "components": len(components),
-        "known": sum(bool(component.get("licenses")) for component in components),
-        "unknown": [part["name"] for part in components if not part.get("licenses")],
+        "known": len(components) - len(unknown),
+        "unknown": unknown,
     }
     facts["bytes"] = _sizes(root, images)
     _write(here / "manifest.json", facts)
@@ -129,8 +135,7 @@ def _component(kind: str, name: str, version: str, found: list[str], purl: str) 
         part["version"] = version
     if purl:
         part["purl"] = purl
-    if found:
-        part["licenses"] = [{"license": _licence(name)} for name in found]
+    part["licenses"] = [{"license": _licence(name)} for name in found or [NOT_SAID]]
     return part
 
 

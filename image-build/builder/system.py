@@ -148,10 +148,20 @@ def _python(build: Build, root: Path) -> None:
     )
     product = build.here / "product"
     shutil.rmtree(product / "bin", ignore_errors=True)
+    _forget_the_builder(product)
     wheels.compile_all(build, product, f"/{SITE}")
     build.run("cp", "--recursive", "--no-target-directory", product, root / SITE)
     shutil.rmtree(product)
     shutil.rmtree(source)
+
+
+def _forget_the_builder(product: Path) -> None:
+    """Where it was built is no part of it, and would make each machine's image another."""
+    name = "direct_url.json"
+    for info in product.glob("*.dist-info"):
+        (info / name).unlink(missing_ok=True)
+        lines = (info / "RECORD").read_text().splitlines(keepends=True)
+        (info / "RECORD").write_text("".join(line for line in lines if f"/{name}," not in line))
 
 
 def _share(build: Build, root: Path) -> None:
