@@ -27,6 +27,10 @@ FEWEST_WORDS = 2
 """Free words that must begin a sentence before it is waited for; any noise begins some word."""
 
 
+BROKEN_OFF = ("...", "\u2026", "-")
+"""What Whisper writes where somebody stops in the middle of a word or a sentence."""
+
+
 class Anticipation:
     """A recogniser that is also asked about half sentences, from another thread.
 
@@ -120,7 +124,9 @@ class Anticipation:
 
 
 def _is_guessed(text: str, heard: str) -> bool:
-    """Whether what was heard ends where the sentence does not: its last word is still to come."""
+    """Whether what was heard breaks off, or ends where the sentence does not."""
+    if heard.rstrip().endswith(BROKEN_OFF):
+        return True
     *before, last = plain(text).split() or [""]
     ends = plain(heard).split()[-1:]
     return ends != [last] and ends in [[word] for word in before]
