@@ -157,11 +157,12 @@ def _python(build: Build, root: Path) -> None:
 
 def _forget_the_builder(product: Path) -> None:
     """Where it was built is no part of it, and would make each machine's image another."""
-    name = "direct_url.json"
+    address, program = "direct_url.json", "../../bin/"
     for info in product.glob("*.dist-info"):
-        (info / name).unlink(missing_ok=True)
+        (info / address).unlink(missing_ok=True)
         lines = (info / "RECORD").read_text().splitlines(keepends=True)
-        (info / "RECORD").write_text("".join(line for line in lines if f"/{name}," not in line))
+        kept = [x for x in lines if f"/{address}," not in x and not x.startswith(program)]
+        (info / "RECORD").write_text("".join(kept))
 
 
 def _share(build: Build, root: Path) -> None:
