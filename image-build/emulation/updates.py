@@ -64,8 +64,9 @@ def an_update_is_tried_and_kept(device: Device, files: Files) -> str:
     questions.wait_until_ready(device)
     until = time.monotonic() + questions.PATIENCE
     while _committed(device) != tried and time.monotonic() < until:
+        _status(device)  # Died where it has restarted, into the slot before
         time.sleep(5)
-    expect(_committed(device) == tried, _status(device))
+    expect(_committed(device) == tried, "it is not kept in time")
     return f"{before} → {tried}"
 
 

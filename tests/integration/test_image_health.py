@@ -49,6 +49,15 @@ def test_one_whose_recordings_are_gone_is_not(health: Health, tmp_path: Path) ->
     assert "could not be tried" in f"{without.problem([])}"
 
 
+def test_a_configuration_that_names_no_folder_means_the_models_of_the_image(
+    health: Health, tmp_path: Path
+) -> None:
+    health.base_config.write_text((REPOSITORY / "config.toml").read_text())
+    said = f"{health.problem([])}"
+    assert "/opt/appliance/models" in said or said == "None"
+    assert f"{tmp_path}" not in said
+
+
 @pytest.mark.parametrize("state", ["active", "failed"])
 def test_the_state_of_the_service_is_told_in_whatever_order(
     state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from appliance_image.toml_text import Tables
 
 LOCAL_BROKER = "127.0.0.1"
+MODELS = "/opt/appliance/models"
+"""Those of the image."""
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
@@ -98,7 +100,7 @@ def _owners(path: Path) -> Tables:
 
 def _fill_device(device: dict[str, object], name: str) -> None:
     device["name"] = device.get("name") or name  # a wrong one is named by the appliance's check
-    device["models_directory"] = device.get("models_directory") or "/opt/appliance/models"
+    device["models_directory"] = device.get("models_directory") or MODELS
     device.pop("state_directory", None)  # systemd's; another one would not be kept
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from appliance_image import toml_text
 from appliance_image.appliance_calls import Appliance, service_state
+from appliance_image.config_item import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,7 +69,7 @@ class Health:
             {
                 "device": {
                     "language": "en",
-                    "models_directory": device.get("models_directory", ""),
+                    "models_directory": device.get("models_directory") or MODELS,
                     "state_directory": f"{self.work / 'health'}",
                 },
                 "speech": {"model": speech.get("model", "whisper-tiny.en")},
