@@ -211,6 +211,19 @@ def test_the_same_sound_gives_the_same_result(
     assert len(results) == 1
 
 
+def test_a_text_is_as_likely_among_others(
+    recordings: Path, whisper: Whisper, how: Understanding, home: Grammar
+) -> None:
+    walk = home.walk(how.vocabulary)
+    said = [f"set a timer for {minutes} minutes" for minutes in range(2, 10)]
+    texts = [how.vocabulary.spelled(text, walk.known) for text in [*said, "turn on the fan"]]
+    heard = whisper.hear(sound(recordings / "home" / "set_timer.wav"), "en")
+    alone = [likelihood for text in texts if text for likelihood in heard.likelihoods([text])]
+    assert len(alone) == len(texts)
+    together = heard.likelihoods([text for text in texts if text])
+    assert together == pytest.approx(alone, abs=1e-3)
+
+
 def test_a_grammar_swapped_in_leaves_the_decoding_one_alone(
     recordings: Path, whisper: Whisper, how: Understanding, home: Grammar, coffee: Grammar
 ) -> None:
