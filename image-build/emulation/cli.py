@@ -76,8 +76,6 @@ def main(arguments: list[str]) -> int:
                 shutil.copy(Path(folder) / "console.log", kept)
                 print(f"What the console said: {kept}")
     print(f"{run.right} right, {len(run.failed)} wrong: {', '.join(run.failed) or 'none'}")
-    if asked.record:
-        proof.record(run.figures)
     return 1 if run.failed else 0
 
 
@@ -116,16 +114,15 @@ class Run:
         self.image, self.tools, self.asked = image.resolve(), tools, asked
         self.right = 0
         self.failed: list[str] = []
-        self.figures: dict[str, dict[str, object]] = {}
-        """What each part that was right told, by its questions."""
         self._told: dict[str, object] = {}
 
     def do(self, part: str, device: Device) -> None:
-        """One part, and what is to be written down of it."""
+        """One part; with --record it is written down at once if all of it was right."""
         self._told, began, wrong = {}, time.monotonic(), len(self.failed)
         getattr(self, part)(device)
-        if len(self.failed) == wrong:
-            self.figures[part] = {"seconds": round(time.monotonic() - began), "told": self._told}
+        if self.asked.record and len(self.failed) == wrong:
+            spent = round(time.monotonic() - began)
+            proof.record({part: {"seconds": spent, "told": self._told}})
 
     def ask(self, name: str, question: Callable[[], object]) -> None:
         """One question, and a line with its answer."""

@@ -49,6 +49,9 @@ class Device:
     """The boot partition of this start."""
     began: float = 0.0
     extra: Sequence[str] = ()
+    """QEMU's words for what is plugged in."""
+    added: str = ""
+    """What the kernel's command line has beside its own."""
     _process: subprocess.Popen[bytes] | None = None
     _line: socket.socket | None = None
     _rest: bytes = b""
@@ -70,7 +73,7 @@ class Device:
         self.began = time.monotonic()
         with (self.folder / "console.log").open("ab") as console:
             self._process = subprocess.Popen(
-                self._inside(*self._qemu(f"{line} {ADDED}")),
+                self._inside(*self._qemu(f"{line} {ADDED} {self.added}")),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
@@ -171,7 +174,7 @@ class Device:
             told = self.ask(*command, timeout=timeout)
         if told["status"]:
             raise Died(f"{' '.join(command)}: {told['err'] or told['out']}")
-        self.off(300)
+        self.off(900)
 
     def cut(self) -> None:
         """Take the power away."""
