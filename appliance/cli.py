@@ -28,6 +28,7 @@ COMMANDS = {
     "requests": "those set aside because their work ended the appliance: list, save, forget",
     "home-assistant": "what Home Assistant finds of this appliance: show, remove",
     "config": "the configuration: show what is in force, check a file",
+    "network": "whom the service is let talk to, by the broker that the configuration names",
     "support-bundle": "one archive for a report of a fault, without secrets and speech",
 }
 """Each is a module of `appliance.commands` with `add_arguments(parser)` and

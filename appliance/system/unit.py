@@ -82,6 +82,19 @@ def rules(unit: str = OURS) -> Rules | None:
     return None if said.get("LoadState") != "loaded" else read(said)
 
 
+def reload() -> None:
+    """Have systemd read its units anew; a service that runs, or starts, is held to them at once.
+
+    Raises:
+        OSError: there is no systemd, or it will not.
+
+    """
+    words = ["systemctl", "daemon-reload"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise OSError(done.stderr.strip() or "systemctl daemon-reload failed")
+
+
 def read(said: Mapping[str, str]) -> Rules:
     """The properties of a unit as `systemctl show` writes them."""
     return Rules(

@@ -78,6 +78,12 @@ def test_the_service_cannot_reach_any_address_but_local_ones() -> None:
     assert "HF_HUB_OFFLINE=1" in service()["Environment"]
 
 
+def test_before_each_start_the_rule_is_narrowed_and_a_failure_of_that_stops_nothing() -> None:
+    before = service()["ExecStartPre"]
+    assert before.startswith("+-")
+    assert "-m appliance network --apply --config /etc/appliance/config.toml" in before
+
+
 def test_every_relaxation_has_its_reason() -> None:
     lines = UNIT.read_text("utf-8").splitlines()
     relaxed = [
@@ -86,6 +92,7 @@ def test_every_relaxation_has_its_reason() -> None:
         "DeviceAllow=char-alsa rw",
         "IPAddressDeny=any",
         "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+        next(line for line in lines if line.startswith("ExecStartPre=+")),
     ]
     for setting in relaxed:
         above = lines[: lines.index(setting)]

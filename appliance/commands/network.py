@@ -1,0 +1,46 @@
+"""`appliance network`: whom the service is let talk to. Quick: it runs before each start."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance import config as configuration
+from appliance.errors import ApplianceError
+from appliance.system import narrowing, unit
+
+if TYPE_CHECKING:
+    import argparse
+
+ROOT = Path("/")
+NAME = "mqtt.host is a name: the unit's own rule holds, the local networks"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What follows `appliance network`."""
+    parser.description = (
+        "Shows what narrows the service's IPAddressAllow= to the broker of the configuration. "
+        "The service itself applies it at each start."
+    )
+    parser.add_argument("--apply", action="store_true", help="put it in force now, as root")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print it, or put it in force; what cannot be put in force is taken back."""
+    text = narrowing.drop_in(configuration.load(arguments.config).mqtt.host)
+    if not arguments.apply:
+        print(text or NAME)
+        return 0
+    try:
+        if narrowing.lay(text, ROOT):
+            unit.reload()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        with contextlib.suppress(OSError):
+            narrowing.lay(None, ROOT)
+        raise ApplianceError(
+            f"the rules are not narrowed to the broker: {error}; "
+            "as root, where systemd runs: appliance network --apply"
+        ) from error
+    return 0

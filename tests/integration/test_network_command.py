@@ -1,0 +1,100 @@
+"""`appliance network --apply`, as the unit runs it before each start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from appliance import cli
+from appliance.commands import network
+from appliance.system.narrowing import DROP_IN
+
+
+class Machine:
+    """A root to write to, and a systemd that counts how often it was told to read its units."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "config.toml"
+        self.drop_in = root / DROP_IN
+        self._told = root / "told"
+
+    def apply(self, host: str) -> int:
+        self.config.write_text(f'[mqtt]\nhost = "{host}"\n', "utf-8")
+        return cli.main(["network", "--apply", "--config", str(self.config)])
+
+    @property
+    def reloads(self) -> int:
+        return len(self._told.read_text("utf-8").splitlines()) if self._told.exists() else 0
+
+    def be_systemd(self, status: int = 0) -> None:
+        program = self.root / "programs/systemctl"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho "$@" >>{self._told}\nexit {status}\n', "utf-8")
+        program.chmod(0o755)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    found = Machine(tmp_path)
+    found.be_systemd()
+    monkeypatch.setenv("PATH", f"{tmp_path}/programs:{os.environ['PATH']}")
+    monkeypatch.setattr(network, "ROOT", tmp_path)
+    return found
+
+
+def test_a_start_allows_the_broker_of_the_configuration_and_forgets_the_one_before(
+    machine: Machine,
+) -> None:
+    assert machine.apply("192.168.7.7") == 0
+    assert "IPAddressAllow=localhost 192.168.7.7\n" in machine.drop_in.read_text("utf-8")
+    assert machine.drop_in.stat().st_mode & 0o777 == 0o644
+    assert machine.apply("10.1.2.3") == 0
+    assert "192.168.7.7" not in machine.drop_in.read_text("utf-8")
+    assert machine.reloads == 2
+
+
+def test_a_start_with_the_same_broker_leaves_systemd_alone(machine: Machine) -> None:
+    for _ in range(3):
+        assert machine.apply("192.168.7.7") == 0
+    assert machine.reloads == 1
+
+
+def test_a_name_takes_the_narrowing_back(machine: Machine) -> None:
+    machine.apply("192.168.7.7")
+    assert machine.apply("broker.lan") == 0
+    assert not machine.drop_in.exists()
+    assert machine.reloads == 2
+    assert machine.apply("broker.lan") == 0
+    assert machine.reloads == 2
+
+
+def test_what_systemd_did_not_take_is_tried_again_at_the_next_start(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.be_systemd(status=1)
+    assert machine.apply("192.168.7.7") == 1
+    assert "as root, where systemd runs" in capsys.readouterr().err
+    assert not machine.drop_in.exists()
+    machine.be_systemd()
+    assert machine.apply("192.168.7.7") == 0
+    assert machine.drop_in.exists()
+
+
+def test_a_wrong_configuration_changes_nothing(machine: Machine) -> None:
+    machine.apply("192.168.7.7")
+    machine.config.write_text("nonsense = [", "utf-8")
+    assert cli.main(["network", "--apply", "--config", str(machine.config)]) == 78
+    assert machine.drop_in.exists()
+    assert machine.reloads == 1
+
+
+def test_without_apply_it_is_only_shown(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.config.write_text('[mqtt]\nhost = "192.168.7.7"\n', "utf-8")
+    assert cli.main(["network", "--config", str(machine.config)]) == 0
+    assert "IPAddressAllow=localhost 192.168.7.7" in capsys.readouterr().out
+    assert not machine.drop_in.exists()
