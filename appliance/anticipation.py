@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from appliance.grammar.onward import Ahead, Onward, plain
@@ -48,7 +49,8 @@ class Anticipation:
         self._recogniser = recogniser
         self._on_partial = on_partial
         self._at_work = threading.Lock()
-        self._known: tuple[Samples, Sentences, Understood, Hearing] | None = None
+        self._known: deque[tuple[Samples, Sentences, Understood, Hearing]] = deque(maxlen=2)
+        """Of the newest looks, one of which is perhaps taken for the sentence."""
         self._ahead: Onward | None = None
 
     def so_far(
@@ -85,7 +87,7 @@ class Anticipation:
             sure = found.reading is not None and found.confidence >= SURE
             whole = sure and not _is_guessed(found.text, found.free_text)
             if whole or thorough:
-                self._known = (samples, sentences, found, hearing)
+                self._known.append((samples, sentences, found, hearing))
             if not whole:
                 return _beginning(onward, found.free_text)
             break_off(outdated)
@@ -106,10 +108,11 @@ class Anticipation:
         self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
     ) -> Heard:
         with self._at_work:
-            known, self._known = self._known, None
-            if known is not None and known[0] is samples and known[1] is sentences:
+            known = [one for one in self._known if one[0] is samples and one[1] is sentences]
+            self._known.clear()
+            for _, _, found, hearing in known:
                 stage("anticipated")
-                return self._recogniser.conclude(known[2], known[3], stage)
+                return self._recogniser.conclude(found, hearing, stage)
             return self._recogniser.recognise(samples, sentences, stage)
 
     def _onward(self, sentences: Sentences) -> Onward:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from appliance.audio.endpoint import frames_in
 from appliance.audio.talker import HUSH, LEFT, Talker
 from appliance.protocols import FRAME_SAMPLES
-from appliance.values import SoFar
+from appliance.values import Samples, SoFar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from appliance.audio.endpoint import Endpoint
     from appliance.audio.meaning import Verdict
     from appliance.config import Listening
-    from appliance.values import Samples
 
 ASK_AFTER = 2
 """Frames (64 ms) without speech after which it is asked what the sentence is so far."""
@@ -23,6 +23,10 @@ ASK_AFTER = 2
 STUDY_AFTER = 11
 """Frames (352 ms) of stillness after which what nobody recognised at a glance is looked at with
 all the effort of a sentence that is over: the rest of the pause is spent on what follows it."""
+
+AGAIN_AFTER, AGAIN_UNTIL = 4, 10
+"""Frames (128 ms) after which a sentence that could go on is looked at again, and those (320 ms)
+without speech up to which that pays: with more silence a voice sounds clearer that all is said."""
 
 ACT_AFTER = 3
 """Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
@@ -84,10 +88,12 @@ class Outlook:
         self._asked = (0, 0)
         self._studied = False
         self._samples: Samples | None = None
+        self._whole: Verdict | None = None
+        """The newest answer that called it a whole sentence."""
         self._before: tuple[Samples | None, int] | None = None
         """What was said before a fainter voice, and how many frames of speech that is."""
-        self.asked_at = 0
-        """Frames without speech at the end of the sound that was asked about last."""
+        self._asked_at = deque[tuple[Samples, int]](maxlen=4)
+        """The sounds that were asked about, and the frames without speech at their end."""
 
     def wait_for_release(self, *, held: bool) -> None:
         """Whether no pause ends the sentence, since whoever speaks says when it is over."""
@@ -99,6 +105,8 @@ class Outlook:
         self.wait_for_release(held=self._held)
         self._talker.begin()
         self._asked, self._studied, self._before = (0, 0), False, None
+        self._whole = None
+        self._asked_at.clear()
         if self._meaning is not None:
             self._meaning.forget()
 
@@ -131,7 +139,12 @@ class Outlook:
 
     def _ask_again(self, so_far: Callable[[], Samples]) -> None:
         endpoint = self._endpoint
-        if endpoint.whole or self._studied or self._asked[0] != endpoint.speech:
+        if self._studied or self._asked[0] != endpoint.speech:
+            return
+        if endpoint.whole:
+            later = self._asked_at[-1][1] + AGAIN_AFTER
+            if not endpoint.settled and endpoint.quiet >= later and later <= AGAIN_UNTIL:
+                self._ask(so_far(), thorough=False)
             return
         # The last word may have faded away behind the question.
         faded = endpoint.still >= ASK_AFTER and self._asked[1] != endpoint.voiced
@@ -170,15 +183,26 @@ class Outlook:
             return verdict.samples
         return self._meaning.studied(self._endpoint.speech)
 
+    def quiet_at_end_of(self, known: Samples) -> int:
+        """Frames without speech at the end of a sound that `known` gave."""
+        asked = (quiet for samples, quiet in self._asked_at if samples is known)
+        return next(asked, self._endpoint.quiet)
+
     def _ask(self, samples: Samples, *, thorough: bool) -> None:
         endpoint = self._endpoint
         self._asked, self._studied = (endpoint.speech, endpoint.voiced), thorough
         self._samples, self._before = samples, None
-        self.asked_at = endpoint.quiet
+        self._asked_at.append((samples, endpoint.quiet))
         if self._meaning is not None:
             self._meaning.ask(samples, endpoint.speech, thorough=thorough)
 
     def _verdict(self) -> Verdict | None:
         """What the sentence is, unless more has been said since that was asked."""
         verdict = None if self._meaning is None else self._meaning.verdict
-        return verdict if verdict is not None and verdict.mark == self._endpoint.speech else None
+        if verdict is None or verdict.mark != self._endpoint.speech:
+            return None
+        if verdict.so_far in WHOLE:
+            self._whole = verdict
+        elif self._whole is not None and self._whole.mark == verdict.mark:
+            return self._whole  # nothing was said since: a second look takes nothing back
+        return verdict

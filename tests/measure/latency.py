@@ -1,10 +1,11 @@
 """From the last sound of a sentence to the message, through a virtual microphone.
 
     PYTHONPATH=.:tests APPLIANCE_MODELS=... python -m measure.latency [--rounds 3] [--threads 1]
-    PYTHONPATH=.:tests APPLIANCE_MODELS=... python -m measure.latency --home
+    PYTHONPATH=.:tests APPLIANCE_MODELS=... python -m measure.latency --home [or --spoken]
     PYTHONPATH=.:tests APPLIANCE_MODELS=... python -m measure.latency --orders 60 [--first 0]
 
-The shipped samples, commands recorded at home, or recorded orders of coffee, of which it is counted
+The shipped samples, commands recorded at home, commands of two to four seconds by synthetic voices,
+or recorded orders of coffee, of which it is counted
 how many were cut off. The same sentences twice: ended by their meaning, and by the pause alone. The
 clock is a second listener's, who has nothing to do with the appliance and hears the room in pieces
 of ten milliseconds: it starts when the last loud sample came, and stops at the subscriber.
@@ -34,9 +35,11 @@ from owner import SAMPLES, Owner
 from sound import SINK, Room, room
 
 from appliance import manifest
+from appliance.inference.sentences import load
 from appliance.values import SAMPLE_RATE
 from measure.recordings import Sound, coffee_orders
 from measure.recordings import folder as recordings_folder
+from measure.voices import pico
 
 ROOT = "appliance/kitchen"
 
@@ -113,6 +116,19 @@ class Witness:
         self._recorder.wait()
 
 
+SPOKEN = (
+    "set the brightness of the bedroom light to fifty percent",
+    "dim the lights in the living room to thirty percent",
+    "change the color of the bedroom light to blue",
+    "set the living room lights to forty percent",
+    "set a timer for one hour and thirty minutes",
+    "cancel the timer for fifteen minutes",
+    "how much time is left on the timer",
+    "what is the temperature in the living room",
+)
+"""Sentences of the starter set that take two to four seconds to say."""
+
+
 def result_of(client: Client, seconds: float) -> tuple[float, dict[str, Any]] | None:
     """The next result, and when it came by time.monotonic()."""
     with contextlib.suppress(queue.Empty):
@@ -126,15 +142,36 @@ def orders(folder: Path, first: int, number: int) -> list[Clip]:
     made = []
     spoken = coffee_orders(recordings_folder())[first : first + number]
     for index, (samples, slots) in enumerate(spoken, first):
-        loud = np.flatnonzero(np.abs(samples) > LOUD * np.abs(samples).max())
-        path = folder / f"order{index}.wav"
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE)
-            file.writeframes((samples[: loud[-1] + SAMPLE_RATE] * 32767).astype("<i2").tobytes())
+        path = kept(samples, folder / f"order{index}.wav")
         made.append(Clip(path, "OrderDrink", slots))
     return made
+
+
+def by_voices(folder: Path) -> list[Clip]:
+    """Commands of two to four seconds, each by two synthetic voices."""
+    sentences = load(None, "en")
+    made = []
+    for voice in ("en-US", "en-GB"):
+        for number, text in enumerate(SPOKEN):
+            intent = sentences.parse(text)
+            if intent is None:
+                raise SystemExit(f"this is no sentence of the starter set any more: {text}")
+            path = kept(pico(text, voice, speed=0.9), folder / f"spoken_{voice}_{number}.wav")
+            made.append(Clip(path, intent.name, dict(intent.slots)))
+    return made
+
+
+def kept(samples: Sound, path: Path) -> Path:
+    """A file of the sound to one second behind the last loud sample."""
+    loud = np.flatnonzero(np.abs(samples) > LOUD * np.abs(samples).max())
+    until = loud[-1] + SAMPLE_RATE
+    whole = np.pad(samples[:until], (0, max(0, until - len(samples))))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes((whole * 32767).astype("<i2").tobytes())
+    return path
 
 
 def at_home() -> list[Clip]:
@@ -206,6 +243,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--home", action="store_true", help="commands recorded at home")
+    parser.add_argument("--spoken", action="store_true", help="commands of two to four seconds")
     parser.add_argument("--orders", type=int, default=0, help="so many orders of coffee")
     parser.add_argument("--first", type=int, default=0, help="from this order on")
     parser.add_argument("--way", choices=("meaning", "pause"), help="one of the two ways only")
@@ -232,6 +270,8 @@ def main() -> None:
                 (Path(name) / "intents").mkdir()
                 shutil.copy(Path(__file__).parent / "coffee.yaml", Path(name) / "intents")
                 owner.write(sentences={"folder": f"{name}/intents"})
+            elif arguments.spoken:
+                clips = by_voices(Path(name))
             else:
                 clips = (at_home() if arguments.home else samples_of_ours()) * arguments.rounds
             owner.environment = place.environment

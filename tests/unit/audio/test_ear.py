@@ -9,7 +9,7 @@ import pytest
 
 from appliance.audio.ear import Ear, Neighbours
 from appliance.audio.meaning import Verdict
-from appliance.audio.outlook import STUDY_AFTER
+from appliance.audio.outlook import AGAIN_AFTER, ASK_AFTER, STUDY_AFTER
 from appliance.audio.window import Opening
 from appliance.config import Listening
 from appliance.protocols import FRAME_SAMPLES
@@ -95,6 +95,7 @@ class House:
         meaning: Script | None = None,
         *,
         wakes: bool = True,
+        short_pause_ms: int = 160,
     ) -> None:
         self.utterances: list[Utterance] = []
         self.shown: list[Activity] = []
@@ -114,7 +115,7 @@ class House:
             trigger=mode,  # type: ignore[arg-type]
             pause_ms=320,
             over_pause_ms=120,
-            short_pause_ms=160,
+            short_pause_ms=short_pause_ms,
             long_pause_ms=640,
             pre_roll_ms=320,
             minimum_speech_ms=96,
@@ -328,6 +329,32 @@ def test_a_sentence_that_sounds_over_waits_for_less() -> None:
     house.hear((QUIET, 1))
 
     assert len(house.utterances) == 1
+
+
+def test_a_sentence_that_could_go_on_is_looked_at_again_in_a_longer_silence() -> None:
+    script = Script(SoFar.COULD_GO_ON)
+    house = House("always", meaning=script, short_pause_ms=600)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, ASK_AFTER + AGAIN_AFTER - 1))
+    assert script.asked == 1
+    script.so_far = SoFar.SOUNDS_OVER
+    house.hear((QUIET, 2))
+
+    assert script.asked == 2
+    assert len(house.utterances) == 1
+
+
+def test_a_second_look_takes_nothing_back() -> None:
+    script = Script(SoFar.COULD_GO_ON)
+    house = House("always", meaning=script, short_pause_ms=600)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, ASK_AFTER))
+    assert script.verdict is not None
+    first = script.verdict.samples
+    script.so_far = SoFar.INCOMPLETE
+    house.hear((QUIET, 17))
+
+    (utterance,) = house.utterances
+    assert script.asked > 1
+    assert utterance.samples is first
 
 
 def test_a_last_word_that_fades_away_is_asked_about_again_when_it_has() -> None:
