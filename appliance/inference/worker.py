@@ -13,7 +13,8 @@ from appliance.errors import EngineDied
 from appliance.identity import boot_seconds
 from appliance.inference.answer import answer
 from appliance.inference.draft import Draft
-from appliance.values import Activity, Operation, Outcome, Request, Utterance
+from appliance.inference.job_lines import facts, told, without_words
+from appliance.values import Activity, Operation, Outcome, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +27,6 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 0.2
 """Seconds that a turn waits for work before it looks whether to stop."""
-
-WORTH_A_WORD = 10.0
-"""Milliseconds; what takes less is left out of the log."""
 
 MOST_LET_IN = 2
 """Sentences that one job may let in before it is done, each within the other: "stop" must not wait
@@ -148,7 +146,9 @@ class Worker:
         except Exception as error:
             # A fault of ours must not be met again and again: a request would come back from
             # the journal after each restart. So the job fails, and the log holds the trace.
-            logger.exception("job %s failed by a fault of the appliance", job.id)
+            message = "job %s failed by a fault of the appliance"
+            logger.error(message, job.id, exc_info=without_words(error))  # noqa: TRY400
+            logger.debug("%s: %s", job.id[-4:], error)
             reason = f"a fault of the appliance ({type(error).__name__}: {error})"
             result = self._failed(job, situation, reason)
         result = self._as_wanted(job, result)
@@ -195,7 +195,8 @@ class Worker:
 
     def _hand_over(self, job: Job, result: Result) -> None:
         logger.info("%s", told(job, result), extra={"fields": facts(job, result)})
-        logger.debug("%s: text %r, answer %r", result.id[-4:], result.text, result.answer)
+        words = "%s: text %r, answer %r, reason %r"
+        logger.debug(words, result.id[-4:], result.text, result.answer, result.reason)
         self._deliver(job, result)
 
 
@@ -209,47 +210,3 @@ def _unwanted(result: Result, outcome: Outcome, reason: str) -> Result:
     return msgspec.structs.replace(
         result, outcome=outcome, reason=reason, intent=None, answer=None, text=None
     )
-
-
-def facts(job: Job, result: Result) -> dict[str, object]:
-    """The same as fields, for systemd's journal: `journalctl JOB_KIND=speech -o json`."""
-    return {
-        "job_id": result.id,
-        "job_kind": _kind(job),
-        "transaction": job.transaction if isinstance(job, Request) else None,
-        "outcome": result.outcome.value,
-        "intent": result.intent.name if result.intent else None,
-        "pace": result.pace.value,
-        "temperature_c": result.temperature_c,
-        "energy_j": result.energy_j,
-        **{f"ms_{stage}": spent for stage, spent in result.timings_ms.items()},
-    }
-
-
-def told(job: Job, result: Result) -> str:
-    """A finished job in one line, without a word of what was said."""
-    timings = result.timings_ms
-    total = timings.get("total_after_speech", timings.get("total", 0.0)) / 1000
-    facts = [_outcome(result)]
-    if isinstance(job, Utterance):
-        facts.append(f"heard {job.seconds:.1f} s")
-    for stage, words in (("queued", "waited"), ("transcribe", "transcribed"), ("answer", "wrote")):
-        if timings.get(stage, 0.0) >= WORTH_A_WORD:
-            facts.append(f"{words} {timings[stage] / 1000:.2f} s")
-    facts.append(f"pace {result.pace}")
-    if result.temperature_c is not None:
-        facts.append(f"{result.temperature_c:.0f} °C")
-    return f"answered {_kind(job)} {job.id[-4:]} in {total:.2f} s: {', '.join(facts)}"
-
-
-def _outcome(result: Result) -> str:
-    if result.outcome is Outcome.INTENT and result.intent is not None:
-        return f"intent {result.intent.name} by {result.intent.by}"
-    words = result.outcome.replace("_", " ")
-    return f"{words} ({result.reason})" if result.reason else words
-
-
-def _kind(job: Job) -> str:
-    if isinstance(job, Utterance):
-        return "speech"
-    return f"{job.operation} request" if isinstance(job, Request) else "text"

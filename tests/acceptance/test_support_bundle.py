@@ -11,6 +11,7 @@ from owner import Owner
 
 PASSWORD = 'a "secret" word'  # noqa: S105 - of a broker that lives for this test
 SENTENCE = "stop machine three"
+DIARY = "my secret diary entry"
 
 
 def read(archive: Path) -> dict[str, str]:
@@ -21,6 +22,18 @@ def read(archive: Path) -> dict[str, str]:
         }
 
 
+def live(owner: Owner, plant: Client) -> None:
+    """It was killed once, has heard a sentence, and could not do what was asked in private."""
+    owner.start().kill()
+    owner.start()
+    plant.publish("appliance/kitchen/request/parse", SENTENCE)
+    plant.next("appliance/kitchen/response/parse")
+    order = {"text": DIARY, "schema": {"type": DIARY}}
+    plant.publish("appliance/kitchen/request/answer", json.dumps(order))
+    answer = plant.next("appliance/kitchen/response/answer", 60.0).payload.decode()
+    assert f"the schema is no JSON Schema: .type '{DIARY}'" in answer
+
+
 def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
     tmp_path: Path, models_directory: Path
 ) -> None:
@@ -29,6 +42,7 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
     programs.mkdir()
     (programs / "journalctl").write_text(
         f"#!/bin/sh\necho \"$@\"\necho 'the broker refuses voice-login with {PASSWORD}'\n"
+        f"grep -v debug: '{tmp_path}/log'\n"  # as the journal has it from `info` on
     )
     (programs / "journalctl").chmod(0o755)
     with (
@@ -40,6 +54,7 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
             tmp_path,
             models_directory,
             log={"level": "debug"},
+            language_model={"enabled": True, "load": "demand"},
             mqtt={
                 "host": "127.0.0.1",
                 "port": broker.port,
@@ -49,11 +64,7 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
         ) as owner,
     ):
         owner.environment["PATH"] = f"{programs}:{owner.environment['PATH']}"
-        # Given an appliance that was killed once, and has heard a sentence
-        owner.start().kill()
-        owner.start()
-        plant.publish("appliance/kitchen/request/parse", SENTENCE)
-        plant.next("appliance/kitchen/response/parse")
+        live(owner, plant)
         # When its owner makes a bundle
         made = owner.command("support-bundle", "--output", str(tmp_path / "bundle.tar.gz"))
         assert made.returncode == 0, made.stderr
@@ -84,6 +95,8 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
         assert "voice-login" not in text, name
         assert PASSWORD not in text, name
         assert SENTENCE not in text.lower(), name
+        assert DIARY not in text, name
+    assert "failed (the schema is no JSON Schema), " in files["log.txt"]
     assert (tmp_path / "bundle.tar.gz").stat().st_mode & 0o777 == 0o600
     # And `check` points at the fault
     assert "1 since the board was started; the last: the appliance did not stop" in checked

@@ -7,10 +7,11 @@ import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hassil import Intents
 
 from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscriber
-from appliance.errors import EngineDied
+from appliance.errors import EngineDied, EngineError
 from appliance.identity import boot_seconds
 from appliance.inference.jobs import Jobs
 from appliance.inference.mind import Mind, Situation
@@ -34,8 +35,6 @@ from appliance.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from appliance.values import Job, Samples
 
@@ -132,6 +131,32 @@ def test_a_fault_of_ours_fails_one_job_and_the_next_is_done() -> None:
     assert "TypeError" in house.delivered[0].reason
 
 
+PRIVATE = "my secret diary entry"
+
+
+@pytest.mark.parametrize(
+    ("failure", "line"),
+    [
+        (
+            EngineError(f"the schema is no JSON Schema: .type {PRIVATE!r} is not valid"),
+            "failed (the schema is no JSON Schema), ",
+        ),
+        (KeyError(PRIVATE), "failed (a fault of the appliance (KeyError), "),
+    ],
+)
+def test_the_log_has_no_word_of_a_request_that_failed_by_its_words(
+    failure: Exception, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House(model=ScriptedLanguageModel([failure]))
+    house.jobs.offer(request("r"))
+    with caplog.at_level(logging.INFO):
+        house.worker.turn()
+    assert PRIVATE not in caplog.text
+    assert line in caplog.text
+    # Who asked is told all of it.
+    assert PRIVATE in (house.delivered[0].reason or "")
+
+
 def test_a_request_that_a_stop_breaks_off_is_not_answered_so_that_it_is_done_later() -> None:
     house = House(model=ScriptedLanguageModel(["a b c"]))
     house.jobs.offer(request("r"))
@@ -173,7 +198,7 @@ class Cancelling(ScriptedLanguageModel):
         self,
         question: Question,
         stopping: Callable[[], bool],
-        tell: Callable[[str], None] | None = None,
+        tell: Callable[[str | None], None] | None = None,
     ) -> Completion:
         assert self.house.worker.cancel("another") is False
         assert self.house.worker.cancel("r") is True
@@ -260,7 +285,7 @@ class SpokenTo(ScriptedLanguageModel):
         self,
         question: Question,
         stopping: Callable[[], bool],
-        tell: Callable[[str], None] | None = None,
+        tell: Callable[[str | None], None] | None = None,
     ) -> Completion:
         self.house.jobs.offer(utterance("u1"))
         self.house.jobs.offer(utterance("u2"))
@@ -299,7 +324,7 @@ def test_a_stop_phrase_passes_an_answer_to_speech_and_never_reaches_the_model() 
             self,
             question: Question,
             stopping: Callable[[], bool],
-            tell: Callable[[str], None] | None = None,
+            tell: Callable[[str | None], None] | None = None,
         ) -> Completion:
             house.jobs.offer(utterance("stop"))
             return super().complete(question, stopping, tell)

@@ -1,0 +1,71 @@
+"""A finished job for the log: what became of it, and not a word of what was said or asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.values import Outcome, Request, Utterance
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from appliance.values import Job, Result
+
+WORTH_A_WORD = 10.0
+"""Milliseconds; what takes less is left out of the log."""
+
+
+def facts(job: Job, result: Result) -> dict[str, object]:
+    """The same as fields, for systemd's journal: `journalctl JOB_KIND=speech -o json`."""
+    return {
+        "job_id": result.id,
+        "job_kind": _kind(job),
+        "transaction": job.transaction if isinstance(job, Request) else None,
+        "outcome": result.outcome.value,
+        "intent": result.intent.name if result.intent else None,
+        "pace": result.pace.value,
+        "temperature_c": result.temperature_c,
+        "energy_j": result.energy_j,
+        **{f"ms_{stage}": spent for stage, spent in result.timings_ms.items()},
+    }
+
+
+def told(job: Job, result: Result) -> str:
+    """A finished job in one line, without a word of what was said."""
+    timings = result.timings_ms
+    total = timings.get("total_after_speech", timings.get("total", 0.0)) / 1000
+    facts = [_outcome(result)]
+    if isinstance(job, Utterance):
+        facts.append(f"heard {job.seconds:.1f} s")
+    for stage, words in (("queued", "waited"), ("transcribe", "transcribed"), ("answer", "wrote")):
+        if timings.get(stage, 0.0) >= WORTH_A_WORD:
+            facts.append(f"{words} {timings[stage] / 1000:.2f} s")
+    facts.append(f"pace {result.pace}")
+    if result.temperature_c is not None:
+        facts.append(f"{result.temperature_c:.0f} °C")
+    return f"answered {_kind(job)} {job.id[-4:]} in {total:.2f} s: {', '.join(facts)}"
+
+
+def _outcome(result: Result) -> str:
+    if result.outcome is Outcome.INTENT and result.intent is not None:
+        return f"intent {result.intent.name} by {result.intent.by}"
+    words = result.outcome.replace("_", " ")
+    if result.reason is None:
+        return words
+    # What follows a colon may be of the request: a word of its schema, the name of its file.
+    return f"{words} ({result.reason.partition(':')[0]})"
+
+
+def _kind(job: Job) -> str:
+    if isinstance(job, Utterance):
+        return "speech"
+    return f"{job.operation} request" if isinstance(job, Request) else "text"
+
+
+def without_words(error: Exception) -> tuple[type[Exception], Exception, TracebackType | None]:
+    """Where an error came up and of which kind it is, for the log.
+
+    What it says may hold what was asked.
+    """
+    kind = type(type(error).__name__, (Exception,), {"__module__": type(error).__module__})
+    return kind, kind(), error.__traceback__
