@@ -73,6 +73,8 @@ class Announcer:
         self.telemetry_every = telemetry_every
         self.options: Callable[[], dict[str, Any]] = dict
         """What can be changed while it runs, as it is."""
+        self.model_fault: Callable[[], str | None] = lambda: None
+        """Why the language model cannot be used."""
         self._boot_id = boot_id()
         self._started_at = time.monotonic()
         self._activity: Activity | None = None
@@ -82,6 +84,7 @@ class Announcer:
         self._told: Reading | None = None
         self._looked_at = self._told_at = self._health_at = float("-inf")
         self._sound = Sound()
+        self._model_fault: str | None = None
         self._session: Session | None = None
         self.also_show: Callable[[Activity], None] = lambda _: None
         """A light, which shows the same."""
@@ -207,11 +210,13 @@ class Announcer:
             self._postman.show(self._topics.telemetry, encode(telemetry), again=True)
 
     def _hear(self, sound: Sound, waiting: int, now: float) -> None:
-        """Publish `health`: at once when the microphone fails, else from time to time."""
+        """Publish `health`: at once when something fails, else from time to time."""
+        fault = self.model_fault()
         changed_since = sound.microphone is not self._sound.microphone
+        changed_since = changed_since or fault != self._model_fault
         lost_more = sound.overruns > self._sound.overruns and now - self._health_at >= LOOK_EVERY
         if changed_since or lost_more or now - self._health_at >= HEALTH_EVERY:
-            self._sound, self._health_at = sound, now
+            self._sound, self._model_fault, self._health_at = sound, fault, now
             health = encode(self._health(sound, waiting))
             self._postman.show(self._topics.health, health, again=True)
 
@@ -236,5 +241,6 @@ class Announcer:
             sound=sound.health,
             memory_mb=self._reading.memory_used_mb,
             waiting_jobs=waiting,
+            language_model_error=self._model_fault,
             notices=notices.read(),
         )

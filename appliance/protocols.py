@@ -103,10 +103,11 @@ class LanguageModel(Protocol):
         self,
         question: Question,
         stopping: Callable[[], bool],
-        tell: Callable[[str], None] | None = None,
+        tell: Callable[[str | None], None] | None = None,
     ) -> Completion:
         """The answer to `question`, and each piece of it to `tell` as it is written.
 
+        `tell` is given None where it is written anew from its beginning.
         `stopping` is asked between tokens; Interrupted once it says True. EngineError when
         the model fails, with the reason.
         """

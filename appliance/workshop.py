@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from appliance import assembly
 from appliance.anticipation import Anticipation
 from appliance.conversation import means_stop
+from appliance.errors import EngineError
 from appliance.inference.worker import Worker
 from appliance.recognition import GrammarRecogniser
 from appliance.threads import Loop
@@ -85,10 +86,12 @@ class Workshop:
 
     def _open(self) -> None:
         config = self._settings.config
-        self._language_model = assembly.open_language_model(config)
-        if self._language_model is not None and config.language_model.load == "start":
-            self._language_model.start()
-        mind = assembly.open_mind(config, self._settings.sentences, self._language_model)
+        model = self._language_model = assembly.open_language_model(config)
+        self._announcer.model_fault = lambda: None if model is None else model.fault
+        if model is not None and config.language_model.load == "start":
+            with contextlib.suppress(EngineError):  # told, and tried again in idle hours
+                model.start()
+        mind = assembly.open_mind(config, self._settings.sentences, model)
         mind.tell = self._announcer.show_answer_so_far
         mind.means_stop = lambda text: means_stop(text, config.device.language)
         assembly.prepare_cascade(config, mind)

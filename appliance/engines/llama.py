@@ -3,102 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
+import time
+from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from appliance.engines.child import ChildDied
-from appliance.engines.llama_lines import Lines
-from appliance.engines.llama_opening import is_own, opened
+from appliance.engines.llama_lines import LOOK_EVERY, STOPPED
+from appliance.engines.llama_running import Running, died
 from appliance.engines.llama_time import Clock, Pauses
 from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
 from appliance.values import Completion, Weighing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from appliance.config import LanguageModel
-    from appliance.engines.child import Child
+    from appliance.engines.llama_lines import Lines
     from appliance.values import Question
 
 logger = logging.getLogger(__name__)
 
-LOADING = 180.0
-"""Seconds that opening the model may take; a slow card reads 1 GB in about 50."""
+LET_GO = 2.0
+"""Seconds for the process to break off by itself; then it is killed, which costs a reload. A slow
+board reads for a second between two looks whether to stop."""
 
-LET_GO = 0.15
-"""Seconds for the process to break off by itself; then it is killed, which costs a reload."""
+TRIES_TO_OPEN = 3
+"""For one text, where the process dies before it can be asked."""
 
-VERIFY = "appliance models verify"
+Tell = Callable[[str | None], None]
+"""Takes each piece of a text; None where it begins anew."""
 
-OWN_FILE = "fetch the file again, or name another in language_model.model"
 
-
-class Llama:
+class Llama(Running):
     """A GGUF model behind a pipe, for one thread that outlives its calls; any may pause it."""
-
-    def __init__(
-        self,
-        path: Path,
-        settings: LanguageModel,
-        threads: int,
-        name: str | None = None,
-        states: Path | None = None,
-    ) -> None:
-        self.name = name or path.stem
-        self.restarts = 0
-        """Times that the process had to be started again."""
-        self._path = path
-        self._settings = settings
-        self._threads = threads
-        self.working = threads
-        """Of the threads, how many may work from the next order on."""
-        self._states = states
-        self._lines: Lines | None = None
-        self._pauses = Pauses()
-        self._wanted = False
-        self._numbers = itertools.count(1)
-        self.restored = False
-        """Whether the fixed part of the prompt came from the disk."""
-
-    @property
-    def process_id(self) -> int | None:
-        """Of the child, for whoever counts its memory; None while there is none."""
-        return self._lines.child.process_id if self._lines else None
-
-    def start(self) -> None:
-        """Open the model and read the fixed part of the prompt; done by complete() if not before.
-
-        Raises:
-            ModelMissing: there is no such file.
-            EngineError: the file is no model that can be opened, with the reason.
-
-        """
-        try:
-            self._await_ready(lambda: False)
-        except ChildDied as death:
-            self.close()
-            raise EngineError(f"{_died(death)} while it opened {self._path.name}") from death
-
-    def look_after(self) -> None:
-        """Start a process that has died while nobody asked it anything; does not wait for it."""
-        if not self._wanted or (self._lines is not None and self._lines.child.alive()):
-            return
-        logger.warning("the language model process died while it was idle; it is started again")
-        self._drop()
-        with contextlib.suppress(EngineError, ModelMissing):  # told at the next request
-            self._lines = Lines(self._open())
 
     def complete(
         self,
         question: Question,
         stopping: Callable[[], bool],
-        tell: Callable[[str], None] | None = None,
+        tell: Tell | None = None,
     ) -> Completion:
         """The answer; a process that dies of the question is started again, and asked once more.
 
-        `tell` is given each piece of the answer as it is written.
+        `tell` is given each piece of the answer as it is written, and None where it is written
+        anew from its beginning.
         """
         order = {
             "said": question.said,
@@ -115,103 +64,76 @@ class Llama:
         order = {"weigh": {"menu": menu, "text": text, "options": list(options)}}
         return Weighing(**self._twice(order, stopping, _nobody))
 
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Have the process stand still, whatever it does, until something is asked of it.
-
-        For any thread: what several have paused goes on when the last of them is done.
-        """
-        one = object()
-        self._pauses.begin(one, self._stand_still)
-        try:
-            yield
-        finally:
-            self._pauses.end(one, self._go_on)
-
-    def close(self) -> None:
-        """End the process; may be called twice."""
-        self._wanted = False
-        self._drop()
-
-    def _drop(self) -> None:
-        lines, self._lines = self._lines, None
-        if lines is not None:
-            lines.give_up()
-
-    def _stand_still(self) -> None:
-        if self._lines is not None and self._lines.ready:
-            self._lines.child.pause()
-
-    def _go_on(self) -> None:
-        if self._lines is not None and self._lines.ready:
-            self._lines.child.go_on()
-
-    def _await_ready(self, stopping: Callable[[], bool]) -> Lines:
-        self._wanted = True
-        if self._lines is None:
-            self._lines = Lines(self._open())
-        lines = self._lines
-        if not lines.ready:
-            event = lines.next(0, Clock(LOADING, self._pauses), stopping)
-            if event is None:
-                self._drop()
-                raise EngineError(f"opening {self._path.name} took more than {LOADING:.0f} s")
-            lines.ready = "ready" in event
-            if not lines.ready:
-                self._drop()
-                own = is_own(self._path, self._settings)
-                raise EngineError(f"{event['error']}; {OWN_FILE if own else 'run: ' + VERIFY}")
-            self.restored = event["restored"]
-        return lines
-
-    def _open(self) -> Child:
-        return opened(self._path, self._settings, self._threads, self._states)
-
     def _twice(
-        self, order: dict[str, Any], stopping: Callable[[], bool], tell: Callable[[str], None]
+        self, order: dict[str, Any], stopping: Callable[[], bool], tell: Tell
     ) -> dict[str, Any]:
-        """What came of an order. Tried again once where the process died of it, or beside it."""
-        try:
-            return self._ask(order, stopping, tell)
-        except ChildDied as death:
-            logger.warning("%s; it is started again", _died(death))
-        try:
+        """What came of an order. Tried again once where the process died of it, or beside it.
+
+        One that was gone before it was asked says nothing against the text.
+        """
+        deaths: Counter[bool] = Counter()
+        while True:
+            try:
+                return self._ask(order, stopping, tell)
+            except ModelMissing as missing:
+                raise EngineError(str(missing)) from missing
+            except ChildDied as death:
+                unasked = isinstance(death, _Unasked)
+                deaths[unasked] += 1
+                if deaths[True] >= TRIES_TO_OPEN:
+                    raise EngineError(f"{died(death)} before it could be asked") from None
+                if deaths[False] > 1:
+                    self._begin_anew()  # ready again for who comes next
+                    twice = f"{died(death)} twice at this text; it is not tried again"
+                    raise EngineDied(twice) from None
+                logger.warning("%s; it is started again", died(death))
             self.restarts += 1
-            return self._ask(order, stopping, tell)
-        except ChildDied as death:
-            with contextlib.suppress(EngineError):
-                self._lines = Lines(self._open())  # ready again for who comes next
-            raise EngineDied(f"{_died(death)} twice at this text; it is not tried again") from None
+            tell(None)
 
     def _ask(
-        self, order: dict[str, Any], stopping: Callable[[], bool], tell: Callable[[str], None]
+        self, order: dict[str, Any], stopping: Callable[[], bool], tell: Tell
     ) -> dict[str, Any]:
         """One try. ChildDied when the process died, or said nothing at all in its time."""
         number = next(self._numbers)
-        lines = None
+        lines = self._asked({"id": number, "threads": self.working, **order}, stopping)
         try:
-            lines = self._await_ready(stopping)
-            self._pauses.end_all(lines.child.go_on)
-            lines.child.send({"id": number, "threads": self.working, **order})
-            return self._collect(lines, number, stopping, tell)
+            done = self._collect(lines, number, stopping, tell)
         except ChildDied:
-            if lines is None or self._lines is lines:
+            if self._lines is lines:
                 self._drop()
             raise
         except Interrupted:
-            if lines is None or self._lines is lines:
-                self._break_off(number)
+            if self._lines is lines:
+                self._break_off(lines, number)
             raise
         finally:
-            if lines is not None:
-                lines.forget(number)
+            lines.forget(number)
+        self._failures.worked()
+        return done
+
+    def _asked(self, order: dict[str, Any], stopping: Callable[[], bool]) -> Lines:
+        """The process that has the order; _Unasked where there is none."""
+        lines = None
+        try:
+            self._pauses.end_own(self._go_on)
+            lines = self._await_ready(stopping)
+            while self._pauses.held():  # somebody speaks just now
+                if stopping():
+                    raise Interrupted(STOPPED)
+                time.sleep(LOOK_EVERY)
+            lines.child.send(order)
+        except ChildDied as death:
+            if lines is not None and self._lines is lines:
+                self._drop()
+            raise _Unasked(str(death)) from None
+        return lines
 
     def _collect(
         self,
         lines: Lines,
         number: int,
         stopping: Callable[[], bool],
-        tell: Callable[[str], None],
+        tell: Tell,
     ) -> dict[str, Any]:
         clock = Clock(self._settings.time_limit_s, self._pauses)
         first_token_ms: float | None = None
@@ -239,21 +161,21 @@ class Llama:
             raise ChildDied(f"it said nothing for {limit}")
         raise EngineError(f"the language model was not done after {limit}")
 
-    def _break_off(self, number: int) -> None:
+    def _break_off(self, lines: Lines, number: int) -> None:
         """Leave the process ready for the next text, or else leave none."""
-        lines = self._lines
-        if lines is not None and lines.ready:
-            with contextlib.suppress(ChildDied):  # it is gone, which is as good
-                self._pauses.end_all(lines.child.go_on)  # it could not let go
-                lines.child.send({"stop": number})
-                if lines.ends_by_itself(number, Clock(LET_GO, Pauses())):
-                    return
+        with (
+            contextlib.suppress(ChildDied),  # it is gone, which is as good
+            self._pauses.lifted(self._go_on, self._stand_still),
+        ):
+            lines.child.send({"stop": number})
+            if lines.ends_by_itself(number, Clock(LET_GO, Pauses())):
+                return
         self._drop()
 
 
-def _nobody(_: str) -> None:
+class _Unasked(ChildDied):
+    """The process was gone before it had the order."""
+
+
+def _nobody(_: str | None) -> None:
     return
-
-
-def _died(death: ChildDied) -> str:
-    return f"the language model process died ({death})"

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from appliance.engines.child import Child
     from appliance.engines.llama_time import Clock
 
+STOPPED = "the appliance stopped, or the request was cancelled"
+
+OPENING = 0
+"""Stands for an order's number where the process tells how opening its model went."""
+
 LOOK_EVERY = 0.005
 """Seconds between two looks whether to stop, and whether somebody speaks."""
 
@@ -21,8 +26,10 @@ LOOK_EVERY = 0.005
 class Lines:
     """What one process writes; an order may be asked while another is written."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, opening: Clock) -> None:
         self.child = child
+        self.opening = opening
+        """The time that it has to open its model."""
         self.ready = False
         """Whether it has opened its model."""
         self.over = False
@@ -37,10 +44,12 @@ class Lines:
         ChildDied when the process ended, Interrupted once `stopping` says True.
         """
         while True:
+            if number == OPENING and self._kept[OPENING]:
+                return self._kept[OPENING][0]  # it stays: who looks to a stop may ask within it
             if self._kept[number]:
                 return self._kept[number].popleft()
             if clock.without(stopping):
-                raise Interrupted("the appliance stopped, or the request was cancelled")
+                raise Interrupted(STOPPED)
             if self.over:
                 raise ChildDied("it ended at another text meanwhile")
             if self._kept[number]:
@@ -49,6 +58,12 @@ class Lines:
             if left <= 0:
                 return None
             self._receive(min(LOOK_EVERY, left))
+
+    def glance(self) -> dict[str, Any] | None:
+        """What came of opening the model, if it is there already; ChildDied as in `next`."""
+        if not self._kept[OPENING]:
+            self._receive(0.0)
+        return self._kept[OPENING][0] if self._kept[OPENING] else None
 
     def ends_by_itself(self, number: int, clock: Clock) -> bool:
         """Read until the end of an order that was told to stop; False where it does not come."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.engines import gguf_file
-from appliance.engines.child import Child
+from appliance.engines.child import Child, ChildDied
+from appliance.errors import EngineError
 
 if TYPE_CHECKING:
     from appliance.config import LanguageModel
@@ -29,23 +30,30 @@ def opened(path: Path, settings: LanguageModel, threads: int, states: Path | Non
 
     Raises:
         ModelMissing: there is no such file, or no adapter.
-        EngineError: one of them is no such file.
+        EngineError: one of them is no such file, or there can be no process.
+        ChildDied: it died at once.
 
     """
     gguf_file.check(path, "language_model.model" if is_own(path, settings) else None)
     adapter = settings.adapter and str(Path(settings.adapter).expanduser())
     if adapter:
         gguf_file.check(Path(adapter), "language_model.adapter")
-    child = Child(MODULE, threads)
-    child.send(
-        {
-            "path": str(path),
-            "settings": {**msgspec.to_builtins(settings), "adapter": adapter},
-            "threads": threads,
-            "states": str(states) if states else None,
-            "memory_mb": settings.memory_limit_mb or _usual_mb(path),
-        }
-    )
+    order = {
+        "path": str(path),
+        "settings": {**msgspec.to_builtins(settings), "adapter": adapter},
+        "threads": threads,
+        "states": str(states) if states else None,
+        "memory_mb": settings.memory_limit_mb or _usual_mb(path),
+    }
+    try:
+        child = Child(MODULE, threads)
+    except OSError as error:
+        raise EngineError(f"no process for the language model can be begun: {error}") from error
+    try:
+        child.send(order)
+    except ChildDied:
+        child.kill()
+        raise
     return child
 
 

@@ -59,7 +59,7 @@ class ScriptedLanguageModel:
         self,
         question: Question,
         stopping: Callable[[], bool],
-        tell: Callable[[str], None] | None = None,
+        tell: Callable[[str | None], None] | None = None,
     ) -> Completion:
         self.asked.append(question)
         line = self._script.popleft()

@@ -207,13 +207,16 @@ def _with_time(text: str, draft: Draft, mind: Mind) -> str:
     return f"{parts_for(draft.language).told(datetime.now().astimezone())} {text}"
 
 
-def _teller(job: Job, wish: Wish, mind: Mind) -> Callable[[str], None] | None:
+def _teller(job: Job, wish: Wish, mind: Mind) -> Callable[[str | None], None] | None:
     """Collects the pieces of an answer that its requester wants to see being written."""
     if not wish.stream or not isinstance(job, Request):
         return None
     pieces: list[str] = []
 
-    def tell(piece: str) -> None:
+    def tell(piece: str | None) -> None:
+        if piece is None:  # it is written anew
+            pieces.clear()
+            return
         pieces.append(piece)
         mind.tell(job, "".join(pieces))
 

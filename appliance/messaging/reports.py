@@ -138,6 +138,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     sound: SoundHealth | None = None
     memory_mb: float | None = None
     waiting_jobs: int | None = None
+    language_model_error: str | None = None
+    """Why the language model cannot be used just now; it is tried again and again. All else works
+    meanwhile."""
     notices: list[str] = []
     """What the image wants its owner to know, such as settings in the folder that it refused."""
 

@@ -124,15 +124,16 @@ def test_a_killed_process_is_started_again_and_the_text_is_answered(model: Llama
 
 
 class KillingEachTime:
-    """Kills the process whenever it is asked whether to stop."""
+    """Kills the process whenever it is at work and is asked whether to stop."""
 
     def __init__(self, model: Llama) -> None:
         self.model = model
 
     def __call__(self) -> bool:
-        if self.model.process_id is not None:
+        lines = self.model._lines
+        if lines is not None and lines.ready:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.model.process_id, signal.SIGKILL)
+                os.kill(lines.child.process_id, signal.SIGKILL)
         return False
 
 

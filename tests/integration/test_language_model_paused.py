@@ -45,7 +45,7 @@ class Interrupting:
         self.done = False
         self._what = what
 
-    def tell(self, _: str) -> None:
+    def tell(self, _: str | None) -> None:
         self.tokens += 1
 
     def __call__(self) -> bool:

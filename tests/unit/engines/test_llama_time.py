@@ -50,7 +50,7 @@ def test_pauses_before_an_order_are_none_of_its_own(time: Time) -> None:
     pauses = Pauses()
     pauses.begin("a glance", nothing)
     time.passes(8.0)
-    pauses.end_all(nothing)
+    pauses.end_own(nothing)
     clock = Clock(10.0, pauses)
     time.passes(2.0)
     assert clock.left() == 8.0

@@ -33,7 +33,9 @@ from appliance.values import (
 )
 
 if TYPE_CHECKING:
-    from appliance.values import Job, Samples
+    from collections.abc import Callable
+
+    from appliance.values import Completion, Job, Question, Samples
 
 SENTENCES = Sentences(
     "en",
@@ -139,6 +141,31 @@ def test_other_speech_is_not_understood_where_the_config_lets_the_model_answer_t
     assert (result.outcome, result.text) == (Outcome.NOT_UNDERSTOOD, "why do trains run")
     written = TextInput("t", "why do trains run", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
     assert done(written, mind_for_text).outcome is Outcome.ANSWER
+
+
+class Faltering(ScriptedLanguageModel):
+    """Its process dies in the middle of an answer, and writes it anew."""
+
+    def complete(
+        self,
+        question: Question,
+        stopping: Callable[[], bool],
+        tell: Callable[[str | None], None] | None = None,
+    ) -> Completion:
+        assert tell is not None
+        for piece in ("They", " have", None, "They", " roll."):
+            tell(piece)
+        return super().complete(question, stopping)
+
+
+def test_what_is_seen_of_an_answer_that_is_written_anew_is_not_there_twice() -> None:
+    seen: list[str] = []
+    with_mind = mind(writes=[])
+    with_mind.language_model = Faltering(["They roll."])
+    with_mind.tell = lambda _, text: seen.append(text)
+    wish = Wish("why do trains run", stream=True)
+    done(requested(Operation.ANSWER, wish.packed()), with_mind)
+    assert seen == ["They", "They have", "They", "They roll."]
 
 
 def test_a_sentence_never_asks_the_language_model() -> None:
