@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.config import Cascade as Settings
+from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.inference.choosing import Chooser
 from appliance.inference.patterns import patterns_of
 from appliance.inference.repair import Repairer
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from appliance.inference.sentences import Sentences
     from appliance.protocols import LanguageModel
     from appliance.values import Intent
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Cascade:
         self.settings = settings or Settings()
         self._tools: _Tools | None = None
         self._making = threading.Lock()
+        self._complained_of: str | None = None
 
     def prepare(
         self,
@@ -69,11 +74,29 @@ class Cascade:
         *,
         spoken: bool,
     ) -> Choice | None:
-        """What the model chooses among the intents; None where it is not to be asked."""
+        """What the model chooses among the intents; None where it is not to be asked, or cannot.
+
+        Raises:
+            Interrupted: `stopping` said True.
+            EngineDied: the model's process died of the text, twice.
+
+        """
         if not self.settings.choose or (spoken and not self.settings.choose_speech):
             return None
         chooser = self._tools_for(sentences).chooser
-        return chooser.choose(text, model, self.settings.choose_threshold, stopping)
+        try:
+            return chooser.choose(text, model, self.settings.choose_threshold, stopping)
+        except (EngineDied, Interrupted):
+            raise
+        except EngineError as error:
+            self._complain(str(error))
+            return None
+
+    def _complain(self, reason: str) -> None:
+        """Once of each reason in turn: it may be the same with every text."""
+        if reason != self._complained_of:
+            self._complained_of = reason
+            logger.warning("the language model cannot choose among the intents: %s", reason)
 
     def _tools_for(self, sentences: Sentences) -> _Tools:
         with self._making:

@@ -9,6 +9,7 @@ from hassil import Intents
 
 from appliance.config import Cascade as Settings
 from appliance.engines.scripted import ScriptedLanguageModel
+from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.inference.cascade import Cascade
 from appliance.inference.choosing import Choice
 from appliance.inference.prompt_parts import parts_for
@@ -16,7 +17,9 @@ from appliance.inference.sentence_files import Declared
 from appliance.inference.sentences import Sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from appliance.values import Weighing
 
 BLOCKS = {
     "HassTurnOn": ["turn on the {area} light"],
@@ -109,6 +112,33 @@ def test_what_is_forbidden_is_not_even_weighed(text: str) -> None:
     choice, model = chosen(text, intent={" turn on": 0.99})
     assert choice.intent is None
     assert model.weighed == []
+
+
+class Failing(ScriptedLanguageModel):
+    def __init__(self, error: EngineError) -> None:
+        super().__init__([])
+        self.error = error
+
+    def weigh(
+        self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
+    ) -> Weighing:
+        raise self.error
+
+
+def test_a_model_that_cannot_weigh_is_no_choice_and_that_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cascade, model = Cascade(), Failing(EngineError("the menu is too long"))
+    for _ in range(3):
+        found = cascade.choose("dark kitchen", SENTENCES, model, lambda: False, spoken=False)
+        assert found is None
+    assert caplog.text.count("the menu is too long") == 1
+
+
+@pytest.mark.parametrize("error", [EngineDied("twice"), Interrupted("stopped")])
+def test_a_text_that_killed_the_model_or_is_not_wanted_any_more_is_told(error: EngineError) -> None:
+    with pytest.raises(type(error)):
+        Cascade().choose("dark kitchen", SENTENCES, Failing(error), lambda: False, spoken=False)
 
 
 def test_the_menu_is_the_same_for_every_text_and_made_of_the_operators_sentences() -> None:
