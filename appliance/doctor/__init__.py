@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
     "files": files.files,
     "sentences": appliance.sentences,
+    "model files": files.model_files,
     "models": appliance.models,
     "memory": board.memory,
     "disk": board.disk,
@@ -51,10 +52,11 @@ QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
 OFFLINE = ("offline", "sockets", "traffic", "rules")
 """What `--offline` asks: who is talked to, in full."""
 
-CONFIGURED = ("files", "sentences")
+CONFIGURED = ("files", "sentences", "model files")
 """What `appliance config check` asks: whether all that the configuration names can be used."""
 
-USUAL = tuple(name for name in QUESTIONS if name not in OFFLINE[1:])
+USUAL = tuple(name for name in QUESTIONS if name not in (*OFFLINE[1:], "model files"))
+"""Not the models by their names and sizes, since each byte of them is asked for."""
 
 
 def place_of(config: Config) -> Place:

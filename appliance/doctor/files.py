@@ -9,6 +9,8 @@ from appliance.doctor.answers import Answer, Place, error, ok, warning
 from appliance.engines import gguf_file, piper, wakeword
 from appliance.errors import ApplianceError, ConfigError, EngineError, ModelMissing
 from appliance.messaging import credentials
+from appliance.models import catalogue
+from appliance.models.store import Store, is_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 def files(place: Place) -> Iterator[Answer]:
     """An error for each without which the appliance does not start; else one answer for all.
 
-    Models and sentences have questions of their own.
+    Models and sentences have questions of their own; `model_files` is a quick one.
     """
     config = place.config
     complaints = [
@@ -29,6 +31,37 @@ def files(place: Place) -> Iterator[Answer]:
         *_voice(config),
     ]
     yield from complaints or [ok("files", "those that the configuration names are there")]
+
+
+def model_files(place: Place) -> Iterator[Answer]:
+    """Whether the models that the configuration names are there, by name and size; nothing is read.
+
+    One of the catalogue that is not is a warning: the configuration is right, and a pull is due.
+    """
+    config = place.config
+    store = Store(config.models_directory)
+    for name in config.models:
+        own = is_path(name) or name not in catalogue.models()
+        try:
+            path = store.at_hand(name)
+            if is_path(name):
+                _look_at(path, name, config)
+        except ApplianceError as failure:
+            yield (error if own else warning)("models", str(failure))
+
+
+def _look_at(path: Path, name: str, config: Config) -> None:
+    """Whether an owner's own model can be one."""
+    if name == config.language_model.model and config.language_model.enabled:
+        gguf_file.check(path, "language_model.model")
+        return
+    # Imported here: it takes its library a while, and few have a model of their own.
+    from appliance.engines.whisper import missing_from  # noqa: PLC0415
+
+    if missing := missing_from(path):
+        absent = ", ".join(missing)
+        key = "speech.model" if name == config.speech.model else "speech.second_model"
+        raise EngineError(f"no Whisper model in {path}: {absent} missing; correct {key}")
 
 
 def _broker(config: Config) -> Iterator[Answer]:

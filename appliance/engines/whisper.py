@@ -101,8 +101,7 @@ class Whisper:
         self._compute_type = compute_type
         self.may_widen = True
         """Whether what the short window does not hear well may be heard again in the full one."""
-        missing = [name for name in NEEDED_FILES if not (model_folder / name).is_file()]
-        if missing:
+        if missing := missing_from(model_folder):
             message = f"no Whisper model in {model_folder}: {', '.join(missing)} missing"
             raise EngineError(f"{message}; run: appliance models pull")
         try:
@@ -367,6 +366,11 @@ class Hearing:
             repeated = np.ascontiguousarray(np.repeat(self._encoded, size, axis=0))
             self._batches[size] = ctranslate2.StorageView.from_array(repeated)
         return self._batches[size]
+
+
+def missing_from(model_folder: Path) -> list[str]:
+    """Names of the files without which a folder holds no Whisper model."""
+    return [name for name in NEEDED_FILES if not (model_folder / name).is_file()]
 
 
 def _nobody(found: Any) -> bool:

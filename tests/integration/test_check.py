@@ -330,6 +330,28 @@ def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: in
             "warning: speaking.voice: there is no file '/no/v.onnx'",
         ),
         ('sentences.folder = "/no/sentences"\n', 78, "/no/sentences: there is no such folder"),
+        (
+            'speech.model = "/no/whisper"\n',
+            78,
+            "there is no model at /no/whisper; correct its path in config.toml",
+        ),
+        (
+            'speech.model = "/usr"\n',
+            78,
+            "in /usr: config.json, model.bin, tokenizer.json missing; correct speech.model",
+        ),
+        ('speech.second_model = "wisper-base"\n', 78, "did you mean whisper-base or "),
+        (
+            'language_model.enabled = true\nlanguage_model.model = "/no/model.gguf"\n',
+            78,
+            "there is no model at /no/model.gguf; correct its path in config.toml",
+        ),
+        (
+            f'language_model.enabled = true\nlanguage_model.model = "{__file__}"\n',
+            78,
+            "test_check.py is not a GGUF file; correct language_model.model",
+        ),
+        ("", 0, "warning: model whisper-tiny.en is not in "),
     ],
 )
 def test_a_file_that_the_configuration_names_and_that_is_not_there_is_told_before_the_start(
@@ -341,6 +363,29 @@ def test_a_file_that_the_configuration_names_and_that_is_not_there_is_told_befor
     shown = capsys.readouterr()
     assert found in shown.err
     assert ("ok" in shown.out.split()) == (status == 0)
+
+
+def test_config_check_goes_by_the_models_names_and_sizes_and_reads_none(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = catalogue.find("whisper-tiny.en")
+    for name, file in model.files.items():
+        path = tmp_path / "models" / model.name / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as opened:
+            opened.truncate(file.bytes)
+    assert cli.main(["config", "check", "--config", str(config)]) == 0
+    assert capsys.readouterr().err == ""
+    assert not path.with_name(".verified.json").exists()
+    path.write_bytes(b"cut off")
+    assert cli.main(["config", "check", "--config", str(config)]) == 0
+    told = capsys.readouterr().err
+    assert "has not the published size; run: appliance models pull whisper-tiny.en" in told
+
+
+def test_check_reads_the_models_and_does_not_ask_twice() -> None:
+    assert "models" in USUAL
+    assert "model files" not in USUAL
 
 
 def test_config_check_keeps_what_is_wrong_in_the_file_apart_from_what_it_names(
