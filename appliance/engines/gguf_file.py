@@ -21,17 +21,20 @@ def check(path: Path, key: str | None = None) -> None:
 
     `key` is that of the configuration which names a file of the owner's own.
     """
-    remedy = f"correct {key}" if key else "run: appliance models"
     try:
         with path.open("rb") as file:
             magic = file.read(len(GGUF))
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
-        raise ModelMissing(f"there is no {path}; {remedy}{'' if key else ' pull'}") from None
+        if key:
+            raise ModelMissing(f"there is no {path}; correct {key}") from None
+        raise ModelMissing(f"there is no {path}; run: appliance models pull") from None
     except OSError as error:
         raise EngineError(f"{path} cannot be read: {error.strerror}") from error
     if magic != GGUF:
-        raise EngineError(f"{path} is not a GGUF file; {remedy}{'' if key else ' verify'}")
+        if key:
+            raise EngineError(f"{path} is not a GGUF file; correct {key}")
+        raise EngineError(f"{path} is not a GGUF file; run: appliance models verify")
     memory = os.sysconf(PAGES[0]) * os.sysconf(PAGES[1])
     if size > memory:
         raise EngineError(
