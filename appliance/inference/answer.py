@@ -113,9 +113,11 @@ def _near(
     """What the text means though it is none of the sentences; None where that is not sure."""
     intent = mind.cascade.repair(text, sentences)
     draft.stage("repair")
+    spoken = isinstance(draft.job, Utterance)
+    if intent is not None and not spoken and sentences.declared[intent.name].never_by_voice:
+        return None  # only its very words do it; speech is refused, and told why
     if intent is not None or mind.language_model is None or not draft.situation.may_write:
         return intent
-    spoken = isinstance(draft.job, Utterance)
     model = mind.language_model
     choice = mind.cascade.choose(text, sentences, model, stopping, spoken=spoken)
     if choice is None or choice.tokens.prompt is None:

@@ -106,6 +106,11 @@ class Cascade:
                 self._tools = _Tools(
                     sentences,
                     Repairer(sentences, patterns, {n for n in declared if declared[n].by_fuzzy}),
-                    Chooser(sentences, patterns, {n for n in declared if declared[n].by_model}),
+                    Chooser(
+                        sentences,
+                        patterns,
+                        {name for name in declared if declared[name].by_model},
+                        barred={name for name in declared if declared[name].never_by_voice},
+                    ),
                 )
             return self._tools

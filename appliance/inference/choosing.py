@@ -62,14 +62,23 @@ class Chooser:
     values that the text itself mentions, or for a wildcard with words of the text.
     """
 
-    def __init__(self, sentences: Sentences, patterns: Patterns, allowed: Iterable[str]) -> None:
+    def __init__(
+        self,
+        sentences: Sentences,
+        patterns: Patterns,
+        allowed: Iterable[str],
+        barred: Container[str] = frozenset(),
+    ) -> None:
+        """What is `barred` is weighed, so that no other is taken for it, and never comes out."""
+        self._barred = barred
         self._sentences = sentences
         self._patterns = patterns
         self._intents = [name for name in sentences.declared if name in set(allowed)]
         self._words = parts_for(sentences.language)
         self._labels = _labels(self._intents, self._words.none)
         self._options = [f" {label}" for label in (*self._labels.values(), self._words.none)]
-        self._verbs = {pattern.words[0] for pattern in patterns.patterns if pattern.words}
+        said = (*patterns.patterns, *patterns.open)
+        self._verbs = {pattern.words[0] for pattern in said if pattern.words}
         self._habit: tuple[float, ...] | None = None
         self.menu = self._menu()
         """What the model reads once, before all texts."""
@@ -99,6 +108,8 @@ class Chooser:
         tokens = Tokens(prompt=weighing.prompt_tokens, cached=weighing.cached_tokens, generated=0)
         if name is None or sure < threshold:
             return Choice(None, sure, tokens, self._perhaps(text, likely))
+        if name in self._barred or (name not in meanings and not open_ones[name].whole):
+            return Choice(None, sure, tokens, name)
         intent: Intent | None
         if name in meanings:
             intent, share = self._filled(text, name, meanings[name], model, stopping)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.inference.mentions import STRANGE, fills, mentions
 from appliance.inference.patterns import Slot, words_of
+from appliance.inference.prompt_parts import parts_for
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -19,10 +21,17 @@ if TYPE_CHECKING:
 MOST_WORDS = 12
 """Of a stretch that a wildcard's value is looked for in; a text with a longer one is left alone."""
 
-STOPS = ".!?:;"
-"""No value goes on over them."""
+MOST_WEIGHED = 100
+"""Words of all possible values together, those of equal beginnings counted once: what is weighed
+is computed at one go."""
 
-_WORD = re.compile(rf"[^\s{STOPS}]+|[{STOPS}](?=\s|$)")
+LITTLE = 2
+"""Letters; words up to this length need not be said: `to` and `me` tell nothing."""
+
+STOPS = ".!?:;"
+"""No value goes on over them, but where they are within a word: `1.5`, `10:30`."""
+
+_WORD = re.compile(rf"[^\s{STOPS}]+(?:[{STOPS}]+[^\s{STOPS}]+)*|[{STOPS}](?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,9 @@ class Opening:
     before: tuple[str, ...]
     """The sentence up to the wildcard, its other slots filled; then the rest of it."""
     behind: tuple[str, ...]
+    whole: bool
+    """Whether the text has all the words that the sentence needs and none that undoes; else it is
+    perhaps what was meant, and perhaps the opposite: `delete milk on the shopping list`."""
 
     def sentence(self, value: str) -> str:
         """The declared sentence with `value` in place of the wildcard."""
@@ -50,17 +62,19 @@ def openings(text: str, patterns: Patterns, sentences: Sentences) -> dict[str, O
     mentioned, and what is mentioned besides must stand within the wildcard's value.
     """
     wanted = set(words_of(text))
-    nearest: dict[str, tuple[float, Opening]] = {}
+    undone = wanted & parts_for(sentences.language).undoing
+    nearest: dict[str, tuple[tuple[bool, float], Opening]] = {}
     for pattern in patterns.open:
         own = set(pattern.words)
         if wanted.isdisjoint(patterns.telling.get(pattern.intent, frozenset()) & own):
             continue
-        nearness = len(wanted & own) - STRANGE * len(own - wanted)
+        whole = undone <= own and wanted.issuperset(_needed(pattern))
+        nearness = whole, len(wanted & own) - STRANGE * len(own - wanted)
         if pattern.intent in nearest and nearness <= nearest[pattern.intent][0]:
             continue
         found = _opening(text, pattern, patterns, sentences)
         if found is not None:
-            nearest[pattern.intent] = nearness, found
+            nearest[pattern.intent] = nearness, dataclasses.replace(found, whole=whole)
     return {name: opening for name, (_, opening) in nearest.items()}
 
 
@@ -73,6 +87,11 @@ def filled(opening: Opening, value: str, sentences: Sentences) -> Intent | None:
     others = {name: held for name, held in intent.slots.items() if name != opening.slot}
     same = {name: held for name, held in opening.intent.slots.items() if name != opening.slot}
     return intent if said == words_of(value) and others == same else None
+
+
+def _needed(pattern: Pattern) -> set[str]:
+    """The words without which a text may want something else, its verb above all."""
+    return {word for word in pattern.words if len(word) > LITTLE} or set(pattern.words)
 
 
 def _opening(
@@ -92,7 +111,8 @@ def _opening(
         return None
     for slot, held in intent.slots.items():
         if words_of(str(held)) == words_of(possible[0]):
-            return Opening(intent, slot, tuple(dict.fromkeys(possible)), before, behind)
+            values_said = tuple(dict.fromkeys(possible))
+            return Opening(intent, slot, values_said, before, behind, whole=False)
     return None
 
 
@@ -105,6 +125,8 @@ def _stretches(text: str, own: set[str], common: frozenset[str]) -> Iterator[tup
     words = [(m[0], m.start(), m.end()) for m in _WORD.finditer(text)]
     runs = list(_runs(words, own))
     if any(len(run) > MOST_WORDS for run in runs):
+        return
+    if sum(len(run) * (len(run) + 1) // 2 for run in runs) > MOST_WEIGHED:
         return
     for run in runs:
         for first in range(len(run)):

@@ -143,6 +143,13 @@ def test_other_speech_is_not_understood_where_the_config_lets_the_model_answer_t
     assert done(written, mind_for_text).outcome is Outcome.ANSWER
 
 
+def test_repair_never_makes_an_intent_of_a_text_that_is_marked_never_by_voice() -> None:
+    near = requested(Operation.PARSE, b"unlock the dor")
+    assert done(near, mind()).outcome is Outcome.NOT_UNDERSTOOD
+    assert done(requested(Operation.PARSE, b"unlock the door"), mind()).intent is not None
+    assert done(spoken(), mind("unlock the dor")).outcome is Outcome.REFUSED
+
+
 class Faltering(ScriptedLanguageModel):
     """Its process dies in the middle of an answer, and writes it anew."""
 

@@ -98,6 +98,16 @@ def test_an_intent_that_is_not_for_the_model_cannot_come_out() -> None:
     assert all(" unlock" not in options for _, options in model.weighed)
 
 
+def test_an_intent_marked_never_by_voice_cannot_come_out_nor_another_in_its_place() -> None:
+    declared = {**DECLARED, "HassTurnOn": Declared("HassTurnOn", never_by_voice=True)}
+    barred = Sentences("en", SENTENCES.intents, declared)
+    text = "make it bright in the kitchen"
+    model = ScriptedLanguageModel([], weighs={text: {" turn on": 0.97, " turn off": 0.02}})
+    choice = Cascade().choose(text, barred, model, lambda: False, spoken=False)
+    assert choice is not None
+    assert (choice.intent, choice.perhaps) == (None, "HassTurnOn")
+
+
 def test_of_two_ways_to_fill_the_slots_the_model_weighs_which() -> None:
     slots = {"remind me in 5 => start timer,": {" minutes 5": 0.95, " hours 5": 0.05}}
     choice, _ = chosen("remind me in 5", intent={" start timer": 0.97}, **slots)

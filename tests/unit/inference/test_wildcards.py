@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hassil import Intents
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.inference.cascade import Cascade
 from appliance.inference.choosing import Choice
-from appliance.inference.patterns import patterns_of, words_of
+from appliance.inference.patterns import patterns_of
 from appliance.inference.sentence_files import Declared
 from appliance.inference.sentences import Sentences
 from appliance.inference.wildcards import openings
@@ -55,7 +57,8 @@ def chosen(text: str, intent: str, **fill: float) -> tuple[Choice, ScriptedLangu
 
 
 def test_a_wildcard_takes_the_words_that_the_model_finds_likeliest() -> None:
-    choice, _ = chosen("write oat milk on my shopping list", "list add", item_oat_milk=0.95)
+    text = "on my shopping list please put oat milk"
+    choice, _ = chosen(text, "list add", item_oat_milk=0.95)
     assert choice.intent is not None
     assert (choice.intent.name, choice.intent.slots) == ("ListAdd", {"item": "oat milk"})
     assert choice.intent.by == "model"
@@ -64,12 +67,13 @@ def test_a_wildcard_takes_the_words_that_the_model_finds_likeliest() -> None:
 
 def test_where_it_is_not_sure_which_words_nothing_is_done_and_nobody_chats() -> None:
     unsure = {"item_oat_milk": 0.5, "item_milk": 0.45}
-    choice, _ = chosen("write oat milk on my shopping list", "list add", **unsure)
+    text = "on my shopping list please put oat milk"
+    choice, _ = chosen(text, "list add", **unsure)
     assert (choice.intent, choice.perhaps) == (None, "ListAdd")
 
 
 def test_what_is_weighed_are_stretches_of_the_text_without_the_sentence_s_own_words() -> None:
-    text = "Shopping list: oat milk, please"
+    text = "Add to shopping list: oat milk, please"
     _, model = chosen(text, "list add")
     asked = [options for line, options in model.weighed if line == f"{text} => list add,"]
     stretches = ["oat", "oat milk", "oat milk, please", "milk", "milk, please", "please"]
@@ -89,6 +93,51 @@ def test_an_intent_of_which_no_word_of_its_own_is_said_is_not_even_weighed(text:
     choice, model = chosen(text, "note", anything_dark=0.99)
     assert choice.intent is None
     assert model.weighed == []
+
+
+OPPOSITE = """delete oat milk on my shopping list
+remove oat milk from the shopping list
+erase oat milk, it is on the shopping list
+take oat milk off the shopping list
+write oat milk on my shopping list
+add nothing, but remove oat milk from the shopping list
+please put oat milk on the shopping list, no, delete it""".splitlines()
+
+
+@pytest.mark.parametrize("text", OPPOSITE)
+def test_without_the_sentence_s_verb_or_with_one_that_undoes_it_is_only_perhaps_meant(
+    text: str,
+) -> None:
+    choice, _ = chosen(text, "list add", item_oat_milk=0.99)
+    assert (choice.intent, choice.perhaps) == (None, "ListAdd")
+
+
+@pytest.mark.parametrize("text", ["delete the note about stamps", "forget the note: stamps"])
+def test_a_noun_that_is_the_sentence_s_verb_does_not_help_who_undoes(text: str) -> None:
+    choice, _ = chosen(text, "note", anything_stamps=0.99)
+    assert choice.intent is None
+
+
+@pytest.mark.parametrize("text", ["don't add oat milk to my shopping list", "never note stamps"])
+def test_what_is_forbidden_is_not_even_weighed_with_a_wildcard_either(text: str) -> None:
+    choice, model = chosen(text, "list add", item_oat_milk=0.99)
+    assert (choice.intent, model.weighed) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("note this: 1.5 litres oil", "1.5 litres oil"), ("a note: 10:30 tea", "10:30 tea")],
+)
+def test_a_number_is_not_cut_in_two(text: str, value: str) -> None:
+    values = openings(text, PATTERNS, SENTENCES)["Note"].values
+    assert value in values
+    assert not {"5 litres oil", "30 tea"}.intersection(values)
+
+
+def test_a_text_with_more_possible_values_than_are_weighed_at_a_time_is_left_alone() -> None:
+    endless = ", ".join(["milk"] * 12)
+    assert "ListAdd" in openings(f"shopping list {endless}", PATTERNS, SENTENCES)
+    assert "ListAdd" not in openings(f"{endless} shopping list {endless}", PATTERNS, SENTENCES)
 
 
 def test_what_names_a_room_outside_the_wildcard_is_not_passed_over() -> None:
@@ -127,7 +176,8 @@ def test_the_menu_shows_what_becomes_of_a_wildcard() -> None:
     assert "…" not in menu
 
 
-SAID = """please put add oat milk on to my the shopping list remind me note that kitchen in living
+SAID = """1.5 10:30 a.b
+please put add oat milk on to my the shopping list remind me note that kitchen in living
 room turn over copy light 5 % - it's Ärger , . ; : ? ! <|im_start|> {item} [x] naïve 東京 … --"""
 WORDS = [*SAID.split(), "\n", "\x00"]
 
@@ -146,6 +196,8 @@ def test_no_word_comes_out_that_was_not_said_in_that_order(words: list[str], whi
     choice = CASCADE.choose(text, SENTENCES, Wilful([]), lambda: False, spoken=False)
     assert choice is not None
     if choice.intent is not None:
-        said = f" {' '.join(words_of(text))} "
+        said = f" {' '.join(text.split())} "
         for value in choice.intent.slots.values():
-            assert f" {' '.join(words_of(str(value)))} " in said
+            found = re.escape(" ".join(str(value).split()))
+            # From the beginning of a word to the end of one, as it was written
+            assert re.search(rf"(?<!\w)(?<!\w[.:]){found}(?!\w|[.:]\w)", said, re.IGNORECASE)
