@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
-from appliance.system import offline, processes, unit
+from appliance.system import narrowing, offline, processes, unit
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -85,15 +85,29 @@ def rules(place: Place) -> Iterator[Answer]:
     if outside:
         networks = " ".join(map(str, outside))
         yield warning("rules", f"it may talk beyond the local network: {networks}")
-    for address, port in sorted(_addresses(place.config)):
-        if not found.allow(address):
-            advice = f"allow it: systemctl edit appliance, IPAddressAllow={address}"
-            yield error("rules", f"the broker {_shown((address, port))} is not allowed", advice)
+    yield from _narrowed(place.config, found)
     if not unit.are_enforced(place.root):
         advice = "start the board with cgroup version 2: systemd.unified_cgroup_hierarchy=1"
         yield warning("rules", "this kernel does not hold it to them", advice)
     families = f"; families {' '.join(found.families)}" if found.families else ""
     yield ok("rules", f"denied but for {allowed}{families}")
+
+
+def _narrowed(config: Config, found: unit.Rules) -> Iterator[Answer]:
+    """Whether the rules are those of the broker: the service derives them at each start."""
+    is_an_address = narrowing.drop_in(config.mqtt.host) is not None
+    for address, port in sorted(_addresses(config)):
+        if not found.allow(address):
+            what = f"the broker {_shown((address, port))} is not allowed"
+            if is_an_address:
+                advice = "have the rules follow mqtt.host: systemctl restart appliance"
+            else:
+                advice = f"allow it: systemctl edit appliance, IPAddressAllow={address}"
+            yield error("rules", what, advice)
+    if is_an_address and set(offline.LOCAL) <= set(found.allowed):
+        what = "it may talk to all local networks, though the broker is one address"
+        advice = "systemctl restart appliance; else see: sudo appliance network --apply"
+        yield warning("rules", what, advice)
 
 
 def _rules(place: Place) -> unit.Rules | None:

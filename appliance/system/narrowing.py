@@ -25,14 +25,17 @@ def drop_in(host: str) -> str | None:
     `host` is mqtt.host: an address, a name (whom it stands for is not known before it is looked
     up), or nothing, for a broker of our own on loopback.
     """
+    here = TEXT.format(why="the broker is on this machine", allowed="localhost")
     if host in ("", "localhost"):
-        return TEXT.format(why="the broker is on this machine", allowed="localhost")
+        return here
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
+    if address.is_loopback:
+        return here
     return TEXT.format(why="the broker's address", allowed=f"localhost {address}")
 
 

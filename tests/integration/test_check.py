@@ -20,6 +20,7 @@ from appliance.config import Config, Device, LanguageModel, Listening, Mqtt, Sen
 from appliance.doctor import OFFLINE, USUAL, examine, place_of
 from appliance.doctor.answers import Answer, Place, Verdict
 from appliance.models import catalogue
+from appliance.system.offline import LOCAL
 
 REPOSITORY = Path(__file__).parents[2]
 BOARDS = REPOSITORY / "tests/fixtures/boards"
@@ -441,7 +442,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     systemctl.write_text(
         "#!/bin/sh\n"
         "echo LoadState=loaded\n"
-        "echo IPAddressAllow=127.0.0.0/8 192.168.0.0/16\n"
+        "echo IPAddressAllow=${ALLOWED-127.0.0.0/8 192.168.0.0/16}\n"
         "echo IPAddressDeny=::/0 0.0.0.0/0\n"
         "echo RestrictAddressFamilies=AF_INET AF_UNIX\n"
     )
@@ -466,9 +467,19 @@ def test_rules_that_the_kernel_cannot_enforce_are_a_warning(service: Path) -> No
 
 def test_a_broker_that_the_rules_keep_out_is_an_error(service: Path) -> None:
     place = Place(Config(mqtt=Mqtt(host="10.1.2.3")), root=service)
-    assert ("error", "the broker 10.1.2.3:1883 is not allowed") in said(
-        list(examine(place, ["rules"]))
-    )
+    answer = next(one for one in examine(place, ["rules"]) if one.verdict is Verdict.ERROR)
+    assert answer.found == "the broker 10.1.2.3:1883 is not allowed"
+    assert "systemctl restart appliance" in (answer.advice or "")
+
+
+@pytest.mark.parametrize(("host", "told"), [("10.1.2.3", True), ("", True), ("a.b.invalid", False)])
+def test_rules_that_were_not_narrowed_to_a_broker_s_address_are_a_warning(
+    service: Path, host: str, *, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOWED", " ".join(map(str, LOCAL)))
+    found = said(list(examine(Place(Config(mqtt=Mqtt(host=host)), root=service), ["rules"])))
+    what = "it may talk to all local networks, though the broker is one address"
+    assert (("warning", what) in found) is told
 
 
 def test_a_damaged_journal_is_pointed_at_until_it_is_taken_away(tmp_path: Path) -> None:

@@ -130,16 +130,60 @@ def test_a_button_is_allowed_only_where_there_are_pins(system: System) -> None:
     assert "etc/systemd/system/appliance.service.d/gpio.conf" in system.files
 
 
-def test_a_raspberry_pi_s_firmware_may_be_asked(system: System) -> None:
+FIRMWARE = "etc/systemd/system/appliance.service.d/firmware.conf"
+
+
+def be_board(system: System, model: str) -> None:
     (system.tree / "etc/group").write_text("video:x:44:\n")
-    model = system.tree / "proc/device-tree/model"
-    model.parent.mkdir(parents=True)
-    model.write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
+    name = system.tree / "proc/device-tree/model"
+    name.parent.mkdir(parents=True)
+    name.write_bytes(model.encode() + b"\0")
+
+
+def test_a_raspberry_pi_5_s_firmware_may_be_asked(system: System) -> None:
+    be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
     assert system.install().returncode == 0
-    drop_in = "etc/systemd/system/appliance.service.d/firmware.conf"
-    assert drop_in in system.files
+    assert FIRMWARE in system.files
     system.install("--uninstall")
-    assert drop_in not in system.files
+    assert FIRMWARE not in system.files
+
+
+def test_another_board_s_firmware_may_be_asked_only_where_its_owner_wants_it(
+    system: System,
+) -> None:
+    be_board(system, "Raspberry Pi 4 Model B Rev 1.4")
+    assert system.install().returncode == 0
+    assert FIRMWARE not in system.files
+    assert system.install("--firmware").returncode == 0
+    assert FIRMWARE in system.files
+    # And what was wanted once is wanted after an update.
+    system.be_version("9.8.8")
+    assert system.install().returncode == 0
+    assert FIRMWARE in system.files
+
+
+def test_an_owner_s_no_to_the_firmware_is_left_alone(system: System) -> None:
+    be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
+    system.install()
+    (system.tree / FIRMWARE).unlink()
+    (system.tree / FIRMWARE).symlink_to("/dev/null")
+    system.be_version("9.8.8")
+    assert system.install().returncode == 0
+    assert (system.tree / FIRMWARE).readlink() == Path("/dev/null")
+
+
+@pytest.mark.parametrize("words", [(), ("--uninstall", "--keep")])
+def test_the_firmware_s_file_under_its_old_name_goes(
+    system: System, words: tuple[str, ...]
+) -> None:
+    system.install()
+    be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
+    old = system.tree / FIRMWARE.replace("firmware", "power-controller")
+    old.parent.mkdir(exist_ok=True)
+    old.write_text("[Service]\nDeviceAllow=/dev/vcio rw\n")
+    assert system.install(*words).returncode == 0
+    assert not old.exists()
+    assert (FIRMWARE in system.files) is (not words)
 
 
 def test_an_update_keeps_configuration_and_state_and_the_version_before(system: System) -> None:
@@ -172,6 +216,66 @@ def test_a_version_that_fails_its_check_does_not_come_into_force(system: System)
     assert "models: whisper is damaged" in done.stdout
     assert system.in_force == VERSION
     assert len(list((system.tree / "opt/appliance/releases").iterdir())) == 1
+
+
+NEW_LINE = "# of the new version\n"
+
+
+def be_newer(system: System, version: str) -> None:
+    """A version that brings other files beside itself, and one that the one before had not."""
+    system.be_version(version)
+    for name in ("config.toml", "systemd/journald@appliance.conf", "systemd/gpio.conf"):
+        with (system.checkout / name).open("a", encoding="utf-8") as file:
+            file.write(NEW_LINE)
+    script = system.checkout / "script/install"
+    script.write_text(script.read_text().replace("#!/bin/sh\n#", f"#!/bin/sh\n{NEW_LINE}#"))
+    be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
+
+
+def contents(system: System) -> dict[str, str]:
+    skipped = ("etc/group", "proc/")
+    return {
+        name: (system.tree / name).read_text()
+        for name in system.files
+        if not name.startswith(skipped)
+    }
+
+
+@pytest.mark.parametrize("failing", ["check", "models"])
+def test_what_a_version_brings_beside_itself_goes_back_with_it(
+    system: System, failing: str
+) -> None:
+    (system.tree / "etc/group").write_text("gpio:x:993:\n")
+    system.install()
+    before = contents(system)
+    be_newer(system, "9.9.0")
+    if failing == "check":
+        system.check_says("9.9.0", models="whisper is damaged")
+    else:
+        (system.told / "models").write_text("69")
+    assert system.install().returncode != 0
+    assert contents(system) == before
+    # And it comes with it where nothing is wrong.
+    system.check_says("9.9.0")
+    (system.told / "models").unlink(missing_ok=True)
+    assert system.install().returncode == 0
+    after = contents(system)
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed >= {
+        "etc/appliance/config.toml.default",
+        "etc/systemd/journald@appliance.conf",
+        "usr/local/bin/appliance",
+        FIRMWARE,
+    }
+    assert after["etc/appliance/config.toml"] == before["etc/appliance/config.toml"]
+
+
+def test_a_first_installation_without_models_leaves_only_what_an_owner_may_have_changed(
+    system: System,
+) -> None:
+    (system.told / "models").write_text("69")
+    assert system.install().returncode == 69
+    assert system.files == {"etc/appliance/config.toml"}
 
 
 def test_what_was_wrong_before_does_not_hinder_an_update(system: System) -> None:

@@ -29,7 +29,7 @@ def test_a_broker_s_address_is_all_that_is_allowed_beside_this_machine(
     assert allowed(host) == f"localhost {address}"
 
 
-@pytest.mark.parametrize("host", ["", "localhost"])
+@pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "::1"])
 def test_a_broker_on_this_machine_needs_nobody_else(host: str) -> None:
     assert allowed(host) == "localhost"
 
