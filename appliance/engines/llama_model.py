@@ -61,6 +61,7 @@ class LlamaModel:
         )
         self._prompt = Prompt(self._weights, settings["system_prompt"], settings["chat_template"])
         self._menu: list[int] = []
+        self._menu_said: str | None = None
         self._depth = 0
         if len(self._prompt.head) + settings["maximum_tokens"] >= settings["context_tokens"]:
             raise ModelError("the system prompt is longer than language_model.context_tokens")
@@ -216,12 +217,24 @@ class LlamaModel:
             unread = []
 
     def _open_menu(self, menu: str) -> None:
-        begin = self._weights.begin
-        tokens = [*([] if begin is None else [begin]), *self._weights.tokens(menu, special=False)]
-        if tokens == self._menu:
+        if menu == self._menu_said:
             return
-        if len(tokens) > MENU_TOKENS * 3 // 4:
-            raise ModelError(f"the menu of intents is too long: {len(tokens)} tokens")
-        self._menu = []
+        tokens = self._menu_tokens(menu)
+        self._menu, self._menu_said = [], None
         self._know(tokens, MENU)
-        self._menu = tokens
+        self._menu, self._menu_said = tokens, menu
+
+    def _menu_tokens(self, menu: str) -> list[int]:
+        """Of the menu as many whole lines as there is room for.
+
+        Where a word of the language is many tokens it may be the half; its first lines say most.
+        """
+        begin = self._weights.begin
+        head = [] if begin is None else [begin]
+        lines = menu.splitlines(keepends=True)
+        for count in range(len(lines), 0, -1):
+            text = "".join(lines[:count])
+            tokens = [*head, *self._weights.tokens(text, special=False)]
+            if len(tokens) <= MENU_TOKENS * 3 // 4:
+                return tokens
+        raise ModelError(f"the menu of intents is too long: {len(menu)} characters")

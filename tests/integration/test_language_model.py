@@ -261,6 +261,16 @@ def test_the_process_leaves_the_cpu_to_speech(model: Llama) -> None:
     assert os.getpriority(os.PRIO_PROCESS, pid(model)) >= 5
 
 
+def test_of_a_menu_that_is_too_long_the_first_lines_are_read(model: Llama) -> None:
+    lines = [f"включи свет в комнате номер {n} => включить свет\n" for n in range(60)]
+    menu = "Команды и что они значат:\n\n" + "".join(lines)
+    weighing = model.weigh(menu, "слишком темно =>", [" включить свет", " выключить"], go_on)
+    assert weighing.cached_tokens > 600
+    first = model.weigh(menu, "слишком темно =>", [" включить свет", " выключить"], go_on)
+    assert first.scores == weighing.scores
+    assert "Paris" in model.complete(Question((QUESTION,)), go_on).text
+
+
 def test_a_wildcard_is_filled_with_words_that_were_said(model: Llama) -> None:
     form = {
         "language": "en",
@@ -272,7 +282,7 @@ def test_a_wildcard_is_filled_with_words_that_were_said(model: Llama) -> None:
     }
     names = ("ListAdd", "Note")
     sentences = Sentences("en", Intents.from_dict(form), {name: Declared(name) for name in names})
-    text = "write washing powder on my shopping list"
+    text = "on my shopping list, please add washing powder"
     cascade = Cascade(Cascading(choose_threshold=0.5))
     choice = cascade.choose(text, sentences, model, go_on, spoken=False)
     assert choice is not None
