@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from appliance.engines.child import ChildDied
 from appliance.engines.llama_lines import LOOK_EVERY, STOPPED
+from appliance.engines.llama_process import TOO_DEEP
 from appliance.engines.llama_running import Running, died
 from appliance.engines.llama_time import Clock, Pauses
 from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
@@ -122,6 +123,8 @@ class Llama(Running):
                     raise Interrupted(STOPPED)
                 time.sleep(LOOK_EVERY)
             lines.child.send(order)
+        except RecursionError:
+            raise EngineError(TOO_DEEP) from None
         except ChildDied as death:
             if lines is not None and self._lines is lines:
                 self._drop()

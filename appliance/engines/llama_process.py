@@ -33,6 +33,8 @@ EXPENDABLE = b"500"
 
 PR_SET_PDEATHSIG = 1
 
+TOO_DEEP = "the schema cannot be met: it is nested too deeply"
+
 
 def main() -> int:
     """Serve until standard input ends."""
@@ -99,6 +101,8 @@ class _Service:
             self._tell(number, {"error": str(error)})
         except MemoryError:
             self._tell(number, {"error": "there is not enough memory for this text"})
+        except RecursionError:
+            self._tell(number, {"error": TOO_DEEP})
 
     def _write(self, number: int, order: dict[str, Any]) -> None:
         stopped = self._inbox.stopped

@@ -90,6 +90,18 @@ def test_after_a_bad_schema_the_next_request_is_served_by_the_same_process(model
     assert model.process_id == before
 
 
+@pytest.mark.parametrize("depth", [300, 3000])
+def test_a_schema_that_is_nested_too_deeply_costs_no_process(model: Llama, depth: int) -> None:
+    ask(model, LAMP)
+    before, schema = model.process_id, dict[str, Any](LAMP)
+    for _ in range(depth):
+        schema = {"type": "array", "items": schema}
+    with pytest.raises(EngineError, match="nested too deeply"):
+        ask(model, schema)
+    assert json.loads(ask(model, LAMP))["room"] in ("kitchen", "bedroom")
+    assert model.process_id == before
+
+
 def test_no_more_tokens_are_written_than_the_context_holds(models_directory: Path) -> None:
     path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
     model = Llama(path, LanguageModel(context_tokens=256), threads=1)
