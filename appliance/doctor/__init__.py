@@ -34,6 +34,7 @@ QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
     "sentences": appliance.sentences,
     "model files": files.model_files,
     "models": appliance.models,
+    "language model": appliance.language_model,
     "memory": board.memory,
     "disk": board.disk,
     "microphone": appliance.microphone,

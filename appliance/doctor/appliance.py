@@ -13,13 +13,14 @@ import numpy as np
 
 from appliance.audio.capture import SoundCard
 from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
+from appliance.engines import llama_opening
 from appliance.errors import MicrophoneError, ModelMissing, SentencesError
 from appliance.identity import boot_id
 from appliance.inference import sentences as declared
 from appliance.models import catalogue
 from appliance.models.store import State, Store, is_path
 from appliance.protocols import FRAME_SAMPLES
-from appliance.system import faults, notices
+from appliance.system import faults, notices, processes
 from appliance.threads import Deadline
 from appliance.values import SAMPLE_RATE
 
@@ -107,6 +108,31 @@ def last_faults(place: Place) -> Iterator[Answer]:
     else:
         before = f"; {len(kept)} before that" if kept else ""
         yield ok("faults", f"none since the board was started{before}")
+
+
+def language_model(place: Place) -> Iterator[Answer]:
+    """Whether the language model could be loaded, and stays: it is open, or why it is not."""
+    if not place.config.language_model.enabled:
+        yield not_here("language model", "none is wanted: language_model.enabled is false")
+        return
+    kept = faults.read(place.config.state_directory)
+    own = [one for one in kept if one.where.startswith(faults.LANGUAGE_MODEL)]
+    recent = [one for one in own if one.boot_id == boot_id()]
+    lives = place.daemon and processes.has_below(place.daemon, llama_opening.MODULE)
+    if recent:
+        times = sum(one.times for one in recent)
+        found = f"{times} times since the board was started; the last: {recent[-1].message}"
+        if place.daemon and lives is False:
+            advice = "all else goes on, and it is tried again; see language_model.model, and memory"
+            yield error("language model", f"it does not run; it failed {found}", advice)
+        else:
+            now = "it runs now; " if lives else ""
+            advice = "see language_model.memory_limit_mb, and memory; appliance models verify"
+            yield warning("language model", f"{now}it failed {found}", advice)
+    elif place.daemon is None:
+        yield not_here("language model", "the appliance does not run, and nothing went wrong")
+    else:
+        yield ok("language model", "it runs" if lives else "it is opened at its first use")
 
 
 def microphone(place: Place) -> Iterator[Answer]:

@@ -27,6 +27,11 @@ FRAMES = 4
 """Of a trace, the innermost."""
 
 
+LANGUAGE_MODEL = "appliance.engines.llama"
+"""Above the loggers of the language model. What they only warn of is a death of its process: all
+else goes on, but a board on which that happens again and again has a fault."""
+
+
 class Fault(msgspec.Struct, kw_only=True):
     """One fault; a line of the file. Nothing of it was said by anybody: no text, no transcript."""
 
@@ -42,10 +47,13 @@ class Fault(msgspec.Struct, kw_only=True):
 
 
 class FaultRing(logging.Handler):
-    """Keeps what is logged as an error, the newest KEPT; a full disk costs the ring, no more."""
+    """Keeps what is logged as an error, the newest KEPT; a full disk costs the ring, no more.
+
+    And the deaths of the language model's process.
+    """
 
     def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
         self._path = directory / FILE
         self._clock = clock
         self._faults = read(directory)
@@ -53,6 +61,8 @@ class FaultRing(logging.Handler):
         self._unwritten = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno < logging.ERROR and not record.name.startswith(LANGUAGE_MODEL):
+            return
         trace = _trace(record)
         self.keep(record.name, record.getMessage(), trace)
 

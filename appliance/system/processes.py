@@ -58,6 +58,22 @@ def sockets(pid: int) -> list[Socket] | None:
     return found
 
 
+def has_below(pid: int, module: str) -> bool | None:
+    """Whether a process below runs a module of Python; None where we may not look."""
+    family = _family(pid)
+    if family is None:
+        return None
+    for process in family[1:]:
+        try:
+            if module in process.cmdline():
+                return True
+        except psutil.NoSuchProcess:
+            continue
+        except psutil.Error:
+            return None
+    return False
+
+
 def _family(pid: int | None) -> list[psutil.Process] | None:
     try:
         first = psutil.Process(pid)

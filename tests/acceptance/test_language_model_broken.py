@@ -73,6 +73,11 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
         assert "own.gguf" in str(told_by_health(broker, broken=True))
         kept = [fault.message for fault in faults.read(owner.state)]
         assert any("own.gguf" in message for message in kept), kept
+        checked = next(
+            line for line in owner.command("check").stdout.splitlines() if "language model" in line
+        )
+        assert checked.startswith("[FAIL]"), checked
+        assert "own.gguf" in checked
         # Its owner copies the whole file: nothing is started anew, and it answers.
         shutil.copy(gguf, tmp_path / "whole.gguf")
         (tmp_path / "whole.gguf").replace(own)

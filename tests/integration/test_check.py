@@ -19,7 +19,9 @@ from appliance import cli
 from appliance.config import Config, Device, LanguageModel, Listening, Mqtt, Sentences, Speech
 from appliance.doctor import OFFLINE, USUAL, examine, place_of
 from appliance.doctor.answers import Answer, Place, Verdict
+from appliance.engines.llama_opening import MODULE
 from appliance.models import catalogue
+from appliance.system.faults import FaultRing
 from appliance.system.offline import LOCAL
 
 REPOSITORY = Path(__file__).parents[2]
@@ -480,6 +482,52 @@ def test_rules_that_were_not_narrowed_to_a_broker_s_address_are_a_warning(
     found = said(list(examine(Place(Config(mqtt=Mqtt(host=host)), root=service), ["rules"])))
     what = "it may talk to all local networks, though the broker is one address"
     assert (("warning", what) in found) is told
+
+
+@pytest.fixture
+def models_process() -> Iterator[None]:
+    """A process below this one that looks like the language model's."""
+    words = [sys.executable, "-c", "import time; time.sleep(60)", MODULE]
+    with subprocess.Popen(words) as process:
+        yield
+        process.kill()
+
+
+def asked_of_the_model(state: Path, daemon: int | None) -> tuple[str, str]:
+    config = Config(device=Device(state_directory=str(state)))
+    (answer,) = examine(Place(config, daemon=daemon), ["language model"])
+    return answer.verdict.value, answer.found
+
+
+BROKEN = "the language model cannot be used, all else goes on: it is larger than memory"
+LAST = f"failed 2 times since the board was started; the last: {BROKEN}"
+
+
+def break_the_model(state: Path) -> None:
+    ring = FaultRing(state)
+    ring.keep("appliance.engines.llama_running", "the language model process died")
+    ring.keep("appliance.engines.llama_failures", BROKEN)
+    ring.keep("appliance.messaging.postman", "the broker says nothing that we understand")
+
+
+def test_a_language_model_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    break_the_model(tmp_path)
+    assert asked_of_the_model(tmp_path, os.getpid()) == ("error", f"it does not run; it {LAST}")
+    assert asked_of_the_model(tmp_path, None) == ("warning", f"it {LAST}")
+
+
+@pytest.mark.usefixtures("models_process")
+def test_a_language_model_that_failed_and_runs_again_is_a_warning(tmp_path: Path) -> None:
+    assert asked_of_the_model(tmp_path, os.getpid()) == ("ok", "it runs")
+    break_the_model(tmp_path)
+    assert asked_of_the_model(tmp_path, os.getpid()) == ("warning", f"it runs now; it {LAST}")
+
+
+def test_a_language_model_that_nobody_has_asked_for_yet_is_fine(tmp_path: Path) -> None:
+    told = ("ok", "it is opened at its first use")
+    assert asked_of_the_model(tmp_path, os.getpid()) == told
+    off = Config(language_model=LanguageModel(enabled=False))
+    assert asked("language model", off)[0].verdict is Verdict.NOT_HERE
 
 
 def test_a_damaged_journal_is_pointed_at_until_it_is_taken_away(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from appliance.engines import llama, llama_failures, llama_running
 from appliance.errors import BrokerError, ThreadStuck
-from appliance.system import durable, faults, run_mark
+from appliance.system import durable, faults, run_mark, run_record
 from appliance.system.faults import KEPT, FaultRing
 from appliance.system.run_mark import RunMark
 from appliance.system.run_record import RunRecord
@@ -82,6 +83,18 @@ def test_of_a_trace_places_are_kept_and_values_are_not(
     assert fault.trace[-1] == "ValueError"
     assert fault.trace[0].startswith("test_system_files.py:")
     assert "what somebody said" not in (tmp_path / faults.FILE).read_text()
+
+
+def test_a_death_of_the_language_model_s_process_is_kept_and_no_other_warning(
+    tmp_path: Path,
+) -> None:
+    ring = FaultRing(tmp_path)
+    for module in (llama.logger, llama_running.logger, llama_failures.logger, run_record.logger):
+        module.addHandler(ring)
+        module.warning("of %s", module.name.rpartition(".")[2])
+        module.info("nothing of note")
+        module.removeHandler(ring)
+    assert messages(tmp_path) == ["of llama", "of llama_running", "of llama_failures"]
 
 
 def test_the_newest_fifty_are_kept(tmp_path: Path, logger: logging.Logger) -> None:
