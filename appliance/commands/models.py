@@ -99,11 +99,11 @@ def _list_by_hand() -> None:
     print("\nto be put on the board by hand, and named by path in language_model.model:")
     print(
         _table(
-            ("name", "family", "size", "memory", "suits", "licence", "file"),
+            ("name", "family", "size", "memory", "suits", "licence", "file and whence"),
             (
                 (
                     *(model.name, model.family, f"{model.file_mb} MB", f"{model.memory_mb} MB"),
-                    *(model.board, model.licence, f"{model.repository} {model.file}"),
+                    *(model.board, model.licence, model.whence),
                 )
                 for model in catalogue.by_hand().values()
             ),

@@ -18,6 +18,10 @@ FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """No separator and no leading dot, so that a name never leads out of the model's folder."""
 
 
+CONVERTER = "convert_hf_to_gguf.py"
+"""Of llama.cpp: weights as the hub has them → a GGUF file."""
+
+
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of catalogue.toml."""
 
@@ -90,6 +94,15 @@ class ByHand(_Entry, frozen=True):
     """What it suits."""
     chat_template: Literal["plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"]
     """For a file that brings none of its own."""
+    converted: bool = False
+    """`repository` has the weights, and no GGUF: the owner makes `file` of them."""
+
+    @property
+    def whence(self) -> str:
+        """Where its file comes from."""
+        if self.converted:
+            return f"{self.file}, made of {self.repository} with llama.cpp's {CONVERTER}"
+        return f"{self.file} from {self.repository}"
 
 
 class _Catalogue(_Entry, frozen=True):
@@ -127,8 +140,8 @@ def unknown(name: str) -> str:
     """What to say of a name that the catalogue does not hold."""
     if model := by_hand().get(name):
         return (
-            f"{name} is not fetched for you ({model.licence}): put {model.file} from "
-            f"{model.repository} on the board and give its path as language_model.model"
+            f"{name} is not fetched for you ({model.licence}): put {model.whence} "
+            "on the board and give its path as language_model.model"
         )
     near = difflib.get_close_matches(name, models(), n=2, cutoff=0.5)
     if near:

@@ -91,6 +91,20 @@ def test_list_tells_of_each_model_where_it_stands(
     assert "model.bin is 0 bytes long in place of 1024000" in text
 
 
+def test_list_says_which_file_the_owner_has_to_make(
+    model: Model, typed: Typed, capsys: Capture
+) -> None:
+    assert model.name
+    assert typed("list") == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("openelm")]
+    assert line.endswith(
+        "made of apple/OpenELM-270M-Instruct with llama.cpp's convert_hf_to_gguf.py"
+    )
+    assert typed("list", "--json") == 0
+    by_hand = json.loads(capsys.readouterr().out)["by_hand"]
+    assert [one["family"] for one in by_hand if one["converted"]] == ["openelm"]
+
+
 def test_verify_tells_whole_from_damaged_from_missing_by_its_exit_status(
     model: Model, typed: Typed, models: Path, capsys: Capture
 ) -> None:

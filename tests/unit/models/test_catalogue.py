@@ -73,12 +73,21 @@ def test_a_model_that_is_fetched_by_hand_is_answered_with_how() -> None:
         catalogue.find("phi-3-mini-4k-instruct")
 
 
+def test_a_model_that_must_be_converted_first_is_not_said_to_be_there_to_fetch() -> None:
+    with pytest.raises(
+        ModelMissing, match=r"made of apple/.* with llama\.cpp's convert_hf_to_gguf"
+    ):
+        catalogue.find("openelm-270m-instruct")
+
+
 @pytest.mark.parametrize("model", catalogue.by_hand().values(), ids=lambda m: m.name)
 def test_a_model_that_is_fetched_by_hand_says_all_that_an_owner_decides_by(
     model: catalogue.ByHand,
 ) -> None:
     assert model.repository.count("/") == 1
     assert model.file.endswith(".gguf")
+    assert model.converted is ("gguf" not in model.repository.lower())
+    assert model.file in model.whence
     assert all((model.quantisation, model.licence, model.board))
     assert model.memory_mb > model.file_mb  # the context stands beside the file
     assert model.name in catalogue.unknown(model.name)
