@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -14,8 +15,16 @@ from typing import Any
 import appliance
 
 LAST_WORDS = 300
-"""Bytes of its standard error that are told when it dies."""
+"""Characters of its standard error that are told when it dies."""
 
+READ_BACK = 65_536
+"""Bytes of it that are looked at: a trace is long."""
+
+TRACE = "Traceback (most recent call last):"
+PLACE = re.compile(r'^ +File "([^"]*)", line (\d+), in (\S+)', re.MULTILINE)
+
+ABOUT_THE_BOARD = ("ImportError", "ModuleNotFoundError", "OSError", "FileNotFoundError")
+"""Errors of Python whose own words are told: no order has a part in them."""
 
 TAKES_LINES_WITHIN = 5.0
 """Seconds; a thread of the child does nothing but read, so a longer wait means that it hangs."""
@@ -120,10 +129,29 @@ class Child:
         if self._errors < 0:
             return ""
         size = os.lseek(self._errors, 0, os.SEEK_END)
-        text = os.pread(self._errors, LAST_WORDS, max(0, size - LAST_WORDS)).decode(
-            errors="replace"
-        )
-        return text.strip().splitlines()[-1] if text.strip() else ""
+        text = os.pread(self._errors, READ_BACK, max(0, size - READ_BACK))
+        return last_words(text.decode(errors="replace"))
+
+
+def last_words(complaint: str) -> str:
+    """The last line of what a process wrote when it died.
+
+    Of an error of Python its kind and place: what it says may hold what was asked, and this
+    comes into the log.
+    """
+    _, found, trace = complaint.rpartition(TRACE)
+    if not found:
+        return complaint.strip().splitlines()[-1][-LAST_WORDS:] if complaint.strip() else ""
+    said = next((line for line in trace.splitlines() if line[:1].strip()), "an error")
+    kind = said.partition(":")[0]
+    if kind in ABOUT_THE_BOARD:
+        return said[:LAST_WORDS]
+    places = PLACE.findall(trace)
+    return (
+        kind
+        if not places
+        else "{} at {}:{} {}".format(kind, Path(places[-1][0]).name, *places[-1][1:])
+    )
 
 
 def _where_we_are() -> list[str]:
