@@ -87,4 +87,4 @@ def test_a_line_holds_mark_question_finding_and_advice() -> None:
     answer = Answer(
         question="clock", verdict=Verdict.WARNING, found="it is 1970", advice="give it a battery"
     )
-    assert line_of(answer) == "[warn] clock       it is 1970; give it a battery"
+    assert line_of(answer) == "[warn] clock          it is 1970; give it a battery"
