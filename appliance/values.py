@@ -343,6 +343,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     intent: Intent | None = None
     answer: str | None = None
     confidence: float | None = None
+    """That these words were said, or this intent was meant, 0.0 to 1.0. Null for an answer that
+    the language model wrote to a text: of how true that is it has no figure."""
     reason: str | None = None
     """Why the outcome is `failed`, `refused`, `cancelled` or `expired`, or what was perhaps meant
     where it is `not_understood`; for a person to read."""

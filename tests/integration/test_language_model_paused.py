@@ -131,6 +131,22 @@ def test_an_answer_that_is_cancelled_in_a_pause_does_not_cost_the_process(
     assert model.process_id == process_id
 
 
+def test_an_answer_that_is_cancelled_while_its_prompt_is_read_does_not_cost_the_process(
+    model: Llama,
+) -> None:
+    model.complete(SHORT, go_on)
+    process_id, looks = model.process_id, 0
+
+    def cancelled() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks > 5
+
+    with pytest.raises(Interrupted):
+        model.complete(Question(("word " * 900,)), cancelled)
+    assert model.process_id == process_id
+
+
 def test_the_time_of_a_pause_is_not_counted_against_the_answer(models_directory: Path) -> None:
     path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
     model = Llama(path, LanguageModel(maximum_tokens=8, time_limit_s=4.0), threads=1)
