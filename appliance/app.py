@@ -345,5 +345,5 @@ class Daemon:
 
     def _take_over(self, config: Config, sentences: Sentences) -> None:
         if self._workshop is not None:
-            self._workshop.take_over(config, sentences)
+            self._workshop.take_over(sentences)
         self._announcer.describe(config, sentences)

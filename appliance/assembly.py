@@ -187,7 +187,7 @@ def _words(config: Config) -> dict[str, Any]:
     }
 
 
-def take_over(config: Config, mind: Mind, sentences: Sentences) -> None:
+def take_over(mind: Mind, sentences: Sentences) -> None:
     """Put new sentences in force, with all that is made of them; nobody who speaks meets a half.
 
     Raises:
@@ -197,7 +197,8 @@ def take_over(config: Config, mind: Mind, sentences: Sentences) -> None:
     if isinstance(mind.recogniser, GrammarRecogniser | Anticipation):
         mind.recogniser.prepare(sentences)
     mind.sentences = sentences
-    prepare_cascade(config, mind)
+    # Without the model: it is for the worker's thread alone, and this may be another.
+    mind.cascade.prepare(sentences, None)
 
 
 def sentence_folder(config: Config) -> Path | None:
@@ -207,9 +208,10 @@ def sentence_folder(config: Config) -> Path | None:
 
 def prepare_cascade(config: Config, mind: Mind) -> None:
     """Have ready what the first text that no sentence fits would have to wait for."""
-    loaded = mind.language_model if config.language_model.load == "start" else None
+    model = mind.language_model
+    open_ = isinstance(model, Llama) and config.language_model.load == "start" and not model.fault
     try:
-        mind.cascade.prepare(mind.sentences, loaded)
+        mind.cascade.prepare(mind.sentences, model if open_ else None)
     except EngineError as error:
         logger.warning("the language model cannot choose among the intents: %s", error)
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from appliance.announcer import Announcer
     from appliance.audio.meaning import Looking
-    from appliance.config import Config
     from appliance.desk import Desk
     from appliance.engines.llama import Llama
     from appliance.inference.jobs import Jobs
@@ -79,10 +78,10 @@ class Workshop:
         if self._worker is not None:
             self._worker.abandon()
 
-    def take_over(self, config: Config, sentences: Sentences) -> None:
+    def take_over(self, sentences: Sentences) -> None:
         """Understand these sentences from the next job on."""
         if self._mind is not None:
-            assembly.take_over(config, self._mind, sentences)
+            assembly.take_over(self._mind, sentences)
 
     def _open(self) -> None:
         config = self._settings.config
