@@ -117,7 +117,7 @@ def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
     """What holds speech to the sentences, with the second model where one is wanted."""
     speech = config.speech
     second = None
-    if speech.second_model:
+    if speech.second_model and speech.second_model != speech.model:  # `evaluate --stt` names it
         other = _open_whisper(config, speech.second_model, "speech.second_model")
         second = SecondEar(other, Calibration.of(speech.second_calibration))
     return GrammarRecogniser(

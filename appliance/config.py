@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 import socket
@@ -403,6 +404,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _bad_topics(config)
     yield from _bad_thresholds(config.wake_word)
     yield from _bad_panel(config)
+    yield from _bad_speech(config.speech)
     if bool(mqtt.group) != bool(mqtt.group_root):
         yield "mqtt.group and mqtt.group_root: one needs the other"
     if mqtt.group_root == config.root:
@@ -421,6 +423,14 @@ def _contradictions(config: Config) -> Iterator[str]:
 def _bad_thresholds(wake_word: WakeWord) -> Iterator[str]:
     for word in sorted(wake_word.thresholds.keys() - set(wake_word.words)):
         yield f"wake_word.thresholds: {word!r} is none of wake_word.words"
+
+
+def _bad_speech(speech: Speech) -> Iterator[str]:
+    for name in ("calibration", "second_calibration"):
+        if not all(map(math.isfinite, getattr(speech, name))):
+            yield f"speech.{name}: four numbers, none of them nan or inf"
+    if speech.second_model == speech.model:
+        yield "speech.second_model: must be another than speech.model"
 
 
 def _bad_panel(config: Config) -> Iterator[str]:

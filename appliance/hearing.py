@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from appliance.protocols import Microphone, WakeSpotter
     from appliance.trial import Trial
 
+PATIENCE = 120.0
+"""Seconds for one look at what is being said, and for the sentence before it, with two models on a
+slow board."""
+
 
 class Hearing:
     """Built before its loops are started; afterwards any thread may ask and order."""
@@ -69,7 +73,8 @@ class Hearing:
         listener = self._listener
         loops = [Loop("listener", listener.turn, starting=listener.start, ending=listener.close)]
         if self._meaning is not None:
-            loops.insert(0, Loop("meaning", self._meaning.turn))
+            # A turn waits for a sentence that the worker is at, and two models take their time.
+            loops.insert(0, Loop("meaning", self._meaning.turn, patience=PATIENCE))
         return loops
 
     @property

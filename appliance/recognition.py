@@ -172,8 +172,8 @@ class GrammarRecogniser:
         sentences: Sentences,
         outdated: Callable[[], bool] = lambda: False,
     ) -> Callable[[], Breakable] | None:
-        """Has the second model hear the sound; None where there is none."""
-        if self._second is None:
+        """Has the second model hear the sound; None without one, and on a board that is hot."""
+        if self._second is None or not self._whisper.may_widen:
             return None
         whisper = self._second.whisper
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from appliance.audio.endpoint import frames_in
@@ -41,6 +42,17 @@ WHOLE = (*OVER, SoFar.COULD_GO_ON)
 
 TAIL = 3
 """Frames of the fainter speech that are still looked at: the talker's last sound may be in them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
+class _Asked:
+    """A sound that was asked about."""
+
+    samples: Samples
+    quiet: int
+    """Frames without speech at its end."""
+    voiced: int
+    """Frames with any speech in it, faint or not."""
 
 
 class Considering(Protocol):
@@ -92,8 +104,7 @@ class Outlook:
         """The newest answer that called it a whole sentence."""
         self._before: tuple[Samples | None, int] | None = None
         """What was said before a fainter voice, and how many frames of speech that is."""
-        self._asked_at = deque[tuple[Samples, int]](maxlen=4)
-        """The sounds that were asked about, and the frames without speech at their end."""
+        self._asked_at = deque[_Asked](maxlen=4)
 
     def wait_for_release(self, *, held: bool) -> None:
         """Whether no pause ends the sentence, since whoever speaks says when it is over."""
@@ -139,16 +150,16 @@ class Outlook:
 
     def _ask_again(self, so_far: Callable[[], Samples]) -> None:
         endpoint = self._endpoint
-        if self._studied or self._asked[0] != endpoint.speech:
-            return
-        if endpoint.whole:
-            later = self._asked_at[-1][1] + AGAIN_AFTER
-            if not endpoint.settled and endpoint.quiet >= later and later <= AGAIN_UNTIL:
-                self._ask(so_far(), thorough=False)
+        if self._asked[0] != endpoint.speech or endpoint.settled:
             return
         # The last word may have faded away behind the question.
         faded = endpoint.still >= ASK_AFTER and self._asked[1] != endpoint.voiced
-        study = endpoint.still >= STUDY_AFTER
+        if endpoint.whole:
+            later = self._asked_at[-1].quiet + AGAIN_AFTER
+            if faded or later <= min(endpoint.quiet, AGAIN_UNTIL):
+                self._ask(so_far(), thorough=False)
+            return
+        study = endpoint.still >= STUDY_AFTER and (faded or not self._studied)
         if faded or study:
             self._ask(so_far(), thorough=study)
 
@@ -175,24 +186,33 @@ class Outlook:
         """The sound that has been understood already as what is over now, or is about to be."""
         if self._meaning is None or self._held:
             return None
-        verdict = self._meaning.verdict
         if self._endpoint.left:
-            return verdict.samples if verdict is not None and verdict.so_far in OVER else None
+            verdict = self._meaning.verdict
+            before = None if self._before is None else self._before[0]
+            over = verdict is not None and verdict.samples is before and verdict.so_far in OVER
+            return before if over else None
         verdict = self._verdict()
-        if verdict is not None and (verdict.thorough or verdict.so_far in WHOLE):
+        if verdict is not None and verdict.so_far in WHOLE:
+            return verdict.samples
+        if self._asked[1] != self._endpoint.voiced:
+            return None  # a softer word came behind what was asked about
+        if verdict is not None and verdict.thorough:
             return verdict.samples
         return self._meaning.studied(self._endpoint.speech)
 
     def quiet_at_end_of(self, known: Samples) -> int:
         """Frames without speech at the end of a sound that `known` gave."""
-        asked = (quiet for samples, quiet in self._asked_at if samples is known)
-        return next(asked, self._endpoint.quiet)
+        asked = self._asked_about(known)
+        return self._endpoint.quiet if asked is None else asked.quiet
+
+    def _asked_about(self, samples: Samples) -> _Asked | None:
+        return next((one for one in self._asked_at if one.samples is samples), None)
 
     def _ask(self, samples: Samples, *, thorough: bool) -> None:
         endpoint = self._endpoint
         self._asked, self._studied = (endpoint.speech, endpoint.voiced), thorough
         self._samples, self._before = samples, None
-        self._asked_at.append((samples, endpoint.quiet))
+        self._asked_at.append(_Asked(samples, endpoint.quiet, endpoint.voiced))
         if self._meaning is not None:
             self._meaning.ask(samples, endpoint.speech, thorough=thorough)
 
@@ -203,6 +223,18 @@ class Outlook:
             return None
         if verdict.so_far in WHOLE:
             self._whole = verdict
-        elif self._whole is not None and self._whole.mark == verdict.mark:
-            return self._whole  # nothing was said since: a second look takes nothing back
+        elif self._whole is not None and self._still_holds(self._whole, verdict):
+            return self._whole
         return verdict
+
+    def _still_holds(self, whole: Verdict, later: Verdict) -> bool:
+        """Whether a later look that finds no whole sentence takes nothing back.
+
+        It does where a softer word was heard since, and what there is then begins a sentence:
+        "to", and behind it "fifty". What begins none may be somebody else.
+        """
+        if whole.mark != later.mark:
+            return False
+        first, second = self._asked_about(whole.samples), self._asked_about(later.samples)
+        heard = first is None or second is None or first.voiced != second.voiced
+        return not heard or later.so_far is SoFar.UNKNOWN

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LOOKED_AT = 1 << 20
-"""Bytes at either end of the weights: another training has others there."""
+STRIPES, LOOKED_AT = 64, 1 << 14
+"""Places all over the weights, and bytes at each: another training has others there, and to read
+all of them would cost a card a second."""
+
+KEPT = 4
+"""Files: the two models that an owner may use, and the two before them."""
 
 _DIGEST = 32
 
@@ -49,9 +53,9 @@ def _name(weights: Path, made_by: str) -> str:
     size = weights.stat().st_size
     digest = hashlib.sha256(f"{made_by} {size}".encode())
     with weights.open("rb") as file:
-        digest.update(file.read(LOOKED_AT))
-        file.seek(max(0, size - LOOKED_AT))
-        digest.update(file.read(LOOKED_AT))
+        for stripe in range(STRIPES):
+            file.seek(max(0, size - LOOKED_AT) * stripe // (STRIPES - 1))
+            digest.update(file.read(LOOKED_AT))
     return digest.hexdigest()[:32]
 
 
@@ -67,7 +71,7 @@ def _read(path: Path) -> NDArray[np.float32] | None:
 
 
 def _keep(path: Path, content: NDArray[np.float32]) -> None:
-    """Beside, then renamed; those of other weights go, as an owner uses one model."""
+    """Beside, then renamed; of those of other weights the oldest go."""
     written = io.BytesIO()
     np.save(written, content, allow_pickle=False)
     data = written.getvalue()
@@ -75,10 +79,10 @@ def _keep(path: Path, content: NDArray[np.float32]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         beside.write_bytes(hashlib.sha256(data).digest() + data)
-        for other in path.parent.glob("silence-*"):
-            if other not in {path, beside}:
-                other.unlink(missing_ok=True)
         beside.replace(path)
+        kept = sorted(path.parent.glob("silence-*"), key=lambda one: one.stat().st_mtime)
+        for old in kept[:-KEPT]:
+            old.unlink(missing_ok=True)
     except OSError:
         with contextlib.suppress(OSError):
             beside.unlink()

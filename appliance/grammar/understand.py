@@ -196,7 +196,8 @@ class Understanding:
             return "no_sentence"
         if no_speech is not None and no_speech > self.refusal.no_speech:
             return "no_speech"
-        return "unlikely" if confidence < self.refusal.least_confidence else None
+        # So that what is no number is refused, too.
+        return None if confidence >= self.refusal.least_confidence else "unlikely"
 
 
 def _nothing(why: str) -> Understood:

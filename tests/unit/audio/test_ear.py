@@ -96,6 +96,7 @@ class House:
         *,
         wakes: bool = True,
         short_pause_ms: int = 160,
+        maximum_s: float = 3.2,
     ) -> None:
         self.utterances: list[Utterance] = []
         self.shown: list[Activity] = []
@@ -119,7 +120,7 @@ class House:
             long_pause_ms=640,
             pre_roll_ms=320,
             minimum_speech_ms=96,
-            maximum_s=3.2,
+            maximum_s=maximum_s,
             wait_s=1.6,
         )
         self.ear = Ear(LevelDetector(), settings, neighbours, spotters=spotters, meaning=meaning)
@@ -355,6 +356,54 @@ def test_a_second_look_takes_nothing_back() -> None:
     (utterance,) = house.utterances
     assert script.asked > 1
     assert utterance.samples is first
+
+
+def test_softer_words_behind_a_beginning_that_was_studied_are_not_lost() -> None:
+    script = Script(SoFar.INCOMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 30), (QUIET, STUDY_AFTER + 3))
+    assert script.thorough[-1]
+    studied = len(script.verdict.samples) if script.verdict else 0
+    house.hear((FADING, 8), (QUIET, 60))
+
+    (utterance,) = house.utterances
+    assert len(utterance.samples) > studied + 8 * FRAME_SAMPLES
+
+
+def test_softer_words_behind_a_sentence_that_could_go_on_belong_to_it() -> None:
+    script = Script(SoFar.COULD_GO_ON)
+    house = House("always", meaning=script, short_pause_ms=600)
+    house.hear((QUIET, 20), (VOICE, 30), (QUIET, 13))
+    asked = script.asked
+    script.so_far = SoFar.COMPLETE
+    house.hear((FADING, 8), (QUIET, 3))
+
+    (utterance,) = house.utterances
+    assert script.asked == asked + 1
+    assert len(utterance.samples) >= 50 * FRAME_SAMPLES
+
+
+def test_a_sentence_is_not_over_where_softer_words_make_a_beginning_of_it() -> None:
+    script = Script(SoFar.COULD_GO_ON)
+    house = House("always", meaning=script, short_pause_ms=160)
+    house.hear((QUIET, 20), (VOICE, 30), (QUIET, 2))
+    assert script.verdict is not None
+    whole = script.verdict.samples
+    script.so_far = SoFar.INCOMPLETE
+    house.hear((FADING, 6), (QUIET, 60))
+
+    (utterance,) = house.utterances
+    assert len(utterance.samples) > len(whole)
+
+
+def test_what_was_over_before_more_was_said_is_not_the_sentence_when_the_talker_leaves() -> None:
+    script = Script(SoFar.SOUNDS_OVER)
+    house = House("always", meaning=script, maximum_s=12.0)
+    house.hear((QUIET, 20), (VOICE, 30), (QUIET, 3))
+    script.answers = False  # the machine is slow
+    house.hear((VOICE, 60), (0.35, 120), (QUIET, 10))
+
+    assert len(house.utterances[0].samples) >= 90 * FRAME_SAMPLES
 
 
 def test_a_last_word_that_fades_away_is_asked_about_again_when_it_has() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from appliance.engines.whisper_silence import kept_or_made
+from appliance.engines.whisper_silence import KEPT, kept_or_made
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,31 @@ def test_other_weights_or_another_arithmetic_are_worked_out_anew(
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     kept_or_made(tmp_path / "kept", weights, "float32", work)
     assert work.done == 3
-    assert len(list((tmp_path / "kept").iterdir())) == 1
+
+
+def test_another_training_is_told_by_the_middle_of_its_weights(
+    tmp_path: Path, weights: Path
+) -> None:
+    work = _Work()
+    weights.write_bytes(bytes(8 << 20))
+    kept_or_made(tmp_path / "kept", weights, "int8", work)
+    data = bytearray(8 << 20)
+    data[3 << 20 : 4 << 20] = b"x" * (1 << 20)
+    weights.write_bytes(data)
+    kept_or_made(tmp_path / "kept", weights, "int8", work)
+    assert work.done == 2
+
+
+def test_two_models_are_kept_beside_each_other_and_old_ones_go(
+    tmp_path: Path, weights: Path
+) -> None:
+    work = _Work()
+    for made_by in ["one", "two", "one", "two"]:
+        kept_or_made(tmp_path / "kept", weights, made_by, work)
+    assert work.done == 2
+    for made_by in "abcdefgh":
+        kept_or_made(tmp_path / "kept", weights, made_by, work)
+    assert len(list((tmp_path / "kept").iterdir())) == KEPT
 
 
 @pytest.mark.parametrize("left", [0, 20, 100])
