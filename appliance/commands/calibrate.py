@@ -52,13 +52,16 @@ def run(arguments: argparse.Namespace) -> int:
         message = "no line has both `audio` and `intent` (null for what is no command)"
         raise ManifestError(f"{arguments.manifest}: {message}")
     found = list(_heard(clips, arguments.manifest.parent, config))
-    heard = [one for one in found if one is not None]
+    heard = [one for one, _ in found if one is not None]
+    # Its map also says what is put to the second, so it is fitted to what is put there, too.
+    alone = [one for _, one in found if one is not None]
+    together = [one for one in heard if one.opinions > 1]
     before = [
         Calibration.of(of) for of in (config.speech.calibration, config.speech.second_calibration)
     ]
     after = [
-        reliability.fitted([one for one in heard if one.opinions == opinions], start)
-        for opinions, start in enumerate(before, 1)
+        reliability.fitted(learnt, start)
+        for learnt, start in zip((alone, together), before, strict=True)
     ]
     least = reliability.least_confidence(heard, after, config.speech.least_confidence)
     print("\n".join(_lines(heard, len(clips), after, least)))
@@ -67,8 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _heard(clips: Sequence[Clip], folder: Path, config: Config) -> Iterator[Heard | None]:
-    """What is measured of each clip, none of them refused for want of confidence."""
+def _heard(
+    clips: Sequence[Clip], folder: Path, config: Config
+) -> Iterator[tuple[Heard | None, Heard | None]]:
+    """What is measured of each clip, and of the first model alone; none is refused as unlikely."""
     sentences = assembly.load_sentences(config)
     speech = msgspec.structs.replace(config.speech, least_confidence=0.0)
     every = msgspec.structs.replace(config, speech=speech)
@@ -83,7 +88,10 @@ def _heard(clips: Sequence[Clip], folder: Path, config: Config) -> Iterator[Hear
             raise ManifestError(str(error)) from error
         utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")
         found, _ = recogniser.understand(utterance.samples, sentences)
-        yield Heard.of(found, right=_is_right(found, clip))
+        both, first = (
+            Heard.of(one, right=_is_right(one, clip)) for one in (found, found.alone or found)
+        )
+        yield both, first
 
 
 def _is_right(found: Understood, clip: Clip) -> bool:

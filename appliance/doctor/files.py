@@ -43,11 +43,24 @@ def model_files(place: Place) -> Iterator[Answer]:
     for name in config.models:
         own = is_path(name) or name not in catalogue.models()
         try:
+            _suits(name, config)
             path = store.at_hand(name)
             if is_path(name):
                 _look_at(path, name, config)
         except ApplianceError as failure:
-            yield (error if own else warning)("models", str(failure))
+            wrong = own or isinstance(failure, EngineError)
+            yield (error if wrong else warning)("models", str(failure))
+
+
+def _suits(name: str, config: Config) -> None:
+    """Whether a speech model of the catalogue is one, and knows the language."""
+    keys = {"speech.model": config.speech.model, "speech.second_model": config.speech.second_model}
+    known, language = catalogue.models().get(name), config.device.language.split("-")[0]
+    for key in (key for key, value in keys.items() if value == name):
+        if known is not None and known.task != "speech-to-text":
+            raise EngineError(f"{key}: {name} is no model for speech; see: appliance models list")
+        if known is not None and not {language, "mul"} & set(known.languages):
+            raise EngineError(f"{key}: {name} knows no {language}; see: appliance models list")
 
 
 def _look_at(path: Path, name: str, config: Config) -> None:

@@ -80,6 +80,8 @@ class Understood:
     tokens: int
     opinions: int = 1
     """Models that were asked."""
+    alone: Understood | None = None
+    """What the first of two makes of it by itself."""
 
     @property
     def intent(self) -> str | None:
@@ -136,7 +138,7 @@ class Understanding:
         both = together(opinion, self.second._opinion(other, grammar))  # noqa: SLF001
         nobody = min(hearing.no_speech or 0.0, other.no_speech or 0.0)
         judge = replace(self, calibration=self.second.calibration)
-        return replace(judge._judged(both, grammar, nobody), opinions=2)  # noqa: SLF001
+        return replace(judge._judged(both, grammar, nobody), opinions=2, alone=found)  # noqa: SLF001
 
     def _opinion(self, hearing: Hearing, grammar: Grammar) -> Opinion:
         walk: TokenWalk = grammar.walk(self.vocabulary)

@@ -345,6 +345,16 @@ def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: in
         ),
         ('speech.second_model = "wisper-base"\n', 78, "did you mean whisper-base or "),
         (
+            'speech.second_model = "smollm2-135m-instruct"\n',
+            78,
+            "speech.second_model: smollm2-135m-instruct is no model for speech",
+        ),
+        (
+            'device.language = "de"\nspeech = {model="whisper-base",second_model="whisper-tiny.en"}',
+            78,
+            "speech.second_model: whisper-tiny.en knows no de",
+        ),
+        (
             'language_model.enabled = true\nlanguage_model.model = "/no/model.gguf"\n',
             78,
             "there is no model at /no/model.gguf; correct its path in config.toml",
