@@ -350,7 +350,7 @@ def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: in
             "speech.second_model: smollm2-135m-instruct is no model for speech",
         ),
         (
-            'device.language = "de"\nspeech = {model="whisper-base",second_model="whisper-tiny.en"}',
+            'device.language = "de"\nspeech={model="whisper-base",second_model="whisper-tiny.en"}',
             78,
             "speech.second_model: whisper-tiny.en knows no de",
         ),
