@@ -67,15 +67,17 @@ def between(port: int, to_us: Callable[[bytes], bytes]) -> Iterator[int]:
         with contextlib.suppress(OSError):
             while True:
                 us, _ = server.accept()
-                serving.append(threading.Thread(target=_serve, args=(us, port, to_us)))
+                serving.append(threading.Thread(target=_serve, args=(us, port, to_us), daemon=True))
                 serving[-1].start()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        door = threading.Thread(target=run)
+        door = threading.Thread(target=run, daemon=True)
         door.start()
-        yield int(server.getsockname()[1])
-        server.shutdown(socket.SHUT_RDWR)
-        door.join()
+        try:
+            yield int(server.getsockname()[1])
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            door.join()
     for one in serving:
         one.join()
 
