@@ -108,12 +108,13 @@ class Anticipation:
         self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
     ) -> Heard:
         with self._at_work:
-            known = [one for one in self._known if one[0] is samples and one[1] is sentences]
+            looks = (one for one in self._known if one[0] is samples and one[1] is sentences)
+            known = next(looks, None)
             self._known.clear()
-            for _, _, found, hearing in known:
-                stage("anticipated")
-                return self._recogniser.conclude(found, hearing, stage)
-            return self._recogniser.recognise(samples, sentences, stage)
+            if known is None:
+                return self._recogniser.recognise(samples, sentences, stage)
+            stage("anticipated")
+            return self._recogniser.conclude(known[2], known[3], stage)
 
     def _onward(self, sentences: Sentences) -> Onward:
         grammar = self._recogniser.prepare(sentences)

@@ -96,6 +96,7 @@ class GrammarRecogniser:
         self.name = whisper.name
         self._whisper = whisper
         self._second = second
+        self._both = None if second is None else f"{whisper.name}+{second.whisper.name}"
         self._cache = cache
         self._refusal = refusal
         self._understanding = Understanding(
@@ -199,16 +200,18 @@ class GrammarRecogniser:
 
     def conclude(self, found: Understood, hearing: Hearing, stage: Callable[[str], None]) -> Heard:
         """What was understood, as everybody wants it; where nothing was, what was said."""
+        by = self._both if found.opinions > 1 else None
         if found.reading is not None:
             reading, confidence = found.reading, found.confidence
             intent = Intent(reading.intent, dict(reading.slots), confidence=confidence)
-            return Heard(found.text, intent, confidence)
+            return Heard(found.text, intent, confidence, by=by)
         if found.refused in ("silence", "no_speech"):
             return Heard("")
         # For the owner to read, and for what comes next.
         transcript = hearing.transcript()
         stage("transcribe")
-        return Heard(spoken_text(transcript, self._refusal.no_speech), None, transcript.confidence)
+        text = spoken_text(transcript, self._refusal.no_speech)
+        return Heard(text, None, transcript.confidence, by=by)
 
     def _written_down(
         self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]

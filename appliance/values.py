@@ -315,7 +315,7 @@ class Completion:
 
 
 class Models(msgspec.Struct, frozen=True):
-    """Which models made a result; None for one that was not asked."""
+    """Which models made a result, two that heard it together joined by +; None: not asked."""
 
     stt: str | None = None
     lm: str | None = None

@@ -200,9 +200,9 @@ class Outlook:
             return verdict.samples
         return self._meaning.studied(self._endpoint.speech)
 
-    def quiet_at_end_of(self, known: Samples) -> int:
-        """Frames without speech at the end of a sound that `known` gave."""
-        asked = self._asked_about(known)
+    def quiet_at_end_of(self, known: Samples | None) -> int:
+        """Frames without speech at the end of what `known` gave; of all that was heard for None."""
+        asked = None if known is None else self._asked_about(known)
         return self._endpoint.quiet if asked is None else asked.quiet
 
     def _asked_about(self, samples: Samples) -> _Asked | None:

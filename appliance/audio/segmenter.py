@@ -167,7 +167,6 @@ class Segmenter:
         known = self._outlook.known()
         if self._endpoint.left and known is None:
             frames = frames[: HUSH - LEFT]  # the rest is somebody else
-        known_quiet = None if known is None else self._outlook.quiet_at_end_of(known)
         return Segment(
             # What was asked about holds the whole sentence. The very object is handed on, so
             # that whoever gave the answer need not work it out again.
@@ -175,8 +174,7 @@ class Segmenter:
             stop=(self._frames_heard - frames_after) * FRAME_SAMPLES,
             speech_seconds=self._endpoint.speech * FRAME_SECONDS,
             seconds_since_speech=(self._endpoint.quiet + frames_after) * FRAME_SECONDS,
-            trailing_seconds=FRAME_SECONDS
-            * (self._endpoint.quiet if known_quiet is None else known_quiet),
+            trailing_seconds=self._outlook.quiet_at_end_of(known) * FRAME_SECONDS,
         )
 
 

@@ -53,16 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise ManifestError(f"{arguments.manifest}: {message}")
     found = list(_heard(clips, arguments.manifest.parent, config))
     heard = [one for one, _ in found if one is not None]
-    # Its map also says what is put to the second, so it is fitted to what is put there, too.
     alone = [one for _, one in found if one is not None]
-    together = [one for one in heard if one.opinions > 1]
     before = [
         Calibration.of(of) for of in (config.speech.calibration, config.speech.second_calibration)
     ]
-    after = [
-        reliability.fitted(learnt, start)
-        for learnt, start in zip((alone, together), before, strict=True)
-    ]
+    after = reliability.maps_of(heard, alone, before)
     least = reliability.least_confidence(heard, after, config.speech.least_confidence)
     print("\n".join(_lines(heard, len(clips), after, least)))
     if config.speech.second_model:

@@ -61,6 +61,18 @@ def fitted(heard: Sequence[Heard], start: Calibration) -> Calibration:
     return calibrated(measured, [one.right for one in heard], start)
 
 
+def maps_of(
+    heard: Sequence[Heard], alone: Sequence[Heard], starts: Sequence[Calibration]
+) -> list[Calibration]:
+    """For one model's opinion and for two, in the order of `starts`.
+
+    The first says also what is put to the second model, so it is fitted to what the first model
+    made of everything (`alone`), the doubtful included; the other to what two made of `heard`.
+    """
+    together = [one for one in heard if one.opinions > 1]
+    return [fitted(some, start) for some, start in zip((alone, together), starts, strict=True)]
+
+
 def table(given: Sequence[tuple[float, bool]]) -> list[Row]:
     """How many of the results of each confidence were right."""
     rows = []

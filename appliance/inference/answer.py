@@ -70,6 +70,7 @@ def _hear(draft: Draft, utterance: Utterance, mind: Mind, stopping: Callable[[],
     sentences = mind.sentences  # those of this moment, also when the files change meanwhile
     draft.stt = mind.recogniser.name
     heard = mind.recogniser.recognise(utterance.samples, sentences, draft.stage)
+    draft.stt = heard.by or draft.stt
     if not heard.text and heard.intent is None:
         draft.end(Outcome.NO_SPEECH)
         return

@@ -27,6 +27,8 @@ class Heard:
     """The intent that was said, or None."""
     confidence: float | None = None
     """That `text` is what was said, 0.0 to 1.0."""
+    by: str | None = None
+    """The models that decided, joined by +, where it was not the recogniser's own alone."""
 
 
 class Recogniser(Protocol):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
+
+from appliance.system.unit import address_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,12 +29,9 @@ def drop_in(host: str) -> str | None:
     here = TEXT.format(why="the broker is on this machine", allowed="localhost")
     if host in ("", "localhost"):
         return here
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
+    address = address_of(host)
+    if address is None:
         return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
     if address.is_loopback:
         return here
     return TEXT.format(why="the broker's address", allowed=f"localhost {address}")

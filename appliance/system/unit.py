@@ -46,15 +46,21 @@ class Rules:
 
     def allow(self, address: str) -> bool:
         """Whether packets to and from an address pass."""
-        try:
-            found = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
+        found = address_of(address)
+        if found is None:
             return False
-        if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-            found = found.ipv4_mapped
         return any(found in one for one in self.allowed if one.version == found.version) or not any(
             found in one for one in self.denied if one.version == found.version
         )
+
+
+def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, without its interface, as version 4 where it stands for one; or None."""
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def of_process(pid: int, root: Path = Path("/")) -> str | None:

@@ -60,6 +60,13 @@ def test_what_is_doubtful_is_put_to_both_and_understood(
         assert both.score == pytest.approx(one.score, abs=0.05)
 
 
+def test_a_result_names_the_models_that_decided(whisper: Whisper, sentences: Sentences) -> None:
+    samples = sound_of(SAMPLES / COMMANDS[0]["audio"])
+    for doubt, by in ((1.0, "whisper-tiny.en+whisper-tiny.en"), (0.0, None)):
+        heard = recogniser(whisper, doubt).recognise(samples, sentences, lambda _: None)
+        assert heard.by == by
+
+
 def test_noise_is_refused_without_asking_the_second(whisper: Whisper, sentences: Sentences) -> None:
     hiss = np.random.default_rng(1).normal(0.0, 0.05, 32_000).astype(np.float32)
     found, _ = recogniser(whisper, 1.0).understand(hiss, sentences)

@@ -25,8 +25,8 @@ import numpy as np
 from appliance.config import Speech
 from appliance.grammar.calibration import Calibration
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.reliability import Heard, confidence, fitted, table
-from appliance.grammar.understand import Refusal
+from appliance.grammar.reliability import Heard, confidence, maps_of, table
+from appliance.grammar.understand import Refusal, Understood
 from measure.accuracy import FAR, LEVELS, Ears, right
 from measure.recordings import (
     NoRecordings,
@@ -95,38 +95,37 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
             yield known[name]
             continue
         found = ears.understand(sound, grammar)
-        one = Heard.of(found, right=slots is not None and right(found, slots))
         row: Measured = {"name": name, "kind": kind, "fold": fold, "calls": found.calls}
         row |= {"heard": found.free_text, "as": found.text, "believed": found.refused is None}
-        row["measured"] = one and [
-            one.fit,
-            one.deficit,
-            min(one.margin, 99.0),
-            one.right,
-            one.declared,
-            one.opinions,
-        ]
+        row["measured"] = figures(found, slots)
+        row["alone"] = figures(found.alone or found, slots)
         if options.keep:
             with options.keep.open("a") as file:
                 file.write(json.dumps(row) + "\n")
         yield row
 
 
-def maps(learnt: Sequence[Heard]) -> list[Calibration]:
-    """For one model's opinion and for two, fitted to those that were heard so."""
+def figures(found: Understood, slots: dict[str, Any] | None) -> list[Any] | None:
+    """What is measured of a piece, as it can be kept; None where it is like no sentence."""
+    one = Heard.of(found, right=slots is not None and right(found, slots))
+    if one is None:
+        return None
+    margin = min(one.margin, 99.0)
+    return [one.fit, one.deficit, margin, one.right, one.declared, one.opinions]
+
+
+def maps(rows: Sequence[Measured]) -> list[Calibration]:
+    """For one model's opinion and for two."""
     starts = Calibration(), Calibration.of(Speech().second_calibration)
-    return [
-        fitted([one for one in learnt if one.opinions == opinions], start)
-        for opinions, start in enumerate(starts, 1)
-    ]
+    alone = [Heard(*row["alone"]) for row in rows if row["alone"]]
+    return maps_of([heard(row) for row in rows if row["measured"]], alone, starts)
 
 
 def held_out(rows: Sequence[Measured]) -> dict[str, float]:
     """The confidence of each piece by weights that were fitted without its fold."""
     given: dict[str, float] = {}
     for fold in range(FOLDS):
-        learnt = [heard(row) for row in rows if row["measured"] and fold_of(row) != fold]
-        weights = maps(learnt)
+        weights = maps([row for row in rows if fold_of(row) != fold])
         for row in rows:
             if fold_of(row) == fold:
                 sure = row["measured"] and row["believed"]
@@ -144,7 +143,7 @@ def fold_of(row: Measured) -> int:
 
 def show(rows: Sequence[Measured], least: float) -> None:
     given = held_out(rows)
-    print(maps([heard(row) for row in rows if row["measured"]]))
+    print(maps(rows))
     print("| pieces | number | found % | right % | wrong % | right from 0.3, 0.4, 0.6, 0.7, 0.8 |")
     print("|---|---|---|---|---|---|")
     for kind in dict.fromkeys(row["kind"] for row in rows):

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.grammar.calibration import Calibration
-from appliance.grammar.reliability import Heard, confidence, fitted, least_confidence, table
+from appliance.grammar.reliability import (
+    Heard,
+    confidence,
+    fitted,
+    least_confidence,
+    maps_of,
+    table,
+)
 
 
 def clips(number: int, seed: int = 3) -> list[Heard]:
@@ -27,6 +34,18 @@ def test_a_confidence_of_many_clips_is_the_share_that_was_right() -> None:
     for row in table([(confidence(one, [weights]), one.right) for one in heard]):
         if row.results >= 20:
             assert row.low - 0.07 <= row.right / row.results <= row.high + 0.07
+
+
+def test_the_first_model_s_map_learns_from_what_was_put_to_both() -> None:
+    starts = [Calibration(), Calibration()]
+    doubtful = [Heard(-0.9, 0.9, -0.5, right=False)] * 40
+    sure = [Heard(-0.1, 0.0, 4.0, right=True)] * 40
+    both = [Heard(-0.4, 0.3, 2.0, right=True, opinions=2)] * 40
+    first, second = maps_of([*sure, *both], [*sure, *doubtful], starts)
+
+    assert first == fitted([*sure, *doubtful], starts[0])
+    assert second == fitted(both, starts[1])
+    assert first.confidence(-0.9, 0.9, -0.5) < fitted(sure, starts[0]).confidence(-0.9, 0.9, -0.5)
 
 
 def test_every_clip_is_in_one_row() -> None:

@@ -13,7 +13,7 @@ from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscribe
 from appliance.errors import AudioError, EngineError
 from appliance.identity import boot_seconds
 from appliance.inference.answer import answer
-from appliance.inference.mind import Mind, Situation
+from appliance.inference.mind import Heard, Mind, Situation
 from appliance.inference.recogniser import FreeRecogniser
 from appliance.inference.sentence_files import Declared
 from appliance.inference.sentences import Sentences
@@ -92,6 +92,18 @@ def test_a_spoken_sentence_becomes_its_intent() -> None:
     assert (result.intent.by, result.intent.confidence, result.confidence) == ("grammar", 0.9, 0.9)
     assert (result.text, result.models.stt, result.models.lm) == ("Light on.", "ear", None)
     assert (result.source, result.trigger) == (Source.SPEECH, Trigger.ALWAYS)
+
+
+def test_a_result_that_two_models_decided_names_both() -> None:
+    class TwoEars:
+        name = "ear"
+
+        def recognise(self, *_: object) -> Heard:
+            return Heard("light on", SENTENCES.parse("light on"), 0.9, by="ear+other")
+
+    asked = mind("light on")
+    asked.recogniser = TwoEars()
+    assert done(spoken(), asked).models.stt == "ear+other"
 
 
 def test_the_time_counts_from_the_last_sound_of_speech() -> None:
