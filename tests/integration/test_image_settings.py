@@ -287,6 +287,14 @@ def test_an_extra_model_is_called_by_its_bare_name(system: System) -> None:
     assert in_force(system)["language_model"]["model"] == "/persistent/models/mine.gguf"
 
 
+def test_a_second_model_of_the_owner_s_is_called_by_its_bare_name(system: System) -> None:
+    for file in ("model.bin", "config.json", "tokenizer.json"):
+        owner(system, f"models/whisper-mine/{file}", b"{}")
+    owner(system, "config.toml", '[speech]\nsecond_model = "whisper-mine"\n')
+    assert applied(system)["config.toml"].applied
+    assert in_force(system)["speech"]["second_model"] == "/persistent/models/whisper-mine"
+
+
 def test_a_model_that_is_too_large_for_the_card_is_refused(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,7 +138,12 @@ def _find_models(system: System, tables: Tables) -> None:
         name = places.get(f"{value}".lower())
         return f"/persistent/models/{name}" if name else value
 
-    for section, key in (("speech", "model"), ("language_model", "model"), ("speaking", "voice")):
+    for section, key in (
+        ("speech", "model"),
+        ("speech", "second_model"),
+        ("language_model", "model"),
+        ("speaking", "voice"),
+    ):
         if key in tables.get(section, {}):
             tables[section][key] = found(tables[section][key])
     words = tables.get("wake_word", {}).get("words")
