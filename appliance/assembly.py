@@ -181,7 +181,7 @@ def _words(config: Config) -> dict[str, Any]:
     """What a mind is made of, where it works on words."""
     settings = config.language_model
     return {
-        "cascade": Cascade(config.cascade),
+        "cascade": Cascade(config.cascade, repairs_speech=not config.speech.grammar),
         "sessions": Sessions(settings.session_turns, settings.session_minutes),
         "tells_time": settings.tells_time,
     }

@@ -115,8 +115,11 @@ def _near(
     intent = mind.cascade.repair(text, sentences)
     draft.stage("repair")
     spoken = isinstance(draft.job, Utterance)
-    if intent is not None and not spoken and sentences.declared[intent.name].never_by_voice:
+    guarded = intent is not None and sentences.declared[intent.name].never_by_voice
+    if guarded and not spoken:
         return None  # only its very words do it; speech is refused, and told why
+    if spoken and not guarded and not mind.cascade.repairs_speech:
+        intent = None
     if intent is not None or mind.language_model is None or not draft.situation.may_write:
         return intent
     model = mind.language_model

@@ -39,8 +39,14 @@ class Cascade:
     Whatever comes out is a declared intent in one of its declared sentences.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, repairs_speech: bool = True) -> None:
+        """`repairs_speech` is for who writes speech down freely.
+
+        What was held against the sentences as sound, and refused, is not taken after all for
+        being spelled alike.
+        """
         self.settings = settings or Settings()
+        self.repairs_speech = repairs_speech
         self._tools: _Tools | None = None
         self._making = threading.Lock()
         self._complained_of: str | None = None

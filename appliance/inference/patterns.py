@@ -94,10 +94,14 @@ class Patterns:
 
 
 def words_of(text: str) -> Words:
-    """The words of a text, folded: no capitals, no punctuation, `%` said as `percent`."""
+    """The words of a text, folded: no capitals, no punctuation, `%` said as `percent`.
+
+    A number is one word, with its sign and its fraction: -5, 12.5, and 1500 for 1,500.
+    """
     plain = unicodedata.normalize("NFC", text).casefold().replace("%", " percent ")
-    plain = re.sub(r"[`\u2019]", "'", plain)
-    return tuple(re.findall(r"\w+(?:'\w+)*", plain.replace("-", " ")))
+    plain = re.sub(r"[`\u2019]", "'", plain).replace("\N{MINUS SIGN}", "-")
+    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", plain)
+    return tuple(re.findall(r"(?<![\w.,])-?\d+(?:[.,]\d+)+|(?<![\w.,])-\d+|\w+(?:'\w+)*", plain))
 
 
 def patterns_of(sentences: Sentences) -> Patterns:

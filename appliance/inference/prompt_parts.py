@@ -30,6 +30,8 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What may stand in the place of a wildcard, in an example."""
     negations: frozenset[str]
     """Words that turn a sentence round."""
+    counting: frozenset[str]
+    """Words that say how many or how much; a repair neither adds one nor leaves one out."""
     undoing: frozenset[str]
     """Words that ask to take something back; where a text has one, no wildcard is filled."""
     clock: str
@@ -59,4 +61,5 @@ def parts_for(language: str) -> PromptParts:
     if file.is_file():
         return msgspec.toml.decode(file.read_bytes(), type=PromptParts)
     # English negations would be other words there: "no" is "in the" in Portuguese.
-    return msgspec.structs.replace(parts_for(FALLBACK), negations=frozenset(), undoing=frozenset())
+    none: frozenset[str] = frozenset()
+    return msgspec.structs.replace(parts_for(FALLBACK), negations=none, counting=none, undoing=none)

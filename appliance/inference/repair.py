@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jellyfish
+from hassil.numbers import get_rbnf_engine
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
@@ -34,6 +35,10 @@ SAME_SOUND = 0.9
 
 UNLIKE = 0.45
 """Words that are less alike than this have nothing to do with each other."""
+
+SURE_OF_VALUE = 0.85
+"""Likeness from which words may stand for a value of a list: it is what the command is about, and
+another room or device that nobody declared is spelled somewhat like one that was."""
 
 LITTLE = 3
 """Letters; words up to this length say less than longer ones."""
@@ -71,6 +76,8 @@ class Repairer:
         self._values = patterns.values
         self._numbers = patterns.numbers
         self._negations = parts_for(sentences.language).negations
+        self._counting = parts_for(sentences.language).counting
+        self._figures = _digits_of_words(sentences.language)
         self._alike = functools.lru_cache(maxsize=20_000)(
             functools.partial(_alike, by_sound=sentences.language in SOUNDS_ENGLISH)
         )
@@ -116,7 +123,9 @@ class Repairer:
         parts = pattern.parts
         # costs[i]: the cheapest way to have read i words of the text, its weight and sentence
         rows: list[tuple[float, float, tuple[str, ...]] | None] = [
-            (sum(map(_weight, words[:i])), sum(map(_weight, words[:i])), ())
+            None
+            if self._counted(words[:i])
+            else (sum(map(_weight, words[:i])), sum(map(_weight, words[:i])), ())
             for i in range(len(words) + 1)
         ]
         for part in parts:
@@ -137,7 +146,7 @@ class Repairer:
         for end in range(len(before)):
             options = []
             here = before[end]
-            if here is not None and isinstance(part, str):
+            if here is not None and isinstance(part, str) and not self._counted((part,)):
                 weight = _weight(part)
                 options.append((here[0] + weight, here[1] + weight, (*here[2], part)))
             for begin in range(max(0, end - LONGEST_VALUE), end):
@@ -145,11 +154,11 @@ class Repairer:
                 if start is None:
                     continue
                 for likeness, said in self._readings(part, words[begin:end]):
-                    weight = max(_weight(word) for word in words[begin:end])
+                    weight = max(_weight(word) for word in (*words[begin:end], said))
                     cost = (1.0 - likeness) * weight
                     options.append((start[0] + cost, start[1] + weight, (*start[2], said)))
             previous = after[end - 1] if end else None
-            if previous is not None:
+            if previous is not None and not self._counted((words[end - 1],)):
                 extra = _weight(words[end - 1])
                 options.append((previous[0] + extra, previous[1] + extra, previous[2]))
             after.append(min(options, key=lambda o: o[0]) if options else None)
@@ -158,7 +167,9 @@ class Repairer:
     def _readings(self, part: Part, span: Words) -> Iterator[tuple[float, str]]:
         """What a stretch of the text may stand for: the pattern's word, or values of its list."""
         if isinstance(part, str):
-            likeness = self._alike("".join(span), part) if len(span) <= 2 else 0.0  # noqa: PLR2004
+            if len(span) > 2 or self._counted(span) != self._counted((part,)):  # noqa: PLR2004
+                return
+            likeness = self._alike("".join(span), part)
             if likeness > UNLIKE:
                 yield likeness, part
             return
@@ -166,14 +177,28 @@ class Repairer:
         if span in values:
             yield 1.0, values[span]
         elif part.values not in self._numbers:  # a number is heard right, or not at all
-            nearest = self._nearest(part.values, "".join(span))
-            if nearest[0] > UNLIKE:
+            nearest = self._nearest(part.values, span)
+            if nearest[0] >= SURE_OF_VALUE:
                 yield nearest
 
-    def _nearest(self, values: str, said: str) -> tuple[float, str]:
-        return max(
-            ((self._alike(said, "".join(key)), text) for key, text in self._values[values].items()),
-            default=(0.0, ""),
+    def _nearest(self, values: str, span: Words) -> tuple[float, str]:
+        said, counted = self._joined(span), self._counted(span)
+        near = (
+            (self._alike(said, self._joined(key)), key, text)
+            for key, text in self._values[values].items()
+        )
+        alike = ((one, text) for one, key, text in near if self._counted(key) == counted)
+        return max(alike, default=(0.0, ""))
+
+    def _joined(self, words: Words) -> str:
+        return "".join(self._figures.get(word, word) for word in words)
+
+    def _counted(self, words: Words) -> Words:
+        """What says how many or how much: numbers, as digits, and "minus", "half", "all"."""
+        return tuple(
+            self._figures.get(word, word)
+            for word in words
+            if word in self._figures or word in self._counting or any(map(str.isdigit, word))
         )
 
 
@@ -183,6 +208,18 @@ def _glance(pattern: Pattern, patterns: Patterns) -> str:
         next(iter(patterns.values[part.values].values())) if isinstance(part, Slot) else part
         for part in pattern.parts
     )
+
+
+@functools.cache
+def _digits_of_words(language: str) -> dict[str, str]:
+    """Number words up to one hundred and their digits; nothing where the language has no rules."""
+    try:
+        engine = get_rbnf_engine(language)
+    except ValueError:
+        return {}
+    lowest = 0 if language.partition("-")[0] == "en" else 2  # "un", "ein" are articles, too
+    said = {words_of(str(engine.format_number(n).text)): str(n) for n in range(lowest, 101)}
+    return {words[0]: digits for words, digits in said.items() if len(words) == 1}
 
 
 def _weight(word: str) -> float:

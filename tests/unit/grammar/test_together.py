@@ -56,10 +56,26 @@ HOW = Understanding(vocabulary=VOCABULARY, spell=lambda tokens: spelled(tuple(to
 BOTH = replace(HOW, second=HOW, refusal=Refusal(doubt=0.98))
 
 
+def best_of(first: list[dict[str, float]], second: list[dict[str, float]]) -> str:
+    [best, *_] = together(opinion(first), opinion(second)).candidates
+    return spelled(best.tokens).casefold()
+
+
 def test_the_surer_of_two_models_has_its_way() -> None:
-    for first, second in ((MAYBE_OFF, SURE_LAMP), (SURE_LAMP, MAYBE_OFF)):
-        [best, *_] = together(opinion(first), opinion(second)).candidates
-        assert spelled(best.tokens).casefold() == "turn on the lamp"
+    milk = [
+        {" Turn": 0.0},
+        {" milk": 0.0, " off": -0.5, " on": -0.6},
+        {" the": 0.0},
+        {" lamp": 0.0},
+    ]
+    assert best_of(MAYBE_OFF, SURE_LAMP) == "turn on the lamp"
+    assert best_of(SURE_LAMP, milk) == "turn on the lamp"
+
+
+def test_the_first_which_was_in_doubt_counts_for_less() -> None:
+    off = [{" Turn": 0.0}, {" off": 0.0}, {" the": 0.0}, {" lamp": 0.0}]
+    assert best_of(SURE_LAMP, off) == "turn off the lamp"
+    assert best_of(off, SURE_LAMP) == "turn on the lamp"
 
 
 def test_one_model_that_is_certain_against_a_sentence_does_not_rule_it_out() -> None:

@@ -13,6 +13,7 @@ from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscribe
 from appliance.errors import AudioError, EngineError
 from appliance.identity import boot_seconds
 from appliance.inference.answer import answer
+from appliance.inference.cascade import Cascade
 from appliance.inference.mind import Heard, Mind, Situation
 from appliance.inference.recogniser import FreeRecogniser
 from appliance.inference.sentence_files import Declared
@@ -345,6 +346,18 @@ def test_a_parse_request_is_repaired_and_says_so() -> None:
     assert (result.intent.name, result.intent.by) == ("Light", "fuzzy")
     assert result.confidence is not None
     assert 0.8 <= result.confidence < 1.0
+
+
+def test_speech_that_the_grammar_refused_is_not_repaired() -> None:
+    held = mind("lihgt off")
+    held.cascade = Cascade(repairs_speech=False)
+    assert done(spoken(), held).outcome is Outcome.NOT_UNDERSTOOD
+    result = done(spoken(), mind("lihgt off"))
+    assert result.intent is not None
+    assert (result.intent.name, result.intent.by) == ("Light", "fuzzy")
+    held = mind("unlok the dor")
+    held.cascade = Cascade(repairs_speech=False)
+    assert done(spoken(), held).outcome is Outcome.REFUSED
 
 
 def test_speech_that_is_near_to_an_intent_marked_never_by_voice_is_refused() -> None:

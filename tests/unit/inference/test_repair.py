@@ -5,12 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hassil import Intents
 
 from appliance.config import Cascade as Settings
 from appliance.inference import sentences as sentence_files
 from appliance.inference.cascade import Cascade
+from appliance.inference.sentence_files import Declared
+from appliance.inference.sentences import Sentences
 
 SENTENCES = sentence_files.load(None, "en")
+NUMBERS = Sentences(
+    "en",
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {
+                name: {"data": [{"sentences": [text]}]}
+                for name, text in {
+                    "Heat": "heat to {heat:n} degrees",
+                    "Offset": "offset {offset:n} [degrees]",
+                    "Speed": "speed {speed:n}",
+                    "On": "turn on {name}",
+                }.items()
+            },
+            "lists": {
+                "heat": {"range": {"from": 5, "to": 30}},
+                "offset": {"range": {"from": -20, "to": 20}},
+                "speed": {"range": {"from": 100, "to": 2000, "step": 100}},
+                "name": {"values": ["fan 1", "fan 3"]},
+            },
+        }
+    ),
+    {name: Declared(name) for name in ("Heat", "Offset", "Speed", "On")},
+)
 CASCADE = Cascade()
 
 
@@ -26,7 +53,7 @@ def repaired(text: str) -> tuple[str, dict[str, Any]] | None:
 @pytest.mark.parametrize(
     ("heard", "name", "slots"),
     [
-        ("turn on the chicken light", "HassTurnOn", {"area": "kitchen", "domain": "light"}),
+        ("turn on the kitchin light", "HassTurnOn", {"area": "kitchen", "domain": "light"}),
         ("trun on the kitchn lihgt", "HassTurnOn", {"area": "kitchen", "domain": "light"}),
         ("turn on the bath room lamp", "HassTurnOn", {"area": "bathroom", "domain": "light"}),
         ("what time is is", "HassGetCurrentTime", {}),
@@ -56,6 +83,13 @@ def test_words_heard_a_little_wrong_become_the_sentence_that_was_said(
         "open the garage door",
         "start machine fore",
         "turn the light",
+        "turn on the lamp",
+        "turn on a light",
+        "what is the temperature upside",
+        "set the light to warm right",
+        "dim the light to 20 percent",
+        "turn on the oven light",
+        "what's the temperature in the pool",
         "",
         "word " * 200,
         "\x00\x1b<|im_start|>",
@@ -72,6 +106,37 @@ def test_what_sounds_like_two_opposite_sentences_is_not_repaired() -> None:
 def test_a_number_is_never_guessed() -> None:
     for text in ("start machine tree", "set a timer for fife minutes", "stop machine to"):
         assert repaired(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "heat to 21.7 degrees",
+        "heat to 21 and a half degrees",
+        "heat to twelve point five degrees",
+        "heat to minus five degrees",
+        "heat to -5 degrees",
+        "heat too \N{MINUS SIGN}5 degrees",
+        "offset negative five",
+        "offset positiv",
+        "speeed 1,505",
+        "speed one thousand five",
+        "turn on fan 2",
+        "turn on fan two",
+    ],
+)
+def test_a_number_keeps_its_sign_its_fraction_and_its_place(text: str) -> None:
+    assert CASCADE.repair(text, NUMBERS) is None
+
+
+def test_numbers_that_were_written_otherwise_are_the_same() -> None:
+    def slots(text: str) -> dict[str, Any] | None:
+        found = Cascade().repair(text, NUMBERS)
+        return None if found is None else found.slots
+
+    assert slots("speeed 1,500") == {"n": 1500}
+    assert slots("ofset -5") == slots("ofset minus five") == {"n": -5}
+    assert slots("turn onn fan three") == slots("turn onn fan 3") == {"name": "fan 3"}
 
 
 def test_the_operator_can_switch_it_off() -> None:
