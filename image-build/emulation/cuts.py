@@ -19,19 +19,19 @@ def power_cuts(device: Device, count: int) -> str:
     accepted: set[str] = set()
     answered: set[str] = set()
     for number in range(count):
-        _let_it_accept(device, number, 1 + 7 * number % 20)
+        let_it_accept(device, number, 1 + 7 * number % 20)
         device.cut()
         device.start()
         wait_until_ready(device)
-        accepted |= _accepted(device)
-        answered |= _answers(device, accepted - answered)
+        accepted |= accepted_ones(device)
+        answered |= answers(device, accepted - answered)
         lost = accepted - answered
         expect(not lost, f"cut {number + 1}: accepted and not answered: {sorted(lost)}")
         print(f"    cut {number + 1}: {len(accepted)} accepted, all answered", flush=True)
     return f"{count} of {count} boots, {len(accepted)} accepted requests, all answered"
 
 
-def _let_it_accept(device: Device, number: int, few: int) -> None:
+def let_it_accept(device: Device, number: int, few: int) -> None:
     """Begin with 50 requests, and come back as soon as so many of them are accepted."""
     user, password = operator(device)
     words = (must(device, "hostname").strip(), user, password, f"{number}")
@@ -40,17 +40,22 @@ def _let_it_accept(device: Device, number: int, few: int) -> None:
     must(device, "sh", "-c", f"until {until}; do sleep 0.1; done", timeout=300)
 
 
-def _accepted(device: Device) -> set[str]:
+def accepted_ones(device: Device) -> set[str]:
     """What was heard to be accepted before the power went."""
     return set(must(device, "cat", "/persistent/questions/accepted").split())
 
 
-def _answers(device: Device, wanted: set[str]) -> set[str]:
-    """Ask again with the same ids: a request that is known gives its answer, once done."""
+def answers(device: Device, wanted: set[str]) -> set[str]:
+    """Ask again with the same ids: a request that is known gives its answer, once done.
+
+    One that was lost would be done anew, so the device is also asked how many it knew.
+    """
     user, password = operator(device)
     words = (must(device, "hostname").strip(), user, password)
     done = device.ask("/usr/bin/python3", "-c", AGAIN, *words, *sorted(wanted), timeout=600)
-    return set(done["out"].split())
+    *answered, known = done["out"].split() or ["known=0"]
+    expect(known == f"known={len(wanted)}", f"of {len(wanted)} accepted ones: {known}")
+    return set(answered)
 
 
 MESSAGES = """
@@ -92,7 +97,17 @@ for line in answers.stdout:  # `queued` and `done` both say that it was accepted
 AGAIN = (
     MESSAGES
     + """
-missing = set(more)
+def known():  # how many it has recognised since the service's start
+    look = ["mosquitto_sub", *broker, "-C", "1", "-W", "60", "-t", f"appliance/{name}/health"]
+    told = subprocess.run(look, stdout=-1, text=True).stdout
+    return json.loads(told or "{}").get("mqtt", {}).get("repeated", 0)
+def settled():  # what the broker sends again by itself has come, and is counted
+    last = None
+    while last != (now := known()):
+        last = now
+        time.sleep(20)
+    return last
+missing, before = set(more), settled()
 threading.Thread(target=send, args=(more, 0), daemon=True).start()
 threading.Timer(300, answers.kill).start()
 while missing and (line := answers.stdout.readline()):
@@ -101,6 +116,10 @@ while missing and (line := answers.stdout.readline()):
         missing.discard(told["transaction"])
         print(told["transaction"], flush=True)
 answers.kill()
+end = time.monotonic() + 60  # health is told every few seconds
+while known() - before < len(more) and time.monotonic() < end:
+    time.sleep(2)
+print(f"known={known() - before}", flush=True)
 os._exit(0)
 """
 )

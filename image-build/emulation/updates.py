@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulation import questions
+from emulation import cuts, questions
 from emulation.device import Died
 from emulation.questions import expect, must
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SLOTS = Path(__file__).resolve().parents[1] / "slots"
 DISK = "/dev/vdb"
+
+AMID = 1000
+"""The number of the requests that are accepted while the device restarts for an update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,15 @@ def _insert(device: Device, update: Path) -> None:
 
 
 def _try(device: Device) -> str:
-    """Install, try, restart; the boot partition that the firmware took then."""
+    """Install, try amid requests, restart; the boot partition that the firmware took then."""
     must(device, "appliance-slot", "install", "--allow-older", DISK, timeout=1800)
+    cuts.let_it_accept(device, AMID, 3)
     device.leave("appliance-slot", "try", timeout=600)
     return device.slot_after_start()
 
 
 def an_update_is_tried_and_kept(device: Device, files: Files) -> str:
-    """The image's own update file, into the other slot."""
+    """The image's own update file, into the other slot; settings and accepted work survive."""
     before = _committed(device)
     _insert(device, files.image / "appliance.update")
     tried = _try(device)
@@ -67,7 +71,10 @@ def an_update_is_tried_and_kept(device: Device, files: Files) -> str:
         _status(device)  # Died where it has restarted, into the slot before
         time.sleep(5)
     expect(_committed(device) == tried, "it is not kept in time")
-    return f"{before} → {tried}"
+    questions.the_owners_settings_are_in_force(device)
+    accepted = {one for one in cuts.accepted_ones(device) if one.startswith(f"cut-{AMID}-")}
+    expect(cuts.answers(device, accepted) == accepted, "not all that was accepted is answered")
+    return f"{before} → {tried}; {len(accepted)} accepted before it, all answered"
 
 
 def an_update_that_does_not_start_is_left_again(device: Device, files: Files) -> str:

@@ -86,6 +86,20 @@ def test_the_judge_is_the_appliance_as_it_is_installed(system: System) -> None:
     assert appliance.config_problems(system.shipped / "config.toml") == []
 
 
+def test_the_boards_own_broker_may_be_called_localhost(system: System) -> None:
+    owner(system, "config.toml", '[mqtt]\nhost = "localhost"\n')
+    applied(system)
+    assert in_force(system)["mqtt"]["username"] == in_force(system)["device"]["name"]
+
+
+def test_a_model_that_was_copied_anew_is_taken_though_it_is_as_large(system: System) -> None:
+    owner(system, "models/my.gguf", b"GGUF bad")
+    applied(system)
+    os.utime(owner(system, "models/my.gguf", b"GGUF fin"), (2_000_000_000, 2_000_000_000))
+    applied(system)
+    assert (system.persistent / "models/my.gguf").read_bytes() == b"GGUF fin"
+
+
 def test_two_cards_have_two_names(system: System) -> None:
     name = config_item.device_name(system)
     (system.root / "etc/machine-id").write_text("another\n")
@@ -134,6 +148,8 @@ def test_a_configuration_is_taken_as_any_editor_writes_it(
         (b"#" * 300_000, "at most"),
         ("[mqtt]\nhost = 5\n", "mqtt.host"),
         ("[[device]]\nname = 'x'\n", "device"),
+        ("[device]\nname = " + "[" * 20_000, "cannot be read"),
+        ("[listening]\npause_ms = " + "1" * 5_000, "cannot be read"),
     ],
 )
 def test_a_configuration_with_a_mistake_is_refused_with_its_reason_and_the_last_one_stays(

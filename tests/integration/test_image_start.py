@@ -195,6 +195,35 @@ def test_without_anything_to_take_back_it_says_that_it_does_not_work(house: Hous
     assert "IT DOES NOT WORK" in house.status
 
 
+def test_a_model_that_went_away_later_does_not_leave_a_dead_device(house: House) -> None:
+    config = house.system.owner / "config.toml"
+    config.write_text('[speech]\nmodel = "mine"\n[listening]\npause_ms = 700\n')
+    house.start.before()
+    house.start.after()
+    house.start.before()
+    house.states = ["failed", "active"]
+    house.start.after()
+    assert house.restarts == 1
+    assert "mine" not in house.system.config.read_text()
+    assert "pause_ms = 700" in house.system.config.read_text()
+    assert "this time without them" in house.status
+    assert "It works." in house.status
+    house.start.before()
+    assert "mine" in house.system.config.read_text()
+
+
+def test_settings_that_cannot_be_kept_do_not_hold_up_the_broker(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("appliance_image.settings.apply_all", full)
+    house.start.before()
+    assert (house.root / "etc/mosquitto/passwords").exists()
+    assert "No space left" in house.notices
+
+
 def test_a_tried_slot_that_works_is_kept(house: House) -> None:
     house.slot(Slot.B)
     house.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})

@@ -67,6 +67,11 @@ def _try(_asked: argparse.Namespace) -> None:
     _slots().try_other(Appliance().errors())
 
 
+def _roll_back(_asked: argparse.Namespace) -> None:
+    slots = _slots()
+    slots.roll_back(known_errors=() if slots.on_trial else Appliance().errors())
+
+
 def _deadline(_asked: argparse.Namespace) -> None:
     slots = _slots()
     if slots.on_trial:
@@ -106,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     action(
         "rollback",
         "leave what is being tried, or try the version before",
-        lambda _: _slots().roll_back(),
+        _roll_back,
     )
     action(
         "settings",

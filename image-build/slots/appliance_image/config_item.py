@@ -11,14 +11,19 @@ from appliance_image import folder, toml_text
 from appliance_image.errors import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from appliance_image.system import System
     from appliance_image.toml_text import Tables
 
 LOCAL_BROKER = "127.0.0.1"
+LOCAL = (LOCAL_BROKER, "localhost", "::1")
 MODELS = "/opt/appliance/models"
 """Those of the image."""
+
+MAY_HINDER = ("speech", "wake_word", "speaking", "language_model", "cascade", "sentences")
+"""Sections that name files, without which the appliance may not start."""
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
@@ -36,9 +41,10 @@ def apply(system: System, path: Path) -> str:
     return f"{count} key{'' if count == 1 else 's'} of yours"
 
 
-def put_in_force(system: System) -> None:
+def put_in_force(system: System, without: Collection[str] = ()) -> None:
     """Make the configuration of the image's and the owner's last good one."""
-    system.keep(system.config, toml_text.write(merged(system, kept(system))))
+    owners = {name: table for name, table in kept(system).items() if name not in without}
+    system.keep(system.config, toml_text.write(merged(system, owners)))
 
 
 def kept(system: System) -> Tables:
@@ -82,7 +88,7 @@ def host_name(name: str) -> str:
 def uses_own_broker(system: System) -> bool:
     """Whether the broker of this image is the one that the appliance talks to."""
     host = toml_text.read(system.config).get("mqtt", {}).get("host", LOCAL_BROKER)
-    return host in (LOCAL_BROKER, "localhost", "::1")
+    return host in LOCAL
 
 
 def _owners(path: Path) -> Tables:
@@ -114,7 +120,7 @@ def _fill_sentences(system: System, sentences: dict[str, object]) -> None:
 
 
 def _fill_mqtt(system: System, mqtt: dict[str, object], name: str) -> None:
-    if mqtt.get("host") in (None, "", LOCAL_BROKER):
+    if mqtt.get("host") in (None, "", *LOCAL):
         mqtt.update(host=LOCAL_BROKER, port=1883, tls=False)
         mqtt["username"] = name
         mqtt["password_file"] = "broker.password"  # noqa: S105, a file

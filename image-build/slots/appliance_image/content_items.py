@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance_image import folder, toml_text
 from appliance_image.errors import Refused
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from appliance_image.system import System
 
 SENTENCES_BYTES = 16 << 20
@@ -71,7 +70,7 @@ def _take_model(system: System, offered: Path, place: Path) -> str:
         raise Refused(f"{offered.name}: {problem}")
     name = offered.name.lower()
     target, size = place / name, _size(offered)
-    if target.exists() and _size(target) == size:
+    if target.exists() and _marks(target) == _marks(offered):
         return name
     room = system.free_bytes()
     if size > room:
@@ -80,9 +79,9 @@ def _take_model(system: System, offered: Path, place: Path) -> str:
     place.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(new, ignore_errors=True)
     if offered.is_dir():
-        shutil.copytree(offered, new, copy_function=shutil.copyfile)
+        shutil.copytree(offered, new, copy_function=_copy)
     else:
-        shutil.copyfile(offered, new)
+        _copy(offered, new)
     os.sync()
     _swap(new, target)
     return name
@@ -104,6 +103,19 @@ def _oddity(offered: Path) -> str | None:
 def _size(path: Path) -> int:
     files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
     return sum(file.stat().st_size for file in files)
+
+
+def _marks(path: Path) -> dict[str, tuple[int, int]]:
+    """Size and second of each file: a repaired download has the size of the damaged one."""
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    stats = {f"{one.relative_to(path)}": one.stat() for one in files}
+    return {name: (facts.st_size, int(facts.st_mtime)) for name, facts in stats.items()}
+
+
+def _copy(source: str | Path, target: str | Path) -> None:
+    shutil.copyfile(source, target)
+    facts = Path(source).stat()
+    os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
 def _swap(new: Path, place: Path) -> None:

@@ -111,6 +111,9 @@ def _one(
     except OSError as error:  # a full or a dying card: the rest may still go
         what = error.strerror or type(error).__name__
         return Outcome(name, applied=False, said=f"it cannot be taken over: {what}")
+    except Exception as fault:  # noqa: BLE001, a number of 5,000 digits, brackets in brackets in ...
+        said = f"it cannot be read: {type(fault).__name__}"
+        return Outcome(name, applied=False, said=said, mark=mark)
 
 
 def _strangers(system: System) -> list[Outcome]:

@@ -50,10 +50,16 @@ class Start:
 
     def before(self) -> Report:
         """Apply the folder, and make what the broker needs; a mistake in it stops nothing."""
-        outcomes = settings.apply_all(self.system, image=self._image())
+        notices = []
+        try:
+            outcomes = settings.apply_all(self.system, image=self._image())
+        except OSError as failure:
+            # A card that is full, or read-only: the broker starts all the same.
+            outcomes = settings.last_outcomes(self.system)
+            notices.append(f"the settings cannot be kept: {failure.strerror}")
         name = config_item.device_name(self.system)
         self.name_the_host(config_item.host_name(name))
-        notices = self._broker(name)
+        notices += self._broker(name)
         self._time_server()
         if not os.path.ismount(self.system.persistent):
             notices.append("the card keeps nothing: its last partition cannot be used")
@@ -71,6 +77,13 @@ class Start:
             state = self.state_of_service(self.ready_within_s)
         if state == "active":
             self._prove()
+        elif not self._on_trial() and config_item.kept(self.system):
+            # A model that they name is gone, or damaged: better with the image's own than dead.
+            config_item.put_in_force(self.system, without=config_item.MAY_HINDER)
+            self.restart()
+            state = self.state_of_service(self.ready_within_s)
+            sections = ", ".join(f"[{name}]" for name in config_item.MAY_HINDER)
+            notices.append(f"it does not start with {sections} of yours; this time without them")
         if not notices and self.slots.on_trial:
             self._judge()
         told = self._report(settings.last_outcomes(self.system), notices)
@@ -89,6 +102,11 @@ class Start:
         except (Refused, OSError) as failure:
             return [f"updates are not possible: {failure}"]
         return [notice] if notice else []
+
+    def _on_trial(self) -> bool:
+        with contextlib.suppress(Refused, OSError):
+            return self.slots.on_trial
+        return False
 
     def _judge(self) -> None:
         known = self.slots.records.trial().get("known_errors", [])

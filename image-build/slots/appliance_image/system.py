@@ -57,7 +57,8 @@ class System:
         """A file with this content, old or new at every moment."""
         content = content.encode() if isinstance(content, str) else content
         if path.exists() and path.read_bytes() == content:
-            path.chmod(mode)
+            if path.stat().st_mode & 0o777 != mode:
+                path.chmod(mode)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         mask = os.umask(0o777 & ~mode)

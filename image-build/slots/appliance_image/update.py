@@ -17,7 +17,7 @@ from appliance_image.records import Records
 from appliance_image.slots import LAYOUT, Places, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from appliance_image.boards import Board
@@ -140,10 +140,10 @@ class Slots:
             self.records.end_trial("committed", why, now())
         self.tell(f"slot {running} is started from now on")
 
-    def roll_back(self, why: str = "by hand") -> None:
+    def roll_back(self, why: str = "by hand", known_errors: Sequence[str] = ()) -> None:
         """Leave what is being tried; else try the version before, as `try` does."""
         if not self.on_trial:
-            self.try_other([])
+            self.try_other(list(known_errors))
             return
         self.records.end_trial("rolled back", why, now())
         self.tell(f"restarting into slot {self.committed}: {why}")
