@@ -6,7 +6,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from appliance.grammar.onward import Ahead, Onward, plain
+from appliance.grammar.onward import Ahead, Onward
+from appliance.grammar.text import plain
 from appliance.recognition import LONGEST_COMMAND, break_off
 from appliance.values import SAMPLE_RATE, SoFar
 

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
+MOST_NUMBERS = 100_000
+"""Numbers of one range in a sentence; each is written down when the sentences are read."""
 """Hertz, of all sound inside the appliance."""
 
 SCHEMA = 1

@@ -13,6 +13,7 @@ import msgspec
 
 from appliance import config as configuration
 from appliance.errors import SentencesError
+from appliance.grammar.grammar import Grammar
 from appliance.inference import sentences as sentences_room
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     language = arguments.language or config.device.language
     try:
         loaded = sentences_room.load(folder, language, builtin=config.sentences.builtin)
+        if arguments.action == "check":
+            Grammar.of(loaded.intents)  # what the speech model is held to has bounds of its own
     except SentencesError as error:
         return _complain(error, language, as_json=arguments.json)
     if arguments.action == "check":

@@ -44,7 +44,9 @@ class Automaton:
         self._lock = threading.RLock()
         self._reach = Reach(network)
         self._states: list[tuple[Places, int, _Begun]] = []
-        self._state_ids: dict[tuple[Places, int, _Begun], int] = {}
+        self._state_ids: dict[tuple[Places, int, _Begun, int], int] = {}
+        self._ended: list[int] = []
+        """For each state behind the stop of a fraction that behind a stop which ends a word."""
         self._moves: dict[int, dict[int, list[int]]] = {}
         self._steps: dict[tuple[int, str], int] = {}
         self._accepts: dict[int, bool] = {}
@@ -95,8 +97,9 @@ class Automaton:
             with self._lock:
                 spaces = self._moves_of(state).get(SPACE, [])
                 known = ACCEPT in places or ACCEPT in self._reach.closure(spaces, at_word=True)
-                whole = (before for before, said in begun if said in self._skips.whole)
-                known = known or any(map(self.accepts, whole))
+                whole = [before for before, said in begun if said in self._skips.whole]
+                ended = [self._ended[state]] if self._ended[state] != DEAD else []
+                known = known or any(map(self.accepts, whole + ended))
                 self._accepts[state] = known
         return known
 
@@ -144,6 +147,8 @@ class Automaton:
         """The sentences' own way on, and that of the skip words beside it."""
         places, mode, begun = self._states[state]
         ahead = self._find_own(state, char) if places else DEAD
+        if ahead == DEAD and self._ended[state] != DEAD:
+            ahead = self.step(self._ended[state], char)  # "set it to 3." or "3.5"
         if char == " " and mode == AT_WORD:
             return state
         if char in STOPS:
@@ -182,20 +187,24 @@ class Automaton:
         places, mode, _ = self._states[state]
         if char in " -":
             return self._find_gap(state, char)
+        if char == ":" and mode == IN_WORD:  # "7:30" is "7 30"
+            gap = self._find_gap(state, " ")
+            return self._state(places, AFTER_STOP) if gap == DEAD else gap
         if mode == AFTER_STOP or (mode == AT_WORD and char in APART):
             if char in STOPS and not self._reads(state, char):
                 return state  # "¿Qué", "est-il ?", "..."
             if mode == AFTER_STOP:
                 return DEAD
         ahead = self._move(state, ord(char), IN_WORD, wild=char not in STOPS)
-        if ahead == DEAD and char in STOPS and mode == IN_WORD:
-            return self._state(places, AFTER_STOP)
-        return ahead
+        if char not in STOPS or mode != IN_WORD:
+            return ahead
+        ended = self._state(places, AFTER_STOP)
+        return ended if ahead == DEAD else self._state(self._states[ahead][0], IN_WORD, (), ended)
 
     def _find_gap(self, state: int, char: str) -> int:
         mode = self.mode(state)
-        if mode == AT_WORD:
-            return state if char == " " else DEAD
+        if mode == AT_WORD:  # behind a space, "-" is the sign of a number
+            return state if char == " " else self._move(state, ord("-"), IN_WORD, wild=False)
         ahead = self._move(state, SPACE, AT_WORD, wild=True)
         if char == " " and self.accepts(state):
             places = () if ahead == DEAD else self._states[ahead][0]
@@ -213,11 +222,12 @@ class Automaton:
         places = self._reach.closure(targets, at_word=mode == AT_WORD)
         return self._state(places, mode) if places else DEAD
 
-    def _state(self, places: Places, mode: int, begun: _Begun = ()) -> int:
-        key = (places, mode, begun)
+    def _state(self, places: Places, mode: int, begun: _Begun = (), ended: int = DEAD) -> int:
+        key = (places, mode, begun, ended)
         if key not in self._state_ids:
             self._state_ids[key] = len(self._states)
-            self._states.append(key)
+            self._states.append(key[:3])
+            self._ended.append(ended)
         return self._state_ids[key]
 
     def _moves_of(self, state: int) -> dict[int, list[int]]:

@@ -19,17 +19,20 @@ from appliance.errors import SentencesError
 from appliance.grammar.lists import Lists
 from appliance.grammar.meanings import SentenceOf
 from appliance.grammar.network import Builder, Network
-from appliance.grammar.numbers import SIGNS, digits_of_words
+from appliance.grammar.numbers import SIGNS, digits_of_words, said_in_words, spoken
 from appliance.grammar.scope import Scope
-from appliance.grammar.text import template_text
+from appliance.grammar.text import template_text, unaccented
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from hassil.intents import IntentData, Intents, SlotList
 
 SKIPS = 2
 """Skip words that may stand before a sentence, and behind it."""
+
+DOTTED = {"am": "a.m", "pm": "p.m"}
+"""Words that Whisper writes with stops in them."""
 
 LARGEST_PERMUTATION = 6
 """Its states double with every part; a sentence with more parts is refused."""
@@ -164,7 +167,7 @@ class _Compiler:
         return source
 
     def _words(self, source: int, text: str) -> int:
-        """Read `text`; a number in it as word or digits, "percent" also as "%"."""
+        """Read `text`; a number in it as words or digits, "percent" also as "%"."""
         plain = template_text(text)
         parts = plain.split(" ")
         for index, part in enumerate(parts):
@@ -172,14 +175,27 @@ class _Compiler:
             if index:
                 source = self._build.text(source, " ")
             begin, source = source, self._build.text(source, part)
-            if part in self._number_words:
-                self._build.text(begin, self._number_words[part], source)
+            for other in self._otherwise(part):
+                self._build.text(begin, other, source)
             if part in SIGNS:
                 self._build.text(before, SIGNS[part], source)
             two = " ".join(parts[index - 1 : index + 1]) if index else ""
             if two in SIGNS:
                 self._build.text(before, SIGNS[two], source)
         return source
+
+    def _otherwise(self, word: str) -> Iterator[str]:
+        """Other ways to write a word of a sentence."""
+        language = self._intents.language
+        if word in self._number_words:
+            yield self._number_words[word]
+        if said_in_words(word):
+            yield from spoken(int(word), language)
+        if language.startswith("en"):
+            if word in DOTTED:
+                yield DOTTED[word]
+            if (simple := unaccented(word)) != word:
+                yield simple
 
     def _rule(self, name: str, source: int, scope: Scope) -> int:
         if name not in scope.rules:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
-FORM = 3
+FORM = 4
 """Of the file on disk; grows when the compiler would make another network of the same files."""
 
 
@@ -75,7 +75,9 @@ class Grammar:
                 said.
 
         """
-        content = _content(intents, slot_lists, intent_context).replace("\u2019", "'")
+        content = (
+            _content(intents, slot_lists, intent_context).replace("\u2019", "'").replace("\\'", "'")
+        )
         written = frozenset(_APOSTROPHE.findall(content))
         skips = Skips(intents.skip_words)
         if cache is None:

@@ -11,9 +11,10 @@ from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 from appliance.errors import SentencesError
 from appliance.grammar.meanings import FreeValue, ListValue, NumberValue, SlotStart
 from appliance.grammar.network import ANY, Builder
-from appliance.grammar.numbers import SIGNS, digits_of_words, written
+from appliance.grammar.numbers import SIGNS, digits_of_words, said_in_words, spoken, written
 from appliance.grammar.scope import Scope, chosen_values
-from appliance.grammar.text import template_text
+from appliance.grammar.text import template_text, unaccented
+from appliance.values import MOST_NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,9 @@ class Lists:
         self._compile = compile_expression
         self._number_words = digits_of_words(language)
         self._networks: dict[Any, tuple[int, frozenset[str]]] = {}
+        self._spellings: list[Callable[[str], str]] = [self._in_words] if self._number_words else []
+        if language.startswith("en"):  # whose models write "Motorhead"
+            self._spellings.append(unaccented)
 
     def reference(self, reference: ListReference, source: int, scope: Scope) -> int:
         """Read a value of the list behind `source`; returns the state behind it."""
@@ -82,6 +86,10 @@ class Lists:
         return start
 
     def _range(self, slots: RangeSlotList) -> int:
+        many = (slots.stop - slots.start) // slots.step + 1
+        if many > MOST_NUMBERS:
+            what = f"{{{slots.name}}} has {many:,} numbers; {MOST_NUMBERS:,} at most"
+            raise SentencesError([what])
         values: dict[str, float] = {}
         for text, value in written(slots, self._language):
             values.setdefault(text, value)
@@ -111,8 +119,18 @@ class Lists:
             if end is not None:
                 meaning = ListValue(value.value_out, value.context)
                 self._build.empty(self._build.meaning(end, meaning), final)
+        for other in self._spellings:
+            ends = {**{other(text): end for text, end in ends.items()}, **ends}
         self._trie(start, ends)
         return start, frozenset(given)
+
+    def _in_words(self, text: str) -> str:
+        """The same with its numbers in words: "fan three"."""
+        words = (
+            spoken(int(word), self._language)[:1] if said_in_words(word) else (word,)
+            for word in text.split(" ")
+        )
+        return " ".join(word for said in words for word in said)
 
     def _trie(self, start: int, ends: Mapping[str, int]) -> None:
         """Read any of the texts, sharing what they begin with; each leads to its own end."""

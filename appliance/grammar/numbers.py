@@ -41,18 +41,60 @@ SIGNS = {
 """Words that Whisper writes as a sign behind a number."""
 
 
+HALF = 0.5
+
+HALVES = {
+    "en": "{} and a half",
+    "de": "{}einhalb",
+    "fr": "{} et demi",
+    "es": "{} y medio",
+    "it": "{} e mezzo",
+    "nl": "{} en een half",
+}
+"""A whole number and half of one, as people say it."""
+
+NEGATIVE = {"en": ("minus", "negative")}
+"""Words before a number below zero, where it is not the rules' own one alone."""
+
+
+def _family(language: str) -> str:
+    return language.split("-", maxsplit=1)[0]
+
+
+@cache
+def below_zero(language: str) -> tuple[str, ...]:
+    """Words that are said before a number below zero."""
+    rules = [
+        below.removesuffix(above).strip()
+        for below, above in zip(_by_rules(-2, language), _by_rules(2, language), strict=False)
+        if below.endswith(above)
+    ]
+    return tuple(dict.fromkeys([*rules, *NEGATIVE.get(_family(language), ())]))
+
+
 @cache
 def spoken(number: float, language: str) -> tuple[str, ...]:
     """Every way in which `number` is said; nothing where the language has no rules."""
-    if number < 0 and number % 1:
-        return ()  # the rules say the whole part alone
+    if number < 0:
+        ways = [
+            (sign, above) for sign in below_zero(language) for above in spoken(-number, language)
+        ]
+        return tuple(f"{sign} {above}" for sign, above in ways)
+    texts = _by_rules(number, language)
+    if half := _half(number, language):
+        texts += tuple(half.format(one) for one in _by_rules(int(number), language))
+    return texts
+
+
+@cache
+def _by_rules(number: float, language: str) -> tuple[str, ...]:
     try:
         engine = get_rbnf_engine(language)
     except ValueError:
         return ()
     forms = engine.format_number(number).text_by_ruleset.values()
     texts = dict.fromkeys(template_text(form.replace("\u00ad", "")) for form in forms)
-    if language.split("-", maxsplit=1)[0] == "en" and abs(number) > 100:  # noqa: PLR2004
+    if _family(language) == "en" and abs(number) > 100:  # noqa: PLR2004
         for text in list(texts):
             texts[text.replace("hundred ", "hundred and ")] = None
     return tuple(texts)
@@ -62,14 +104,17 @@ def spoken(number: float, language: str) -> tuple[str, ...]:
 def digits_of_words(language: str) -> dict[str, str]:
     """Single number words up to one hundred, and their digits: {"eight": "8"}."""
     found: dict[str, str] = {}
-    lowest = (
-        0 if language.split("-", maxsplit=1)[0] == "en" else 2
-    )  # "un", "ein", "uno" are articles too
+    lowest = 0 if _family(language) == "en" else 2  # "un", "ein", "uno" are articles too
     for number in range(lowest, 101):
         for text in spoken(number, language):
             if " " not in text:
                 found.setdefault(text, str(number))
     return found
+
+
+def said_in_words(digits: str) -> bool:
+    """Whether digits in a sentence are a number that people say in words, too."""
+    return digits.isdecimal() and len(digits) <= 3 and int(digits) <= 100  # noqa: PLR2004
 
 
 def written(numbers: RangeSlotList, language: str) -> Iterator[tuple[str, float]]:
@@ -82,15 +127,26 @@ def written(numbers: RangeSlotList, language: str) -> Iterator[tuple[str, float]
         value = number if numbers.multiplier is None else number * numbers.multiplier
         value = int(value) if float(value).is_integer() else value
         if numbers.digits:
-            yield from ((text, value) for text in _digits(number))
+            yield from ((text, value) for text in _digits(number, language))
         if numbers.words and (len(values) <= MANY or abs(number) <= SMALL or number % ROUND == 0):
             for text in spoken(number, numbers.words_language or language):
                 yield text, value
 
 
-def _digits(number: float) -> list[str]:
-    plain = f"{number:g}" if abs(number) < 100_000 else str(number)  # noqa: PLR2004
-    signs = [plain, plain.replace(".", ",")] if "." in plain else [plain]
+def _digits(number: float, language: str) -> list[str]:
+    if number < 0:
+        above = _digits(-number, language)
+        before = ("-", *(f"{word} " for word in below_zero(language)))
+        return [f"{sign}{text}" for sign in before for text in above]
+    plain = f"{number:g}" if number < 100_000 else str(number)  # noqa: PLR2004
+    forms = [plain, plain.replace(".", ",")] if "." in plain else [plain]
     if number >= 1_000 and "." not in plain:  # noqa: PLR2004
-        signs.append(f"{int(number):,}")
-    return [text.replace("-", " ") if number < 0 else text for text in signs]
+        forms.append(f"{int(number):,}")
+    if half := _half(number, language):
+        forms.append(half.format(int(number)))
+    return forms
+
+
+def _half(number: float, language: str) -> str | None:
+    """How a number and a half is said, the number left open; None where it is none."""
+    return HALVES.get(_family(language)) if number > 1 and number % 1 == HALF else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from appliance.grammar.automaton import DEAD
 from appliance.grammar.meanings import SlotStart
-from appliance.grammar.text import STOPS, folded
+from appliance.grammar.text import STOPS, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,8 +24,6 @@ not."""
 
 MOST_STEPS = 1000
 """Characters that are walked to find them."""
-
-_NO_STOPS = str.maketrans("", "", "".join(STOPS))
 
 
 class Ahead(enum.Enum):
@@ -151,8 +149,3 @@ class Onward:
             yield int(slot), (target,)
         for call in range(net.call_from[node], net.call_from[node + 1]):
             yield 0, (net.callees[call], net.returns[call])
-
-
-def plain(text: str) -> str:
-    """As the network spells it, without stops."""
-    return folded(text).translate(_NO_STOPS).strip()

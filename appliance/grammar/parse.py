@@ -16,7 +16,7 @@ from appliance.grammar.meanings import (
     SlotStart,
 )
 from appliance.grammar.network import ANY, EMPTY, Network
-from appliance.grammar.text import STOPS, folded, template_text
+from appliance.grammar.text import STOPS, folded, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,9 @@ MOST_PLACES = 20_000
 """A text that stands in more places than this at once is too ambiguous to be read."""
 
 _SPACE = " "
+_SIGN = "\N{MINUS SIGN}"
+"""A hyphen that begins a number; the others join words."""
+
 _AROUND = " ,.!?;:-"
 _Trail = tuple[Any, ...]
 """(tag, position, trail before), or () at the beginning."""
@@ -79,7 +82,7 @@ class Parser:
             return []
         places: list[_Place] = []
         for number, (char, index) in enumerate(characters):
-            read = _SPACE if char == "-" else char
+            read = {"-": _SPACE, _SIGN: "-"}.get(char, char)
             ahead = self._read(places, read) if number else self._read_first(read)
             if not ahead and char == "-":
                 continue
@@ -165,10 +168,11 @@ def _reading(network: Network, trail: _Trail, text: str) -> Reading | None:
         else:
             slot, begin = opened or ("", position)
             opened = None
-            words = text[begin:position].strip(_AROUND)
+            said = text[begin:position]
+            words = said.strip(_AROUND)
             taken += len(words)
             free += len(words) if isinstance(what, FreeValue) else 0
-            slots[slot] = _value(what, words)
+            slots[slot] = _value(what, plain(said) if isinstance(what, NumberValue) else words)
             context.update(what.context or {} if isinstance(what, ListValue) else {})
     slots.pop("", None)
     if sentence is None:
@@ -196,7 +200,7 @@ def _value(what: Any, words: str) -> Any:
     if isinstance(what, ListValue):
         return what.value
     if isinstance(what, NumberValue):
-        return what.values.get(" ".join(template_text(words).split()), words)
+        return what.values.get(words, words)
     return words
 
 
@@ -208,8 +212,12 @@ def _characters(text: str) -> list[tuple[str, int]]:
     """Folded characters, each with its index in `text`; spaces once, stops of words left out."""
     out: list[tuple[str, int]] = []
     for index, raw in enumerate(text):
-        for char in folded(raw):
-            inside = text[index - 1 : index].isdigit() and text[index + 1 : index + 2].isdigit()
+        before, behind = text[index - 1 : index] or _SPACE, text[index + 1 : index + 2]
+        begins = before.isspace()
+        for letter in folded(raw):
+            apart = letter == ":" and before.isalnum() and behind.isalnum()
+            char = _SPACE if apart else _SIGN if letter == "-" and begins else letter
+            inside = char in ".," and behind.isdigit() and (before.isdigit() or begins)
             if char in STOPS and not inside:
                 continue
             if char == _SPACE and (not out or out[-1][0] in " -"):

@@ -109,6 +109,6 @@ def words_of(tokens: Tokens, walk: TokenWalk) -> dict[str, Tokens]:
             word = "".join(texts[one] or "" for one in run).strip()
             found.setdefault(word, tuple(run))
             run = []
-        if token is not None and not set(text) <= STOPS:
+        if token is not None and (texts[token] == "" or not set(text) <= STOPS):
             run.append(token)
     return found

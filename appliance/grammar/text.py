@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 STOPS = frozenset('.,!?;:…¿¡"«»“”„')
@@ -13,8 +14,8 @@ APART = frozenset('?!:;¿¡«»"“„')
 DROPPED = frozenset("'`\u2018\u2019\u00b4")
 """Written or not as the speller likes: "what's", "whats"."""
 
-JOINERS = frozenset("-_\u2010\u2011\u2013\u2014")
-"""Between the parts of a word; read as a space."""
+JOINERS = frozenset("-_\u2010\u2011\u2013\u2014\u2212")
+"""Between the parts of a word, read as a space; before a number, its sign."""
 
 
 def folded(text: str) -> str:
@@ -43,7 +44,27 @@ def template_text(text: str) -> str:
 
 _JOINED = str.maketrans({"-": " ", **dict.fromkeys(STOPS, "")})
 
+_OF_NUMBERS = re.compile(r"(?<!\S)[-.](?=\d)|(?<=\d)[.,](?=\d)|(?<=\w):(?=\w)")
+"""The sign, the fraction, and the colon of a time."""
+
 
 def plain(text: str) -> str:
-    """`text` as sentences are spelled: folded, without stops, single spaces."""
-    return " ".join(folded(text).translate(_JOINED).split())
+    """`text` as sentences are spelled: folded, single spaces, no stops but those of numbers."""
+    parts: list[str] = []
+    behind = 0
+    spelled = folded(text)
+    for mark in _OF_NUMBERS.finditer(spelled):
+        kept = mark[0] if mark[0] != ":" else " "
+        parts += spelled[behind : mark.start()].translate(_JOINED), kept
+        behind = mark.end()
+    parts.append(spelled[behind:].translate(_JOINED))
+    return " ".join("".join(parts).split())
+
+
+_PLAIN_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d"})
+
+
+def unaccented(text: str) -> str:
+    """Folded `text` as somebody spells it who has no accents on the keyboard."""
+    letters = unicodedata.normalize("NFD", text.translate(_PLAIN_LETTERS))
+    return "".join(char for char in letters if not unicodedata.combining(char))

@@ -56,6 +56,8 @@ class Vocabulary:
     """Tokens whose first letter is a capital one."""
     tails: Mapping[str, int] = field(default_factory=dict, repr=False)
     """Tokens that begin with an apostrophe, by their letters."""
+    unread: tuple[int, ...] = field(default=(), repr=False)
+    """Tokens of nothing but an apostrophe; the commonest first."""
     _children: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -90,7 +92,7 @@ class Vocabulary:
     def contracted(self, head: str, tail: str) -> Tokens:
         """Tokens that spell folded `head` and `tail` with an apostrophe between them."""
         mark = self.tails.get(tail)
-        rest = [mark] if mark is not None else self._word(tail)
+        rest = [mark] if mark is not None else [*self.unread[:1], *self._word(tail)]
         begin = self._word(" " + head)
         return (*begin, *rest) if begin and rest else ()
 
@@ -151,6 +153,7 @@ class Vocabulary:
             capital=frozenset(
                 token for token, text in enumerate(tokens) if text and text.lstrip()[:1].isupper()
             ),
+            unread=tuple(token for token, text in enumerate(texts) if text == "" and tokens[token]),
             tails={
                 text[1:]: token
                 for token, text in enumerate(tokens)
@@ -201,7 +204,13 @@ class TokenWalk:
         """The state behind one more token, or DEAD."""
         texts = self.vocabulary.texts
         text = texts[token] if token < len(texts) else None  # behind them: times, and padding
+        if text == "" and token in self.vocabulary.unread:
+            return state if self._takes_apostrophe(state) else DEAD
         return self.automaton.walk(state, text) if text else DEAD
+
+    def _takes_apostrophe(self, state: int) -> bool:
+        """Inside a word and behind one: "o'clock", "the neighbours' lamp"."""
+        return self.automaton.mode(state) == IN_WORD
 
     def prepare(self) -> None:
         """Find out now what every sentence begins with, so that the first one need not wait."""
@@ -213,6 +222,8 @@ class TokenWalk:
         if state not in self._choices:
             found: _Groups = {}
             self._descend(state, "", 0, len(self.vocabulary.words), found)
+            if self.vocabulary.unread and self._takes_apostrophe(state):
+                found[state, ""] = list(self.vocabulary.unread)
             self._choices[state] = _grouped(found)
         return self._choices[state]
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appliance.inference import templates
+from appliance.values import MOST_NUMBERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from appliance.inference.findings import Findings, Placed
 
 RANGE_TYPES = ("number", "percentage", "temperature")
-FRACTIONS = (None, "halves", "tenths")
+FRACTIONS = {"halves": 2, "tenths": 10}
+"""What each number is parted into."""
 
 
 def check_list(placed: Placed, name: str, findings: Findings) -> bool:
@@ -68,19 +72,27 @@ def _range_problems(given: Any) -> list[tuple[str, str]]:
         for key, otherwise in (("from", None), ("to", None), ("step", 1))
         if not _is_whole(given.get(key, otherwise))
     ]
-    if not found and given["from"] > given["to"]:
-        found.append(("to", f"the range ends ({given['to']}) before it begins ({given['from']})"))
-    if not found and given.get("step", 1) < 1:
-        found.append(("step", f"`step:` is 1 or more, not {given['step']}"))
+    found += [] if found else _size_problems(given["from"], given["to"], given)
     if given.get("type", "number") not in RANGE_TYPES:
         found.append(("type", f"`type:` is one of {', '.join(RANGE_TYPES)}"))
-    if given.get("fractions") not in FRACTIONS:
+    if given.get("fractions") not in (None, *FRACTIONS):
         found.append(("fractions", "`fractions:` is halves or tenths"))
     if not given.get("digits", True) and not given.get("words", True):
         found.append(("words", "a number is said in `digits:`, in `words:` or in both"))
     if not isinstance(given.get("multiplier", 1), int | float):
         found.append(("multiplier", f"`multiplier:` is a number, not {given['multiplier']!r}"))
     return found
+
+
+def _size_problems(first: int, last: int, given: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    step, parts = given.get("step", 1), FRACTIONS.get(str(given.get("fractions")), 1)
+    if first > last:
+        yield "to", f"the range ends ({last}) before it begins ({first})"
+    if step < 1:
+        yield "step", f"`step:` is 1 or more, not {step}"
+    elif (many := ((last - first) // step + 1) * parts) > MOST_NUMBERS:
+        what = f"the range has {many:,} numbers, {MOST_NUMBERS:,} at most; take a larger `step:`"
+        yield "to", what
 
 
 def _is_whole(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ class Sentences:
         """
         if not text.strip():
             return None
-        found = recognize_best(text, self.intents)
+        found = recognize_best(_numbers_whole(text), self.intents)
         if found is None:
             return None
         slots = {name: _plain(entity.value) for name, entity in found.entities.items()}
@@ -176,6 +177,11 @@ def _check_wildcards(gathered: Gathered, intents: Intents, findings: Findings) -
                 elif starts:
                     what = f"{text!r} may begin with the wildcard {{{min(starts)}}}"
                     findings.warn(placed.document, path, f"{what}; it is easily misheard")
+
+
+def _numbers_whole(text: str) -> str:
+    """With what hassil takes for punctuation: .5 would be 5."""
+    return re.sub(r"(?<![\w.,])\.(?=\d)", "0.", text.replace("\N{MINUS SIGN}", "-"))
 
 
 def _plain(value: Any) -> Any:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OPENING = {"(": ")", "[": "]", "{": "}", "<": ">"}
+DEEPEST = 50
+"""Brackets within brackets; what reads a template goes as deep, and nobody reads such a one."""
+
 CLOSING = {closing: opening for opening, closing in OPENING.items()}
 
 
@@ -50,6 +53,10 @@ def _check_brackets(text: str) -> None:
             escaped = not escaped
         elif character in OPENING:
             stack.append((character, position))
+            if len(stack) > DEEPEST:
+                raise TemplateError(
+                    f"too deeply nested, {DEEPEST} brackets at most: {_short(text)}"
+                )
         elif character in CLOSING:
             _close(text, stack, position)
     if stack:
@@ -116,9 +123,9 @@ def _circle_from(
 
 
 def is_blank(expression: Expression, rules: dict[str, Sentence]) -> bool:
-    """Whether an expression can stand for nothing at all."""
+    """Whether an expression can stand for nothing at all; punctuation is not said."""
     if isinstance(expression, TextChunk):
-        return not expression.text.strip()
+        return not any(map(str.isalnum, expression.text))
     if isinstance(expression, RuleReference):
         return is_blank(rules[expression.rule_name].expression, rules)
     if isinstance(expression, Sequence | Permutation):

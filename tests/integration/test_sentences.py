@@ -148,6 +148,15 @@ def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
             "a.yaml:5: '{any}' is nothing but a wildcard; it would take whatever is said",
         ),
         (block("[go]"), "a.yaml:5: '[go]' allows to say nothing at all"),
+        (block("\u2026"), "a.yaml:5: '\u2026' allows to say nothing at all"),
+        (
+            block("go {n}", "lists:\n  n:\n    range: {from: 0, to: 1000000000}\n"),
+            "a.yaml:8: {n}: the range has 1,000,000,001 numbers, 100,000 at most",
+        ),
+        (
+            block("go {n}", "lists:\n  n:\n    range: {from: 0, to: 1, fractions: [halves]}\n"),
+            "a.yaml:8: {n}: `fractions:` is halves or tenths",
+        ),
         ("intents:\n  A: {}\n", "a.yaml:2: intent A needs `data:`"),
         ("intents:\n  A:\n    data: [{}]\n", "a.yaml:3: `sentences:` is a list of sentences"),
         ("intents: [a]\n", "a.yaml:1: intents is a mapping"),
@@ -352,6 +361,30 @@ def test_the_command_tells_each_problem_on_a_line_and_fails(
     written(tmp_path, a=block("go ["))
     assert main(["intents", "check", "--intents", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith(f"{tmp_path}/a.yaml:5: '[' at character 4")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("go (a;b;c;d;e;f;g)", "intent A: a permutation of 7 parts; at most 6"),
+        ("go {0..99999999:n}", "intent A: {0..99999999} has 100,000,000 numbers; 100,000 at most"),
+    ],
+)
+def test_the_command_tells_what_speech_cannot_be_held_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sentence: str, expected: str
+) -> None:
+    written(tmp_path, a=block(f'"{sentence}"'))
+    assert main(["intents", "check", "--intents", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(expected)
+
+
+def test_text_of_a_number_is_not_taken_for_another(tmp_path: Path) -> None:
+    lists = "lists:\n  n:\n    range: {from: -9, to: 9, fractions: tenths}\n"
+    loaded = load(written(tmp_path, a=block("gain {n}", lists)), "en")
+    for text, value in (("gain .5", 0.5), ("gain -5", -5), ("gain \N{MINUS SIGN}5.", -5)):
+        intent = loaded.parse(text)
+        assert intent is not None
+        assert intent.slots == {"n": value}
 
 
 def test_the_command_lists_every_intent_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:

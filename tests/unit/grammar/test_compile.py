@@ -338,3 +338,81 @@ def test_other_languages_count_in_their_own_words() -> None:
     ):
         made = grammar("auf {n} Prozent", language=language, lists=lists)
         assert slots(made, text) == {"n": 21}, language
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("-5", -5),
+        ("\N{MINUS SIGN}5", -5),
+        ("minus 5", -5),
+        ("negative five", -5),
+        ("minus twelve point five", -12.5),
+        ("5", 5),
+        ("- 5", None),
+        ("21.5", 21.5),
+        ("21,5", 21.5),
+        ("21 and a half", 21.5),
+        ("twenty-one and a half", 21.5),
+        (".5", None),
+        ("2.15", None),
+        ("215", None),
+    ],
+)
+def test_a_number_keeps_its_sign_and_its_fraction(said: str, value: float | None) -> None:
+    lists = {"n": {"range": {"from": -20, "to": 30, "fractions": "halves"}}}
+    made = grammar("offset {n} [degrees]", lists=lists)
+    assert slots(made, f"offset {said} degrees") == (None if value is None else {"n": value})
+    assert slots(made, f"Offset {said}.") == (None if value is None else {"n": value})
+
+
+def test_where_numbers_are_all_below_zero_none_above_can_be_said() -> None:
+    made = grammar("offset {n}", lists={"n": {"range": {"from": -9, "to": -1}}})
+    assert slots(made, "offset 5") is None
+    assert slots(made, "offset minus 5") == {"n": -5}
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("de", "einundzwanzigeinhalb"),
+        ("fr", "21 et demi"),
+        ("es", "veintiuno y medio"),
+        ("it", "21 e mezzo"),
+        ("nl", "21 en een half"),
+    ],
+)
+def test_halves_are_said_as_people_say_them(language: str, said: str) -> None:
+    lists = {"n": {"range": {"from": 0, "to": 30, "fractions": "halves"}}}
+    made = grammar("auf {n}", language=language, lists=lists)
+    assert slots(made, f"auf {said}") == {"n": 21.5}
+
+
+def test_times_are_written_with_a_colon_and_with_stops() -> None:
+    hours = {"h": {"range": {"from": 1, "to": 12}}, "m": {"range": {"from": 0, "to": 59}}}
+    made = grammar("wake me at {h} [{m}] [(am|pm)]", lists=hours)
+    assert slots(made, "Wake me at 7:30 a.m.") == {"h": 7, "m": 30}
+    assert slots(made, "wake me at seven thirty pm") == {"h": 7, "m": 30}
+    assert slots(made, "wake me at 7 p.m") == {"h": 7}
+    assert slots(made, "wake me at: 7") == {"h": 7}
+    assert slots(made, "wake me at 7:") == {"h": 7}
+
+
+def test_digits_of_a_name_are_said_in_words() -> None:
+    made = grammar("turn on {name}", lists={"name": {"values": ["fan 3", "50 cent", "room 101"]}})
+    assert slots(made, "turn on fan three") == {"name": "fan 3"}
+    assert slots(made, "turn on fifty cent") == {"name": "50 cent"}
+    assert slots(made, "turn on fan 2") is None
+    assert slots(made, "turn on room 101") == {"name": "room 101"}
+
+
+def test_accents_of_a_foreign_name_need_not_be_written_in_english() -> None:
+    lists = {"name": {"values": ["Motörhead", "Beyoncé", "Bjørn", "papá", "papa"]}}
+    made = grammar("play {name} in the café", lists=lists)
+    assert slots(made, "play motorhead in the cafe") == {"name": "Motörhead"}
+    assert slots(made, "play motörhead in the café") == {"name": "Motörhead"}
+    assert slots(made, "play bjorn in the café") == {"name": "Bjørn"}
+    assert slots(made, "play papa in the café") == {"name": "papa"}
+    assert slots(made, "play papá in the café") == {"name": "papá"}
+    german = grammar("heize {name}", language="de", lists={"name": {"values": ["Küche"]}})
+    assert slots(german, "heize kuche") is None

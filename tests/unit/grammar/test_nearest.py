@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from hassil import Intents
 
+from appliance.grammar.automaton import DEAD
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.nearest import apart, nearest
+from appliance.grammar.proposals import words_of
 from appliance.grammar.text import plain
 from appliance.grammar.vocabulary import Vocabulary
 
@@ -77,6 +79,29 @@ def test_a_text_is_spelled_as_the_model_did_and_else_with_few_tokens() -> None:
     assert len(vocabulary.spelled("lamp", {})) == 2
     assert vocabulary.spelled("lamp", {"lamp": (4, 5, 6, 7)}) == (4, 5, 6, 7)
     assert vocabulary.spelled("turn xon", {}) == ()
+
+
+def test_an_apostrophe_may_be_a_token_of_its_own() -> None:
+    pieces = [" wake", " at", " 7", " o", "'", "clock", "oclock", " lamp"]
+    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    walk = grammar("wake at 7 o'clock").walk(vocabulary)
+    state = walk.automaton.start
+    assert walk.step(state, 4) == DEAD
+    for token in (0, 1, 2, 3, 4, 5):
+        assert token in walk.choices(state).ids
+        state = walk.step(state, token)
+        assert state != DEAD
+    assert walk.automaton.accepts(state)
+    assert vocabulary.spelled("wake at 7 oclock", walk.known) == (0, 1, 2, 3, 4, 5)
+    assert words_of((0, 3, 4, 5), walk)["oclock"] == (3, 4, 5)
+
+
+def test_a_number_is_no_other_for_its_sign_or_its_fraction() -> None:
+    assert plain("Offset -5.") == "offset -5" != plain("offset 5")
+    assert plain("21.5 degrees, please.") == "21.5 degrees please"
+    assert plain("at 7:30 p.m.") == "at 7 30 pm"
+    assert plain("well-known: wi-fi") == "well known wi fi"
+    assert apart(plain("offset -5"), "offset 5") > 0
 
 
 def test_white_space_that_nobody_speaks_spells_nothing() -> None:

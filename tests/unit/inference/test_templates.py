@@ -24,6 +24,7 @@ def allowed() -> Allowed:
         ("turn {} on", "nothing stands between"),
         ("   ", "the sentence is empty"),
         ("(" * 3000 + "a" + ")" * 3000, "too deeply nested"),
+        ("go" + " [x" * 51 + "]" * 51, "too deeply nested, 50 brackets at most"),
     ],
 )
 def test_a_wrong_template_is_told_with_what_is_wrong_and_where(text: str, complaint: str) -> None:
