@@ -114,6 +114,8 @@ def _means(clip: Clip) -> bool:
 
 def _kind(trial: Trial) -> str:
     clip, intent = trial.clip, trial.result.intent
+    if clip.intent is UNSET and clip.text is None:
+        return "correct"  # nothing is said of it: only its time counts
     if clip.intent is UNSET:
         return "correct" if words(clip.text or "") == words(trial.result.text or "") else "words"
     if clip.intent is None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from brokers import Client, Mosquitto, until
+import pytest
+from brokers import Client, Mosquitto, free_port, until
 from owner import SAMPLES, Owner
 from sound import room
 
@@ -45,39 +48,53 @@ def test_a_spoken_sentence_becomes_a_message_on_the_topic_of_its_intent(
         until(lambda: waiting_on_disk(owner.state) == 0, "the outbox is not empty")
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A trial that is over."""
+
+    status: int
+    said: str
+
+
+TEA = "language: en\nintents: {Tea: {data: [{sentences: ['make some tea']}]}}\n"
+"""A sentence file under which most samples mean nothing."""
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> dict[str, Ended]:
+    """`run --once` with the starter sentences and with others, side by side: it plays real time."""
+    with contextlib.ExitStack() as both:
+        owners = {}
+        for name in ("starter", "tea"):
+            folder = tmp_path_factory.mktemp(name)
+            owners[name] = both.enter_context(Owner(folder, models_directory))
+            owners[name].write(mqtt={"embedded_port": free_port()}, listening={"trigger": "always"})
+        sentences = owners["tea"].folder / "sentences"
+        (sentences / "en").mkdir(parents=True)
+        (sentences / "en/one.yaml").write_text(TEA)
+        owners["tea"].write(sentences={"folder": str(sentences)})
+        for owner in owners.values():
+            owner.start("--once", ready=False)
+        return {name: Ended(owner.status(120), owner.said()) for name, owner in owners.items()}
+
+
 def test_a_trial_plays_the_samples_and_ends_well_when_each_is_understood(
-    tmp_path: Path, models_directory: Path, free_port: int
+    trials: dict[str, Ended],
 ) -> None:
-    with Owner(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
-        owner.write(listening={"trigger": "always"})
-        owner.start("--once", ready=False)
-        assert owner.status(120) == 0, owner.said()
-        said = owner.said()
-        assert "8 of 8 samples gave what was expected" in said
-        assert f"on {ROOT}/intent/HassTurnOn, " in said
-        assert "no connection" not in said
+    trial = trials["starter"]
+    assert trial.status == 0, trial.said
+    assert "8 of 8 samples gave what was expected" in trial.said
+    assert f"on {ROOT}/intent/HassTurnOn, " in trial.said
+    assert "no connection" not in trial.said
 
 
 def test_a_trial_ends_badly_when_a_sample_is_not_understood_as_expected(
-    tmp_path: Path, models_directory: Path, free_port: int
+    trials: dict[str, Ended],
 ) -> None:
-    # Given sentences under which most samples mean nothing
-    folder = tmp_path / "sentences" / "en"
-    folder.mkdir(parents=True)
-    (folder / "one.yaml").write_text(
-        "language: en\nintents: {Tea: {data: [{sentences: ['make some tea']}]}}\n"
-    )
-    with Owner(
-        tmp_path,
-        models_directory,
-        mqtt={"embedded_port": free_port},
-        listening={"trigger": "always"},
-        sentences={"folder": str(tmp_path / "sentences")},
-    ) as owner:
-        owner.start("--once", ready=False)
-        assert owner.status(120) == 1
-        assert "2 of 8 samples gave what was expected" in owner.said()
-        assert "not as expected: kitchen_light.flac" in owner.said()
+    trial = trials["tea"]
+    assert trial.status == 1, trial.said
+    assert "2 of 8 samples gave what was expected" in trial.said
+    assert "not as expected: kitchen_light.flac" in trial.said
 
 
 def test_what_is_said_while_the_broker_is_away_arrives_when_it_returns(
