@@ -129,3 +129,15 @@ def test_one_result_must_be_as_expected_and_silence_may_have_none() -> None:
     assert not manifest.is_as_expected(LAMP, [right, right])
     assert manifest.is_as_expected(NOTHING, [result(outcome=Outcome.ANSWER)])
     assert not manifest.is_as_expected(NOTHING, [right])
+
+
+def test_a_clip_of_which_nothing_is_said_is_no_mistake() -> None:
+    figures = summary((Clip(audio="a.wav"), result("On", "turn it on", area="kitchen")))
+    assert (figures.clips, figures.accuracy, figures.wer, figures.errors) == (1, None, None, [])
+    assert figures.latency_ms is not None
+
+
+def test_a_manifest_may_begin_with_the_mark_of_a_windows_editor(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"audio": "a.wav", "intent": null}\r\n')
+    assert manifest.read(path) == [Clip(audio="a.wav", intent=None)]
