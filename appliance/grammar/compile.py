@@ -54,7 +54,11 @@ def compile_network(
         SentencesError: a list or rule is missing, a rule calls itself, or nothing can be said.
 
     """
-    return _Compiler(intents, slot_lists or {}, intent_context or {}).compile()
+    try:
+        return _Compiler(intents, slot_lists or {}, intent_context or {}).compile()
+    except RecursionError:
+        what = "the sentences are nested too deeply, or their rules call one another too deeply"
+        raise SentencesError([what]) from None
 
 
 class _Compiler:

@@ -108,6 +108,14 @@ def load(folder: Path | None, language: str, *, builtin: bool = False) -> Senten
         SentencesError: with every problem in the files, as `file:line: what`.
 
     """
+    try:
+        return _load(folder, language, builtin=builtin)
+    except RecursionError:
+        what = "the rules call one another too deeply; put some of them together"
+        raise SentencesError([f"{SHIPPED if folder is None else folder}: {what}"]) from None
+
+
+def _load(folder: Path | None, language: str, *, builtin: bool) -> Sentences:
     findings = Findings()
     if folder is None and builtin:
         gathered = Gathered(language)

@@ -315,6 +315,12 @@ def test_a_missing_list_a_missing_rule_and_a_rule_that_calls_itself_are_told_tog
     assert "rule <a> calls itself" in told
 
 
+def test_rules_that_call_one_another_too_deeply() -> None:
+    rules = {f"r{number}": f"go <r{number + 1}>" for number in range(300)}
+    with pytest.raises(SentencesError, match="too deeply"):
+        grammar("<r0>", expansion_rules={**rules, "r300": "home"})
+
+
 def test_an_empty_grammar() -> None:
     with pytest.raises(SentencesError, match="nothing to be said"):
         Grammar.of(Intents.from_dict({"language": "en", "intents": {}}))
