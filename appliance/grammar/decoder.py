@@ -61,6 +61,7 @@ class _Search:
         self._heard = ""
         self._length = 0
         self._least = -np.inf
+        self._distance = np.inf
 
     def run(self) -> Decoding:
         first = self._ask([()], self._effort.longest)[0]
@@ -78,6 +79,7 @@ class _Search:
         self._heard = vocabulary.plain(found.free.tokens)
         self._best = {vocabulary.plain(one.tokens): one for one in found.candidates}
         self._calls, self._steps = found.calls, found.tokens
+        self._distance = found.distance
         words = {**self._walk.known, **words_of(found.free.tokens, self._walk)}
         new = [vocabulary.spelled(text, words) for text in texts if text not in self._best]
         fit = [tokens for tokens in new if tokens and len(tokens) < self._effort.longest]
@@ -92,6 +94,7 @@ class _Search:
             free=free,
             calls=self._calls,
             tokens=self._steps,
+            distance=self._distance,
         )
 
     def _root(self) -> _Branch:
@@ -104,6 +107,7 @@ class _Search:
             self._search(effort.glance)  # free speech is a sentence: is there a doubt of it?
             return
         proposals = Proposals(self._scorer, self._walk, effort, free.tokens)
+        self._distance = proposals.distance
         if proposals.distance > effort.far:
             return
         if proposals.distance <= effort.close:

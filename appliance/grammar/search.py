@@ -141,3 +141,6 @@ class Decoding:
     calls: int
     tokens: int
     """Decoder steps, summed over the batch."""
+    distance: float = float("inf")
+    """Of free speech to the sentence that is spelled most like it, per letter; inf where the
+    search did not look for that."""

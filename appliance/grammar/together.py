@@ -88,6 +88,7 @@ def together(first: Opinion, second: Opinion) -> Decoding:
         free=_mean(ours.free, theirs.free, None),
         calls=ours.calls + theirs.calls,
         tokens=ours.tokens + theirs.tokens,
+        distance=min(ours.distance, theirs.distance),
     )
 
 

@@ -49,6 +49,9 @@ class Refusal:
     """With a wildcard, which fits any words, the declared ones must fit better than this."""
     doubt: float = 0.97
     """A result less sure than this is put to the second model, if there is one."""
+    worth_asking: float = 0.4
+    """Where no sentence was heard, but one is spelled no farther from what was, per letter, the
+    second model is asked, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class Understood:
     declared: float | None
     """Share of the sentence's letters that no wildcard took, 0.0 to 1.0."""
     no_speech: float | None
+    distance: float
+    """Of the free text to the sentence that is spelled most like it; see Decoding."""
     calls: int
     tokens: int
     opinions: int = 1
@@ -146,8 +151,9 @@ class Understanding:
 
     def in_doubt(self, found: Understood) -> bool:
         """Whether a sentence is near, and not surely the one."""
-        near = found.refused in (None, "unlikely") and found.score is not None
-        return near and found.confidence < self.refusal.doubt
+        if found.refused == "no_sentence":
+            return found.distance <= self.refusal.worth_asking and self.refusal.doubt > 0.0
+        return found.refused != "no_speech" and found.confidence < self.refusal.doubt
 
     def _readings(self, decoding: Decoding, grammar: Grammar) -> list[_Meant]:
         """The meanings of the candidates, best first; several texts of one speak for it."""
@@ -189,6 +195,7 @@ class Understanding:
             margin=margin,
             declared=declared,
             no_speech=no_speech,
+            distance=decoding.distance,
             calls=decoding.calls,
             tokens=decoding.tokens,
         )
@@ -215,6 +222,7 @@ def _nothing(why: str) -> Understood:
         margin=None,
         declared=None,
         no_speech=1.0,
+        distance=math.inf,
         calls=0,
         tokens=0,
     )

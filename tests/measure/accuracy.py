@@ -24,6 +24,7 @@ from appliance.grammar.calibration import Calibration
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.understand import Refusal, Understanding, Understood
 from appliance.grammar.vocabulary import Vocabulary
+from appliance.recognition import SecondEar
 from measure.plot import accuracy_plot
 from measure.recordings import (
     NoRecordings,
@@ -56,9 +57,7 @@ class Ears:
         self.how = replace(
             understanding(self.whisper),
             refusal=refusal or Refusal(),
-            second=None
-            if self._other is None
-            else replace(understanding(self._other), calibration=both),
+            second=None if self._other is None else SecondEar(self._other, both).understanding,
         )
 
     def understand(self, clip: Sound, grammar: Grammar) -> Understood:

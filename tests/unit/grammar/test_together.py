@@ -127,6 +127,16 @@ def test_other_speech_is_refused_without_asking_again() -> None:
     assert (found.refused, ears.asked) == ("no_sentence", 0)
 
 
+def test_a_sentence_of_which_only_the_second_heard_enough_is_understood() -> None:
+    # Spelled not unlike "turn on the lamp", and likelier than any sentence by far.
+    mumbled = [{" Turn": -9.0, " bread": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0}]
+    ears = Ears(mumbled, SURE_LAMP)
+    alone = HOW.understand(Heard(mumbled), LAMPS)
+    both = BOTH.understand(Heard(mumbled), LAMPS, ears.again)
+    assert (alone.refused, alone.distance <= BOTH.refusal.worth_asking) == ("no_sentence", True)
+    assert (both.opinions, both.text.casefold()) == (2, "turn on the lamp")
+
+
 def test_two_that_do_not_agree_are_less_sure_than_two_that_do() -> None:
     doubting = replace(BOTH, refusal=Refusal(doubt=1.0))
     agree = doubting.understand(Heard(SURE_LAMP), LAMPS, lambda: Heard(SURE_LAMP))
