@@ -113,7 +113,7 @@ class Speech(Section, frozen=True):
     second_model: str = ""
     second_below: Probability = 0.97
     second_calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
-        default_factory=lambda: [4.2, 2.9, -1.3, 1.5]
+        default_factory=lambda: [3.3, 2.1, -0.3, 1.0]
     )
 
 
