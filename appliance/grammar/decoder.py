@@ -92,6 +92,7 @@ class _Search:
         return Decoding(
             candidates=tuple(sorted(self._best.values(), key=lambda c: (-c.score, c.tokens))),
             free=free,
+            heard=self._heard,
             calls=self._calls,
             tokens=self._steps,
             distance=self._distance,

@@ -38,9 +38,11 @@ class Heard:
 
     @classmethod
     def of(cls, found: Understood, *, right: bool) -> Heard | None:
-        """None where no sentence was near enough to have been measured."""
+        """None where nothing near was measured, or another was clearly said."""
         score, deficit, margin, declared = found.score, found.deficit, found.margin, found.declared
         if score is None or deficit is None or margin is None or declared is None:
+            return None
+        if found.confidence == 0.0:  # no map makes that
             return None
         return cls(min(score, -deficit), deficit, margin, right, declared, found.opinions)
 

@@ -138,6 +138,8 @@ class Decoding:
     """Best first; empty if no allowed sentence was reached."""
     free: Candidate
     """What the model would have written without a grammar."""
+    heard: str
+    """The same as plain text; of two models the second's, who was asked for being surer."""
     calls: int
     tokens: int
     """Decoder steps, summed over the batch."""

@@ -86,6 +86,7 @@ def together(first: Opinion, second: Opinion) -> Decoding:
     return Decoding(
         candidates=tuple(sorted(candidates, key=lambda one: (-one.standing, one.tokens))),
         free=_mean(ours.free, theirs.free, None),
+        heard=theirs.heard,
         calls=ours.calls + theirs.calls,
         tokens=ours.tokens + theirs.tokens,
         distance=min(ours.distance, theirs.distance),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from appliance.grammar.calibration import Calibration
+from appliance.grammar.contradiction import contradicts
 from appliance.grammar.decoder import decode
 from appliance.grammar.search import Candidate, Decoding, Effort, Scorer
 from appliance.grammar.together import Opinion, together
@@ -180,7 +181,15 @@ class Understanding:
             declared = 1 - taken / max(1, len(best.text))
             deficit = max(0.0, free - score) / max(1.0, tokens * declared)
             confidence = self.calibration.confidence(min(fit, -deficit), deficit, margin, declared)
-            if taken and deficit > self.refusal.wildcard_deficit:
+            if taken:
+                another = deficit > self.refusal.wildcard_deficit
+            else:
+                measured = {"surplus": free - score, "deficit": deficit}
+                sure = free / free_tokens
+                another = contradicts(
+                    decoding.heard, best.text, grammar.language, free_fit=sure, **measured
+                )
+            if another:
                 confidence = 0.0
         refused = self._refused(best is None, confidence, no_speech)
         return Understood(

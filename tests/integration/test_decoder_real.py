@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import sound_of
 from hassil import Intents
 from measure.recordings import (
     NoRecordings,
@@ -22,6 +23,7 @@ from appliance.errors import EngineError
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.understand import Understanding
 from appliance.grammar.vocabulary import Vocabulary
+from appliance.trial import SAMPLES
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -255,3 +257,26 @@ def test_a_damaged_model(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"{}")
     with pytest.raises(EngineError, match="cannot be opened"):
         Whisper(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("clip", "sentence", "declared", "others"),
+    [
+        ("kitchen_light", "turn on the {what} light", "kitchen", ["chicken", "garage", "bedroom"]),
+        ("living_room_noise", "turn off the {what} lights", "living room", ["dining room", "hall"]),
+        ("timer_slow", "set a timer for {what} minutes", "five", ["four", "nine", "fifteen"]),
+    ],
+)
+def test_a_value_that_is_not_declared_is_refused_and_not_taken_for_another(
+    how: Understanding, whisper: Whisper, clip: str, sentence: str, declared: str, others: list[str]
+) -> None:
+    heard = sound_of(SAMPLES / f"{clip}.flac")
+    for values, expected in (([declared, *others], {"what": declared}), (others, {})):
+        asked = {
+            "language": "en",
+            "intents": {"Asked": {"data": [{"sentences": [sentence]}]}},
+            "lists": {"what": {"values": values}},
+        }
+        grammar = Grammar.of(Intents.from_dict(asked))
+        found = how.understand(whisper.hear(heard, "en"), grammar)
+        assert found.slots == expected, found

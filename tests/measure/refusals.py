@@ -1,4 +1,5 @@
-"""What is no sentence, and whether it was refused: other speech, noise, orders, halves of orders.
+"""What is no sentence, and whether it was refused: other speech, noise, orders, halves of orders,
+and orders of what cannot be had: one of the values that is said is taken out of its list.
 
     APPLIANCE_SPEECH=… APPLIANCE_MODELS=… python tests/measure/refusals.py [--model NAME]
 
@@ -24,6 +25,7 @@ from measure.recordings import (
     coffee_intents,
     coffee_orders,
     folder,
+    mixed,
     sound,
 )
 from measure.voices import espeak
@@ -77,6 +79,18 @@ def orders(recordings: Path) -> Iterator[Piece]:
         yield "order", f"order {number}", samples
 
 
+def undeclared(recordings: Path, snr: float | None) -> Iterator[tuple[Piece, Grammar]]:
+    """Each order with one of its values, each time another one, that the grammar lacks."""
+    noise = sound(recordings / "coffee" / "noise_kitchen.wav")
+    for number, (samples, slots) in enumerate(coffee_orders(recordings)):
+        name = sorted(slots)[number % len(slots)]
+        piece = f"no {slots[name]}, {snr or 'clean'}", f"order {number}"
+        yield (
+            (*piece, mixed(samples, noise, snr, number)),
+            Grammar.of(coffee_intents((name, slots[name]))),
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="whisper-tiny.en")
@@ -89,25 +103,31 @@ def main() -> int:
         return 69
     ears = Ears(options.model, options.second)
     coffee, house = Grammar.of(coffee_intents()), Grammar.of(load(SHIPPED, "en").intents)
-
-    def count(pieces: Iterator[Piece], grammar: Grammar, under: str) -> None:
-        asked: dict[str, list[bool]] = {}
-        for kind, said, samples in pieces:
-            if said and grammar.allows(said):
-                continue
-            found = ears.understand(samples, grammar)
-            asked.setdefault(kind, []).append(found.reading is None)
-            if found.reading is not None:
-                print(f"  {kind}: {said!r} as {found.text!r}, {found.confidence:.2f}")
-        for kind, refused in asked.items():
-            print(f"| {kind} | {under} | {len(refused)} | {sum(refused)} |", flush=True)
-
     print("| pieces | under | number | refused |\n|---|---|---|---|")
-    count(other_speech(recordings), coffee, "orders")
-    count(halves(recordings), coffee, "orders")
-    count(other_speech(recordings), house, "sentences for a house")
-    count(orders(recordings), house, "sentences for a house")
+    for snr in (None, 9.0):
+        count(ears, undeclared(recordings, snr), "orders without one of their values")
+    count(ears, under(coffee, other_speech(recordings)), "orders")
+    count(ears, under(coffee, halves(recordings)), "orders")
+    count(ears, under(house, other_speech(recordings)), "sentences for a house")
+    count(ears, under(house, orders(recordings)), "sentences for a house")
     return 0
+
+
+def under(grammar: Grammar, pieces: Iterator[Piece]) -> Iterator[tuple[Piece, Grammar]]:
+    """Those that the grammar does not allow."""
+    return ((piece, grammar) for piece in pieces if not (piece[1] and grammar.allows(piece[1])))
+
+
+def count(ears: Ears, pieces: Iterator[tuple[Piece, Grammar]], what: str) -> None:
+    """Print what was taken, and a line for each kind."""
+    asked: dict[str, list[bool]] = {}
+    for (kind, said, samples), grammar in pieces:
+        found = ears.understand(samples, grammar)
+        asked.setdefault(kind, []).append(found.reading is None)
+        if found.reading is not None:
+            print(f"  {kind}: {said!r} as {found.text!r}, {found.confidence:.2f}")
+    for kind, refused in asked.items():
+        print(f"| {kind} | {what} | {len(refused)} | {sum(refused)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from appliance.grammar.calibration import Calibration
@@ -46,6 +48,14 @@ def test_the_first_model_s_map_learns_from_what_was_put_to_both() -> None:
     assert first == fitted([*sure, *doubtful], starts[0])
     assert second == fitted(both, starts[1])
     assert first.confidence(-0.9, 0.9, -0.5) < fitted(sure, starts[0]).confidence(-0.9, 0.9, -0.5)
+
+
+def test_a_clip_in_which_another_sentence_was_clearly_said_teaches_nothing() -> None:
+    measured = {"score": -0.5, "deficit": 0.4, "margin": 3.0, "declared": 1.0, "opinions": 1}
+    doubtful = SimpleNamespace(**measured, confidence=0.1)
+    contradicted = SimpleNamespace(**measured, confidence=0.0)
+    assert Heard.of(doubtful, right=False) is not None  # type: ignore[arg-type]
+    assert Heard.of(contradicted, right=False) is None  # type: ignore[arg-type]
 
 
 def test_every_clip_is_in_one_row() -> None:

@@ -79,12 +79,15 @@ class Sound:
     no_speech: float | None = 0.0
 
 
-def understood(monkeypatch: pytest.MonkeyPatch, *scores: float) -> understand.Understood:
+def understood(
+    monkeypatch: pytest.MonkeyPatch, *scores: float, free: float = -1.2
+) -> understand.Understood:
     """Of TEXTS with these scores, -inf for one that was not tried."""
     candidates = [Candidate((n,), score, score) for n, score in enumerate(scores) if score > -99]
     decoding = Decoding(
         candidates=tuple(sorted(candidates, key=lambda one: -one.score)),
-        free=Candidate((0,), -0.5, -0.5),
+        free=Candidate((0,), free, free),
+        heard="a pot of tea",
         calls=1,
         tokens=1,
     )
@@ -101,6 +104,15 @@ def test_several_ways_to_say_the_same_count_together(monkeypatch: pytest.MonkeyP
     assert found.slots == {"drink": "tea"}
     assert found.margin == pytest.approx(-2.2 + np.log(2) + 2.0)
     assert understood(monkeypatch, -2.2, -99.0, -2.0).slots == {"drink": "milk"}
+
+
+def test_free_speech_that_is_sure_of_something_else_is_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard = understood(monkeypatch, -2.0, -99.0, -99.0, free=-0.2)
+    unsure = understood(monkeypatch, -2.0, -99.0, -99.0, free=-1.2)
+    assert (heard.refused, heard.confidence) == ("unlikely", 0.0)
+    assert unsure.refused is None
 
 
 WAITING = Grammar.of(
@@ -126,7 +138,7 @@ def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
 ) -> None:
     tokens = tuple(range(len(said.split())))
     best = Candidate(tokens, score, score)
-    decoding = Decoding(candidates=(best,), free=best, calls=1, tokens=1)
+    decoding = Decoding(candidates=(best,), free=best, heard="lamp on", calls=1, tokens=1)
     monkeypatch.setattr(understand, "decode", lambda *_: decoding)
     how = Understanding(vocabulary=Vocabulary.of([said, None], 1), spell=lambda _: said)
     assert how.understand(Sound(), WAITING).refused == refused  # type: ignore[arg-type]
