@@ -12,7 +12,11 @@ SURE = -0.4
 """Mean log probability per token from which free speech is sure of what it writes."""
 
 WHOLE = 8.0
-"""What free speech scores better in all, nats; two thousand times as likely."""
+"""What free speech scores better in all, nats; three thousand times as likely."""
+
+WHOLE_OF_TWO = 10.0
+"""The same where two models were asked: each is compared with its own best text, and the mean of
+two bests is better than any one text."""
 
 SHORT = 0.78
 """The same per token, where few tokens do not come to so much."""
@@ -22,7 +26,14 @@ NUMBER = 3.0
 
 
 def contradicts(
-    heard: str, said: str, language: str, *, surplus: float, deficit: float, free_fit: float
+    heard: str,
+    said: str,
+    language: str,
+    *,
+    surplus: float,
+    deficit: float,
+    free_fit: float,
+    whole: float = WHOLE,
 ) -> bool:
     """Whether to believe free speech.
 
@@ -33,11 +44,12 @@ def contradicts(
         surplus: what free speech scores better in all, nats.
         deficit: the same per token of the declared words.
         free_fit: mean log probability per token of free speech.
+        whole: a surplus from which it is believed.
 
     """
     if free_fit <= SURE:
         return False
-    if surplus > WHOLE or deficit > SHORT:
+    if surplus > whole or deficit > SHORT:
         return True
     numbers = _numbers(heard, language)
     return surplus > NUMBER and bool(numbers) and numbers != _numbers(said, language)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from appliance.grammar.calibration import Calibration
-from appliance.grammar.contradiction import contradicts
+from appliance.grammar.contradiction import WHOLE, WHOLE_OF_TWO, contradicts
 from appliance.grammar.decoder import decode
 from appliance.grammar.search import Candidate, Decoding, Effort, Scorer
 from appliance.grammar.together import Opinion, together
@@ -184,10 +184,14 @@ class Understanding:
             if taken:
                 another = deficit > self.refusal.wildcard_deficit
             else:
-                measured = {"surplus": free - score, "deficit": deficit}
-                sure = free / free_tokens
                 another = contradicts(
-                    decoding.heard, best.text, grammar.language, free_fit=sure, **measured
+                    decoding.heard,
+                    best.text,
+                    grammar.language,
+                    surplus=free - score,
+                    deficit=deficit,
+                    free_fit=free / free_tokens,
+                    whole=WHOLE if best.candidate.agreed is None else WHOLE_OF_TWO,
                 )
             if another:
                 confidence = 0.0
