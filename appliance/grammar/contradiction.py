@@ -5,6 +5,8 @@ The mean over a long sentence hides one word that was said and is another.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from appliance.grammar.numbers import digits_of_words
 from appliance.grammar.text import plain
 
@@ -25,34 +27,29 @@ NUMBER = 3.0
 """The same in all, where the numbers are others: 90 is not 19."""
 
 
-def contradicts(
-    heard: str,
-    said: str,
-    language: str,
-    *,
-    surplus: float,
-    deficit: float,
-    free_fit: float,
-    whole: float = WHOLE,
-) -> bool:
-    """Whether to believe free speech.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How well free speech fits the sound, and how much better than the sentence."""
 
-    Args:
-        heard: what the model wrote without a grammar.
-        said: the sentence.
-        language: of the sentences.
-        surplus: what free speech scores better in all, nats.
-        deficit: the same per token of the declared words.
-        free_fit: mean log probability per token of free speech.
-        whole: a surplus from which it is believed.
+    surplus: float
+    """What it scores better in all, nats."""
+    deficit: float
+    """The same per token of the declared words."""
+    fit: float
+    """Its own mean log probability per token."""
+    of_two: bool = False
+    """Whether two models were asked."""
 
-    """
-    if free_fit <= SURE:
+
+def contradicts(heard: str, said: str, language: str, evidence: Evidence) -> bool:
+    """Whether to believe what was `heard`, free speech, against the sentence that is `said`."""
+    if evidence.fit <= SURE:
         return False
-    if surplus > whole or deficit > SHORT:
+    whole = WHOLE_OF_TWO if evidence.of_two else WHOLE
+    if evidence.surplus > whole or evidence.deficit > SHORT:
         return True
     numbers = _numbers(heard, language)
-    return surplus > NUMBER and bool(numbers) and numbers != _numbers(said, language)
+    return evidence.surplus > NUMBER and bool(numbers) and numbers != _numbers(said, language)
 
 
 def _numbers(text: str, language: str) -> list[str]:

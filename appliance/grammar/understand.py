@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from appliance.grammar.calibration import Calibration
-from appliance.grammar.contradiction import WHOLE, WHOLE_OF_TWO, contradicts
+from appliance.grammar.contradiction import Evidence, contradicts
 from appliance.grammar.decoder import decode
 from appliance.grammar.search import Candidate, Decoding, Effort, Scorer
 from appliance.grammar.together import Opinion, together
@@ -181,19 +181,13 @@ class Understanding:
             declared = 1 - taken / max(1, len(best.text))
             deficit = max(0.0, free - score) / max(1.0, tokens * declared)
             confidence = self.calibration.confidence(min(fit, -deficit), deficit, margin, declared)
-            if taken:
-                another = deficit > self.refusal.wildcard_deficit
-            else:
-                another = contradicts(
-                    decoding.heard,
-                    best.text,
-                    grammar.language,
-                    surplus=free - score,
-                    deficit=deficit,
-                    free_fit=free / free_tokens,
-                    whole=WHOLE if best.candidate.agreed is None else WHOLE_OF_TWO,
-                )
-            if another:
+            evidence = Evidence(
+                surplus=free - score,
+                deficit=deficit,
+                fit=free / free_tokens,
+                of_two=best.candidate.agreed is not None,
+            )
+            if self._another_was_said(best, decoding.heard, grammar.language, evidence):
                 confidence = 0.0
         refused = self._refused(best is None, confidence, no_speech)
         return Understood(
@@ -212,6 +206,13 @@ class Understanding:
             calls=decoding.calls,
             tokens=decoding.tokens,
         )
+
+    def _another_was_said(
+        self, best: _Meant, heard: str, language: str, evidence: Evidence
+    ) -> bool:
+        if best.reading.free_characters:  # a wildcard fits whatever was said
+            return evidence.deficit > self.refusal.wildcard_deficit
+        return contradicts(heard, best.text, language, evidence)
 
     def _refused(self, nothing: bool, confidence: float, no_speech: float | None) -> str | None:  # noqa: FBT001
         if nothing:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from appliance.grammar.contradiction import WHOLE_OF_TWO, contradicts
+from appliance.grammar.contradiction import Evidence, contradicts
 
 
 @pytest.mark.parametrize(
@@ -23,12 +25,12 @@ def test_free_speech_is_believed_where_it_is_sure_and_says_something_else(
     free: str, said: str, measured: tuple[float, float, float], *, believed: bool
 ) -> None:
     surplus, deficit, fit = measured
-    given = {"surplus": surplus, "deficit": deficit, "free_fit": fit}
-    assert contradicts(free, said, "en", **given) is believed
+    evidence = Evidence(surplus=surplus, deficit=deficit, fit=fit)
+    assert contradicts(free, said, "en", evidence) is believed
 
 
 def test_of_two_models_more_is_asked_since_each_has_a_best_text_of_its_own() -> None:
-    given = {"surplus": 9.0, "deficit": 0.5, "free_fit": -0.3}
     said = "I'm like a triple shot right rose.", "I'd like a triple shot light roast."
-    assert contradicts(*said, "en", **given)
-    assert not contradicts(*said, "en", **given, whole=WHOLE_OF_TWO)
+    one = Evidence(surplus=9.0, deficit=0.5, fit=-0.3)
+    assert contradicts(*said, "en", one)
+    assert not contradicts(*said, "en", replace(one, of_two=True))
