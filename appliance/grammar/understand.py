@@ -181,12 +181,7 @@ class Understanding:
             declared = 1 - taken / max(1, len(best.text))
             deficit = max(0.0, free - score) / max(1.0, tokens * declared)
             confidence = self.calibration.confidence(min(fit, -deficit), deficit, margin, declared)
-            evidence = Evidence(
-                surplus=free - score,
-                deficit=deficit,
-                fit=free / free_tokens,
-                of_two=best.candidate.agreed is not None,
-            )
+            evidence = Evidence(surplus=free - score, deficit=deficit, fit=free / free_tokens)
             if self._another_was_said(best, decoding.heard, grammar.language, evidence):
                 confidence = 0.0
         refused = self._refused(best is None, confidence, no_speech)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from appliance.grammar.contradiction import Evidence, contradicts
@@ -13,6 +11,7 @@ from appliance.grammar.contradiction import Evidence, contradicts
     ("free", "said", "measured", "believed"),
     [
         ("Turn on the bathroom light.", "Turn on the bedroom light.", (8.6, 1.22, -0.24), True),
+        ("I'm like a right rose latte.", "I'd like a light roast latte.", (8.3, 0.6, -0.37), False),
         ("Set it to 40 degrees.", "Set it to 30 degrees.", (5.0, 0.62, -0.28), True),
         ("Set it to forty degrees.", "Set it to 40 degrees.", (5.0, 0.62, -0.28), False),
         ("Wake me at 7.30 am.", "Wake me at 7 30 a.m.", (-0.7, 0.0, -0.41), False),
@@ -27,10 +26,3 @@ def test_free_speech_is_believed_where_it_is_sure_and_says_something_else(
     surplus, deficit, fit = measured
     evidence = Evidence(surplus=surplus, deficit=deficit, fit=fit)
     assert contradicts(free, said, "en", evidence) is believed
-
-
-def test_of_two_models_more_is_asked_since_each_has_a_best_text_of_its_own() -> None:
-    said = "I'm like a triple shot right rose.", "I'd like a triple shot light roast."
-    one = Evidence(surplus=9.0, deficit=0.5, fit=-0.3)
-    assert contradicts(*said, "en", one)
-    assert not contradicts(*said, "en", replace(one, of_two=True))
