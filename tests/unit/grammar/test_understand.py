@@ -109,8 +109,8 @@ def test_several_ways_to_say_the_same_count_together(monkeypatch: pytest.MonkeyP
 def test_free_speech_that_is_sure_of_something_else_is_believed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    heard = understood(monkeypatch, -2.0, -99.0, -99.0, free=-0.2)
-    unsure = understood(monkeypatch, -2.0, -99.0, -99.0, free=-1.2)
+    heard = understood(monkeypatch, -2.4, -99.0, -99.0, free=-0.2)
+    unsure = understood(monkeypatch, -2.4, -99.0, -99.0, free=-1.2)
     assert (heard.refused, heard.confidence) == ("unlikely", 0.0)
     assert unsure.refused is None
 
