@@ -84,11 +84,10 @@ def undeclared(recordings: Path, snr: float | None) -> Iterator[tuple[Piece, Gra
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     for number, (samples, slots) in enumerate(coffee_orders(recordings)):
         name = sorted(slots)[number % len(slots)]
-        piece = f"no {slots[name]}, {snr or 'clean'}", f"order {number}"
-        yield (
-            (*piece, mixed(samples, noise, snr, number)),
-            Grammar.of(coffee_intents((name, slots[name]))),
-        )
+        kind = "order, clean" if snr is None else f"order, {snr:g} dB"
+        said = f"order {number} with {slots[name]}"
+        lacking = Grammar.of(coffee_intents((name, slots[name])))
+        yield (kind, said, mixed(samples, noise, snr, number)), lacking
 
 
 def main() -> int:
