@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.values import Message
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds that the broker has to let us in and to take the message."""
 
 

@@ -72,7 +72,7 @@ def test_a_yes_that_is_said_aloud_confirms_and_a_no_does_not(
         models_directory,
         f"{ROOT}/result",
         f"{ROOT}/health",
-        listening={"trigger": "always", "wait_s": 8.0},
+        listening={"trigger": "always", "wait_s": 5.0},
         sentences={"folder": str(tmp_path / "intents")},
     ) as (place, home, owner):
         owner.start()

@@ -91,7 +91,7 @@ def test_a_stop_in_the_middle_of_a_long_transcription_is_quick_and_loses_nothing
     ):
         owner.start()
         sound = tmp_path / "long.wav"
-        last_for(sound, 110.0)
+        last_for(sound, 60.0)
         plant.publish(f"{ROOT}/request/transcribe", sound.read_bytes(), CorrelationData=b"long")
         while json.loads(looker.next().payload)["activity"] != "thinking":
             pass
