@@ -14,8 +14,9 @@ SURE = -0.4
 """Mean log probability per token from which free speech is sure of what it writes."""
 
 WHOLE = 10.0
-"""What free speech scores better in all, nats. From 8 on two more orders in a hundred were lost
-in noise, and from 12 on twice as many undeclared values taken for others."""
+"""What free speech scores better in all, nats. With 8 (and 0.78 per token) 9 of 123 undeclared
+values were taken for others, with 10 there were 16, but one to three orders in a hundred fewer are
+refused from 15 dB of noise on."""
 
 SHORT = 1.0
 """The same per token, where few tokens do not come to so much."""
