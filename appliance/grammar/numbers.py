@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from hassil.numbers import get_rbnf_engine
-
+from appliance import number_words
 from appliance.grammar.text import template_text
+from appliance.number_words import HIGHEST, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,12 +88,7 @@ def spoken(number: float, language: str) -> tuple[str, ...]:
 
 @cache
 def _by_rules(number: float, language: str) -> tuple[str, ...]:
-    try:
-        engine = get_rbnf_engine(language)
-    except ValueError:
-        return ()
-    forms = engine.format_number(number).text_by_ruleset.values()
-    texts = dict.fromkeys(template_text(form.replace("\u00ad", "")) for form in forms)
+    texts = dict.fromkeys(map(template_text, in_words(number, language)))
     if _family(language) == "en" and abs(number) > 100:  # noqa: PLR2004
         for text in list(texts):
             texts[text.replace("hundred ", "hundred and ")] = None
@@ -102,19 +97,14 @@ def _by_rules(number: float, language: str) -> tuple[str, ...]:
 
 @cache
 def digits_of_words(language: str) -> dict[str, str]:
-    """Single number words up to one hundred, and their digits: {"eight": "8"}."""
-    found: dict[str, str] = {}
-    lowest = 0 if _family(language) == "en" else 2  # "un", "ein", "uno" are articles too
-    for number in range(lowest, 101):
-        for text in spoken(number, language):
-            if " " not in text:
-                found.setdefault(text, str(number))
-    return found
+    """Single number words as sentences are spelled, and their digits: {"eight": "8"}."""
+    words = number_words.digits_of_words(language)
+    return {template_text(word): digits for word, digits in reversed(words.items())}
 
 
 def said_in_words(digits: str) -> bool:
     """Whether digits in a sentence are a number that people say in words, too."""
-    return digits.isdecimal() and len(digits) <= 3 and int(digits) <= 100  # noqa: PLR2004
+    return digits.isdecimal() and len(digits) <= len(f"{HIGHEST}") and int(digits) <= HIGHEST
 
 
 def written(numbers: RangeSlotList, language: str) -> Iterator[tuple[str, float]]:

@@ -35,7 +35,8 @@ FIRST = 0.25
 
 SPELLING = 1.5
 """What a letter costs beyond `Effort.spelling` that free speech has otherwise, nats: two models
-that were wrong about a word often wrote what sounds like it. At two places in the noise 0.5 found fewer, at four as many."""
+that were wrong about a word often wrote what sounds like it. In two places of the noise 0.5 found
+fewer, in four as many."""
 
 _WEIGHTS = np.array((FIRST, 1.0 - FIRST))
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jellyfish
-from hassil.numbers import get_rbnf_engine
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
 from appliance.inference.patterns import Slot, words_of
 from appliance.inference.prompt_parts import parts_for
+from appliance.number_words import digits_of_words
 from appliance.values import Intent
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Repairer:
         self._numbers = patterns.numbers
         self._negations = parts_for(sentences.language).negations
         self._counting = parts_for(sentences.language).counting
-        self._figures = _digits_of_words(sentences.language)
+        self._figures = digits_of_words(sentences.language)
         self._alike = functools.lru_cache(maxsize=20_000)(
             functools.partial(_alike, by_sound=sentences.language in SOUNDS_ENGLISH)
         )
@@ -208,18 +208,6 @@ def _glance(pattern: Pattern, patterns: Patterns) -> str:
         next(iter(patterns.values[part.values].values())) if isinstance(part, Slot) else part
         for part in pattern.parts
     )
-
-
-@functools.cache
-def _digits_of_words(language: str) -> dict[str, str]:
-    """Number words up to one hundred and their digits; nothing where the language has no rules."""
-    try:
-        engine = get_rbnf_engine(language)
-    except ValueError:
-        return {}
-    lowest = 0 if language.partition("-")[0] == "en" else 2  # "un", "ein" are articles, too
-    said = {words_of(str(engine.format_number(n).text)): str(n) for n in range(lowest, 101)}
-    return {words[0]: digits for words, digits in said.items() if len(words) == 1}
 
 
 def _weight(word: str) -> float:
