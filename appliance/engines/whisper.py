@@ -65,6 +65,9 @@ UNSURE = -1.0
 AT_ONCE = 3
 """Texts in one pass, each with a copy of the sound: of 24 together every one took twice as long."""
 
+OWN_CODES = {"nb": "no", "jv": "jw"}
+"""Languages that Whisper calls otherwise than ISO 639 and Home Assistant do."""
+
 Encoded = NDArray[np.float32]
 """Shape (1, frames of 20 ms, width)."""
 
@@ -201,11 +204,12 @@ class Whisper:
 
     def _start(self, language: str) -> tuple[int, ...]:
         begin, plain = self._special("<|startoftranscript|>"), self._special("<|notimestamps|>")
+        family = language.split("-", maxsplit=1)[0]
         if not self._model.is_multilingual:
-            if language.split("-", maxsplit=1)[0] != "en":
+            if family != "en":
                 raise EngineError(f"{self.name} knows English only, not {language!r}")
             return begin, plain
-        spoken = self._tokenizer.token_to_id(f"<|{language.split('-', maxsplit=1)[0]}|>")
+        spoken = self._tokenizer.token_to_id(f"<|{OWN_CODES.get(family, family)}|>")
         if spoken is None:
             raise EngineError(f"{self.name} does not know the language {language!r}")
         return begin, int(spoken), self._special("<|transcribe|>"), plain

@@ -15,8 +15,9 @@ from hassil.expression import (
     TextChunk,
 )
 from hassil.intents import RangeSlotList, TextSlotList
-from hassil.numbers import get_rbnf_engine
 from hassil.util import normalize_whitespace
+
+from appliance.number_words import in_one_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -132,13 +133,8 @@ class Allowed:
         step, fraction = divmod(index, per_step)
         number = values.start + step * values.step + fraction / per_step
         number = int(number) if number == int(number) else round(number, 1)
-        if not values.words:
-            return str(number)
-        try:
-            engine = get_rbnf_engine(values.words_language or self._language)
-        except ValueError:  # no number words are known for the language
-            return str(number)
-        return str(engine.format_number(number).text)
+        said = in_one_way(number, values.words_language or self._language) if values.words else None
+        return str(number) if said is None else said
 
 
 def spread(count: int, wanted: int) -> list[int]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from hassil.expression import TextChunk
 from hassil.intents import RangeSlotList, TextSlotList, TextSlotValue, WildcardSlotList
-from hassil.numbers import get_rbnf_engine
 
 from appliance.inference.allowed import Allowed, spread
+from appliance.number_words import in_one_way
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
@@ -209,9 +209,7 @@ def _numbers(language: str, entries: RangeSlotList) -> dict[Words, str]:
     said: dict[Words, str] = {}
     for number in itertools.islice(steps, LARGEST_RANGE):
         said[(str(number),)] = str(number)
-        try:
-            engine = get_rbnf_engine(entries.words_language or language)
-            said.setdefault(words_of(str(engine.format_number(number).text)), str(number))
-        except ValueError:  # no number words are known for the language
-            continue
+        text = in_one_way(number, entries.words_language or language)
+        if text is not None:  # else no number words are known for the language
+            said.setdefault(words_of(text), str(number))
     return said

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import home_assistant_intents
+import numpy as np
 import pytest
 from measure.languages import HOUSES
 from measure.voices import pico
 
 from appliance.engines.whisper import Whisper
+from appliance.errors import EngineError
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.understand import Understanding
 from appliance.grammar.vocabulary import Vocabulary
@@ -70,3 +73,14 @@ def test_talk_in_another_language_is_refused(
 ) -> None:
     talk = pico("The weather was fine and we walked along the river.", "en")
     assert how.understand(base.hear(talk, language), grammar(language)).reading is None
+
+
+def test_of_home_assistants_languages_the_model_lacks_two(base: Whisper) -> None:
+    lacking = set()
+    for language in home_assistant_intents.get_languages():
+        try:
+            base.hear(np.zeros(16_000, np.float32), language)
+        except EngineError as error:
+            assert language in str(error)  # noqa: PT017
+            lacking.add(language)
+    assert lacking == {"ga", "kw"}

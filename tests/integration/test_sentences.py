@@ -10,6 +10,8 @@ import pytest
 
 from appliance.cli import main
 from appliance.errors import SentencesError
+from appliance.grammar.grammar import Grammar
+from appliance.inference.patterns import patterns_of
 from appliance.inference.sentences import SHIPPED, Sentences, load
 
 if TYPE_CHECKING:
@@ -346,6 +348,25 @@ def test_home_assistants_own_sentences_know_the_owners_rooms_and_devices(tmp_pat
     assert home.parse("turn on the light in the garage") is None
     assert home.parse("turn on the lights on the first floor") is None
     assert home.warnings == ()
+
+
+@pytest.mark.parametrize("language", sorted(home_assistant_intents.get_languages()))
+def test_numbers_do_in_every_language_of_home_assistant(tmp_path: Path, language: str) -> None:
+    ranges = "lists:\n  n: {range: {from: -1, to: 30, fractions: halves}}\n"
+    loaded = load(written(tmp_path, a=block("abc {n}", ranges)), language)
+    grammar = Grammar.of(loaded.intents)
+    assert [reading.slots for reading in grammar.readings("abc 20")] == [{"n": 20}]
+    for intent, text in loaded.examples(8):
+        assert intent == "A"
+        assert text.startswith("abc ")
+    assert patterns_of(loaded).values["n"]["20",] == "20"
+
+
+@pytest.mark.parametrize("language", ["nb", "zh-CN", "sr-Latn", "ar"])
+def test_a_language_of_another_kind_is_listed_like_any_other(tmp_path: Path, language: str) -> None:
+    owners = "".join(f"  {name}: {{values: [abc]}}\n" for name in ("name", "area", "floor"))
+    loaded = load(written(tmp_path, a=f"lists:\n{owners}"), language, builtin=True)
+    assert {intent for intent, _ in loaded.examples(1)} == set(loaded.intents.intents)
 
 
 def test_home_assistants_own_sentences_alone_need_no_folder() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from unicode_rbnf import RbnfEngine
 
-from appliance.number_words import digits_of_words, in_words
+from appliance.number_words import digits_of_words, in_one_way, in_words
 
 
 def test_a_number_is_written_in_every_way_that_the_rules_know() -> None:
@@ -16,10 +16,16 @@ def test_hyphens_that_only_part_lines_are_left_out() -> None:
     assert "einundzwanzig" in in_words(21, "de")
 
 
-@pytest.mark.parametrize("language", ["nb", "tlh", ""])
+@pytest.mark.parametrize("language", ["tlh", ""])
 def test_a_language_without_rules_has_no_number_words(language: str) -> None:
     assert in_words(3, language) == ()
+    assert in_one_way(3, language) is None
     assert digits_of_words(language) == {}
+
+
+def test_bokmal_has_the_words_of_all_norwegian() -> None:
+    assert in_one_way(20, "nb") == "tjue"
+    assert digits_of_words("nb")["tjue"] == "20"
 
 
 @pytest.mark.parametrize("language", RbnfEngine.get_supported_languages())
