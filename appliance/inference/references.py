@@ -1,4 +1,4 @@
-"""Whether every list and rule that the sentences name exists, and no rule calls itself."""
+"""Whether every list and rule that the sentences name exists, and none uses itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from appliance.inference.findings import Placed
 from appliance.inference.home_assistant import OWNERS_OWN, lent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from hassil.expression import RuleReference, Sentence
 
@@ -58,11 +58,8 @@ class _Search:
             self.follow_values(here, lists, rules)
 
     def follow_values(self, values: Placed, lists: dict[str, Any], rules: dict[str, Any]) -> None:
-        given = values.value.get("values") if isinstance(values.value, dict) else None
-        for value in given if isinstance(given, list) else ():
-            text = value.get("in") if isinstance(value, dict) else value
-            if isinstance(text, str) and ("{" in text or "<" in text):
-                self.follow(Placed(values.document, values.path, text), lists, rules)
+        for text in _open_values(values.value):
+            self.follow(Placed(values.document, values.path, text), lists, rules)
 
     def follow(self, template: Placed, lists: dict[str, Any], rules: dict[str, Any]) -> None:
         sentence = _read(template.value)
@@ -124,28 +121,55 @@ def _did_you_mean(name: str, known: dict[str, Placed]) -> str:
 
 
 def _check_circles(gathered: Gathered, findings: Findings) -> None:
-    shared = _read_all({name: rule.value for name, rule in gathered.rules.items()})
-    for place, rules in _scopes(gathered, shared):
-        circle = templates.find_circle(rules)
+    rules = {name: rule.value for name, rule in gathered.rules.items()}
+    shared = _uses(rules, {name: values.value for name, values in gathered.lists.items()})
+    for place, uses in _scopes(gathered, shared):
+        circle = templates.find_circle(uses)
         if circle:
-            at = place if place is not None else gathered.rules[circle[0]]
-            path = at.path if place is None else (*at.path, "expansion_rules", circle[0])
-            way = " → ".join(f"<{name}>" for name in circle)
-            findings.error(at.document, path, f"a rule calls itself: {way}")
+            kind, name = circle[0][0], circle[0][1:-1]
+            placed, key = (
+                (gathered.rules, "expansion_rules") if kind == "<" else (gathered.lists, "lists")
+            )
+            at = place if place is not None else placed[name]
+            path = at.path if place is None else (*at.path, key, name)
+            what = "a rule calls itself" if kind == "<" else "a list is a part of itself"
+            findings.error(at.document, path, f"{what}: {' → '.join(circle)}")
             if place is None:
                 return
 
 
 def _scopes(
-    gathered: Gathered, shared: dict[str, Sentence]
-) -> Iterator[tuple[Placed | None, dict[str, Sentence]]]:
-    """The rules that all blocks share, then those of each block that has its own."""
+    gathered: Gathered, shared: dict[str, list[str]]
+) -> Iterator[tuple[Placed | None, dict[str, list[str]]]]:
+    """What the rules and lists use that all blocks share, then those of each block with its own."""
     yield None, shared
     for blocks in gathered.blocks.values():
         for block in blocks:
-            own = _mapping(block, "expansion_rules")
+            own = _uses(_mapping(block, "expansion_rules"), _mapping(block, "lists"))
             if own:
-                yield block, {**shared, **_read_all(own)}
+                yield block, {**shared, **own}
+
+
+def _uses(rules: Mapping[str, Any], lists: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What each rule and list uses directly; see `templates.named`."""
+    found = {
+        f"<{name}>": templates.named(sentence)
+        for name, body in rules.items()
+        if (sentence := _read(body))
+    }
+    for name, values in lists.items():
+        parts = [sentence for text in _open_values(values) if (sentence := _read(text))]
+        found[f"{{{name}}}"] = [one for part in parts for one in templates.named(part)]
+    return found
+
+
+def _open_values(values: Any) -> Iterator[str]:
+    """The values of a list that are more than words."""
+    given = values.get("values") if isinstance(values, dict) else None
+    for value in given if isinstance(given, list) else ():
+        text = value.get("in") if isinstance(value, dict) else value
+        if isinstance(text, str) and ("{" in text or "<" in text):
+            yield text
 
 
 def _read(text: Any) -> Sentence | None:
@@ -154,10 +178,6 @@ def _read(text: Any) -> Sentence | None:
         return templates.read(text) if isinstance(text, str) else None
     except templates.TemplateError:
         return None
-
-
-def _read_all(rules: dict[str, Any]) -> dict[str, Sentence]:
-    return {name: sentence for name, body in rules.items() if (sentence := _read(body))}
 
 
 def _mapping(block: Placed, key: str) -> dict[str, Any]:

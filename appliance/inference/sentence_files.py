@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance.errors import SentencesError
@@ -12,7 +14,7 @@ from appliance.inference.list_values import check_list
 from appliance.inference.marked_yaml import Document
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from appliance.inference.findings import Findings
     from appliance.inference.marked_yaml import Path_
@@ -70,14 +72,28 @@ class Gathered:
 
 def find(folder: Path, language: str) -> list[Path]:
     """The YAML files of a language: of its subfolder where there is one, else of the folder."""
-    if not folder.is_dir():
-        raise SentencesError([f"{folder}: there is no such folder; see sentences.folder"])
-    of_language = folder / language
-    searched = of_language if of_language.is_dir() else folder
-    files = [*searched.rglob("*.yaml"), *searched.rglob("*.yml")]
+    try:
+        if not folder.is_dir():
+            raise SentencesError([f"{folder}: there is no such folder; see sentences.folder"])
+        of_language = folder / language
+        searched = of_language if of_language.is_dir() else folder
+        files = sorted(_files(searched))
+    except OSError as error:
+        place = error.filename or folder
+        raise SentencesError([f"{place}: cannot be read: {error.strerror}"]) from error
     if not files:
         raise SentencesError([f"{searched}: there is no .yaml file in it, so nothing may be said"])
-    return sorted(files)
+    return files
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All in it; OSError for a folder in it that cannot be read, as half a house is none."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for place, _, names in os.walk(folder, onerror=fail):
+        yield from (Path(place, name) for name in names if name.endswith((".yaml", ".yml")))
 
 
 def gather(folder: Path, language: str, findings: Findings) -> Gathered:

@@ -18,7 +18,7 @@ from hassil.parse_expression import parse_sentence
 from hassil.parser import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 OPENING = {"(": ")", "[": "]", "{": "}", "<": ">"}
 DEEPEST = 50
@@ -92,30 +92,33 @@ def references(expression: Expression) -> Iterator[ListReference | RuleReference
             yield from references(item)
 
 
-def rules_named(sentence: Sentence) -> list[str]:
-    """Names of the rules that a template uses directly."""
-    return [r.rule_name for r in references(sentence.expression) if isinstance(r, RuleReference)]
+def named(sentence: Sentence) -> list[str]:
+    """The rules and lists that a template uses directly, as it writes them: `<rule>`, `{list}`."""
+    return [
+        f"<{r.rule_name}>" if isinstance(r, RuleReference) else f"{{{r.list_name}}}"
+        for r in references(sentence.expression)
+    ]
 
 
-def find_circle(rules: dict[str, Sentence]) -> list[str] | None:
-    """A rule that calls itself, and the way back to it: `[a, b, a]`; None where none does."""
+def find_circle(uses: Mapping[str, list[str]]) -> list[str] | None:
+    """What uses itself, and the way back to it: `[<a>, <b>, <a>]`; None where nothing does."""
     done: set[str] = set()
-    for start in rules:
-        circle = _circle_from(start, rules, [], done)
+    for start in uses:
+        circle = _circle_from(start, uses, [], done)
         if circle:
             return circle
     return None
 
 
 def _circle_from(
-    name: str, rules: dict[str, Sentence], above: list[str], done: set[str]
+    name: str, uses: Mapping[str, list[str]], above: list[str], done: set[str]
 ) -> list[str] | None:
     if name in above:
         return [*above[above.index(name) :], name]
-    if name in done or name not in rules:
+    if name in done or name not in uses:
         return None
-    for called in rules_named(rules[name]):
-        circle = _circle_from(called, rules, [*above, name], done)
+    for used in uses[name]:
+        circle = _circle_from(used, uses, [*above, name], done)
         if circle:
             return circle
     done.add(name)

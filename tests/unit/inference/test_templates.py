@@ -70,6 +70,7 @@ def test_a_number_of_sentences_too_large_to_read_is_told_by_its_power_of_ten() -
     rules = {"ten": templates.read("(0|1|2|3|4|5|6|7|8|9)")}
     count = Allowed("en", {}, rules).count(templates.read(" ".join(["<ten>"] * 40)).expression)
     assert in_words(count, endless=False) == "more than 10^40"
+    assert in_words(7 * 10**9000, endless=False) == "more than 10^9000"
     assert in_words(1234, endless=False) == "1,234"
     assert in_words(1, endless=True) == "endlessly many"
 
@@ -80,9 +81,13 @@ def test_a_spread_takes_the_middle_of_equal_parts() -> None:
 
 
 def test_a_rule_that_calls_itself_is_found_with_the_way_back() -> None:
-    rules = {"a": templates.read("x <b>"), "b": templates.read("<c>"), "c": templates.read("[<a>]")}
-    assert templates.find_circle(rules) == ["a", "b", "c", "a"]
-    assert templates.find_circle({"a": rules["a"], "b": templates.read("y")}) is None
+    uses = {
+        "<a>": templates.named(templates.read("x <b> {d}")),
+        "<b>": templates.named(templates.read("{c}")),
+        "{c}": templates.named(templates.read("[<a>]")),
+    }
+    assert templates.find_circle(uses) == ["<a>", "<b>", "{c}", "<a>"]
+    assert templates.find_circle({**uses, "{c}": []}) is None
 
 
 def test_what_may_be_said_first_looks_past_what_may_be_left_out() -> None:

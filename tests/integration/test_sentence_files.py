@@ -1,0 +1,70 @@
+"""Folders of sentence files that cannot be used, and circles among what the files declare."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.errors import SentencesError
+from appliance.inference.sentences import load
+
+SENTENCE = "intents:\n  A:\n    data:\n      - sentences:\n          - {sentence!r}\n"
+
+
+def block(sentence: str, rest: str = "") -> str:
+    return SENTENCE.format(sentence=sentence) + rest
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            block("go {l}", "lists:\n  l:\n    values: ['x {l}', y]\n"),
+            "a.yaml:7: a list is a part of itself: {l} → {l}",
+        ),
+        (
+            block("<x>", "expansion_rules:\n  x: a {l}\nlists:\n  l:\n    values: [b <x>]\n"),
+            "a.yaml:7: a rule calls itself: <x> → {l} → <x>",
+        ),
+        (
+            block("go {l}", "        lists:\n          l:\n            values: ['x {l}', y]\n"),
+            "a.yaml:7: a list is a part of itself: {l} → {l}",
+        ),
+    ],
+)
+def test_what_is_a_part_of_itself_is_told_with_its_place(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(SentencesError) as error:
+        load(tmp_path, "en")
+    assert error.value.problems == (f"{tmp_path}/{expected}",)
+
+
+@pytest.mark.parametrize("locked", ["home", "home/en", "home/en/rooms"])
+def test_a_folder_that_cannot_be_read_is_told_and_no_half_of_it_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str
+) -> None:
+    (tmp_path / "home/en/rooms").mkdir(parents=True)
+    (tmp_path / "home/en/a.yaml").write_text(block("lamp on"))
+    place = str(tmp_path / locked)
+    scandir, stat = os.scandir, Path.stat
+
+    def listed(path: str) -> Any:  # as root, who may read everything
+        if str(path) == place:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    def looked_at(path: Path, **how: Any) -> Any:
+        if str(path.parent) == place:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    monkeypatch.setattr(Path, "stat", looked_at)
+    with pytest.raises(SentencesError, match=rf"{place}\S*: cannot be read: Permission denied"):
+        load(tmp_path / "home", "en")
