@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -40,13 +41,53 @@ def _written(number: float, language: str) -> FormatResult | None:
         return None
 
 
+def said_in_words(digits: str) -> bool:
+    """Whether digits in a sentence are a number that people say in words, too."""
+    return digits.isdecimal() and len(digits) <= len(f"{HIGHEST}") and int(digits) <= HIGHEST
+
+
 @cache
 def digits_of_words(language: str) -> dict[str, str]:
     """Single number words up to one hundred, and their digits: {"eight": "8"}."""
+    return {words: digits for words, digits in _digits(language).items() if " " not in words}
+
+
+def respelled(text: str, language: str) -> tuple[str, ...]:
+    """`text` with its numbers up to one hundred in words, and with its number words in digits.
+
+    Only what differs from `text`, which has plain spaces: "room 12" is "room twelve", too.
+    """
+    digits = _digits(language)
+    in_digits = _number_words(language).sub(
+        lambda found: digits[found[0].casefold().replace("-", " ")], text
+    )
+    spelled = _DIGITS.sub(lambda found: _worded(found[0], language), text), in_digits
+    return tuple(dict.fromkeys(way for way in spelled if way != text))
+
+
+_DIGITS = re.compile(r"(?<![\w.,:-])\d+(?!\w|[.,:]\d)")
+"""Whole numbers that are neither part of another number nor of a word."""
+
+
+def _worded(digits: str, language: str) -> str:
+    words = in_one_way(int(digits), language) if said_in_words(digits) else None
+    return words or digits
+
+
+@cache
+def _digits(language: str) -> dict[str, str]:
+    """Numbers up to one hundred in words, with spaces between those, and their digits."""
     found: dict[str, str] = {}
     lowest = 0 if language.partition("-")[0] == "en" else 2  # "un", "ein", "uno" are articles too
     for number in range(lowest, HIGHEST + 1):
-        for text in in_words(number, language):
-            if " " not in text and "-" not in text:
-                found.setdefault(text.casefold(), str(number))
+        for words in in_words(number, language):
+            found.setdefault(words.casefold().replace("-", " "), str(number))
     return found
+
+
+@cache
+def _number_words(language: str) -> re.Pattern[str]:
+    """The longest number words at a place."""
+    longest_first = sorted(_digits(language), key=len, reverse=True)
+    ways = (re.escape(words).replace(r"\ ", "[ -]") for words in longest_first)
+    return re.compile(rf"\b(?:{'|'.join(ways) or '(?!)'})\b", re.IGNORECASE)

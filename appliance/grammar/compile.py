@@ -19,9 +19,10 @@ from appliance.errors import SentencesError
 from appliance.grammar.lists import Lists
 from appliance.grammar.meanings import SentenceOf
 from appliance.grammar.network import Builder, Network
-from appliance.grammar.numbers import SIGNS, digits_of_words, said_in_words, spoken
+from appliance.grammar.numbers import SIGNS, digits_of_words, spoken
 from appliance.grammar.scope import Scope
 from appliance.grammar.text import template_text, unaccented
+from appliance.number_words import said_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

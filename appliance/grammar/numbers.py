@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appliance import number_words
 from appliance.grammar.text import template_text
-from appliance.number_words import HIGHEST, in_words
+from appliance.number_words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,12 +99,7 @@ def _by_rules(number: float, language: str) -> tuple[str, ...]:
 def digits_of_words(language: str) -> dict[str, str]:
     """Single number words as sentences are spelled, and their digits: {"eight": "8"}."""
     words = number_words.digits_of_words(language)
-    return {template_text(word): digits for word, digits in reversed(words.items())}
-
-
-def said_in_words(digits: str) -> bool:
-    """Whether digits in a sentence are a number that people say in words, too."""
-    return digits.isdecimal() and len(digits) <= len(f"{HIGHEST}") and int(digits) <= HIGHEST
+    return {template_text(word): digits for word, digits in words.items()}
 
 
 def written(numbers: RangeSlotList, language: str) -> Iterator[tuple[str, float]]:

@@ -24,6 +24,7 @@ from appliance.inference.sentence_files import (
     add_builtin,
     gather,
 )
+from appliance.number_words import respelled
 from appliance.values import Intent
 
 if TYPE_CHECKING:
@@ -51,13 +52,16 @@ class Sentences:
     def parse(self, text: str) -> Intent | None:
         """The intent whose sentence `text` is, and its slots; None where no sentence fits.
 
-        Capitals, punctuation and skip words do not matter; numbers may be digits or words.
+        Capitals, punctuation and skip words do not matter; numbers may be digits or words, in
+        the text as in the sentences: "12 ounce" is "twelve ounce".
         The same text always gives the same intent: of several that fit, the one with the
         fewest wildcards, then with the most words of its own.
         """
         if not text.strip():
             return None
-        found = recognize_best(_numbers_whole(text), self.intents)
+        plain = _numbers_whole(text)
+        ways = (plain, *respelled(plain, self.language))
+        found = next(filter(None, (recognize_best(way, self.intents) for way in ways)), None)
         if found is None:
             return None
         slots = {name: _plain(entity.value) for name, entity in found.entities.items()}

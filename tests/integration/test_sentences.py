@@ -415,6 +415,41 @@ def test_text_of_a_number_is_not_taken_for_another(tmp_path: Path) -> None:
         assert intent.slots == {"n": value}
 
 
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    [
+        ("pour a 12 ounce latte", {"size": "twelve ounce"}),
+        ("pour a 12-ounce latte", {"size": "twelve ounce"}),
+        ("pour a twelve ounce latte in room 3", {"size": "twelve ounce", "room": "room 3"}),
+        ("pour a 12 ounce latte in room 25", {"size": "twelve ounce", "room": "hall twenty-five"}),
+        ("pour a large latte in room twenty-one", {"size": "large", "room": "room 21"}),
+        ("pour a large latte in Room Twenty One", {"size": "large", "room": "room 21"}),
+        ("pour a large latte with two sugars", {"size": "large", "sugars": 2}),
+        ("pour a 12 ounce latte with 2 sugars", {"size": "twelve ounce", "sugars": 2}),
+    ],
+)
+def test_a_number_in_a_text_may_be_written_otherwise_than_in_the_sentences(
+    tmp_path: Path, text: str, slots: dict[str, str | int]
+) -> None:
+    lists = """
+lists:
+  size: {values: [twelve ounce, large]}
+  room: {values: [room 3, room 21, {in: room twenty-five, out: hall twenty-five}]}
+  sugars: {range: {from: 1, to: 9}}
+"""
+    sentence = "pour a {size} latte [in {room}] [with {sugars} sugars]"
+    intent = load(written(tmp_path, a=block(sentence, lists)), "en").parse(text)
+    assert intent is not None
+    assert intent.slots == slots
+
+
+def test_a_number_that_is_not_declared_is_none_of_those_that_are(tmp_path: Path) -> None:
+    lists = "lists:\n  size: {values: [twelve ounce, room 3]}\n"
+    loaded = load(written(tmp_path, a=block("pour {size}", lists)), "en")
+    for text in ("pour 112 ounce", "pour 1.2 ounce", "pour 1,012 ounce", "pour room thirty"):
+        assert loaded.parse(text) is None
+
+
 def test_the_command_lists_every_intent_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["intents", "list", "--intents", str(SHIPPED), "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["intents"]

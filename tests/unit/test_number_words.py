@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from unicode_rbnf import RbnfEngine
 
-from appliance.number_words import digits_of_words, in_one_way, in_words
+from appliance.number_words import digits_of_words, in_one_way, in_words, respelled
 
 
 def test_a_number_is_written_in_every_way_that_the_rules_know() -> None:
@@ -43,3 +43,23 @@ def test_a_single_word_is_the_number_that_it_says() -> None:
 def test_words_that_are_articles_too_are_no_numbers() -> None:
     assert "ein" not in digits_of_words("de")
     assert "un" not in digits_of_words("fr")
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        ("room 12", {"room twelve"}),
+        ("room twenty-one", {"room 21"}),
+        ("Room Twenty One, please", {"Room 21, please"}),
+        ("two of 3", {"two of three", "2 of 3"}),
+        ("3D film at 12:30, 1.5 or 1,000, a12 or 112", set[str]()),
+        ("someone often", set[str]()),
+        ("", set[str]()),
+    ],
+)
+def test_numbers_are_respelled_whole(text: str, ways: set[str]) -> None:
+    assert set(respelled(text, "en")) == ways
+
+
+def test_a_text_in_a_language_without_rules_stays_as_it_is() -> None:
+    assert respelled("room 12", "tlh") == ()
