@@ -12,6 +12,7 @@ from appliance.errors import ManifestError
 from appliance.values import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from appliance.values import Result
@@ -20,6 +21,9 @@ UNUNDERSTOOD = frozenset(
     {Outcome.NOT_UNDERSTOOD, Outcome.NO_SPEECH, Outcome.REFUSED, Outcome.ANSWER}
 )
 """What may come of something that is none of the sentences: no intent, at any rate."""
+
+NAMED = 5
+"""Missing recordings in a message; an owner who moved a folder need not read them all."""
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +67,21 @@ def _clip(line: bytes) -> Clip:
     if clip.audio is None and not clip.text:
         raise msgspec.ValidationError("neither `audio` nor `text` is given")
     return clip
+
+
+def check_recordings(path: Path, clips: Sequence[Clip]) -> None:
+    """Look now, rather than after minutes of work, whether every recording is there.
+
+    Raises:
+        ManifestError: one is not; the first few are named.
+
+    """
+    named = (clip.audio for clip in clips if clip.audio is not None)
+    missing = list(dict.fromkeys(name for name in named if not (path.parent / name).is_file()))
+    if missing:
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        names = ", ".join(missing[:NAMED])
+        raise ManifestError(f"{path}: not beside it: {names}{more}")
 
 
 def is_as_expected(clip: Clip, results: list[Result]) -> bool:

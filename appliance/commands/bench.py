@@ -38,8 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MANIFEST.jsonl",
         help="your own recordings in place of the shipped samples",
     )
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="of each clip (5)")
-    parser.add_argument("--threads", type=int, metavar="N", help="in place of the config's")
+    parser.add_argument(
+        "--runs", type=_one_or_more, default=5, metavar="N", help="of each clip (5)"
+    )
+    parser.add_argument(
+        "--threads", type=_one_or_more, metavar="N", help="in place of the config's"
+    )
     parser.add_argument(
         "--soak",
         type=_minutes,
@@ -65,12 +69,18 @@ def run(arguments: argparse.Namespace) -> int:
     report = benchmark.measure(
         config,
         arguments.clips,
-        max(1, arguments.runs),
+        arguments.runs,
         board=Board().model,
         say=lambda words: print(f"{words} ...", file=sys.stderr, flush=True),
     )
     print(msgspec.json.encode(report).decode() if arguments.json else _as_text(report))
     return 0
+
+
+def _one_or_more(word: str) -> int:
+    if not word.isdecimal() or not int(word):
+        raise argparse.ArgumentTypeError(f"a number from 1 on is wanted, not {word!r}")
+    return int(word)
 
 
 def _minutes(word: str) -> float:

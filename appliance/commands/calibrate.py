@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not clips:
         message = "no line has both `audio` and `intent` (null for what is no command)"
         raise ManifestError(f"{arguments.manifest}: {message}")
+    manifest.check_recordings(arguments.manifest, clips)
     found = list(_heard(clips, arguments.manifest.parent, config))
     heard = [one for one, _ in found if one is not None]
     alone = [one for _, one in found if one is not None]

@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     clips = manifest.read(arguments.manifest)
     if not clips:
         raise ManifestError(f"{arguments.manifest}: there is no line in it")
+    manifest.check_recordings(arguments.manifest, clips)
     trials = []
     hears = any(clip.audio is not None for clip in clips)
     with assembly.mind(config, hears=hears) as mind:

@@ -15,6 +15,7 @@ from appliance.audio.capture import SoundCard
 from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
 from appliance.engines import llama_opening
 from appliance.errors import MicrophoneError, ModelMissing, SentencesError
+from appliance.grammar.grammar import Grammar
 from appliance.identity import boot_id
 from appliance.inference import sentences as declared
 from appliance.models import catalogue
@@ -35,7 +36,7 @@ FAINT_DB = -75.0
 
 
 def sentences(place: Place) -> Iterator[Answer]:
-    """Whether every sentence file can be used."""
+    """Whether every sentence file can be used, and speech can be held to what they say."""
     folder = place.config.sentences.folder
     try:
         found = declared.load(
@@ -43,6 +44,8 @@ def sentences(place: Place) -> Iterator[Answer]:
             place.config.device.language,
             builtin=place.config.sentences.builtin,
         )
+        if place.config.speech.grammar:
+            Grammar.of(found.intents)  # it has bounds of its own
     except SentencesError as failure:
         for problem in failure.problems:
             yield error("sentences", problem)

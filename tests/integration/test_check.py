@@ -129,6 +129,18 @@ def test_sentences_are_counted_and_their_faults_have_file_and_line(tmp_path: Pat
         assert "bad.yaml:5" in broken.found
 
 
+def test_sentences_that_speech_cannot_be_held_to_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        'intents: {A: {data: [{sentences: ["(a;b;c;d;e;f;g) now"]}]}}', "utf-8"
+    )
+    folder = Sentences(folder=str(tmp_path))
+    (answer,) = asked("sentences", Config(sentences=folder))
+    assert answer.verdict is Verdict.ERROR
+    assert "a permutation of 7 parts" in answer.found
+    (answer,) = asked("sentences", Config(sentences=folder, speech=Speech(grammar=False)))
+    assert answer.verdict is Verdict.OK
+
+
 def test_a_missing_a_tampered_and_an_own_model_are_told_apart(tmp_path: Path) -> None:
     def about(name: str) -> Answer:
         config = Config(
