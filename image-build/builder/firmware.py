@@ -20,8 +20,8 @@ initramfs initrd followkernel
 upstream_kernel=1
 enable_uart=1
 disable_splash=1
-# No screen: the least memory that the firmware takes.
-gpu_mem=16
+# No screen: the least memory that start4.elf takes; below 32 the firmware wants start4cd.elf.
+gpu_mem=32
 [pi4]
 start_file=start4.elf
 fixup_file=fixup4.dat

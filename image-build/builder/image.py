@@ -22,7 +22,8 @@ DISK_ID = "61707061-6e63-4865-9000-000000000000"
 THEN = 1700000000
 """The time of every file: a real one would make each image another."""
 
-BOOTCFG, BOOT = 64 * MIB, 96 * MIB
+BOOTCFG, BOOT = 512 * MIB, 96 * MIB
+"""The first holds the owner's models: a speech model takes 75 to 150 MB."""
 SYSTEM_STEP = 256 * MIB
 SYSTEM_SPARE = 1.35
 """Room in a system partition for the updates of the years to come."""

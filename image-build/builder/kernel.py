@@ -125,7 +125,8 @@ def _trim(modules: Path) -> None:
         path
         for word in patterns
         if word[0] == "!"
-        for path in modules.glob(f"kernel/{word[1:]}/**/*.ko*")
+        for pattern in (f"kernel/{word[1:]}.ko*", f"kernel/{word[1:]}/**/*.ko*")
+        for path in modules.glob(pattern)
     }
     for word in patterns:
         if word[0] == "!":

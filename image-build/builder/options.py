@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 BOARDS = ("pi4", "pi5", "virt")
+
+CATALOGUE = REPOSITORY / "appliance/models/catalogue.toml"
 
 ABOUT = """\
 Makes a card image with Debian 13, the appliance, a broker, models and sentences inside. It needs no
@@ -68,6 +72,14 @@ def parse(arguments: list[str]) -> Options:
         file = getattr(found, name)
         if file is not None and not file.is_file():
             parser.error(f"--{name.replace('_', '-')}: there is no file {file}")
+    try:
+        tomllib.loads(found.config.read_text())
+    except ValueError as error:
+        parser.error(f"--config: {found.config} is no TOML: {error}")
+    known = [model["name"] for model in known_models()]
+    if unknown := [name for name in found.models or () if name not in known]:
+        there_are = ", ".join(sorted(known))
+        parser.error(f"--models: no model is called {', '.join(unknown)}; there are {there_are}")
     return Options(
         boards=tuple(dict.fromkeys(found.board or BOARDS)),
         models=tuple(found.models or ()),
@@ -82,6 +94,12 @@ def parse(arguments: list[str]) -> Options:
         only=found.until,
         compress=found.compress,
     )
+
+
+def known_models() -> list[dict[str, Any]]:
+    """What the product knows of each model: name, files with their sha256, licence."""
+    models: list[dict[str, Any]] = tomllib.loads(CATALOGUE.read_text())["models"]
+    return models
 
 
 def _whole(path: Path | None) -> Path | None:

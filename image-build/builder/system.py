@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder import kernel, rootfs, tools, wheels
 from builder.facts import build_time, facts, signing_key
-from builder.options import REPOSITORY
+from builder.options import REPOSITORY, known_models
 from builder.stages import digest_of
 
 if TYPE_CHECKING:
@@ -185,11 +185,12 @@ def model_names(build: Build) -> list[str]:
         tomllib.loads(path.read_text())
         for path in (build.options.config, REPOSITORY / "config.toml")
     )
-    speech = asked.get("speech", {}).get("model", usual["speech"]["model"])
+    ears = usual["speech"] | asked.get("speech", {})
     mind = usual["language_model"] | asked.get("language_model", {})
-    return sorted(
-        {name for name in (speech, mind["model"] if mind["enabled"] else speech) if "/" not in name}
-    )
+    names = {ears["model"], ears.get("second_model") or ears["model"]}
+    if mind["enabled"]:
+        names.add(mind["model"])
+    return sorted(name for name in names if "/" not in name)
 
 
 def _models(build: Build, root: Path) -> None:
@@ -217,11 +218,7 @@ def _models(build: Build, root: Path) -> None:
 
 def catalogue(names: list[str]) -> list[dict[str, Any]]:
     """What the product knows of these models: files with their sha256, licence."""
-    files = sorted((REPOSITORY / "appliance/models").glob("*.toml"))
-    models = [
-        model for file in files for model in tomllib.loads(file.read_text()).get("models", [])
-    ]
-    return [model for model in models if model["name"] in names]
+    return [model for model in known_models() if model["name"] in names]
 
 
 def _clean() -> dict[str, str]:

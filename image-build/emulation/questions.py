@@ -79,6 +79,17 @@ def _state(device: Device, unit: str) -> str:
     return str(device.ask("systemctl", "is-active", unit)["out"]).strip()
 
 
+DRIVERS = ("snd-usb-audio", "brcmfmac", "genet", "macb", "bcm2835_wdt", "usb-storage", "nvme")
+"""Microphone, Wi-Fi, cable, watchdog and disks of a Raspberry Pi."""
+
+
+def the_boards_own_drivers_load(device: Device) -> str:
+    """All that they stand on is there, too, though nothing here is theirs to drive."""
+    for name in DRIVERS:
+        must(device, "modprobe", name)
+    return ", ".join(DRIVERS)
+
+
 def nothing_failed(device: Device) -> str:
     """No unit of the system has failed."""
     told = must(device, "systemctl", "--failed", "--no-legend", "--plain")
@@ -146,5 +157,6 @@ BOOT = (
     the_system_is_read_only_and_two_slots_know_themselves,
     the_owners_settings_are_in_force,
     memory_limit_and_address_rules_act,
+    the_boards_own_drivers_load,
     nothing_failed,
 )

@@ -179,6 +179,31 @@ def test_sentences_that_the_appliance_does_not_start_with_are_taken_back(house: 
     assert house.restarts == 1
 
 
+def test_a_power_cut_while_settings_are_taken_back_leaves_some_that_work(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = house.system.owner / "config.toml"
+    config.write_text("[listening]\npause_ms = 700\n")
+    house.start.before()
+    house.start.after()
+    config.write_text("[listening]\npause_ms = 800\n")
+    house.start.before()
+    house.states = ["failed", "active"]
+
+    def power_cut(_source: Path, target: Path) -> None:
+        target.write_text("[list")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            house.start.after()
+    assert "pause_ms = 800" in house.system.config.read_text()
+    house.states = ["failed", "active"]
+    house.start.after()
+    assert "pause_ms = 700" in house.system.config.read_text()
+
+
 def test_the_first_configuration_is_taken_back_to_that_of_the_image(house: House) -> None:
     (house.system.owner / "config.toml").write_text("[listening]\npause_ms = 800\n")
     house.start.before()

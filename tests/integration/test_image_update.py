@@ -168,6 +168,34 @@ def test_a_tried_slot_can_be_left_with_a_reason(card: Card, pack: Pack) -> None:
     assert card.records.history()[-1]["why"] == "it did not understand"
 
 
+def test_a_tried_slot_is_left_even_where_that_cannot_be_written_down(
+    card: Card, pack: Pack
+) -> None:
+    card.install(io.BytesIO(pack()))
+    card.try_other([])
+    card.power_on(tryboot=True)
+    history = card.places.records / "history.json"
+    history.unlink(missing_ok=True)
+    history.mkdir()
+    card.roll_back("it did not understand")
+    assert card.orders == ["try", "restart"]
+
+
+def test_a_board_that_cannot_try_is_not_said_to_have_tried(
+    card: Card, pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot() -> None:
+        raise Failed("the kernel has no module for it")
+
+    card.install(io.BytesIO(pack()))
+    monkeypatch.setattr(card.board, "restart_into_trial", cannot)
+    with pytest.raises(Failed):
+        card.try_other([])
+    card.power_on()
+    assert card.notice_the_way_back() is None
+    assert card.records.history()[-1]["outcome"] == "not tried"
+
+
 def test_after_it_was_kept_the_version_before_can_be_tried_again(card: Card, pack: Pack) -> None:
     card.install(io.BytesIO(pack()))
     card.try_other([])

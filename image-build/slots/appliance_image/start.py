@@ -190,15 +190,27 @@ class Start:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """The target like the source; absent where that is."""
-    if target.is_dir():
-        shutil.rmtree(target)
-    target.unlink(missing_ok=True)
+    """The target like the source, whole at any moment; absent where that is."""
+    new = target.with_name(f"{target.name}.new")
+    _remove(new)
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, new)
     elif source.exists():
-        shutil.copyfile(source, target)
+        shutil.copyfile(source, new)
     os.sync()
+    if new.is_file():
+        new.replace(target)
+    else:
+        _remove(target)
+        if new.is_dir():
+            new.rename(target)
+    os.sync()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 def _differs(path: Path, text: str) -> bool:

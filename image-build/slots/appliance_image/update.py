@@ -125,7 +125,11 @@ class Slots:
             }
         )
         self.tell(f"restarting into slot {slot}")
-        self.board.restart_into_trial()
+        try:
+            self.board.restart_into_trial()
+        except Failed as failure:  # else the next start would say that the update did not come up
+            self.records.end_trial("not tried", str(failure), now())
+            raise
 
     def commit(self, why: str = "by hand") -> None:
         """What runs is what is started from now on."""
@@ -145,7 +149,10 @@ class Slots:
         if not self.on_trial:
             self.try_other(list(known_errors))
             return
-        self.records.end_trial("rolled back", why, now())
+        try:
+            self.records.end_trial("rolled back", why, now())
+        except OSError as failure:  # a full partition must not keep the bad slot running
+            self.tell(f"it is not remembered: {failure}")
         self.tell(f"restarting into slot {self.committed}: {why}")
         self.board.restart()
 
