@@ -68,3 +68,41 @@ def test_a_folder_that_cannot_be_read_is_told_and_no_half_of_it_taken(
     monkeypatch.setattr(Path, "stat", looked_at)
     with pytest.raises(SentencesError, match=rf"{place}\S*: cannot be read: Permission denied"):
         load(tmp_path / "home", "en")
+
+
+SHARED = """
+intents:
+  Volume:
+    data:
+      - sentences: ["up by {up:step}"]
+      - sentences: ["down by {down:step}"]
+lists:
+  up: {range: {from: 0, to: LAST}}
+  down: {range: {from: 0, to: LAST, multiplier: -1}}
+"""
+
+OWN = """
+intents:
+  Volume:
+    data:
+      - {sentences: ["up by {step}"], lists: {step: {range: {from: 0, to: LAST}}}}
+      - sentences: ["down by {step}"]
+        lists: {step: {range: {from: 0, to: LAST, multiplier: -1}}}
+"""
+
+
+@pytest.mark.parametrize("ways", [("up", "down"), ("down", "up")])
+@pytest.mark.parametrize("files", [SHARED, OWN])
+def test_a_range_does_not_take_the_numbers_of_another(
+    tmp_path: Path, files: str, ways: tuple[str, str]
+) -> None:
+    # A range of its own for each test: hassil remembers them for the whole process.
+    last = 30 + 2 * (files == OWN) + (ways[0] == "down")
+    (tmp_path / "a.yaml").write_text(files.replace("LAST", str(last)))
+    loaded = load(tmp_path, "en")
+    meant = {"up": 20, "down": -20}
+    for way in ways:
+        for number in ("20", "twenty"):
+            intent = loaded.parse(f"{way} by {number}")
+            assert intent is not None
+            assert intent.slots == {"step": meant[way]}
