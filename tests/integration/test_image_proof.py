@@ -11,10 +11,53 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+digest = proof.digest
+
+
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "FILE", tmp_path / "proof.json")
     monkeypatch.setattr(proof, "digest", lambda: "these files")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("image-build/builder", "systemd", "script"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("image-build/builder/a.py", "systemd/appliance.service", *LOCKS):
+        (tmp_path / name).write_text("as it was")
+    monkeypatch.setattr(proof, "REPOSITORY", tmp_path)
+    return tmp_path
+
+
+LOCKS = ("script/requirements.lock", "script/llama-cpp-python.lock", "script/build.lock")
+
+
+@pytest.mark.parametrize(
+    "changed", ["image-build/builder/a.py", "systemd/appliance.service", *LOCKS]
+)
+def test_a_change_of_what_the_image_is_made_of_outdates_the_proof(
+    repository: Path, changed: str
+) -> None:
+    before = digest()
+    assert digest() == before
+    (repository / changed).write_text("another")
+    assert digest() != before
+
+
+def test_a_new_file_of_the_image_outdates_the_proof_too(repository: Path) -> None:
+    before = digest()
+    (repository / "image-build/builder/new.py").touch()
+    assert digest() != before
+
+
+def test_what_is_written_about_the_image_does_not(repository: Path) -> None:
+    before = digest()
+    for name in ("proof.json", "README.md", "builder/__pycache__/a.pyc", "builder/b.pyc"):
+        place = repository / "image-build" / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("anything")
+    assert digest() == before
 
 
 def test_nothing_is_proven_where_nothing_is_written() -> None:
