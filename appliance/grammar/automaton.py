@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from appliance.grammar.closure import ACCEPT, SPACE, Places, Reach
 from appliance.grammar.network import ANY, EMPTY
 from appliance.grammar.skips import Skips
-from appliance.grammar.text import APART, STOPS
+from appliance.grammar.text import APART, MARKS, STOPS
 
 if TYPE_CHECKING:
     from appliance.grammar.network import Network
@@ -146,7 +146,8 @@ class Automaton:
     def _find(self, state: int, char: str) -> int:
         """The sentences' own way on, and that of the skip words beside it."""
         places, mode, begun = self._states[state]
-        ahead = self._find_own(state, char) if places else DEAD
+        find = self._find_mark if char in MARKS and mode == IN_WORD else self._find_own
+        ahead = find(state, char) if places else DEAD
         if ahead == DEAD and self._ended[state] != DEAD:
             ahead = self.step(self._ended[state], char)  # "set it to 3." or "3.5"
         if char == " " and mode == AT_WORD:
@@ -210,6 +211,16 @@ class Automaton:
             places = () if ahead == DEAD else self._states[ahead][0]
             return self._state((ACCEPT, *(place for place in places if place != ACCEPT)), AT_WORD)
         return state if ahead == DEAD and char == "-" and mode == IN_WORD else ahead
+
+    def _find_mark(self, state: int, char: str) -> int:
+        """In "62%", which templates write as "62 %", too."""
+        gap = self._find_gap(state, " ")
+        behind = DEAD if gap == DEAD else self._move(gap, ord(char), IN_WORD, wild=False)
+        ahead = self._move(state, ord(char), IN_WORD, wild=True)
+        if DEAD in (ahead, behind):
+            return max(ahead, behind)
+        together = {*self._states[ahead][0], *self._states[behind][0]}
+        return self._state(tuple(sorted(together)), IN_WORD)
 
     def _reads(self, state: int, char: str) -> bool:
         return ord(char) in self._moves_of(state)

@@ -21,7 +21,7 @@ from appliance.grammar.meanings import SentenceOf
 from appliance.grammar.network import Builder, Network
 from appliance.grammar.numbers import SIGNS, digits_of_words, spoken
 from appliance.grammar.scope import Scope
-from appliance.grammar.text import template_text, unaccented
+from appliance.grammar.text import MARKS, template_text, unaccented
 from appliance.number_words import said_in_words
 
 if TYPE_CHECKING:
@@ -182,6 +182,8 @@ class _Compiler:
             begin, source = source, self._build.text(source, part)
             for other in self._otherwise(part):
                 self._build.text(begin, other, source)
+            if part in MARKS and not index:
+                self._build.text(before, f" {part}", source)
             if part in SIGNS:
                 self._build.text(before, SIGNS[part], source)
             two = " ".join(parts[index - 1 : index + 1]) if index else ""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
-FORM = 4
+FORM = 5
 """Of the file on disk; grows when the compiler would make another network of the same files."""
 
 

@@ -16,7 +16,7 @@ from appliance.grammar.meanings import (
     SlotStart,
 )
 from appliance.grammar.network import ANY, EMPTY, Network
-from appliance.grammar.text import STOPS, folded, plain
+from appliance.grammar.text import DROPPED, MARKS, STOPS, folded, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,9 @@ _SPACE = " "
 _SIGN = "\N{MINUS SIGN}"
 """A hyphen that begins a number; the others join words."""
 
-_AROUND = " ,.!?;:-"
+_AROUND = "".join(STOPS | DROPPED) + " -"
+"""Stands before or behind the words of a slot: "à l'école", where the list begins behind "l"."""
+
 _Trail = tuple[Any, ...]
 """(tag, position, trail before), or () at the beginning."""
 _Place = tuple[int, Any, _Trail]
@@ -84,6 +86,10 @@ class Parser:
         for number, (char, index) in enumerate(characters):
             read = {"-": _SPACE, _SIGN: "-"}.get(char, char)
             ahead = self._read(places, read) if number else self._read_first(read)
+            if char in MARKS:  # "62%" is "62 %"
+                ahead += self._read(
+                    self._closure(self._read(places, _SPACE), index, at_word=True), char
+                )
             if not ahead and char == "-":
                 continue
             places = self._closure(ahead, index + 1, at_word=read == _SPACE)

@@ -11,6 +11,9 @@ STOPS = frozenset('.,!?;:…¿¡"«»“”„')
 APART = frozenset('?!:;¿¡«»"“„')
 """Those that may stand apart from the word before them: "¿Qué", "est-il ?"."""
 
+MARKS = frozenset("%°")
+"""Stand behind a number, with a space or without."""
+
 DROPPED = frozenset("'`\u2018\u2019\u00b4")
 """Written or not as the speller likes: "what's", "whats"."""
 

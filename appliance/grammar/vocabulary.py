@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.grammar.automaton import DEAD, IN_WORD
-from appliance.grammar.text import APART, STOPS, folded, plain
+from appliance.grammar.text import APART, MARKS, STOPS, folded, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ _ANY = "*"
 _NEVER = 1_000_000
 
 _BETWEEN = frozenset(" -")
-_BESIDE = _BETWEEN | STOPS
+_BESIDE = _BETWEEN | STOPS | MARKS
 """What may follow a letter of a word without being a letter of the sentence."""
 _BEFORE = _BETWEEN | APART
 """The same of what may follow a space."""

@@ -11,6 +11,7 @@ from hassil.intents import TextSlotList
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.numbers import spoken
+from appliance.grammar.vocabulary import TokenWalk, Vocabulary
 
 
 def grammar(*sentences: str, context: dict[str, Any] | None = None, **parts: Any) -> Grammar:
@@ -37,6 +38,24 @@ def test_alternatives_optionals_casing_and_stops(text: str) -> None:
 @pytest.mark.parametrize("text", ["turn on", "turn the lamp on", "turnon the lamp", "", "on lamp"])
 def test_nothing_else_is_allowed(text: str) -> None:
     assert slots(grammar("(turn|switch) on [the] lamp"), text) is None
+
+
+@pytest.mark.parametrize("template", ["{n}[ (Prozent|%)]", "{n}[%| Prozent]", "{n}[ ]%", "{n} %"])
+@pytest.mark.parametrize("said", ["auf 20%", "Auf 20 %.", "auf zwanzig %", "auf 20% bitte"])
+def test_a_sign_behind_a_number_may_stand_apart_however_it_is_declared(
+    template: str, said: str
+) -> None:
+    lists = {"n": {"range": {"from": 0, "to": 100}}}
+    made = grammar(f"auf {template} [bitte]", language="de", lists=lists)
+    assert slots(made, said) == {"n": 20}
+    assert slots(made, "auf % 20") is None
+    assert slots(made, "auf 20% %") is None
+
+
+def test_quotes_and_apostrophes_around_the_words_of_a_wildcard_are_none_of_them() -> None:
+    made = grammar("qui est à l'{place}", language="fr", lists={"place": {"wildcard": True}})
+    assert slots(made, "Qui est à l'école ?") == {"place": "école"}
+    assert slots(made, "qui est à l'\u00ab école d'en haut \u00bb") == {"place": "école d'en haut"}
 
 
 def test_a_permutation_is_said_in_any_order_and_whole() -> None:
@@ -422,3 +441,12 @@ def test_accents_of_a_foreign_name_need_not_be_written_in_english() -> None:
     assert slots(made, "play papá in the café") == {"name": "papá"}
     german = grammar("heize {name}", language="de", lists={"name": {"values": ["Küche"]}})
     assert slots(german, "heize kuche") is None
+
+
+def test_a_model_may_write_the_sign_beside_the_number() -> None:
+    made = grammar("auf {n} %", language="de", lists={"n": {"range": {"from": 0, "to": 20}}})
+    vocabulary = Vocabulary.of([" auf", " 20", "%", " %", None], 4)
+    walk = TokenWalk(made.automaton, vocabulary)
+    number = made.automaton.walk(made.automaton.start, " auf 20")
+    assert set(walk.choices(number).ids.tolist()) == {2, 3}
+    assert all(map(made.automaton.accepts, walk.choices(number).targets))
