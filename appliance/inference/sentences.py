@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hassil import Intents, recognize_best
+from hassil import Intents, recognize_all
 from hassil.intents import WildcardSlotList
 
 from appliance.errors import SentencesError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from hassil.expression import Sentence
     from hassil.intents import IntentData
+    from hassil.recognize import RecognizeResult
 
 SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
 """The starter set."""
@@ -56,17 +57,20 @@ class Sentences:
         Capitals, punctuation and skip words do not matter; numbers may be digits or words, in
         the text as in the sentences: "12 ounce" is "twelve ounce".
         The same text always gives the same intent: of several that fit, the one with the
-        fewest wildcards, then with the most words of its own.
+        fewest wildcards, then with the most words of its own and the fewest in its slots.
         """
         if not text.strip():
             return None
         plain = _numbers_whole(text)
         ways = (plain, *respelled(plain, self.language))
-        found = next(filter(None, (recognize_best(way, self.intents) for way in ways)), None)
+        found = next(filter(None, (self._best(way) for way in ways)), None)
         if found is None:
             return None
         slots = {name: _plain(entity.value) for name, entity in found.entities.items()}
         return Intent(name=found.intent.name, slots=slots, confidence=1.0, by="grammar")
+
+    def _best(self, text: str) -> RecognizeResult | None:
+        return min(recognize_all(text, self.intents), key=_rank, default=None)
 
     def how_many(self, name: str | None = None) -> str:
         """How many sentences are allowed, of one intent or of all, for a person to read."""
@@ -191,6 +195,16 @@ def _check_wildcards(gathered: Gathered, intents: Intents, findings: Findings) -
                 elif starts:
                     what = f"{text!r} may begin with the wildcard {{{min(starts)}}}"
                     findings.warn(placed.document, path, f"{what}; it is easily misheard")
+
+
+def _rank(found: RecognizeResult) -> tuple[int, int, int, int, str]:
+    """The order of hassil; where it is a tie, the fewer letters in slots, then the intent's name.
+
+    "Lampe ein" fits a brightness of one ("ein"), too.
+    """
+    wild = [len(one.text or "") for one in found.entities_list if one.is_wildcard]
+    taken = sum(len(one.text or "") for one in found.entities_list)
+    return len(wild), -found.text_chunks_matched, sum(wild), taken, found.intent.name
 
 
 def _numbers_whole(text: str) -> str:

@@ -106,3 +106,16 @@ def test_a_range_does_not_take_the_numbers_of_another(
             intent = loaded.parse(f"{way} by {number}")
             assert intent is not None
             assert intent.slots == {"step": meant[way]}
+
+
+@pytest.mark.parametrize("text", ["die Lampe ein", "das Licht in der Küche ein"])
+def test_of_two_sentences_that_fit_the_one_with_less_in_its_slots_is_meant(
+    tmp_path: Path, text: str
+) -> None:
+    # "ein" is 1, too, and a brightness.
+    names = "{in: Lampe, out: Lampe, context: {domain: light}}"
+    lists = f"lists:\n  area: {{values: [Küche]}}\n  name: {{values: [{names}]}}\n"
+    (tmp_path / "a.yaml").write_text(lists, "utf-8")
+    intent = load(tmp_path, "de", builtin=True).parse(text)
+    assert intent is not None
+    assert intent.name == "HassTurnOn"
