@@ -1,0 +1,59 @@
+"""Sentences that change in the middle of a command: it is understood as it was begun."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from clips import sound_of
+
+from appliance.engines.whisper import Hearing, Whisper
+from appliance.grammar.calibration import Calibration
+from appliance.grammar.understand import Refusal
+from appliance.inference.sentences import load
+from appliance.recognition import GrammarRecogniser
+from appliance.trial import SAMPLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from appliance.engines.whisper import Written
+    from appliance.inference.sentences import Sentences
+
+pytestmark = pytest.mark.timeout(120)
+
+CLIP = next(
+    clip
+    for line in (SAMPLES / "manifest.jsonl").read_text().splitlines()
+    if (clip := json.loads(line)).get("intent") and clip.get("audio")
+)
+OTHER = "intents: {Tea: {data: [{sentences: ['make some tea', 'pour some {n} tea']}]}}\nlists: {n: "
+
+
+def test_a_file_changed_while_a_command_is_being_decoded_changes_the_next_alone(
+    models_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whisper = Whisper(models_directory / "whisper-tiny.en", threads=1)
+    recogniser = GrammarRecogniser(
+        whisper, refusal=Refusal(), calibration=Calibration(), cache=None
+    )
+    samples, spoken = sound_of(SAMPLES / CLIP["audio"]), load(None, "en")
+    undisturbed, _ = recogniser.understand(samples, spoken)
+    changed: list[Sentences] = []
+    asked = Hearing.continuations
+
+    def amid(hearing: Hearing, prefixes: list[tuple[int, ...]], further: int) -> list[Written]:
+        """Every time that the model is asked, the files have changed once more."""
+        (tmp_path / "a.yaml").write_text(f"{OTHER}{{values: [kind {'x' * len(changed)}]}}}}\n")
+        changed.append(load(tmp_path, "en"))
+        recogniser.prepare(changed[-1])
+        return asked(hearing, prefixes, further)
+
+    monkeypatch.setattr(Hearing, "continuations", amid)
+    found, _ = recogniser.understand(samples, spoken)
+    assert changed
+    assert found == undisturbed
+    assert found.intent == CLIP["intent"]
+    monkeypatch.undo()
+    assert recogniser.understand(samples, changed[-1])[0].reading is None
