@@ -84,6 +84,20 @@ def test_the_firmware_s_file_names_what_lies_beside_it() -> None:
     assert "initramfs initrd followkernel" in firmware.CONFIG.splitlines()
     assert told["start_file"] in firmware.FIRMWARE
     assert told["fixup_file"] in firmware.FIRMWARE
+    # With less than 32 MB it looks for start4cd.elf, whatever else it is told, and stops.
+    assert int(told["gpu_mem"]) >= 32
+
+
+def test_the_light_can_blink() -> None:
+    """The kernel loads no trigger for who writes its name."""
+    loaded = (OVERLAY / "usr/lib/modules-load.d/appliance-image.conf").read_text().splitlines()
+    assert "ledtrig-timer" in loaded
+
+
+def test_what_each_microphone_s_driver_stands_on_is_kept() -> None:
+    """snd-usb-audio needs media/mc, which lies in a folder that no board needs else."""
+    words = (REPOSITORY / "image-build/lists/modules-dropped.txt").read_text().split()
+    assert "drivers/media" not in words or "!drivers/media/mc" in words
 
 
 def test_no_password_and_no_key_lies_in_the_image() -> None:
