@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from appliance.grammar.automaton import DEAD, Automaton
@@ -27,6 +28,9 @@ _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
 FORM = 5
 """Of the file on disk; grows when the compiler would make another network of the same files."""
+
+MADE_WITH = ("hassil", "unicode-rbnf")
+"""What reads the templates and spells the numbers."""
 
 
 class Grammar:
@@ -124,9 +128,10 @@ def fingerprint(
     slot_lists: Mapping[str, SlotList] | None,
     intent_context: Mapping[str, Any] | None,
 ) -> str:
-    """Equal for equal content."""
+    """Equal for equal content, read by the same versions of the libraries."""
     content = _content(intents, slot_lists, intent_context)
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+    made_with = [f"{name} {version(name)}" for name in MADE_WITH]
+    return hashlib.sha256("\n".join([content, *made_with]).encode()).hexdigest()[:32]
 
 
 def _content(

@@ -16,7 +16,7 @@ from appliance.inference import templates
 from appliance.inference.allowed import Allowed, in_words, spread
 from appliance.inference.findings import Findings
 from appliance.inference.home_assistant import lent
-from appliance.inference.ranges import keep_apart
+from appliance.inference.ranges import mend_ranges
 from appliance.inference.references import check_references
 from appliance.inference.sentence_files import (
     BUILTIN,
@@ -162,7 +162,7 @@ def _compile(gathered: Gathered) -> Intents:
             "settings": gathered.settings,
         }
     )
-    keep_apart(intents)
+    mend_ranges(intents)
     for intent in intents.intents.values():
         for block in intent.data:
             _ = block.sentences  # parsed now, so that the first person to speak need not wait

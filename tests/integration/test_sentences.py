@@ -362,6 +362,13 @@ def test_numbers_do_in_every_language_of_home_assistant(tmp_path: Path, language
     assert patterns_of(loaded).values["n"]["20",] == "20"
 
 
+def test_norwegian_number_words_are_understood_as_text(tmp_path: Path) -> None:
+    ranges = "lists:\n  n: {range: {from: 0, to: 30}}\n"
+    intent = load(written(tmp_path, a=block("abc {n}", ranges)), "nb").parse("abc tjue")
+    assert intent is not None
+    assert intent.slots == {"n": 20}
+
+
 @pytest.mark.parametrize("language", ["nb", "zh-CN", "sr-Latn", "ar"])
 def test_a_language_of_another_kind_is_listed_like_any_other(tmp_path: Path, language: str) -> None:
     owners = "".join(f"  {name}: {{values: [abc]}}\n" for name in ("name", "area", "floor"))

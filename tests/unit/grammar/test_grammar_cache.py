@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hassil import Intents
 
+from appliance.grammar import grammar
 from appliance.grammar.cache import KEPT
 from appliance.grammar.grammar import Grammar, fingerprint
 
@@ -33,6 +34,14 @@ def test_other_content_has_another_name() -> None:
         for context in (None, {"area": "hall"})
     }
     assert len(names) == 4
+
+
+def test_what_another_version_of_a_library_compiled_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = fingerprint(intents("lamp on"), None, None)
+    monkeypatch.setattr(grammar, "version", lambda _: "0.0.0")
+    assert fingerprint(intents("lamp on"), None, None) != before
 
 
 @pytest.mark.parametrize("end", [0, 10, 50, -1])
