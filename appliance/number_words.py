@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import cache
 from typing import TYPE_CHECKING
@@ -10,11 +11,15 @@ from hassil.numbers import get_rbnf_engine
 from unicode_rbnf.engine import NoRuleForNumberError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from unicode_rbnf.engine import FormatResult
 
 HIGHEST = 100
 """Of those that are read as one word."""
 
+MOST = 4
+"""Numbers of a text that may be written otherwise; each doubles the ways to write the text."""
 
 RULES_OF = {"nb": "no"}
 """Languages whose rules lie under another code: Bokmål under that of all Norwegian."""
@@ -52,17 +57,26 @@ def digits_of_words(language: str) -> dict[str, str]:
     return {words: digits for words, digits in _digits(language).items() if " " not in words}
 
 
-def respelled(text: str, language: str) -> tuple[str, ...]:
-    """`text` with its numbers up to one hundred in words, and with its number words in digits.
+def respelled(text: str, language: str) -> Iterator[str]:
+    """`text` with some of its numbers up to one hundred in digits for words, or the other way.
 
-    Only what differs from `text`, which has plain spaces: "room 12" is "room twelve", too.
+    Every way but `text` itself, those with the fewest changes first: "2 of three" is "two of
+    three", "2 of 3" and "two of 3". None of a text with more than MOST numbers.
     """
     digits = _digits(language)
-    in_digits = _number_words(language).sub(
-        lambda found: digits[found[0].casefold().replace("-", " ")], text
-    )
-    spelled = _DIGITS.sub(lambda found: _worded(found[0], language), text), in_digits
-    return tuple(dict.fromkeys(way for way in spelled if way != text))
+    words = _number_words(language).finditer(text)
+    spelled = [(found, digits[found[0].casefold().replace("-", " ")]) for found in words]
+    spelled += [(found, _worded(found[0], language)) for found in _DIGITS.finditer(text)]
+    numbers = [(found.span(), other) for found, other in spelled if other != found[0]]
+    for changes in range(1, len(numbers) + 1 if len(numbers) <= MOST else 1):
+        for chosen in itertools.combinations(numbers, changes):
+            yield _replaced(text, chosen)
+
+
+def _replaced(text: str, parts: Iterable[tuple[tuple[int, int], str]]) -> str:
+    for (begin, end), other in sorted(parts, reverse=True):
+        text = f"{text[:begin]}{other}{text[end:]}"
+    return text
 
 
 _DIGITS = re.compile(r"(?<![\w.,:-])\d+(?!\w|[.,:]\d)")

@@ -62,8 +62,13 @@ class Sentences:
         if not text.strip():
             return None
         plain = _numbers_whole(text)
-        ways = (plain, *respelled(plain, self.language))
-        found = next(filter(None, (self._best(way) for way in ways)), None)
+        found = self._best(plain)
+        if found is None or any(one.is_wildcard for one in found.entities_list):
+            # A wildcard takes any number; in another spelling it may be that of the sentence.
+            # Ties go to fewer changes, whatever the letters: what a wildcard took stays as it is.
+            others = (self._best(way) for way in respelled(plain, self.language))
+            ways = [way for way in (found, *others) if way is not None]
+            found = min(ways, key=lambda way: _rank(way)[:-3], default=None)
         if found is None:
             return None
         slots = {name: _plain(entity.value) for name, entity in found.entities.items()}

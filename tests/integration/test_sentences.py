@@ -457,6 +457,44 @@ def test_a_number_that_is_not_declared_is_none_of_those_that_are(tmp_path: Path)
         assert loaded.parse(text) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    [
+        ("play 99 luftballons in room three", {"song": "99 luftballons", "room": "room 3"}),
+        ("play three doors down in room 4", {"song": "three doors down", "room": "room four"}),
+        ("play ninety nine in room three", {"song": "ninety nine", "room": "room 3"}),
+        ("play top forty in room 4", {"playlist": "top 40", "room": "room four"}),
+        ("play 12 hits in room three", {"playlist": "twelve hits", "room": "room 3"}),
+        ("play 40 hits", {"song": "40 hits"}),
+    ],
+)
+def test_a_wildcard_keeps_its_numbers_and_takes_none_of_a_list(
+    tmp_path: Path, text: str, slots: dict[str, str]
+) -> None:
+    lists = """
+lists:
+  song: {wildcard: true}
+  playlist: {values: [top 40, twelve hits]}
+  room: {values: [room 3, room four]}
+"""
+    sentence = "play ({song}|{playlist}) [in {room}]"
+    loaded = load(written(tmp_path, a=block(sentence, lists)), "en")
+    intent = loaded.parse(text)
+    assert intent is not None
+    assert intent.slots == slots
+    assert dict(Grammar.of(loaded.intents).readings(text)[0].slots) == slots  # spoken, too
+
+
+def test_a_word_that_is_a_number_by_chance_stays_in_a_wildcard(tmp_path: Path) -> None:
+    lists = "lists:\n  item: {wildcard: true}\n"
+    sentence = "ajoute {item} à la liste 2"
+    intent = load(written(tmp_path, a=block(sentence, lists)), "fr").parse(
+        "ajoute un vélo neuf à la liste deux"
+    )
+    assert intent is not None
+    assert intent.slots == {"item": "un vélo neuf"}
+
+
 def test_the_command_lists_every_intent_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["intents", "list", "--intents", str(SHIPPED), "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["intents"]
