@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance.errors import SentencesError
@@ -12,9 +10,10 @@ from appliance.inference.findings import Placed, check_text, mapping, unknown_ke
 from appliance.inference.home_assistant import OWNERS_OWN, own_data
 from appliance.inference.list_values import check_list
 from appliance.inference.marked_yaml import Document
+from appliance.inference.watch import files_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from appliance.inference.findings import Findings
     from appliance.inference.marked_yaml import Path_
@@ -77,7 +76,7 @@ def find(folder: Path, language: str) -> list[Path]:
             raise SentencesError([f"{folder}: there is no such folder; see sentences.folder"])
         of_language = folder / language
         searched = of_language if of_language.is_dir() else folder
-        files = sorted(_files(searched))
+        files = sorted(files_below(searched, on_error=_fail))
     except OSError as error:
         place = error.filename or folder
         raise SentencesError([f"{place}: cannot be read: {error.strerror}"]) from error
@@ -86,14 +85,9 @@ def find(folder: Path, language: str) -> list[Path]:
     return files
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """All in it; OSError for a folder in it that cannot be read, as half a house is none."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for place, _, names in os.walk(folder, onerror=fail):
-        yield from (Path(place, name) for name in names if name.endswith((".yaml", ".yml")))
+def _fail(error: OSError) -> None:
+    """A folder in it that cannot be read is an error: half a house is none."""
+    raise error
 
 
 def gather(folder: Path, language: str, findings: Findings) -> Gathered:

@@ -1,15 +1,32 @@
-"""Whether the owner's sentence files have changed on disk."""
+"""The owner's sentence files on disk: which they are, and whether they have changed."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 Signature = frozenset[tuple[str, int, int]]
 """Path, time of change in nanoseconds, and size of each file."""
+
+
+def files_below(
+    folder: Path, *, on_error: Callable[[OSError], object] | None = None
+) -> Iterator[Path]:
+    """The YAML files in a folder and in those in it; `on_error` gets what cannot be listed.
+
+    None that is hidden: an editor's lock (`.#a.yaml`) and what a Mac puts beside a file on a
+    card (`._a.yaml`) are no sentences.
+    """
+    for place, folders, names in os.walk(folder, onerror=on_error):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if name.endswith((".yaml", ".yml")) and not name.startswith("."):
+                yield Path(place, name)
 
 
 class Watch:
@@ -40,10 +57,8 @@ class Watch:
         if self._folder is None:
             return frozenset()
         seen = set()
-        for pattern in ("*.yaml", "*.yml"):
-            with contextlib.suppress(OSError):  # a folder that is gone for a moment
-                for path in self._folder.rglob(pattern):
-                    with contextlib.suppress(OSError):
-                        status = path.stat()
-                        seen.add((str(path), status.st_mtime_ns, status.st_size))
+        for path in files_below(self._folder):  # a folder may be gone for a moment
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                seen.add((str(path), status.st_mtime_ns, status.st_size))
         return frozenset(seen)

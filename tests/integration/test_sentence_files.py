@@ -11,6 +11,7 @@ import pytest
 
 from appliance.errors import SentencesError
 from appliance.inference.sentences import load
+from appliance.inference.watch import Watch
 
 SENTENCE = "intents:\n  A:\n    data:\n      - sentences:\n          - {sentence!r}\n"
 
@@ -68,6 +69,19 @@ def test_a_folder_that_cannot_be_read_is_told_and_no_half_of_it_taken(
     monkeypatch.setattr(Path, "stat", looked_at)
     with pytest.raises(SentencesError, match=rf"{place}\S*: cannot be read: Permission denied"):
         load(tmp_path / "home", "en")
+
+
+def test_what_editors_and_macs_hide_beside_a_file_is_no_sentence_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(block("lamp on"))
+    watch = Watch(tmp_path)
+    (tmp_path / "._a.yaml").write_bytes(b"\x00\x05\x16\x07\xff")
+    (tmp_path / ".#a.yaml").symlink_to("owner@desk.1")
+    (tmp_path / ".trash").mkdir()
+    (tmp_path / ".trash/b.yml").write_text("no: sentences")
+    assert load(tmp_path, "en").parse("lamp on") is not None
+    assert not any(watch.has_changed() for _ in range(3))
+    (tmp_path / "b.yml").write_text(block("lamp off"))
+    assert any(watch.has_changed() for _ in range(2))
 
 
 SHARED = """
