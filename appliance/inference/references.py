@@ -123,8 +123,9 @@ def _did_you_mean(name: str, known: dict[str, Placed]) -> str:
 def _check_circles(gathered: Gathered, findings: Findings) -> None:
     rules = {name: rule.value for name, rule in gathered.rules.items()}
     shared = _uses(rules, {name: values.value for name, values in gathered.lists.items()})
-    for place, uses in _scopes(gathered, shared):
-        circle = templates.find_circle(uses)
+    for place, own in _scopes(gathered, shared):
+        # What all blocks share has no circle by then, so a new one has something of the block's.
+        circle = templates.find_circle({**shared, **own}, own)
         if circle:
             kind, name = circle[0][0], circle[0][1:-1]
             placed, key = (
@@ -147,7 +148,7 @@ def _scopes(
         for block in blocks:
             own = _uses(_mapping(block, "expansion_rules"), _mapping(block, "lists"))
             if own:
-                yield block, {**shared, **own}
+                yield block, own
 
 
 def _uses(rules: Mapping[str, Any], lists: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -57,7 +57,7 @@ class Sentences:
         Capitals, punctuation and skip words do not matter; numbers may be digits or words, in
         the text as in the sentences: "12 ounce" is "twelve ounce".
         The same text always gives the same intent: of several that fit, the one with the
-        fewest wildcards, then with the most words of its own and the fewest in its slots.
+        fewest wildcards, then one that names a device, then with the most words of its own.
         """
         if not text.strip():
             return None
@@ -202,14 +202,17 @@ def _check_wildcards(gathered: Gathered, intents: Intents, findings: Findings) -
                     findings.warn(placed.document, path, f"{what}; it is easily misheard")
 
 
-def _rank(found: RecognizeResult) -> tuple[int, int, int, int, str]:
-    """The order of hassil; where it is a tie, the fewer letters in slots, then the intent's name.
+def _rank(found: RecognizeResult) -> tuple[int, bool, int, int, int, str]:
+    """Fewer wildcards, a device by its name, more literal text, fewer letters in slots.
 
-    "Lampe ein" fits a brightness of one ("ein"), too.
+    As speech is ranked, and as Home Assistant has it: where a fan is called "fan", "turn on the
+    fan in the hall" means this one, and "Lampe ein" is no brightness of one ("ein").
     """
     wild = [len(one.text or "") for one in found.entities_list if one.is_wildcard]
+    named = any(one.name == "name" and not one.is_wildcard for one in found.entities_list)
     taken = sum(len(one.text or "") for one in found.entities_list)
-    return len(wild), -found.text_chunks_matched, sum(wild), taken, found.intent.name
+    literal = found.text_chunks_matched
+    return len(wild), not named, -literal, sum(wild), taken, found.intent.name
 
 
 def _numbers_whole(text: str) -> str:

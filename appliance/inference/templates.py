@@ -18,7 +18,7 @@ from hassil.parse_expression import parse_sentence
 from hassil.parser import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 OPENING = {"(": ")", "[": "]", "{": "}", "<": ">"}
 DEEPEST = 50
@@ -100,13 +100,17 @@ def named(sentence: Sentence) -> list[str]:
     ]
 
 
-def find_circle(uses: Mapping[str, list[str]]) -> list[str] | None:
-    """What uses itself, and the way back to it: `[<a>, <b>, <a>]`; None where nothing does."""
+def find_circle(uses: Mapping[str, list[str]], starts: Collection[str]) -> list[str] | None:
+    """What uses itself, and the way back to it: `[<a>, <b>, <a>]`; None where nothing does.
+
+    Looked for from `starts` on; a circle with one of them in it begins with one of them.
+    """
     done: set[str] = set()
-    for start in uses:
+    for start in starts:
         circle = _circle_from(start, uses, [], done)
         if circle:
-            return circle
+            first = next((i for i, name in enumerate(circle) if name in starts), 0)
+            return [*circle[first:-1], *circle[: first + 1]]
     return None
 
 

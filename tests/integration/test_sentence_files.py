@@ -35,6 +35,14 @@ def block(sentence: str, rest: str = "") -> str:
             block("go {l}", "        lists:\n          l:\n            values: ['x {l}', y]\n"),
             "a.yaml:7: a list is a part of itself: {l} → {l}",
         ),
+        (  # the block's own list alone makes it a circle
+            block(
+                "<x>",
+                "        lists:\n          l:\n            values: ['b <x>']\n"
+                "expansion_rules:\n  x: a {l}\nlists:\n  l:\n    values: [c]\n",
+            ),
+            "a.yaml:7: a list is a part of itself: {l} → <x> → {l}",
+        ),
     ],
 )
 def test_what_is_a_part_of_itself_is_told_with_its_place(

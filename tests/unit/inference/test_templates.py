@@ -86,8 +86,12 @@ def test_a_rule_that_calls_itself_is_found_with_the_way_back() -> None:
         "<b>": templates.named(templates.read("{c}")),
         "{c}": templates.named(templates.read("[<a>]")),
     }
-    assert templates.find_circle(uses) == ["<a>", "<b>", "{c}", "<a>"]
-    assert templates.find_circle({**uses, "{c}": []}) is None
+    assert templates.find_circle(uses, uses) == ["<a>", "<b>", "{c}", "<a>"]
+    assert templates.find_circle(uses, ["{c}"]) == ["{c}", "<a>", "<b>", "{c}"]
+    through = {**uses, "<e>": ["<b>"]}
+    assert templates.find_circle(through, ["<e>", "{c}"]) == ["{c}", "<a>", "<b>", "{c}"]
+    assert templates.find_circle(uses, ["{d}"]) is None
+    assert templates.find_circle({**uses, "{c}": []}, uses) is None
 
 
 def test_what_may_be_said_first_looks_past_what_may_be_left_out() -> None:
