@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from appliance.audio.files import decode
+from appliance.audio.decode import decode
 
 if TYPE_CHECKING:
     from pathlib import Path

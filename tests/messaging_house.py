@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from appliance import config
-from appliance.identity import Ids
-from appliance.messaging.journal import Journal
-from appliance.messaging.mqtt import Link
-from appliance.messaging.orders import Order
-from appliance.messaging.payloads import Answer
-from appliance.messaging.postman import Postman, status_of
-from appliance.messaging.reports import Status
-from appliance.messaging.requests import Reader
-from appliance.messaging.topics import Topics
+from appliance.ids import Ids
+from appliance.journal.journal import Journal
+from appliance.messages.control_requests import Order
+from appliance.messages.payloads import Answer
+from appliance.messages.status_payloads import Status
+from appliance.messages.topics import Topics
+from appliance.mqtt.connection import Link
+from appliance.requests.mqtt_service import Postman, status_of
+from appliance.requests.request_parser import Reader
 from appliance.threads import Loop
 from appliance.values import Intent, Outcome, Request, Result, Source, Trigger
 

@@ -10,10 +10,10 @@ import numpy as np
 from hassil import Intents
 from numpy.typing import NDArray
 
-from appliance.grammar.decoder import log_sum
+from appliance.decoding.decoder import log_sum
+from appliance.decoding.search_types import Tokens
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.search import Tokens
-from appliance.grammar.vocabulary import Vocabulary
+from appliance.grammar.token_mask import Vocabulary
 
 TEXTS = [
     " turn",

@@ -15,7 +15,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from appliance.engines.chat_templates import BUILT_IN
+from appliance.engines.llama.chat_templates import BUILT_IN
 
 WIDTH, HEADS, KEYS, HEAD, LAYERS, INNER, CONTEXT = 64, 4, 2, 16, 2, 96, 2048
 

@@ -1,1 +1,1 @@
-"""HEAR: sound to utterances."""
+"""Sound in and out: microphone, loudspeaker, files, resampling, level."""

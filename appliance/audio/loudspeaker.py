@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from appliance.audio import portaudio
-from appliance.audio.resampling import resampled
+from appliance.audio.resample import resampled
 from appliance.errors import LoudspeakerError, MicrophoneError
 
 if TYPE_CHECKING:

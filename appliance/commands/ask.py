@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from appliance import assembly
-from appliance.commands import single
-from appliance.identity import Ids
+from appliance.commands import one_job
+from appliance.ids import Ids
+from appliance.jobs import engine_factory
 from appliance.values import Source, TextInput, Trigger
 
 
@@ -15,11 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "text", nargs="+", type=_words, metavar="TEXT", help="a sentence, as if it were spoken"
     )
-    single.add_arguments(parser)
+    one_job.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = single.prepare(arguments)
+    config = one_job.prepare(arguments)
     " ".join(arguments.text).encode()  # what the shell passed may be no text at all
     job = TextInput(
         id=Ids().new(),
@@ -27,10 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
         source=Source.COMMAND_LINE,
         trigger=Trigger.COMMAND_LINE,
     )
-    with assembly.mind(config, hears=False) as mind:
-        result = single.answered(job, mind)
-    single.show(result, as_json=arguments.json)
-    return single.status_of(result)
+    with engine_factory.mind(config, hears=False) as mind:
+        result = one_job.answered(job, mind)
+    one_job.show(result, as_json=arguments.json)
+    return one_job.status_of(result)
 
 
 def _words(text: str) -> str:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance import benchmark, soak
-from appliance.commands import single
+from appliance.bench import benchmark, soak
+from appliance.commands import one_job
+from appliance.demo.demo import SAMPLES
 from appliance.system.sensors import Board, root_in_force
-from appliance.trial import SAMPLES
 
 if TYPE_CHECKING:
-    from appliance.benchmark import Report
+    from appliance.bench.benchmark import Report
+    from appliance.bench.llama_speed import PrefixSpeed
     from appliance.config import Config
-    from appliance.engines.llama_speed import PrefixSpeed
 
 A_DAY = 1440.0
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = single.prepare(arguments)
+    config = one_job.prepare(arguments)
     if arguments.threads:
         device = msgspec.structs.replace(config.device, threads=arguments.threads)
         config = msgspec.structs.replace(config, device=device)

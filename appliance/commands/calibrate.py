@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from appliance import assembly, manifest
-from appliance.audio import files
-from appliance.audio.segmenter import utterance_from
-from appliance.commands import evaluate, single
+from appliance.audio import decode
+from appliance.bench import manifest
+from appliance.commands import evaluate, one_job
+from appliance.decoding import calibration_fit
+from appliance.decoding.calibration import Calibration
+from appliance.decoding.calibration_fit import Heard
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
-from appliance.grammar import reliability
-from appliance.grammar.calibration import Calibration
-from appliance.grammar.reliability import Heard
+from appliance.jobs import engine_factory
+from appliance.listening.segmenter import utterance_from
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
+    from appliance.bench.manifest import Clip
     from appliance.config import Config
-    from appliance.grammar.understand import Understood
-    from appliance.manifest import Clip
+    from appliance.decoding.sentence_recogniser import Understood
 
 FEW = 30
 """Clips below which the result says more about the clips than about the room."""
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = evaluate.overruled(single.prepare(arguments), arguments)
+    config = evaluate.overruled(one_job.prepare(arguments), arguments)
     clips = [
         clip
         for clip in manifest.read(arguments.manifest)
@@ -58,8 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     before = [
         Calibration.of(of) for of in (config.speech.calibration, config.speech.second_calibration)
     ]
-    after = reliability.maps_of(heard, alone, before)
-    least = reliability.least_confidence(heard, after, config.speech.least_confidence)
+    after = calibration_fit.maps_of(heard, alone, before)
+    least = calibration_fit.least_confidence(heard, after, config.speech.least_confidence)
     print("\n".join(_lines(heard, len(clips), after, least)))
     if config.speech.second_model:
         print(_line("second_calibration", after[1]))
@@ -70,16 +71,16 @@ def _heard(
     clips: Sequence[Clip], folder: Path, config: Config
 ) -> Iterator[tuple[Heard | None, Heard | None]]:
     """What is measured of each clip, and of the first model alone; none is refused as unlikely."""
-    sentences = assembly.load_sentences(config)
+    sentences = engine_factory.load_sentences(config)
     speech = msgspec.structs.replace(config.speech, least_confidence=0.0)
     every = msgspec.structs.replace(config, speech=speech)
-    recogniser = assembly.open_recogniser(every, assembly.open_transcriber(every))
+    recogniser = engine_factory.open_recogniser(every, engine_factory.open_transcriber(every))
     detector = Silero()
     for number, clip in enumerate(clips, 1):
         evaluate.progress(number, len(clips))
         path = folder / str(clip.audio)
         try:
-            samples = files.decode(path, maximum_seconds=config.requests.maximum_audio_s)
+            samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)
         except AudioError as error:
             raise ManifestError(str(error)) from error
         utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")
@@ -103,8 +104,8 @@ def _lines(
 ) -> Iterator[str]:
     yield f"# {clips} clips, {clips - len(heard)} of them like no sentence at all"
     yield "# confidence   results   right"
-    given = [(reliability.confidence(one, maps), one.right) for one in heard]
-    for row in reliability.table(given):
+    given = [(calibration_fit.confidence(one, maps), one.right) for one in heard]
+    for row in calibration_fit.table(given):
         share = f"{100 * row.right / row.results:4.0f} %" if row.results else "     -"
         yield f"# {row.low:.2f} to {row.high:.2f} {row.results:9} {share:>8}"
     if clips < FEW:

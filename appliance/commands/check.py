@@ -8,14 +8,14 @@ import msgspec
 
 from appliance import doctor
 from appliance.config import load
-from appliance.doctor.answers import Verdict, ok
+from appliance.doctor.check_result import Verdict, ok
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from appliance.doctor.answers import Answer
+    from appliance.doctor.check_result import Answer
 
 MARKS = {
     Verdict.OK: "[ ok ]",

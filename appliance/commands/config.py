@@ -9,13 +9,13 @@ import msgspec
 
 from appliance import doctor
 from appliance.config import Config, load
-from appliance.doctor.answers import Verdict
+from appliance.doctor.check_result import Verdict
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
 
-    from appliance.doctor.answers import Answer
+    from appliance.doctor.check_result import Answer
 
 HIDDEN = "(hidden)"
 SECRETS = frozenset({("mqtt", "username")})

@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance import assembly, manifest
-from appliance.audio import files
-from appliance.audio.segmenter import utterance_from
-from appliance.commands import single
+from appliance.audio import decode
+from appliance.bench import manifest
+from appliance.bench.evaluation import Summary, Trial, summarise
+from appliance.commands import one_job
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
-from appliance.evaluation import Summary, Trial, summarise
-from appliance.identity import Ids
+from appliance.ids import Ids
+from appliance.jobs import engine_factory
+from appliance.listening.segmenter import utterance_from
 from appliance.values import SAMPLE_RATE, Source, TextInput, Trigger, encode
 
 if TYPE_CHECKING:
     import argparse
 
+    from appliance.bench.manifest import Clip
     from appliance.config import Config
-    from appliance.inference.mind import Mind
-    from appliance.manifest import Clip
+    from appliance.jobs.engine_context import Mind
     from appliance.protocols import SpeechDetector
 
 EPILOG = """\
@@ -45,14 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = overruled(single.prepare(arguments), arguments)
+    config = overruled(one_job.prepare(arguments), arguments)
     clips = manifest.read(arguments.manifest)
     if not clips:
         raise ManifestError(f"{arguments.manifest}: there is no line in it")
     manifest.check_recordings(arguments.manifest, clips)
     trials = []
     hears = any(clip.audio is not None for clip in clips)
-    with assembly.mind(config, hears=hears) as mind:
+    with engine_factory.mind(config, hears=hears) as mind:
         detector = Silero()
         for number, clip in enumerate(clips, 1):
             progress(number, len(clips))
@@ -81,15 +82,15 @@ def _try(clip: Clip, folder: Path, config: Config, mind: Mind, detector: SpeechD
     """One clip on the daemon's own road."""
     if clip.audio is None:
         job = TextInput(Ids().new(), clip.text or "", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
-        result = single.answered(job, mind)
+        result = one_job.answered(job, mind)
         return Trial(clip, result, result.timings_ms.get("total", 0.0), None)
     path = folder / clip.audio
     try:
-        samples = files.decode(path, maximum_seconds=config.requests.maximum_audio_s)
+        samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)
     except AudioError as error:
         raise ManifestError(str(error)) from error
     utterance = utterance_from(samples, detector, config.listening, new_id=Ids().new())
-    result = single.answered(utterance, mind)
+    result = one_job.answered(utterance, mind)
     return Trial(clip, result, result.timings_ms["total_after_speech"], len(samples) / SAMPLE_RATE)
 
 

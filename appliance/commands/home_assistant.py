@@ -12,8 +12,9 @@ import msgspec
 from appliance import config as configuration
 from appliance.client import Connection
 from appliance.errors import BrokerError
-from appliance.messaging import credentials, home_assistant
-from appliance.messaging.topics import Topics
+from appliance.messages import discovery
+from appliance.messages.topics import Topics
+from appliance.mqtt import credentials
 
 if TYPE_CHECKING:
     from appliance.config import Config
@@ -36,10 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print it, or publish the message that takes it back."""
     config = configuration.load(arguments.config)
     if arguments.action == "show":
-        message = home_assistant.discovery(config, Topics.of(config))
+        message = discovery.discovery(config, Topics.of(config))
         print(msgspec.json.format(message.payload, indent=2).decode())
         return 0
-    _publish(config, home_assistant.removal(config))
+    _publish(config, discovery.removal(config))
     print("Home Assistant forgets the appliance and its entities.")
     if config.home_assistant.enabled:
         print(

@@ -14,11 +14,11 @@ import msgspec
 from appliance import config as configuration
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
-from appliance.inference import sentences as sentences_room
+from appliance.sentences import sentence_set as sentences_room
 
 if TYPE_CHECKING:
     from appliance.config import Config
-    from appliance.inference.sentences import Sentences
+    from appliance.sentences.sentence_set import Sentences
 
 SAMPLED = 4000
 """Sentences, at most, among which the one nearest to what fits none is looked for."""

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance import assembly
-from appliance.audio import files
-from appliance.audio.segmenter import utterance_from
-from appliance.commands import single
+from appliance.audio import decode
+from appliance.commands import one_job
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError
-from appliance.identity import Ids
+from appliance.ids import Ids
+from appliance.jobs import engine_factory
+from appliance.listening.segmenter import utterance_from
 from appliance.values import Source, Trigger
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="WAV, FLAC, anything PyAV reads"
     )
-    single.add_arguments(parser)
+    one_job.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = single.prepare(arguments)
+    config = one_job.prepare(arguments)
     ids, status = Ids(), 0
     detector = Silero()
-    with assembly.mind(config) as mind:
+    with engine_factory.mind(config) as mind:
         for path in arguments.files:
             try:
-                samples = files.decode(path, maximum_seconds=config.requests.maximum_audio_s)
+                samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)
             except AudioError as error:
                 print(f"appliance: {error}", file=sys.stderr)
                 status = 1
@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
                 trigger=Trigger.FILE,
                 source=Source.COMMAND_LINE,
             )
-            result = single.answered(utterance, mind)
+            result = one_job.answered(utterance, mind)
             name = f"{path}: " if len(arguments.files) > 1 else ""
-            single.show(result, as_json=arguments.json, name=name)
-            status = max(status, single.status_of(result))
+            one_job.show(result, as_json=arguments.json, name=name)
+            status = max(status, one_job.status_of(result))
     return status

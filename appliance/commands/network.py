@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from appliance import config as configuration
 from appliance.errors import ApplianceError
-from appliance.system import narrowing, unit
+from appliance.system import ip_allowlist, systemd_unit
 
 if TYPE_CHECKING:
     import argparse
@@ -29,16 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it, or put it in force; what cannot be put in force is taken back."""
-    text = narrowing.drop_in(configuration.load(arguments.config).mqtt.host)
+    text = ip_allowlist.drop_in(configuration.load(arguments.config).mqtt.host)
     if not arguments.apply:
         print(text or NAME)
         return 0
     try:
-        if narrowing.lay(text, ROOT):
-            unit.reload()
+        if ip_allowlist.lay(text, ROOT):
+            systemd_unit.reload()
     except (OSError, subprocess.TimeoutExpired) as error:
         with contextlib.suppress(OSError):
-            narrowing.lay(None, ROOT)
+            ip_allowlist.lay(None, ROOT)
         raise ApplianceError(
             f"the rules are not narrowed to the broker: {error}; "
             "as root, where systemd runs: appliance network --apply"

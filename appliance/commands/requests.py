@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance import config as configuration
-from appliance.messaging.shelf import Shelf
+from appliance.journal.dead_letter_reader import Shelf
 
 if TYPE_CHECKING:
-    from appliance.messaging.poison import SetAside
+    from appliance.journal.dead_letters import SetAside
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     # one of those takes would end the process on the spot.
     signals.block()
     allocator.settle()
-    from appliance import app  # noqa: PLC0415
-    from appliance.trial import Trial  # noqa: PLC0415
+    from appliance.daemon import daemon  # noqa: PLC0415
+    from appliance.demo.demo import Trial  # noqa: PLC0415
 
     trial = Trial(once=arguments.once) if arguments.trial or arguments.once else None
-    return app.run(arguments.config, trial)
+    return daemon.run(arguments.config, trial)

@@ -20,8 +20,8 @@ from appliance import __version__, doctor
 from appliance.commands.config import in_force
 from appliance.config import load
 from appliance.errors import ApplianceError, ConfigError
-from appliance.messaging import credentials
-from appliance.system import faults
+from appliance.mqtt import credentials
+from appliance.system import fault_log
 from appliance.system.sensors import Board, root_in_force
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _board(config: Config) -> dict[str, Any]:
 
 
 def _faults(config: Config) -> str:
-    kept = faults.read(config.state_directory)
+    kept = fault_log.read(config.state_directory)
     return "".join(msgspec.json.encode(fault).decode() + "\n" for fault in kept)
 
 

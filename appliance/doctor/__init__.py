@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from appliance.doctor import appliance, board, broker, files, offline
-from appliance.doctor.answers import Answer, Place, Report, Verdict, error, report_of
+from appliance.doctor import board, broker, components, files, offline
+from appliance.doctor.check_result import Answer, Place, Report, Verdict, error, report_of
 from appliance.errors import ApplianceError, ConfigError
-from appliance.system.lock import holder
 from appliance.system.sensors import root_in_force
+from appliance.system.state_lock import holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,19 +31,19 @@ logger = logging.getLogger(__name__)
 
 QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
     "files": files.files,
-    "sentences": appliance.sentences,
+    "sentences": components.sentences,
     "model files": files.model_files,
-    "models": appliance.models,
-    "language model": appliance.language_model,
+    "models": components.models,
+    "language model": components.language_model,
     "memory": board.memory,
     "disk": board.disk,
-    "microphone": appliance.microphone,
+    "microphone": components.microphone,
     "broker": broker.broker,
     "clock": board.clock,
     "temperature": board.heat,
     "power": board.power,
-    "faults": appliance.last_faults,
-    "image": appliance.image,
+    "faults": components.last_faults,
+    "image": components.image,
     "offline": offline.nobody_outside,
     "sockets": offline.sockets,
     "traffic": offline.traffic,

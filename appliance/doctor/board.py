@@ -7,11 +7,11 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
-from appliance.messaging.database import damaged_journals, newer_journals
+from appliance.doctor.check_result import Answer, Place, error, not_here, ok, warning
+from appliance.journal.database import damaged_journals, newer_journals
 from appliance.models import catalogue
 from appliance.models.store import is_path
-from appliance.system.clock import clock_synced
+from appliance.system.clock_sync import clock_synced
 from appliance.system.sensors import firmware, supply, temperature
 from appliance.system.sensors import memory as ram
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
-from appliance.doctor.handshake import NotMqtt, greet
-from appliance.messaging import reasons
+from appliance.doctor.check_result import Answer, Place, error, not_here, ok, warning
+from appliance.doctor.mqtt_handshake import NotMqtt, greet
+from appliance.mqtt import connect_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,21 +27,21 @@ def broker(place: Place) -> Iterator[Answer]:
         yield error("broker", f"{where}: {failure.strerror}", advice)
     except (OSError, UnicodeError) as failure:
         known = failure if isinstance(failure, OSError) else None
-        yield error("broker", f"{where}: {reasons.of_failure(known)}")
+        yield error("broker", f"{where}: {connect_errors.of_failure(known)}")
     else:
         yield _greeted(place, where, code, time.monotonic() - began)
 
 
 def _nobody(place: Place, where: str, failure: OSError) -> Answer:
     if place.config.mqtt.host or place.daemon is not None:
-        return error("broker", f"{where}: {reasons.of_failure(failure)}")
+        return error("broker", f"{where}: {connect_errors.of_failure(failure)}")
     found = f"none is configured; `appliance run` brings its own, for a trial, on {where}"
     return not_here("broker", found, "name yours in mqtt.host")
 
 
 def _greeted(place: Place, where: str, code: int, seconds: float) -> Answer:
     if code:
-        reason = reasons.of_refusal(code, f"reason code 0x{code:02x}")
+        reason = connect_errors.of_refusal(code, f"reason code 0x{code:02x}")
         return error("broker", f"{where}: refuses us: {reason}")
     config = place.config
     if not config.mqtt.host and place.daemon is None:

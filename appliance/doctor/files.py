@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.doctor.answers import Answer, Place, error, ok, warning
-from appliance.engines import gguf_file, piper, wakeword
+from appliance.doctor.check_result import Answer, Place, error, ok, warning
+from appliance.engines.llama import gguf_file
+from appliance.engines.tts import piper
+from appliance.engines.wake_word import wake_words
 from appliance.errors import ApplianceError, ConfigError, EngineError, ModelMissing
-from appliance.messaging import credentials
 from appliance.models import catalogue
 from appliance.models.store import Store, is_path
+from appliance.mqtt import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +71,7 @@ def _look_at(path: Path, name: str, config: Config) -> None:
         gguf_file.check(path, "language_model.model")
         return
     # Imported here: it takes its library a while, and few have a model of their own.
-    from appliance.engines.whisper import missing_from  # noqa: PLC0415
+    from appliance.engines.whisper.model import missing_from  # noqa: PLC0415
 
     if missing := missing_from(path):
         absent = ", ".join(missing)
@@ -104,7 +106,7 @@ def _wake_words(config: Config) -> Iterator[Answer]:
     judged = error if config.listening.trigger == "wake_word" else warning
     for word in config.wake_word.words:
         try:
-            wakeword.find([word], {})
+            wake_words.find([word], {})
         except ModelMissing as failure:
             yield judged("files", str(failure))
 

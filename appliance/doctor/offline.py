@@ -6,8 +6,8 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
-from appliance.doctor.answers import Answer, Place, error, not_here, ok, warning
-from appliance.system import narrowing, offline, processes, unit
+from appliance.doctor.check_result import Answer, Place, error, not_here, ok, warning
+from appliance.system import ip_allowlist, local_addresses, processes, systemd_unit
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -45,7 +45,7 @@ def sockets(place: Place) -> Iterator[Answer]:
     for one in sorted(opened, key=lambda one: (one.listening, one.local)):
         here = _shown(one.local)
         if one.listening:
-            report = ok if offline.is_loopback(one.local[0]) else error
+            report = ok if local_addresses.is_loopback(one.local[0]) else error
             yield report("sockets", f"listens on {here}")
         elif one.remote is None:
             yield warning("sockets", f"{here} is not connected", "ask again; it should not stay")
@@ -54,7 +54,7 @@ def sockets(place: Place) -> Iterator[Answer]:
         elif one.remote in own:
             yield ok("sockets", f"{here} to {_shown(one.remote)}, a pipe within the appliance")
         else:
-            report = warning if offline.is_local(one.remote[0]) else error
+            report = warning if local_addresses.is_local(one.remote[0]) else error
             yield report("sockets", f"{here} to {_shown(one.remote)}, which is not the broker")
 
 
@@ -81,21 +81,23 @@ def rules(place: Place) -> Iterator[Answer]:
     if not found.deny_the_rest:
         yield error("rules", "it may talk to anybody", "see IPAddressDeny= in the unit")
         return
-    outside = [one for one in found.allowed if not offline.is_local(str(one.network_address))]
+    outside = [
+        one for one in found.allowed if not local_addresses.is_local(str(one.network_address))
+    ]
     if outside:
         networks = " ".join(map(str, outside))
         yield warning("rules", f"it may talk beyond the local network: {networks}")
     yield from _narrowed(place.config, found)
-    if not unit.are_enforced(place.root):
+    if not systemd_unit.are_enforced(place.root):
         advice = "start the board with cgroup version 2: systemd.unified_cgroup_hierarchy=1"
         yield warning("rules", "this kernel does not hold it to them", advice)
     families = f"; families {' '.join(found.families)}" if found.families else ""
     yield ok("rules", f"denied but for {allowed}{families}")
 
 
-def _narrowed(config: Config, found: unit.Rules) -> Iterator[Answer]:
+def _narrowed(config: Config, found: systemd_unit.Rules) -> Iterator[Answer]:
     """Whether the rules are those of the broker: the service derives them at each start."""
-    is_an_address = narrowing.drop_in(config.mqtt.host) is not None
+    is_an_address = ip_allowlist.drop_in(config.mqtt.host) is not None
     for address, port in sorted(_addresses(config)):
         if not found.allow(address):
             what = f"the broker {_shown((address, port))} is not allowed"
@@ -104,18 +106,18 @@ def _narrowed(config: Config, found: unit.Rules) -> Iterator[Answer]:
             else:
                 advice = f"allow it: systemctl edit appliance, IPAddressAllow={address}"
             yield error("rules", what, advice)
-    if is_an_address and set(offline.LOCAL) <= set(found.allowed):
+    if is_an_address and set(local_addresses.LOCAL) <= set(found.allowed):
         what = "it may talk to all local networks, though the broker is one address"
         advice = "systemctl restart appliance; else see: sudo appliance network --apply"
         yield warning("rules", what, advice)
 
 
-def _rules(place: Place) -> unit.Rules | None:
+def _rules(place: Place) -> systemd_unit.Rules | None:
     """Of the service that runs, else of the one that is installed."""
     if place.daemon:
-        name = unit.of_process(place.daemon)
-        return None if name is None else unit.rules(name)
-    return unit.rules()
+        name = systemd_unit.of_process(place.daemon)
+        return None if name is None else systemd_unit.rules(name)
+    return systemd_unit.rules()
 
 
 def _opened(place: Place, question: str) -> Generator[Answer, None, list[Socket] | None]:
@@ -132,7 +134,7 @@ def _opened(place: Place, question: str) -> Generator[Answer, None, list[Socket]
 def _complaints(config: Config, opened: list[Socket]) -> Iterator[Answer]:
     brokers = _addresses(config)
     for one in opened:
-        if one.remote is not None and not offline.is_local(one.remote[0]):
+        if one.remote is not None and not local_addresses.is_local(one.remote[0]):
             peer = _shown(one.remote)
             if one.remote in brokers:
                 found = f"the broker, {peer}, is beyond the local network"
@@ -140,7 +142,7 @@ def _complaints(config: Config, opened: list[Socket]) -> Iterator[Answer]:
             else:
                 found = f"the appliance is connected to {peer}, beyond the local network"
                 yield error("offline", found, "stop it, and report this as a fault")
-        elif one.listening and not offline.is_loopback(one.local[0]):
+        elif one.listening and not local_addresses.is_loopback(one.local[0]):
             found = f"the appliance listens on {_shown(one.local)}, beyond this machine"
             yield error("offline", found, "stop it, and report this as a fault")
 

@@ -1,1 +1,1 @@
-"""What may be said: a grammar compiled from hassil sentences, and the search for it in sound."""
+"""What may be said: sentences compiled to an automaton, and text parsed with it."""

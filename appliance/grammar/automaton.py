@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from appliance.grammar.closure import ACCEPT, SPACE, Places, Reach
 from appliance.grammar.network import ANY, EMPTY
-from appliance.grammar.skips import Skips
-from appliance.grammar.text import APART, MARKS, STOPS
+from appliance.grammar.skip_words import Skips
+from appliance.text.normalise import APART, MARKS, STOPS
 
 if TYPE_CHECKING:
     from appliance.grammar.network import Network

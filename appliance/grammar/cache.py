@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from appliance.grammar.meanings import FreeValue, ListValue, NumberValue, SentenceOf, SlotStart
 from appliance.grammar.network import Network
+from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SentenceOf, SlotStart
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,12 +17,12 @@ from hassil.util import check_excluded_context, check_required_context
 
 from appliance.errors import SentencesError
 from appliance.grammar.lists import Lists
-from appliance.grammar.meanings import SentenceOf
+from appliance.grammar.name_scope import Scope
 from appliance.grammar.network import Builder, Network
 from appliance.grammar.numbers import SIGNS, digits_of_words, spoken
-from appliance.grammar.scope import Scope
-from appliance.grammar.text import MARKS, template_text, unaccented
-from appliance.number_words import said_in_words
+from appliance.grammar.semantic_tags import SentenceOf
+from appliance.text.normalise import MARKS, template_text, unaccented
+from appliance.text.number_words import said_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

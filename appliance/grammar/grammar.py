@@ -12,9 +12,9 @@ from appliance.grammar.automaton import DEAD, Automaton
 from appliance.grammar.cache import keep, kept
 from appliance.grammar.compile import compile_network
 from appliance.grammar.parse import Parser, Reading
-from appliance.grammar.skips import Skips
-from appliance.grammar.text import folded
-from appliance.grammar.vocabulary import TokenWalk, Vocabulary
+from appliance.grammar.skip_words import Skips
+from appliance.grammar.token_mask import TokenWalk, Vocabulary
+from appliance.text.normalise import folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,12 +9,12 @@ from hassil.expression import Expression, TextChunk
 from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 
 from appliance.errors import SentencesError
-from appliance.grammar.meanings import FreeValue, ListValue, NumberValue, SlotStart
+from appliance.grammar.name_scope import Scope, chosen_values
 from appliance.grammar.network import ANY, Builder
 from appliance.grammar.numbers import SIGNS, digits_of_words, spoken, written
-from appliance.grammar.scope import Scope, chosen_values
-from appliance.grammar.text import template_text, unaccented
-from appliance.number_words import said_in_words
+from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SlotStart
+from appliance.text.normalise import template_text, unaccented
+from appliance.text.number_words import said_in_words
 from appliance.values import MOST_NUMBERS
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from appliance import number_words
-from appliance.grammar.text import template_text
-from appliance.number_words import in_words
+from appliance.text import number_words
+from appliance.text.normalise import template_text
+from appliance.text.number_words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

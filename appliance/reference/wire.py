@@ -6,9 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from appliance.messaging.bodies import MAXIMUM_TEXT_BYTES
-from appliance.messaging.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
-from appliance.messaging.payloads import (
+from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
+from appliance.messages.payloads import (
     Answer,
     AnswerRequest,
     AudioRequest,
@@ -20,7 +19,8 @@ from appliance.messaging.payloads import (
     State,
     TextRequest,
 )
-from appliance.messaging.reports import (
+from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
+from appliance.messages.status_payloads import (
     Health,
     Info,
     Limits,

@@ -1,1 +1,1 @@
-"""LIVE: on a small warm board, under systemd."""
+"""The board and the operating system: sensors, systemd, logs, locks."""

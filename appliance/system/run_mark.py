@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.identity import boot_id
-from appliance.system import durable
+from appliance.ids import boot_id
+from appliance.system import atomic_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,13 +64,13 @@ class RunMark:
         found = self._found()
         mark = Mark(boot_id(), os.getpid(), round(time.time(), 3))
         with contextlib.suppress(OSError):
-            durable.replace(self._path, msgspec.json.encode(mark))
+            atomic_file.replace(self._path, msgspec.json.encode(mark))
         return found
 
     def take_away(self) -> None:
         """The run ends in order."""
         with contextlib.suppress(OSError):
-            durable.remove(self._path)
+            atomic_file.remove(self._path)
 
     def _found(self) -> Ending | None:
         try:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Self
 
 from appliance.errors import ApplianceError, ThreadStuck
-from appliance.system.faults import FaultRing
+from appliance.system.fault_log import FaultRing
 from appliance.system.logs import OURS
 from appliance.system.run_mark import RunMark
 

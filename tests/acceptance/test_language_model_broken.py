@@ -14,7 +14,7 @@ import pytest
 from brokers import Client, Mosquitto, until
 from owner import Owner
 
-from appliance.system import faults
+from appliance.system import fault_log
 
 ROOT = "appliance/kitchen"
 MODEL = "smollm2-135m-instruct"
@@ -71,7 +71,7 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
         assert failed["state"] == "failed"
         assert "not within the file bounds" in failed["message"]
         assert "own.gguf" in str(told_by_health(broker, broken=True))
-        kept = [fault.message for fault in faults.read(owner.state)]
+        kept = [fault.message for fault in fault_log.read(owner.state)]
         assert any("own.gguf" in message for message in kept), kept
         checked = next(
             line for line in owner.command("check").stdout.splitlines() if "language model" in line
@@ -125,5 +125,5 @@ def test_a_model_whose_process_is_killed_while_it_opens_is_opened_again(
         understood = ask(broker, "parse", "turn on the kitchen light")["result"]
         assert understood["outcome"] == "intent"
         assert ask(broker, "answer", "What is the capital of France?")["state"] == "done"
-        assert any("while it opened" in fault.message for fault in faults.read(owner.state))
+        assert any("while it opened" in fault.message for fault in fault_log.read(owner.state))
         assert not owner.ended()

@@ -44,8 +44,8 @@ sys.exit(main(sys.argv[1:-1]))
     ("module", "name", "thread"),
     [
         ("audio.listener", "Listener", "listener"),
-        ("inference.worker", "Worker", "worker"),
-        ("messaging.postman", "Postman", "postman"),
+        ("jobs.worker", "Worker", "worker"),
+        ("requests.mqtt_service", "Postman", "postman"),
     ],
 )
 def test_a_part_that_crashes_ends_the_process_with_status_1(
@@ -244,7 +244,7 @@ def outcome(client: Client, text: str) -> str:
 
 def last_for(path: Path, seconds: float) -> None:
     """A recording in which somebody speaks all the time."""
-    from appliance.audio.files import decode  # noqa: PLC0415
+    from appliance.audio.decode import decode  # noqa: PLC0415
 
     speech = decode(SAMPLES / "weather_talk.flac", maximum_seconds=60.0)
     samples = np.tile(speech, int(seconds * 16_000 / len(speech)))

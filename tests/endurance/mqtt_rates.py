@@ -24,14 +24,14 @@ from brokers import Client, Mosquitto, until
 from messaging_house import ROOT, House, settings
 from owner import Owner
 
-from appliance.messaging.inbox import Size, Verdict
-from appliance.messaging.journal import Counts
-from appliance.messaging.outbox import Row
+from appliance.journal.inbox import Size, Verdict
+from appliance.journal.journal import Counts
+from appliance.journal.outbox import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from appliance.messaging.requests import Offer
+    from appliance.requests.request_parser import Offer
     from appliance.values import Message, Request, Result
 
 WINDOW = 50

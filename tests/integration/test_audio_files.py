@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from appliance.audio.files import decode
+from appliance.audio.decode import decode
 from appliance.errors import AudioError
 from appliance.values import SAMPLE_RATE, Samples
 

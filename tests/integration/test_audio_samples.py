@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 import appliance
-from appliance.audio.ear import Ear, Neighbours
-from appliance.audio.files import decode
-from appliance.audio.listener import Listener
-from appliance.audio.recordings import Recordings
-from appliance.audio.segmenter import segments_in, utterance_from
+from appliance.audio.decode import decode
 from appliance.config import Listening
+from appliance.demo.file_microphone import Recordings
 from appliance.engines.silero import Silero
-from appliance.engines.whisper import Whisper
-from appliance.identity import Ids
+from appliance.engines.whisper.model import Whisper
+from appliance.ids import Ids
+from appliance.listening.listener import Listener
+from appliance.listening.listening_state import Ear, Neighbours
+from appliance.listening.segmenter import segments_in, utterance_from
 from appliance.values import SAMPLE_RATE, Activity, MicrophoneState, Trigger, Utterance
 
 SAMPLES = Path(appliance.__file__).parent / "samples"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.trial import SAMPLES
+from appliance.demo.demo import SAMPLES
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -12,8 +12,8 @@ import pytest
 from brokers import Client, Mosquitto, until
 from messaging_house import ROOT, House, answer, settings
 
+from appliance.demo.embedded_broker import EmbeddedBroker
 from appliance.errors import BrokerError
-from appliance.messaging.broker import EmbeddedBroker
 
 if TYPE_CHECKING:
     from pathlib import Path

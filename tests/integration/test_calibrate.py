@@ -9,7 +9,7 @@ import pytest
 
 from appliance import cli
 from appliance.config import Speech
-from appliance.trial import SAMPLES
+from appliance.demo.demo import SAMPLES
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from sound import Room, room
 from appliance import cli
 from appliance.config import Config, Device, LanguageModel, Listening, Mqtt, Sentences, Speech
 from appliance.doctor import OFFLINE, USUAL, examine, place_of
-from appliance.doctor.answers import Answer, Place, Verdict
-from appliance.engines.llama_opening import MODULE
+from appliance.doctor.check_result import Answer, Place, Verdict
+from appliance.engines.llama.startup import MODULE
 from appliance.models import catalogue
-from appliance.system.faults import FaultRing
-from appliance.system.offline import LOCAL
+from appliance.system.fault_log import FaultRing
+from appliance.system.local_addresses import LOCAL
 
 REPOSITORY = Path(__file__).parents[2]
 BOARDS = REPOSITORY / "tests/fixtures/boards"
@@ -527,9 +527,9 @@ LAST = f"failed 2 times since the board was started; the last: {BROKEN}"
 
 def break_the_model(state: Path) -> None:
     ring = FaultRing(state)
-    ring.keep("appliance.engines.llama_running", "the language model process died")
-    ring.keep("appliance.engines.llama_failures", BROKEN)
-    ring.keep("appliance.messaging.postman", "the broker says nothing that we understand")
+    ring.keep("appliance.engines.llama.supervisor", "the language model process died")
+    ring.keep("appliance.engines.llama.retry_policy", BROKEN)
+    ring.keep("appliance.requests.mqtt_service", "the broker says nothing that we understand")
 
 
 def test_a_language_model_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ import pytest
 from conftest import absent
 
 from appliance.config import Config, Mqtt
-from appliance.doctor import handshake
-from appliance.doctor.answers import Answer, Place, Verdict
+from appliance.doctor import mqtt_handshake
 from appliance.doctor.broker import broker
+from appliance.doctor.check_result import Answer, Place, Verdict
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
@@ -192,7 +192,7 @@ def test_a_welcome_with_many_properties_is_a_welcome(free_port: int) -> None:
 def test_a_broker_that_says_nothing_is_given_up(
     free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handshake, "TIMEOUT", 0.3)
+    monkeypatch.setattr(mqtt_handshake, "TIMEOUT", 0.3)
     with listener(free_port, None):
         found = answer(at(free_port))
     assert found.verdict is Verdict.ERROR

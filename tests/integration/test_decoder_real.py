@@ -18,12 +18,12 @@ from measure.recordings import (
     sound,
 )
 
-from appliance.engines.whisper import Whisper
+from appliance.decoding.sentence_recogniser import Understanding
+from appliance.demo.demo import SAMPLES
+from appliance.engines.whisper.model import Whisper
 from appliance.errors import EngineError
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.understand import Understanding
-from appliance.grammar.vocabulary import Vocabulary
-from appliance.trial import SAMPLES
+from appliance.grammar.token_mask import Vocabulary
 
 pytestmark = pytest.mark.timeout(300)
 

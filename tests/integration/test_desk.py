@@ -9,19 +9,19 @@ import msgspec
 import pytest
 
 from appliance import config
-from appliance.desk import Desk, Option
-from appliance.identity import Ids, boot_seconds
-from appliance.inference.jobs import Jobs
-from appliance.messaging.delivery import Delivery
-from appliance.messaging.journal import Journal
-from appliance.messaging.mqtt import Link
-from appliance.messaging.orders import Order
-from appliance.messaging.payloads import Answer
-from appliance.messaging.postman import Postman, status_of
-from appliance.messaging.reports import Status
-from appliance.messaging.requests import Offer, Reader
-from appliance.messaging.shelf import Shelf
-from appliance.messaging.topics import Topics
+from appliance.daemon.request_dispatcher import Desk, Option
+from appliance.ids import Ids, boot_seconds
+from appliance.jobs.job_queue import Jobs
+from appliance.journal.dead_letter_reader import Shelf
+from appliance.journal.journal import Journal
+from appliance.messages.control_requests import Order
+from appliance.messages.payloads import Answer
+from appliance.messages.status_payloads import Status
+from appliance.messages.topics import Topics
+from appliance.mqtt.connection import Link
+from appliance.mqtt.connection_events import Delivery
+from appliance.requests.mqtt_service import Postman, status_of
+from appliance.requests.request_parser import Offer, Reader
 from appliance.values import Outcome, Request, Result
 
 if TYPE_CHECKING:

@@ -12,16 +12,16 @@ from measure.endings import AtOnce
 from measure.recordings import coffee_intents, coffee_orders
 from owner import SAMPLES
 
-from appliance.anticipation import Anticipation
-from appliance.audio.segmenter import Segmenter
 from appliance.config import Listening
+from appliance.decoding.calibration import Calibration
+from appliance.decoding.sentence_recogniser import Refusal
 from appliance.engines.silero import Silero
-from appliance.engines.whisper import Whisper
-from appliance.grammar.calibration import Calibration
-from appliance.grammar.understand import Refusal
-from appliance.inference.sentences import Sentences
+from appliance.engines.whisper.model import Whisper
+from appliance.listening.segmenter import Segmenter
 from appliance.protocols import FRAME_SAMPLES
-from appliance.recognition import GrammarRecogniser
+from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.grammar_recogniser import GrammarRecogniser
+from appliance.sentences.sentence_set import Sentences
 from appliance.values import SAMPLE_RATE
 
 if TYPE_CHECKING:

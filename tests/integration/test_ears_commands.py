@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from clips import sound_of
 from measure.endings import AtOnce, heard
 
-from appliance.anticipation import Anticipation
+from appliance.decoding.calibration import Calibration
+from appliance.decoding.sentence_recogniser import Refusal
 from appliance.engines.silero import Silero
-from appliance.engines.whisper import Whisper
-from appliance.grammar.calibration import Calibration
-from appliance.grammar.understand import Refusal
-from appliance.inference.sentences import load
-from appliance.recognition import GrammarRecogniser
+from appliance.engines.whisper.model import Whisper
+from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.grammar_recogniser import GrammarRecogniser
+from appliance.sentences.sentence_set import load
 
 if TYPE_CHECKING:
     from pathlib import Path

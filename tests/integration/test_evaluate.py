@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from appliance import cli
-from appliance.trial import SAMPLES
+from appliance.demo.demo import SAMPLES
 
 
 @pytest.fixture

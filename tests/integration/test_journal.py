@@ -17,11 +17,11 @@ from messaging_house import result_for
 
 from appliance import config
 from appliance.errors import JournalError
-from appliance.identity import Ids, boot_seconds
-from appliance.messaging import database, schema
-from appliance.messaging.inbox import ANSWERS_KEPT_S, Verdict
-from appliance.messaging.journal import Journal
-from appliance.messaging.requests import Offer
+from appliance.ids import Ids, boot_seconds
+from appliance.journal import database, schema
+from appliance.journal.inbox import ANSWERS_KEPT_S, Verdict
+from appliance.journal.journal import Journal
+from appliance.requests.request_parser import Offer
 from appliance.values import Message, Operation, Outcome, Request, Result
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def test_what_was_said_to_be_on_disk_is_there_after_a_kill(tmp_path: Path) -> No
         "from pathlib import Path\n"
         "from appliance import config\n"
         "from appliance.identity import Ids\n"
-        "from appliance.messaging.journal import Journal\n"
+        "from appliance.journal.journal import Journal\n"
         "from appliance.values import Message\n"
         "from messaging_house import result_for\n"
         "journal = Journal(Path(sys.argv[1]), config.Journal(), config.Requests())\n"

@@ -16,12 +16,12 @@ from hassil import Intents
 
 from appliance.config import Cascade as Cascading
 from appliance.config import LanguageModel
-from appliance.engines.child import Child
-from appliance.engines.llama import Llama
+from appliance.engines.child_process import Child
+from appliance.engines.llama.client import Llama
 from appliance.errors import EngineError, Interrupted, ModelMissing
-from appliance.inference.cascade import Cascade
-from appliance.inference.sentence_files import Declared
-from appliance.inference.sentences import Sentences
+from appliance.fallback.cascade import Cascade
+from appliance.sentences.sentence_files import Declared
+from appliance.sentences.sentence_set import Sentences
 from appliance.values import Question
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 import tiny_models
 
 from appliance.config import LanguageModel
-from appliance.engines.llama import Llama
+from appliance.engines.llama.client import Llama
 from appliance.errors import EngineError, ModelMissing
 from appliance.values import Question
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from appliance.config import LanguageModel
-from appliance.engines.llama import Llama
+from appliance.engines.llama.client import Llama
 from appliance.errors import EngineError
 from appliance.values import Question
 

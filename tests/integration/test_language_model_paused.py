@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appliance.config import LanguageModel
-from appliance.engines import llama
-from appliance.engines.llama import Llama
+from appliance.engines.llama import client
+from appliance.engines.llama.client import Llama
 from appliance.errors import Interrupted
 from appliance.values import Question
 
@@ -117,7 +117,7 @@ def test_what_is_asked_in_a_pause_goes_on_when_somebody_else_has_paused_meanwhil
 def test_an_answer_that_is_cancelled_in_a_pause_does_not_cost_the_process(
     model: Llama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(llama, "LET_GO", 10.0)  # a busy machine does not count
+    monkeypatch.setattr(client, "LET_GO", 10.0)  # a busy machine does not count
     model.complete(SHORT, go_on)
     process_id = model.process_id
     with contextlib.ExitStack() as somebody_speaks:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appliance.config import LanguageModel
-from appliance.engines.llama import Llama
+from appliance.engines.llama.client import Llama
 from appliance.values import Question
 
 if TYPE_CHECKING:

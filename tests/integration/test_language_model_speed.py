@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import tiny_models
 
+from appliance.bench import llama_speed
 from appliance.config import LanguageModel
-from appliance.engines import llama_speed
 
 
 def test_cold_warm_restored_and_plain_are_measured_on_the_same_prompt(

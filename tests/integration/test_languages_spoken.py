@@ -11,11 +11,11 @@ import pytest
 from measure.languages import HOUSES
 from measure.voices import pico
 
-from appliance.engines.whisper import Whisper
+from appliance.decoding.sentence_recogniser import Understanding
+from appliance.engines.whisper.model import Whisper
 from appliance.errors import EngineError
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.understand import Understanding
-from appliance.grammar.vocabulary import Vocabulary
+from appliance.grammar.token_mask import Vocabulary
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.errors import NeededError
-from appliance.system.metrics import Figures, Metrics
+from appliance.system.metrics_server import Figures, Metrics
 from appliance.values import Operation as Op
 from appliance.values import Outcome, Pace, Reading, Request, Result, Source, Trigger, Utterance
 

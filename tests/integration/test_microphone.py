@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sound import Room, room
 
-from appliance.audio.files import decode
-from appliance.engines.whisper import Whisper
+from appliance.audio.decode import decode
+from appliance.engines.whisper.model import Whisper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.models.catalogue import Model
-    from appliance.models.show import Show
+    from appliance.models.progress import Show
 
 __all__ = ["hub", "index", "terminal"]  # pytest finds fixtures by the names in this module
 

@@ -85,7 +85,7 @@ def between(port: int, to_us: Callable[[bytes], bytes]) -> Iterator[int]:
 def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.messaging.refusals.FIRST_RETRY_S", 0.2)
+    monkeypatch.setattr("appliance.mqtt.topic_backoff.FIRST_RETRY_S", 0.2)
     refusals = [True, True]
 
     def refuse(whole: bytes) -> bytes:
@@ -109,8 +109,8 @@ def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
 def test_acknowledgements_that_are_lost_give_a_double_with_the_same_id_and_no_loss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.messaging.sending.PATIENCE_S", 0.3)
-    monkeypatch.setattr("appliance.messaging.postman.REVIVAL_S", 0.1)
+    monkeypatch.setattr("appliance.mqtt.publisher.PATIENCE_S", 0.3)
+    monkeypatch.setattr("appliance.requests.mqtt_service.REVIVAL_S", 0.1)
     losses = [True]
 
     def lose(whole: bytes) -> bytes:
@@ -171,7 +171,7 @@ def test_a_slow_broker_gets_everything_and_makes_nobody_wait(tmp_path: Path) -> 
 def test_after_a_session_that_expired_requests_come_in_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.messaging.patience.FIRST_DELAY", 4.0)
+    monkeypatch.setattr("appliance.mqtt.reconnect_backoff.FIRST_DELAY", 4.0)
     open_door = threading.Event()
     open_door.set()
 
@@ -203,7 +203,7 @@ def test_after_a_session_that_expired_requests_come_in_again(
 def test_a_broker_that_is_stopped_in_time_is_noticed_and_found_again(
     tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.messaging.patience.FIRST_DELAY", 0.2)
+    monkeypatch.setattr("appliance.mqtt.reconnect_backoff.FIRST_DELAY", 0.2)
     with House(settings(tmp_path, free_port)) as house:  # it was never there
         said = house.say("kept").id
         assert not house.link.connected

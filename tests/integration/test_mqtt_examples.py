@@ -13,7 +13,7 @@ import pytest
 from brokers import Client, Mosquitto, until
 from messaging_house import House, settings
 
-from appliance.messaging.payloads import Answer
+from appliance.messages.payloads import Answer
 from appliance.reference.asyncapi import shown
 from appliance.reference.schemas import schema_of
 from appliance.reference.wire import ASKED, ROOT, TOLD, Channel

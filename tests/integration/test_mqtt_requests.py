@@ -12,7 +12,7 @@ from messaging_house import ROOT, House, answer, settings
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from appliance.errors import JournalError
-from appliance.messaging.mqtt import Link
+from appliance.mqtt.connection import Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from appliance.messaging.delivery import Delivery
-    from appliance.messaging.inbox import Verdict
-    from appliance.messaging.requests import Offer
+    from appliance.journal.inbox import Verdict
+    from appliance.mqtt.connection_events import Delivery
+    from appliance.requests.request_parser import Offer
     from appliance.values import Request
 
 RESPONSES = f"{ROOT}/response/#"
@@ -320,7 +320,7 @@ def test_an_exception_in_a_callback_does_not_make_us_deaf(
     ):
         _ready(house)
         with monkeypatch.context() as patch:
-            patch.setattr("appliance.messaging.mqtt.delivery_of", broken)
+            patch.setattr("appliance.mqtt.connection.delivery_of", broken)
             asker.publish(f"{ROOT}/request/parse", "one")
             until(lambda: "could not be dealt with" in caplog.text, "it was not logged")
         asker.publish(f"{ROOT}/request/parse", "two")

@@ -9,7 +9,7 @@ import pytest
 
 from appliance import doctor
 from appliance.config import Config
-from appliance.doctor.answers import Place, Verdict
+from appliance.doctor.check_result import Place, Verdict
 from appliance.system import notices
 
 

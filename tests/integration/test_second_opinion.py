@@ -10,13 +10,13 @@ import pytest
 from clips import sound_of
 
 from appliance import cli
-from appliance.engines.whisper import Whisper
+from appliance.decoding.calibration import Calibration
+from appliance.decoding.sentence_recogniser import Refusal
+from appliance.demo.demo import SAMPLES
+from appliance.engines.whisper.model import Whisper
 from appliance.errors import Interrupted
-from appliance.grammar.calibration import Calibration
-from appliance.grammar.understand import Refusal
-from appliance.inference.sentences import Sentences, load
-from appliance.recognition import GrammarRecogniser, SecondEar
-from appliance.trial import SAMPLES
+from appliance.recognition.grammar_recogniser import GrammarRecogniser, SecondEar
+from appliance.sentences.sentence_set import Sentences, load
 
 pytestmark = pytest.mark.timeout(120)
 

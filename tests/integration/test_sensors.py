@@ -16,15 +16,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from appliance.system.sensors import (
-    Board,
-    Transitions,
-    firmware,
-    memory,
-    root_in_force,
-    supply,
-)
-from appliance.system.sensors.meter import Meter, Power
+from appliance.system.sensors import Board, Transitions, firmware, memory, root_in_force, supply
+from appliance.system.sensors.power_meter import Meter, Power
 
 if TYPE_CHECKING:
     from collections.abc import Callable

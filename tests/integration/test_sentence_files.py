@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from appliance.errors import SentencesError
-from appliance.inference.sentences import load
-from appliance.inference.watch import Watch
+from appliance.sentences.file_watch import Watch
+from appliance.sentences.sentence_set import load
 
 SENTENCE = "intents:\n  A:\n    data:\n      - sentences:\n          - {sentence!r}\n"
 

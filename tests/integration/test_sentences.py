@@ -10,9 +10,9 @@ import pytest
 
 from appliance.cli import main
 from appliance.errors import SentencesError
+from appliance.fallback.sentence_patterns import patterns_of
 from appliance.grammar.grammar import Grammar
-from appliance.inference.patterns import patterns_of
-from appliance.inference.sentences import SHIPPED, Sentences, load
+from appliance.sentences.sentence_set import SHIPPED, Sentences, load
 
 if TYPE_CHECKING:
     from pathlib import Path

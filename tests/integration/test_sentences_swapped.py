@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 from clips import sound_of
 
-from appliance.engines.whisper import Hearing, Whisper
-from appliance.grammar.calibration import Calibration
-from appliance.grammar.understand import Refusal
-from appliance.inference.sentences import load
-from appliance.recognition import GrammarRecogniser
-from appliance.trial import SAMPLES
+from appliance.decoding.calibration import Calibration
+from appliance.decoding.sentence_recogniser import Refusal
+from appliance.demo.demo import SAMPLES
+from appliance.engines.whisper.model import Hearing, Whisper
+from appliance.recognition.grammar_recogniser import GrammarRecogniser
+from appliance.sentences.sentence_set import load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from appliance.engines.whisper import Written
-    from appliance.inference.sentences import Sentences
+    from appliance.engines.whisper.model import Written
+    from appliance.sentences.sentence_set import Sentences
 
 pytestmark = pytest.mark.timeout(120)
 

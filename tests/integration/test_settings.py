@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from appliance import settings
 from appliance.config import Config
+from appliance.daemon import live_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from appliance.inference.sentences import Sentences
+    from appliance.sentences.sentence_set import Sentences
 
 SENTENCES = 'language: en\nintents:\n  {name}:\n    data:\n      - sentences: ["{words}"]\n'
 
@@ -23,7 +23,7 @@ def test_a_file_that_is_saved_while_the_one_before_is_compiled_comes_into_force_
 ) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(SENTENCES.format(name="First", words="one"))
-    monkeypatch.setattr(settings, "WATCH_EVERY", 0.0)
+    monkeypatch.setattr(live_settings, "WATCH_EVERY", 0.0)
     sentences = msgspec.structs.replace(Config().sentences, folder=str(tmp_path))
     config = msgspec.structs.replace(Config(), sentences=sentences)
 
@@ -31,7 +31,7 @@ def test_a_file_that_is_saved_while_the_one_before_is_compiled_comes_into_force_
         if "Second" in taken.declared:
             file.write_text(SENTENCES.format(name="Third", words="one two three"))
 
-    watched = settings.Settings(tmp_path / "config.toml", config, compiling)
+    watched = live_settings.Settings(tmp_path / "config.toml", config, compiling)
     file.write_text(SENTENCES.format(name="Second", words="one two"))
     for _ in range(6):
         watched.watch()

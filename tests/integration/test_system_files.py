@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.engines import llama, llama_failures, llama_running
+from appliance.engines.llama import client, retry_policy, supervisor
 from appliance.errors import BrokerError, ThreadStuck
-from appliance.system import durable, faults, run_mark, run_record
-from appliance.system.faults import KEPT, FaultRing
+from appliance.system import atomic_file, fault_log, run_mark, run_record
+from appliance.system.fault_log import KEPT, FaultRing
 from appliance.system.run_mark import RunMark
 from appliance.system.run_record import RunRecord
 
@@ -25,7 +25,7 @@ def logger(tmp_path: Path) -> logging.Logger:
 
 
 def messages(folder: Path) -> list[str]:
-    return [fault.message for fault in faults.read(folder)]
+    return [fault.message for fault in fault_log.read(folder)]
 
 
 def test_a_run_that_ended_in_order_leaves_no_mark(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_folder_that_cannot_be_written_costs_the_mark_and_no_more(tmp_path: Pa
 def test_errors_are_kept_and_warnings_are_not(tmp_path: Path, logger: logging.Logger) -> None:
     logger.warning("a warning")
     logger.error("a fault of %s", "something")
-    (fault,) = faults.read(tmp_path)
+    (fault,) = fault_log.read(tmp_path)
     assert (fault.where, fault.message, fault.times) == (
         "appliance.somewhere",
         "a fault of something",
@@ -79,17 +79,17 @@ def test_of_a_trace_places_are_kept_and_values_are_not(
         int("what somebody said")
     except ValueError:
         logger.exception("job 7f3a failed")
-    (fault,) = faults.read(tmp_path)
+    (fault,) = fault_log.read(tmp_path)
     assert fault.trace[-1] == "ValueError"
     assert fault.trace[0].startswith("test_system_files.py:")
-    assert "what somebody said" not in (tmp_path / faults.FILE).read_text()
+    assert "what somebody said" not in (tmp_path / fault_log.FILE).read_text()
 
 
 def test_a_death_of_the_language_model_s_process_is_kept_and_no_other_warning(
     tmp_path: Path,
 ) -> None:
     ring = FaultRing(tmp_path)
-    for module in (llama.logger, llama_running.logger, llama_failures.logger, run_record.logger):
+    for module in (client.logger, supervisor.logger, retry_policy.logger, run_record.logger):
         module.addHandler(ring)
         module.warning("of %s", module.name.rpartition(".")[2])
         module.info("nothing of note")
@@ -115,10 +115,10 @@ def test_a_fault_that_comes_again_and_again_is_counted_and_seldom_written(tmp_pa
     ring.keep("appliance", "the broker refuses")
     for _ in range(20):
         ring.keep("appliance", "the broker refuses")
-    assert [fault.times for fault in faults.read(tmp_path)] == [1]
+    assert [fault.times for fault in fault_log.read(tmp_path)] == [1]
     now[0] = 61.0
     ring.keep("appliance", "the broker refuses")
-    assert [fault.times for fault in faults.read(tmp_path)] == [22]
+    assert [fault.times for fault in fault_log.read(tmp_path)] == [22]
     ring.close()
 
 
@@ -127,12 +127,12 @@ def test_what_is_not_written_yet_is_written_at_the_end(tmp_path: Path) -> None:
     for _ in range(3):
         ring.keep("appliance", "the broker refuses")
     ring.close()
-    assert [fault.times for fault in faults.read(tmp_path)] == [3]
+    assert [fault.times for fault in fault_log.read(tmp_path)] == [3]
 
 
 def test_lines_that_a_power_cut_spoiled_are_passed_over(tmp_path: Path) -> None:
     FaultRing(tmp_path).keep("appliance", "whole")
-    with (tmp_path / faults.FILE).open("ab") as file:
+    with (tmp_path / fault_log.FILE).open("ab") as file:
         file.write(b'{"at": 1.0, "mess')
     assert messages(tmp_path) == ["whole"]
     FaultRing(tmp_path).keep("appliance", "next")
@@ -151,14 +151,14 @@ def test_a_file_is_replaced_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
-    durable.replace(path, b"old")
+    atomic_file.replace(path, b"old")
 
     def refuse(_: int) -> None:
         raise OSError(28, "no space left")
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(OSError, match="no space left"):
-        durable.replace(path, b"new")
+        atomic_file.replace(path, b"new")
     assert path.read_bytes() == b"old"
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
 

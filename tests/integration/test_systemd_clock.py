@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from appliance.system.clock import clock_synced
+from appliance.system.clock_sync import clock_synced
 
 if TYPE_CHECKING:
     from pathlib import Path

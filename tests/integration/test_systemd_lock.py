@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appliance.errors import NeededError, StateLocked
-from appliance.system import lock
-from appliance.system.lock import StateLock, holder
+from appliance.system import state_lock
+from appliance.system.state_lock import StateLock, holder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,8 +84,8 @@ def test_a_child_process_does_not_keep_the_lock(tmp_path: Path) -> None:
 def test_a_glance_at_the_lock_does_not_stop_an_appliance_that_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / lock.FILE).touch()
-    file = os.open(tmp_path / lock.FILE, os.O_RDONLY)
+    (tmp_path / state_lock.FILE).touch()
+    file = os.open(tmp_path / state_lock.FILE, os.O_RDONLY)
     fcntl.flock(file, fcntl.LOCK_SH)
     glances = [lambda: None, lambda: os.close(file)]
 
@@ -124,7 +124,7 @@ def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
 
 
 def test_on_a_full_disk_the_lock_still_holds(tmp_path: Path) -> None:
-    (tmp_path / lock.FILE).touch()
+    (tmp_path / state_lock.FILE).touch()
     held = StateLock(tmp_path)
     script = (
         "import resource, signal, sys; from pathlib import Path\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.system.systemd import Notifier
+from appliance.system.systemd_notify import Notifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

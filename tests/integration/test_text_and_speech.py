@@ -11,7 +11,7 @@ import pytest
 from measure.languages import HOUSES
 
 from appliance.grammar.grammar import Grammar
-from appliance.inference.sentences import Sentences, load
+from appliance.sentences.sentence_set import Sentences, load
 
 
 def home_assistants(language: str, folder: Path) -> Sentences:

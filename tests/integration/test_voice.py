@@ -15,10 +15,10 @@ from sound import room
 
 from appliance.audio.earcons import Earcon, sound_of
 from appliance.config import Config, Speaking
-from appliance.engines.espeak import Espeak
-from appliance.engines.piper import Piper
+from appliance.dialogue.speech_output import Voice, open_synthesizer, sentences_in
+from appliance.engines.tts.espeak import Espeak
+from appliance.engines.tts.piper import Piper
 from appliance.errors import EngineError
-from appliance.voice import Voice, open_synthesizer, sentences_in
 
 REPOSITORY = Path(__file__).parent.parent.parent
 

@@ -12,7 +12,7 @@ import pyopen_wakeword
 import pytest
 from clips import WORDS, mixed, sound_of, wake_clips
 
-from appliance.engines import wakeword
+from appliance.engines.wake_word import wake_words
 from appliance.errors import EngineError
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Samples, Wake
@@ -29,7 +29,7 @@ SECOND = np.zeros(16_000, dtype=np.float32)
 
 
 def loaded(*words: str) -> list[WakeSpotter]:
-    return wakeword.spotters(wakeword.find(words, {}))
+    return wake_words.spotters(wake_words.find(words, {}))
 
 
 def heard(spotters: Sequence[WakeSpotter], samples: Samples) -> list[Wake]:

@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from appliance.config import Speech
-from appliance.engines.whisper import Whisper
-from appliance.grammar.calibration import Calibration
+from appliance.decoding.calibration import Calibration
+from appliance.decoding.sentence_recogniser import Refusal, Understanding, Understood
+from appliance.engines.whisper.model import Whisper
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.understand import Refusal, Understanding, Understood
-from appliance.grammar.vocabulary import Vocabulary
-from appliance.recognition import SecondEar
+from appliance.grammar.token_mask import Vocabulary
+from appliance.recognition.grammar_recogniser import SecondEar
 from measure.plot import accuracy_plot
 from measure.recordings import (
     NoRecordings,

@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from appliance.config import Speech
-from appliance.grammar.calibration import Calibration
+from appliance.decoding.calibration import Calibration
+from appliance.decoding.calibration_fit import Heard, confidence, maps_of, table
+from appliance.decoding.sentence_recogniser import Refusal, Understood
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.reliability import Heard, confidence, maps_of, table
-from appliance.grammar.understand import Refusal, Understood
 from measure.accuracy import FAR, LEVELS, Ears, right
 from measure.recordings import (
     NoRecordings,

@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from appliance.engines.padded import PaddedWhisper
-from appliance.engines.whisper import Whisper
-from appliance.grammar.text import plain
+from appliance.bench.padded_whisper import PaddedWhisper
+from appliance.engines.whisper.model import Whisper
+from appliance.text.normalise import plain
 from measure.recordings import NoRecordings, Sound, folder, mixed, model_folder, sound
 from measure.speed import SPOKEN
 from measure.voices import pico

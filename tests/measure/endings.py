@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from appliance.anticipation import Anticipation
-from appliance.audio.meaning import Verdict
-from appliance.audio.segmenter import Segment, Segmenter
 from appliance.config import Listening
+from appliance.decoding.calibration import Calibration
+from appliance.decoding.sentence_recogniser import Refusal
 from appliance.engines.silero import Silero
-from appliance.engines.whisper import Whisper
-from appliance.grammar.calibration import Calibration
-from appliance.grammar.understand import Refusal
-from appliance.inference.sentences import Sentences, load
+from appliance.engines.whisper.model import Whisper
+from appliance.listening.segmenter import Segment, Segmenter
 from appliance.protocols import FRAME_SAMPLES
-from appliance.recognition import GrammarRecogniser
+from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.grammar_recogniser import GrammarRecogniser
+from appliance.recognition.lookahead import Verdict
+from appliance.sentences.sentence_set import Sentences, load
 from appliance.values import SAMPLE_RATE, Samples
 from measure.recordings import coffee_intents, coffee_orders, folder, mixed, model_folder, sound
 

@@ -26,24 +26,24 @@ from typing import Any
 
 import msgspec
 
-from appliance import assembly
+from appliance.bench import llama_speed
+from appliance.bench.llama_speed import REQUEST, SYSTEM
 from appliance.config import Cascade as Settings
 from appliance.config import Config, Device, LanguageModel
-from appliance.engines import llama_speed
-from appliance.engines.llama import Llama
-from appliance.engines.llama_speed import REQUEST, SYSTEM
+from appliance.engines.llama.client import Llama
 from appliance.errors import EngineError
-from appliance.inference import choosing
-from appliance.inference import sentences as sentence_files
-from appliance.inference.cascade import Cascade
-from appliance.inference.jobs import Jobs
-from appliance.inference.mind import Situation
-from appliance.inference.worker import Worker
+from appliance.fallback import intent_choice
+from appliance.fallback.cascade import Cascade
+from appliance.jobs import engine_factory
+from appliance.jobs.engine_context import Situation
+from appliance.jobs.job_queue import Jobs
+from appliance.jobs.worker import Worker
+from appliance.sentences import sentence_set as sentence_files
 from appliance.values import Operation, Question, Request, Trigger, Utterance
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
-SAMPLES = Path(assembly.__file__).parent / "samples"
+SAMPLES = Path(engine_factory.__file__).parent / "samples"
 
 
 def go_on() -> bool:
@@ -106,7 +106,7 @@ def paraphrases(gguf: Path, threads: int, count: int) -> dict[str, Any]:
 
 def _paraphrased(gguf: Path, threads: int, *, examples: bool) -> dict[str, Any]:
     if not examples:
-        vars(choosing).update(EXAMPLES=0)
+        vars(intent_choice).update(EXAMPLES=0)
     declared = sentence_files.load(None, "en")
     cascade = Cascade(Settings())
     model = opened(gguf, threads, None)
@@ -250,7 +250,7 @@ def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:
         if isinstance(job, Utterance):
             spent.append(result.timings_ms["total_after_speech"])
 
-    mind = assembly.open_mind(config, sentence_files.load(None, "en"), model)
+    mind = engine_factory.open_mind(config, sentence_files.load(None, "en"), model)
     worker = Worker(jobs, mind, deliver, situation=Situation)
     samples = mind.decode(sound)
 

@@ -19,7 +19,7 @@ import home_assistant_intents
 from hassil import Intents
 from hassil.intents import TextSlotList, TextSlotValue
 
-from appliance.engines.whisper import Whisper
+from appliance.engines.whisper.model import Whisper
 from appliance.grammar.grammar import Grammar
 from measure.accuracy import understanding
 from measure.recordings import model_folder

@@ -34,8 +34,8 @@ from brokers import Client, Mosquitto
 from owner import SAMPLES, Owner
 from sound import SINK, Room, room
 
-from appliance import manifest
-from appliance.inference.sentences import load
+from appliance.bench import manifest
+from appliance.sentences.sentence_set import load
 from appliance.values import SAMPLE_RATE
 from measure.recordings import Sound, coffee_orders
 from measure.recordings import folder as recordings_folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.plot import Panel, svg
+from appliance.bench.svg_plot import Panel, svg
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

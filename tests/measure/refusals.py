@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from appliance.grammar.grammar import Grammar
-from appliance.inference.sentences import SHIPPED, load
+from appliance.sentences.sentence_set import SHIPPED, load
 from measure.accuracy import Ears
 from measure.recordings import (
     NoRecordings,

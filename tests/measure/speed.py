@@ -19,17 +19,17 @@ import numpy as np
 from hassil import Intents
 from hassil.intents import TextSlotList, TextSlotValue
 
-from appliance.engines.whisper import Whisper
+from appliance.engines.whisper.model import Whisper
 from appliance.grammar.compile import compile_network
 from appliance.grammar.grammar import Grammar
-from appliance.inference.sentences import load
+from appliance.sentences.sentence_set import load
 from measure.accuracy import understanding
 from measure.recordings import NoRecordings, folder, model_folder, sound
 from measure.voices import pico
 
 if TYPE_CHECKING:
+    from appliance.decoding.sentence_recogniser import Understood
     from appliance.grammar.network import Network
-    from appliance.grammar.understand import Understood
     from measure.recordings import Sound
 
 SPOKEN = (

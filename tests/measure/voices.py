@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from py_nanotts import NanoTTS
 
-from appliance.audio.files import decode
+from appliance.audio.decode import decode
 from measure.recordings import Sound
 
 PICO = {"en": "en-US", "de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}

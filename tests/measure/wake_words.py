@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from clips import WORDS, mixed, sound_of, wake_clips
 
-from appliance.engines import wakeword
+from appliance.engines.wake_word import wake_words
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Samples
 
 
 def best_score(word: str, samples: Samples) -> float:
-    (spotter,) = wakeword.spotters(wakeword.find([word], {word: 0.0}))
+    (spotter,) = wake_words.spotters(wake_words.find([word], {word: 0.0}))
     frames = len(samples) // FRAME_SAMPLES
     wakes = [spotter.feed(f) for f in np.split(samples[: frames * FRAME_SAMPLES], frames)]
     spotter.close()
@@ -35,7 +35,7 @@ def main(speech: Path) -> None:
     orders = [sound_of(clip) for clip in others]
     for word in WORDS:
         for name in (word, f"open/{word}"):
-            (found,) = wakeword.find([name], {})
+            (found,) = wake_words.find([name], {})
             said = [np.concatenate([sound_of(c), second]) for c in wake_clips(speech, word)]
             clean = [best_score(name, one) for one in said]
             noisy = [best_score(name, mixed(one, noise, 15)) for one in said]

@@ -16,13 +16,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from appliance.config import LanguageModel
-from appliance.engines.llama import Llama
-from appliance.inference import sentences as sentence_files
-from appliance.inference.cascade import Cascade
-from appliance.inference.patterns import words_of
+from appliance.engines.llama.client import Llama
+from appliance.fallback.cascade import Cascade
+from appliance.fallback.sentence_patterns import words_of
+from appliance.sentences import sentence_set as sentence_files
 
 if TYPE_CHECKING:
-    from appliance.inference.sentences import Sentences
+    from appliance.sentences.sentence_set import Sentences
     from appliance.values import Intent
 
 TEXTS = Path(__file__).parent.parent / "fixtures/wildcards.jsonl"

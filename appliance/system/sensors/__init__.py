@@ -19,8 +19,8 @@ from appliance.system.sensors import (
     supply,
     temperature,
 )
-from appliance.system.sensors.files import text
-from appliance.system.sensors.meter import Meter, Power
+from appliance.system.sensors.power_meter import Meter, Power
+from appliance.system.sensors.sysfs import text
 from appliance.values import Reading
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.system.sensors.files import children, number, text
+from appliance.system.sensors.sysfs import children, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

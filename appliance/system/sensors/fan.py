@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.system.sensors.files import chips
+from appliance.system.sensors.sysfs import chips
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
-from appliance.system.sensors.files import text
+from appliance.system.sensors.sysfs import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from appliance.system.sensors import firmware
-from appliance.system.sensors.files import children, number
+from appliance.system.sensors.sysfs import children, number
 
 if TYPE_CHECKING:
     from pathlib import Path

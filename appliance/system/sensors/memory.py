@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from appliance.system.sensors.files import text
+from appliance.system.sensors.sysfs import text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.system.sensors.files import children, chips, number, text, word
 from appliance.system.sensors.firmware import SLOWED, UNDER_VOLTAGE
+from appliance.system.sensors.sysfs import children, chips, number, text, word
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from appliance.system.sensors.files import Chip, children, chips, number, text
+from appliance.system.sensors.sysfs import Chip, children, chips, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from hassil.intents import TextSlotList
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.numbers import spoken
-from appliance.grammar.vocabulary import TokenWalk, Vocabulary
+from appliance.grammar.token_mask import TokenWalk, Vocabulary
 
 
 def grammar(*sentences: str, context: dict[str, Any] | None = None, **parts: Any) -> Grammar:

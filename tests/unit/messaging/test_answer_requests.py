@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from appliance.messaging.bodies import MAXIMUM_WISH_BYTES
-from appliance.messaging.delivery import Delivery
-from appliance.messaging.requests import Offer, Reader, Rejection
-from appliance.messaging.topics import Topics
+from appliance.messages.request_body import MAXIMUM_WISH_BYTES
+from appliance.messages.topics import Topics
+from appliance.mqtt.connection_events import Delivery
+from appliance.requests.request_parser import Offer, Reader, Rejection
 from appliance.values import Wish
 
 

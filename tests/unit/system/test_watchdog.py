@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from appliance.system.systemd import Notifier
+from appliance.system.systemd_notify import Notifier
 
 
 @pytest.mark.parametrize(

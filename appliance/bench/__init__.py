@@ -1,0 +1,1 @@
+"""Measurements on this board: speed, memory, heat, accuracy."""

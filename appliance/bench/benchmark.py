@@ -1,0 +1,240 @@
+"""Speed and memory on this board: each stage, and against the padded, unconstrained way."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+import numpy as np
+
+from appliance.audio import decode
+from appliance.bench import llama_speed, manifest
+from appliance.bench.padded_whisper import PaddedWhisper
+from appliance.engines.silero import Silero
+from appliance.errors import ManifestError
+from appliance.jobs import engine_factory
+from appliance.listening.segmenter import utterance_from
+from appliance.models.store import Store
+from appliance.system.processes import peak_mb, resident_mb
+from appliance.values import SAMPLE_RATE, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from appliance.config import Config
+    from appliance.engines.llama.client import Llama
+    from appliance.recognition.grammar_recogniser import GrammarRecogniser
+    from appliance.sentences.sentence_set import Sentences
+    from appliance.values import Samples
+
+T = TypeVar("T")
+
+QUESTIONS = ("Why is the sky blue?", "Name three fruits.", "What is a lamp for?")
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A step of the start, in seconds."""
+
+    name: str
+    seconds: float
+
+
+class Clip(msgspec.Struct, frozen=True, kw_only=True):
+    """One recording, decoded both ways in turn; medians over the runs."""
+
+    name: str
+    seconds: float
+    """Of speech, as the detector cut it out."""
+    ours_ms: float
+    encode_ms: float
+    """Of it, until the model has heard the sound; the rest is finding the sentence."""
+    padded_ms: float
+    ratio: float
+    """Median of the pairs: ours over padded. Below 1 is faster."""
+    calls: int
+    """Of the decoder."""
+    tokens: int
+    ours_right: bool
+    padded_right: bool
+
+
+class LanguageModelSpeed(msgspec.Struct, frozen=True, kw_only=True):
+    """The language model's process."""
+
+    name: str
+    load_s: float
+    first_token_ms: list[float]
+    """Question by question: the first one cold, the others behind the prefix that is kept."""
+    tokens_per_s: float | None
+    memory_mb: float | None
+    prefix: llama_speed.PrefixSpeed
+    """Against the binding's plain chat call."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What `appliance bench` prints."""
+
+    board: str | None
+    cores: int
+    threads: int
+    stt: str
+    start: list[Stage]
+    memory_mb: float | None
+    """Resident, with speech recognition loaded and used."""
+    peak_memory_mb: float
+    """The most of it so far."""
+    clips: list[Clip]
+    ratio: float
+    """Median over the clips."""
+    realtime_factor: float
+    """Seconds of work per second of speech."""
+    language_model: LanguageModelSpeed | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    clip: manifest.Clip
+    samples: Samples
+
+
+def measure(
+    config: Config, clips: Path, runs: int, *, board: str | None, say: Callable[[str], None]
+) -> Report:
+    """Load everything and time it; `say` hears of progress. Nothing else should run meanwhile."""
+    start: list[Stage] = []
+    sentences = _timed("sentences", start, lambda: engine_factory.load_sentences(config))
+    whisper = _timed("speech model", start, lambda: engine_factory.open_transcriber(config))
+    recogniser = engine_factory.open_recogniser(config, whisper)
+    _timed("grammar", start, lambda: recogniser.prepare(sentences))
+    recordings = _recordings(clips, config)
+    say(f"{len(recordings)} recordings, {runs} times each way")
+    recogniser.understand(recordings[0].samples, sentences)  # the first is slower: caches are cold
+    memory_mb, peak_memory_mb = resident_mb(), peak_mb()
+    padded = _open_padded(config)
+    padded.transcribe(recordings[0].samples, config.device.language)
+    measured = [
+        _compare(recording, recogniser, padded, sentences, runs) for recording in recordings
+    ]
+    say("the language model")
+    return Report(
+        board=board,
+        cores=os.cpu_count() or 1,
+        threads=config.threads,
+        stt=config.speech.model,
+        start=start,
+        memory_mb=memory_mb,
+        peak_memory_mb=peak_memory_mb,
+        clips=measured,
+        ratio=round(float(np.median([clip.ratio for clip in measured])), 3),
+        realtime_factor=round(
+            sum(clip.ours_ms for clip in measured) / 1000 / sum(clip.seconds for clip in measured),
+            4,
+        ),
+        language_model=_language_model(config),
+    )
+
+
+def _timed(name: str, stages: list[Stage], work: Callable[[], T]) -> T:
+    began = time.perf_counter()
+    done = work()
+    stages.append(Stage(name, round(time.perf_counter() - began, 3)))
+    return done
+
+
+def _recordings(path: Path, config: Config) -> list[_Recording]:
+    detector = Silero()
+    found = []
+    for clip in manifest.read(path):
+        if clip.audio is None or clip.intent is msgspec.UNSET or clip.intent is None:
+            continue
+        samples = decode.decode(path.parent / clip.audio, maximum_seconds=30.0)
+        utterance = utterance_from(samples, detector, config.listening, new_id="bench")
+        found.append(_Recording(clip, utterance.samples))
+    if not found:
+        raise ManifestError(f"{path}: no recording of a declared sentence is in it")
+    return found
+
+
+def _compare(
+    recording: _Recording,
+    recogniser: GrammarRecogniser,
+    padded: PaddedWhisper,
+    sentences: Sentences,
+    runs: int,
+) -> Clip:
+    clip, samples = recording.clip, recording.samples
+    ours: list[float] = []
+    theirs: list[float] = []
+    encoded: list[float] = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        found, _ = recogniser.understand(
+            samples, sentences, lambda _: encoded.append(time.perf_counter())
+        )
+        encoded[-1] -= began
+        between = time.perf_counter()
+        parsed = sentences.parse(padded.transcribe(samples, sentences.language))
+        theirs.append(time.perf_counter() - between)
+        ours.append(between - began)
+    wanted = (clip.intent, manifest.folded(clip.slots))
+    return Clip(
+        name=clip.audio or "",
+        seconds=round(len(samples) / SAMPLE_RATE, 2),
+        ours_ms=_milliseconds(ours),
+        encode_ms=_milliseconds(encoded),
+        padded_ms=_milliseconds(theirs),
+        ratio=round(float(np.median(np.array(ours) / np.array(theirs))), 3),
+        calls=found.calls,
+        tokens=found.tokens,
+        ours_right=(found.intent, manifest.folded(dict(found.slots))) == wanted,
+        padded_right=parsed is not None and (parsed.name, manifest.folded(parsed.slots)) == wanted,
+    )
+
+
+def _milliseconds(seconds: Sequence[float]) -> float:
+    return round(1000 * float(np.median(seconds)), 1)
+
+
+def _open_padded(config: Config) -> PaddedWhisper:
+    folder = Store(config.models_directory).path_of(config.speech.model)
+    return PaddedWhisper(folder, compute_type=config.speech.compute_type, threads=config.threads)
+
+
+def _language_model(config: Config) -> LanguageModelSpeed | None:
+    if not config.language_model.enabled:
+        return None
+    path = Store(config.models_directory).path_of(config.language_model.model)
+    prefix = llama_speed.measure(path, config.language_model, config.threads)
+    began = time.perf_counter()
+    model = engine_factory.open_language_model(config)
+    if model is None:
+        return None
+    try:
+        model.start()
+        return _asked(model, round(time.perf_counter() - began, 2), prefix)
+    finally:
+        model.close()
+
+
+def _asked(model: Llama, load_s: float, prefix: llama_speed.PrefixSpeed) -> LanguageModelSpeed:
+    first, tokens, seconds = [], 0, 0.0
+    for question in QUESTIONS:
+        began = time.perf_counter()
+        completion = model.complete(Question((question,)), lambda: False)
+        took = time.perf_counter() - began
+        if completion.first_token_ms is not None:
+            first.append(round(completion.first_token_ms, 1))
+            seconds += took - completion.first_token_ms / 1000
+            tokens += completion.generated_tokens - 1
+    return LanguageModelSpeed(
+        name=model.name,
+        load_s=load_s,
+        first_token_ms=first,
+        tokens_per_s=round(tokens / seconds, 1) if tokens > 0 and seconds > 0 else None,
+        memory_mb=None if model.process_id is None else resident_mb(model.process_id),
+        prefix=prefix,
+    )

@@ -1,0 +1,250 @@
+"""Work without pause for a while: whether case and supply let the board keep its speed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from appliance.audio import decode
+from appliance.bench import svg_plot
+from appliance.demo.demo import SAMPLES
+from appliance.errors import EngineError
+from appliance.jobs import engine_factory
+from appliance.threads import STOP_BUDGET, Deadline, Loop
+from appliance.values import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from appliance.config import Config
+    from appliance.protocols import Sensors
+    from appliance.values import Reading
+
+QUESTION = "Tell me a long story about a lamp."
+
+KEPT = 0.9
+"""Of its first speed; a board that falls below it is held back."""
+
+HOT_C = 80.0
+"""From here on a Raspberry Pi slows itself down."""
+
+PANELS = (
+    {"temperature_c": "temperature, °C"},
+    {"clock_mhz": "clock, MHz", "clock_limit_mhz": "its limit, MHz"},
+    {"jobs_per_minute": "speed, recordings recognised per minute"},
+)
+"""Of the picture, from above: fields of a row by their names there."""
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One stretch of the work; null is a sensor that the board lacks."""
+
+    minutes: float
+    """At its end, since the beginning."""
+    jobs_per_minute: float
+    temperature_c: float | None = None
+    clock_mhz: float | None = None
+    clock_limit_mhz: float | None = None
+    """What the kernel allows the processor."""
+    fan_rpm: float | None = None
+    watts: float | None = None
+    throttlings: int | None = None
+    """Since the beginning; so the next."""
+    under_voltages: int | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What `appliance bench --soak` prints."""
+
+    board: str | None
+    rows: list[Row]
+    kept_speed: float
+    """The last quarter's speed over the first row's; 1.0 is all of it."""
+    hottest_c: float | None
+    throttlings: int | None
+    under_voltages: int | None
+    good_enough: bool | None
+    """Whether case and supply are; None where the board has no sensor that could tell."""
+
+
+def soak(
+    config: Config,
+    board: Sensors,
+    minutes: float,
+    every_s: float,
+    say: Callable[[Row], None],
+) -> list[Row]:
+    """Recognise speech, and have the language model write beside it; a row every `every_s`."""
+    sentences = engine_factory.load_sentences(config)
+    recogniser = engine_factory.open_recogniser(config, engine_factory.open_transcriber(config))
+    recogniser.prepare(sentences)
+    samples = decode.decode(SAMPLES / "kitchen_light.flac", maximum_seconds=30.0)
+
+    def job() -> None:
+        recogniser.understand(samples, sentences)
+
+    job()  # the first is slower: caches are cold
+    writer = _writer(config)
+    writer.start()
+    try:
+        rows = []
+        for row in stretches(job, board, minutes * 60, every_s):
+            say(row)
+            rows.append(row)
+        return rows
+    finally:
+        writer.stop(Deadline(STOP_BUDGET))
+
+
+def stretches(
+    job: Callable[[], None],
+    board: Sensors,
+    seconds: float,
+    every_s: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Row]:
+    """Do `job` again and again; how fast it went in each stretch, and how the board was then."""
+    began = stretch = clock()
+    done = 0
+    board.read()  # counting starts here
+    while (now := clock()) - began < seconds:
+        if now - stretch >= every_s and done:
+            yield _row(board.read(), now - began, done / (now - stretch))
+            stretch, done = now, 0
+        job()
+        done += 1
+    if done:
+        yield _row(board.read(), now - began, done / (now - stretch))
+
+
+def _row(reading: Reading, seconds: float, jobs_per_second: float) -> Row:
+    return Row(
+        minutes=round(seconds / 60, 2),
+        jobs_per_minute=round(jobs_per_second * 60, 1),
+        temperature_c=reading.temperature_c,
+        clock_mhz=reading.clock_mhz,
+        clock_limit_mhz=reading.clock_limit_mhz,
+        fan_rpm=reading.fan_rpm,
+        watts=reading.watts,
+        throttlings=reading.throttlings,
+        under_voltages=reading.under_voltages,
+    )
+
+
+def _writer(config: Config) -> Loop:
+    """The language model at work beside speech; nobody, where there is none."""
+    model = engine_factory.open_language_model(config)
+
+    def turn() -> None:
+        if model is None:
+            time.sleep(0.2)
+            return
+        try:
+            model.complete(Question((QUESTION,)), loop.stopping.is_set)
+        except EngineError:
+            if not loop.stopping.is_set():
+                raise
+
+    loop = Loop("writer", turn, ending=model.close if model else None)
+    return loop
+
+
+def judge(board: str | None, rows: Sequence[Row]) -> Report:
+    """What the rows come to."""
+    last = rows[-max(1, len(rows) // 4) :]
+    speed = float(np.median([row.jobs_per_minute for row in last]))
+    kept = round(speed / rows[0].jobs_per_minute, 3)
+    degrees = [row.temperature_c for row in rows if row.temperature_c is not None]
+    hottest = max(degrees, default=None)
+    throttlings, under_voltages = rows[-1].throttlings, rows[-1].under_voltages
+    known = (hottest, throttlings, under_voltages)
+    bad = kept < KEPT or (hottest or 0.0) >= HOT_C or bool(throttlings) or bool(under_voltages)
+    return Report(
+        board=board,
+        rows=list(rows),
+        kept_speed=kept,
+        hottest_c=hottest,
+        throttlings=throttlings,
+        under_voltages=under_voltages,
+        good_enough=None if all(value is None for value in known) and not bad else not bad,
+    )
+
+
+def table_head() -> str:
+    """Above the rows."""
+    return f"{'min':>6} {'jobs/min':>9} {'°C':>6} {'MHz':>6} {'fan':>6} {'W':>6}  slowed  low volts"
+
+
+def as_line(row: Row) -> str:
+    """A row of the table."""
+    return (
+        f"{row.minutes:6.1f} {row.jobs_per_minute:9.1f} {_shown(row.temperature_c, 1):>6} "
+        f"{_shown(row.clock_mhz):>6} {_shown(row.fan_rpm):>6} {_shown(row.watts, 1):>6}  "
+        f"{_shown(row.throttlings):>6}  {_shown(row.under_voltages):>9}"
+    )
+
+
+def as_text(report: Report) -> str:
+    """The plot, and what it comes to; the table stands above already."""
+    lines = [""]
+    for name, unit, values in (
+        ("temperature", "°C", [row.temperature_c for row in report.rows]),
+        ("clock", "MHz", [row.clock_mhz for row in report.rows]),
+        ("speed", "jobs/min", [row.jobs_per_minute for row in report.rows]),
+    ):
+        known = [value for value in values if value is not None]
+        if known:
+            low, high = min(known), max(known)
+            lines.append(f"{name:>12} {bars(values)} {low:.0f} to {high:.0f} {unit}")
+    lines += ["", _verdict(report)]
+    return "\n".join(lines)
+
+
+def as_svg(report: Report) -> str:
+    """Temperature, clock and speed one above the other, over the minutes."""
+    panels: list[svg_plot.Panel] = []
+    for names in PANELS:
+        lines = {
+            name: [(row.minutes, getattr(row, field)) for row in report.rows]
+            for field, name in names.items()
+            if any(getattr(row, field) is not None for row in report.rows)
+        }
+        if lines:
+            panels.append(svg_plot.panel(lines, 120, first_colour=len(panels)))
+    minutes = [row.minutes for row in report.rows]
+    step = max(1, len(minutes) // 8)
+    ticks = [(minute, f"{minute:g}") for minute in minutes[::step]]
+    return svg_plot.svg(panels, ticks, f"minutes; {_verdict(report)}")
+
+
+def bars(values: Sequence[float | None]) -> str:
+    """A plot in one line, from the least to the greatest; a gap where nothing is known."""
+    known = [value for value in values if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    step = (high - low) / (len(BARS) - 1) or 1.0
+    return "".join(" " if v is None else BARS[round((v - low) / step)] for v in values)
+
+
+def _verdict(report: Report) -> str:
+    kept = f"{100 * report.kept_speed:.0f} % of its first speed was kept"
+    if report.good_enough is None:
+        return f"{kept}; this board has no sensors that could say more"
+    if report.good_enough:
+        return f"{kept}: case and supply are good enough"
+    advice = []
+    if report.under_voltages:
+        advice.append("use the board's own supply and a short cable")
+    if report.throttlings or (report.hottest_c or 0.0) >= HOT_C:
+        advice.append("give it a fan, a heat sink or air")
+    return f"{kept}: the board is held back; " + (
+        ", and ".join(advice) or "something else works on it, or its clock is limited"
+    )
+
+
+def _shown(value: float | None, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

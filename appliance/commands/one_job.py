@@ -1,0 +1,57 @@
+"""What `listen` and `ask` share: one job, done here and now, shown on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance import config
+from appliance.ids import boot_id
+from appliance.jobs import engine_factory
+from appliance.jobs.engine_context import Situation
+from appliance.jobs.execute import answer
+from appliance.jobs.result_text import readable
+from appliance.system import logs
+from appliance.system.clock_sync import clock_synced
+from appliance.system.sensors import Board
+from appliance.values import Outcome, encode
+
+if TYPE_CHECKING:
+    import argparse
+
+    from appliance.jobs.engine_context import Mind
+    from appliance.values import Job, Result
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the whole result, one JSON line each")
+
+
+def prepare(arguments: argparse.Namespace) -> config.Config:
+    """The configuration; quiet, as the result is what was asked for."""
+    loaded = config.load(arguments.config)
+    logs.set_up("debug" if loaded.log.level == "debug" else "warning")
+    engine_factory.go_offline()
+    return loaded
+
+
+def answered(job: Job, mind: Mind) -> Result:
+    """The result of a job, by the function that the daemon calls."""
+    situation = Situation(reading=Board().read(), clock_synced=clock_synced(), boot_id=boot_id())
+    return answer(job, mind, situation, lambda: False)
+
+
+def show(result: Result, *, as_json: bool, name: str = "") -> None:
+    """Print a result for a person, or as JSON."""
+    if as_json:
+        print(encode(result).decode(), flush=True)
+        return
+    lines = readable(result)
+    total = result.timings_ms.get("total_after_speech", result.timings_ms.get("total", 0.0))
+    print(f"{name}{lines[0]}")
+    for line in (*lines[1:], f"took {total / 1000:.2f} s"):
+        print(f"  {line}", flush=True)
+
+
+def status_of(result: Result) -> int:
+    """Only a failure is one; that nothing was understood is an answer."""
+    return 1 if result.outcome is Outcome.FAILED else 0

@@ -1,0 +1,1 @@
+"""The process: start and stop in order, threads, reload, status and metrics."""

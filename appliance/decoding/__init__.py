@@ -1,0 +1,1 @@
+"""The search for an allowed sentence in sound: constrained decoding, fusion, rejection."""

@@ -1,0 +1,1 @@
+"""A session with a person: confirmation, spoken answers, button and light."""

@@ -1,0 +1,1 @@
+"""The language model: a supervised child process around llama.cpp."""

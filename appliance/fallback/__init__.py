@@ -1,0 +1,1 @@
+"""What is tried if no sentence fits: fuzzy match, then the language model."""

@@ -1,0 +1,124 @@
+"""Which values of the lists a text mentions, and which declared sentences could mean it."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.fallback.sentence_patterns import Slot, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from appliance.fallback.sentence_patterns import Pattern, Patterns, Words
+
+LONGEST_VALUE = 6
+"""Words of a value that is looked for."""
+
+MOST_MENTIONS = 4
+"""A text that mentions more is no command of one sentence."""
+
+
+STRANGE = 0.3
+"""What a word of a sentence that the text lacks speaks against it, one that it has being 1."""
+
+CLEARLY = 0.9
+"""How much nearer a use of the same words must be to be the only one."""
+
+_Use = tuple[str, int, tuple[str, ...]]
+"""Intent, block, and the values in the slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Some words of the text that are a value of at least one list."""
+
+    words: Words
+    values: Mapping[str, str]
+    """List → the value, as the grammar reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A declared sentence that says with its slots what the text mentions, and nothing else."""
+
+    intent: str
+    sentence: str
+
+
+def mentions(text: str, patterns: Patterns) -> list[Mention]:
+    """What the text mentions, in order; of values that overlap the longest."""
+    words, found, at = words_of(text), [], 0
+    while at < len(words):
+        for end in range(min(len(words), at + LONGEST_VALUE), at, -1):
+            span = words[at:end]
+            values = {k: v[span] for k, v in patterns.values.items() if span in v}
+            if values:
+                found.append(Mention(span, values))
+                at = end - 1
+                break
+        at += 1
+    return found
+
+
+def candidates(text: str, patterns: Patterns) -> list[Candidate]:
+    """One for each way to take the text: of each intent and each use of what is mentioned.
+
+    Whatever the text mentions must be a slot of the sentence or a part of its own words, and
+    every slot must be mentioned: so no value is ever made up, and none is passed over.
+    """
+    found = mentions(text, patterns)
+    if len(found) > MOST_MENTIONS:
+        return []
+    wanted = set(words_of(text))
+    nearest: dict[_Use, tuple[float, dict[tuple[Slot, ...], tuple[float, Candidate]]]] = {}
+    for pattern in patterns.patterns:
+        own = set(pattern.words)
+        nearness = len(wanted & own) - STRANGE * len(own - wanted)
+        for fill in fills(pattern.words, pattern.slots, found):
+            use = (pattern.intent, pattern.block, fill)
+            top, ways = nearest.get(use, (nearness, {}))
+            if pattern.slots not in ways or nearness > ways[pattern.slots][0]:
+                ways[pattern.slots] = nearness, Candidate(pattern.intent, _filled(pattern, fill))
+            nearest[use] = max(top, nearness), ways
+    return [
+        candidate
+        for top, ways in nearest.values()
+        for nearness, candidate in ways.values()
+        if nearness > top - CLEARLY  # `ten minutes` are minutes; `ten` alone may be hours, too
+    ]
+
+
+def fills(
+    words: Words, slots: tuple[Slot, ...], found: Sequence[Mention]
+) -> Iterator[tuple[str, ...]]:
+    """For each order of the mentions that fits the slots, the slots' values.
+
+    Without those mentions that are a part of the sentence's own `words`.
+    """
+    own = set(words)
+    free = [mention for mention in found if not own.issuperset(mention.words)]
+    if len(free) != len(slots):
+        return
+    seen: set[tuple[str, ...]] = set()
+    for order in itertools.permutations(free):
+        if all(slot.values in mention.values for slot, mention in zip(slots, order, strict=True)):
+            fill = tuple(m.values[slot.values] for slot, m in zip(slots, order, strict=True))
+            if fill not in seen:
+                seen.add(fill)
+                yield fill
+
+
+def _filled(pattern: Pattern, fill: Sequence[str]) -> str:
+    values = iter(fill)
+    return " ".join(next(values) if isinstance(part, Slot) else part for part in pattern.parts)
+
+
+def by_intent(found: Sequence[Candidate]) -> dict[str, list[str]]:
+    """The candidates' sentences, by their intent."""
+    grouped: dict[str, list[str]] = defaultdict(list)
+    for candidate in found:
+        grouped[candidate.intent].append(candidate.sentence)
+    return dict(grouped)

@@ -1,0 +1,151 @@
+"""What may still be said behind a sentence that is whole already."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import TYPE_CHECKING
+
+from appliance.grammar.automaton import DEAD
+from appliance.grammar.semantic_tags import SlotStart
+from appliance.text.normalise import STOPS, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from appliance.grammar.grammar import Grammar
+
+LOOKS_AHEAD = 3
+"""Letters of the next word that tell whether it is one of the skip words."""
+
+MOST_ENDINGS = 32
+"""Sentences that are read to see whether they all mean the same; where there are more, they do
+not."""
+
+MOST_STEPS = 1000
+"""Characters that are walked to find them."""
+
+
+class Ahead(enum.Enum):
+    """How much more may be meant."""
+
+    NOTHING = enum.auto()
+    """Nothing goes on, or only skip words: "please"."""
+    SAME = enum.auto()
+    """Words may follow, and none changes what is meant: "what is the date", and "today"."""
+    ONE = enum.auto()
+    """At most one slot more: "with milk", and perhaps "and sugar"."""
+    MORE = enum.auto()
+
+
+class Onward:
+    """Looks ahead in a grammar, and remembers what it saw. Use it from one thread."""
+
+    def __init__(self, grammar: Grammar, skip_words: Iterable[str]) -> None:
+        self.grammar = grammar
+        self._automaton = grammar.automaton
+        self._skipped = [plain(word) for word in skip_words]
+        self._known: dict[int, Ahead] = {}
+        self._slots: dict[int, int] = {}
+
+    def ahead(self, text: str) -> Ahead:
+        """What may follow `text`, which is a whole sentence; MORE where it is none."""
+        said = plain(text)
+        state = self._automaton.walk(self._automaton.start, said)
+        if state == DEAD:
+            return Ahead.MORE
+        if state not in self._known:
+            self._known[state] = self._look(state, said)
+        return self._known[state]
+
+    def begins(self, text: str) -> bool:
+        """Whether a sentence begins with these words."""
+        return self._automaton.walk(self._automaton.start, plain(text)) != DEAD
+
+    def _look(self, state: int, said: str) -> Ahead:
+        if self._automaton.is_open(state):
+            return Ahead.MORE
+        if self._only_skipped(state):
+            return Ahead.NOTHING
+        slots = max(
+            (self._slots_behind(place) for place in self._automaton.nodes(state)), default=0
+        )
+        if slots == 0 and self._changes_nothing(state, said):
+            return Ahead.SAME
+        return Ahead.ONE if slots <= 1 else Ahead.MORE
+
+    def _only_skipped(self, state: int) -> bool:
+        # A longer word does not count ("light", "lights"): nobody pauses in the middle of one.
+        behind = [(self._automaton.step(state, " "), "")]
+        for _ in range(LOOKS_AHEAD):
+            behind = [
+                (self._automaton.step(place, char), said + char)
+                for place, said in behind
+                if place != DEAD
+                for char in self._automaton.characters(place)
+                if char.isalnum()
+            ]
+            if not all(any(word.startswith(said) for word in self._skipped) for _, said in behind):
+                return False
+        return True
+
+    def _changes_nothing(self, state: int, said: str) -> bool:
+        """Whether every longer sentence means what this one means."""
+        meanings = [reading.meaning for reading in self.grammar.readings(said)[:1]]
+        for count, ending in enumerate(self._endings(state)):
+            longer = [one.meaning for one in self.grammar.readings(f"{said} {ending}")[:1]]
+            if count >= MOST_ENDINGS or longer != meanings:
+                return False
+        return True
+
+    def _endings(self, state: int) -> Iterator[str]:
+        """What may follow, without skip words, the shortest first; "" where there is too much."""
+        todo = deque([(self._automaton.step(state, " "), "")])
+        steps = 0
+        while todo:
+            place, said = todo.popleft()
+            if place == DEAD or any(f" {said}".endswith(f" {word}") for word in self._skipped):
+                continue
+            steps += 1
+            if steps > MOST_STEPS or self._automaton.takes_any(place):
+                yield from [""] * (MOST_ENDINGS + 1)
+                return
+            if said and said[-1].isalnum() and self._automaton.accepts(place):
+                yield said
+            for char in self._automaton.characters(place):
+                if char not in STOPS and not (char == " " and said[-1:] in ("", " ")):
+                    todo.append((self._automaton.step(place, char), said + char))
+
+    def _slots_behind(self, place: tuple[int, int]) -> int:
+        """The most slots on one way from here to the end of a sentence."""
+        context, node = place
+        returns = self._automaton.returns(context)
+        return self._slots_within(node) + max(map(self._slots_behind, returns), default=0)
+
+    def _slots_within(self, start: int) -> int:
+        """The same to the end of the node's own list or rule."""
+        todo, above = [start], set[int]()
+        while todo:
+            node = todo[-1]
+            ways = list(self._ways(node))
+            passed = {n for _, way in ways for n in way}
+            new = [n for n in passed if n not in self._slots and n not in above]
+            if new:  # those first; what leads back to itself begins nothing new
+                above.add(node)
+                todo += new
+                continue
+            todo.pop()
+            found = (slot + sum(self._slots.get(n, 0) for n in way) for slot, way in ways)
+            self._slots[node] = max(found, default=0)
+        return self._slots[start]
+
+    def _ways(self, node: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Each step on: whether a slot begins with it, and the nodes that are passed then."""
+        net = self.grammar.network
+        for edge in range(net.edge_from[node], net.edge_from[node + 1]):
+            target = net.targets[edge]
+            tag = net.tags.get(target)
+            slot = tag is not None and isinstance(net.meanings[tag], SlotStart)
+            yield int(slot), (target,)
+        for call in range(net.call_from[node], net.call_from[node + 1]):
+            yield 0, (net.callees[call], net.returns[call])

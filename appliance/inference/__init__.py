@@ -1,1 +1,0 @@
-"""THINK: a job to a result."""

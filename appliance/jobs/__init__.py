@@ -1,0 +1,1 @@
+"""A job to a result: queue, worker, execution."""

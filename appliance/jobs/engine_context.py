@@ -1,0 +1,100 @@
+"""What thinking needs: the engines, the sentences, and what the board is like just now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from appliance.fallback.cascade import Cascade
+from appliance.fallback.chat_history import Sessions
+from appliance.values import Pace, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.protocols import LanguageModel, Transcriber
+    from appliance.sentences.sentence_set import Sentences
+    from appliance.values import Intent, Request, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a recogniser made of an utterance."""
+
+    text: str
+    """The words, also where they are none of the sentences; empty where nobody spoke."""
+    intent: Intent | None = None
+    """The intent that was said, or None."""
+    confidence: float | None = None
+    """That `text` is what was said, 0.0 to 1.0."""
+    by: str | None = None
+    """The models that decided, joined by +, where it was not the recogniser's own alone."""
+
+
+class Recogniser(Protocol):
+    """Sound to one of the sentences: the seam of whatever hears what may be said."""
+
+    name: str
+    """The speech model's name in the catalogue."""
+
+    def recognise(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        """What was said, under `sentences`; EngineError when the engine fails.
+
+        `stage` is called at the end of each step with the step's name, and takes its time.
+        """
+
+
+@dataclass(slots=True)
+class Mind:
+    """All that turns work into results. `sentences` may be replaced while it works."""
+
+    recogniser: Recogniser
+    """For what was said at the device."""
+    transcriber: Transcriber
+    """For sound in which anything may be said."""
+    sentences: Sentences
+    language_model: LanguageModel | None
+    """None where the config allows no answers."""
+    decode: Callable[[bytes], Samples]
+    """A sound file's bytes to samples; AudioError where they are none."""
+    answers_speech: bool = False
+    """Whether the language model answers speech that no sentence fits, too."""
+    means_stop: Callable[[str], bool] = lambda _: False
+    """Whether a text asks for nothing but an end of all that goes on."""
+    no_speech_threshold: float = 0.6
+    """A probability that nobody spoke above this makes silence of a transcript."""
+    speech_seconds: Callable[[Samples], float] | None = None
+    """Seconds of speech in the sound of a request; None takes all of it for speech."""
+    ease: Callable[[Pace], None] = lambda _: None
+    """Tells the engines before each job how hard the board may work."""
+    cascade: Cascade = field(default_factory=Cascade)
+    """What is tried where no sentence fits."""
+    sessions: Sessions = field(default_factory=lambda: Sessions(turns=4, minutes=10.0))
+    """What was asked and answered before."""
+    tells_time: bool = False
+    """Whether the language model is told date and time with each question."""
+    tell: Callable[[Request, str], None] = lambda _request, _text: None
+    """Takes an answer so far, where its requester wants to see it being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The board while a job is done."""
+
+    pace: Pace = Pace.FULL
+    reading: Reading = field(default_factory=Reading)
+    clock_synced: bool | None = None
+    boot_id: str | None = None
+    offered_at: float | None = None
+    """time.monotonic() when the job joined the queue; None where there was no queue."""
+    low_voltage: bool = False
+    """The supply is too weak for the language model, or was a moment ago."""
+    joules: Callable[[], float | None] | None = None
+    """What the board's meter has counted until now; asked when a job begins and when it ends."""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the board can afford the language model."""
+        return self.pace is not Pace.RESTING and not self.low_voltage

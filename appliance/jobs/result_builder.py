@@ -1,0 +1,113 @@
+"""A result while it is being made: what is known so far, and where the time went."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from appliance.values import Models, Outcome, Result, Source, Tokens, Trigger, Utterance
+
+if TYPE_CHECKING:
+    from appliance.jobs.engine_context import Situation
+    from appliance.values import Intent, Job
+
+
+@dataclass(slots=True)
+class Draft:
+    """Filled in step by step, then turned into a Result."""
+
+    job: Job
+    language: str
+    situation: Situation
+    outcome: Outcome = Outcome.FAILED
+    text: str | None = None
+    intent: Intent | None = None
+    answer: str | None = None
+    confidence: float | None = None
+    reason: str | None = None
+    stt: str | None = None
+    lm: str | None = None
+    perhaps: str | None = None
+    """An intent that was probably meant: a model that talked about it might claim to have acted."""
+    tokens: Tokens = field(default_factory=Tokens)
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    _began: float = field(default_factory=time.monotonic)
+    _lap: float = 0.0
+    _joules: float | None = None
+
+    def __post_init__(self) -> None:
+        self._lap = self._began
+        self._joules = self._counted_joules()
+        offered = self.situation.offered_at
+        if offered is None:
+            return
+        if isinstance(self.job, Utterance):
+            self.note("endpoint", offered - self.job.speech_ended)
+        self.note("queued", self._began - offered)
+
+    def note(self, stage: str, seconds: float) -> None:
+        """Record how long a stage took; what is measured before it began counts as nothing."""
+        self.timings_ms[stage] = round(max(0.0, seconds) * 1000, 1)
+
+    def stage(self, name: str) -> None:
+        """A stage ends now that began when the one before it ended."""
+        now = time.monotonic()
+        self.note(name, now - self._lap)
+        self._lap = now
+
+    def end(self, outcome: Outcome, reason: str | None = None) -> None:
+        """What the work came to."""
+        self.outcome, self.reason = outcome, reason
+
+    def result(self) -> Result:
+        """The finished form, with the clock stopped."""
+        self._stop_clock()
+        situation = self.situation
+        return Result(
+            id=self.job.id,
+            source=_source(self.job),
+            trigger=_trigger(self.job),
+            language=self.language,
+            outcome=self.outcome,
+            text=self.text,
+            intent=self.intent,
+            answer=self.answer,
+            confidence=self.confidence,
+            reason=self.reason,
+            timings_ms=self.timings_ms,
+            models=Models(stt=self.stt, lm=self.lm),
+            tokens=self.tokens,
+            pace=situation.pace,
+            throttled=situation.reading.throttled,
+            temperature_c=situation.reading.temperature_c,
+            energy_j=self._spent_joules(),
+            at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            clock_synced=situation.clock_synced,
+            boot_id=situation.boot_id,
+        )
+
+    def _counted_joules(self) -> float | None:
+        return None if self.situation.joules is None else self.situation.joules()
+
+    def _spent_joules(self) -> float | None:
+        """Of the whole board, from the beginning of the work; None where nothing measures it."""
+        now = self._counted_joules()
+        return None if now is None or self._joules is None else round(now - self._joules, 2)
+
+    def _stop_clock(self) -> None:
+        now = time.monotonic()
+        if isinstance(self.job, Utterance):
+            self.note("total_after_speech", now - self.job.speech_ended)
+        else:
+            offered = self.situation.offered_at
+            self.note("total", now - (self._began if offered is None else offered))
+
+
+def _source(job: Job) -> Source:
+    return Source.MQTT if not hasattr(job, "source") else job.source
+
+
+def _trigger(job: Job) -> Trigger:
+    return Trigger.REQUEST if not hasattr(job, "trigger") else job.trigger

@@ -1,0 +1,1 @@
+"""From audio frames to an utterance: activation, voice activity, endpointing."""

@@ -1,0 +1,240 @@
+"""Asks what a sentence means while it is spoken, and says how long a pause ends it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from appliance.listening.endpointer import frames_in
+from appliance.listening.speaker_level import HUSH, LEFT, Talker
+from appliance.protocols import FRAME_SAMPLES
+from appliance.values import Samples, SoFar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.config import Listening
+    from appliance.listening.endpointer import Endpoint
+    from appliance.recognition.lookahead import Verdict
+
+ASK_AFTER = 2
+"""Frames (64 ms) without speech after which it is asked what the sentence is so far."""
+
+STUDY_AFTER = 11
+"""Frames (352 ms) of stillness after which what nobody recognised at a glance is looked at with
+all the effort of a sentence that is over: the rest of the pause is spent on what follows it."""
+
+AGAIN_AFTER, AGAIN_UNTIL = 4, 10
+"""Frames (128 ms) after which a sentence that could go on is looked at again, and those (320 ms)
+without speech up to which that pays: with more silence a voice sounds clearer that all is said."""
+
+ACT_AFTER = 3
+"""Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
+the end of a word only then."""
+
+OVER = (SoFar.COMPLETE, SoFar.SOUNDS_OVER)
+"""What is one of the sentences, and goes on no more."""
+
+WHOLE = (*OVER, SoFar.COULD_GO_ON)
+"""What is one of the sentences already."""
+
+
+TAIL = 3
+"""Frames of the fainter speech that are still looked at: the talker's last sound may be in them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
+class _Asked:
+    """A sound that was asked about."""
+
+    samples: Samples
+    quiet: int
+    """Frames without speech at its end."""
+    voiced: int
+    """Frames with any speech in it, faint or not."""
+
+
+class Considering(Protocol):
+    """Says what a sentence is while it is still being spoken; see Meaning."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the answer to a question is still to come."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The newest answer, or None since `forget`."""
+
+    def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
+        """Have a sentence looked at that is still being spoken."""
+
+    def studied(self, mark: int) -> Samples | None:
+        """The sound of a thorough question whose answer is still to come."""
+
+    def withdraw(self) -> None:
+        """More is being said: what was asked before is of no use."""
+
+    def forget(self) -> None:
+        """Another sentence begins."""
+
+
+class Outlook:
+    """Belongs to one endpoint, and sets its pause. Without `meaning` that is always the same."""
+
+    def __init__(
+        self, endpoint: Endpoint, settings: Listening, meaning: Considering | None
+    ) -> None:
+        self._endpoint = endpoint
+        self._meaning = meaning
+        self._pause = endpoint.pause
+        self._held = False
+        self._pauses = {
+            SoFar.COMPLETE: ACT_AFTER,
+            SoFar.SOUNDS_OVER: frames_in(settings.over_pause_ms / 1000),
+            SoFar.COULD_GO_ON: frames_in(settings.short_pause_ms / 1000),
+            SoFar.INCOMPLETE: frames_in(settings.long_pause_ms / 1000),
+            SoFar.UNKNOWN: endpoint.pause,
+        }
+        self._talker = Talker()
+        self._asked = (0, 0)
+        self._studied = False
+        self._samples: Samples | None = None
+        self._whole: Verdict | None = None
+        """The newest answer that called it a whole sentence."""
+        self._before: tuple[Samples | None, int] | None = None
+        """What was said before a fainter voice, and how many frames of speech that is."""
+        self._asked_at = deque[_Asked](maxlen=4)
+
+    def wait_for_release(self, *, held: bool) -> None:
+        """Whether no pause ends the sentence, since whoever speaks says when it is over."""
+        self._held = held
+        self._endpoint.pause = self._endpoint.maximum if held else self._pause
+
+    def begin(self) -> None:
+        """A sentence begins."""
+        self.wait_for_release(held=self._held)
+        self._talker.begin()
+        self._asked, self._studied, self._before = (0, 0), False, None
+        self._whole = None
+        self._asked_at.clear()
+        if self._meaning is not None:
+            self._meaning.forget()
+
+    def hear(self, loudness: float) -> None:
+        """Take the root mean square of a frame of speech."""
+        self._talker.hear(loudness)
+        self._endpoint.left = not self._held and self._talker.is_fainter(LEFT)
+
+    def consider(self, so_far: Callable[[], Samples]) -> None:
+        """Ask what the sentence is so far, and let the answer say how long a pause ends it."""
+        endpoint, meaning = self._endpoint, self._meaning
+        if meaning is None or self._held:
+            return
+        verdict = self._verdict()
+        what = SoFar.UNKNOWN if verdict is None else verdict.so_far
+        endpoint.pause = self._pauses[what]
+        endpoint.whole = what in WHOLE
+        endpoint.settled = what in OVER
+        if meaning.busy and self._asked[0] != endpoint.speech and self._before is None:
+            meaning.withdraw()
+        if endpoint.quiet >= ASK_AFTER and self._asked[0] != endpoint.speech:
+            meaning.withdraw()
+            self._ask(so_far(), thorough=False)
+        elif meaning.busy:
+            pass
+        elif endpoint.quiet >= ASK_AFTER:
+            self._ask_again(so_far)
+        else:
+            self._consider_what_was_before(so_far)
+
+    def _ask_again(self, so_far: Callable[[], Samples]) -> None:
+        endpoint = self._endpoint
+        if self._asked[0] != endpoint.speech or endpoint.settled:
+            return
+        # The last word may have faded away behind the question.
+        faded = endpoint.still >= ASK_AFTER and self._asked[1] != endpoint.voiced
+        if endpoint.whole:
+            later = self._asked_at[-1].quiet + AGAIN_AFTER
+            if faded or later <= min(endpoint.quiet, AGAIN_UNTIL):
+                self._ask(so_far(), thorough=False)
+            return
+        study = endpoint.still >= STUDY_AFTER and (faded or not self._studied)
+        if faded or study:
+            self._ask(so_far(), thorough=study)
+
+    def _consider_what_was_before(self, so_far: Callable[[], Samples]) -> None:
+        """See, while a fainter voice goes on, whether a sentence was said before it."""
+        endpoint = self._endpoint
+        verdict = None if self._meaning is None else self._meaning.verdict
+        again = True
+        if self._before is not None:
+            samples, voiced = self._before
+            since = endpoint.voiced - voiced
+            if not self._talker.is_fainter(since):
+                self._before = None  # it was the talker's own voice
+            elif verdict is not None and verdict.samples is samples and verdict.so_far in OVER:
+                # In the middle of a word it was perhaps guessed how the sentence ends.
+                again, endpoint.left = False, since >= self._pauses[SoFar.INCOMPLETE]
+            else:
+                again = since >= 2 * HUSH
+        if again and self._talker.is_fainter(HUSH):
+            self._ask(so_far()[: (TAIL - HUSH) * FRAME_SAMPLES], thorough=False)
+            self._before = self._samples, endpoint.voiced - HUSH
+
+    def known(self) -> Samples | None:
+        """The sound that has been understood already as what is over now, or is about to be."""
+        if self._meaning is None or self._held:
+            return None
+        if self._endpoint.left:
+            verdict = self._meaning.verdict
+            before = None if self._before is None else self._before[0]
+            over = verdict is not None and verdict.samples is before and verdict.so_far in OVER
+            return before if over else None
+        verdict = self._verdict()
+        if verdict is not None and verdict.so_far in WHOLE:
+            return verdict.samples
+        if self._asked[1] != self._endpoint.voiced:
+            return None  # a softer word came behind what was asked about
+        if verdict is not None and verdict.thorough:
+            return verdict.samples
+        return self._meaning.studied(self._endpoint.speech)
+
+    def quiet_at_end_of(self, known: Samples | None) -> int:
+        """Frames without speech at the end of what `known` gave; of all that was heard for None."""
+        asked = None if known is None else self._asked_about(known)
+        return self._endpoint.quiet if asked is None else asked.quiet
+
+    def _asked_about(self, samples: Samples) -> _Asked | None:
+        return next((one for one in self._asked_at if one.samples is samples), None)
+
+    def _ask(self, samples: Samples, *, thorough: bool) -> None:
+        endpoint = self._endpoint
+        self._asked, self._studied = (endpoint.speech, endpoint.voiced), thorough
+        self._samples, self._before = samples, None
+        self._asked_at.append(_Asked(samples, endpoint.quiet, endpoint.voiced))
+        if self._meaning is not None:
+            self._meaning.ask(samples, endpoint.speech, thorough=thorough)
+
+    def _verdict(self) -> Verdict | None:
+        """What the sentence is, unless more has been said since that was asked."""
+        verdict = None if self._meaning is None else self._meaning.verdict
+        if verdict is None or verdict.mark != self._endpoint.speech:
+            return None
+        if verdict.so_far in WHOLE:
+            self._whole = verdict
+        elif self._whole is not None and self._still_holds(self._whole, verdict):
+            return self._whole
+        return verdict
+
+    def _still_holds(self, whole: Verdict, later: Verdict) -> bool:
+        """Whether a later look that finds no whole sentence takes nothing back.
+
+        It does where a softer word was heard since, and what there is then begins a sentence:
+        "to", and behind it "fifty". What begins none may be somebody else.
+        """
+        if whole.mark != later.mark:
+            return False
+        first, second = self._asked_about(whole.samples), self._asked_about(later.samples)
+        heard = first is None or second is None or first.voiced != second.voiced
+        return not heard or later.so_far is SoFar.UNKNOWN

@@ -1,0 +1,1 @@
+"""Topics and payloads: the JSON on the wire as types."""

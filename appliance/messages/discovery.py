@@ -1,0 +1,251 @@
+"""What Home Assistant is told, so that it finds the appliance by itself: one device discovery.
+
+The form is Home Assistant's "device discovery payload" of its MQTT integration.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appliance import __version__
+from appliance.values import Activity, Message, Outcome, Pace, encode
+
+if TYPE_CHECKING:
+    from appliance.config import Config
+    from appliance.messages.topics import Topics
+
+LONGEST_TEXT = 4000
+"""Characters of a text in an event's attributes: its recorder drops those above 16 kB."""
+
+MISSED = 3
+"""Telemetry that fails to come so often makes its values unavailable."""
+
+JOULES_PER_WATT_HOUR = 3600
+
+DIAGNOSTIC = {"entity_category": "diagnostic"}
+MEASURED = {"state_class": "measurement"}
+
+EVENT = """{{ {
+  'event_type': value_json.outcome,
+  'text': (value_json.text or '')[:%(longest)d],
+  'answer': (value_json.answer or '')[:%(longest)d],
+  'intent': (value_json.intent or {}).get('name'),
+  'slots': (value_json.intent or {}).get('slots'),
+  'confidence': value_json.confidence,
+  'language': value_json.language,
+  'source': value_json.source,
+  'reason': value_json.reason,
+  'id': value_json.id
+} | to_json }}""" % {"longest": LONGEST_TEXT}  # noqa: UP031  (full of braces)
+
+
+def discovery(config: Config, topics: Topics) -> Message:
+    """The retained message from which Home Assistant makes the device and its entities."""
+    device = {
+        "identifiers": [_object_id(config)],
+        "name": config.name,
+        "manufacturer": "appliance",
+        "model": "offline voice appliance",
+        "sw_version": __version__,
+    }
+    availability = {
+        "topic": topics.status,
+        # `stopped` is not here either, and Home Assistant knows but two words.
+        "value_template": "{{ 'online' if value == 'online' else 'offline' }}",
+    }
+    payload = {
+        "device": device,
+        "origin": {"name": "appliance", "sw_version": __version__},
+        "availability": [availability],
+        "qos": 1,
+        "components": {
+            name: component | {"unique_id": f"{_object_id(config)}_{name}"}
+            for name, component in _components(config, topics).items()
+        },
+    }
+    return Message(discovery_topic(config), encode(payload), retain=True)
+
+
+def removal(config: Config) -> Message:
+    """The retained message with which Home Assistant takes device and entities away."""
+    return Message(discovery_topic(config), b"", retain=True, content_type=None)
+
+
+def discovery_topic(config: Config) -> str:
+    """Where Home Assistant looks for this device."""
+    return f"{config.home_assistant.prefix}/device/{_object_id(config)}/config"
+
+
+def _object_id(config: Config) -> str:
+    return f"appliance_{config.name}"
+
+
+def _components(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
+    return (
+        _heard(topics)
+        | _orders(config, topics)
+        | _state(topics)
+        | _health(topics)
+        | _telemetry(topics, expire_after=max(30, round(MISSED * config.telemetry.every_s)))
+    )
+
+
+def _heard(topics: Topics) -> dict[str, dict[str, Any]]:
+    return {
+        "result": {
+            "platform": "event",
+            "name": "Result",
+            "icon": "mdi:account-voice",
+            "state_topic": topics.result,
+            "event_types": [str(outcome) for outcome in Outcome],
+            "value_template": EVENT,
+        }
+    }
+
+
+def _orders(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
+    orders: dict[str, dict[str, Any]] = {
+        "log_level": {
+            "platform": "select",
+            "name": "Log level",
+            "entity_category": "config",
+            "options": ["debug", "info", "warning", "error"],
+            "state_topic": topics.info,
+            "value_template": "{{ value_json.options.log_level }}",
+            "command_topic": topics.request("options"),
+            "command_template": '{"log_level": "{{ value }}"}',
+        },
+        "muted": {
+            "platform": "switch",
+            "name": "Muted",
+            "icon": "mdi:microphone-off",
+            "entity_category": "config",
+            "state_topic": topics.info,
+            "value_template": "{{ 'ON' if value_json.options.get('muted') else 'OFF' }}",
+            "state_on": "ON",
+            "state_off": "OFF",
+            "command_topic": topics.request("options"),
+            "payload_on": '{"muted": true}',
+            "payload_off": '{"muted": false}',
+        },
+        "listen": {
+            "platform": "button",
+            "name": "Listen",
+            "icon": "mdi:ear-hearing",
+            "command_topic": topics.request("listen"),
+            "payload_press": "{}",
+        },
+    }
+    if config.speaking.engine != "off":
+        orders["say"] = {
+            "platform": "notify",
+            "name": "Say",
+            "command_topic": topics.request("say"),
+            "command_template": "{{ {'text': value} | to_json }}",
+        }
+    if config.language_model.enabled:
+        orders["ask"] = {
+            "platform": "notify",
+            "name": "Ask the language model",
+            "command_topic": topics.request("answer"),
+            "command_template": "{{ {'text': value} | to_json }}",
+        }
+    return orders
+
+
+def _state(topics: Topics) -> dict[str, dict[str, Any]]:
+    return {
+        "state": {
+            "platform": "sensor",
+            "name": "State",
+            "device_class": "enum",
+            "options": [str(activity) for activity in Activity],
+            "state_topic": topics.state,
+            "value_template": "{{ value_json.activity }}",
+        },
+        "pace": {
+            "platform": "sensor",
+            "name": "Pace",
+            "device_class": "enum",
+            "options": [str(pace) for pace in Pace],
+            "state_topic": topics.state,
+            "value_template": "{{ value_json.pace }}",
+        }
+        | DIAGNOSTIC,
+    }
+
+
+def _health(topics: Topics) -> dict[str, dict[str, Any]]:
+    def sensor(name: str, template: str, **more: str) -> dict[str, Any]:
+        shown = {"platform": "sensor", "name": name, "state_topic": topics.health}
+        return shown | {"value_template": f"{{{{ {template} }}}}"} | DIAGNOSTIC | more
+
+    grows = {"state_class": "total_increasing"}
+    return {
+        "waiting": sensor("Requests waiting", "value_json.mqtt.inbox_rows", **MEASURED),
+        "unsent": sensor("Messages unsent", "value_json.mqtt.outbox_rows", **MEASURED),
+        "dropped": sensor("Messages dropped", "value_json.mqtt.dropped", **grows),
+        "set_aside": sensor("Requests set aside", "value_json.mqtt.set_aside", **MEASURED),
+        "microphone": {
+            "platform": "binary_sensor",
+            "name": "Microphone",
+            "device_class": "connectivity",
+            "state_topic": topics.health,
+            "value_template": "{{ 'ON' if value_json.microphone == 'ok' else 'OFF' }}",
+        }
+        | DIAGNOSTIC,
+        "journal": {
+            "platform": "binary_sensor",
+            "name": "Journal",
+            "device_class": "problem",
+            "state_topic": topics.health,
+            "value_template": "{{ 'ON' if value_json.mqtt.journal_error or"
+            " value_json.mqtt.damaged_journals else 'OFF' }}",
+        }
+        | DIAGNOSTIC,
+    }
+
+
+def _telemetry(topics: Topics, *, expire_after: int) -> dict[str, dict[str, Any]]:
+    shared = {"state_topic": topics.telemetry, "expire_after": expire_after} | DIAGNOSTIC
+
+    def sensor(
+        name: str, field: str, unit: str, device_class: str | None = None, **more: str
+    ) -> dict[str, Any]:
+        return {
+            "platform": "sensor",
+            "name": name,
+            "unit_of_measurement": unit,
+            "value_template": f"{{{{ value_json.{field} }}}}",
+            **({"device_class": device_class} if device_class else {}),
+            **shared,
+            **(more or MEASURED),
+        }
+
+    def problem(name: str, field: str) -> dict[str, Any]:
+        shown = f"('ON' if value_json.{field} else 'OFF')"
+        known = f"value_json.{field} is not none"
+        return {
+            "platform": "binary_sensor",
+            "name": name,
+            "device_class": "problem",
+            "value_template": f"{{{{ {shown} if {known} else none }}}}",
+            **shared,
+        }
+
+    energy = sensor("Energy", "joules", "Wh", "energy", state_class="total_increasing")
+    watt_hours = f"(value_json.joules / {JOULES_PER_WATT_HOUR}) | round(3)"
+    energy["value_template"] = f"{{{{ {watt_hours} if value_json.joules is not none else none }}}}"
+    return {
+        "temperature": sensor("Temperature", "temperature_c", "°C", "temperature"),
+        "clock": sensor("Processor clock", "clock_mhz", "MHz", "frequency"),
+        "memory": sensor("Memory used", "memory_used_mb", "MB", "data_size"),
+        "disk": sensor("Disk free", "disk_free_mb", "MB", "data_size"),
+        "voltage": sensor("Supply voltage", "volts", "V", "voltage"),
+        "power": sensor("Power", "watts", "W", "power"),
+        "energy": energy,
+        "fan": sensor("Fan", "fan_rpm", "rpm"),
+        "battery": sensor("Battery", "battery_percent", "%", "battery"),
+        "under_voltage": problem("Under-voltage", "under_voltage"),
+        "throttled": problem("Throttled", "throttled"),
+    }

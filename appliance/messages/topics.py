@@ -1,0 +1,170 @@
+"""Every topic name, and what a finished piece of work becomes on MQTT."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.errors import RequestError
+from appliance.messages.payloads import Answer, Control, State
+from appliance.values import Message, Operation, Outcome, Request, Result, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from appliance.config import Config
+
+LONGEST_TOPIC = 65_535
+"""Bytes of UTF-8, from the MQTT standard."""
+
+FORBIDDEN = re.compile(r"[+#/\x00]")
+"""What the name of one topic level must not hold."""
+
+STATES = {
+    Outcome.CANCELLED: State.CANCELLED,
+    Outcome.EXPIRED: State.EXPIRED,
+    Outcome.FAILED: State.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnAddress:
+    """Where the answer to a request goes, and what it carries back unchanged."""
+
+    operation: str
+    reply_to: str | None = None
+    """None means the default topic, `response/<op>`."""
+    correlation: bytes | None = None
+    transaction: str | None = None
+
+    @classmethod
+    def of(cls, request: Request) -> ReturnAddress:
+        """The address that an accepted request carries."""
+        return cls(request.operation, request.reply_to, request.correlation, request.transaction)
+
+
+def home_assistant_birth(prefix: str) -> str:
+    """Where Home Assistant says that it has started, and knows nothing any more."""
+    return f"{prefix}/status"
+
+
+class Topics:
+    """Names under one root."""
+
+    def __init__(
+        self,
+        root: str,
+        group: str = "",
+        group_root: str = "",
+        birth: str | None = None,
+        earshot: str | None = None,
+    ) -> None:
+        """Where there are more than our own.
+
+        `group` is the name of the queue that several appliances take from, "" for none;
+        `birth` is where Home Assistant says that it has started, if it is to find us;
+        `earshot` is where appliances that hear the same room announce their wakes.
+        """
+        self.root = root
+        self.birth = birth
+        self.earshot = earshot
+        self.group_root = group_root if group else ""
+        self.status = f"{root}/status"
+        self.info = f"{root}/info"
+        self.state = f"{root}/state"
+        self.health = f"{root}/health"
+        self.telemetry = f"{root}/telemetry"
+        self.result = f"{root}/result"
+        self.partial = f"{root}/partial"
+        self.requests = f"{root}/request/+"
+        """The filter that finds every request of our own."""
+        self.subscriptions = [self.requests]
+        if group:
+            # By operation, for a cancelled request must be looked for by every member.
+            shared = f"$share/{group}/{group_root}/request"
+            self.subscriptions += [f"{shared}/{operation}" for operation in Operation]
+            self.subscriptions.append(f"{group_root}/request/{Control.CANCEL}")
+        if birth is not None:
+            self.subscriptions.append(birth)
+        if earshot is not None:
+            self.subscriptions.append(earshot)
+
+    @classmethod
+    def of(cls, config: Config) -> Topics:
+        """Those of a configuration."""
+        found_by = config.home_assistant
+        birth = home_assistant_birth(found_by.prefix) if found_by.enabled else None
+        return cls(config.root, config.mqtt.group, config.mqtt.group_root, birth, config.earshot)
+
+    def intent(self, name: str) -> str:
+        """Where results of one intent go; what no topic may hold becomes `_`."""
+        return f"{self.root}/intent/{FORBIDDEN.sub('_', name)}"
+
+    def request(self, operation: str) -> str:
+        """Where work comes in."""
+        return f"{self.root}/request/{operation}"
+
+    def response(self, operation: str) -> str:
+        """Where answers go when the requester names no topic."""
+        return f"{self.root}/response/{operation}"
+
+    def operation_of(self, topic: str) -> str:
+        """The last level of a request's topic."""
+        return topic.rpartition("/")[2]
+
+    def is_for_the_group(self, topic: str) -> bool:
+        """Whether a request came out of the queue that several appliances share."""
+        return bool(self.group_root) and topic.startswith(f"{self.group_root}/request/")
+
+    def default_reply(self, topic: str) -> str | None:
+        """Where the answer goes when the requester names no topic; None is `response/<op>`."""
+        if not self.is_for_the_group(topic):
+            return None
+        return f"{self.group_root}/response/{self.operation_of(topic)}"
+
+    def check_reply_to(self, topic: str) -> None:
+        """RequestError when an answer cannot or must not be published there."""
+        if not topic:
+            raise RequestError("invalid", "the response topic is empty")
+        if re.search(r"[+#\x00]", topic) or len(topic.encode()) > LONGEST_TOPIC:
+            raise RequestError("invalid", "the response topic must hold none of + and #")
+        if topic.startswith("$"):
+            raise RequestError("invalid", "the response topic must not begin with $")
+        # An answer among our own requests would come back to us; one on `status` would lie.
+        if topic.startswith(f"{self.root}/") and not topic.startswith(f"{self.root}/response/"):
+            raise RequestError("invalid", f"the response topic must not be below {self.root}")
+        if self.group_root and topic.startswith(f"{self.group_root}/request/"):
+            raise RequestError("invalid", "the response topic must not be the group's queue")
+
+    def answer(self, address: ReturnAddress, answer: Answer) -> Message:
+        """The message that carries an answer to its requester."""
+        return Message(
+            topic=address.reply_to or self.response(address.operation),
+            payload=encode(answer),
+            correlation=address.correlation,
+        )
+
+    def finished(self, address: ReturnAddress, result: Result) -> Message:
+        """The answer to a request whose work is over."""
+        state = STATES.get(result.outcome, State.DONE)
+        return self.answer(
+            address,
+            Answer(
+                state=state,
+                transaction=address.transaction,
+                operation=address.operation,
+                reason=None if state is State.DONE else state.value,
+                message=result.reason,
+                result=result,
+            ),
+        )
+
+    def messages_for(self, result: Result, request: Request | None = None) -> Iterator[Message]:
+        """What is published of a result: to everybody, and to the requester if there is one."""
+        payload = encode(result)
+        yield Message(self.result, payload)
+        if result.outcome is Outcome.INTENT and result.intent is not None:
+            yield Message(self.intent(result.intent.name), payload)
+        if request is not None:
+            yield self.finished(ReturnAddress.of(request), result)

@@ -1,1 +1,0 @@
-"""TELL: a result to disk to MQTT, and requests in."""

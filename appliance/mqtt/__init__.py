@@ -1,0 +1,1 @@
+"""The broker connection: packets, retries, publishing."""

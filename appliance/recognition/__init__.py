@@ -1,0 +1,1 @@
+"""From sound to a declared sentence, or to free text."""

@@ -1,0 +1,143 @@
+"""Understands a sentence while it is still being spoken: when it is over, the work is done."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from appliance.grammar.completions import Ahead, Onward
+from appliance.recognition.grammar_recogniser import LONGEST_COMMAND, break_off
+from appliance.text.normalise import plain
+from appliance.values import SAMPLE_RATE, SoFar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.decoding.sentence_recogniser import Understood
+    from appliance.engines.whisper.model import Hearing
+    from appliance.grammar.grammar import Grammar
+    from appliance.jobs.engine_context import Heard
+    from appliance.recognition.grammar_recogniser import GrammarRecogniser
+    from appliance.sentences.sentence_set import Sentences
+    from appliance.values import Samples
+
+SURE = 0.8
+"""Confidence from which a whole sentence may end the waiting; below it the pause decides."""
+
+FEWEST_WORDS = 2
+"""Free words that must begin a sentence before it is waited for; any noise begins some word."""
+
+
+BROKEN_OFF = ("...", "\u2026", "-")
+"""What Whisper writes where somebody stops in the middle of a word or a sentence."""
+
+
+class Anticipation:
+    """A recogniser that is also asked about half sentences, from another thread.
+
+    What it has understood of a sound it gives again when the very same sound comes as a whole
+    sentence: then nothing is left to be done.
+    """
+
+    def __init__(
+        self,
+        recogniser: GrammarRecogniser,
+        on_partial: Callable[[str], None] | None = None,
+    ) -> None:
+        """`on_partial` is told the words so far, in the thread that asked."""
+        self.name = recogniser.name
+        self._recogniser = recogniser
+        self._on_partial = on_partial
+        self._at_work = threading.Lock()
+        self._known: deque[tuple[Samples, Sentences, Understood, Hearing]] = deque(maxlen=2)
+        """Of the newest looks, one of which is perhaps taken for the sentence."""
+        self._ahead: Onward | None = None
+
+    def so_far(
+        self,
+        samples: Samples,
+        sentences: Sentences,
+        *,
+        thorough: bool = False,
+        outdated: Callable[[], bool] = lambda: False,
+    ) -> SoFar:
+        """What a sentence is of which only so much has been said.
+
+        Args:
+            samples: what has been said.
+            sentences: those that may be.
+            thorough: take as much time as for a sentence that is over.
+            outdated: asked now and then whether the answer is still wanted.
+
+        Raises:
+            EngineError: as elsewhere; Interrupted, which is one, where it became outdated.
+
+        """
+        if len(samples) > LONGEST_COMMAND * SAMPLE_RATE:
+            return SoFar.UNKNOWN
+        with self._at_work:
+            onward = self._onward(sentences)
+            # Who wants to see the words is shown them, whatever has been said since.
+            given_up = outdated if self._on_partial is None else lambda: False
+            found, hearing = self._recogniser.look(
+                samples, sentences, thorough=thorough, outdated=given_up
+            )
+            if self._on_partial is not None:
+                self._on_partial(found.text if found.reading is not None else found.free_text)
+            sure = found.reading is not None and found.confidence >= SURE
+            whole = sure and not _is_guessed(found.text, found.free_text)
+            if whole or thorough:
+                self._known.append((samples, sentences, found, hearing))
+            if not whole:
+                return _beginning(onward, found.free_text)
+            break_off(outdated)
+            return self._whole(onward, samples, sentences, found.text)
+
+    def _whole(self, onward: Onward, samples: Samples, sentences: Sentences, text: str) -> SoFar:
+        ahead = onward.ahead(text)
+        if ahead is Ahead.NOTHING:
+            return SoFar.COMPLETE
+        if ahead is Ahead.SAME:
+            # Right either way; but "today" on its own would be a sentence that nobody said.
+            return SoFar.SOUNDS_OVER
+        if ahead is Ahead.ONE and self._recogniser.sounds_over(samples, sentences, text):
+            return SoFar.SOUNDS_OVER
+        return SoFar.COULD_GO_ON
+
+    def recognise(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        with self._at_work:
+            looks = (one for one in self._known if one[0] is samples and one[1] is sentences)
+            known = next(looks, None)
+            self._known.clear()
+            if known is None:
+                return self._recogniser.recognise(samples, sentences, stage)
+            stage("anticipated")
+            return self._recogniser.conclude(known[2], known[3], stage)
+
+    def _onward(self, sentences: Sentences) -> Onward:
+        grammar = self._recogniser.prepare(sentences)
+        if self._ahead is None or self._ahead.grammar is not grammar:
+            self._ahead = Onward(grammar, sentences.intents.skip_words)
+        return self._ahead
+
+    def prepare(self, sentences: Sentences) -> Grammar:
+        """Compile the grammar of `sentences`; SentencesError as in the recogniser itself."""
+        return self._recogniser.prepare(sentences)
+
+
+def _is_guessed(text: str, heard: str) -> bool:
+    """Whether what was heard breaks off, or ends where the sentence does not."""
+    if heard.rstrip().endswith(BROKEN_OFF):
+        return True
+    *before, last = plain(text).split() or [""]
+    ends = plain(heard).split()[-1:]
+    return ends != [last] and ends in [[word] for word in before]
+
+
+def _beginning(onward: Onward, text: str) -> SoFar:
+    """INCOMPLETE where a sentence begins with these words."""
+    begins = onward.begins(text) and len(text.split()) >= FEWEST_WORDS
+    return SoFar.INCOMPLETE if begins else SoFar.UNKNOWN

@@ -1,0 +1,48 @@
+"""Free recognition, then the sentences: the plain way from sound to an intent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance.jobs.engine_context import Heard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.protocols import Transcriber
+    from appliance.sentences.sentence_set import Sentences
+    from appliance.values import Samples, Transcript
+
+
+class FreeRecogniser:
+    """Writes down what was said, whatever it is, and looks for a sentence that it fits."""
+
+    def __init__(self, transcriber: Transcriber, no_speech_threshold: float) -> None:
+        self.name = transcriber.name
+        self._transcriber = transcriber
+        self._threshold = no_speech_threshold
+
+    def recognise(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        transcript = self._transcriber.transcribe(samples, sentences.language)
+        stage("transcribe")
+        text = spoken_text(transcript, self._threshold)
+        intent = sentences.parse(text)
+        stage("parse")
+        if intent is not None:
+            # The sentence fits exactly; that it was said is as sure as the words are.
+            intent = msgspec.structs.replace(intent, confidence=transcript.confidence)
+        return Heard(text, intent, transcript.confidence)
+
+
+def spoken_text(transcript: Transcript, no_speech_threshold: float) -> str:
+    """The words; none where the recogniser thinks that nobody spoke.
+
+    A recogniser that hears silence invents words; its own doubt is the only sign of it.
+    """
+    if transcript.no_speech is not None and transcript.no_speech > no_speech_threshold:
+        return ""
+    return transcript.text.strip()

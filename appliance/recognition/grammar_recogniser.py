@@ -1,0 +1,226 @@
+"""Speech at the device: Whisper held to what may be said, joined to the sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from appliance.decoding.search_types import Effort
+from appliance.decoding.sentence_recogniser import Understanding, Understood
+from appliance.engines.whisper.end_of_utterance import sounds_over
+from appliance.errors import Interrupted
+from appliance.grammar.grammar import Grammar
+from appliance.grammar.token_mask import Vocabulary
+from appliance.jobs.engine_context import Heard
+from appliance.recognition.free_recogniser import spoken_text
+from appliance.values import SAMPLE_RATE, Intent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from appliance.decoding.calibration import Calibration
+    from appliance.decoding.sentence_recogniser import Refusal
+    from appliance.engines.whisper.model import Hearing, Whisper, Written
+    from appliance.sentences.sentence_set import Sentences
+    from appliance.values import Samples
+
+LONGEST_COMMAND = 28.0
+"""Seconds; what takes longer to say is no command, and Whisper could not hear it in one piece."""
+
+
+class Breakable:
+    """A hearing that is given up, between two questions, once nobody wants the answer."""
+
+    def __init__(self, hearing: Hearing, outdated: Callable[[], bool]) -> None:
+        self._hearing = hearing
+        self._outdated = outdated
+        self.silent = hearing.silent
+        self.seconds = hearing.seconds
+
+    @property
+    def no_speech(self) -> float | None:
+        """Probability that nobody spoke; known once something was written."""
+        return self._hearing.no_speech
+
+    def continuations(self, prefixes: Sequence[tuple[int, ...]], further: int) -> list[Written]:
+        """As the hearing's own; Interrupted where the answer is not wanted any more."""
+        break_off(self._outdated)
+        return self._hearing.continuations(prefixes, further)
+
+    def likelihoods(self, texts: Sequence[tuple[int, ...]]) -> list[float]:
+        """As the hearing's own; Interrupted where the answer is not wanted any more."""
+        break_off(self._outdated)
+        return self._hearing.likelihoods(texts)
+
+
+def break_off(outdated: Callable[[], bool]) -> None:
+    """Interrupted where what is worked on is not wanted any more."""
+    if outdated():
+        raise Interrupted("more has been said meanwhile")
+
+
+THOROUGH = Effort(calls=16)
+"""Of the second model, which is asked about hard sentences alone: ten calls missed some."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SecondEar:
+    """The model that is asked where the first is in doubt."""
+
+    whisper: Whisper
+    calibration: Calibration
+    """Of what both make of it."""
+
+    @property
+    def understanding(self) -> Understanding:
+        """How it understands."""
+        return Understanding(
+            vocabulary=Vocabulary.of(self.whisper.tokens, self.whisper.end),
+            spell=self.whisper.text,
+            effort=THOROUGH,
+            calibration=self.calibration,
+        )
+
+
+class GrammarRecogniser:
+    """Hears one of the sentences, or says that it was none of them."""
+
+    def __init__(
+        self,
+        whisper: Whisper,
+        *,
+        refusal: Refusal,
+        calibration: Calibration,
+        cache: Path | None,
+        second: SecondEar | None = None,
+    ) -> None:
+        """`cache` is a folder for compiled grammars, the appliance's own; None keeps none."""
+        self.name = whisper.name
+        self._whisper = whisper
+        self._second = second
+        self._both = None if second is None else f"{whisper.name}+{second.whisper.name}"
+        self._cache = cache
+        self._refusal = refusal
+        self._understanding = Understanding(
+            vocabulary=Vocabulary.of(whisper.tokens, whisper.end),
+            spell=whisper.text,
+            refusal=refusal,
+            calibration=calibration,
+            second=None if second is None else second.understanding,
+        )
+        # What is said is looked at again soon: not worth looking for what is only spelled alike.
+        glance = Effort(rounds=0)
+        self._glance = dataclasses.replace(self._understanding, effort=glance, second=None)
+        self._lock = threading.Lock()
+        self._compiled: deque[tuple[Sentences, Grammar]] = deque(maxlen=2)
+        """Those in force and, while they are exchanged, the next."""
+
+    def prepare(self, sentences: Sentences) -> Grammar:
+        """Compile the grammar of `sentences`, so that nobody who speaks has to wait for it.
+
+        Raises:
+            SentencesError: they allow nothing, or name what is not there.
+
+        """
+        with self._lock:
+            for known, grammar in self._compiled:
+                if known is sentences:
+                    return grammar
+            grammar = Grammar.of(sentences.intents, cache=self._cache)
+            for how in filter(None, (self._understanding, self._understanding.second)):
+                grammar.prepare(how.vocabulary)
+            self._compiled.append((sentences, grammar))
+            return grammar
+
+    def understand(
+        self,
+        samples: Samples,
+        sentences: Sentences,
+        stage: Callable[[str], None] = lambda _: None,
+    ) -> tuple[Understood, Hearing]:
+        """All that was found out about a sound of at most LONGEST_COMMAND seconds."""
+        hearing = self._whisper.hear(samples, sentences.language)
+        stage("encode")
+        again = self._again(samples, sentences)
+        return self._understanding.understand(hearing, self.prepare(sentences), again), hearing
+
+    def look(
+        self,
+        samples: Samples,
+        sentences: Sentences,
+        *,
+        thorough: bool,
+        outdated: Callable[[], bool],
+    ) -> tuple[Understood, Hearing]:
+        """The same of what is still being said, in less time unless it is to be `thorough`.
+
+        Raises:
+            EngineError: the model failed; Interrupted, which is one, where it became outdated.
+
+        """
+        break_off(outdated)
+        hearing = self._whisper.hear(samples, sentences.language)
+        ear, grammar = Breakable(hearing, outdated), self.prepare(sentences)
+        if not thorough:
+            found = self._glance.understand(ear, grammar)
+            if found.reading is None or not self._understanding.in_doubt(found):
+                return found, hearing
+        # Here, too, where a glance may be taken for the result and is not sure enough for that.
+        again = self._again(samples, sentences, outdated)
+        return self._understanding.understand(ear, grammar, again), hearing
+
+    def _again(
+        self,
+        samples: Samples,
+        sentences: Sentences,
+        outdated: Callable[[], bool] = lambda: False,
+    ) -> Callable[[], Breakable] | None:
+        """Has the second model hear the sound; None without one, and on a board that is hot."""
+        if self._second is None or not self._whisper.may_widen:
+            return None
+        whisper = self._second.whisper
+
+        def hear() -> Breakable:
+            break_off(outdated)
+            return Breakable(whisper.hear(samples, sentences.language), outdated)
+
+        return hear
+
+    def sounds_over(self, samples: Samples, sentences: Sentences, text: str) -> bool:
+        """Whether a sound that says `text` ends as a sentence ends."""
+        return sounds_over(self._whisper, samples, sentences.language, text)
+
+    def recognise(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        if len(samples) > LONGEST_COMMAND * SAMPLE_RATE:
+            return self._written_down(samples, sentences, stage)
+        self.prepare(sentences)  # before the clock of the first stage
+        found, hearing = self.understand(samples, sentences, stage)
+        stage("decode")
+        return self.conclude(found, hearing, stage)
+
+    def conclude(self, found: Understood, hearing: Hearing, stage: Callable[[str], None]) -> Heard:
+        """What was understood, as everybody wants it; where nothing was, what was said."""
+        by = self._both if found.opinions > 1 else None
+        if found.reading is not None:
+            reading, confidence = found.reading, found.confidence
+            intent = Intent(reading.intent, dict(reading.slots), confidence=confidence)
+            return Heard(found.text, intent, confidence, by=by)
+        if found.refused in ("silence", "no_speech"):
+            return Heard("")
+        # For the owner to read, and for what comes next.
+        transcript = hearing.transcript()
+        stage("transcribe")
+        text = spoken_text(transcript, self._refusal.no_speech)
+        return Heard(text, None, transcript.confidence, by=by)
+
+    def _written_down(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        transcript = self._whisper.transcribe(samples, sentences.language)
+        stage("transcribe")
+        return Heard(spoken_text(transcript, self._refusal.no_speech), None, transcript.confidence)

@@ -1,0 +1,1 @@
+"""Requests from MQTT: intake, parsing, and the commit of their results."""

@@ -1,0 +1,140 @@
+"""Deliveries → the inbox → an acknowledgement to the broker; or a polite no."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from appliance.errors import JournalError
+from appliance.journal.inbox import Verdict
+from appliance.messages.control_requests import Order
+from appliance.messages.payloads import Answer, State
+from appliance.messages.topics import ReturnAddress
+from appliance.requests.request_parser import Offer, Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appliance.journal.journal import Journal
+    from appliance.messages.topics import Topics
+    from appliance.mqtt.connection import Link
+    from appliance.mqtt.connection_events import Delivery
+    from appliance.mqtt.publisher import Sending
+    from appliance.requests.request_parser import Reader
+    from appliance.values import Request
+
+logger = logging.getLogger(__name__)
+
+
+class Office(Protocol):
+    """Where work goes that came in; called in the postman's thread, and must not block it."""
+
+    def take(self, request: Request) -> bool:
+        """Queue an accepted request; False when there is no room."""
+
+    def place_of(self, request_id: str) -> int | None:
+        """How many go before a request that waits; None when it does not."""
+
+    def carry_out(self, order: Order) -> Answer | None:
+        """Do what is asked of the appliance itself; None where the answer comes later, or never."""
+
+
+BUSY = "as many requests wait as there is room for; ask again in a moment"
+
+
+class Reception:
+    """Takes requests in. The broker hears that we have one only when the disk has it."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        topics: Topics,
+        reader: Reader,
+        office: Office,
+        sending: Sending,
+    ) -> None:
+        self._journal = journal
+        self._topics = topics
+        self._reader = reader
+        self._office = office
+        self._tell = sending.tell
+        self._disk_refused = sending.disk.refused
+        self.accepted = 0
+        self.rejected = 0
+        self.repeated = 0
+        """Requests that had been accepted or answered before."""
+
+    def receive(self, deliveries: Sequence[Delivery], link: Link) -> None:
+        """Take all of them in with one commit, then acknowledge each to the broker."""
+        read = [self._reader.read(delivery) for delivery in deliveries]
+        for rejection in (one for one in read if isinstance(one, Rejection)):
+            self._reject(rejection)
+        if offers := [one for one in read if isinstance(one, Offer)]:
+            for offer, verdict in zip(offers, self._verdicts(offers), strict=True):
+                self._act(offer, verdict)
+        for order in (one for one in read if isinstance(one, Order)):
+            self._carry_out(order)  # after the requests, for it may cancel one of them
+        for delivery in deliveries:
+            if delivery.qos:
+                link.ack(delivery)
+
+    def _verdicts(self, offers: Sequence[Offer]) -> list[Verdict]:
+        try:
+            return self._journal.accept(offers)
+        except JournalError as error:
+            # Not kept for later by the broker: who asks is told now, and can ask elsewhere.
+            logger.error("%d requests are not accepted: %s", len(offers), error)  # noqa: TRY400
+            self._disk_refused(error)
+            return [Verdict() for _ in offers]
+
+    def _act(self, offer: Offer, verdict: Verdict) -> None:
+        address = ReturnAddress.of(offer.request)
+        if verdict.result is not None:
+            self.repeated += 1
+            self._tell(self._topics.finished(address, verdict.result))
+        elif verdict.position is None:
+            self._reject(Rejection(address, "busy", BUSY))
+        elif verdict.accepted is None:
+            self.repeated += 1
+            self._tell_position(address, verdict.position)
+        elif self._office.take(verdict.accepted):
+            self.accepted += 1
+            if verdict.position:
+                place = self._office.place_of(verdict.accepted.id)
+                self._tell_position(address, place or verdict.position)
+        else:
+            self._withdraw(verdict.accepted)
+            self._reject(Rejection(address, "busy", BUSY))
+
+    def _carry_out(self, order: Order) -> None:
+        answer = self._office.carry_out(order)
+        if answer is not None:
+            self._tell(self._topics.answer(order.address, answer))
+
+    def _withdraw(self, request: Request) -> None:
+        try:
+            self._journal.withdraw([request.id])
+        except JournalError as error:
+            message = "a rejected request stays on disk and is worked on after a restart: %s"
+            logger.error(message, error)  # noqa: TRY400
+
+    def _tell_position(self, address: ReturnAddress, position: int) -> None:
+        answer = Answer(
+            state=State.QUEUED,
+            transaction=address.transaction,
+            operation=address.operation,
+            position=position,
+        )
+        self._tell(self._topics.answer(address, answer))
+
+    def _reject(self, rejection: Rejection) -> None:
+        self.rejected += 1
+        logger.debug("a request is rejected as %s: %s", rejection.reason, rejection.message)
+        answer = Answer(
+            state=State.REJECTED,
+            transaction=rejection.address.transaction,
+            operation=rejection.address.operation,
+            reason=rejection.reason,
+            message=rejection.message,
+        )
+        self._tell(self._topics.answer(rejection.address, answer))

@@ -1,0 +1,231 @@
+"""Postman: requests from the broker to the inbox, the outbox to the broker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from appliance.errors import JournalError
+from appliance.messages.status_payloads import LinkHealth, Status
+from appliance.mqtt.connection_events import Acknowledged, Connected, Delivery, Lost, Subscribed
+from appliance.mqtt.publisher import Sending
+from appliance.requests.intake import Reception
+from appliance.requests.result_commit import Finishing
+from appliance.threads import Deadline
+from appliance.values import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.journal.journal import Journal
+    from appliance.messages.topics import Topics
+    from appliance.mqtt.connection import Link
+    from appliance.mqtt.connection_events import Event
+    from appliance.requests.intake import Office
+    from appliance.requests.request_parser import Reader
+    from appliance.values import Request, Result
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 0.2
+"""How long a turn waits for something to happen; a stop is noticed no later."""
+
+LAST_RESULTS_S, LAST_WORDS_S = 0.6, 0.3
+"""What is given to the rest of the outbox, and to `stopped`, before the connection closes."""
+
+HOUSEKEEPING_S = 60.0
+BORN = b"online"
+"""What Home Assistant says on its birth topic."""
+
+REVIVAL_S = 5.0
+"""Between two attempts to begin anew with a broker that our client chokes on."""
+
+
+class Postman:
+    """What the room's thread does.
+
+    `Loop("postman", postman.turn, starting=postman.start, ending=postman.stop)`
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        link: Link,
+        topics: Topics,
+        reader: Reader,
+        office: Office,
+    ) -> None:
+        self._journal = journal
+        self._link = link
+        self._topics = topics
+        self._sending = Sending(journal, link)
+        self._finishing = Finishing(journal, link, topics, self._sending)
+        self._reception = Reception(journal, topics, reader, office, self._sending)
+        self.on_wake: Callable[[bytes], None] = lambda _: None
+        """Told what appliances in earshot announce, in the postman's thread."""
+        self._epoch = 0
+        self._subscribed = False
+        self._housekeeping_at = 0.0
+        self._revived_at = 0.0
+        self.show(topics.status, status_of(topics, Status.ONLINE).payload, "text/plain")
+
+    def start(self) -> None:
+        """Begin to connect; never waits for the broker."""
+        self._link.start()
+
+    def turn(self) -> None:
+        """Wait a little for something to happen, and deal with it."""
+        self._deal_with(self._link.wait(WAIT_S))
+        self._sending.turn()
+        self._keep_house()
+
+    def stop(self) -> None:
+        """Send for a moment longer, say `stopped`, and hang up; what is left stays on disk."""
+        self._finishing.write_late(at_once=True)
+        if self._link.connected:
+            self._drain(LAST_RESULTS_S)
+            self._sending.tell(status_of(self._topics, Status.STOPPED))
+            self._drain(LAST_WORDS_S)
+        self._link.stop(timeout=0.3)
+        self._sending.forget_delivered()
+
+    def post(
+        self, result: Result, request: Request | None = None, *, set_aside: bool = False
+    ) -> Result:
+        """Put a result on disk and on its way; returns it with its number. From any thread."""
+        result = self._finishing.post(result, request, set_aside=set_aside)
+        self._link.wake()
+        return result
+
+    def tell(self, message: Message) -> None:
+        """Send what need not survive a power cut. From any thread."""
+        self._sending.tell(message)
+        self._link.wake()
+
+    def show(
+        self,
+        topic: str,
+        payload: bytes,
+        content_type: str | None = "application/json",
+        *,
+        again: bool = False,
+    ) -> None:
+        """Keep a value retained on a topic, at every connection. From any thread.
+
+        `again` publishes it also where it has not changed.
+        """
+        message = Message(topic, payload, retain=True, content_type=content_type)
+        self.show_message(message, again=again)
+
+    def show_message(self, message: Message, *, again: bool = False) -> None:
+        """The same with a message made elsewhere."""
+        self._sending.show(message, again=again)
+        self._link.wake()
+
+    def health(self) -> LinkHealth:
+        """How the road to the broker is. From any thread."""
+        counts, reception = self._journal.counts, self._reception
+        set_aside, oldest_s = self._of_the_disk()
+        return LinkHealth(
+            connected=self._link.connected,
+            connections=self._link.connections,
+            subscribed=self._subscribed,
+            outbox_rows=counts.outbox.rows,
+            outbox_bytes=counts.outbox.bytes,
+            outbox_oldest_s=oldest_s,
+            set_aside=set_aside,
+            inbox_rows=counts.inbox.rows,
+            inbox_bytes=counts.inbox.bytes,
+            dropped=counts.dropped,
+            refused=self._sending.refused,
+            accepted=reception.accepted,
+            rejected=reception.rejected,
+            repeated=reception.repeated,
+            overrun=self._link.backlog.overrun,
+            unsaid=self._sending.unsaid,
+            damaged_journals=self._journal.damaged,
+            journal_error=self._sending.disk.error,
+        )
+
+    def _of_the_disk(self) -> tuple[int, float | None]:
+        """Requests that were set aside, and how long the oldest message has waited."""
+        try:
+            oldest_s = self._journal.oldest_s()
+            return self._journal.number_set_aside(), oldest_s and round(oldest_s, 1)
+        except JournalError:
+            return 0, None  # what is wrong with the disk is in the same payload
+
+    def _deal_with(self, events: list[Event]) -> None:
+        deliveries = []
+        for event in events:
+            match event:
+                case Delivery():
+                    deliveries.append(event)
+                case Connected():
+                    self._epoch = event.epoch
+                    self._subscribed = False
+                    self._sending.begin()
+                    self._link.subscribe(self._topics.subscriptions)
+                case Lost():
+                    self._subscribed = False
+                    self._sending.end()
+                case Acknowledged() if event.epoch == self._epoch:
+                    self._sending.acknowledged(event)
+                case Subscribed() if event.epoch == self._epoch:
+                    self._note_subscription(event)
+        if deliveries:
+            self._receive(deliveries)
+
+    def _receive(self, deliveries: list[Delivery]) -> None:
+        births = [one for one in deliveries if one.topic == self._topics.birth]
+        for birth in births:
+            self._link.ack(birth)
+            if birth.payload == BORN:
+                logger.info("Home Assistant has started, and is told what there is")
+                self._sending.show_again()
+        wakes = [one for one in deliveries if one.topic == self._topics.earshot]
+        for wake in wakes:
+            self._link.ack(wake)
+            self.on_wake(wake.payload or b"")
+        requests = [one for one in deliveries if one not in births and one not in wakes]
+        if requests:
+            self._reception.receive(requests, self._link)
+
+    def _note_subscription(self, event: Subscribed) -> None:
+        self._subscribed = event.refusal is None
+        if event.refusal is not None:
+            logger.warning(
+                "the broker does not let us receive requests on %s (%s); see its access list",
+                self._topics.requests, event.refusal.lower(),
+            )  # fmt: skip
+
+    def _drain(self, seconds: float) -> None:
+        """Send until all is acknowledged or the time is over; requests are left to the broker."""
+        deadline = Deadline(seconds)
+        self._sending.turn()
+        while deadline.left() and self._link.connected and not self._sending.idle():
+            events = self._link.wait(min(deadline.left(), WAIT_S))
+            self._deal_with([event for event in events if not isinstance(event, Delivery)])
+            self._sending.turn()
+
+    def _keep_house(self) -> None:
+        now = time.monotonic()
+        self._finishing.write_late()
+        broken = not self._link.alive() or self._sending.deaf()
+        if broken and now - self._revived_at > REVIVAL_S:
+            self._revived_at = now
+            logger.error("the broker says nothing that we understand; connecting anew")
+            self._sending.forget_under_way()
+            self._link.restart()
+        if now - self._housekeeping_at > HOUSEKEEPING_S:
+            self._housekeeping_at = now
+            try:
+                self._journal.drop_old()
+            except JournalError as error:
+                logger.error("%s", error)  # noqa: TRY400
+
+
+def status_of(topics: Topics, status: Status) -> Message:
+    """The retained message on `status`; the last will is one of them."""
+    return Message(topics.status, status.encode(), retain=True, content_type="text/plain")

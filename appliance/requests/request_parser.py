@@ -1,0 +1,214 @@
+"""A delivery → a request that can be accepted, or why it cannot; pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from appliance.errors import RequestError
+from appliance.ids import boot_seconds
+from appliance.messages import control_requests
+from appliance.messages.payloads import AnswerRequest, Control
+from appliance.messages.request_body import (
+    checked_text,
+    json_fields,
+    too_large,
+    unpacked,
+    with_wishes,
+)
+from appliance.messages.topics import ReturnAddress
+from appliance.values import Operation, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.messages.control_requests import Order
+    from appliance.messages.topics import Topics
+    from appliance.mqtt.connection_events import Delivery
+
+JSON_OVERHEAD = 4096
+"""Bytes that the JSON around base64 audio may take."""
+
+LONGEST_NAME = 256
+"""Characters of a requester's name that tell it from others."""
+
+MAY_BE_EMPTY = frozenset({Control.OPTIONS, Control.CHECK, Control.LISTEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A request that is in order, before it is accepted."""
+
+    request: Request
+    identity: bytes
+    """Equal for the same work asked for by the same requester under the same id."""
+    may_repeat: bool
+    """It has an id, or the broker says that it sent it before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a delivery is no request, and whom to tell."""
+
+    address: ReturnAddress
+    reason: str
+    """`busy`, `invalid`, `too_large` or `unsupported`."""
+    message: str
+
+
+class Reader:
+    """Reads deliveries under the operator's limits."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        maximum_bytes: int,
+        new_id: Callable[[], str],
+        now: Callable[[], float] = boot_seconds,
+    ) -> None:
+        self._topics = topics
+        self._maximum_bytes = maximum_bytes
+        self._new_id = new_id
+        self._now = now
+
+    def read(self, delivery: Delivery) -> Offer | Order | Rejection:
+        """The request in a delivery; never raises."""
+        address = ReturnAddress(
+            operation=self._topics.operation_of(delivery.topic),
+            reply_to=self._topics.default_reply(delivery.topic),
+            correlation=delivery.correlation,
+            transaction=_as_text(delivery.correlation),
+        )
+        try:
+            if delivery.response_topic is not None:
+                self._topics.check_reply_to(delivery.response_topic)
+                address = replace(address, reply_to=delivery.response_topic)
+            payload = self._payload(delivery)
+            fields = json_fields(payload, delivery.content_type)
+            if delivery.response_topic is None:
+                address = self._with_reply_to(address, fields)
+            address = _with_transaction(address, fields)
+            if address.operation in frozenset(Control):
+                order = control_requests.read(Control(address.operation), address, payload, fields)
+                return replace(order, for_the_group=self._topics.is_for_the_group(delivery.topic))
+            return self._offer(delivery, address, payload, fields)
+        except RequestError as error:
+            return Rejection(address, error.reason, str(error))
+
+    def _payload(self, delivery: Delivery) -> bytes:
+        if delivery.payload is None:
+            raise RequestError("busy", "too many requests came at once; ask again in a moment")
+        if delivery.retained:
+            raise RequestError("invalid", "a request must not be retained: it would come again")
+        if not delivery.payload and self._topics.operation_of(delivery.topic) not in MAY_BE_EMPTY:
+            raise RequestError("invalid", "the request is empty")
+        size = len(delivery.payload)
+        if size > self._maximum_bytes * 4 // 3 + JSON_OVERHEAD:
+            raise too_large(size, self._maximum_bytes)
+        return delivery.payload
+
+    def _with_reply_to(
+        self, address: ReturnAddress, fields: dict[str, Any] | None
+    ) -> ReturnAddress:
+        """The address with what 3.1.1 clients put into JSON."""
+        if fields is None or not isinstance(reply_to := fields.get("reply_to"), str):
+            return address
+        self._topics.check_reply_to(reply_to)
+        return replace(address, reply_to=reply_to)
+
+    def _offer(
+        self,
+        delivery: Delivery,
+        address: ReturnAddress,
+        payload: bytes,
+        fields: dict[str, Any] | None,
+    ) -> Offer:
+        operation = _operation(address.operation)
+        timeout: float | None = delivery.expiry_s
+        priority = _priority(delivery)
+        requester = dict(delivery.user_properties).get("requester", "")[:LONGEST_NAME]
+        if fields is not None:
+            payload, form = unpacked(operation, fields)
+            timeout = _sooner(timeout, form.timeout_s)
+            priority = form.priority or priority
+            requester = form.requester or requester
+        if operation is Operation.TRANSCRIBE:
+            if len(payload) > self._maximum_bytes:
+                raise too_large(len(payload), self._maximum_bytes)
+        else:
+            payload = checked_text(payload)
+        if fields is not None and isinstance(form, AnswerRequest):
+            payload = with_wishes(payload, form)
+        request = Request(
+            id=self._new_id(),
+            operation=operation,
+            payload=payload,
+            transaction=address.transaction,
+            priority=priority,
+            expires_at=None if timeout is None else self._now() + timeout,
+            reply_to=address.reply_to,
+            correlation=address.correlation,
+            requester=requester or address.reply_to or "",
+        )
+        named = bool(address.transaction)
+        return Offer(
+            request,
+            _identity(request, b"" if named else delivery.mid.to_bytes(2, "big")),
+            may_repeat=named or delivery.repeated,
+        )
+
+
+def _with_transaction(address: ReturnAddress, fields: dict[str, Any] | None) -> ReturnAddress:
+    """The address with the id that a client put into JSON."""
+    if fields is None or not isinstance(transaction := fields.get("transaction"), str | int):
+        return address
+    return replace(address, transaction=str(transaction))
+
+
+def _as_text(correlation: bytes | None) -> str | None:
+    """Correlation Data for JSON: as it is when it is printable text, else as hex."""
+    if correlation is None:
+        return None
+    try:
+        text = correlation.decode()
+    except UnicodeDecodeError:
+        return correlation.hex()
+    return text if text.isprintable() else correlation.hex()
+
+
+def _operation(name: str) -> Operation:
+    try:
+        return Operation(name)
+    except ValueError:
+        known = ", ".join((*Operation, *Control))
+        raise RequestError("unsupported", f"no operation has this name; known: {known}") from None
+
+
+def _priority(delivery: Delivery) -> int:
+    """The user property `priority`, for clients whose payload is the audio itself."""
+    for name, value in delivery.user_properties:
+        if name == "priority":
+            if len(value) == 1 and value in "0123456789":
+                return int(value)
+            raise RequestError("invalid", "the user property priority is a number from 0 to 9")
+    return 0
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    return min((value for value in (one, other) if value is not None), default=None)
+
+
+def _identity(request: Request, nameless: bytes) -> bytes:
+    """A digest of who asks for what.
+
+    The payload is part of it: a client that counts its ids from 1 after each start must
+    not get the answer to another question. A request without an id is told from others by
+    `nameless`, the broker's packet identifier, which its redelivery keeps.
+    """
+    digest = hashlib.sha256()
+    name = request.correlation or (request.transaction or "").encode()
+    reply_to = (request.reply_to or "").encode()
+    for part in (request.operation.encode(), reply_to, name, nameless, request.payload):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()

@@ -1,0 +1,1 @@
+"""The operator's sentence files: found, read, checked."""

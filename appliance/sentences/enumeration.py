@@ -1,0 +1,153 @@
+"""How many sentences the templates allow, and which: counted and picked, never enumerated."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from hassil.expression import (
+    Alternative,
+    Expression,
+    ListReference,
+    Permutation,
+    RuleReference,
+    Sequence,
+    TextChunk,
+)
+from hassil.intents import RangeSlotList, TextSlotList
+from hassil.util import normalize_whitespace
+
+from appliance.text.number_words import in_one_way
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hassil.expression import Sentence
+    from hassil.intents import SlotList
+
+EXACT_UP_TO = 1_000_000_000
+"""A larger number of sentences is told by its power of ten."""
+
+WILDCARD = "…"
+
+
+class Allowed:
+    """What templates allow under given lists and rules.
+
+    A number counts once, however it may be written; sentences that two ways through the
+    templates lead to count twice. A wildcard counts as one value and is noted.
+    """
+
+    def __init__(
+        self, language: str, lists: Mapping[str, SlotList], rules: Mapping[str, Sentence]
+    ) -> None:
+        self._language = language
+        self._lists = lists
+        self._rules = rules
+        self._counts: dict[int, int] = {}  # by id: the expressions live as long as we do
+        self.wildcard_met = False
+
+    def count(self, expression: Expression) -> int:
+        """How many sentences an expression allows, with each wildcard as one value."""
+        key = id(expression)
+        if key not in self._counts:
+            self._counts[key] = self._count(expression)
+        return self._counts[key]
+
+    def _count(self, expression: Expression) -> int:
+        if isinstance(expression, Alternative):
+            return sum(map(self.count, expression.items))
+        if isinstance(expression, Sequence):
+            return math.prod(map(self.count, expression.items))
+        if isinstance(expression, Permutation):
+            orders = math.factorial(len(expression.items))
+            return orders * math.prod(map(self.count, expression.items))
+        if isinstance(expression, RuleReference):
+            return self.count(self._rules[expression.rule_name].expression)
+        if isinstance(expression, ListReference):
+            return self._count_list(self._lists[expression.list_name])
+        return 1
+
+    def _count_list(self, values: SlotList) -> int:
+        if isinstance(values, TextSlotList):
+            return sum(self.count(value.text_in) for value in values.values)
+        if isinstance(values, RangeSlotList):
+            steps = (values.stop - values.start) // values.step + 1
+            fractions = {"halves": 2, "tenths": 10}
+            return steps * (fractions[values.fraction_type.value] if values.fraction_type else 1)
+        self.wildcard_met = True
+        return 1
+
+    def pick(self, expression: Expression, index: int) -> str:
+        """The sentence number `index` of those that an expression allows, from 0."""
+        return normalize_whitespace(self._pick(expression, index)).strip()
+
+    def _pick(self, expression: Expression, index: int) -> str:
+        if isinstance(expression, TextChunk):
+            return expression.original_text
+        if isinstance(expression, Alternative):
+            return self._pick_one(expression.items, index)
+        if isinstance(expression, Sequence):
+            return self._pick_all(expression.items, index)
+        if isinstance(expression, Permutation):
+            return self._pick_permutation(expression.items, index)
+        return self._pick_named(expression, index)
+
+    def _pick_named(self, expression: Expression, index: int) -> str:
+        if isinstance(expression, ListReference):
+            return self._pick_value(self._lists[expression.list_name], index)
+        if isinstance(expression, RuleReference):
+            return self._pick(self._rules[expression.rule_name].expression, index)
+        return ""
+
+    def _pick_one(self, items: Iterable[Expression], index: int) -> str:
+        for item in items:
+            if index < self.count(item):
+                return self._pick(item, index)
+            index -= self.count(item)
+        return ""
+
+    def _pick_all(self, items: list[Expression], index: int) -> str:
+        words: list[str] = []
+        for item in items:
+            index, here = divmod(index, self.count(item))
+            words.append(self._pick(item, here))
+        return "".join(words)
+
+    def _pick_permutation(self, items: list[Expression], index: int) -> str:
+        left, ordered = list(items), []
+        while left:
+            index, which = divmod(index, len(left))
+            ordered.append(left.pop(which))
+        return self._pick_all(ordered, index)
+
+    def _pick_value(self, values: SlotList, index: int) -> str:
+        if isinstance(values, TextSlotList):
+            return self._pick_one((value.text_in for value in values.values), index)
+        if isinstance(values, RangeSlotList):
+            return self._number(values, index)
+        return WILDCARD
+
+    def _number(self, values: RangeSlotList, index: int) -> str:
+        per_step = self._count_list(values) // ((values.stop - values.start) // values.step + 1)
+        step, fraction = divmod(index, per_step)
+        number = values.start + step * values.step + fraction / per_step
+        number = int(number) if number == int(number) else round(number, 1)
+        said = in_one_way(number, values.words_language or self._language) if values.words else None
+        return str(number) if said is None else said
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """At most `wanted` indices below `count`, evenly spread: the middle of equal parts."""
+    if count <= wanted:
+        return list(range(count))
+    return [(2 * position + 1) * count // (2 * wanted) for position in range(wanted)]
+
+
+def in_words(count: int, *, endless: bool) -> str:
+    """A number of sentences as a person reads it."""
+    if endless:
+        return "endlessly many"
+    if count <= EXACT_UP_TO:
+        return f"{count:,}"
+    return f"more than 10^{int(math.log10(count))}"  # Python writes no number of 5,000 digits

@@ -1,0 +1,221 @@
+"""What may be said: the operator's sentence files as one set, and the intent a text means."""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hassil import Intents, recognize_all
+from hassil.intents import WildcardSlotList
+
+from appliance.errors import SentencesError
+from appliance.sentences import template_check
+from appliance.sentences.enumeration import Allowed, in_words, spread
+from appliance.sentences.home_assistant_words import lent
+from appliance.sentences.problems import Findings
+from appliance.sentences.ranges import mend_ranges
+from appliance.sentences.reference_check import check_references
+from appliance.sentences.sentence_files import BUILTIN, Declared, Gathered, add_builtin, gather
+from appliance.text.number_words import respelled
+from appliance.values import Intent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hassil.expression import Sentence
+    from hassil.intents import IntentData
+    from hassil.recognize import RecognizeResult
+
+SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
+"""The starter set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """The sentences of one language; new files make a new object."""
+
+    language: str
+    intents: Intents
+    """As hassil holds them: for a grammar that shall allow exactly these sentences."""
+    declared: Mapping[str, Declared]
+    """By the intent's name: confirm, never_by_voice, response."""
+    warnings: tuple[str, ...] = ()
+    """What is odd in the files, as `file:line: what`."""
+
+    def parse(self, text: str) -> Intent | None:
+        """The intent whose sentence `text` is, and its slots; None where no sentence fits.
+
+        Capitals, punctuation and skip words do not matter; numbers may be digits or words, in
+        the text as in the sentences: "12 ounce" is "twelve ounce".
+        The same text always gives the same intent: of several that fit, the one with the
+        fewest wildcards, then one that names a device, then with the most words of its own.
+        """
+        if not text.strip():
+            return None
+        plain = _numbers_whole(text)
+        found = self._best(plain)
+        if found is None or any(one.is_wildcard for one in found.entities_list):
+            # A wildcard takes any number; in another spelling it may be that of the sentence.
+            # Ties go to fewer changes, whatever the letters: what a wildcard took stays as it is.
+            others = (self._best(way) for way in respelled(plain, self.language))
+            ways = [way for way in (found, *others) if way is not None]
+            found = min(ways, key=lambda way: _rank(way)[:-3], default=None)
+        if found is None:
+            return None
+        slots = {name: _plain(entity.value) for name, entity in found.entities.items()}
+        return Intent(name=found.intent.name, slots=slots, confidence=1.0, by="grammar")
+
+    def _best(self, text: str) -> RecognizeResult | None:
+        return min(recognize_all(text, self.intents), key=_rank, default=None)
+
+    def how_many(self, name: str | None = None) -> str:
+        """How many sentences are allowed, of one intent or of all, for a person to read."""
+        count, endless = self.count(name)
+        return in_words(count, endless=endless)
+
+    def count(self, name: str | None = None) -> tuple[int, bool]:
+        """Sentences allowed with each wildcard as one value, and whether there is a wildcard."""
+        count, endless = 0, False
+        for _, allowed, sentence in self._templates(name):
+            count += allowed.count(sentence.expression)
+            endless = endless or allowed.wildcard_met
+        return count, endless
+
+    def examples(self, per_template: int, name: str | None = None) -> Iterator[tuple[str, str]]:
+        """Intent and sentence, up to `per_template` of each template, evenly spread over it."""
+        for intent, allowed, sentence in self._templates(name):
+            for index in spread(allowed.count(sentence.expression), per_template):
+                yield intent, allowed.pick(sentence.expression, index)
+
+    def _templates(self, name: str | None) -> Iterator[tuple[str, Allowed, Sentence]]:
+        for intent in self.intents.intents.values():
+            if name is None or intent.name == name:
+                for block in intent.data:
+                    allowed = Allowed(self.language, *self._in_force(block))
+                    yield from ((intent.name, allowed, sentence) for sentence in block.sentences)
+
+    def _in_force(self, block: IntentData) -> tuple[dict[str, Any], dict[str, Sentence]]:
+        return (
+            {**self.intents.slot_lists, **block.slot_lists},
+            {**self.intents.expansion_rules, **block.expansion_rules},
+        )
+
+
+def load(folder: Path | None, language: str, *, builtin: bool = False) -> Sentences:
+    """Read the sentences of a language.
+
+    Args:
+        folder: of the owner's files; None is the starter set, or with `builtin` nothing.
+        language: ISO 639-1 code.
+        builtin: Home Assistant's own sentences, too; areas, floors and names are the owner's.
+
+    Raises:
+        SentencesError: with every problem in the files, as `file:line: what`.
+
+    """
+    try:
+        return _load(folder, language, builtin=builtin)
+    except RecursionError:
+        what = "the rules call one another too deeply; put some of them together"
+        raise SentencesError([f"{SHIPPED if folder is None else folder}: {what}"]) from None
+
+
+def _load(folder: Path | None, language: str, *, builtin: bool) -> Sentences:
+    findings = Findings()
+    if folder is None and builtin:
+        gathered = Gathered(language)
+    else:
+        gathered = gather(SHIPPED if folder is None else folder, language, findings)
+    if builtin:
+        add_builtin(gathered, findings)
+    check_references(gathered, findings)
+    if not findings.errors and not gathered.blocks:
+        place = SHIPPED if folder is None else folder
+        raise SentencesError([f"{place}: no sentence is declared in it for language {language}"])
+    if findings.errors:
+        raise SentencesError(findings.lines(findings.errors))
+    intents = _compile(gathered)
+    _check_wildcards(gathered, intents, findings)
+    if findings.errors:
+        raise SentencesError(findings.lines(findings.errors))
+    # What is odd in sentences that are not the owner's, the owner cannot mend.
+    own = [warning for warning in findings.warnings if warning[0] != BUILTIN]
+    warnings = tuple(findings.lines(own))
+    return Sentences(language, intents, gathered.declared, warnings)
+
+
+def _compile(gathered: Gathered) -> Intents:
+    intents = Intents.from_dict(
+        {
+            "language": gathered.language,
+            "intents": {
+                name: {"data": [_block(placed.value) for placed in blocks]}
+                for name, blocks in gathered.blocks.items()
+            },
+            "lists": {name: placed.value for name, placed in gathered.lists.items()},
+            "expansion_rules": {name: placed.value for name, placed in gathered.rules.items()},
+            "skip_words": gathered.skip_words or list(lent(gathered.language)["skip_words"]),
+            "settings": gathered.settings,
+        }
+    )
+    mend_ranges(intents)
+    for intent in intents.intents.values():
+        for block in intent.data:
+            _ = block.sentences  # parsed now, so that the first person to speak need not wait
+    return intents
+
+
+def _block(block: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys that stand there with nothing behind them; hassil wants none such."""
+    return {key: value for key, value in block.items() if value is not None}
+
+
+def _check_wildcards(gathered: Gathered, intents: Intents, findings: Findings) -> None:
+    """A wildcard first is slow and hears anything; one alone would take every sound."""
+    for name, blocks in gathered.blocks.items():
+        for placed, block in zip(blocks, intents.intents[name].data, strict=True):
+            rules = {**intents.expansion_rules, **block.expansion_rules}
+            lists = {**intents.slot_lists, **block.slot_lists}
+            wild = frozenset(
+                n for n, values in lists.items() if isinstance(values, WildcardSlotList)
+            )
+            for index, text in enumerate(block.sentence_texts):
+                path = (*placed.path, "sentences", index)
+                expression = template_check.read(text).expression
+                starts = {r.list_name for r in template_check.may_start(expression, rules)} & wild
+                if template_check.is_blank(expression, rules):
+                    findings.error(placed.document, path, f"{text!r} allows to say nothing at all")
+                elif not template_check.words_needed(expression, rules, wild):
+                    what = f"{text!r} is nothing but a wildcard; it would take whatever is said"
+                    findings.error(placed.document, path, what)
+                elif starts:
+                    what = f"{text!r} may begin with the wildcard {{{min(starts)}}}"
+                    findings.warn(placed.document, path, f"{what}; it is easily misheard")
+
+
+def _rank(found: RecognizeResult) -> tuple[int, bool, int, int, int, str]:
+    """Fewer wildcards, a device by its name, more literal text, fewer letters in slots.
+
+    As speech is ranked, and as Home Assistant has it: where a fan is called "fan", "turn on the
+    fan in the hall" means this one, and "Lampe ein" is no brightness of one ("ein").
+    """
+    wild = [len(one.text or "") for one in found.entities_list if one.is_wildcard]
+    named = any(one.name == "name" and not one.is_wildcard for one in found.entities_list)
+    taken = sum(len(one.text or "") for one in found.entities_list)
+    literal = found.text_chunks_matched
+    return len(wild), not named, -literal, sum(wild), taken, found.intent.name
+
+
+def _numbers_whole(text: str) -> str:
+    """With what hassil takes for punctuation: .5 would be 5."""
+    return re.sub(r"(?<![\w.,])\.(?=\d)", "0.", text.replace("\N{MINUS SIGN}", "-"))
+
+
+def _plain(value: Any) -> Any:
+    """Digits come as floats from hassil, words as ints: 5 is 5."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value.strip() if isinstance(value, str) else value

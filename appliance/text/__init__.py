@@ -1,0 +1,1 @@
+"""One spelling for what is written and what is heard, and numbers in words."""

@@ -1,0 +1,527 @@
+"""The sound card, on a PortAudio that is scripted."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from appliance.audio import microphone
+from appliance.audio import portaudio as devices
+from appliance.audio.microphone import WAITING_BLOCKS, SoundCard
+from appliance.errors import MicrophoneError
+from appliance.protocols import FRAME_SAMPLES
+from appliance.values import SAMPLE_RATE, MicrophoneState, Samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Refused(Exception):
+    """What PortAudio says of a form that the device does not take."""
+
+
+class Status:
+    """PortAudio's flags of one block."""
+
+    def __init__(self, *, input_overflow: bool = False) -> None:
+        self.input_overflow = input_overflow
+
+
+class Stream:
+    """A stream that brings what the test speaks into it."""
+
+    def __init__(self, callback: Callable[..., None], samplerate: int, channels: int) -> None:
+        self.callback = callback
+        self.samplerate = float(samplerate)
+        self.channels = channels
+        self.closed = False
+
+    def start(self) -> None:
+        """It brings nothing by itself."""
+
+    def abort(self, *, ignore_errors: bool) -> None:
+        """Nothing goes on behind the test's back."""
+
+    def close(self, *, ignore_errors: bool) -> None:
+        self.closed = True
+
+    def bring(self, samples: Samples, *, overflow: bool = False) -> None:
+        """Give a block whose first channel is `samples`; the others hold a loud nonsense."""
+        block = np.full((len(samples), self.channels), 0.9, dtype=np.float32)
+        block[:, 0] = samples
+        self.callback(block, len(block), None, Status(input_overflow=overflow))
+
+
+class PortAudio:
+    """Devices as (name, channels, rate); opens those forms that `takes` allows."""
+
+    PortAudioError = Refused
+
+    def __init__(self, *devices: tuple[str, int, float]) -> None:
+        self.devices = list(devices)
+        self.default = types.SimpleNamespace(device=(0, 0))
+        self.takes: Callable[[int, int], bool] = lambda _rate, _channels: True
+        self.streams: list[Stream] = []
+        self.opened: list[int] = []
+        self._initialized = 1
+        self.initialisations = 0
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        return [
+            {"index": i, "name": name, "max_input_channels": n, "default_samplerate": rate}
+            for i, (name, n, rate) in enumerate(self.devices)
+        ]
+
+    def InputStream(self, **wanted: Any) -> Stream:  # noqa: N802 (sounddevice's name)
+        if not self.takes(wanted["samplerate"], wanted["channels"]):
+            raise Refused("Invalid sample rate")
+        self.opened.append(wanted["device"])
+        self.streams.append(Stream(wanted["callback"], wanted["samplerate"], wanted["channels"]))
+        return self.streams[-1]
+
+    def _terminate(self) -> None:
+        self._initialized -= 1
+
+    def _initialize(self) -> None:
+        self._initialized += 1
+        self.initialisations += 1
+
+
+class Clock:
+    """Monotonic time that passes only when told, or when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(microphone, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def portaudio(monkeypatch: pytest.MonkeyPatch) -> PortAudio:
+    library = PortAudio(("built-in", 2, 48_000.0), ("USB mic", 1, 44_100.0), ("speaker", 0, 48e3))
+    monkeypatch.setattr(devices, "library", lambda: library)
+    return library
+
+
+def noise(samples: int = FRAME_SAMPLES) -> Samples:
+    return np.linspace(-0.5, 0.5, samples, dtype=np.float32)
+
+
+def opened(device: str = "") -> SoundCard:
+    card = SoundCard(device)
+    card.open()
+    return card
+
+
+def heard(library: PortAudio, device: str = "") -> SoundCard:
+    """One that has brought a block already."""
+    card = opened(device)
+    library.streams[-1].bring(noise())
+    assert card.read(0.0) is not None
+    return card
+
+
+def state(card: SoundCard) -> MicrophoneState:
+    """Now; a call, because a type checker believes that attributes stay."""
+    return card.state
+
+
+def test_what_the_device_brings_is_read_in_frames(portaudio: PortAudio) -> None:
+    card = opened()
+    portaudio.streams[0].bring(noise())
+
+    frame = card.read(0.0)
+    assert frame is not None
+    assert np.array_equal(frame, noise())
+    assert card.read(0.0) is None
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
+def test_a_device_of_another_rate_and_of_more_channels_is_resampled_from_its_first(
+    portaudio: PortAudio, rate: int
+) -> None:
+    portaudio.devices[0] = ("array", 6, float(rate))
+    portaudio.takes = lambda wanted, channels: (wanted, channels) == (rate, 6)
+    card = opened()
+    time_axis = np.arange(rate, dtype=np.float64) / rate
+    tone = (0.5 * np.sin(2 * np.pi * 440 * time_axis)).astype(np.float32)
+    for part in np.array_split(tone, 32):
+        portaudio.streams[0].bring(part)
+
+    frames = []
+    while (frame := card.read(0.0)) is not None:
+        assert len(frame) == FRAME_SAMPLES
+        frames.append(frame)
+    heard = np.concatenate(frames)
+    assert len(heard) == pytest.approx(SAMPLE_RATE, abs=2000)
+    assert np.abs(heard).max() == pytest.approx(0.5, abs=0.02)
+    crossings = np.count_nonzero(np.diff(np.signbit(heard[2000:10_000])))
+    assert crossings == pytest.approx(440, abs=2)
+
+
+def test_the_time_of_capture_is_that_of_the_callback(clock: Clock, portaudio: PortAudio) -> None:
+    card = opened()
+    portaudio.streams[0].bring(noise())
+    clock.now += 1.0  # the reader is late
+    card.read(0.0)
+
+    assert card.captured_at == 1000.0
+
+
+def test_a_microphone_is_chosen_by_part_of_its_name_or_by_its_number(portaudio: PortAudio) -> None:
+    opened("usb")
+    opened("1")
+    opened("")
+
+    assert portaudio.opened == [1, 1, 0]
+
+
+def test_a_whole_name_beats_a_part_of_others(portaudio: PortAudio) -> None:
+    portaudio.devices = [("mic array", 2, 48e3), ("mic", 1, 48e3)]
+    opened("mic")
+
+    assert portaudio.opened == [1]
+
+
+@pytest.mark.parametrize("wanted", ["garden", "7", "2", "speaker"])
+def test_a_microphone_that_is_not_there_is_an_error_that_lists_the_others(
+    portaudio: PortAudio, wanted: str
+) -> None:
+    with pytest.raises(MicrophoneError, match=r"no microphone matches .*0 'built-in', 1 'USB mic'"):
+        opened(wanted)
+
+
+def test_a_name_of_several_microphones_is_an_error(portaudio: PortAudio) -> None:
+    portaudio.devices = [("USB one", 1, 48e3), ("USB two", 1, 48e3)]
+    with pytest.raises(MicrophoneError, match="several microphones match"):
+        opened("usb")
+
+
+def test_no_microphone_at_all_is_an_error(portaudio: PortAudio) -> None:
+    portaudio.devices = [("speaker", 0, 48e3)]
+    with pytest.raises(MicrophoneError, match="there is no microphone; plug one in"):
+        opened()
+
+
+def test_a_busy_microphone_is_an_error_that_says_so(portaudio: PortAudio) -> None:
+    portaudio.takes = lambda _rate, _channels: False
+    with pytest.raises(MicrophoneError, match=r"built-in cannot be opened.*another program"):
+        opened()
+
+
+def test_without_portaudio_the_owner_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def absent(name: str) -> None:
+        raise OSError("PortAudio library not found")
+
+    monkeypatch.setattr(devices, "importlib", types.SimpleNamespace(import_module=absent))
+    with pytest.raises(MicrophoneError, match="sudo apt install libportaudio2"):
+        opened()
+
+
+def test_blocks_that_nobody_reads_are_counted_and_never_pile_up(portaudio: PortAudio) -> None:
+    card = opened()
+    for _ in range(WAITING_BLOCKS + 7):
+        portaudio.streams[0].bring(noise())
+
+    assert card.overruns == 7
+
+
+def test_blocks_that_the_device_lost_are_counted(portaudio: PortAudio) -> None:
+    card = opened()
+    portaudio.streams[0].bring(noise(), overflow=True)
+
+    assert card.overruns == 1
+
+
+def test_constant_samples_make_it_silent_and_moving_ones_well_again(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    states = []
+    for block in [np.full(FRAME_SAMPLES, 0.25, np.float32)] * 70 + [noise()]:
+        clock.now += 0.032
+        portaudio.streams[0].bring(block)
+        card.read(0.0)
+        states.append(card.state)
+
+    assert states[45] is MicrophoneState.OK
+    assert states[49] is MicrophoneState.SILENT
+    assert states[70] is MicrophoneState.OK
+
+
+def test_a_device_that_falls_dumb_is_lost_before_two_seconds_are_over(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = heard(portaudio)
+    clock.now += 1.4
+    assert card.read(0.0) is None
+    assert state(card) is MicrophoneState.OK
+
+    clock.now += 0.2
+    assert card.read(0.0) is None
+    assert state(card) is MicrophoneState.LOST
+    assert portaudio.streams[0].closed
+
+
+def test_a_lost_device_is_opened_again_from_a_fresh_list_and_is_well_with_its_first_block(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = heard(portaudio, "usb")
+    clock.now += 2.1
+    card.read(0.0)
+    portaudio.devices.insert(0, ("new", 1, 48e3))  # it comes back with another number
+    clock.now += 1.0
+    card.read(0.0)
+
+    assert portaudio.initialisations == 1
+    assert portaudio.opened == [1, 2]
+    assert state(card) is MicrophoneState.LOST
+
+    portaudio.streams[1].bring(noise())
+    assert card.read(0.0) is not None
+    assert state(card) is MicrophoneState.OK
+    assert card.reopened == 1
+
+
+def test_what_a_dying_stream_still_brings_is_not_mixed_into_the_next(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = heard(portaudio)
+    clock.now += 2.1
+    card.read(0.0)
+    clock.now += 1.0
+    card.read(0.0)
+    portaudio.streams[0].bring(noise())
+
+    assert card.read(0.0) is None
+
+
+def test_a_device_that_stays_away_is_tried_ever_more_rarely_but_for_ever(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    portaudio.devices = []
+    tries = []
+    while clock.now < 1100.0:
+        before = portaudio.initialisations
+        assert card.read(0.0) is None
+        if portaudio.initialisations > before:
+            tries.append(clock.now)
+        clock.now += 0.1
+
+    waits = np.diff(tries)
+    assert 1.0 <= waits[0] <= 1.2
+    assert all(later >= earlier - 0.2 for earlier, later in itertools.pairwise(waits))
+    assert waits[-1] == pytest.approx(5.0, abs=0.2)
+    assert state(card) is MicrophoneState.LOST
+
+
+def test_reading_on_after_a_failed_start_finds_the_microphone_that_is_plugged_in_later(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    plugged, portaudio.devices = portaudio.devices, []
+    card = SoundCard()
+    with pytest.raises(MicrophoneError):
+        card.open()
+    assert card.read(0.0) is None
+    assert state(card) is MicrophoneState.LOST
+
+    portaudio.devices = plugged
+    clock.now += 1.0
+    card.read(0.0)
+    portaudio.streams[0].bring(noise())
+
+    assert card.read(0.0) is not None
+    assert state(card) is MicrophoneState.OK
+
+
+def test_closing_twice_is_allowed(portaudio: PortAudio) -> None:
+    card = opened()
+    card.close()
+    card.close()
+
+    assert portaudio.streams[0].closed
+
+
+def test_reading_waits_no_longer_than_it_was_told(portaudio: PortAudio) -> None:
+    card = opened()
+    began = time.monotonic()
+
+    assert card.read(0.05) is None
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_device_chosen_by_number_is_found_again_by_its_name(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = heard(portaudio, "1")
+    portaudio.devices.insert(0, ("new", 1, 48e3))
+    clock.now += 2.1
+    card.read(0.0)
+    clock.now += 1.0
+    card.read(0.0)
+
+    assert portaudio.opened == [1, 2]
+
+
+def test_a_default_device_is_whatever_is_the_default_when_it_is_opened_again(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = heard(portaudio)
+    portaudio.default.device = (1, 0)
+    clock.now += 2.1
+    card.read(0.0)
+    clock.now += 1.0
+    card.read(0.0)
+
+    assert portaudio.opened == [0, 1]
+
+
+def test_a_device_that_is_stuck_is_started_anew_ever_more_rarely_and_stays_silent_meanwhile(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    starts = []
+    while clock.now < 1400.0:
+        clock.now += 0.5
+        before = len(portaudio.streams)
+        portaudio.streams[-1].bring(np.zeros(FRAME_SAMPLES, np.float32))
+        card.read(0.0)
+        if len(portaudio.streams) > before:
+            starts.append(clock.now)
+        if clock.now > 1002.0:
+            assert state(card) is MicrophoneState.SILENT
+
+    waits = np.diff(starts)
+    assert starts[0] == pytest.approx(1005.5, abs=1.0)
+    assert waits[0] == pytest.approx(10.0, abs=1.0)
+    assert waits[-1] == pytest.approx(60.0, abs=1.5)
+    assert card.reopened == 0
+
+
+def test_a_stuck_device_that_moves_after_its_new_start_is_well(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    while len(portaudio.streams) == 1:
+        clock.now += 0.5
+        portaudio.streams[-1].bring(np.zeros(FRAME_SAMPLES, np.float32))
+        card.read(0.0)
+    portaudio.streams[-1].bring(noise())
+
+    assert card.read(0.0) is not None
+    assert state(card) is MicrophoneState.OK
+
+
+def test_a_sound_system_that_hangs_while_a_silent_device_is_started_anew_is_seen_to_be_lost(
+    clock: Clock, portaudio: PortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = opened()
+    seen: list[MicrophoneState] = []
+
+    def hang(_stream: Stream, *, ignore_errors: bool) -> None:
+        assert ignore_errors
+        for _ in range(10):
+            clock.now += 0.5
+            seen.append(card.state)  # as the caretaker asks, while the reader does not come back
+
+    monkeypatch.setattr(Stream, "abort", hang)
+    for _ in range(12):
+        clock.now += 0.5
+        portaudio.streams[-1].bring(np.zeros(FRAME_SAMPLES, np.float32))
+        card.read(0.0)
+
+    assert seen[0] is MicrophoneState.SILENT
+    assert seen[-1] is MicrophoneState.LOST
+
+
+def test_a_stuck_device_that_vanishes_at_its_new_start_is_lost(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    portaudio.devices = []
+    for _ in range(20):
+        clock.now += 0.5
+        portaudio.streams[-1].bring(np.zeros(FRAME_SAMPLES, np.float32))
+        card.read(0.0)
+
+    assert state(card) is MicrophoneState.LOST
+
+
+def test_a_callback_that_comes_late_but_comes_loses_nothing(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    for late in (0.4, 1.0, 1.4):
+        clock.now += late
+        assert card.read(0.0) is None
+        portaudio.streams[0].bring(noise())
+        assert card.read(0.0) is not None
+        assert state(card) is MicrophoneState.OK
+    assert len(portaudio.streams) == 1
+
+
+def test_somebody_looks_after_it_while_it_brings_sound_or_is_tried_again(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    clock.now += 1.0
+    portaudio.streams[0].bring(noise())
+    card.read(0.0)
+    assert card.looked_after_at == 1001.0
+
+    portaudio.devices = []
+    while clock.now < 1060.0:
+        card.read(0.0)
+        assert clock.now - card.looked_after_at < 10.0
+        clock.now += 0.1
+
+
+def test_a_device_that_opens_but_never_calls_back_is_lost_within_two_seconds_and_then_reopened(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    lost_at = 0.0
+    started: list[float] = []
+    while clock.now < 1030.0:
+        assert card.read(0.0) is None
+        if not lost_at and state(card) is MicrophoneState.LOST:
+            lost_at = clock.now
+        if len(portaudio.streams) > len(started):
+            started.append(clock.now)
+        clock.now += 0.1
+
+    assert lost_at == pytest.approx(1001.95, abs=0.1)
+    assert len(started) >= 4
+    assert started[1] - started[0] == pytest.approx(4.6, abs=0.3)
+
+
+def test_a_device_that_is_slow_to_start_is_given_its_time(
+    clock: Clock, portaudio: PortAudio
+) -> None:
+    card = opened()
+    clock.now += 2.5
+    assert card.read(0.0) is None
+    portaudio.streams[0].bring(noise())
+
+    assert card.read(0.0) is not None
+    assert state(card) is MicrophoneState.OK
+    assert len(portaudio.streams) == 1

@@ -1,0 +1,238 @@
+"""The constrained search, on a model of a few words that says what it is told to."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from mumbler import END, TEXTS, VOCABULARY, Mumbler, grammar, spelled
+
+from appliance.decoding.decoder import decode, said_once, weighed
+from appliance.decoding.search_types import Effort
+from appliance.grammar.grammar import Grammar
+
+
+def best(model: Mumbler, made: Grammar, effort: Effort | None = None) -> str | None:
+    found = decode(model, made.walk(VOCABULARY), effort).candidates
+    return spelled(found[0].tokens).casefold() if found else None
+
+
+LAMP = grammar("turn (on|off) [the] (lamp|light)")
+
+
+def test_what_is_allowed_and_clear_costs_one_call() -> None:
+    model = Mumbler([{" Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}, {".": 0.0}])
+    found = decode(model, LAMP.walk(VOCABULARY))
+    assert spelled(found.candidates[0].tokens) == "Turn on the lamp."
+    assert (found.calls, len(model.asked)) == (1, 1)
+    assert found.free.tokens == found.candidates[0].tokens
+
+
+def test_a_word_outside_the_grammar_becomes_the_likeliest_inside() -> None:
+    model = Mumbler(
+        [{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0, " light": -3.0, " lamp": -2.0}]
+    )
+    assert best(model, LAMP) == "turn on the lamp"
+
+
+def test_another_way_to_cut_a_word_is_found() -> None:
+    model = Mumbler(
+        [{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0, " l": -1.0}, {"amp": 0.0}]
+    )
+    assert best(model, LAMP) == "turn on the lamp"
+
+
+def test_the_end_is_scored_too() -> None:
+    made = grammar("turn on [the light]")
+    short = Mumbler([{" turn": 0.0}, {" on": 0.0}, {"": 0.0, " the": -1.0}, {" light": 0.0}])
+    long = Mumbler([{" turn": 0.0}, {" on": 0.0}, {"": -9.0, " the": 0.0}, {" light": 0.0}])
+    assert best(short, made) == "turn on"
+    assert best(long, made) == "turn on the light"
+
+
+def test_a_late_doubt_may_overturn_an_early_choice() -> None:
+    made = grammar("set the lamp", "turn on the light")
+    model = Mumbler(
+        [
+            {" set": 0.0, " turn": -0.5},
+            {" on": 0.0, " the": -4.0},
+            {" the": 0.0, " lamp": -4.0},
+            {" light": 0.0},
+        ]
+    )
+    assert best(model, made) == "turn on the light"
+
+
+def test_it_finds_what_trying_everything_finds() -> None:
+    made = grammar("(turn|set|add) (on|off|to) [the] (lamp|light|milk|bread)")
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        heard = [{text: float(rng.normal(0, 3)) for text in [*TEXTS, ""]} for _ in range(5)]
+        model = Mumbler(heard)
+        scores = {}
+        for words in itertools.product(
+            (" turn", " Turn", " set", " add"),
+            (" on", " off", " to"),
+            ("", " the"),
+            (" lamp", " light", " milk", " bread"),
+        ):
+            text = [word for word in words if word]
+            rows = [model.row(i) for i in range(len(text) + 1)]
+            ids = [*(TEXTS.index(word) for word in text), END]
+            scores["".join(text).strip()] = sum(
+                float(row[i] - np.log(np.exp(row).sum())) for row, i in zip(rows, ids, strict=True)
+            )
+        expected = max(scores.values())
+        patient = Effort(
+            calls=400,
+            toll=0.0,
+            omission=0.0,
+            spelling=0.0,
+            hopeless=99.0,
+            far=99.0,
+            width=99,
+            depth=99.0,
+        )
+        found = decode(model, made.walk(VOCABULARY), patient).candidates[0]
+        assert found.best >= expected - 1e-3
+
+
+def test_a_wildcard_takes_what_the_model_says() -> None:
+    made = grammar("add {item} to the light", lists={"item": {"wildcard": True}})
+    model = Mumbler(
+        [
+            {" add": 0.0},
+            {" bread": 0.0},
+            {" milk": 0.0},
+            {" to": 0.0},
+            {" the": 0.0},
+            {" lap": 0.0, " light": -1.0},
+        ]
+    )
+    assert best(model, made) == "add bread milk to the light"
+
+
+def test_a_wildcard_at_the_start_is_decoded() -> None:
+    made = grammar("{item} on", lists={"item": {"wildcard": True}})
+    model = Mumbler([{" milk": 0.0}, {" bread": 0.0}, {" on": 0.0}])
+    assert best(model, made) == "milk bread on"
+
+
+def test_the_same_sound_gives_the_same_result() -> None:
+    rng = np.random.default_rng(1)
+    heard = [{text: float(rng.normal(0, 1)) for text in [*TEXTS, ""]} for _ in range(6)]
+    results = {repr(decode(Mumbler(heard), LAMP.walk(VOCABULARY)).candidates) for _ in range(3)}
+    assert len(results) == 1
+
+
+def test_the_search_ends_when_its_calls_are_spent() -> None:
+    model = Mumbler([{" lap": 0.0}] * 40, unlikely=-3.0)
+    found = decode(model, LAMP.walk(VOCABULARY), Effort(calls=5))
+    assert found.calls <= 5
+    assert len(model.asked) == found.calls
+
+
+def test_a_loop_of_the_model_ends_at_the_limit() -> None:
+    made = grammar("add {item}", lists={"item": {"wildcard": True}})
+    model = Mumbler([{" add": 0.0}, *({" milk": 0.0} for _ in range(500))])
+    found = decode(model, made.walk(VOCABULARY), Effort(longest=20, calls=3))
+    assert all(len(one.tokens) <= 21 for one in found.candidates)
+
+
+@pytest.mark.parametrize("text", ["turn", "turn on the", "the lamp"])
+def test_half_a_sentence_is_no_sentence(text: str) -> None:
+    assert not LAMP.allows(text)
+
+
+def test_free_text_that_repeats_itself_counts_once() -> None:
+    assert said_once((1, 2, 3, 4, 1, 2, 3, 4, 1, 2)) == (1, 2, 3, 4)
+    assert said_once((1, 2, 3, 4)) == (1, 2, 3, 4)
+    assert said_once((5, 5, 7)) == (5, 5, 7)
+    heard = [{" turn": 0.0}, {" on": 0.0}, {" lamp": 0.0}] * 4
+    found = decode(Mumbler(heard), grammar("turn on lamp").walk(VOCABULARY))
+    assert spelled(found.free.tokens) == "turn on lamp"
+
+
+def test_words_that_were_heard_are_not_left_out() -> None:
+    made = grammar("turn on [the light]")
+    model = Mumbler(
+        [{" turn": 0.0}, {" on": 0.0}, {"": -0.5, " the": 0.0}, {" lap": 0.0, " light": -1.5}]
+    )
+    assert best(model, made, Effort(omission=0.0, spelling=0.0)) == "turn on"
+    assert best(model, made, Effort(omission=0.3, spelling=0.0)) == "turn on the light"
+
+
+def test_speech_that_is_spelled_like_no_sentence_costs_one_call() -> None:
+    model = Mumbler([{" bread": 0.0}, {" milk": 0.0}, {" bread": 0.0}, {" milk": 0.0}])
+    found = decode(model, LAMP.walk(VOCABULARY))
+    assert (found.candidates, found.calls) == ((), 1)
+
+
+def test_a_sentence_is_found_by_its_end_where_its_beginning_was_misheard() -> None:
+    made = grammar("(set|add) on the lamp to bread", "turn off [the] light")
+    heard = [
+        {" turn": 0.0, " set": -6.0, " add": -7.0},
+        {" on": 0.0, " off": -0.1},
+        {" the": 0.0},
+        {" lamp": 0.0, " light": -0.2},
+        {" to": 0.0},
+        {" bread": 0.0},
+    ]
+    hasty = Effort(calls=3, straight=1, width=1)
+    assert best(Mumbler(heard), made, hasty) == "set on the lamp to bread"
+
+
+def test_half_a_sentence_is_no_better_than_the_whole() -> None:
+    effort = Effort(spelling=0.0)
+    heard, said = "turn on the lampe and the fan", "turn on the lamp and the fan"
+    whole, half = -30.0, -16.0
+    assert half - effort.against(heard, said[:14], half) < whole - effort.against(
+        heard, said, whole
+    )
+    assert Effort(omission=0.0, spelling=0.0).against(heard, said[:14], half) == 0.0
+
+
+def test_a_sentence_that_sounds_like_what_was_heard_goes_before_another() -> None:
+    effort, heard = Effort(), "a dark rose ice mocove"
+    alike = effort.against(heard, "a dark roast iced mocha", -20.0)
+    assert alike < effort.against(heard, "a dark roast cappuccino", -20.0)
+    assert effort.against(heard, heard, -20.0) == 0.0
+
+
+def test_a_sentence_that_the_model_says_again_is_said_once_and_costs_one_call() -> None:
+    made = grammar("turn on the lamp [{rest}]", lists={"rest": {"wildcard": True}})
+    words = (" turn", " on", " the", " lamp")
+    model = Mumbler(
+        [{words[at % 4]: 0.0, **({"": -0.5} if at in (4, 8) else {})} for at in range(12)]
+    )
+    found = decode(model, made.walk(VOCABULARY))
+    assert spelled(found.candidates[0].tokens) == "turn on the lamp"
+    assert found.calls == 1
+    assert found.candidates[0].score > -0.1
+
+
+def test_words_that_go_on_alike_are_told_apart_by_how_likely_each_is() -> None:
+    model = Mumbler(
+        [{" turn": 0.0}, {" on": 0.0, " off": -4.0}, {" the": 0.0}, {" lamp": 0.0, " light": -3.0}]
+    )
+    walk = LAMP.walk(VOCABULARY)
+    found = weighed(
+        model,
+        walk,
+        Effort(spelling=0.0, omission=0.0),
+        decode(model, walk),
+        ["turn off the lamp", "turn on the light", "turn off the light"],
+    )
+    scores = {spelled(one.tokens).casefold(): one.score for one in found.candidates}
+    on = scores["turn on the lamp"]
+    assert scores["turn off the lamp"] == pytest.approx(on - 4.0, abs=0.01)
+    assert scores["turn on the light"] == pytest.approx(on - 3.0, abs=0.01)
+    assert scores["turn off the light"] == pytest.approx(on - 7.0, abs=0.01)
+
+
+def test_ways_to_write_a_word_count_together() -> None:
+    once = Mumbler([{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}])
+    twice = Mumbler([{" turn": 0.0, " Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}])
+    scores = [decode(model, LAMP.walk(VOCABULARY)).candidates[0].score for model in (once, twice)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.01)

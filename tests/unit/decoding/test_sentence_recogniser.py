@@ -1,0 +1,152 @@
+"""Refusal and confidence, from what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hassil import Intents
+
+from appliance.decoding import sentence_recogniser
+from appliance.decoding.calibration import Calibration, calibrated
+from appliance.decoding.search_types import Candidate, Decoding
+from appliance.decoding.sentence_recogniser import Understanding
+from appliance.grammar.grammar import Grammar
+from appliance.grammar.token_mask import Vocabulary
+
+
+def test_confidence_grows_with_fit_and_lead_and_falls_with_the_deficit() -> None:
+    weights = Calibration()
+    good = weights.confidence(-0.1, 0.0, 4.0)
+    assert good > 0.95
+    assert weights.confidence(-0.1, 0.0, 0.3) < good
+    assert weights.confidence(-0.1, 0.8, 4.0) < good
+    assert weights.confidence(-1.5, 0.0, 4.0) < good
+    assert weights.confidence(-2.5, 1.6, 0.5) < 0.5
+
+
+def test_a_wildcard_that_takes_nearly_everything_must_be_heard_well() -> None:
+    weights = Calibration()
+    assert weights.confidence(-0.2, 0.0, 5.0, declared=0.25) > 0.7  # "remind me to" and the rest
+    assert weights.confidence(-0.9, 0.0, 5.0, declared=0.2) < 0.5  # other speech, "in 4 hours"
+    assert weights.confidence(-0.9, 0.0, 5.0) > 0.9  # all of it is declared
+
+
+def test_confidence_survives_what_no_sound_gives() -> None:
+    assert 0.0 <= Calibration().confidence(-1e9, 1e9, -np.inf) < 1e-6
+    assert 0.0 <= Calibration().confidence(0.0, 0.0, np.inf) <= 1.0
+
+
+def test_of_those_given_nine_in_ten_nine_in_ten_are_right() -> None:
+    rng = np.random.default_rng(3)
+    truth = Calibration(bias=2.0, fit=1.5, deficit=-2.0, margin=0.8)
+    measured = [
+        (-rng.exponential(0.5), rng.exponential(0.4), rng.uniform(0, 4), rng.uniform(0.3, 1.0))
+        for _ in range(4000)
+    ]
+    right = [bool(rng.random() < truth.confidence(*one)) for one in measured]
+    fitted = calibrated(measured, right)
+    given = np.array([fitted.confidence(*one) for one in measured])
+    near = (given > 0.85) & (given < 0.95)
+    assert abs(np.mean(np.array(right)[near]) - 0.9) < 0.04
+    assert abs(fitted.bias - truth.bias) < 0.4  # the share is weighed in the fit as in the use
+    assert abs(fitted.margin - truth.margin) < 0.2
+
+
+def test_no_clips_change_nothing() -> None:
+    assert calibrated([], []) == Calibration()
+
+
+TEXTS = ("get me tea", "give me tea", "give me milk")
+ORDERS = Grammar.of(
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {"Order": {"data": [{"sentences": ["(get|give) me {drink}"]}]}},
+            "lists": {"drink": {"values": ["tea", "milk"]}},
+        }
+    )
+)
+
+
+@dataclass
+class Sound:
+    """What `decode` is given; it is the decoding that is made up here."""
+
+    silent: bool = False
+    seconds: float = 1.0
+    no_speech: float | None = 0.0
+
+
+def understood(
+    monkeypatch: pytest.MonkeyPatch, *scores: float, free: float = -1.2
+) -> sentence_recogniser.Understood:
+    """Of TEXTS with these scores, -inf for one that was not tried."""
+    candidates = [Candidate((n,), score, score) for n, score in enumerate(scores) if score > -99]
+    decoding = Decoding(
+        candidates=tuple(sorted(candidates, key=lambda one: -one.score)),
+        free=Candidate((0,), free, free),
+        heard="a pot of tea",
+        calls=1,
+        tokens=1,
+    )
+    monkeypatch.setattr(sentence_recogniser, "decode", lambda *_: decoding)
+    how = Understanding(
+        vocabulary=Vocabulary.of([*TEXTS, None], len(TEXTS)),
+        spell=lambda tokens: " ".join(TEXTS[token] for token in tokens),
+    )
+    return how.understand(Sound(), ORDERS)  # type: ignore[arg-type]
+
+
+def test_several_ways_to_say_the_same_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = understood(monkeypatch, -2.2, -2.2, -2.0)
+    assert found.slots == {"drink": "tea"}
+    assert found.margin == pytest.approx(-2.2 + np.log(2) + 2.0)
+    assert understood(monkeypatch, -2.2, -99.0, -2.0).slots == {"drink": "milk"}
+
+
+def test_free_speech_that_is_sure_of_something_else_is_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard = understood(monkeypatch, -2.4, -99.0, -99.0, free=-0.2)
+    unsure = understood(monkeypatch, -2.4, -99.0, -99.0, free=-1.2)
+    assert (heard.refused, heard.confidence) == ("unlikely", 0.0)
+    assert unsure.refused is None
+
+
+WAITING = Grammar.of(
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {"Later": {"data": [{"sentences": ["{what} in two hours"]}]}},
+            "lists": {"what": {"wildcard": True}},
+        }
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "score", "refused"),
+    [
+        ("turn the heating off in two hours", -1.5, None),
+        ("the weather was fine and we walked along the river in two hours", -12.0, "unlikely"),
+    ],
+)
+def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
+    said: str, score: float, refused: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = tuple(range(len(said.split())))
+    best = Candidate(tokens, score, score)
+    decoding = Decoding(candidates=(best,), free=best, heard="lamp on", calls=1, tokens=1)
+    monkeypatch.setattr(sentence_recogniser, "decode", lambda *_: decoding)
+    how = Understanding(vocabulary=Vocabulary.of([said, None], 1), spell=lambda _: said)
+    assert how.understand(Sound(), WAITING).refused == refused  # type: ignore[arg-type]
+
+
+def test_what_was_tried_and_means_something_else_makes_a_result_doubtful(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone = understood(monkeypatch, -2.0, -99.0, -99.0)
+    assert alone.margin == float("inf")
+    assert understood(monkeypatch, -2.0, -99.0, -2.3).confidence < alone.confidence

@@ -1,0 +1,90 @@
+"""What is concluded from what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from appliance import doctor
+from appliance.commands.check import line_of
+from appliance.config import Config, Mqtt
+from appliance.doctor.check_result import Answer, Place, Verdict
+from appliance.doctor.components import _heard
+from appliance.doctor.offline import _complaints
+from appliance.errors import EngineError
+from appliance.system.processes import Socket
+
+HERE = ("127.0.0.1", 40000)
+
+
+def hiss(loudness: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    return (loudness * np.sin(np.arange(4800))).astype(np.float32)
+
+
+def test_a_microphone_that_hears_the_room_is_fine() -> None:
+    answer = _heard("USB", hiss(0.01))
+    assert (answer.verdict, answer.found) == (Verdict.OK, "USB works; loudest -40 dBFS in 0.3 s")
+
+
+@pytest.mark.parametrize(
+    ("sound", "found"),
+    [
+        (np.zeros(0, np.float32), "USB opens, but no sound came within 5 s"),
+        (np.zeros(4800, np.float32), "USB opens, but it is silent: every sample is the same"),
+        (np.full(4800, 0.3, np.float32), "USB opens, but it is silent: every sample is the same"),
+        (hiss(0.0001), "USB is very faint: its loudest sample is 80 dB below full scale"),
+    ],
+)
+def test_a_microphone_that_hears_nothing_is_a_warning_with_advice(
+    sound: np.ndarray[tuple[int], np.dtype[np.float32]], found: str
+) -> None:
+    answer = _heard("USB", sound)
+    assert (answer.verdict, answer.found) == (Verdict.WARNING, found)
+    assert answer.advice
+
+
+@pytest.mark.parametrize(
+    ("opened", "verdicts"),
+    [
+        (Socket(HERE, ("192.168.1.2", 1883), listening=False), []),
+        (Socket(("127.0.0.1", 1883), None, listening=True), []),
+        (Socket(("::1", 1883), None, listening=True), []),
+        (Socket(("0.0.0.0", 5000), None, listening=False), []),  # noqa: S104 (not connected)
+        (Socket(HERE, ("1.2.3.4", 443), listening=False), [Verdict.ERROR]),
+        (Socket(("0.0.0.0", 1883), None, listening=True), [Verdict.ERROR]),  # noqa: S104
+        (Socket(("192.168.1.7", 80), None, listening=True), [Verdict.ERROR]),
+        (Socket(HERE, ("9.9.9.9", 8883), listening=False), [Verdict.WARNING]),
+    ],
+)
+def test_whoever_is_not_the_broker_and_not_local_is_reported(
+    opened: Socket, verdicts: list[Verdict]
+) -> None:
+    config = Config(mqtt=Mqtt(host="9.9.9.9", port=8883))
+    assert [answer.verdict for answer in _complaints(config, [opened])] == verdicts
+
+
+def test_a_question_that_fails_does_not_keep_the_next_from_being_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(place: Place) -> Iterator[Answer]:
+        raise KeyError("x")
+        yield
+
+    def refused(place: Place) -> Iterator[Answer]:
+        raise EngineError("the model is no model; run: appliance models verify")
+        yield
+
+    monkeypatch.setattr(doctor, "QUESTIONS", {"broken": broken, "refused": refused})
+    first, second = doctor.examine(Place(Config()), ("broken", "refused"))
+    assert first.found == "cannot be answered: KeyError: 'x'"
+    assert second.found == "the model is no model; run: appliance models verify"
+    assert {first.verdict, second.verdict} == {Verdict.ERROR}
+
+
+def test_a_line_holds_mark_question_finding_and_advice() -> None:
+    answer = Answer(
+        question="clock", verdict=Verdict.WARNING, found="it is 1970", advice="give it a battery"
+    )
+    assert line_of(answer) == "[warn] clock          it is 1970; give it a battery"

@@ -1,0 +1,92 @@
+"""What surrounds a system prompt, questions and answers is what each family was trained on."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.engines.llama.chat_templates import BUILT_IN, Chat, choose
+from appliance.models import catalogue
+
+AS_TRAINED = {
+    "chatml": (
+        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\n",
+        "<|im_end|>\n<|im_start|>assistant\n",
+        "<|im_end|>\n<|im_start|>user\n",
+    ),
+    "gemma": (
+        "<s><start_of_turn>user\nBe kind.\n\n",
+        "<end_of_turn>\n<start_of_turn>model\n",
+        "<end_of_turn>\n<start_of_turn>user\n",
+    ),
+    "llama-3": (
+        (
+            "<s><|start_header_id|>system<|end_header_id|>\n\nBe kind."
+            "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n"
+        ),
+        "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n",
+    ),
+    "phi-3": (
+        "<|system|>\nBe kind.<|end|>\n<|user|>\n",
+        "<|end|>\n<|assistant|>\n",
+        "<|end|>\n<|user|>\n",
+    ),
+    "mistral": ("<s>[INST] Be kind.\n\n", " [/INST]", "</s>[INST] "),
+    "plain": ("Be kind.\n\nQuestion: ", "\nAnswer:", "\nQuestion: "),
+}
+"""Before the first text, before an answer, and behind one."""
+
+
+def between(template: str, turns: int = 3) -> list[str]:
+    return Chat(template, begin="<s>", end="</s>").between("Be kind.", turns)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_built_in_template_is_what_its_family_was_trained_on(name: str) -> None:
+    before, answer, behind = AS_TRAINED[name]
+    told = between(BUILT_IN[name])
+    # The space that some write before an answer is the answer's own here.
+    assert [told[0], told[1].rstrip(" "), told[2], told[3].rstrip(" ")] == [
+        *(before, answer.rstrip(" "), behind, answer.rstrip(" "))
+    ]
+
+
+@pytest.mark.parametrize("model", catalogue.by_hand().values(), ids=lambda model: model.name)
+def test_a_model_of_the_catalogue_has_the_template_of_its_family(
+    model: catalogue.ByHand,
+) -> None:
+    families = {
+        "llama-3": "llama-3",
+        "phi-3": "phi-3",
+        "gemma": "gemma",
+        "mistral": "mistral",
+        "qwen": "chatml",
+        "openelm": "plain",
+    }
+    assert model.chat_template == families[model.family]
+    assert between(choose(model.chat_template, None))[0].endswith(
+        AS_TRAINED[model.chat_template][0]
+    )
+
+
+def test_the_files_own_template_goes_before_ours_and_a_named_one_before_both() -> None:
+    own = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+    assert choose("", own) == own
+    assert choose("chatml", own) == BUILT_IN["chatml"]
+    assert choose("", None) == BUILT_IN["plain"]
+
+
+def test_a_template_that_leaves_the_system_prompt_out_gets_it_with_the_first_question() -> None:
+    deaf = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+    assert between(deaf, turns=1)[0] == "<user>Be kind.\n\n"
+
+
+@pytest.mark.parametrize("template", ["{{ nothing.here.at.all }}", "{% for %}", "always the same"])
+def test_a_template_that_cannot_be_filled_in_is_told(template: str) -> None:
+    with pytest.raises(ValueError, match="chat template cannot be"):
+        between(template)
+
+
+def test_a_template_cannot_reach_into_the_program() -> None:
+    with pytest.raises(ValueError, match="cannot be filled in"):
+        between("{{ ''.__class__.__mro__ }}{% for m in messages %}{{ m.content }}{% endfor %}")

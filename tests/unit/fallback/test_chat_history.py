@@ -1,0 +1,52 @@
+"""What is remembered of a session, and for how long."""
+
+from __future__ import annotations
+
+from appliance.fallback.chat_history import CHARACTERS, SESSIONS, Sessions
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_session_remembers_its_last_turns_in_order() -> None:
+    sessions = Sessions(turns=2, minutes=1.0)
+    for number in range(3):
+        sessions.note("a", f"question {number}", f"answer {number}")
+    assert sessions.said("a") == ("question 1", "answer 1", "question 2", "answer 2")
+    assert sessions.said("b") == ()
+    assert sessions.said(None) == ()
+
+
+def test_a_session_that_was_silent_too_long_is_over() -> None:
+    clock = Clock()
+    sessions = Sessions(turns=2, minutes=1.0, now=clock)
+    sessions.note("a", "q", "a")
+    clock.now = 61.0
+    assert sessions.said("a") == ()
+    sessions.note("a", "new", "a")
+    assert sessions.said("a") == ("new", "a")
+
+
+def test_long_turns_push_out_earlier_ones() -> None:
+    sessions = Sessions(turns=9, minutes=1.0)
+    for number in range(4):
+        sessions.note("a", f"{number}" * CHARACTERS, "a")
+    assert len(sessions.said("a")) == 2
+
+
+def test_sessions_are_bounded_in_number() -> None:
+    sessions = Sessions(turns=1, minutes=1.0)
+    for number in range(SESSIONS + 1):
+        sessions.note(str(number), "q", "a")
+    assert sessions.said("0") == ()
+    assert sessions.said("1") == ("q", "a")
+
+
+def test_without_turns_nothing_is_remembered() -> None:
+    sessions = Sessions(turns=0, minutes=1.0)
+    sessions.note("a", "q", "a")
+    assert sessions.said("a") == ()

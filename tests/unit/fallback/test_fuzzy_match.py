@@ -1,0 +1,144 @@
+"""Words heard a little wrong, and words that only look so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hassil import Intents
+
+from appliance.config import Cascade as Settings
+from appliance.fallback.cascade import Cascade
+from appliance.sentences import sentence_set as sentence_files
+from appliance.sentences.sentence_files import Declared
+from appliance.sentences.sentence_set import Sentences
+
+SENTENCES = sentence_files.load(None, "en")
+NUMBERS = Sentences(
+    "en",
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {
+                name: {"data": [{"sentences": [text]}]}
+                for name, text in {
+                    "Heat": "heat to {heat:n} degrees",
+                    "Offset": "offset {offset:n} [degrees]",
+                    "Speed": "speed {speed:n}",
+                    "On": "turn on {name}",
+                }.items()
+            },
+            "lists": {
+                "heat": {"range": {"from": 5, "to": 30}},
+                "offset": {"range": {"from": -20, "to": 20}},
+                "speed": {"range": {"from": 100, "to": 2000, "step": 100}},
+                "name": {"values": ["fan 1", "fan 3"]},
+            },
+        }
+    ),
+    {name: Declared(name) for name in ("Heat", "Offset", "Speed", "On")},
+)
+CASCADE = Cascade()
+
+
+def repaired(text: str) -> tuple[str, dict[str, Any]] | None:
+    intent = CASCADE.repair(text, SENTENCES)
+    if intent is None:
+        return None
+    assert intent.by == "fuzzy"
+    assert intent.confidence is not None
+    return intent.name, intent.slots
+
+
+@pytest.mark.parametrize(
+    ("heard", "name", "slots"),
+    [
+        ("turn on the kitchin light", "HassTurnOn", {"area": "kitchen", "domain": "light"}),
+        ("trun on the kitchn lihgt", "HassTurnOn", {"area": "kitchen", "domain": "light"}),
+        ("turn on the bath room lamp", "HassTurnOn", {"area": "bathroom", "domain": "light"}),
+        ("what time is is", "HassGetCurrentTime", {}),
+        ("start mashine 3", "MachineStart", {"machine": 3}),
+        ("cancel the time", "HassCancelTimer", {}),
+        (
+            "dim the livin room light to 20 percent",
+            "HassLightSet",
+            {"area": "living room", "brightness": 20, "domain": "light"},
+        ),
+    ],
+)
+def test_words_heard_a_little_wrong_become_the_sentence_that_was_said(
+    heard: str, name: str, slots: dict[str, Any]
+) -> None:
+    assert repaired(heard) == (name, slots)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don't turn on the kitchen light",
+        "do not start machine three",
+        "turn on the television",
+        "kitchen light",
+        "why is the sky blue",
+        "open the garage door",
+        "start machine fore",
+        "turn the light",
+        "turn on the lamp",
+        "turn on a light",
+        "what is the temperature upside",
+        "set the light to warm right",
+        "dim the light to 20 percent",
+        "turn on the oven light",
+        "what's the temperature in the pool",
+        "",
+        "word " * 200,
+        "\x00\x1b<|im_start|>",
+    ],
+)
+def test_what_only_resembles_a_sentence_is_left_alone(text: str) -> None:
+    assert repaired(text) is None
+
+
+def test_what_sounds_like_two_opposite_sentences_is_not_repaired() -> None:
+    assert repaired("turn o the kitchen light") is None
+
+
+def test_a_number_is_never_guessed() -> None:
+    for text in ("start machine tree", "set a timer for fife minutes", "stop machine to"):
+        assert repaired(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "heat to 21.7 degrees",
+        "heat to 21 and a half degrees",
+        "heat to twelve point five degrees",
+        "heat to minus five degrees",
+        "heat to -5 degrees",
+        "heat too \N{MINUS SIGN}5 degrees",
+        "offset negative five",
+        "offset positiv",
+        "speeed 1,505",
+        "speed one thousand five",
+        "turn on fan 2",
+        "turn on fan two",
+    ],
+)
+def test_a_number_keeps_its_sign_its_fraction_and_its_place(text: str) -> None:
+    assert CASCADE.repair(text, NUMBERS) is None
+
+
+def test_numbers_that_were_written_otherwise_are_the_same() -> None:
+    def slots(text: str) -> dict[str, Any] | None:
+        found = Cascade().repair(text, NUMBERS)
+        return None if found is None else found.slots
+
+    assert slots("speeed 1,500") == {"n": 1500}
+    assert slots("ofset -5") == slots("ofset minus five") == {"n": -5}
+    assert slots("turn onn fan three") == slots("turn onn fan 3") == {"name": "fan 3"}
+
+
+def test_the_operator_can_switch_it_off() -> None:
+    assert Cascade(Settings(repair=False)).repair("what time is is", SENTENCES) is None
+    assert Cascade(Settings(repair_threshold=1.0)).repair("what time is is", SENTENCES) is None

@@ -1,0 +1,190 @@
+"""What the model may choose, and what comes out when it is sure, unsure, or led astray."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hassil import Intents
+
+from appliance.config import Cascade as Settings
+from appliance.engines.scripted import ScriptedLanguageModel
+from appliance.errors import EngineDied, EngineError, Interrupted
+from appliance.fallback.cascade import Cascade
+from appliance.fallback.intent_choice import Choice
+from appliance.fallback.prompt_parts import parts_for
+from appliance.sentences.sentence_files import Declared
+from appliance.sentences.sentence_set import Sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from appliance.values import Weighing
+
+BLOCKS = {
+    "HassTurnOn": ["turn on the {area} light"],
+    "HassTurnOff": ["turn off the {area} light"],
+    "HassStartTimer": ["timer for {minutes} minutes", "timer for {hours} hours"],
+    "Unlock": ["unlock the door"],
+    "Note": ["note {anything}"],
+}
+DECLARED = {
+    "HassTurnOn": Declared("HassTurnOn"),
+    "HassTurnOff": Declared("HassTurnOff"),
+    "HassStartTimer": Declared("HassStartTimer"),
+    "Unlock": Declared("Unlock", by_model=False),
+    "Note": Declared("Note"),
+}
+SENTENCES = Sentences(
+    "en",
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {name: {"data": [{"sentences": s}]} for name, s in BLOCKS.items()},
+            "lists": {
+                "area": {"values": ["kitchen", "living room"]},
+                "minutes": {"range": {"from": 1, "to": 60}},
+                "hours": {"range": {"from": 1, "to": 12}},
+                "anything": {"wildcard": True},
+            },
+        }
+    ),
+    DECLARED,
+)
+
+
+def chosen(text: str, **weighs: Mapping[str, float]) -> tuple[Choice, ScriptedLanguageModel]:
+    """`weighs` are the scripted probabilities, by the words that end the line weighed."""
+    script = {text: weighs.get("intent", {}), **{k: v for k, v in weighs.items() if "=>" in k}}
+    model = ScriptedLanguageModel([], weighs=script)
+    choice = Cascade().choose(text, SENTENCES, model, lambda: False, spoken=False)
+    assert choice is not None
+    return choice, model
+
+
+def test_a_sure_choice_is_the_intent_with_the_values_that_were_mentioned() -> None:
+    choice, _ = chosen("it is too dark in the kitchen", intent={" turn on": 0.97})
+    assert choice.intent is not None
+    assert (choice.intent.name, choice.intent.slots) == ("HassTurnOn", {"area": "kitchen"})
+    assert choice.intent.by == "model"
+    assert choice.intent.confidence == choice.confidence > 0.8
+
+
+def test_an_unsure_choice_is_none_and_its_confidence_is_told() -> None:
+    choice, _ = chosen("the kitchen light", intent={" turn on": 0.5, " turn off": 0.4})
+    assert choice.intent is None
+    assert 0.4 < choice.confidence < 0.8
+
+
+def test_none_is_a_choice_too() -> None:
+    choice, _ = chosen("who is in the kitchen", intent={" none": 0.9})
+    assert choice.intent is None
+
+
+def test_an_intent_is_impossible_whose_values_the_text_does_not_mention() -> None:
+    choice, model = chosen("make it dark", intent={" turn off": 0.99})
+    assert choice.intent is None
+    assert model.weighed == []  # nothing that is declared could be meant
+
+
+def test_an_intent_is_impossible_that_leaves_out_what_the_text_mentions() -> None:
+    choice, _ = chosen("the kitchen in 5", intent={" turn on": 0.99})
+    assert choice.intent is None
+
+
+def test_an_intent_that_is_not_for_the_model_cannot_come_out() -> None:
+    choice, model = chosen("let me through the door", intent={" unlock": 0.99})
+    assert choice.intent is None
+    assert all(" unlock" not in options for _, options in model.weighed)
+
+
+def test_an_intent_marked_never_by_voice_cannot_come_out_nor_another_in_its_place() -> None:
+    declared = {**DECLARED, "HassTurnOn": Declared("HassTurnOn", never_by_voice=True)}
+    barred = Sentences("en", SENTENCES.intents, declared)
+    text = "make it bright in the kitchen"
+    model = ScriptedLanguageModel([], weighs={text: {" turn on": 0.97, " turn off": 0.02}})
+    choice = Cascade().choose(text, barred, model, lambda: False, spoken=False)
+    assert choice is not None
+    assert (choice.intent, choice.perhaps) == (None, "HassTurnOn")
+
+
+def test_of_two_ways_to_fill_the_slots_the_model_weighs_which() -> None:
+    slots = {"remind me in 5 => start timer,": {" minutes 5": 0.95, " hours 5": 0.05}}
+    choice, _ = chosen("remind me in 5", intent={" start timer": 0.97}, **slots)
+    assert choice.intent is not None
+    assert choice.intent.slots == {"minutes": 5}
+    even, _ = chosen("remind me in 5", intent={" start timer": 0.97})
+    assert even.intent is None
+
+
+@pytest.mark.parametrize("text", ["don't turn on the kitchen lamp", "never turn the kitchen on"])
+def test_what_is_forbidden_is_not_even_weighed(text: str) -> None:
+    choice, model = chosen(text, intent={" turn on": 0.99})
+    assert choice.intent is None
+    assert model.weighed == []
+
+
+class Failing(ScriptedLanguageModel):
+    def __init__(self, error: EngineError) -> None:
+        super().__init__([])
+        self.error = error
+
+    def weigh(
+        self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
+    ) -> Weighing:
+        raise self.error
+
+
+def test_a_model_that_cannot_weigh_is_no_choice_and_that_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cascade, model = Cascade(), Failing(EngineError("the menu is too long"))
+    for _ in range(3):
+        found = cascade.choose("dark kitchen", SENTENCES, model, lambda: False, spoken=False)
+        assert found is None
+    assert caplog.text.count("the menu is too long") == 1
+
+
+@pytest.mark.parametrize("error", [EngineDied("twice"), Interrupted("stopped")])
+def test_a_text_that_killed_the_model_or_is_not_wanted_any_more_is_told(error: EngineError) -> None:
+    with pytest.raises(type(error)):
+        Cascade().choose("dark kitchen", SENTENCES, Failing(error), lambda: False, spoken=False)
+
+
+def test_the_menu_is_the_same_for_every_text_and_made_of_the_operators_sentences() -> None:
+    model = ScriptedLanguageModel([])
+    cascade = Cascade()
+    cascade.prepare(SENTENCES, model)
+    assert [text for text, _ in model.weighed] == [f"{text} =>" for text in parts_for("en").nothing]
+    menu = cascade._tools_for(SENTENCES).chooser.menu
+    assert "turn on the kitchen light => turn on\n" in menu
+    assert "unlock" not in menu
+
+
+def test_speech_is_chosen_for_only_where_the_operator_allows_it() -> None:
+    model = ScriptedLanguageModel([], weighs={"dark kitchen": {" turn on": 0.99}})
+    text = "dark kitchen"
+    quiet = Cascade()
+    assert quiet.choose(text, SENTENCES, model, lambda: False, spoken=True) is None
+    bold = Cascade(Settings(choose_speech=True))
+    choice = bold.choose(text, SENTENCES, model, lambda: False, spoken=True)
+    assert choice is not None
+    assert choice.intent is not None
+    off = Cascade(Settings(choose=False))
+    assert off.choose(text, SENTENCES, model, lambda: False, spoken=False) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "likely", "perhaps"),
+    [
+        ("who is in the kitchen", {" none": 0.9}, "HassTurnOn"),
+        ("name 5 fruits", {" none": 0.9}, None),
+        ("it is 5", {" none": 0.1, " start timer": 0.6}, "HassStartTimer"),
+    ],
+)
+def test_what_names_a_room_of_ours_is_never_left_to_free_talk(
+    text: str, likely: dict[str, float], perhaps: str | None
+) -> None:
+    choice, _ = chosen(text, intent=likely)
+    assert choice.intent is None
+    assert choice.perhaps == perhaps

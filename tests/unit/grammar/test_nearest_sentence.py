@@ -1,0 +1,124 @@
+"""Sentences by their spelling, and how a model's tokens spell them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hassil import Intents
+
+from appliance.decoding.spelling_candidates import words_of
+from appliance.grammar.automaton import DEAD
+from appliance.grammar.grammar import Grammar
+from appliance.grammar.nearest_sentence import apart, nearest
+from appliance.grammar.token_mask import Vocabulary
+from appliance.text.normalise import plain
+
+
+def texts(made: Grammar, heard: str, most: int = 3) -> list[str]:
+    return [near.text for near in nearest(made.automaton, heard, most=most, beam=96)]
+
+
+def grammar(*sentences: str, **parts: Any) -> Grammar:
+    data = [{"sentences": list(sentences)}]
+    return Grammar.of(
+        Intents.from_dict({"language": "en", "intents": {"Say": {"data": data}}, **parts})
+    )
+
+
+HOME = grammar("turn (on|off) [the] (lamp|kitchen light|heater)", "what time is it")
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant"),
+    [
+        ("Turn on the lamp.", "turn on the lamp"),
+        ("Turn off the lump", "turn off the lamp"),
+        ("turnon the kit chen light", "turn on the kitchen light"),
+        ("Earn of the heat her", "turn off the heater"),
+        ("what dime is", "what time is it"),
+    ],
+)
+def test_the_nearest_sentence_is_the_one_that_sounds_alike(heard: str, meant: str) -> None:
+    assert texts(HOME, heard)[0] == meant
+
+
+def test_they_come_nearest_first_and_differ() -> None:
+    found = nearest(HOME.automaton, "turn on the lump", most=5, beam=96)
+    assert [near.distance for near in found] == sorted(near.distance for near in found)
+    assert len({near.text for near in found}) == len(found) > 1
+
+
+def test_a_sentence_is_at_no_distance_from_itself_and_far_from_other_speech() -> None:
+    [same, *_] = nearest(HOME.automaton, "What time is it?", most=1, beam=96)
+    assert same.distance == 0.0
+    other = nearest(HOME.automaton, "we walked along the river", most=1, beam=96)
+    assert not other or other[0].distance > 0.35
+
+
+def test_words_of_a_wildcard_are_no_evidence() -> None:
+    made = grammar("play {what} loudly", lists={"what": {"wildcard": True}})
+    [near, *_] = nearest(made.automaton, "play yellow submarine loudly", most=1, beam=96)
+    assert near.text == "play yellow submarine loudly"
+    assert near.distance == pytest.approx(0.0)
+    [near, *_] = nearest(made.automaton, "stop yellow submarine badly", most=1, beam=96)
+    assert near.distance > 0.3
+
+
+def test_the_distance_of_two_texts_ignores_what_nobody_speaks() -> None:
+    assert apart(plain("Turn on, the lamp!"), "turn on the lamp") == 0.0
+    assert apart("lamp", "lump") < apart("lamp", "last") < apart("lamp", "light")
+    assert plain("  What's  on? ") == "whats on"
+
+
+def test_a_text_is_spelled_as_the_model_did_and_else_with_few_tokens() -> None:
+    pieces = [" turn", " on", " la", "mp", " l", "a", "m", "p", " ", "on", " lam"]
+    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    spell = [pieces.index(piece) for piece in (" turn", " on")]
+    assert vocabulary.spelled("turn on", {}) == tuple(spell)
+    assert len(vocabulary.spelled("lamp", {})) == 2
+    assert vocabulary.spelled("lamp", {"lamp": (4, 5, 6, 7)}) == (4, 5, 6, 7)
+    assert vocabulary.spelled("turn xon", {}) == ()
+
+
+def test_an_apostrophe_may_be_a_token_of_its_own() -> None:
+    pieces = [" wake", " at", " 7", " o", "'", "clock", "oclock", " lamp"]
+    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    walk = grammar("wake at 7 o'clock").walk(vocabulary)
+    state = walk.automaton.start
+    assert walk.step(state, 4) == DEAD
+    for token in (0, 1, 2, 3, 4, 5):
+        assert token in walk.choices(state).ids
+        state = walk.step(state, token)
+        assert state != DEAD
+    assert walk.automaton.accepts(state)
+    assert vocabulary.spelled("wake at 7 oclock", walk.known) == (0, 1, 2, 3, 4, 5)
+    assert words_of((0, 3, 4, 5), walk)["oclock"] == (3, 4, 5)
+
+
+def test_a_number_is_no_other_for_its_sign_or_its_fraction() -> None:
+    assert plain("Offset -5.") == "offset -5" != plain("offset 5")
+    assert plain("21.5 degrees, please.") == "21.5 degrees please"
+    assert plain("at 7:30 p.m.") == "at 7 30 pm"
+    assert plain("well-known: wi-fi") == "well known wi fi"
+    assert apart(plain("offset -5"), "offset 5") > 0
+
+
+def test_white_space_that_nobody_speaks_spells_nothing() -> None:
+    vocabulary = Vocabulary.of(["\t", "\n\n", " a", "  ", None], 4)
+    assert vocabulary.texts[:4] == (None, None, " a", None)
+
+
+def test_a_text_begins_with_a_capital_letter_where_the_model_has_it() -> None:
+    pieces = [" set", " Set", " lamp", " on"]
+    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    assert vocabulary.spelled("set lamp", {}) == (1, 2)
+    assert vocabulary.spelled("lamp set on", {}) == (2, 0, 3)
+
+
+def test_words_that_sentences_write_with_an_apostrophe_are_spelled_so() -> None:
+    pieces = [" I", "'d", " id", " like", " tea"]
+    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    walk = grammar("I'd like tea").walk(vocabulary)
+    assert vocabulary.spelled("id like tea", walk.known) == (0, 1, 3, 4)
+    assert grammar("my id").walk(vocabulary).known == {}

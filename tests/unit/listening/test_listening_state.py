@@ -1,0 +1,493 @@
+"""What opens the ear, and what it makes of what is said then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from appliance.config import Listening
+from appliance.listening.early_endpointer import AGAIN_AFTER, ASK_AFTER, STUDY_AFTER
+from appliance.listening.listening_state import Ear, Neighbours
+from appliance.listening.listening_turn import Opening
+from appliance.protocols import FRAME_SAMPLES
+from appliance.recognition.lookahead import Verdict
+from appliance.values import Activity, Samples, SoFar, SoundLevel, Trigger, Utterance, Wake
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+QUIET, FADING, VOICE, WORD = 0.001, 0.11, 0.8, 0.7
+"""Loudness of a quiet room, of the end of a word, of somebody who speaks, and of the wake word's
+last frame."""
+
+
+class LevelDetector:
+    """Hears speech in whatever is loud."""
+
+    def probability(self, frame: Samples) -> float:
+        return 0.9 if np.abs(frame).max() > 0.1 else 0.1
+
+    def reset(self) -> None:
+        """It remembers nothing."""
+
+
+class LoudSpotter:
+    """Takes one loudness for its word."""
+
+    def __init__(self, word: str = "okay_nabu", loudness: float = WORD) -> None:
+        self.word = word
+        self.loudness = loudness
+        self.closed = False
+
+    def feed(self, frame: Samples) -> Wake | None:
+        heard = np.abs(frame).max() == pytest.approx(self.loudness)
+        return Wake(self.word, 0.99, 0.9) if heard else None
+
+    def reset(self) -> None:
+        """It remembers nothing."""
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Script:
+    """Says of every sentence so far what the test wants."""
+
+    def __init__(self, so_far: SoFar) -> None:
+        self.so_far = so_far
+        self.asked = 0
+        self.answers = True
+        self.busy = False
+        self.withdrawn = 0
+        self.thorough: list[bool] = []
+        self.pending: tuple[Samples, int, bool] | None = None
+        self.verdict: Verdict | None = None
+
+    def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
+        self.asked += 1
+        self.thorough.append(thorough)
+        if self.answers:
+            self.verdict = Verdict(samples, mark, self.so_far, thorough)
+        else:
+            self.busy, self.pending = True, (samples, mark, thorough)
+
+    def studied(self, mark: int) -> Samples | None:
+        samples, asked, thorough = self.pending or (None, 0, False)
+        return samples if thorough and asked == mark else None
+
+    def withdraw(self) -> None:
+        self.withdrawn += self.busy
+        self.busy, self.pending = False, None
+
+    def forget(self) -> None:
+        self.verdict = None
+
+
+class House:
+    """An ear whose every neighbour is in sight."""
+
+    def __init__(
+        self,
+        mode: str,
+        spotters: Sequence[LoudSpotter] = (),
+        meaning: Script | None = None,
+        *,
+        wakes: bool = True,
+        short_pause_ms: int = 160,
+        maximum_s: float = 3.2,
+    ) -> None:
+        self.utterances: list[Utterance] = []
+        self.shown: list[Activity] = []
+        self.woken: list[tuple[str, SoundLevel | None]] = []
+        self.opened: list[Trigger] = []
+        self.given_up: list[tuple[str | None, str]] = []
+        self.wakes = wakes
+        neighbours = Neighbours(
+            hand_over=self.take,
+            new_id=lambda: f"id-{len(self.utterances)}",
+            on_activity=self.shown.append,
+            on_wake=self.wake,
+            on_open=lambda opening: self.opened.append(opening.trigger),
+            on_given_up=lambda opening, reason: self.given_up.append((opening.id, reason)),
+        )
+        settings = Listening(
+            trigger=mode,  # type: ignore[arg-type]
+            pause_ms=320,
+            over_pause_ms=120,
+            short_pause_ms=short_pause_ms,
+            long_pause_ms=640,
+            pre_roll_ms=320,
+            minimum_speech_ms=96,
+            maximum_s=maximum_s,
+            wait_s=1.6,
+        )
+        self.ear = Ear(LevelDetector(), settings, neighbours, spotters=spotters, meaning=meaning)
+        self.now = 100.0
+
+    def take(self, utterance: Utterance) -> bool:
+        self.utterances.append(utterance)
+        return True
+
+    def wake(self, wake: Wake, level: SoundLevel | None) -> bool:
+        self.woken.append((wake.word, level))
+        return self.wakes
+
+    def hear(self, *parts: tuple[float, int]) -> None:
+        wave = np.resize(np.array([1.0, -1.0], dtype=np.float32), FRAME_SAMPLES)
+        for loudness, frames in parts:
+            for _ in range(frames):
+                self.now += 0.032
+                self.ear.feed(np.asarray(loudness * wave, np.float32), self.now)
+
+
+def frames(utterance: Utterance) -> int:
+    return len(utterance.samples) // FRAME_SAMPLES
+
+
+def test_a_closed_ear_hears_nothing_until_its_word_is_said() -> None:
+    house = House("wake_word", [LoudSpotter()])
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 20))
+    assert house.utterances == []
+
+    house.hear((WORD, 1), (QUIET, 12), (VOICE, 20), (QUIET, 12))
+
+    (utterance,) = house.utterances
+    assert utterance.trigger is Trigger.WAKE_WORD
+    assert utterance.speech_seconds == pytest.approx(20 * 0.032)
+    assert house.shown == [Activity.LISTENING, Activity.IDLE]
+    assert house.woken[0][0] == "okay_nabu"
+    assert house.woken[0][1] is not None
+
+
+def test_it_is_closed_again_after_one_sentence() -> None:
+    house = House("wake_word", [LoudSpotter()])
+    house.hear((QUIET, 20), (WORD, 1), (QUIET, 6), (VOICE, 20), (QUIET, 12))
+    house.hear((VOICE, 20), (QUIET, 20))
+
+    assert len(house.utterances) == 1
+
+
+def test_who_does_not_pause_after_the_word_loses_no_syllable() -> None:
+    house = House("wake_word", [LoudSpotter()])
+    house.hear((QUIET, 20), (WORD, 1), (VOICE, 20), (QUIET, 12))
+
+    (utterance,) = house.utterances
+    assert utterance.speech_seconds == pytest.approx(21 * 0.032)
+
+
+def test_the_rest_of_the_word_is_no_sentence() -> None:
+    house = House("wake_word", [LoudSpotter()])
+    house.hear((QUIET, 20), (WORD, 1), (VOICE, 5), (QUIET, 14))
+    assert house.utterances == []
+
+    house.hear((VOICE, 20), (QUIET, 12))
+    assert [frames(one) for one in house.utterances] == [4 + 20 + 10]
+
+
+def test_nothing_said_after_the_word_is_an_utterance_without_speech() -> None:
+    house = House("wake_word", [LoudSpotter()])
+    house.hear((QUIET, 20), (WORD, 1), (QUIET, 60))
+
+    (utterance,) = house.utterances
+    assert utterance.speech_seconds == 0.0
+    assert frames(utterance) == 0
+    assert house.shown[-1] is Activity.IDLE
+
+
+def test_a_wake_that_somebody_else_takes_leaves_the_ear_closed() -> None:
+    house = House("wake_word", [LoudSpotter()], wakes=False)
+    house.hear((QUIET, 20), (WORD, 1), (QUIET, 6), (VOICE, 20), (QUIET, 12))
+
+    assert house.utterances == []
+    assert house.shown == []
+
+
+def test_two_words_are_heard_at_once() -> None:
+    house = House("wake_word", [LoudSpotter(), LoudSpotter("alexa", 0.6)])
+    house.hear((QUIET, 20), (0.6, 1), (QUIET, 60), (WORD, 1), (QUIET, 60))
+
+    assert [word for word, _ in house.woken] == ["alexa", "okay_nabu"]
+
+
+def test_a_held_button_hears_what_is_said_until_it_is_released_pauses_included() -> None:
+    house = House("button")
+    house.hear((QUIET, 20), (VOICE, 4))  # who presses the button speaks already
+    house.ear.listen(Opening(Trigger.BUTTON, held=True))
+    house.hear((VOICE, 10), (QUIET, 30), (VOICE, 10), (QUIET, 2))
+    assert house.utterances == []
+    house.ear.release()
+
+    (utterance,) = house.utterances
+    assert utterance.trigger is Trigger.BUTTON
+    assert frames(utterance) == 10 + 10 + 30 + 10 + 2
+    assert utterance.speech_seconds == pytest.approx(24 * 0.032)
+
+
+def test_a_button_held_in_silence_says_that_nothing_was_said() -> None:
+    house = House("button")
+    house.ear.listen(Opening(Trigger.BUTTON, held=True))
+    house.hear((QUIET, 60))
+    house.ear.release()
+    house.ear.release()
+
+    assert [one.speech_seconds for one in house.utterances] == [0.0]
+
+
+def test_a_button_held_for_an_hour_is_let_go_and_does_nothing_until_it_is_pressed_again() -> None:
+    house = House("button")
+    house.ear.listen(Opening(Trigger.BUTTON, held=True))
+    house.hear((QUIET, 3600 * 31))
+    house.ear.release()
+
+    assert [one.speech_seconds for one in house.utterances] == [0.0]
+
+
+def test_speech_that_never_ends_is_ended_at_the_limit_held_or_not() -> None:
+    for held in (True, False):
+        house = House("button")
+        house.ear.listen(Opening(Trigger.BUTTON, held=held))
+        house.hear((QUIET, 2), (VOICE, 500))
+
+        assert len(house.utterances) == 1
+        assert house.utterances[0].seconds <= 3.2 + 0.1
+
+
+def test_a_request_opens_the_ear_for_an_utterance_of_its_own_id() -> None:
+    house = House("request")
+    house.ear.listen(Opening(Trigger.REQUEST, id="asked"))
+    house.hear((QUIET, 10), (VOICE, 20), (QUIET, 12))
+
+    assert [(one.id, one.trigger) for one in house.utterances] == [("asked", Trigger.REQUEST)]
+
+
+def test_a_second_request_takes_the_place_of_the_first_which_is_told() -> None:
+    house = House("request")
+    house.ear.listen(Opening(Trigger.REQUEST, id="first"))
+    house.ear.listen(Opening(Trigger.REQUEST, id="second"))
+    house.hear((QUIET, 10), (VOICE, 20), (QUIET, 12))
+
+    assert house.given_up == [("first", "the ear was opened anew")]
+    assert [one.id for one in house.utterances] == ["second"]
+
+
+def test_what_opens_the_ear_can_be_changed_while_it_runs() -> None:
+    old = LoudSpotter()
+    house = House("wake_word", [old])
+    house.ear.use("always", [])
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 12))
+    assert [one.trigger for one in house.utterances] == [Trigger.ALWAYS]
+    assert old.closed
+
+    house.ear.use("wake_word", [LoudSpotter()])
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 20))
+    assert len(house.utterances) == 1
+
+
+def test_it_does_not_hear_itself_but_its_word() -> None:
+    house = House("wake_word", [LoudSpotter()])
+    house.ear.be_deaf(deaf=True)
+    house.hear((VOICE, 40))
+    assert house.utterances == []
+    house.hear((WORD, 1))
+
+    assert [word for word, _ in house.woken] == ["okay_nabu"]
+
+
+def test_an_always_open_ear_does_not_take_its_own_voice_for_a_sentence() -> None:
+    house = House("always")
+    house.hear((QUIET, 20), (VOICE, 5))
+    house.ear.be_deaf(deaf=True)
+    house.hear((VOICE, 40), (QUIET, 40))
+
+    assert house.utterances == []
+
+
+def test_a_sentence_that_cannot_go_on_is_over_at_once() -> None:
+    script = Script(SoFar.COMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
+
+    (utterance,) = house.utterances
+    assert script.verdict is not None
+    assert utterance.samples is script.verdict.samples
+
+
+def test_a_sentence_that_could_go_on_waits_for_a_short_pause() -> None:
+    house = House("always", meaning=Script(SoFar.COULD_GO_ON))
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
+    assert house.utterances == []
+    house.hear((QUIET, 1))
+
+    assert len(house.utterances) == 1
+
+
+def test_a_sentence_that_sounds_over_waits_for_less() -> None:
+    house = House("always", meaning=Script(SoFar.SOUNDS_OVER))
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
+    assert house.utterances == []
+    house.hear((QUIET, 1))
+
+    assert len(house.utterances) == 1
+
+
+def test_a_sentence_that_could_go_on_is_looked_at_again_in_a_longer_silence() -> None:
+    script = Script(SoFar.COULD_GO_ON)
+    house = House("always", meaning=script, short_pause_ms=600)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, ASK_AFTER + AGAIN_AFTER - 1))
+    assert script.asked == 1
+    script.so_far = SoFar.SOUNDS_OVER
+    house.hear((QUIET, 2))
+
+    assert script.asked == 2
+    assert len(house.utterances) == 1
+
+
+def test_a_second_look_takes_nothing_back() -> None:
+    script = Script(SoFar.COULD_GO_ON)
+    house = House("always", meaning=script, short_pause_ms=600)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, ASK_AFTER))
+    assert script.verdict is not None
+    first = script.verdict.samples
+    script.so_far = SoFar.INCOMPLETE
+    house.hear((QUIET, 17))
+
+    (utterance,) = house.utterances
+    assert script.asked > 1
+    assert utterance.samples is first
+
+
+def test_softer_words_behind_a_beginning_that_was_studied_are_not_lost() -> None:
+    script = Script(SoFar.INCOMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 30), (QUIET, STUDY_AFTER + 3))
+    assert script.thorough[-1]
+    studied = len(script.verdict.samples) if script.verdict else 0
+    house.hear((FADING, 8), (QUIET, 60))
+
+    (utterance,) = house.utterances
+    assert len(utterance.samples) > studied + 8 * FRAME_SAMPLES
+
+
+def test_softer_words_behind_a_sentence_that_could_go_on_belong_to_it() -> None:
+    script = Script(SoFar.COULD_GO_ON)
+    house = House("always", meaning=script, short_pause_ms=600)
+    house.hear((QUIET, 20), (VOICE, 30), (QUIET, 13))
+    asked = script.asked
+    script.so_far = SoFar.COMPLETE
+    house.hear((FADING, 8), (QUIET, 3))
+
+    (utterance,) = house.utterances
+    assert script.asked == asked + 1
+    assert len(utterance.samples) >= 50 * FRAME_SAMPLES
+
+
+def test_a_sentence_is_not_over_where_softer_words_make_a_beginning_of_it() -> None:
+    script = Script(SoFar.COULD_GO_ON)
+    house = House("always", meaning=script, short_pause_ms=160)
+    house.hear((QUIET, 20), (VOICE, 30), (QUIET, 2))
+    assert script.verdict is not None
+    whole = script.verdict.samples
+    script.so_far = SoFar.INCOMPLETE
+    house.hear((FADING, 6), (QUIET, 60))
+
+    (utterance,) = house.utterances
+    assert len(utterance.samples) > len(whole)
+
+
+def test_what_was_over_before_more_was_said_is_not_the_sentence_when_the_talker_leaves() -> None:
+    script = Script(SoFar.SOUNDS_OVER)
+    house = House("always", meaning=script, maximum_s=12.0)
+    house.hear((QUIET, 20), (VOICE, 30), (QUIET, 3))
+    script.answers = False  # the machine is slow
+    house.hear((VOICE, 60), (0.35, 120), (QUIET, 10))
+
+    assert len(house.utterances[0].samples) >= 90 * FRAME_SAMPLES
+
+
+def test_a_last_word_that_fades_away_is_asked_about_again_when_it_has() -> None:
+    script = Script(SoFar.INCOMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (FADING, 3))
+    assert script.asked == 1
+    script.so_far = SoFar.COMPLETE
+    house.hear((QUIET, 3))
+
+    assert script.asked == 2
+    assert len(house.utterances) == 1
+
+
+def test_a_beginning_waits_for_the_rest_longer_than_anything_else() -> None:
+    house = House("always", meaning=Script(SoFar.INCOMPLETE))
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 19))
+    assert house.utterances == []
+    house.hear((VOICE, 10), (QUIET, 20))
+
+    (utterance,) = house.utterances
+    assert utterance.speech_seconds == pytest.approx(30 * 0.032)
+
+
+def test_what_nobody_understands_waits_for_the_usual_pause() -> None:
+    house = House("always", meaning=Script(SoFar.UNKNOWN))
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 9))
+    assert house.utterances == []
+    house.hear((QUIET, 1))
+
+    assert len(house.utterances) == 1
+
+
+def test_a_verdict_about_less_than_was_said_does_not_count() -> None:
+    script = Script(SoFar.COMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
+    script.answers = False  # the machine is slow
+    house.hear((VOICE, 5), (QUIET, 9))
+    assert house.utterances == []
+    house.hear((QUIET, 1))
+
+    assert house.utterances[0].speech_seconds == pytest.approx(25 * 0.032)
+
+
+def test_what_was_asked_is_withdrawn_as_soon_as_more_is_said() -> None:
+    script = Script(SoFar.COMPLETE)
+    script.answers = False
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
+    assert (script.asked, script.withdrawn) == (1, 0)
+    house.hear((VOICE, 1))
+    assert script.withdrawn == 1
+    house.hear((QUIET, 2))
+
+    assert script.asked == 2
+
+
+def test_what_is_not_known_at_a_glance_is_studied_in_the_rest_of_the_pause() -> None:
+    script = Script(SoFar.INCOMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, STUDY_AFTER - 1))
+    assert script.thorough == [False]
+    script.so_far = SoFar.UNKNOWN
+    house.hear((QUIET, 1))
+    assert script.thorough == [False, True]
+    house.hear((QUIET, 10))
+
+    (utterance,) = house.utterances
+    assert script.thorough == [False, True]
+    assert script.verdict is not None
+    assert utterance.samples is script.verdict.samples
+
+
+def test_a_sound_that_is_still_studied_when_the_pause_is_over_is_the_one_that_is_understood() -> (
+    None
+):
+    script = Script(SoFar.INCOMPLETE)
+    house = House("always", meaning=script)
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
+    script.answers = False
+    house.hear((QUIET, 20))
+
+    (utterance,) = house.utterances
+    assert script.pending is not None
+    assert utterance.samples is script.pending[0]
+    assert utterance.speech_seconds == pytest.approx(20 * 0.032)

@@ -1,0 +1,175 @@
+"""What Home Assistant is told, against what a release of it takes and its own templates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+import pytest
+
+from appliance import config
+from appliance.messages import discovery
+from appliance.messages.payloads import OptionsRequest
+from appliance.messages.status_payloads import Health, LinkHealth, Telemetry
+from appliance.messages.topics import Topics
+from appliance.values import (
+    Activity,
+    Intent,
+    MicrophoneState,
+    Outcome,
+    Pace,
+    Reading,
+    Result,
+    Source,
+    Trigger,
+    encode,
+)
+
+TAKEN: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / "fixtures" / "home_assistant.json").read_text()
+)
+"""Made from the source of a release by tests/measure/home_assistant_schema.py."""
+
+SETTINGS = config.Config(
+    device=config.Device(name="kitchen"),
+    mqtt=config.Mqtt(host="broker"),
+    home_assistant=config.HomeAssistant(enabled=True),
+    speaking=config.Speaking(engine="espeak-ng"),
+)
+TOPICS = Topics.of(SETTINGS)
+MESSAGE = discovery.discovery(SETTINGS, TOPICS)
+TOLD: dict[str, Any] = json.loads(MESSAGE.payload)
+
+RESULT = Result(
+    id="0190",
+    source=Source.SPEECH,
+    trigger=Trigger.ALWAYS,
+    language="en",
+    outcome=Outcome.INTENT,
+    text='say "hello"\nand go',
+    intent=Intent("TurnOn", {"name": "lamp"}, 0.9),
+    at="2026-01-01T00:00:00Z",
+)
+
+
+def rendered(component: str, value: Any, template: str = "value_template") -> str:
+    """What Home Assistant makes of a payload."""
+    environment = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701
+    environment.filters["to_json"] = json.dumps
+    text = TOLD["components"][component][template]
+    if isinstance(value, bytes):
+        return environment.from_string(text).render(value_json=json.loads(value))
+    return environment.from_string(text).render(value=value)
+
+
+def test_it_is_one_retained_message_where_home_assistant_looks() -> None:
+    assert MESSAGE.topic == "homeassistant/device/appliance_kitchen/config"
+    assert MESSAGE.retain
+    removal = discovery.removal(SETTINGS)
+    assert (removal.topic, removal.payload, removal.retain) == (MESSAGE.topic, b"", True)
+
+
+@pytest.mark.parametrize("part", ["device", "origin"])
+def test_device_and_origin_have_no_key_that_it_does_not_take(part: str) -> None:
+    assert set(TOLD[part]) <= set(TAKEN[part])
+    assert {key for key, needed in TAKEN[part].items() if needed} <= set(TOLD[part])
+
+
+def test_the_whole_has_no_key_that_it_does_not_take() -> None:
+    assert set(TOLD) <= set(TAKEN["discovery"])
+    assert {key for key, needed in TAKEN["discovery"].items() if needed} <= set(TOLD)
+
+
+@pytest.mark.parametrize("name", TOLD["components"])
+def test_an_entity_has_all_that_its_platform_needs_and_nothing_that_it_does_not_take(
+    name: str,
+) -> None:
+    entity = dict(TOLD["components"][name])
+    taken = TAKEN["platforms"][entity.pop("platform")]
+    assert set(entity) <= set(taken)
+    assert {key for key, needed in taken.items() if needed} <= set(entity)
+    assert entity["unique_id"] == f"appliance_kitchen_{name}"
+
+
+def test_without_a_language_model_there_is_nothing_to_ask() -> None:
+    mute = config.Config(language_model=config.LanguageModel(enabled=False))
+    told = json.loads(discovery.discovery(mute, TOPICS).payload)
+    assert "ask" not in told["components"]
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_result_becomes_an_event_of_a_declared_type(outcome: Outcome) -> None:
+    result = msgspec.structs.replace(
+        RESULT, outcome=outcome, intent=RESULT.intent if outcome is Outcome.INTENT else None
+    )
+    event = json.loads(rendered("result", encode(result)))
+    assert event["event_type"] in TOLD["components"]["result"]["event_types"]
+    assert event["text"] == RESULT.text
+    assert event["intent"] == ("TurnOn" if outcome is Outcome.INTENT else None)
+
+
+def test_the_texts_of_an_event_stay_below_what_its_recorder_keeps() -> None:
+    long = msgspec.structs.replace(RESULT, text="x" * 20_000, answer="y" * 20_000)
+    assert len(rendered("result", encode(long))) < 16_384
+
+
+def test_a_sensor_that_the_board_lacks_is_unknown_and_not_zero() -> None:
+    telemetry = encode(Telemetry.of(Reading(), pace="full", clock_synced=None))  # type: ignore[arg-type]
+    for name, entity in TOLD["components"].items():
+        if entity.get("state_topic") == TOPICS.telemetry:
+            assert rendered(name, telemetry) == "None", name
+
+
+def test_what_a_sensor_shows_is_in_its_unit() -> None:
+    reading = Reading(joules=7200.0, temperature_c=51.5, under_voltage=True, throttled=False)
+    telemetry = encode(Telemetry.of(reading, pace="full", clock_synced=True))  # type: ignore[arg-type]
+    assert rendered("energy", telemetry) == "2.0"
+    assert rendered("temperature", telemetry) == "51.5"
+    assert (rendered("under_voltage", telemetry), rendered("throttled", telemetry)) == ("ON", "OFF")
+
+
+def test_health_and_state_are_shown() -> None:
+    link = dict.fromkeys(LinkHealth.__struct_fields__, 3) | {"journal_error": None}
+    health = encode(
+        Health(uptime_s=1.0, mqtt=LinkHealth(**link), microphone=MicrophoneState.LOST)  # type: ignore[arg-type]
+    )
+    for name in ("waiting", "unsent", "dropped", "set_aside"):
+        assert rendered(name, health) == "3"
+    assert rendered("microphone", health) == "OFF"
+    assert rendered("journal", health) == "ON"
+    well = json.loads(health)
+    well["mqtt"]["damaged_journals"] = 0
+    assert rendered("journal", json.dumps(well).encode()) == "OFF"
+    assert set(TOLD["components"]["pace"]["options"]) == set(Pace)
+    assert set(TOLD["components"]["state"]["options"]) == set(Activity)
+
+
+def test_what_is_typed_becomes_a_request_whatever_it_holds() -> None:
+    words = 'what is "x"\n{}'
+    assert json.loads(rendered("ask", words, "command_template")) == {"text": words}
+    assert json.loads(rendered("say", words, "command_template")) == {"text": words}
+    assert json.loads(rendered("log_level", "debug", "command_template")) == {"log_level": "debug"}
+
+
+def test_the_switch_sends_and_shows_what_the_options_are() -> None:
+    switch = TOLD["components"]["muted"]
+    for state in (True, False):
+        sent = json.loads(switch["payload_on" if state else "payload_off"])
+        assert msgspec.convert(sent, OptionsRequest).muted is state
+        shown = rendered("muted", encode({"options": sent}))
+        assert shown == switch["state_on" if state else "state_off"]
+
+
+def test_nothing_is_said_where_there_is_no_voice() -> None:
+    told = json.loads(discovery.discovery(config.Config(), TOPICS).payload)
+    assert "say" not in told["components"]
+
+
+def test_stopped_is_not_available_either() -> None:
+    environment = jinja2.Environment(autoescape=False)  # noqa: S701
+    template = environment.from_string(TOLD["availability"][0]["value_template"])
+    shown = [template.render(value=word) for word in ("online", "stopped", "offline")]
+    assert shown == ["online", "offline", "offline"]

@@ -1,0 +1,63 @@
+"""What a result becomes on MQTT."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from messaging_house import result_for
+
+from appliance.errors import RequestError
+from appliance.messages.payloads import Answer, State
+from appliance.messages.topics import Topics
+from appliance.values import Operation, Outcome, Request
+
+TOPICS = Topics("site/line 1/voice")
+REQUEST = Request("id", Operation.PARSE, b"x", "t", reply_to="home/answers", correlation=b"\x01")
+
+
+def test_every_result_goes_to_everybody_and_an_intent_also_to_its_own_topic() -> None:
+    said = result_for("turn on", "id", Outcome.INTENT)
+    messages = list(TOPICS.messages_for(said))
+    assert [message.topic for message in messages] == [
+        "site/line 1/voice/result",
+        "site/line 1/voice/intent/TurnOn",
+    ]
+    assert messages[0].payload == messages[1].payload
+    assert not any(message.retain for message in messages)
+
+
+def test_the_requester_is_told_with_its_own_id() -> None:
+    answer = list(TOPICS.messages_for(result_for("x", "id"), REQUEST))[-1]
+    assert (answer.topic, answer.correlation) == ("home/answers", b"\x01")
+    told = msgspec.json.decode(answer.payload, type=Answer)
+    assert (told.state, told.transaction, told.operation) == (State.DONE, "t", "parse")
+    assert told.result == result_for("x", "id")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (Outcome.INTENT, State.DONE),
+        (Outcome.NO_SPEECH, State.DONE),
+        (Outcome.NOT_UNDERSTOOD, State.DONE),
+        (Outcome.REFUSED, State.DONE),
+        (Outcome.EXPIRED, State.EXPIRED),
+        (Outcome.CANCELLED, State.CANCELLED),
+        (Outcome.FAILED, State.FAILED),
+    ],
+)
+def test_the_state_of_an_answer_follows_the_outcome(outcome: Outcome, state: State) -> None:
+    answer = list(TOPICS.messages_for(result_for("x", "id", outcome), REQUEST))[-1]
+    assert msgspec.json.decode(answer.payload, type=Answer).state is state
+
+
+def test_an_intents_name_cannot_leave_its_level() -> None:
+    assert TOPICS.intent("Turn/On+#") == "site/line 1/voice/intent/Turn_On__"
+
+
+def test_an_answer_may_go_anywhere_but_among_our_own_topics() -> None:
+    for fine in ("home/answers", "site/line 1/voice/response/me", "site/line 1/voices"):
+        TOPICS.check_reply_to(fine)
+    for wrong in ("", "a/#", "+", "a\x00", "$share/x", f"{TOPICS.root}/intent/X", "x" * 70_000):
+        with pytest.raises(RequestError):
+            TOPICS.check_reply_to(wrong)

@@ -1,0 +1,251 @@
+"""What a sentence is of which only a part has been said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hassil import Intents
+
+from appliance.errors import Interrupted
+from appliance.grammar.grammar import Grammar
+from appliance.jobs.engine_context import Heard
+from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.grammar_recogniser import LONGEST_COMMAND
+from appliance.sentences.sentence_set import Sentences
+from appliance.values import SAMPLE_RATE, Samples, SoFar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SENTENCES = Sentences(
+    "en",
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {
+                "Lamp": {
+                    "data": [{"sentences": ["turn on the (lamp|light|lights) [in the hall]"]}]
+                },
+                "Note": {"data": [{"sentences": ["write down {text}"]}]},
+                "Tea": {"data": [{"sentences": ["make some tea"]}]},
+            },
+            "lists": {"text": {"wildcard": True}},
+            "skip_words": ["please"],
+        }
+    ),
+    {},
+)
+SOUND: Samples = np.zeros(SAMPLE_RATE, dtype=np.float32)
+
+
+ORDERS = Sentences(
+    "en",
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {
+                "Tea": {"data": [{"sentences": ["tea [with {extra}] [and {other}]"]}]},
+                "Time": {"data": [{"sentences": ["what time is it [[right] now]"]}]},
+                "Off": {"data": [{"sentences": ["lights out"]}]},
+                "AllOff": {"data": [{"sentences": ["lights out everywhere"]}]},
+            },
+            "lists": {
+                "extra": {"values": ["milk", "cream"]},
+                "other": {"values": ["sugar", "honey"]},
+            },
+            "skip_words": ["please", "for me"],
+        }
+    ),
+    {},
+)
+
+
+class Found:
+    """What the decoder found; only what is looked at."""
+
+    def __init__(self, text: str, confidence: float) -> None:
+        self.text = self.free_text = text
+        self.confidence = confidence
+        self.reading = object() if confidence > 0.5 else None
+
+
+class Decoder:
+    """Hears what the test wants, and counts how often it had to work."""
+
+    name = "scripted"
+
+    def __init__(
+        self, text: str = "", confidence: float = 0.95, sentences: Sentences = SENTENCES
+    ) -> None:
+        self.found = Found(text, confidence)
+        self.worked = 0
+        self.over = self.asked_whether_outdated = False
+        self.thorough: list[bool] = []
+        self.grammar = Grammar.of(sentences.intents)
+
+    def prepare(self, _sentences: Sentences) -> Grammar:
+        return self.grammar
+
+    def look(
+        self,
+        _samples: Samples,
+        _sentences: Sentences,
+        *,
+        thorough: bool,
+        outdated: Callable[[], bool],
+    ) -> tuple[Found, str]:
+        self.worked += 1
+        self.thorough.append(thorough)
+        self.asked_whether_outdated = outdated()
+        return self.found, "hearing"
+
+    def sounds_over(self, _samples: Samples, _sentences: Sentences, text: str) -> bool:
+        assert text == self.found.text
+        return self.over
+
+    def conclude(self, found: Found, hearing: str, _stage: Callable[[str], None]) -> Heard:
+        return Heard(found.text if found.reading is not None else f"from the {hearing}")
+
+    def recognise(
+        self, _samples: Samples, _sentences: Sentences, _stage: Callable[[str], None]
+    ) -> Heard:
+        self.worked += 1
+        return Heard("from the sound")
+
+
+def anticipation(text: str, confidence: float = 0.95) -> tuple[Anticipation, Decoder]:
+    decoder = Decoder(text, confidence)
+    return Anticipation(decoder), decoder  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "expected"),
+    [
+        ("make some tea", 0.95, SoFar.COMPLETE),
+        ("Make some tea.", 0.95, SoFar.COMPLETE),
+        ("turn on the light in the hall", 0.95, SoFar.COMPLETE),
+        ("turn on the light", 0.95, SoFar.SOUNDS_OVER),  # "in the hall" gives no slot here
+        ("write down milk", 0.95, SoFar.COULD_GO_ON),
+        ("turn on the", 0.3, SoFar.INCOMPLETE),
+        ("make some tea", 0.6, SoFar.INCOMPLETE),
+        ("what a day", 0.1, SoFar.UNKNOWN),
+        ("turn", 0.1, SoFar.UNKNOWN),
+        ("", 0.0, SoFar.UNKNOWN),
+    ],
+)
+def test_a_sentence_so_far_is_whole_or_a_beginning_or_neither(
+    text: str, confidence: float, expected: SoFar
+) -> None:
+    asked, _ = anticipation(text, confidence)
+
+    assert asked.so_far(SOUND, SENTENCES) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "over", "expected"),
+    [
+        ("tea", True, SoFar.COULD_GO_ON),  # two slots more: the voice is not asked
+        ("tea with milk", True, SoFar.SOUNDS_OVER),
+        ("tea with milk", False, SoFar.COULD_GO_ON),
+        ("tea with milk and sugar", False, SoFar.COMPLETE),
+        ("what time is it", False, SoFar.SOUNDS_OVER),  # "right now" changes nothing
+        ("what time is it right now", False, SoFar.COMPLETE),
+        ("lights out", False, SoFar.COULD_GO_ON),  # "everywhere" does, and is no slot
+        ("lights out", True, SoFar.SOUNDS_OVER),
+    ],
+)
+def test_what_could_still_be_added_decides_whether_the_voice_is_asked(
+    text: str,
+    over: bool,  # noqa: FBT001
+    expected: SoFar,
+) -> None:
+    decoder = Decoder(text, sentences=ORDERS)
+    decoder.over = over
+    asked = Anticipation(decoder)  # type: ignore[arg-type]
+
+    assert asked.so_far(SOUND, ORDERS) is expected
+    assert asked.so_far(SOUND, ORDERS) is expected
+
+
+def test_what_was_understood_is_not_worked_out_again() -> None:
+    asked, decoder = anticipation("make some tea")
+    asked.so_far(SOUND, SENTENCES)
+    stages: list[str] = []
+    heard = asked.recognise(SOUND, SENTENCES, stages.append)
+
+    assert (heard.text, decoder.worked, stages) == ("make some tea", 1, ["anticipated"])
+
+
+def test_another_sound_is_worked_out_even_if_it_is_equal() -> None:
+    asked, decoder = anticipation("make some tea")
+    asked.so_far(SOUND, SENTENCES)
+    heard = asked.recognise(SOUND.copy(), SENTENCES, lambda _: None)
+
+    assert (heard.text, decoder.worked) == ("from the sound", 2)
+
+
+def test_sentences_that_changed_meanwhile_are_asked_anew() -> None:
+    asked, _ = anticipation("make some tea")
+    asked.so_far(SOUND, SENTENCES)
+    changed = Sentences("en", SENTENCES.intents, {})
+
+    assert asked.recognise(SOUND, changed, lambda _: None).text == "from the sound"
+
+
+def test_what_was_refused_is_worked_out_when_it_is_over() -> None:
+    asked, _ = anticipation("what a day", 0.1)
+    asked.so_far(SOUND, SENTENCES)
+
+    assert asked.recognise(SOUND, SENTENCES, lambda _: None).text == "from the sound"
+
+
+def test_what_was_refused_after_all_effort_is_not_worked_out_again() -> None:
+    asked, decoder = anticipation("what a day", 0.1)
+    asked.so_far(SOUND, SENTENCES, thorough=True)
+
+    assert asked.recognise(SOUND, SENTENCES, lambda _: None).text == "from the hearing"
+    assert decoder.thorough == [True]
+
+
+def test_the_voice_is_not_asked_once_more_has_been_said() -> None:
+    asked, _ = anticipation("make some tea")
+    with pytest.raises(Interrupted):
+        asked.so_far(SOUND, SENTENCES, outdated=lambda: True)
+
+
+def test_who_wants_to_see_the_words_is_shown_them_although_more_has_been_said() -> None:
+    told: list[str] = []
+    decoder = Decoder("make some", 0.2)
+    asked = Anticipation(decoder, told.append)  # type: ignore[arg-type]
+    asked.so_far(SOUND, SENTENCES, outdated=lambda: True)
+
+    assert told == ["make some"]
+    assert not decoder.asked_whether_outdated
+
+
+def test_a_sentence_whose_last_word_nobody_heard_yet_is_not_over() -> None:
+    asked, decoder = anticipation("make some tea")
+    for heard in ("Make some", "Make some t..."):
+        decoder.found.free_text = heard
+        assert asked.so_far(SOUND, SENTENCES) is SoFar.INCOMPLETE
+    decoder.found.free_text = "Make some key."  # heard, and misheard
+
+    assert asked.so_far(SOUND, SENTENCES) is SoFar.COMPLETE
+
+
+def test_what_is_too_long_for_a_command_is_not_looked_at() -> None:
+    asked, decoder = anticipation("make some tea")
+    long = np.zeros(int(LONGEST_COMMAND * SAMPLE_RATE) + 1, dtype=np.float32)
+
+    assert asked.so_far(long, SENTENCES) is SoFar.UNKNOWN
+    assert decoder.worked == 0
+
+
+def test_the_words_so_far_are_told() -> None:
+    told: list[str] = []
+    asked = Anticipation(Decoder("make some", 0.2), told.append)  # type: ignore[arg-type]
+    asked.so_far(SOUND, SENTENCES)
+
+    assert told == ["make some"]

@@ -1,0 +1,200 @@
+"""Deliveries become requests, or a reason why not; whatever the bytes are."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.messages.control_requests import Order
+from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
+from appliance.messages.topics import Topics
+from appliance.mqtt.connection_events import Delivery
+from appliance.requests.request_parser import Offer, Reader, Rejection
+from appliance.values import Operation
+
+ROOT = "home/kitchen"
+LIMIT = 100_000
+
+
+def read(payload: bytes | None, operation: str = "parse", **more: Any) -> Offer | Order | Rejection:
+    numbers = itertools.count()
+    reader = Reader(Topics(ROOT), LIMIT, lambda: f"id-{next(numbers)}", lambda: 1000.0)
+    return reader.read(Delivery(1, f"{ROOT}/request/{operation}", payload, **more))
+
+
+def accepted(payload: bytes, operation: str = "parse", **more: Any) -> Offer:
+    offer = read(payload, operation, **more)
+    assert isinstance(offer, Offer), offer
+    return offer
+
+
+def rejected(payload: bytes | None, operation: str = "parse", **more: Any) -> Rejection:
+    rejection = read(payload, operation, **more)
+    assert isinstance(rejection, Rejection), rejection
+    return rejection
+
+
+def form(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def test_properties_say_id_address_and_deadline() -> None:
+    request = accepted(
+        b" turn on the lamp ",
+        response_topic="home/answers",
+        correlation=b"abc",
+        expiry_s=30,
+        user_properties=(("priority", "7"),),
+    ).request
+    assert request.id == "id-0"
+    assert request.operation is Operation.PARSE
+    assert request.payload == b"turn on the lamp"
+    assert request.reply_to == "home/answers"
+    assert (request.correlation, request.transaction) == (b"abc", "abc")
+    assert request.expires_at == 1030.0
+    assert request.priority == 7
+
+
+def test_json_says_the_same_for_clients_without_properties() -> None:
+    request = accepted(
+        form(text="hello", transaction=17, reply_to="home/answers", timeout_s=2.5, priority=7)
+    ).request
+    assert request.payload == b"hello"
+    assert (request.transaction, request.reply_to) == ("17", "home/answers")
+    assert (request.expires_at, request.priority) == (1002.5, 7)
+
+
+def test_properties_go_before_json_and_the_sooner_deadline_holds() -> None:
+    request = accepted(
+        form(text="hello", reply_to="home/json", timeout_s=60),
+        response_topic="home/property",
+        expiry_s=10,
+    ).request
+    assert request.reply_to == "home/property"
+    assert request.expires_at == 1010.0
+
+
+def test_without_an_address_the_answer_goes_to_the_default_topic() -> None:
+    request = accepted(b"hello").request
+    assert (request.reply_to, request.transaction, request.expires_at) == (None, None, None)
+
+
+def test_a_sentence_may_begin_with_a_brace_when_the_content_type_says_text() -> None:
+    assert accepted(b"{curly}", content_type="text/plain").request.payload == b"{curly}"
+    assert rejected(b"{curly}").reason == "invalid"
+
+
+def test_json_is_believed_when_the_content_type_says_so() -> None:
+    kind = "application/json; charset=utf-8"
+    assert accepted(b'  {"text": "hello"}', content_type=kind).request.payload == b"hello"
+    assert "not an object" in rejected(b'["hello"]', content_type=kind).message
+    assert "not JSON" in rejected(b"hello", content_type=kind).message
+
+
+def test_audio_is_taken_as_it_is_or_from_base64() -> None:
+    assert accepted(b"RIFF\x00\xff", "transcribe").request.payload == b"RIFF\x00\xff"
+    assert accepted(form(audio="UklGRg=="), "transcribe").request.payload == b"RIFF"
+    assert accepted(b"{}", "transcribe", content_type="audio/wav").request.payload == b"{}"
+
+
+def test_correlation_data_that_is_no_text_is_shown_as_hex() -> None:
+    assert accepted(b"hello", correlation=b"\x00\x01").request.transaction == "0001"
+    assert accepted(b"hello", correlation=b"\xff").request.transaction == "ff"
+    assert accepted(b"hello", correlation=b"\n").request.transaction == "0a"
+
+
+@pytest.mark.parametrize(
+    ("payload", "operation", "more", "reason"),
+    [
+        (None, "parse", {}, "busy"),
+        (b"", "parse", {}, "invalid"),
+        (b" \n ", "parse", {}, "invalid"),
+        (b"\xff", "answer", {}, "invalid"),
+        (b"hello", "parse", {"retained": True}, "invalid"),
+        (b"hello", "sing", {}, "unsupported"),
+        (b"x" * (MAXIMUM_TEXT_BYTES + 1), "parse", {}, "too_large"),
+        (b"x" * (LIMIT + 1), "transcribe", {}, "too_large"),
+        (b"x" * (2 * LIMIT), "transcribe", {}, "too_large"),
+        (form(audio="A" * (LIMIT // 3 * 4 + 8)), "transcribe", {}, "too_large"),
+        (form(text="hello", volume=11), "parse", {}, "invalid"),
+        (form(audio="===="), "transcribe", {}, "invalid"),
+        (form(text="hello", timeout_s=0), "parse", {}, "invalid"),
+        (form(text="hello", transaction=[1]), "parse", {}, "invalid"),
+        (b"hello", "parse", {"user_properties": (("priority", "high"),)}, "invalid"),
+        (b"hello", "parse", {"response_topic": ""}, "invalid"),
+        (b"hello", "parse", {"response_topic": "a/+"}, "invalid"),
+        (b"hello", "parse", {"response_topic": "$SYS/x"}, "invalid"),
+        (b"hello", "parse", {"response_topic": f"{ROOT}/request/parse"}, "invalid"),
+        (b"hello", "parse", {"response_topic": f"{ROOT}/status"}, "invalid"),
+    ],
+)
+def test_what_is_no_request_has_a_reason_and_a_message(
+    payload: bytes | None, operation: str, more: dict[str, Any], reason: str
+) -> None:
+    rejection = rejected(payload, operation, **more)
+    assert rejection.reason == reason
+    assert rejection.message
+
+
+def test_a_rejection_goes_to_the_address_as_far_as_it_could_be_read() -> None:
+    address = rejected(form(texts="?", transaction="t", reply_to="home/answers")).address
+    assert (address.transaction, address.reply_to) == ("t", "home/answers")
+    address = rejected(b"hello", response_topic="a/#", correlation=b"c").address
+    assert (address.correlation, address.reply_to) == (b"c", None)
+
+
+def test_the_same_id_asking_for_the_same_is_the_same_request() -> None:
+    one = accepted(b"hello", correlation=b"1")
+    assert one.may_repeat
+    assert one.identity == accepted(b"hello", correlation=b"1", mid=9).identity
+    others = [
+        accepted(b"other", correlation=b"1"),
+        accepted(b"hello", correlation=b"2"),
+        accepted(b"hello", "answer", correlation=b"1"),
+        accepted(b"hello", correlation=b"1", response_topic="somebody/else"),
+    ]
+    assert one.identity not in [other.identity for other in others]
+
+
+def test_without_an_id_only_the_brokers_own_repetition_is_the_same_request() -> None:
+    one = accepted(b"hello", mid=5)
+    assert not one.may_repeat
+    again = accepted(b"hello", mid=5, repeated=True)
+    assert again.may_repeat
+    assert again.identity == one.identity
+    assert accepted(b"hello", mid=6, repeated=True).identity != one.identity
+
+
+@given(
+    payload=st.one_of(st.binary(max_size=200), st.builds(lambda b: b"{" + b, st.binary())),
+    operation=st.sampled_from(["transcribe", "parse", "answer", "sing", ""]),
+    content_type=st.one_of(st.none(), st.just("application/json"), st.text()),
+    correlation=st.one_of(st.none(), st.binary()),
+    response_topic=st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))),
+)
+def test_no_bytes_whatever_raise(**sent: Any) -> None:
+    outcome = read(sent.pop("payload"), sent.pop("operation"), **sent)
+    assert isinstance(outcome, Offer | Rejection)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(["text", "audio", "transaction", "reply_to", "timeout_s", "priority"]),
+        json_values,
+    ),
+    operation=st.sampled_from(["transcribe", "parse", "answer"]),
+)
+def test_no_json_whatever_raises(fields: dict[str, Any], operation: str) -> None:
+    assert isinstance(read(form(**fields), operation), Offer | Rejection)

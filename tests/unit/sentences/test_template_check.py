@@ -1,0 +1,101 @@
+"""Templates: what is wrong with one, what it allows, how many sentences that is."""
+
+import pytest
+from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
+
+from appliance.sentences import template_check
+from appliance.sentences.enumeration import Allowed, in_words, spread
+
+ROOMS = TextSlotList.from_strings(["kitchen", "(hall|hallway)"], name="room")
+NUMBER = RangeSlotList("number", 1, 100)
+RULES = {"the": template_check.read("(the|my)")}
+
+
+def allowed() -> Allowed:
+    return Allowed("en", {"room": ROOMS, "number": NUMBER, "any": WildcardSlotList("any")}, RULES)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("turn [on", "'[' at character 6 is never closed"),
+        ("turn on)", "')' at character 8 closes nothing"),
+        ("turn (on] me", "']' at character 9 closes nothing; ')' is expected first"),
+        ("turn {} on", "nothing stands between"),
+        ("   ", "the sentence is empty"),
+        ("(" * 3000 + "a" + ")" * 3000, "too deeply nested"),
+        ("go" + " [x" * 51 + "]" * 51, "too deeply nested, 50 brackets at most"),
+    ],
+)
+def test_a_wrong_template_is_told_with_what_is_wrong_and_where(text: str, complaint: str) -> None:
+    with pytest.raises(template_check.TemplateError) as error:
+        template_check.read(text)
+    assert complaint in str(error.value)
+
+
+def test_an_escaped_bracket_is_a_character() -> None:
+    assert template_check.read(r"smile \) please").text == r"smile \) please"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("turn on", 1),
+        ("turn [on]", 2),
+        ("(a|b|c) [d]", 6),
+        ("<the> {room}", 6),
+        ("(a;b;c)", 6),
+        ("set {number}", 100),
+        ("say {any}", 1),
+    ],
+)
+def test_sentences_are_counted_without_being_made(text: str, count: int) -> None:
+    assert allowed().count(template_check.read(text).expression) == count
+
+
+@pytest.mark.parametrize("text", ["(a|b) [c] <the> {room}", "(x;y;z) [w]", "{number} [times]"])
+def test_every_number_picks_another_sentence_and_all_of_them(text: str) -> None:
+    expression = template_check.read(text).expression
+    whole = allowed()
+    picked = {whole.pick(expression, index) for index in range(whole.count(expression))}
+    assert len(picked) == whole.count(expression)
+
+
+def test_numbers_are_picked_as_words() -> None:
+    expression = template_check.read("set {number}").expression
+    assert allowed().pick(expression, 20) == "set twenty-one"
+
+
+def test_a_number_of_sentences_too_large_to_read_is_told_by_its_power_of_ten() -> None:
+    rules = {"ten": template_check.read("(0|1|2|3|4|5|6|7|8|9)")}
+    count = Allowed("en", {}, rules).count(template_check.read(" ".join(["<ten>"] * 40)).expression)
+    assert in_words(count, endless=False) == "more than 10^40"
+    assert in_words(7 * 10**9000, endless=False) == "more than 10^9000"
+    assert in_words(1234, endless=False) == "1,234"
+    assert in_words(1, endless=True) == "endlessly many"
+
+
+def test_a_spread_takes_the_middle_of_equal_parts() -> None:
+    assert spread(100, 4) == [12, 37, 62, 87]
+    assert spread(3, 10) == [0, 1, 2]
+
+
+def test_a_rule_that_calls_itself_is_found_with_the_way_back() -> None:
+    uses = {
+        "<a>": template_check.named(template_check.read("x <b> {d}")),
+        "<b>": template_check.named(template_check.read("{c}")),
+        "{c}": template_check.named(template_check.read("[<a>]")),
+    }
+    assert template_check.find_circle(uses, uses) == ["<a>", "<b>", "{c}", "<a>"]
+    assert template_check.find_circle(uses, ["{c}"]) == ["{c}", "<a>", "<b>", "{c}"]
+    through = {**uses, "<e>": ["<b>"]}
+    assert template_check.find_circle(through, ["<e>", "{c}"]) == ["{c}", "<a>", "<b>", "{c}"]
+    assert template_check.find_circle(uses, ["{d}"]) is None
+    assert template_check.find_circle({**uses, "{c}": []}, uses) is None
+
+
+def test_what_may_be_said_first_looks_past_what_may_be_left_out() -> None:
+    expression = template_check.read("[please] [<the>] {any} on").expression
+    assert [r.list_name for r in template_check.may_start(expression, RULES)] == ["any"]
+    expression = template_check.read("<the> {any} on").expression
+    assert list(template_check.may_start(expression, RULES)) == []
