@@ -11,10 +11,11 @@ import msgspec
 import numpy as np
 
 from appliance.audio import decode
-from appliance.bench import llama_speed, manifest
+from appliance.bench import llama_speed
 from appliance.bench.padded_whisper import PaddedWhisper
 from appliance.engines.silero import Silero
 from appliance.errors import ManifestError
+from appliance.evaluation import manifest
 from appliance.jobs import engine_factory
 from appliance.listening.segmenter import utterance_from
 from appliance.models.store import Store

@@ -12,7 +12,7 @@ import msgspec
 
 from appliance.bench import benchmark, soak
 from appliance.commands import one_job
-from appliance.demo.demo import SAMPLES
+from appliance.evaluation.manifest import SAMPLES
 from appliance.system.sensors import Board, root_in_force
 
 if TYPE_CHECKING:

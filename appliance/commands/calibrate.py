@@ -9,13 +9,13 @@ import msgspec
 from msgspec import UNSET
 
 from appliance.audio import decode
-from appliance.bench import manifest
 from appliance.commands import evaluate, one_job
 from appliance.decoding import calibration_fit
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.calibration_fit import Heard
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
+from appliance.evaluation import manifest
 from appliance.jobs import engine_factory
 from appliance.listening.segmenter import utterance_from
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from appliance.bench.manifest import Clip
     from appliance.config import Config
     from appliance.decoding.sentence_recogniser import Understood
+    from appliance.evaluation.manifest import Clip
 
 FEW = 30
 """Clips below which the result says more about the clips than about the room."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.audio import decode
-from appliance.bench import manifest
-from appliance.bench.evaluation import Summary, Trial, summarise
 from appliance.commands import one_job
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
+from appliance.evaluation import manifest
+from appliance.evaluation.scores import Summary, Trial, summarise
 from appliance.ids import Ids
 from appliance.jobs import engine_factory
 from appliance.listening.segmenter import utterance_from
@@ -23,8 +23,8 @@ from appliance.values import SAMPLE_RATE, Source, TextInput, Trigger, encode
 if TYPE_CHECKING:
     import argparse
 
-    from appliance.bench.manifest import Clip
     from appliance.config import Config
+    from appliance.evaluation.manifest import Clip
     from appliance.jobs.engine_context import Mind
     from appliance.protocols import SpeechDetector
 

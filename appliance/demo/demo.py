@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import logging
 import queue
 import sys
 import time
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from appliance.audio import decode
-from appliance.bench import manifest
 from appliance.demo.file_microphone import Recordings
 from appliance.errors import MicrophoneError
+from appliance.evaluation import manifest
+from appliance.evaluation.manifest import SAMPLES
 from appliance.jobs.result_text import readable
 from appliance.values import Result
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from appliance.client import Watcher
     from appliance.messages.topics import Topics
     from appliance.protocols import Microphone
     from appliance.values import Utterance
 
 logger = logging.getLogger(__name__)
-
-SAMPLES = Path(str(importlib.resources.files("appliance"))) / "samples"
 
 SILENCE_SECONDS = 1.5
 """Between two samples."""

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from appliance.config import Config
-    from appliance.jobs.engine_context import Heard, Recogniser
     from appliance.protocols import LanguageModel
+    from appliance.recognition.recogniser import Heard, Recogniser
     from appliance.sentences.sentence_set import Sentences
     from appliance.values import Samples, Transcript
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import sqlite3
 
     from appliance import config
-    from appliance.requests.request_parser import Offer
 
 ANSWERS_KEPT_S = 3600.0
 """How long the same request gets the same answer again: longer than any sane retry."""
@@ -24,6 +23,17 @@ ANSWERS_KEPT = 1000
 
 NOT_KEPT = (Outcome.CANCELLED, Outcome.EXPIRED)
 """Who asks again after these wants the work done."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingRequest:
+    """A request that is in order, before it is accepted."""
+
+    request: Request
+    identity: bytes
+    """Equal for the same work asked for by the same requester under the same id."""
+    may_repeat: bool
+    """It has an id, or the broker says that it sent it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ class Inbox:
         query = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM inbox"
         self.size = Size(*database.execute(query).fetchone())
 
-    def offer(self, offer: Offer, lived: float) -> Verdict:
+    def offer(self, offer: IncomingRequest, lived: float) -> Verdict:
         """Take a request, unless it is known already or there is no room."""
         if offer.may_repeat and (earlier := self._earlier(offer.identity, lived)):
             return earlier

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance import config
-    from appliance.requests.request_parser import Offer
+    from appliance.journal.inbox import IncomingRequest
     from appliance.values import Message, Request, Result
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Journal:
         with self._lock:
             self._db.close()
 
-    def accept(self, offers: Sequence[Offer]) -> list[Verdict]:
+    def accept(self, offers: Sequence[IncomingRequest]) -> list[Verdict]:
         """Take requests into the inbox, all in one commit; a verdict for each."""
         with self._writing():
             verdicts = [self._inbox.offer(offer, self._lived()) for offer in offers]

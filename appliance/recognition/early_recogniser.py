@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from appliance.decoding.sentence_recogniser import Understood
     from appliance.engines.whisper.model import Hearing
     from appliance.grammar.grammar import Grammar
-    from appliance.jobs.engine_context import Heard
     from appliance.recognition.grammar_recogniser import GrammarRecogniser
+    from appliance.recognition.recogniser import Heard
     from appliance.sentences.sentence_set import Sentences
     from appliance.values import Samples
 

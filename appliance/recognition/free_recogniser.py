@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.jobs.engine_context import Heard
+from appliance.recognition.recogniser import Heard
 
 if TYPE_CHECKING:
     from collections.abc import Callable

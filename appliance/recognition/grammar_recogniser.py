@@ -13,8 +13,8 @@ from appliance.engines.whisper.end_of_utterance import sounds_over
 from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import Vocabulary
-from appliance.jobs.engine_context import Heard
 from appliance.recognition.free_recogniser import spoken_text
+from appliance.recognition.recogniser import Heard
 from appliance.values import SAMPLE_RATE, Intent
 
 if TYPE_CHECKING:

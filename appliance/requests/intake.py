@@ -6,11 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from appliance.errors import JournalError
-from appliance.journal.inbox import Verdict
+from appliance.journal.inbox import IncomingRequest, Verdict
 from appliance.messages.control_requests import Order
 from appliance.messages.payloads import Answer, State
 from appliance.messages.topics import ReturnAddress
-from appliance.requests.request_parser import Offer, Rejection
+from appliance.requests.request_parser import Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,7 @@ class Reception:
         read = [self._reader.read(delivery) for delivery in deliveries]
         for rejection in (one for one in read if isinstance(one, Rejection)):
             self._reject(rejection)
-        if offers := [one for one in read if isinstance(one, Offer)]:
+        if offers := [one for one in read if isinstance(one, IncomingRequest)]:
             for offer, verdict in zip(offers, self._verdicts(offers), strict=True):
                 self._act(offer, verdict)
         for order in (one for one in read if isinstance(one, Order)):
@@ -78,7 +78,7 @@ class Reception:
             if delivery.qos:
                 link.ack(delivery)
 
-    def _verdicts(self, offers: Sequence[Offer]) -> list[Verdict]:
+    def _verdicts(self, offers: Sequence[IncomingRequest]) -> list[Verdict]:
         try:
             return self._journal.accept(offers)
         except JournalError as error:
@@ -87,7 +87,7 @@ class Reception:
             self._disk_refused(error)
             return [Verdict() for _ in offers]
 
-    def _act(self, offer: Offer, verdict: Verdict) -> None:
+    def _act(self, offer: IncomingRequest, verdict: Verdict) -> None:
         address = ReturnAddress.of(offer.request)
         if verdict.result is not None:
             self.repeated += 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.errors import RequestError
 from appliance.ids import boot_seconds
+from appliance.journal.inbox import IncomingRequest
 from appliance.messages import control_requests
 from appliance.messages.payloads import AnswerRequest, Control
 from appliance.messages.request_body import (
@@ -37,17 +38,6 @@ MAY_BE_EMPTY = frozenset({Control.OPTIONS, Control.CHECK, Control.LISTEN})
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A request that is in order, before it is accepted."""
-
-    request: Request
-    identity: bytes
-    """Equal for the same work asked for by the same requester under the same id."""
-    may_repeat: bool
-    """It has an id, or the broker says that it sent it before."""
-
-
-@dataclass(frozen=True, slots=True)
 class Rejection:
     """Why a delivery is no request, and whom to tell."""
 
@@ -72,7 +62,7 @@ class Reader:
         self._new_id = new_id
         self._now = now
 
-    def read(self, delivery: Delivery) -> Offer | Order | Rejection:
+    def read(self, delivery: Delivery) -> IncomingRequest | Order | Rejection:
         """The request in a delivery; never raises."""
         address = ReturnAddress(
             operation=self._topics.operation_of(delivery.topic),
@@ -123,7 +113,7 @@ class Reader:
         address: ReturnAddress,
         payload: bytes,
         fields: dict[str, Any] | None,
-    ) -> Offer:
+    ) -> IncomingRequest:
         operation = _operation(address.operation)
         timeout: float | None = delivery.expiry_s
         priority = _priority(delivery)
@@ -152,7 +142,7 @@ class Reader:
             requester=requester or address.reply_to or "",
         )
         named = bool(address.transaction)
-        return Offer(
+        return IncomingRequest(
             request,
             _identity(request, b"" if named else delivery.mid.to_bytes(2, "big")),
             may_repeat=named or delivery.repeated,

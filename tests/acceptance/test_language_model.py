@@ -64,7 +64,7 @@ def model_process(owner: Owner) -> int | None:
     assert owner.process is not None
     for child in psutil.Process(owner.process.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if any("llama_process" in word for word in child.cmdline()):
+            if any("llama.server" in word for word in child.cmdline()):
                 return child.pid
     return None
 

@@ -102,7 +102,7 @@ class Killer(threading.Thread):
             return False
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(self._owner.process.pid).children():
-                if any("llama_process" in word for word in child.cmdline()):
+                if any("llama.server" in word for word in child.cmdline()):
                     child.kill()
                     self.killed += 1
         return self.killed > 0

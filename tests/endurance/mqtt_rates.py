@@ -31,7 +31,7 @@ from appliance.journal.outbox import Row
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from appliance.requests.request_parser import Offer
+    from appliance.journal.inbox import IncomingRequest
     from appliance.values import Message, Request, Result
 
 WINDOW = 50
@@ -56,7 +56,7 @@ class Forgetful:
     def close(self) -> None:
         pass
 
-    def accept(self, offers: Sequence[Offer]) -> list[Verdict]:
+    def accept(self, offers: Sequence[IncomingRequest]) -> list[Verdict]:
         return [Verdict(accepted=offer.request, position=0) for offer in offers]
 
     def withdraw(self, request_ids: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.demo.demo import SAMPLES
+from appliance.evaluation.manifest import SAMPLES
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -9,7 +9,7 @@ import pytest
 
 from appliance import cli
 from appliance.config import Speech
-from appliance.demo.demo import SAMPLES
+from appliance.evaluation.manifest import SAMPLES
 
 
 @pytest.fixture

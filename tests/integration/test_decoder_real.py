@@ -19,9 +19,9 @@ from measure.recordings import (
 )
 
 from appliance.decoding.sentence_recogniser import Understanding
-from appliance.demo.demo import SAMPLES
 from appliance.engines.whisper.model import Whisper
 from appliance.errors import EngineError
+from appliance.evaluation.manifest import SAMPLES
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import Vocabulary
 

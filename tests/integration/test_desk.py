@@ -13,6 +13,7 @@ from appliance.daemon.request_dispatcher import Desk, Option
 from appliance.ids import Ids, boot_seconds
 from appliance.jobs.job_queue import Jobs
 from appliance.journal.dead_letter_reader import Shelf
+from appliance.journal.inbox import IncomingRequest
 from appliance.journal.journal import Journal
 from appliance.messages.control_requests import Order
 from appliance.messages.payloads import Answer
@@ -21,7 +22,7 @@ from appliance.messages.topics import Topics
 from appliance.mqtt.connection import Link
 from appliance.mqtt.connection_events import Delivery
 from appliance.requests.mqtt_service import Postman, status_of
-from appliance.requests.request_parser import Offer, Reader
+from appliance.requests.request_parser import Reader
 from appliance.values import Outcome, Request, Result
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Room:
         offer = self.reader.read(
             Delivery(1, f"{root}/request/parse", b"hello", correlation=name.encode(), **sent)
         )
-        assert isinstance(offer, Offer), offer
+        assert isinstance(offer, IncomingRequest), offer
         (verdict,) = self.journal.accept([offer])
         assert verdict.accepted is not None
         assert self.desk.take(verdict.accepted)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from appliance import cli
-from appliance.demo.demo import SAMPLES
+from appliance.evaluation.manifest import SAMPLES
 
 
 @pytest.fixture

@@ -19,9 +19,8 @@ from appliance import config
 from appliance.errors import JournalError
 from appliance.ids import Ids, boot_seconds
 from appliance.journal import database, schema
-from appliance.journal.inbox import ANSWERS_KEPT_S, Verdict
+from appliance.journal.inbox import ANSWERS_KEPT_S, IncomingRequest, Verdict
 from appliance.journal.journal import Journal
-from appliance.requests.request_parser import Offer
 from appliance.values import Message, Operation, Outcome, Request, Result
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def said(text: str, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
     return result_for(text, IDS.new(), outcome)
 
 
-def offer(payload: bytes, *, identity: bytes | None = None) -> Offer:
+def offer(payload: bytes, *, identity: bytes | None = None) -> IncomingRequest:
     request = Request(
         id=IDS.new(),
         operation=Operation.PARSE,
@@ -75,7 +74,7 @@ def offer(payload: bytes, *, identity: bytes | None = None) -> Offer:
         reply_to="home/answers",
         correlation=b"\xff",
     )
-    return Offer(request, identity or payload, may_repeat=identity is not None)
+    return IncomingRequest(request, identity or payload, may_repeat=identity is not None)
 
 
 def texts(journal: Journal) -> list[str]:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from appliance.journal.inbox import Verdict
+    from appliance.journal.inbox import IncomingRequest, Verdict
     from appliance.mqtt.connection_events import Delivery
-    from appliance.requests.request_parser import Offer
     from appliance.values import Request
 
 RESPONSES = f"{ROOT}/response/#"
@@ -290,7 +289,7 @@ def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
 def test_a_disk_that_refuses_makes_requests_busy_and_is_no_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_offers: Sequence[Offer]) -> list[Verdict]:
+    def refuse(_offers: Sequence[IncomingRequest]) -> list[Verdict]:
         raise JournalError("the journal cannot be written: the disk is full; free some space")
 
     with (

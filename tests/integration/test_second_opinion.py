@@ -12,9 +12,9 @@ from clips import sound_of
 from appliance import cli
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import Refusal
-from appliance.demo.demo import SAMPLES
 from appliance.engines.whisper.model import Whisper
 from appliance.errors import Interrupted
+from appliance.evaluation.manifest import SAMPLES
 from appliance.recognition.grammar_recogniser import GrammarRecogniser, SecondEar
 from appliance.sentences.sentence_set import Sentences, load
 

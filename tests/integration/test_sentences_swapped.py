@@ -10,8 +10,8 @@ from clips import sound_of
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import Refusal
-from appliance.demo.demo import SAMPLES
 from appliance.engines.whisper.model import Hearing, Whisper
+from appliance.evaluation.manifest import SAMPLES
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
 from appliance.sentences.sentence_set import load
 

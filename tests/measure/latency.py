@@ -34,7 +34,7 @@ from brokers import Client, Mosquitto
 from owner import SAMPLES, Owner
 from sound import SINK, Room, room
 
-from appliance.bench import manifest
+from appliance.evaluation import manifest
 from appliance.sentences.sentence_set import load
 from appliance.values import SAMPLE_RATE
 from measure.recordings import Sound, coffee_orders

@@ -13,9 +13,10 @@ from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscribe
 from appliance.errors import AudioError, EngineError
 from appliance.fallback.cascade import Cascade
 from appliance.ids import boot_seconds
-from appliance.jobs.engine_context import Heard, Mind, Situation
+from appliance.jobs.engine_context import Mind, Situation
 from appliance.jobs.execute import answer
 from appliance.recognition.free_recogniser import FreeRecogniser
+from appliance.recognition.recogniser import Heard
 from appliance.sentences.sentence_files import Declared
 from appliance.sentences.sentence_set import Sentences
 from appliance.values import (

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from appliance.journal.inbox import IncomingRequest
 from appliance.messages.request_body import MAXIMUM_WISH_BYTES
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection_events import Delivery
-from appliance.requests.request_parser import Offer, Reader, Rejection
+from appliance.requests.request_parser import Reader, Rejection
 from appliance.values import Wish
 
 
@@ -27,7 +28,7 @@ def form(**fields: Any) -> bytes:
 
 def wish_in(payload: bytes) -> Wish:
     offer = read(payload)
-    assert isinstance(offer, Offer), offer
+    assert isinstance(offer, IncomingRequest), offer
     return Wish.unpacked(offer.request.payload)
 
 
@@ -45,7 +46,7 @@ def test_a_plain_text_stays_a_plain_payload() -> None:
 
 def test_a_text_cannot_pretend_to_be_a_wish() -> None:
     offer = read(b"\x00" + Wish("why", session="other").packed())
-    assert isinstance(offer, Offer)
+    assert isinstance(offer, IncomingRequest)
     assert Wish.unpacked(offer.request.payload).session is None
 
 

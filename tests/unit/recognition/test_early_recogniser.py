@@ -10,9 +10,9 @@ from hassil import Intents
 
 from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
-from appliance.jobs.engine_context import Heard
 from appliance.recognition.early_recogniser import Anticipation
 from appliance.recognition.grammar_recogniser import LONGEST_COMMAND
+from appliance.recognition.recogniser import Heard
 from appliance.sentences.sentence_set import Sentences
 from appliance.values import SAMPLE_RATE, Samples, SoFar
 

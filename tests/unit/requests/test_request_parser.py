@@ -10,26 +10,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.journal.inbox import IncomingRequest
 from appliance.messages.control_requests import Order
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection_events import Delivery
-from appliance.requests.request_parser import Offer, Reader, Rejection
+from appliance.requests.request_parser import Reader, Rejection
 from appliance.values import Operation
 
 ROOT = "home/kitchen"
 LIMIT = 100_000
 
 
-def read(payload: bytes | None, operation: str = "parse", **more: Any) -> Offer | Order | Rejection:
+def read(
+    payload: bytes | None, operation: str = "parse", **more: Any
+) -> IncomingRequest | Order | Rejection:
     numbers = itertools.count()
     reader = Reader(Topics(ROOT), LIMIT, lambda: f"id-{next(numbers)}", lambda: 1000.0)
     return reader.read(Delivery(1, f"{ROOT}/request/{operation}", payload, **more))
 
 
-def accepted(payload: bytes, operation: str = "parse", **more: Any) -> Offer:
+def accepted(payload: bytes, operation: str = "parse", **more: Any) -> IncomingRequest:
     offer = read(payload, operation, **more)
-    assert isinstance(offer, Offer), offer
+    assert isinstance(offer, IncomingRequest), offer
     return offer
 
 
@@ -179,7 +182,7 @@ def test_without_an_id_only_the_brokers_own_repetition_is_the_same_request() -> 
 )
 def test_no_bytes_whatever_raise(**sent: Any) -> None:
     outcome = read(sent.pop("payload"), sent.pop("operation"), **sent)
-    assert isinstance(outcome, Offer | Rejection)
+    assert isinstance(outcome, IncomingRequest | Rejection)
 
 
 json_values = st.recursive(
@@ -197,4 +200,4 @@ json_values = st.recursive(
     operation=st.sampled_from(["transcribe", "parse", "answer"]),
 )
 def test_no_json_whatever_raises(fields: dict[str, Any], operation: str) -> None:
-    assert isinstance(read(form(**fields), operation), Offer | Rejection)
+    assert isinstance(read(form(**fields), operation), IncomingRequest | Rejection)

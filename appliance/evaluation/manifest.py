@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import importlib.resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,9 +15,11 @@ from appliance.values import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from appliance.values import Result
+
+SAMPLES = Path(str(importlib.resources.files("appliance"))) / "samples"
+"""The recordings that are shipped, with their `manifest.jsonl`."""
 
 UNUNDERSTOOD = frozenset(
     {Outcome.NOT_UNDERSTOOD, Outcome.NO_SPEECH, Outcome.REFUSED, Outcome.ANSWER}

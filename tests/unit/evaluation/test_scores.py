@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from appliance.bench import manifest
-from appliance.bench.evaluation import Trial, summarise, words
-from appliance.bench.manifest import Clip
 from appliance.errors import ManifestError
+from appliance.evaluation import manifest
+from appliance.evaluation.manifest import Clip
+from appliance.evaluation.scores import Trial, summarise, words
 from appliance.values import Intent, Outcome, Result, Source, Trigger
 
 LAMP = Clip(audio="a.wav", intent="On", slots={"area": "Kitchen"})

@@ -11,12 +11,12 @@ import numpy as np
 from msgspec import UNSET
 from rapidfuzz.distance import Levenshtein
 
-from appliance.bench.manifest import folded
+from appliance.evaluation.manifest import folded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appliance.bench.manifest import Clip
+    from appliance.evaluation.manifest import Clip
     from appliance.values import Result
 
 

@@ -1,0 +1,41 @@
+"""The interface of every recogniser: sound to one of the declared sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.sentences.sentence_set import Sentences
+    from appliance.values import Intent, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a recogniser made of an utterance."""
+
+    text: str
+    """The words, also where they are none of the sentences; empty where nobody spoke."""
+    intent: Intent | None = None
+    """The intent that was said, or None."""
+    confidence: float | None = None
+    """That `text` is what was said, 0.0 to 1.0."""
+    by: str | None = None
+    """The models that decided, joined by +, where it was not the recogniser's own alone."""
+
+
+class Recogniser(Protocol):
+    """Sound to one of the sentences: the seam of whatever hears what may be said."""
+
+    name: str
+    """The speech model's name in the catalogue."""
+
+    def recognise(
+        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+    ) -> Heard:
+        """What was said, under `sentences`; EngineError when the engine fails.
+
+        `stage` is called at the end of each step with the step's name, and takes its time.
+        """
