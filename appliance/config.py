@@ -29,7 +29,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One table of config.toml; each field is a key with its default."""
 
 
-class Device(Section, frozen=True):
+class DeviceSettings(Section, frozen=True):
     """Who this appliance is."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
@@ -39,13 +39,13 @@ class Device(Section, frozen=True):
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
 
 
-class Microphone(Section, frozen=True):
+class MicrophoneSettings(Section, frozen=True):
     """Where sound comes from."""
 
     device: str = ""
 
 
-class Listening(Section, frozen=True):
+class ListeningSettings(Section, frozen=True):
     """When a sentence begins and ends."""
 
     trigger: Literal["always", "wake_word", "button", "request", "off"] = "always"
@@ -63,7 +63,7 @@ class Listening(Section, frozen=True):
     follow_up: bool = False
 
 
-class WakeWord(Section, frozen=True):
+class WakeWordSettings(Section, frozen=True):
     """What opens the ear where listening.trigger is "wake_word"."""
 
     words: Annotated[list[str], Meta(min_length=1, max_length=4)] = msgspec.field(
@@ -77,7 +77,7 @@ Pin = Annotated[int, Meta(ge=1, le=27)]
 """A BCM number; 0 belongs to the identification of boards on top."""
 
 
-class Panel(Section, frozen=True):
+class PanelSettings(Section, frozen=True):
     """A light and a button on the board's pins."""
 
     led_pins: Annotated[list[Pin], Meta(max_length=3)] = []
@@ -89,7 +89,7 @@ class Panel(Section, frozen=True):
     long_press_s: Annotated[float, Meta(ge=0.5, le=30.0)] = 2.0
 
 
-class Speaking(Section, frozen=True):
+class SpeakingSettings(Section, frozen=True):
     """What comes out of the loudspeaker."""
 
     engine: Literal["off", "auto", "piper", "espeak-ng"] = "off"
@@ -99,7 +99,7 @@ class Speaking(Section, frozen=True):
     volume: Probability = 0.8
 
 
-class Speech(Section, frozen=True):
+class SpeechSettings(Section, frozen=True):
     """Speech recognition."""
 
     model: str = "whisper-tiny.en"
@@ -117,14 +117,14 @@ class Speech(Section, frozen=True):
     )
 
 
-class Sentences(Section, frozen=True):
+class SentenceSettings(Section, frozen=True):
     """What may be said."""
 
     folder: str = ""
     builtin: bool = False
 
 
-class LanguageModel(Section, frozen=True):
+class LanguageModelSettings(Section, frozen=True):
     """The small language model that answers what no sentence fits."""
 
     enabled: bool = True
@@ -147,7 +147,7 @@ class LanguageModel(Section, frozen=True):
     session_minutes: Annotated[float, Meta(gt=0.0, le=1440.0)] = 10.0
 
 
-class Cascade(Section, frozen=True):
+class CascadeSettings(Section, frozen=True):
     """What is tried where no sentence fits."""
 
     repair: bool = True
@@ -158,7 +158,7 @@ class Cascade(Section, frozen=True):
     choose_threshold: Probability = 0.8
 
 
-class Mqtt(Section, frozen=True):
+class MqttSettings(Section, frozen=True):
     """The broker that results go to and requests come from."""
 
     host: str = ""
@@ -179,7 +179,7 @@ class Mqtt(Section, frozen=True):
     group_root: str = ""
 
 
-class Requests(Section, frozen=True):
+class RequestSettings(Section, frozen=True):
     """Bounds of the work that is taken over MQTT."""
 
     maximum_waiting: Count = 100
@@ -189,14 +189,14 @@ class Requests(Section, frozen=True):
     maximum_attempts: Annotated[int, Meta(ge=1, le=100)] = 3
 
 
-class HomeAssistant(Section, frozen=True):
+class HomeAssistantSettings(Section, frozen=True):
     """Whether Home Assistant finds the appliance by itself."""
 
     enabled: bool = False
     prefix: Annotated[str, Meta(pattern=r"^[^+#$\x00]+$")] = "homeassistant"
 
 
-class Journal(Section, frozen=True):
+class JournalSettings(Section, frozen=True):
     """Bounds of what waits on disk for the broker."""
 
     maximum_rows: Count = 10_000
@@ -204,19 +204,19 @@ class Journal(Section, frozen=True):
     maximum_age_days: Annotated[float, Meta(gt=0.0)] = 7.0
 
 
-class Telemetry(Section, frozen=True):
+class TelemetrySettings(Section, frozen=True):
     """How often the board is looked at."""
 
     every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 5.0
 
 
-class Metrics(Section, frozen=True):
+class MetricsSettings(Section, frozen=True):
     """Metrics for Prometheus."""
 
     listen: Annotated[str, Meta(pattern=r"^(|(127\.0\.0\.1|\[::1\]):\d{1,5}|unix:/.{1,90})$")] = ""
 
 
-class Log(Section, frozen=True):
+class LogSettings(Section, frozen=True):
     """What the log says."""
 
     level: Level = "info"
@@ -225,23 +225,23 @@ class Log(Section, frozen=True):
 class Config(Section, frozen=True):
     """All of config.toml."""
 
-    device: Device = Device()
-    microphone: Microphone = Microphone()
-    listening: Listening = Listening()
-    wake_word: WakeWord = WakeWord()
-    panel: Panel = Panel()
-    speaking: Speaking = Speaking()
-    speech: Speech = Speech()
-    sentences: Sentences = Sentences()
-    cascade: Cascade = Cascade()
-    language_model: LanguageModel = LanguageModel()
-    mqtt: Mqtt = Mqtt()
-    requests: Requests = Requests()
-    home_assistant: HomeAssistant = HomeAssistant()
-    journal: Journal = Journal()
-    telemetry: Telemetry = Telemetry()
-    metrics: Metrics = Metrics()
-    log: Log = Log()
+    device: DeviceSettings = DeviceSettings()
+    microphone: MicrophoneSettings = MicrophoneSettings()
+    listening: ListeningSettings = ListeningSettings()
+    wake_word: WakeWordSettings = WakeWordSettings()
+    panel: PanelSettings = PanelSettings()
+    speaking: SpeakingSettings = SpeakingSettings()
+    speech: SpeechSettings = SpeechSettings()
+    sentences: SentenceSettings = SentenceSettings()
+    cascade: CascadeSettings = CascadeSettings()
+    language_model: LanguageModelSettings = LanguageModelSettings()
+    mqtt: MqttSettings = MqttSettings()
+    requests: RequestSettings = RequestSettings()
+    home_assistant: HomeAssistantSettings = HomeAssistantSettings()
+    journal: JournalSettings = JournalSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
 
     @property
     def name(self) -> str:
@@ -420,12 +420,12 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "language_model.maximum_tokens: must be less than context_tokens"
 
 
-def _bad_thresholds(wake_word: WakeWord) -> Iterator[str]:
+def _bad_thresholds(wake_word: WakeWordSettings) -> Iterator[str]:
     for word in sorted(wake_word.thresholds.keys() - set(wake_word.words)):
         yield f"wake_word.thresholds: {word!r} is none of wake_word.words"
 
 
-def _bad_speech(speech: Speech) -> Iterator[str]:
+def _bad_speech(speech: SpeechSettings) -> Iterator[str]:
     for name in ("calibration", "second_calibration"):
         if not all(map(math.isfinite, getattr(speech, name))):
             yield f"speech.{name}: four numbers, none of them nan or inf"

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from appliance.values import (
+        BoardReading,
         Completion,
         Intent,
         MicrophoneState,
         Question,
-        Reading,
         Samples,
         Spoken,
         Transcript,
@@ -139,7 +139,7 @@ class Synthesizer(Protocol):
 class Sensors(Protocol):
     """The board's sensors."""
 
-    def read(self) -> Reading:
+    def read(self) -> BoardReading:
         """All of them, now."""
 
     def joules(self) -> float | None:

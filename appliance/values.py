@@ -138,7 +138,7 @@ class Wake:
     """From which score on it counts."""
 
 
-class SoFar(enum.StrEnum):
+class SentenceProgress(enum.StrEnum):
     """What a sentence is that somebody is still speaking, as far as it has been heard."""
 
     COMPLETE = "complete"
@@ -233,7 +233,7 @@ class Request:
 Job = Utterance | TextInput | Request
 
 
-class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
+class PromptRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a request for an answer may ask for beside a plain text."""
 
     text: str
@@ -250,11 +250,11 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def packed(self) -> bytes:
         """As a request's payload: the plain text where nothing else is wished."""
-        plain = self == Wish(self.text)
+        plain = self == PromptRequest(self.text)
         return self.text.encode() if plain else self.MARK + msgspec.json.encode(self)
 
     @classmethod
-    def unpacked(cls, payload: bytes) -> Wish:
+    def unpacked(cls, payload: bytes) -> PromptRequest:
         """From a request's payload; UnicodeDecodeError where it is no text."""
         if payload.startswith(cls.MARK):
             return msgspec.json.decode(payload[1:], type=cls)
@@ -366,7 +366,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class BoardReading:
     """What the board's sensors say; None is a sensor that the board lacks."""
 
     temperature_c: float | None = None

@@ -9,13 +9,13 @@ import msgspec
 from appliance import config
 from appliance.ids import Ids
 from appliance.journal.journal import Journal
-from appliance.messages.control_requests import Order
+from appliance.messages.control_requests import ControlRequest
 from appliance.messages.payloads import Answer
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
-from appliance.mqtt.connection import Link
-from appliance.requests.mqtt_service import Postman, status_of
-from appliance.requests.request_parser import Reader
+from appliance.mqtt.connection import BrokerConnection
+from appliance.requests.mqtt_service import MqttService, status_of
+from appliance.requests.request_parser import RequestParser
 from appliance.threads import Loop
 from appliance.values import Intent, Outcome, Request, Result, Source, Trigger
 
@@ -29,8 +29,8 @@ ROOT = "appliance/kitchen"
 def settings(directory: Path, port: int, **mqtt: Any) -> config.Config:
     """A configuration whose broker is on loopback."""
     return config.Config(
-        device=config.Device(name="kitchen", state_directory=str(directory)),
-        mqtt=config.Mqtt(host=mqtt.pop("host", "127.0.0.1"), port=port, **mqtt),
+        device=config.DeviceSettings(name="kitchen", state_directory=str(directory)),
+        mqtt=config.MqttSettings(host=mqtt.pop("host", "127.0.0.1"), port=port, **mqtt),
     )
 
 
@@ -59,11 +59,11 @@ class House:
         self.journal = Journal(settings.state_directory, settings.journal, settings.requests)
         self.ids = Ids(self.journal.last_id)
         self.requests: list[Request] = []
-        self.link = Link(settings, status_of(self.topics, Status.OFFLINE))
-        reader = Reader(self.topics, settings.requests.maximum_bytes, self.ids.new)
+        self.link = BrokerConnection(settings, status_of(self.topics, Status.OFFLINE))
+        reader = RequestParser(self.topics, settings.requests.maximum_bytes, self.ids.new)
         self.take = hand_over or self.work
-        self.orders: list[Order] = []
-        self.postman = Postman(self.journal, self.link, self.topics, reader, self)
+        self.orders: list[ControlRequest] = []
+        self.postman = MqttService(self.journal, self.link, self.topics, reader, self)
         self.loop = Loop(
             "postman", self.postman.turn, starting=self.postman.start, ending=self.postman.stop
         )
@@ -91,7 +91,7 @@ class House:
     def place_of(self, request_id: str) -> int | None:
         return None
 
-    def carry_out(self, order: Order) -> Answer:
+    def carry_out(self, order: ControlRequest) -> Answer:
         self.orders.append(order)
         return order.done({"carried out": True})
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from appliance.decoding.decoder import log_sum
 from appliance.decoding.search_types import Tokens
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.token_mask import Vocabulary
+from appliance.grammar.token_mask import TokenVocabulary
 
 TEXTS = [
     " turn",
@@ -35,7 +35,7 @@ TEXTS = [
     " add",
 ]
 END = len(TEXTS)
-VOCABULARY = Vocabulary.of([*TEXTS, None], END)
+VOCABULARY = TokenVocabulary.of([*TEXTS, None], END)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ HANG = 16
 """Frames (0.5 s) that the gate stays open after the last loud one."""
 
 
-class Gate:
+class EnergyGate:
     """Follows the loudness of the room; without it an idle room costs as much as a busy one.
 
     It only saves work: frames held back must be given to the detector once the gate opens.

@@ -27,7 +27,7 @@ FAINTEST_DBFS = -120.0
 """Shown for exact silence, which has no logarithm."""
 
 
-class Meter:
+class LevelMeter:
     """Follows the level of the last ten seconds; one thread feeds it, any may read it."""
 
     def __init__(self) -> None:

@@ -46,7 +46,7 @@ FIRST_REVIVAL, LONGEST_REVIVAL = 5.0, 60.0
 start helps; or it is muted, and then it must not be troubled all the time."""
 
 
-class SoundCard:
+class SoundCardMicrophone:
     """A microphone that PortAudio knows, at whatever rate and channel count it wants.
 
     Once open it never raises: a device that vanishes or goes dumb is opened again and again
@@ -206,7 +206,7 @@ class SoundCard:
         raise portaudio.refused("input", device["name"], refusal)
 
 
-def _copier(card: SoundCard, blocks: queue.Queue[tuple[Samples, float]]) -> Any:
+def _copier(card: SoundCardMicrophone, blocks: queue.Queue[tuple[Samples, float]]) -> Any:
     """The callback, bound to its own queue so that a dying stream cannot fill the next one's."""
 
     def copy(data: Samples, _frames: int, _times: Any, status: Any) -> None:

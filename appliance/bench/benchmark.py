@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.engines.llama.client import Llama
     from appliance.recognition.grammar_recogniser import GrammarRecogniser
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Stage(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class Clip(msgspec.Struct, frozen=True, kw_only=True):
+class BenchmarkClip(msgspec.Struct, frozen=True, kw_only=True):
     """One recording, decoded both ways in turn; medians over the runs."""
 
     name: str
@@ -76,7 +76,7 @@ class LanguageModelSpeed(msgspec.Struct, frozen=True, kw_only=True):
     """Against the binding's plain chat call."""
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class BenchmarkReport(msgspec.Struct, frozen=True, kw_only=True):
     """What `appliance bench` prints."""
 
     board: str | None
@@ -88,7 +88,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Resident, with speech recognition loaded and used."""
     peak_memory_mb: float
     """The most of it so far."""
-    clips: list[Clip]
+    clips: list[BenchmarkClip]
     ratio: float
     """Median over the clips."""
     realtime_factor: float
@@ -104,7 +104,7 @@ class _Recording:
 
 def measure(
     config: Config, clips: Path, runs: int, *, board: str | None, say: Callable[[str], None]
-) -> Report:
+) -> BenchmarkReport:
     """Load everything and time it; `say` hears of progress. Nothing else should run meanwhile."""
     start: list[Stage] = []
     sentences = _timed("sentences", start, lambda: engine_factory.load_sentences(config))
@@ -121,7 +121,7 @@ def measure(
         _compare(recording, recogniser, padded, sentences, runs) for recording in recordings
     ]
     say("the language model")
-    return Report(
+    return BenchmarkReport(
         board=board,
         cores=os.cpu_count() or 1,
         threads=config.threads,
@@ -164,9 +164,9 @@ def _compare(
     recording: _Recording,
     recogniser: GrammarRecogniser,
     padded: PaddedWhisper,
-    sentences: Sentences,
+    sentences: SentenceSet,
     runs: int,
-) -> Clip:
+) -> BenchmarkClip:
     clip, samples = recording.clip, recording.samples
     ours: list[float] = []
     theirs: list[float] = []
@@ -182,7 +182,7 @@ def _compare(
         theirs.append(time.perf_counter() - between)
         ours.append(between - began)
     wanted = (clip.intent, manifest.folded(clip.slots))
-    return Clip(
+    return BenchmarkClip(
         name=clip.audio or "",
         seconds=round(len(samples) / SAMPLE_RATE, 2),
         ours_ms=_milliseconds(ours),

@@ -19,7 +19,7 @@ from appliance.values import Question
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appliance.config import LanguageModel
+    from appliance.config import LanguageModelSettings
     from appliance.values import Completion
 
 SYSTEM = "You are the voice of a house. " + "\n".join(
@@ -56,7 +56,12 @@ class PrefixSpeed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(
-    path: Path, settings: LanguageModel, threads: int, *, times: int = ASKED, restarts: int = 1
+    path: Path,
+    settings: LanguageModelSettings,
+    threads: int,
+    *,
+    times: int = ASKED,
+    restarts: int = 1,
 ) -> PrefixSpeed:
     """All of it in one run, a warm request and a plain call in turn.
 
@@ -96,7 +101,7 @@ def _middle(answers: list[Completion]) -> float:
 
 @contextlib.contextmanager
 def _started(
-    path: Path, settings: LanguageModel, threads: int, states: str
+    path: Path, settings: LanguageModelSettings, threads: int, states: str
 ) -> Iterator[tuple[Llama, float]]:
     """The model, and the seconds that it took to start."""
     model = Llama(path, settings, threads, states=Path(states))
@@ -113,7 +118,7 @@ def _asked(model: Llama, number: int) -> Completion:
 
 
 @contextlib.contextmanager
-def _plain_call(path: Path, settings: LanguageModel, threads: int) -> Iterator[Child]:
+def _plain_call(path: Path, settings: LanguageModelSettings, threads: int) -> Iterator[Child]:
     child = Child("appliance.bench.plain_llama", threads)
     try:
         order = {"path": str(path), "threads": threads, "context_tokens": settings.context_tokens}

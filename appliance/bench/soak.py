@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
     from appliance.protocols import Sensors
-    from appliance.values import Reading
+    from appliance.values import BoardReading
 
 QUESTION = "Tell me a long story about a lamp."
 
@@ -41,7 +41,7 @@ PANELS = (
 BARS = "▁▂▃▄▅▆▇█"
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class SoakSample(msgspec.Struct, frozen=True, kw_only=True):
     """One stretch of the work; null is a sensor that the board lacks."""
 
     minutes: float
@@ -58,11 +58,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     under_voltages: int | None = None
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class SoakReport(msgspec.Struct, frozen=True, kw_only=True):
     """What `appliance bench --soak` prints."""
 
     board: str | None
-    rows: list[Row]
+    rows: list[SoakSample]
     kept_speed: float
     """The last quarter's speed over the first row's; 1.0 is all of it."""
     hottest_c: float | None
@@ -77,8 +77,8 @@ def soak(
     board: Sensors,
     minutes: float,
     every_s: float,
-    say: Callable[[Row], None],
-) -> list[Row]:
+    say: Callable[[SoakSample], None],
+) -> list[SoakSample]:
     """Recognise speech, and have the language model write beside it; a row every `every_s`."""
     sentences = engine_factory.load_sentences(config)
     recogniser = engine_factory.open_recogniser(config, engine_factory.open_transcriber(config))
@@ -107,7 +107,7 @@ def stretches(
     seconds: float,
     every_s: float,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Row]:
+) -> Iterator[SoakSample]:
     """Do `job` again and again; how fast it went in each stretch, and how the board was then."""
     began = stretch = clock()
     done = 0
@@ -122,8 +122,8 @@ def stretches(
         yield _row(board.read(), now - began, done / (now - stretch))
 
 
-def _row(reading: Reading, seconds: float, jobs_per_second: float) -> Row:
-    return Row(
+def _row(reading: BoardReading, seconds: float, jobs_per_second: float) -> SoakSample:
+    return SoakSample(
         minutes=round(seconds / 60, 2),
         jobs_per_minute=round(jobs_per_second * 60, 1),
         temperature_c=reading.temperature_c,
@@ -154,7 +154,7 @@ def _writer(config: Config) -> Loop:
     return loop
 
 
-def judge(board: str | None, rows: Sequence[Row]) -> Report:
+def judge(board: str | None, rows: Sequence[SoakSample]) -> SoakReport:
     """What the rows come to."""
     last = rows[-max(1, len(rows) // 4) :]
     speed = float(np.median([row.jobs_per_minute for row in last]))
@@ -164,7 +164,7 @@ def judge(board: str | None, rows: Sequence[Row]) -> Report:
     throttlings, under_voltages = rows[-1].throttlings, rows[-1].under_voltages
     known = (hottest, throttlings, under_voltages)
     bad = kept < KEPT or (hottest or 0.0) >= HOT_C or bool(throttlings) or bool(under_voltages)
-    return Report(
+    return SoakReport(
         board=board,
         rows=list(rows),
         kept_speed=kept,
@@ -180,7 +180,7 @@ def table_head() -> str:
     return f"{'min':>6} {'jobs/min':>9} {'°C':>6} {'MHz':>6} {'fan':>6} {'W':>6}  slowed  low volts"
 
 
-def as_line(row: Row) -> str:
+def as_line(row: SoakSample) -> str:
     """A row of the table."""
     return (
         f"{row.minutes:6.1f} {row.jobs_per_minute:9.1f} {_shown(row.temperature_c, 1):>6} "
@@ -189,7 +189,7 @@ def as_line(row: Row) -> str:
     )
 
 
-def as_text(report: Report) -> str:
+def as_text(report: SoakReport) -> str:
     """The plot, and what it comes to; the table stands above already."""
     lines = [""]
     for name, unit, values in (
@@ -205,9 +205,9 @@ def as_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def as_svg(report: Report) -> str:
+def as_svg(report: SoakReport) -> str:
     """Temperature, clock and speed one above the other, over the minutes."""
-    panels: list[svg_plot.Panel] = []
+    panels: list[svg_plot.PlotPanel] = []
     for names in PANELS:
         lines = {
             name: [(row.minutes, getattr(row, field)) for row in report.rows]
@@ -230,7 +230,7 @@ def bars(values: Sequence[float | None]) -> str:
     return "".join(" " if v is None else BARS[round((v - low) / step)] for v in values)
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: SoakReport) -> str:
     kept = f"{100 * report.kept_speed:.0f} % of its first speed was kept"
     if report.good_enough is None:
         return f"{kept}; this board has no sensors that could say more"

@@ -18,7 +18,7 @@ GRID = (1, 2, 2.5, 5, 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
+class PlotPanel:
     """Lines over one scale; what lies below it is drawn at its foot."""
 
     lines: Mapping[str, Sequence[tuple[float, float | None]]]
@@ -33,7 +33,7 @@ class Panel:
 
 def panel(
     lines: Mapping[str, Sequence[tuple[float, float | None]]], height: int, first_colour: int = 0
-) -> Panel:
+) -> PlotPanel:
     """With a scale that fits what is drawn."""
     known = [value for line in lines.values() for _, value in line if value is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
@@ -41,13 +41,13 @@ def panel(
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(each * power for each in GRID if each * power >= rough * 0.999)
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
-    return Panel(
+    return PlotPanel(
         lines=lines, low=low, high=high if high > low else low + step, step=step, height=height,
         first_colour=first_colour,
     )  # fmt: skip
 
 
-def svg(panels: Sequence[Panel], ticks: Sequence[tuple[float, str]], axis: str) -> str:
+def svg(panels: Sequence[PlotPanel], ticks: Sequence[tuple[float, str]], axis: str) -> str:
     """The picture; `ticks` are places on the axis with their names, and `axis` its title."""
     lines = (line for each in panels for line in each.lines.values())
     places = [at for at, _ in (*ticks, *itertools.chain.from_iterable(lines))]
@@ -79,7 +79,7 @@ def svg(panels: Sequence[Panel], ticks: Sequence[tuple[float, str]], axis: str) 
     )
 
 
-def _grid(panel: Panel, top: int) -> Iterator[str]:
+def _grid(panel: PlotPanel, top: int) -> Iterator[str]:
     for number in range(round((panel.high - panel.low) / panel.step) + 1):
         at = panel.low + number * panel.step
         y = _height(at, panel, top)
@@ -90,7 +90,7 @@ def _grid(panel: Panel, top: int) -> Iterator[str]:
         )
 
 
-def _lines(panel: Panel, top: int, first: float, scale: float) -> Iterator[str]:
+def _lines(panel: PlotPanel, top: int, first: float, scale: float) -> Iterator[str]:
     for number, (name, points) in enumerate(panel.lines.items()):
         colour = COLOURS[(panel.first_colour + number) % len(COLOURS)]
         label = top + panel.height - 15 - 18 * (len(panel.lines) - number - 1)
@@ -104,7 +104,7 @@ def _lines(panel: Panel, top: int, first: float, scale: float) -> Iterator[str]:
 
 
 def _stretches(
-    panel: Panel,
+    panel: PlotPanel,
     points: Sequence[tuple[float, float | None]],
     top: int,
     first: float,
@@ -122,6 +122,6 @@ def _stretches(
         yield " ".join(run)
 
 
-def _height(value: float, panel: Panel, top: int) -> float:
+def _height(value: float, panel: PlotPanel, top: int) -> float:
     share = (max(value, panel.low) - panel.low) / (panel.high - panel.low)
     return top + panel.height - share * panel.height

@@ -16,7 +16,7 @@ from appliance.evaluation.manifest import SAMPLES
 from appliance.system.sensors import Board, root_in_force
 
 if TYPE_CHECKING:
-    from appliance.bench.benchmark import Report
+    from appliance.bench.benchmark import BenchmarkReport
     from appliance.bench.llama_speed import PrefixSpeed
     from appliance.config import Config
 
@@ -104,7 +104,7 @@ def _picture(word: str) -> Path:
 def _soak(config: Config, minutes: float, picture: Path | None, *, as_json: bool) -> int:
     board = Board(root_in_force())
 
-    def say(row: soak.Row) -> None:
+    def say(row: soak.SoakSample) -> None:
         if not as_json:
             print(soak.as_line(row), flush=True)
 
@@ -119,7 +119,7 @@ def _soak(config: Config, minutes: float, picture: Path | None, *, as_json: bool
     return 0
 
 
-def _as_text(report: Report) -> str:
+def _as_text(report: BenchmarkReport) -> str:
     memory = "" if report.memory_mb is None else f", {report.memory_mb:.0f} MB resident"
     memory += f" ({report.peak_memory_mb:.0f} MB at most)"
     columns = f"{'recording':28} {'s':>5} {'ours ms':>8} {'encode':>7} {'padded':>8} {'ratio':>6}"

@@ -12,7 +12,7 @@ from appliance.audio import decode
 from appliance.commands import evaluate, one_job
 from appliance.decoding import calibration_fit
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.calibration_fit import Heard
+from appliance.decoding.calibration_fit import ScoredClip
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
 from appliance.evaluation import manifest
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from appliance.config import Config
-    from appliance.decoding.sentence_recogniser import Understood
+    from appliance.decoding.sentence_recogniser import RecognisedSentence
     from appliance.evaluation.manifest import Clip
 
 FEW = 30
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _heard(
     clips: Sequence[Clip], folder: Path, config: Config
-) -> Iterator[tuple[Heard | None, Heard | None]]:
+) -> Iterator[tuple[ScoredClip | None, ScoredClip | None]]:
     """What is measured of each clip, and of the first model alone; none is refused as unlikely."""
     sentences = engine_factory.load_sentences(config)
     speech = msgspec.structs.replace(config.speech, least_confidence=0.0)
@@ -86,12 +86,12 @@ def _heard(
         utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")
         found, _ = recogniser.understand(utterance.samples, sentences)
         both, first = (
-            Heard.of(one, right=_is_right(one, clip)) for one in (found, found.alone or found)
+            ScoredClip.of(one, right=_is_right(one, clip)) for one in (found, found.alone or found)
         )
         yield both, first
 
 
-def _is_right(found: Understood, clip: Clip) -> bool:
+def _is_right(found: RecognisedSentence, clip: Clip) -> bool:
     return (
         found.reading is not None
         and found.intent == clip.intent
@@ -100,7 +100,7 @@ def _is_right(found: Understood, clip: Clip) -> bool:
 
 
 def _lines(
-    heard: Sequence[Heard], clips: int, maps: Sequence[Calibration], least: float
+    heard: Sequence[ScoredClip], clips: int, maps: Sequence[Calibration], least: float
 ) -> Iterator[str]:
     yield f"# {clips} clips, {clips - len(heard)} of them like no sentence at all"
     yield "# confidence   results   right"

@@ -8,20 +8,20 @@ import msgspec
 
 from appliance import doctor
 from appliance.config import load
-from appliance.doctor.check_result import Verdict, ok
+from appliance.doctor.check_result import CheckVerdict, ok
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from appliance.doctor.check_result import Answer
+    from appliance.doctor.check_result import CheckResult
 
 MARKS = {
-    Verdict.OK: "[ ok ]",
-    Verdict.WARNING: "[warn]",
-    Verdict.ERROR: "[FAIL]",
-    Verdict.NOT_HERE: "[ -- ]",
+    CheckVerdict.OK: "[ ok ]",
+    CheckVerdict.WARNING: "[warn]",
+    CheckVerdict.ERROR: "[FAIL]",
+    CheckVerdict.NOT_HERE: "[ -- ]",
 }
 QUESTION_WIDTH = max(map(len, doctor.QUESTIONS))
 
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask everything; 0 with warnings only, 1 with an error, 78 if the config is wrong."""
-    answers: list[Answer] = []
+    answers: list[CheckResult] = []
     status = 0
     try:
         for answer in _answers(arguments):
@@ -62,13 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
     return status or (0 if report.ok else 1)
 
 
-def line_of(answer: Answer) -> str:
+def line_of(answer: CheckResult) -> str:
     """An answer as a line for a person: mark, question, what is so, what to do."""
     advice = f"; {answer.advice}" if answer.advice else ""
     return f"{MARKS[answer.verdict]} {answer.question:<{QUESTION_WIDTH}} {answer.found}{advice}"
 
 
-def _answers(arguments: argparse.Namespace) -> Iterator[Answer]:
+def _answers(arguments: argparse.Namespace) -> Iterator[CheckResult]:
     config = load(arguments.config)
     yield ok("config", f"{arguments.config}")
     questions = doctor.OFFLINE if arguments.offline else doctor.USUAL

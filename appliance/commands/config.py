@@ -9,13 +9,13 @@ import msgspec
 
 from appliance import doctor
 from appliance.config import Config, load
-from appliance.doctor.check_result import Verdict
+from appliance.doctor.check_result import CheckVerdict
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
 
-    from appliance.doctor.check_result import Answer
+    from appliance.doctor.check_result import CheckResult
 
 HIDDEN = "(hidden)"
 SECRETS = frozenset({("mqtt", "username")})
@@ -63,15 +63,17 @@ def in_force(config: Config) -> dict[str, Any]:
 def _check(arguments: argparse.Namespace) -> int:
     """What is wrong in the file, else with what it names: `run` starts with neither."""
     problems: tuple[str, ...] = ()
-    named: list[Answer] = []
+    named: list[CheckResult] = []
     try:
         config = load(arguments.config)
         answers = doctor.examine(doctor.place_of(config), doctor.CONFIGURED)
-        named = [one for one in answers if one.verdict in (Verdict.WARNING, Verdict.ERROR)]
+        named = [
+            one for one in answers if one.verdict in (CheckVerdict.WARNING, CheckVerdict.ERROR)
+        ]
     except ConfigError as error:
         problems = error.problems
-    wrong = [one.found for one in named if one.verdict is Verdict.ERROR]
-    odd = [one.found for one in named if one.verdict is Verdict.WARNING]
+    wrong = [one.found for one in named if one.verdict is CheckVerdict.ERROR]
+    odd = [one.found for one in named if one.verdict is CheckVerdict.WARNING]
     good = not problems and not wrong
     if arguments.json:
         shown = {"ok": good, "problems": problems, "files": wrong, "warnings": odd}

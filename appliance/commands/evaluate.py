@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
     from appliance.evaluation.manifest import Clip
-    from appliance.jobs.engine_context import Mind
+    from appliance.jobs.engine_context import EngineContext
     from appliance.protocols import SpeechDetector
 
 EPILOG = """\
@@ -78,7 +78,9 @@ def overruled(config: Config, arguments: argparse.Namespace) -> Config:
     return config
 
 
-def _try(clip: Clip, folder: Path, config: Config, mind: Mind, detector: SpeechDetector) -> Trial:
+def _try(
+    clip: Clip, folder: Path, config: Config, mind: EngineContext, detector: SpeechDetector
+) -> Trial:
     """One clip on the daemon's own road."""
     if clip.audio is None:
         job = TextInput(Ids().new(), clip.text or "", Source.COMMAND_LINE, Trigger.COMMAND_LINE)

@@ -18,7 +18,7 @@ from appliance.sentences import sentence_set as sentences_room
 
 if TYPE_CHECKING:
     from appliance.config import Config
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
 
 SAMPLED = 4000
 """Sentences, at most, among which the one nearest to what fits none is looked for."""
@@ -75,7 +75,7 @@ def _complain(error: SentencesError, language: str, *, as_json: bool) -> int:
     return error.exit_status
 
 
-def _check(loaded: Sentences, *, as_json: bool) -> int:
+def _check(loaded: SentenceSet, *, as_json: bool) -> int:
     count, endless = loaded.count()
     if as_json:
         summary = {
@@ -93,7 +93,7 @@ def _check(loaded: Sentences, *, as_json: bool) -> int:
     return 0
 
 
-def _list(loaded: Sentences, *, as_json: bool) -> int:
+def _list(loaded: SentenceSet, *, as_json: bool) -> int:
     rows = [_described(loaded, name) for name in loaded.intents.intents]
     if as_json:
         print(json.dumps({"language": loaded.language, "intents": rows}, indent=2))
@@ -107,7 +107,7 @@ def _list(loaded: Sentences, *, as_json: bool) -> int:
     return 0
 
 
-def _described(loaded: Sentences, name: str) -> dict[str, Any]:
+def _described(loaded: SentenceSet, name: str) -> dict[str, Any]:
     count, endless = loaded.count(name)
     declared = loaded.declared[name]
     every = [sentence for _, sentence in loaded.examples(1, name)]
@@ -127,7 +127,7 @@ def _texts(words: list[str]) -> list[str]:
     return words if any(" " in word.strip() for word in words) else [" ".join(words)]
 
 
-def _test(loaded: Sentences, text: str, *, as_json: bool) -> bool:
+def _test(loaded: SentenceSet, text: str, *, as_json: bool) -> bool:
     intent = loaded.parse(text)
     nearest = _nearest(loaded, text) if intent is None else []
     if as_json:
@@ -144,7 +144,7 @@ def _test(loaded: Sentences, text: str, *, as_json: bool) -> bool:
     return intent is not None
 
 
-def _nearest(loaded: Sentences, text: str) -> list[str]:
+def _nearest(loaded: SentenceSet, text: str) -> list[str]:
     templates = sum(1 for _ in loaded.examples(1))
     per_template = max(1, SAMPLED // max(1, templates))
     known = [sentence for _, sentence in loaded.examples(per_template)]

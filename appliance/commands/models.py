@@ -15,7 +15,7 @@ import msgspec
 from appliance import config as configuration
 from appliance.errors import FetchError
 from appliance.models import catalogue
-from appliance.models.store import Condition, State, Store, is_path
+from appliance.models.store import Condition, ModelState, Store, is_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from appliance.models.catalogue import Model
 
 WRONG_USE = 2
-EXIT_STATUS = {State.READY: 0, State.DAMAGED: 1, State.MISSING: 69}
+EXIT_STATUS = {ModelState.READY: 0, ModelState.DAMAGED: 1, ModelState.MISSING: 69}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +87,7 @@ def _list(config: Config, store: Store, *, as_json: bool) -> int:
         )
     )
     for row in rows:
-        if row["state"] == State.DAMAGED:
+        if row["state"] == ModelState.DAMAGED:
             for file, problem in row["problems"].items():
                 print(f"{row['name']}: {file} {problem}")
         print(f"{row['name']}: from {', or '.join(row['sources'])}")
@@ -145,7 +145,7 @@ def _pull(config: Config, store: Store, named: list[str]) -> int:
             print(f"{name}: the owner's own model at {store.path_of(name)}; nothing to pull")
             continue
         model = catalogue.find(name)
-        meter = Meter()
+        meter = ProgressBar()
         started = time.monotonic()
         try:
             fetched = fetch.pull(model, store.directory, meter)
@@ -175,7 +175,7 @@ def _verify(config: Config, store: Store, named: list[str], *, as_json: bool) ->
         for name, condition in found.items():
             print(f"{name}: {_verdict(name, condition, store)}")
     states = {condition.state for condition in found.values()}
-    worst_first = (State.DAMAGED, State.MISSING, State.READY)
+    worst_first = (ModelState.DAMAGED, ModelState.MISSING, ModelState.READY)
     return next((EXIT_STATUS[state] for state in worst_first if state in states), 0)
 
 
@@ -190,9 +190,9 @@ def _worth_verifying(config: Config, store: Store) -> list[str]:
 
 def _verdict(name: str, condition: Condition, store: Store) -> str:
     model = catalogue.find(name)
-    if condition.state is State.READY:
+    if condition.state is ModelState.READY:
         return f"whole, {len(model.files)} files, {_mb(model.bytes)}"
-    if condition.state is State.MISSING:
+    if condition.state is ModelState.MISSING:
         return f"not in {store.directory}; run: appliance models pull {name}"
     return f"damaged: {condition}; run: appliance models pull {name}"
 
@@ -206,7 +206,7 @@ def _remove(config: Config, store: Store, named: list[str]) -> int:
     return 0
 
 
-class Meter:
+class ProgressBar:
     """Progress on standard error: a line that rewrites itself, or one every tenth without a tty."""
 
     def __init__(self) -> None:

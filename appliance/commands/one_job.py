@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from appliance import config
 from appliance.ids import boot_id
 from appliance.jobs import engine_factory
-from appliance.jobs.engine_context import Situation
+from appliance.jobs.engine_context import BoardState
 from appliance.jobs.execute import answer
 from appliance.jobs.result_text import readable
 from appliance.system import logs
@@ -18,7 +18,7 @@ from appliance.values import Outcome, encode
 if TYPE_CHECKING:
     import argparse
 
-    from appliance.jobs.engine_context import Mind
+    from appliance.jobs.engine_context import EngineContext
     from appliance.values import Job, Result
 
 
@@ -34,9 +34,9 @@ def prepare(arguments: argparse.Namespace) -> config.Config:
     return loaded
 
 
-def answered(job: Job, mind: Mind) -> Result:
+def answered(job: Job, mind: EngineContext) -> Result:
     """The result of a job, by the function that the daemon calls."""
-    situation = Situation(reading=Board().read(), clock_synced=clock_synced(), boot_id=boot_id())
+    situation = BoardState(reading=Board().read(), clock_synced=clock_synced(), boot_id=boot_id())
     return answer(job, mind, situation, lambda: False)
 
 

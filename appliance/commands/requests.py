@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance import config as configuration
-from appliance.journal.dead_letter_reader import Shelf
+from appliance.journal.dead_letter_reader import DeadLetterReader
 
 if TYPE_CHECKING:
     from appliance.journal.dead_letters import SetAside
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do one of the three; 1 when there is no such request."""
     config = configuration.load(arguments.config)
-    with Shelf(config.state_directory) as shelf:
+    with DeadLetterReader(config.state_directory) as shelf:
         if arguments.action == "list":
             return _list(shelf, as_json=arguments.json)
         if arguments.action == "save":
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if gone else 0
 
 
-def _list(shelf: Shelf, *, as_json: bool) -> int:
+def _list(shelf: DeadLetterReader, *, as_json: bool) -> int:
     rows = shelf.all()
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
@@ -61,7 +61,7 @@ def _line_of(row: SetAside) -> str:
     return f"{row.id}  {row.at}  {asked}: begun {row.attempts} times; {row.reason}"
 
 
-def _save(shelf: Shelf, name: str, file: Path) -> int:
+def _save(shelf: DeadLetterReader, name: str, file: Path) -> int:
     payload = shelf.payload(name)
     if payload is None:
         print(f"appliance requests: no request {name} is set aside", file=sys.stderr)

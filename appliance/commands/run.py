@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     signals.block()
     allocator.settle()
     from appliance.daemon import daemon  # noqa: PLC0415
-    from appliance.demo.demo import Trial  # noqa: PLC0415
+    from appliance.demo.demo import Demo  # noqa: PLC0415
 
-    trial = Trial(once=arguments.once) if arguments.trial or arguments.once else None
+    trial = Demo(once=arguments.once) if arguments.trial or arguments.once else None
     return daemon.run(arguments.config, trial)

@@ -11,30 +11,30 @@ from typing import TYPE_CHECKING
 
 from appliance.client import Watcher
 from appliance.config import load
-from appliance.daemon.engine_thread import Workshop
-from appliance.daemon.live_settings import Settings
-from appliance.daemon.metrics_collector import Metering
-from appliance.daemon.request_dispatcher import Desk, Option
-from appliance.daemon.status_publisher import Announcer, Sound
+from appliance.daemon.engine_thread import EngineThread
+from appliance.daemon.live_settings import LiveSettings
+from appliance.daemon.metrics_collector import MetricsCollector
+from appliance.daemon.request_dispatcher import Option, RequestDispatcher
+from appliance.daemon.status_publisher import Sound, StatusPublisher
 from appliance.demo.embedded_broker import EmbeddedBroker
-from appliance.dialogue.voice_terminal import House, Presence
+from appliance.dialogue.voice_terminal import TerminalServices, VoiceTerminal
 from appliance.errors import ApplianceError, ThreadStuck
 from appliance.ids import Ids
 from appliance.jobs import engine_factory
-from appliance.jobs.job_queue import Jobs
+from appliance.jobs.job_queue import JobQueue
 from appliance.journal.journal import Journal
-from appliance.listening.wake_election import Election
+from appliance.listening.wake_election import WakeElection
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
 from appliance.mqtt import credentials
-from appliance.mqtt.connection import Link
-from appliance.requests.mqtt_service import Postman, status_of
-from appliance.requests.request_parser import Reader
+from appliance.mqtt.connection import BrokerConnection
+from appliance.requests.mqtt_service import MqttService, status_of
+from appliance.requests.request_parser import RequestParser
 from appliance.system import logs, signals
 from appliance.system.run_record import RunRecord
 from appliance.system.sensors import Board, root_in_force
 from appliance.system.state_lock import StateLock
-from appliance.system.systemd_notify import Notifier
+from appliance.system.systemd_notify import SystemdNotifier
 from appliance.threads import LAST_WORDS, STOP_BUDGET, Deadline, Loop
 from appliance.values import Activity
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.config import Config
-    from appliance.demo.demo import Trial
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.demo.demo import Demo
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Job, Result, SoundLevel, Utterance, Wake
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ TICK = 0.25
 """Seconds between two looks of the caretaker at everything."""
 
 
-def run(config_path: Path, trial: Trial | None = None) -> int:
+def run(config_path: Path, trial: Demo | None = None) -> int:
     """Live until a signal (0), a crash (1 or the error's own status), or the end of a trial."""
     config = load(config_path)
     logs.set_up(config.log.level)
@@ -80,22 +80,22 @@ class Stopped(ApplianceError):
 class Daemon:
     """The house. `live` is the caretaker's work, who starts, watches and stops the threads."""
 
-    def __init__(self, config_path: Path, config: Config, trial: Trial | None) -> None:
+    def __init__(self, config_path: Path, config: Config, trial: Demo | None) -> None:
         self._config = config
-        self._settings = Settings(config_path, config, self._take_over)
+        self._settings = LiveSettings(config_path, config, self._take_over)
         self._trial = trial
         self._started_at = time.monotonic()
-        self._notifier = Notifier()
+        self._notifier = SystemdNotifier()
         self._topics = Topics.of(config)
-        self._jobs = Jobs(config.requests.maximum_waiting, begin=self._begin)
+        self._jobs = JobQueue(config.requests.maximum_waiting, begin=self._begin)
         self._loops: list[Loop] = []
         self._stop_deadline: Deadline | None = None
         self.late: list[str] = []
         """Threads that did not stop in their time, and are left behind."""
-        self._workshop: Workshop | None = None
+        self._workshop: EngineThread | None = None
         self._broker: EmbeddedBroker | None = None
-        self._presence: Presence | None = None
-        self._election: Election | None = None
+        self._presence: VoiceTerminal | None = None
+        self._election: WakeElection | None = None
         self._reload_asked = False
         """While it was starting."""
 
@@ -120,7 +120,7 @@ class Daemon:
         self._journal = Journal(config.state_directory, config.journal, config.requests)
         house.callback(self._journal.close)
         self._ids = Ids(self._journal.last_id)
-        self._desk = Desk(self._jobs, self._journal, self._topics, config)
+        self._desk = RequestDispatcher(self._jobs, self._journal, self._topics, config)
         if not config.mqtt.host:
             self._broker = house.enter_context(self._embedded_broker())
         self._start_postman(house)
@@ -149,18 +149,18 @@ class Daemon:
 
     def _start_postman(self, house: ExitStack) -> None:
         config = self._config
-        link = Link(config, status_of(self._topics, Status.OFFLINE))
-        reader = Reader(self._topics, config.requests.maximum_bytes, self._ids.new)
-        postman = Postman(self._journal, link, self._topics, reader, self._desk)
+        link = BrokerConnection(config, status_of(self._topics, Status.OFFLINE))
+        reader = RequestParser(self._topics, config.requests.maximum_bytes, self._ids.new)
+        postman = MqttService(self._journal, link, self._topics, reader, self._desk)
         self._postman = self._desk.postman = postman
-        self._announcer = Announcer(
+        self._announcer = StatusPublisher(
             postman,
             self._topics,
             Board(root_in_force(), state_directory=config.state_directory),
             telemetry_every=config.telemetry.every_s,
         )
         metrics = config.metrics.listen
-        self._metering = Metering(metrics, self._announcer, postman, self._jobs)
+        self._metering = MetricsCollector(metrics, self._announcer, postman, self._jobs)
         house.enter_context(self._metering.served())
         self._furnish_desk()
         self._desk.open()  # before the postman may bring more
@@ -197,7 +197,7 @@ class Daemon:
         announcer.options = desk.options_now
 
     def _start_worker(self, house: ExitStack) -> None:
-        self._workshop = Workshop(
+        self._workshop = EngineThread(
             self._settings, self._jobs, self._desk, self._announcer, self._take
         )
         self._start_loop(house, self._workshop.loop)
@@ -214,9 +214,9 @@ class Daemon:
             self._presence.take(job, result)
 
     def _start_presence(self, house: ExitStack) -> None:
-        presence = Presence(
+        presence = VoiceTerminal(
             self._config,
-            House(
+            TerminalServices(
                 offer=self._hear,
                 deliver=self._deliver,
                 cancel_work=self._desk.cancel_at_work,
@@ -239,7 +239,7 @@ class Daemon:
             "trigger": Option(lambda: presence.trigger, presence.use),
         }
         if self._config.earshot is not None:
-            self._election = Election(
+            self._election = WakeElection(
                 self._config.name, self._announcer.announce_wake, presence.yield_to
             )
             self._postman.on_wake = self._election.heard
@@ -340,7 +340,7 @@ class Daemon:
             self._announcer.telemetry_every = self._settings.config.telemetry.every_s
         self._notifier.ready(self._status())
 
-    def _take_over(self, config: Config, sentences: Sentences) -> None:
+    def _take_over(self, config: Config, sentences: SentenceSet) -> None:
         if self._workshop is not None:
             self._workshop.take_over(sentences)
         self._announcer.describe(config, sentences)

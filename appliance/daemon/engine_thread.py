@@ -9,29 +9,29 @@ from appliance.dialogue.dialogue import means_stop
 from appliance.errors import EngineError
 from appliance.jobs import engine_factory
 from appliance.jobs.worker import Worker
-from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
 from appliance.threads import Loop
-from appliance.values import SoFar
+from appliance.values import SentenceProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.daemon.live_settings import Settings
-    from appliance.daemon.request_dispatcher import Desk
-    from appliance.daemon.status_publisher import Announcer
+    from appliance.daemon.live_settings import LiveSettings
+    from appliance.daemon.request_dispatcher import RequestDispatcher
+    from appliance.daemon.status_publisher import StatusPublisher
     from appliance.engines.llama.client import Llama
-    from appliance.jobs.engine_context import Mind
-    from appliance.jobs.job_queue import Jobs
-    from appliance.recognition.lookahead import Looking
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.jobs.engine_context import EngineContext
+    from appliance.jobs.job_queue import JobQueue
+    from appliance.recognition.lookahead import Lookahead
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Job, Result, Samples
 
 PATIENCE = 120.0
 """Seconds that a job may take beside the language model's limit, which counts twice."""
 
 
-class Workshop:
+class EngineThread:
     """The engines and the one worker who uses them.
 
     They are opened by the worker's own thread: the language model's process ends with
@@ -40,10 +40,10 @@ class Workshop:
 
     def __init__(
         self,
-        settings: Settings,
-        jobs: Jobs,
-        desk: Desk,
-        announcer: Announcer,
+        settings: LiveSettings,
+        jobs: JobQueue,
+        desk: RequestDispatcher,
+        announcer: StatusPublisher,
         take: Callable[[Job, Result], None],
     ) -> None:
         """`take` gets each result."""
@@ -53,9 +53,9 @@ class Workshop:
         self._announcer = announcer
         self._take = take
         self._language_model: Llama | None = None
-        self._mind: Mind | None = None
+        self._mind: EngineContext | None = None
         self._worker: Worker | None = None
-        self._anticipation: Anticipation | None = None
+        self._anticipation: EarlyRecogniser | None = None
         self.loop = Loop(
             "worker",
             self._turn,
@@ -65,7 +65,7 @@ class Workshop:
         )
 
     @property
-    def so_far(self) -> Looking | None:
+    def so_far(self) -> Lookahead | None:
         """What an utterance means that still goes on; None where nobody looks ahead."""
         return None if self._anticipation is None else self._so_far
 
@@ -78,7 +78,7 @@ class Workshop:
         if self._worker is not None:
             self._worker.abandon()
 
-    def take_over(self, sentences: Sentences) -> None:
+    def take_over(self, sentences: SentenceSet) -> None:
         """Understand these sentences from the next job on."""
         if self._mind is not None:
             engine_factory.take_over(self._mind, sentences)
@@ -95,7 +95,7 @@ class Workshop:
         mind.means_stop = lambda text: means_stop(text, config.device.language)
         engine_factory.prepare_cascade(config, mind)
         if config.listening.by_meaning and isinstance(mind.recogniser, GrammarRecogniser):
-            self._anticipation = mind.recogniser = Anticipation(
+            self._anticipation = mind.recogniser = EarlyRecogniser(
                 mind.recogniser,
                 self._announcer.show_words_so_far if config.listening.partial else None,
             )
@@ -126,9 +126,9 @@ class Workshop:
         samples: Samples,
         thorough: bool,  # noqa: FBT001
         outdated: Callable[[], bool],
-    ) -> SoFar:
+    ) -> SentenceProgress:
         if self._anticipation is None or self._mind is None:
-            return SoFar.UNKNOWN
+            return SentenceProgress.UNKNOWN
         model = self._language_model
         # Somebody speaks: what is written meanwhile stands still, so that the board is theirs.
         with contextlib.nullcontext() if model is None else model.paused():

@@ -11,7 +11,7 @@ import msgspec
 from appliance.config import load
 from appliance.errors import ConfigError, SentencesError
 from appliance.jobs import engine_factory
-from appliance.sentences.file_watch import Watch
+from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.system import logs
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.config import Config
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
 
 logger = logging.getLogger(__name__)
 
@@ -30,17 +30,17 @@ WATCH_EVERY = 2.0
 """Seconds between two looks at the sentence files."""
 
 
-class Settings:
+class LiveSettings:
     """The configuration and the sentences in force; a mistake in a new one changes nothing."""
 
     def __init__(
-        self, path: Path, config: Config, on_change: Callable[[Config, Sentences], None]
+        self, path: Path, config: Config, on_change: Callable[[Config, SentenceSet], None]
     ) -> None:
         """Read the sentences; `on_change` gets what is in force from each change on."""
         self._path = path
         self._on_change = on_change
         self.config = config
-        self._watch = Watch(engine_factory.sentence_folder(config))
+        self._watch = SentenceFileWatch(engine_factory.sentence_folder(config))
         self.sentences = engine_factory.load_sentences(config)
         self.fault = ""
         """What the operator should look at, in front of the status line."""
@@ -83,7 +83,7 @@ class Settings:
 
     def _take_over(self, config: Config) -> None:
         # Looked at first: what is saved while a large grammar is compiled is a change, too.
-        watch = Watch(engine_factory.sentence_folder(config))
+        watch = SentenceFileWatch(engine_factory.sentence_folder(config))
         sentences = engine_factory.load_sentences(config)
         self._on_change(config, sentences)
         self.config, self.sentences, self._watch = config, sentences, watch

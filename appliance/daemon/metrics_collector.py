@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from appliance.daemon.status_publisher import Announcer
-    from appliance.jobs.job_queue import Jobs
-    from appliance.requests.mqtt_service import Postman
+    from appliance.daemon.status_publisher import StatusPublisher
+    from appliance.jobs.job_queue import JobQueue
+    from appliance.requests.mqtt_service import MqttService
     from appliance.system.metrics_server import Figures
     from appliance.values import Job, Result
 
@@ -20,10 +20,12 @@ PATIENCE_S = 60.0
 """As long as systemd's watchdog waits."""
 
 
-class Metering:
+class MetricsCollector:
     """Counts the jobs that pass by, and answers on `metrics.listen`, if the owner wants it."""
 
-    def __init__(self, listen: str, announcer: Announcer, postman: Postman, jobs: Jobs) -> None:
+    def __init__(
+        self, listen: str, announcer: StatusPublisher, postman: MqttService, jobs: JobQueue
+    ) -> None:
         self._listen = listen
         self._announcer = announcer
         self._postman = postman
@@ -35,9 +37,9 @@ class Metering:
         """From now until its end; nothing where the owner wants none, which costs nothing."""
         if not self._listen:
             return contextlib.nullcontext()
-        from appliance.system.metrics_server import Metrics  # noqa: PLC0415 - it costs time and memory
+        from appliance.system.metrics_server import MetricsServer  # noqa: PLC0415 - it costs time and memory
 
-        metrics = Metrics(self.figures)
+        metrics = MetricsServer(self.figures)
         self.note = metrics.note
         return metrics.served(self._listen)
 

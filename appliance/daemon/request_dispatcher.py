@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from appliance import doctor
 from appliance.errors import JournalError
 from appliance.ids import boot_seconds
-from appliance.jobs.engine_context import Situation
-from appliance.jobs.result_builder import Draft
+from appliance.jobs.engine_context import BoardState
+from appliance.jobs.result_builder import ResultBuilder
 from appliance.messages.payloads import (
     CancelRequest,
     Control,
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.config import Config
-    from appliance.jobs.job_queue import Jobs
+    from appliance.jobs.job_queue import JobQueue
     from appliance.journal.journal import Journal
-    from appliance.messages.control_requests import Order
+    from appliance.messages.control_requests import ControlRequest
     from appliance.messages.payloads import Answer
     from appliance.messages.topics import Topics
-    from appliance.requests.mqtt_service import Postman
+    from appliance.requests.mqtt_service import MqttService
     from appliance.values import Job, Result
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ DEAF = "the microphone is closed or gone; see the topic health"
 MUTE = "nobody speaks here: speaking.engine is off, or what it names is not there"
 
 
-class Person(Protocol):
+class VoiceControls(Protocol):
     """What requests do to whoever listens and speaks here."""
 
     def listen(self) -> str | None:
@@ -65,22 +65,22 @@ class Option:
     """Puts another value in force."""
 
 
-class Desk:
+class RequestDispatcher:
     """Any thread may call it. It is given its neighbours while the house is being built."""
 
-    postman: Postman
+    postman: MqttService
 
-    def __init__(self, jobs: Jobs, journal: Journal, topics: Topics, config: Config) -> None:
+    def __init__(self, jobs: JobQueue, journal: Journal, topics: Topics, config: Config) -> None:
         self._jobs = jobs
         self._journal = journal
         self._topics = topics
         self._config = config
         self._harmful: set[str] = set()
         self._checking = threading.Lock()
-        self.situation: Callable[[], Situation] = Situation
+        self.situation: Callable[[], BoardState] = BoardState
         self.cancel_at_work: Callable[[str], bool] = lambda _: False
         self.options: dict[str, Option] = {}
-        self.person: Person | None = None
+        self.person: VoiceControls | None = None
         self.on_options: Callable[[], None] = lambda: None
 
     def open(self) -> None:
@@ -134,7 +134,7 @@ class Desk:
             if late and self._jobs.remove(request.id) is not None:
                 self._end(request, Outcome.EXPIRED, EXPIRED)
 
-    def carry_out(self, order: Order) -> Answer | None:
+    def carry_out(self, order: ControlRequest) -> Answer | None:
         """Cancel, change options, or begin to check."""
         if isinstance(order.form, CancelRequest):
             return self._cancel(order, str(order.form.id))
@@ -150,7 +150,7 @@ class Desk:
         threading.Thread(target=self._check, args=[order], name=Control.CHECK, daemon=True).start()
         return None
 
-    def _cancel(self, order: Order, name: str) -> Answer | None:
+    def _cancel(self, order: ControlRequest, name: str) -> Answer | None:
         cancelled = 0
         for request in self._named(name, order.address.reply_to):
             if self._jobs.remove(request.id) is not None:
@@ -162,7 +162,7 @@ class Desk:
             return order.done({"cancelled": cancelled})
         return None if order.for_the_group else order.rejected("unknown", UNKNOWN)
 
-    def _listen(self, order: Order) -> Answer:
+    def _listen(self, order: ControlRequest) -> Answer:
         opened = None if self.person is None else self.person.listen()
         if opened is None:
             return order.rejected("unsupported", DEAF)
@@ -179,7 +179,7 @@ class Desk:
         named = [request for request in here if name in (request.transaction, request.id)]
         return [request for request in named if request.reply_to == reply_to] or named
 
-    def _set_options(self, order: Order, form: OptionsRequest) -> Answer:
+    def _set_options(self, order: ControlRequest, form: OptionsRequest) -> Answer:
         for name, option in self.options.items():
             value = getattr(form, name)
             if value is not None and value != option.get():
@@ -192,7 +192,7 @@ class Desk:
         """What is in force."""
         return {name: option.get() for name, option in self.options.items()}
 
-    def _check(self, order: Order) -> None:
+    def _check(self, order: ControlRequest) -> None:
         try:
             report = doctor.report_of(list(doctor.examine(doctor.place_of(self._config))))
             self.postman.tell(self._topics.answer(order.address, order.done(report)))
@@ -202,7 +202,7 @@ class Desk:
     def _end(
         self, request: Request, outcome: Outcome, reason: str, *, set_aside: bool = False
     ) -> None:
-        draft = Draft(request, self._config.device.language, self.situation())
+        draft = ResultBuilder(request, self._config.device.language, self.situation())
         draft.end(outcome, reason)
         self.postman.post(draft.result(), request, set_aside=set_aside)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance import __version__
 from appliance.ids import boot_id
-from appliance.jobs.engine_context import Situation
+from appliance.jobs.engine_context import BoardState
 from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messages import discovery
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
@@ -18,7 +18,7 @@ from appliance.messages.status_payloads import Health, Info, Limits, Partial, St
 from appliance.system import governor, notices
 from appliance.system.clock_sync import clock_synced
 from appliance.system.sensors import changed, root_in_force
-from appliance.values import Activity, Message, MicrophoneState, Reading, encode
+from appliance.values import Activity, BoardReading, Message, MicrophoneState, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.messages.topics import Topics
     from appliance.protocols import Sensors
-    from appliance.requests.mqtt_service import Postman
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.requests.mqtt_service import MqttService
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Pace, Request, Session, SoundHealth
 
 logger = logging.getLogger(__name__)
@@ -60,11 +60,11 @@ class Sound:
         return self.health.overruns if self.health is not None else 0
 
 
-class Announcer:
+class StatusPublisher:
     """Shows on MQTT what changes; `tick` belongs to the caretaker, the rest to any thread."""
 
     def __init__(
-        self, postman: Postman, topics: Topics, board: Sensors, *, telemetry_every: float
+        self, postman: MqttService, topics: Topics, board: Sensors, *, telemetry_every: float
     ) -> None:
         self._postman = postman
         self._topics = topics
@@ -79,9 +79,9 @@ class Announcer:
         self._started_at = time.monotonic()
         self._activity: Activity | None = None
         self._parts: dict[str, Activity] = {}
-        self._course = governor.Course()
+        self._course = governor.GovernorState()
         self._state = threading.Lock()
-        self._told: Reading | None = None
+        self._told: BoardReading | None = None
         self._looked_at = self._told_at = self._health_at = float("-inf")
         self._sound = Sound()
         self._model_fault: str | None = None
@@ -91,7 +91,7 @@ class Announcer:
         self._reading = board.read()  # now: work that waits in the journal is done before any tick
         self._steer(time.monotonic())
 
-    def describe(self, config: Config, sentences: Sentences) -> None:
+    def describe(self, config: Config, sentences: SentenceSet) -> None:
         """Say on `info` what this appliance is."""
         limits = config.requests
         info = Info(
@@ -160,9 +160,9 @@ class Announcer:
         if self._topics.earshot is not None:
             self._postman.tell(Message(self._topics.earshot, payload, fleeting=True))
 
-    def situation(self) -> Situation:
+    def situation(self) -> BoardState:
         """The board as it was looked at last, for the result of a job."""
-        return Situation(
+        return BoardState(
             pace=self._course.pace,
             low_voltage=self._course.low_voltage,
             reading=self._reading,

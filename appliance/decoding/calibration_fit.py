@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.decoding.calibration import Calibration
-    from appliance.decoding.sentence_recogniser import Understood
+    from appliance.decoding.sentence_recogniser import RecognisedSentence
 
 EDGES = (0.0, 0.2, 0.5, 0.7, 0.85, 0.95, 0.99, 1.0)
 """Of the table's rows; each begins where the one before it ends."""
@@ -25,7 +25,7 @@ HOLD = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ScoredClip:
     """What was measured of a clip, and whether its best sentence was the one that was said."""
 
     fit: float
@@ -37,7 +37,7 @@ class Heard:
     """Models that were asked; what two make of it has a map of its own."""
 
     @classmethod
-    def of(cls, found: Understood, *, right: bool) -> Heard | None:
+    def of(cls, found: RecognisedSentence, *, right: bool) -> ScoredClip | None:
         """None where nothing near was measured, or another was clearly said."""
         score, deficit, margin, declared = found.score, found.deficit, found.margin, found.declared
         if score is None or deficit is None or margin is None or declared is None:
@@ -48,7 +48,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CalibrationRow:
     """Results of about the same confidence."""
 
     low: float
@@ -57,14 +57,14 @@ class Row:
     right: int
 
 
-def fitted(heard: Sequence[Heard], start: Calibration) -> Calibration:
+def fitted(heard: Sequence[ScoredClip], start: Calibration) -> Calibration:
     """The map to a probability for these clips, held near `start` by ridge regression."""
     measured = [(one.fit, one.deficit, one.margin, one.declared) for one in heard]
     return calibrated(measured, [one.right for one in heard], start)
 
 
 def maps_of(
-    heard: Sequence[Heard], alone: Sequence[Heard], starts: Sequence[Calibration]
+    heard: Sequence[ScoredClip], alone: Sequence[ScoredClip], starts: Sequence[Calibration]
 ) -> list[Calibration]:
     """For one model's opinion and for two, in the order of `starts`.
 
@@ -75,16 +75,18 @@ def maps_of(
     return [fitted(some, start) for some, start in zip((alone, together), starts, strict=True)]
 
 
-def table(given: Sequence[tuple[float, bool]]) -> list[Row]:
+def table(given: Sequence[tuple[float, bool]]) -> list[CalibrationRow]:
     """How many of the results of each confidence were right."""
     rows = []
     for low, high in pairwise(EDGES):
         inside = [right for one, right in given if low <= one and (one < high or high == EDGES[-1])]
-        rows.append(Row(low, high, len(inside), sum(inside)))
+        rows.append(CalibrationRow(low, high, len(inside), sum(inside)))
     return rows
 
 
-def least_confidence(heard: Sequence[Heard], maps: Sequence[Calibration], before: float) -> float:
+def least_confidence(
+    heard: Sequence[ScoredClip], maps: Sequence[Calibration], before: float
+) -> float:
     """Where to refuse: as few wrong actions and refusals as can be, not far from `before`."""
 
     def cost(least: float) -> float:
@@ -96,7 +98,7 @@ def least_confidence(heard: Sequence[Heard], maps: Sequence[Calibration], before
     return min((round(0.05 * step, 2) for step in range(4, 20)), key=cost)
 
 
-def confidence(one: Heard, maps: Sequence[Calibration]) -> float:
+def confidence(one: ScoredClip, maps: Sequence[Calibration]) -> float:
     """The probability that the map gives it; `maps` are those for one model's opinion, for two."""
     calibration = maps[one.opinions - 1]
     return calibration.confidence(one.fit, one.deficit, one.margin, one.declared)

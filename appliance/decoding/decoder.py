@@ -19,9 +19,9 @@ from appliance.decoding.search_types import (
     Candidate,
     Continuation,
     Decoding,
-    Effort,
     Row,
     Scorer,
+    SearchEffort,
     Tokens,
 )
 from appliance.decoding.spelling_candidates import Proposals, words_of
@@ -44,20 +44,20 @@ class _Branch:
     score: float = field(compare=False)
 
 
-def decode(scorer: Scorer, walk: TokenWalk, effort: Effort | None = None) -> Decoding:
+def decode(scorer: Scorer, walk: TokenWalk, effort: SearchEffort | None = None) -> Decoding:
     """Find the likeliest sentences of the grammar; the same input gives the same result."""
-    return _Search(scorer, walk, effort or Effort()).run()
+    return _BeamSearch(scorer, walk, effort or SearchEffort()).run()
 
 
 def weighed(
-    scorer: Scorer, walk: TokenWalk, effort: Effort, found: Decoding, texts: Iterable[str]
+    scorer: Scorer, walk: TokenWalk, effort: SearchEffort, found: Decoding, texts: Iterable[str]
 ) -> Decoding:
     """What was found, with other plain sentences scored, too; those without tokens left out."""
-    return _Search(scorer, walk, effort).weighed(found, texts)
+    return _BeamSearch(scorer, walk, effort).weighed(found, texts)
 
 
-class _Search:
-    def __init__(self, scorer: Scorer, walk: TokenWalk, effort: Effort) -> None:
+class _BeamSearch:
+    def __init__(self, scorer: Scorer, walk: TokenWalk, effort: SearchEffort) -> None:
         self._scorer = scorer
         self._walk = walk
         self._effort = effort

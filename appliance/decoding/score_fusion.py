@@ -21,7 +21,7 @@ from appliance.grammar.nearest_sentence import apart
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from appliance.decoding.search_types import Effort, Scorer
+    from appliance.decoding.search_types import Scorer, SearchEffort
     from appliance.grammar.token_mask import TokenWalk
 
 MOST = 4
@@ -42,12 +42,12 @@ _WEIGHTS = np.array((FIRST, 1.0 - FIRST))
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class ModelOpinion:
     """A model that heard the sound, and the sentences that it found."""
 
     scorer: Scorer
     walk: TokenWalk
-    effort: Effort
+    effort: SearchEffort
     decoding: Decoding
 
     @property
@@ -71,7 +71,7 @@ class Opinion:
         return shares
 
 
-def together(first: Opinion, second: Opinion) -> Decoding:
+def together(first: ModelOpinion, second: ModelOpinion) -> Decoding:
     """The sentences that both can score, placed by what both make of them.
 
     Tokens are those of the first model, scores the weighted mean of both.

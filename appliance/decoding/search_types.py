@@ -44,7 +44,7 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class SearchEffort:
     """How hard to search; the numbers were measured, see docs/accuracy.md."""
 
     batch: int = 2

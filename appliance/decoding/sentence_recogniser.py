@@ -11,18 +11,18 @@ import numpy as np
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.contradiction import Evidence, contradicts
 from appliance.decoding.decoder import decode
-from appliance.decoding.score_fusion import Opinion, together
-from appliance.decoding.search_types import Candidate, Decoding, Effort, Scorer
+from appliance.decoding.score_fusion import ModelOpinion, together
+from appliance.decoding.search_types import Candidate, Decoding, Scorer, SearchEffort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from appliance.grammar.grammar import Grammar
-    from appliance.grammar.parse import Reading
-    from appliance.grammar.token_mask import TokenWalk, Vocabulary
+    from appliance.grammar.parse import ParsedSentence
+    from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
 
 
-class Hearing(Scorer, Protocol):
+class SpeechScorer(Scorer, Protocol):
     """Sound that a model has encoded."""
 
     @property
@@ -56,12 +56,12 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Understood:
+class RecognisedSentence:
     """What was said, as far as the grammar goes."""
 
     text: str
     """The allowed sentence that fits best; empty where none was reached."""
-    reading: Reading | None
+    reading: ParsedSentence | None
     """What it means; None when it was refused."""
     refused: str | None
     """Why: `silence`, `no_speech`, `no_sentence` or `unlikely`; None for a result."""
@@ -86,7 +86,7 @@ class Understood:
     tokens: int
     opinions: int = 1
     """Models that were asked."""
-    alone: Understood | None = None
+    alone: RecognisedSentence | None = None
     """What the first of two makes of it by itself."""
 
     @property
@@ -106,26 +106,29 @@ class _Meant:
 
     candidate: Candidate
     text: str
-    reading: Reading
+    reading: ParsedSentence
     together: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Understanding:
+class SentenceRecogniser:
     """How to understand: a model's words and the bounds that were measured for it."""
 
-    vocabulary: Vocabulary
+    vocabulary: TokenVocabulary
     spell: Callable[[Sequence[int]], str]
     """The text of tokens."""
-    effort: Effort = field(default_factory=Effort)
+    effort: SearchEffort = field(default_factory=SearchEffort)
     refusal: Refusal = field(default_factory=Refusal)
     calibration: Calibration = field(default_factory=Calibration)
-    second: Understanding | None = None
+    second: SentenceRecogniser | None = None
     """Another model's; its calibration is that of the two together."""
 
     def understand(
-        self, hearing: Hearing, grammar: Grammar, again: Callable[[], Hearing] | None = None
-    ) -> Understood:
+        self,
+        hearing: SpeechScorer,
+        grammar: Grammar,
+        again: Callable[[], SpeechScorer] | None = None,
+    ) -> RecognisedSentence:
         """Find the sentence of the grammar that was said; the same input, the same result.
 
         Args:
@@ -146,11 +149,11 @@ class Understanding:
         judge = replace(self, calibration=self.second.calibration)
         return replace(judge._judged(both, grammar, nobody), opinions=2, alone=found)  # noqa: SLF001
 
-    def _opinion(self, hearing: Hearing, grammar: Grammar) -> Opinion:
+    def _opinion(self, hearing: SpeechScorer, grammar: Grammar) -> ModelOpinion:
         walk: TokenWalk = grammar.walk(self.vocabulary)
-        return Opinion(hearing, walk, self.effort, decode(hearing, walk, self.effort))
+        return ModelOpinion(hearing, walk, self.effort, decode(hearing, walk, self.effort))
 
-    def in_doubt(self, found: Understood) -> bool:
+    def in_doubt(self, found: RecognisedSentence) -> bool:
         """Whether a sentence is near, and not surely the one."""
         if found.refused == "no_sentence":
             return found.distance <= self.refusal.worth_asking and self.refusal.doubt > 0.0
@@ -166,7 +169,9 @@ class Understanding:
                 best.together = float(np.logaddexp(best.together, candidate.standing))
         return sorted(found.values(), key=lambda one: -one.together)
 
-    def _judged(self, decoding: Decoding, grammar: Grammar, no_speech: float | None) -> Understood:
+    def _judged(
+        self, decoding: Decoding, grammar: Grammar, no_speech: float | None
+    ) -> RecognisedSentence:
         meant = self._readings(decoding, grammar)
         free, free_tokens = decoding.free.score, len(decoding.free.tokens) + 1
         best = meant[0] if meant else None
@@ -185,7 +190,7 @@ class Understanding:
             if self._another_was_said(best, decoding.heard, grammar.language, evidence):
                 confidence = 0.0
         refused = self._refused(best is None, confidence, no_speech)
-        return Understood(
+        return RecognisedSentence(
             text=best.text if best else "",
             reading=best.reading if best and refused is None else None,
             refused=refused,
@@ -218,8 +223,8 @@ class Understanding:
         return None if confidence >= self.refusal.least_confidence else "unlikely"
 
 
-def _nothing(why: str) -> Understood:
-    return Understood(
+def _nothing(why: str) -> RecognisedSentence:
+    return RecognisedSentence(
         text="",
         reading=None,
         refused=why,

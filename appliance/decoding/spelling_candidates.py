@@ -15,7 +15,7 @@ from appliance.text.normalise import STOPS, plain
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appliance.decoding.search_types import Effort, Scorer, Tokens
+    from appliance.decoding.search_types import Scorer, SearchEffort, Tokens
     from appliance.grammar.nearest_sentence import Beginnings
     from appliance.grammar.token_mask import TokenWalk
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Proposals:
     """What may have been said, judged from how free speech is spelled."""
 
-    def __init__(self, scorer: Scorer, walk: TokenWalk, effort: Effort, free: Tokens) -> None:
+    def __init__(self, scorer: Scorer, walk: TokenWalk, effort: SearchEffort, free: Tokens) -> None:
         self._scorer = scorer
         self._walk = walk
         self._effort = effort

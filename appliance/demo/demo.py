@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.audio import decode
-from appliance.demo.file_microphone import Recordings
+from appliance.demo.file_microphone import FileMicrophone
 from appliance.errors import MicrophoneError
 from appliance.evaluation import manifest
 from appliance.evaluation.manifest import SAMPLES
@@ -36,14 +36,14 @@ LAST_RESULT_SECONDS = 120.0
 """How long the result of the last sample may take; a language model on a small board is slow."""
 
 
-class Trial:
+class Demo:
     """Plays, watches and prints; `turn` belongs to the caretaker, the rest to other threads."""
 
     def __init__(self, *, once: bool = False) -> None:
         """`once` ends the appliance after the samples, and never opens a microphone."""
         self.once = once
         self._clips: list[manifest.Clip] = []
-        self._recordings: Recordings | None = None
+        self._recordings: FileMicrophone | None = None
         self._playing: int | None = None
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._arrived: queue.SimpleQueue[tuple[float, str, bytes]] = queue.SimpleQueue()
@@ -70,7 +70,7 @@ class Trial:
                 )
                 return card
         self._clips = manifest.read(SAMPLES / "manifest.jsonl")
-        self._recordings = Recordings(
+        self._recordings = FileMicrophone(
             [decode.decode(path, maximum_seconds=60.0) for path in self._paths()],
             silence_seconds=SILENCE_SECONDS,
             on_recording=self._on_recording,

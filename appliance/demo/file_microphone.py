@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 
 
-class Recordings:
+class FileMicrophone:
     """A microphone that hears recordings one after the other, each followed by silence.
 
     The silence must be longer than the pause that ends a sentence, so that each sentence

@@ -16,7 +16,7 @@ from appliance.values import Activity
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.config import Panel as Settings
+    from appliance.config import PanelSettings
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +47,12 @@ LIGHTS = {
 """Told apart by their rhythm alone, for one colour and for who sees none."""
 
 
-class Panel:
+class ButtonAndLight:
     """What the board shows, and what is pressed on it; either may be absent."""
 
     def __init__(
         self,
-        settings: Settings,
+        settings: PanelSettings,
         *,
         on_press: Callable[[], None],
         on_release: Callable[[], None],
@@ -114,7 +114,7 @@ class Panel:
         self._light = self._button = None
 
 
-def _light(settings: Settings) -> Any:
+def _light(settings: PanelSettings) -> Any:
     if len(settings.led_pins) == RGB:
         return RGBLED(*settings.led_pins, active_high=settings.led_active_high)
     return LED(settings.led_pins[0], active_high=settings.led_active_high)

@@ -12,16 +12,16 @@ import msgspec
 
 from appliance.audio.earcons import Earcon
 from appliance.jobs.execute import SAID_STOP
-from appliance.listening.listening_turn import Opening
+from appliance.listening.listening_turn import Activation
 from appliance.values import Activity, Outcome, Session, Trigger, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appliance.config import Config
-    from appliance.dialogue.speech_output import Voice
-    from appliance.dialogue.voice_input import Hearing
-    from appliance.sentences.sentence_files import Declared
+    from appliance.dialogue.speech_output import SpeechOutput
+    from appliance.dialogue.voice_input import VoiceInput
+    from appliance.sentences.sentence_files import DeclaredIntent
     from appliance.values import Job, Result
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class _Going:
     """What was understood and waits for a yes."""
 
 
-class Conversation:
+class Dialogue:
     """Stands between the ear, the worker, the voice, the button and the light. Any thread."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Conversation:
         config: Config,
         *,
         deliver: Callable[[Job, Result], None],
-        declared: Callable[[], Mapping[str, Declared]],
+        declared: Callable[[], Mapping[str, DeclaredIntent]],
         cancel_work: Callable[[str], object],
         show: Callable[[Activity], None],
         tell: Callable[[Session], None],
@@ -92,8 +92,8 @@ class Conversation:
         self._going: _Going | None = None
         self._at_work: set[str] = set()
         """Sentences that were heard and have no result yet; also of sessions before this one."""
-        self.hearing: Hearing | None = None
-        self.voice: Voice | None = None
+        self.hearing: VoiceInput | None = None
+        self.voice: SpeechOutput | None = None
 
     def on_speaking(self, speaking: bool) -> None:  # noqa: FBT001
         """The loudspeaker begins or ends; meanwhile the ear must not hear it."""
@@ -109,7 +109,7 @@ class Conversation:
 
     # From the ear.
 
-    def on_open(self, opening: Opening) -> None:
+    def on_open(self, opening: Activation) -> None:
         """The ear is open: a session begins, unless it is for the reply to a question of ours."""
         if opening.reply:
             return
@@ -121,7 +121,7 @@ class Conversation:
         if opening.trigger is not Trigger.BUTTON and self.voice is not None:
             self.voice.play(Earcon.LISTENING)
 
-    def on_given_up(self, opening: Opening, reason: str) -> None:
+    def on_given_up(self, opening: Activation, reason: str) -> None:
         """The ear was closed before anything was said."""
         with self._lock:
             pending = self._going.pending if self._going is not None else None
@@ -226,7 +226,7 @@ class Conversation:
             if going is None or going.pending is None or self.hearing is None:
                 return
             wait = self._config.listening.wait_s
-            self.hearing.listen(Opening(going.trigger, reply=True, wait=wait))
+            self.hearing.listen(Activation(going.trigger, reply=True, wait=wait))
             logger.info("%s waits for a yes", going.pending[1].id[-4:])
 
     def _take_reply(self, result: Result) -> None:
@@ -293,7 +293,7 @@ class Conversation:
         if again and going.trigger is Trigger.WAKE_WORD:
             wait = self._config.listening.wait_s
             if self.hearing is not None:
-                self.hearing.listen(Opening(going.trigger, wait=wait))
+                self.hearing.listen(Activation(going.trigger, wait=wait))
 
     def _sign(self, earcon: Earcon) -> None:
         # An always open ear hears all the talk in the room, and nobody waits for a sign of it.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.audio.earcons import Earcon
-    from appliance.config import Config, Speaking
+    from appliance.config import Config, SpeakingSettings
     from appliance.protocols import Synthesizer
 
 logger = logging.getLogger(__name__)
@@ -35,14 +35,14 @@ SENTENCE_ENDS = re.compile(r"(?<=[.!?…])\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _SpeechRequest:
     what: Earcon | str
     done: Callable[[], None]
     hushes: int
     """How often it had been hushed before this was wished."""
 
 
-class Voice:
+class SpeechOutput:
     """`say`, `play` and `hush` may be called from any thread; `turn` belongs to a Loop."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Voice:
         self._earcons = settings.earcons
         self._synthesizer = open_synthesizer(settings, config.device.language)
         self._on_speaking = on_speaking
-        self._wishes: queue.Queue[_Wish] = queue.Queue(MOST_WAITING)
+        self._wishes: queue.Queue[_SpeechRequest] = queue.Queue(MOST_WAITING)
         self._hushing = threading.Lock()
         self._hushes = 0
         self._failed = False
@@ -94,7 +94,7 @@ class Voice:
             return
         speaking = False
         try:
-            waiting: _Wish | None = wish
+            waiting: _SpeechRequest | None = wish
             while waiting is not None:
                 if isinstance(waiting.what, str) and not speaking:
                     # A tone is no speech, and who speaks right after it must be heard.
@@ -108,18 +108,18 @@ class Voice:
 
     def _wish(self, what: Earcon | str, done: Callable[[], None]) -> None:
         try:
-            self._wishes.put_nowait(_Wish(what, done, self._hushes))
+            self._wishes.put_nowait(_SpeechRequest(what, done, self._hushes))
         except queue.Full:
             logger.warning("too much waits to be said; this is left out")
             done()
 
-    def _next(self) -> _Wish | None:
+    def _next(self) -> _SpeechRequest | None:
         try:
             return self._wishes.get_nowait()
         except queue.Empty:
             return None
 
-    def _carry_out(self, wish: _Wish) -> None:
+    def _carry_out(self, wish: _SpeechRequest) -> None:
         def hushed() -> bool:
             return wish.hushes != self._hushes
 
@@ -151,7 +151,7 @@ def sentences_in(text: str) -> list[str]:
     return [part.strip() for part in SENTENCE_ENDS.split(text) if part.strip()]
 
 
-def open_synthesizer(settings: Speaking, language: str) -> Synthesizer | None:
+def open_synthesizer(settings: SpeakingSettings, language: str) -> Synthesizer | None:
     """Whoever speaks; None where nobody shall.
 
     Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.audio.microphone import SoundCard
+from appliance.audio.microphone import SoundCardMicrophone
 from appliance.engines.silero import Silero
 from appliance.engines.wake_word import wake_words
 from appliance.listening.listener import Listener
-from appliance.listening.listening_state import Ear, Neighbours
-from appliance.recognition.lookahead import Meaning
+from appliance.listening.listening_state import ListeningCallbacks, ListeningState
+from appliance.recognition.lookahead import LookaheadQueue
 from appliance.threads import Loop
 from appliance.values import MicrophoneState, SoundHealth, Trigger
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.config import Config
-    from appliance.demo.demo import Trial
+    from appliance.demo.demo import Demo
     from appliance.protocols import Microphone, WakeSpotter
-    from appliance.recognition.lookahead import Looking
+    from appliance.recognition.lookahead import Lookahead
 
 PATIENCE = 120.0
 """Seconds for one look at what is being said, and for the sentence before it, with two models on a
 slow board."""
 
 
-class Hearing:
+class VoiceInput:
     """Built before its loops are started; afterwards any thread may ask and order."""
 
     def __init__(
         self,
         config: Config,
-        neighbours: Neighbours,
-        trial: Trial | None = None,
-        so_far: Looking | None = None,
+        neighbours: ListeningCallbacks,
+        trial: Demo | None = None,
+        so_far: Lookahead | None = None,
     ) -> None:
         """Nothing is opened yet. `so_far` tells what a sentence is that is still being spoken.
 
@@ -44,13 +44,13 @@ class Hearing:
 
         """
         self._config = config
-        self._card = SoundCard(config.microphone.device)
+        self._card = SoundCardMicrophone(config.microphone.device)
         wanted = config.listening.trigger != "off" or (trial is not None and trial.once)
         chosen: Microphone = self._card if trial is None or not wanted else trial.choose(self._card)
         self._microphone = chosen
         plays = chosen is not self._card
-        self._meaning = None if so_far is None else Meaning(so_far)
-        ear = Ear(
+        self._meaning = None if so_far is None else LookaheadQueue(so_far)
+        ear = ListeningState(
             Silero(),
             config.listening,
             neighbours,

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from appliance.audio.earcons import Earcon
-from appliance.dialogue.button_and_light import Panel
-from appliance.dialogue.dialogue import Conversation
-from appliance.dialogue.speech_output import Voice
-from appliance.dialogue.voice_input import Hearing
-from appliance.jobs.result_builder import Draft
-from appliance.listening.listening_state import Neighbours
-from appliance.listening.listening_turn import Opening
+from appliance.dialogue.button_and_light import ButtonAndLight
+from appliance.dialogue.dialogue import Dialogue
+from appliance.dialogue.speech_output import SpeechOutput
+from appliance.dialogue.voice_input import VoiceInput
+from appliance.jobs.result_builder import ResultBuilder
+from appliance.listening.listening_state import ListeningCallbacks
+from appliance.listening.listening_turn import Activation
 from appliance.threads import Loop
 from appliance.values import Activity, MicrophoneState, Outcome, Samples, Trigger, Utterance
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appliance.config import Config
-    from appliance.demo.demo import Trial
-    from appliance.jobs.engine_context import Situation
-    from appliance.recognition.lookahead import Looking
-    from appliance.sentences.sentence_files import Declared
+    from appliance.demo.demo import Demo
+    from appliance.jobs.engine_context import BoardState
+    from appliance.recognition.lookahead import Lookahead
+    from appliance.sentences.sentence_files import DeclaredIntent
     from appliance.values import Job, Result, Session, SoundHealth, SoundLevel, Wake
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ UNWELL = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class TerminalServices:
     """What the rest of the house does for a person."""
 
     offer: Callable[[Utterance], bool]
@@ -49,24 +49,24 @@ class House:
     deliver: Callable[[Job, Result], None]
     """Sends a result out."""
     cancel_work: Callable[[str], object]
-    declared: Callable[[], Mapping[str, Declared]]
+    declared: Callable[[], Mapping[str, DeclaredIntent]]
     new_id: Callable[[], str]
     show: Callable[[str], Callable[[Activity], None]]
     """What a part does, for the topic `state`."""
     tell: Callable[[Session], None]
-    situation: Callable[[], Situation]
+    situation: Callable[[], BoardState]
     changed: Callable[[], None]
     """What can be changed while it runs is not as it was."""
     woken: Callable[[Wake, SoundLevel | None], None]
     """A wake word was heard."""
-    so_far: Looking | None
+    so_far: Lookahead | None
     """What a sentence is that is still being spoken."""
 
 
-class Presence:
+class VoiceTerminal:
     """Built once the worker is ready; its loops are started after that. Any thread may call."""
 
-    def __init__(self, config: Config, house: House, trial: Trial | None = None) -> None:
+    def __init__(self, config: Config, house: TerminalServices, trial: Demo | None = None) -> None:
         """Nothing listens yet.
 
         Raises:
@@ -77,7 +77,7 @@ class Presence:
         """
         self._config = config
         self._house = house
-        self._conversation = Conversation(
+        self._conversation = Dialogue(
             config,
             deliver=house.deliver,
             declared=house.declared,
@@ -85,7 +85,7 @@ class Presence:
             show=house.show("voice"),
             tell=house.tell,
         )
-        neighbours = Neighbours(
+        neighbours = ListeningCallbacks(
             hand_over=self._hand_over,
             new_id=house.new_id,
             on_activity=house.show("listener"),
@@ -93,12 +93,12 @@ class Presence:
             on_open=self._conversation.on_open,
             on_given_up=self._give_up,
         )
-        self._hearing = Hearing(config, neighbours, trial, house.so_far)
-        self._voice = Voice(config, self._conversation.on_speaking)
+        self._hearing = VoiceInput(config, neighbours, trial, house.so_far)
+        self._voice = SpeechOutput(config, self._conversation.on_speaking)
         self._conversation.hearing, self._conversation.voice = self._hearing, self._voice
         self._muted = False
         self._pressed_into = False
-        self._panel = Panel(
+        self._panel = ButtonAndLight(
             config.panel,
             on_press=self._on_press,
             on_release=self._on_release,
@@ -224,13 +224,13 @@ class Presence:
         self, trigger: Trigger, utterance_id: str | None = None, *, held: bool = False
     ) -> None:
         wait = self._config.listening.wait_s
-        self._hearing.listen(Opening(trigger, id=utterance_id, held=held, wait=wait))
+        self._hearing.listen(Activation(trigger, id=utterance_id, held=held, wait=wait))
 
-    def _give_up(self, opening: Opening, reason: str) -> None:
+    def _give_up(self, opening: Activation, reason: str) -> None:
         if opening.id is not None and not opening.reply:  # somebody waits for its result
             now = time.monotonic()
             utterance = Utterance(opening.id, NOTHING, opening.trigger, time.time(), now)
-            draft = Draft(utterance, self._config.device.language, self._house.situation())
+            draft = ResultBuilder(utterance, self._config.device.language, self._house.situation())
             draft.end(Outcome.CANCELLED, reason)
             self._house.deliver(utterance, draft.result())
         self._conversation.on_given_up(opening, reason)

@@ -6,7 +6,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from appliance.doctor import board, broker, components, files, offline
-from appliance.doctor.check_result import Answer, Place, Report, Verdict, error, report_of
+from appliance.doctor.check_result import (
+    CheckContext,
+    CheckReport,
+    CheckResult,
+    CheckVerdict,
+    error,
+    report_of,
+)
 from appliance.errors import ApplianceError, ConfigError
 from appliance.system.sensors import root_in_force
 from appliance.system.state_lock import holder
@@ -17,10 +24,10 @@ if TYPE_CHECKING:
     from appliance.config import Config
 
 __all__ = [
-    "Answer",
-    "Place",
-    "Report",
-    "Verdict",
+    "CheckContext",
+    "CheckReport",
+    "CheckResult",
+    "CheckVerdict",
     "examine",
     "place_of",
     "report_of",
@@ -29,7 +36,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-QUESTIONS: dict[str, Callable[[Place], Iterator[Answer]]] = {
+QUESTIONS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
     "files": files.files,
     "sentences": components.sentences,
     "model files": files.model_files,
@@ -60,12 +67,12 @@ USUAL = tuple(name for name in QUESTIONS if name not in (*OFFLINE[1:], "model fi
 """Not the models by their names and sizes, since each byte of them is asked for."""
 
 
-def place_of(config: Config) -> Place:
+def place_of(config: Config) -> CheckContext:
     """The machine at hand, with the appliance that runs on it, if one does."""
-    return Place(config, root=root_in_force(), daemon=holder(config.state_directory))
+    return CheckContext(config, root=root_in_force(), daemon=holder(config.state_directory))
 
 
-def examine(place: Place, questions: Iterable[str] = USUAL) -> Iterator[Answer]:
+def examine(place: CheckContext, questions: Iterable[str] = USUAL) -> Iterator[CheckResult]:
     """The answers, each as soon as it is known; a question that fails is an error itself."""
     for question in questions:
         try:
@@ -80,7 +87,7 @@ def examine(place: Place, questions: Iterable[str] = USUAL) -> Iterator[Answer]:
             yield error(question, what, "report this as a fault")
 
 
-def unusable(failure: ConfigError, question: str = "config") -> Iterator[Answer]:
+def unusable(failure: ConfigError, question: str = "config") -> Iterator[CheckResult]:
     """What is wrong with the configuration, an answer for each problem."""
     for problem in failure.problems:
         yield error(question, problem)

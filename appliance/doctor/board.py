@@ -7,7 +7,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from appliance.doctor.check_result import Answer, Place, error, not_here, ok, warning
+from appliance.doctor.check_result import CheckContext, CheckResult, error, not_here, ok, warning
 from appliance.journal.database import damaged_journals, newer_journals
 from appliance.models import catalogue
 from appliance.models.store import is_path
@@ -34,7 +34,7 @@ APPLIANCE_MB = 120.0
 """Resident without models: Python, numpy, the engines' libraries."""
 
 
-def clock(place: Place) -> Iterator[Answer]:
+def clock(place: CheckContext) -> Iterator[CheckResult]:
     """Whether the time is right."""
     now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     if time.time() < PLAUSIBLE:
@@ -52,7 +52,7 @@ def clock(place: Place) -> Iterator[Answer]:
         yield warning("clock", f"{now}, but no time source keeps it right", advice)
 
 
-def heat(place: Place) -> Iterator[Answer]:
+def heat(place: CheckContext) -> Iterator[CheckResult]:
     """Whether the processor is cool enough."""
     celsius = temperature.processor_c(place.root)
     if celsius is None:
@@ -66,7 +66,7 @@ def heat(place: Place) -> Iterator[Answer]:
         yield ok("temperature", f"{celsius} °C")
 
 
-def power(place: Place) -> Iterator[Answer]:
+def power(place: CheckContext) -> Iterator[CheckResult]:
     """Whether the supply gives enough."""
     bits = firmware.bits(place.root)
     low, slowed = supply.under_voltage(place.root, bits), supply.throttled(place.root, bits)
@@ -92,7 +92,7 @@ def power(place: Place) -> Iterator[Answer]:
             yield ok("power", "the voltage is right, and the processor is not held back")
 
 
-def disk(place: Place) -> Iterator[Answer]:
+def disk(place: CheckContext) -> Iterator[CheckResult]:
     """Whether results can be kept."""
     folder = place.config.state_directory
     for path in damaged_journals(folder):
@@ -130,7 +130,7 @@ def _cannot_write(folder: Path) -> OSError | None:
     return None
 
 
-def memory(place: Place) -> Iterator[Answer]:
+def memory(place: CheckContext) -> Iterator[CheckResult]:
     """Whether the models fit."""
     total, available = ram.total_mb(place.root), ram.available_mb(place.root)
     if total is None or available is None:

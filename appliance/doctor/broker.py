@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from appliance.doctor.check_result import Answer, Place, error, not_here, ok, warning
+from appliance.doctor.check_result import CheckContext, CheckResult, error, not_here, ok, warning
 from appliance.doctor.mqtt_handshake import NotMqtt, greet
 from appliance.mqtt import connect_errors
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def broker(place: Place) -> Iterator[Answer]:
+def broker(place: CheckContext) -> Iterator[CheckResult]:
     """Whether the broker lets us in, with the configured login."""
     config = place.config
     where = f"{config.broker_host}:{config.broker_port}"
@@ -32,14 +32,14 @@ def broker(place: Place) -> Iterator[Answer]:
         yield _greeted(place, where, code, time.monotonic() - began)
 
 
-def _nobody(place: Place, where: str, failure: OSError) -> Answer:
+def _nobody(place: CheckContext, where: str, failure: OSError) -> CheckResult:
     if place.config.mqtt.host or place.daemon is not None:
         return error("broker", f"{where}: {connect_errors.of_failure(failure)}")
     found = f"none is configured; `appliance run` brings its own, for a trial, on {where}"
     return not_here("broker", found, "name yours in mqtt.host")
 
 
-def _greeted(place: Place, where: str, code: int, seconds: float) -> Answer:
+def _greeted(place: CheckContext, where: str, code: int, seconds: float) -> CheckResult:
     if code:
         reason = connect_errors.of_refusal(code, f"reason code 0x{code:02x}")
         return error("broker", f"{where}: refuses us: {reason}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
 
 
-class Verdict(enum.StrEnum):
+class CheckVerdict(enum.StrEnum):
     """How bad an answer is."""
 
     OK = "ok"
@@ -25,28 +25,28 @@ class Verdict(enum.StrEnum):
     """This board or this set-up lacks what the question is about."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """One line of `appliance check`; part of its JSON."""
 
     question: str
-    verdict: Verdict
+    verdict: CheckVerdict
     found: str
     """What is so, in a few words."""
     advice: str | None = None
     """What the owner does next; None where there is nothing to do."""
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON document."""
 
     ok: bool
     errors: int
     warnings: int
-    answers: list[Answer]
+    answers: list[CheckResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CheckContext:
     """The appliance that is examined, and the board that it lives on."""
 
     config: Config
@@ -56,25 +56,25 @@ class Place:
     """The process id of the appliance that runs with this state directory."""
 
 
-def ok(question: str, found: str) -> Answer:
-    return Answer(question=question, verdict=Verdict.OK, found=found)
+def ok(question: str, found: str) -> CheckResult:
+    return CheckResult(question=question, verdict=CheckVerdict.OK, found=found)
 
 
-def warning(question: str, found: str, advice: str | None = None) -> Answer:
-    return Answer(question=question, verdict=Verdict.WARNING, found=found, advice=advice)
+def warning(question: str, found: str, advice: str | None = None) -> CheckResult:
+    return CheckResult(question=question, verdict=CheckVerdict.WARNING, found=found, advice=advice)
 
 
-def error(question: str, found: str, advice: str | None = None) -> Answer:
-    return Answer(question=question, verdict=Verdict.ERROR, found=found, advice=advice)
+def error(question: str, found: str, advice: str | None = None) -> CheckResult:
+    return CheckResult(question=question, verdict=CheckVerdict.ERROR, found=found, advice=advice)
 
 
-def not_here(question: str, found: str, advice: str | None = None) -> Answer:
-    return Answer(question=question, verdict=Verdict.NOT_HERE, found=found, advice=advice)
+def not_here(question: str, found: str, advice: str | None = None) -> CheckResult:
+    return CheckResult(question=question, verdict=CheckVerdict.NOT_HERE, found=found, advice=advice)
 
 
-def report_of(answers: list[Answer], *, warnings_are_errors: bool = False) -> Report:
+def report_of(answers: list[CheckResult], *, warnings_are_errors: bool = False) -> CheckReport:
     """All of them, counted."""
-    errors = sum(answer.verdict is Verdict.ERROR for answer in answers)
-    warnings = sum(answer.verdict is Verdict.WARNING for answer in answers)
+    errors = sum(answer.verdict is CheckVerdict.ERROR for answer in answers)
+    warnings = sum(answer.verdict is CheckVerdict.WARNING for answer in answers)
     good = not errors and not (warnings_are_errors and warnings)
-    return Report(ok=good, errors=errors, warnings=warnings, answers=answers)
+    return CheckReport(ok=good, errors=errors, warnings=warnings, answers=answers)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from appliance.audio.microphone import SoundCard
-from appliance.doctor.check_result import Answer, Place, error, not_here, ok, warning
+from appliance.audio.microphone import SoundCardMicrophone
+from appliance.doctor.check_result import CheckContext, CheckResult, error, not_here, ok, warning
 from appliance.engines.llama import startup
 from appliance.errors import MicrophoneError, ModelMissing, SentencesError
 from appliance.grammar.grammar import Grammar
 from appliance.ids import boot_id
 from appliance.models import catalogue
-from appliance.models.store import State, Store, is_path
+from appliance.models.store import ModelState, Store, is_path
 from appliance.protocols import FRAME_SAMPLES
 from appliance.sentences import sentence_set as declared
 from appliance.system import fault_log, notices, processes
@@ -35,7 +35,7 @@ FAINT_DB = -75.0
 """Below full scale; a microphone in a quiet room gives more than that."""
 
 
-def sentences(place: Place) -> Iterator[Answer]:
+def sentences(place: CheckContext) -> Iterator[CheckResult]:
     """Whether every sentence file can be used, and speech can be held to what they say."""
     folder = place.config.sentences.folder
     try:
@@ -57,7 +57,7 @@ def sentences(place: Place) -> Iterator[Answer]:
     yield ok("sentences", f"{whose}: {intents} intents, {found.how_many()} sentences")
 
 
-def models(place: Place) -> Iterator[Answer]:
+def models(place: CheckContext) -> Iterator[CheckResult]:
     """Whether every model that the config names is here, and the published one."""
     config = place.config
     store = Store(config.models_directory)
@@ -69,7 +69,7 @@ def models(place: Place) -> Iterator[Answer]:
         yield _own_model(store, name) if is_path(name) else _known_model(store, name)
 
 
-def _own_model(store: Store, name: str) -> Answer:
+def _own_model(store: Store, name: str) -> CheckResult:
     try:
         path = store.path_of(name)
     except ModelMissing as failure:
@@ -77,7 +77,7 @@ def _own_model(store: Store, name: str) -> Answer:
     return ok("models", f"{path}: your own; there is no checksum to compare with")
 
 
-def _known_model(store: Store, name: str) -> Answer:
+def _known_model(store: Store, name: str) -> CheckResult:
     try:
         model = catalogue.find(name)
     except ModelMissing as failure:
@@ -86,20 +86,20 @@ def _known_model(store: Store, name: str) -> Answer:
     condition = store.look(model, thoroughly=True)
     where = store.folder(model)
     remedy = f"run: appliance models pull {name}"
-    if condition.state is State.MISSING:
+    if condition.state is ModelState.MISSING:
         return error("models", f"{name} is not in {store.directory}", remedy)
-    if condition.state is State.DAMAGED:
+    if condition.state is ModelState.DAMAGED:
         return error("models", f"{name} in {where} is damaged: {condition}", remedy)
     return ok("models", f"{name}: {len(model.files)} files in {where}, sha256 right")
 
 
-def image(_: Place) -> Iterator[Answer]:
+def image(_: CheckContext) -> Iterator[CheckResult]:
     """What the image has to say, where the appliance lives in one; else nothing is asked."""
     for notice in notices.read():
         yield warning("image", notice, "see STATUS.txt in the folder on the card")
 
 
-def last_faults(place: Place) -> Iterator[Answer]:
+def last_faults(place: CheckContext) -> Iterator[CheckResult]:
     """Whether anything went wrong since the board was started."""
     kept = fault_log.read(place.config.state_directory)
     recent = [fault for fault in kept if fault.boot_id == boot_id()]
@@ -113,7 +113,7 @@ def last_faults(place: Place) -> Iterator[Answer]:
         yield ok("faults", f"none since the board was started{before}")
 
 
-def language_model(place: Place) -> Iterator[Answer]:
+def language_model(place: CheckContext) -> Iterator[CheckResult]:
     """Whether the language model could be loaded, and stays: it is open, or why it is not."""
     if not place.config.language_model.enabled:
         yield not_here("language model", "none is wanted: language_model.enabled is false")
@@ -138,7 +138,7 @@ def language_model(place: Place) -> Iterator[Answer]:
         yield ok("language model", "it runs" if lives else "it is opened at its first use")
 
 
-def microphone(place: Place) -> Iterator[Answer]:
+def microphone(place: CheckContext) -> Iterator[CheckResult]:
     """Whether sound comes in."""
     config = place.config
     if config.listening.trigger == "off":
@@ -150,14 +150,14 @@ def microphone(place: Place) -> Iterator[Answer]:
         return
     try:
         with _without_alsa_chatter():
-            sound = _listen(SoundCard(config.microphone.device))
+            sound = _listen(SoundCardMicrophone(config.microphone.device))
     except MicrophoneError as failure:
         yield warning("microphone", str(failure))
         return
     yield _heard(config.microphone.device or "the default microphone", sound)
 
 
-def _heard(name: str, sound: Samples) -> Answer:
+def _heard(name: str, sound: Samples) -> CheckResult:
     if sound.size == 0:
         found = f"{name} opens, but no sound came within {PATIENCE:g} s"
         return warning("microphone", found, "plug it in again or choose another: microphone.device")
@@ -171,7 +171,7 @@ def _heard(name: str, sound: Samples) -> Answer:
     return ok("microphone", f"{name} works; loudest {loudest:.0f} dBFS in {LISTEN_SECONDS:g} s")
 
 
-def _listen(card: SoundCard) -> Samples:
+def _listen(card: SoundCardMicrophone) -> Samples:
     frames: list[Samples] = []
     deadline = Deadline(PATIENCE)
     card.open()

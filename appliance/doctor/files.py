@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.doctor.check_result import Answer, Place, error, ok, warning
+from appliance.doctor.check_result import CheckContext, CheckResult, error, ok, warning
 from appliance.engines.llama import gguf_file
 from appliance.engines.tts import piper
 from appliance.engines.wake_word import wake_words
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
 
 
-def files(place: Place) -> Iterator[Answer]:
+def files(place: CheckContext) -> Iterator[CheckResult]:
     """An error for each without which the appliance does not start; else one answer for all.
 
     Models and sentences have questions of their own; `model_files` is a quick one.
@@ -35,7 +35,7 @@ def files(place: Place) -> Iterator[Answer]:
     yield from complaints or [ok("files", "those that the configuration names are there")]
 
 
-def model_files(place: Place) -> Iterator[Answer]:
+def model_files(place: CheckContext) -> Iterator[CheckResult]:
     """Whether the models that the configuration names are there, by name and size; nothing is read.
 
     One of the catalogue that is not is a warning: the configuration is right, and a pull is due.
@@ -79,7 +79,7 @@ def _look_at(path: Path, name: str, config: Config) -> None:
         raise EngineError(f"no Whisper model in {path}: {absent} missing; correct {key}")
 
 
-def _broker(config: Config) -> Iterator[Answer]:
+def _broker(config: Config) -> Iterator[CheckResult]:
     looks: tuple[Callable[[], object], ...] = (
         lambda: credentials.password(config.mqtt),
         lambda: credentials.tls_context(config.mqtt),
@@ -92,7 +92,7 @@ def _broker(config: Config) -> Iterator[Answer]:
                 yield error("files", problem)
 
 
-def _language_model(config: Config) -> Iterator[Answer]:
+def _language_model(config: Config) -> Iterator[CheckResult]:
     adapter = config.language_model.adapter
     if adapter and config.language_model.enabled:
         try:
@@ -101,7 +101,7 @@ def _language_model(config: Config) -> Iterator[Answer]:
             yield error("files", str(failure))
 
 
-def _wake_words(config: Config) -> Iterator[Answer]:
+def _wake_words(config: Config) -> Iterator[CheckResult]:
     """Where they are not waited for just now, a request may want them at any time."""
     judged = error if config.listening.trigger == "wake_word" else warning
     for word in config.wake_word.words:
@@ -111,7 +111,7 @@ def _wake_words(config: Config) -> Iterator[Answer]:
             yield judged("files", str(failure))
 
 
-def _voice(config: Config) -> Iterator[Answer]:
+def _voice(config: Config) -> Iterator[CheckResult]:
     speaking = config.speaking
     named = speaking.engine == "piper" or speaking.voice.endswith(".onnx")
     if not named or speaking.engine in ("off", "espeak-ng"):

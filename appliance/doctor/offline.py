@@ -6,7 +6,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
-from appliance.doctor.check_result import Answer, Place, error, not_here, ok, warning
+from appliance.doctor.check_result import CheckContext, CheckResult, error, not_here, ok, warning
 from appliance.system import ip_allowlist, local_addresses, processes, systemd_unit
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOT_RUNNING = "the appliance does not run with this state directory"
 
 
-def nobody_outside(place: Place) -> Iterator[Answer]:
+def nobody_outside(place: CheckContext) -> Iterator[CheckResult]:
     """Whether the running appliance has to do with anybody but the broker."""
     opened = yield from _opened(place, "offline")
     if opened is None:
@@ -33,7 +33,7 @@ def nobody_outside(place: Place) -> Iterator[Answer]:
         yield ok("offline", f"pid {place.daemon} {talks}; nobody beyond the local network")
 
 
-def sockets(place: Place) -> Iterator[Answer]:
+def sockets(place: CheckContext) -> Iterator[CheckResult]:
     """Every Internet socket that the running appliance has open, and what it is for."""
     opened = yield from _opened(place, "sockets")
     if opened is None:
@@ -58,7 +58,7 @@ def sockets(place: Place) -> Iterator[Answer]:
             yield report("sockets", f"{here} to {_shown(one.remote)}, which is not the broker")
 
 
-def traffic(place: Place) -> Iterator[Answer]:
+def traffic(place: CheckContext) -> Iterator[CheckResult]:
     """How many bytes the service has sent and received, as the kernel counted them."""
     found = _rules(place)
     if found is None:
@@ -70,7 +70,7 @@ def traffic(place: Place) -> Iterator[Answer]:
         yield ok("traffic", f"{sent} bytes sent and {received} received since the service started")
 
 
-def rules(place: Place) -> Iterator[Answer]:
+def rules(place: CheckContext) -> Iterator[CheckResult]:
     """Whom systemd lets the service talk to, and whether the kernel can hold it to that."""
     found = _rules(place)
     if found is None:
@@ -95,7 +95,7 @@ def rules(place: Place) -> Iterator[Answer]:
     yield ok("rules", f"denied but for {allowed}{families}")
 
 
-def _narrowed(config: Config, found: systemd_unit.Rules) -> Iterator[Answer]:
+def _narrowed(config: Config, found: systemd_unit.UnitRules) -> Iterator[CheckResult]:
     """Whether the rules are those of the broker: the service derives them at each start."""
     is_an_address = ip_allowlist.drop_in(config.mqtt.host) is not None
     for address, port in sorted(_addresses(config)):
@@ -112,7 +112,7 @@ def _narrowed(config: Config, found: systemd_unit.Rules) -> Iterator[Answer]:
         yield warning("rules", what, advice)
 
 
-def _rules(place: Place) -> systemd_unit.Rules | None:
+def _rules(place: CheckContext) -> systemd_unit.UnitRules | None:
     """Of the service that runs, else of the one that is installed."""
     if place.daemon:
         name = systemd_unit.of_process(place.daemon)
@@ -120,7 +120,9 @@ def _rules(place: Place) -> systemd_unit.Rules | None:
     return systemd_unit.rules()
 
 
-def _opened(place: Place, question: str) -> Generator[Answer, None, list[Socket] | None]:
+def _opened(
+    place: CheckContext, question: str
+) -> Generator[CheckResult, None, list[Socket] | None]:
     """The sockets of the running appliance; an answer instead where nobody can say."""
     opened = processes.sockets(place.daemon) if place.daemon else None
     if place.daemon is None:
@@ -131,7 +133,7 @@ def _opened(place: Place, question: str) -> Generator[Answer, None, list[Socket]
     return opened
 
 
-def _complaints(config: Config, opened: list[Socket]) -> Iterator[Answer]:
+def _complaints(config: Config, opened: list[Socket]) -> Iterator[CheckResult]:
     brokers = _addresses(config)
     for one in opened:
         if one.remote is not None and not local_addresses.is_local(one.remote[0]):

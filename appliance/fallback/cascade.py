@@ -7,18 +7,18 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.config import Cascade as Settings
+from appliance.config import CascadeSettings
 from appliance.errors import EngineDied, EngineError, Interrupted
-from appliance.fallback.fuzzy_match import Repairer
-from appliance.fallback.intent_choice import Chooser
+from appliance.fallback.fuzzy_match import FuzzyMatcher
+from appliance.fallback.intent_choice import IntentChooser
 from appliance.fallback.sentence_patterns import patterns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.fallback.intent_choice import Choice
+    from appliance.fallback.intent_choice import IntentChoice
     from appliance.protocols import LanguageModel
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent
 
 logger = logging.getLogger(__name__)
@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 class _Tools:
     """What is made of one set of sentences."""
 
-    sentences: Sentences
-    repairer: Repairer
-    chooser: Chooser
+    sentences: SentenceSet
+    repairer: FuzzyMatcher
+    chooser: IntentChooser
 
 
 class Cascade:
@@ -39,13 +39,15 @@ class Cascade:
     Whatever comes out is a declared intent in one of its declared sentences.
     """
 
-    def __init__(self, settings: Settings | None = None, *, repairs_speech: bool = True) -> None:
+    def __init__(
+        self, settings: CascadeSettings | None = None, *, repairs_speech: bool = True
+    ) -> None:
         """`repairs_speech` is for who writes speech down freely.
 
         What was held against the sentences as sound, and refused, is not taken after all for
         being spelled alike.
         """
-        self.settings = settings or Settings()
+        self.settings = settings or CascadeSettings()
         self.repairs_speech = repairs_speech
         self._tools: _Tools | None = None
         self._making = threading.Lock()
@@ -53,7 +55,7 @@ class Cascade:
 
     def prepare(
         self,
-        sentences: Sentences,
+        sentences: SentenceSet,
         model: LanguageModel | None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -62,7 +64,7 @@ class Cascade:
         if model is not None and self.settings.choose:
             tools.chooser.prepare(model, stopping)
 
-    def repair(self, text: str, sentences: Sentences) -> Intent | None:
+    def repair(self, text: str, sentences: SentenceSet) -> Intent | None:
         """The intent of the nearest sentence, if it is near and no other is as near."""
         if not self.settings.repair:
             return None
@@ -74,12 +76,12 @@ class Cascade:
     def choose(
         self,
         text: str,
-        sentences: Sentences,
+        sentences: SentenceSet,
         model: LanguageModel,
         stopping: Callable[[], bool],
         *,
         spoken: bool,
-    ) -> Choice | None:
+    ) -> IntentChoice | None:
         """What the model chooses among the intents; None where it is not to be asked, or cannot.
 
         Raises:
@@ -104,15 +106,17 @@ class Cascade:
             self._complained_of = reason
             logger.warning("the language model cannot choose among the intents: %s", reason)
 
-    def _tools_for(self, sentences: Sentences) -> _Tools:
+    def _tools_for(self, sentences: SentenceSet) -> _Tools:
         with self._making:
             if self._tools is None or self._tools.sentences is not sentences:
                 patterns = patterns_of(sentences)
                 declared = sentences.declared
                 self._tools = _Tools(
                     sentences,
-                    Repairer(sentences, patterns, {n for n in declared if declared[n].by_fuzzy}),
-                    Chooser(
+                    FuzzyMatcher(
+                        sentences, patterns, {n for n in declared if declared[n].by_fuzzy}
+                    ),
+                    IntentChooser(
                         sentences,
                         patterns,
                         {name for name in declared if declared[name].by_model},

@@ -16,7 +16,7 @@ CHARACTERS = 2_000
 """Of a session's questions and answers together: they must be read again at each turn."""
 
 
-class Sessions:
+class ChatHistory:
     """Questions and answers by session; in memory only, gone with the process."""
 
     def __init__(

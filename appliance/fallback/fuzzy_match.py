@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from appliance.fallback.sentence_patterns import Part, Pattern, Patterns, Words
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
 
 LOOKED_AT = 60
 """Patterns that are compared word by word: the nearest at a first glance."""
@@ -50,7 +50,7 @@ SOUNDS_ENGLISH = frozenset({"en"})
 
 
 @dataclass(frozen=True, slots=True)
-class Repaired:
+class FuzzyMatch:
     """A declared sentence that is near to what was heard."""
 
     intent: Intent
@@ -65,10 +65,10 @@ class _Match:
     sentence: tuple[str, ...]
 
 
-class Repairer:
+class FuzzyMatcher:
     """Looks for the declared sentence that a text was probably meant to be."""
 
-    def __init__(self, sentences: Sentences, patterns: Patterns, allowed: Iterable[str]) -> None:
+    def __init__(self, sentences: SentenceSet, patterns: Patterns, allowed: Iterable[str]) -> None:
         names = set(allowed)
         self._sentences = sentences
         self._patterns = [p for p in patterns.patterns if p.intent in names]
@@ -82,7 +82,7 @@ class Repairer:
             functools.partial(_alike, by_sound=sentences.language in SOUNDS_ENGLISH)
         )
 
-    def repair(self, text: str) -> Repaired | None:
+    def repair(self, text: str) -> FuzzyMatch | None:
         """The nearest sentence and how far ahead it is; None where nothing is near at all."""
         words = words_of(text)
         if not words or len(words) > LONGEST:
@@ -101,7 +101,7 @@ class Repairer:
         likeness, intent = ranked[0]
         second = ranked[1][0] if len(ranked) > 1 else 0.0
         repaired = Intent(intent.name, intent.slots, round(likeness, 3), "fuzzy")
-        return Repaired(repaired, round(likeness - second, 3))
+        return FuzzyMatch(repaired, round(likeness - second, 3))
 
     def _matches(self, words: Words) -> Iterator[_Match]:
         near = process.extract(

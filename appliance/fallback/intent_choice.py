@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from appliance.fallback.sentence_patterns import Patterns
-    from appliance.fallback.wildcard_values import Opening
+    from appliance.fallback.wildcard_values import WildcardSpan
     from appliance.protocols import LanguageModel
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Weighing
 
 ARROW = " =>"
@@ -43,7 +43,7 @@ LONGEST = 240
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class IntentChoice:
     """What came of asking the model."""
 
     intent: Intent | None
@@ -55,7 +55,7 @@ class Choice:
     """The intent that was probably meant, but not surely enough."""
 
 
-class Chooser:
+class IntentChooser:
     """Asks the model which declared intent a text means, and what fills its slots.
 
     Only an intent of `allowed` can come out, in one of its declared sentences, and only with
@@ -64,7 +64,7 @@ class Chooser:
 
     def __init__(
         self,
-        sentences: Sentences,
+        sentences: SentenceSet,
         patterns: Patterns,
         allowed: Iterable[str],
         barred: Container[str] = frozenset(),
@@ -94,22 +94,24 @@ class Chooser:
 
     def choose(
         self, text: str, model: LanguageModel, threshold: float, stopping: Callable[[], bool]
-    ) -> Choice:
+    ) -> IntentChoice:
         """The intent that `text` means, if the model is at least `threshold` sure of it."""
         if len(text) > LONGEST or self._forbids(words_of(text)):
-            return Choice(None, 0.0, Tokens())
+            return IntentChoice(None, 0.0, Tokens())
         meanings, open_ones = self._meanings(text), self._openings(text)
         if not meanings and not open_ones:
-            return Choice(None, 0.0, Tokens())  # nothing declared can be meant: it is not asked
+            return IntentChoice(
+                None, 0.0, Tokens()
+            )  # nothing declared can be meant: it is not asked
         self.prepare(model, stopping)
         weighing = self._weigh(model, text, self._options, stopping)
         likely = self._probabilities(weighing.scores, meanings.keys() | open_ones.keys())
         name, sure = max(likely.items(), key=lambda entry: entry[1])
         tokens = Tokens(prompt=weighing.prompt_tokens, cached=weighing.cached_tokens, generated=0)
         if name is None or sure < threshold:
-            return Choice(None, sure, tokens, self._perhaps(text, likely))
+            return IntentChoice(None, sure, tokens, self._perhaps(text, likely))
         if name in self._barred or (name not in meanings and not open_ones[name].whole):
-            return Choice(None, sure, tokens, name)
+            return IntentChoice(None, sure, tokens, name)
         intent: Intent | None
         if name in meanings:
             intent, share = self._filled(text, name, meanings[name], model, stopping)
@@ -117,8 +119,8 @@ class Chooser:
             intent, share = self._opened(text, name, open_ones[name], model, stopping)
         sure = round(sure * share, 3)
         if intent is None or sure < threshold:
-            return Choice(None, sure, tokens, name)
-        return Choice(Intent(name, intent.slots, sure, "model"), sure, tokens)
+            return IntentChoice(None, sure, tokens, name)
+        return IntentChoice(Intent(name, intent.slots, sure, "model"), sure, tokens)
 
     def _meanings(self, text: str) -> dict[str, list[Intent]]:
         """What each allowed intent would mean with what the text mentions."""
@@ -134,7 +136,7 @@ class Chooser:
                 found.setdefault(name, []).append(intent)
         return found
 
-    def _openings(self, text: str) -> dict[str, Opening]:
+    def _openings(self, text: str) -> dict[str, WildcardSpan]:
         found = openings(text, self._patterns, self._sentences)
         return {name: opening for name, opening in found.items() if name in self._labels}
 
@@ -204,7 +206,7 @@ class Chooser:
         self,
         text: str,
         name: str,
-        opening: Opening,
+        opening: WildcardSpan,
         model: LanguageModel,
         stopping: Callable[[], bool],
     ) -> tuple[Intent | None, float]:

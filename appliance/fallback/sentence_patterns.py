@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hassil.expression import Sentence
     from hassil.intents import IntentData, SlotList
 
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
 
 PER_TEMPLATE = 48
 """Ways through one template that are kept, evenly spread over all of them."""
@@ -104,7 +104,7 @@ def words_of(text: str) -> Words:
     return tuple(re.findall(r"(?<![\w.,])-?\d+(?:[.,]\d+)+|(?<![\w.,])-\d+|\w+(?:'\w+)*", plain))
 
 
-def patterns_of(sentences: Sentences) -> Patterns:
+def patterns_of(sentences: SentenceSet) -> Patterns:
     """Every template opened up, within the bounds above."""
     intents = sentences.intents
     values: dict[str, dict[Words, str]] = {}

@@ -41,7 +41,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class IntentCandidate:
     """A declared sentence that says with its slots what the text mentions, and nothing else."""
 
     intent: str
@@ -63,7 +63,7 @@ def mentions(text: str, patterns: Patterns) -> list[Mention]:
     return found
 
 
-def candidates(text: str, patterns: Patterns) -> list[Candidate]:
+def candidates(text: str, patterns: Patterns) -> list[IntentCandidate]:
     """One for each way to take the text: of each intent and each use of what is mentioned.
 
     Whatever the text mentions must be a slot of the sentence or a part of its own words, and
@@ -73,7 +73,7 @@ def candidates(text: str, patterns: Patterns) -> list[Candidate]:
     if len(found) > MOST_MENTIONS:
         return []
     wanted = set(words_of(text))
-    nearest: dict[_Use, tuple[float, dict[tuple[Slot, ...], tuple[float, Candidate]]]] = {}
+    nearest: dict[_Use, tuple[float, dict[tuple[Slot, ...], tuple[float, IntentCandidate]]]] = {}
     for pattern in patterns.patterns:
         own = set(pattern.words)
         nearness = len(wanted & own) - STRANGE * len(own - wanted)
@@ -81,7 +81,10 @@ def candidates(text: str, patterns: Patterns) -> list[Candidate]:
             use = (pattern.intent, pattern.block, fill)
             top, ways = nearest.get(use, (nearness, {}))
             if pattern.slots not in ways or nearness > ways[pattern.slots][0]:
-                ways[pattern.slots] = nearness, Candidate(pattern.intent, _filled(pattern, fill))
+                ways[pattern.slots] = (
+                    nearness,
+                    IntentCandidate(pattern.intent, _filled(pattern, fill)),
+                )
             nearest[use] = max(top, nearness), ways
     return [
         candidate
@@ -116,7 +119,7 @@ def _filled(pattern: Pattern, fill: Sequence[str]) -> str:
     return " ".join(next(values) if isinstance(part, Slot) else part for part in pattern.parts)
 
 
-def by_intent(found: Sequence[Candidate]) -> dict[str, list[str]]:
+def by_intent(found: Sequence[IntentCandidate]) -> dict[str, list[str]]:
     """The candidates' sentences, by their intent."""
     grouped: dict[str, list[str]] = defaultdict(list)
     for candidate in found:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
     from appliance.fallback.sentence_patterns import Pattern, Patterns
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent
 
 MOST_WORDS = 12
@@ -35,7 +35,7 @@ _WORD = re.compile(rf"[^\s{STOPS}]+(?:[{STOPS}]+[^\s{STOPS}]+)*|[{STOPS}](?=\s|$
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class WildcardSpan:
     """A declared sentence with one wildcard, and what of the text may stand there."""
 
     intent: Intent
@@ -55,7 +55,7 @@ class Opening:
         return " ".join((*self.before, value, *self.behind))
 
 
-def openings(text: str, patterns: Patterns, sentences: Sentences) -> dict[str, Opening]:
+def openings(text: str, patterns: Patterns, sentences: SentenceSet) -> dict[str, WildcardSpan]:
     """For each intent the nearest of its sentences with a wildcard that the text could mean.
 
     The text must have a word that no other intent's sentences have, the other slots must be
@@ -63,7 +63,7 @@ def openings(text: str, patterns: Patterns, sentences: Sentences) -> dict[str, O
     """
     wanted = set(words_of(text))
     undone = wanted & parts_for(sentences.language).undoing
-    nearest: dict[str, tuple[tuple[bool, float], Opening]] = {}
+    nearest: dict[str, tuple[tuple[bool, float], WildcardSpan]] = {}
     for pattern in patterns.open:
         own = set(pattern.words)
         if wanted.isdisjoint(patterns.telling.get(pattern.intent, frozenset()) & own):
@@ -78,7 +78,7 @@ def openings(text: str, patterns: Patterns, sentences: Sentences) -> dict[str, O
     return {name: opening for name, (_, opening) in nearest.items()}
 
 
-def filled(opening: Opening, value: str, sentences: Sentences) -> Intent | None:
+def filled(opening: WildcardSpan, value: str, sentences: SentenceSet) -> Intent | None:
     """The intent with `value` for its wildcard; None where the grammar reads something else."""
     intent = sentences.parse(opening.sentence(value))
     if intent is None or intent.name != opening.intent.name:
@@ -95,8 +95,8 @@ def _needed(pattern: Pattern) -> set[str]:
 
 
 def _opening(
-    text: str, pattern: Pattern, patterns: Patterns, sentences: Sentences
-) -> Opening | None:
+    text: str, pattern: Pattern, patterns: Patterns, sentences: SentenceSet
+) -> WildcardSpan | None:
     closed = tuple(slot for slot in pattern.slots if slot.values not in patterns.wildcards)
     values: dict[tuple[str, ...], list[str]] = {}
     for value, rest in _stretches(text, set(pattern.words), patterns.common):
@@ -112,7 +112,7 @@ def _opening(
     for slot, held in intent.slots.items():
         if words_of(str(held)) == words_of(possible[0]):
             values_said = tuple(dict.fromkeys(possible))
-            return Opening(intent, slot, values_said, before, behind, whole=False)
+            return WildcardSpan(intent, slot, values_said, before, behind, whole=False)
     return None
 
 

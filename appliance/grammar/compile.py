@@ -17,7 +17,7 @@ from hassil.util import check_excluded_context, check_required_context
 
 from appliance.errors import SentencesError
 from appliance.grammar.lists import Lists
-from appliance.grammar.name_scope import Scope
+from appliance.grammar.name_scope import NameScope
 from appliance.grammar.network import Builder, Network
 from appliance.grammar.numbers import SIGNS, digits_of_words, spoken
 from appliance.grammar.semantic_tags import SentenceOf
@@ -134,10 +134,10 @@ class _Compiler:
                 self._build.empty(body, first)
                 self._build.empty(self._build.meaning(last, meaning), end)
 
-    def _scope(self, data: IntentData) -> Scope:
+    def _scope(self, data: IntentData) -> NameScope:
         own = id(data) if data.slot_lists or data.expansion_rules else 0
         asked = f"{data.requires_context!r} {data.excludes_context!r}"
-        return Scope(
+        return NameScope(
             data=data,
             lists={**self._lists, **data.slot_lists},
             rules={**self._intents.expansion_rules, **data.expansion_rules},
@@ -145,7 +145,7 @@ class _Compiler:
             key=f"{own} {asked}",
         )
 
-    def _expression(self, what: Expression, source: int, scope: Scope) -> int:
+    def _expression(self, what: Expression, source: int, scope: NameScope) -> int:
         """Compile `what` behind `source`; returns the state behind it."""
         if isinstance(what, TextChunk):
             return self._words(source, what.text)
@@ -157,7 +157,7 @@ class _Compiler:
             return self._group(what, source, scope)
         raise SentencesError([f"{what!r} is no part of a sentence that we know"])
 
-    def _group(self, what: Group, source: int, scope: Scope) -> int:
+    def _group(self, what: Group, source: int, scope: NameScope) -> int:
         if isinstance(what, Permutation):
             return self._permutation(what.items, source, scope)
         if isinstance(what, Alternative):
@@ -204,7 +204,7 @@ class _Compiler:
             if (simple := unaccented(word)) != word:
                 yield simple
 
-    def _rule(self, name: str, source: int, scope: Scope) -> int:
+    def _rule(self, name: str, source: int, scope: NameScope) -> int:
         if name not in scope.rules:
             raise SentencesError([f"rule <{name}> is missing"])
         if name in scope.rule_stack:
@@ -221,12 +221,12 @@ class _Compiler:
         scope.given |= given
         return self._build.call(source, start)
 
-    def _sub_network(self, what: Expression, scope: Scope) -> int:
+    def _sub_network(self, what: Expression, scope: NameScope) -> int:
         start = self._build.state()
         self._build.empty(self._expression(what, start, scope), self._build.state(final=True))
         return start
 
-    def _permutation(self, items: list[Expression], source: int, scope: Scope) -> int:
+    def _permutation(self, items: list[Expression], source: int, scope: NameScope) -> int:
         if len(items) > LARGEST_PERMUTATION:
             raise SentencesError(
                 [f"a permutation of {len(items)} parts; at most {LARGEST_PERMUTATION}"]

@@ -26,7 +26,7 @@ MOST_STEPS = 1000
 """Characters that are walked to find them."""
 
 
-class Ahead(enum.Enum):
+class WhatFollows(enum.Enum):
     """How much more may be meant."""
 
     NOTHING = enum.auto()
@@ -38,22 +38,22 @@ class Ahead(enum.Enum):
     MORE = enum.auto()
 
 
-class Onward:
+class SentenceCompletions:
     """Looks ahead in a grammar, and remembers what it saw. Use it from one thread."""
 
     def __init__(self, grammar: Grammar, skip_words: Iterable[str]) -> None:
         self.grammar = grammar
         self._automaton = grammar.automaton
         self._skipped = [plain(word) for word in skip_words]
-        self._known: dict[int, Ahead] = {}
+        self._known: dict[int, WhatFollows] = {}
         self._slots: dict[int, int] = {}
 
-    def ahead(self, text: str) -> Ahead:
+    def ahead(self, text: str) -> WhatFollows:
         """What may follow `text`, which is a whole sentence; MORE where it is none."""
         said = plain(text)
         state = self._automaton.walk(self._automaton.start, said)
         if state == DEAD:
-            return Ahead.MORE
+            return WhatFollows.MORE
         if state not in self._known:
             self._known[state] = self._look(state, said)
         return self._known[state]
@@ -62,17 +62,17 @@ class Onward:
         """Whether a sentence begins with these words."""
         return self._automaton.walk(self._automaton.start, plain(text)) != DEAD
 
-    def _look(self, state: int, said: str) -> Ahead:
+    def _look(self, state: int, said: str) -> WhatFollows:
         if self._automaton.is_open(state):
-            return Ahead.MORE
+            return WhatFollows.MORE
         if self._only_skipped(state):
-            return Ahead.NOTHING
+            return WhatFollows.NOTHING
         slots = max(
             (self._slots_behind(place) for place in self._automaton.nodes(state)), default=0
         )
         if slots == 0 and self._changes_nothing(state, said):
-            return Ahead.SAME
-        return Ahead.ONE if slots <= 1 else Ahead.MORE
+            return WhatFollows.SAME
+        return WhatFollows.ONE if slots <= 1 else WhatFollows.MORE
 
     def _only_skipped(self, state: int) -> bool:
         # A longer word does not count ("light", "lights"): nobody pauses in the middle of one.

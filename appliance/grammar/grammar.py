@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from appliance.grammar.automaton import DEAD, Automaton
 from appliance.grammar.cache import keep, kept
 from appliance.grammar.compile import compile_network
-from appliance.grammar.parse import Parser, Reading
+from appliance.grammar.parse import ParsedSentence, Parser
 from appliance.grammar.skip_words import Skips
-from appliance.grammar.token_mask import TokenWalk, Vocabulary
+from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
 from appliance.text.normalise import folded
 
 if TYPE_CHECKING:
@@ -94,14 +94,14 @@ class Grammar:
             keep(path, network, FORM)
         return cls(network, intents.language, written, skips)
 
-    def prepare(self, vocabulary: Vocabulary) -> None:
+    def prepare(self, vocabulary: TokenVocabulary) -> None:
         """Do now what the first sentence would have to wait for; takes up to seconds."""
         self._parser.prepare()
         self.walk(vocabulary).prepare()
 
-    def readings(self, text: str) -> list[Reading]:
+    def readings(self, text: str) -> list[ParsedSentence]:
         """All meanings of `text`, best first; none if it is not a sentence."""
-        best: list[Reading] = []
+        best: list[ParsedSentence] = []
         for said in self._skips.left_out(text):
             found = self._parser.readings(said)
             if found and (not best or not found[0].free_characters):
@@ -115,7 +115,7 @@ class Grammar:
         state = self.automaton.walk(self.automaton.start, folded(text))
         return state != DEAD and self.automaton.accepts(state)
 
-    def walk(self, vocabulary: Vocabulary) -> TokenWalk:
+    def walk(self, vocabulary: TokenVocabulary) -> TokenWalk:
         """The sentences in a model's tokens; what is found out is kept for the next time."""
         with self._lock:
             return self._walks.setdefault(

@@ -9,7 +9,7 @@ from hassil.expression import Expression, TextChunk
 from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 
 from appliance.errors import SentencesError
-from appliance.grammar.name_scope import Scope, chosen_values
+from appliance.grammar.name_scope import NameScope, chosen_values
 from appliance.grammar.network import ANY, Builder
 from appliance.grammar.numbers import SIGNS, digits_of_words, spoken, written
 from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SlotStart
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hassil.expression import ListReference
     from hassil.intents import SlotList
 
-Compile = Callable[[Expression, int, Scope], int]
+Compile = Callable[[Expression, int, NameScope], int]
 """Compiles an expression behind a state; returns the state behind it."""
 
 
@@ -40,7 +40,7 @@ class Lists:
         if language.startswith("en"):  # whose models write "Motorhead"
             self._spellings.append(unaccented)
 
-    def reference(self, reference: ListReference, source: int, scope: Scope) -> int:
+    def reference(self, reference: ListReference, source: int, scope: NameScope) -> int:
         """Read a value of the list behind `source`; returns the state behind it."""
         slots = scope.lists.get(reference.list_name)
         inline = reference.get_inline_range()
@@ -57,7 +57,7 @@ class Lists:
         target = self._build.call(source, start)
         return self._build.text(target, template_text(reference.suffix or ""))
 
-    def _values(self, slots: SlotList, scope: Scope) -> tuple[int, frozenset[str]]:
+    def _values(self, slots: SlotList, scope: NameScope) -> tuple[int, frozenset[str]]:
         if isinstance(slots, WildcardSlotList):
             key: Any = "wildcard"
             chosen: list[int] = []
@@ -101,7 +101,7 @@ class Lists:
         return start
 
     def _texts(
-        self, slots: TextSlotList, chosen: list[int], scope: Scope
+        self, slots: TextSlotList, chosen: list[int], scope: NameScope
     ) -> tuple[int, frozenset[str]]:
         start, final = self._build.state(), self._build.state(final=True)
         ends: dict[str, int] = {}

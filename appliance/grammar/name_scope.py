@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Scope:
+class NameScope:
     """The lists, rules and context of one block, and what compiling it has shown so far."""
 
     data: IntentData | None
@@ -27,7 +27,7 @@ class Scope:
     """Context keys that a list value of the sentence can give."""
 
 
-def chosen_values(slots: TextSlotList, scope: Scope) -> list[int]:
+def chosen_values(slots: TextSlotList, scope: NameScope) -> list[int]:
     """Which values can stand in the sentences of the scope.
 
     A value that gives no answer to what the sentences ask for, where others of its list do, is
@@ -42,7 +42,7 @@ def chosen_values(slots: TextSlotList, scope: Scope) -> list[int]:
     ]
 
 
-def _fits(context: Mapping[str, Any] | None, scope: Scope) -> bool:
+def _fits(context: Mapping[str, Any] | None, scope: NameScope) -> bool:
     """Whether a list value with this context can stand in the sentences of the scope."""
     if scope.data is None:
         return True

@@ -32,7 +32,7 @@ _Place = tuple[int, Any, _Trail]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedSentence:
     """One meaning of a text."""
 
     intent: str
@@ -57,12 +57,12 @@ class Parser:
         self._begin: list[_Place] | None = None
         self._first: dict[str, list[_Place]] = {}
 
-    def readings(self, text: str) -> list[Reading]:
+    def readings(self, text: str) -> list[ParsedSentence]:
         """All meanings of `text`, best first; none if it is not a sentence of the network.
 
         Order: fewer characters in wildcards, more literal text, then the order of the files.
         """
-        found: dict[Any, Reading] = {}
+        found: dict[Any, ParsedSentence] = {}
         for _, _, trail in sorted(self._ends(text), key=lambda place: _tag_order(place[2])):
             reading = _reading(self._net, trail, text)
             if reading is not None:
@@ -149,7 +149,7 @@ def _tag_order(trail: _Trail) -> tuple[int, ...]:
     return tuple(tags)
 
 
-def _reading(network: Network, trail: _Trail, text: str) -> Reading | None:
+def _reading(network: Network, trail: _Trail, text: str) -> ParsedSentence | None:
     """What the trail says; None where the context that its words give is not the required one."""
     steps: list[tuple[Any, int]] = []
     while trail:
@@ -183,7 +183,7 @@ def _reading(network: Network, trail: _Trail, text: str) -> Reading | None:
     if not check_excluded_context(sentence.excludes, context):
         return None
     slots = {**sentence.fixed, **_from_context(sentence, context), **slots}
-    return Reading(sentence.intent, slots, sentence.metadata, free, taken)
+    return ParsedSentence(sentence.intent, slots, sentence.metadata, free, taken)
 
 
 def _from_context(sentence: SentenceOf, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _value(what: Any, words: str) -> Any:
     return words
 
 
-def _rank(reading: Reading) -> tuple[int, bool, int]:
+def _rank(reading: ParsedSentence) -> tuple[int, bool, int]:
     return reading.free_characters, "name" not in reading.slots, reading.slot_characters
 
 

@@ -41,7 +41,7 @@ _ODD = re.compile(r"[^\S ]|  ")
 
 
 @dataclass(frozen=True, eq=False)
-class Vocabulary:
+class TokenVocabulary:
     """The pieces of text that a model writes, by token."""
 
     texts: tuple[str | None, ...]
@@ -135,7 +135,7 @@ class Vocabulary:
         return best[-1][2]
 
     @classmethod
-    def of(cls, tokens: Sequence[str | None], end: int) -> Vocabulary:
+    def of(cls, tokens: Sequence[str | None], end: int) -> TokenVocabulary:
         """Make one from the text of each token, None for a token that is no text."""
         texts = tuple(
             None if text is None or _ODD.search(text) else folded(text) for text in tokens
@@ -187,7 +187,7 @@ class TokenWalk:
     """The tokens that the automaton allows; remembers what it found."""
 
     def __init__(
-        self, automaton: Automaton, vocabulary: Vocabulary, written: Iterable[str] = ()
+        self, automaton: Automaton, vocabulary: TokenVocabulary, written: Iterable[str] = ()
     ) -> None:
         """`written` are words of the sentences that have an apostrophe, with it."""
         self.automaton = automaton

@@ -6,27 +6,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from appliance.fallback.cascade import Cascade
-from appliance.fallback.chat_history import Sessions
-from appliance.values import Pace, Reading
+from appliance.fallback.chat_history import ChatHistory
+from appliance.values import BoardReading, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.protocols import LanguageModel, Transcriber
     from appliance.recognition.recogniser import Recogniser
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Request, Samples
 
 
 @dataclass(slots=True)
-class Mind:
+class EngineContext:
     """All that turns work into results. `sentences` may be replaced while it works."""
 
     recogniser: Recogniser
     """For what was said at the device."""
     transcriber: Transcriber
     """For sound in which anything may be said."""
-    sentences: Sentences
+    sentences: SentenceSet
     language_model: LanguageModel | None
     """None where the config allows no answers."""
     decode: Callable[[bytes], Samples]
@@ -43,7 +43,7 @@ class Mind:
     """Tells the engines before each job how hard the board may work."""
     cascade: Cascade = field(default_factory=Cascade)
     """What is tried where no sentence fits."""
-    sessions: Sessions = field(default_factory=lambda: Sessions(turns=4, minutes=10.0))
+    sessions: ChatHistory = field(default_factory=lambda: ChatHistory(turns=4, minutes=10.0))
     """What was asked and answered before."""
     tells_time: bool = False
     """Whether the language model is told date and time with each question."""
@@ -52,11 +52,11 @@ class Mind:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class BoardState:
     """The board while a job is done."""
 
     pace: Pace = Pace.FULL
-    reading: Reading = field(default_factory=Reading)
+    reading: BoardReading = field(default_factory=BoardReading)
     clock_synced: bool | None = None
     boot_id: str | None = None
     offered_at: float | None = None

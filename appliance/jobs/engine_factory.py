@@ -17,13 +17,13 @@ from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
 from appliance.errors import EngineError
 from appliance.fallback.cascade import Cascade
-from appliance.fallback.chat_history import Sessions
-from appliance.jobs.engine_context import Mind
+from appliance.fallback.chat_history import ChatHistory
+from appliance.jobs.engine_context import EngineContext
 from appliance.listening.segmenter import segments_in
 from appliance.models.store import Store
-from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.free_recogniser import FreeRecogniser
-from appliance.recognition.grammar_recogniser import GrammarRecogniser, SecondEar
+from appliance.recognition.grammar_recogniser import GrammarRecogniser, SecondModel
 from appliance.sentences import sentence_set as sentence_files
 from appliance.system.governor import threads_at
 from appliance.values import Pace
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.protocols import LanguageModel
     from appliance.recognition.recogniser import Heard, Recogniser
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples, Transcript
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def go_offline() -> None:
     os.environ.update(OFFLINE)
 
 
-def load_sentences(config: Config) -> Sentences:
+def load_sentences(config: Config) -> SentenceSet:
     """The operator's sentences; SentencesError with every problem in them."""
     loaded = sentence_files.load(
         sentence_folder(config), config.device.language, builtin=config.sentences.builtin
@@ -119,7 +119,7 @@ def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
     second = None
     if speech.second_model and speech.second_model != speech.model:  # `evaluate --stt` names it
         other = _open_whisper(config, speech.second_model, "speech.second_model")
-        second = SecondEar(other, Calibration.of(speech.second_calibration))
+        second = SecondModel(other, Calibration.of(speech.second_calibration))
     return GrammarRecogniser(
         whisper,
         refusal=Refusal(
@@ -133,7 +133,9 @@ def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
     )
 
 
-def open_mind(config: Config, sentences: Sentences, language_model: LanguageModel | None) -> Mind:
+def open_mind(
+    config: Config, sentences: SentenceSet, language_model: LanguageModel | None
+) -> EngineContext:
     """All that turns work into results."""
     transcriber = open_transcriber(config)
     detector = Silero()
@@ -148,7 +150,7 @@ def open_mind(config: Config, sentences: Sentences, language_model: LanguageMode
         recogniser.prepare(sentences)
     else:
         recogniser = FreeRecogniser(transcriber, config.speech.no_speech_threshold)
-    return Mind(
+    return EngineContext(
         recogniser=recogniser,
         transcriber=transcriber,
         sentences=sentences,
@@ -182,19 +184,19 @@ def _words(config: Config) -> dict[str, Any]:
     settings = config.language_model
     return {
         "cascade": Cascade(config.cascade, repairs_speech=not config.speech.grammar),
-        "sessions": Sessions(settings.session_turns, settings.session_minutes),
+        "sessions": ChatHistory(settings.session_turns, settings.session_minutes),
         "tells_time": settings.tells_time,
     }
 
 
-def take_over(mind: Mind, sentences: Sentences) -> None:
+def take_over(mind: EngineContext, sentences: SentenceSet) -> None:
     """Put new sentences in force, with all that is made of them; nobody who speaks meets a half.
 
     Raises:
         SentencesError: no grammar can be made of them; the old ones stay in force.
 
     """
-    if isinstance(mind.recogniser, GrammarRecogniser | Anticipation):
+    if isinstance(mind.recogniser, GrammarRecogniser | EarlyRecogniser):
         mind.recogniser.prepare(sentences)
     mind.sentences = sentences
     # Without the model: it is for the worker's thread alone, and this may be another.
@@ -206,7 +208,7 @@ def sentence_folder(config: Config) -> Path | None:
     return Path(config.sentences.folder).expanduser() if config.sentences.folder else None
 
 
-def prepare_cascade(config: Config, mind: Mind) -> None:
+def prepare_cascade(config: Config, mind: EngineContext) -> None:
     """Have ready what the first text that no sentence fits would have to wait for."""
     model = mind.language_model
     open_ = isinstance(model, Llama) and config.language_model.load == "start" and not model.fault
@@ -217,7 +219,7 @@ def prepare_cascade(config: Config, mind: Mind) -> None:
 
 
 @contextlib.contextmanager
-def mind(config: Config, *, hears: bool = True) -> Iterator[Mind]:
+def mind(config: Config, *, hears: bool = True) -> Iterator[EngineContext]:
     """The same for one command; without `hears`, for text alone, which spares loading Whisper."""
     sentences = load_sentences(config)
     with contextlib.ExitStack() as closing:
@@ -227,7 +229,7 @@ def mind(config: Config, *, hears: bool = True) -> Iterator[Mind]:
         if hears:
             yield open_mind(config, sentences, model)
         else:
-            yield Mind(
+            yield EngineContext(
                 recogniser=_Deaf(),
                 transcriber=_Deaf(),
                 sentences=sentences,
@@ -248,7 +250,7 @@ class _Deaf:
         raise EngineError(ONLY_TEXT)
 
     def recognise(
-        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
     ) -> Heard:
         raise EngineError(ONLY_TEXT)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from appliance.errors import AudioError, EngineDied, EngineError, Interrupted
 from appliance.fallback.prompt_parts import parts_for
 from appliance.ids import boot_seconds
-from appliance.jobs.result_builder import Draft
+from appliance.jobs.result_builder import ResultBuilder
 from appliance.recognition.free_recogniser import spoken_text
-from appliance.values import Operation, Outcome, Question, Request, Tokens, Utterance, Wish
+from appliance.values import Operation, Outcome, PromptRequest, Question, Request, Tokens, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.jobs.engine_context import Mind, Situation
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.jobs.engine_context import BoardState, EngineContext
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent, Job, Result
 
 SAID_STOP = "somebody said stop"
@@ -24,12 +24,14 @@ SAID_STOP = "somebody said stop"
 RESTING = "the board is resting (too hot, or too little power): only declared sentences are done"
 
 
-def answer(job: Job, mind: Mind, situation: Situation, stopping: Callable[[], bool]) -> Result:
+def answer(
+    job: Job, mind: EngineContext, situation: BoardState, stopping: Callable[[], bool]
+) -> Result:
     """Do a piece of work; what goes wrong with it is in the result, not raised, but EngineDied.
 
     `stopping` is asked while the language model writes; True makes the outcome `cancelled`.
     """
-    draft = Draft(job, mind.sentences.language, situation)
+    draft = ResultBuilder(job, mind.sentences.language, situation)
     try:
         _do(draft, mind, stopping)
     except Interrupted as error:
@@ -41,7 +43,7 @@ def answer(job: Job, mind: Mind, situation: Situation, stopping: Callable[[], bo
     return draft.result()
 
 
-def _do(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
+def _do(draft: ResultBuilder, mind: EngineContext, stopping: Callable[[], bool]) -> None:
     job = draft.job
     if isinstance(job, Utterance):
         _hear(draft, job, mind, stopping)
@@ -59,7 +61,9 @@ def _do(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
         _write(draft, wish, mind, stopping)
 
 
-def _hear(draft: Draft, utterance: Utterance, mind: Mind, stopping: Callable[[], bool]) -> None:
+def _hear(
+    draft: ResultBuilder, utterance: Utterance, mind: EngineContext, stopping: Callable[[], bool]
+) -> None:
     """What was said at the device: one of the sentences, else perhaps a question."""
     if utterance.speech_seconds == 0.0 or not len(utterance.samples):
         draft.end(Outcome.NO_SPEECH)
@@ -89,14 +93,18 @@ def _hear(draft: Draft, utterance: Utterance, mind: Mind, stopping: Callable[[],
         _understand(draft, intent)
 
 
-def _read(draft: Draft, text: str, mind: Mind, stopping: Callable[[], bool]) -> None:
+def _read(
+    draft: ResultBuilder, text: str, mind: EngineContext, stopping: Callable[[], bool]
+) -> None:
     """What came as text: one of the sentences, else perhaps a question."""
     _understand_text(draft, text, mind, stopping)
     if draft.outcome is Outcome.NOT_UNDERSTOOD and text.strip():
         _write_if_allowed(draft, mind, stopping)
 
 
-def _understand_text(draft: Draft, text: str, mind: Mind, stopping: Callable[[], bool]) -> None:
+def _understand_text(
+    draft: ResultBuilder, text: str, mind: EngineContext, stopping: Callable[[], bool]
+) -> None:
     sentences = mind.sentences
     draft.text = text
     intent = sentences.parse(text)
@@ -109,7 +117,11 @@ def _understand_text(draft: Draft, text: str, mind: Mind, stopping: Callable[[],
 
 
 def _near(
-    draft: Draft, text: str, sentences: Sentences, mind: Mind, stopping: Callable[[], bool]
+    draft: ResultBuilder,
+    text: str,
+    sentences: SentenceSet,
+    mind: EngineContext,
+    stopping: Callable[[], bool],
 ) -> Intent | None:
     """What the text means though it is none of the sentences; None where that is not sure."""
     intent = mind.cascade.repair(text, sentences)
@@ -131,7 +143,7 @@ def _near(
     return choice.intent
 
 
-def _write_down(draft: Draft, utterance: Utterance, mind: Mind) -> None:
+def _write_down(draft: ResultBuilder, utterance: Utterance, mind: EngineContext) -> None:
     draft.stt = mind.transcriber.name
     transcript = mind.transcriber.transcribe(utterance.samples, draft.language)
     draft.stage("transcribe")
@@ -139,12 +151,14 @@ def _write_down(draft: Draft, utterance: Utterance, mind: Mind) -> None:
     draft.end(Outcome.TRANSCRIPT if draft.text else Outcome.NO_SPEECH)
 
 
-def _understand(draft: Draft, intent: Intent) -> None:
+def _understand(draft: ResultBuilder, intent: Intent) -> None:
     draft.intent, draft.confidence = intent, intent.confidence
     draft.end(Outcome.INTENT)
 
 
-def _transcribe(draft: Draft, payload: bytes, mind: Mind, stopping: Callable[[], bool]) -> None:
+def _transcribe(
+    draft: ResultBuilder, payload: bytes, mind: EngineContext, stopping: Callable[[], bool]
+) -> None:
     samples = mind.decode(payload)
     draft.stage("decode")
     if mind.speech_seconds is not None:
@@ -161,16 +175,20 @@ def _transcribe(draft: Draft, payload: bytes, mind: Mind, stopping: Callable[[],
     draft.end(Outcome.TRANSCRIPT if draft.text else Outcome.NO_SPEECH)
 
 
-def _write_if_allowed(draft: Draft, mind: Mind, stopping: Callable[[], bool]) -> None:
+def _write_if_allowed(
+    draft: ResultBuilder, mind: EngineContext, stopping: Callable[[], bool]
+) -> None:
     if draft.perhaps is not None:
         draft.end(Outcome.NOT_UNDERSTOOD, f"perhaps {draft.perhaps}, but that is not sure enough")
     elif mind.language_model is None or not draft.situation.may_write:
         draft.end(Outcome.NOT_UNDERSTOOD)
     else:
-        _write(draft, Wish(draft.text or ""), mind, stopping)
+        _write(draft, PromptRequest(draft.text or ""), mind, stopping)
 
 
-def _write(draft: Draft, wish: Wish, mind: Mind, stopping: Callable[[], bool]) -> None:
+def _write(
+    draft: ResultBuilder, wish: PromptRequest, mind: EngineContext, stopping: Callable[[], bool]
+) -> None:
     """Have the language model answer the text."""
     if mind.language_model is None:
         raise EngineError("no language model is enabled; see language_model.enabled")
@@ -199,21 +217,23 @@ def _write(draft: Draft, wish: Wish, mind: Mind, stopping: Callable[[], bool]) -
     draft.end(Outcome.ANSWER)
 
 
-def _session(job: Job, wish: Wish) -> str | None:
+def _session(job: Job, wish: PromptRequest) -> str | None:
     """A session's name among all requesters'."""
     if wish.session is None or not isinstance(job, Request):
         return None
     return f"{job.requester}\0{wish.session}"
 
 
-def _with_time(text: str, draft: Draft, mind: Mind) -> str:
+def _with_time(text: str, draft: ResultBuilder, mind: EngineContext) -> str:
     """The clock stands with the question: before it, the model would read everything anew."""
     if not mind.tells_time or draft.situation.clock_synced is False:
         return text
     return f"{parts_for(draft.language).told(datetime.now().astimezone())} {text}"
 
 
-def _teller(job: Job, wish: Wish, mind: Mind) -> Callable[[str | None], None] | None:
+def _teller(
+    job: Job, wish: PromptRequest, mind: EngineContext
+) -> Callable[[str | None], None] | None:
     """Collects the pieces of an answer that its requester wants to see being written."""
     if not wish.stream or not isinstance(job, Request):
         return None
@@ -233,8 +253,8 @@ def _text_of(request: Request) -> str:
     return _wish_of(request).text
 
 
-def _wish_of(request: Request) -> Wish:
+def _wish_of(request: Request) -> PromptRequest:
     try:
-        return Wish.unpacked(request.payload)
+        return PromptRequest.unpacked(request.payload)
     except UnicodeDecodeError as error:
         raise EngineError(f"the text is not UTF-8, at byte {error.start}") from None

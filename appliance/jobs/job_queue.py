@@ -40,7 +40,7 @@ class Depth(NamedTuple):
     requests: int
 
 
-class Turns:
+class FairTurns:
     """Shares turns out among requesters: start-time fair queueing (Goyal, Vin, Cheng 1996).
 
     Each request joins the round after its requester's last one, but never a round that is
@@ -65,7 +65,7 @@ class Turns:
             self._last = {name: last for name, last in self._last.items() if last > joined}
 
 
-class Jobs:
+class JobQueue:
     """A queue for any number of threads that bring, and one that takes."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Jobs:
         self._in_hand: Job | None = None
         self._bounds = Depth(maximum_speech, maximum_requests)
         self._waiting: list[tuple[Rank, Ticket]] = []
-        self._turns: dict[int, Turns] = defaultdict(Turns)  # by priority
+        self._turns: dict[int, FairTurns] = defaultdict(FairTurns)  # by priority
         self._order = itertools.count()
         self._changed = threading.Condition()
 

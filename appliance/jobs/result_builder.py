@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from appliance.values import Models, Outcome, Result, Source, Tokens, Trigger, Utterance
 
 if TYPE_CHECKING:
-    from appliance.jobs.engine_context import Situation
+    from appliance.jobs.engine_context import BoardState
     from appliance.values import Intent, Job
 
 
 @dataclass(slots=True)
-class Draft:
+class ResultBuilder:
     """Filled in step by step, then turned into a Result."""
 
     job: Job
     language: str
-    situation: Situation
+    situation: BoardState
     outcome: Outcome = Outcome.FAILED
     text: str | None = None
     intent: Intent | None = None

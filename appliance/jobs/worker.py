@@ -13,14 +13,14 @@ from appliance.errors import EngineDied
 from appliance.ids import boot_seconds
 from appliance.jobs.execute import answer
 from appliance.jobs.job_log import facts, told, without_words
-from appliance.jobs.result_builder import Draft
+from appliance.jobs.result_builder import ResultBuilder
 from appliance.values import Activity, Operation, Outcome, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.jobs.engine_context import Mind, Situation
-    from appliance.jobs.job_queue import Jobs, Ticket
+    from appliance.jobs.engine_context import BoardState, EngineContext
+    from appliance.jobs.job_queue import JobQueue, Ticket
     from appliance.values import Job, Result
 
 logger = logging.getLogger(__name__)
@@ -42,11 +42,11 @@ class Worker:
 
     def __init__(  # noqa: PLR0913  (callbacks by name)
         self,
-        jobs: Jobs,
-        mind: Mind,
+        jobs: JobQueue,
+        mind: EngineContext,
         deliver: Callable[[Job, Result], None],
         *,
-        situation: Callable[[], Situation],
+        situation: Callable[[], BoardState],
         show: Callable[[Activity], None] = lambda _: None,
         stopping: Callable[[], bool] = lambda: False,
         put_off: Callable[[Job], None] = lambda _: None,
@@ -123,7 +123,7 @@ class Worker:
         self.let_go()
 
     def _cancel_for_good(self, job: Job) -> None:
-        draft = Draft(job, self._mind.sentences.language, self._situation())
+        draft = ResultBuilder(job, self._mind.sentences.language, self._situation())
         draft.end(Outcome.CANCELLED, STOPPED)
         self._hand_over(job, draft.result())
 
@@ -160,10 +160,10 @@ class Worker:
         else:
             self._hand_over(job, result)
 
-    def _failed(self, job: Job, situation: Situation, reason: str) -> Result:
+    def _failed(self, job: Job, situation: BoardState, reason: str) -> Result:
         """The result of a job that may fail at every try; whoever brought it is told."""
         self._give_up(job)
-        draft = Draft(job, self._mind.sentences.language, situation)
+        draft = ResultBuilder(job, self._mind.sentences.language, situation)
         draft.end(Outcome.FAILED, reason)
         return draft.result()
 

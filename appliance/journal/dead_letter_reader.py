@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from appliance.errors import JournalError
 from appliance.journal.database import FILE, explain
-from appliance.journal.dead_letters import Poison
+from appliance.journal.dead_letters import CrashCounter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from appliance.journal.dead_letters import SetAside
 
 
-class Shelf:
+class DeadLetterReader:
     """Beside a daemon that may be running; a context manager. Each call may raise JournalError."""
 
     def __init__(self, directory: Path) -> None:
@@ -50,9 +50,9 @@ class Shelf:
             return poison.drop(request_id) if poison else False
 
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[Poison | None]:
+    def _asking(self) -> Iterator[CrashCounter | None]:
         try:
-            yield None if self._db is None else Poison(self._db)
+            yield None if self._db is None else CrashCounter(self._db)
         except sqlite3.Error as error:
             if "no such table" in str(error):
                 message = f"{self._path} is of an older version; start the appliance once"

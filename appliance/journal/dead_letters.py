@@ -33,7 +33,7 @@ class SetAside(msgspec.Struct, frozen=True, kw_only=True):
     """Of the payload."""
 
 
-class Poison:
+class CrashCounter:
     """SQL inside a transaction that the journal begins and ends."""
 
     def __init__(self, database: sqlite3.Connection) -> None:

@@ -16,7 +16,7 @@ RETRY_S = 5.0
 """Before a disk that refused is tried again."""
 
 
-class Disk:
+class DiskState:
     """What is known of it; for any thread."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

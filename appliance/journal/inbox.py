@@ -37,7 +37,7 @@ class IncomingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class InboxVerdict:
     """What became of an offer; all None says that the inbox is full."""
 
     accepted: Request | None = None
@@ -70,7 +70,7 @@ class Inbox:
     def __init__(
         self,
         database: sqlite3.Connection,
-        limits: config.Requests,
+        limits: config.RequestSettings,
         deadlines: Deadlines | None = None,
     ) -> None:
         self._db = database
@@ -79,7 +79,7 @@ class Inbox:
         query = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM inbox"
         self.size = Size(*database.execute(query).fetchone())
 
-    def offer(self, offer: IncomingRequest, lived: float) -> Verdict:
+    def offer(self, offer: IncomingRequest, lived: float) -> InboxVerdict:
         """Take a request, unless it is known already or there is no room."""
         if offer.may_repeat and (earlier := self._earlier(offer.identity, lived)):
             return earlier
@@ -88,7 +88,7 @@ class Inbox:
             grown.rows > self._limits.maximum_waiting
             or grown.bytes > self._limits.maximum_waiting_bytes
         ):
-            return Verdict()
+            return InboxVerdict()
         deadline = self._deadlines.stored(request.expires_at)
         self._db.execute(
             "INSERT INTO inbox (id, identity, operation, transaction_id, priority, boot,"
@@ -101,7 +101,7 @@ class Inbox:
             ),
         )  # fmt: skip
         position, self.size = self.size.rows, grown
-        return Verdict(accepted=request, position=position)
+        return InboxVerdict(accepted=request, position=position)
 
     def all(self) -> list[Request]:
         """Every request, in the order of arrival."""
@@ -147,15 +147,15 @@ class Inbox:
             (lived - ANSWERS_KEPT_S, ANSWERS_KEPT),
         )
 
-    def _earlier(self, identity: bytes, lived: float) -> Verdict | None:
+    def _earlier(self, identity: bytes, lived: float) -> InboxVerdict | None:
         """The verdict on a request that waits, or was answered a short while ago."""
         query = (
             "SELECT (SELECT count(*) FROM inbox AS other WHERE other.rank < inbox.rank)"
             " FROM inbox WHERE identity = ?"
         )
         if row := self._db.execute(query, (identity,)).fetchone():
-            return Verdict(position=row[0])
+            return InboxVerdict(position=row[0])
         query = "SELECT result FROM answers WHERE identity = ? AND written >= ?"
         if row := self._db.execute(query, (identity, lived - ANSWERS_KEPT_S)).fetchone():
-            return Verdict(result=msgspec.json.decode(row[0], type=Result))
+            return InboxVerdict(result=msgspec.json.decode(row[0], type=Result))
         return None

@@ -14,9 +14,9 @@ import msgspec
 
 from appliance.errors import JournalError
 from appliance.journal.database import damaged_journals, explain, open_database
-from appliance.journal.dead_letters import Poison
-from appliance.journal.inbox import Inbox, Size, Verdict
-from appliance.journal.outbox import Outbox, Row
+from appliance.journal.dead_letters import CrashCounter
+from appliance.journal.inbox import Inbox, InboxVerdict, Size
+from appliance.journal.outbox import Outbox, OutboxRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -53,8 +53,8 @@ class Journal:
     def __init__(
         self,
         directory: Path,
-        limits: config.Journal,
-        requests_limits: config.Requests,
+        limits: config.JournalSettings,
+        requests_limits: config.RequestSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lock = threading.RLock()
@@ -63,7 +63,7 @@ class Journal:
         """Journals that were set aside because they could not be read whole."""
         self._inbox = Inbox(self._db, requests_limits)
         self._outbox = Outbox(self._db, limits)
-        self._poison = Poison(self._db)
+        self._poison = CrashCounter(self._db)
         self._begun_before = self._poison.begun_before()
         meta = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
         self._dropped = int(meta.get("dropped", 0))
@@ -95,7 +95,7 @@ class Journal:
         with self._lock:
             self._db.close()
 
-    def accept(self, offers: Sequence[IncomingRequest]) -> list[Verdict]:
+    def accept(self, offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         """Take requests into the inbox, all in one commit; a verdict for each."""
         with self._writing():
             verdicts = [self._inbox.offer(offer, self._lived()) for offer in offers]
@@ -165,7 +165,7 @@ class Journal:
 
     def pending(
         self, limit: int, but: Collection[int] = (), topics: Collection[str] = ()
-    ) -> list[Row]:
+    ) -> list[OutboxRow]:
         """The oldest messages, without the ranks in `but` and the topics in `topics`."""
         with self._reading():
             return self._outbox.oldest(limit, but, topics)

@@ -23,7 +23,7 @@ DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OutboxRow:
     """A message on disk."""
 
     rank: int
@@ -33,7 +33,7 @@ class Row:
 class Outbox:
     """SQL inside a transaction that the journal begins and ends."""
 
-    def __init__(self, database: sqlite3.Connection, limits: config.Journal) -> None:
+    def __init__(self, database: sqlite3.Connection, limits: config.JournalSettings) -> None:
         self._db = database
         self._limits = limits
         query = "SELECT count(*), coalesce(sum(size), 0), coalesce(max(rank), 0) FROM outbox"
@@ -47,7 +47,7 @@ class Outbox:
             self._insert(message, lived)
         return self._make_room(newest_before)
 
-    def oldest(self, limit: int, but: Collection[int], topics: Collection[str]) -> list[Row]:
+    def oldest(self, limit: int, but: Collection[int], topics: Collection[str]) -> list[OutboxRow]:
         """The first `limit` messages, without some ranks and topics."""
         rows = self._db.execute(
             "SELECT rank, topic, payload, retain, content_type, correlation, user_properties"
@@ -55,7 +55,7 @@ class Outbox:
             " AND topic NOT IN (SELECT value FROM json_each(?)) ORDER BY rank LIMIT ?",
             (encode(list(but)).decode(), encode(list(topics)).decode(), limit),
         )
-        return [Row(row[0], _message(row)) for row in rows]
+        return [OutboxRow(row[0], _message(row)) for row in rows]
 
     def remove(self, ranks: Iterable[int]) -> int:
         """Delete messages; returns how many of them were there."""

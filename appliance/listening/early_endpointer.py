@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from appliance.listening.endpointer import frames_in
-from appliance.listening.speaker_level import HUSH, LEFT, Talker
+from appliance.listening.speaker_level import HUSH, LEFT, SpeakerLevel
 from appliance.protocols import FRAME_SAMPLES
-from appliance.values import Samples, SoFar
+from appliance.values import Samples, SentenceProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.config import Listening
-    from appliance.listening.endpointer import Endpoint
-    from appliance.recognition.lookahead import Verdict
+    from appliance.config import ListeningSettings
+    from appliance.listening.endpointer import Endpointer
+    from appliance.recognition.lookahead import EarlyVerdict
 
 ASK_AFTER = 2
 """Frames (64 ms) without speech after which it is asked what the sentence is so far."""
@@ -33,10 +33,10 @@ ACT_AFTER = 3
 """Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
 the end of a word only then."""
 
-OVER = (SoFar.COMPLETE, SoFar.SOUNDS_OVER)
+OVER = (SentenceProgress.COMPLETE, SentenceProgress.SOUNDS_OVER)
 """What is one of the sentences, and goes on no more."""
 
-WHOLE = (*OVER, SoFar.COULD_GO_ON)
+WHOLE = (*OVER, SentenceProgress.COULD_GO_ON)
 """What is one of the sentences already."""
 
 
@@ -55,7 +55,7 @@ class _Asked:
     """Frames with any speech in it, faint or not."""
 
 
-class Considering(Protocol):
+class EarlyVerdictSource(Protocol):
     """Says what a sentence is while it is still being spoken; see Meaning."""
 
     @property
@@ -63,7 +63,7 @@ class Considering(Protocol):
         """Whether the answer to a question is still to come."""
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> EarlyVerdict | None:
         """The newest answer, or None since `forget`."""
 
     def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
@@ -79,28 +79,28 @@ class Considering(Protocol):
         """Another sentence begins."""
 
 
-class Outlook:
+class EarlyEndpointer:
     """Belongs to one endpoint, and sets its pause. Without `meaning` that is always the same."""
 
     def __init__(
-        self, endpoint: Endpoint, settings: Listening, meaning: Considering | None
+        self, endpoint: Endpointer, settings: ListeningSettings, meaning: EarlyVerdictSource | None
     ) -> None:
         self._endpoint = endpoint
         self._meaning = meaning
         self._pause = endpoint.pause
         self._held = False
         self._pauses = {
-            SoFar.COMPLETE: ACT_AFTER,
-            SoFar.SOUNDS_OVER: frames_in(settings.over_pause_ms / 1000),
-            SoFar.COULD_GO_ON: frames_in(settings.short_pause_ms / 1000),
-            SoFar.INCOMPLETE: frames_in(settings.long_pause_ms / 1000),
-            SoFar.UNKNOWN: endpoint.pause,
+            SentenceProgress.COMPLETE: ACT_AFTER,
+            SentenceProgress.SOUNDS_OVER: frames_in(settings.over_pause_ms / 1000),
+            SentenceProgress.COULD_GO_ON: frames_in(settings.short_pause_ms / 1000),
+            SentenceProgress.INCOMPLETE: frames_in(settings.long_pause_ms / 1000),
+            SentenceProgress.UNKNOWN: endpoint.pause,
         }
-        self._talker = Talker()
+        self._talker = SpeakerLevel()
         self._asked = (0, 0)
         self._studied = False
         self._samples: Samples | None = None
-        self._whole: Verdict | None = None
+        self._whole: EarlyVerdict | None = None
         """The newest answer that called it a whole sentence."""
         self._before: tuple[Samples | None, int] | None = None
         """What was said before a fainter voice, and how many frames of speech that is."""
@@ -132,7 +132,7 @@ class Outlook:
         if meaning is None or self._held:
             return
         verdict = self._verdict()
-        what = SoFar.UNKNOWN if verdict is None else verdict.so_far
+        what = SentenceProgress.UNKNOWN if verdict is None else verdict.so_far
         endpoint.pause = self._pauses[what]
         endpoint.whole = what in WHOLE
         endpoint.settled = what in OVER
@@ -175,7 +175,7 @@ class Outlook:
                 self._before = None  # it was the talker's own voice
             elif verdict is not None and verdict.samples is samples and verdict.so_far in OVER:
                 # In the middle of a word it was perhaps guessed how the sentence ends.
-                again, endpoint.left = False, since >= self._pauses[SoFar.INCOMPLETE]
+                again, endpoint.left = False, since >= self._pauses[SentenceProgress.INCOMPLETE]
             else:
                 again = since >= 2 * HUSH
         if again and self._talker.is_fainter(HUSH):
@@ -216,7 +216,7 @@ class Outlook:
         if self._meaning is not None:
             self._meaning.ask(samples, endpoint.speech, thorough=thorough)
 
-    def _verdict(self) -> Verdict | None:
+    def _verdict(self) -> EarlyVerdict | None:
         """What the sentence is, unless more has been said since that was asked."""
         verdict = None if self._meaning is None else self._meaning.verdict
         if verdict is None or verdict.mark != self._endpoint.speech:
@@ -227,7 +227,7 @@ class Outlook:
             return self._whole
         return verdict
 
-    def _still_holds(self, whole: Verdict, later: Verdict) -> bool:
+    def _still_holds(self, whole: EarlyVerdict, later: EarlyVerdict) -> bool:
         """Whether a later look that finds no whole sentence takes nothing back.
 
         It does where a softer word was heard since, and what there is then begins a sentence:
@@ -237,4 +237,4 @@ class Outlook:
             return False
         first, second = self._asked_about(whole.samples), self._asked_about(later.samples)
         heard = first is None or second is None or first.voiced != second.voiced
-        return not heard or later.so_far is SoFar.UNKNOWN
+        return not heard or later.so_far is SentenceProgress.UNKNOWN

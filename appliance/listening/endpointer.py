@@ -11,7 +11,7 @@ from appliance.protocols import FRAME_SAMPLES
 from appliance.values import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from appliance.config import Listening
+    from appliance.config import ListeningSettings
 
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 
@@ -25,7 +25,7 @@ FAINT = 0.25
 be a television, and then nobody waits for its end; or the talker's own, dropped voice."""
 
 
-class Event(enum.Enum):
+class EndpointEvent(enum.Enum):
     """What the newest frame changed."""
 
     BEGAN = enum.auto()
@@ -37,7 +37,7 @@ class Event(enum.Enum):
 
 
 @dataclass(kw_only=True)
-class Endpoint:
+class Endpointer:
     """Fed one probability a frame, it says where a sentence begins and ends."""
 
     threshold: float
@@ -73,7 +73,7 @@ class Endpoint:
     """Whether the fainter voice goes on behind which a whole sentence ended: it begins none."""
 
     @classmethod
-    def of(cls, settings: Listening) -> Endpoint:
+    def of(cls, settings: ListeningSettings) -> Endpointer:
         """As configured."""
         return cls(
             threshold=settings.speech_threshold,
@@ -87,7 +87,7 @@ class Endpoint:
         """Whether what began has lasted long enough to be speech."""
         return self.speech >= self.minimum
 
-    def feed(self, probability: float, *, faint: bool = False) -> Event | None:
+    def feed(self, probability: float, *, faint: bool = False) -> EndpointEvent | None:
         """Take the probability of speech in the next frame, 0.0 to 1.0.
 
         `faint` says that it is far fainter than the sentence was.
@@ -115,16 +115,16 @@ class Endpoint:
         waited = self.quiet if self.settled else self.spent
         return self.left or waited >= self.pause or self.length >= self.maximum
 
-    def close(self) -> Event:
+    def close(self) -> EndpointEvent:
         """End now what is open, whatever was heard."""
         self.open, self.lingers = False, self.whole
-        return Event.ENDED if self.sure else Event.DROPPED
+        return EndpointEvent.ENDED if self.sure else EndpointEvent.DROPPED
 
-    def _begin(self) -> Event:
+    def _begin(self) -> EndpointEvent:
         self.open, self.whole, self.settled, self.left = True, False, False, False
         self.length = self.speech = self.voiced = 1
         self.quiet, self.still, self.spent = 0, 0, 0.0
-        return Event.BEGAN
+        return EndpointEvent.BEGAN
 
 
 def frames_in(seconds: float) -> int:

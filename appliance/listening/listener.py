@@ -13,8 +13,8 @@ from appliance.values import MicrophoneState
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from appliance.listening.listening_state import Ear, Neighbours
-    from appliance.listening.listening_turn import Opening
+    from appliance.listening.listening_state import ListeningCallbacks, ListeningState
+    from appliance.listening.listening_turn import Activation
     from appliance.protocols import Microphone, WakeSpotter
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,9 @@ class Listener:
     carried out before the next frame is heard.
     """
 
-    def __init__(self, microphone: Microphone, ear: Ear, neighbours: Neighbours) -> None:
+    def __init__(
+        self, microphone: Microphone, ear: ListeningState, neighbours: ListeningCallbacks
+    ) -> None:
         """Nothing is opened yet."""
         self._microphone = microphone
         self._neighbours = neighbours
@@ -51,7 +53,7 @@ class Listener:
         self._state = MicrophoneState.OK
 
     @property
-    def ear(self) -> Ear:
+    def ear(self) -> ListeningState:
         """What is heard with; its figures may be read from any thread."""
         return self._ear
 
@@ -67,7 +69,7 @@ class Listener:
         """Whether a microphone that is open has for long neither moved nor been tried again."""
         return self._open and time.monotonic() - self._microphone.looked_after_at > NEGLECTED_AFTER
 
-    def listen(self, opening: Opening) -> None:
+    def listen(self, opening: Activation) -> None:
         """Open the ear for one sentence, or for another one than it is open for."""
         self._orders.put(lambda: self._listen(opening))
 
@@ -121,7 +123,7 @@ class Listener:
         except queue.Empty:
             pass
 
-    def _listen(self, opening: Opening) -> None:
+    def _listen(self, opening: Activation) -> None:
         if self._open:
             self._ear.listen(opening)
         else:

@@ -8,18 +8,18 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.audio.level_meter import Meter
+from appliance.audio.level_meter import LevelMeter
 from appliance.listening.endpointer import frames_in
-from appliance.listening.listening_turn import Opening, Window
+from appliance.listening.listening_turn import Activation, ListeningTurn
 from appliance.listening.segmenter import Segmenter
 from appliance.values import SAMPLE_RATE, Activity, Trigger, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from appliance.config import Listening
-    from appliance.listening.early_endpointer import Considering
-    from appliance.listening.segmenter import Segment
+    from appliance.config import ListeningSettings
+    from appliance.listening.early_endpointer import EarlyVerdictSource
+    from appliance.listening.segmenter import SpeechSegment
     from appliance.protocols import SpeechDetector, WakeSpotter
     from appliance.values import Samples, SoundLevel, Wake
 
@@ -34,7 +34,7 @@ ECHO_SECONDS = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbours:
+class ListeningCallbacks:
     """Whom the ear tells what it hears; called in the listener's thread."""
 
     hand_over: Callable[[Utterance], bool]
@@ -43,40 +43,40 @@ class Neighbours:
     on_activity: Callable[[Activity], None]
     on_wake: Callable[[Wake, SoundLevel | None], bool] = lambda _wake, _level: True
     """A wake word was heard; False if the ear shall stay closed."""
-    on_open: Callable[[Opening], None] = lambda _opening: None
+    on_open: Callable[[Activation], None] = lambda _opening: None
     """The ear is open."""
-    on_given_up: Callable[[Opening, str], None] = lambda _opening, _reason: None
+    on_given_up: Callable[[Activation, str], None] = lambda _opening, _reason: None
     """It was closed before anything was said, or it could not be opened; and why."""
 
 
-class Ear:
+class ListeningState:
     """Closed until something opens it for one sentence; or always open. Use it from one thread."""
 
     def __init__(
         self,
         detector: SpeechDetector,
-        settings: Listening,
-        neighbours: Neighbours,
+        settings: ListeningSettings,
+        neighbours: ListeningCallbacks,
         *,
         spotters: Sequence[WakeSpotter] = (),
-        meaning: Considering | None = None,
+        meaning: EarlyVerdictSource | None = None,
         always: Trigger = Trigger.ALWAYS,
     ) -> None:
         """`always` is the trigger of what an always open ear hears."""
         self._settings = settings
         self._neighbours = neighbours
         self._spotters = spotters
-        self._always = Opening(always)
+        self._always = Activation(always)
         self._segmenter = Segmenter(detector, settings, meaning)
         self._recent: deque[Samples] = deque(maxlen=max(1, frames_in(settings.pre_roll_ms / 1000)))
-        self._window: Window | None = None
+        self._window: ListeningTurn | None = None
         self._deaf = False
         self._deaf_until = 0.0
         self._captured_at = 0.0
         self._activity = Activity.IDLE
         self.mode: str = settings.trigger
         """One of the values of listening.trigger."""
-        self.meter = Meter()
+        self.meter = LevelMeter()
         self.heard = 0
         """Sentences since the start."""
         self.dropped = 0
@@ -100,11 +100,11 @@ class Ear:
             self._recent.append(frame)
             self._spot(frame)
 
-    def listen(self, opening: Opening) -> None:
+    def listen(self, opening: Activation) -> None:
         """Open for one sentence; the sound from just before belongs to it."""
         before = list(self._recent)
         self._abandon("the ear was opened anew")
-        self._window = Window(self._segmenter, opening)
+        self._window = ListeningTurn(self._segmenter, opening)
         self._show(listening=True)
         self._neighbours.on_open(opening)
         for frame in before[-AFTER_WORD:] if opening.after_word else before:
@@ -158,15 +158,15 @@ class Ear:
                 self._reset_spotters()
                 if self._neighbours.on_wake(wake, self.meter.level()):
                     wait = self._settings.wait_s
-                    self.listen(Opening(Trigger.WAKE_WORD, wait=wait, after_word=True))
+                    self.listen(Activation(Trigger.WAKE_WORD, wait=wait, after_word=True))
                 return
 
-    def _feed(self, window: Window, frame: Samples) -> None:
+    def _feed(self, window: ListeningTurn, frame: Samples) -> None:
         segment = window.feed(frame)
         if segment is not None:
             self._close(window, segment)
 
-    def _close(self, window: Window, segment: Segment) -> None:
+    def _close(self, window: ListeningTurn, segment: SpeechSegment) -> None:
         self._window = None
         self._segmenter.reset()
         self._reset_spotters()
@@ -189,7 +189,7 @@ class Ear:
             self._activity = activity
             self._neighbours.on_activity(activity)
 
-    def _pass_on(self, segment: Segment, opening: Opening) -> None:
+    def _pass_on(self, segment: SpeechSegment, opening: Activation) -> None:
         self.heard += 1
         speech_ended = self._captured_at - segment.seconds_since_speech
         age = time.monotonic() - speech_ended

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from appliance.listening.endpointer import FRAME_SECONDS
-from appliance.listening.segmenter import Segment
+from appliance.listening.segmenter import SpeechSegment
 
 if TYPE_CHECKING:
     from appliance.listening.segmenter import Segmenter
@@ -19,7 +19,7 @@ REST_OF_THE_WORD = 0.32
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class Activation:
     """How the ear is opened."""
 
     trigger: Trigger
@@ -35,17 +35,17 @@ class Opening:
     """Whether the end of the wake word may still be heard."""
 
 
-class Window:
+class ListeningTurn:
     """Hears one sentence, or that nothing is said; whichever it is, it is over then."""
 
-    def __init__(self, segmenter: Segmenter, opening: Opening) -> None:
+    def __init__(self, segmenter: Segmenter, opening: Activation) -> None:
         self._segmenter = segmenter
         self.opening = opening
         self._seconds = 0.0
         segmenter.reset()
         segmenter.wait_for_release(held=opening.held)
 
-    def feed(self, frame: Samples) -> Segment | None:
+    def feed(self, frame: Samples) -> SpeechSegment | None:
         """Take a frame; the sentence once it is over, an empty one if nothing was said."""
         self._seconds += FRAME_SECONDS
         for segment in self._segmenter.feed(frame):
@@ -58,17 +58,17 @@ class Window:
             return nothing_said()
         return None
 
-    def release(self) -> Segment:
+    def release(self) -> SpeechSegment:
         """Whoever opened it says that the sentence is over."""
         return self._segmenter.finish() or nothing_said()
 
-    def _is_rest_of_the_word(self, segment: Segment) -> bool:
+    def _is_rest_of_the_word(self, segment: SpeechSegment) -> bool:
         spoken = self._seconds - segment.seconds_since_speech
         return self.opening.after_word and spoken <= REST_OF_THE_WORD
 
 
-def nothing_said() -> Segment:
+def nothing_said() -> SpeechSegment:
     """A sentence of no words."""
-    return Segment(
+    return SpeechSegment(
         samples=np.zeros(0, dtype=np.float32), stop=0, speech_seconds=0.0, seconds_since_speech=0.0
     )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from appliance.audio.energy_gate import Gate
-from appliance.listening.early_endpointer import Outlook
-from appliance.listening.endpointer import FRAME_SECONDS, Endpoint, Event, frames_in
+from appliance.audio.energy_gate import EnergyGate
+from appliance.listening.early_endpointer import EarlyEndpointer
+from appliance.listening.endpointer import FRAME_SECONDS, Endpointer, EndpointEvent, frames_in
 from appliance.listening.speaker_level import HUSH, LEFT
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import SAMPLE_RATE, Source, Trigger, Utterance
@@ -19,8 +19,8 @@ from appliance.values import SAMPLE_RATE, Source, Trigger, Utterance
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appliance.config import Listening
-    from appliance.listening.early_endpointer import Considering
+    from appliance.config import ListeningSettings
+    from appliance.listening.early_endpointer import EarlyVerdictSource
     from appliance.protocols import SpeechDetector
     from appliance.values import Samples
 
@@ -37,7 +37,7 @@ FADING = 0.997
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
-class Segment:
+class SpeechSegment:
     """A stretch of sound that holds one sentence."""
 
     samples: Samples
@@ -60,14 +60,17 @@ class Segmenter:
     """Cuts a stream of frames into sentences."""
 
     def __init__(
-        self, detector: SpeechDetector, settings: Listening, meaning: Considering | None = None
+        self,
+        detector: SpeechDetector,
+        settings: ListeningSettings,
+        meaning: EarlyVerdictSource | None = None,
     ) -> None:
         """Without `meaning`, the length of the pause alone decides when a sentence is over."""
         self._detector = detector
         self._settings = settings
-        self._endpoint = Endpoint.of(settings)
-        self._outlook = Outlook(self._endpoint, settings, meaning)
-        self._gate = Gate()
+        self._endpoint = Endpointer.of(settings)
+        self._outlook = EarlyEndpointer(self._endpoint, settings, meaning)
+        self._gate = EnergyGate()
         self._held_back: deque[Samples] = deque()
         self._before: deque[Samples] = deque(maxlen=frames_in(settings.pre_roll_ms / 1000))
         self._sentence: list[Samples] = []
@@ -94,7 +97,7 @@ class Segmenter:
         """The sentence that is being spoken, from its pre-roll to the newest frame."""
         return _joined(self._sentence)
 
-    def feed(self, frame: Samples) -> list[Segment]:
+    def feed(self, frame: Samples) -> list[SpeechSegment]:
         """Take FRAME_SAMPLES samples; the sentences that ended with them, mostly none."""
         self._frames_heard += 1
         if not self._gate.feed(frame) and not self._endpoint.open:
@@ -107,7 +110,7 @@ class Segmenter:
         asked = (self._ask(one, len(frames) - 1 - i) for i, one in enumerate(frames))
         return [segment for segment in asked if segment is not None]
 
-    def finish(self) -> Segment | None:
+    def finish(self) -> SpeechSegment | None:
         """End the sentence that is being spoken now; None where there is none."""
         if not self._endpoint.open:
             return None
@@ -120,7 +123,7 @@ class Segmenter:
         self._sentence = []
         self._before.clear()
         self._held_back.clear()
-        self._gate = Gate()
+        self._gate = EnergyGate()
         self._detector.reset()
         self.wait_for_release(held=False)
 
@@ -128,11 +131,11 @@ class Segmenter:
         """Whether no pause ends the sentence, since whoever speaks says when it is over."""
         self._outlook.wait_for_release(held=held)
 
-    def _ask(self, frame: Samples, frames_after: int) -> Segment | None:
+    def _ask(self, frame: Samples, frames_after: int) -> SpeechSegment | None:
         faint = self._is_faint(frame)
         voiced = self._endpoint.voiced
         event = self._endpoint.feed(self._detector.probability(frame), faint=faint)
-        if event is Event.BEGAN:
+        if event is EndpointEvent.BEGAN:
             self._talker = float(np.std(frame))
             self._sentence = [*self._before, frame]
             self._before.clear()
@@ -156,18 +159,18 @@ class Segmenter:
         self._talker = max(loudness, self._talker * FADING)
         return loudness < self._talker * FAINTER
 
-    def _end(self, event: Event | None, frames_after: int) -> Segment | None:
-        if event not in (Event.ENDED, Event.DROPPED):
+    def _end(self, event: EndpointEvent | None, frames_after: int) -> SpeechSegment | None:
+        if event not in (EndpointEvent.ENDED, EndpointEvent.DROPPED):
             return None
         frames, self._sentence = self._sentence, []
-        if event is Event.DROPPED:
+        if event is EndpointEvent.DROPPED:
             # What was too short to be speech may be the first breath of what is.
             self._before.extend(frames)
             return None
         known = self._outlook.known()
         if self._endpoint.left and known is None:
             frames = frames[: HUSH - LEFT]  # the rest is somebody else
-        return Segment(
+        return SpeechSegment(
             # What was asked about holds the whole sentence. The very object is handed on, so
             # that whoever gave the answer need not work it out again.
             samples=_joined(frames) if known is None else known,
@@ -179,8 +182,8 @@ class Segmenter:
 
 
 def segments_in(
-    samples: Samples, detector: SpeechDetector, settings: Listening
-) -> Iterator[Segment]:
+    samples: Samples, detector: SpeechDetector, settings: ListeningSettings
+) -> Iterator[SpeechSegment]:
     """Each sentence of a whole recording, faster than real time."""
     segmenter = Segmenter(detector, settings)
     segmenter.reset()
@@ -194,7 +197,7 @@ def segments_in(
 def utterance_from(
     samples: Samples,
     detector: SpeechDetector,
-    settings: Listening,
+    settings: ListeningSettings,
     *,
     new_id: str,
     trigger: Trigger = Trigger.FILE,

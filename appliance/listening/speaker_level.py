@@ -23,7 +23,7 @@ LEFT = 94
 """Frames of fainter speech (3 s) after which the talker has left off, whatever was said."""
 
 
-class Talker:
+class SpeakerLevel:
     """Fed the loudness of each frame of speech in a sentence; the rest of it is silence."""
 
     def __init__(self) -> None:

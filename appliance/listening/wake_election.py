@@ -22,7 +22,7 @@ WINDOW_SECONDS = 0.7
 """Wakes so near each other are of one call: the word's own length, and the way over the broker."""
 
 
-class Election:
+class WakeElection:
     """All members reckon alike, so no vote is needed. Any thread.
 
     The ear opens at once, and is closed again if another one heard better: whoever speaks on

@@ -15,8 +15,8 @@ from appliance.messages.payloads import (
     Control,
     ListenRequest,
     OptionsRequest,
+    RequestState,
     SayRequest,
-    State,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ FORMS: dict[Control, type[Form]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ControlRequest:
     """One of them. It is not kept on disk: who gets no answer asks again."""
 
     control: Control
@@ -45,14 +45,14 @@ class Order:
 
     def done(self, data: Any = None, message: str | None = None) -> Answer:
         """The answer where it went well."""
-        return self._answer(State.DONE, None, message, data)
+        return self._answer(RequestState.DONE, None, message, data)
 
     def rejected(self, reason: str, message: str) -> Answer:
         """The answer where it could not be done."""
-        return self._answer(State.REJECTED, reason, message)
+        return self._answer(RequestState.REJECTED, reason, message)
 
     def _answer(
-        self, state: State, reason: str | None, message: str | None, data: Any = None
+        self, state: RequestState, reason: str | None, message: str | None, data: Any = None
     ) -> Answer:
         return Answer(
             state=state,
@@ -66,12 +66,12 @@ class Order:
 
 def read(
     control: Control, address: ReturnAddress, payload: bytes, fields: dict[str, Any] | None
-) -> Order:
+) -> ControlRequest:
     """The order in a payload; RequestError when it is none."""
     if fields is None:
         fields = _plain(control, payload)
     try:
-        return Order(control, address, msgspec.convert(fields, FORMS[control]))
+        return ControlRequest(control, address, msgspec.convert(fields, FORMS[control]))
     except (msgspec.ValidationError, ValueError) as error:
         raise RequestError("invalid", str(error)) from None
 

@@ -26,7 +26,7 @@ class Control(enum.StrEnum):
     SAY = "say"
 
 
-class State(enum.StrEnum):
+class RequestState(enum.StrEnum):
     """How far a request has come."""
 
     QUEUED = "queued"
@@ -40,7 +40,7 @@ class State(enum.StrEnum):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a requester gets, on its response topic."""
 
-    state: State
+    state: RequestState
     transaction: str | None
     """The id that the requester gave; Correlation Data that is not text is shown as hex."""
     operation: str

@@ -10,7 +10,7 @@ import msgspec
 
 from appliance.errors import RequestError
 from appliance.messages.payloads import AnswerRequest, AudioRequest, TextRequest
-from appliance.values import Operation, Wish
+from appliance.values import Operation, PromptRequest
 
 MAXIMUM_TEXT_BYTES = 16_384
 """Of a text to parse or answer: several pages, far beyond what a small model reads."""
@@ -69,7 +69,7 @@ def checked_text(payload: bytes) -> bytes:
 
 
 def with_wishes(text: bytes, form: AnswerRequest) -> bytes:
-    wish = Wish(text.decode(), form.schema, form.session, form.stream, form.maximum_tokens)
+    wish = PromptRequest(text.decode(), form.schema, form.session, form.stream, form.maximum_tokens)
     packed = wish.packed()
     if len(packed) > MAXIMUM_WISH_BYTES:
         raise too_large(len(packed), MAXIMUM_WISH_BYTES)

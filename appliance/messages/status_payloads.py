@@ -12,10 +12,10 @@ from appliance.messages.payloads import Control, Name
 from appliance.values import (
     SCHEMA,
     Activity,
+    BoardReading,
     MicrophoneState,
     Operation,
     Pace,
-    Reading,
     Session,
     SoundHealth,
 )
@@ -181,7 +181,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     clock_synced: bool | None
 
     @classmethod
-    def of(cls, reading: Reading, *, pace: Pace, clock_synced: bool | None) -> Telemetry:
+    def of(cls, reading: BoardReading, *, pace: Pace, clock_synced: bool | None) -> Telemetry:
         """What the sensors say, rounded to what means something."""
         shown: dict[str, Any] = {
             name: round(value, 2) if isinstance(value, float) else value

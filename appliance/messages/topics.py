@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.errors import RequestError
-from appliance.messages.payloads import Answer, Control, State
+from appliance.messages.payloads import Answer, Control, RequestState
 from appliance.values import Message, Operation, Outcome, Request, Result, encode
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ FORBIDDEN = re.compile(r"[+#/\x00]")
 """What the name of one topic level must not hold."""
 
 STATES = {
-    Outcome.CANCELLED: State.CANCELLED,
-    Outcome.EXPIRED: State.EXPIRED,
-    Outcome.FAILED: State.FAILED,
+    Outcome.CANCELLED: RequestState.CANCELLED,
+    Outcome.EXPIRED: RequestState.EXPIRED,
+    Outcome.FAILED: RequestState.FAILED,
 }
 
 
@@ -147,14 +147,14 @@ class Topics:
 
     def finished(self, address: ReturnAddress, result: Result) -> Message:
         """The answer to a request whose work is over."""
-        state = STATES.get(result.outcome, State.DONE)
+        state = STATES.get(result.outcome, RequestState.DONE)
         return self.answer(
             address,
             Answer(
                 state=state,
                 transaction=address.transaction,
                 operation=address.operation,
-                reason=None if state is State.DONE else state.value,
+                reason=None if state is RequestState.DONE else state.value,
                 message=result.reason,
                 result=result,
             ),

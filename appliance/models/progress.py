@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Show(Protocol):
+class Progress(Protocol):
     """A person's terminal or a log."""
 
     def say(self, line: str) -> None:
@@ -18,6 +18,6 @@ class Show(Protocol):
         """Bytes of what was announced last, so far and in all."""
 
 
-def onward(show: Show, before: int, total: int) -> Callable[[int], None]:
+def onward(show: Progress, before: int, total: int) -> Callable[[int], None]:
     """What counts the bytes of one piece, `before` bytes of the others being there already."""
     return lambda done: show.progress(before + done, total)

@@ -28,7 +28,7 @@ REMEMBERED = ".verified.json"
 a Pi the reading of every byte at each start; it is no defence against who may write there."""
 
 
-class State(enum.StrEnum):
+class ModelState(enum.StrEnum):
     """How a model on disk is."""
 
     READY = "ready"
@@ -40,7 +40,7 @@ class State(enum.StrEnum):
 class Condition:
     """How a model on disk is, and for each file that must be pulled again, why."""
 
-    state: State
+    state: ModelState
     problems: dict[str, str]
     """File → what is wrong with it; empty when the model is ready."""
 
@@ -69,9 +69,9 @@ class Store:
             return _own(name)
         model = catalogue.find(name)
         condition = self.look(model)
-        if condition.state is State.MISSING:
+        if condition.state is ModelState.MISSING:
             raise ModelMissing(f"model {name} is not in {self.directory}; {_remedy(name)}")
-        if condition.state is State.DAMAGED:
+        if condition.state is ModelState.DAMAGED:
             where = self.folder(model)
             raise ModelDamaged(f"model {name} in {where} is damaged: {condition}; {_remedy(name)}")
         return self.folder(model) / model.opened_as
@@ -98,9 +98,11 @@ class Store:
         if good and good != _remembered(folder):
             _remember(folder, good)
         if not problems:
-            return Condition(State.READY, problems)
+            return Condition(ModelState.READY, problems)
         absent = all(problem == "is not there" for problem in problems.values())
-        return Condition(State.MISSING if absent and not good else State.DAMAGED, problems)
+        return Condition(
+            ModelState.MISSING if absent and not good else ModelState.DAMAGED, problems
+        )
 
     def at_hand(self, name: str) -> Path:
         """As `path_of`, by names and sizes alone: no file of a catalogue's model is read."""

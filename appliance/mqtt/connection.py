@@ -25,7 +25,7 @@ from appliance.mqtt.connection_events import (
     Subscribed,
     Woken,
 )
-from appliance.mqtt.inbound_limit import Backlog
+from appliance.mqtt.inbound_limit import InboundLimit
 from appliance.mqtt.packets import (
     IN_FLIGHT,
     MAXIMUM_PACKET,
@@ -36,7 +36,7 @@ from appliance.mqtt.packets import (
     publish_properties,
     subscriptions,
 )
-from appliance.mqtt.reconnect_backoff import Patience
+from appliance.mqtt.reconnect_backoff import ReconnectBackoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ class Unpublishable(ValueError):
     """A message that cannot be published now or ever."""
 
 
-class Link:
+class BrokerConnection:
     """One broker, one client id; says what happens in the order in which it did.
 
     paho's thread runs the callbacks, which only copy and enqueue. What is published while
@@ -79,7 +79,7 @@ class Link:
         """How many messages the broker takes before it has acknowledged the first."""
         self.connections = 0
         """Since start."""
-        self.backlog = Backlog(config.requests.maximum_waiting_bytes)
+        self.backlog = InboundLimit(config.requests.maximum_waiting_bytes)
         self._largest = MAXIMUM_PACKET
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         # Guards the step from "is it still that connection?" to paho's call. Reentrant, and
@@ -89,7 +89,7 @@ class Link:
         self._connected = False
         self._since = 0.0
         self._refusal: int | None = None
-        self._patience = Patience()
+        self._patience = ReconnectBackoff()
         self._client = self._new_client()
         self._thread: threading.Thread | None = None
 

@@ -22,7 +22,7 @@ def located(name: str) -> Path:
     return path
 
 
-def password(mqtt: config.Mqtt) -> bytes | None:
+def password(mqtt: config.MqttSettings) -> bytes | None:
     """The password in the file, without the newline that editors leave at its end."""
     if not mqtt.password_file:
         return None
@@ -36,7 +36,7 @@ def password(mqtt: config.Mqtt) -> bytes | None:
     return content.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def tls_context(mqtt: config.Mqtt) -> ssl.SSLContext | None:
+def tls_context(mqtt: config.MqttSettings) -> ssl.SSLContext | None:
     """TLS 1.2 or later that checks the broker's name; None when TLS is off."""
     if not mqtt.tls:
         return None
@@ -63,7 +63,7 @@ def _trusting(path: Path, problems: list[str]) -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _identify(context: ssl.SSLContext, mqtt: config.Mqtt, problems: list[str]) -> None:
+def _identify(context: ssl.SSLContext, mqtt: config.MqttSettings, problems: list[str]) -> None:
     certificate, key = located(mqtt.certificate_file), located(mqtt.key_file)
     missing = False
     for name, path in (("certificate_file", certificate), ("key_file", key)):

@@ -8,7 +8,7 @@ MAXIMUM_ROWS = 10_000
 """Deliveries without their payload: a few hundred bytes each, kept to be told `busy`."""
 
 
-class Backlog:
+class InboundLimit:
     """Counts what paho's thread has put down and nobody has picked up yet."""
 
     def __init__(self, maximum_bytes: int) -> None:

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
-from appliance.journal.disk_state import Disk
+from appliance.journal.disk_state import DiskState
 from appliance.mqtt import connect_errors
 from appliance.mqtt.connection import Unpublishable
-from appliance.mqtt.quarantine import Suspects
-from appliance.mqtt.topic_backoff import Refusals
+from appliance.mqtt.quarantine import Quarantine
+from appliance.mqtt.topic_backoff import TopicBackoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.journal.journal import Journal
-    from appliance.mqtt.connection import Link
+    from appliance.mqtt.connection import BrokerConnection
     from appliance.mqtt.connection_events import Acknowledged
     from appliance.values import Message
 
@@ -49,11 +49,11 @@ class Sent:
     at: float
 
 
-class Sending:
+class Publisher:
     """Keeps the window full and the outbox short. One thread calls it, except where it says so."""
 
     def __init__(
-        self, journal: Journal, link: Link, clock: Callable[[], float] = time.monotonic
+        self, journal: Journal, link: BrokerConnection, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._journal = journal
         self._link = link
@@ -65,11 +65,11 @@ class Sending:
         self._under_way: dict[int, Sent] = {}
         self._delivered: set[int] = set()
         self._delivered_since = 0.0
-        self._refusals = Refusals(clock)
-        self._suspects = Suspects()
+        self._refusals = TopicBackoff(clock)
+        self._suspects = Quarantine()
         self._held: set[int] = set()
         self._forbidden: set[str] = set()
-        self.disk = Disk(clock)
+        self.disk = DiskState(clock)
         self._look = True  # whether the outbox may hold something to send
         self.refused = 0
         """Publications that the broker refused, since start."""

@@ -18,7 +18,7 @@ FIRST_HOLD_S, LONGEST_HOLD_S = 5.0, 300.0
 
 
 @dataclass(slots=True)
-class Suspect:
+class QuarantinedMessage:
     """What speaks against a message."""
 
     alone: int = 0
@@ -26,7 +26,7 @@ class Suspect:
     held_until: float = 0.0
 
 
-class Suspects:
+class Quarantine:
     """By rank in the outbox. One bad message must not stop all that come after it.
 
     A broker that finds a packet too large, or a client library that chokes on the broker's
@@ -35,12 +35,12 @@ class Suspects:
     """
 
     def __init__(self) -> None:
-        self._suspects: dict[int, Suspect] = {}
+        self._suspects: dict[int, QuarantinedMessage] = {}
 
     def broke(self, under_way: Collection[int], now: float) -> None:
         """A connection broke with these under way."""
         for rank in under_way:
-            self._suspects.setdefault(rank, Suspect())
+            self._suspects.setdefault(rank, QuarantinedMessage())
         if len(under_way) != 1:
             return
         (rank,) = under_way

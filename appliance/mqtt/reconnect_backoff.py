@@ -15,7 +15,7 @@ GOOD_CONNECTION_S = 5.0
 """A connection that stood for longer ends a row of failures."""
 
 
-class Patience:
+class ReconnectBackoff:
     """Knows how often it failed, and what was said about it."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ class _Refused:
     until: float
 
 
-class Refusals:
+class TopicBackoff:
     """Of one connection; one thread calls it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -6,20 +6,20 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from appliance.grammar.completions import Ahead, Onward
+from appliance.grammar.completions import SentenceCompletions, WhatFollows
 from appliance.recognition.grammar_recogniser import LONGEST_COMMAND, break_off
 from appliance.text.normalise import plain
-from appliance.values import SAMPLE_RATE, SoFar
+from appliance.values import SAMPLE_RATE, SentenceProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.decoding.sentence_recogniser import Understood
-    from appliance.engines.whisper.model import Hearing
+    from appliance.decoding.sentence_recogniser import RecognisedSentence
+    from appliance.engines.whisper.model import EncodedAudio
     from appliance.grammar.grammar import Grammar
     from appliance.recognition.grammar_recogniser import GrammarRecogniser
     from appliance.recognition.recogniser import Heard
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
 
 SURE = 0.8
@@ -33,7 +33,7 @@ BROKEN_OFF = ("...", "\u2026", "-")
 """What Whisper writes where somebody stops in the middle of a word or a sentence."""
 
 
-class Anticipation:
+class EarlyRecogniser:
     """A recogniser that is also asked about half sentences, from another thread.
 
     What it has understood of a sound it gives again when the very same sound comes as a whole
@@ -50,18 +50,20 @@ class Anticipation:
         self._recogniser = recogniser
         self._on_partial = on_partial
         self._at_work = threading.Lock()
-        self._known: deque[tuple[Samples, Sentences, Understood, Hearing]] = deque(maxlen=2)
+        self._known: deque[tuple[Samples, SentenceSet, RecognisedSentence, EncodedAudio]] = deque(
+            maxlen=2
+        )
         """Of the newest looks, one of which is perhaps taken for the sentence."""
-        self._ahead: Onward | None = None
+        self._ahead: SentenceCompletions | None = None
 
     def so_far(
         self,
         samples: Samples,
-        sentences: Sentences,
+        sentences: SentenceSet,
         *,
         thorough: bool = False,
         outdated: Callable[[], bool] = lambda: False,
-    ) -> SoFar:
+    ) -> SentenceProgress:
         """What a sentence is of which only so much has been said.
 
         Args:
@@ -75,7 +77,7 @@ class Anticipation:
 
         """
         if len(samples) > LONGEST_COMMAND * SAMPLE_RATE:
-            return SoFar.UNKNOWN
+            return SentenceProgress.UNKNOWN
         with self._at_work:
             onward = self._onward(sentences)
             # Who wants to see the words is shown them, whatever has been said since.
@@ -94,19 +96,21 @@ class Anticipation:
             break_off(outdated)
             return self._whole(onward, samples, sentences, found.text)
 
-    def _whole(self, onward: Onward, samples: Samples, sentences: Sentences, text: str) -> SoFar:
+    def _whole(
+        self, onward: SentenceCompletions, samples: Samples, sentences: SentenceSet, text: str
+    ) -> SentenceProgress:
         ahead = onward.ahead(text)
-        if ahead is Ahead.NOTHING:
-            return SoFar.COMPLETE
-        if ahead is Ahead.SAME:
+        if ahead is WhatFollows.NOTHING:
+            return SentenceProgress.COMPLETE
+        if ahead is WhatFollows.SAME:
             # Right either way; but "today" on its own would be a sentence that nobody said.
-            return SoFar.SOUNDS_OVER
-        if ahead is Ahead.ONE and self._recogniser.sounds_over(samples, sentences, text):
-            return SoFar.SOUNDS_OVER
-        return SoFar.COULD_GO_ON
+            return SentenceProgress.SOUNDS_OVER
+        if ahead is WhatFollows.ONE and self._recogniser.sounds_over(samples, sentences, text):
+            return SentenceProgress.SOUNDS_OVER
+        return SentenceProgress.COULD_GO_ON
 
     def recognise(
-        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
     ) -> Heard:
         with self._at_work:
             looks = (one for one in self._known if one[0] is samples and one[1] is sentences)
@@ -117,13 +121,13 @@ class Anticipation:
             stage("anticipated")
             return self._recogniser.conclude(known[2], known[3], stage)
 
-    def _onward(self, sentences: Sentences) -> Onward:
+    def _onward(self, sentences: SentenceSet) -> SentenceCompletions:
         grammar = self._recogniser.prepare(sentences)
         if self._ahead is None or self._ahead.grammar is not grammar:
-            self._ahead = Onward(grammar, sentences.intents.skip_words)
+            self._ahead = SentenceCompletions(grammar, sentences.intents.skip_words)
         return self._ahead
 
-    def prepare(self, sentences: Sentences) -> Grammar:
+    def prepare(self, sentences: SentenceSet) -> Grammar:
         """Compile the grammar of `sentences`; SentencesError as in the recogniser itself."""
         return self._recogniser.prepare(sentences)
 
@@ -137,7 +141,7 @@ def _is_guessed(text: str, heard: str) -> bool:
     return ends != [last] and ends in [[word] for word in before]
 
 
-def _beginning(onward: Onward, text: str) -> SoFar:
+def _beginning(onward: SentenceCompletions, text: str) -> SentenceProgress:
     """INCOMPLETE where a sentence begins with these words."""
     begins = onward.begins(text) and len(text.split()) >= FEWEST_WORDS
-    return SoFar.INCOMPLETE if begins else SoFar.UNKNOWN
+    return SentenceProgress.INCOMPLETE if begins else SentenceProgress.UNKNOWN

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.protocols import Transcriber
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples, Transcript
 
 
@@ -25,7 +25,7 @@ class FreeRecogniser:
         self._threshold = no_speech_threshold
 
     def recognise(
-        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
     ) -> Heard:
         transcript = self._transcriber.transcribe(samples, sentences.language)
         stage("transcribe")

@@ -7,12 +7,12 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from appliance.decoding.search_types import Effort
-from appliance.decoding.sentence_recogniser import Understanding, Understood
+from appliance.decoding.search_types import SearchEffort
+from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
 from appliance.engines.whisper.end_of_utterance import sounds_over
 from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.token_mask import Vocabulary
+from appliance.grammar.token_mask import TokenVocabulary
 from appliance.recognition.free_recogniser import spoken_text
 from appliance.recognition.recogniser import Heard
 from appliance.values import SAMPLE_RATE, Intent
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
     from appliance.decoding.calibration import Calibration
     from appliance.decoding.sentence_recogniser import Refusal
-    from appliance.engines.whisper.model import Hearing, Whisper, Written
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.engines.whisper.model import EncodedAudio, Whisper, Written
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
 
 LONGEST_COMMAND = 28.0
 """Seconds; what takes longer to say is no command, and Whisper could not hear it in one piece."""
 
 
-class Breakable:
+class InterruptibleScorer:
     """A hearing that is given up, between two questions, once nobody wants the answer."""
 
-    def __init__(self, hearing: Hearing, outdated: Callable[[], bool]) -> None:
+    def __init__(self, hearing: EncodedAudio, outdated: Callable[[], bool]) -> None:
         self._hearing = hearing
         self._outdated = outdated
         self.silent = hearing.silent
@@ -62,12 +62,12 @@ def break_off(outdated: Callable[[], bool]) -> None:
         raise Interrupted("more has been said meanwhile")
 
 
-THOROUGH = Effort(calls=16)
+THOROUGH = SearchEffort(calls=16)
 """Of the second model, which is asked about hard sentences alone: ten calls missed some."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class SecondEar:
+class SecondModel:
     """The model that is asked where the first is in doubt."""
 
     whisper: Whisper
@@ -75,10 +75,10 @@ class SecondEar:
     """Of what both make of it."""
 
     @property
-    def understanding(self) -> Understanding:
+    def understanding(self) -> SentenceRecogniser:
         """How it understands."""
-        return Understanding(
-            vocabulary=Vocabulary.of(self.whisper.tokens, self.whisper.end),
+        return SentenceRecogniser(
+            vocabulary=TokenVocabulary.of(self.whisper.tokens, self.whisper.end),
             spell=self.whisper.text,
             effort=THOROUGH,
             calibration=self.calibration,
@@ -95,7 +95,7 @@ class GrammarRecogniser:
         refusal: Refusal,
         calibration: Calibration,
         cache: Path | None,
-        second: SecondEar | None = None,
+        second: SecondModel | None = None,
     ) -> None:
         """`cache` is a folder for compiled grammars, the appliance's own; None keeps none."""
         self.name = whisper.name
@@ -104,21 +104,21 @@ class GrammarRecogniser:
         self._both = None if second is None else f"{whisper.name}+{second.whisper.name}"
         self._cache = cache
         self._refusal = refusal
-        self._understanding = Understanding(
-            vocabulary=Vocabulary.of(whisper.tokens, whisper.end),
+        self._understanding = SentenceRecogniser(
+            vocabulary=TokenVocabulary.of(whisper.tokens, whisper.end),
             spell=whisper.text,
             refusal=refusal,
             calibration=calibration,
             second=None if second is None else second.understanding,
         )
         # What is said is looked at again soon: not worth looking for what is only spelled alike.
-        glance = Effort(rounds=0)
+        glance = SearchEffort(rounds=0)
         self._glance = dataclasses.replace(self._understanding, effort=glance, second=None)
         self._lock = threading.Lock()
-        self._compiled: deque[tuple[Sentences, Grammar]] = deque(maxlen=2)
+        self._compiled: deque[tuple[SentenceSet, Grammar]] = deque(maxlen=2)
         """Those in force and, while they are exchanged, the next."""
 
-    def prepare(self, sentences: Sentences) -> Grammar:
+    def prepare(self, sentences: SentenceSet) -> Grammar:
         """Compile the grammar of `sentences`, so that nobody who speaks has to wait for it.
 
         Raises:
@@ -138,9 +138,9 @@ class GrammarRecogniser:
     def understand(
         self,
         samples: Samples,
-        sentences: Sentences,
+        sentences: SentenceSet,
         stage: Callable[[str], None] = lambda _: None,
-    ) -> tuple[Understood, Hearing]:
+    ) -> tuple[RecognisedSentence, EncodedAudio]:
         """All that was found out about a sound of at most LONGEST_COMMAND seconds."""
         hearing = self._whisper.hear(samples, sentences.language)
         stage("encode")
@@ -150,11 +150,11 @@ class GrammarRecogniser:
     def look(
         self,
         samples: Samples,
-        sentences: Sentences,
+        sentences: SentenceSet,
         *,
         thorough: bool,
         outdated: Callable[[], bool],
-    ) -> tuple[Understood, Hearing]:
+    ) -> tuple[RecognisedSentence, EncodedAudio]:
         """The same of what is still being said, in less time unless it is to be `thorough`.
 
         Raises:
@@ -163,7 +163,7 @@ class GrammarRecogniser:
         """
         break_off(outdated)
         hearing = self._whisper.hear(samples, sentences.language)
-        ear, grammar = Breakable(hearing, outdated), self.prepare(sentences)
+        ear, grammar = InterruptibleScorer(hearing, outdated), self.prepare(sentences)
         if not thorough:
             found = self._glance.understand(ear, grammar)
             if found.reading is None or not self._understanding.in_doubt(found):
@@ -175,26 +175,26 @@ class GrammarRecogniser:
     def _again(
         self,
         samples: Samples,
-        sentences: Sentences,
+        sentences: SentenceSet,
         outdated: Callable[[], bool] = lambda: False,
-    ) -> Callable[[], Breakable] | None:
+    ) -> Callable[[], InterruptibleScorer] | None:
         """Has the second model hear the sound; None without one, and on a board that is hot."""
         if self._second is None or not self._whisper.may_widen:
             return None
         whisper = self._second.whisper
 
-        def hear() -> Breakable:
+        def hear() -> InterruptibleScorer:
             break_off(outdated)
-            return Breakable(whisper.hear(samples, sentences.language), outdated)
+            return InterruptibleScorer(whisper.hear(samples, sentences.language), outdated)
 
         return hear
 
-    def sounds_over(self, samples: Samples, sentences: Sentences, text: str) -> bool:
+    def sounds_over(self, samples: Samples, sentences: SentenceSet, text: str) -> bool:
         """Whether a sound that says `text` ends as a sentence ends."""
         return sounds_over(self._whisper, samples, sentences.language, text)
 
     def recognise(
-        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
     ) -> Heard:
         if len(samples) > LONGEST_COMMAND * SAMPLE_RATE:
             return self._written_down(samples, sentences, stage)
@@ -203,7 +203,9 @@ class GrammarRecogniser:
         stage("decode")
         return self.conclude(found, hearing, stage)
 
-    def conclude(self, found: Understood, hearing: Hearing, stage: Callable[[str], None]) -> Heard:
+    def conclude(
+        self, found: RecognisedSentence, hearing: EncodedAudio, stage: Callable[[str], None]
+    ) -> Heard:
         """What was understood, as everybody wants it; where nothing was, what was said."""
         by = self._both if found.opinions > 1 else None
         if found.reading is not None:
@@ -219,7 +221,7 @@ class GrammarRecogniser:
         return Heard(text, None, transcript.confidence, by=by)
 
     def _written_down(
-        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
     ) -> Heard:
         transcript = self._whisper.transcribe(samples, sentences.language)
         stage("transcribe")

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.errors import EngineError, Interrupted
-from appliance.values import SoFar
+from appliance.values import SentenceProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.values import Samples
 
-    Looking = Callable[[Samples, bool, Callable[[], bool]], SoFar]
+    Lookahead = Callable[[Samples, bool, Callable[[], bool]], SentenceProgress]
     """What a sentence is of which only so much has been said: asked with the sound, whether there
     is time to be thorough, and a way to learn that more has been said; Interrupted then."""
 
@@ -26,14 +26,14 @@ PATIENCE = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
-class Verdict:
+class EarlyVerdict:
     """What was made of the sentence at one moment."""
 
     samples: Samples
     """The sound that was asked about, the very object."""
     mark: int
     """Frames with speech in it: it holds for as long as no more are heard."""
-    so_far: SoFar
+    so_far: SentenceProgress
     thorough: bool = False
     """Whether whoever takes the sound for a whole sentence would find the same."""
 
@@ -46,19 +46,19 @@ class _Question:
     withdrawn: bool = False
 
 
-class Meaning:
+class LookaheadQueue:
     """One question at a time; a newer one takes the place of one that still waits.
 
     `ask`, `withdraw` and `verdict` belong to the listener, `turn` to a Loop of its own.
     """
 
-    def __init__(self, so_far: Looking) -> None:
+    def __init__(self, so_far: Lookahead) -> None:
         """`so_far` may take its time; it is called in the Loop's thread."""
         self._so_far = so_far
         self._changed = threading.Condition()
         self._question: _Question | None = None
         self._at_work: _Question | None = None
-        self._verdict: Verdict | None = None
+        self._verdict: EarlyVerdict | None = None
         self._failed = False
 
     def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
@@ -73,7 +73,7 @@ class Meaning:
         return self._at_work is not None or self._question is not None
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> EarlyVerdict | None:
         """The newest answer, or None since `forget`."""
         return self._verdict
 
@@ -110,9 +110,11 @@ class Meaning:
         with self._changed:
             self._at_work = None
             if so_far is not None and not question.withdrawn:
-                self._verdict = Verdict(question.samples, question.mark, so_far, question.thorough)
+                self._verdict = EarlyVerdict(
+                    question.samples, question.mark, so_far, question.thorough
+                )
 
-    def _answer_to(self, question: _Question) -> SoFar | None:
+    def _answer_to(self, question: _Question) -> SentenceProgress | None:
         try:
             return self._so_far(question.samples, question.thorough, lambda: question.withdrawn)
         except Interrupted:
@@ -122,4 +124,4 @@ class Meaning:
             if not self._failed:
                 logger.warning("the end of speech is found by pauses alone: %s", error)
             self._failed = True
-            return SoFar.UNKNOWN
+            return SentenceProgress.UNKNOWN

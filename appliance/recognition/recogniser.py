@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent, Samples
 
 
@@ -33,7 +33,7 @@ class Recogniser(Protocol):
     """The speech model's name in the catalogue."""
 
     def recognise(
-        self, samples: Samples, sentences: Sentences, stage: Callable[[str], None]
+        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
     ) -> Heard:
         """What was said, under `sentences`; EngineError when the engine fails.
 

@@ -8,7 +8,7 @@ import msgspec
 
 from appliance import __version__
 from appliance.reference.schemas import schemas
-from appliance.reference.wire import CHANNELS, Channel, Way
+from appliance.reference.wire import CHANNELS, Channel, Direction
 
 BINDING = {"bindingVersion": "0.2.0"}
 
@@ -64,12 +64,12 @@ def _channel(channel: Channel) -> dict[str, Any]:
 def _operation(channel: Channel) -> dict[str, Any]:
     there = f"#/channels/{channel.name}"
     operation: dict[str, Any] = {
-        "action": "send" if channel.way is Way.OUT else "receive",
+        "action": "send" if channel.way is Direction.OUT else "receive",
         "channel": {"$ref": there},
         "messages": [{"$ref": f"{there}/messages/{channel.name}"}],
         "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retain, **BINDING}},
     }
-    if channel.way is Way.IN:
+    if channel.way is Direction.IN:
         operation["reply"] = {
             "address": {
                 "description": "MQTT 5's Response Topic, or the field reply_to.",
@@ -90,7 +90,7 @@ def _message(channel: Channel, own: dict[str, Any]) -> dict[str, Any]:
         "payload": own[channel.payload.__name__],
         "examples": [{"name": channel.name, "payload": shown(channel)}],
     }
-    if channel.way is Way.IN:
+    if channel.way is Direction.IN:
         message["correlationId"] = {
             "description": "MQTT 5's Correlation Data, or the field transaction.",
             "location": "$message.header#/correlationData",
@@ -101,7 +101,7 @@ def _message(channel: Channel, own: dict[str, Any]) -> dict[str, Any]:
 def shown(channel: Channel) -> Any:
     """The example as JSON has it, of a request without what is as if it were not there."""
     example = msgspec.json.decode(msgspec.json.encode(channel.example))
-    if channel.way is Way.OUT:
+    if channel.way is Direction.OUT:
         return example
     fields = msgspec.structs.fields(channel.example)
     defaults = {field.name: field.default for field in fields}

@@ -15,8 +15,8 @@ from appliance.messages.payloads import (
     CheckRequest,
     ListenRequest,
     OptionsRequest,
+    RequestState,
     SayRequest,
-    State,
     TextRequest,
 )
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
@@ -49,7 +49,7 @@ SHORT_SOUND = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQAAAAA="
 """A WAV file without a sample, in base64."""
 
 
-class Way(enum.StrEnum):
+class Direction(enum.StrEnum):
     """Who publishes."""
 
     OUT = "out"
@@ -65,7 +65,7 @@ class Channel:
     name: str
     topic: str
     """`{...}` is a level of its own."""
-    way: Way
+    way: Direction
     payload: Any
     """The type of its JSON, or of its plain text."""
     summary: str
@@ -156,28 +156,28 @@ INFO = Info(
 
 TOLD = (
     Channel(
-        *("status", "status", Way.OUT, Status),
+        *("status", "status", Direction.OUT, Status),
         "Whether it is there: `online`, `stopped` (it was asked to), `offline` (says the broker).",
         Status.ONLINE,
         retain=True,
         qos=0,
     ),
     Channel(
-        *("info", "info", Way.OUT, Info),
+        *("info", "info", Direction.OUT, Info),
         "What it is, and what a request may be.",
         INFO,
         retain=True,
         qos=0,
     ),
     Channel(
-        *("state", "state", Way.OUT, StateNow),
+        *("state", "state", Direction.OUT, StateNow),
         "What it is doing.",
         StateNow(activity=Activity.IDLE),
         retain=True,
         qos=0,
     ),
     Channel(
-        *("health", "health", Way.OUT, Health),
+        *("health", "health", Direction.OUT, Health),
         "Whether all is well, every ten seconds.",
         Health(
             uptime_s=86_400.0,
@@ -190,84 +190,84 @@ TOLD = (
         qos=0,
     ),
     Channel(
-        *("telemetry", "telemetry", Way.OUT, Telemetry),
+        *("telemetry", "telemetry", Direction.OUT, Telemetry),
         "How the board is. What it cannot tell is null.",
         Telemetry(**TELEMETRY),
         retain=True,
         qos=0,
     ),
     Channel(
-        *("result", "result", Way.OUT, Result),
+        *("result", "result", Direction.OUT, Result),
         "Every result, of speech and of requests.",
         RESULT,
     ),
     Channel(
-        *("intent", "intent/{name}", Way.OUT, Result),
+        *("intent", "intent/{name}", Direction.OUT, Result),
         "The same result, only where the outcome is this intent: for a lamp, or a gateway to "
         "machines.",
         RESULT,
         levels=(("name", "HassTurnOn"),),
     ),
     Channel(
-        *("partial", "partial", Way.OUT, Partial),
+        *("partial", "partial", Direction.OUT, Partial),
         "An answer while it is being written, where the request asks for it.",
         Partial(id=RESULT.id, transaction="job-8", text="The sky is blue because"),
         qos=0,
     ),
     Channel(
-        *("response", "response/{operation}", Way.OUT, Answer),
+        *("response", "response/{operation}", Direction.OUT, Answer),
         "The answer to a request that names no place for it; else it goes to the request's "
         "Response Topic or `reply_to`, with its Correlation Data.",
-        Answer(state=State.QUEUED, transaction="job-7", operation="parse", position=2),
+        Answer(state=RequestState.QUEUED, transaction="job-7", operation="parse", position=2),
         levels=(("operation", "parse"),),
     ),
 )
 
 ASKED = (
     Channel(
-        *("transcribe", "request/transcribe", Way.IN, AudioRequest),
+        *("transcribe", "request/transcribe", Direction.IN, AudioRequest),
         "Sound to text.",
         AudioRequest(audio=SHORT_SOUND, transaction="job-6", timeout_s=30.0),
         plain="the sound file itself (WAV, FLAC, Ogg, MP3 ...)",
     ),
     Channel(
-        *("parse", "request/parse", Way.IN, TextRequest),
+        *("parse", "request/parse", Direction.IN, TextRequest),
         "Text to intent, by the declared sentences alone.",
         TextRequest(text="turn on the kitchen light", transaction="job-7", priority=5),
         plain="the text itself",
     ),
     Channel(
-        *("answer", "request/answer", Way.IN, AnswerRequest),
+        *("answer", "request/answer", Direction.IN, AnswerRequest),
         "Text to text, by the language model alone; or to JSON that meets a schema.",
         AnswerRequest(text="Why is the sky blue?", transaction="job-8", session="desk"),
         plain="the text itself",
     ),
     Channel(
-        *("cancel", "request/cancel", Way.IN, CancelRequest),
+        *("cancel", "request/cancel", Direction.IN, CancelRequest),
         "A request that nobody wants any more: it is taken out of the queue, or broken off.",
         CancelRequest(id="job-8", transaction="job-9"),
         plain="the id itself",
     ),
     Channel(
-        *("options", "request/options", Way.IN, OptionsRequest),
+        *("options", "request/options", Direction.IN, OptionsRequest),
         "Settings that change while it runs, until the next start.",
         OptionsRequest(log_level="info"),
         plain="nothing, to be told what is in force",
     ),
     Channel(
-        *("check", "request/check", Way.IN, CheckRequest),
+        *("check", "request/check", Direction.IN, CheckRequest),
         "What `appliance check` finds.",
         CheckRequest(transaction="job-10"),
         plain="nothing",
     ),
     Channel(
-        *("listen", "request/listen", Way.IN, ListenRequest),
+        *("listen", "request/listen", Direction.IN, ListenRequest),
         "Open the ear for one sentence, as the wake word or the button does.",
         ListenRequest(transaction="job-11"),
         plain="nothing",
     ),
     Channel(
-        *("say", "request/say", Way.IN, SayRequest),
+        *("say", "request/say", Direction.IN, SayRequest),
         "A text for the loudspeaker.",
         SayRequest(text="The washing machine is done.", transaction="job-12"),
         plain="the text itself",

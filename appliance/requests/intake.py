@@ -6,9 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from appliance.errors import JournalError
-from appliance.journal.inbox import IncomingRequest, Verdict
-from appliance.messages.control_requests import Order
-from appliance.messages.payloads import Answer, State
+from appliance.journal.inbox import InboxVerdict, IncomingRequest
+from appliance.messages.control_requests import ControlRequest
+from appliance.messages.payloads import Answer, RequestState
 from appliance.messages.topics import ReturnAddress
 from appliance.requests.request_parser import Rejection
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from appliance.journal.journal import Journal
     from appliance.messages.topics import Topics
-    from appliance.mqtt.connection import Link
+    from appliance.mqtt.connection import BrokerConnection
     from appliance.mqtt.connection_events import Delivery
-    from appliance.mqtt.publisher import Sending
-    from appliance.requests.request_parser import Reader
+    from appliance.mqtt.publisher import Publisher
+    from appliance.requests.request_parser import RequestParser
     from appliance.values import Request
 
 logger = logging.getLogger(__name__)
 
 
-class Office(Protocol):
+class RequestQueue(Protocol):
     """Where work goes that came in; called in the postman's thread, and must not block it."""
 
     def take(self, request: Request) -> bool:
@@ -35,23 +35,23 @@ class Office(Protocol):
     def place_of(self, request_id: str) -> int | None:
         """How many go before a request that waits; None when it does not."""
 
-    def carry_out(self, order: Order) -> Answer | None:
+    def carry_out(self, order: ControlRequest) -> Answer | None:
         """Do what is asked of the appliance itself; None where the answer comes later, or never."""
 
 
 BUSY = "as many requests wait as there is room for; ask again in a moment"
 
 
-class Reception:
+class RequestIntake:
     """Takes requests in. The broker hears that we have one only when the disk has it."""
 
     def __init__(
         self,
         journal: Journal,
         topics: Topics,
-        reader: Reader,
-        office: Office,
-        sending: Sending,
+        reader: RequestParser,
+        office: RequestQueue,
+        sending: Publisher,
     ) -> None:
         self._journal = journal
         self._topics = topics
@@ -64,7 +64,7 @@ class Reception:
         self.repeated = 0
         """Requests that had been accepted or answered before."""
 
-    def receive(self, deliveries: Sequence[Delivery], link: Link) -> None:
+    def receive(self, deliveries: Sequence[Delivery], link: BrokerConnection) -> None:
         """Take all of them in with one commit, then acknowledge each to the broker."""
         read = [self._reader.read(delivery) for delivery in deliveries]
         for rejection in (one for one in read if isinstance(one, Rejection)):
@@ -72,22 +72,22 @@ class Reception:
         if offers := [one for one in read if isinstance(one, IncomingRequest)]:
             for offer, verdict in zip(offers, self._verdicts(offers), strict=True):
                 self._act(offer, verdict)
-        for order in (one for one in read if isinstance(one, Order)):
+        for order in (one for one in read if isinstance(one, ControlRequest)):
             self._carry_out(order)  # after the requests, for it may cancel one of them
         for delivery in deliveries:
             if delivery.qos:
                 link.ack(delivery)
 
-    def _verdicts(self, offers: Sequence[IncomingRequest]) -> list[Verdict]:
+    def _verdicts(self, offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         try:
             return self._journal.accept(offers)
         except JournalError as error:
             # Not kept for later by the broker: who asks is told now, and can ask elsewhere.
             logger.error("%d requests are not accepted: %s", len(offers), error)  # noqa: TRY400
             self._disk_refused(error)
-            return [Verdict() for _ in offers]
+            return [InboxVerdict() for _ in offers]
 
-    def _act(self, offer: IncomingRequest, verdict: Verdict) -> None:
+    def _act(self, offer: IncomingRequest, verdict: InboxVerdict) -> None:
         address = ReturnAddress.of(offer.request)
         if verdict.result is not None:
             self.repeated += 1
@@ -106,7 +106,7 @@ class Reception:
             self._withdraw(verdict.accepted)
             self._reject(Rejection(address, "busy", BUSY))
 
-    def _carry_out(self, order: Order) -> None:
+    def _carry_out(self, order: ControlRequest) -> None:
         answer = self._office.carry_out(order)
         if answer is not None:
             self._tell(self._topics.answer(order.address, answer))
@@ -120,7 +120,7 @@ class Reception:
 
     def _tell_position(self, address: ReturnAddress, position: int) -> None:
         answer = Answer(
-            state=State.QUEUED,
+            state=RequestState.QUEUED,
             transaction=address.transaction,
             operation=address.operation,
             position=position,
@@ -131,7 +131,7 @@ class Reception:
         self.rejected += 1
         logger.debug("a request is rejected as %s: %s", rejection.reason, rejection.message)
         answer = Answer(
-            state=State.REJECTED,
+            state=RequestState.REJECTED,
             transaction=rejection.address.transaction,
             operation=rejection.address.operation,
             reason=rejection.reason,

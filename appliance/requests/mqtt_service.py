@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from appliance.errors import JournalError
 from appliance.messages.status_payloads import LinkHealth, Status
 from appliance.mqtt.connection_events import Acknowledged, Connected, Delivery, Lost, Subscribed
-from appliance.mqtt.publisher import Sending
-from appliance.requests.intake import Reception
-from appliance.requests.result_commit import Finishing
+from appliance.mqtt.publisher import Publisher
+from appliance.requests.intake import RequestIntake
+from appliance.requests.result_commit import ResultCommitter
 from appliance.threads import Deadline
 from appliance.values import Message
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from appliance.journal.journal import Journal
     from appliance.messages.topics import Topics
-    from appliance.mqtt.connection import Link
+    from appliance.mqtt.connection import BrokerConnection
     from appliance.mqtt.connection_events import Event
-    from appliance.requests.intake import Office
-    from appliance.requests.request_parser import Reader
+    from appliance.requests.intake import RequestQueue
+    from appliance.requests.request_parser import RequestParser
     from appliance.values import Request, Result
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ REVIVAL_S = 5.0
 """Between two attempts to begin anew with a broker that our client chokes on."""
 
 
-class Postman:
+class MqttService:
     """What the room's thread does.
 
     `Loop("postman", postman.turn, starting=postman.start, ending=postman.stop)`
@@ -51,17 +51,17 @@ class Postman:
     def __init__(
         self,
         journal: Journal,
-        link: Link,
+        link: BrokerConnection,
         topics: Topics,
-        reader: Reader,
-        office: Office,
+        reader: RequestParser,
+        office: RequestQueue,
     ) -> None:
         self._journal = journal
         self._link = link
         self._topics = topics
-        self._sending = Sending(journal, link)
-        self._finishing = Finishing(journal, link, topics, self._sending)
-        self._reception = Reception(journal, topics, reader, office, self._sending)
+        self._sending = Publisher(journal, link)
+        self._finishing = ResultCommitter(journal, link, topics, self._sending)
+        self._reception = RequestIntake(journal, topics, reader, office, self._sending)
         self.on_wake: Callable[[bytes], None] = lambda _: None
         """Told what appliances in earshot announce, in the postman's thread."""
         self._epoch = 0

@@ -24,7 +24,7 @@ from appliance.values import Operation, Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.messages.control_requests import Order
+    from appliance.messages.control_requests import ControlRequest
     from appliance.messages.topics import Topics
     from appliance.mqtt.connection_events import Delivery
 
@@ -47,7 +47,7 @@ class Rejection:
     message: str
 
 
-class Reader:
+class RequestParser:
     """Reads deliveries under the operator's limits."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Reader:
         self._new_id = new_id
         self._now = now
 
-    def read(self, delivery: Delivery) -> IncomingRequest | Order | Rejection:
+    def read(self, delivery: Delivery) -> IncomingRequest | ControlRequest | Rejection:
         """The request in a delivery; never raises."""
         address = ReturnAddress(
             operation=self._topics.operation_of(delivery.topic),

@@ -13,8 +13,8 @@ from appliance.journal.disk_state import RETRY_S
 if TYPE_CHECKING:
     from appliance.journal.journal import Journal
     from appliance.messages.topics import Topics
-    from appliance.mqtt.connection import Link
-    from appliance.mqtt.publisher import Sending
+    from appliance.mqtt.connection import BrokerConnection
+    from appliance.mqtt.publisher import Publisher
     from appliance.values import Request, Result
 
 MAXIMUM_UNWRITTEN = 1000
@@ -32,10 +32,12 @@ class Finished:
     """Whether its messages have gone out from memory."""
 
 
-class Finishing:
+class ResultCommitter:
     """What is done with a result."""
 
-    def __init__(self, journal: Journal, link: Link, topics: Topics, sending: Sending) -> None:
+    def __init__(
+        self, journal: Journal, link: BrokerConnection, topics: Topics, sending: Publisher
+    ) -> None:
         self._journal = journal
         self._link = link
         self._topics = topics

@@ -29,7 +29,7 @@ def files_below(
                 yield Path(place, name)
 
 
-class Watch:
+class SentenceFileWatch:
     """Looks at a folder of sentence files; ask it every few seconds.
 
     A look is a listing and a stat per file. There is no need for the kernel's notifications:

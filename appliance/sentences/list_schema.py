@@ -10,14 +10,14 @@ from appliance.values import MOST_NUMBERS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appliance.sentences.problems import Findings, Placed
+    from appliance.sentences.problems import LocatedProblem, Problems
 
 RANGE_TYPES = ("number", "percentage", "temperature")
 FRACTIONS = {"halves": 2, "tenths": 10}
 """What each number is parted into."""
 
 
-def check_list(placed: Placed, name: str, findings: Findings) -> bool:
+def check_list(placed: LocatedProblem, name: str, findings: Problems) -> bool:
     """Whether a list can be used; what is wrong goes into `findings`."""
     before = len(findings.errors)
     value = placed.value
@@ -35,7 +35,7 @@ def check_list(placed: Placed, name: str, findings: Findings) -> bool:
     return len(findings.errors) == before
 
 
-def _check_values(placed: Placed, name: str, findings: Findings) -> None:
+def _check_values(placed: LocatedProblem, name: str, findings: Problems) -> None:
     values = placed.value["values"]
     path = (*placed.path, "values")
     if not isinstance(values, list) or not values:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from appliance.sentences.marked_yaml import Document, Path_
 
 
-class Findings:
+class Problems:
     """What is wrong (errors) and what is odd (warnings), each as `file:line: what`."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class LocatedProblem:
     """A piece of a file, and where it stands."""
 
     document: Document
@@ -43,7 +43,7 @@ class Placed:
     value: Any
 
 
-def mapping(document: Document, path: Path_, findings: Findings) -> dict[Any, Any]:
+def mapping(document: Document, path: Path_, findings: Problems) -> dict[Any, Any]:
     """The mapping at `path`, {} where there is none or something else stands there."""
     value = document.value
     for key in path:
@@ -56,7 +56,7 @@ def mapping(document: Document, path: Path_, findings: Findings) -> dict[Any, An
     return value
 
 
-def check_text(document: Document, path: Path_, text: Any, findings: Findings) -> bool:
+def check_text(document: Document, path: Path_, text: Any, findings: Problems) -> bool:
     """Whether a template stands at `path`."""
     if not isinstance(text, str):
         hint = " (YAML reads on, off, yes and no so)" if isinstance(text, bool) else ""
@@ -70,7 +70,7 @@ def check_text(document: Document, path: Path_, text: Any, findings: Findings) -
     return True
 
 
-def unknown_keys(document: Document, path: Path_, known: Iterable[str], findings: Findings) -> None:
+def unknown_keys(document: Document, path: Path_, known: Iterable[str], findings: Problems) -> None:
     """Warn of every key at `path` that is not one of `known`."""
     value = document.value
     for key in path:

@@ -9,20 +9,20 @@ from hassil.expression import ListReference
 
 from appliance.sentences import template_check
 from appliance.sentences.home_assistant_words import OWNERS_OWN, lent
-from appliance.sentences.problems import Placed
+from appliance.sentences.problems import LocatedProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from hassil.expression import RuleReference, Sentence
 
-    from appliance.sentences.problems import Findings
+    from appliance.sentences.problems import Problems
     from appliance.sentences.sentence_files import Gathered
 
 
-def check_references(gathered: Gathered, findings: Findings) -> None:
+def check_references(gathered: Gathered, findings: Problems) -> None:
     """Find what the sentences name, and add to `gathered` what Home Assistant lends."""
-    search = _Search(gathered, findings)
+    search = _ReferenceSearch(gathered, findings)
     for blocks in gathered.blocks.values():
         for block in blocks:
             search.follow_block(block)
@@ -34,10 +34,10 @@ def check_references(gathered: Gathered, findings: Findings) -> None:
     _check_circles(gathered, findings)
 
 
-class _Search:
+class _ReferenceSearch:
     """Follows names from the sentences, through the rules, to the lists."""
 
-    def __init__(self, gathered: Gathered, findings: Findings) -> None:
+    def __init__(self, gathered: Gathered, findings: Problems) -> None:
         self._gathered = gathered
         self._findings = findings
         self._lent = lent(gathered.language)
@@ -46,22 +46,26 @@ class _Search:
     def has_seen(self, rule: str) -> bool:
         return any(name == rule for name, _ in self._seen)
 
-    def follow_block(self, block: Placed) -> None:
+    def follow_block(self, block: LocatedProblem) -> None:
         """A block's lists and rules go before those that all blocks share."""
         lists, rules = _mapping(block, "lists"), _mapping(block, "expansion_rules")
         sentences = block.value.get("sentences")
         for index, text in enumerate(sentences if isinstance(sentences, list) else ()):
-            here = Placed(block.document, (*block.path, "sentences", index), text)
+            here = LocatedProblem(block.document, (*block.path, "sentences", index), text)
             self.follow(here, lists, rules)
         for name, values in lists.items():
-            here = Placed(block.document, (*block.path, "lists", name), values)
+            here = LocatedProblem(block.document, (*block.path, "lists", name), values)
             self.follow_values(here, lists, rules)
 
-    def follow_values(self, values: Placed, lists: dict[str, Any], rules: dict[str, Any]) -> None:
+    def follow_values(
+        self, values: LocatedProblem, lists: dict[str, Any], rules: dict[str, Any]
+    ) -> None:
         for text in _open_values(values.value):
-            self.follow(Placed(values.document, values.path, text), lists, rules)
+            self.follow(LocatedProblem(values.document, values.path, text), lists, rules)
 
-    def follow(self, template: Placed, lists: dict[str, Any], rules: dict[str, Any]) -> None:
+    def follow(
+        self, template: LocatedProblem, lists: dict[str, Any], rules: dict[str, Any]
+    ) -> None:
         sentence = _read(template.value)
         for reference in template_check.references(sentence.expression) if sentence else ():
             if isinstance(reference, ListReference):
@@ -70,7 +74,7 @@ class _Search:
                 self._follow_rule(reference, template, lists, rules)
 
     def _follow_list(
-        self, reference: ListReference, template: Placed, lists: dict[str, Any]
+        self, reference: ListReference, template: LocatedProblem, lists: dict[str, Any]
     ) -> None:
         name, gathered = reference.list_name, self._gathered
         inline = reference.get_inline_range()
@@ -78,9 +82,11 @@ class _Search:
             return
         if inline:
             bounds = dict(zip(("from", "to", "step"), inline, strict=True))
-            gathered.lists[name] = Placed(template.document, template.path, {"range": bounds})
+            gathered.lists[name] = LocatedProblem(
+                template.document, template.path, {"range": bounds}
+            )
         elif name in self._lent["lists"]:
-            values = Placed(template.document, template.path, self._lent["lists"][name])
+            values = LocatedProblem(template.document, template.path, self._lent["lists"][name])
             gathered.lists[name] = values
             self.follow_values(values, {}, {})
         else:
@@ -92,7 +98,7 @@ class _Search:
     def _follow_rule(
         self,
         reference: RuleReference,
-        template: Placed,
+        template: LocatedProblem,
         lists: dict[str, Any],
         rules: dict[str, Any],
     ) -> None:
@@ -102,11 +108,11 @@ class _Search:
             return
         self._seen.add(key)
         if name in rules:
-            self.follow(Placed(template.document, template.path, rules[name]), lists, rules)
+            self.follow(LocatedProblem(template.document, template.path, rules[name]), lists, rules)
             return
         if name not in gathered.rules and name in self._lent["expansion_rules"]:
             body = self._lent["expansion_rules"][name]
-            gathered.rules[name] = Placed(template.document, template.path, body)
+            gathered.rules[name] = LocatedProblem(template.document, template.path, body)
         if name in gathered.rules:
             self.follow(gathered.rules[name], lists, rules)
         else:
@@ -115,12 +121,12 @@ class _Search:
             self._findings.error(template.document, template.path, what)
 
 
-def _did_you_mean(name: str, known: dict[str, Placed]) -> str:
+def _did_you_mean(name: str, known: dict[str, LocatedProblem]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _check_circles(gathered: Gathered, findings: Findings) -> None:
+def _check_circles(gathered: Gathered, findings: Problems) -> None:
     rules = {name: rule.value for name, rule in gathered.rules.items()}
     shared = _uses(rules, {name: values.value for name, values in gathered.lists.items()})
     for place, own in _scopes(gathered, shared):
@@ -141,7 +147,7 @@ def _check_circles(gathered: Gathered, findings: Findings) -> None:
 
 def _scopes(
     gathered: Gathered, shared: dict[str, list[str]]
-) -> Iterator[tuple[Placed | None, dict[str, list[str]]]]:
+) -> Iterator[tuple[LocatedProblem | None, dict[str, list[str]]]]:
     """What the rules and lists use that all blocks share, then those of each block with its own."""
     yield None, shared
     for blocks in gathered.blocks.values():
@@ -181,6 +187,6 @@ def _read(text: Any) -> Sentence | None:
         return None
 
 
-def _mapping(block: Placed, key: str) -> dict[str, Any]:
+def _mapping(block: LocatedProblem, key: str) -> dict[str, Any]:
     value = block.value.get(key)
     return value if isinstance(value, dict) else {}

@@ -10,13 +10,13 @@ from appliance.sentences.file_watch import files_below
 from appliance.sentences.home_assistant_words import OWNERS_OWN, own_data
 from appliance.sentences.list_schema import check_list
 from appliance.sentences.marked_yaml import Document
-from appliance.sentences.problems import Placed, check_text, mapping, unknown_keys
+from appliance.sentences.problems import LocatedProblem, check_text, mapping, unknown_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.sentences.marked_yaml import Path_
-    from appliance.sentences.problems import Findings
+    from appliance.sentences.problems import Problems
 
 FILE_KEYS = frozenset(
     {"expansion_rules", "intents", "language", "lists", "responses", "settings", "skip_words"}
@@ -35,7 +35,7 @@ BLOCK_MAPPINGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredIntent:
     """What an intent declares beside its sentences."""
 
     name: str
@@ -61,10 +61,10 @@ class Gathered:
     """
 
     language: str
-    blocks: dict[str, list[Placed]] = field(default_factory=dict)
-    declared: dict[str, Declared] = field(default_factory=dict)
-    lists: dict[str, Placed] = field(default_factory=dict)
-    rules: dict[str, Placed] = field(default_factory=dict)
+    blocks: dict[str, list[LocatedProblem]] = field(default_factory=dict)
+    declared: dict[str, DeclaredIntent] = field(default_factory=dict)
+    lists: dict[str, LocatedProblem] = field(default_factory=dict)
+    rules: dict[str, LocatedProblem] = field(default_factory=dict)
     skip_words: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -90,7 +90,7 @@ def _fail(error: OSError) -> None:
     raise error
 
 
-def gather(folder: Path, language: str, findings: Findings) -> Gathered:
+def gather(folder: Path, language: str, findings: Problems) -> Gathered:
     """Read and put together all files; what is wrong with them goes into `findings`."""
     gathered = Gathered(language)
     for path in find(folder, language):
@@ -109,7 +109,7 @@ BUILTIN = "home-assistant-intents"
 """The name of Home Assistant's own sentences among the files."""
 
 
-def add_builtin(gathered: Gathered, findings: Findings) -> None:
+def add_builtin(gathered: Gathered, findings: Problems) -> None:
     """Add Home Assistant's own sentences; of the owner's things, only those that are listed.
 
     An area, floor or name list that the owner does not give is empty, so that the sentences
@@ -121,13 +121,13 @@ def add_builtin(gathered: Gathered, findings: Findings) -> None:
         raise SentencesError([f"{what}; set sentences.builtin to false"])
     document = Document.of(BUILTIN, own)
     for name in own["intents"]:
-        gathered.declared.setdefault(name, Declared(name))
+        gathered.declared.setdefault(name, DeclaredIntent(name))
         _add_blocks(gathered, document, name, findings)
     for name in OWNERS_OWN:
-        gathered.lists.setdefault(name, Placed(document, ("lists", name), {"values": []}))
+        gathered.lists.setdefault(name, LocatedProblem(document, ("lists", name), {"values": []}))
 
 
-def _add_file(gathered: Gathered, document: Document, findings: Findings) -> None:
+def _add_file(gathered: Gathered, document: Document, findings: Problems) -> None:
     content = document.value
     if content is None:
         findings.warn(document, (), "the file is empty")
@@ -157,7 +157,7 @@ def _is_of_language(given: Any, wanted: str) -> bool:
     return family == wanted.partition("-")[0]
 
 
-def _add_intents(gathered: Gathered, document: Document, findings: Findings) -> None:
+def _add_intents(gathered: Gathered, document: Document, findings: Problems) -> None:
     for name, intent in mapping(document, ("intents",), findings).items():
         path = ("intents", name)
         if not isinstance(name, str):
@@ -170,9 +170,9 @@ def _add_intents(gathered: Gathered, document: Document, findings: Findings) -> 
             _add_blocks(gathered, document, name, findings)
 
 
-def _declare(gathered: Gathered, document: Document, name: str, findings: Findings) -> None:
+def _declare(gathered: Gathered, document: Document, name: str, findings: Problems) -> None:
     intent = document.value["intents"][name]
-    so_far = gathered.declared.get(name, Declared(name))
+    so_far = gathered.declared.get(name, DeclaredIntent(name))
     flags = {"confirm": so_far.confirm, "never_by_voice": so_far.never_by_voice}
     for key, before in flags.items():
         value = intent.get(key, False)
@@ -193,10 +193,10 @@ def _declare(gathered: Gathered, document: Document, name: str, findings: Findin
     if response and so_far.response and response != so_far.response:
         path = ("intents", name, "response")
         findings.warn(document, path, f"{name} has a response in another file; this one holds")
-    gathered.declared[name] = Declared(name, **flags, response=response or so_far.response)
+    gathered.declared[name] = DeclaredIntent(name, **flags, response=response or so_far.response)
 
 
-def _add_blocks(gathered: Gathered, document: Document, name: str, findings: Findings) -> None:
+def _add_blocks(gathered: Gathered, document: Document, name: str, findings: Problems) -> None:
     path = ("intents", name, "data")
     data = document.value["intents"][name].get("data")
     if not isinstance(data, list) or not data:
@@ -210,11 +210,11 @@ def _add_blocks(gathered: Gathered, document: Document, name: str, findings: Fin
             continue
         unknown_keys(document, here, BLOCK_KEYS, findings)
         _check_block(document, here, block, findings)
-        gathered.blocks.setdefault(name, []).append(Placed(document, here, block))
+        gathered.blocks.setdefault(name, []).append(LocatedProblem(document, here, block))
 
 
 def _check_block(
-    document: Document, path: Path_, block: dict[str, Any], findings: Findings
+    document: Document, path: Path_, block: dict[str, Any], findings: Problems
 ) -> None:
     sentences = block.get("sentences")
     if not isinstance(sentences, list) or not sentences:
@@ -230,29 +230,29 @@ def _check_block(
     for name, body in mapping(document, (*path, "expansion_rules"), findings).items():
         check_text(document, (*path, "expansion_rules", name), body, findings)
     for name, body in mapping(document, (*path, "lists"), findings).items():
-        check_list(Placed(document, (*path, "lists", name), body), name, findings)
+        check_list(LocatedProblem(document, (*path, "lists", name), body), name, findings)
 
 
-def _add_lists(gathered: Gathered, document: Document, findings: Findings) -> None:
+def _add_lists(gathered: Gathered, document: Document, findings: Problems) -> None:
     for name, value in mapping(document, ("lists",), findings).items():
-        placed = Placed(document, ("lists", name), value)
+        placed = LocatedProblem(document, ("lists", name), value)
         if not check_list(placed, str(name), findings):
             # It is there, if not usable: that it is missing must not be told as well.
-            gathered.lists.setdefault(name, Placed(document, placed.path, {}))
+            gathered.lists.setdefault(name, LocatedProblem(document, placed.path, {}))
             continue
         before = gathered.lists.get(name)
         if before is None or not before.value:
             gathered.lists[name] = placed
         elif "values" in value and "values" in before.value:
             values = [*before.value["values"], *value["values"]]
-            gathered.lists[name] = Placed(before.document, before.path, {"values": values})
+            gathered.lists[name] = LocatedProblem(before.document, before.path, {"values": values})
         elif value != before.value:
             place = before.document.place(before.path)
             what = f"list {{{name}}} is declared otherwise at {place}; only values add up"
             findings.error(document, placed.path, what)
 
 
-def _add_rules(gathered: Gathered, document: Document, findings: Findings) -> None:
+def _add_rules(gathered: Gathered, document: Document, findings: Problems) -> None:
     for name, body in mapping(document, ("expansion_rules",), findings).items():
         path = ("expansion_rules", name)
         sound = check_text(document, path, body, findings)
@@ -260,10 +260,10 @@ def _add_rules(gathered: Gathered, document: Document, findings: Findings) -> No
         if sound and before is not None and before.value != body:
             place = before.document.place(before.path)
             findings.warn(document, path, f"rule <{name}> replaces the one at {place}")
-        gathered.rules[name] = Placed(document, path, body)
+        gathered.rules[name] = LocatedProblem(document, path, body)
 
 
-def _add_skip_words(gathered: Gathered, document: Document, findings: Findings) -> None:
+def _add_skip_words(gathered: Gathered, document: Document, findings: Problems) -> None:
     words = document.value.get("skip_words") or []
     if not isinstance(words, list):
         findings.error(document, ("skip_words",), "skip_words is a list of words")

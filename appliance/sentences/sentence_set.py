@@ -15,10 +15,16 @@ from appliance.errors import SentencesError
 from appliance.sentences import template_check
 from appliance.sentences.enumeration import Allowed, in_words, spread
 from appliance.sentences.home_assistant_words import lent
-from appliance.sentences.problems import Findings
+from appliance.sentences.problems import Problems
 from appliance.sentences.ranges import mend_ranges
 from appliance.sentences.reference_check import check_references
-from appliance.sentences.sentence_files import BUILTIN, Declared, Gathered, add_builtin, gather
+from appliance.sentences.sentence_files import (
+    BUILTIN,
+    DeclaredIntent,
+    Gathered,
+    add_builtin,
+    gather,
+)
 from appliance.text.number_words import respelled
 from appliance.values import Intent
 
@@ -34,13 +40,13 @@ SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
 
 
 @dataclass(frozen=True, slots=True)
-class Sentences:
+class SentenceSet:
     """The sentences of one language; new files make a new object."""
 
     language: str
     intents: Intents
     """As hassil holds them: for a grammar that shall allow exactly these sentences."""
-    declared: Mapping[str, Declared]
+    declared: Mapping[str, DeclaredIntent]
     """By the intent's name: confirm, never_by_voice, response."""
     warnings: tuple[str, ...] = ()
     """What is odd in the files, as `file:line: what`."""
@@ -104,7 +110,7 @@ class Sentences:
         )
 
 
-def load(folder: Path | None, language: str, *, builtin: bool = False) -> Sentences:
+def load(folder: Path | None, language: str, *, builtin: bool = False) -> SentenceSet:
     """Read the sentences of a language.
 
     Args:
@@ -123,8 +129,8 @@ def load(folder: Path | None, language: str, *, builtin: bool = False) -> Senten
         raise SentencesError([f"{SHIPPED if folder is None else folder}: {what}"]) from None
 
 
-def _load(folder: Path | None, language: str, *, builtin: bool) -> Sentences:
-    findings = Findings()
+def _load(folder: Path | None, language: str, *, builtin: bool) -> SentenceSet:
+    findings = Problems()
     if folder is None and builtin:
         gathered = Gathered(language)
     else:
@@ -144,7 +150,7 @@ def _load(folder: Path | None, language: str, *, builtin: bool) -> Sentences:
     # What is odd in sentences that are not the owner's, the owner cannot mend.
     own = [warning for warning in findings.warnings if warning[0] != BUILTIN]
     warnings = tuple(findings.lines(own))
-    return Sentences(language, intents, gathered.declared, warnings)
+    return SentenceSet(language, intents, gathered.declared, warnings)
 
 
 def _compile(gathered: Gathered) -> Intents:
@@ -173,7 +179,7 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in block.items() if value is not None}
 
 
-def _check_wildcards(gathered: Gathered, intents: Intents, findings: Findings) -> None:
+def _check_wildcards(gathered: Gathered, intents: Intents, findings: Problems) -> None:
     """A wildcard first is slow and hears anything; one alone would take every sound."""
     for name, blocks in gathered.blocks.items():
         for placed, block in zip(blocks, intents.intents[name].data, strict=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from appliance.values import Pace
 
 if TYPE_CHECKING:
-    from appliance.values import Reading
+    from appliance.values import BoardReading
 
 WARN_C = 75.0
 """Worth telling the owner. A Raspberry Pi slows itself down from 80 °C on, stepwise."""
@@ -32,7 +32,7 @@ FASTER = {Pace.RESTING: Pace.EASED, Pace.EASED: Pace.FULL, Pace.FULL: Pace.FULL}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Course:
+class GovernorState:
     """What the governor has decided, and what it must remember to decide again."""
 
     pace: Pace = Pace.FULL
@@ -48,7 +48,7 @@ class Course:
     """When the supply was last seen too weak."""
 
 
-def steer(course: Course, reading: Reading, now: float) -> Course:
+def steer(course: GovernorState, reading: BoardReading, now: float) -> GovernorState:
     """The course from `now` (monotonic seconds) on.
 
     Heat slows the pace at once and lets it rise by one step each DWELL_S, below RESUME_C only.
@@ -59,7 +59,7 @@ def steer(course: Course, reading: Reading, now: float) -> Course:
     low_voltage_at = now if reading.under_voltage else course.low_voltage_at
     low_voltage = now - low_voltage_at < CLEAR_S
     supply = Pace.EASED if low_voltage else Pace.FULL
-    return Course(
+    return GovernorState(
         pace=max(heat, supply, key=RANK.__getitem__),
         low_voltage=low_voltage,
         warm=_is_warm(course, reading.temperature_c),
@@ -74,7 +74,7 @@ def threads_at(pace: Pace, budget: int) -> int:
     return budget if pace is Pace.FULL else max(1, budget // 2)
 
 
-def told(before: Course, now: Course, reading: Reading) -> str | None:
+def told(before: GovernorState, now: GovernorState, reading: BoardReading) -> str | None:
     """A change in one line for the owner; None where there is nothing to tell."""
     heat = "" if reading.temperature_c is None else f" at {reading.temperature_c:.0f} °C"
     if now.low_voltage and not before.low_voltage:
@@ -92,7 +92,7 @@ def told(before: Course, now: Course, reading: Reading) -> str | None:
     return None
 
 
-def _asked_by_heat(course: Course, celsius: float | None, now: float) -> Pace:
+def _asked_by_heat(course: GovernorState, celsius: float | None, now: float) -> Pace:
     if celsius is None:
         return course.heat
     if celsius >= REST_C:
@@ -104,7 +104,7 @@ def _asked_by_heat(course: Course, celsius: float | None, now: float) -> Pace:
     return course.heat
 
 
-def _is_warm(course: Course, celsius: float | None) -> bool:
+def _is_warm(course: GovernorState, celsius: float | None) -> bool:
     if celsius is None:
         return course.warm
     return celsius >= WARN_C or (course.warm and celsius >= RESUME_C)

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_a
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from appliance.errors import NeededError
-from appliance.values import Pace, Reading, Utterance
+from appliance.values import BoardReading, Pace, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +37,7 @@ UNIX = "unix:"
 class Figures:
     """What the appliance is like at the moment somebody asks."""
 
-    reading: Reading
+    reading: BoardReading
     pace: Pace
     speech_waiting: int
     requests_waiting: int
@@ -57,7 +57,7 @@ class Figures:
     wait on disk."""
 
 
-class Metrics:
+class MetricsServer:
     """Counts jobs as they end, and asks for all else when it is read."""
 
     def __init__(self, figures: Callable[[], Figures]) -> None:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 FILE = "running"
 
 
-class Mark(msgspec.Struct, frozen=True):
+class RunMarkData(msgspec.Struct, frozen=True):
     """What stands in the file."""
 
     boot_id: str | None
@@ -37,7 +37,7 @@ class Ending:
 
     same_boot: bool | None
     """True: it was killed or crashed. False: the board lost power or was reset. None: unknown."""
-    mark: Mark | None
+    mark: RunMarkData | None
     """None where the file held nothing that could be read."""
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class RunMark:
         A disk that cannot be written is said elsewhere; then there is no mark.
         """
         found = self._found()
-        mark = Mark(boot_id(), os.getpid(), round(time.time(), 3))
+        mark = RunMarkData(boot_id(), os.getpid(), round(time.time(), 3))
         with contextlib.suppress(OSError):
             atomic_file.replace(self._path, msgspec.json.encode(mark))
         return found
@@ -74,7 +74,7 @@ class RunMark:
 
     def _found(self) -> Ending | None:
         try:
-            mark = msgspec.json.decode(self._path.read_bytes(), type=Mark)
+            mark = msgspec.json.decode(self._path.read_bytes(), type=RunMarkData)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError):

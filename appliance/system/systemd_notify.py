@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Notifier:
+class SystemdNotifier:
     """Tells systemd how the service is; without systemd every call does nothing.
 
     No call raises or blocks: the service must not fail because its supervisor is busy.

@@ -28,7 +28,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class UnitRules:
     """Whom a unit may talk to, and how much it has."""
 
     allowed: tuple[Network, ...]
@@ -73,7 +73,7 @@ def of_process(pid: int, root: Path = Path("/")) -> str | None:
     return found[0] if found else None
 
 
-def rules(unit: str = OURS) -> Rules | None:
+def rules(unit: str = OURS) -> UnitRules | None:
     """What is in force for a unit; None without systemd, or where it knows no such unit."""
     words = ["systemctl", "show", unit, *(f"--property={name}" for name in ASKED)]
     try:
@@ -101,9 +101,9 @@ def reload() -> None:
         raise OSError(done.stderr.strip() or "systemctl daemon-reload failed")
 
 
-def read(said: Mapping[str, str]) -> Rules:
+def read(said: Mapping[str, str]) -> UnitRules:
     """The properties of a unit as `systemctl show` writes them."""
-    return Rules(
+    return UnitRules(
         allowed=_networks(said.get("IPAddressAllow", "")),
         denied=_networks(said.get("IPAddressDeny", "")),
         families=tuple(sorted(said.get("RestrictAddressFamilies", "").split())),

@@ -43,9 +43,9 @@ sys.exit(main(sys.argv[1:-1]))
 @pytest.mark.parametrize(
     ("module", "name", "thread"),
     [
-        ("audio.listener", "Listener", "listener"),
+        ("listening.listener", "Listener", "listener"),
         ("jobs.worker", "Worker", "worker"),
-        ("requests.mqtt_service", "Postman", "postman"),
+        ("requests.mqtt_service", "MqttService", "postman"),
     ],
 )
 def test_a_part_that_crashes_ends_the_process_with_status_1(

@@ -24,9 +24,9 @@ from brokers import Client, Mosquitto, until
 from messaging_house import ROOT, House, settings
 from owner import Owner
 
-from appliance.journal.inbox import Size, Verdict
+from appliance.journal.inbox import InboxVerdict, Size
 from appliance.journal.journal import Counts
-from appliance.journal.outbox import Row
+from appliance.journal.outbox import OutboxRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -56,8 +56,8 @@ class Forgetful:
     def close(self) -> None:
         pass
 
-    def accept(self, offers: Sequence[IncomingRequest]) -> list[Verdict]:
-        return [Verdict(accepted=offer.request, position=0) for offer in offers]
+    def accept(self, offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
+        return [InboxVerdict(accepted=offer.request, position=0) for offer in offers]
 
     def withdraw(self, request_ids: Iterable[str]) -> None:
         pass
@@ -90,9 +90,9 @@ class Forgetful:
 
     def pending(
         self, limit: int, but: Collection[int] = (), topics: Collection[str] = ()
-    ) -> list[Row]:
+    ) -> list[OutboxRow]:
         with self._lock:
-            rows = (Row(rank, one) for rank, one in self._outbox.items() if rank not in but)
+            rows = (OutboxRow(rank, one) for rank, one in self._outbox.items() if rank not in but)
             return [row for row, _ in zip(rows, range(limit), strict=False)]
 
     def delivered(self, ranks: Iterable[int]) -> None:

@@ -13,13 +13,13 @@ import pytest
 
 import appliance
 from appliance.audio.decode import decode
-from appliance.config import Listening
-from appliance.demo.file_microphone import Recordings
+from appliance.config import ListeningSettings
+from appliance.demo.file_microphone import FileMicrophone
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
 from appliance.ids import Ids
 from appliance.listening.listener import Listener
-from appliance.listening.listening_state import Ear, Neighbours
+from appliance.listening.listening_state import ListeningCallbacks, ListeningState
 from appliance.listening.segmenter import segments_in, utterance_from
 from appliance.values import SAMPLE_RATE, Activity, MicrophoneState, Trigger, Utterance
 
@@ -63,19 +63,19 @@ def test_a_shipped_recording_is_one_utterance_with_the_words_of_the_manifest(
     line: dict[str, Any], silero: Silero, whisper: Whisper
 ) -> None:
     samples = recording(line["audio"])
-    utterance = utterance_from(samples, silero, Listening(), new_id="1")
+    utterance = utterance_from(samples, silero, ListeningSettings(), new_id="1")
 
     if line.get("outcome") == "no_speech":
         assert utterance.speech_seconds == 0.0
         return
-    assert len(list(segments_in(samples, silero, Listening()))) == 1
+    assert len(list(segments_in(samples, silero, ListeningSettings()))) == 1
     assert words(whisper.transcribe(utterance.samples, "en").text) == words(line["text"])
 
 
 @pytest.mark.parametrize("loudness", [0.001, 0.03, 0.3])
 def test_noise_is_no_speech(silero: Silero, loudness: float) -> None:
     noise = np.random.default_rng(3).standard_normal(5 * SAMPLE_RATE).astype(np.float32)
-    utterance = utterance_from(loudness * noise, silero, Listening(), new_id="1")
+    utterance = utterance_from(loudness * noise, silero, ListeningSettings(), new_id="1")
 
     assert utterance.speech_seconds == 0.0
 
@@ -101,9 +101,9 @@ def test_recordings_are_heard_in_real_time_as_from_a_microphone(silero: Silero) 
         return True
 
     sounds = [recording(name) for name in names]
-    microphone = Recordings(sounds, silence_seconds=1.0, on_recording=playing.append)
-    neighbours = Neighbours(hand_over=take, new_id=Ids().new, on_activity=activities.append)
-    ear = Ear(silero, Listening(), neighbours, always=Trigger.SAMPLE)
+    microphone = FileMicrophone(sounds, silence_seconds=1.0, on_recording=playing.append)
+    neighbours = ListeningCallbacks(hand_over=take, new_id=Ids().new, on_activity=activities.append)
+    ear = ListeningState(silero, ListeningSettings(), neighbours, always=Trigger.SAMPLE)
     listener = Listener(microphone, ear, neighbours)
     began = time.monotonic()
     listener.start()
@@ -122,7 +122,7 @@ def test_recordings_are_heard_in_real_time_as_from_a_microphone(silero: Silero) 
 
 
 def test_after_the_last_recording_reading_waits_and_gives_nothing() -> None:
-    microphone = Recordings([np.zeros(100, np.float32)], silence_seconds=0.0)
+    microphone = FileMicrophone([np.zeros(100, np.float32)], silence_seconds=0.0)
     microphone.open()
     assert microphone.read(1.0) is not None
     assert microphone.read(0.05) is None
@@ -134,7 +134,7 @@ def test_after_the_last_recording_reading_waits_and_gives_nothing() -> None:
 
 
 def test_a_recording_stops_when_it_is_closed_and_goes_on_when_it_is_opened_again() -> None:
-    microphone = Recordings(
+    microphone = FileMicrophone(
         [np.linspace(0.0, 0.5, 2048, endpoint=False, dtype=np.float32)], silence_seconds=0.0
     )
     microphone.open()
@@ -153,4 +153,4 @@ def test_a_pause_inside_an_order_does_not_cut_it(speech: Path, silero: Silero) -
     for path in sorted((speech / "coffee").glob("*-*.wav"))[:10]:
         samples = np.pad(decode(path, maximum_seconds=30), SAMPLE_RATE)
 
-        assert len(list(segments_in(samples, silero, Listening()))) == 1, path.name
+        assert len(list(segments_in(samples, silero, ListeningSettings()))) == 1, path.name

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance import cli
-from appliance.config import Speech
+from appliance.config import SpeechSettings
 from appliance.evaluation.manifest import SAMPLES
 
 
@@ -31,7 +31,7 @@ def test_it_prints_lines_for_the_config_and_how_far_they_can_be_believed(
     assert "fewer than 30 clips" in printed
     assert "confidence   results   right" in printed
     speech = tomllib.loads(printed)["speech"]
-    assert speech["least_confidence"] == pytest.approx(Speech().least_confidence, abs=0.1)
+    assert speech["least_confidence"] == pytest.approx(SpeechSettings().least_confidence, abs=0.1)
     assert len(speech["calibration"]) == 4
     config.write_text(config.read_text() + printed)
     assert cli.main(["config", "check", "--config", str(config)]) == 0

@@ -16,9 +16,17 @@ import pytest
 from sound import Room, room
 
 from appliance import cli
-from appliance.config import Config, Device, LanguageModel, Listening, Mqtt, Sentences, Speech
+from appliance.config import (
+    Config,
+    DeviceSettings,
+    LanguageModelSettings,
+    ListeningSettings,
+    MqttSettings,
+    SentenceSettings,
+    SpeechSettings,
+)
 from appliance.doctor import OFFLINE, USUAL, examine, place_of
-from appliance.doctor.check_result import Answer, Place, Verdict
+from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
 from appliance.engines.llama.startup import MODULE
 from appliance.models import catalogue
 from appliance.system.fault_log import FaultRing
@@ -28,11 +36,11 @@ REPOSITORY = Path(__file__).parents[2]
 BOARDS = REPOSITORY / "tests/fixtures/boards"
 
 
-def asked(question: str, config: Config | None = None, board: str = "vm") -> list[Answer]:
-    return list(examine(Place(config or Config(), root=BOARDS / board), [question]))
+def asked(question: str, config: Config | None = None, board: str = "vm") -> list[CheckResult]:
+    return list(examine(CheckContext(config or Config(), root=BOARDS / board), [question]))
 
 
-def said(answers: list[Answer]) -> list[tuple[str, str]]:
+def said(answers: list[CheckResult]) -> list[tuple[str, str]]:
     return [(answer.verdict.value, answer.found) for answer in answers]
 
 
@@ -79,12 +87,12 @@ def test_usb_ports_that_were_switched_off_are_a_warning(tmp_path: Path) -> None:
     shown = tmp_path / "proc/device-tree/chosen/power/usb_over_current_detected"
     shown.parent.mkdir(parents=True)
     shown.write_bytes(bytes(4))
-    assert [answer.verdict for answer in examine(Place(Config(), root=tmp_path), ["power"])] == [
-        Verdict.NOT_HERE
-    ]
+    assert [
+        answer.verdict for answer in examine(CheckContext(Config(), root=tmp_path), ["power"])
+    ] == [CheckVerdict.NOT_HERE]
     shown.write_bytes(b"\0\0\0\1")
-    (answer,) = examine(Place(Config(), root=tmp_path), ["power"])
-    assert answer.verdict is Verdict.WARNING
+    (answer,) = examine(CheckContext(Config(), root=tmp_path), ["power"])
+    assert answer.verdict is CheckVerdict.WARNING
     assert "USB ports drew too much" in answer.found
 
 
@@ -98,34 +106,34 @@ def test_models_that_do_not_fit_are_named_before_they_are_loaded(
     (tmp_path / "proc").mkdir()
     meminfo = f"MemTotal: {total_kb} kB\nMemAvailable: {available_kb} kB\n"
     (tmp_path / "proc/meminfo").write_text(meminfo)
-    (answer,) = examine(Place(Config(), root=tmp_path), ["memory"])
+    (answer,) = examine(CheckContext(Config(), root=tmp_path), ["memory"])
     assert answer.verdict == verdict
 
 
 def test_a_clock_that_nobody_keeps_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "run/systemd/timesync").mkdir(parents=True)
-    (answer,) = examine(Place(Config(), root=tmp_path), ["clock"])
-    assert answer.verdict is Verdict.WARNING
+    (answer,) = examine(CheckContext(Config(), root=tmp_path), ["clock"])
+    assert answer.verdict is CheckVerdict.WARNING
     (tmp_path / "run/systemd/timesync/synchronized").touch()
-    (answer,) = examine(Place(Config(), root=tmp_path), ["clock"])
-    assert answer.verdict is Verdict.OK
+    (answer,) = examine(CheckContext(Config(), root=tmp_path), ["clock"])
+    assert answer.verdict is CheckVerdict.OK
 
 
 def test_a_clock_that_was_never_set_breaks_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 86400.0)
-    (plain,) = asked("clock", Config(mqtt=Mqtt(host="broker")))
-    (secure,) = asked("clock", Config(mqtt=Mqtt(host="broker", tls=True)))
-    assert (plain.verdict, secure.verdict) == (Verdict.WARNING, Verdict.ERROR)
+    (plain,) = asked("clock", Config(mqtt=MqttSettings(host="broker")))
+    (secure,) = asked("clock", Config(mqtt=MqttSettings(host="broker", tls=True)))
+    assert (plain.verdict, secure.verdict) == (CheckVerdict.WARNING, CheckVerdict.ERROR)
     assert "TLS certificates are not valid yet" in secure.found
 
 
 def test_sentences_are_counted_and_their_faults_have_file_and_line(tmp_path: Path) -> None:
     (answer,) = asked("sentences")
-    assert answer.verdict is Verdict.OK
+    assert answer.verdict is CheckVerdict.OK
     assert answer.found.startswith("the starter set: ")
     (tmp_path / "bad.yaml").write_text("language: en\nintents:\n  A:\n    data:\n      - {]\n")
-    for broken in asked("sentences", Config(sentences=Sentences(folder=str(tmp_path)))):
-        assert broken.verdict is Verdict.ERROR
+    for broken in asked("sentences", Config(sentences=SentenceSettings(folder=str(tmp_path)))):
+        assert broken.verdict is CheckVerdict.ERROR
         assert "bad.yaml:5" in broken.found
 
 
@@ -133,20 +141,20 @@ def test_sentences_that_speech_cannot_be_held_to_are_an_error(tmp_path: Path) ->
     (tmp_path / "a.yaml").write_text(
         'intents: {A: {data: [{sentences: ["(a;b;c;d;e;f;g) now"]}]}}', "utf-8"
     )
-    folder = Sentences(folder=str(tmp_path))
+    folder = SentenceSettings(folder=str(tmp_path))
     (answer,) = asked("sentences", Config(sentences=folder))
-    assert answer.verdict is Verdict.ERROR
+    assert answer.verdict is CheckVerdict.ERROR
     assert "a permutation of 7 parts" in answer.found
-    (answer,) = asked("sentences", Config(sentences=folder, speech=Speech(grammar=False)))
-    assert answer.verdict is Verdict.OK
+    (answer,) = asked("sentences", Config(sentences=folder, speech=SpeechSettings(grammar=False)))
+    assert answer.verdict is CheckVerdict.OK
 
 
 def test_a_missing_a_tampered_and_an_own_model_are_told_apart(tmp_path: Path) -> None:
-    def about(name: str) -> Answer:
+    def about(name: str) -> CheckResult:
         config = Config(
-            device=Device(models_directory=str(tmp_path)),
-            speech=Speech(model=name),
-            language_model=LanguageModel(enabled=False),
+            device=DeviceSettings(models_directory=str(tmp_path)),
+            speech=SpeechSettings(model=name),
+            language_model=LanguageModelSettings(enabled=False),
         )
         (answer,) = asked("models", config)
         return answer
@@ -159,29 +167,29 @@ def test_a_missing_a_tampered_and_an_own_model_are_told_apart(tmp_path: Path) ->
         with (tmp_path / name / file).open("wb") as empty:
             empty.truncate(published.bytes)
     tampered = about(name)
-    assert tampered.verdict is Verdict.ERROR
+    assert tampered.verdict is CheckVerdict.ERROR
     assert "has the sha256" in tampered.found
     assert tampered.advice == f"run: appliance models pull {name}"
     assert "did you mean whisper-tiny.en" in about("whisper-tiny.eng").found
     (tmp_path / "mine").mkdir()
-    assert about(f"{tmp_path}/mine").verdict is Verdict.OK
-    assert about(f"{tmp_path}/theirs").verdict is Verdict.ERROR
+    assert about(f"{tmp_path}/mine").verdict is CheckVerdict.OK
+    assert about(f"{tmp_path}/theirs").verdict is CheckVerdict.ERROR
 
 
 def test_the_published_models_are_recognised(models_directory: Path) -> None:
     config = Config(
-        device=Device(models_directory=str(models_directory)),
-        language_model=LanguageModel(enabled=False),
+        device=DeviceSettings(models_directory=str(models_directory)),
+        language_model=LanguageModelSettings(enabled=False),
     )
     (answer,) = asked("models", config)
-    assert answer.verdict is Verdict.OK
+    assert answer.verdict is CheckVerdict.OK
     assert "whisper-tiny.en" in answer.found
 
 
 @pytest.mark.parametrize("folder", ["/proc/appliance", "/sys/appliance"])
 def test_a_place_that_takes_no_files_is_an_error(folder: str) -> None:
-    (answer,) = asked("disk", Config(device=Device(state_directory=folder)))
-    assert answer.verdict is Verdict.ERROR
+    (answer,) = asked("disk", Config(device=DeviceSettings(state_directory=folder)))
+    assert answer.verdict is CheckVerdict.ERROR
     assert "device.state_directory" in str(answer.advice)
 
 
@@ -191,8 +199,8 @@ def test_a_check_leaves_nothing_behind(config: Path, tmp_path: Path) -> None:
 
 
 def test_no_microphone_is_asked_for_where_none_is_wanted() -> None:
-    (answer,) = asked("microphone", Config(listening=Listening(trigger="off")))
-    assert answer.verdict is Verdict.NOT_HERE
+    (answer,) = asked("microphone", Config(listening=ListeningSettings(trigger="off")))
+    assert answer.verdict is CheckVerdict.NOT_HERE
 
 
 @pytest.fixture
@@ -234,10 +242,10 @@ with StateLock(Path(sys.argv[1])), socket.create_server((sys.argv[2], 0)) as ser
 
 @pytest.mark.parametrize(
     ("address", "verdict"),
-    [("127.0.0.1", Verdict.OK), ("0.0.0.0", Verdict.ERROR)],  # noqa: S104 (the wrong one)
+    [("127.0.0.1", CheckVerdict.OK), ("0.0.0.0", CheckVerdict.ERROR)],  # noqa: S104 (the wrong one)
 )
 def test_the_sockets_of_the_running_appliance_are_looked_at(
-    tmp_path: Path, address: str, verdict: Verdict
+    tmp_path: Path, address: str, verdict: CheckVerdict
 ) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", DAEMON, tmp_path, address],
@@ -247,7 +255,7 @@ def test_the_sockets_of_the_running_appliance_are_looked_at(
     ) as daemon:
         assert daemon.stdout is not None
         assert daemon.stdout.readline() == b"up\n"
-        place = place_of(Config(device=Device(state_directory=str(tmp_path))))
+        place = place_of(Config(device=DeviceSettings(state_directory=str(tmp_path))))
         offline, microphone, *sockets = examine(place, ["offline", "microphone", "sockets"])
         daemon.kill()
     assert place.daemon == daemon.pid
@@ -276,7 +284,11 @@ def test_errors_give_status_1_and_one_json_document(
 def test_warnings_alone_give_status_0_unless_they_shall_count(
     config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only = {"memory": lambda _: iter([Answer(question="x", verdict=Verdict.WARNING, found="y")])}
+    only = {
+        "memory": lambda _: iter(
+            [CheckResult(question="x", verdict=CheckVerdict.WARNING, found="y")]
+        )
+    }
     monkeypatch.setattr("appliance.doctor.examine", lambda *_: only["memory"](None))
     assert cli.main(["check", "--config", str(config)]) == 0
     assert capsys.readouterr().out.endswith("\nno errors, 1 warning\n")
@@ -296,7 +308,7 @@ def test_a_wrong_config_is_told_whole_with_status_78(
 
 def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: int) -> None:
     where = {"host": "127.0.0.1", "port": free_port, "password_file": "/nowhere/pw"}
-    (answer,) = asked("broker", Config(mqtt=msgspec.convert(where, Mqtt)))
+    (answer,) = asked("broker", Config(mqtt=msgspec.convert(where, MqttSettings)))
     expected = "mqtt.password_file: /nowhere/pw: No such file or directory; put the password into"
     assert (answer.verdict, answer.found[: len(expected)]) == ("error", expected)
 
@@ -431,20 +443,23 @@ def test_check_has_one_line_for_the_files_that_are_there() -> None:
 
 def test_a_file_where_the_models_should_be_is_told_as_that(tmp_path: Path) -> None:
     (tmp_path / "models").touch()
-    here = Config(device=Device(models_directory=str(tmp_path / "models")))
+    here = Config(device=DeviceSettings(models_directory=str(tmp_path / "models")))
     (answer,) = asked("models", here)
-    assert (answer.verdict, answer.advice) == (Verdict.ERROR, "set device.models_directory to one")
+    assert (answer.verdict, answer.advice) == (
+        CheckVerdict.ERROR,
+        "set device.models_directory to one",
+    )
 
 
 def test_a_newer_version_s_journal_that_stays_is_shown_until_it_is_removed(tmp_path: Path) -> None:
     (tmp_path / "journal.db.version-4-20261123T120000").touch()
     (tmp_path / "journal.db.version-4-20261123T120000-wal").touch()
-    kept = Config(device=Device(state_directory=str(tmp_path)))
+    kept = Config(device=DeviceSettings(state_directory=str(tmp_path)))
     aside, disk = asked("disk", kept)
-    assert aside.verdict is Verdict.WARNING
+    assert aside.verdict is CheckVerdict.WARNING
     assert "version-4-20261123T120000: a newer version's journal" in aside.found
     assert aside.advice == "remove it, unless you go back to that version"
-    assert disk.verdict is Verdict.OK
+    assert disk.verdict is CheckVerdict.OK
 
 
 def test_offline_says_who_is_talked_to_and_what_holds_it_back(
@@ -477,7 +492,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_rules_that_the_kernel_cannot_enforce_are_a_warning(service: Path) -> None:
     """With cgroup version 1, systemd accepts IPAddressDeny= and nothing holds the service to it."""
-    place = Place(Config(mqtt=Mqtt(host="127.0.0.1")), root=service)
+    place = CheckContext(Config(mqtt=MqttSettings(host="127.0.0.1")), root=service)
     held = ("ok", "denied but for 127.0.0.0/8 192.168.0.0/16; families AF_INET AF_UNIX")
     assert said(list(examine(place, ["rules"]))) == [
         ("warning", "this kernel does not hold it to them"),
@@ -490,8 +505,8 @@ def test_rules_that_the_kernel_cannot_enforce_are_a_warning(service: Path) -> No
 
 
 def test_a_broker_that_the_rules_keep_out_is_an_error(service: Path) -> None:
-    place = Place(Config(mqtt=Mqtt(host="10.1.2.3")), root=service)
-    answer = next(one for one in examine(place, ["rules"]) if one.verdict is Verdict.ERROR)
+    place = CheckContext(Config(mqtt=MqttSettings(host="10.1.2.3")), root=service)
+    answer = next(one for one in examine(place, ["rules"]) if one.verdict is CheckVerdict.ERROR)
     assert answer.found == "the broker 10.1.2.3:1883 is not allowed"
     assert "systemctl restart appliance" in (answer.advice or "")
 
@@ -501,7 +516,9 @@ def test_rules_that_were_not_narrowed_to_a_broker_s_address_are_a_warning(
     service: Path, host: str, *, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALLOWED", " ".join(map(str, LOCAL)))
-    found = said(list(examine(Place(Config(mqtt=Mqtt(host=host)), root=service), ["rules"])))
+    found = said(
+        list(examine(CheckContext(Config(mqtt=MqttSettings(host=host)), root=service), ["rules"]))
+    )
     what = "it may talk to all local networks, though the broker is one address"
     assert (("warning", what) in found) is told
 
@@ -516,8 +533,8 @@ def models_process() -> Iterator[None]:
 
 
 def asked_of_the_model(state: Path, daemon: int | None) -> tuple[str, str]:
-    config = Config(device=Device(state_directory=str(state)))
-    (answer,) = examine(Place(config, daemon=daemon), ["language model"])
+    config = Config(device=DeviceSettings(state_directory=str(state)))
+    (answer,) = examine(CheckContext(config, daemon=daemon), ["language model"])
     return answer.verdict.value, answer.found
 
 
@@ -548,18 +565,20 @@ def test_a_language_model_that_failed_and_runs_again_is_a_warning(tmp_path: Path
 def test_a_language_model_that_nobody_has_asked_for_yet_is_fine(tmp_path: Path) -> None:
     told = ("ok", "it is opened at its first use")
     assert asked_of_the_model(tmp_path, os.getpid()) == told
-    off = Config(language_model=LanguageModel(enabled=False))
-    assert asked("language model", off)[0].verdict is Verdict.NOT_HERE
+    off = Config(language_model=LanguageModelSettings(enabled=False))
+    assert asked("language model", off)[0].verdict is CheckVerdict.NOT_HERE
 
 
 def test_a_damaged_journal_is_pointed_at_until_it_is_taken_away(tmp_path: Path) -> None:
     aside = tmp_path / "journal.db.corrupt-20260101T000000"
     aside.touch()
     aside.with_name(f"{aside.name}-wal").touch()
-    place = Place(Config(device=Device(state_directory=str(tmp_path))), root=BOARDS / "vm")
+    place = CheckContext(
+        Config(device=DeviceSettings(state_directory=str(tmp_path))), root=BOARDS / "vm"
+    )
     first, *_ = examine(place, ["disk"])
-    assert first.verdict is Verdict.WARNING
+    assert first.verdict is CheckVerdict.WARNING
     assert first.found.startswith(f"{aside}: a journal that could not be read whole")
     for path in tmp_path.iterdir():
         path.unlink()
-    assert [answer.verdict for answer in examine(place, ["disk"])] == [Verdict.OK]
+    assert [answer.verdict for answer in examine(place, ["disk"])] == [CheckVerdict.OK]

@@ -15,10 +15,10 @@ import msgspec
 import pytest
 from conftest import absent
 
-from appliance.config import Config, Mqtt
+from appliance.config import Config, MqttSettings
 from appliance.doctor import mqtt_handshake
 from appliance.doctor.broker import broker
-from appliance.doctor.check_result import Answer, Place, Verdict
+from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
@@ -64,13 +64,13 @@ def listener(port: int, says: bytes | None) -> Iterator[None]:
             thread.join()
 
 
-def answer(mqtt: Mqtt, daemon: int | None = None) -> Answer:
-    (only,) = broker(Place(Config(mqtt=mqtt), daemon=daemon))
+def answer(mqtt: MqttSettings, daemon: int | None = None) -> CheckResult:
+    (only,) = broker(CheckContext(Config(mqtt=mqtt), daemon=daemon))
     return only
 
 
-def at(port: int, **more: object) -> Mqtt:
-    return msgspec.structs.replace(Mqtt(host="127.0.0.1", port=port), **more)
+def at(port: int, **more: object) -> MqttSettings:
+    return msgspec.structs.replace(MqttSettings(host="127.0.0.1", port=port), **more)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def login(tmp_path: Path) -> list[str]:
 def test_a_broker_that_lets_us_in_is_fine(tmp_path: Path, free_port: int, version: str) -> None:
     with mosquitto(tmp_path, free_port, "allow_anonymous true"):
         found = answer(at(free_port, version=version))
-    assert found.verdict is Verdict.OK
+    assert found.verdict is CheckVerdict.OK
     begin = f"127.0.0.1:{free_port} lets us in without a login, MQTT {version}, no TLS, "
     assert found.found.startswith(begin)
 
@@ -99,17 +99,17 @@ def test_a_broker_that_lets_us_in_is_fine(tmp_path: Path, free_port: int, versio
 def test_the_configured_login_is_used(
     tmp_path: Path, free_port: int, login: list[str], version: str
 ) -> None:
-    def tried(password: str) -> Answer:
+    def tried(password: str) -> CheckResult:
         path = str(tmp_path / password)
         return answer(at(free_port, version=version, username="ada", password_file=path))
 
     with mosquitto(tmp_path, free_port, *login):
         good, bad = tried("password"), tried("wrong")
         none = answer(at(free_port, version=version))
-    assert good.verdict is Verdict.OK
+    assert good.verdict is CheckVerdict.OK
     assert "lets us in as ada" in good.found
     for refused in (bad, none):
-        assert refused.verdict is Verdict.ERROR
+        assert refused.verdict is CheckVerdict.ERROR
         assert "refuses us" in refused.found
         assert "mqtt.username" in refused.found
 
@@ -130,7 +130,7 @@ def test_the_running_appliance_is_not_thrown_out(tmp_path: Path, free_port: int)
         ]
         with subprocess.Popen(words, stdout=subprocess.PIPE) as appliance:
             time.sleep(0.5)
-            assert answer(config.mqtt).verdict is Verdict.OK
+            assert answer(config.mqtt).verdict is CheckVerdict.OK
             publish = ["mosquitto_pub", "-p", str(free_port), "-t", "x", "-m", "still here"]
             subprocess.run(publish, check=True)
             assert appliance.communicate(timeout=10)[0] == b"still here\n"
@@ -138,32 +138,32 @@ def test_the_running_appliance_is_not_thrown_out(tmp_path: Path, free_port: int)
 
 def test_nobody_there_is_an_error_where_a_broker_is_configured(free_port: int) -> None:
     found = answer(at(free_port))
-    assert found.verdict is Verdict.ERROR
+    assert found.verdict is CheckVerdict.ERROR
     assert found.found == f"127.0.0.1:{free_port}: nothing listens there; is the broker running?"
 
 
 def test_a_name_that_nobody_knows_is_said_so() -> None:
-    found = answer(Mqtt(host="broker.invalid"))
+    found = answer(MqttSettings(host="broker.invalid"))
     assert (found.verdict, found.found) == (
-        Verdict.ERROR,
+        CheckVerdict.ERROR,
         "broker.invalid:1883: its name is not known; see mqtt.host",
     )
 
 
 def test_without_a_broker_the_own_one_is_promised(free_port: int) -> None:
-    found = answer(Mqtt(embedded_port=free_port))
-    assert found.verdict is Verdict.NOT_HERE
+    found = answer(MqttSettings(embedded_port=free_port))
+    assert found.verdict is CheckVerdict.NOT_HERE
     assert f"127.0.0.1:{free_port}" in found.found
 
 
 def test_the_own_broker_must_answer_while_the_appliance_runs(free_port: int) -> None:
-    assert answer(Mqtt(embedded_port=free_port), daemon=4711).verdict is Verdict.ERROR
+    assert answer(MqttSettings(embedded_port=free_port), daemon=4711).verdict is CheckVerdict.ERROR
 
 
 def test_a_stranger_in_the_own_broker_s_place_is_a_warning(tmp_path: Path, free_port: int) -> None:
     with mosquitto(tmp_path, free_port, "allow_anonymous true"):
-        found = answer(Mqtt(embedded_port=free_port))
-    assert found.verdict is Verdict.WARNING
+        found = answer(MqttSettings(embedded_port=free_port))
+    assert found.verdict is CheckVerdict.WARNING
     assert found.advice == "set mqtt.host = '127.0.0.1' to use it, or another mqtt.embedded_port"
 
 
@@ -179,14 +179,14 @@ def test_what_is_no_broker_is_told_from_one(free_port: int, says: bytes, found: 
     with listener(free_port, says):
         answered = answer(at(free_port))
     assert (answered.verdict, answered.found) == (
-        Verdict.ERROR,
+        CheckVerdict.ERROR,
         f"127.0.0.1:{free_port}: {found}",
     )
 
 
 def test_a_welcome_with_many_properties_is_a_welcome(free_port: int) -> None:
     with listener(free_port, b"\x20\x85\x01\x00\x00\x81\x01" + bytes(129)):
-        assert answer(at(free_port)).verdict is Verdict.OK
+        assert answer(at(free_port)).verdict is CheckVerdict.OK
 
 
 def test_a_broker_that_says_nothing_is_given_up(
@@ -195,7 +195,7 @@ def test_a_broker_that_says_nothing_is_given_up(
     monkeypatch.setattr(mqtt_handshake, "TIMEOUT", 0.3)
     with listener(free_port, None):
         found = answer(at(free_port))
-    assert found.verdict is Verdict.ERROR
+    assert found.verdict is CheckVerdict.ERROR
     assert "it does not answer" in found.found
 
 
@@ -212,9 +212,9 @@ def test_tls_is_checked_with_the_configured_authority(tmp_path: Path, free_port:
         trusted = answer(at(free_port, tls=True, ca_file=f"{tmp_path}/broker.crt"))
         strange = answer(at(free_port, tls=True, ca_file=f"{tmp_path}/stranger.crt"))
         plain = answer(at(free_port))
-    assert trusted.verdict is Verdict.OK
+    assert trusted.verdict is CheckVerdict.OK
     assert ", TLS, " in trusted.found
-    assert strange.verdict is Verdict.ERROR
+    assert strange.verdict is CheckVerdict.ERROR
     assert "its certificate is not trusted" in strange.found
-    assert plain.verdict is Verdict.ERROR
+    assert plain.verdict is CheckVerdict.ERROR
     assert "mqtt.tls" in str(plain.advice)

@@ -18,12 +18,12 @@ from measure.recordings import (
     sound,
 )
 
-from appliance.decoding.sentence_recogniser import Understanding
+from appliance.decoding.sentence_recogniser import SentenceRecogniser
 from appliance.engines.whisper.model import Whisper
 from appliance.errors import EngineError
 from appliance.evaluation.manifest import SAMPLES
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.token_mask import Vocabulary
+from appliance.grammar.token_mask import TokenVocabulary
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -58,8 +58,10 @@ def whisper(models_directory: Path) -> Whisper:
 
 
 @pytest.fixture(scope="module")
-def how(whisper: Whisper) -> Understanding:
-    return Understanding(vocabulary=Vocabulary.of(whisper.tokens, whisper.end), spell=whisper.text)
+def how(whisper: Whisper) -> SentenceRecogniser:
+    return SentenceRecogniser(
+        vocabulary=TokenVocabulary.of(whisper.tokens, whisper.end), spell=whisper.text
+    )
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def test_what_is_declared_is_understood(
     expected: tuple[str, dict[str, object]],
     recordings: Path,
     whisper: Whisper,
-    how: Understanding,
+    how: SentenceRecogniser,
     home: Grammar,
 ) -> None:
     found = how.understand(whisper.hear(sound(recordings / "home" / f"{clip}.wav"), "en"), home)
@@ -96,7 +98,7 @@ def test_what_is_declared_is_understood(
 
 
 def test_speech_of_another_domain_is_refused(
-    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+    recordings: Path, whisper: Whisper, how: SentenceRecogniser, coffee: Grammar
 ) -> None:
     clips = [*(recordings / "home").glob("*.wav"), *(recordings / "wake").rglob("*.wav")]
     understood = [
@@ -108,7 +110,7 @@ def test_speech_of_another_domain_is_refused(
 
 
 def test_orders_are_refused_where_lamps_are_declared(
-    recordings: Path, whisper: Whisper, how: Understanding, home: Grammar
+    recordings: Path, whisper: Whisper, how: SentenceRecogniser, home: Grammar
 ) -> None:
     understood = [
         found.text
@@ -119,7 +121,7 @@ def test_orders_are_refused_where_lamps_are_declared(
 
 
 def test_orders_in_a_noisy_kitchen(
-    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+    recordings: Path, whisper: Whisper, how: SentenceRecogniser, coffee: Grammar
 ) -> None:
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     right, wrong = 0, 0
@@ -133,7 +135,7 @@ def test_orders_in_a_noisy_kitchen(
 
 
 def test_half_an_order_is_refused(
-    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+    recordings: Path, whisper: Whisper, how: SentenceRecogniser, coffee: Grammar
 ) -> None:
     speech, _ = coffee_orders(recordings)[0]
     whole = whisper.hear(speech, "en").seconds
@@ -144,7 +146,7 @@ def test_half_an_order_is_refused(
 
 @pytest.mark.parametrize("share", [0.2, 0.35])
 def test_what_is_cut_off_is_no_other_order(
-    share: float, recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+    share: float, recordings: Path, whisper: Whisper, how: SentenceRecogniser, coffee: Grammar
 ) -> None:
     for number in (0, 3, 9, 39, 48):
         speech, _ = coffee_orders(recordings)[number]
@@ -155,7 +157,7 @@ def test_what_is_cut_off_is_no_other_order(
 
 
 def test_other_speech_is_refused_after_one_look(
-    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+    recordings: Path, whisper: Whisper, how: SentenceRecogniser, coffee: Grammar
 ) -> None:
     for clip in ("set_timer", "what_time_is_it", "whats_the_date_today"):
         found = how.understand(
@@ -187,7 +189,7 @@ def noises() -> dict[str, Sound]:
 
 @pytest.mark.parametrize("kind", list(noises()))
 def test_what_is_no_speech_is_no_command_and_no_words(
-    kind: str, whisper: Whisper, how: Understanding, home: Grammar, coffee: Grammar
+    kind: str, whisper: Whisper, how: SentenceRecogniser, home: Grammar, coffee: Grammar
 ) -> None:
     for grammar in (home, coffee):
         assert how.understand(whisper.hear(noises()[kind], "en"), grammar).reading is None
@@ -195,7 +197,7 @@ def test_what_is_no_speech_is_no_command_and_no_words(
 
 
 def test_kitchen_noise_is_no_command(
-    recordings: Path, whisper: Whisper, how: Understanding, home: Grammar, coffee: Grammar
+    recordings: Path, whisper: Whisper, how: SentenceRecogniser, home: Grammar, coffee: Grammar
 ) -> None:
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     for begin in range(0, len(noise) - 48_000, 160_000):
@@ -205,7 +207,7 @@ def test_kitchen_noise_is_no_command(
 
 
 def test_the_same_sound_gives_the_same_result(
-    recordings: Path, whisper: Whisper, how: Understanding, coffee: Grammar
+    recordings: Path, whisper: Whisper, how: SentenceRecogniser, coffee: Grammar
 ) -> None:
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     clip = mixed(coffee_orders(recordings)[3][0], noise, 6, 3)
@@ -214,7 +216,7 @@ def test_the_same_sound_gives_the_same_result(
 
 
 def test_a_text_is_as_likely_among_others(
-    recordings: Path, whisper: Whisper, how: Understanding, home: Grammar
+    recordings: Path, whisper: Whisper, how: SentenceRecogniser, home: Grammar
 ) -> None:
     walk = home.walk(how.vocabulary)
     said = [f"set a timer for {minutes} minutes" for minutes in range(2, 10)]
@@ -227,7 +229,7 @@ def test_a_text_is_as_likely_among_others(
 
 
 def test_a_grammar_swapped_in_leaves_the_decoding_one_alone(
-    recordings: Path, whisper: Whisper, how: Understanding, home: Grammar, coffee: Grammar
+    recordings: Path, whisper: Whisper, how: SentenceRecogniser, home: Grammar, coffee: Grammar
 ) -> None:
     hearing = whisper.hear(sound(recordings / "home" / "turn_on_the_lamp.wav"), "en")
     before = how.understand(hearing, home)
@@ -268,7 +270,12 @@ def test_a_damaged_model(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_that_is_not_declared_is_refused_and_not_taken_for_another(
-    how: Understanding, whisper: Whisper, clip: str, sentence: str, declared: str, others: list[str]
+    how: SentenceRecogniser,
+    whisper: Whisper,
+    clip: str,
+    sentence: str,
+    declared: str,
+    others: list[str],
 ) -> None:
     heard = sound_of(SAMPLES / f"{clip}.flac")
     for values, expected in (([declared, *others], {"what": declared}), (others, {})):

@@ -9,20 +9,20 @@ import msgspec
 import pytest
 
 from appliance import config
-from appliance.daemon.request_dispatcher import Desk, Option
+from appliance.daemon.request_dispatcher import Option, RequestDispatcher
 from appliance.ids import Ids, boot_seconds
-from appliance.jobs.job_queue import Jobs
-from appliance.journal.dead_letter_reader import Shelf
+from appliance.jobs.job_queue import JobQueue
+from appliance.journal.dead_letter_reader import DeadLetterReader
 from appliance.journal.inbox import IncomingRequest
 from appliance.journal.journal import Journal
-from appliance.messages.control_requests import Order
+from appliance.messages.control_requests import ControlRequest
 from appliance.messages.payloads import Answer
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
-from appliance.mqtt.connection import Link
+from appliance.mqtt.connection import BrokerConnection
 from appliance.mqtt.connection_events import Delivery
-from appliance.requests.mqtt_service import Postman, status_of
-from appliance.requests.request_parser import Reader
+from appliance.requests.mqtt_service import MqttService, status_of
+from appliance.requests.request_parser import RequestParser
 from appliance.values import Outcome, Request, Result
 
 if TYPE_CHECKING:
@@ -40,17 +40,17 @@ class Room:
 
     def __init__(self, directory: Path) -> None:
         settings = config.Config(
-            device=config.Device(name="kitchen", state_directory=str(directory)),
-            mqtt=config.Mqtt(group="plant", group_root="work"),
-            requests=config.Requests(maximum_attempts=ATTEMPTS),
+            device=config.DeviceSettings(name="kitchen", state_directory=str(directory)),
+            mqtt=config.MqttSettings(group="plant", group_root="work"),
+            requests=config.RequestSettings(maximum_attempts=ATTEMPTS),
         )
         self.topics = Topics.of(settings)
         self.journal = Journal(directory, settings.journal, settings.requests)
-        self.jobs = Jobs(10, begin=self.begin)
-        self.desk = Desk(self.jobs, self.journal, self.topics, settings)
-        self.reader = Reader(self.topics, 10_000, Ids(self.journal.last_id).new)
-        link = Link(settings, status_of(self.topics, Status.OFFLINE))
-        self.desk.postman = Postman(self.journal, link, self.topics, self.reader, self.desk)
+        self.jobs = JobQueue(10, begin=self.begin)
+        self.desk = RequestDispatcher(self.jobs, self.journal, self.topics, settings)
+        self.reader = RequestParser(self.topics, 10_000, Ids(self.journal.last_id).new)
+        link = BrokerConnection(settings, status_of(self.topics, Status.OFFLINE))
+        self.desk.postman = MqttService(self.journal, link, self.topics, self.reader, self.desk)
 
     def begin(self, job: Job) -> None:
         self.desk.begin(job)
@@ -71,7 +71,7 @@ class Room:
     ) -> Answer | None:
         """What is answered to an order at once."""
         order = self.reader.read(Delivery(1, f"{root}/request/{control}", payload, **sent))
-        assert isinstance(order, Order), order
+        assert isinstance(order, ControlRequest), order
         return self.desk.carry_out(order)
 
     def answers(self) -> list[tuple[str, str | None]]:
@@ -205,7 +205,7 @@ def test_work_that_ends_the_process_is_tried_so_often_then_failed_and_set_aside(
     assert room.jobs.requests() == []
     assert room.answers() == [("failed", "deadly")]
     assert room.desk.postman.health().set_aside == 1
-    with Shelf(tmp_path) as shelf:
+    with DeadLetterReader(tmp_path) as shelf:
         (row,) = shelf.all()
         assert (row.transaction, row.attempts, row.operation) == ("deadly", ATTEMPTS, "parse")
         assert shelf.payload(row.id) == b"hello"
@@ -238,7 +238,7 @@ def test_a_request_that_kills_the_engine_is_set_aside_with_its_answer(
     room.desk.deliver(request, done(request, Outcome.FAILED))
     harmless = room.request("harmless")
     room.desk.deliver(harmless, done(harmless, Outcome.FAILED))
-    with Shelf(tmp_path) as shelf:
+    with DeadLetterReader(tmp_path) as shelf:
         assert [(row.transaction, row.reason) for row in shelf.all()] == [("deadly", "it broke")]
 
 

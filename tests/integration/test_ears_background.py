@@ -12,16 +12,16 @@ from measure.endings import AtOnce
 from measure.recordings import coffee_intents, coffee_orders
 from owner import SAMPLES
 
-from appliance.config import Listening
+from appliance.config import ListeningSettings
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import Refusal
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
 from appliance.listening.segmenter import Segmenter
 from appliance.protocols import FRAME_SAMPLES
-from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
-from appliance.sentences.sentence_set import Sentences
+from appliance.sentences.sentence_set import SentenceSet
 from appliance.values import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def heard_in_a_room(
     """Seconds from the last of the sentence to where it is taken to be over, and its sound."""
     room = behind.copy()
     room[: len(said)] += said
-    segmenter = Segmenter(Silero(), Listening(), meaning)
+    segmenter = Segmenter(Silero(), ListeningSettings(), meaning)
     segmenter.reset()
     for start in itertools.count(0, FRAME_SAMPLES):
         frame = np.asarray(room[start : start + FRAME_SAMPLES], np.float32)
@@ -97,8 +97,8 @@ def test_a_whole_sentence_is_over_although_somebody_half_as_loud_talks_on(
     recogniser = GrammarRecogniser(
         whisper, refusal=Refusal(), calibration=Calibration(), cache=None
     )
-    sentences = Sentences("en", coffee_intents(), {})
-    anticipation = Anticipation(recogniser)
+    sentences = SentenceSet("en", coffee_intents(), {})
+    anticipation = EarlyRecogniser(recogniser)
     spoken, slots = coffee_orders(speech)[order]
     said = without_silence(spoken)
     behind = television(25.0)

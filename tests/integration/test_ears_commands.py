@@ -11,7 +11,7 @@ from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import Refusal
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
-from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
 from appliance.sentences.sentence_set import load
 
@@ -33,7 +33,7 @@ def test_every_command_is_one_sentence_that_is_not_ended_inside(
         whisper, refusal=Refusal(), calibration=Calibration(), cache=None
     )
     sentences = load(None, "en")
-    anticipation = Anticipation(recogniser)
+    anticipation = EarlyRecogniser(recogniser)
     detector = Silero()
     clips = sorted((speech / "home").glob("*.wav"))
     assert len(clips) >= 7

@@ -19,7 +19,7 @@ from appliance import config
 from appliance.errors import JournalError
 from appliance.ids import Ids, boot_seconds
 from appliance.journal import database, schema
-from appliance.journal.inbox import ANSWERS_KEPT_S, IncomingRequest, Verdict
+from appliance.journal.inbox import ANSWERS_KEPT_S, InboxVerdict, IncomingRequest
 from appliance.journal.journal import Journal
 from appliance.values import Message, Operation, Outcome, Request, Result
 
@@ -45,8 +45,8 @@ def opened(directory: Path, clock: Clock | None = None, **bounds: float) -> Iter
     requests = {key: int(bounds.pop(key)) for key in list(bounds) if key.startswith("maximum_w")}
     journal = Journal(
         directory,
-        config.Journal(**bounds),  # type: ignore[arg-type]
-        config.Requests(**requests),
+        config.JournalSettings(**bounds),  # type: ignore[arg-type]
+        config.RequestSettings(**requests),
         *([clock] if clock else []),
     )
     try:
@@ -104,7 +104,7 @@ def test_a_request_waits_with_all_it_brought_until_its_result_is_put_out(tmp_pat
     with opened(tmp_path) as journal:
         one, two = offer(b"one"), offer(b"two")
         verdicts = journal.accept([one, two])
-        assert verdicts == [Verdict(one.request, 0), Verdict(two.request, 1)]
+        assert verdicts == [InboxVerdict(one.request, 0), InboxVerdict(two.request, 1)]
     with opened(tmp_path) as journal:
         assert journal.waiting() == [one.request, two.request]
         assert journal.counts.inbox.bytes == 6
@@ -208,11 +208,14 @@ def test_the_same_request_waits_once_and_is_answered_again_from_the_journal(
     clock = Clock()
     with opened(tmp_path, clock) as journal:
         first, again = offer(b"x", identity=b"i"), offer(b"x", identity=b"i")
-        assert journal.accept([first, again]) == [Verdict(first.request, 0), Verdict(None, 0)]
+        assert journal.accept([first, again]) == [
+            InboxVerdict(first.request, 0),
+            InboxVerdict(None, 0),
+        ]
         result = journal.finish(said("X"), messages, first.request.id)
-        assert journal.accept([again]) == [Verdict(result=result)]
+        assert journal.accept([again]) == [InboxVerdict(result=result)]
     with opened(tmp_path, clock) as journal:
-        assert journal.accept([again]) == [Verdict(result=result)]
+        assert journal.accept([again]) == [InboxVerdict(result=result)]
         clock.now += ANSWERS_KEPT_S + 1
         assert journal.accept([again])[0].accepted == again.request
 

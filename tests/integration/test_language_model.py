@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hassil import Intents
 
-from appliance.config import Cascade as Cascading
-from appliance.config import LanguageModel
+from appliance.config import CascadeSettings, LanguageModelSettings
 from appliance.engines.child_process import Child
 from appliance.engines.llama.client import Llama
 from appliance.errors import EngineError, Interrupted, ModelMissing
 from appliance.fallback.cascade import Cascade
-from appliance.sentences.sentence_files import Declared
-from appliance.sentences.sentence_set import Sentences
+from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 from appliance.values import Question
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def gguf(models_directory: Path) -> Path:
 
 @contextlib.contextmanager
 def opened(path: Path, **settings: object) -> Iterator[Llama]:
-    model = Llama(path, LanguageModel(**settings), threads=1)  # type: ignore[arg-type]
+    model = Llama(path, LanguageModelSettings(**settings), threads=1)  # type: ignore[arg-type]
     try:
         model.start()
         yield model
@@ -65,7 +64,7 @@ def pid(model: Llama) -> int:
 def test_it_answers_and_counts_its_tokens(model: Llama) -> None:
     completion = model.complete(Question((QUESTION,)), go_on)
     assert "Paris" in completion.text
-    assert 0 < completion.generated_tokens <= LanguageModel().maximum_tokens
+    assert 0 < completion.generated_tokens <= LanguageModelSettings().maximum_tokens
     assert completion.first_token_ms is not None
 
 
@@ -281,9 +280,11 @@ def test_a_wildcard_is_filled_with_words_that_were_said(model: Llama) -> None:
         "lists": {"item": {"wildcard": True}, "text": {"wildcard": True}},
     }
     names = ("ListAdd", "Note")
-    sentences = Sentences("en", Intents.from_dict(form), {name: Declared(name) for name in names})
+    sentences = SentenceSet(
+        "en", Intents.from_dict(form), {name: DeclaredIntent(name) for name in names}
+    )
     text = "on my shopping list, please add washing powder"
-    cascade = Cascade(Cascading(choose_threshold=0.5))
+    cascade = Cascade(CascadeSettings(choose_threshold=0.5))
     choice = cascade.choose(text, sentences, model, go_on, spoken=False)
     assert choice is not None
     assert choice.intent is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import tiny_models
 
-from appliance.config import LanguageModel
+from appliance.config import LanguageModelSettings
 from appliance.engines.llama.client import Llama
 from appliance.errors import EngineError, ModelMissing
 from appliance.values import Question
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextlib.contextmanager
 def opened(path: Path, states: Path, **settings: object) -> Iterator[Llama]:
     wanted = {"maximum_tokens": 4, "context_tokens": 1024, **settings}
-    model = Llama(path, LanguageModel(**wanted), threads=1, states=states)  # type: ignore[arg-type]
+    model = Llama(path, LanguageModelSettings(**wanted), threads=1, states=states)  # type: ignore[arg-type]
     try:
         model.start()
         yield model

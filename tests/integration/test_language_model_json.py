@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from appliance.config import LanguageModel
+from appliance.config import LanguageModelSettings
 from appliance.engines.llama.client import Llama
 from appliance.errors import EngineError
 from appliance.values import Question
@@ -36,7 +36,7 @@ def go_on() -> bool:
 @pytest.fixture(scope="module")
 def model(models_directory: Path) -> Iterator[Llama]:
     path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
-    llama = Llama(path, LanguageModel(maximum_json_tokens=80), threads=1)
+    llama = Llama(path, LanguageModelSettings(maximum_json_tokens=80), threads=1)
     yield llama
     llama.close()
 
@@ -104,7 +104,7 @@ def test_a_schema_that_is_nested_too_deeply_costs_no_process(model: Llama, depth
 
 def test_no_more_tokens_are_written_than_the_context_holds(models_directory: Path) -> None:
     path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
-    model = Llama(path, LanguageModel(context_tokens=256), threads=1)
+    model = Llama(path, LanguageModelSettings(context_tokens=256), threads=1)
     try:
         question = Question(("Count from one to five thousand.",), maximum_tokens=10_000)
         assert model.complete(question, go_on).generated_tokens < 256

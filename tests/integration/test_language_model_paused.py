@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.config import LanguageModel
+from appliance.config import LanguageModelSettings
 from appliance.engines.llama import client
 from appliance.engines.llama.client import Llama
 from appliance.errors import Interrupted
@@ -32,7 +32,7 @@ def go_on() -> bool:
 @pytest.fixture(scope="module")
 def model(models_directory: Path) -> Iterator[Llama]:
     path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
-    opened = Llama(path, LanguageModel(maximum_tokens=32, time_limit_s=20.0), threads=1)
+    opened = Llama(path, LanguageModelSettings(maximum_tokens=32, time_limit_s=20.0), threads=1)
     yield opened
     opened.close()
 
@@ -149,7 +149,7 @@ def test_an_answer_that_is_cancelled_while_its_prompt_is_read_does_not_cost_the_
 
 def test_the_time_of_a_pause_is_not_counted_against_the_answer(models_directory: Path) -> None:
     path = next((models_directory / "smollm2-135m-instruct").glob("SmolLM2*.gguf"))
-    model = Llama(path, LanguageModel(maximum_tokens=8, time_limit_s=4.0), threads=1)
+    model = Llama(path, LanguageModelSettings(maximum_tokens=8, time_limit_s=4.0), threads=1)
 
     def speech() -> None:
         with model.paused():

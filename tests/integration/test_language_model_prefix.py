@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.config import LanguageModel
+from appliance.config import LanguageModelSettings
 from appliance.engines.llama.client import Llama
 from appliance.values import Question
 
@@ -31,7 +31,7 @@ def gguf(models_directory: Path) -> Path:
 
 @contextlib.contextmanager
 def opened(gguf: Path, states: Path, system: str = SYSTEM) -> Iterator[Llama]:
-    model = Llama(gguf, LanguageModel(system_prompt=system), threads=1, states=states)
+    model = Llama(gguf, LanguageModelSettings(system_prompt=system), threads=1, states=states)
     try:
         model.start()
         yield model

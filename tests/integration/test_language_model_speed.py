@@ -8,7 +8,7 @@ import pytest
 import tiny_models
 
 from appliance.bench import llama_speed
-from appliance.config import LanguageModel
+from appliance.config import LanguageModelSettings
 
 
 def test_cold_warm_restored_and_plain_are_measured_on_the_same_prompt(
@@ -16,6 +16,6 @@ def test_cold_warm_restored_and_plain_are_measured_on_the_same_prompt(
 ) -> None:
     monkeypatch.setattr(llama_speed, "SYSTEM", "You are the voice of a house.")
     path = tiny_models.write("smollm2", tmp_path / "tiny.gguf")
-    speed = llama_speed.measure(path, LanguageModel(context_tokens=4096), threads=1)
+    speed = llama_speed.measure(path, LanguageModelSettings(context_tokens=4096), threads=1)
     assert 0 < speed.cached_tokens < speed.prompt_tokens
     assert min(speed.cold_ms, speed.warm_ms, speed.restored_ms, speed.plain_ms) > 0

@@ -11,11 +11,11 @@ import pytest
 from measure.languages import HOUSES
 from measure.voices import pico
 
-from appliance.decoding.sentence_recogniser import Understanding
+from appliance.decoding.sentence_recogniser import SentenceRecogniser
 from appliance.engines.whisper.model import Whisper
 from appliance.errors import EngineError
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.token_mask import Vocabulary
+from appliance.grammar.token_mask import TokenVocabulary
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -41,8 +41,8 @@ def base(models_directory: Path) -> Whisper:
 
 
 @pytest.fixture(scope="module")
-def how(base: Whisper) -> Understanding:
-    return Understanding(vocabulary=Vocabulary.of(base.tokens, base.end), spell=base.text)
+def how(base: Whisper) -> SentenceRecogniser:
+    return SentenceRecogniser(vocabulary=TokenVocabulary.of(base.tokens, base.end), spell=base.text)
 
 
 @cache
@@ -52,7 +52,7 @@ def grammar(language: str) -> Grammar:
 
 @pytest.mark.parametrize(("language", "text"), SPOKEN)
 def test_a_language_of_home_assistant_is_understood(
-    language: str, text: str, base: Whisper, how: Understanding
+    language: str, text: str, base: Whisper, how: SentenceRecogniser
 ) -> None:
     [meant, *_] = grammar(language).readings(text)
     found = how.understand(base.hear(pico(text, language), language), grammar(language))
@@ -69,7 +69,7 @@ def test_every_sentence_of_a_house_can_be_said(language: str) -> None:
 
 @pytest.mark.parametrize("language", ["fr", "es", "it"])
 def test_talk_in_another_language_is_refused(
-    language: str, base: Whisper, how: Understanding
+    language: str, base: Whisper, how: SentenceRecogniser
 ) -> None:
     talk = pico("The weather was fine and we walked along the river.", "en")
     assert how.understand(base.hear(talk, language), grammar(language)).reading is None

@@ -12,14 +12,23 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.errors import NeededError
-from appliance.system.metrics_server import Figures, Metrics
+from appliance.system.metrics_server import Figures, MetricsServer
+from appliance.values import (
+    BoardReading,
+    Outcome,
+    Pace,
+    Request,
+    Result,
+    Source,
+    Trigger,
+    Utterance,
+)
 from appliance.values import Operation as Op
-from appliance.values import Outcome, Pace, Reading, Request, Result, Source, Trigger, Utterance
 
 SPOKEN = Utterance("u", np.zeros(32_000, np.float32), Trigger.ALWAYS, 0.0, 0.0)
 
 
-def figures(reading: Reading, **more: Any) -> Figures:
+def figures(reading: BoardReading, **more: Any) -> Figures:
     return Figures(
         **more,
         reading=reading,
@@ -65,7 +74,7 @@ def read(connection: http.client.HTTPConnection) -> dict[tuple[str, tuple[str, .
 
 
 def test_jobs_are_counted_by_what_they_were_and_what_came_of_them(free_port: int) -> None:
-    metrics = Metrics(lambda: figures(Reading()))
+    metrics = MetricsServer(lambda: figures(BoardReading()))
     with metrics.served(f"127.0.0.1:{free_port}"):
         for _ in range(2):
             metrics.note(SPOKEN, result(Outcome.INTENT, transcribe=100.0, total_after_speech=300.0))
@@ -83,8 +92,8 @@ def test_jobs_are_counted_by_what_they_were_and_what_came_of_them(free_port: int
 
 
 def test_what_the_board_cannot_tell_is_absent_and_not_nought(free_port: int) -> None:
-    reading = Reading(temperature_c=61.5, under_voltages=0, core_volts=0.85)
-    with Metrics(lambda: figures(reading)).served(f"127.0.0.1:{free_port}"):
+    reading = BoardReading(temperature_c=61.5, under_voltages=0, core_volts=0.85)
+    with MetricsServer(lambda: figures(reading)).served(f"127.0.0.1:{free_port}"):
         found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=5))
     assert found["appliance_soc_celsius", ()] == 61.5
     assert found["appliance_undervoltage_total", ()] == 0
@@ -106,7 +115,7 @@ class OverUnix(http.client.HTTPConnection):
 def test_a_unix_socket_serves_too_and_goes_with_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "metrics"
     path.touch()  # of a run that was killed
-    metrics = Metrics(lambda: figures(Reading()))
+    metrics = MetricsServer(lambda: figures(BoardReading()))
     with metrics.served(f"unix:{path}"):
         for _ in range(2):
             assert read(OverUnix(path))["appliance_uptime_seconds", ()] == 7.0
@@ -117,14 +126,14 @@ def test_a_port_that_is_taken_is_named_with_the_key_to_change(free_port: int) ->
     with (
         socket.create_server(("127.0.0.1", free_port)),
         pytest.raises(NeededError, match=r"Address already in use; see metrics\.listen"),
-        Metrics(lambda: figures(Reading())).served(f"127.0.0.1:{free_port}"),
+        MetricsServer(lambda: figures(BoardReading())).served(f"127.0.0.1:{free_port}"),
     ):
         pass
 
 
 def test_who_asks_and_says_no_more_holds_nobody_up_for_long(free_port: int) -> None:
     with (
-        Metrics(lambda: figures(Reading())).served(f"127.0.0.1:{free_port}"),
+        MetricsServer(lambda: figures(BoardReading())).served(f"127.0.0.1:{free_port}"),
         socket.create_connection(("127.0.0.1", free_port)) as silent,
     ):
         silent.sendall(b"GET /metr")
@@ -143,7 +152,7 @@ def said_of(port: int, path: str) -> tuple[int, str]:
 
 def test_a_supervisor_is_told_whether_it_lives_and_whether_it_can_work(free_port: int) -> None:
     state: dict[str, str | None] = {}
-    with Metrics(lambda: figures(Reading(), **state)).served(f"127.0.0.1:{free_port}"):
+    with MetricsServer(lambda: figures(BoardReading(), **state)).served(f"127.0.0.1:{free_port}"):
         assert said_of(free_port, "/healthz") == (200, "ok")
         assert said_of(free_port, "/readyz") == (200, "ok")
         state["not_ready"] = "it is starting"
@@ -155,6 +164,8 @@ def test_a_supervisor_is_told_whether_it_lives_and_whether_it_can_work(free_port
 
 
 def test_how_long_the_oldest_message_waits_is_a_metric(free_port: int) -> None:
-    with Metrics(lambda: figures(Reading(), outbox_oldest_s=12.5)).served(f"127.0.0.1:{free_port}"):
+    with MetricsServer(lambda: figures(BoardReading(), outbox_oldest_s=12.5)).served(
+        f"127.0.0.1:{free_port}"
+    ):
         found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=5))
     assert found["appliance_outbox_oldest_seconds", ()] == 12.5

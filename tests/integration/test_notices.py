@@ -9,7 +9,7 @@ import pytest
 
 from appliance import doctor
 from appliance.config import Config
-from appliance.doctor.check_result import Place, Verdict
+from appliance.doctor.check_result import CheckContext, CheckVerdict
 from appliance.system import notices
 
 
@@ -22,8 +22,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_each_notice_is_a_warning_of_check(file: Path) -> None:
     file.write_text(json.dumps({"notices": ["wifi.txt was refused: no name"]}))
-    (answer,) = doctor.examine(Place(Config()), ["image"])
-    assert (answer.verdict, answer.found) == (Verdict.WARNING, "wifi.txt was refused: no name")
+    (answer,) = doctor.examine(CheckContext(Config()), ["image"])
+    assert (answer.verdict, answer.found) == (CheckVerdict.WARNING, "wifi.txt was refused: no name")
 
 
 @pytest.mark.parametrize("content", [None, "", "{", '{"notices": 5}', '{"notices": []}'])
@@ -31,4 +31,4 @@ def test_without_notices_nothing_is_said(file: Path, content: str | None) -> Non
     if content is not None:
         file.write_text(content)
     assert notices.read() == []
-    assert list(doctor.examine(Place(Config()), ["image"])) == []
+    assert list(doctor.examine(CheckContext(Config()), ["image"])) == []

@@ -15,8 +15,8 @@ from appliance.decoding.sentence_recogniser import Refusal
 from appliance.engines.whisper.model import Whisper
 from appliance.errors import Interrupted
 from appliance.evaluation.manifest import SAMPLES
-from appliance.recognition.grammar_recogniser import GrammarRecogniser, SecondEar
-from appliance.sentences.sentence_set import Sentences, load
+from appliance.recognition.grammar_recogniser import GrammarRecogniser, SecondModel
+from appliance.sentences.sentence_set import SentenceSet, load
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -25,7 +25,7 @@ COMMANDS = [line for line in LINES if line.get("intent") and line.get("audio")]
 
 
 @pytest.fixture(scope="module")
-def sentences() -> Sentences:
+def sentences() -> SentenceSet:
     return load(None, "en")
 
 
@@ -41,12 +41,12 @@ def recogniser(whisper: Whisper, doubt: float) -> GrammarRecogniser:
         refusal=Refusal(doubt=doubt),
         calibration=Calibration(),
         cache=None,
-        second=SecondEar(whisper, Calibration()),
+        second=SecondModel(whisper, Calibration()),
     )
 
 
 def test_what_is_doubtful_is_put_to_both_and_understood(
-    whisper: Whisper, sentences: Sentences
+    whisper: Whisper, sentences: SentenceSet
 ) -> None:
     doubting, sure = recogniser(whisper, 1.0), recogniser(whisper, 0.0)
     for line in COMMANDS[:3]:
@@ -60,14 +60,16 @@ def test_what_is_doubtful_is_put_to_both_and_understood(
         assert both.score == pytest.approx(one.score, abs=0.05)
 
 
-def test_a_result_names_the_models_that_decided(whisper: Whisper, sentences: Sentences) -> None:
+def test_a_result_names_the_models_that_decided(whisper: Whisper, sentences: SentenceSet) -> None:
     samples = sound_of(SAMPLES / COMMANDS[0]["audio"])
     for doubt, by in ((1.0, "whisper-tiny.en+whisper-tiny.en"), (0.0, None)):
         heard = recogniser(whisper, doubt).recognise(samples, sentences, lambda _: None)
         assert heard.by == by
 
 
-def test_noise_is_refused_without_asking_the_second(whisper: Whisper, sentences: Sentences) -> None:
+def test_noise_is_refused_without_asking_the_second(
+    whisper: Whisper, sentences: SentenceSet
+) -> None:
     hiss = np.random.default_rng(1).normal(0.0, 0.05, 32_000).astype(np.float32)
     found, _ = recogniser(whisper, 1.0).understand(hiss, sentences)
     assert found.refused is not None
@@ -75,7 +77,7 @@ def test_noise_is_refused_without_asking_the_second(whisper: Whisper, sentences:
 
 
 def test_a_glance_that_is_not_sure_is_followed_by_the_full_look(
-    whisper: Whisper, sentences: Sentences
+    whisper: Whisper, sentences: SentenceSet
 ) -> None:
     samples = sound_of(SAMPLES / COMMANDS[0]["audio"])
     for doubt, opinions in ((1.0, 2), (0.0, 1)):
@@ -88,7 +90,7 @@ def test_a_glance_that_is_not_sure_is_followed_by_the_full_look(
 
 
 def test_the_second_is_not_asked_about_what_nobody_wants_to_know_any_more(
-    whisper: Whisper, sentences: Sentences
+    whisper: Whisper, sentences: SentenceSet
 ) -> None:
     asked = iter([False, False, False])  # before the sound is heard, and for the first opinion
     samples = sound_of(SAMPLES / COMMANDS[0]["audio"])

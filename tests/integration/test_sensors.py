@@ -17,12 +17,12 @@ import msgspec
 import pytest
 
 from appliance.system.sensors import Board, Transitions, firmware, memory, root_in_force, supply
-from appliance.system.sensors.power_meter import Meter, Power
+from appliance.system.sensors.power_meter import Power, PowerMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.values import Reading
+    from appliance.values import BoardReading
 
 BOARDS = Path(__file__).parent.parent / "fixtures/boards"
 TREES = sorted(path.name for path in BOARDS.iterdir() if path.is_dir())
@@ -43,7 +43,7 @@ def put(root: Path, path: str, text: object) -> None:
     file.write_text(f"{text}\n", encoding="ascii")
 
 
-def of_the_board(reading: Reading) -> dict[str, float | None]:
+def of_the_board(reading: BoardReading) -> dict[str, float | None]:
     return {
         name: value
         for name, value in dataclasses.asdict(reading).items()
@@ -122,7 +122,7 @@ def test_a_broken_sensor_never_hurts_the_others(
 def test_a_source_that_raises_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
     board = Board(BOARDS / "pi4")
 
-    class Burnt(Meter):
+    class Burnt(PowerMeter):
         def read(self) -> Power:
             raise RuntimeError("burnt")
 
@@ -195,7 +195,7 @@ def test_joules_are_the_watts_of_a_meter_over_time(tmp_path: Path) -> None:
     put(tmp_path, f"{chip}/name", "ina219")
     put(tmp_path, f"{chip}/in1_input", 5000)
     put(tmp_path, f"{chip}/power1_input", 4_000_000)
-    meter = Meter(tmp_path, clock_of(100.0, 110.0, 120.0))
+    meter = PowerMeter(tmp_path, clock_of(100.0, 110.0, 120.0))
     assert meter.read().joules == 0.0
     assert meter.read().joules == 40.0
     put(tmp_path, f"{chip}/power1_input", 6_000_000)
@@ -207,7 +207,7 @@ def test_time_in_which_the_meter_was_silent_is_not_counted(tmp_path: Path) -> No
     put(tmp_path, f"{chip}/name", "ina219")
     put(tmp_path, f"{chip}/in1_input", 5000)
     put(tmp_path, f"{chip}/power1_input", 4_000_000)
-    meter = Meter(tmp_path, clock_of(0.0, 10.0, 1000.0, 1010.0))
+    meter = PowerMeter(tmp_path, clock_of(0.0, 10.0, 1000.0, 1010.0))
     meter.read()
     (tmp_path / chip / "name").rename(tmp_path / "aside")
     assert meter.read().joules is None
@@ -221,7 +221,7 @@ def test_a_processor_s_counter_may_wrap(tmp_path: Path) -> None:
     put(tmp_path, f"{zone}/name", "package-0")
     put(tmp_path, f"{zone}/max_energy_range_uj", 100_000_000)
     put(tmp_path, f"{zone}/energy_uj", 95_000_000)
-    meter = Meter(tmp_path, clock_of(0.0, 5.0))
+    meter = PowerMeter(tmp_path, clock_of(0.0, 5.0))
     assert (meter.read().watts, meter._joules) == (None, 0.0)
     put(tmp_path, f"{zone}/energy_uj", 5_000_000)
     power = meter.read()

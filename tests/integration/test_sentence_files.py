@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from appliance.errors import SentencesError
-from appliance.sentences.file_watch import Watch
+from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.sentences.sentence_set import load
 
 SENTENCE = "intents:\n  A:\n    data:\n      - sentences:\n          - {sentence!r}\n"
@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_no_half_of_it_taken(
 
 def test_what_editors_and_macs_hide_beside_a_file_is_no_sentence_file(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(block("lamp on"))
-    watch = Watch(tmp_path)
+    watch = SentenceFileWatch(tmp_path)
     (tmp_path / "._a.yaml").write_bytes(b"\x00\x05\x16\x07\xff")
     (tmp_path / ".#a.yaml").symlink_to("owner@desk.1")
     (tmp_path / ".trash").mkdir()

@@ -12,7 +12,7 @@ from appliance.cli import main
 from appliance.errors import SentencesError
 from appliance.fallback.sentence_patterns import patterns_of
 from appliance.grammar.grammar import Grammar
-from appliance.sentences.sentence_set import SHIPPED, Sentences, load
+from appliance.sentences.sentence_set import SHIPPED, SentenceSet, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def block(sentence: str, rest: str = "") -> str:
 
 
 @pytest.fixture(scope="module")
-def starter() -> Sentences:
+def starter() -> SentenceSet:
     return load(None, "en")
 
 
@@ -87,7 +87,7 @@ def starter() -> Sentences:
     ],
 )
 def test_the_starter_sentences_mean_what_they_say(
-    starter: Sentences, text: str, name: str | None, slots: dict[str, Any]
+    starter: SentenceSet, text: str, name: str | None, slots: dict[str, Any]
 ) -> None:
     intent = starter.parse(text)
     assert (intent.name if intent else None) == name
@@ -96,13 +96,13 @@ def test_the_starter_sentences_mean_what_they_say(
         assert (intent.by, intent.confidence) == ("grammar", 1.0)
 
 
-def test_a_machine_starts_only_when_it_is_confirmed(starter: Sentences) -> None:
+def test_a_machine_starts_only_when_it_is_confirmed(starter: SentenceSet) -> None:
     assert [name for name, declared in starter.declared.items() if declared.confirm] == [
         "MachineStart"
     ]
 
 
-def test_every_example_of_the_starter_set_means_its_own_intent(starter: Sentences) -> None:
+def test_every_example_of_the_starter_set_means_its_own_intent(starter: SentenceSet) -> None:
     for name, sentence in starter.examples(7):
         intent = starter.parse(sentence)
         assert intent is not None, sentence

@@ -10,7 +10,7 @@ from clips import sound_of
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import Refusal
-from appliance.engines.whisper.model import Hearing, Whisper
+from appliance.engines.whisper.model import EncodedAudio, Whisper
 from appliance.evaluation.manifest import SAMPLES
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
 from appliance.sentences.sentence_set import load
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.engines.whisper.model import Written
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -40,17 +40,17 @@ def test_a_file_changed_while_a_command_is_being_decoded_changes_the_next_alone(
     )
     samples, spoken = sound_of(SAMPLES / CLIP["audio"]), load(None, "en")
     undisturbed, _ = recogniser.understand(samples, spoken)
-    changed: list[Sentences] = []
-    asked = Hearing.continuations
+    changed: list[SentenceSet] = []
+    asked = EncodedAudio.continuations
 
-    def amid(hearing: Hearing, prefixes: list[tuple[int, ...]], further: int) -> list[Written]:
+    def amid(hearing: EncodedAudio, prefixes: list[tuple[int, ...]], further: int) -> list[Written]:
         """Every time that the model is asked, the files have changed once more."""
         (tmp_path / "a.yaml").write_text(f"{OTHER}{{values: [kind {'x' * len(changed)}]}}}}\n")
         changed.append(load(tmp_path, "en"))
         recogniser.prepare(changed[-1])
         return asked(hearing, prefixes, further)
 
-    monkeypatch.setattr(Hearing, "continuations", amid)
+    monkeypatch.setattr(EncodedAudio, "continuations", amid)
     found, _ = recogniser.understand(samples, spoken)
     assert changed
     assert found == undisturbed

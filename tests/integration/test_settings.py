@@ -13,7 +13,7 @@ from appliance.daemon import live_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
 
 SENTENCES = 'language: en\nintents:\n  {name}:\n    data:\n      - sentences: ["{words}"]\n'
 
@@ -27,11 +27,11 @@ def test_a_file_that_is_saved_while_the_one_before_is_compiled_comes_into_force_
     sentences = msgspec.structs.replace(Config().sentences, folder=str(tmp_path))
     config = msgspec.structs.replace(Config(), sentences=sentences)
 
-    def compiling(_: Config, taken: Sentences) -> None:
+    def compiling(_: Config, taken: SentenceSet) -> None:
         if "Second" in taken.declared:
             file.write_text(SENTENCES.format(name="Third", words="one two three"))
 
-    watched = live_settings.Settings(tmp_path / "config.toml", config, compiling)
+    watched = live_settings.LiveSettings(tmp_path / "config.toml", config, compiling)
     file.write_text(SENTENCES.format(name="Second", words="one two"))
     for _ in range(6):
         watched.watch()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.system.systemd_notify import Notifier
+from appliance.system.systemd_notify import SystemdNotifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,19 +45,19 @@ def silent(listening: socket.socket) -> bool:
 
 def test_ready_comes_with_what_it_is_ready_for(supervisor: Supervisor) -> None:
     listening, environment = supervisor
-    Notifier(environment).ready("listening, 0 waiting, 52 °C")
+    SystemdNotifier(environment).ready("listening, 0 waiting, 52 °C")
     assert heard(listening) == ["READY=1", "STATUS=listening, 0 waiting, 52 °C"]
 
 
 def test_a_status_cannot_smuggle_in_an_assignment(supervisor: Supervisor) -> None:
     listening, environment = supervisor
-    Notifier(environment).status("reload failed:\nMAINPID=1")
+    SystemdNotifier(environment).status("reload failed:\nMAINPID=1")
     assert heard(listening) == ["STATUS=reload failed: MAINPID=1"]
 
 
 def test_the_same_status_is_told_once(supervisor: Supervisor) -> None:
     listening, environment = supervisor
-    notifier = Notifier(environment)
+    notifier = SystemdNotifier(environment)
     notifier.status("idle")
     notifier.status("idle")
     assert heard(listening) == ["STATUS=idle"]
@@ -67,7 +67,7 @@ def test_the_same_status_is_told_once(supervisor: Supervisor) -> None:
 def test_a_beat_is_sent_when_it_is_due_and_not_before(supervisor: Supervisor) -> None:
     listening, environment = supervisor
     moments = iter([100.0, 110.0, 129.9, 130.0])
-    notifier = Notifier({**environment, "WATCHDOG_USEC": "60000000"}, lambda: next(moments))
+    notifier = SystemdNotifier({**environment, "WATCHDOG_USEC": "60000000"}, lambda: next(moments))
     for _ in range(4):
         notifier.beat()
     assert [heard(listening), heard(listening)] == [["WATCHDOG=1"], ["WATCHDOG=1"]]
@@ -79,7 +79,7 @@ def test_a_reload_names_its_moment_on_the_clock_that_systemd_compares(
 ) -> None:
     listening, environment = supervisor
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-    Notifier(environment).reloading()
+    SystemdNotifier(environment).reloading()
     state, moment = heard(listening)
     assert state == "RELOADING=1"
     name, microseconds = moment.split("=")
@@ -89,7 +89,7 @@ def test_a_reload_names_its_moment_on_the_clock_that_systemd_compares(
 
 def test_more_time_and_the_stop_are_told(supervisor: Supervisor) -> None:
     listening, environment = supervisor
-    notifier = Notifier(environment)
+    notifier = SystemdNotifier(environment)
     notifier.extend(1.5)
     notifier.stopping()
     assert heard(listening) == ["EXTEND_TIMEOUT_USEC=1500000"]
@@ -97,12 +97,12 @@ def test_more_time_and_the_stop_are_told(supervisor: Supervisor) -> None:
 
 
 def test_a_supervisor_that_does_not_listen_never_stops_the_service(tmp_path: Path) -> None:
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready("listening")
+    SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready("listening")
 
 
 def test_a_supervisor_that_is_busy_never_blocks_the_service(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
-        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        notifier = SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
         for number in range(5000):
             notifier.status(f"{number}")

@@ -11,10 +11,10 @@ import pytest
 from measure.languages import HOUSES
 
 from appliance.grammar.grammar import Grammar
-from appliance.sentences.sentence_set import Sentences, load
+from appliance.sentences.sentence_set import SentenceSet, load
 
 
-def home_assistants(language: str, folder: Path) -> Sentences:
+def home_assistants(language: str, folder: Path) -> SentenceSet:
     """A fan is called "ventilateur" among others, so that a name and a kind of device compete."""
     house = HOUSES[language]
     lists = {

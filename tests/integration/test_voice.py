@@ -14,8 +14,8 @@ import pytest
 from sound import room
 
 from appliance.audio.earcons import Earcon, sound_of
-from appliance.config import Config, Speaking
-from appliance.dialogue.speech_output import Voice, open_synthesizer, sentences_in
+from appliance.config import Config, SpeakingSettings
+from appliance.dialogue.speech_output import SpeechOutput, open_synthesizer, sentences_in
 from appliance.engines.tts.espeak import Espeak
 from appliance.engines.tts.piper import Piper
 from appliance.errors import EngineError
@@ -109,11 +109,11 @@ def test_a_neural_voice_speaks_and_a_file_that_is_none_is_an_error(tmp_path: Pat
 
 def test_whoever_is_there_speaks_and_nobody_where_nobody_shall() -> None:
     espeak()
-    assert open_synthesizer(Speaking(), "en") is None
-    chosen = open_synthesizer(Speaking(engine="auto"), "en")
+    assert open_synthesizer(SpeakingSettings(), "en") is None
+    chosen = open_synthesizer(SpeakingSettings(engine="auto"), "en")
     assert chosen is not None
     assert chosen.name == "espeak-ng"
-    other = open_synthesizer(Speaking(engine="auto", voice="/nowhere/voice.onnx"), "en")
+    other = open_synthesizer(SpeakingSettings(engine="auto", voice="/nowhere/voice.onnx"), "en")
     assert other is not None
     assert other.name == "espeak-ng"
 
@@ -122,9 +122,9 @@ def test_nothing_is_said_without_any_program_and_nothing_breaks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert open_synthesizer(Speaking(engine="auto"), "en") is None
+    assert open_synthesizer(SpeakingSettings(engine="auto"), "en") is None
     with pytest.raises(EngineError, match="sudo apt install espeak-ng"):
-        open_synthesizer(Speaking(engine="espeak-ng"), "en")
+        open_synthesizer(SpeakingSettings(engine="espeak-ng"), "en")
 
 
 def test_without_a_loudspeaker_whoever_waits_for_the_end_of_the_words_goes_on(
@@ -133,7 +133,9 @@ def test_without_a_loudspeaker_whoever_waits_for_the_end_of_the_words_goes_on(
     espeak()
     if Path("/proc/asound/pcm").is_file():
         pytest.skip("this machine has a sound card, which cannot be hidden from PortAudio")
-    voice = Voice(Config(speaking=Speaking(engine="espeak-ng", device="no such thing")))
+    voice = SpeechOutput(
+        Config(speaking=SpeakingSettings(engine="espeak-ng", device="no such thing"))
+    )
     ended: list[str] = []
     voice.say("First.", done=lambda: ended.append("first"))
     voice.say("Second.", done=lambda: ended.append("second"))

@@ -18,13 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from appliance.config import Speech
+from appliance.config import SpeechSettings
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.sentence_recogniser import Refusal, Understanding, Understood
+from appliance.decoding.sentence_recogniser import RecognisedSentence, Refusal, SentenceRecogniser
 from appliance.engines.whisper.model import Whisper
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.token_mask import Vocabulary
-from appliance.recognition.grammar_recogniser import SecondEar
+from appliance.grammar.token_mask import TokenVocabulary
+from appliance.recognition.grammar_recogniser import SecondModel
 from measure.plot import accuracy_plot
 from measure.recordings import (
     NoRecordings,
@@ -43,8 +43,10 @@ FAR = 61
 LEVELS = (None, 24, 21, 18, 15, 12, 9, 6)
 
 
-def understanding(whisper: Whisper) -> Understanding:
-    return Understanding(vocabulary=Vocabulary.of(whisper.tokens, whisper.end), spell=whisper.text)
+def understanding(whisper: Whisper) -> SentenceRecogniser:
+    return SentenceRecogniser(
+        vocabulary=TokenVocabulary.of(whisper.tokens, whisper.end), spell=whisper.text
+    )
 
 
 class Ears:
@@ -53,27 +55,27 @@ class Ears:
     def __init__(self, model: str, second: str | None, refusal: Refusal | None = None) -> None:
         self.whisper = Whisper(model_folder(model), threads=1)
         self._other = Whisper(model_folder(second), threads=1) if second else None
-        both = Calibration.of(Speech().second_calibration)
+        both = Calibration.of(SpeechSettings().second_calibration)
         self.how = replace(
             understanding(self.whisper),
             refusal=refusal or Refusal(),
-            second=None if self._other is None else SecondEar(self._other, both).understanding,
+            second=None if self._other is None else SecondModel(self._other, both).understanding,
         )
 
-    def understand(self, clip: Sound, grammar: Grammar) -> Understood:
+    def understand(self, clip: Sound, grammar: Grammar) -> RecognisedSentence:
         other = self._other
         again = None if other is None else lambda: other.hear(clip, "en")
         return self.how.understand(self.whisper.hear(clip, "en"), grammar, again)
 
 
-def right(found: Understood, slots: dict[str, str]) -> bool:
+def right(found: RecognisedSentence, slots: dict[str, str]) -> bool:
     said = {name: str(value).casefold() for name, value in found.slots.items()}
     return found.intent == "OrderDrink" and said == {k: v.casefold() for k, v in slots.items()}
 
 
 def timed(
     ears: Ears, grammar: Grammar, clip: Sound, *, compare: bool
-) -> tuple[Understood, float, float]:
+) -> tuple[RecognisedSentence, float, float]:
     """Result, seconds under the grammar, seconds of padded free decoding (nan if not asked)."""
     started = time.perf_counter()
     found = ears.understand(clip, grammar)

@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from appliance.config import Speech
+from appliance.config import SpeechSettings
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.calibration_fit import Heard, confidence, maps_of, table
-from appliance.decoding.sentence_recogniser import Refusal, Understood
+from appliance.decoding.calibration_fit import ScoredClip, confidence, maps_of, table
+from appliance.decoding.sentence_recogniser import RecognisedSentence, Refusal
 from appliance.grammar.grammar import Grammar
 from measure.accuracy import FAR, LEVELS, Ears, right
 from measure.recordings import (
@@ -105,9 +105,9 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
         yield row
 
 
-def figures(found: Understood, slots: dict[str, Any] | None) -> list[Any] | None:
+def figures(found: RecognisedSentence, slots: dict[str, Any] | None) -> list[Any] | None:
     """What is measured of a piece, as it can be kept; None where it is like no sentence."""
-    one = Heard.of(found, right=slots is not None and right(found, slots))
+    one = ScoredClip.of(found, right=slots is not None and right(found, slots))
     if one is None:
         return None
     margin = min(one.margin, 99.0)
@@ -116,8 +116,8 @@ def figures(found: Understood, slots: dict[str, Any] | None) -> list[Any] | None
 
 def maps(rows: Sequence[Measured]) -> list[Calibration]:
     """For one model's opinion and for two."""
-    starts = Calibration(), Calibration.of(Speech().second_calibration)
-    alone = [Heard(*row["alone"]) for row in rows if row["alone"]]
+    starts = Calibration(), Calibration.of(SpeechSettings().second_calibration)
+    alone = [ScoredClip(*row["alone"]) for row in rows if row["alone"]]
     return maps_of([heard(row) for row in rows if row["measured"]], alone, starts)
 
 
@@ -133,8 +133,8 @@ def held_out(rows: Sequence[Measured]) -> dict[str, float]:
     return given
 
 
-def heard(row: Measured) -> Heard:
-    return Heard(*row["measured"])
+def heard(row: Measured) -> ScoredClip:
+    return ScoredClip(*row["measured"])
 
 
 def fold_of(row: Measured) -> int:

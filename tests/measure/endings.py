@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from appliance.config import Listening
+from appliance.config import ListeningSettings
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import Refusal
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
-from appliance.listening.segmenter import Segment, Segmenter
+from appliance.listening.segmenter import Segmenter, SpeechSegment
 from appliance.protocols import FRAME_SAMPLES
-from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
-from appliance.recognition.lookahead import Verdict
-from appliance.sentences.sentence_set import Sentences, load
+from appliance.recognition.lookahead import EarlyVerdict
+from appliance.sentences.sentence_set import SentenceSet, load
 from appliance.values import SAMPLE_RATE, Samples
 from measure.recordings import coffee_intents, coffee_orders, folder, mixed, model_folder, sound
 
@@ -32,17 +32,17 @@ from measure.recordings import coffee_intents, coffee_orders, folder, mixed, mod
 class AtOnce:
     """Answers while it is asked; the time that this takes is noted."""
 
-    anticipation: Anticipation
-    sentences: Sentences
+    anticipation: EarlyRecogniser
+    sentences: SentenceSet
     busy: bool = False
-    verdict: Verdict | None = None
+    verdict: EarlyVerdict | None = None
     seconds: list[float] = field(default_factory=list)
 
     def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         began = time.perf_counter()
         so_far = self.anticipation.so_far(samples, self.sentences, thorough=thorough)
         self.seconds.append(time.perf_counter() - began)
-        self.verdict = Verdict(samples, mark, so_far, thorough)
+        self.verdict = EarlyVerdict(samples, mark, so_far, thorough)
 
     def studied(self, _mark: int) -> Samples | None:
         return None
@@ -54,12 +54,12 @@ class AtOnce:
         self.verdict = None
 
 
-def heard(samples: Samples, detector: Silero, meaning: AtOnce | None) -> list[Segment]:
-    segmenter = Segmenter(detector, Listening(), meaning)
+def heard(samples: Samples, detector: Silero, meaning: AtOnce | None) -> list[SpeechSegment]:
+    segmenter = Segmenter(detector, ListeningSettings(), meaning)
     segmenter.reset()
     padded = np.pad(samples, (0, 2 * SAMPLE_RATE))
     frames = len(padded) // FRAME_SAMPLES
-    found: list[Segment] = []
+    found: list[SpeechSegment] = []
     for frame in np.split(padded[: frames * FRAME_SAMPLES], frames):
         found += segmenter.feed(frame)
     return found
@@ -68,7 +68,7 @@ def heard(samples: Samples, detector: Silero, meaning: AtOnce | None) -> list[Se
 def at_home(recordings: Path, recogniser: GrammarRecogniser, detector: Silero) -> None:
     """What people say at home, under the starter set, in which not all of it is a sentence."""
     sentences = load(None, "en")
-    anticipation = Anticipation(recogniser)
+    anticipation = EarlyRecogniser(recogniser)
     for clip in sorted((recordings / "home").glob("*.wav")):
         found = heard(sound(clip), detector, AtOnce(anticipation, sentences))
         said = [anticipation.recognise(one.samples, sentences, lambda _: None) for one in found]
@@ -83,8 +83,8 @@ def main() -> None:
     recogniser = GrammarRecogniser(
         whisper, refusal=Refusal(), calibration=Calibration(), cache=None
     )
-    sentences = Sentences("en", coffee_intents(), {})
-    anticipation = Anticipation(recogniser)
+    sentences = SentenceSet("en", coffee_intents(), {})
+    anticipation = EarlyRecogniser(recogniser)
     detector = Silero()
     orders = coffee_orders(recordings)
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")

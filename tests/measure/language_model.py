@@ -28,15 +28,14 @@ import msgspec
 
 from appliance.bench import llama_speed
 from appliance.bench.llama_speed import REQUEST, SYSTEM
-from appliance.config import Cascade as Settings
-from appliance.config import Config, Device, LanguageModel
+from appliance.config import CascadeSettings, Config, DeviceSettings, LanguageModelSettings
 from appliance.engines.llama.client import Llama
 from appliance.errors import EngineError
 from appliance.fallback import intent_choice
 from appliance.fallback.cascade import Cascade
 from appliance.jobs import engine_factory
-from appliance.jobs.engine_context import Situation
-from appliance.jobs.job_queue import Jobs
+from appliance.jobs.engine_context import BoardState
+from appliance.jobs.job_queue import JobQueue
 from appliance.jobs.worker import Worker
 from appliance.sentences import sentence_set as sentence_files
 from appliance.values import Operation, Question, Request, Trigger, Utterance
@@ -51,7 +50,7 @@ def go_on() -> bool:
 
 
 def opened(gguf: Path, threads: int, states: Path | None, **settings: Any) -> Llama:
-    model = Llama(gguf, LanguageModel(**settings), threads, states=states)
+    model = Llama(gguf, LanguageModelSettings(**settings), threads, states=states)
     model.start()
     return model
 
@@ -59,7 +58,9 @@ def opened(gguf: Path, threads: int, states: Path | None, **settings: Any) -> Ll
 def prefix(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     """Time to the first token: cold, warm, restored, and a plain chat call in turn with it."""
     restarts = max(3, count // 3)
-    speed = llama_speed.measure(gguf, LanguageModel(), threads, times=count, restarts=restarts)
+    speed = llama_speed.measure(
+        gguf, LanguageModelSettings(), threads, times=count, restarts=restarts
+    )
     return {
         **msgspec.structs.asdict(speed),
         "warm_against_plain": round(speed.warm_ms / speed.plain_ms, 3),
@@ -108,7 +109,7 @@ def _paraphrased(gguf: Path, threads: int, *, examples: bool) -> dict[str, Any]:
     if not examples:
         vars(intent_choice).update(EXAMPLES=0)
     declared = sentence_files.load(None, "en")
-    cascade = Cascade(Settings())
+    cascade = Cascade(CascadeSettings())
     model = opened(gguf, threads, None)
     cascade.prepare(declared, model)
     found: dict[str, Any] = {}
@@ -239,19 +240,19 @@ def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     """From a command's arrival to its intent: while nothing else is done, and in an answer."""
     sound = (SAMPLES / "kitchen_light.flac").read_bytes()
     config = Config(
-        device=Device(models_directory=str(gguf.parent.parent), threads=threads),
-        language_model=LanguageModel(maximum_tokens=400, model=str(gguf)),
+        device=DeviceSettings(models_directory=str(gguf.parent.parent), threads=threads),
+        language_model=LanguageModelSettings(maximum_tokens=400, model=str(gguf)),
     )
     model = Llama(gguf, config.language_model, threads)
     model.start()
-    jobs, spent = Jobs(10), list[float]()
+    jobs, spent = JobQueue(10), list[float]()
 
     def deliver(job: Any, result: Any) -> None:
         if isinstance(job, Utterance):
             spent.append(result.timings_ms["total_after_speech"])
 
     mind = engine_factory.open_mind(config, sentence_files.load(None, "en"), model)
-    worker = Worker(jobs, mind, deliver, situation=Situation)
+    worker = Worker(jobs, mind, deliver, situation=BoardState)
     samples = mind.decode(sound)
 
     def say() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.bench.svg_plot import Panel, svg
+from appliance.bench.svg_plot import PlotPanel, svg
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def accuracy_plot(levels: Sequence[str], right: Mapping[str, Sequence[float]]) -
         (place[level], COMMERCIAL[level]) for level in levels if level in COMMERCIAL
     ]
     return svg(
-        [Panel(lines=lines, low=70.0, high=100.0, step=5.0)],
+        [PlotPanel(lines=lines, low=70.0, high=100.0, step=5.0)],
         [(at, level) for level, at in place.items()],
         "signal-to-noise ratio, dB; per cent of orders right",
     )

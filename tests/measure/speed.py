@@ -28,7 +28,7 @@ from measure.recordings import NoRecordings, folder, model_folder, sound
 from measure.voices import pico
 
 if TYPE_CHECKING:
-    from appliance.decoding.sentence_recogniser import Understood
+    from appliance.decoding.sentence_recogniser import RecognisedSentence
     from appliance.grammar.network import Network
     from measure.recordings import Sound
 
@@ -130,7 +130,7 @@ class Timing:
         grammar.prepare(self._how.vocabulary)
         return grammar
 
-    def row(self, clip: Sound) -> tuple[list[float], list[Understood]]:
+    def row(self, clip: Sound) -> tuple[list[float], list[RecognisedSentence]]:
         """Milliseconds: small, large; both the first time; padded and free. Then the results."""
         first = [self._timed(clip, self._prepared(network)) for network in self._networks]
         found = [self._hear(clip, grammar) for grammar in self._warm]
@@ -141,7 +141,7 @@ class Timing:
         one, other, padded = np.median(np.array(again), axis=0).tolist()
         return [one, other, *first, padded], found
 
-    def _hear(self, clip: Sound, grammar: Grammar) -> Understood:
+    def _hear(self, clip: Sound, grammar: Grammar) -> RecognisedSentence:
         return self._how.understand(self._whisper.hear(clip, "en"), grammar)
 
     def _timed(self, clip: Sound, grammar: Grammar | None) -> float:

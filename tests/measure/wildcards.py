@@ -15,14 +15,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from appliance.config import LanguageModel
+from appliance.config import LanguageModelSettings
 from appliance.engines.llama.client import Llama
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.sentence_patterns import words_of
 from appliance.sentences import sentence_set as sentence_files
 
 if TYPE_CHECKING:
-    from appliance.sentences.sentence_set import Sentences
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent
 
 TEXTS = Path(__file__).parent.parent / "fixtures/wildcards.jsonl"
@@ -42,7 +42,7 @@ lists:
 """
 
 
-def declared() -> Sentences:
+def declared() -> SentenceSet:
     with TemporaryDirectory() as folder:
         for file in STARTER.glob("*.yaml"):
             (Path(folder) / file.name).write_text(file.read_text("utf-8"), "utf-8")
@@ -66,7 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gguf", type=Path)
     sentences, cascade = declared(), Cascade()
-    model = Llama(parser.parse_args().gguf, LanguageModel(), 1)
+    model = Llama(parser.parse_args().gguf, LanguageModelSettings(), 1)
     tally: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for line in TEXTS.read_text("utf-8").splitlines():
         wanted = json.loads(line)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from appliance.engines.child_process import ChildDied
 from appliance.engines.llama.response_lines import LOOK_EVERY, STOPPED
 from appliance.engines.llama.server import TOO_DEEP
-from appliance.engines.llama.supervisor import Running, died
-from appliance.engines.llama.work_time import Clock, Pauses
+from appliance.engines.llama.supervisor import Supervisor, died
+from appliance.engines.llama.work_time import Pauses, WorkClock
 from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
 from appliance.values import Completion, Weighing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appliance.engines.llama.response_lines import Lines
+    from appliance.engines.llama.response_lines import ResponseLines
     from appliance.values import Question
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ Tell = Callable[[str | None], None]
 """Takes each piece of a text; None where it begins anew."""
 
 
-class Llama(Running):
+class Llama(Supervisor):
     """A GGUF model behind a pipe, for one thread that outlives its calls; any may pause it."""
 
     def complete(
@@ -112,7 +112,7 @@ class Llama(Running):
         self._failures.worked()
         return done
 
-    def _asked(self, order: dict[str, Any], stopping: Callable[[], bool]) -> Lines:
+    def _asked(self, order: dict[str, Any], stopping: Callable[[], bool]) -> ResponseLines:
         """The process that has the order; _Unasked where there is none."""
         lines = None
         try:
@@ -133,12 +133,12 @@ class Llama(Running):
 
     def _collect(
         self,
-        lines: Lines,
+        lines: ResponseLines,
         number: int,
         stopping: Callable[[], bool],
         tell: Tell,
     ) -> dict[str, Any]:
-        clock = Clock(self._settings.time_limit_s, self._pauses)
+        clock = WorkClock(self._settings.time_limit_s, self._pauses)
         first_token_ms: float | None = None
         while True:
             event = lines.next(number, clock, stopping)
@@ -164,14 +164,14 @@ class Llama(Running):
             raise ChildDied(f"it said nothing for {limit}")
         raise EngineError(f"the language model was not done after {limit}")
 
-    def _break_off(self, lines: Lines, number: int) -> None:
+    def _break_off(self, lines: ResponseLines, number: int) -> None:
         """Leave the process ready for the next text, or else leave none."""
         with (
             contextlib.suppress(ChildDied),  # it is gone, which is as good
             self._pauses.lifted(self._go_on, self._stand_still),
         ):
             lines.child.send({"stop": number})
-            if lines.ends_by_itself(number, Clock(LET_GO, Pauses())):
+            if lines.ends_by_itself(number, WorkClock(LET_GO, Pauses())):
                 return
         self._drop()
 

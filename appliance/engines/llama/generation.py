@@ -53,7 +53,7 @@ class Style:
         )
 
 
-class Writing:
+class Generation:
     """Takes the scores of the tokens that may follow, gives the token that does."""
 
     def __init__(self, weights: Weights, style: Style, most: int) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from appliance.engines.llama.generation import Style, Writing
-from appliance.engines.llama.option_scoring import Options
-from appliance.engines.llama.prefix_cache import Prefixes
+from appliance.engines.llama.generation import Generation, Style
+from appliance.engines.llama.option_scoring import OptionTree
+from appliance.engines.llama.prefix_cache import PrefixCache
 from appliance.engines.llama.prompt import Prompt
 from appliance.engines.llama_library import BATCH, Cell, ModelError, Sequences, Weights
 
@@ -56,7 +56,7 @@ class LlamaModel:
         )
         if adapter:
             self._sequences.adapt(self._weights, adapter)
-        self._prefixes = Prefixes(
+        self._prefixes = PrefixCache(
             Path(states) if states else None, Path(path), *([Path(adapter)] if adapter else [])
         )
         self._prompt = Prompt(self._weights, settings["system_prompt"], settings["chat_template"])
@@ -118,7 +118,7 @@ class LlamaModel:
             self._sequences.copy(ANSWERS, sequence)
             if not cached:
                 self._sequences.forget(sequence)
-            writing = Writing(self._weights, style, most)
+            writing = Generation(self._weights, style, most)
             yield from self._follow(writing, prompt, cached, sequence, stopping)
             text = writing.finished()
             counts = {
@@ -133,7 +133,7 @@ class LlamaModel:
 
     def _follow(
         self,
-        writing: Writing,
+        writing: Generation,
         prompt: list[int],
         cached: int,
         sequence: int,
@@ -177,7 +177,7 @@ class LlamaModel:
         """How likely each of `order["options"]` is to follow the menu and `order["text"]`."""
         self._open_menu(order["menu"])
         text = self._weights.tokens(order["text"], special=False)
-        options = Options(
+        options = OptionTree(
             [self._weights.tokens(option, special=False) for option in order["options"]],
             self._weights.tokens(END, special=False),
         )
@@ -192,7 +192,7 @@ class LlamaModel:
         weighed = {"scores": options.scores(), "prompt_tokens": prompt}
         return {"weighed": {**weighed, "cached_tokens": len(self._menu)}}
 
-    def _compute(self, text: list[int], options: Options) -> None:
+    def _compute(self, text: list[int], options: OptionTree) -> None:
         """Read the text and, in the same pass, as many options behind it as there are sequences."""
         begin = len(self._menu)
         behind = begin + len(text) - 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Path_ = tuple[int, ...]
 
 
-class Options:
+class OptionTree:
     """Token sequences of which the model would write exactly one, if it might write no other.
 
     An option's probability is the product, over the forks on its way, of the probability of

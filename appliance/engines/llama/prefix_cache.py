@@ -23,7 +23,7 @@ KEPT = 4
 CHECK_BYTES = 4
 
 
-class Prefixes:
+class PrefixCache:
     """Saved states of one model, by the tokens that were read.
 
     Nothing that anybody said is in them: only what the configuration and the sentences say.

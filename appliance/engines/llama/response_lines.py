@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.engines.child_process import Child
-    from appliance.engines.llama.work_time import Clock
+    from appliance.engines.llama.work_time import WorkClock
 
 STOPPED = "the appliance stopped, or the request was cancelled"
 
@@ -23,10 +23,10 @@ LOOK_EVERY = 0.005
 """Seconds between two looks whether to stop, and whether somebody speaks."""
 
 
-class Lines:
+class ResponseLines:
     """What one process writes; an order may be asked while another is written."""
 
-    def __init__(self, child: Child, opening: Clock) -> None:
+    def __init__(self, child: Child, opening: WorkClock) -> None:
         self.child = child
         self.opening = opening
         """The time that it has to open its model."""
@@ -37,7 +37,7 @@ class Lines:
         self._kept: dict[int, deque[dict[str, Any]]] = defaultdict(deque)
 
     def next(
-        self, number: int, clock: Clock, stopping: Callable[[], bool]
+        self, number: int, clock: WorkClock, stopping: Callable[[], bool]
     ) -> dict[str, Any] | None:
         """The next line for an order; None when its time is over.
 
@@ -65,7 +65,7 @@ class Lines:
             self._receive(0.0)
         return self._kept[OPENING][0] if self._kept[OPENING] else None
 
-    def ends_by_itself(self, number: int, clock: Clock) -> bool:
+    def ends_by_itself(self, number: int, clock: WorkClock) -> bool:
         """Read until the end of an order that was told to stop; False where it does not come."""
         while not self.over and clock.left() > 0:
             self._receive(max(0.0, clock.left()))

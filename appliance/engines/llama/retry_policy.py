@@ -18,7 +18,7 @@ MANY = 8
 """Deaths in a row after which it is not tried at each request any more, either."""
 
 
-class Failures:
+class RetryPolicy:
     """Counts the failures since something went well; the pause behind each is twice the last."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -12,7 +12,7 @@ from appliance.engines.llama import gguf_file
 from appliance.errors import EngineError
 
 if TYPE_CHECKING:
-    from appliance.config import LanguageModel
+    from appliance.config import LanguageModelSettings
 
 MODULE = "appliance.engines.llama.server"
 
@@ -20,12 +20,12 @@ BESIDE_THE_FILE_MB = 512
 """Memory that the process may take beside the size of its file, where no limit is set."""
 
 
-def is_own(path: Path, settings: LanguageModel) -> bool:
+def is_own(path: Path, settings: LanguageModelSettings) -> bool:
     """Whether the owner named this very file, and no model of the catalogue."""
     return path == Path(settings.model).expanduser()
 
 
-def opened(path: Path, settings: LanguageModel, threads: int, states: Path | None) -> Child:
+def opened(path: Path, settings: LanguageModelSettings, threads: int, states: Path | None) -> Child:
     """A process that has begun to open the model.
 
     Raises:

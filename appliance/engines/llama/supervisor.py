@@ -8,10 +8,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from appliance.engines.child_process import ChildDied
-from appliance.engines.llama.response_lines import OPENING, Lines
-from appliance.engines.llama.retry_policy import Failures
+from appliance.engines.llama.response_lines import OPENING, ResponseLines
+from appliance.engines.llama.retry_policy import RetryPolicy
 from appliance.engines.llama.startup import is_own, opened
-from appliance.engines.llama.work_time import Clock, Pauses
+from appliance.engines.llama.work_time import Pauses, WorkClock
 from appliance.errors import EngineError, ModelMissing
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from appliance.config import LanguageModel
+    from appliance.config import LanguageModelSettings
     from appliance.engines.child_process import Child
 
 logger = logging.getLogger(__name__)
@@ -32,13 +32,13 @@ VERIFY = "appliance models verify"
 OWN_FILE = "fetch the file again, or name another in language_model.model"
 
 
-class Running:
+class Supervisor:
     """What keeps a process with an open model; the rest asks it."""
 
     def __init__(
         self,
         path: Path,
-        settings: LanguageModel,
+        settings: LanguageModelSettings,
         threads: int,
         name: str | None = None,
         states: Path | None = None,
@@ -52,9 +52,9 @@ class Running:
         self.working = threads
         """Of the threads, how many may work from the next order on."""
         self._states = states
-        self._lines: Lines | None = None
+        self._lines: ResponseLines | None = None
         self._pauses = Pauses()
-        self._failures = Failures()
+        self._failures = RetryPolicy()
         self._wanted = False
         self._numbers = itertools.count(1)
         self.restored = False
@@ -104,7 +104,7 @@ class Running:
         with contextlib.suppress(EngineError, ModelMissing, ChildDied):  # noted
             self._begin()
 
-    def _glance(self, lines: Lines) -> None:
+    def _glance(self, lines: ResponseLines) -> None:
         """Whether it has opened its model meanwhile; what keeps it from that is noted."""
         with contextlib.suppress(EngineError):  # noted
             try:
@@ -146,10 +146,10 @@ class Running:
         if self._lines is not None:
             self._lines.child.go_on()
 
-    def _begin(self) -> Lines:
+    def _begin(self) -> ResponseLines:
         """A process that opens the model; it stands still where somebody speaks just now."""
         try:
-            lines = Lines(self._open(), Clock(LOADING, self._pauses))
+            lines = ResponseLines(self._open(), WorkClock(LOADING, self._pauses))
         except (EngineError, ModelMissing) as error:
             self._failures.note(str(error), refused=True)
             raise
@@ -160,7 +160,7 @@ class Running:
         self._pauses.keep(self._stand_still)
         return lines
 
-    def _await_ready(self, stopping: Callable[[], bool]) -> Lines:
+    def _await_ready(self, stopping: Callable[[], bool]) -> ResponseLines:
         self._wanted = True
         lines = self._lines
         if lines is None:
@@ -176,7 +176,7 @@ class Running:
             self._take_opening(lines, event)
         return lines
 
-    def _take_opening(self, lines: Lines, event: dict[str, Any] | None) -> None:
+    def _take_opening(self, lines: ResponseLines, event: dict[str, Any] | None) -> None:
         """What came of opening it; EngineError where it is not open."""
         if event is None:
             reason = f"opening {self._path.name} took more than {LOADING:.0f} s"
@@ -191,7 +191,7 @@ class Running:
         self._fail(lines, reason, refused=True)
         raise EngineError(reason)
 
-    def _fail(self, lines: Lines, reason: str, *, refused: bool) -> None:
+    def _fail(self, lines: ResponseLines, reason: str, *, refused: bool) -> None:
         if self._lines is lines:  # else it was told at another text meanwhile
             self._drop()
             self._failures.note(reason, refused=refused)

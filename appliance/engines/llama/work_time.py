@@ -86,7 +86,7 @@ class Pauses:
             self._seconds += time.monotonic() - self._since
 
 
-class Clock:
+class WorkClock:
     """Counts the time of one order, up to its limit."""
 
     def __init__(self, limit: float, pauses: Pauses) -> None:

@@ -166,7 +166,7 @@ class Whisper:
 
     def hear(
         self, samples: Samples, language: str, *, padded: bool = False, silence: bool = True
-    ) -> Hearing:
+    ) -> EncodedAudio:
         """Encode sound of at most 30 seconds; ask the result what was said.
 
         Args:
@@ -181,12 +181,12 @@ class Whisper:
         """
         start = self._start(language)
         if len(samples) < SHORTEST * SAMPLE_RATE or float(np.abs(samples).max()) < FAINTEST:
-            return Hearing(self, None, start, language, samples[:0])
+            return EncodedAudio(self, None, start, language, samples[:0])
         if not silence:
-            return Hearing(self, self._encode(samples), start, language, samples)
+            return EncodedAudio(self, self._encode(samples), start, language, samples)
         spoken = without_silence(samples)[: int(PADDED * SAMPLE_RATE)]
         encoded = self.padded(spoken) if padded else self._short(spoken)
-        return Hearing(self, encoded, start, language, spoken)
+        return EncodedAudio(self, encoded, start, language, spoken)
 
     def text(self, tokens: Sequence[int]) -> str:
         """What the tokens spell."""
@@ -280,7 +280,7 @@ class Whisper:
         return [float(np.log(np.maximum(one.text_token_probs, 1e-30)).sum()) for one in found]
 
 
-class Hearing:
+class EncodedAudio:
     """One encoded sound, to be asked about texts."""
 
     def __init__(

@@ -19,9 +19,9 @@ from appliance.system.sensors import (
     supply,
     temperature,
 )
-from appliance.system.sensors.power_meter import Meter, Power
+from appliance.system.sensors.power_meter import Power, PowerMeter
 from appliance.system.sensors.sysfs import text
-from appliance.values import Reading
+from appliance.values import BoardReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,7 +98,7 @@ class Board:
     def __init__(self, root: Path = Path("/"), *, state_directory: Path | None = None) -> None:
         self._root = root
         self._state_directory = state_directory
-        self._meter = Meter(root)
+        self._meter = PowerMeter(root)
         self._under_voltages = Transitions(firmware.UNDER_VOLTAGE)
         self._throttlings = Transitions(firmware.SLOWED)
         self._own_memory: tuple[float, float | None] = (-OWN_MEMORY_EVERY_S, None)
@@ -111,14 +111,14 @@ class Board:
             self._root / "sys/class/dmi/id/product_name"
         )
 
-    def read(self) -> Reading:
+    def read(self) -> BoardReading:
         """All sensors, now; a few milliseconds."""
         root = self._root
         power = self._ask("meter", self._meter.read) or Power()
         bits = self._ask("firmware", lambda: firmware.bits(root))
         slowed = self._ask("throttling", lambda: supply.throttled(root, bits))
         low = self._ask("supply", lambda: supply.under_voltage(root, bits))
-        return Reading(
+        return BoardReading(
             temperature_c=self._ask("temperature", lambda: temperature.processor_c(root)),
             clock_mhz=self._ask("clock", lambda: frequency.processor_mhz(root)),
             clock_limit_mhz=self._ask("clock limit", lambda: frequency.limit_mhz(root)),
@@ -168,7 +168,7 @@ class Board:
             return None
 
 
-def changed(before: Reading | None, now: Reading) -> bool:
+def changed(before: BoardReading | None, now: BoardReading) -> bool:
     """Whether `now` is worth telling to somebody who was last told `before`.
 
     Compare with what was published last, not with what was read last: else a slow drift

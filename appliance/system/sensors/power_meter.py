@@ -33,7 +33,7 @@ class Power:
     """Counted since the meter was first read."""
 
 
-class Meter:
+class PowerMeter:
     """Reads the board's meter and counts its joules; for any thread."""
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:

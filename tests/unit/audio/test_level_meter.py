@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from appliance.audio.level_meter import FAINTEST_DBFS, Meter
+from appliance.audio.level_meter import FAINTEST_DBFS, LevelMeter
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Samples
 
@@ -16,11 +16,11 @@ def square(loudness: float) -> Samples:
 
 
 def test_before_any_sound_there_is_nothing_to_tell() -> None:
-    assert Meter().level() is None
+    assert LevelMeter().level() is None
 
 
 def test_the_floor_is_the_quiet_between_the_words() -> None:
-    meter = Meter()
+    meter = LevelMeter()
     for _ in range(100):
         meter.feed(square(0.001))
     for _ in range(100):
@@ -35,7 +35,7 @@ def test_the_floor_is_the_quiet_between_the_words() -> None:
 
 
 def test_what_the_converter_cut_off_is_counted() -> None:
-    meter = Meter()
+    meter = LevelMeter()
     for _ in range(3):
         meter.feed(square(0.5))
     meter.feed(square(1.0))
@@ -47,7 +47,7 @@ def test_what_the_converter_cut_off_is_counted() -> None:
 
 
 def test_exact_silence_has_a_level_too() -> None:
-    meter = Meter()
+    meter = LevelMeter()
     meter.feed(np.zeros(FRAME_SAMPLES, dtype=np.float32))
 
     level = meter.level()
@@ -56,7 +56,7 @@ def test_exact_silence_has_a_level_too() -> None:
 
 
 def test_a_constant_added_by_a_cheap_converter_is_no_noise() -> None:
-    meter = Meter()
+    meter = LevelMeter()
     meter.feed(square(0.001) + np.float32(0.2))
 
     level = meter.level()
@@ -65,7 +65,7 @@ def test_a_constant_added_by_a_cheap_converter_is_no_noise() -> None:
 
 
 def test_after_a_gap_it_begins_anew() -> None:
-    meter = Meter()
+    meter = LevelMeter()
     meter.feed(square(0.5))
     meter.reset()
 

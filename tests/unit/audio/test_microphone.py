@@ -12,7 +12,7 @@ import pytest
 
 from appliance.audio import microphone
 from appliance.audio import portaudio as devices
-from appliance.audio.microphone import WAITING_BLOCKS, SoundCard
+from appliance.audio.microphone import WAITING_BLOCKS, SoundCardMicrophone
 from appliance.errors import MicrophoneError
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import SAMPLE_RATE, MicrophoneState, Samples
@@ -123,13 +123,13 @@ def noise(samples: int = FRAME_SAMPLES) -> Samples:
     return np.linspace(-0.5, 0.5, samples, dtype=np.float32)
 
 
-def opened(device: str = "") -> SoundCard:
-    card = SoundCard(device)
+def opened(device: str = "") -> SoundCardMicrophone:
+    card = SoundCardMicrophone(device)
     card.open()
     return card
 
 
-def heard(library: PortAudio, device: str = "") -> SoundCard:
+def heard(library: PortAudio, device: str = "") -> SoundCardMicrophone:
     """One that has brought a block already."""
     card = opened(device)
     library.streams[-1].bring(noise())
@@ -137,7 +137,7 @@ def heard(library: PortAudio, device: str = "") -> SoundCard:
     return card
 
 
-def state(card: SoundCard) -> MicrophoneState:
+def state(card: SoundCardMicrophone) -> MicrophoneState:
     """Now; a call, because a type checker believes that attributes stay."""
     return card.state
 
@@ -338,7 +338,7 @@ def test_reading_on_after_a_failed_start_finds_the_microphone_that_is_plugged_in
     clock: Clock, portaudio: PortAudio
 ) -> None:
     plugged, portaudio.devices = portaudio.devices, []
-    card = SoundCard()
+    card = SoundCardMicrophone()
     with pytest.raises(MicrophoneError):
         card.open()
     assert card.read(0.0) is None

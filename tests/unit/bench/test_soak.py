@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from appliance.bench.soak import Row, as_line, as_svg, as_text, bars, judge, stretches
+from appliance.bench.soak import SoakSample, as_line, as_svg, as_text, bars, judge, stretches
 from appliance.bench.svg_plot import RIGHT, WIDTH
-from appliance.values import Reading
+from appliance.values import BoardReading
 
 
 class Oven:
@@ -19,17 +19,17 @@ class Oven:
     def __init__(self, begin: float) -> None:
         self._heat = itertools.count(begin)
 
-    def read(self) -> Reading:
+    def read(self) -> BoardReading:
         celsius = next(self._heat)
-        return Reading(temperature_c=celsius, throttlings=int(celsius >= 80))
+        return BoardReading(temperature_c=celsius, throttlings=int(celsius >= 80))
 
     def joules(self) -> None:
         return None
 
 
-def rows(*speeds: float, **known: float | None) -> list[Row]:
+def rows(*speeds: float, **known: float | None) -> list[SoakSample]:
     return [
-        Row(minutes=float(n), jobs_per_minute=speed, **known)  # type: ignore[arg-type]
+        SoakSample(minutes=float(n), jobs_per_minute=speed, **known)  # type: ignore[arg-type]
         for n, speed in enumerate(speeds)
     ]
 
@@ -71,7 +71,7 @@ def test_a_job_that_takes_longer_than_a_stretch_is_counted_all_the_same() -> Non
     ],
 )
 def test_a_board_is_good_enough_when_it_keeps_its_speed_and_nothing_holds_it_back(
-    measured: list[Row],
+    measured: list[SoakSample],
     good: bool | None,  # noqa: FBT001
 ) -> None:
     assert judge("a board", measured).good_enough is good
@@ -98,7 +98,9 @@ def test_what_the_board_cannot_tell_is_a_dash() -> None:
 
 def test_the_picture_has_a_panel_for_what_the_board_tells_and_a_line_for_each_course() -> None:
     course = [
-        Row(minutes=float(n), jobs_per_minute=60.0 - n, temperature_c=celsius, clock_mhz=2400.0)
+        SoakSample(
+            minutes=float(n), jobs_per_minute=60.0 - n, temperature_c=celsius, clock_mhz=2400.0
+        )
         for n, celsius in enumerate((60.0, 65.0, None, 75.0, 84.0))
     ]
     picture = ET.fromstring(as_svg(judge("a board", course)))  # noqa: S314 - our own

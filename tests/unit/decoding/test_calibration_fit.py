@@ -8,7 +8,7 @@ import numpy as np
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.calibration_fit import (
-    Heard,
+    ScoredClip,
     confidence,
     fitted,
     least_confidence,
@@ -17,7 +17,7 @@ from appliance.decoding.calibration_fit import (
 )
 
 
-def clips(number: int, seed: int = 3) -> list[Heard]:
+def clips(number: int, seed: int = 3) -> list[ScoredClip]:
     """Half well fitting and mostly right, half badly fitting and mostly wrong."""
     rng = np.random.default_rng(seed)
     made = []
@@ -26,7 +26,7 @@ def clips(number: int, seed: int = 3) -> list[Heard]:
         fit = float(rng.normal(-0.3 if good else -2.5, 0.2))
         deficit = max(0.0, float(rng.normal(0.1 if good else 1.8, 0.2)))
         right = bool(rng.random() < (0.95 if good else 0.05))
-        made.append(Heard(fit, deficit, 3.0 if good else -3.0, right))
+        made.append(ScoredClip(fit, deficit, 3.0 if good else -3.0, right))
     return made
 
 
@@ -40,9 +40,9 @@ def test_a_confidence_of_many_clips_is_the_share_that_was_right() -> None:
 
 def test_the_first_model_s_map_learns_from_what_was_put_to_both() -> None:
     starts = [Calibration(), Calibration()]
-    doubtful = [Heard(-0.9, 0.9, -0.5, right=False)] * 40
-    sure = [Heard(-0.1, 0.0, 4.0, right=True)] * 40
-    both = [Heard(-0.4, 0.3, 2.0, right=True, opinions=2)] * 40
+    doubtful = [ScoredClip(-0.9, 0.9, -0.5, right=False)] * 40
+    sure = [ScoredClip(-0.1, 0.0, 4.0, right=True)] * 40
+    both = [ScoredClip(-0.4, 0.3, 2.0, right=True, opinions=2)] * 40
     first, second = maps_of([*sure, *both], [*sure, *doubtful], starts)
 
     assert first == fitted([*sure, *doubtful], starts[0])
@@ -54,8 +54,8 @@ def test_a_clip_in_which_another_sentence_was_clearly_said_teaches_nothing() -> 
     measured = {"score": -0.5, "deficit": 0.4, "margin": 3.0, "declared": 1.0, "opinions": 1}
     doubtful = SimpleNamespace(**measured, confidence=0.1)
     contradicted = SimpleNamespace(**measured, confidence=0.0)
-    assert Heard.of(doubtful, right=False) is not None  # type: ignore[arg-type]
-    assert Heard.of(contradicted, right=False) is None  # type: ignore[arg-type]
+    assert ScoredClip.of(doubtful, right=False) is not None  # type: ignore[arg-type]
+    assert ScoredClip.of(contradicted, right=False) is None  # type: ignore[arg-type]
 
 
 def test_every_clip_is_in_one_row() -> None:
@@ -75,8 +75,8 @@ def test_a_few_clips_change_little_and_none_change_nothing() -> None:
 
 def test_many_wrong_actions_raise_the_threshold() -> None:
     # Fits of 0.6, always wrong, beside sure ones that are right.
-    between = [Heard(-0.9, 0.9, -0.5, right=False)] * 40
-    sure = [Heard(-0.1, 0.0, 4.0, right=True)] * 40
+    between = [ScoredClip(-0.9, 0.9, -0.5, right=False)] * 40
+    sure = [ScoredClip(-0.1, 0.0, 4.0, right=True)] * 40
     shipped = Calibration()
     doubtful = shipped.confidence(-0.9, 0.9, -0.5)
     assert doubtful > 0.5

@@ -9,11 +9,11 @@ import pytest
 from mumbler import END, TEXTS, VOCABULARY, Mumbler, grammar, spelled
 
 from appliance.decoding.decoder import decode, said_once, weighed
-from appliance.decoding.search_types import Effort
+from appliance.decoding.search_types import SearchEffort
 from appliance.grammar.grammar import Grammar
 
 
-def best(model: Mumbler, made: Grammar, effort: Effort | None = None) -> str | None:
+def best(model: Mumbler, made: Grammar, effort: SearchEffort | None = None) -> str | None:
     found = decode(model, made.walk(VOCABULARY), effort).candidates
     return spelled(found[0].tokens).casefold() if found else None
 
@@ -84,7 +84,7 @@ def test_it_finds_what_trying_everything_finds() -> None:
                 float(row[i] - np.log(np.exp(row).sum())) for row, i in zip(rows, ids, strict=True)
             )
         expected = max(scores.values())
-        patient = Effort(
+        patient = SearchEffort(
             calls=400,
             toll=0.0,
             omission=0.0,
@@ -128,7 +128,7 @@ def test_the_same_sound_gives_the_same_result() -> None:
 
 def test_the_search_ends_when_its_calls_are_spent() -> None:
     model = Mumbler([{" lap": 0.0}] * 40, unlikely=-3.0)
-    found = decode(model, LAMP.walk(VOCABULARY), Effort(calls=5))
+    found = decode(model, LAMP.walk(VOCABULARY), SearchEffort(calls=5))
     assert found.calls <= 5
     assert len(model.asked) == found.calls
 
@@ -136,7 +136,7 @@ def test_the_search_ends_when_its_calls_are_spent() -> None:
 def test_a_loop_of_the_model_ends_at_the_limit() -> None:
     made = grammar("add {item}", lists={"item": {"wildcard": True}})
     model = Mumbler([{" add": 0.0}, *({" milk": 0.0} for _ in range(500))])
-    found = decode(model, made.walk(VOCABULARY), Effort(longest=20, calls=3))
+    found = decode(model, made.walk(VOCABULARY), SearchEffort(longest=20, calls=3))
     assert all(len(one.tokens) <= 21 for one in found.candidates)
 
 
@@ -159,8 +159,8 @@ def test_words_that_were_heard_are_not_left_out() -> None:
     model = Mumbler(
         [{" turn": 0.0}, {" on": 0.0}, {"": -0.5, " the": 0.0}, {" lap": 0.0, " light": -1.5}]
     )
-    assert best(model, made, Effort(omission=0.0, spelling=0.0)) == "turn on"
-    assert best(model, made, Effort(omission=0.3, spelling=0.0)) == "turn on the light"
+    assert best(model, made, SearchEffort(omission=0.0, spelling=0.0)) == "turn on"
+    assert best(model, made, SearchEffort(omission=0.3, spelling=0.0)) == "turn on the light"
 
 
 def test_speech_that_is_spelled_like_no_sentence_costs_one_call() -> None:
@@ -179,22 +179,22 @@ def test_a_sentence_is_found_by_its_end_where_its_beginning_was_misheard() -> No
         {" to": 0.0},
         {" bread": 0.0},
     ]
-    hasty = Effort(calls=3, straight=1, width=1)
+    hasty = SearchEffort(calls=3, straight=1, width=1)
     assert best(Mumbler(heard), made, hasty) == "set on the lamp to bread"
 
 
 def test_half_a_sentence_is_no_better_than_the_whole() -> None:
-    effort = Effort(spelling=0.0)
+    effort = SearchEffort(spelling=0.0)
     heard, said = "turn on the lampe and the fan", "turn on the lamp and the fan"
     whole, half = -30.0, -16.0
     assert half - effort.against(heard, said[:14], half) < whole - effort.against(
         heard, said, whole
     )
-    assert Effort(omission=0.0, spelling=0.0).against(heard, said[:14], half) == 0.0
+    assert SearchEffort(omission=0.0, spelling=0.0).against(heard, said[:14], half) == 0.0
 
 
 def test_a_sentence_that_sounds_like_what_was_heard_goes_before_another() -> None:
-    effort, heard = Effort(), "a dark rose ice mocove"
+    effort, heard = SearchEffort(), "a dark rose ice mocove"
     alike = effort.against(heard, "a dark roast iced mocha", -20.0)
     assert alike < effort.against(heard, "a dark roast cappuccino", -20.0)
     assert effort.against(heard, heard, -20.0) == 0.0
@@ -220,7 +220,7 @@ def test_words_that_go_on_alike_are_told_apart_by_how_likely_each_is() -> None:
     found = weighed(
         model,
         walk,
-        Effort(spelling=0.0, omission=0.0),
+        SearchEffort(spelling=0.0, omission=0.0),
         decode(model, walk),
         ["turn off the lamp", "turn on the light", "turn off the light"],
     )

@@ -8,9 +8,9 @@ import pytest
 from mumbler import VOCABULARY, Mumbler, grammar, spelled
 
 from appliance.decoding.decoder import decode, weighed
-from appliance.decoding.score_fusion import Opinion, together
-from appliance.decoding.search_types import Effort
-from appliance.decoding.sentence_recogniser import Refusal, Understanding
+from appliance.decoding.score_fusion import ModelOpinion, together
+from appliance.decoding.search_types import SearchEffort
+from appliance.decoding.sentence_recogniser import Refusal, SentenceRecogniser
 
 LAMPS = grammar("turn (on|off) the {thing}", lists={"thing": {"values": ["lamp", "light"]}})
 WALK = LAMPS.walk(VOCABULARY)
@@ -25,9 +25,9 @@ DEAF_TO_OFF = [{" Turn": 0.0}, {" on": 0.0, " off": -11.0}, {" the": 0.0}, {" la
 ON_OR_OFF = [{" Turn": 0.0}, {" on": -2.5, " off": 0.0}, {" the": 0.0}, {" lamp": 0.0}]
 
 
-def opinion(heard: list[dict[str, float]]) -> Opinion:
+def opinion(heard: list[dict[str, float]]) -> ModelOpinion:
     model = Mumbler(heard)
-    return Opinion(model, WALK, Effort(), decode(model, WALK))
+    return ModelOpinion(model, WALK, SearchEffort(), decode(model, WALK))
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Ears:
         return Heard(self.second)
 
 
-HOW = Understanding(vocabulary=VOCABULARY, spell=lambda tokens: spelled(tuple(tokens)))
+HOW = SentenceRecogniser(vocabulary=VOCABULARY, spell=lambda tokens: spelled(tuple(tokens)))
 BOTH = replace(HOW, second=HOW, refusal=Refusal(doubt=0.98))
 
 

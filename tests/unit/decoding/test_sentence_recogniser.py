@@ -11,9 +11,9 @@ from hassil import Intents
 from appliance.decoding import sentence_recogniser
 from appliance.decoding.calibration import Calibration, calibrated
 from appliance.decoding.search_types import Candidate, Decoding
-from appliance.decoding.sentence_recogniser import Understanding
+from appliance.decoding.sentence_recogniser import SentenceRecogniser
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.token_mask import Vocabulary
+from appliance.grammar.token_mask import TokenVocabulary
 
 
 def test_confidence_grows_with_fit_and_lead_and_falls_with_the_deficit() -> None:
@@ -81,7 +81,7 @@ class Sound:
 
 def understood(
     monkeypatch: pytest.MonkeyPatch, *scores: float, free: float = -1.2
-) -> sentence_recogniser.Understood:
+) -> sentence_recogniser.RecognisedSentence:
     """Of TEXTS with these scores, -inf for one that was not tried."""
     candidates = [Candidate((n,), score, score) for n, score in enumerate(scores) if score > -99]
     decoding = Decoding(
@@ -92,8 +92,8 @@ def understood(
         tokens=1,
     )
     monkeypatch.setattr(sentence_recogniser, "decode", lambda *_: decoding)
-    how = Understanding(
-        vocabulary=Vocabulary.of([*TEXTS, None], len(TEXTS)),
+    how = SentenceRecogniser(
+        vocabulary=TokenVocabulary.of([*TEXTS, None], len(TEXTS)),
         spell=lambda tokens: " ".join(TEXTS[token] for token in tokens),
     )
     return how.understand(Sound(), ORDERS)  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
     best = Candidate(tokens, score, score)
     decoding = Decoding(candidates=(best,), free=best, heard="lamp on", calls=1, tokens=1)
     monkeypatch.setattr(sentence_recogniser, "decode", lambda *_: decoding)
-    how = Understanding(vocabulary=Vocabulary.of([said, None], 1), spell=lambda _: said)
+    how = SentenceRecogniser(vocabulary=TokenVocabulary.of([said, None], 1), spell=lambda _: said)
     assert how.understand(Sound(), WAITING).refused == refused  # type: ignore[arg-type]
 
 

@@ -9,8 +9,8 @@ import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
-from appliance.config import Panel as Settings
-from appliance.dialogue.button_and_light import LIGHTS, Panel
+from appliance.config import PanelSettings
+from appliance.dialogue.button_and_light import LIGHTS, ButtonAndLight
 from appliance.errors import ConfigError
 from appliance.values import Activity
 
@@ -34,9 +34,9 @@ def pins() -> Iterator[MockFactory]:
 class Desk:
     """A panel, and what was done on it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PanelSettings) -> None:
         self.done: list[str] = []
-        self.panel = Panel(
+        self.panel = ButtonAndLight(
             settings,
             on_press=lambda: self.done.append("press"),
             on_release=lambda: self.done.append("release"),
@@ -52,7 +52,7 @@ class Desk:
 
 def test_without_pins_in_the_configuration_nothing_is_touched() -> None:
     before = Device.pin_factory
-    desk = Desk(Settings())
+    desk = Desk(PanelSettings())
     desk.panel.show(Activity.LISTENING)
     desk.panel.close()
 
@@ -64,7 +64,7 @@ def test_where_there_are_no_pins_light_and_button_do_nothing_and_the_owner_is_to
 ) -> None:
     monkeypatch.setattr(Device, "pin_factory", None)
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "pigpio")  # which is not installed
-    desk = Desk(Settings(led_pins=[LED], button_pin=BUTTON))
+    desk = Desk(PanelSettings(led_pins=[LED], button_pin=BUTTON))
     desk.panel.show(Activity.LISTENING)
     desk.panel.close()
 
@@ -72,7 +72,7 @@ def test_where_there_are_no_pins_light_and_button_do_nothing_and_the_owner_is_to
 
 
 def test_one_light_is_on_while_it_listens_and_out_when_idle(pins: MockFactory) -> None:
-    desk = Desk(Settings(led_pins=[LED]))
+    desk = Desk(PanelSettings(led_pins=[LED]))
     states = []
     for activity in (Activity.LISTENING, Activity.IDLE):
         desk.panel.show(activity)
@@ -83,7 +83,7 @@ def test_one_light_is_on_while_it_listens_and_out_when_idle(pins: MockFactory) -
 
 
 def test_a_light_between_pin_and_supply_is_on_at_a_low_level(pins: MockFactory) -> None:
-    desk = Desk(Settings(led_pins=[LED], led_active_high=False))
+    desk = Desk(PanelSettings(led_pins=[LED], led_active_high=False))
     desk.panel.show(Activity.LISTENING)
 
     assert pins.pin(LED).state == 0
@@ -91,7 +91,7 @@ def test_a_light_between_pin_and_supply_is_on_at_a_low_level(pins: MockFactory) 
 
 
 def test_a_light_of_three_colours_shows_them(pins: MockFactory) -> None:
-    desk = Desk(Settings(led_pins=[17, 27, 22]))
+    desk = Desk(PanelSettings(led_pins=[17, 27, 22]))
     desk.panel.show(Activity.LISTENING)
     colour = [pins.pin(number).state for number in (17, 27, 22)]
     desk.panel.show(Activity.IDLE)
@@ -113,7 +113,7 @@ def test_every_activity_has_a_light_of_its_own() -> None:
 def test_every_activity_can_be_shown_and_left_again(
     pins: MockFactory, led_pins: list[int], activity: Activity
 ) -> None:
-    desk = Desk(Settings(led_pins=led_pins))
+    desk = Desk(PanelSettings(led_pins=led_pins))
     desk.panel.show(activity)
     desk.panel.show(Activity.IDLE)
 
@@ -123,7 +123,7 @@ def test_every_activity_can_be_shown_and_left_again(
 
 
 def test_a_press_and_a_release_are_told(pins: MockFactory) -> None:
-    desk = Desk(Settings(button_pin=BUTTON, debounce_ms=0))
+    desk = Desk(PanelSettings(button_pin=BUTTON, debounce_ms=0))
     pins.pin(BUTTON).drive_low()
     pins.pin(BUTTON).drive_high()
 
@@ -132,7 +132,7 @@ def test_a_press_and_a_release_are_told(pins: MockFactory) -> None:
 
 
 def test_a_button_to_the_supply_is_pressed_at_a_high_level(pins: MockFactory) -> None:
-    desk = Desk(Settings(button_pin=BUTTON, button_to_ground=False, debounce_ms=0))
+    desk = Desk(PanelSettings(button_pin=BUTTON, button_to_ground=False, debounce_ms=0))
     pins.pin(BUTTON).drive_high()
 
     assert desk.until("press")
@@ -140,7 +140,7 @@ def test_a_button_to_the_supply_is_pressed_at_a_high_level(pins: MockFactory) ->
 
 
 def test_a_long_press_is_told_once_however_long_it_is(pins: MockFactory) -> None:
-    desk = Desk(Settings(button_pin=BUTTON, long_press_s=0.5, debounce_ms=0))
+    desk = Desk(PanelSettings(button_pin=BUTTON, long_press_s=0.5, debounce_ms=0))
     pins.pin(BUTTON).drive_low()
     assert desk.until("press", "long")
     time.sleep(0.7)
@@ -151,7 +151,7 @@ def test_a_long_press_is_told_once_however_long_it_is(pins: MockFactory) -> None
 
 
 def test_the_contact_is_given_the_time_to_bounce(pins: MockFactory) -> None:
-    desk = Desk(Settings(button_pin=BUTTON, debounce_ms=40))
+    desk = Desk(PanelSettings(button_pin=BUTTON, debounce_ms=40))
     assert pins.pin(BUTTON).bounce == 0.04
     desk.panel.close()
 
@@ -159,13 +159,13 @@ def test_the_contact_is_given_the_time_to_bounce(pins: MockFactory) -> None:
 def test_a_pin_that_serves_something_else_is_a_mistake_in_the_configuration(
     pins: MockFactory,
 ) -> None:
-    first = Desk(Settings(led_pins=[LED]))
+    first = Desk(PanelSettings(led_pins=[LED]))
     with pytest.raises(ConfigError, match="panel: a pin cannot be used"):
-        Desk(Settings(led_pins=[LED]))
+        Desk(PanelSettings(led_pins=[LED]))
     first.panel.close()
 
 
 def test_after_closing_the_pins_are_free(pins: MockFactory) -> None:
     settings: dict[str, Any] = {"led_pins": [LED], "button_pin": BUTTON}
-    Desk(Settings(**settings)).panel.close()
-    Desk(Settings(**settings)).panel.close()
+    Desk(PanelSettings(**settings)).panel.close()
+    Desk(PanelSettings(**settings)).panel.close()

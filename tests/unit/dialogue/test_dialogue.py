@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from appliance.audio.earcons import Earcon
-from appliance.config import Config, Device, Listening
-from appliance.dialogue.dialogue import Conversation, filled, is_yes, plain
-from appliance.listening.listening_turn import Opening
-from appliance.sentences.sentence_files import Declared
+from appliance.config import Config, DeviceSettings, ListeningSettings
+from appliance.dialogue.dialogue import Dialogue, filled, is_yes, plain
+from appliance.listening.listening_turn import Activation
+from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.values import Activity, Intent, Outcome, Result, Session, Source, Trigger, Utterance
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ class Ear:
     """Notes its orders."""
 
     def __init__(self) -> None:
-        self.openings: list[Opening] = []
+        self.openings: list[Activation] = []
         self.cancelled: list[str] = []
         self.deaf: list[bool] = []
 
-    def listen(self, opening: Opening) -> None:
+    def listen(self, opening: Activation) -> None:
         self.openings.append(opening)
 
     def cancel(self, reason: str) -> None:
@@ -67,13 +67,16 @@ class Room:
         self.sessions: list[Session] = []
         self.cancelled: list[str] = []
         self.shown: list[Activity] = []
-        self.conversation = Conversation(
-            Config(device=Device(language="en"), listening=Listening(follow_up=follow_up)),
+        self.conversation = Dialogue(
+            Config(
+                device=DeviceSettings(language="en"),
+                listening=ListeningSettings(follow_up=follow_up),
+            ),
             deliver=lambda _job, result: self.delivered.append(result),
             declared=lambda: {
-                "Lamp": Declared("Lamp", response="The {area} lamp is on."),
-                "Boiler": Declared("Boiler", confirm=True),
-                "Plain": Declared("Plain"),
+                "Lamp": DeclaredIntent("Lamp", response="The {area} lamp is on."),
+                "Boiler": DeclaredIntent("Boiler", confirm=True),
+                "Plain": DeclaredIntent("Plain"),
             },
             cancel_work=self.cancelled.append,
             show=self.shown.append,
@@ -84,7 +87,7 @@ class Room:
         self.conversation.voice = self.mouth  # type: ignore[assignment]
 
     def wake(self) -> None:
-        self.conversation.on_open(Opening(Trigger.WAKE_WORD))
+        self.conversation.on_open(Activation(Trigger.WAKE_WORD))
 
     def say(self, utterance_id: str, trigger: Trigger = Trigger.ALWAYS) -> Utterance:
         utterance = Utterance(utterance_id, SOUND, trigger, 0.0, 0.0)
@@ -343,7 +346,7 @@ def test_a_second_wake_ends_the_first_session() -> None:
 def test_an_ear_that_was_closed_again_ends_the_session_with_that_reason() -> None:
     room = Room()
     room.wake()
-    room.conversation.on_given_up(Opening(Trigger.WAKE_WORD), "the microphone is closed")
+    room.conversation.on_given_up(Activation(Trigger.WAKE_WORD), "the microphone is closed")
 
     assert room.endings == ["the microphone is closed"]
 

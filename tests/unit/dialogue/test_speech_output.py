@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from appliance.audio.earcons import Earcon, sound_of
-from appliance.config import Config, Speaking
+from appliance.config import Config, SpeakingSettings
 from appliance.dialogue import speech_output as voices
-from appliance.dialogue.speech_output import Voice
+from appliance.dialogue.speech_output import SpeechOutput
 from appliance.values import SAMPLE_RATE, Samples, Spoken
 
 if TYPE_CHECKING:
@@ -37,19 +37,19 @@ class Synthesizer:
 
 
 @pytest.fixture
-def voice(monkeypatch: pytest.MonkeyPatch) -> Voice:
+def voice(monkeypatch: pytest.MonkeyPatch) -> SpeechOutput:
     monkeypatch.setattr(voices, "Loudspeaker", Loudspeaker)
     monkeypatch.setattr(voices, "open_synthesizer", lambda *_: Synthesizer())
-    return Voice(Config(speaking=Speaking(earcons=True)))
+    return SpeechOutput(Config(speaking=SpeakingSettings(earcons=True)))
 
 
-def played(voice: Voice) -> list[int]:
+def played(voice: SpeechOutput) -> list[int]:
     loudspeaker = voice._loudspeaker
     assert isinstance(loudspeaker, Loudspeaker)
     return loudspeaker.played
 
 
-def test_a_hush_forgets_what_waits_and_who_waits_for_its_end_goes_on(voice: Voice) -> None:
+def test_a_hush_forgets_what_waits_and_who_waits_for_its_end_goes_on(voice: SpeechOutput) -> None:
     ended: list[str] = []
     voice.say("First.", done=lambda: ended.append("first"))
     voice.say("Second.", done=lambda: ended.append("second"))
@@ -60,7 +60,7 @@ def test_a_hush_forgets_what_waits_and_who_waits_for_its_end_goes_on(voice: Voic
     assert ended == ["first", "second"]
 
 
-def test_what_is_wished_after_a_hush_is_heard(voice: Voice) -> None:
+def test_what_is_wished_after_a_hush_is_heard(voice: SpeechOutput) -> None:
     voice.hush()  # as whoever wakes it does, and then the sign that it listens
     voice.play(Earcon.LISTENING)
     voice.turn()
@@ -69,7 +69,7 @@ def test_what_is_wished_after_a_hush_is_heard(voice: Voice) -> None:
 
 
 def test_a_hush_in_the_middle_leaves_out_the_rest_but_not_what_comes_after(
-    voice: Voice, monkeypatch: pytest.MonkeyPatch
+    voice: SpeechOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def speak(_: Synthesizer, text: str) -> Spoken:
         if text == "Two.":

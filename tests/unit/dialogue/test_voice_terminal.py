@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appliance.config import Config, Panel
+from appliance.config import Config, PanelSettings
 from appliance.dialogue import voice_terminal
-from appliance.dialogue.voice_terminal import House, Presence
-from appliance.jobs.engine_context import Situation
-from appliance.listening.listening_turn import Opening
+from appliance.dialogue.voice_terminal import TerminalServices, VoiceTerminal
+from appliance.jobs.engine_context import BoardState
+from appliance.listening.listening_turn import Activation
 from appliance.values import (
     Activity,
     Intent,
@@ -26,19 +26,19 @@ from appliance.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.listening.listening_state import Neighbours
+    from appliance.listening.listening_state import ListeningCallbacks
 
 
 class Hearing:
     """Notes its orders in one list, as they come."""
 
-    def __init__(self, _config: Config, neighbours: Neighbours, *_: object) -> None:
+    def __init__(self, _config: Config, neighbours: ListeningCallbacks, *_: object) -> None:
         self.neighbours = neighbours
         self.orders: list[Any] = []
         self.state = MicrophoneState.OK
         self.mode = "button"
 
-    def listen(self, opening: Opening) -> None:
+    def listen(self, opening: Activation) -> None:
         self.orders.append(("listen", opening.trigger, opening.held))
         self.neighbours.on_open(opening)
 
@@ -62,7 +62,7 @@ class Hearing:
 class Switch:
     """The panel's callbacks, to be pressed by the test."""
 
-    def __init__(self, _settings: Panel, **callbacks: Callable[[], None]) -> None:
+    def __init__(self, _settings: PanelSettings, **callbacks: Callable[[], None]) -> None:
         self.press = callbacks["on_press"]
         self.release = callbacks["on_release"]
         self.hold = callbacks["on_long_press"]
@@ -81,7 +81,7 @@ class Room:
         self.shown: list[tuple[str, Activity]] = []
         self.changes = 0
         self.woken: list[Wake] = []
-        house = House(
+        house = TerminalServices(
             offer=lambda _: True,
             deliver=lambda _job, result: self.delivered.append(result),
             cancel_work=lambda _: None,
@@ -89,13 +89,13 @@ class Room:
             new_id=lambda: "new",
             show=lambda part: lambda activity: self.shown.append((part, activity)),
             tell=lambda _: None,
-            situation=Situation,
+            situation=BoardState,
             changed=self._change,
             woken=lambda wake, _level: self.woken.append(wake),
             so_far=None,
         )
-        config = Config(panel=Panel(button_pin=4, button=button))  # type: ignore[arg-type]
-        self.presence = Presence(config, house)
+        config = Config(panel=PanelSettings(button_pin=4, button=button))  # type: ignore[arg-type]
+        self.presence = VoiceTerminal(config, house)
         self.hearing: Hearing = self.presence._hearing  # type: ignore[assignment]
         self.switch: Switch = self.presence._panel  # type: ignore[assignment]
 
@@ -105,8 +105,8 @@ class Room:
 
 @pytest.fixture(autouse=True)
 def _no_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_terminal, "Hearing", Hearing)
-    monkeypatch.setattr(voice_terminal, "Panel", Switch)
+    monkeypatch.setattr(voice_terminal, "VoiceInput", Hearing)
+    monkeypatch.setattr(voice_terminal, "ButtonAndLight", Switch)
 
 
 def test_who_holds_the_button_is_heard_until_it_is_released() -> None:
@@ -224,7 +224,7 @@ def test_without_a_microphone_nobody_can_be_asked_to_listen(state: MicrophoneSta
 
 def test_who_asked_for_a_sentence_that_will_not_come_is_told() -> None:
     room = Room("hold")
-    room.hearing.neighbours.on_given_up(Opening(Trigger.REQUEST, id="asked"), "it was muted")
+    room.hearing.neighbours.on_given_up(Activation(Trigger.REQUEST, id="asked"), "it was muted")
 
     (result,) = room.delivered
     assert (result.id, result.outcome, result.reason) == ("asked", "cancelled", "it was muted")

@@ -9,8 +9,8 @@ import pytest
 
 from appliance import doctor
 from appliance.commands.check import line_of
-from appliance.config import Config, Mqtt
-from appliance.doctor.check_result import Answer, Place, Verdict
+from appliance.config import Config, MqttSettings
+from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
 from appliance.doctor.components import _heard
 from appliance.doctor.offline import _complaints
 from appliance.errors import EngineError
@@ -25,7 +25,10 @@ def hiss(loudness: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
 
 def test_a_microphone_that_hears_the_room_is_fine() -> None:
     answer = _heard("USB", hiss(0.01))
-    assert (answer.verdict, answer.found) == (Verdict.OK, "USB works; loudest -40 dBFS in 0.3 s")
+    assert (answer.verdict, answer.found) == (
+        CheckVerdict.OK,
+        "USB works; loudest -40 dBFS in 0.3 s",
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ def test_a_microphone_that_hears_nothing_is_a_warning_with_advice(
     sound: np.ndarray[tuple[int], np.dtype[np.float32]], found: str
 ) -> None:
     answer = _heard("USB", sound)
-    assert (answer.verdict, answer.found) == (Verdict.WARNING, found)
+    assert (answer.verdict, answer.found) == (CheckVerdict.WARNING, found)
     assert answer.advice
 
 
@@ -52,39 +55,42 @@ def test_a_microphone_that_hears_nothing_is_a_warning_with_advice(
         (Socket(("127.0.0.1", 1883), None, listening=True), []),
         (Socket(("::1", 1883), None, listening=True), []),
         (Socket(("0.0.0.0", 5000), None, listening=False), []),  # noqa: S104 (not connected)
-        (Socket(HERE, ("1.2.3.4", 443), listening=False), [Verdict.ERROR]),
-        (Socket(("0.0.0.0", 1883), None, listening=True), [Verdict.ERROR]),  # noqa: S104
-        (Socket(("192.168.1.7", 80), None, listening=True), [Verdict.ERROR]),
-        (Socket(HERE, ("9.9.9.9", 8883), listening=False), [Verdict.WARNING]),
+        (Socket(HERE, ("1.2.3.4", 443), listening=False), [CheckVerdict.ERROR]),
+        (Socket(("0.0.0.0", 1883), None, listening=True), [CheckVerdict.ERROR]),  # noqa: S104
+        (Socket(("192.168.1.7", 80), None, listening=True), [CheckVerdict.ERROR]),
+        (Socket(HERE, ("9.9.9.9", 8883), listening=False), [CheckVerdict.WARNING]),
     ],
 )
 def test_whoever_is_not_the_broker_and_not_local_is_reported(
-    opened: Socket, verdicts: list[Verdict]
+    opened: Socket, verdicts: list[CheckVerdict]
 ) -> None:
-    config = Config(mqtt=Mqtt(host="9.9.9.9", port=8883))
+    config = Config(mqtt=MqttSettings(host="9.9.9.9", port=8883))
     assert [answer.verdict for answer in _complaints(config, [opened])] == verdicts
 
 
 def test_a_question_that_fails_does_not_keep_the_next_from_being_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(place: Place) -> Iterator[Answer]:
+    def broken(place: CheckContext) -> Iterator[CheckResult]:
         raise KeyError("x")
         yield
 
-    def refused(place: Place) -> Iterator[Answer]:
+    def refused(place: CheckContext) -> Iterator[CheckResult]:
         raise EngineError("the model is no model; run: appliance models verify")
         yield
 
     monkeypatch.setattr(doctor, "QUESTIONS", {"broken": broken, "refused": refused})
-    first, second = doctor.examine(Place(Config()), ("broken", "refused"))
+    first, second = doctor.examine(CheckContext(Config()), ("broken", "refused"))
     assert first.found == "cannot be answered: KeyError: 'x'"
     assert second.found == "the model is no model; run: appliance models verify"
-    assert {first.verdict, second.verdict} == {Verdict.ERROR}
+    assert {first.verdict, second.verdict} == {CheckVerdict.ERROR}
 
 
 def test_a_line_holds_mark_question_finding_and_advice() -> None:
-    answer = Answer(
-        question="clock", verdict=Verdict.WARNING, found="it is 1970", advice="give it a battery"
+    answer = CheckResult(
+        question="clock",
+        verdict=CheckVerdict.WARNING,
+        found="it is 1970",
+        advice="give it a battery",
     )
     assert line_of(answer) == "[warn] clock          it is 1970; give it a battery"

@@ -33,7 +33,7 @@ def test_a_program_s_last_line_is_told() -> None:
 def test_of_an_error_kind_and_place_are_told_and_no_word_of_an_order(error: Exception) -> None:
     told = last_words(trace(error))
     assert type(error).__name__ in told
-    assert " at test_child.py:" in told
+    assert " at test_child_process.py:" in told
     assert "secret" not in told
     assert "diary" not in told
 

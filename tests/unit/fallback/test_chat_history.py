@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.fallback.chat_history import CHARACTERS, SESSIONS, Sessions
+from appliance.fallback.chat_history import CHARACTERS, SESSIONS, ChatHistory
 
 
 class Clock:
@@ -13,7 +13,7 @@ class Clock:
 
 
 def test_a_session_remembers_its_last_turns_in_order() -> None:
-    sessions = Sessions(turns=2, minutes=1.0)
+    sessions = ChatHistory(turns=2, minutes=1.0)
     for number in range(3):
         sessions.note("a", f"question {number}", f"answer {number}")
     assert sessions.said("a") == ("question 1", "answer 1", "question 2", "answer 2")
@@ -23,7 +23,7 @@ def test_a_session_remembers_its_last_turns_in_order() -> None:
 
 def test_a_session_that_was_silent_too_long_is_over() -> None:
     clock = Clock()
-    sessions = Sessions(turns=2, minutes=1.0, now=clock)
+    sessions = ChatHistory(turns=2, minutes=1.0, now=clock)
     sessions.note("a", "q", "a")
     clock.now = 61.0
     assert sessions.said("a") == ()
@@ -32,14 +32,14 @@ def test_a_session_that_was_silent_too_long_is_over() -> None:
 
 
 def test_long_turns_push_out_earlier_ones() -> None:
-    sessions = Sessions(turns=9, minutes=1.0)
+    sessions = ChatHistory(turns=9, minutes=1.0)
     for number in range(4):
         sessions.note("a", f"{number}" * CHARACTERS, "a")
     assert len(sessions.said("a")) == 2
 
 
 def test_sessions_are_bounded_in_number() -> None:
-    sessions = Sessions(turns=1, minutes=1.0)
+    sessions = ChatHistory(turns=1, minutes=1.0)
     for number in range(SESSIONS + 1):
         sessions.note(str(number), "q", "a")
     assert sessions.said("0") == ()
@@ -47,6 +47,6 @@ def test_sessions_are_bounded_in_number() -> None:
 
 
 def test_without_turns_nothing_is_remembered() -> None:
-    sessions = Sessions(turns=0, minutes=1.0)
+    sessions = ChatHistory(turns=0, minutes=1.0)
     sessions.note("a", "q", "a")
     assert sessions.said("a") == ()

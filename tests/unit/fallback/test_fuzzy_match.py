@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from hassil import Intents
 
-from appliance.config import Cascade as Settings
+from appliance.config import CascadeSettings
 from appliance.fallback.cascade import Cascade
 from appliance.sentences import sentence_set as sentence_files
-from appliance.sentences.sentence_files import Declared
-from appliance.sentences.sentence_set import Sentences
+from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 
 SENTENCES = sentence_files.load(None, "en")
-NUMBERS = Sentences(
+NUMBERS = SentenceSet(
     "en",
     Intents.from_dict(
         {
@@ -36,7 +36,7 @@ NUMBERS = Sentences(
             },
         }
     ),
-    {name: Declared(name) for name in ("Heat", "Offset", "Speed", "On")},
+    {name: DeclaredIntent(name) for name in ("Heat", "Offset", "Speed", "On")},
 )
 CASCADE = Cascade()
 
@@ -140,5 +140,7 @@ def test_numbers_that_were_written_otherwise_are_the_same() -> None:
 
 
 def test_the_operator_can_switch_it_off() -> None:
-    assert Cascade(Settings(repair=False)).repair("what time is is", SENTENCES) is None
-    assert Cascade(Settings(repair_threshold=1.0)).repair("what time is is", SENTENCES) is None
+    assert Cascade(CascadeSettings(repair=False)).repair("what time is is", SENTENCES) is None
+    assert (
+        Cascade(CascadeSettings(repair_threshold=1.0)).repair("what time is is", SENTENCES) is None
+    )

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hassil import Intents
 
-from appliance.config import Cascade as Settings
+from appliance.config import CascadeSettings
 from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.fallback.cascade import Cascade
-from appliance.fallback.intent_choice import Choice
+from appliance.fallback.intent_choice import IntentChoice
 from appliance.fallback.prompt_parts import parts_for
-from appliance.sentences.sentence_files import Declared
-from appliance.sentences.sentence_set import Sentences
+from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,13 +29,13 @@ BLOCKS = {
     "Note": ["note {anything}"],
 }
 DECLARED = {
-    "HassTurnOn": Declared("HassTurnOn"),
-    "HassTurnOff": Declared("HassTurnOff"),
-    "HassStartTimer": Declared("HassStartTimer"),
-    "Unlock": Declared("Unlock", by_model=False),
-    "Note": Declared("Note"),
+    "HassTurnOn": DeclaredIntent("HassTurnOn"),
+    "HassTurnOff": DeclaredIntent("HassTurnOff"),
+    "HassStartTimer": DeclaredIntent("HassStartTimer"),
+    "Unlock": DeclaredIntent("Unlock", by_model=False),
+    "Note": DeclaredIntent("Note"),
 }
-SENTENCES = Sentences(
+SENTENCES = SentenceSet(
     "en",
     Intents.from_dict(
         {
@@ -53,7 +53,7 @@ SENTENCES = Sentences(
 )
 
 
-def chosen(text: str, **weighs: Mapping[str, float]) -> tuple[Choice, ScriptedLanguageModel]:
+def chosen(text: str, **weighs: Mapping[str, float]) -> tuple[IntentChoice, ScriptedLanguageModel]:
     """`weighs` are the scripted probabilities, by the words that end the line weighed."""
     script = {text: weighs.get("intent", {}), **{k: v for k, v in weighs.items() if "=>" in k}}
     model = ScriptedLanguageModel([], weighs=script)
@@ -99,8 +99,8 @@ def test_an_intent_that_is_not_for_the_model_cannot_come_out() -> None:
 
 
 def test_an_intent_marked_never_by_voice_cannot_come_out_nor_another_in_its_place() -> None:
-    declared = {**DECLARED, "HassTurnOn": Declared("HassTurnOn", never_by_voice=True)}
-    barred = Sentences("en", SENTENCES.intents, declared)
+    declared = {**DECLARED, "HassTurnOn": DeclaredIntent("HassTurnOn", never_by_voice=True)}
+    barred = SentenceSet("en", SENTENCES.intents, declared)
     text = "make it bright in the kitchen"
     model = ScriptedLanguageModel([], weighs={text: {" turn on": 0.97, " turn off": 0.02}})
     choice = Cascade().choose(text, barred, model, lambda: False, spoken=False)
@@ -166,11 +166,11 @@ def test_speech_is_chosen_for_only_where_the_operator_allows_it() -> None:
     text = "dark kitchen"
     quiet = Cascade()
     assert quiet.choose(text, SENTENCES, model, lambda: False, spoken=True) is None
-    bold = Cascade(Settings(choose_speech=True))
+    bold = Cascade(CascadeSettings(choose_speech=True))
     choice = bold.choose(text, SENTENCES, model, lambda: False, spoken=True)
     assert choice is not None
     assert choice.intent is not None
-    off = Cascade(Settings(choose=False))
+    off = Cascade(CascadeSettings(choose=False))
     assert off.choose(text, SENTENCES, model, lambda: False, spoken=False) is None
 
 

@@ -11,20 +11,20 @@ from hassil import Intents
 from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.prompt_parts import parts_for
-from appliance.sentences.sentence_files import Declared
-from appliance.sentences.sentence_set import Sentences
+from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl")
 NOON = datetime(2026, 11, 23, 12, 5)  # noqa: DTZ001 (a wall clock's time)
 
 
-def sentences(language: str, *texts: str) -> Sentences:
+def sentences(language: str, *texts: str) -> SentenceSet:
     intents = {"Lamp": {"data": [{"sentences": list(texts)}]}}
     form = Intents.from_dict({"language": language, "intents": intents})
-    return Sentences(language, form, {"Lamp": Declared("Lamp")})
+    return SentenceSet(language, form, {"Lamp": DeclaredIntent("Lamp")})
 
 
-def menu_of(declared: Sentences) -> str:
+def menu_of(declared: SentenceSet) -> str:
     cascade, model = Cascade(), ScriptedLanguageModel([])
     cascade.prepare(declared, model)
     return cascade._tools_for(declared).chooser.menu

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.fallback.cascade import Cascade
-from appliance.fallback.intent_choice import Choice
+from appliance.fallback.intent_choice import IntentChoice
 from appliance.fallback.sentence_patterns import patterns_of
 from appliance.fallback.wildcard_values import openings
-from appliance.sentences.sentence_files import Declared
-from appliance.sentences.sentence_set import Sentences
+from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 
 BLOCKS = {
     "ListAdd": ["add {item} to [my|the] shopping list", "put {item} on [my|the] shopping list"],
@@ -24,7 +24,7 @@ BLOCKS = {
     "Copy": ["copy {anything} over {item}"],
     "TurnOn": ["turn on the {area} light"],
 }
-SENTENCES = Sentences(
+SENTENCES = SentenceSet(
     "en",
     Intents.from_dict(
         {
@@ -38,13 +38,13 @@ SENTENCES = Sentences(
             },
         }
     ),
-    {name: Declared(name) for name in BLOCKS},
+    {name: DeclaredIntent(name) for name in BLOCKS},
 )
 PATTERNS = patterns_of(SENTENCES)
 CASCADE = Cascade()
 
 
-def chosen(text: str, intent: str, **fill: float) -> tuple[Choice, ScriptedLanguageModel]:
+def chosen(text: str, intent: str, **fill: float) -> tuple[IntentChoice, ScriptedLanguageModel]:
     """`fill` are the scripted probabilities of what fills the slots, `_` being a blank."""
     weighs = {
         text: {f" {intent}": 0.98},
@@ -160,8 +160,8 @@ def test_a_sentence_with_two_wildcards_is_for_the_grammar_alone() -> None:
 
 
 def test_an_intent_that_is_not_for_the_model_has_no_wildcard_filled() -> None:
-    declared = {**SENTENCES.declared, "Note": Declared("Note", by_model=False)}
-    closed = Sentences("en", SENTENCES.intents, declared)
+    declared = {**SENTENCES.declared, "Note": DeclaredIntent("Note", by_model=False)}
+    closed = SentenceSet("en", SENTENCES.intents, declared)
     model = ScriptedLanguageModel([], weighs={"a note: stamps": {" note": 0.99}})
     choice = Cascade().choose("a note: stamps", closed, model, lambda: False, spoken=False)
     assert choice is not None

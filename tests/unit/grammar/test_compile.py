@@ -11,7 +11,7 @@ from hassil.intents import TextSlotList
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.numbers import spoken
-from appliance.grammar.token_mask import TokenWalk, Vocabulary
+from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
 
 
 def grammar(*sentences: str, context: dict[str, Any] | None = None, **parts: Any) -> Grammar:
@@ -445,7 +445,7 @@ def test_accents_of_a_foreign_name_need_not_be_written_in_english() -> None:
 
 def test_a_model_may_write_the_sign_beside_the_number() -> None:
     made = grammar("auf {n} %", language="de", lists={"n": {"range": {"from": 0, "to": 20}}})
-    vocabulary = Vocabulary.of([" auf", " 20", "%", " %", None], 4)
+    vocabulary = TokenVocabulary.of([" auf", " 20", "%", " %", None], 4)
     walk = TokenWalk(made.automaton, vocabulary)
     number = made.automaton.walk(made.automaton.start, " auf 20")
     assert set(walk.choices(number).ids.tolist()) == {2, 3}

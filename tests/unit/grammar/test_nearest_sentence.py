@@ -11,7 +11,7 @@ from appliance.decoding.spelling_candidates import words_of
 from appliance.grammar.automaton import DEAD
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.nearest_sentence import apart, nearest
-from appliance.grammar.token_mask import Vocabulary
+from appliance.grammar.token_mask import TokenVocabulary
 from appliance.text.normalise import plain
 
 
@@ -73,7 +73,7 @@ def test_the_distance_of_two_texts_ignores_what_nobody_speaks() -> None:
 
 def test_a_text_is_spelled_as_the_model_did_and_else_with_few_tokens() -> None:
     pieces = [" turn", " on", " la", "mp", " l", "a", "m", "p", " ", "on", " lam"]
-    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     spell = [pieces.index(piece) for piece in (" turn", " on")]
     assert vocabulary.spelled("turn on", {}) == tuple(spell)
     assert len(vocabulary.spelled("lamp", {})) == 2
@@ -83,7 +83,7 @@ def test_a_text_is_spelled_as_the_model_did_and_else_with_few_tokens() -> None:
 
 def test_an_apostrophe_may_be_a_token_of_its_own() -> None:
     pieces = [" wake", " at", " 7", " o", "'", "clock", "oclock", " lamp"]
-    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     walk = grammar("wake at 7 o'clock").walk(vocabulary)
     state = walk.automaton.start
     assert walk.step(state, 4) == DEAD
@@ -105,20 +105,20 @@ def test_a_number_is_no_other_for_its_sign_or_its_fraction() -> None:
 
 
 def test_white_space_that_nobody_speaks_spells_nothing() -> None:
-    vocabulary = Vocabulary.of(["\t", "\n\n", " a", "  ", None], 4)
+    vocabulary = TokenVocabulary.of(["\t", "\n\n", " a", "  ", None], 4)
     assert vocabulary.texts[:4] == (None, None, " a", None)
 
 
 def test_a_text_begins_with_a_capital_letter_where_the_model_has_it() -> None:
     pieces = [" set", " Set", " lamp", " on"]
-    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     assert vocabulary.spelled("set lamp", {}) == (1, 2)
     assert vocabulary.spelled("lamp set on", {}) == (2, 0, 3)
 
 
 def test_words_that_sentences_write_with_an_apostrophe_are_spelled_so() -> None:
     pieces = [" I", "'d", " id", " like", " tea"]
-    vocabulary = Vocabulary.of([*pieces, None], len(pieces))
+    vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     walk = grammar("I'd like tea").walk(vocabulary)
     assert vocabulary.spelled("id like tea", walk.known) == (0, 1, 3, 4)
     assert grammar("my id").walk(vocabulary).known == {}

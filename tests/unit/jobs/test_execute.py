@@ -13,17 +13,18 @@ from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscribe
 from appliance.errors import AudioError, EngineError
 from appliance.fallback.cascade import Cascade
 from appliance.ids import boot_seconds
-from appliance.jobs.engine_context import Mind, Situation
+from appliance.jobs.engine_context import BoardState, EngineContext
 from appliance.jobs.execute import answer
 from appliance.recognition.free_recogniser import FreeRecogniser
 from appliance.recognition.recogniser import Heard
-from appliance.sentences.sentence_files import Declared
-from appliance.sentences.sentence_set import Sentences
+from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 from appliance.values import (
+    BoardReading,
     Operation,
     Outcome,
     Pace,
-    Reading,
+    PromptRequest,
     Request,
     Result,
     Source,
@@ -31,7 +32,6 @@ from appliance.values import (
     Transcript,
     Trigger,
     Utterance,
-    Wish,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from appliance.values import Completion, Job, Question, Samples
 
-SENTENCES = Sentences(
+SENTENCES = SentenceSet(
     "en",
     Intents.from_dict(
         {
@@ -51,7 +51,7 @@ SENTENCES = Sentences(
             "lists": {"state": {"values": ["on", "off"]}},
         }
     ),
-    {"Light": Declared("Light"), "Unlock": Declared("Unlock", never_by_voice=True)},
+    {"Light": DeclaredIntent("Light"), "Unlock": DeclaredIntent("Unlock", never_by_voice=True)},
 )
 
 
@@ -61,10 +61,10 @@ def decode(payload: bytes) -> Samples:
     return np.ones(1600, np.float32)
 
 
-def mind(*said: str | Transcript | Exception, writes: list[Any] | None = None) -> Mind:
+def mind(*said: str | Transcript | Exception, writes: list[Any] | None = None) -> EngineContext:
     transcriber = ScriptedTranscriber(said, name="ear")
     model = None if writes is None else ScriptedLanguageModel(writes, name="pen")
-    return Mind(
+    return EngineContext(
         *(FreeRecogniser(transcriber, 0.6), transcriber, SENTENCES, model, decode),
         answers_speech=True,
     )
@@ -82,8 +82,8 @@ def requested(operation: Operation, payload: bytes, expires_at: float | None = N
     return Request("r", operation, payload, expires_at=expires_at)
 
 
-def done(job: Job, with_mind: Mind, situation: Situation | None = None) -> Result:
-    return answer(job, with_mind, situation or Situation(), lambda: False)
+def done(job: Job, with_mind: EngineContext, situation: BoardState | None = None) -> Result:
+    return answer(job, with_mind, situation or BoardState(), lambda: False)
 
 
 def test_a_spoken_sentence_becomes_its_intent() -> None:
@@ -118,7 +118,7 @@ def test_the_time_counts_from_the_last_sound_of_speech() -> None:
 def test_the_wait_in_the_queue_is_told_apart_from_the_wait_for_the_pause() -> None:
     utterance = spoken()
     offered = utterance.speech_ended + 0.2
-    timings = done(utterance, mind("light on"), Situation(offered_at=offered)).timings_ms
+    timings = done(utterance, mind("light on"), BoardState(offered_at=offered)).timings_ms
     assert timings["endpoint"] == pytest.approx(200, abs=0.2)
     assert timings["queued"] >= 290
 
@@ -184,7 +184,7 @@ def test_what_is_seen_of_an_answer_that_is_written_anew_is_not_there_twice() -> 
     with_mind = mind(writes=[])
     with_mind.language_model = Faltering(["They roll."])
     with_mind.tell = lambda _, text: seen.append(text)
-    wish = Wish("why do trains run", stream=True)
+    wish = PromptRequest("why do trains run", stream=True)
     done(requested(Operation.ANSWER, wish.packed()), with_mind)
     assert seen == ["They", "They have", "They", "They roll."]
 
@@ -203,7 +203,7 @@ def test_an_intent_marked_never_by_voice_is_refused_when_said_and_done_when_writ
 
 
 def test_a_resting_board_does_sentences_only() -> None:
-    resting = Situation(pace=Pace.RESTING)
+    resting = BoardState(pace=Pace.RESTING)
     assert done(spoken(), mind("light on", writes=[]), resting).outcome is Outcome.INTENT
     assert done(spoken(), mind("hm", writes=["x"]), resting).outcome is Outcome.NOT_UNDERSTOOD
     asked = done(requested(Operation.ANSWER, b"why"), mind(writes=["x"]), resting)
@@ -287,19 +287,19 @@ def test_a_request_past_its_time_is_expired_and_no_engine_is_asked() -> None:
 
 
 def test_a_stop_while_the_model_writes_cancels_the_job_and_keeps_what_was_heard() -> None:
-    result = answer(spoken(), mind("why", writes=["a b c"]), Situation(), lambda: True)
+    result = answer(spoken(), mind("why", writes=["a b c"]), BoardState(), lambda: True)
     assert (result.outcome, result.text, result.answer) == (Outcome.CANCELLED, "why", None)
 
 
 def test_what_the_board_does_not_know_stays_unknown() -> None:
     result = done(spoken(), mind("light on"))
     assert (result.temperature_c, result.throttled, result.energy_j) == (None, None, None)
-    reading = Reading(temperature_c=61.5, throttled=False)
-    told = done(spoken(), mind("light on"), Situation(reading=reading, boot_id="b"))
+    reading = BoardReading(temperature_c=61.5, throttled=False)
+    told = done(spoken(), mind("light on"), BoardState(reading=reading, boot_id="b"))
     assert (told.temperature_c, told.throttled, told.boot_id) == (61.5, False, "b")
 
 
-WISH = Wish("why", schema={"type": "boolean"}, session="s", stream=True, maximum_tokens=9)
+WISH = PromptRequest("why", schema={"type": "boolean"}, session="s", stream=True, maximum_tokens=9)
 
 
 def test_what_a_request_wishes_reaches_the_model_and_its_session_is_remembered() -> None:
@@ -307,7 +307,7 @@ def test_what_a_request_wishes_reaches_the_model_and_its_session_is_remembered()
     shown: list[str] = []
     with_mind.tell = lambda _, text: shown.append(text)
     done(requested(Operation.ANSWER, WISH.packed()), with_mind)
-    done(requested(Operation.ANSWER, Wish("really", session="s").packed()), with_mind)
+    done(requested(Operation.ANSWER, PromptRequest("really", session="s").packed()), with_mind)
     done(requested(Operation.ANSWER, b"and now"), with_mind)
     model = with_mind.language_model
     assert isinstance(model, ScriptedLanguageModel)
@@ -321,7 +321,7 @@ def test_what_a_request_wishes_reaches_the_model_and_its_session_is_remembered()
 def test_a_session_belongs_to_its_requester() -> None:
     with_mind = mind(writes=["One.", "Two."])
     for requester in ("ada", "bob"):
-        wish = Wish("why", session="s").packed()
+        wish = PromptRequest("why", session="s").packed()
         done(Request("r", Operation.ANSWER, wish, requester=requester), with_mind)
     model = with_mind.language_model
     assert isinstance(model, ScriptedLanguageModel)
@@ -332,7 +332,7 @@ def test_the_clock_stands_with_the_question_where_the_operator_wants_it_told() -
     with_mind = mind(writes=["Soon.", "Soon."])
     with_mind.tells_time = True
     done(requested(Operation.ANSWER, b"when"), with_mind)
-    done(requested(Operation.ANSWER, b"when"), with_mind, Situation(clock_synced=False))
+    done(requested(Operation.ANSWER, b"when"), with_mind, BoardState(clock_synced=False))
     model = with_mind.language_model
     assert isinstance(model, ScriptedLanguageModel)
     told, untold = (question.said[0] for question in model.asked)

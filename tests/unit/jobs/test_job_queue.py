@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from appliance.jobs.job_queue import Jobs
+from appliance.jobs.job_queue import JobQueue
 from appliance.values import Operation, Request, Trigger, Utterance
 
 
@@ -14,7 +14,7 @@ def request(name: str, priority: int = 0) -> Request:
     return Request(name, Operation.PARSE, b"hello", priority=priority)
 
 
-def taken(jobs: Jobs) -> list[str]:
+def taken(jobs: JobQueue) -> list[str]:
     names = []
     while ticket := jobs.take(0.0):
         names.append(ticket.job.id)
@@ -22,27 +22,27 @@ def taken(jobs: Jobs) -> list[str]:
 
 
 def test_speech_goes_first_then_priority_then_who_came_first() -> None:
-    jobs = Jobs(maximum_requests=10)
+    jobs = JobQueue(maximum_requests=10)
     for job in (request("a"), request("b"), request("urgent", 5), utterance("s"), request("c")):
         assert jobs.offer(job)
     assert taken(jobs) == ["s", "urgent", "a", "b", "c"]
 
 
 def test_the_request_over_the_bound_is_turned_away_and_speech_still_comes_in() -> None:
-    jobs = Jobs(maximum_requests=2)
+    jobs = JobQueue(maximum_requests=2)
     assert [jobs.offer(request(name)) for name in "abc"] == [True, True, False]
     assert jobs.offer(utterance("s"))
     assert jobs.depth() == (1, 2)
 
 
 def test_a_fifth_utterance_is_turned_away_and_requests_still_come_in() -> None:
-    jobs = Jobs(maximum_requests=2)
+    jobs = JobQueue(maximum_requests=2)
     assert [jobs.offer(utterance(name)) for name in "abcde"] == [True] * 4 + [False]
     assert jobs.offer(request("r"))
 
 
 def test_a_deferred_job_keeps_its_place_and_lets_others_pass() -> None:
-    jobs = Jobs(maximum_requests=10)
+    jobs = JobQueue(maximum_requests=10)
     for job in (request("writes", 5), request("a"), utterance("s")):
         jobs.offer(job)
     passed = [jobs.take(0.0, lambda job: job.id == "writes") for _ in range(3)]
@@ -52,14 +52,14 @@ def test_a_deferred_job_keeps_its_place_and_lets_others_pass() -> None:
 
 
 def test_a_job_taken_makes_room_for_another() -> None:
-    jobs = Jobs(maximum_requests=1)
+    jobs = JobQueue(maximum_requests=1)
     jobs.offer(request("a"))
     jobs.take(0.0)
     assert jobs.offer(request("b"))
 
 
 def test_a_removed_job_is_never_taken_and_the_others_keep_their_order() -> None:
-    jobs = Jobs(maximum_requests=10)
+    jobs = JobQueue(maximum_requests=10)
     for name in "abcd":
         jobs.offer(request(name))
     removed = jobs.remove("b")
@@ -70,14 +70,14 @@ def test_a_removed_job_is_never_taken_and_the_others_keep_their_order() -> None:
 
 
 def test_the_position_counts_all_that_go_before() -> None:
-    jobs = Jobs(maximum_requests=10)
+    jobs = JobQueue(maximum_requests=10)
     for job in (request("a"), request("b"), utterance("s"), request("urgent", 1)):
         jobs.offer(job)
     assert [jobs.position(name) for name in ("s", "urgent", "a", "b", "x")] == [1, 2, 3, 4, None]
 
 
 def test_draining_gives_everything_in_order_and_leaves_nothing() -> None:
-    jobs = Jobs(maximum_requests=10)
+    jobs = JobQueue(maximum_requests=10)
     for job in (request("a"), utterance("s")):
         jobs.offer(job)
     assert [job.id for job in jobs.drain()] == ["s", "a"]
@@ -91,14 +91,14 @@ def asked(requester: str, number: int, priority: int = 0) -> Request:
 
 
 def test_requesters_take_turns_however_many_requests_one_of_them_has_sent() -> None:
-    jobs = Jobs(maximum_requests=10)
+    jobs = JobQueue(maximum_requests=10)
     for job in (*(asked("a", number) for number in range(4)), asked("b", 0), asked("c", 0)):
         jobs.offer(job)
     assert taken(jobs) == ["a0", "b0", "c0", "a1", "a2", "a3"]
 
 
 def test_who_comes_while_another_is_being_served_waits_one_turn_and_gains_none() -> None:
-    jobs = Jobs(maximum_requests=10)
+    jobs = JobQueue(maximum_requests=10)
     for number in range(4):
         jobs.offer(asked("a", number))
     served = []
@@ -110,7 +110,7 @@ def test_who_comes_while_another_is_being_served_waits_one_turn_and_gains_none()
 
 
 def test_a_flood_under_ever_new_names_does_not_shut_out_who_has_one() -> None:
-    jobs = Jobs(maximum_requests=100)
+    jobs = JobQueue(maximum_requests=100)
     for number in range(3):
         jobs.offer(asked("a", number))
     served = []
@@ -122,7 +122,7 @@ def test_a_flood_under_ever_new_names_does_not_shut_out_who_has_one() -> None:
 
 
 def test_turns_are_shared_within_a_priority_and_never_over_it() -> None:
-    jobs = Jobs(maximum_requests=10)
+    jobs = JobQueue(maximum_requests=10)
     for job in (asked("a", 0), asked("a", 1), asked("b", 0), asked("a", 2, 5), asked("a", 3, 5)):
         jobs.offer(job)
     assert taken(jobs) == ["a2", "a3", "a0", "b0", "a1"]

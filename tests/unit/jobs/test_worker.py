@@ -13,20 +13,20 @@ from hassil import Intents
 from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscriber
 from appliance.errors import EngineDied, EngineError
 from appliance.ids import boot_seconds
-from appliance.jobs.engine_context import Mind, Situation
-from appliance.jobs.job_queue import Jobs
+from appliance.jobs.engine_context import BoardState, EngineContext
+from appliance.jobs.job_queue import JobQueue
 from appliance.jobs.worker import Worker
 from appliance.recognition.free_recogniser import FreeRecogniser
-from appliance.sentences.sentence_files import Declared
-from appliance.sentences.sentence_set import Sentences
+from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 from appliance.values import (
     Activity,
+    BoardReading,
     Completion,
     Operation,
     Outcome,
     Pace,
     Question,
-    Reading,
     Request,
     Result,
     Trigger,
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
     from appliance.values import Job, Samples
 
-SENTENCES = Sentences(
+SENTENCES = SentenceSet(
     "en",
     Intents.from_dict(
         {"language": "en", "intents": {"Light": {"data": [{"sentences": ["light on"]}]}}}
     ),
-    {"Light": Declared("Light")},
+    {"Light": DeclaredIntent("Light")},
 )
 
 
@@ -51,12 +51,12 @@ class House:
     """A worker with what it needs, and what it delivered."""
 
     def __init__(self, *said: str, model: object = None) -> None:
-        self.jobs = Jobs(maximum_requests=10)
+        self.jobs = JobQueue(maximum_requests=10)
         self.delivered: list[Result] = []
         self.shown: list[Activity] = []
         self.stopping = False
         transcriber = ScriptedTranscriber(said)
-        mind = Mind(
+        mind = EngineContext(
             FreeRecogniser(transcriber, 0.6),
             transcriber,
             SENTENCES,
@@ -64,7 +64,7 @@ class House:
             lambda _: np.ones(1600, np.float32),
             answers_speech=True,
         )
-        self.situation = Situation(reading=Reading(temperature_c=61.2))
+        self.situation = BoardState(reading=BoardReading(temperature_c=61.2))
         self.worker = Worker(
             *(self.jobs, mind, self.deliver),
             situation=lambda: self.situation,
@@ -216,7 +216,7 @@ def test_a_request_cancelled_while_it_is_written_is_answered_as_cancelled() -> N
 
 def test_a_weak_supply_defers_the_model_s_requests_and_nothing_else() -> None:
     house = House("light on", model=ScriptedLanguageModel(["because"]))
-    house.situation = Situation(low_voltage=True)
+    house.situation = BoardState(low_voltage=True)
     expired = dataclasses.replace(request("late"), expires_at=1.0)
     for job in (request("why"), request("read", Operation.PARSE), expired, utterance("said")):
         house.jobs.offer(job)
@@ -228,14 +228,14 @@ def test_a_weak_supply_defers_the_model_s_requests_and_nothing_else() -> None:
         ("late", Outcome.EXPIRED),
     ]
     assert house.outcomes == done
-    house.situation = Situation()
+    house.situation = BoardState()
     house.worker.turn()
     assert house.outcomes == [*done, ("why", Outcome.ANSWER)]
 
 
 def test_speech_that_the_model_would_answer_is_not_understood_on_a_weak_supply() -> None:
     house = House("why", model=ScriptedLanguageModel(["because"]))
-    house.situation = Situation(low_voltage=True)
+    house.situation = BoardState(low_voltage=True)
     house.jobs.offer(utterance("u"))
     house.worker.turn()
     assert house.outcomes == [("u", Outcome.NOT_UNDERSTOOD)]
@@ -243,7 +243,7 @@ def test_speech_that_the_model_would_answer_is_not_understood_on_a_weak_supply()
 
 def test_a_result_carries_the_joules_of_its_own_work() -> None:
     house = House("light on")
-    house.situation = Situation(joules=iter([100.0, 102.5]).__next__)
+    house.situation = BoardState(joules=iter([100.0, 102.5]).__next__)
     house.jobs.offer(utterance("u"))
     house.worker.turn()
     assert house.delivered[0].energy_j == 2.5
@@ -251,7 +251,7 @@ def test_a_result_carries_the_joules_of_its_own_work() -> None:
 
 def test_a_board_without_a_meter_gives_no_joules() -> None:
     house = House("light on")
-    house.situation = Situation(joules=lambda: None)
+    house.situation = BoardState(joules=lambda: None)
     house.jobs.offer(utterance("u"))
     house.worker.turn()
     assert house.delivered[0].energy_j is None
@@ -365,7 +365,7 @@ def test_the_engines_are_told_of_the_pace_before_a_job_is_begun() -> None:
     told: list[Pace] = []
     house.worker._mind.ease = told.append
     for pace in (Pace.EASED, Pace.FULL):
-        house.situation = Situation(pace=pace)
+        house.situation = BoardState(pace=pace)
         house.jobs.offer(utterance("u"))
         house.worker.turn()
         assert house.delivered[-1].pace is pace

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config import Listening
-from appliance.listening.endpointer import Endpoint, Event, frames_in
+from appliance.config import ListeningSettings
+from appliance.listening.endpointer import Endpointer, EndpointEvent, frames_in
 
 SPEECH, NOTHING = 0.9, 0.05
 
 
-def endpoint(*, pause: int = 10, minimum: int = 3, maximum: int = 100) -> Endpoint:
-    return Endpoint(threshold=0.5, pause=pause, minimum=minimum, maximum=maximum)
+def endpoint(*, pause: int = 10, minimum: int = 3, maximum: int = 100) -> Endpointer:
+    return Endpointer(threshold=0.5, pause=pause, minimum=minimum, maximum=maximum)
 
 
-def events(ear: Endpoint, probabilities: list[float]) -> list[tuple[int, Event]]:
+def events(ear: Endpointer, probabilities: list[float]) -> list[tuple[int, EndpointEvent]]:
     fed = ((at, ear.feed(probability)) for at, probability in enumerate(probabilities))
     return [(at, event) for at, event in fed if event is not None]
 
@@ -24,39 +24,47 @@ def events(ear: Endpoint, probabilities: list[float]) -> list[tuple[int, Event]]
 def test_a_sentence_begins_at_its_first_frame_and_ends_when_the_pause_is_over() -> None:
     heard = events(endpoint(), [NOTHING] * 5 + [SPEECH] * 20 + [NOTHING] * 20)
 
-    assert heard == [(5, Event.BEGAN), (34, Event.ENDED)]
+    assert heard == [(5, EndpointEvent.BEGAN), (34, EndpointEvent.ENDED)]
 
 
 def test_a_pause_inside_a_sentence_does_not_end_it() -> None:
     halting = ([SPEECH] * 8 + [NOTHING] * 9) * 3
 
-    assert events(endpoint(), halting) == [(0, Event.BEGAN)]
+    assert events(endpoint(), halting) == [(0, EndpointEvent.BEGAN)]
 
 
 def test_a_click_is_dropped() -> None:
     assert events(endpoint(), [SPEECH] * 2 + [NOTHING] * 10) == [
-        (0, Event.BEGAN),
-        (11, Event.DROPPED),
+        (0, EndpointEvent.BEGAN),
+        (11, EndpointEvent.DROPPED),
     ]
 
 
 def test_speech_that_never_ends_is_ended_at_the_maximum() -> None:
     heard = events(endpoint(maximum=50), [SPEECH] * 100)
 
-    assert heard == [(0, Event.BEGAN), (49, Event.ENDED), (50, Event.BEGAN), (99, Event.ENDED)]
+    assert heard == [
+        (0, EndpointEvent.BEGAN),
+        (49, EndpointEvent.ENDED),
+        (50, EndpointEvent.BEGAN),
+        (99, EndpointEvent.ENDED),
+    ]
 
 
 def test_a_probability_a_little_below_the_threshold_goes_on_with_speech_but_does_not_begin_it() -> (
     None
 ):
     assert events(endpoint(), [0.4] * 50) == []
-    assert events(endpoint(), [0.6] * 5 + [0.4] * 50) == [(0, Event.BEGAN)]
+    assert events(endpoint(), [0.6] * 5 + [0.4] * 50) == [(0, EndpointEvent.BEGAN)]
 
 
 def test_a_low_threshold_can_be_left_again() -> None:
-    ear = Endpoint(threshold=0.1, pause=10, minimum=3, maximum=100)
+    ear = Endpointer(threshold=0.1, pause=10, minimum=3, maximum=100)
 
-    assert events(ear, [0.2] * 5 + [0.01] * 10) == [(0, Event.BEGAN), (14, Event.ENDED)]
+    assert events(ear, [0.2] * 5 + [0.01] * 10) == [
+        (0, EndpointEvent.BEGAN),
+        (14, EndpointEvent.ENDED),
+    ]
 
 
 def test_it_counts_speech_and_the_quiet_after_it() -> None:
@@ -74,7 +82,7 @@ def test_times_become_whole_frames_that_cover_them(seconds: float, frames: int) 
 
 
 def test_the_configured_times_are_taken_over() -> None:
-    ear = Endpoint.of(Listening(pause_ms=320, minimum_speech_ms=0, maximum_s=3.2))
+    ear = Endpointer.of(ListeningSettings(pause_ms=320, minimum_speech_ms=0, maximum_s=3.2))
 
     assert (ear.pause, ear.minimum, ear.maximum) == (10, 1, 100)
 
@@ -93,7 +101,7 @@ def test_whatever_is_heard_begin_and_end_alternate_and_the_limits_hold(
     for at, probability in enumerate(probabilities):
         was_open = ear.open
         event = ear.feed(probability)
-        if event is Event.BEGAN:
+        if event is EndpointEvent.BEGAN:
             assert not was_open
             assert probability >= 0.5
             began = at
@@ -103,7 +111,7 @@ def test_whatever_is_heard_begin_and_end_alternate_and_the_limits_hold(
             length = at - began + 1
             assert length == ear.length <= maximum
             assert ear.quiet >= pause or length == maximum
-            assert (event is Event.ENDED) == (ear.speech >= minimum)
+            assert (event is EndpointEvent.ENDED) == (ear.speech >= minimum)
             began = None
         assert ear.open == (began is not None)
         assert not ear.open or ear.quiet < pause
@@ -116,7 +124,7 @@ def test_no_pause_shorter_than_the_limit_ever_cuts_a_sentence(
     ear = endpoint(pause=19, maximum=10_000)
     sentence = [p for pause in pauses for p in [SPEECH] * words + [NOTHING] * pause]
 
-    assert events(ear, [*sentence, SPEECH]) == [(0, Event.BEGAN)]
+    assert events(ear, [*sentence, SPEECH]) == [(0, EndpointEvent.BEGAN)]
 
 
 def test_a_faint_voice_in_the_background_ends_the_sentence_but_later_than_a_pause() -> None:
@@ -125,14 +133,14 @@ def test_a_faint_voice_in_the_background_ends_the_sentence_but_later_than_a_paus
         ear.feed(SPEECH)
     fed = [ear.feed(SPEECH, faint=True) for _ in range(40)]
 
-    assert fed.index(Event.ENDED) == 39
+    assert fed.index(EndpointEvent.ENDED) == 39
     assert (ear.speech, ear.quiet) == (20, 40)
 
 
 def test_a_voice_that_drops_and_rises_again_is_one_sentence() -> None:
     ear = endpoint(pause=10, maximum=1000)
     for faint in ([False] * 8 + [True] * 30) * 3:
-        assert ear.feed(SPEECH, faint=faint) in (None, Event.BEGAN)
+        assert ear.feed(SPEECH, faint=faint) in (None, EndpointEvent.BEGAN)
     assert ear.open
 
 
@@ -141,17 +149,17 @@ def test_a_voice_that_fades_away_behind_a_whole_sentence_begins_no_other() -> No
     events(ear, [SPEECH] * 10)
     ear.whole = ear.settled = True
     fading = [ear.feed(SPEECH, faint=True) for _ in range(20)]
-    assert [event for event in fading if event is not None] == [Event.ENDED]
-    assert ear.feed(SPEECH) is Event.BEGAN  # who speaks up is heard
+    assert [event for event in fading if event is not None] == [EndpointEvent.ENDED]
+    assert ear.feed(SPEECH) is EndpointEvent.BEGAN  # who speaks up is heard
 
 
 def test_a_faint_voice_begins_a_sentence_again_once_it_was_still() -> None:
     ear = endpoint(pause=3)
     events(ear, [SPEECH] * 10)
     ear.whole = ear.settled = True
-    assert [ear.feed(SPEECH, faint=True) for _ in range(3)][-1] is Event.ENDED
+    assert [ear.feed(SPEECH, faint=True) for _ in range(3)][-1] is EndpointEvent.ENDED
     assert ear.feed(NOTHING, faint=True) is None
-    assert ear.feed(SPEECH, faint=True) is Event.BEGAN
+    assert ear.feed(SPEECH, faint=True) is EndpointEvent.BEGAN
 
 
 def test_a_faint_word_keeps_a_sentence_open_that_could_go_on_and_none_that_is_over() -> None:
@@ -161,4 +169,4 @@ def test_a_faint_word_keeps_a_sentence_open_that_could_go_on_and_none_that_is_ov
             ear.feed(SPEECH)
         ear.whole, ear.settled = True, settled
         ended = [ear.feed(SPEECH, faint=True) for _ in range(ear.pause)]
-        assert (ended[-1] is Event.ENDED) is settled
+        assert (ended[-1] is EndpointEvent.ENDED) is settled

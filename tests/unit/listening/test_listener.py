@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from appliance.config import Listening
+from appliance.config import ListeningSettings
 from appliance.listening.listener import Listener
-from appliance.listening.listening_state import Ear, Neighbours
+from appliance.listening.listening_state import ListeningCallbacks, ListeningState
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Activity, MicrophoneState, Samples, Trigger, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SETTINGS = Listening(pause_ms=320, pre_roll_ms=320, minimum_speech_ms=96, maximum_s=3.2)
+SETTINGS = ListeningSettings(pause_ms=320, pre_roll_ms=320, minimum_speech_ms=96, maximum_s=3.2)
 QUIET, VOICE = 0.001, 0.5
 
 
@@ -66,12 +66,12 @@ class Bench:
         self.microphone = ScriptedMicrophone(script)
         self.utterances: list[Utterance] = []
         self.log: list[object] = []
-        neighbours = Neighbours(
+        neighbours = ListeningCallbacks(
             hand_over=room_for or self.take,
             new_id=lambda: f"id-{len(self.utterances)}",
             on_activity=self.log.append,
         )
-        self.ear = Ear(LevelDetector(), SETTINGS, neighbours)
+        self.ear = ListeningState(LevelDetector(), SETTINGS, neighbours)
         self.listener = Listener(self.microphone, self.ear, neighbours)
 
     def take(self, utterance: Utterance) -> bool:

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from appliance.config import Listening
+from appliance.config import ListeningSettings
 from appliance.listening.early_endpointer import AGAIN_AFTER, ASK_AFTER, STUDY_AFTER
-from appliance.listening.listening_state import Ear, Neighbours
-from appliance.listening.listening_turn import Opening
+from appliance.listening.listening_state import ListeningCallbacks, ListeningState
+from appliance.listening.listening_turn import Activation
 from appliance.protocols import FRAME_SAMPLES
-from appliance.recognition.lookahead import Verdict
-from appliance.values import Activity, Samples, SoFar, SoundLevel, Trigger, Utterance, Wake
+from appliance.recognition.lookahead import EarlyVerdict
+from appliance.values import (
+    Activity,
+    Samples,
+    SentenceProgress,
+    SoundLevel,
+    Trigger,
+    Utterance,
+    Wake,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +63,7 @@ class LoudSpotter:
 class Script:
     """Says of every sentence so far what the test wants."""
 
-    def __init__(self, so_far: SoFar) -> None:
+    def __init__(self, so_far: SentenceProgress) -> None:
         self.so_far = so_far
         self.asked = 0
         self.answers = True
@@ -63,13 +71,13 @@ class Script:
         self.withdrawn = 0
         self.thorough: list[bool] = []
         self.pending: tuple[Samples, int, bool] | None = None
-        self.verdict: Verdict | None = None
+        self.verdict: EarlyVerdict | None = None
 
     def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         self.asked += 1
         self.thorough.append(thorough)
         if self.answers:
-            self.verdict = Verdict(samples, mark, self.so_far, thorough)
+            self.verdict = EarlyVerdict(samples, mark, self.so_far, thorough)
         else:
             self.busy, self.pending = True, (samples, mark, thorough)
 
@@ -104,7 +112,7 @@ class House:
         self.opened: list[Trigger] = []
         self.given_up: list[tuple[str | None, str]] = []
         self.wakes = wakes
-        neighbours = Neighbours(
+        neighbours = ListeningCallbacks(
             hand_over=self.take,
             new_id=lambda: f"id-{len(self.utterances)}",
             on_activity=self.shown.append,
@@ -112,7 +120,7 @@ class House:
             on_open=lambda opening: self.opened.append(opening.trigger),
             on_given_up=lambda opening, reason: self.given_up.append((opening.id, reason)),
         )
-        settings = Listening(
+        settings = ListeningSettings(
             trigger=mode,  # type: ignore[arg-type]
             pause_ms=320,
             over_pause_ms=120,
@@ -123,7 +131,9 @@ class House:
             maximum_s=maximum_s,
             wait_s=1.6,
         )
-        self.ear = Ear(LevelDetector(), settings, neighbours, spotters=spotters, meaning=meaning)
+        self.ear = ListeningState(
+            LevelDetector(), settings, neighbours, spotters=spotters, meaning=meaning
+        )
         self.now = 100.0
 
     def take(self, utterance: Utterance) -> bool:
@@ -214,7 +224,7 @@ def test_two_words_are_heard_at_once() -> None:
 def test_a_held_button_hears_what_is_said_until_it_is_released_pauses_included() -> None:
     house = House("button")
     house.hear((QUIET, 20), (VOICE, 4))  # who presses the button speaks already
-    house.ear.listen(Opening(Trigger.BUTTON, held=True))
+    house.ear.listen(Activation(Trigger.BUTTON, held=True))
     house.hear((VOICE, 10), (QUIET, 30), (VOICE, 10), (QUIET, 2))
     assert house.utterances == []
     house.ear.release()
@@ -227,7 +237,7 @@ def test_a_held_button_hears_what_is_said_until_it_is_released_pauses_included()
 
 def test_a_button_held_in_silence_says_that_nothing_was_said() -> None:
     house = House("button")
-    house.ear.listen(Opening(Trigger.BUTTON, held=True))
+    house.ear.listen(Activation(Trigger.BUTTON, held=True))
     house.hear((QUIET, 60))
     house.ear.release()
     house.ear.release()
@@ -237,7 +247,7 @@ def test_a_button_held_in_silence_says_that_nothing_was_said() -> None:
 
 def test_a_button_held_for_an_hour_is_let_go_and_does_nothing_until_it_is_pressed_again() -> None:
     house = House("button")
-    house.ear.listen(Opening(Trigger.BUTTON, held=True))
+    house.ear.listen(Activation(Trigger.BUTTON, held=True))
     house.hear((QUIET, 3600 * 31))
     house.ear.release()
 
@@ -247,7 +257,7 @@ def test_a_button_held_for_an_hour_is_let_go_and_does_nothing_until_it_is_presse
 def test_speech_that_never_ends_is_ended_at_the_limit_held_or_not() -> None:
     for held in (True, False):
         house = House("button")
-        house.ear.listen(Opening(Trigger.BUTTON, held=held))
+        house.ear.listen(Activation(Trigger.BUTTON, held=held))
         house.hear((QUIET, 2), (VOICE, 500))
 
         assert len(house.utterances) == 1
@@ -256,7 +266,7 @@ def test_speech_that_never_ends_is_ended_at_the_limit_held_or_not() -> None:
 
 def test_a_request_opens_the_ear_for_an_utterance_of_its_own_id() -> None:
     house = House("request")
-    house.ear.listen(Opening(Trigger.REQUEST, id="asked"))
+    house.ear.listen(Activation(Trigger.REQUEST, id="asked"))
     house.hear((QUIET, 10), (VOICE, 20), (QUIET, 12))
 
     assert [(one.id, one.trigger) for one in house.utterances] == [("asked", Trigger.REQUEST)]
@@ -264,8 +274,8 @@ def test_a_request_opens_the_ear_for_an_utterance_of_its_own_id() -> None:
 
 def test_a_second_request_takes_the_place_of_the_first_which_is_told() -> None:
     house = House("request")
-    house.ear.listen(Opening(Trigger.REQUEST, id="first"))
-    house.ear.listen(Opening(Trigger.REQUEST, id="second"))
+    house.ear.listen(Activation(Trigger.REQUEST, id="first"))
+    house.ear.listen(Activation(Trigger.REQUEST, id="second"))
     house.hear((QUIET, 10), (VOICE, 20), (QUIET, 12))
 
     assert house.given_up == [("first", "the ear was opened anew")]
@@ -305,7 +315,7 @@ def test_an_always_open_ear_does_not_take_its_own_voice_for_a_sentence() -> None
 
 
 def test_a_sentence_that_cannot_go_on_is_over_at_once() -> None:
-    script = Script(SoFar.COMPLETE)
+    script = Script(SentenceProgress.COMPLETE)
     house = House("always", meaning=script)
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
 
@@ -315,7 +325,7 @@ def test_a_sentence_that_cannot_go_on_is_over_at_once() -> None:
 
 
 def test_a_sentence_that_could_go_on_waits_for_a_short_pause() -> None:
-    house = House("always", meaning=Script(SoFar.COULD_GO_ON))
+    house = House("always", meaning=Script(SentenceProgress.COULD_GO_ON))
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
     assert house.utterances == []
     house.hear((QUIET, 1))
@@ -324,7 +334,7 @@ def test_a_sentence_that_could_go_on_waits_for_a_short_pause() -> None:
 
 
 def test_a_sentence_that_sounds_over_waits_for_less() -> None:
-    house = House("always", meaning=Script(SoFar.SOUNDS_OVER))
+    house = House("always", meaning=Script(SentenceProgress.SOUNDS_OVER))
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
     assert house.utterances == []
     house.hear((QUIET, 1))
@@ -333,11 +343,11 @@ def test_a_sentence_that_sounds_over_waits_for_less() -> None:
 
 
 def test_a_sentence_that_could_go_on_is_looked_at_again_in_a_longer_silence() -> None:
-    script = Script(SoFar.COULD_GO_ON)
+    script = Script(SentenceProgress.COULD_GO_ON)
     house = House("always", meaning=script, short_pause_ms=600)
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, ASK_AFTER + AGAIN_AFTER - 1))
     assert script.asked == 1
-    script.so_far = SoFar.SOUNDS_OVER
+    script.so_far = SentenceProgress.SOUNDS_OVER
     house.hear((QUIET, 2))
 
     assert script.asked == 2
@@ -345,12 +355,12 @@ def test_a_sentence_that_could_go_on_is_looked_at_again_in_a_longer_silence() ->
 
 
 def test_a_second_look_takes_nothing_back() -> None:
-    script = Script(SoFar.COULD_GO_ON)
+    script = Script(SentenceProgress.COULD_GO_ON)
     house = House("always", meaning=script, short_pause_ms=600)
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, ASK_AFTER))
     assert script.verdict is not None
     first = script.verdict.samples
-    script.so_far = SoFar.INCOMPLETE
+    script.so_far = SentenceProgress.INCOMPLETE
     house.hear((QUIET, 17))
 
     (utterance,) = house.utterances
@@ -359,7 +369,7 @@ def test_a_second_look_takes_nothing_back() -> None:
 
 
 def test_softer_words_behind_a_beginning_that_was_studied_are_not_lost() -> None:
-    script = Script(SoFar.INCOMPLETE)
+    script = Script(SentenceProgress.INCOMPLETE)
     house = House("always", meaning=script)
     house.hear((QUIET, 20), (VOICE, 30), (QUIET, STUDY_AFTER + 3))
     assert script.thorough[-1]
@@ -371,11 +381,11 @@ def test_softer_words_behind_a_beginning_that_was_studied_are_not_lost() -> None
 
 
 def test_softer_words_behind_a_sentence_that_could_go_on_belong_to_it() -> None:
-    script = Script(SoFar.COULD_GO_ON)
+    script = Script(SentenceProgress.COULD_GO_ON)
     house = House("always", meaning=script, short_pause_ms=600)
     house.hear((QUIET, 20), (VOICE, 30), (QUIET, 13))
     asked = script.asked
-    script.so_far = SoFar.COMPLETE
+    script.so_far = SentenceProgress.COMPLETE
     house.hear((FADING, 8), (QUIET, 3))
 
     (utterance,) = house.utterances
@@ -384,12 +394,12 @@ def test_softer_words_behind_a_sentence_that_could_go_on_belong_to_it() -> None:
 
 
 def test_a_sentence_is_not_over_where_softer_words_make_a_beginning_of_it() -> None:
-    script = Script(SoFar.COULD_GO_ON)
+    script = Script(SentenceProgress.COULD_GO_ON)
     house = House("always", meaning=script, short_pause_ms=160)
     house.hear((QUIET, 20), (VOICE, 30), (QUIET, 2))
     assert script.verdict is not None
     whole = script.verdict.samples
-    script.so_far = SoFar.INCOMPLETE
+    script.so_far = SentenceProgress.INCOMPLETE
     house.hear((FADING, 6), (QUIET, 60))
 
     (utterance,) = house.utterances
@@ -397,7 +407,7 @@ def test_a_sentence_is_not_over_where_softer_words_make_a_beginning_of_it() -> N
 
 
 def test_what_was_over_before_more_was_said_is_not_the_sentence_when_the_talker_leaves() -> None:
-    script = Script(SoFar.SOUNDS_OVER)
+    script = Script(SentenceProgress.SOUNDS_OVER)
     house = House("always", meaning=script, maximum_s=12.0)
     house.hear((QUIET, 20), (VOICE, 30), (QUIET, 3))
     script.answers = False  # the machine is slow
@@ -407,11 +417,11 @@ def test_what_was_over_before_more_was_said_is_not_the_sentence_when_the_talker_
 
 
 def test_a_last_word_that_fades_away_is_asked_about_again_when_it_has() -> None:
-    script = Script(SoFar.INCOMPLETE)
+    script = Script(SentenceProgress.INCOMPLETE)
     house = House("always", meaning=script)
     house.hear((QUIET, 20), (VOICE, 20), (FADING, 3))
     assert script.asked == 1
-    script.so_far = SoFar.COMPLETE
+    script.so_far = SentenceProgress.COMPLETE
     house.hear((QUIET, 3))
 
     assert script.asked == 2
@@ -419,7 +429,7 @@ def test_a_last_word_that_fades_away_is_asked_about_again_when_it_has() -> None:
 
 
 def test_a_beginning_waits_for_the_rest_longer_than_anything_else() -> None:
-    house = House("always", meaning=Script(SoFar.INCOMPLETE))
+    house = House("always", meaning=Script(SentenceProgress.INCOMPLETE))
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, 19))
     assert house.utterances == []
     house.hear((VOICE, 10), (QUIET, 20))
@@ -429,7 +439,7 @@ def test_a_beginning_waits_for_the_rest_longer_than_anything_else() -> None:
 
 
 def test_what_nobody_understands_waits_for_the_usual_pause() -> None:
-    house = House("always", meaning=Script(SoFar.UNKNOWN))
+    house = House("always", meaning=Script(SentenceProgress.UNKNOWN))
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, 9))
     assert house.utterances == []
     house.hear((QUIET, 1))
@@ -438,7 +448,7 @@ def test_what_nobody_understands_waits_for_the_usual_pause() -> None:
 
 
 def test_a_verdict_about_less_than_was_said_does_not_count() -> None:
-    script = Script(SoFar.COMPLETE)
+    script = Script(SentenceProgress.COMPLETE)
     house = House("always", meaning=script)
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
     script.answers = False  # the machine is slow
@@ -450,7 +460,7 @@ def test_a_verdict_about_less_than_was_said_does_not_count() -> None:
 
 
 def test_what_was_asked_is_withdrawn_as_soon_as_more_is_said() -> None:
-    script = Script(SoFar.COMPLETE)
+    script = Script(SentenceProgress.COMPLETE)
     script.answers = False
     house = House("always", meaning=script)
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
@@ -463,11 +473,11 @@ def test_what_was_asked_is_withdrawn_as_soon_as_more_is_said() -> None:
 
 
 def test_what_is_not_known_at_a_glance_is_studied_in_the_rest_of_the_pause() -> None:
-    script = Script(SoFar.INCOMPLETE)
+    script = Script(SentenceProgress.INCOMPLETE)
     house = House("always", meaning=script)
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, STUDY_AFTER - 1))
     assert script.thorough == [False]
-    script.so_far = SoFar.UNKNOWN
+    script.so_far = SentenceProgress.UNKNOWN
     house.hear((QUIET, 1))
     assert script.thorough == [False, True]
     house.hear((QUIET, 10))
@@ -481,7 +491,7 @@ def test_what_is_not_known_at_a_glance_is_studied_in_the_rest_of_the_pause() -> 
 def test_a_sound_that_is_still_studied_when_the_pause_is_over_is_the_one_that_is_understood() -> (
     None
 ):
-    script = Script(SoFar.INCOMPLETE)
+    script = Script(SentenceProgress.INCOMPLETE)
     house = House("always", meaning=script)
     house.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
     script.answers = False

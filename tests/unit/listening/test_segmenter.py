@@ -7,12 +7,18 @@ import time
 import numpy as np
 import pytest
 
-from appliance.config import Listening
-from appliance.listening.segmenter import HELD_BACK, Segment, Segmenter, segments_in, utterance_from
+from appliance.config import ListeningSettings
+from appliance.listening.segmenter import (
+    HELD_BACK,
+    Segmenter,
+    SpeechSegment,
+    segments_in,
+    utterance_from,
+)
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Samples, Trigger
 
-SETTINGS = Listening(pause_ms=320, pre_roll_ms=320, minimum_speech_ms=96, maximum_s=3.2)
+SETTINGS = ListeningSettings(pause_ms=320, pre_roll_ms=320, minimum_speech_ms=96, maximum_s=3.2)
 """In frames: pause 10, pre-roll 10, minimum 3, maximum 100."""
 
 QUIET, VOICE = 0.001, 0.5
@@ -39,11 +45,11 @@ def sound(*parts: tuple[float, int]) -> Samples:
     return np.concatenate([np.tile(loudness * wave, frames) for loudness, frames in parts])
 
 
-def cut(samples: Samples, settings: Listening = SETTINGS) -> list[Segment]:
+def cut(samples: Samples, settings: ListeningSettings = SETTINGS) -> list[SpeechSegment]:
     return list(segments_in(samples, LevelDetector(), settings))
 
 
-def frames(segment: Segment) -> int:
+def frames(segment: SpeechSegment) -> int:
     return len(segment.samples) // FRAME_SAMPLES
 
 

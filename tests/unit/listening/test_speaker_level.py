@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.listening.speaker_level import HUSH, LEFT, NEAR, Talker
+from appliance.listening.speaker_level import HUSH, LEFT, NEAR, SpeakerLevel
 
 
-def talker(*parts: tuple[float, int]) -> Talker:
+def talker(*parts: tuple[float, int]) -> SpeakerLevel:
     """Who was so loud for so many frames, one after the other."""
-    one = Talker()
+    one = SpeakerLevel()
     for loudness, frames in parts:
         for _ in range(frames):
             one.hear(loudness)

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from appliance.listening.wake_election import WINDOW_SECONDS, Election
+from appliance.listening.wake_election import WINDOW_SECONDS, WakeElection
 from appliance.values import SoundLevel, Wake
 
 
@@ -19,8 +19,8 @@ class Earshot:
         self.yielded: list[tuple[str, str]] = []
         self.members = {name: self._member(name) for name in names}
 
-    def _member(self, name: str) -> Election:
-        return Election(
+    def _member(self, name: str) -> WakeElection:
+        return WakeElection(
             name,
             self.sent.append,
             lambda winner: self.yielded.append((name, winner)),

@@ -17,11 +17,11 @@ from appliance.messages.status_payloads import Health, LinkHealth, Telemetry
 from appliance.messages.topics import Topics
 from appliance.values import (
     Activity,
+    BoardReading,
     Intent,
     MicrophoneState,
     Outcome,
     Pace,
-    Reading,
     Result,
     Source,
     Trigger,
@@ -34,10 +34,10 @@ TAKEN: dict[str, Any] = json.loads(
 """Made from the source of a release by tests/measure/home_assistant_schema.py."""
 
 SETTINGS = config.Config(
-    device=config.Device(name="kitchen"),
-    mqtt=config.Mqtt(host="broker"),
-    home_assistant=config.HomeAssistant(enabled=True),
-    speaking=config.Speaking(engine="espeak-ng"),
+    device=config.DeviceSettings(name="kitchen"),
+    mqtt=config.MqttSettings(host="broker"),
+    home_assistant=config.HomeAssistantSettings(enabled=True),
+    speaking=config.SpeakingSettings(engine="espeak-ng"),
 )
 TOPICS = Topics.of(SETTINGS)
 MESSAGE = discovery.discovery(SETTINGS, TOPICS)
@@ -95,7 +95,7 @@ def test_an_entity_has_all_that_its_platform_needs_and_nothing_that_it_does_not_
 
 
 def test_without_a_language_model_there_is_nothing_to_ask() -> None:
-    mute = config.Config(language_model=config.LanguageModel(enabled=False))
+    mute = config.Config(language_model=config.LanguageModelSettings(enabled=False))
     told = json.loads(discovery.discovery(mute, TOPICS).payload)
     assert "ask" not in told["components"]
 
@@ -117,14 +117,14 @@ def test_the_texts_of_an_event_stay_below_what_its_recorder_keeps() -> None:
 
 
 def test_a_sensor_that_the_board_lacks_is_unknown_and_not_zero() -> None:
-    telemetry = encode(Telemetry.of(Reading(), pace="full", clock_synced=None))  # type: ignore[arg-type]
+    telemetry = encode(Telemetry.of(BoardReading(), pace="full", clock_synced=None))  # type: ignore[arg-type]
     for name, entity in TOLD["components"].items():
         if entity.get("state_topic") == TOPICS.telemetry:
             assert rendered(name, telemetry) == "None", name
 
 
 def test_what_a_sensor_shows_is_in_its_unit() -> None:
-    reading = Reading(joules=7200.0, temperature_c=51.5, under_voltage=True, throttled=False)
+    reading = BoardReading(joules=7200.0, temperature_c=51.5, under_voltage=True, throttled=False)
     telemetry = encode(Telemetry.of(reading, pace="full", clock_synced=True))  # type: ignore[arg-type]
     assert rendered("energy", telemetry) == "2.0"
     assert rendered("temperature", telemetry) == "51.5"

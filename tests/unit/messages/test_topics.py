@@ -7,7 +7,7 @@ import pytest
 from messaging_house import result_for
 
 from appliance.errors import RequestError
-from appliance.messages.payloads import Answer, State
+from appliance.messages.payloads import Answer, RequestState
 from appliance.messages.topics import Topics
 from appliance.values import Operation, Outcome, Request
 
@@ -30,23 +30,23 @@ def test_the_requester_is_told_with_its_own_id() -> None:
     answer = list(TOPICS.messages_for(result_for("x", "id"), REQUEST))[-1]
     assert (answer.topic, answer.correlation) == ("home/answers", b"\x01")
     told = msgspec.json.decode(answer.payload, type=Answer)
-    assert (told.state, told.transaction, told.operation) == (State.DONE, "t", "parse")
+    assert (told.state, told.transaction, told.operation) == (RequestState.DONE, "t", "parse")
     assert told.result == result_for("x", "id")
 
 
 @pytest.mark.parametrize(
     ("outcome", "state"),
     [
-        (Outcome.INTENT, State.DONE),
-        (Outcome.NO_SPEECH, State.DONE),
-        (Outcome.NOT_UNDERSTOOD, State.DONE),
-        (Outcome.REFUSED, State.DONE),
-        (Outcome.EXPIRED, State.EXPIRED),
-        (Outcome.CANCELLED, State.CANCELLED),
-        (Outcome.FAILED, State.FAILED),
+        (Outcome.INTENT, RequestState.DONE),
+        (Outcome.NO_SPEECH, RequestState.DONE),
+        (Outcome.NOT_UNDERSTOOD, RequestState.DONE),
+        (Outcome.REFUSED, RequestState.DONE),
+        (Outcome.EXPIRED, RequestState.EXPIRED),
+        (Outcome.CANCELLED, RequestState.CANCELLED),
+        (Outcome.FAILED, RequestState.FAILED),
     ],
 )
-def test_the_state_of_an_answer_follows_the_outcome(outcome: Outcome, state: State) -> None:
+def test_the_state_of_an_answer_follows_the_outcome(outcome: Outcome, state: RequestState) -> None:
     answer = list(TOPICS.messages_for(result_for("x", "id", outcome), REQUEST))[-1]
     assert msgspec.json.decode(answer.payload, type=Answer).state is state
 

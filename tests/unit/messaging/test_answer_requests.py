@@ -12,13 +12,13 @@ from appliance.journal.inbox import IncomingRequest
 from appliance.messages.request_body import MAXIMUM_WISH_BYTES
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection_events import Delivery
-from appliance.requests.request_parser import Reader, Rejection
-from appliance.values import Wish
+from appliance.requests.request_parser import Rejection, RequestParser
+from appliance.values import PromptRequest
 
 
 def read(payload: bytes, operation: str = "answer") -> Any:
     numbers = itertools.count()
-    reader = Reader(Topics("home"), 1_000_000, lambda: f"id-{next(numbers)}", lambda: 0.0)
+    reader = RequestParser(Topics("home"), 1_000_000, lambda: f"id-{next(numbers)}", lambda: 0.0)
     return reader.read(Delivery(1, f"home/request/{operation}", payload))
 
 
@@ -26,28 +26,28 @@ def form(**fields: Any) -> bytes:
     return json.dumps({"text": "why", **fields}).encode()
 
 
-def wish_in(payload: bytes) -> Wish:
+def wish_in(payload: bytes) -> PromptRequest:
     offer = read(payload)
     assert isinstance(offer, IncomingRequest), offer
-    return Wish.unpacked(offer.request.payload)
+    return PromptRequest.unpacked(offer.request.payload)
 
 
 def test_schema_session_stream_and_length_travel_with_the_text() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "null"}}}
     wished = wish_in(form(schema=schema, session="s1", stream=True, maximum_tokens=10_000))
-    assert wished == Wish("why", schema, "s1", stream=True, maximum_tokens=10_000)
+    assert wished == PromptRequest("why", schema, "s1", stream=True, maximum_tokens=10_000)
 
 
 def test_a_plain_text_stays_a_plain_payload() -> None:
     assert read(b"why").request.payload == b"why"
     assert read(form()).request.payload == b"why"
-    assert wish_in(b"why") == Wish("why")
+    assert wish_in(b"why") == PromptRequest("why")
 
 
 def test_a_text_cannot_pretend_to_be_a_wish() -> None:
-    offer = read(b"\x00" + Wish("why", session="other").packed())
+    offer = read(b"\x00" + PromptRequest("why", session="other").packed())
     assert isinstance(offer, IncomingRequest)
-    assert Wish.unpacked(offer.request.payload).session is None
+    assert PromptRequest.unpacked(offer.request.payload).session is None
 
 
 @pytest.mark.parametrize(

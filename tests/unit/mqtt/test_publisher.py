@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appliance.errors import JournalError
-from appliance.journal.outbox import Row
+from appliance.journal.outbox import OutboxRow
 from appliance.mqtt.connection_events import Acknowledged
-from appliance.mqtt.publisher import TOGETHER, TOGETHER_S, Sending
+from appliance.mqtt.publisher import TOGETHER, TOGETHER_S, Publisher
 from appliance.values import Message
 
 if TYPE_CHECKING:
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Disk:
-    rows: list[Row]
+    rows: list[OutboxRow]
     commits: list[set[int]] = field(default_factory=list)
     full: bool = False
 
-    def pending(self, limit: int, but: Collection[int], _topics: Collection[str]) -> list[Row]:
+    def pending(
+        self, limit: int, but: Collection[int], _topics: Collection[str]
+    ) -> list[OutboxRow]:
         return [row for row in self.rows if row.rank not in but][:limit]
 
     def delivered(self, ranks: Iterable[int]) -> None:
@@ -49,11 +51,11 @@ class Room:
 
     def __init__(self, messages: int) -> None:
         self.now = 100.0
-        self.disk = Disk([Row(n, Message("t", b"")) for n in range(1, messages + 1)])
+        self.disk = Disk([OutboxRow(n, Message("t", b"")) for n in range(1, messages + 1)])
         self.broker = Broker(window=messages)
         disk: Any = self.disk
         broker: Any = self.broker
-        self.sending = Sending(disk, broker, clock=lambda: self.now)
+        self.sending = Publisher(disk, broker, clock=lambda: self.now)
         self.sending.turn()
 
     def acknowledge(self, *mids: int) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from appliance.mqtt.quarantine import FIRST_HOLD_S, LONGEST_HOLD_S, Suspects
+from appliance.mqtt.quarantine import FIRST_HOLD_S, LONGEST_HOLD_S, Quarantine
 
 
 def test_after_a_loss_each_message_travels_alone_until_the_broker_took_it() -> None:
-    suspects = Suspects()
+    suspects = Quarantine()
     suspects.broke({1, 2}, now=0.0)
     assert suspects.alone(1)
     assert suspects.alone(2)
@@ -17,7 +17,7 @@ def test_after_a_loss_each_message_travels_alone_until_the_broker_took_it() -> N
 
 
 def test_a_message_lost_alone_twice_is_held_back_longer_each_time() -> None:
-    suspects = Suspects()
+    suspects = Quarantine()
     suspects.broke({1, 2}, now=0.0)
     suspects.broke({1}, now=1.0)
     assert suspects.held(1.0) == set()
@@ -31,6 +31,6 @@ def test_a_message_lost_alone_twice_is_held_back_longer_each_time() -> None:
 
 
 def test_a_loss_with_nothing_under_way_accuses_nobody() -> None:
-    suspects = Suspects()
+    suspects = Quarantine()
     suspects.broke(set(), now=0.0)
     assert not suspects.alone(1)

@@ -7,12 +7,12 @@ from appliance.mqtt.reconnect_backoff import (
     GOOD_CONNECTION_S,
     LONGEST_DELAY,
     SLOW_DELAY,
-    Patience,
+    ReconnectBackoff,
 )
 
 
 def test_the_delay_doubles_to_a_limit_and_never_takes_the_whole() -> None:
-    patience = Patience()
+    patience = ReconnectBackoff()
     delays = [patience.delay(lasted=0.0, slow=False) for _ in range(40)]
     for number, delay in enumerate(delays):
         whole = min(LONGEST_DELAY, FIRST_DELAY * 2**number)
@@ -20,11 +20,11 @@ def test_the_delay_doubles_to_a_limit_and_never_takes_the_whole() -> None:
 
 
 def test_chance_keeps_appliances_from_coming_back_together() -> None:
-    assert len({Patience().delay(lasted=0.0, slow=False) for _ in range(20)}) > 1
+    assert len({ReconnectBackoff().delay(lasted=0.0, slow=False) for _ in range(20)}) > 1
 
 
 def test_a_good_connection_ends_a_row_of_failures_and_a_short_one_does_not() -> None:
-    patience = Patience()
+    patience = ReconnectBackoff()
     for _ in range(5):
         patience.delay(lasted=0.1, slow=False)
     assert patience.failures == 5
@@ -33,11 +33,11 @@ def test_a_good_connection_ends_a_row_of_failures_and_a_short_one_does_not() -> 
 
 
 def test_what_only_a_person_can_mend_is_tried_slowly() -> None:
-    assert Patience().delay(lasted=0.0, slow=True) >= SLOW_DELAY / 2
+    assert ReconnectBackoff().delay(lasted=0.0, slow=True) >= SLOW_DELAY / 2
 
 
 def test_the_same_words_are_news_only_once() -> None:
-    patience = Patience()
+    patience = ReconnectBackoff()
     assert patience.is_news("refused")
     assert not patience.is_news("refused")
     assert patience.is_news("no route")

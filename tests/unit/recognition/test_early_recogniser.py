@@ -10,16 +10,16 @@ from hassil import Intents
 
 from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
-from appliance.recognition.early_recogniser import Anticipation
+from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.grammar_recogniser import LONGEST_COMMAND
 from appliance.recognition.recogniser import Heard
-from appliance.sentences.sentence_set import Sentences
-from appliance.values import SAMPLE_RATE, Samples, SoFar
+from appliance.sentences.sentence_set import SentenceSet
+from appliance.values import SAMPLE_RATE, Samples, SentenceProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SENTENCES = Sentences(
+SENTENCES = SentenceSet(
     "en",
     Intents.from_dict(
         {
@@ -40,7 +40,7 @@ SENTENCES = Sentences(
 SOUND: Samples = np.zeros(SAMPLE_RATE, dtype=np.float32)
 
 
-ORDERS = Sentences(
+ORDERS = SentenceSet(
     "en",
     Intents.from_dict(
         {
@@ -77,7 +77,7 @@ class Decoder:
     name = "scripted"
 
     def __init__(
-        self, text: str = "", confidence: float = 0.95, sentences: Sentences = SENTENCES
+        self, text: str = "", confidence: float = 0.95, sentences: SentenceSet = SENTENCES
     ) -> None:
         self.found = Found(text, confidence)
         self.worked = 0
@@ -85,13 +85,13 @@ class Decoder:
         self.thorough: list[bool] = []
         self.grammar = Grammar.of(sentences.intents)
 
-    def prepare(self, _sentences: Sentences) -> Grammar:
+    def prepare(self, _sentences: SentenceSet) -> Grammar:
         return self.grammar
 
     def look(
         self,
         _samples: Samples,
-        _sentences: Sentences,
+        _sentences: SentenceSet,
         *,
         thorough: bool,
         outdated: Callable[[], bool],
@@ -101,7 +101,7 @@ class Decoder:
         self.asked_whether_outdated = outdated()
         return self.found, "hearing"
 
-    def sounds_over(self, _samples: Samples, _sentences: Sentences, text: str) -> bool:
+    def sounds_over(self, _samples: Samples, _sentences: SentenceSet, text: str) -> bool:
         assert text == self.found.text
         return self.over
 
@@ -109,34 +109,38 @@ class Decoder:
         return Heard(found.text if found.reading is not None else f"from the {hearing}")
 
     def recognise(
-        self, _samples: Samples, _sentences: Sentences, _stage: Callable[[str], None]
+        self, _samples: Samples, _sentences: SentenceSet, _stage: Callable[[str], None]
     ) -> Heard:
         self.worked += 1
         return Heard("from the sound")
 
 
-def anticipation(text: str, confidence: float = 0.95) -> tuple[Anticipation, Decoder]:
+def anticipation(text: str, confidence: float = 0.95) -> tuple[EarlyRecogniser, Decoder]:
     decoder = Decoder(text, confidence)
-    return Anticipation(decoder), decoder  # type: ignore[arg-type]
+    return EarlyRecogniser(decoder), decoder  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("text", "confidence", "expected"),
     [
-        ("make some tea", 0.95, SoFar.COMPLETE),
-        ("Make some tea.", 0.95, SoFar.COMPLETE),
-        ("turn on the light in the hall", 0.95, SoFar.COMPLETE),
-        ("turn on the light", 0.95, SoFar.SOUNDS_OVER),  # "in the hall" gives no slot here
-        ("write down milk", 0.95, SoFar.COULD_GO_ON),
-        ("turn on the", 0.3, SoFar.INCOMPLETE),
-        ("make some tea", 0.6, SoFar.INCOMPLETE),
-        ("what a day", 0.1, SoFar.UNKNOWN),
-        ("turn", 0.1, SoFar.UNKNOWN),
-        ("", 0.0, SoFar.UNKNOWN),
+        ("make some tea", 0.95, SentenceProgress.COMPLETE),
+        ("Make some tea.", 0.95, SentenceProgress.COMPLETE),
+        ("turn on the light in the hall", 0.95, SentenceProgress.COMPLETE),
+        (
+            "turn on the light",
+            0.95,
+            SentenceProgress.SOUNDS_OVER,
+        ),  # "in the hall" gives no slot here
+        ("write down milk", 0.95, SentenceProgress.COULD_GO_ON),
+        ("turn on the", 0.3, SentenceProgress.INCOMPLETE),
+        ("make some tea", 0.6, SentenceProgress.INCOMPLETE),
+        ("what a day", 0.1, SentenceProgress.UNKNOWN),
+        ("turn", 0.1, SentenceProgress.UNKNOWN),
+        ("", 0.0, SentenceProgress.UNKNOWN),
     ],
 )
 def test_a_sentence_so_far_is_whole_or_a_beginning_or_neither(
-    text: str, confidence: float, expected: SoFar
+    text: str, confidence: float, expected: SentenceProgress
 ) -> None:
     asked, _ = anticipation(text, confidence)
 
@@ -146,24 +150,24 @@ def test_a_sentence_so_far_is_whole_or_a_beginning_or_neither(
 @pytest.mark.parametrize(
     ("text", "over", "expected"),
     [
-        ("tea", True, SoFar.COULD_GO_ON),  # two slots more: the voice is not asked
-        ("tea with milk", True, SoFar.SOUNDS_OVER),
-        ("tea with milk", False, SoFar.COULD_GO_ON),
-        ("tea with milk and sugar", False, SoFar.COMPLETE),
-        ("what time is it", False, SoFar.SOUNDS_OVER),  # "right now" changes nothing
-        ("what time is it right now", False, SoFar.COMPLETE),
-        ("lights out", False, SoFar.COULD_GO_ON),  # "everywhere" does, and is no slot
-        ("lights out", True, SoFar.SOUNDS_OVER),
+        ("tea", True, SentenceProgress.COULD_GO_ON),  # two slots more: the voice is not asked
+        ("tea with milk", True, SentenceProgress.SOUNDS_OVER),
+        ("tea with milk", False, SentenceProgress.COULD_GO_ON),
+        ("tea with milk and sugar", False, SentenceProgress.COMPLETE),
+        ("what time is it", False, SentenceProgress.SOUNDS_OVER),  # "right now" changes nothing
+        ("what time is it right now", False, SentenceProgress.COMPLETE),
+        ("lights out", False, SentenceProgress.COULD_GO_ON),  # "everywhere" does, and is no slot
+        ("lights out", True, SentenceProgress.SOUNDS_OVER),
     ],
 )
 def test_what_could_still_be_added_decides_whether_the_voice_is_asked(
     text: str,
     over: bool,  # noqa: FBT001
-    expected: SoFar,
+    expected: SentenceProgress,
 ) -> None:
     decoder = Decoder(text, sentences=ORDERS)
     decoder.over = over
-    asked = Anticipation(decoder)  # type: ignore[arg-type]
+    asked = EarlyRecogniser(decoder)  # type: ignore[arg-type]
 
     assert asked.so_far(SOUND, ORDERS) is expected
     assert asked.so_far(SOUND, ORDERS) is expected
@@ -189,7 +193,7 @@ def test_another_sound_is_worked_out_even_if_it_is_equal() -> None:
 def test_sentences_that_changed_meanwhile_are_asked_anew() -> None:
     asked, _ = anticipation("make some tea")
     asked.so_far(SOUND, SENTENCES)
-    changed = Sentences("en", SENTENCES.intents, {})
+    changed = SentenceSet("en", SENTENCES.intents, {})
 
     assert asked.recognise(SOUND, changed, lambda _: None).text == "from the sound"
 
@@ -218,7 +222,7 @@ def test_the_voice_is_not_asked_once_more_has_been_said() -> None:
 def test_who_wants_to_see_the_words_is_shown_them_although_more_has_been_said() -> None:
     told: list[str] = []
     decoder = Decoder("make some", 0.2)
-    asked = Anticipation(decoder, told.append)  # type: ignore[arg-type]
+    asked = EarlyRecogniser(decoder, told.append)  # type: ignore[arg-type]
     asked.so_far(SOUND, SENTENCES, outdated=lambda: True)
 
     assert told == ["make some"]
@@ -229,23 +233,23 @@ def test_a_sentence_whose_last_word_nobody_heard_yet_is_not_over() -> None:
     asked, decoder = anticipation("make some tea")
     for heard in ("Make some", "Make some t..."):
         decoder.found.free_text = heard
-        assert asked.so_far(SOUND, SENTENCES) is SoFar.INCOMPLETE
+        assert asked.so_far(SOUND, SENTENCES) is SentenceProgress.INCOMPLETE
     decoder.found.free_text = "Make some key."  # heard, and misheard
 
-    assert asked.so_far(SOUND, SENTENCES) is SoFar.COMPLETE
+    assert asked.so_far(SOUND, SENTENCES) is SentenceProgress.COMPLETE
 
 
 def test_what_is_too_long_for_a_command_is_not_looked_at() -> None:
     asked, decoder = anticipation("make some tea")
     long = np.zeros(int(LONGEST_COMMAND * SAMPLE_RATE) + 1, dtype=np.float32)
 
-    assert asked.so_far(long, SENTENCES) is SoFar.UNKNOWN
+    assert asked.so_far(long, SENTENCES) is SentenceProgress.UNKNOWN
     assert decoder.worked == 0
 
 
 def test_the_words_so_far_are_told() -> None:
     told: list[str] = []
-    asked = Anticipation(Decoder("make some", 0.2), told.append)  # type: ignore[arg-type]
+    asked = EarlyRecogniser(Decoder("make some", 0.2), told.append)  # type: ignore[arg-type]
     asked.so_far(SOUND, SENTENCES)
 
     assert told == ["make some"]

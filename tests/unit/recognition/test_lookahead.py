@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from appliance.errors import EngineError, Interrupted
-from appliance.recognition.lookahead import Meaning
-from appliance.values import Samples, SoFar
+from appliance.recognition.lookahead import LookaheadQueue
+from appliance.values import Samples, SentenceProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 SOUND = np.zeros(512, dtype=np.float32)
 
 
-def complete(_samples: Samples, _thorough: bool, _outdated: Callable[[], bool]) -> SoFar:  # noqa: FBT001
-    return SoFar.COMPLETE
+def complete(_samples: Samples, _thorough: bool, _outdated: Callable[[], bool]) -> SentenceProgress:  # noqa: FBT001
+    return SentenceProgress.COMPLETE
 
 
 def test_an_answer_names_the_sound_and_the_moment_that_it_is_about() -> None:
-    meaning = Meaning(complete)
+    meaning = LookaheadQueue(complete)
     meaning.ask(SOUND, 7)
     assert meaning.busy
     meaning.turn()
@@ -31,17 +31,17 @@ def test_an_answer_names_the_sound_and_the_moment_that_it_is_about() -> None:
     assert not meaning.busy
     assert meaning.verdict is not None
     assert meaning.verdict.samples is SOUND
-    assert (meaning.verdict.mark, meaning.verdict.so_far) == (7, SoFar.COMPLETE)
+    assert (meaning.verdict.mark, meaning.verdict.so_far) == (7, SentenceProgress.COMPLETE)
 
 
 def test_a_newer_question_takes_the_place_of_one_that_waits() -> None:
     asked: list[int] = []
 
-    def so_far(samples: Samples, *_: object) -> SoFar:
+    def so_far(samples: Samples, *_: object) -> SentenceProgress:
         asked.append(len(samples))
-        return SoFar.UNKNOWN
+        return SentenceProgress.UNKNOWN
 
-    meaning = Meaning(so_far)
+    meaning = LookaheadQueue(so_far)
     meaning.ask(SOUND[:100], 1)
     meaning.ask(SOUND[:200], 2)
     meaning.turn()
@@ -51,11 +51,11 @@ def test_a_newer_question_takes_the_place_of_one_that_waits() -> None:
 
 
 def test_an_answer_that_comes_when_another_sentence_has_begun_does_not_count() -> None:
-    def so_far(*_: object) -> SoFar:
+    def so_far(*_: object) -> SentenceProgress:
         meaning.forget()
-        return SoFar.COMPLETE
+        return SentenceProgress.COMPLETE
 
-    meaning = Meaning(so_far)
+    meaning = LookaheadQueue(so_far)
     meaning.ask(SOUND, 1)
     meaning.turn()
 
@@ -66,13 +66,17 @@ def test_an_answer_that_comes_when_another_sentence_has_begun_does_not_count() -
 def test_what_was_asked_before_more_was_said_is_given_up_and_has_no_answer() -> None:
     seen: list[bool] = []
 
-    def so_far(_samples: Samples, _thorough: bool, outdated: Callable[[], bool]) -> SoFar:  # noqa: FBT001
+    def so_far(
+        _samples: Samples,
+        _thorough: bool,  # noqa: FBT001
+        outdated: Callable[[], bool],
+    ) -> SentenceProgress:
         seen.append(outdated())
         meaning.withdraw()
         seen.append(outdated())
         raise Interrupted("more has been said")
 
-    meaning = Meaning(so_far)
+    meaning = LookaheadQueue(so_far)
     meaning.ask(SOUND, 1)
     meaning.turn()
 
@@ -84,11 +88,11 @@ def test_what_was_asked_before_more_was_said_is_given_up_and_has_no_answer() -> 
 def test_a_thorough_question_names_its_sound_until_it_is_answered() -> None:
     named: list[Samples | None] = []
 
-    def so_far(*_: object) -> SoFar:
+    def so_far(*_: object) -> SentenceProgress:
         named.extend((meaning.studied(3), meaning.studied(4)))
-        return SoFar.UNKNOWN
+        return SentenceProgress.UNKNOWN
 
-    meaning = Meaning(so_far)
+    meaning = LookaheadQueue(so_far)
     meaning.ask(SOUND, 3, thorough=True)
     assert meaning.studied(3) is SOUND
     meaning.turn()
@@ -103,22 +107,22 @@ def test_a_thorough_question_names_its_sound_until_it_is_answered() -> None:
 def test_an_engine_that_fails_leaves_it_to_the_pauses_and_says_so_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail(*_: object) -> SoFar:
+    def fail(*_: object) -> SentenceProgress:
         raise EngineError("the model is damaged")
 
-    meaning = Meaning(fail)
+    meaning = LookaheadQueue(fail)
     with caplog.at_level(logging.WARNING):
         for mark in (1, 2):
             meaning.ask(SOUND, mark)
             meaning.turn()
 
     assert meaning.verdict is not None
-    assert meaning.verdict.so_far is SoFar.UNKNOWN
+    assert meaning.verdict.so_far is SentenceProgress.UNKNOWN
     assert len(caplog.records) == 1
 
 
 def test_without_a_question_a_turn_comes_back_by_itself() -> None:
-    meaning = Meaning(complete)
+    meaning = LookaheadQueue(complete)
     meaning.turn()
 
     assert meaning.verdict is None

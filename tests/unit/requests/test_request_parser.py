@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.journal.inbox import IncomingRequest
-from appliance.messages.control_requests import Order
+from appliance.messages.control_requests import ControlRequest
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection_events import Delivery
-from appliance.requests.request_parser import Reader, Rejection
+from appliance.requests.request_parser import Rejection, RequestParser
 from appliance.values import Operation
 
 ROOT = "home/kitchen"
@@ -24,9 +24,9 @@ LIMIT = 100_000
 
 def read(
     payload: bytes | None, operation: str = "parse", **more: Any
-) -> IncomingRequest | Order | Rejection:
+) -> IncomingRequest | ControlRequest | Rejection:
     numbers = itertools.count()
-    reader = Reader(Topics(ROOT), LIMIT, lambda: f"id-{next(numbers)}", lambda: 1000.0)
+    reader = RequestParser(Topics(ROOT), LIMIT, lambda: f"id-{next(numbers)}", lambda: 1000.0)
     return reader.read(Delivery(1, f"{ROOT}/request/{operation}", payload, **more))
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.system.sensors import DEAD_BANDS, changed
-from appliance.values import Reading
+from appliance.values import BoardReading
 
-CALM = Reading(
+CALM = BoardReading(
     temperature_c=50.0,
     clock_mhz=1800.0,
     clock_limit_mhz=1800.0,
@@ -36,7 +36,7 @@ CALM = Reading(
 
 
 def test_the_first_reading_is_always_told() -> None:
-    assert changed(None, Reading())
+    assert changed(None, BoardReading())
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_a_sensor_that_comes_or_goes_is_told(field: str) -> None:
 def test_whoever_listens_is_never_further_off_than_the_dead_band(
     start: float, steps: list[float]
 ) -> None:
-    told = Reading(temperature_c=start)
+    told = BoardReading(temperature_c=start)
     celsius = start
     for step in steps:
         celsius += step
-        now = Reading(temperature_c=celsius)
+        now = BoardReading(temperature_c=celsius)
         if changed(told, now):
             told = now
         assert abs((told.temperature_c or 0.0) - celsius) < DEAD_BANDS["temperature_c"][0]

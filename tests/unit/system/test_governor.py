@@ -16,12 +16,12 @@ from appliance.system.governor import (
     REST_C,
     RESUME_C,
     WARN_C,
-    Course,
+    GovernorState,
     steer,
     threads_at,
     told,
 )
-from appliance.values import Pace, Reading
+from appliance.values import BoardReading, Pace
 
 CELSIUS = st.none() | st.floats(-20, 110)
 MOMENTS = st.lists(
@@ -31,11 +31,11 @@ MOMENTS = st.lists(
 
 def courses(
     moments: Sequence[tuple[float, float | None, bool | None]],
-) -> list[tuple[float, Course]]:
-    course, now, found = Course(), 0.0, []
+) -> list[tuple[float, GovernorState]]:
+    course, now, found = GovernorState(), 0.0, []
     for seconds, celsius, low in moments:
         now += seconds
-        course = steer(course, Reading(temperature_c=celsius, under_voltage=low), now)
+        course = steer(course, BoardReading(temperature_c=celsius, under_voltage=low), now)
         found.append((now, course))
     return found
 
@@ -55,7 +55,7 @@ def test_heat_slows_the_board_at_once(
 def test_a_pace_never_rises_before_its_time_nor_while_it_is_warm(
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
-    before, changed_at = Course(), float("-inf")
+    before, changed_at = GovernorState(), float("-inf")
     for (_, celsius, _), (now, course) in zip(moments, courses(moments), strict=True):
         if RANK[course.heat] < RANK[before.heat]:
             assert celsius is not None
@@ -102,7 +102,7 @@ def test_a_temperature_that_swings_within_the_hysteresis_changes_the_pace_once()
 
 
 def test_a_board_without_sensors_works_at_full_pace() -> None:
-    assert steer(Course(), Reading(), 1.0) == Course()
+    assert steer(GovernorState(), BoardReading(), 1.0) == GovernorState()
 
 
 def test_a_sensor_that_dies_while_it_is_hot_leaves_the_board_resting() -> None:
@@ -129,10 +129,10 @@ def test_an_eased_board_uses_half_its_threads_but_always_one(
 def test_every_change_is_told_once_with_what_the_owner_does() -> None:
     heating = [(1.0, WARN_C, None), (1.0, EASE_C, None), (1.0, REST_C, None), (1.0, 90.0, None)]
     cooling = [(DWELL_S, 60.0, None), (DWELL_S, 60.0, None), (DWELL_S, 60.0, True)]
-    before, said = Course(), []
+    before, said = GovernorState(), []
     moments = [*heating, *cooling]
     for moment, (_, course) in zip(moments, courses(moments), strict=True):
-        said.append(told(before, course, Reading(temperature_c=moment[1])))
+        said.append(told(before, course, BoardReading(temperature_c=moment[1])))
         before = course
     assert [line and line.partition(":")[0] for line in said] == [
         "the board is warm at 75 °C",

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from appliance.system.systemd_notify import Notifier
+from appliance.system.systemd_notify import SystemdNotifier
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ from appliance.system.systemd_notify import Notifier
 def test_beats_come_twice_as_often_as_the_watchdog_asks(
     environment: dict[str, str], every: float | None
 ) -> None:
-    assert Notifier(environment).beat_every == every
+    assert SystemdNotifier(environment).beat_every == every
 
 
 def test_without_systemd_nothing_happens_and_nothing_fails() -> None:
-    notifier = Notifier({})
+    notifier = SystemdNotifier({})
     notifier.ready("listening")
     notifier.status("thinking")
     notifier.beat()

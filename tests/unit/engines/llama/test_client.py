@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appliance.config import LanguageModel
+from appliance.config import LanguageModelSettings
 from appliance.engines.child_process import ChildDied
 from appliance.engines.llama.client import Llama
 from appliance.errors import EngineDied, EngineError, Interrupted
@@ -63,7 +63,7 @@ class Scripted(Llama):
     """A language model whose processes are scripted, one after the other."""
 
     def __init__(self, *children: ScriptedChild) -> None:
-        super().__init__(Path("scripted.gguf"), LanguageModel(time_limit_s=0.02), threads=1)
+        super().__init__(Path("scripted.gguf"), LanguageModelSettings(time_limit_s=0.02), threads=1)
         self.children = deque(children)
 
     def _open(self) -> Any:
@@ -277,7 +277,7 @@ def test_what_two_have_paused_goes_on_when_both_are_done() -> None:
 def test_a_pause_by_another_thread_does_not_use_up_the_time_of_an_order() -> None:
     child = ready()
     model = Scripted(child)
-    model._settings = LanguageModel(time_limit_s=0.3)
+    model._settings = LanguageModelSettings(time_limit_s=0.3)
     looks = 0
 
     def looked_at_from_elsewhere() -> bool:
@@ -308,6 +308,6 @@ def test_it_may_be_paused_before_there_is_a_process() -> None:
 )
 def test_a_file_that_cannot_be_opened_is_told_with_what_helps(model: str, hint: str) -> None:
     scripted = Scripted(ScriptedChild({"id": 0, "error": "it is cut off"}))
-    scripted._settings = LanguageModel(model=model)
+    scripted._settings = LanguageModelSettings(model=model)
     with pytest.raises(EngineError, match=f"it is cut off; .*{hint}"):
         scripted.start()

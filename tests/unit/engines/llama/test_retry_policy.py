@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from appliance.engines.llama.retry_policy import LONGEST_PAUSE, MANY, Failures
+from appliance.engines.llama.retry_policy import LONGEST_PAUSE, MANY, RetryPolicy
 
 
 class Time:
@@ -16,7 +16,7 @@ class Time:
         return self.now
 
 
-def tries(failures: Failures, time: Time, seconds: float) -> int:
+def tries(failures: RetryPolicy, time: Time, seconds: float) -> int:
     """How often it is opened in so many seconds, by who looks each second, in vain."""
     count, end = 0, time.now + seconds
     while time.now < end:
@@ -29,7 +29,7 @@ def tries(failures: Failures, time: Time, seconds: float) -> int:
 
 def test_what_cannot_be_opened_is_tried_more_and_more_seldom_but_for_ever() -> None:
     time = Time()
-    failures = Failures(time)
+    failures = RetryPolicy(time)
     assert 4 <= tries(failures, time, 60) <= 8
     tries(failures, time, 1000)
     assert tries(failures, time, 10 * LONGEST_PAUSE) == 10
@@ -37,7 +37,7 @@ def test_what_cannot_be_opened_is_tried_more_and_more_seldom_but_for_ever() -> N
 
 def test_one_failure_is_tried_again_at_once_and_work_makes_up_for_the_ones_before() -> None:
     time = Time()
-    failures = Failures(time)
+    failures = RetryPolicy(time)
     failures.note("killed", refused=False)
     assert not failures.too_early()
     failures.note("killed", refused=False)
@@ -50,7 +50,7 @@ def test_one_failure_is_tried_again_at_once_and_work_makes_up_for_the_ones_befor
 
 def test_a_request_is_refused_for_what_will_be_the_same_and_tried_for_a_chance_death() -> None:
     time = Time()
-    failures = Failures(time)
+    failures = RetryPolicy(time)
     for _ in range(MANY - 1):
         failures.note("killed", refused=False)
         assert failures.refuses() is None
@@ -65,7 +65,7 @@ def test_a_request_is_refused_for_what_will_be_the_same_and_tried_for_a_chance_d
 
 
 def test_each_failure_is_an_error_in_the_same_words(caplog: pytest.LogCaptureFixture) -> None:
-    failures = Failures(Time())
+    failures = RetryPolicy(Time())
     failures.note("it is cut off", refused=True)
     failures.note("it is cut off", refused=True)
     assert {(one.levelno, "it is cut off" in one.message) for one in caplog.records} == {

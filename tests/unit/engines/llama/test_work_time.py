@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.engines.llama.work_time import GIVEN_AT_MOST, Clock, Pauses
+from appliance.engines.llama.work_time import GIVEN_AT_MOST, Pauses, WorkClock
 
 
 class Time:
@@ -27,14 +27,14 @@ def nothing() -> None:
 
 
 def test_an_order_is_charged_for_the_time_that_passes(time: Time) -> None:
-    clock = Clock(10.0, Pauses())
+    clock = WorkClock(10.0, Pauses())
     time.passes(4.0)
     assert (clock.seconds(), clock.left()) == (4.0, 6.0)
 
 
 def test_a_pause_is_not_charged_whoever_made_it(time: Time) -> None:
     pauses = Pauses()
-    clock = Clock(10.0, pauses)
+    clock = WorkClock(10.0, pauses)
     pauses.begin("a glance", nothing)
     time.passes(8.0)
     assert clock.left() == 10.0  # also while it lasts
@@ -51,14 +51,14 @@ def test_pauses_before_an_order_are_none_of_its_own(time: Time) -> None:
     pauses.begin("a glance", nothing)
     time.passes(8.0)
     pauses.end_own(nothing)
-    clock = Clock(10.0, pauses)
+    clock = WorkClock(10.0, pauses)
     time.passes(2.0)
     assert clock.left() == 8.0
 
 
 def test_who_talks_without_end_does_not_keep_an_order_for_ever(time: Time) -> None:
     pauses = Pauses()
-    clock = Clock(10.0, pauses)
+    clock = WorkClock(10.0, pauses)
     for number in range(100):
         pauses.begin(number, nothing)
         time.passes(1.0)
@@ -68,7 +68,7 @@ def test_who_talks_without_end_does_not_keep_an_order_for_ever(time: Time) -> No
 
 def test_work_that_others_do_in_a_look_counts_once_paused_or_not(time: Time) -> None:
     pauses = Pauses()
-    clock = Clock(10.0, pauses)
+    clock = WorkClock(10.0, pauses)
 
     def speech() -> bool:
         time.passes(2.0)
