@@ -20,7 +20,7 @@ ROOT = "appliance/kitchen"
 
 
 IMPATIENT = (
-    "import sys; from appliance.audio import listener; listener.NEGLECTED_AFTER = 4.0; "
+    "import sys; from appliance.listening import listener; listener.NEGLECTED_AFTER = 4.0; "
     "from appliance.cli import main; sys.exit(main())"
 )
 """The appliance, but it does not wait for half a minute before it calls itself deaf."""

@@ -232,7 +232,7 @@ def test_a_muted_microphone_is_a_warning_and_the_sound_library_keeps_quiet(
 DAEMON = """
 import socket, sys
 from pathlib import Path
-from appliance.system.lock import StateLock
+from appliance.system.state_lock import StateLock
 with StateLock(Path(sys.argv[1])), socket.create_server((sys.argv[2], 0)) as server:
     talk = socket.create_connection(("127.0.0.1", server.getsockname()[1]))
     print("up", flush=True)

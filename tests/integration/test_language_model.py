@@ -229,9 +229,9 @@ def test_a_system_prompt_longer_than_the_context_is_told(gguf: Path) -> None:
 def test_the_process_ends_when_its_parent_is_killed(gguf: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from appliance.config import LanguageModel\n"
-        "from appliance.engines.llama import Llama\n"
-        f"model = Llama(Path({str(gguf)!r}), LanguageModel(), 1); model.start()\n"
+        "from appliance.config import LanguageModelSettings\n"
+        "from appliance.engines.llama.client import Llama\n"
+        f"model = Llama(Path({str(gguf)!r}), LanguageModelSettings(), 1); model.start()\n"
         "print(model.process_id, flush=True); time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

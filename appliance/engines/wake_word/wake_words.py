@@ -111,7 +111,7 @@ def _probe(word: Word) -> None:
     model = word.file
     if model is not None and model.suffix == ".tflite" and not _looks_right(model):
         raise EngineError(f"{model} is no wake word model: it is not in TensorFlow Lite's form")
-    program = "import sys; from appliance.engines import wakeword; wakeword.try_out(*sys.argv[1:])"
+    program = f"import sys; from {__name__} import try_out; try_out(*sys.argv[1:])"
     try:
         done = subprocess.run(  # noqa: S603 (our own program)
             [sys.executable, "-c", program, word.engine, str(model)],
