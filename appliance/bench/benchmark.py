@@ -13,12 +13,12 @@ import numpy as np
 from appliance.audio import decode
 from appliance.bench import llama_speed
 from appliance.bench.padded_whisper import PaddedWhisper
+from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
 from appliance.errors import ManifestError
 from appliance.evaluation import manifest
-from appliance.jobs import engine_factory
-from appliance.listening.segmenter import utterance_from
 from appliance.models.store import Store
+from appliance.pipeline import engine_factory
 from appliance.system.processes import peak_mb, resident_mb
 from appliance.values import SAMPLE_RATE, Question
 

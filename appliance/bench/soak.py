@@ -12,7 +12,7 @@ from appliance.audio import decode
 from appliance.bench import svg_plot
 from appliance.errors import EngineError
 from appliance.evaluation.manifest import SAMPLES
-from appliance.jobs import engine_factory
+from appliance.pipeline import engine_factory
 from appliance.threads import STOP_BUDGET, Deadline, Loop
 from appliance.values import Question
 

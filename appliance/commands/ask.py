@@ -6,7 +6,7 @@ import argparse
 
 from appliance.commands import one_job
 from appliance.ids import Ids
-from appliance.jobs import engine_factory
+from appliance.pipeline import engine_factory
 from appliance.values import Source, TextInput, Trigger
 
 

@@ -13,11 +13,11 @@ from appliance.commands import evaluate, one_job
 from appliance.decoding import calibration_fit
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.calibration_fit import ScoredClip
+from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
 from appliance.evaluation import manifest
-from appliance.jobs import engine_factory
-from appliance.listening.segmenter import utterance_from
+from appliance.pipeline import engine_factory
 
 if TYPE_CHECKING:
     import argparse

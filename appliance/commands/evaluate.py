@@ -11,13 +11,13 @@ import msgspec
 
 from appliance.audio import decode
 from appliance.commands import one_job
+from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
 from appliance.evaluation import manifest
 from appliance.evaluation.scores import Summary, Trial, summarise
 from appliance.ids import Ids
-from appliance.jobs import engine_factory
-from appliance.listening.segmenter import utterance_from
+from appliance.pipeline import engine_factory
 from appliance.values import SAMPLE_RATE, Source, TextInput, Trigger, encode
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
     from appliance.evaluation.manifest import Clip
-    from appliance.jobs.engine_context import EngineContext
+    from appliance.pipeline.engine_context import EngineContext
     from appliance.protocols import SpeechDetector
 
 EPILOG = """\

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from appliance.audio import decode
 from appliance.commands import one_job
+from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError
 from appliance.ids import Ids
-from appliance.jobs import engine_factory
-from appliance.listening.segmenter import utterance_from
+from appliance.pipeline import engine_factory
 from appliance.values import Source, Trigger
 
 if TYPE_CHECKING:

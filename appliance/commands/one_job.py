@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from appliance import config
 from appliance.ids import boot_id
-from appliance.jobs import engine_factory
-from appliance.jobs.engine_context import BoardState
-from appliance.jobs.execute import answer
 from appliance.jobs.result_text import readable
+from appliance.pipeline import engine_factory
+from appliance.pipeline.execute import answer
 from appliance.system import logs
+from appliance.system.board_state import BoardState
 from appliance.system.clock_sync import clock_synced
 from appliance.system.sensors import Board
 from appliance.values import Outcome, encode
@@ -18,7 +18,7 @@ from appliance.values import Outcome, encode
 if TYPE_CHECKING:
     import argparse
 
-    from appliance.jobs.engine_context import EngineContext
+    from appliance.pipeline.engine_context import EngineContext
     from appliance.values import Job, Result
 
 

@@ -14,21 +14,21 @@ from appliance.config import load
 from appliance.daemon.engine_thread import EngineThread
 from appliance.daemon.live_settings import LiveSettings
 from appliance.daemon.metrics_collector import MetricsCollector
-from appliance.daemon.request_dispatcher import Option, RequestDispatcher
 from appliance.daemon.status_publisher import Sound, StatusPublisher
 from appliance.demo.embedded_broker import EmbeddedBroker
-from appliance.dialogue.voice_terminal import TerminalServices, VoiceTerminal
 from appliance.errors import ApplianceError, ThreadStuck
 from appliance.ids import Ids
-from appliance.jobs import engine_factory
 from appliance.jobs.job_queue import JobQueue
 from appliance.journal.journal import Journal
+from appliance.listening.voice_terminal import TerminalServices, VoiceTerminal
 from appliance.listening.wake_election import WakeElection
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
 from appliance.mqtt import credentials
 from appliance.mqtt.connection import BrokerConnection
+from appliance.pipeline import engine_factory
 from appliance.requests.mqtt_service import MqttService, status_of
+from appliance.requests.request_dispatcher import Option, RequestDispatcher
 from appliance.requests.request_parser import RequestParser
 from appliance.system import logs, signals
 from appliance.system.run_record import RunRecord

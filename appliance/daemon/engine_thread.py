@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from appliance.dialogue.dialogue import means_stop
 from appliance.errors import EngineError
-from appliance.jobs import engine_factory
-from appliance.jobs.worker import Worker
+from appliance.pipeline import engine_factory
+from appliance.pipeline.worker import Worker
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
 from appliance.threads import Loop
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.daemon.live_settings import LiveSettings
-    from appliance.daemon.request_dispatcher import RequestDispatcher
     from appliance.daemon.status_publisher import StatusPublisher
     from appliance.engines.llama.client import Llama
-    from appliance.jobs.engine_context import EngineContext
     from appliance.jobs.job_queue import JobQueue
+    from appliance.pipeline.engine_context import EngineContext
     from appliance.recognition.lookahead import Lookahead
+    from appliance.requests.request_dispatcher import RequestDispatcher
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Job, Result, Samples
 

@@ -10,7 +10,7 @@ import msgspec
 
 from appliance.config import load
 from appliance.errors import ConfigError, SentencesError
-from appliance.jobs import engine_factory
+from appliance.pipeline import engine_factory
 from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.system import logs
 

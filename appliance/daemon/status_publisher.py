@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from appliance import __version__
 from appliance.ids import boot_id
-from appliance.jobs.engine_context import BoardState
 from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messages import discovery
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.status_payloads import Health, Info, Limits, Partial, StateNow, Telemetry
 from appliance.system import governor, notices
+from appliance.system.board_state import BoardState
 from appliance.system.clock_sync import clock_synced
 from appliance.system.sensors import changed, root_in_force
 from appliance.values import Activity, BoardReading, Message, MicrophoneState, encode

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.audio.earcons import Earcon
-from appliance.jobs.execute import SAID_STOP
+from appliance.jobs.result_builder import SAID_STOP
 from appliance.listening.listening_turn import Activation
 from appliance.values import Activity, Outcome, Session, Trigger, Utterance
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
     from appliance.dialogue.speech_output import SpeechOutput
-    from appliance.dialogue.voice_input import VoiceInput
+    from appliance.listening.voice_input import VoiceInput
     from appliance.sentences.sentence_files import DeclaredIntent
     from appliance.values import Job, Result
 

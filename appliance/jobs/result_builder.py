@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from appliance.values import Models, Outcome, Result, Source, Tokens, Trigger, Utterance
 
 if TYPE_CHECKING:
-    from appliance.jobs.engine_context import BoardState
+    from appliance.system.board_state import BoardState
     from appliance.values import Intent, Job
+
+SAID_STOP = "somebody said stop"
 
 
 @dataclass(slots=True)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.audio.level_meter import LevelMeter
-from appliance.listening.endpointer import frames_in
+from appliance.endpointing.endpointer import frames_in
+from appliance.endpointing.segmenter import Segmenter
 from appliance.listening.listening_turn import Activation, ListeningTurn
-from appliance.listening.segmenter import Segmenter
 from appliance.values import SAMPLE_RATE, Activity, Trigger, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from appliance.config import ListeningSettings
-    from appliance.listening.early_endpointer import EarlyVerdictSource
-    from appliance.listening.segmenter import SpeechSegment
+    from appliance.endpointing.early_endpointer import EarlyVerdictSource
+    from appliance.endpointing.segmenter import SpeechSegment
     from appliance.protocols import SpeechDetector, WakeSpotter
     from appliance.values import Samples, SoundLevel, Wake
 

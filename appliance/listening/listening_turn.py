@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from appliance.listening.endpointer import FRAME_SECONDS
-from appliance.listening.segmenter import SpeechSegment
+from appliance.endpointing.endpointer import FRAME_SECONDS
+from appliance.endpointing.segmenter import SpeechSegment
 
 if TYPE_CHECKING:
-    from appliance.listening.segmenter import Segmenter
+    from appliance.endpointing.segmenter import Segmenter
     from appliance.values import Samples, Trigger
 
 REST_OF_THE_WORD = 0.32

@@ -10,8 +10,8 @@ from appliance.errors import JournalError
 from appliance.messages.status_payloads import LinkHealth, Status
 from appliance.mqtt.connection_events import Acknowledged, Connected, Delivery, Lost, Subscribed
 from appliance.mqtt.publisher import Publisher
+from appliance.mqtt.result_commit import ResultCommitter
 from appliance.requests.intake import RequestIntake
-from appliance.requests.result_commit import ResultCommitter
 from appliance.threads import Deadline
 from appliance.values import Message
 

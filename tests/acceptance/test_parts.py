@@ -44,7 +44,7 @@ sys.exit(main(sys.argv[1:-1]))
     ("module", "name", "thread"),
     [
         ("listening.listener", "Listener", "listener"),
-        ("jobs.worker", "Worker", "worker"),
+        ("pipeline.worker", "Worker", "worker"),
         ("requests.mqtt_service", "MqttService", "postman"),
     ],
 )

@@ -15,12 +15,12 @@ import appliance
 from appliance.audio.decode import decode
 from appliance.config import ListeningSettings
 from appliance.demo.file_microphone import FileMicrophone
+from appliance.endpointing.segmenter import segments_in, utterance_from
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
 from appliance.ids import Ids
 from appliance.listening.listener import Listener
 from appliance.listening.listening_state import ListeningCallbacks, ListeningState
-from appliance.listening.segmenter import segments_in, utterance_from
 from appliance.values import SAMPLE_RATE, Activity, MicrophoneState, Trigger, Utterance
 
 SAMPLES = Path(appliance.__file__).parent / "samples"

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from appliance import config
-from appliance.daemon.request_dispatcher import Option, RequestDispatcher
 from appliance.ids import Ids, boot_seconds
 from appliance.jobs.job_queue import JobQueue
 from appliance.journal.dead_letter_reader import DeadLetterReader
@@ -22,6 +21,7 @@ from appliance.messages.topics import Topics
 from appliance.mqtt.connection import BrokerConnection
 from appliance.mqtt.connection_events import Delivery
 from appliance.requests.mqtt_service import MqttService, status_of
+from appliance.requests.request_dispatcher import Option, RequestDispatcher
 from appliance.requests.request_parser import RequestParser
 from appliance.values import Outcome, Request, Result
 

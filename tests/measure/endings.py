@@ -16,9 +16,9 @@ import numpy as np
 from appliance.config import ListeningSettings
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import Refusal
+from appliance.endpointing.segmenter import Segmenter, SpeechSegment
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
-from appliance.listening.segmenter import Segmenter, SpeechSegment
 from appliance.protocols import FRAME_SAMPLES
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.grammar_recogniser import GrammarRecogniser

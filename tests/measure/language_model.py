@@ -33,11 +33,11 @@ from appliance.engines.llama.client import Llama
 from appliance.errors import EngineError
 from appliance.fallback import intent_choice
 from appliance.fallback.cascade import Cascade
-from appliance.jobs import engine_factory
-from appliance.jobs.engine_context import BoardState
 from appliance.jobs.job_queue import JobQueue
-from appliance.jobs.worker import Worker
+from appliance.pipeline import engine_factory
+from appliance.pipeline.worker import Worker
 from appliance.sentences import sentence_set as sentence_files
+from appliance.system.board_state import BoardState
 from appliance.values import Operation, Question, Request, Trigger, Utterance
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"

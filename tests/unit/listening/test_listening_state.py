@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from appliance.config import ListeningSettings
-from appliance.listening.early_endpointer import AGAIN_AFTER, ASK_AFTER, STUDY_AFTER
+from appliance.endpointing.early_endpointer import AGAIN_AFTER, ASK_AFTER, STUDY_AFTER
 from appliance.listening.listening_state import ListeningCallbacks, ListeningState
 from appliance.listening.listening_turn import Activation
 from appliance.protocols import FRAME_SAMPLES

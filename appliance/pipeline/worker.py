@@ -11,16 +11,17 @@ import msgspec
 
 from appliance.errors import EngineDied
 from appliance.ids import boot_seconds
-from appliance.jobs.execute import answer
 from appliance.jobs.job_log import facts, told, without_words
 from appliance.jobs.result_builder import ResultBuilder
+from appliance.pipeline.execute import answer
 from appliance.values import Activity, Operation, Outcome, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.jobs.engine_context import BoardState, EngineContext
     from appliance.jobs.job_queue import JobQueue, Ticket
+    from appliance.pipeline.engine_context import EngineContext
+    from appliance.system.board_state import BoardState
     from appliance.values import Job, Result
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.chat_history import ChatHistory
-from appliance.values import BoardReading, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from appliance.protocols import LanguageModel, Transcriber
     from appliance.recognition.recogniser import Recogniser
     from appliance.sentences.sentence_set import SentenceSet
-    from appliance.values import Request, Samples
+    from appliance.values import Pace, Request, Samples
 
 
 @dataclass(slots=True)
@@ -49,24 +48,3 @@ class EngineContext:
     """Whether the language model is told date and time with each question."""
     tell: Callable[[Request, str], None] = lambda _request, _text: None
     """Takes an answer so far, where its requester wants to see it being written."""
-
-
-@dataclass(frozen=True, slots=True)
-class BoardState:
-    """The board while a job is done."""
-
-    pace: Pace = Pace.FULL
-    reading: BoardReading = field(default_factory=BoardReading)
-    clock_synced: bool | None = None
-    boot_id: str | None = None
-    offered_at: float | None = None
-    """time.monotonic() when the job joined the queue; None where there was no queue."""
-    low_voltage: bool = False
-    """The supply is too weak for the language model, or was a moment ago."""
-    joules: Callable[[], float | None] | None = None
-    """What the board's meter has counted until now; asked when a job begins and when it ends."""
-
-    @property
-    def may_write(self) -> bool:
-        """Whether the board can afford the language model."""
-        return self.pace is not Pace.RESTING and not self.low_voltage

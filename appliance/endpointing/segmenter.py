@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from appliance.audio.energy_gate import EnergyGate
-from appliance.listening.early_endpointer import EarlyEndpointer
-from appliance.listening.endpointer import FRAME_SECONDS, Endpointer, EndpointEvent, frames_in
-from appliance.listening.speaker_level import HUSH, LEFT
+from appliance.endpointing.early_endpointer import EarlyEndpointer
+from appliance.endpointing.endpointer import FRAME_SECONDS, Endpointer, EndpointEvent, frames_in
+from appliance.endpointing.speaker_level import HUSH, LEFT
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import SAMPLE_RATE, Source, Trigger, Utterance
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from appliance.config import ListeningSettings
-    from appliance.listening.early_endpointer import EarlyVerdictSource
+    from appliance.endpointing.early_endpointer import EarlyVerdictSource
     from appliance.protocols import SpeechDetector
     from appliance.values import Samples
 

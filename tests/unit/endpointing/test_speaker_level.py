@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.listening.speaker_level import HUSH, LEFT, NEAR, SpeakerLevel
+from appliance.endpointing.speaker_level import HUSH, LEFT, NEAR, SpeakerLevel
 
 
 def talker(*parts: tuple[float, int]) -> SpeakerLevel:

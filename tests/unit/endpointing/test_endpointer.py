@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config import ListeningSettings
-from appliance.listening.endpointer import Endpointer, EndpointEvent, frames_in
+from appliance.endpointing.endpointer import Endpointer, EndpointEvent, frames_in
 
 SPEECH, NOTHING = 0.9, 0.05
 

@@ -13,10 +13,10 @@ from appliance.audio.earcons import Earcon
 from appliance.dialogue.button_and_light import ButtonAndLight
 from appliance.dialogue.dialogue import Dialogue
 from appliance.dialogue.speech_output import SpeechOutput
-from appliance.dialogue.voice_input import VoiceInput
 from appliance.jobs.result_builder import ResultBuilder
 from appliance.listening.listening_state import ListeningCallbacks
 from appliance.listening.listening_turn import Activation
+from appliance.listening.voice_input import VoiceInput
 from appliance.threads import Loop
 from appliance.values import Activity, MicrophoneState, Outcome, Samples, Trigger, Utterance
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
     from appliance.demo.demo import Demo
-    from appliance.jobs.engine_context import BoardState
     from appliance.recognition.lookahead import Lookahead
     from appliance.sentences.sentence_files import DeclaredIntent
+    from appliance.system.board_state import BoardState
     from appliance.values import Job, Result, Session, SoundHealth, SoundLevel, Wake
 
 logger = logging.getLogger(__name__)

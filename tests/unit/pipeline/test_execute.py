@@ -13,12 +13,13 @@ from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscribe
 from appliance.errors import AudioError, EngineError
 from appliance.fallback.cascade import Cascade
 from appliance.ids import boot_seconds
-from appliance.jobs.engine_context import BoardState, EngineContext
-from appliance.jobs.execute import answer
+from appliance.pipeline.engine_context import EngineContext
+from appliance.pipeline.execute import answer
 from appliance.recognition.free_recogniser import FreeRecogniser
 from appliance.recognition.recogniser import Heard
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet
+from appliance.system.board_state import BoardState
 from appliance.values import (
     BoardReading,
     Operation,

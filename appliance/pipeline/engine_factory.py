@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from appliance.audio import decode
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import Refusal
+from appliance.endpointing.segmenter import segments_in
 from appliance.engines.llama.client import Llama
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
 from appliance.errors import EngineError
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.chat_history import ChatHistory
-from appliance.jobs.engine_context import EngineContext
-from appliance.listening.segmenter import segments_in
 from appliance.models.store import Store
+from appliance.pipeline.engine_context import EngineContext
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.free_recogniser import FreeRecogniser
 from appliance.recognition.grammar_recogniser import GrammarRecogniser, SecondModel

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 from appliance.errors import AudioError, EngineDied, EngineError, Interrupted
 from appliance.fallback.prompt_parts import parts_for
 from appliance.ids import boot_seconds
-from appliance.jobs.result_builder import ResultBuilder
+from appliance.jobs.result_builder import SAID_STOP, ResultBuilder
 from appliance.recognition.free_recogniser import spoken_text
 from appliance.values import Operation, Outcome, PromptRequest, Question, Request, Tokens, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.jobs.engine_context import BoardState, EngineContext
+    from appliance.pipeline.engine_context import EngineContext
     from appliance.sentences.sentence_set import SentenceSet
+    from appliance.system.board_state import BoardState
     from appliance.values import Intent, Job, Result
-
-SAID_STOP = "somebody said stop"
 
 RESTING = "the board is resting (too hot, or too little power): only declared sentences are done"
 

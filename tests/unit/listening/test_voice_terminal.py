@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appliance.config import Config, PanelSettings
-from appliance.dialogue import voice_terminal
-from appliance.dialogue.voice_terminal import TerminalServices, VoiceTerminal
-from appliance.jobs.engine_context import BoardState
+from appliance.listening import voice_terminal
 from appliance.listening.listening_turn import Activation
+from appliance.listening.voice_terminal import TerminalServices, VoiceTerminal
+from appliance.system.board_state import BoardState
 from appliance.values import (
     Activity,
     Intent,

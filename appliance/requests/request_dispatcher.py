@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from appliance import doctor
 from appliance.errors import JournalError
 from appliance.ids import boot_seconds
-from appliance.jobs.engine_context import BoardState
 from appliance.jobs.result_builder import ResultBuilder
 from appliance.messages.payloads import (
     CancelRequest,
@@ -19,6 +18,7 @@ from appliance.messages.payloads import (
     OptionsRequest,
     SayRequest,
 )
+from appliance.system.board_state import BoardState
 from appliance.values import Outcome, Request
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from appliance.config import ListeningSettings
-from appliance.listening.segmenter import (
+from appliance.endpointing.segmenter import (
     HELD_BACK,
     Segmenter,
     SpeechSegment,

@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from appliance.listening.endpointer import frames_in
-from appliance.listening.speaker_level import HUSH, LEFT, SpeakerLevel
+from appliance.endpointing.endpointer import frames_in
+from appliance.endpointing.speaker_level import HUSH, LEFT, SpeakerLevel
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Samples, SentenceProgress
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.config import ListeningSettings
-    from appliance.listening.endpointer import Endpointer
+    from appliance.endpointing.endpointer import Endpointer
     from appliance.recognition.lookahead import EarlyVerdict
 
 ASK_AFTER = 2

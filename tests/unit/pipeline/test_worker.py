@@ -13,12 +13,13 @@ from hassil import Intents
 from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscriber
 from appliance.errors import EngineDied, EngineError
 from appliance.ids import boot_seconds
-from appliance.jobs.engine_context import BoardState, EngineContext
 from appliance.jobs.job_queue import JobQueue
-from appliance.jobs.worker import Worker
+from appliance.pipeline.engine_context import EngineContext
+from appliance.pipeline.worker import Worker
 from appliance.recognition.free_recogniser import FreeRecogniser
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet
+from appliance.system.board_state import BoardState
 from appliance.values import (
     Activity,
     BoardReading,
@@ -395,7 +396,7 @@ def test_a_request_whose_time_ends_while_it_is_at_work_is_expired_and_gives_noth
     decode = house.worker._mind.decode
 
     def slow(sound: bytes) -> Samples:
-        monkeypatch.setattr("appliance.jobs.worker.boot_seconds", lambda: end + 1)
+        monkeypatch.setattr("appliance.pipeline.worker.boot_seconds", lambda: end + 1)
         return decode(sound)
 
     house.worker._mind.decode = slow

@@ -1,0 +1,1 @@
+"""The stages from a job to its result: recognise, resolve, confirm, commit."""
