@@ -54,17 +54,6 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
     assert [path.name for path in PACKAGE.rglob("*.py") if path.stem in empty_words] == []
 
 
-def test_the_code_tour_lists_every_module_as_it_is() -> None:
-    checked = subprocess.run(
-        [sys.executable, str(PACKAGE.parent / "script" / "code-tour"), "--check"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.stdout == ""
-    assert checked.returncode == 0
-
-
 def test_numpy_computes_in_the_thread_that_asks() -> None:
     program = (
         "import appliance.cli, numpy, os; numpy.ones((500, 500)) @ numpy.ones((500, 500)); "
