@@ -56,27 +56,31 @@ class _Asked:
 
 
 class EarlyVerdictSource(Protocol):
-    """Says what a sentence is while it is still being spoken; see Meaning."""
+    """Says what a sentence is while it is still being spoken; a newer request replaces an older."""
 
     @property
-    def busy(self) -> bool:
-        """Whether the answer to a question is still to come."""
+    def pending(self) -> bool:
+        """Whether the answer to a request is still to come."""
 
     @property
     def verdict(self) -> EarlyVerdict | None:
-        """The newest answer, or None since `forget`."""
+        """The newest answer, or None since `reset`."""
 
-    def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
-        """Have a sentence looked at that is still being spoken."""
+    def request(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
+        """Ask for a verdict on a sentence that is still being spoken.
 
-    def studied(self, mark: int) -> Samples | None:
-        """The sound of a thorough question whose answer is still to come."""
+        `mark` is the number of its frames with speech; the verdict carries it. `thorough` asks
+        for the effort that a finished sentence gets.
+        """
 
-    def withdraw(self) -> None:
-        """More is being said: what was asked before is of no use."""
+    def pending_thorough(self, mark: int) -> Samples | None:
+        """The sound of a thorough request of this mark whose answer is still to come."""
 
-    def forget(self) -> None:
-        """Another sentence begins."""
+    def cancel(self) -> None:
+        """More is being said: what was requested before needs no answer."""
+
+    def reset(self) -> None:
+        """Another sentence begins: cancel, and forget the verdict."""
 
 
 class EarlyEndpointer:
@@ -119,7 +123,7 @@ class EarlyEndpointer:
         self._whole = None
         self._asked_at.clear()
         if self._meaning is not None:
-            self._meaning.forget()
+            self._meaning.reset()
 
     def hear(self, loudness: float) -> None:
         """Take the root mean square of a frame of speech."""
@@ -132,16 +136,16 @@ class EarlyEndpointer:
         if meaning is None or self._held:
             return
         verdict = self._verdict()
-        what = SentenceProgress.UNKNOWN if verdict is None else verdict.so_far
+        what = SentenceProgress.UNKNOWN if verdict is None else verdict.progress
         endpoint.pause = self._pauses[what]
         endpoint.whole = what in WHOLE
         endpoint.settled = what in OVER
-        if meaning.busy and self._asked[0] != endpoint.speech and self._before is None:
-            meaning.withdraw()
+        if meaning.pending and self._asked[0] != endpoint.speech and self._before is None:
+            meaning.cancel()
         if endpoint.quiet >= ASK_AFTER and self._asked[0] != endpoint.speech:
-            meaning.withdraw()
+            meaning.cancel()
             self._ask(so_far(), thorough=False)
-        elif meaning.busy:
+        elif meaning.pending:
             pass
         elif endpoint.quiet >= ASK_AFTER:
             self._ask_again(so_far)
@@ -173,7 +177,7 @@ class EarlyEndpointer:
             since = endpoint.voiced - voiced
             if not self._talker.is_fainter(since):
                 self._before = None  # it was the talker's own voice
-            elif verdict is not None and verdict.samples is samples and verdict.so_far in OVER:
+            elif verdict is not None and verdict.samples is samples and verdict.progress in OVER:
                 # In the middle of a word it was perhaps guessed how the sentence ends.
                 again, endpoint.left = False, since >= self._pauses[SentenceProgress.INCOMPLETE]
             else:
@@ -189,16 +193,16 @@ class EarlyEndpointer:
         if self._endpoint.left:
             verdict = self._meaning.verdict
             before = None if self._before is None else self._before[0]
-            over = verdict is not None and verdict.samples is before and verdict.so_far in OVER
+            over = verdict is not None and verdict.samples is before and verdict.progress in OVER
             return before if over else None
         verdict = self._verdict()
-        if verdict is not None and verdict.so_far in WHOLE:
+        if verdict is not None and verdict.progress in WHOLE:
             return verdict.samples
         if self._asked[1] != self._endpoint.voiced:
             return None  # a softer word came behind what was asked about
         if verdict is not None and verdict.thorough:
             return verdict.samples
-        return self._meaning.studied(self._endpoint.speech)
+        return self._meaning.pending_thorough(self._endpoint.speech)
 
     def quiet_at_end_of(self, known: Samples | None) -> int:
         """Frames without speech at the end of what `known` gave; of all that was heard for None."""
@@ -214,14 +218,14 @@ class EarlyEndpointer:
         self._samples, self._before = samples, None
         self._asked_at.append(_Asked(samples, endpoint.quiet, endpoint.voiced))
         if self._meaning is not None:
-            self._meaning.ask(samples, endpoint.speech, thorough=thorough)
+            self._meaning.request(samples, endpoint.speech, thorough=thorough)
 
     def _verdict(self) -> EarlyVerdict | None:
         """What the sentence is, unless more has been said since that was asked."""
         verdict = None if self._meaning is None else self._meaning.verdict
         if verdict is None or verdict.mark != self._endpoint.speech:
             return None
-        if verdict.so_far in WHOLE:
+        if verdict.progress in WHOLE:
             self._whole = verdict
         elif self._whole is not None and self._still_holds(self._whole, verdict):
             return self._whole
@@ -237,4 +241,4 @@ class EarlyEndpointer:
             return False
         first, second = self._asked_about(whole.samples), self._asked_about(later.samples)
         heard = first is None or second is None or first.voiced != second.voiced
-        return not heard or later.so_far is SentenceProgress.UNKNOWN
+        return not heard or later.progress is SentenceProgress.UNKNOWN

@@ -33,7 +33,7 @@ class EarlyVerdict:
     """The sound that was asked about, the very object."""
     mark: int
     """Frames with speech in it: it holds for as long as no more are heard."""
-    so_far: SentenceProgress
+    progress: SentenceProgress
     thorough: bool = False
     """Whether whoever takes the sound for a whole sentence would find the same."""
 
@@ -49,7 +49,7 @@ class _Question:
 class LookaheadQueue:
     """One question at a time; a newer one takes the place of one that still waits.
 
-    `ask`, `withdraw` and `verdict` belong to the listener, `turn` to a Loop of its own.
+    `request`, `cancel` and `verdict` belong to the listener, `turn` to a Loop of its own.
     """
 
     def __init__(self, so_far: Lookahead) -> None:
@@ -61,40 +61,40 @@ class LookaheadQueue:
         self._verdict: EarlyVerdict | None = None
         self._failed = False
 
-    def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
+    def request(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         """Have a sentence looked at that is still being spoken."""
         with self._changed:
             self._question = _Question(samples, mark, thorough)
             self._changed.notify()
 
     @property
-    def busy(self) -> bool:
+    def pending(self) -> bool:
         """Whether the answer to a question is still to come."""
         return self._at_work is not None or self._question is not None
 
     @property
     def verdict(self) -> EarlyVerdict | None:
-        """The newest answer, or None since `forget`."""
+        """The newest answer, or None since `reset`."""
         return self._verdict
 
-    def studied(self, mark: int) -> Samples | None:
+    def pending_thorough(self, mark: int) -> Samples | None:
         """The sound of a thorough question whose answer is still to come; None without one."""
         with self._changed:
             question = self._question or self._at_work
             same = question is not None and question.thorough and question.mark == mark
             return question.samples if question is not None and same else None
 
-    def withdraw(self) -> None:
+    def cancel(self) -> None:
         """More is being said: what was asked before is of no use, and need not be finished."""
         with self._changed:
             self._question = None
             if self._at_work is not None:
                 self._at_work.withdrawn = True
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Another sentence begins; an answer that is still to come counts no more."""
         with self._changed:
-            self.withdraw()
+            self.cancel()
             self._verdict = None
 
     def turn(self) -> None:

@@ -34,23 +34,23 @@ class AtOnce:
 
     anticipation: EarlyRecogniser
     sentences: SentenceSet
-    busy: bool = False
+    pending: bool = False
     verdict: EarlyVerdict | None = None
     seconds: list[float] = field(default_factory=list)
 
-    def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
+    def request(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         began = time.perf_counter()
         so_far = self.anticipation.so_far(samples, self.sentences, thorough=thorough)
         self.seconds.append(time.perf_counter() - began)
         self.verdict = EarlyVerdict(samples, mark, so_far, thorough)
 
-    def studied(self, _mark: int) -> Samples | None:
+    def pending_thorough(self, _mark: int) -> Samples | None:
         return None
 
-    def withdraw(self) -> None:
+    def cancel(self) -> None:
         pass
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.verdict = None
 
 

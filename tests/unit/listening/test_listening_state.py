@@ -67,29 +67,29 @@ class Script:
         self.so_far = so_far
         self.asked = 0
         self.answers = True
-        self.busy = False
+        self.pending = False
         self.withdrawn = 0
         self.thorough: list[bool] = []
-        self.pending: tuple[Samples, int, bool] | None = None
+        self.unanswered: tuple[Samples, int, bool] | None = None
         self.verdict: EarlyVerdict | None = None
 
-    def ask(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
+    def request(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         self.asked += 1
         self.thorough.append(thorough)
         if self.answers:
             self.verdict = EarlyVerdict(samples, mark, self.so_far, thorough)
         else:
-            self.busy, self.pending = True, (samples, mark, thorough)
+            self.pending, self.unanswered = True, (samples, mark, thorough)
 
-    def studied(self, mark: int) -> Samples | None:
-        samples, asked, thorough = self.pending or (None, 0, False)
+    def pending_thorough(self, mark: int) -> Samples | None:
+        samples, asked, thorough = self.unanswered or (None, 0, False)
         return samples if thorough and asked == mark else None
 
-    def withdraw(self) -> None:
-        self.withdrawn += self.busy
-        self.busy, self.pending = False, None
+    def cancel(self) -> None:
+        self.withdrawn += self.pending
+        self.pending, self.unanswered = False, None
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.verdict = None
 
 
@@ -498,6 +498,6 @@ def test_a_sound_that_is_still_studied_when_the_pause_is_over_is_the_one_that_is
     house.hear((QUIET, 20))
 
     (utterance,) = house.utterances
-    assert script.pending is not None
-    assert utterance.samples is script.pending[0]
+    assert script.unanswered is not None
+    assert utterance.samples is script.unanswered[0]
     assert utterance.speech_seconds == pytest.approx(20 * 0.032)

@@ -24,14 +24,14 @@ def complete(_samples: Samples, _thorough: bool, _outdated: Callable[[], bool]) 
 
 def test_an_answer_names_the_sound_and_the_moment_that_it_is_about() -> None:
     meaning = LookaheadQueue(complete)
-    meaning.ask(SOUND, 7)
-    assert meaning.busy
+    meaning.request(SOUND, 7)
+    assert meaning.pending
     meaning.turn()
 
-    assert not meaning.busy
+    assert not meaning.pending
     assert meaning.verdict is not None
     assert meaning.verdict.samples is SOUND
-    assert (meaning.verdict.mark, meaning.verdict.so_far) == (7, SentenceProgress.COMPLETE)
+    assert (meaning.verdict.mark, meaning.verdict.progress) == (7, SentenceProgress.COMPLETE)
 
 
 def test_a_newer_question_takes_the_place_of_one_that_waits() -> None:
@@ -42,8 +42,8 @@ def test_a_newer_question_takes_the_place_of_one_that_waits() -> None:
         return SentenceProgress.UNKNOWN
 
     meaning = LookaheadQueue(so_far)
-    meaning.ask(SOUND[:100], 1)
-    meaning.ask(SOUND[:200], 2)
+    meaning.request(SOUND[:100], 1)
+    meaning.request(SOUND[:200], 2)
     meaning.turn()
     meaning.turn()
 
@@ -52,15 +52,15 @@ def test_a_newer_question_takes_the_place_of_one_that_waits() -> None:
 
 def test_an_answer_that_comes_when_another_sentence_has_begun_does_not_count() -> None:
     def so_far(*_: object) -> SentenceProgress:
-        meaning.forget()
+        meaning.reset()
         return SentenceProgress.COMPLETE
 
     meaning = LookaheadQueue(so_far)
-    meaning.ask(SOUND, 1)
+    meaning.request(SOUND, 1)
     meaning.turn()
 
     assert meaning.verdict is None
-    assert not meaning.busy
+    assert not meaning.pending
 
 
 def test_what_was_asked_before_more_was_said_is_given_up_and_has_no_answer() -> None:
@@ -72,16 +72,16 @@ def test_what_was_asked_before_more_was_said_is_given_up_and_has_no_answer() -> 
         outdated: Callable[[], bool],
     ) -> SentenceProgress:
         seen.append(outdated())
-        meaning.withdraw()
+        meaning.cancel()
         seen.append(outdated())
         raise Interrupted("more has been said")
 
     meaning = LookaheadQueue(so_far)
-    meaning.ask(SOUND, 1)
+    meaning.request(SOUND, 1)
     meaning.turn()
 
     assert seen == [False, True]
-    assert not meaning.busy
+    assert not meaning.pending
     assert meaning.verdict is None
 
 
@@ -89,17 +89,17 @@ def test_a_thorough_question_names_its_sound_until_it_is_answered() -> None:
     named: list[Samples | None] = []
 
     def so_far(*_: object) -> SentenceProgress:
-        named.extend((meaning.studied(3), meaning.studied(4)))
+        named.extend((meaning.pending_thorough(3), meaning.pending_thorough(4)))
         return SentenceProgress.UNKNOWN
 
     meaning = LookaheadQueue(so_far)
-    meaning.ask(SOUND, 3, thorough=True)
-    assert meaning.studied(3) is SOUND
+    meaning.request(SOUND, 3, thorough=True)
+    assert meaning.pending_thorough(3) is SOUND
     meaning.turn()
 
     assert named[0] is SOUND
     assert named[1] is None
-    assert meaning.studied(3) is None
+    assert meaning.pending_thorough(3) is None
     assert meaning.verdict is not None
     assert meaning.verdict.thorough
 
@@ -113,11 +113,11 @@ def test_an_engine_that_fails_leaves_it_to_the_pauses_and_says_so_once(
     meaning = LookaheadQueue(fail)
     with caplog.at_level(logging.WARNING):
         for mark in (1, 2):
-            meaning.ask(SOUND, mark)
+            meaning.request(SOUND, mark)
             meaning.turn()
 
     assert meaning.verdict is not None
-    assert meaning.verdict.so_far is SentenceProgress.UNKNOWN
+    assert meaning.verdict.progress is SentenceProgress.UNKNOWN
     assert len(caplog.records) == 1
 
 
