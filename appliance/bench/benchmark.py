@@ -181,7 +181,7 @@ def _compare(
         parsed = sentences.parse(padded.transcribe(samples, sentences.language))
         theirs.append(time.perf_counter() - between)
         ours.append(between - began)
-    wanted = (clip.intent, manifest.folded(clip.slots))
+    wanted = (clip.intent, manifest.comparable(clip.slots))
     return BenchmarkClip(
         name=clip.audio or "",
         seconds=round(len(samples) / SAMPLE_RATE, 2),
@@ -191,8 +191,9 @@ def _compare(
         ratio=round(float(np.median(np.array(ours) / np.array(theirs))), 3),
         calls=found.calls,
         tokens=found.tokens,
-        ours_right=(found.intent, manifest.folded(dict(found.slots))) == wanted,
-        padded_right=parsed is not None and (parsed.name, manifest.folded(parsed.slots)) == wanted,
+        ours_right=(found.intent, manifest.comparable(dict(found.slots))) == wanted,
+        padded_right=parsed is not None
+        and (parsed.name, manifest.comparable(parsed.slots)) == wanted,
     )
 
 

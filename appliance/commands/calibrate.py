@@ -95,7 +95,7 @@ def _is_right(found: RecognisedSentence, clip: Clip) -> bool:
     return (
         found.reading is not None
         and found.intent == clip.intent
-        and manifest.folded(dict(found.slots)) == manifest.folded(clip.slots)
+        and manifest.comparable(dict(found.slots)) == manifest.comparable(clip.slots)
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.grammar.numbers import digits_of_words
-from appliance.text.normalise import plain
+from appliance.text.normalise import normalise
 
 SURE = -0.4
 """Mean log probability per token from which free speech is sure of what it writes."""
@@ -49,5 +49,5 @@ def contradicts(heard: str, said: str, language: str, evidence: Evidence) -> boo
 
 def _numbers(text: str, language: str) -> list[str]:
     digits = digits_of_words(language)
-    words = (digits.get(word, word) for word in plain(text).split())
+    words = (digits.get(word, word) for word in normalise(text).split())
     return sorted(word.rstrip("%°") for word in words if any(map(str.isdigit, word)))

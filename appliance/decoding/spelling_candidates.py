@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.grammar.nearest_sentence import Near, nearest
-from appliance.text.normalise import STOPS, plain
+from appliance.text.normalise import PUNCTUATION, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class Proposals:
         text = walk.vocabulary.written(free)
         self._given: set[Tokens] = set()
         self._looked: set[str] = set()  # beside these there is nothing new
-        self._heard = plain(text)
+        self._heard = normalise(text)
         self._near = self._around(text)
         self.calls = 0
         self.tokens = 0
@@ -59,7 +59,7 @@ class Proposals:
 
     def beside(self, texts: Sequence[str], least: float) -> list[Tokens]:
         """Proposals near texts that the model went on to write from other beginnings."""
-        new = dict.fromkeys(said for text in texts if (said := plain(text)) not in self._looked)
+        new = dict.fromkeys(said for text in texts if (said := normalise(text)) not in self._looked)
         self._looked.update(new)
         self._near = [near for text in new for near in self._around(text)[:2]]
         return self._chosen(least) if self._judge() else []
@@ -109,6 +109,6 @@ def words_of(tokens: Tokens, walk: TokenWalk) -> dict[str, Tokens]:
             word = "".join(texts[one] or "" for one in run).strip()
             found.setdefault(word, tuple(run))
             run = []
-        if token is not None and (texts[token] == "" or not set(text) <= STOPS):
+        if token is not None and (texts[token] == "" or not set(text) <= PUNCTUATION):
             run.append(token)
     return found

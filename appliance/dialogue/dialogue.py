@@ -13,6 +13,7 @@ import msgspec
 from appliance.audio.earcons import Earcon
 from appliance.jobs.result_builder import SAID_STOP
 from appliance.listening.listening_turn import Activation
+from appliance.text.normalise import words_of
 from appliance.values import Activity, Outcome, Session, Trigger, Utterance
 
 if TYPE_CHECKING:
@@ -312,14 +313,9 @@ class Dialogue:
             self._tell(msgspec.structs.replace(going.session, ended=reason))
 
 
-def plain(text: str) -> str:
-    """Words without case and punctuation."""
-    return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.casefold()))
-
-
 def means_stop(text: str, language: str) -> bool:
     """Whether a text is one of the phrases that end everything."""
-    words = plain(text).split()
+    words = words_of(text)
     half = words[: len(words) // 2]
     said = half if half and words == half + half else words  # in a hurry it is said twice
     return " ".join(said) in STOP.get(language, STOP["en"])
@@ -327,8 +323,8 @@ def means_stop(text: str, language: str) -> bool:
 
 def is_yes(text: str, language: str) -> bool:
     """Whether every word of a reply says yes."""
-    words = plain(text).split()
-    known = {*YES.get(language, YES["en"]).split(), *YES["en"].split(), "please"}
+    words = words_of(text)
+    known = {*words_of(YES.get(language, "")), *words_of(YES["en"]), "please"}
     return bool(words) and len(words) <= 4 and all(word in known for word in words)  # noqa: PLR2004
 
 

@@ -108,10 +108,13 @@ def is_as_expected(clip: Clip, results: list[Result]) -> bool:
     return (
         result.intent is not None
         and result.intent.name == clip.intent
-        and folded(result.intent.slots) == folded(clip.slots)
+        and comparable(result.intent.slots) == comparable(clip.slots)
     )
 
 
-def folded(slots: dict[str, Any]) -> dict[str, str]:
-    """Slots in a form in which `Kitchen` is `kitchen`, and 5 is "5"."""
+def comparable(slots: dict[str, Any]) -> dict[str, str]:
+    """Slots for a comparison in which `Kitchen` is `kitchen` and 5 is "5".
+
+    Punctuation counts, unlike in sentences: a slot's value goes to other systems as it is.
+    """
     return {name: str(value).casefold() for name, value in slots.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,8 @@ import numpy as np
 from msgspec import UNSET
 from rapidfuzz.distance import Levenshtein
 
-from appliance.evaluation.manifest import folded
+from appliance.evaluation.manifest import comparable
+from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,11 +102,6 @@ def summarise(trials: Sequence[Trial], peak_rss_mb: float) -> Summary:
     )
 
 
-def words(text: str) -> list[str]:
-    """The words that count: without capitals and punctuation."""
-    return re.findall(r"[\w']+", text.casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
-
-
 def _means(clip: Clip) -> bool:
     """Whether the manifest says which intent the clip means, or that it means none."""
     return clip.intent is not UNSET
@@ -117,18 +112,20 @@ def _kind(trial: Trial) -> str:
     if clip.intent is UNSET and clip.text is None:
         return "correct"  # nothing is said of it: only its time counts
     if clip.intent is UNSET:
-        return "correct" if words(clip.text or "") == words(trial.result.text or "") else "words"
+        return (
+            "correct" if words_of(clip.text or "") == words_of(trial.result.text or "") else "words"
+        )
     if clip.intent is None:
         return "correct" if intent is None else "false_accept"
     if intent is None:
         return "false_reject"
-    same = intent.name == clip.intent and folded(intent.slots) == folded(clip.slots)
+    same = intent.name == clip.intent and comparable(intent.slots) == comparable(clip.slots)
     return "correct" if same else "wrong_action"
 
 
 def _word_error_rate(trials: Sequence[Trial]) -> float | None:
     """Levenshtein distance in words over the words said, pooled over all clips."""
-    spoken = [(words(t.clip.text), words(t.result.text or "")) for t in trials if t.clip.text]
+    spoken = [(words_of(t.clip.text), words_of(t.result.text or "")) for t in trials if t.clip.text]
     said = sum(len(expected) for expected, _ in spoken)
     if not said:
         return None
@@ -148,9 +145,9 @@ def _mistake(trial: Trial, kind: str) -> Mistake:
     if clip.intent is UNSET:
         expected, heard = clip.text or "", result.text or ""
     else:
-        expected = _told(clip.intent, folded(clip.slots)) if clip.intent else "a refusal"
+        expected = _told(clip.intent, comparable(clip.slots)) if clip.intent else "a refusal"
         heard = (
-            _told(result.intent.name, folded(result.intent.slots))
+            _told(result.intent.name, comparable(result.intent.slots))
             if result.intent
             else str(result.outcome)
         )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from appliance.grammar.closure import ACCEPT, SPACE, Places, Reach
 from appliance.grammar.network import ANY, EMPTY
 from appliance.grammar.skip_words import Skips
-from appliance.text.normalise import APART, MARKS, STOPS
+from appliance.text.normalise import PUNCTUATION, SPACED_PUNCTUATION, UNIT_SIGNS
 
 if TYPE_CHECKING:
     from appliance.grammar.network import Network
@@ -146,13 +146,13 @@ class Automaton:
     def _find(self, state: int, char: str) -> int:
         """The sentences' own way on, and that of the skip words beside it."""
         places, mode, begun = self._states[state]
-        find = self._find_mark if char in MARKS and mode == IN_WORD else self._find_own
+        find = self._find_mark if char in UNIT_SIGNS and mode == IN_WORD else self._find_own
         ahead = find(state, char) if places else DEAD
         if ahead == DEAD and self._ended[state] != DEAD:
             ahead = self.step(self._ended[state], char)  # "set it to 3." or "3.5"
         if char == " " and mode == AT_WORD:
             return state
-        if char in STOPS:
+        if char in PUNCTUATION:
             onward = [one for one in begun if one[1] in self._skips.whole]
         else:
             more = " " if char == "-" else char
@@ -191,13 +191,13 @@ class Automaton:
         if char == ":" and mode == IN_WORD:  # "7:30" is "7 30"
             gap = self._find_gap(state, " ")
             return self._state(places, AFTER_STOP) if gap == DEAD else gap
-        if mode == AFTER_STOP or (mode == AT_WORD and char in APART):
-            if char in STOPS and not self._reads(state, char):
+        if mode == AFTER_STOP or (mode == AT_WORD and char in SPACED_PUNCTUATION):
+            if char in PUNCTUATION and not self._reads(state, char):
                 return state  # "¿Qué", "est-il ?", "..."
             if mode == AFTER_STOP:
                 return DEAD
-        ahead = self._move(state, ord(char), IN_WORD, wild=char not in STOPS)
-        if char not in STOPS or mode != IN_WORD:
+        ahead = self._move(state, ord(char), IN_WORD, wild=char not in PUNCTUATION)
+        if char not in PUNCTUATION or mode != IN_WORD:
             return ahead
         ended = self._state(places, AFTER_STOP)
         return ended if ahead == DEAD else self._state(self._states[ahead][0], IN_WORD, (), ended)
@@ -259,4 +259,4 @@ class Automaton:
 
 
 def _mode(char: str) -> int:
-    return AT_WORD if char == " " else AFTER_STOP if char in STOPS else IN_WORD
+    return AT_WORD if char == " " else AFTER_STOP if char in PUNCTUATION else IN_WORD

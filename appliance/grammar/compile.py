@@ -21,7 +21,7 @@ from appliance.grammar.name_scope import NameScope
 from appliance.grammar.network import Builder, Network
 from appliance.grammar.numbers import SIGNS, digits_of_words, spoken
 from appliance.grammar.semantic_tags import SentenceOf
-from appliance.text.normalise import MARKS, template_text, unaccented
+from appliance.text.normalise import UNIT_SIGNS, template_text, unaccented
 from appliance.text.number_words import said_in_words
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class _Compiler:
             begin, source = source, self._build.text(source, part)
             for other in self._otherwise(part):
                 self._build.text(begin, other, source)
-            if part in MARKS and not index:
+            if part in UNIT_SIGNS and not index:
                 self._build.text(before, f" {part}", source)
             if part in SIGNS:
                 self._build.text(before, SIGNS[part], source)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from appliance.grammar.automaton import DEAD
 from appliance.grammar.semantic_tags import SlotStart
-from appliance.text.normalise import STOPS, plain
+from appliance.text.normalise import PUNCTUATION, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,13 +44,13 @@ class SentenceCompletions:
     def __init__(self, grammar: Grammar, skip_words: Iterable[str]) -> None:
         self.grammar = grammar
         self._automaton = grammar.automaton
-        self._skipped = [plain(word) for word in skip_words]
+        self._skipped = [normalise(word) for word in skip_words]
         self._known: dict[int, WhatFollows] = {}
         self._slots: dict[int, int] = {}
 
     def ahead(self, text: str) -> WhatFollows:
         """What may follow `text`, which is a whole sentence; MORE where it is none."""
-        said = plain(text)
+        said = normalise(text)
         state = self._automaton.walk(self._automaton.start, said)
         if state == DEAD:
             return WhatFollows.MORE
@@ -60,7 +60,7 @@ class SentenceCompletions:
 
     def begins(self, text: str) -> bool:
         """Whether a sentence begins with these words."""
-        return self._automaton.walk(self._automaton.start, plain(text)) != DEAD
+        return self._automaton.walk(self._automaton.start, normalise(text)) != DEAD
 
     def _look(self, state: int, said: str) -> WhatFollows:
         if self._automaton.is_open(state):
@@ -113,7 +113,7 @@ class SentenceCompletions:
             if said and said[-1].isalnum() and self._automaton.accepts(place):
                 yield said
             for char in self._automaton.characters(place):
-                if char not in STOPS and not (char == " " and said[-1:] in ("", " ")):
+                if char not in PUNCTUATION and not (char == " " and said[-1:] in ("", " ")):
                     todo.append((self._automaton.step(place, char), said + char))
 
     def _slots_behind(self, place: tuple[int, int]) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from appliance.text.normalise import plain
+from appliance.text.normalise import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def nearest(
         known: what was found for texts with the same beginning, the rest the same; added to.
 
     """
-    heard = plain(text)
+    heard = normalise(text)
     known = {} if known is None else known
     done = next((end for end in range(len(heard) - 1, 0, -1) if heard[:end] in known), 0)
     layer: list[_Place] = [(0.0, automaton.start, 0, None)]

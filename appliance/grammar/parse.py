@@ -10,7 +10,7 @@ from hassil.util import check_excluded_context, check_required_context
 
 from appliance.grammar.network import ANY, EMPTY, Network
 from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SentenceOf, SlotStart
-from appliance.text.normalise import DROPPED, MARKS, STOPS, folded, plain
+from appliance.text.normalise import APOSTROPHES, PUNCTUATION, UNIT_SIGNS, folded, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ _SPACE = " "
 _SIGN = "\N{MINUS SIGN}"
 """A hyphen that begins a number; the others join words."""
 
-_AROUND = "".join(STOPS | DROPPED) + " -"
+_AROUND = "".join(PUNCTUATION | APOSTROPHES) + " -"
 """Stands before or behind the words of a slot: "à l'école", where the list begins behind "l"."""
 
 _Trail = tuple[Any, ...]
@@ -80,7 +80,7 @@ class Parser:
         for number, (char, index) in enumerate(characters):
             read = {"-": _SPACE, _SIGN: "-"}.get(char, char)
             ahead = self._read(places, read) if number else self._read_first(read)
-            if char in MARKS:  # "62%" is "62 %"
+            if char in UNIT_SIGNS:  # "62%" is "62 %"
                 ahead += self._read(
                     self._closure(self._read(places, _SPACE), index, at_word=True), char
                 )
@@ -109,7 +109,7 @@ class Parser:
 
     def _read(self, places: list[_Place], char: str) -> list[_Place]:
         net = self._net
-        labels = {ord(char)} if char in STOPS else {ord(char), ANY}
+        labels = {ord(char)} if char in PUNCTUATION else {ord(char), ANY}
         return [
             (net.targets[edge], stack, trail)
             for state, stack, trail in places
@@ -172,7 +172,7 @@ def _reading(network: Network, trail: _Trail, text: str) -> ParsedSentence | Non
             words = said.strip(_AROUND)
             taken += len(words)
             free += len(words) if isinstance(what, FreeValue) else 0
-            slots[slot] = _value(what, plain(said) if isinstance(what, NumberValue) else words)
+            slots[slot] = _value(what, normalise(said) if isinstance(what, NumberValue) else words)
             context.update(what.context or {} if isinstance(what, ListValue) else {})
     slots.pop("", None)
     if sentence is None:
@@ -218,7 +218,7 @@ def _characters(text: str) -> list[tuple[str, int]]:
             apart = letter == ":" and before.isalnum() and behind.isalnum()
             char = _SPACE if apart else _SIGN if letter == "-" and begins else letter
             inside = char in ".," and behind.isdigit() and (before.isdigit() or begins)
-            if char in STOPS and not inside:
+            if char in PUNCTUATION and not inside:
                 continue
             if char == _SPACE and (not out or out[-1][0] in " -"):
                 continue

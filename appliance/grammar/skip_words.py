@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from appliance.text.normalise import STOPS, template_text
+from appliance.text.normalise import PUNCTUATION, template_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,7 +47,7 @@ class Skips:
 
     def _places(self, words: list[str]) -> Iterator[tuple[int, int]]:
         """Where skip words stand, the longest at each word."""
-        plain = [template_text(word.strip("".join(STOPS))) for word in words]
+        plain = [template_text(word.strip("".join(PUNCTUATION))) for word in words]
         begin = 0
         longest = max((word.count(" ") + 1 for word in self.whole), default=0)
         while begin < len(words):

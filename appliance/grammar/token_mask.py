@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.grammar.automaton import DEAD, IN_WORD
-from appliance.text.normalise import APART, MARKS, STOPS, folded, plain
+from appliance.text.normalise import PUNCTUATION, SPACED_PUNCTUATION, UNIT_SIGNS, folded, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,9 +31,9 @@ _ANY = "*"
 _NEVER = 1_000_000
 
 _BETWEEN = frozenset(" -")
-_BESIDE = _BETWEEN | STOPS | MARKS
+_BESIDE = _BETWEEN | PUNCTUATION | UNIT_SIGNS
 """What may follow a letter of a word without being a letter of the sentence."""
-_BEFORE = _BETWEEN | APART
+_BEFORE = _BETWEEN | SPACED_PUNCTUATION
 """The same of what may follow a space."""
 
 _ODD = re.compile(r"[^\S ]|  ")
@@ -71,7 +71,7 @@ class TokenVocabulary:
 
     def plain(self, tokens: Iterable[int]) -> str:
         """The same as sentences are spelled: without stops, single spaces."""
-        return plain(self.written(tokens))
+        return normalise(self.written(tokens))
 
     def spelled(self, text: str, known: Mapping[str, Tokens]) -> Tokens:
         """Tokens that spell folded `text`; none where a letter has no token.
@@ -245,7 +245,7 @@ class TokenWalk:
         """Follow the automaton and the sorted texts together; both get narrower each step."""
         words = self.vocabulary.words
         if prefix and low < high and words[low] == prefix:
-            found.setdefault((state, plain(prefix)), []).extend(self.vocabulary.ids[low])
+            found.setdefault((state, normalise(prefix)), []).extend(self.vocabulary.ids[low])
             low += 1
         if low >= high:
             return

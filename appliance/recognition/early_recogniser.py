@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from appliance.grammar.completions import SentenceCompletions, WhatFollows
 from appliance.recognition.grammar_recogniser import LONGEST_COMMAND, break_off
-from appliance.text.normalise import plain
+from appliance.text.normalise import normalise
 from appliance.values import SAMPLE_RATE, SentenceProgress
 
 if TYPE_CHECKING:
@@ -136,8 +136,8 @@ def _is_guessed(text: str, heard: str) -> bool:
     """Whether what was heard breaks off, or ends where the sentence does not."""
     if heard.rstrip().endswith(BROKEN_OFF):
         return True
-    *before, last = plain(text).split() or [""]
-    ends = plain(heard).split()[-1:]
+    *before, last = normalise(text).split() or [""]
+    ends = normalise(heard).split()[-1:]
     return ends != [last] and ends in [[word] for word in before]
 
 

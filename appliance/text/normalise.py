@@ -1,67 +1,86 @@
-"""One spelling for what is written and what is heard: case, apostrophes, hyphens, punctuation."""
+"""The one way to compare texts: case, apostrophes, hyphens and punctuation do not matter."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-STOPS = frozenset('.,!?;:…¿¡"«»“”„')
+PUNCTUATION = frozenset('.,!?;:…¿¡"«»“”„')
 """Characters that Whisper adds and nobody speaks."""
 
-APART = frozenset('?!:;¿¡«»"“„')
-"""Those that may stand apart from the word before them: "¿Qué", "est-il ?"."""
+SPACED_PUNCTUATION = frozenset('?!:;¿¡«»"“„')
+"""Those that a space may part from their word: "¿Qué", "est-il ?"."""
 
-MARKS = frozenset("%°")
-"""Stand behind a number, with a space or without."""
+UNIT_SIGNS = frozenset("%°")
+"""Written after a number, with a space or without."""
 
-DROPPED = frozenset("'`\u2018\u2019\u00b4")
-"""Written or not as the speller likes: "what's", "whats"."""
+APOSTROPHES = frozenset("'`\u2018\u2019\u00b4")
+"""Dropped, because both speech models and people leave them out: "what's", "whats"."""
 
-JOINERS = frozenset("-_\u2010\u2011\u2013\u2014\u2212")
-"""Between the parts of a word, read as a space; before a number, its sign."""
+HYPHENS = frozenset("-_\u2010\u2011\u2013\u2014\u2212")
+"""Read as a space between the parts of a word, and as a minus sign before a number."""
 
 
 def folded(text: str) -> str:
-    """`text` in the one spelling that the automaton reads; stops are kept.
+    """`text` letter by letter as the automaton reads it: punctuation and spaces are kept.
 
-    Whitespace is kept as it is, too: the automaton reads any run of it as one.
+    Unicode form NFC, case folded, without apostrophes, each hyphen and dash as "-".
     """
     out: list[str] = []
     for char in unicodedata.normalize("NFC", text).casefold():
-        if char in DROPPED:
+        if char in APOSTROPHES:
             continue
-        out.append(" " if char.isspace() else "-" if char in JOINERS else char)
+        out.append(" " if char.isspace() else "-" if char in HYPHENS else char)
     return "".join(out)
 
 
 def template_text(text: str) -> str:
-    """`text` of a sentence template: folded, joiners as spaces, stops only inside numbers."""
-    plain = folded(text).replace("-", " ")
+    """`text` of a template: folded, hyphens as spaces, punctuation only inside numbers."""
+    spelled = folded(text).replace("-", " ")
     out: list[str] = []
-    for index, char in enumerate(plain):
-        inside = plain[index - 1 : index].isdigit() and plain[index + 1 : index + 2].isdigit()
-        if char not in STOPS or (char in ".," and inside):
+    for index, char in enumerate(spelled):
+        inside = spelled[index - 1 : index].isdigit() and spelled[index + 1 : index + 2].isdigit()
+        if char not in PUNCTUATION or (char in ".," and inside):
             out.append(char)
     return "".join(out)
 
 
-_JOINED = str.maketrans({"-": " ", **dict.fromkeys(STOPS, "")})
+_WITHOUT_PUNCTUATION = str.maketrans({"-": " ", **dict.fromkeys(PUNCTUATION, "")})
 
-_OF_NUMBERS = re.compile(r"(?<!\S)[-.](?=\d)|(?<=\d)[.,](?=\d)|(?<=\w):(?=\w)")
-"""The sign, the fraction, and the colon of a time."""
+_NUMBER_PUNCTUATION = re.compile(r"(?<!\S)[-.](?=\d)|(?<=\d)[.,](?=\d)|(?<=\w):(?=\w)")
+"""The sign, the decimal separator, and the colon of a time."""
 
 
-def plain(text: str) -> str:
-    """`text` as sentences are spelled: folded, single spaces, no stops but those of numbers."""
+def normalise(text: str) -> str:
+    """`text` as sentences are spelled: folded, single spaces, punctuation only inside numbers.
+
+    "What's on at 7:30, -5.5 or 62 %?" is "whats on at 7 30 -5.5 or 62 %".
+    """
     parts: list[str] = []
-    behind = 0
+    end = 0
     spelled = folded(text)
-    for mark in _OF_NUMBERS.finditer(spelled):
+    for mark in _NUMBER_PUNCTUATION.finditer(spelled):
         kept = mark[0] if mark[0] != ":" else " "
-        parts += spelled[behind : mark.start()].translate(_JOINED), kept
-        behind = mark.end()
-    parts.append(spelled[behind:].translate(_JOINED))
+        parts += spelled[end : mark.start()].translate(_WITHOUT_PUNCTUATION), kept
+        end = mark.end()
+    parts.append(spelled[end:].translate(_WITHOUT_PUNCTUATION))
     return " ".join("".join(parts).split())
+
+
+_THOUSANDS_COMMA = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+_WORD = re.compile(r"(?<![\w.,])(?:-?\d*(?:[.,]\d+)+|-\d+)|\w+")
+"""A number with its sign and its fraction, or a run of letters and digits."""
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of `text`, normalised, for a comparison word by word.
+
+    A number is one word with its sign and its fraction, and 1,500 is 1500. The sign "%" is the
+    word "percent", as people write either. Other signs are not words.
+    """
+    spelled = normalise(text).replace("%", " percent ")
+    return tuple(_WORD.findall(_THOUSANDS_COMMA.sub("", spelled)))
 
 
 _PLAIN_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d"})

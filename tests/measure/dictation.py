@@ -18,7 +18,7 @@ import numpy as np
 
 from appliance.bench.padded_whisper import PaddedWhisper
 from appliance.engines.whisper.model import Whisper
-from appliance.text.normalise import plain
+from appliance.text.normalise import normalise
 from measure.recordings import NoRecordings, Sound, folder, mixed, model_folder, sound
 from measure.speed import SPOKEN
 from measure.voices import pico
@@ -67,7 +67,7 @@ Clip = tuple[str, Sound]
 
 def words(text: str) -> list[str]:
     """As one writes them: no stops or capitals, numbers in digits."""
-    text = f" {plain(text.replace('%', ' % '))} "
+    text = f" {normalise(text.replace('%', ' % '))} "
     for word, digits in NUMBERS.items():
         text = text.replace(f" {word} ", f" {digits} ")
     return text.split()

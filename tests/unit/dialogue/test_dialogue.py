@@ -10,7 +10,7 @@ import pytest
 
 from appliance.audio.earcons import Earcon
 from appliance.config import Config, DeviceSettings, ListeningSettings
-from appliance.dialogue.dialogue import Dialogue, filled, is_yes, plain
+from appliance.dialogue.dialogue import Dialogue, filled, is_yes
 from appliance.listening.listening_turn import Activation
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.values import Activity, Intent, Outcome, Result, Session, Source, Trigger, Utterance
@@ -379,6 +379,7 @@ def test_the_samples_of_a_trial_are_delivered_and_nothing_else() -> None:
 def test_a_yes_is_nothing_but_words_that_say_yes() -> None:
     assert is_yes("Yes.", "en")
     assert is_yes("Ja, genau!", "de")
+    assert is_yes("D\N{RIGHT SINGLE QUOTATION MARK}accord.", "fr")
     assert not is_yes("", "en")
     assert not is_yes("yes and turn on everything else", "en")
     assert not is_yes("not correct", "en")
@@ -387,4 +388,3 @@ def test_a_yes_is_nothing_but_words_that_say_yes() -> None:
 def test_a_response_takes_the_values_of_the_slots() -> None:
     assert filled("The {area} is {level} %", {"area": "hall", "level": 5}) == "The hall is 5 %"
     assert filled("Done {unknown}", {}) == "Done"
-    assert plain("Don't—stop, NOW!") == "don't stop now"
