@@ -36,7 +36,7 @@ from appliance.mqtt.packets import (
     publish_properties,
     subscriptions,
 )
-from appliance.mqtt.reconnect_backoff import ReconnectBackoff
+from appliance.mqtt.retry_policy import ReconnectPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,7 +89,7 @@ class BrokerConnection:
         self._connected = False
         self._since = 0.0
         self._refusal: int | None = None
-        self._patience = ReconnectBackoff()
+        self._reconnect = ReconnectPolicy()
         self._client = self._new_client()
         self._thread: threading.Thread | None = None
 
@@ -242,7 +242,7 @@ class BrokerConnection:
                 self._events.put(Lost(self._epoch))
         if flags.is_disconnect_packet_from_server:
             refusal = code.value
-        again = self._patience.failures > 1
+        again = self._reconnect.failures > 1
         if refusal is not None:
             words = connect_errors.of_refusal(refusal, code.getName())
         else:
@@ -270,9 +270,9 @@ class BrokerConnection:
 
     def _wait_before_next(self, words: str, *, lasted: float = 0.0, slow: bool = False) -> None:
         """Set paho's delay, which has no element of chance by itself; and tell the owner."""
-        delay = self._patience.delay(lasted=lasted, slow=slow)
+        delay = self._reconnect.record_failure(lasted_s=lasted, slow=slow)
         self._client.reconnect_delay_set(delay, delay)  # type: ignore[arg-type]
-        level = logging.WARNING if self._patience.is_news(words) else logging.DEBUG
+        level = logging.WARNING if self._reconnect.is_new_reason(words) else logging.DEBUG
         logger.log(
             level,
             "no connection to the broker at %s (%s): results wait on disk, trying again",

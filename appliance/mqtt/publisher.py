@@ -14,7 +14,7 @@ from appliance.journal.disk_state import DiskState
 from appliance.mqtt import connect_errors
 from appliance.mqtt.connection import Unpublishable
 from appliance.mqtt.quarantine import Quarantine
-from appliance.mqtt.topic_backoff import TopicBackoff
+from appliance.mqtt.retry_policy import TopicRetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,8 +65,8 @@ class Publisher:
         self._under_way: dict[int, Sent] = {}
         self._delivered: set[int] = set()
         self._delivered_since = 0.0
-        self._refusals = TopicBackoff(clock)
-        self._suspects = Quarantine()
+        self._topic_retry = TopicRetryPolicy(clock)
+        self._quarantine = Quarantine(clock)
         self._held: set[int] = set()
         self._forbidden: set[str] = set()
         self.disk = DiskState(clock)
@@ -104,7 +104,7 @@ class Publisher:
     def begin(self) -> None:
         """A new connection: all that is shown goes again, for the broker may have forgotten it."""
         self.show_again()
-        self._refusals.forget()
+        self._topic_retry.reset()
         self.forget_under_way()
 
     def forget_under_way(self) -> None:
@@ -114,7 +114,7 @@ class Publisher:
 
     def end(self) -> None:
         """The connection broke, and what was under way may be lost: it goes again on the next."""
-        self._suspects.broke(self._ranks_under_way(), self._clock())
+        self._quarantine.record_failure(self._ranks_under_way())
         self._under_way.clear()
 
     def acknowledged(self, event: Acknowledged) -> None:
@@ -126,9 +126,9 @@ class Publisher:
         if event.code >= FAILURE:
             self._refuse(sent, event.code)
             return
-        self._refusals.forget(sent.message.topic)
+        self._topic_retry.record_success(sent.message.topic)
         if sent.rank is not None:
-            self._suspects.cleared(sent.rank)
+            self._quarantine.record_success(sent.rank)
             self._is_delivered(sent.rank)
 
     def deaf(self) -> bool:
@@ -176,9 +176,9 @@ class Publisher:
     def _may_go(self, rank: int) -> bool:
         """Whether a message need not wait until it can travel alone."""
         under_way = self._ranks_under_way()
-        if self._suspects.alone(rank):
+        if self._quarantine.must_go_alone(rank):
             return not under_way
-        return not any(map(self._suspects.alone, under_way))
+        return not any(map(self._quarantine.must_go_alone, under_way))
 
     def _send_outbox(self) -> None:
         room = self._room()
@@ -222,7 +222,7 @@ class Publisher:
                 "an answer on %s was refused: %s", topic, connect_errors.of_publication(code)
             )
             return
-        if self._refusals.note(topic):
+        if self._topic_retry.record_failure(topic):
             logger.warning(
                 "the broker does not take messages on %s: %s; they wait on disk",
                 topic, connect_errors.of_publication(code),
@@ -230,7 +230,7 @@ class Publisher:
 
     def _retry(self) -> None:
         """Look again when the time of a refused topic or a held message is over."""
-        held, forbidden = self._suspects.held(self._clock()), self._refusals.forbidden()
+        held, forbidden = self._quarantine.waiting(), self._topic_retry.waiting()
         if self._held - held or self._forbidden - forbidden:
             self._look = True
         self._held, self._forbidden = held, forbidden

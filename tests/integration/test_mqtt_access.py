@@ -12,6 +12,7 @@ import pytest
 from brokers import Certificates, Client, Mosquitto, free_port, until
 from messaging_house import ROOT, House, answer, settings
 
+from appliance.backoff import Backoff
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def test_the_password_is_read_from_its_file_without_the_last_newline(tmp_path: P
 def test_a_wrong_password_is_said_once_and_results_wait(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.mqtt.reconnect_backoff.SLOW_DELAY", 0.1)
+    monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT_SLOWLY", Backoff(0.1, 60.0, 0.5))
     with Mosquitto(tmp_path / "broker", users={"voice": "s3cret"}) as broker:
         password = _written(tmp_path / "password", "guess")
         mqtt = settings(tmp_path, broker.port, username="voice", password_file=password)
@@ -196,7 +197,7 @@ def test_an_access_list_that_forbids_requests_is_said_and_results_still_go(
 def test_two_appliances_with_one_client_id_are_told_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.mqtt.reconnect_backoff.FIRST_DELAY", 0.2)
+    monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.2, 30.0, 0.5))
     with (
         Mosquitto(tmp_path / "broker") as broker,
         House(settings(tmp_path / "one", broker.port)) as one,
@@ -241,7 +242,7 @@ def test_a_broker_that_talks_nonsense_does_not_end_the_postman(
     tmp_path: Path, speech: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.requests.mqtt_service.REVIVAL_S", 0.1)
-    monkeypatch.setattr("appliance.mqtt.reconnect_backoff.FIRST_DELAY", 0.1)
+    monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.1, 30.0, 0.5))
     served: list[None] = []
 
     def serve(peer: socket.socket) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from brokers import Client, Mosquitto, until
 from messaging_house import ROOT, House, answer, settings
 
+from appliance.backoff import Backoff
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -85,7 +87,7 @@ def between(port: int, to_us: Callable[[bytes], bytes]) -> Iterator[int]:
 def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.mqtt.topic_backoff.FIRST_RETRY_S", 0.2)
+    monkeypatch.setattr("appliance.mqtt.retry_policy.REFUSED_TOPIC", Backoff(0.2, 300.0))
     refusals = [True, True]
 
     def refuse(whole: bytes) -> bytes:
@@ -171,7 +173,7 @@ def test_a_slow_broker_gets_everything_and_makes_nobody_wait(tmp_path: Path) -> 
 def test_after_a_session_that_expired_requests_come_in_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.mqtt.reconnect_backoff.FIRST_DELAY", 4.0)
+    monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(4.0, 30.0, 0.5))
     open_door = threading.Event()
     open_door.set()
 
@@ -203,7 +205,7 @@ def test_after_a_session_that_expired_requests_come_in_again(
 def test_a_broker_that_is_stopped_in_time_is_noticed_and_found_again(
     tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.mqtt.reconnect_backoff.FIRST_DELAY", 0.2)
+    monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.2, 30.0, 0.5))
     with House(settings(tmp_path, free_port)) as house:  # it was never there
         said = house.say("kept").id
         assert not house.link.connected
