@@ -45,7 +45,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SearchEffort:
-    """How hard to search; the numbers were measured, see docs/accuracy.md."""
+    """How hard to search; the numbers were measured, see docs/measurements/accuracy.md."""
 
     batch: int = 2
     """Branches in one call of the model."""

@@ -40,7 +40,7 @@ class SpeechScorer(Scorer, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """What speaks against a result; found with tests/measure, see docs/accuracy.md."""
+    """What speaks against a result; found with tests/measure, see docs/measurements/accuracy.md."""
 
     no_speech: float = 0.6
     """Probability from which "nobody spoke" is believed."""
