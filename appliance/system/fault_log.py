@@ -27,7 +27,7 @@ FRAMES = 4
 """Of a trace, the innermost."""
 
 
-LANGUAGE_MODEL = "appliance.engines.llama.client"
+LANGUAGE_MODEL = "appliance.engines.llama"
 """Above the loggers of the language model. What they only warn of is a death of its process: all
 else goes on, but a board on which that happens again and again has a fault."""
 

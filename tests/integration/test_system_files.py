@@ -94,7 +94,7 @@ def test_a_death_of_the_language_model_s_process_is_kept_and_no_other_warning(
         module.warning("of %s", module.name.rpartition(".")[2])
         module.info("nothing of note")
         module.removeHandler(ring)
-    assert messages(tmp_path) == ["of llama", "of llama_running", "of llama_failures"]
+    assert messages(tmp_path) == ["of client", "of supervisor", "of retry_policy"]
 
 
 def test_the_newest_fifty_are_kept(tmp_path: Path, logger: logging.Logger) -> None:
