@@ -13,7 +13,7 @@ import numpy as np
 
 from appliance.audio.microphone import SoundCardMicrophone
 from appliance.doctor.check_result import CheckContext, CheckResult, error, not_here, ok, warning
-from appliance.engines.llama import startup
+from appliance.engines.llama import server_launcher
 from appliance.errors import MicrophoneError, ModelMissing, SentencesError
 from appliance.grammar.grammar import Grammar
 from appliance.ids import boot_id
@@ -121,7 +121,7 @@ def language_model(place: CheckContext) -> Iterator[CheckResult]:
     kept = fault_log.read(place.config.state_directory)
     own = [one for one in kept if one.where.startswith(fault_log.LANGUAGE_MODEL)]
     recent = [one for one in own if one.boot_id == boot_id()]
-    lives = place.daemon and processes.has_below(place.daemon, startup.MODULE)
+    lives = place.daemon and processes.has_below(place.daemon, server_launcher.MODULE)
     if recent:
         times = sum(one.times for one in recent)
         found = f"{times} times since the board was started; the last: {recent[-1].message}"

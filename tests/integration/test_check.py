@@ -27,7 +27,7 @@ from appliance.config import (
 )
 from appliance.doctor import OFFLINE, USUAL, examine, place_of
 from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
-from appliance.engines.llama.startup import MODULE
+from appliance.engines.llama.server_launcher import MODULE
 from appliance.models import catalogue
 from appliance.system.fault_log import FaultRing
 from appliance.system.local_addresses import LOCAL
@@ -545,7 +545,7 @@ LAST = f"failed 2 times since the board was started; the last: {BROKEN}"
 def break_the_model(state: Path) -> None:
     ring = FaultRing(state)
     ring.keep("appliance.engines.llama.supervisor", "the language model process died")
-    ring.keep("appliance.engines.llama.retry_policy", BROKEN)
+    ring.keep("appliance.engines.llama.circuit_breaker", BROKEN)
     ring.keep("appliance.requests.mqtt_service", "the broker says nothing that we understand")
 
 

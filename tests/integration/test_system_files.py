@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.engines.llama import client, retry_policy, supervisor
+from appliance.engines.llama import circuit_breaker, client, supervisor
 from appliance.errors import BrokerError, ThreadStuck
 from appliance.system import atomic_file, fault_log, run_mark, run_record
 from appliance.system.fault_log import KEPT, FaultRing
@@ -89,12 +89,12 @@ def test_a_death_of_the_language_model_s_process_is_kept_and_no_other_warning(
     tmp_path: Path,
 ) -> None:
     ring = FaultRing(tmp_path)
-    for module in (client.logger, supervisor.logger, retry_policy.logger, run_record.logger):
+    for module in (client.logger, supervisor.logger, circuit_breaker.logger, run_record.logger):
         module.addHandler(ring)
         module.warning("of %s", module.name.rpartition(".")[2])
         module.info("nothing of note")
         module.removeHandler(ring)
-    assert messages(tmp_path) == ["of client", "of supervisor", "of retry_policy"]
+    assert messages(tmp_path) == ["of client", "of supervisor", "of circuit_breaker"]
 
 
 def test_the_newest_fifty_are_kept(tmp_path: Path, logger: logging.Logger) -> None:

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from appliance.engines.child_process import ChildDied
-from appliance.engines.llama.response_lines import LOOK_EVERY, STOPPED
 from appliance.engines.llama.server import TOO_DEEP
+from appliance.engines.llama.server_process import LOOK_EVERY, STOPPED
 from appliance.engines.llama.supervisor import Supervisor, died
-from appliance.engines.llama.work_time import Pauses, WorkClock
+from appliance.engines.llama.work_clock import Pauses, WorkClock
 from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
 from appliance.values import Completion, Weighing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appliance.engines.llama.response_lines import ResponseLines
+    from appliance.engines.llama.server_process import ResponseLines
     from appliance.values import Question
 
 logger = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from appliance.engines.child_process import ChildDied
-from appliance.engines.llama.response_lines import OPENING, ResponseLines
-from appliance.engines.llama.retry_policy import RetryPolicy
-from appliance.engines.llama.startup import is_own, opened
-from appliance.engines.llama.work_time import Pauses, WorkClock
+from appliance.engines.llama.circuit_breaker import RetryPolicy
+from appliance.engines.llama.server_launcher import is_own, opened
+from appliance.engines.llama.server_process import OPENING, ResponseLines
+from appliance.engines.llama.work_clock import Pauses, WorkClock
 from appliance.errors import EngineError, ModelMissing
 
 if TYPE_CHECKING:

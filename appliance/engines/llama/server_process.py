@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.engines.child_process import Child
-    from appliance.engines.llama.work_time import WorkClock
+    from appliance.engines.llama.work_clock import WorkClock
 
 STOPPED = "the appliance stopped, or the request was cancelled"
 

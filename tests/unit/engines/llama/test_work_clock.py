@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.engines.llama.work_time import GIVEN_AT_MOST, Pauses, WorkClock
+from appliance.engines.llama.work_clock import GIVEN_AT_MOST, Pauses, WorkClock
 
 
 class Time:
@@ -18,7 +18,7 @@ class Time:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     kept = Time()
-    monkeypatch.setattr("appliance.engines.llama.work_time.time.monotonic", lambda: kept.now)
+    monkeypatch.setattr("appliance.engines.llama.work_clock.time.monotonic", lambda: kept.now)
     return kept
 
 

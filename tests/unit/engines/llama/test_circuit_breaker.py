@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from appliance.engines.llama.retry_policy import LONGEST_PAUSE, MANY, RetryPolicy
+from appliance.engines.llama.circuit_breaker import LONGEST_PAUSE, MANY, RetryPolicy
 
 
 class Time:
