@@ -13,12 +13,12 @@ if TYPE_CHECKING:
         Completion,
         Intent,
         MicrophoneState,
+        OptionScores,
         Question,
         Samples,
         Spoken,
         Transcript,
         Wake,
-        Weighing,
     )
 
 FRAME_SAMPLES = 512
@@ -112,18 +112,18 @@ class LanguageModel(Protocol):
         the model fails, with the reason.
         """
 
-    def weigh(
+    def score_options(
         self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
-    ) -> Weighing:
+    ) -> OptionScores:
         """How likely each option is to follow `menu` and `text`, if one of them must.
 
         `menu` is the same from call to call, and read once.
         """
 
-    def paused(self) -> AbstractContextManager[None]:
+    def suspended(self) -> AbstractContextManager[None]:
         """Stand still meanwhile, but for what is asked meanwhile."""
 
-    def look_after(self) -> None:
+    def restart_if_dead(self) -> None:
         """Asked when there is nothing to do: be ready again after a death."""
 
 

@@ -296,7 +296,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighing:
+class OptionScores:
     """What the language model makes of some options."""
 
     scores: tuple[float, ...]

@@ -13,6 +13,7 @@ import msgspec
 
 from appliance.engines.child_process import Child, ChildDied
 from appliance.engines.llama.client import Llama
+from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError
 from appliance.values import Question
 
@@ -101,10 +102,10 @@ def _middle(answers: list[Completion]) -> float:
 
 @contextlib.contextmanager
 def _started(
-    path: Path, settings: LanguageModelSettings, threads: int, states: str
+    path: Path, settings: LanguageModelSettings, threads: int, folder: str
 ) -> Iterator[tuple[Llama, float]]:
     """The model, and the seconds that it took to start."""
-    model = Llama(path, settings, threads, states=Path(states))
+    model = Llama(ServerLauncher(path, settings, threads, Path(folder)))
     began = time.perf_counter()
     try:
         model.start()

@@ -131,7 +131,7 @@ class EngineThread:
             return SentenceProgress.UNKNOWN
         model = self._language_model
         # Somebody speaks: what is written meanwhile stands still, so that the board is theirs.
-        with contextlib.nullcontext() if model is None else model.paused():
+        with contextlib.nullcontext() if model is None else model.suspended():
             return self._anticipation.so_far(
                 samples, self._mind.sentences, thorough=thorough, outdated=outdated
             )

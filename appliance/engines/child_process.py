@@ -1,4 +1,4 @@
-"""A Python module in a process of its own, with lines of JSON to and from it."""
+"""A child process that runs a module of ours; both sides exchange lines of JSON."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import Any
 
 import appliance
 
-LAST_WORDS = 300
-"""Characters of its standard error that are told when it dies."""
+ERROR_CHARACTERS = 300
+"""Of its standard error, in the message when it dies."""
 
-READ_BACK = 65_536
-"""Bytes of it that are looked at: a trace is long."""
+ERROR_BYTES = 65_536
+"""Read from the end of its standard error: a traceback is long."""
 
-TRACE = "Traceback (most recent call last):"
+TRACEBACK = "Traceback (most recent call last):"
 PLACE = re.compile(r'^ +File "([^"]*)", line (\d+), in (\S+)', re.MULTILINE)
 
-ABOUT_THE_BOARD = ("ImportError", "ModuleNotFoundError", "OSError", "FileNotFoundError")
-"""Errors of Python whose own words are told: no order has a part in them."""
+SAFE_TO_QUOTE = ("ImportError", "ModuleNotFoundError", "OSError", "FileNotFoundError")
+"""Errors of Python whose message is logged: it never holds a part of a request."""
 
-TAKES_LINES_WITHIN = 5.0
-"""Seconds; a thread of the child does nothing but read, so a longer wait means that it hangs."""
+SEND_TIMEOUT_S = 5.0
+"""A thread of the child does nothing but read, so a child that takes longer hangs."""
 
 
 class ChildDied(Exception):
@@ -35,18 +35,18 @@ class ChildDied(Exception):
 
 
 class Child:
-    """A running process; it has few threads, and none of them spins while it waits."""
+    """A running child process; none of its threads spins while it waits."""
 
     def __init__(self, module: str, threads: int) -> None:
-        # Threads of OpenMP that spin for work made the model 10 to 20 times slower as soon as
+        # OpenMP threads that spin for work made the model 10 to 20 times slower as soon as
         # anything else ran on the board.
         environment = os.environ | {
             "OMP_NUM_THREADS": str(threads),
             "OMP_WAIT_POLICY": "PASSIVE",
-            "PYTHONPATH": os.pathsep.join(_where_we_are()),
+            "PYTHONPATH": os.pathsep.join(_import_path()),
             "PYTHONUNBUFFERED": "1",
         }
-        self._errors = os.memfd_create("errors")  # kept in memory: the disk may be read-only
+        self._errors = os.memfd_create("errors")  # in memory: the disk may be read-only
         self._process = subprocess.Popen(  # noqa: S603 (our own module)
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
@@ -63,46 +63,46 @@ class Child:
     def process_id(self) -> int:
         return self._process.pid
 
-    def send(self, order: dict[str, Any]) -> None:
-        """Write one line; ChildDied when nobody reads it."""
+    def send(self, message: dict[str, Any]) -> None:
+        """Write one line; ChildDied if the process has ended or does not read it."""
         assert self._process.stdin is not None  # noqa: S101 (it is a pipe)
-        unsent = json.dumps(order).encode() + b"\n"
+        unsent = json.dumps(message).encode() + b"\n"
         try:
             while unsent:
-                _, writable, _ = select.select([], [self._process.stdin], [], TAKES_LINES_WITHIN)
+                _, writable, _ = select.select([], [self._process.stdin], [], SEND_TIMEOUT_S)
                 if not writable:
-                    raise ChildDied("it takes no more work")
+                    raise ChildDied(f"it read nothing for {SEND_TIMEOUT_S:g} s")
                 unsent = unsent[os.write(self._process.stdin.fileno(), unsent) :]
         except (BrokenPipeError, ValueError):
-            raise ChildDied(self._how()) from None
+            raise ChildDied(self._cause()) from None
 
-    def receive(self, timeout: float) -> dict[str, Any] | None:
-        """The next line, or None when none came within `timeout` seconds; ChildDied at the end."""
+    def receive(self, timeout_s: float) -> dict[str, Any] | None:
+        """The next line; None after `timeout_s`; ChildDied if the process has ended."""
         assert self._process.stdout is not None  # noqa: S101 (it is a pipe)
         while b"\n" not in self._unread:
             if self._process.stdout.closed:
-                raise ChildDied(self._how())
-            readable, _, _ = select.select([self._process.stdout], [], [], max(0.0, timeout))
+                raise ChildDied(self._cause())
+            readable, _, _ = select.select([self._process.stdout], [], [], max(0.0, timeout_s))
             if not readable:
                 return None
             read = os.read(self._process.stdout.fileno(), 65536)
             if not read:
-                raise ChildDied(self._how())
+                raise ChildDied(self._cause())
             self._unread += read
         line, _, self._unread = self._unread.partition(b"\n")
-        event: dict[str, Any] = json.loads(line)
-        return event
+        message: dict[str, Any] = json.loads(line)
+        return message
 
     def alive(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
 
-    def pause(self) -> None:
-        """Have it stand still at once, wherever it is; `go_on` wakes it."""
+    def suspend(self) -> None:
+        """Stop the process at once, whatever it does, until `resume`."""
         self._process.send_signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
-        """Have it go on where it stood still; nothing happens where it did not."""
+    def resume(self) -> None:
+        """Let a suspended process run again."""
         self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
@@ -116,36 +116,35 @@ class Child:
             os.close(self._errors)
             self._errors = -1
 
-    def _how(self) -> str:
-        """How it ended, and the last that it wrote on standard error."""
+    def _cause(self) -> str:
+        """How it ended, and the last line that it wrote on standard error."""
         status = self._process.wait()
-        how = f"exit status {status}"
+        cause = f"exit status {status}"
         if status < 0:
-            how = f"signal {-status}, {signal.Signals(-status).name}"
-        words = self._last_words()
-        return f"{how}: {words}" if words else how
+            cause = f"signal {-status}, {signal.Signals(-status).name}"
+        error = self._last_error()
+        return f"{cause}: {error}" if error else cause
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         if self._errors < 0:
             return ""
         size = os.lseek(self._errors, 0, os.SEEK_END)
-        text = os.pread(self._errors, READ_BACK, max(0, size - READ_BACK))
-        return last_words(text.decode(errors="replace"))
+        text = os.pread(self._errors, ERROR_BYTES, max(0, size - ERROR_BYTES))
+        return last_error(text.decode(errors="replace"))
 
 
-def last_words(complaint: str) -> str:
-    """The last line of what a process wrote when it died.
+def last_error(output: str) -> str:
+    """The last line of `output`; of a Python error only its kind and place.
 
-    Of an error of Python its kind and place: what it says may hold what was asked, and this
-    comes into the log.
+    Its message may quote a request, and the result goes to the log.
     """
-    _, found, trace = complaint.rpartition(TRACE)
+    _, found, trace = output.rpartition(TRACEBACK)
     if not found:
-        return complaint.strip().splitlines()[-1][-LAST_WORDS:] if complaint.strip() else ""
-    said = next((line for line in trace.splitlines() if line[:1].strip()), "an error")
-    kind = said.partition(":")[0]
-    if kind in ABOUT_THE_BOARD:
-        return said[:LAST_WORDS]
+        return output.strip().splitlines()[-1][-ERROR_CHARACTERS:] if output.strip() else ""
+    message = next((line for line in trace.splitlines() if line[:1].strip()), "an error")
+    kind = message.partition(":")[0]
+    if kind in SAFE_TO_QUOTE:
+        return message[:ERROR_CHARACTERS]
     places = PLACE.findall(trace)
     return (
         kind
@@ -154,7 +153,7 @@ def last_words(complaint: str) -> str:
     )
 
 
-def _where_we_are() -> list[str]:
-    """So that the child finds this very package, wherever it was started from."""
+def _import_path() -> list[str]:
+    """Lets the child import this very package, whatever its working directory is."""
     home = str(Path(appliance.__file__).parent.parent)
     return [home, *filter(None, [os.environ.get("PYTHONPATH")])]

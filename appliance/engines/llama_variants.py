@@ -1,4 +1,4 @@
-"""llama.cpp built for several CPUs at once: the variant for this one is opened before a model."""
+"""Loads the variant of llama.cpp for this CPU, if the library was built for several."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VARIANTS = "libggml-cpu-*.so"
-"""`libggml-cpu-armv8.2_2.so` and the like. A library built for one CPU has none of them: its
-`libggml-cpu.so` is linked, and opened with it."""
+"""Such as `libggml-cpu-armv8.2_2.so`. A library for one CPU has none: it is linked against its
+`libggml-cpu.so`."""
 
 
 def open_variants(folder: Path, open_all: Callable[[bytes], None]) -> bool:
-    """Have llama.cpp look through `folder` for the variant that this CPU runs best.
+    """Let llama.cpp load the best variant in `folder`; False if there are none.
 
-    Without it a library that has variants opens no model ("Failed to load model from file").
-    False where there are none, and nothing is to be done.
+    Otherwise a library with variants opens no model ("Failed to load model from file").
     """
     if not any(folder.glob(VARIANTS)):
         return False

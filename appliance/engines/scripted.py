@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from appliance.errors import Interrupted
-from appliance.values import Completion, Transcript, Weighing
+from appliance.values import Completion, OptionScores, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,13 +46,13 @@ class ScriptedLanguageModel:
         self,
         script: Iterable[str | Exception],
         name: str = "scripted",
-        weighs: Mapping[str, Mapping[str, float]] | None = None,
+        option_probabilities: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         self.name = name
         self._script = deque(script)
-        self._weighs = weighs or {}
+        self._option_probabilities = option_probabilities or {}
         self.asked: list[Question] = []
-        self.weighed: list[tuple[str, tuple[str, ...]]] = []
+        self.scored_options: list[tuple[str, tuple[str, ...]]] = []
         self.pauses = 0
 
     def complete(
@@ -74,20 +74,20 @@ class ScriptedLanguageModel:
         prompt = len(question.said[-1].split())
         return Completion(line, prompt_tokens=prompt, cached_tokens=0, generated_tokens=len(words))
 
-    def weigh(
+    def score_options(
         self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
-    ) -> Weighing:
+    ) -> OptionScores:
         """As the script says for the text; what it does not say is shared by the others."""
-        self.weighed.append((text, tuple(options)))
-        said = self._weighs.get(text.removesuffix(" =>"), {})
+        self.scored_options.append((text, tuple(options)))
+        said = self._option_probabilities.get(text.removesuffix(" =>"), {})
         others = [option for option in options if option not in said]
         rest = max(1e-9, 1.0 - sum(said.values())) / max(1, len(others))
-        return Weighing(tuple(math.log(said.get(option, rest)) for option in options), 9, 5)
+        return OptionScores(tuple(math.log(said.get(option, rest)) for option in options), 9, 5)
 
     @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def suspended(self) -> Iterator[None]:
         self.pauses += 1
         yield
 
-    def look_after(self) -> None:
+    def restart_if_dead(self) -> None:
         pass

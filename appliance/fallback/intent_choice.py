@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from appliance.fallback.wildcard_values import WildcardSpan
     from appliance.protocols import LanguageModel
     from appliance.sentences.sentence_set import SentenceSet
-    from appliance.values import Weighing
+    from appliance.values import OptionScores
 
 ARROW = " =>"
 
@@ -154,9 +154,9 @@ class IntentChooser:
         options: Sequence[str],
         stopping: Callable[[], bool],
         behind: str = "",
-    ) -> Weighing:
+    ) -> OptionScores:
         line = f"{' '.join(text.split())}{ARROW}{behind}"
-        weighing: Weighing = model.weigh(self.menu, line, options, stopping)
+        weighing: OptionScores = model.score_options(self.menu, line, options, stopping)
         return weighing
 
     def _probabilities(

@@ -14,6 +14,7 @@ from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import Refusal
 from appliance.endpointing.segmenter import segments_in
 from appliance.engines.llama.client import Llama
+from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
 from appliance.errors import EngineError
@@ -109,8 +110,8 @@ def open_language_model(config: Config) -> Llama | None:
     if not settings.enabled:
         return None
     path = Store(config.models_directory).path_of(settings.model)
-    states = config.state_directory / "language-model"
-    return Llama(path, settings, config.threads, name=settings.model, states=states)
+    folder = config.state_directory / "language-model"
+    return Llama(ServerLauncher(path, settings, config.threads, folder), name=settings.model)
 
 
 def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
@@ -176,7 +177,7 @@ def _ease(whisper: Whisper, language_model: LanguageModel | None, threads: int, 
     """
     whisper.may_widen = pace is Pace.FULL
     if isinstance(language_model, Llama):
-        language_model.working = threads_at(pace, threads)
+        language_model.active_threads = threads_at(pace, threads)
 
 
 def _words(config: Config) -> dict[str, Any]:

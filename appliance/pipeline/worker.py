@@ -75,7 +75,7 @@ class Worker:
         ticket = self._jobs.take(PATIENCE, self._is_deferred)
         if ticket is None:
             if self._mind.language_model is not None:
-                self._mind.language_model.look_after()
+                self._mind.language_model.restart_if_dead()
             return
         self._show(Activity.THINKING)
         try:
@@ -178,7 +178,7 @@ class Worker:
         """Whoever spoke meanwhile is heard now, at full speed: the model stands still."""
         model = self._mind.language_model
         while (ticket := self._jobs.take_speech()) is not None:
-            with contextlib.nullcontext() if model is None else model.paused():
+            with contextlib.nullcontext() if model is None else model.suspended():
                 self._do(ticket)
 
     def _as_wanted(self, job: Job, result: Result) -> Result:

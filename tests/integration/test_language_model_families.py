@@ -1,4 +1,4 @@
-"""Each family that people use loads, answers, is scored, and keeps roles from its users."""
+"""Each model family loads, answers, scores options, and takes role markers for text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tiny_models
 
 from appliance.config import LanguageModelSettings
 from appliance.engines.llama.client import Llama
+from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError, ModelMissing
 from appliance.values import Question
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 SCHEMA = {"enum": ["yes", "no"]}
 
 
-def go_on() -> bool:
+def never() -> bool:
     return False
 
 
@@ -31,9 +32,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
-def opened(path: Path, states: Path, **settings: object) -> Iterator[Llama]:
-    wanted = {"maximum_tokens": 4, "context_tokens": 1024, **settings}
-    model = Llama(path, LanguageModelSettings(**wanted), threads=1, states=states)  # type: ignore[arg-type]
+def opened(path: Path, cache_folder: Path, **settings: object) -> Iterator[Llama]:
+    merged = {"maximum_tokens": 4, "context_tokens": 1024, **settings}
+    wanted = LanguageModelSettings(**merged)  # type: ignore[arg-type]
+    model = Llama(ServerLauncher(path, wanted, threads=1, cache_folder=cache_folder))
     try:
         model.start()
         yield model
@@ -42,20 +44,20 @@ def opened(path: Path, states: Path, **settings: object) -> Iterator[Llama]:
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
-def test_a_family_loads_answers_is_scored_and_restored(family: str, folder: Path) -> None:
+def test_a_family_loads_answers_scores_and_is_restored(family: str, folder: Path) -> None:
     path = tiny_models.write(family, folder / f"{family}.gguf")
     with opened(path, folder / family) as model:
-        told = model.complete(Question(("hello",)), go_on)
-        follow = model.complete(Question(("hello", "hello", "and?")), go_on)
-        scores = model.weigh("menu\n", "text =>", [" yes", " no", " not now"], go_on).scores
-        chosen = model.complete(Question(("yes?",), schema=SCHEMA), go_on).text
-    assert 0 < told.cached_tokens < told.prompt_tokens < follow.prompt_tokens
-    assert 0 < told.generated_tokens <= 4
+        answer = model.complete(Question(("hello",)), never)
+        follow_up = model.complete(Question(("hello", "hello", "and?")), never)
+        scores = model.score_options("menu\n", "text =>", [" yes", " no", " not now"], never).scores
+        chosen = model.complete(Question(("yes?",), schema=SCHEMA), never).text
+    assert 0 < answer.cached_tokens < answer.prompt_tokens < follow_up.prompt_tokens
+    assert 0 < answer.generated_tokens <= 4
     assert sum(2.718281828**score for score in scores) == pytest.approx(1.0, abs=0.001)
     assert json.loads(chosen) in ("yes", "no")
     with opened(path, folder / family) as again:
         assert again.restored
-        assert again.complete(Question(("hello",)), go_on).text == told.text
+        assert again.complete(Question(("hello",)), never).text == answer.text
 
 
 @pytest.mark.parametrize("family", [f for f in tiny_models.FAMILIES if f != "openelm"])
@@ -64,26 +66,26 @@ def test_role_markers_in_a_text_are_only_characters(family: str, folder: Path) -
     kind = tiny_models.FAMILIES[family]
     marker = (kind.markers[0] + kind.end) * 3
     with opened(path, folder / "markers") as model:
-        plain = model.complete(Question(("hello",)), go_on).prompt_tokens
-        marked = model.complete(Question((f"hello{marker}",)), go_on).prompt_tokens
+        plain = model.complete(Question(("hello",)), never).prompt_tokens
+        marked = model.complete(Question((f"hello{marker}",)), never).prompt_tokens
     assert marked - plain >= len(marker) - 6  # letter by letter, where a role is one token
 
 
-def test_an_adapter_is_laid_over_a_model(folder: Path) -> None:
+def test_an_adapter_changes_the_model_and_its_cached_prefix(folder: Path) -> None:
     path = tiny_models.write("smollm2", folder / "adapted.gguf")
     adapter = tiny_models.write_adapter(folder / "adapter.gguf")
     options = [f" {letter}" for letter in "abcdef"]
     with opened(path, folder / "adapted") as model:
-        plain = model.weigh("menu\n", "text =>", options, go_on).scores
+        plain = model.score_options("menu\n", "text =>", options, never).scores
     with opened(path, folder / "adapted", adapter=str(adapter)) as model:
-        assert not model.restored  # what was read without the adapter is not what it would read
-        assert model.weigh("menu\n", "text =>", options, go_on).scores != plain
+        assert not model.restored  # a prefix read without the adapter is not reused
+        assert model.score_options("menu\n", "text =>", options, never).scores != plain
 
 
-def test_an_adapter_that_is_absent_or_does_not_fit_is_told(folder: Path) -> None:
+def test_an_adapter_that_is_missing_or_does_not_fit_is_an_error(folder: Path) -> None:
     path = tiny_models.write("gemma-3", folder / "unfit.gguf")
     adapter = tiny_models.write_adapter(folder / "unfit-adapter.gguf")
-    with pytest.raises(EngineError, match="cannot be laid over"):  # noqa: SIM117
+    with pytest.raises(EngineError, match="cannot be applied to"):  # noqa: SIM117
         with opened(path, folder, adapter=str(adapter)):
             pass
     with pytest.raises(ModelMissing, match=r"nowhere.gguf"):  # noqa: SIM117
@@ -91,7 +93,7 @@ def test_an_adapter_that_is_absent_or_does_not_fit_is_told(folder: Path) -> None
             pass
 
 
-def test_a_model_larger_than_the_memory_is_told_and_not_begun(folder: Path) -> None:
+def test_a_model_larger_than_the_memory_is_an_error_and_no_process_starts(folder: Path) -> None:
     path = folder / "huge.gguf"
     with path.open("wb") as file:
         file.write(b"GGUF")

@@ -1,4 +1,4 @@
-"""What the model reads once: kept beside other prompts, on disk, and over a restart."""
+"""The prefix cache: in memory beside other prompts, and on disk over a restart."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from appliance.config import LanguageModelSettings
 from appliance.engines.llama.client import Llama
+from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.values import Question
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ QUESTION = Question(("What is the capital of France?",))
 MENU = "Words:\nkitchen => room\napple => fruit\nbedroom => room\nbanana => fruit\n"
 
 
-def go_on() -> bool:
+def never() -> bool:
     return False
 
 
@@ -30,8 +31,12 @@ def gguf(models_directory: Path) -> Path:
 
 
 @contextlib.contextmanager
-def opened(gguf: Path, states: Path, system: str = SYSTEM) -> Iterator[Llama]:
-    model = Llama(gguf, LanguageModelSettings(system_prompt=system), threads=1, states=states)
+def opened(gguf: Path, cache_folder: Path, system: str = SYSTEM) -> Iterator[Llama]:
+    model = Llama(
+        ServerLauncher(
+            gguf, LanguageModelSettings(system_prompt=system), threads=1, cache_folder=cache_folder
+        )
+    )
     try:
         model.start()
         yield model
@@ -39,22 +44,22 @@ def opened(gguf: Path, states: Path, system: str = SYSTEM) -> Iterator[Llama]:
         model.close()
 
 
-def test_the_prefix_is_read_once_in_its_life(gguf: Path, tmp_path: Path) -> None:
+def test_a_restart_restores_the_prefix_from_the_disk(gguf: Path, tmp_path: Path) -> None:
     with opened(gguf, tmp_path) as first:
         assert not first.restored
-        told = first.complete(QUESTION, go_on)
+        answer = first.complete(QUESTION, never)
     with opened(gguf, tmp_path) as second:
         assert second.restored
-        again = second.complete(QUESTION, go_on)
-    assert again.text == told.text
-    assert again.cached_tokens == told.cached_tokens > 80
+        again = second.complete(QUESTION, never)
+    assert again.text == answer.text
+    assert again.cached_tokens == answer.cached_tokens > 80
     assert again.prompt_tokens - again.cached_tokens < 20
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "emptied"])
-def test_a_damaged_state_is_read_anew_without_a_word(gguf: Path, tmp_path: Path, harm: str) -> None:
+def test_a_damaged_state_is_read_again_and_replaced(gguf: Path, tmp_path: Path, harm: str) -> None:
     with opened(gguf, tmp_path) as model:
-        told = model.complete(QUESTION, go_on).text
+        answer = model.complete(QUESTION, never).text
     (state,) = tmp_path.glob("*.prefix")
     sound = state.read_bytes()
     harmed = {
@@ -65,13 +70,13 @@ def test_a_damaged_state_is_read_anew_without_a_word(gguf: Path, tmp_path: Path,
     state.write_bytes(harmed[harm])
     with opened(gguf, tmp_path) as model:
         assert not model.restored
-        assert model.complete(QUESTION, go_on).text == told
+        assert model.complete(QUESTION, never).text == answer
     assert state.read_bytes() == sound
 
 
-def test_a_state_directory_that_cannot_be_written_only_costs_the_reading(gguf: Path) -> None:
+def test_a_cache_folder_that_cannot_be_written_costs_only_time(gguf: Path) -> None:
     with opened(gguf, Path("/proc/nowhere")) as model:
-        assert "Paris" in model.complete(QUESTION, go_on).text
+        assert "Paris" in model.complete(QUESTION, never).text
 
 
 def test_another_system_prompt_has_a_state_of_its_own(gguf: Path, tmp_path: Path) -> None:
@@ -81,34 +86,36 @@ def test_another_system_prompt_has_a_state_of_its_own(gguf: Path, tmp_path: Path
     assert len(list(tmp_path.glob("*.prefix"))) == 2
 
 
-def test_other_prompts_in_between_lose_nothing(gguf: Path, tmp_path: Path) -> None:
+def test_other_prompts_in_between_do_not_evict_the_prefix(gguf: Path, tmp_path: Path) -> None:
     long = Question(tuple("a story about a dragon, a princess and a cook " * 5 for _ in range(3)))
     with opened(gguf, tmp_path) as model:
-        first = model.complete(QUESTION, go_on)
-        model.complete(long, go_on)
-        weighed = model.weigh(MENU, "cherry =>", [" fruit", " room"], go_on)
-        again = model.weigh(MENU, "cherry =>", [" fruit", " room"], go_on)
-        last = model.complete(QUESTION, go_on)
+        first = model.complete(QUESTION, never)
+        model.complete(long, never)
+        scored = model.score_options(MENU, "cherry =>", [" fruit", " room"], never)
+        again = model.score_options(MENU, "cherry =>", [" fruit", " room"], never)
+        last = model.complete(QUESTION, never)
     assert (first.cached_tokens, first.text) == (last.cached_tokens, last.text)
-    assert weighed.scores == again.scores
+    assert scored.scores == again.scores
     assert again.cached_tokens > 15
 
 
-def test_options_are_weighed_and_their_probabilities_add_up(gguf: Path, tmp_path: Path) -> None:
+def test_the_probabilities_of_options_add_up_to_one(gguf: Path, tmp_path: Path) -> None:
     options = [" fruit", " room", " fruit juice", " roommate"]
     with opened(gguf, tmp_path) as model:
-        scores = model.weigh(MENU, "cherry =>", options[:2], go_on).scores
-        many = model.weigh(MENU, "cherry =>", [f" {n} thing" for n in range(100)], go_on).scores
+        scores = model.score_options(MENU, "cherry =>", options[:2], never).scores
+        many = model.score_options(
+            MENU, "cherry =>", [f" {n} thing" for n in range(100)], never
+        ).scores
     assert scores[0] > scores[1]
     assert sum(2.718281828**score for score in scores) == pytest.approx(1.0, abs=0.001)
     assert len(many) == 100
 
 
-def test_a_follow_up_knows_what_was_said_before(gguf: Path, tmp_path: Path) -> None:
+def test_a_follow_up_question_includes_the_conversation(gguf: Path, tmp_path: Path) -> None:
     question = Question(("The code word is banana.", "The code word is banana.", "Repeat it."))
     with opened(gguf, tmp_path, "Answer in one short sentence.") as model:
-        followed = model.complete(question, go_on)
-        alone = model.complete(Question(("Repeat it.",)), go_on)
+        followed = model.complete(question, never)
+        without = model.complete(Question(("Repeat it.",)), never)
     assert "banana" in followed.text
-    assert "banana" not in alone.text
+    assert "banana" not in without.text
     assert followed.cached_tokens > 5

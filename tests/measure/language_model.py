@@ -30,6 +30,7 @@ from appliance.bench import llama_speed
 from appliance.bench.llama_speed import REQUEST, SYSTEM
 from appliance.config import CascadeSettings, Config, DeviceSettings, LanguageModelSettings
 from appliance.engines.llama.client import Llama
+from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError
 from appliance.fallback import intent_choice
 from appliance.fallback.cascade import Cascade
@@ -50,7 +51,9 @@ def go_on() -> bool:
 
 
 def opened(gguf: Path, threads: int, states: Path | None, **settings: Any) -> Llama:
-    model = Llama(gguf, LanguageModelSettings(**settings), threads, states=states)
+    model = Llama(
+        ServerLauncher(gguf, LanguageModelSettings(**settings), threads, cache_folder=states)
+    )
     model.start()
     return model
 
@@ -78,9 +81,11 @@ def options(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     read, weighed = [], []
     for n in range(count):
         text = f"{REQUEST} {n} =>"
-        read.append(_timed(partial(model.weigh, menu, text, [" x"], go_on)))
-        weighed.append(_timed(partial(model.weigh, menu, text, [f" {x}" for x in names], go_on)))
-    tokens = model.weigh(menu, REQUEST, [" x"], go_on)
+        read.append(_timed(partial(model.score_options, menu, text, [" x"], go_on)))
+        weighed.append(
+            _timed(partial(model.score_options, menu, text, [f" {x}" for x in names], go_on))
+        )
+    tokens = model.score_options(menu, REQUEST, [" x"], go_on)
     model.close()
     reading, all_of_it = _middle(read[1:]), _middle(weighed[1:])
     return {
@@ -243,7 +248,7 @@ def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:
         device=DeviceSettings(models_directory=str(gguf.parent.parent), threads=threads),
         language_model=LanguageModelSettings(maximum_tokens=400, model=str(gguf)),
     )
-    model = Llama(gguf, config.language_model, threads)
+    model = Llama(ServerLauncher(gguf, config.language_model, threads))
     model.start()
     jobs, spent = JobQueue(10), list[float]()
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.config import LanguageModelSettings
 from appliance.engines.llama.client import Llama
+from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.sentence_patterns import words_of
 from appliance.sentences import sentence_set as sentence_files
@@ -66,7 +67,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gguf", type=Path)
     sentences, cascade = declared(), Cascade()
-    model = Llama(parser.parse_args().gguf, LanguageModelSettings(), 1)
+    model = Llama(ServerLauncher(parser.parse_args().gguf, LanguageModelSettings(), 1))
     tally: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for line in TEXTS.read_text("utf-8").splitlines():
         wanted = json.loads(line)

@@ -1,4 +1,4 @@
-"""Chat templates: what surrounds a system prompt, questions and answers, family by family."""
+"""Chat templates: the text around a system prompt, questions and answers, by model family."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-PLACE = "\ue000"
-"""Begins and ends the number of a text while a template is filled in; no person writes it."""
+MARK = "\ue000"
+"""Around the number that stands for a text while a template is rendered; nobody types it."""
 
 PLAIN = """\
 {%- for m in messages -%}
@@ -72,18 +72,17 @@ BUILT_IN = {
     "phi-3": PHI_3,
     "mistral": MISTRAL,
 }
-"""By the name in the configuration. SmolLM2 and Qwen speak ChatML; OpenELM has no template.
+"""By the name in the configuration. SmolLM2 and Qwen use ChatML; OpenELM has no template.
 
 A template's last line break is not part of it, so those that end with one have two.
 """
 
-UNKNOWN_DATE = datetime(2024, 7, 26, tzinfo=UTC)
-"""What a template that asks for the date is told: the date of the day there would make the
-prefix another one each day, and it would have to be read again each time."""
+FIXED_DATE = datetime(2024, 7, 26, tzinfo=UTC)
+"""For a template that asks for the date: today's would change the cached prefix every day."""
 
 
 class Chat:
-    """A template of one model: from turns to texts that lie between what people said."""
+    """A chat template of one model, cut into the pieces around what people said."""
 
     def __init__(self, template: str, *, begin: str, end: str) -> None:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
@@ -92,37 +91,37 @@ class Chat:
             "eos_token": end,
             "add_generation_prompt": True,
             "raise_exception": _refuse,
-            "strftime_now": UNKNOWN_DATE.strftime,
+            "strftime_now": FIXED_DATE.strftime,
             "tools": None,
         }
         try:
             self._template = environment.from_string(template)
         except TemplateError as error:
-            raise ValueError(f"the model's chat template cannot be read: {error}") from None
+            raise ValueError(f"the model's chat template is invalid: {error}") from None
 
     def between(self, system: str, turns: int) -> list[str]:
-        """The texts before, between and behind `turns` texts: questions and answers in turn.
+        """The pieces before, between and after `turns` texts: questions and answers in turn.
 
-        The last text is a question. What people said is put between the pieces as mere
-        characters, so that a role marker in it never becomes a role.
+        The last text is a question. What people said is inserted later, as plain text, so that
+        a role marker in it never becomes a role.
 
         Raises:
-            ValueError: the template cannot be filled in.
+            ValueError: the template cannot be rendered.
 
         """
-        marks = [f"{PLACE}{number}{PLACE}" for number in range(turns)]
+        marks = [f"{MARK}{number}{MARK}" for number in range(turns)]
         roles = ("user", "assistant")
         said = [{"role": roles[n % 2], "content": mark} for n, mark in enumerate(marks)]
-        apart = [{"role": "system", "content": system}, *said]
+        separate = [{"role": "system", "content": system}, *said]
         merged = [{"role": "user", "content": f"{system}\n\n{marks[0]}"}, *said[1:]]
-        # Some families know no system role: they raise, or leave it out without a word.
-        for messages in (apart, merged):
-            prompt = self._filled(messages)
+        # Some families have no system role: their template raises, or leaves it out silently.
+        for messages in (separate, merged):
+            prompt = self._rendered(messages)
             if system.strip() in prompt and all(prompt.count(mark) == 1 for mark in marks):
                 return _cut(prompt, marks)
-        raise ValueError("the model's chat template cannot be filled in")
+        raise ValueError("the model's chat template cannot be rendered")
 
-    def _filled(self, messages: list[dict[str, str]]) -> str:
+    def _rendered(self, messages: list[dict[str, str]]) -> str:
         try:
             return self._template.render(messages=messages, **self._names)
         except (TemplateError, SecurityError, ValueError, TypeError, KeyError, IndexError):

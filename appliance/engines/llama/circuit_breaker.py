@@ -1,4 +1,4 @@
-"""What keeps the language model from opening, and when it is worth another try."""
+"""When to try again to open a language model that does not open."""
 
 from __future__ import annotations
 
@@ -11,49 +11,50 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 300.0
-"""Seconds between two tries to open a model that cannot be opened; the first comes at once."""
+LONGEST_PAUSE_S = 300.0
+"""Between two attempts to open a model that does not open. The second attempt is made at once."""
 
-MANY = 8
-"""Deaths in a row after which it is not tried at each request any more, either."""
+FAIL_FAST_AFTER = 8
+"""Deaths in a row after which requests fail at once, too, until the pause is over."""
 
 
-class RetryPolicy:
-    """Counts the failures since something went well; the pause behind each is twice the last."""
+class CircuitBreaker:
+    """Counts failures since the last success; each pause between attempts is twice the last."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.fault: str | None = None
-        """What kept it from opening the last time, for an owner; None once it is open."""
+        """Why the last attempt to open the model failed; None if it is open."""
         self._clock = clock
-        self._count = 0
-        self._again_at = float("-inf")
-        self._refused = False
+        self._failures = 0
+        self._retry_at = float("-inf")
+        self._fails_fast = False
 
-    def note(self, reason: str, *, refused: bool) -> None:
-        """It could not be opened. `refused`: the next try will say the same, most likely."""
-        self._count += 1
-        pause = min(LONGEST_PAUSE, 2.0 ** min(self._count - 1, 16)) if self._count > 1 else 0.0
-        self._again_at = self._clock() + pause
-        self._refused = refused or self._count >= MANY
+    def record_failure(self, reason: str, *, permanent: bool) -> None:
+        """The model did not open. `permanent`: the next attempt will most likely fail, too."""
+        self._failures += 1
+        count = min(self._failures - 1, 16)
+        pause = min(LONGEST_PAUSE_S, 2.0**count) if count else 0.0
+        self._retry_at = self._clock() + pause
+        self._fails_fast = permanent or self._failures >= FAIL_FAST_AFTER
         self.fault = reason
-        # The same words each time: of equal faults one is kept, with their number.
-        logger.error("the language model cannot be used, all else goes on: %s", reason)
+        # The same text each time: the fault log counts equal faults as one.
+        logger.error("language model unavailable, everything else works: %s", reason)
 
-    def opened(self) -> None:
-        """It is open; it may still die at once, so the next pause is no shorter."""
+    def record_opened(self) -> None:
+        """The model is open. The next pause is no shorter: it may still die at once."""
         if self.fault is not None:
             logger.info("the language model is open")
         self.fault = None
-        self._again_at = float("-inf")
+        self._retry_at = float("-inf")
 
-    def worked(self) -> None:
-        """It has done some work."""
-        self._count = 0
+    def record_success(self) -> None:
+        """The model has served a request."""
+        self._failures = 0
 
-    def too_early(self) -> bool:
-        """Whether the pause behind the last failure still lasts."""
-        return self._clock() < self._again_at
+    def is_waiting(self) -> bool:
+        """Whether the pause after the last failure is not over yet."""
+        return self._clock() < self._retry_at
 
-    def refuses(self) -> str | None:
-        """The reason why it is not even tried for a request now; None where it is."""
-        return self.fault if self._refused and self.too_early() else None
+    def reason_to_refuse(self) -> str | None:
+        """Why a request fails at once, without another attempt; None if one is made."""
+        return self.fault if self._fails_fast and self.is_waiting() else None

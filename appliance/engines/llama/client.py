@@ -1,184 +1,222 @@
-"""The language model, as the appliance sees it: a child process that may crash, hang or die."""
+"""The language model as the appliance uses it; it runs in a child process, which may crash."""
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from appliance.engines.child_process import ChildDied
 from appliance.engines.llama.server import TOO_DEEP
-from appliance.engines.llama.server_process import LOOK_EVERY, STOPPED
 from appliance.engines.llama.supervisor import Supervisor, died
-from appliance.engines.llama.work_clock import Pauses, WorkClock
+from appliance.engines.llama.work_clock import WorkClock
 from appliance.errors import EngineDied, EngineError, Interrupted, ModelMissing
-from appliance.values import Completion, Weighing
+from appliance.values import Completion, OptionScores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
-    from appliance.engines.llama.server_process import ResponseLines
+    from appliance.engines.llama.server_launcher import ServerLauncher
+    from appliance.engines.llama.server_process import ServerProcess
     from appliance.values import Question
 
 logger = logging.getLogger(__name__)
 
-LET_GO = 2.0
-"""Seconds for the process to break off by itself; then it is killed, which costs a reload. A slow
-board reads for a second between two looks whether to stop."""
+MAXIMUM_STARTS = 3
+"""For one text, if the process dies each time before it receives the text."""
 
-TRIES_TO_OPEN = 3
-"""For one text, where the process dies before it can be asked."""
-
-Tell = Callable[[str | None], None]
-"""Takes each piece of a text; None where it begins anew."""
+OnToken = Callable[[str | None], None]
+"""Receives each piece of an answer; None if the answer starts again from its beginning."""
 
 
-class Llama(Supervisor):
-    """A GGUF model behind a pipe, for one thread that outlives its calls; any may pause it."""
+class Llama:
+    """A GGUF model in a child process.
+
+    Make all requests in one thread, which must outlive them: the process dies with the thread
+    that started it. `suspended`, `process_id` and `fault` are for every thread.
+    """
+
+    def __init__(self, launcher: ServerLauncher, name: str | None = None) -> None:
+        self.name = name or launcher.path.stem
+        self.restarts = 0
+        """How often a request needed another process."""
+        self.active_threads = launcher.threads
+        """Threads for the next request; at most those that it was started with."""
+        self._time_limit_s = launcher.settings.time_limit_s
+        self._supervisor = Supervisor(launcher)
+        self._request_ids = itertools.count(1)
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the child process; None if there is none."""
+        return self._supervisor.process_id
+
+    @property
+    def fault(self) -> str | None:
+        """Why the model cannot be used at present; None if no reason is known."""
+        return self._supervisor.breaker.fault
+
+    @property
+    def restored(self) -> bool:
+        """Whether the fixed part of the prompt came from the disk at the last start."""
+        return self._supervisor.restored
+
+    def start(self) -> None:
+        """Open the model; the first request does it otherwise.
+
+        Raises:
+            ModelMissing: the file is missing.
+            EngineError: the model does not open, with the reason; `restart_if_dead` tries again.
+
+        """
+        self._supervisor.start()
+
+    def restart_if_dead(self) -> None:
+        """Restart a process that died, without waiting for it; for a time without requests."""
+        self._supervisor.restart_if_dead()
+
+    def suspended(self) -> AbstractContextManager[None]:
+        """Suspend the process until this ends, or until the same thread makes a request.
+
+        If several suspend it, it resumes with the last of them.
+        """
+        return self._supervisor.suspender.hold()
+
+    def close(self) -> None:
+        """End the process; may be called twice."""
+        self._supervisor.close()
 
     def complete(
         self,
         question: Question,
-        stopping: Callable[[], bool],
-        tell: Tell | None = None,
+        should_stop: Callable[[], bool],
+        on_token: OnToken | None = None,
     ) -> Completion:
-        """The answer; a process that dies of the question is started again, and asked once more.
+        """The answer; if the process dies, a new one is asked once more.
 
-        `tell` is given each piece of the answer as it is written, and None where it is written
-        anew from its beginning.
+        Raises:
+            EngineError: the model failed or took too long, with the reason.
+            EngineDied: the process died twice at this text.
+            Interrupted: `should_stop` returned True.
+
         """
-        order = {
+        request = {
             "said": question.said,
             "schema": question.schema,
             "maximum_tokens": question.maximum_tokens,
         }
-        done = self._twice(order, stopping, tell or _nobody)
-        return Completion(**done)
+        return Completion(**self._request(request, should_stop, on_token))
 
-    def weigh(
-        self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
-    ) -> Weighing:
-        """How likely each option is to follow `menu` and `text`, if one of them must."""
-        order = {"weigh": {"menu": menu, "text": text, "options": list(options)}}
-        return Weighing(**self._twice(order, stopping, _nobody))
+    def score_options(
+        self, menu: str, text: str, options: Sequence[str], should_stop: Callable[[], bool]
+    ) -> OptionScores:
+        """How likely each option is to follow `menu` and `text`, if one of them must.
 
-    def _twice(
-        self, order: dict[str, Any], stopping: Callable[[], bool], tell: Tell
-    ) -> dict[str, Any]:
-        """What came of an order. Tried again once where the process died of it, or beside it.
+        Raises:
+            EngineError, EngineDied, Interrupted: as `complete`.
 
-        One that was gone before it was asked says nothing against the text.
         """
-        deaths: Counter[bool] = Counter()
+        request = {"score": {"menu": menu, "text": text, "options": list(options)}}
+        return OptionScores(**self._request(request, should_stop))
+
+    def _request(
+        self,
+        request: dict[str, Any],
+        should_stop: Callable[[], bool],
+        on_token: OnToken | None = None,
+    ) -> dict[str, Any]:
+        """The response; a second attempt if the process dies.
+
+        A process that died before it received the text says nothing against the text.
+        """
+        deaths: Counter[type] = Counter()
         while True:
             try:
-                return self._ask(order, stopping, tell)
+                return self._attempt(request, should_stop, on_token)
             except ModelMissing as missing:
                 raise EngineError(str(missing)) from missing
             except ChildDied as death:
-                unasked = isinstance(death, _Unasked)
-                deaths[unasked] += 1
-                if deaths[True] >= TRIES_TO_OPEN:
-                    raise EngineError(f"{died(death)} before it could be asked") from None
-                if deaths[False] > 1:
-                    self._begin_anew()  # ready again for who comes next
-                    twice = f"{died(death)} twice at this text; it is not tried again"
-                    raise EngineDied(twice) from None
-                logger.warning("%s; it is started again", died(death))
+                deaths[type(death)] += 1
+                if deaths[_NotSent] >= MAXIMUM_STARTS:
+                    raise EngineError(f"{died(death)} before it received the text") from None
+                if deaths[ChildDied] > 1:
+                    self._supervisor.restart()  # so that the next request finds it ready
+                    reason = f"{died(death)} twice at this text; it is not tried again"
+                    raise EngineDied(reason) from None
+                logger.warning("%s; restarting it", died(death))
             self.restarts += 1
-            tell(None)
+            if on_token is not None:
+                on_token(None)
 
-    def _ask(
-        self, order: dict[str, Any], stopping: Callable[[], bool], tell: Tell
+    def _attempt(
+        self, request: dict[str, Any], should_stop: Callable[[], bool], on_token: OnToken | None
     ) -> dict[str, Any]:
-        """One try. ChildDied when the process died, or said nothing at all in its time."""
-        number = next(self._numbers)
-        lines = self._asked({"id": number, "threads": self.working, **order}, stopping)
+        """Raises ChildDied if the process died, or wrote nothing within its time limit."""
+        request_id = next(self._request_ids)
+        message = {"id": request_id, "threads": self.active_threads, **request}
+        process = self._send(message, should_stop)
         try:
-            done = self._collect(lines, number, stopping, tell)
+            response = self._receive(process, request_id, should_stop, on_token)
         except ChildDied:
-            if self._lines is lines:
-                self._drop()
+            self._supervisor.discard(process)
             raise
         except Interrupted:
-            if self._lines is lines:
-                self._break_off(lines, number)
+            self._supervisor.cancel(process, request_id)
             raise
         finally:
-            lines.forget(number)
-        self._failures.worked()
-        return done
+            process.forget(request_id)
+        self._supervisor.breaker.record_success()
+        return response
 
-    def _asked(self, order: dict[str, Any], stopping: Callable[[], bool]) -> ResponseLines:
-        """The process that has the order; _Unasked where there is none."""
-        lines = None
+    def _send(self, message: dict[str, Any], should_stop: Callable[[], bool]) -> ServerProcess:
+        """The process that received the message; _NotSent if it died before."""
+        process = None
         try:
-            self._pauses.end_own(self._go_on)
-            lines = self._await_ready(stopping)
-            while self._pauses.held():  # somebody speaks just now
-                if stopping():
-                    raise Interrupted(STOPPED)
-                time.sleep(LOOK_EVERY)
-            lines.child.send(order)
+            process = self._supervisor.process(should_stop)
+            process.child.send(message)
         except RecursionError:
             raise EngineError(TOO_DEEP) from None
         except ChildDied as death:
-            if lines is not None and self._lines is lines:
-                self._drop()
-            raise _Unasked(str(death)) from None
-        return lines
+            self._supervisor.discard(process)
+            raise _NotSent(str(death)) from None
+        return process
 
-    def _collect(
+    def _receive(
         self,
-        lines: ResponseLines,
-        number: int,
-        stopping: Callable[[], bool],
-        tell: Tell,
+        process: ServerProcess,
+        request_id: int,
+        should_stop: Callable[[], bool],
+        on_token: OnToken | None,
     ) -> dict[str, Any]:
-        clock = WorkClock(self._settings.time_limit_s, self._pauses)
+        clock = WorkClock(self._time_limit_s, self._supervisor.suspender)
         first_token_ms: float | None = None
         while True:
-            event = lines.next(number, clock, stopping)
-            if event is None:
-                self._give_up(hung=first_token_ms is None)
-            elif "error" in event:
-                raise EngineError(event["error"])
-            elif "weighed" in event:
-                weighed: dict[str, Any] = event["weighed"]
-                return weighed
-            elif "done" in event:
-                return {**event["done"], "first_token_ms": first_token_ms}
-            else:
-                if first_token_ms is None:
-                    first_token_ms = round(clock.seconds() * 1000, 1)
-                tell(event["token"])
+            response = process.next_response(request_id, clock, should_stop)
+            if response is None:
+                self._supervisor.discard(process)
+                raise self._timeout(wrote_nothing=first_token_ms is None)
+            if "error" in response:
+                raise EngineError(response["error"])
+            if "scored" in response:
+                scored: dict[str, Any] = response["scored"]
+                return scored
+            if "done" in response:
+                return {**response["done"], "first_token_ms": first_token_ms}
+            if first_token_ms is None:
+                first_token_ms = round(clock.seconds() * 1000, 1)
+            if on_token is not None:
+                on_token(response["token"])
 
-    def _give_up(self, *, hung: bool) -> NoReturn:
-        """The time is over: what wrote nothing hangs, and is tried again; the rest is too slow."""
-        self._drop()
-        limit = f"{self._settings.time_limit_s:g} s (language_model.time_limit_s)"
-        if hung:
-            raise ChildDied(f"it said nothing for {limit}")
-        raise EngineError(f"the language model was not done after {limit}")
-
-    def _break_off(self, lines: ResponseLines, number: int) -> None:
-        """Leave the process ready for the next text, or else leave none."""
-        with (
-            contextlib.suppress(ChildDied),  # it is gone, which is as good
-            self._pauses.lifted(self._go_on, self._stand_still),
-        ):
-            lines.child.send({"stop": number})
-            if lines.ends_by_itself(number, WorkClock(LET_GO, Pauses())):
-                return
-        self._drop()
+    def _timeout(self, *, wrote_nothing: bool) -> Exception:
+        """A process that wrote nothing hangs, which is worth a second attempt; else it is slow."""
+        limit = f"{self._time_limit_s:g} s (language_model.time_limit_s)"
+        if wrote_nothing:
+            return ChildDied(f"it wrote nothing for {limit}")
+        return EngineError(f"the language model was not done after {limit}")
 
 
-class _Unasked(ChildDied):
-    """The process was gone before it had the order."""
-
-
-def _nobody(_: str | None) -> None:
-    return
+class _NotSent(ChildDied):
+    """The process died before it received the message."""

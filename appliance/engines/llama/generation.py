@@ -1,4 +1,4 @@
-"""A text while it is written: which token comes next, and when it is enough."""
+"""Generates a text token by token: samples the next token, and decides when to stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from appliance.engines.llama.json_grammar import JsonOf, vocabulary_of
+from appliance.engines.llama.json_grammar import JsonMask, tokenizer_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,56 +18,58 @@ if TYPE_CHECKING:
     from appliance.engines.llama_library import Weights
 
 REPEAT_PENALTY = 1.1
-"""Without it the smallest models say one thing again and again."""
+"""Without it the smallest models repeat one sentence for ever."""
 
 REPEAT_WINDOW = 64
-"""Tokens back that count as repeated."""
+"""The last tokens that the penalty applies to."""
 
-LIKELY = 40
-"""Of the tokens, only so many of the likeliest are drawn from."""
+TOP_K = 40
+"""The token is sampled from so many of the likeliest."""
 
 SENTENCE_ENDS = (".", "!", "?", "…", "。")
 
-_vocabulary = functools.cache(vocabulary_of)
+_tokenizer = functools.cache(tokenizer_of)
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
-    """How a text is to be written."""
+class GenerationLimits:
+    """What a text must keep to."""
 
-    most: int
-    """Tokens at most."""
+    maximum_tokens: int
     temperature: float
-    json: JsonOf | None
+    json: JsonMask | None
+    """For an answer in JSON; None for one in words."""
 
     @classmethod
-    def of(cls, weights: Weights, settings: dict[str, Any], order: dict[str, Any]) -> Style:
-        """From the configuration, and what the request wants otherwise."""
-        schema = order.get("schema")
-        wanted = order.get("maximum_tokens")
-        usual = settings["maximum_json_tokens" if schema is not None else "maximum_tokens"]
+    def of(
+        cls, weights: Weights, settings: dict[str, Any], request: dict[str, Any]
+    ) -> GenerationLimits:
+        """From the configuration, as far as the request does not override it."""
+        schema = request.get("schema")
+        maximum = request.get("maximum_tokens")
+        default = settings["maximum_json_tokens" if schema is not None else "maximum_tokens"]
         return cls(
-            most=usual if wanted is None else wanted,
+            maximum_tokens=default if maximum is None else maximum,
             temperature=settings["temperature"],
-            json=None if schema is None else JsonOf(schema, _vocabulary(weights)),
+            json=None if schema is None else JsonMask(schema, _tokenizer(weights)),
         )
 
 
 class Generation:
-    """Takes the scores of the tokens that may follow, gives the token that does."""
+    """One text in progress."""
 
-    def __init__(self, weights: Weights, style: Style, most: int) -> None:
+    def __init__(self, weights: Weights, limits: GenerationLimits, maximum_tokens: int) -> None:
         self._weights = weights
-        self._style = style
-        self._most = most
+        self._limits = limits
+        self._maximum_tokens = maximum_tokens
         self._tokens: list[int] = []
         self._pieces: list[str] = []
         self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")  # a letter may be 3 tokens
-        self._chance = np.random.default_rng(secrets.randbits(64))
-        self.over = False
-        """Whether nothing more is to be written."""
-        self.last_words = ""
-        """What the tokens of the last `next` stand for."""
+        self._random = np.random.default_rng(secrets.randbits(64))
+        self.is_over = False
+        """Whether the text is complete."""
+        self.last_piece = ""
+        """The text of the tokens of the last `next`."""
 
     @property
     def generated(self) -> int:
@@ -75,64 +77,70 @@ class Generation:
         return len(self._tokens)
 
     def next(self, scores: NDArray[np.float32]) -> list[int]:
-        """The next token, and those that a schema forces behind it; none at the end."""
-        token = self._chosen(scores)
+        """The next token, and those that a schema forces after it; none at the end.
+
+        Args:
+            scores: logits over the vocabulary, shape (tokens,).
+
+        """
+        token = self._sample(scores)
         if self._weights.is_end(token):
-            self.over = True
+            self.is_over = True
             return []
         piece = self._decoder.decode(self._weights.piece(token))
-        if self._style.json is None and self._enough(piece):
-            self.over = True
+        if self._limits.json is None and self._is_enough(piece):
+            self.is_over = True
             return []
         tokens = [token]
-        if self._style.json is not None:
-            self._style.json.take(token)
-            tokens += self._style.json.forced()
-        self.last_words = piece + "".join(
+        if self._limits.json is not None:
+            self._limits.json.accept(token)
+            tokens += self._limits.json.accept_forced()
+        self.last_piece = piece + "".join(
             self._decoder.decode(self._weights.piece(forced)) for forced in tokens[1:]
         )
-        self._pieces.append(self.last_words)
+        self._pieces.append(self.last_piece)
         self._tokens += tokens
-        stopped = self._style.json is not None and self._style.json.over
-        self.over = stopped or len(self._tokens) >= self._most
+        complete = self._limits.json is not None and self._limits.json.is_complete
+        self.is_over = complete or len(self._tokens) >= self._maximum_tokens
         return tokens
 
-    def finished(self) -> str:
-        """The whole text; ModelError where it had to be of a schema and is not."""
+    def text(self) -> str:
+        """The whole text; ModelError if it does not match the schema that it must match."""
         text = "".join(self._pieces)
-        if self._style.json is not None:
-            self._style.json.check(text)
+        if self._limits.json is not None:
+            self._limits.json.check(text)
             return text
         return self._whole_sentences(text.strip())
 
-    def _chosen(self, scores: NDArray[np.float32]) -> int:
-        if self._style.json is not None:
-            return int(self._drawn(self._style.json.allow(scores)))
+    def _sample(self, scores: NDArray[np.float32]) -> int:
+        if self._limits.json is not None:
+            return int(self._sampled(self._limits.json.masked(scores)))
         seen = np.array(sorted(set(self._tokens[-REPEAT_WINDOW:])), dtype=np.int64)
         if len(seen):
             values = scores[seen]
             scores[seen] = np.where(
                 values > 0, values / REPEAT_PENALTY, values * REPEAT_PENALTY
             ).astype(np.float32)
-        return int(self._drawn(scores))
+        return int(self._sampled(scores))
 
-    def _drawn(self, scores: NDArray[np.float32]) -> int:
-        if self._style.temperature == 0.0:
+    def _sampled(self, scores: NDArray[np.float32]) -> int:
+        if self._limits.temperature == 0.0:
             return int(np.argmax(scores))
-        likely = np.argpartition(scores, -LIKELY)[-LIKELY:] if len(scores) > LIKELY else None
-        chosen = np.arange(len(scores)) if likely is None else likely
-        weights = scores[chosen].astype(np.float64) / self._style.temperature
+        tokens = np.arange(len(scores))
+        if len(scores) > TOP_K:
+            tokens = np.argpartition(scores, -TOP_K)[-TOP_K:]
+        weights = scores[tokens].astype(np.float64) / self._limits.temperature
         weights = np.exp(weights - weights.max())
-        return int(chosen[self._chance.choice(len(chosen), p=weights / weights.sum())])
+        return int(tokens[self._random.choice(len(tokens), p=weights / weights.sum())])
 
-    def _enough(self, piece: str) -> bool:
-        """No further sentence is begun in the second half of the tokens, to end in good time."""
-        sentence_over = piece[:1].isspace() and _ends("".join(self._pieces[-2:]))
-        return sentence_over and len(self._tokens) * 2 >= self._most
+    def _is_enough(self, piece: str) -> bool:
+        """Start no sentence in the second half of the tokens: the limit would cut it off."""
+        sentence_ended = piece[:1].isspace() and _ends("".join(self._pieces[-2:]))
+        return sentence_ended and len(self._tokens) * 2 >= self._maximum_tokens
 
     def _whole_sentences(self, text: str) -> str:
-        """Without a last sentence that the bound cut off, where one before it is whole."""
-        if len(self._tokens) < self._most or _ends(text):
+        """Without a last sentence that the limit cut off, if there is a whole one before it."""
+        if len(self._tokens) < self._maximum_tokens or _ends(text):
             return text
         last = max(text.rfind(f"{end} ") for end in SENTENCE_ENDS)
         return text[: last + 1] if last > 0 else text

@@ -1,4 +1,4 @@
-"""A model's file, looked at before a process is started for it."""
+"""Checks a model file before a process is started for it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,16 @@ PAGES = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
 
 
 def check(path: Path, key: str | None = None) -> None:
-    """Say what is wrong with a file; ModelMissing or EngineError.
+    """Check that a file looks like a model, and that it fits into memory.
 
-    `key` is that of the configuration which names a file of the owner's own.
+    Args:
+        path: of the file.
+        key: of the configuration, if that names this file.
+
+    Raises:
+        ModelMissing: there is no such file.
+        EngineError: it is not a GGUF file, cannot be read, or is larger than the memory.
+
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Which tokens may come next, so that only JSON of a given schema can be written."""
+"""Constrained decoding: masks the tokens that would break JSON of a given schema."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     from appliance.engines.llama_library import Weights
 
 SEPARATORS = (",", ":")
-"""Between JSON's parts: spaces are tokens that cost time and say nothing."""
+"""JSON without spaces: they are tokens that cost time and say nothing."""
 
 
-def vocabulary_of(weights: Weights) -> LLTokenizer:
-    """The model's vocabulary as the grammars need it; takes a second, so it is kept."""
+def tokenizer_of(weights: Weights) -> LLTokenizer:
+    """The model's vocabulary for the grammars; making it takes about a second."""
     return llamacpp.lltokenizer_from_vocab(weights.vocabulary)
 
 
-class JsonOf:
-    """JSON of one schema, token by token."""
+class JsonMask:
+    """The token mask of one JSON Schema, while a text is written."""
 
-    def __init__(self, schema: Any, vocabulary: LLTokenizer) -> None:
-        self._checker = _checked(schema)
+    def __init__(self, schema: Any, tokenizer: LLTokenizer) -> None:
+        """ModelError if the schema is invalid, or if no JSON can match it."""
+        self._validator = _validator_for(schema)
         if schema is False:
             raise ModelError("the schema cannot be met: false allows nothing")
         try:
@@ -39,76 +40,78 @@ class JsonOf:
             )
         except (ValueError, TypeError) as error:
             raise ModelError(f"the schema cannot be met: {_first_line(error)}") from None
-        self._matcher = LLMatcher(vocabulary, grammar)
-        self._complain()
+        self._matcher = LLMatcher(tokenizer, grammar)
+        self._raise_error()
 
-    def allow(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The scores with everything that may not come next at minus infinity."""
+    def masked(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The scores, with those of tokens that may not come next at minus infinity."""
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
-        self._complain()
+        self._raise_error()
         allowed = np.unpackbits(bits, bitorder="little")[: len(scores)].astype(bool)
         masked = np.full_like(scores, -np.inf)
         masked[: len(allowed)][allowed] = scores[: len(allowed)][allowed]
         if not np.isfinite(masked).any():
-            raise ModelError("the schema cannot be met: nothing may come next")
+            raise ModelError("the schema cannot be met: no token may come next")
         return masked
 
-    def take(self, token: int) -> None:
-        """The token that came."""
+    def accept(self, token: int) -> None:
+        """Advance by the token that was chosen."""
         self._matcher.consume_token(token)
-        self._complain()
+        self._raise_error()
 
-    def forced(self) -> list[int]:
-        """Tokens that the schema leaves no choice about; they are taken."""
+    def accept_forced(self) -> list[int]:
+        """Advance by the tokens that the schema leaves no choice about; returns them."""
         tokens: list[int] = self._matcher.compute_ff_tokens()
         if tokens:
             self._matcher.consume_tokens(tokens)
-            self._complain()
+            self._raise_error()
         return tokens
 
     @property
-    def over(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether nothing may follow."""
         return bool(self._matcher.is_stopped())
 
     def check(self, text: str) -> None:
-        """ModelError unless `text` is JSON of the schema, whatever the grammar thought."""
+        """Validate the whole text, independently of the mask; ModelError if it does not match."""
         try:
-            self._checker.validate(json.loads(text))
+            self._validator.validate(json.loads(text))
         except json.JSONDecodeError:
-            raise ModelError("the JSON was not complete within the tokens allowed") from None
+            raise ModelError(
+                "the JSON was not complete within the maximum number of tokens"
+            ) from None
         except ValidationError as error:
-            raise ModelError(f"what was written is not of the schema: {error.message}") from None
+            raise ModelError(f"the answer does not match the schema: {error.message}") from None
 
-    def _complain(self) -> None:
+    def _raise_error(self) -> None:
         if self._matcher.is_error():
             message = _first_line(self._matcher.get_error())
             raise ModelError(f"the schema cannot be met: {message}")
 
 
-def _checked(schema: Any) -> Any:
+def _validator_for(schema: Any) -> Any:
     if not isinstance(schema, dict | bool):
-        raise ModelError("the schema is no JSON Schema: it is an object, or true or false")
-    _refuse_far_references(schema)
+        raise ModelError("not a JSON Schema: it must be an object, true or false")
+    _refuse_external_references(schema)
     kind = validators.validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)
     except SchemaError as error:
-        where = "".join(f".{part}" for part in error.absolute_path)
-        raise ModelError(f"the schema is no JSON Schema: {where} {error.message}") from None
+        path = "".join(f".{part}" for part in error.absolute_path)
+        raise ModelError(f"not a JSON Schema: {path} {error.message}") from None
     return kind(schema)
 
 
-def _refuse_far_references(schema: Any) -> None:
-    """A schema is never fetched from anywhere: not a byte leaves."""
+def _refuse_external_references(schema: Any) -> None:
+    """The validator would fetch them from the network."""
     if isinstance(schema, list):
         for part in schema:
-            _refuse_far_references(part)
+            _refuse_external_references(part)
     elif isinstance(schema, dict):
         for key, part in schema.items():
             if key in ("$ref", "$dynamicRef") and not str(part).startswith("#"):
-                raise ModelError(f"the schema cannot be met: {key} {part!r} leads out of it")
-            _refuse_far_references(part)
+                raise ModelError(f"external {key} {part!r} is not allowed in a schema")
+            _refuse_external_references(part)
 
 
 def _first_line(error: object) -> str:

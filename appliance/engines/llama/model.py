@@ -1,15 +1,15 @@
-"""An open language model: what it has read once, what it writes, and what it weighs."""
+"""An open language model: completes texts and scores options, with cached prefixes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from appliance.engines.llama.generation import Generation, Style
+from appliance.engines.llama.generation import Generation, GenerationLimits
 from appliance.engines.llama.option_scoring import OptionTree
 from appliance.engines.llama.prefix_cache import PrefixCache
 from appliance.engines.llama.prompt import Prompt
-from appliance.engines.llama_library import BATCH, Cell, ModelError, Sequences, Weights
+from appliance.engines.llama_library import MAXIMUM_BATCH, Cell, ModelError, Sequences, Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,71 +21,72 @@ END = "\n"
 """Ends each line of a menu, and so each option."""
 
 CHUNK = 64
-"""Tokens that are read between two looks whether something else goes first."""
+"""Tokens that are read between two checks for another request."""
 
-ANSWERS, MENU, FIRST_FREE = 0, 1, 2
-"""Sequences: what all answers begin with, what all weighing begins with, and the others."""
+PREFIX, MENU, FIRST_FREE = 0, 1, 2
+"""Numbers of sequences: the fixed part of all prompts, the menu of options, and the others."""
 
-NESTED = 4
-"""Texts that may be written at once, one breaking into the other."""
+MAXIMUM_NESTED = 4
+"""Answers that may be in progress at once, one interrupting the other."""
 
-WEIGHED = FIRST_FREE + NESTED
-"""The sequence of the text that options are weighed behind; theirs are the next ones."""
+SCORED_TEXT = FIRST_FREE + MAXIMUM_NESTED
+"""The sequence of the text that options follow; the options have the next ones."""
 
 OPTIONS = 58
-"""Sequences for options that are weighed together."""
+"""Sequences for options that are scored together."""
 
 MENU_TOKENS = 1024
-"""Room for what is read before options are weighed, and for the options."""
+"""Cells of the KV cache for the menu, the text and its options."""
 
 
 class LlamaModel:
     """A model that has read the fixed part of its prompt."""
 
     def __init__(
-        self, path: str, settings: dict[str, Any], threads: int, states: str | None = None
+        self, path: str, settings: dict[str, Any], threads: int, cache_folder: str | None = None
     ) -> None:
+        """Open the model; ModelError, with the reason, if that fails."""
         adapter = settings["adapter"]
         self._settings = settings
         self._weights = Weights(path)
         self._sequences = Sequences(
             self._weights,
             settings["context_tokens"] + MENU_TOKENS,
-            WEIGHED + 1 + OPTIONS,
+            SCORED_TEXT + 1 + OPTIONS,
             threads,
         )
         if adapter:
-            self._sequences.adapt(self._weights, adapter)
-        self._prefixes = PrefixCache(
-            Path(states) if states else None, Path(path), *([Path(adapter)] if adapter else [])
-        )
+            self._sequences.apply_adapter(self._weights, adapter)
+        files = [Path(path), Path(adapter)] if adapter else [Path(path)]
+        self._cache = PrefixCache(Path(cache_folder) if cache_folder else None, *files)
         self._prompt = Prompt(self._weights, settings["system_prompt"], settings["chat_template"])
-        self._menu: list[int] = []
-        self._menu_said: str | None = None
-        self._depth = 0
+        self._menu_tokens: list[int] = []
+        self._menu: str | None = None
+        self._nested = 0
         if len(self._prompt.head) + settings["maximum_tokens"] >= settings["context_tokens"]:
             raise ModelError("the system prompt is longer than language_model.context_tokens")
-        self.restored = self._know(self._prompt.head, ANSWERS)
+        self.restored = self._load_prefix(self._prompt.head, PREFIX)
+        """Whether the fixed part of the prompt came from the disk."""
 
-    def work_with(self, threads: int) -> None:
-        """From now on with so many threads."""
-        self._sequences.work_with(threads)
+    def use_threads(self, threads: int) -> None:
+        """Compute with so many threads from now on."""
+        self._sequences.use_threads(threads)
 
-    def _know(self, tokens: list[int], sequence: int) -> bool:
-        """Have `tokens` in a sequence: from the disk, else by reading them."""
-        state = self._prefixes.find(tokens)
+    def _load_prefix(self, tokens: list[int], sequence: int) -> bool:
+        """Put `tokens` into a sequence; True if their state came from the disk."""
+        state = self._cache.load(tokens)
         if state is not None and self._sequences.restore(sequence, state):
             return True
-        self._sequences.forget(sequence)
+        self._sequences.clear(sequence)
         for _ in self._read(tokens, 0, sequence):
             pass
-        self._prefixes.keep(tokens, self._sequences.save(sequence))
+        self._cache.save(tokens, self._sequences.save(sequence))
         return False
 
     def _read(
         self, tokens: list[int], begin: int, sequence: int
     ) -> Iterator[NDArray[np.float32] | None]:
-        """Read `tokens[begin:]` chunk by chunk; with the last comes what may follow."""
+        """Read `tokens[begin:]` chunk by chunk; the last chunk yields the next token's scores."""
         for start in range(begin, len(tokens), CHUNK):
             chunk = tokens[start : start + CHUNK]
             last = start + len(chunk) == len(tokens)
@@ -96,61 +97,65 @@ class LlamaModel:
             scores = self._sequences.read(cells)
             yield scores[0] if scores else None
 
-    def write(
-        self, order: dict[str, Any], stopping: Callable[[], bool]
+    def complete(
+        self, request: dict[str, Any], should_stop: Callable[[], bool]
     ) -> Iterator[dict[str, Any]]:
-        """The answer to `order["said"]`: `{"token": piece}` for each, then `{"done": {...}}`.
+        """The answer to `request["said"]`: `{"token": piece}` for each, then `{"done": {...}}`.
 
-        Between two tokens another text may be written, or options weighed. What people said
+        Between two tokens another text may be completed, or options scored. What people said
         is read as plain text: a role marker in it is some characters, not a role.
+
+        Raises:
+            ModelError: the text is too long, or the schema cannot be met.
+
         """
-        said: list[str] = order["said"]
-        prompt = self._prompt.tokens(said)
-        style = Style.of(self._weights, self._settings, order)
-        most = self._room(prompt, style)
-        if self._depth >= NESTED:
-            raise ModelError("too many texts are written at once")
-        sequence = FIRST_FREE + self._depth
-        self._depth += 1
+        prompt = self._prompt.tokens(request["said"])
+        limits = GenerationLimits.of(self._weights, self._settings, request)
+        maximum_tokens = self._maximum_tokens(prompt, limits)
+        if self._nested >= MAXIMUM_NESTED:
+            raise ModelError(f"more than {MAXIMUM_NESTED} answers are in progress at once")
+        sequence = FIRST_FREE + self._nested
+        self._nested += 1
         try:
             head = self._prompt.head
             cached = len(head) if prompt[: len(head)] == head and len(prompt) > len(head) else 0
-            self._sequences.copy(ANSWERS, sequence)
-            if not cached:
-                self._sequences.forget(sequence)
-            writing = Generation(self._weights, style, most)
-            yield from self._follow(writing, prompt, cached, sequence, stopping)
-            text = writing.finished()
+            if cached:
+                self._sequences.copy(PREFIX, sequence)
+            else:
+                self._sequences.clear(sequence)
+            generation = Generation(self._weights, limits, maximum_tokens)
+            yield from self._generate(generation, prompt, cached, sequence, should_stop)
+            text = generation.text()
             counts = {
                 "prompt_tokens": len(prompt),
                 "cached_tokens": cached,
-                "generated_tokens": writing.generated,
+                "generated_tokens": generation.generated,
             }
             yield {"done": {"text": text, **counts}}
         finally:
-            self._depth -= 1
-            self._sequences.forget(sequence)
+            self._nested -= 1
+            self._sequences.clear(sequence)
 
-    def _follow(
+    def _generate(
         self,
-        writing: Generation,
+        generation: Generation,
         prompt: list[int],
         cached: int,
         sequence: int,
-        stopping: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> Iterator[dict[str, Any]]:
         scores = None
-        for scores in self._read(prompt, cached, sequence):  # noqa: B007 (the last is wanted)
+        for scores in self._read(prompt, cached, sequence):  # noqa: B007 (the last is used)
             yield {}
-            if stopping():
+            if should_stop():
                 return
         length = len(prompt)
-        while scores is not None and not stopping():
-            tokens = writing.next(scores)
+        while scores is not None and not should_stop():
+            tokens = generation.next(scores)
             if not tokens:
                 return
-            yield {"token": writing.last_words}
-            if writing.over:
+            yield {"token": generation.last_piece}
+            if generation.is_over:
                 return
             scores = self._sequences.read(
                 [
@@ -160,74 +165,79 @@ class LlamaModel:
             )[0]
             length += len(tokens)
 
-    def _room(self, prompt: list[int], style: Style) -> int:
-        """Tokens that may be written behind `prompt`."""
+    def _maximum_tokens(self, prompt: list[int], limits: GenerationLimits) -> int:
+        """Tokens that may follow `prompt`."""
         context: int = self._settings["context_tokens"]
-        most: int = min(style.most, context - len(prompt))
-        least = min(style.most, int(self._settings["maximum_tokens"]))
-        if most < least:
+        maximum: int = min(limits.maximum_tokens, context - len(prompt))
+        least = min(limits.maximum_tokens, int(self._settings["maximum_tokens"]))
+        if maximum < least:
             raise ModelError(
-                f"the text is too long for the language model: with what surrounds it "
-                f"{len(prompt)} tokens, where {context - least} fit; shorten it, or raise "
+                f"the text is too long for the language model: it has {len(prompt)} tokens with "
+                f"the system prompt, and {context - least} fit; shorten it, or raise "
                 "language_model.context_tokens"
             )
-        return most
+        return maximum
 
-    def weigh(self, order: dict[str, Any]) -> dict[str, Any]:
-        """How likely each of `order["options"]` is to follow the menu and `order["text"]`."""
-        self._open_menu(order["menu"])
-        text = self._weights.tokens(order["text"], special=False)
+    def score_options(self, request: dict[str, Any]) -> dict[str, Any]:
+        """How likely each of `request["options"]` is to follow the menu and `request["text"]`.
+
+        Raises:
+            ModelError: the menu or the text is too long.
+
+        """
+        self._load_menu(request["menu"])
+        text = self._weights.tokens(request["text"], special=False)
         options = OptionTree(
-            [self._weights.tokens(option, special=False) for option in order["options"]],
+            [self._weights.tokens(option, special=False) for option in request["options"]],
             self._weights.tokens(END, special=False),
         )
-        if len(text) + options.size > BATCH or not text:
+        if len(text) + options.size > MAXIMUM_BATCH or not text:
             raise ModelError(f"the text is too long to choose by: {len(text)} tokens")
         try:
-            self._compute(text, options)
+            self._score(text, options)
         finally:
-            for sequence in range(WEIGHED, WEIGHED + 1 + OPTIONS):
-                self._sequences.forget(sequence)
-        prompt = len(self._menu) + len(text) + options.size
-        weighed = {"scores": options.scores(), "prompt_tokens": prompt}
-        return {"weighed": {**weighed, "cached_tokens": len(self._menu)}}
+            for sequence in range(SCORED_TEXT, SCORED_TEXT + 1 + OPTIONS):
+                self._sequences.clear(sequence)
+        prompt = len(self._menu_tokens) + len(text) + options.size
+        scored = {"scores": options.scores(), "prompt_tokens": prompt}
+        return {"scored": {**scored, "cached_tokens": len(self._menu_tokens)}}
 
-    def _compute(self, text: list[int], options: OptionTree) -> None:
-        """Read the text and, in the same pass, as many options behind it as there are sequences."""
-        begin = len(self._menu)
-        behind = begin + len(text) - 1
-        self._sequences.copy(MENU, WEIGHED)
+    def _score(self, text: list[int], options: OptionTree) -> None:
+        """Read the text and, in the same pass, as many options after it as there are sequences."""
+        begin = len(self._menu_tokens)
+        last_position = begin + len(text) - 1
+        self._sequences.copy(MENU, SCORED_TEXT)
         unread = text
         for nodes in options.rounds(OPTIONS):
-            used = {WEIGHED + 1 + number for numbers in nodes.values() for number in numbers}
+            used = {SCORED_TEXT + 1 + number for numbers in nodes.values() for number in numbers}
             for sequence in used:
-                self._sequences.copy(WEIGHED, sequence)
-            everywhere = (WEIGHED, *used)
+                self._sequences.copy(SCORED_TEXT, sequence)
+            everywhere = (SCORED_TEXT, *used)
             last = len(unread) - 1
             cells = [
                 Cell(token, begin + at, everywhere, at == last) for at, token in enumerate(unread)
             ]
             forks: list[tuple[int, ...]] = [()] if unread else []
             for path, numbers in nodes.items():
-                through = [WEIGHED + 1 + number for number in numbers]
+                through = [SCORED_TEXT + 1 + number for number in numbers]
                 fork = options.is_fork(path)
-                cells.append(Cell(path[-1], behind + len(path), through, fork))
+                cells.append(Cell(path[-1], last_position + len(path), through, fork))
                 forks += [path] if fork else []
-            options.learn(forks, self._sequences.read(cells))
+            options.add_scores(forks, self._sequences.read(cells))
             unread = []
 
-    def _open_menu(self, menu: str) -> None:
-        if menu == self._menu_said:
+    def _load_menu(self, menu: str) -> None:
+        if menu == self._menu:
             return
-        tokens = self._menu_tokens(menu)
-        self._menu, self._menu_said = [], None
-        self._know(tokens, MENU)
-        self._menu, self._menu_said = tokens, menu
+        tokens = self._tokens_of_menu(menu)
+        self._menu_tokens, self._menu = [], None
+        self._load_prefix(tokens, MENU)
+        self._menu_tokens, self._menu = tokens, menu
 
-    def _menu_tokens(self, menu: str) -> list[int]:
-        """Of the menu as many whole lines as there is room for.
+    def _tokens_of_menu(self, menu: str) -> list[int]:
+        """Of the menu as many whole lines as fit; its first lines say most.
 
-        Where a word of the language is many tokens it may be the half; its first lines say most.
+        In a language whose words are many tokens each, that may be half of the menu.
         """
         begin = self._weights.begin
         head = [] if begin is None else [begin]

@@ -1,4 +1,4 @@
-"""A conversation as tokens, the part that never changes first."""
+"""Turns a conversation into tokens, with the fixed part of the prompt first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class Prompt:
-    """The prompts of one model under one system prompt."""
+    """Prompts for one model with one system prompt."""
 
     def __init__(self, weights: Weights, system: str, template: str) -> None:
+        """`template` names a built-in chat template; empty: the one in the model file."""
         self._weights = weights
         self._system = system
         own = weights.metadata("tokenizer.chat_template")
@@ -29,23 +30,23 @@ class Prompt:
             self._chat.between(system, 1)
         except ValueError as error:
             raise ModelError(f"{error}; name another in language_model.chat_template") from None
-        self.head = self._opening(self._chat.between(system, 1)[0])
-        """Tokens up to the first thing that somebody says; the same for every request."""
+        self.head = self._with_begin(self._chat.between(system, 1)[0])
+        """Tokens before the first text of a user; the same for every request."""
 
     def tokens(self, said: Sequence[str]) -> list[int]:
-        """All tokens for questions and answers in turn, the last of them the question."""
+        """Tokens of a conversation: questions and answers in turn, a question last."""
         try:
             between = self._chat.between(self._system, len(said))
         except ValueError as error:
             raise ModelError(str(error)) from None
-        found = self._opening(between[0])
-        for text, behind in zip(said, between[1:], strict=True):
+        found = self._with_begin(between[0])
+        for text, after in zip(said, between[1:], strict=True):
             found += self._weights.tokens(text, special=False)
-            found += self._weights.tokens(behind, special=True)
+            found += self._weights.tokens(after, special=True)
         return found
 
-    def _opening(self, text: str) -> list[int]:
-        """With the token that the model wants at the beginning, once."""
+    def _with_begin(self, text: str) -> list[int]:
+        """Tokens of `text`, with the token that begins a prompt, if the model has one."""
         begin = self._weights.begin
         found = self._weights.tokens(text, special=True)
         return found if begin is None or found[:1] == [begin] else [begin, *found]

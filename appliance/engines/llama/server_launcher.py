@@ -1,7 +1,8 @@
-"""The language model's process while it begins: what is looked at before, and what it is told."""
+"""Starts the process of the language model, after a look at the model file."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,47 +17,55 @@ if TYPE_CHECKING:
 
 MODULE = "appliance.engines.llama.server"
 
-BESIDE_THE_FILE_MB = 512
-"""Memory that the process may take beside the size of its file, where no limit is set."""
+EXTRA_MEMORY_MB = 512
+"""Memory that the process may use in addition to the file's size, if no limit is set."""
 
 
-def is_own(path: Path, settings: LanguageModelSettings) -> bool:
-    """Whether the owner named this very file, and no model of the catalogue."""
-    return path == Path(settings.model).expanduser()
+@dataclass(frozen=True, slots=True)
+class ServerLauncher:
+    """How to start the process: which model, with which settings."""
 
+    path: Path
+    """The model, a GGUF file."""
+    settings: LanguageModelSettings
+    threads: int
+    cache_folder: Path | None = None
+    """For saved prefixes of prompts; None: they are not saved."""
 
-def opened(path: Path, settings: LanguageModelSettings, threads: int, states: Path | None) -> Child:
-    """A process that has begun to open the model.
+    @property
+    def is_own_file(self) -> bool:
+        """Whether the owner named this file, and not a model of the catalogue."""
+        return self.path == Path(self.settings.model).expanduser()
 
-    Raises:
-        ModelMissing: there is no such file, or no adapter.
-        EngineError: one of them is no such file, or there can be no process.
-        ChildDied: it died at once.
+    def launch(self) -> Child:
+        """A process that has begun to open the model.
 
-    """
-    gguf_file.check(path, "language_model.model" if is_own(path, settings) else None)
-    adapter = settings.adapter and str(Path(settings.adapter).expanduser())
-    if adapter:
-        gguf_file.check(Path(adapter), "language_model.adapter")
-    order = {
-        "path": str(path),
-        "settings": {**msgspec.to_builtins(settings), "adapter": adapter},
-        "threads": threads,
-        "states": str(states) if states else None,
-        "memory_mb": settings.memory_limit_mb or _usual_mb(path),
-    }
-    try:
-        child = Child(MODULE, threads)
-    except OSError as error:
-        raise EngineError(f"no process for the language model can be begun: {error}") from error
-    try:
-        child.send(order)
-    except ChildDied:
-        child.kill()
-        raise
-    return child
+        Raises:
+            ModelMissing: the model file or the adapter file is missing.
+            EngineError: one of them is not a GGUF file, or no process can be started.
+            ChildDied: the process died at once.
 
-
-def _usual_mb(path: Path) -> int:
-    own = path.stat().st_size // 1_000_000  # where weights are laid out anew
-    return own + BESIDE_THE_FILE_MB
+        """
+        gguf_file.check(self.path, "language_model.model" if self.is_own_file else None)
+        adapter = self.settings.adapter and str(Path(self.settings.adapter).expanduser())
+        if adapter:
+            gguf_file.check(Path(adapter), "language_model.adapter")
+        # The whole size of the file counts: weights that are repacked are no longer mapped.
+        usual_mb = self.path.stat().st_size // 1_000_000 + EXTRA_MEMORY_MB
+        start = {
+            "path": str(self.path),
+            "settings": {**msgspec.to_builtins(self.settings), "adapter": adapter},
+            "threads": self.threads,
+            "cache_folder": str(self.cache_folder) if self.cache_folder else None,
+            "memory_mb": self.settings.memory_limit_mb or usual_mb,
+        }
+        try:
+            child = Child(MODULE, self.threads)
+        except OSError as error:
+            raise EngineError(f"cannot start the language model process: {error}") from error
+        try:
+            child.send(start)
+        except ChildDied:
+            child.kill()
+            raise
+        return child

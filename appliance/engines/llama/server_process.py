@@ -1,4 +1,4 @@
-"""The lines that the language model's process writes, kept apart by the order they belong to."""
+"""A running language model process, with its responses sorted by request."""
 
 from __future__ import annotations
 
@@ -14,76 +14,84 @@ if TYPE_CHECKING:
     from appliance.engines.child_process import Child
     from appliance.engines.llama.work_clock import WorkClock
 
-STOPPED = "the appliance stopped, or the request was cancelled"
+CANCELLED = "the appliance stopped, or the request was cancelled"
 
-OPENING = 0
-"""Stands for an order's number where the process tells how opening its model went."""
+START = 0
+"""Stands for a request's id in the response that says whether the model is open."""
 
-LOOK_EVERY = 0.005
-"""Seconds between two looks whether to stop, and whether somebody speaks."""
+POLL_S = 0.005
+"""Between two checks whether to stop, and whether somebody speaks."""
 
 
-class ResponseLines:
-    """What one process writes; an order may be asked while another is written."""
+class ServerProcess:
+    """One process. A request may be made while another waits for its next token."""
 
-    def __init__(self, child: Child, opening: WorkClock) -> None:
+    def __init__(self, child: Child, start_clock: WorkClock) -> None:
         self.child = child
-        self.opening = opening
+        self.start_clock = start_clock
         """The time that it has to open its model."""
         self.ready = False
-        """Whether it has opened its model."""
-        self.over = False
-        """Whether the process was given up."""
-        self._kept: dict[int, deque[dict[str, Any]]] = defaultdict(deque)
+        """Whether its model is open."""
+        self.ended = False
+        """Whether `end` was called."""
+        self._responses: dict[int, deque[dict[str, Any]]] = defaultdict(deque)
 
-    def next(
-        self, number: int, clock: WorkClock, stopping: Callable[[], bool]
+    def next_response(
+        self, request_id: int, clock: WorkClock, should_stop: Callable[[], bool]
     ) -> dict[str, Any] | None:
-        """The next line for an order; None when its time is over.
+        """The next response to a request; None if its time is over.
 
-        ChildDied when the process ended, Interrupted once `stopping` says True.
+        Raises:
+            ChildDied: the process ended.
+            Interrupted: `should_stop` returned True.
+
         """
         while True:
-            if number == OPENING and self._kept[OPENING]:
-                return self._kept[OPENING][0]  # it stays: who looks to a stop may ask within it
-            if self._kept[number]:
-                return self._kept[number].popleft()
-            if clock.without(stopping):
-                raise Interrupted(STOPPED)
-            if self.over:
-                raise ChildDied("it ended at another text meanwhile")
-            if self._kept[number]:
+            if request_id == START and self._responses[START]:
+                return self._responses[START][0]  # kept: a request within should_stop needs it, too
+            if self._responses[request_id]:
+                return self._responses[request_id].popleft()
+            if clock.excluding(should_stop):
+                raise Interrupted(CANCELLED)
+            if self.ended:
+                raise ChildDied("it ended during another request")
+            if self._responses[request_id]:
                 continue
-            left = clock.left()
-            if left <= 0:
+            left_s = clock.left_s()
+            if left_s <= 0:
                 return None
-            self._receive(min(LOOK_EVERY, left))
+            self._receive(min(POLL_S, left_s))
 
-    def glance(self) -> dict[str, Any] | None:
-        """What came of opening the model, if it is there already; ChildDied as in `next`."""
-        if not self._kept[OPENING]:
+    def poll_start(self) -> dict[str, Any] | None:
+        """The response to the start, if it is there already; ChildDied if the process ended."""
+        if not self._responses[START]:
             self._receive(0.0)
-        return self._kept[OPENING][0] if self._kept[OPENING] else None
+        return self._responses[START][0] if self._responses[START] else None
 
-    def ends_by_itself(self, number: int, clock: WorkClock) -> bool:
-        """Read until the end of an order that was told to stop; False where it does not come."""
-        while not self.over and clock.left() > 0:
-            self._receive(max(0.0, clock.left()))
-            while self._kept[number]:
-                if "token" not in self._kept[number].popleft():
+    def finishes(self, request_id: int, clock: WorkClock) -> bool:
+        """Read on to the last response to a cancelled request; False if it does not come in time.
+
+        Raises:
+            ChildDied: the process ended.
+
+        """
+        while not self.ended and clock.left_s() > 0:
+            self._receive(max(0.0, clock.left_s()))
+            while self._responses[request_id]:
+                if "token" not in self._responses[request_id].popleft():
                     return True
         return False
 
-    def forget(self, number: int) -> None:
-        """Nobody asks for the lines of this order any more."""
-        self._kept.pop(number, None)
+    def forget(self, request_id: int) -> None:
+        """Drop the responses to a request that is over."""
+        self._responses.pop(request_id, None)
 
-    def give_up(self) -> None:
-        """End the process."""
-        self.over = True
+    def end(self) -> None:
+        """Kill the process; may be called twice."""
+        self.ended = True
         self.child.kill()
 
-    def _receive(self, seconds: float) -> None:
-        line = self.child.receive(seconds)
-        if line is not None:
-            self._kept[line.get("id", 0)].append(line)
+    def _receive(self, timeout_s: float) -> None:
+        response = self.child.receive(timeout_s)
+        if response is not None:
+            self._responses[response.get("id", START)].append(response)

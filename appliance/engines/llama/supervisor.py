@@ -1,210 +1,194 @@
-"""The language model's process as it comes and goes: opened, paused, looked after, ended."""
+"""Starts, restarts, suspends and ends the process of the language model."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from appliance.engines.child_process import ChildDied
-from appliance.engines.llama.circuit_breaker import RetryPolicy
-from appliance.engines.llama.server_launcher import is_own, opened
-from appliance.engines.llama.server_process import OPENING, ResponseLines
-from appliance.engines.llama.work_clock import Pauses, WorkClock
-from appliance.errors import EngineError, ModelMissing
+from appliance.engines.llama.circuit_breaker import CircuitBreaker
+from appliance.engines.llama.server_process import CANCELLED, POLL_S, START, ServerProcess
+from appliance.engines.llama.work_clock import Suspender, WorkClock
+from appliance.errors import EngineError, Interrupted, ModelMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
     from typing import Any
 
-    from appliance.config import LanguageModelSettings
-    from appliance.engines.child_process import Child
+    from appliance.engines.llama.server_launcher import ServerLauncher
 
 logger = logging.getLogger(__name__)
 
-LOADING = 180.0
-"""Seconds that opening the model may take; a slow card reads 1 GB in about 50."""
+START_TIMEOUT_S = 180.0
+"""For opening the model; a slow SD card reads 1 GB in about 50 s."""
 
-VERIFY = "appliance models verify"
+CANCEL_TIMEOUT_S = 2.0
+"""For the process to stop a request; then it is killed, which costs a reload. A slow board reads
+for a second between two checks whether to stop."""
 
-OWN_FILE = "fetch the file again, or name another in language_model.model"
+ADVICE = "run: appliance models verify"
+ADVICE_OWN_FILE = "fetch the file again, or name another in language_model.model"
 
 
 class Supervisor:
-    """What keeps a process with an open model; the rest asks it."""
+    """Keeps one process with an open model; requests run in one thread, `suspender` in any."""
 
-    def __init__(
-        self,
-        path: Path,
-        settings: LanguageModelSettings,
-        threads: int,
-        name: str | None = None,
-        states: Path | None = None,
-    ) -> None:
-        self.name = name or path.stem
-        self.restarts = 0
-        """Times that the process had to be started again."""
-        self._path = path
-        self._settings = settings
-        self._threads = threads
-        self.working = threads
-        """Of the threads, how many may work from the next order on."""
-        self._states = states
-        self._lines: ResponseLines | None = None
-        self._pauses = Pauses()
-        self._failures = RetryPolicy()
-        self._wanted = False
-        self._numbers = itertools.count(1)
+    def __init__(self, launcher: ServerLauncher) -> None:
+        self.suspender = Suspender()
+        self.breaker = CircuitBreaker()
         self.restored = False
-        """Whether the fixed part of the prompt came from the disk."""
+        """Whether the fixed part of the prompt came from the disk at the last start."""
+        self._launcher = launcher
+        self._process: ServerProcess | None = None
+        self._wanted = False
 
     @property
     def process_id(self) -> int | None:
-        """Of the child, for whoever counts its memory; None while there is none."""
-        return self._lines.child.process_id if self._lines else None
-
-    @property
-    def fault(self) -> str | None:
-        """Why it cannot be used just now; None where nothing is known against it. Any thread."""
-        return self._failures.fault
+        """Of the running process; None if there is none."""
+        return self._process.child.process_id if self._process else None
 
     def start(self) -> None:
-        """Open the model and read the fixed part of the prompt; done by complete() if not before.
+        """Open the model, and wait for it.
 
         Raises:
-            ModelMissing: there is no such file.
-            EngineError: the file is no model that can be opened, with the reason; `look_after`
-                tries again, with pauses.
+            ModelMissing: the file is missing.
+            EngineError: the model does not open, with the reason.
 
         """
         try:
-            self._await_ready(lambda: False)
+            self._open(lambda: False)
         except ChildDied as death:
-            raise EngineError(died_opening(death, self._path)) from death
+            raise EngineError(self._died_opening(death)) from death
 
-    def look_after(self) -> None:
-        """Asked while nobody asks it anything: start what has died, without waiting for it."""
-        lines = self._lines
+    def process(self, should_stop: Callable[[], bool]) -> ServerProcess:
+        """The process with an open model, as soon as nobody suspends it.
+
+        Raises:
+            ModelMissing: the file is missing.
+            EngineError: the model does not open, with the reason.
+            ChildDied: the process died while opening the model.
+            Interrupted: `should_stop` returned True.
+
+        """
+        self.suspender.release_thread()
+        process = self._open(should_stop)
+        while self.suspender.is_held():
+            if should_stop():
+                raise Interrupted(CANCELLED)
+            time.sleep(POLL_S)
+        return process
+
+    def restart_if_dead(self) -> None:
+        """Restart a process that died, without waiting for it; for a time without requests."""
+        process = self._process
         if not self._wanted:
             return
-        if lines is None:
-            if not self._failures.too_early():
-                self._begin_anew()
-        elif not lines.ready:
-            self._glance(lines)
-        elif not lines.child.alive():
+        if process is None:
+            if not self.breaker.is_waiting():
+                self.restart()
+        elif not process.ready:
+            self._poll_start(process)
+        elif not process.child.alive():
             logger.warning("the language model process died while it was idle")
-            self._drop()
-            self._begin_anew()
+            self.discard(process)
+            self.restart()
 
-    def _begin_anew(self) -> None:
-        logger.info("the language model process is started again")
-        with contextlib.suppress(EngineError, ModelMissing, ChildDied):  # noted
-            self._begin()
+    def restart(self) -> None:
+        """Start a process, without waiting for it; a failure goes to the circuit breaker."""
+        logger.info("restarting the language model process")
+        with contextlib.suppress(EngineError, ModelMissing, ChildDied):
+            self._launch()
 
-    def _glance(self, lines: ResponseLines) -> None:
-        """Whether it has opened its model meanwhile; what keeps it from that is noted."""
-        with contextlib.suppress(EngineError):  # noted
-            try:
-                event = lines.glance()
-            except ChildDied as death:
-                self._fail(lines, died_opening(death, self._path), refused=False)
+    def discard(self, process: ServerProcess | None) -> None:
+        """End `process`, unless another request has replaced it already."""
+        if process is not None and process is self._process:
+            self._process = None
+            self.suspender.attach(None)
+            process.end()
+
+    def cancel(self, process: ServerProcess, request_id: int) -> None:
+        """Stop a request, so that the process is free for the next; else end the process."""
+        if process is not self._process:
+            return
+        with contextlib.suppress(ChildDied), self.suspender.overridden():
+            process.child.send({"stop": request_id})
+            if process.finishes(request_id, WorkClock(CANCEL_TIMEOUT_S, Suspender())):
                 return
-            if event is not None or lines.opening.left() <= 0:
-                self._take_opening(lines, event)
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Have the process stand still, whatever it does, until the same thread asks something.
-
-        For any thread: what several have paused goes on when the last of them is done.
-        """
-        one = object()
-        self._pauses.begin(one, self._stand_still)
-        try:
-            yield
-        finally:
-            self._pauses.end(one, self._go_on)
+        self.discard(process)
 
     def close(self) -> None:
         """End the process; may be called twice."""
         self._wanted = False
-        self._drop()
+        self.discard(self._process)
 
-    def _drop(self) -> None:
-        lines, self._lines = self._lines, None
-        if lines is not None:
-            lines.give_up()
-
-    def _stand_still(self) -> None:
-        if self._lines is not None:
-            self._lines.child.pause()
-
-    def _go_on(self) -> None:
-        if self._lines is not None:
-            self._lines.child.go_on()
-
-    def _begin(self) -> ResponseLines:
-        """A process that opens the model; it stands still where somebody speaks just now."""
+    def _launch(self) -> ServerProcess:
+        """A process that has begun to open the model."""
         try:
-            lines = ResponseLines(self._open(), WorkClock(LOADING, self._pauses))
+            child = self._launcher.launch()
         except (EngineError, ModelMissing) as error:
-            self._failures.note(str(error), refused=True)
+            self.breaker.record_failure(str(error), permanent=True)
             raise
         except ChildDied as death:
-            self._failures.note(died_opening(death, self._path), refused=False)
+            self.breaker.record_failure(self._died_opening(death), permanent=False)
             raise
-        self._lines = lines
-        self._pauses.keep(self._stand_still)
-        return lines
+        self._process = ServerProcess(child, WorkClock(START_TIMEOUT_S, self.suspender))
+        self.suspender.attach(child)
+        return self._process
 
-    def _await_ready(self, stopping: Callable[[], bool]) -> ResponseLines:
+    def _open(self, should_stop: Callable[[], bool]) -> ServerProcess:
         self._wanted = True
-        lines = self._lines
-        if lines is None:
-            if reason := self._failures.refuses():
+        process = self._process
+        if process is None:
+            if reason := self.breaker.reason_to_refuse():
                 raise EngineError(reason)
-            lines = self._begin()
-        if not lines.ready:
+            process = self._launch()
+        if not process.ready:
             try:
-                event = lines.next(OPENING, lines.opening, stopping)
+                response = process.next_response(START, process.start_clock, should_stop)
             except ChildDied as death:
-                self._fail(lines, died_opening(death, self._path), refused=False)
+                self._fail(process, self._died_opening(death), permanent=False)
                 raise
-            self._take_opening(lines, event)
-        return lines
+            self._handle_start(process, response)
+        return process
 
-    def _take_opening(self, lines: ResponseLines, event: dict[str, Any] | None) -> None:
-        """What came of opening it; EngineError where it is not open."""
-        if event is None:
-            reason = f"opening {self._path.name} took more than {LOADING:.0f} s"
-        elif "ready" not in event:
-            own = is_own(self._path, self._settings)
-            reason = f"{event['error']}; {OWN_FILE if own else 'run: ' + VERIFY}"
+    def _poll_start(self, process: ServerProcess) -> None:
+        """See whether the model has opened; a failure goes to the circuit breaker."""
+        with contextlib.suppress(EngineError):
+            try:
+                response = process.poll_start()
+            except ChildDied as death:
+                self._fail(process, self._died_opening(death), permanent=False)
+                return
+            if response is not None or process.start_clock.left_s() <= 0:
+                self._handle_start(process, response)
+
+    def _handle_start(self, process: ServerProcess, response: dict[str, Any] | None) -> None:
+        """Raises EngineError if the model did not open."""
+        if response is None:
+            name = self._launcher.path.name
+            reason = f"opening {name} took more than {START_TIMEOUT_S:.0f} s"
+        elif "ready" not in response:
+            advice = ADVICE_OWN_FILE if self._launcher.is_own_file else ADVICE
+            reason = f"{response['error']}; {advice}"
         else:
-            lines.ready = True
-            self.restored = event["restored"]
-            self._failures.opened()
+            process.ready = True
+            self.restored = response["restored"]
+            self.breaker.record_opened()
             return
-        self._fail(lines, reason, refused=True)
+        self._fail(process, reason, permanent=True)
         raise EngineError(reason)
 
-    def _fail(self, lines: ResponseLines, reason: str, *, refused: bool) -> None:
-        if self._lines is lines:  # else it was told at another text meanwhile
-            self._drop()
-            self._failures.note(reason, refused=refused)
+    def _fail(self, process: ServerProcess, reason: str, *, permanent: bool) -> None:
+        if process is self._process:  # else another request has reported it
+            self.discard(process)
+            self.breaker.record_failure(reason, permanent=permanent)
 
-    def _open(self) -> Child:
-        return opened(self._path, self._settings, self._threads, self._states)
+    def _died_opening(self, death: ChildDied) -> str:
+        return f"{died(death)} while opening {self._launcher.path.name}"
 
 
 def died(death: ChildDied) -> str:
-    """In the words for an owner."""
+    """The words for an owner."""
     return f"the language model process died ({death})"
-
-
-def died_opening(death: ChildDied, path: Path) -> str:
-    """The same, of one that had not opened its model yet."""
-    return f"{died(death)} while it opened {path.name}"

@@ -1,4 +1,4 @@
-"""The time that an order to the language model takes, without the time that was given to others."""
+"""Suspends the model server while speech needs the CPU, and times requests without that time."""
 
 from __future__ import annotations
 
@@ -10,109 +10,124 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-GIVEN_AT_MOST = 60.0
-"""Seconds of standing still that an order is not charged for: who talks on and on in the room
-(a television) must not keep a request for ever."""
+    from appliance.engines.child_process import Child
+
+MAXIMUM_FREE_S = 60.0
+"""Seconds of suspension that do not count against a request's time limit. Endless speech, such as
+a television, must not hold a request for ever."""
 
 
-class Pauses:
-    """Who has the process stand still just now, and how long it stood in all; for any thread."""
+class Suspender:
+    """Suspends a process while at least one holder asks for it; safe in every thread."""
 
     def __init__(self) -> None:
-        self._changing = threading.Lock()
-        self._who: dict[object, int] = {}
-        self._lifted = False
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._holders: dict[object, int] = {}
+        """Holder → its thread."""
+        self._overridden = False
         self._since = 0.0
-        self._seconds = 0.0
+        self._suspended_s = 0.0
 
-    def begin(self, one: object, stand_still: Callable[[], None]) -> None:
-        """`one` wants it to stand still."""
-        with self._changing:
-            if not self._who:
-                self._since = time.monotonic()
-            self._who[one] = threading.get_ident()
-            if not self._lifted:
-                stand_still()
-
-    def end(self, one: object, go_on: Callable[[], None]) -> None:
-        """`one` is done; it goes on if nobody else wants it to stand still."""
-        with self._changing:
-            self._leave([one])
-            if not self._who:
-                go_on()
-
-    def end_own(self, go_on: Callable[[], None]) -> None:
-        """The caller asks something of it: the pauses of its thread are over, others last."""
-        with self._changing:
-            thread = threading.get_ident()
-            self._leave([one for one, whose in self._who.items() if whose == thread])
-            if not self._who:
-                go_on()
-
-    def held(self) -> bool:
-        """Whether somebody wants it to stand still."""
-        return bool(self._who)
-
-    def keep(self, stand_still: Callable[[], None]) -> None:
-        """A new process stands still as the one before it would."""
-        with self._changing:
-            if self._who:
-                stand_still()
+    def attach(self, child: Child | None) -> None:
+        """Suspend this process from now on, and at once if there is a holder; None: no process."""
+        with self._lock:
+            self._child = child
+            if self._holders:
+                self._suspend()
 
     @contextlib.contextmanager
-    def lifted(self, go_on: Callable[[], None], stand_still: Callable[[], None]) -> Iterator[None]:
-        """It goes on meanwhile, whoever wants what: what stands still cannot end."""
-        with self._changing:
-            self._lifted = True
-            go_on()
+    def hold(self) -> Iterator[None]:
+        """Suspend the process until this ends, or until `release_thread` in the same thread."""
+        holder = object()
+        with self._lock:
+            if not self._holders:
+                self._since = time.monotonic()
+            self._holders[holder] = threading.get_ident()
+            if not self._overridden:
+                self._suspend()
         try:
             yield
         finally:
-            with self._changing:
-                self._lifted = False
-                if self._who:
-                    stand_still()
+            with self._lock:
+                self._release([holder])
 
-    def seconds(self) -> float:
-        """That it has stood still until now."""
-        with self._changing:
-            return self._seconds + (time.monotonic() - self._since if self._who else 0.0)
+    def release_thread(self) -> None:
+        """End what the calling thread holds, as it is about to use the process; others last."""
+        with self._lock:
+            thread = threading.get_ident()
+            self._release([one for one, owner in self._holders.items() if owner == thread])
 
-    def _leave(self, gone: Iterable[object]) -> None:
-        held = bool(self._who)
-        for one in gone:
-            self._who.pop(one, None)
-        if held and not self._who:
-            self._seconds += time.monotonic() - self._since
+    def is_held(self) -> bool:
+        """Whether there is a holder."""
+        return bool(self._holders)
+
+    @contextlib.contextmanager
+    def overridden(self) -> Iterator[None]:
+        """Let the process run until this ends, whoever holds it: a suspended one cannot stop."""
+        with self._lock:
+            self._overridden = True
+            self._resume()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._overridden = False
+                if self._holders:
+                    self._suspend()
+
+    def suspended_s(self) -> float:
+        """Seconds of suspension so far."""
+        with self._lock:
+            current = time.monotonic() - self._since if self._holders else 0.0
+            return self._suspended_s + current
+
+    def _release(self, holders: Iterable[object]) -> None:
+        was_held = bool(self._holders)
+        for holder in holders:
+            self._holders.pop(holder, None)
+        if not self._holders:
+            if was_held:
+                self._suspended_s += time.monotonic() - self._since
+            self._resume()
+
+    def _suspend(self) -> None:
+        if self._child is not None:
+            self._child.suspend()
+
+    def _resume(self) -> None:
+        if self._child is not None:
+            self._child.resume()
 
 
 class WorkClock:
-    """Counts the time of one order, up to its limit."""
+    """Counts the time of one request, without suspension, up to its limit."""
 
-    def __init__(self, limit: float, pauses: Pauses) -> None:
-        self._limit = limit
-        self._pauses = pauses
-        self._paused_before = pauses.seconds()
-        self._began = time.monotonic()
+    def __init__(self, limit_s: float, suspender: Suspender) -> None:
+        self._limit_s = limit_s
+        self._suspender = suspender
+        self._suspended_before_s = suspender.suspended_s()
+        self._started_at = time.monotonic()
 
     def seconds(self) -> float:
-        """That the order has taken, but for looks and pauses."""
-        paused = min(GIVEN_AT_MOST, self._pauses.seconds() - self._paused_before)
-        return time.monotonic() - self._began - paused
+        """Seconds of work so far."""
+        suspended = self._suspender.suspended_s() - self._suspended_before_s
+        return time.monotonic() - self._started_at - min(MAXIMUM_FREE_S, suspended)
 
-    def left(self) -> float:
-        """Seconds until the limit; less than none when it is over."""
-        return self._limit - self.seconds()
+    def left_s(self) -> float:
+        """Seconds until the limit; negative after it."""
+        return self._limit_s - self.seconds()
 
-    def without(self, look: Callable[[], bool]) -> bool:
-        """What `look` says; the order is not charged for the time that it takes.
+    def excluding(self, check: Callable[[], bool]) -> bool:
+        """The result of `check`, which may run other requests; its time does not count.
 
-        Others may have done their work in it, with the process paused: that counts once.
+        Suspension during `check` is part of that time, and so is not subtracted again.
         """
-        began, paused = time.monotonic(), self._pauses.seconds()
+        started, suspended = time.monotonic(), self._suspender.suspended_s()
         try:
-            return look()
+            return check()
         finally:
-            taken, paused_now = time.monotonic() - began, self._pauses.seconds()
-            self._began += taken
-            self._paused_before += paused_now - paused
+            taken = time.monotonic() - started
+            suspended_now = self._suspender.suspended_s()
+            self._started_at += taken
+            self._suspended_before_s += suspended_now - suspended

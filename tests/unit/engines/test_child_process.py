@@ -1,4 +1,4 @@
-"""What is told of a process that died."""
+"""What the error says about a child process that died."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from appliance.engines.child_process import last_words
+from appliance.engines.child_process import last_error
 
 
 def trace(error: Exception) -> str:
@@ -17,9 +17,9 @@ def trace(error: Exception) -> str:
         return "a line before\n" + traceback.format_exc()
 
 
-def test_a_program_s_last_line_is_told() -> None:
-    assert last_words("loading\nGGML_ASSERT(n > 0) failed\n") == "GGML_ASSERT(n > 0) failed"
-    assert last_words("") == last_words(" \n") == ""
+def test_the_last_line_of_a_program_is_quoted() -> None:
+    assert last_error("loading\nGGML_ASSERT(n > 0) failed\n") == "GGML_ASSERT(n > 0) failed"
+    assert last_error("") == last_error(" \n") == ""
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_a_program_s_last_line_is_told() -> None:
         json.JSONDecodeError("my secret diary entry", "diary", 3),
     ],
 )
-def test_of_an_error_kind_and_place_are_told_and_no_word_of_an_order(error: Exception) -> None:
-    told = last_words(trace(error))
-    assert type(error).__name__ in told
-    assert " at test_child_process.py:" in told
-    assert "secret" not in told
-    assert "diary" not in told
+def test_a_python_error_gives_kind_and_place_and_no_word_of_a_request(error: Exception) -> None:
+    quoted = last_error(trace(error))
+    assert type(error).__name__ in quoted
+    assert " at test_child_process.py:" in quoted
+    assert "secret" not in quoted
+    assert "diary" not in quoted
 
 
-def test_a_library_that_is_not_there_is_named() -> None:
-    told = last_words(trace(ImportError("libgomp.so.1: cannot open shared object file")))
-    assert told == "ImportError: libgomp.so.1: cannot open shared object file"
+def test_a_missing_library_is_named() -> None:
+    quoted = last_error(trace(ImportError("libgomp.so.1: cannot open shared object file")))
+    assert quoted == "ImportError: libgomp.so.1: cannot open shared object file"

@@ -19,7 +19,7 @@ from appliance.sentences.sentence_set import SentenceSet
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from appliance.values import Weighing
+    from appliance.values import OptionScores
 
 BLOCKS = {
     "HassTurnOn": ["turn on the {area} light"],
@@ -53,10 +53,15 @@ SENTENCES = SentenceSet(
 )
 
 
-def chosen(text: str, **weighs: Mapping[str, float]) -> tuple[IntentChoice, ScriptedLanguageModel]:
+def chosen(
+    text: str, **option_probabilities: Mapping[str, float]
+) -> tuple[IntentChoice, ScriptedLanguageModel]:
     """`weighs` are the scripted probabilities, by the words that end the line weighed."""
-    script = {text: weighs.get("intent", {}), **{k: v for k, v in weighs.items() if "=>" in k}}
-    model = ScriptedLanguageModel([], weighs=script)
+    script = {
+        text: option_probabilities.get("intent", {}),
+        **{k: v for k, v in option_probabilities.items() if "=>" in k},
+    }
+    model = ScriptedLanguageModel([], option_probabilities=script)
     choice = Cascade().choose(text, SENTENCES, model, lambda: False, spoken=False)
     assert choice is not None
     return choice, model
@@ -84,7 +89,7 @@ def test_none_is_a_choice_too() -> None:
 def test_an_intent_is_impossible_whose_values_the_text_does_not_mention() -> None:
     choice, model = chosen("make it dark", intent={" turn off": 0.99})
     assert choice.intent is None
-    assert model.weighed == []  # nothing that is declared could be meant
+    assert model.scored_options == []  # nothing that is declared could be meant
 
 
 def test_an_intent_is_impossible_that_leaves_out_what_the_text_mentions() -> None:
@@ -95,14 +100,16 @@ def test_an_intent_is_impossible_that_leaves_out_what_the_text_mentions() -> Non
 def test_an_intent_that_is_not_for_the_model_cannot_come_out() -> None:
     choice, model = chosen("let me through the door", intent={" unlock": 0.99})
     assert choice.intent is None
-    assert all(" unlock" not in options for _, options in model.weighed)
+    assert all(" unlock" not in options for _, options in model.scored_options)
 
 
 def test_an_intent_marked_never_by_voice_cannot_come_out_nor_another_in_its_place() -> None:
     declared = {**DECLARED, "HassTurnOn": DeclaredIntent("HassTurnOn", never_by_voice=True)}
     barred = SentenceSet("en", SENTENCES.intents, declared)
     text = "make it bright in the kitchen"
-    model = ScriptedLanguageModel([], weighs={text: {" turn on": 0.97, " turn off": 0.02}})
+    model = ScriptedLanguageModel(
+        [], option_probabilities={text: {" turn on": 0.97, " turn off": 0.02}}
+    )
     choice = Cascade().choose(text, barred, model, lambda: False, spoken=False)
     assert choice is not None
     assert (choice.intent, choice.perhaps) == (None, "HassTurnOn")
@@ -121,7 +128,7 @@ def test_of_two_ways_to_fill_the_slots_the_model_weighs_which() -> None:
 def test_what_is_forbidden_is_not_even_weighed(text: str) -> None:
     choice, model = chosen(text, intent={" turn on": 0.99})
     assert choice.intent is None
-    assert model.weighed == []
+    assert model.scored_options == []
 
 
 class Failing(ScriptedLanguageModel):
@@ -129,9 +136,9 @@ class Failing(ScriptedLanguageModel):
         super().__init__([])
         self.error = error
 
-    def weigh(
+    def score_options(
         self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
-    ) -> Weighing:
+    ) -> OptionScores:
         raise self.error
 
 
@@ -155,14 +162,16 @@ def test_the_menu_is_the_same_for_every_text_and_made_of_the_operators_sentences
     model = ScriptedLanguageModel([])
     cascade = Cascade()
     cascade.prepare(SENTENCES, model)
-    assert [text for text, _ in model.weighed] == [f"{text} =>" for text in parts_for("en").nothing]
+    assert [text for text, _ in model.scored_options] == [
+        f"{text} =>" for text in parts_for("en").nothing
+    ]
     menu = cascade._tools_for(SENTENCES).chooser.menu
     assert "turn on the kitchen light => turn on\n" in menu
     assert "unlock" not in menu
 
 
 def test_speech_is_chosen_for_only_where_the_operator_allows_it() -> None:
-    model = ScriptedLanguageModel([], weighs={"dark kitchen": {" turn on": 0.99}})
+    model = ScriptedLanguageModel([], option_probabilities={"dark kitchen": {" turn on": 0.99}})
     text = "dark kitchen"
     quiet = Cascade()
     assert quiet.choose(text, SENTENCES, model, lambda: False, spoken=True) is None

@@ -46,11 +46,11 @@ CASCADE = Cascade()
 
 def chosen(text: str, intent: str, **fill: float) -> tuple[IntentChoice, ScriptedLanguageModel]:
     """`fill` are the scripted probabilities of what fills the slots, `_` being a blank."""
-    weighs = {
+    option_probabilities = {
         text: {f" {intent}": 0.98},
         f"{text} => {intent},": {f" {k.replace('_', ' ')}": v for k, v in fill.items()},
     }
-    model = ScriptedLanguageModel([], weighs=weighs)
+    model = ScriptedLanguageModel([], option_probabilities=option_probabilities)
     choice = CASCADE.choose(text, SENTENCES, model, lambda: False, spoken=False)
     assert choice is not None
     return choice, model
@@ -75,7 +75,7 @@ def test_where_it_is_not_sure_which_words_nothing_is_done_and_nobody_chats() -> 
 def test_what_is_weighed_are_stretches_of_the_text_without_the_sentence_s_own_words() -> None:
     text = "Add to shopping list: oat milk, please"
     _, model = chosen(text, "list add")
-    asked = [options for line, options in model.weighed if line == f"{text} => list add,"]
+    asked = [options for line, options in model.scored_options if line == f"{text} => list add,"]
     stretches = ["oat", "oat milk", "oat milk, please", "milk", "milk, please", "please"]
     assert asked == [tuple(f" item {stretch}" for stretch in stretches)]
 
@@ -92,7 +92,7 @@ def test_no_value_goes_over_the_end_of_a_sentence_and_none_is_endless() -> None:
 def test_an_intent_of_which_no_word_of_its_own_is_said_is_not_even_weighed(text: str) -> None:
     choice, model = chosen(text, "note", anything_dark=0.99)
     assert choice.intent is None
-    assert model.weighed == []
+    assert model.scored_options == []
 
 
 OPPOSITE = """delete oat milk on my shopping list
@@ -121,7 +121,7 @@ def test_a_noun_that_is_the_sentence_s_verb_does_not_help_who_undoes(text: str) 
 @pytest.mark.parametrize("text", ["don't add oat milk to my shopping list", "never note stamps"])
 def test_what_is_forbidden_is_not_even_weighed_with_a_wildcard_either(text: str) -> None:
     choice, model = chosen(text, "list add", item_oat_milk=0.99)
-    assert (choice.intent, model.weighed) == (None, [])
+    assert (choice.intent, model.scored_options) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -162,11 +162,11 @@ def test_a_sentence_with_two_wildcards_is_for_the_grammar_alone() -> None:
 def test_an_intent_that_is_not_for_the_model_has_no_wildcard_filled() -> None:
     declared = {**SENTENCES.declared, "Note": DeclaredIntent("Note", by_model=False)}
     closed = SentenceSet("en", SENTENCES.intents, declared)
-    model = ScriptedLanguageModel([], weighs={"a note: stamps": {" note": 0.99}})
+    model = ScriptedLanguageModel([], option_probabilities={"a note: stamps": {" note": 0.99}})
     choice = Cascade().choose("a note: stamps", closed, model, lambda: False, spoken=False)
     assert choice is not None
     assert choice.intent is None
-    assert model.weighed == []
+    assert model.scored_options == []
 
 
 def test_the_menu_shows_what_becomes_of_a_wildcard() -> None:
@@ -188,10 +188,10 @@ def test_no_word_comes_out_that_was_not_said_in_that_order(words: list[str], whi
     text = " ".join(words)
 
     class Wilful(ScriptedLanguageModel):
-        def weigh(self, menu, text, options, stopping):  # type: ignore[no-untyped-def]
+        def score_options(self, menu, text, options, stopping):  # type: ignore[no-untyped-def]
             favoured = options[which % len(options)]
             self._weighs = {text.removesuffix(" =>"): {favoured: 0.99999}}
-            return super().weigh(menu, text, options, stopping)
+            return super().score_options(menu, text, options, stopping)
 
     choice = CASCADE.choose(text, SENTENCES, Wilful([]), lambda: False, spoken=False)
     assert choice is not None

@@ -370,8 +370,10 @@ def test_speech_that_is_near_to_an_intent_marked_never_by_voice_is_refused() -> 
 
 def test_the_models_choice_is_in_the_result_with_how_sure_it_was() -> None:
     with_mind = mind()
-    weighs = {"let it shine on": {" light": 0.98}}
-    with_mind.language_model = ScriptedLanguageModel([], name="pen", weighs=weighs)
+    probabilities = {"let it shine on": {" light": 0.98}}
+    with_mind.language_model = ScriptedLanguageModel(
+        [], name="pen", option_probabilities=probabilities
+    )
     result = done(requested(Operation.PARSE, b"let it shine on"), with_mind)
     assert result.intent is not None
     assert (result.intent.by, result.intent.slots) == ("model", {"state": "on"})
@@ -381,8 +383,10 @@ def test_the_models_choice_is_in_the_result_with_how_sure_it_was() -> None:
 
 def test_a_command_that_was_not_surely_understood_is_not_talked_about() -> None:
     with_mind = mind()
-    weighs = {"let it shine on": {" light": 0.6}}
-    with_mind.language_model = ScriptedLanguageModel(["It is on."], name="pen", weighs=weighs)
+    probabilities = {"let it shine on": {" light": 0.6}}
+    with_mind.language_model = ScriptedLanguageModel(
+        ["It is on."], name="pen", option_probabilities=probabilities
+    )
     text = TextInput("t", "let it shine on", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
     result = done(text, with_mind)
     assert (result.outcome, result.answer, result.intent) == (Outcome.NOT_UNDERSTOOD, None, None)

@@ -353,7 +353,7 @@ def test_an_idle_turn_looks_after_the_model() -> None:
     class Watched(ScriptedLanguageModel):
         looks = 0
 
-        def look_after(self) -> None:
+        def restart_if_dead(self) -> None:
             self.looks += 1
 
     model = Watched([])

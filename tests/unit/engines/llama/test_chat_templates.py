@@ -1,4 +1,4 @@
-"""What surrounds a system prompt, questions and answers is what each family was trained on."""
+"""Each built-in chat template is the one that its model family was trained on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AS_TRAINED = {
     "mistral": ("<s>[INST] Be kind.\n\n", " [/INST]", "</s>[INST] "),
     "plain": ("Be kind.\n\nQuestion: ", "\nAnswer:", "\nQuestion: "),
 }
-"""Before the first text, before an answer, and behind one."""
+"""The pieces before the first text, before an answer, and after one."""
 
 
 def between(template: str, turns: int = 3) -> list[str]:
@@ -43,11 +43,11 @@ def between(template: str, turns: int = 3) -> list[str]:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_built_in_template_is_what_its_family_was_trained_on(name: str) -> None:
-    before, answer, behind = AS_TRAINED[name]
-    told = between(BUILT_IN[name])
-    # The space that some write before an answer is the answer's own here.
-    assert [told[0], told[1].rstrip(" "), told[2], told[3].rstrip(" ")] == [
-        *(before, answer.rstrip(" "), behind, answer.rstrip(" "))
+    before, answer, after = AS_TRAINED[name]
+    pieces = between(BUILT_IN[name])
+    # The space that some templates put before an answer belongs to the answer here.
+    assert [pieces[0], pieces[1].rstrip(" "), pieces[2], pieces[3].rstrip(" ")] == [
+        *(before, answer.rstrip(" "), after, answer.rstrip(" "))
     ]
 
 
@@ -69,24 +69,26 @@ def test_a_model_of_the_catalogue_has_the_template_of_its_family(
     )
 
 
-def test_the_files_own_template_goes_before_ours_and_a_named_one_before_both() -> None:
+def test_the_named_template_comes_first_then_the_file_s_own_then_the_plain_one() -> None:
     own = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
     assert choose("", own) == own
     assert choose("chatml", own) == BUILT_IN["chatml"]
     assert choose("", None) == BUILT_IN["plain"]
 
 
-def test_a_template_that_leaves_the_system_prompt_out_gets_it_with_the_first_question() -> None:
-    deaf = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}"
-    assert between(deaf, turns=1)[0] == "<user>Be kind.\n\n"
+def test_a_template_without_a_system_role_gets_the_system_prompt_in_the_first_question() -> None:
+    without = (
+        "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+    )
+    assert between(without, turns=1)[0] == "<user>Be kind.\n\n"
 
 
 @pytest.mark.parametrize("template", ["{{ nothing.here.at.all }}", "{% for %}", "always the same"])
-def test_a_template_that_cannot_be_filled_in_is_told(template: str) -> None:
-    with pytest.raises(ValueError, match="chat template cannot be"):
+def test_a_template_that_cannot_be_rendered_is_an_error(template: str) -> None:
+    with pytest.raises(ValueError, match=r"chat template (is invalid|cannot be rendered)"):
         between(template)
 
 
-def test_a_template_cannot_reach_into_the_program() -> None:
-    with pytest.raises(ValueError, match="cannot be filled in"):
+def test_a_template_cannot_access_the_program() -> None:
+    with pytest.raises(ValueError, match="cannot be rendered"):
         between("{{ ''.__class__.__mro__ }}{% for m in messages %}{{ m.content }}{% endfor %}")

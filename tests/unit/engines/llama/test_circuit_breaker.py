@@ -1,4 +1,4 @@
-"""How often a language model is tried that cannot be opened."""
+"""How often a language model that does not open is tried again."""
 
 from __future__ import annotations
 
@@ -6,68 +6,70 @@ import logging
 
 import pytest
 
-from appliance.engines.llama.circuit_breaker import LONGEST_PAUSE, MANY, RetryPolicy
+from appliance.engines.llama.circuit_breaker import FAIL_FAST_AFTER, LONGEST_PAUSE_S, CircuitBreaker
 
 
-class Time:
+class FakeClock:
     now = 1000.0
 
     def __call__(self) -> float:
         return self.now
 
 
-def tries(failures: RetryPolicy, time: Time, seconds: float) -> int:
-    """How often it is opened in so many seconds, by who looks each second, in vain."""
-    count, end = 0, time.now + seconds
-    while time.now < end:
-        if not failures.too_early():
+def attempts(breaker: CircuitBreaker, clock: FakeClock, seconds: float) -> int:
+    """Failing attempts in so many seconds, if it is checked each second."""
+    count, end = 0, clock.now + seconds
+    while clock.now < end:
+        if not breaker.is_waiting():
             count += 1
-            failures.note("it is cut off", refused=True)
-        time.now += 1.0
+            breaker.record_failure("it is cut off", permanent=True)
+        clock.now += 1.0
     return count
 
 
-def test_what_cannot_be_opened_is_tried_more_and_more_seldom_but_for_ever() -> None:
-    time = Time()
-    failures = RetryPolicy(time)
-    assert 4 <= tries(failures, time, 60) <= 8
-    tries(failures, time, 1000)
-    assert tries(failures, time, 10 * LONGEST_PAUSE) == 10
+def test_a_model_that_does_not_open_is_tried_less_and_less_often_but_for_ever() -> None:
+    clock = FakeClock()
+    breaker = CircuitBreaker(clock)
+    assert 4 <= attempts(breaker, clock, 60) <= 8
+    attempts(breaker, clock, 1000)
+    assert attempts(breaker, clock, 10 * LONGEST_PAUSE_S) == 10
 
 
-def test_one_failure_is_tried_again_at_once_and_work_makes_up_for_the_ones_before() -> None:
-    time = Time()
-    failures = RetryPolicy(time)
-    failures.note("killed", refused=False)
-    assert not failures.too_early()
-    failures.note("killed", refused=False)
-    assert failures.too_early()
-    failures.opened()
-    failures.worked()
-    failures.note("killed", refused=False)
-    assert not failures.too_early()
+def test_the_first_failure_is_tried_again_at_once_and_a_success_resets_the_count() -> None:
+    clock = FakeClock()
+    breaker = CircuitBreaker(clock)
+    breaker.record_failure("killed", permanent=False)
+    assert not breaker.is_waiting()
+    breaker.record_failure("killed", permanent=False)
+    assert breaker.is_waiting()
+    breaker.record_opened()
+    breaker.record_success()
+    breaker.record_failure("killed", permanent=False)
+    assert not breaker.is_waiting()
 
 
-def test_a_request_is_refused_for_what_will_be_the_same_and_tried_for_a_chance_death() -> None:
-    time = Time()
-    failures = RetryPolicy(time)
-    for _ in range(MANY - 1):
-        failures.note("killed", refused=False)
-        assert failures.refuses() is None
-    failures.note("killed", refused=False)
-    assert failures.refuses() == "killed"
-    failures.opened()
-    assert failures.refuses() is None
-    failures.note("it is cut off", refused=True)
-    assert failures.refuses() == "it is cut off"
-    time.now += LONGEST_PAUSE
-    assert failures.refuses() is None
+def test_a_request_fails_fast_after_a_permanent_failure_and_not_after_one_death() -> None:
+    clock = FakeClock()
+    breaker = CircuitBreaker(clock)
+    for _ in range(FAIL_FAST_AFTER - 1):
+        breaker.record_failure("killed", permanent=False)
+        assert breaker.reason_to_refuse() is None
+    breaker.record_failure("killed", permanent=False)
+    assert breaker.reason_to_refuse() == "killed"
+    breaker.record_opened()
+    assert breaker.reason_to_refuse() is None
+    breaker.record_failure("it is cut off", permanent=True)
+    assert breaker.reason_to_refuse() == "it is cut off"
+    clock.now += LONGEST_PAUSE_S
+    assert breaker.reason_to_refuse() is None
 
 
-def test_each_failure_is_an_error_in_the_same_words(caplog: pytest.LogCaptureFixture) -> None:
-    failures = RetryPolicy(Time())
-    failures.note("it is cut off", refused=True)
-    failures.note("it is cut off", refused=True)
+def test_each_failure_is_logged_as_an_error_with_the_same_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    breaker = CircuitBreaker(FakeClock())
+    breaker.record_failure("it is cut off", permanent=True)
+    breaker.record_failure("it is cut off", permanent=True)
     assert {(one.levelno, "it is cut off" in one.message) for one in caplog.records} == {
         (logging.ERROR, True)
     }

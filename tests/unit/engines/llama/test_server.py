@@ -1,4 +1,4 @@
-"""In which order the language model's process does what it is sent."""
+"""In which order the language model's process serves its requests."""
 
 from __future__ import annotations
 
@@ -13,61 +13,65 @@ if TYPE_CHECKING:
 
 
 class TwoTokens:
-    """A model that writes two tokens for each text, and knows how many it is at."""
+    """A model that writes two tokens for each text, and counts the texts in progress."""
 
     def __init__(self) -> None:
-        self.at_once = 0
-        self.most_at_once = 0
+        self.nested = 0
+        self.most_nested = 0
 
-    def work_with(self, threads: int) -> None:
+    def use_threads(self, threads: int) -> None:
         pass
 
-    def write(
-        self, order: dict[str, Any], stopping: Callable[[], bool]
+    def complete(
+        self, request: dict[str, Any], should_stop: Callable[[], bool]
     ) -> Iterator[dict[str, Any]]:
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.nested += 1
+        self.most_nested = max(self.most_nested, self.nested)
         yield {"token": "a"}
         yield {"token": "b"}
         yield {"done": {"text": "ab"}}
-        self.at_once -= 1
+        self.nested -= 1
 
 
-class Asker(io.StringIO):
-    """Reads what the process says, and sends the next order at a certain line."""
+class FakeClient(io.StringIO):
+    """Receives the responses, and sends the next request at a certain one."""
 
-    def __init__(self, inbox: _Inbox, at: str, orders: int) -> None:
+    def __init__(self, inbox: _Inbox, at: str, requests: int) -> None:
         super().__init__()
-        self._inbox, self._at, self._orders = inbox, at, orders
-        self.said: list[tuple[int, str]] = []
+        self._inbox, self._at, self._requests = inbox, at, requests
+        self.received: list[tuple[int, str]] = []
 
     def write(self, text: str) -> int:
         if text.strip():
-            event = json.loads(text)
-            kind = next(key for key in event if key != "id")
-            self.said.append((event["id"], kind))
-            if kind == self._at and event["id"] < self._orders:
-                self._inbox.orders.put({"id": event["id"] + 1, "threads": 1})
+            response = json.loads(text)
+            kind = next(key for key in response if key != "id")
+            self.received.append((response["id"], kind))
+            if kind == self._at and response["id"] < self._requests:
+                self._inbox.requests.put({"id": response["id"] + 1, "threads": 1})
         return len(text)
 
 
-def served(at: str, orders: int) -> tuple[TwoTokens, list[tuple[int, str]]]:
+def served(at: str, requests: int) -> tuple[TwoTokens, list[tuple[int, str]]]:
     model, inbox = TwoTokens(), _Inbox()
-    asker = Asker(inbox, at, orders)
-    service = _Service(model, inbox, asker, ValueError)  # type: ignore[arg-type]
-    service.do({"id": 1, "threads": 1})
-    while not inbox.orders.empty():
-        service.do(inbox.orders.get())
-    return model, asker.said
+    client = FakeClient(inbox, at, requests)
+    service = _Service(model, inbox, client, ValueError)  # type: ignore[arg-type]
+    service.serve({"id": 1, "threads": 1})
+    while not inbox.requests.empty():
+        service.serve(inbox.requests.get())
+    return model, client.received
 
 
-def test_who_asks_again_as_soon_as_it_has_its_answer_never_asks_within_it() -> None:
-    model, said = served("done", orders=9)
-    assert model.most_at_once == 1
-    assert [number for number, kind in said if kind == "done"] == list(range(1, 10))
+def test_a_request_sent_right_after_an_answer_is_not_served_within_that_answer() -> None:
+    model, responses = served("done", requests=9)
+    assert model.most_nested == 1
+    assert [number for number, kind in responses if kind == "done"] == list(range(1, 10))
 
 
-def test_what_comes_between_two_tokens_goes_first() -> None:
-    model, said = served("token", orders=2)
-    assert model.most_at_once == 2
-    assert [number for number, kind in said if kind == "done"] == [2, 2, 1]  # one at each token
+def test_a_request_between_two_tokens_is_served_first() -> None:
+    model, responses = served("token", requests=2)
+    assert model.most_nested == 2
+    assert [number for number, kind in responses if kind == "done"] == [
+        2,
+        2,
+        1,
+    ]  # one at each token

@@ -1,13 +1,15 @@
-"""What of the time that passes is an order's own, and what was given to others."""
+"""Which time counts against the limit of a request."""
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
-from appliance.engines.llama.work_clock import GIVEN_AT_MOST, Pauses, WorkClock
+from appliance.engines.llama.work_clock import MAXIMUM_FREE_S, Suspender, WorkClock
 
 
-class Time:
+class FakeTime:
     def __init__(self) -> None:
         self.now = 1000.0
 
@@ -16,67 +18,62 @@ class Time:
 
 
 @pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    kept = Time()
-    monkeypatch.setattr("appliance.engines.llama.work_clock.time.monotonic", lambda: kept.now)
-    return kept
+def time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    fake = FakeTime()
+    monkeypatch.setattr("appliance.engines.llama.work_clock.time.monotonic", lambda: fake.now)
+    return fake
 
 
-def nothing() -> None:
-    return
-
-
-def test_an_order_is_charged_for_the_time_that_passes(time: Time) -> None:
-    clock = WorkClock(10.0, Pauses())
+def test_a_request_uses_up_the_time_that_passes(time: FakeTime) -> None:
+    clock = WorkClock(10.0, Suspender())
     time.passes(4.0)
-    assert (clock.seconds(), clock.left()) == (4.0, 6.0)
+    assert (clock.seconds(), clock.left_s()) == (4.0, 6.0)
 
 
-def test_a_pause_is_not_charged_whoever_made_it(time: Time) -> None:
-    pauses = Pauses()
-    clock = WorkClock(10.0, pauses)
-    pauses.begin("a glance", nothing)
+def test_suspension_does_not_count_whoever_holds_it(time: FakeTime) -> None:
+    suspender = Suspender()
+    clock = WorkClock(10.0, suspender)
+    first, second = contextlib.ExitStack(), contextlib.ExitStack()
+    first.enter_context(suspender.hold())
     time.passes(8.0)
-    assert clock.left() == 10.0  # also while it lasts
-    pauses.begin("another", nothing)
-    pauses.end("a glance", nothing)
+    assert clock.left_s() == 10.0  # also while it lasts
+    second.enter_context(suspender.hold())
+    first.close()
     time.passes(3.0)
-    pauses.end("another", nothing)
+    second.close()
     time.passes(1.0)
-    assert clock.left() == 9.0
+    assert clock.left_s() == 9.0
 
 
-def test_pauses_before_an_order_are_none_of_its_own(time: Time) -> None:
-    pauses = Pauses()
-    pauses.begin("a glance", nothing)
-    time.passes(8.0)
-    pauses.end_own(nothing)
-    clock = WorkClock(10.0, pauses)
-    time.passes(2.0)
-    assert clock.left() == 8.0
-
-
-def test_who_talks_without_end_does_not_keep_an_order_for_ever(time: Time) -> None:
-    pauses = Pauses()
-    clock = WorkClock(10.0, pauses)
-    for number in range(100):
-        pauses.begin(number, nothing)
-        time.passes(1.0)
-        pauses.end(number, nothing)
-    assert clock.left() == 10.0 - (100.0 - GIVEN_AT_MOST)
-
-
-def test_work_that_others_do_in_a_look_counts_once_paused_or_not(time: Time) -> None:
-    pauses = Pauses()
-    clock = WorkClock(10.0, pauses)
-
-    def speech() -> bool:
+def test_suspension_before_a_request_is_not_subtracted_from_its_time(time: FakeTime) -> None:
+    suspender = Suspender()
+    with suspender.hold():
+        time.passes(8.0)
+        suspender.release_thread()
+        clock = WorkClock(10.0, suspender)
         time.passes(2.0)
-        pauses.begin("speech", nothing)
-        time.passes(3.0)
-        pauses.end("speech", nothing)
+        assert clock.left_s() == 8.0
+
+
+def test_endless_speech_does_not_hold_a_request_for_ever(time: FakeTime) -> None:
+    suspender = Suspender()
+    clock = WorkClock(10.0, suspender)
+    for _ in range(100):
+        with suspender.hold():
+            time.passes(1.0)
+    assert clock.left_s() == 10.0 - (100.0 - MAXIMUM_FREE_S)
+
+
+def test_the_time_of_a_check_is_excluded_once_suspended_or_not(time: FakeTime) -> None:
+    suspender = Suspender()
+    clock = WorkClock(10.0, suspender)
+
+    def check() -> bool:
+        time.passes(2.0)
+        with suspender.hold():
+            time.passes(3.0)
         return True
 
-    assert clock.without(speech)
+    assert clock.excluding(check)
     time.passes(1.0)
-    assert clock.left() == 9.0
+    assert clock.left_s() == 9.0
