@@ -61,7 +61,7 @@ class House:
         self.requests: list[Request] = []
         self.link = BrokerConnection(settings, status_of(self.topics, Status.OFFLINE))
         reader = RequestParser(self.topics, settings.requests.maximum_bytes, self.ids.new)
-        self.take = hand_over or self.work
+        self.enqueue = hand_over or self.work
         self.orders: list[ControlRequest] = []
         self.postman = MqttService(self.journal, self.link, self.topics, reader, self)
         self.loop = Loop(
@@ -79,25 +79,25 @@ class House:
 
     def say(self, text: str, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
         """Somebody spoke."""
-        return self.postman.post(result_for(text, self.ids.new(), outcome))
+        return self.postman.commit(result_for(text, self.ids.new(), outcome))
 
     def work(self, request: Request) -> bool:
         """Answer at once, in the postman's own thread, with the payload in capitals."""
         self.requests.append(request)
-        self.journal.begin(request.id)
+        self.journal.record_attempt(request.id)
         self.finish(request)
         return True
 
-    def place_of(self, request_id: str) -> int | None:
+    def position_of(self, request_id: str) -> int | None:
         return None
 
-    def carry_out(self, order: ControlRequest) -> Answer:
+    def handle_control(self, order: ControlRequest) -> Answer:
         self.orders.append(order)
         return order.done({"carried out": True})
 
     def finish(self, request: Request) -> None:
         text = request.payload.decode(errors="replace").upper()
-        self.postman.post(result_for(text, request.id), request)
+        self.postman.commit(result_for(text, request.id), request)
 
 
 def answer(payload: bytes) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messages import discovery
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.status_payloads import Health, Info, Limits, Partial, StateNow, Telemetry
+from appliance.messages.topics import retained
 from appliance.system import governor, notices
 from appliance.system.board_state import BoardState
 from appliance.system.clock_sync import clock_synced
@@ -114,8 +115,8 @@ class StatusPublisher:
             options=self.options(),
         )
         if config.home_assistant.enabled:
-            self._postman.show_message(discovery.discovery(config, self._topics))
-        self._postman.show(self._topics.info, encode(info))
+            self._postman.publish_retained(discovery.discovery(config, self._topics))
+        self._postman.publish_retained(retained(self._topics.info, encode(info)))
 
     def show(self, activity: Activity, part: str = "house") -> None:
         """Say on `state` what it is doing: of its parts, the one that a person notices first."""
@@ -143,22 +144,22 @@ class StatusPublisher:
             pace=self._course.pace,
             session=self._session,
         )
-        self._postman.show(self._topics.state, encode(now))
+        self._postman.publish_retained(retained(self._topics.state, encode(now)))
 
     def show_answer_so_far(self, request: Request, text: str) -> None:
         """Say on `partial` what the language model has written until now."""
         partial = Partial(id=request.id, transaction=request.transaction, text=text)
-        self._postman.tell(Message(self._topics.partial, encode(partial), fleeting=True))
+        self._postman.publish(Message(self._topics.partial, encode(partial), fleeting=True))
 
     def show_words_so_far(self, text: str) -> None:
         """Say on `partial` what somebody has said until now."""
         partial = Partial(id=None, text=text)
-        self._postman.tell(Message(self._topics.partial, encode(partial), fleeting=True))
+        self._postman.publish(Message(self._topics.partial, encode(partial), fleeting=True))
 
     def announce_wake(self, payload: bytes) -> None:
         """Tell the appliances in earshot; late it is worth nothing."""
         if self._topics.earshot is not None:
-            self._postman.tell(Message(self._topics.earshot, payload, fleeting=True))
+            self._postman.publish(Message(self._topics.earshot, payload, fleeting=True))
 
     def situation(self) -> BoardState:
         """The board as it was looked at last, for the result of a job."""
@@ -207,7 +208,9 @@ class StatusPublisher:
             telemetry = Telemetry.of(
                 self._reading, pace=self._course.pace, clock_synced=clock_synced(self._root)
             )
-            self._postman.show(self._topics.telemetry, encode(telemetry), again=True)
+            self._postman.publish_retained(
+                retained(self._topics.telemetry, encode(telemetry)), repeat=True
+            )
 
     def _hear(self, sound: Sound, waiting: int, now: float) -> None:
         """Publish `health`: at once when something fails, else from time to time."""
@@ -218,7 +221,7 @@ class StatusPublisher:
         if changed_since or lost_more or now - self._health_at >= HEALTH_EVERY:
             self._sound, self._model_fault, self._health_at = sound, fault, now
             health = encode(self._health(sound, waiting))
-            self._postman.show(self._topics.health, health, again=True)
+            self._postman.publish_retained(retained(self._topics.health, health), repeat=True)
 
     def _steer(self, now: float) -> bool:
         """Let the governor decide; whether the pace is another one now."""

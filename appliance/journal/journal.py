@@ -85,7 +85,7 @@ class Journal:
             sizes = self._inbox.size, self._outbox.size
             return Counts(*sizes, self._dropped, self._seq, self._last_id)
 
-    def number_set_aside(self) -> int:
+    def dead_letter_count(self) -> int:
         """Requests that were given up; `appliance requests` may forget some meanwhile."""
         with self._reading():
             return self._poison.count()
@@ -116,7 +116,7 @@ class Journal:
         with self._reading():
             return self._inbox.all()
 
-    def begin(self, request_id: str) -> None:
+    def record_attempt(self, request_id: str) -> None:
         """Count an attempt at a request's work, before it begins.
 
         What ends our process leaves that count in the kernel's memory, so the card is spared
@@ -127,7 +127,7 @@ class Journal:
         with self._writing(forced=recurring):
             self._poison.begin(request_id)
 
-    def put_off(self, request_id: str) -> None:
+    def undo_attempt(self, request_id: str) -> None:
         """Take an attempt back that we broke off ourselves."""
         with self._writing(forced=False):
             self._poison.put_off(request_id)
@@ -137,23 +137,23 @@ class Journal:
         with self._reading():
             return self._poison.attempts(request_id)
 
-    def finish(
+    def commit(
         self,
         result: Result,
         messages_for: Callable[[Result], Iterable[Message]],
         request_id: str | None = None,
         *,
-        set_aside: bool = False,
+        dead_letter: bool = False,
     ) -> Result:
         """Number a result, put its messages out and its request away, in one commit.
 
-        `set_aside` keeps the request where the operator can see it.
+        `dead_letter` keeps the request where the operator can see it.
         """
         with self._writing():
             self._seq += 1
             result = msgspec.structs.replace(result, seq=self._seq)
             if request_id is not None:
-                if set_aside:
+                if dead_letter:
                     self._poison.set_aside(request_id, result.reason or "")
                 self._poison.forget(request_id)
                 identity = self._inbox.take_out(request_id)

@@ -49,6 +49,11 @@ def home_assistant_birth(prefix: str) -> str:
     return f"{prefix}/status"
 
 
+def retained(topic: str, payload: bytes, content_type: str = "application/json") -> Message:
+    """Return a message that the broker keeps for later subscribers."""
+    return Message(topic, payload, retain=True, content_type=content_type)
+
+
 class Topics:
     """Names under one root."""
 

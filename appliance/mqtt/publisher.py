@@ -76,13 +76,13 @@ class Publisher:
         self.unsaid = 0
         """Answers for which there was no room in memory, since start."""
 
-    def show(self, message: Message, *, again: bool = False) -> None:
+    def publish_retained(self, message: Message, *, repeat: bool = False) -> None:
         """Publish a retained value, now and at every connection; from any thread.
 
-        A value that is shown already goes out only if `again` asks for it: as a sign of life.
+        A value that is shown already goes out only if `repeat` is true: as a sign of life.
         """
         with self._lock:
-            if again or self._shown.get(message.topic) != message:
+            if repeat or self._shown.get(message.topic) != message:
                 self._shown[message.topic] = self._to_show[message.topic] = message
 
     def show_again(self) -> None:
@@ -90,7 +90,7 @@ class Publisher:
         with self._lock:
             self._to_show = dict(self._shown)
 
-    def tell(self, message: Message) -> None:
+    def publish(self, message: Message) -> None:
         """Publish what need not survive a power cut, before the outbox; from any thread."""
         if len(self._passing) < MAXIMUM_PASSING:
             self._passing.append(message)

@@ -27,7 +27,7 @@ class Finished:
 
     result: Result
     request: Request | None
-    set_aside: bool
+    dead_letter: bool
     is_told: bool = False
     """Whether its messages have gone out from memory."""
 
@@ -45,13 +45,13 @@ class ResultCommitter:
         self._unwritten: collections.deque[Finished] = collections.deque(maxlen=MAXIMUM_UNWRITTEN)
         self._write_at = 0.0
 
-    def post(self, result: Result, request: Request | None, *, set_aside: bool) -> Result:
+    def commit(self, result: Result, request: Request | None, *, dead_letter: bool) -> Result:
         """Put a result on disk and on its way; returns it with its number. From any thread.
 
         When the disk refuses, it is kept in memory and written as soon as the disk takes it;
         meanwhile whoever listens hears of it.
         """
-        finished = Finished(result, request, set_aside=set_aside)
+        finished = Finished(result, request, dead_letter=dead_letter)
         try:
             return self._write(finished)
         except JournalError as error:
@@ -59,11 +59,11 @@ class ResultCommitter:
             if self._link.connected:
                 finished = replace(finished, is_told=True)
                 for message in self._topics.messages_for(result, request):
-                    self._sending.tell(message)
+                    self._sending.publish(message)
             self._unwritten.append(finished)
             return result
 
-    def write_late(self, *, at_once: bool = False) -> None:
+    def commit_late(self, *, at_once: bool = False) -> None:
         """What the disk refused before, oldest first: a request is over only when this is done."""
         if not self._unwritten or (time.monotonic() < self._write_at and not at_once):
             return
@@ -79,11 +79,11 @@ class ResultCommitter:
 
     def _write(self, finished: Finished) -> Result:
         request = finished.request
-        numbered = self._journal.finish(
+        numbered = self._journal.commit(
             finished.result,
             lambda result: () if finished.is_told else self._topics.messages_for(result, request),
             request.id if request is not None else None,
-            set_aside=finished.set_aside,
+            dead_letter=finished.dead_letter,
         )
         self._sending.look()
         return numbered

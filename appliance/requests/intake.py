@@ -29,13 +29,13 @@ logger = logging.getLogger(__name__)
 class RequestQueue(Protocol):
     """Where work goes that came in; called in the postman's thread, and must not block it."""
 
-    def take(self, request: Request) -> bool:
+    def enqueue(self, request: Request) -> bool:
         """Queue an accepted request; False when there is no room."""
 
-    def place_of(self, request_id: str) -> int | None:
+    def position_of(self, request_id: str) -> int | None:
         """How many go before a request that waits; None when it does not."""
 
-    def carry_out(self, order: ControlRequest) -> Answer | None:
+    def handle_control(self, order: ControlRequest) -> Answer | None:
         """Do what is asked of the appliance itself; None where the answer comes later, or never."""
 
 
@@ -57,7 +57,7 @@ class RequestIntake:
         self._topics = topics
         self._reader = reader
         self._office = office
-        self._tell = sending.tell
+        self._publish = sending.publish
         self._disk_refused = sending.disk.refused
         self.accepted = 0
         self.rejected = 0
@@ -91,25 +91,25 @@ class RequestIntake:
         address = ReturnAddress.of(offer.request)
         if verdict.result is not None:
             self.repeated += 1
-            self._tell(self._topics.finished(address, verdict.result))
+            self._publish(self._topics.finished(address, verdict.result))
         elif verdict.position is None:
             self._reject(Rejection(address, "busy", BUSY))
         elif verdict.accepted is None:
             self.repeated += 1
             self._tell_position(address, verdict.position)
-        elif self._office.take(verdict.accepted):
+        elif self._office.enqueue(verdict.accepted):
             self.accepted += 1
             if verdict.position:
-                place = self._office.place_of(verdict.accepted.id)
+                place = self._office.position_of(verdict.accepted.id)
                 self._tell_position(address, place or verdict.position)
         else:
             self._withdraw(verdict.accepted)
             self._reject(Rejection(address, "busy", BUSY))
 
     def _carry_out(self, order: ControlRequest) -> None:
-        answer = self._office.carry_out(order)
+        answer = self._office.handle_control(order)
         if answer is not None:
-            self._tell(self._topics.answer(order.address, answer))
+            self._publish(self._topics.answer(order.address, answer))
 
     def _withdraw(self, request: Request) -> None:
         try:
@@ -125,7 +125,7 @@ class RequestIntake:
             operation=address.operation,
             position=position,
         )
-        self._tell(self._topics.answer(address, answer))
+        self._publish(self._topics.answer(address, answer))
 
     def _reject(self, rejection: Rejection) -> None:
         self.rejected += 1
@@ -137,4 +137,4 @@ class RequestIntake:
             reason=rejection.reason,
             message=rejection.message,
         )
-        self._tell(self._topics.answer(rejection.address, answer))
+        self._publish(self._topics.answer(rejection.address, answer))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
 from appliance.messages.status_payloads import LinkHealth, Status
+from appliance.messages.topics import retained
 from appliance.mqtt.connection_events import Acknowledged, Connected, Delivery, Lost, Subscribed
 from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
 from appliance.requests.intake import RequestIntake
 from appliance.threads import Deadline
-from appliance.values import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from appliance.mqtt.connection_events import Event
     from appliance.requests.intake import RequestQueue
     from appliance.requests.request_parser import RequestParser
-    from appliance.values import Request, Result
+    from appliance.values import Message, Request, Result
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class MqttService:
         self._subscribed = False
         self._housekeeping_at = 0.0
         self._revived_at = 0.0
-        self.show(topics.status, status_of(topics, Status.ONLINE).payload, "text/plain")
+        self.publish_retained(status_of(topics, Status.ONLINE))
 
     def start(self) -> None:
         """Begin to connect; never waits for the broker."""
@@ -82,45 +82,37 @@ class MqttService:
 
     def stop(self) -> None:
         """Send for a moment longer, say `stopped`, and hang up; what is left stays on disk."""
-        self._finishing.write_late(at_once=True)
+        self._finishing.commit_late(at_once=True)
         if self._link.connected:
             self._drain(LAST_RESULTS_S)
-            self._sending.tell(status_of(self._topics, Status.STOPPED))
+            self._sending.publish(status_of(self._topics, Status.STOPPED))
             self._drain(LAST_WORDS_S)
         self._link.stop(timeout=0.3)
         self._sending.forget_delivered()
 
-    def post(
-        self, result: Result, request: Request | None = None, *, set_aside: bool = False
+    def commit(
+        self, result: Result, request: Request | None = None, *, dead_letter: bool = False
     ) -> Result:
-        """Put a result on disk and on its way; returns it with its number. From any thread."""
-        result = self._finishing.post(result, request, set_aside=set_aside)
+        """Write a result and its messages to disk, then send them. From any thread.
+
+        Returns the result with its sequence number. `dead_letter` keeps the request on disk,
+        because it crashed the appliance or failed by its own fault.
+        """
+        result = self._finishing.commit(result, request, dead_letter=dead_letter)
         self._link.wake()
         return result
 
-    def tell(self, message: Message) -> None:
-        """Send what need not survive a power cut. From any thread."""
-        self._sending.tell(message)
+    def publish(self, message: Message) -> None:
+        """Publish a message that need not survive a power cut. From any thread."""
+        self._sending.publish(message)
         self._link.wake()
 
-    def show(
-        self,
-        topic: str,
-        payload: bytes,
-        content_type: str | None = "application/json",
-        *,
-        again: bool = False,
-    ) -> None:
-        """Keep a value retained on a topic, at every connection. From any thread.
+    def publish_retained(self, message: Message, *, repeat: bool = False) -> None:
+        """Publish a retained message, now and after each reconnection. From any thread.
 
-        `again` publishes it also where it has not changed.
+        A message that equals the last one on its topic is sent only if `repeat` is true.
         """
-        message = Message(topic, payload, retain=True, content_type=content_type)
-        self.show_message(message, again=again)
-
-    def show_message(self, message: Message, *, again: bool = False) -> None:
-        """The same with a message made elsewhere."""
-        self._sending.show(message, again=again)
+        self._sending.publish_retained(message, repeat=repeat)
         self._link.wake()
 
     def health(self) -> LinkHealth:
@@ -152,7 +144,7 @@ class MqttService:
         """Requests that were set aside, and how long the oldest message has waited."""
         try:
             oldest_s = self._journal.oldest_s()
-            return self._journal.number_set_aside(), oldest_s and round(oldest_s, 1)
+            return self._journal.dead_letter_count(), oldest_s and round(oldest_s, 1)
         except JournalError:
             return 0, None  # what is wrong with the disk is in the same payload
 
@@ -211,7 +203,7 @@ class MqttService:
 
     def _keep_house(self) -> None:
         now = time.monotonic()
-        self._finishing.write_late()
+        self._finishing.commit_late()
         broken = not self._link.alive() or self._sending.deaf()
         if broken and now - self._revived_at > REVIVAL_S:
             self._revived_at = now
@@ -228,4 +220,4 @@ class MqttService:
 
 def status_of(topics: Topics, status: Status) -> Message:
     """The retained message on `status`; the last will is one of them."""
-    return Message(topics.status, status.encode(), retain=True, content_type="text/plain")
+    return retained(topics.status, status.encode(), "text/plain")

@@ -93,15 +93,15 @@ class RequestDispatcher:
                     "it; it is set aside (appliance requests)"
                 )
                 logger.error("request %s is given up: %s", request.id, reason)
-                self._end(request, Outcome.FAILED, reason, set_aside=True)
+                self._end(request, Outcome.FAILED, reason, dead_letter=True)
             else:
                 self._jobs.bring_back(request)
 
-    def take(self, request: Request) -> bool:
+    def enqueue(self, request: Request) -> bool:
         """Queue an accepted request."""
         return self._jobs.offer(request)
 
-    def place_of(self, request_id: str) -> int | None:
+    def position_of(self, request_id: str) -> int | None:
         """How many go before a request that waits, with the one at work."""
         place = self._jobs.position(request_id)
         at_work = self._jobs.in_hand is not None
@@ -109,11 +109,11 @@ class RequestDispatcher:
 
     def begin(self, job: Job) -> None:
         """The worker begins; what it does may end us."""
-        self._note(job, self._journal.begin)
+        self._note(job, self._journal.record_attempt)
 
     def put_off(self, job: Job) -> None:
         """A stop broke it off, which is not its fault."""
-        self._note(job, self._journal.put_off)
+        self._note(job, self._journal.undo_attempt)
 
     def give_up(self, job: Job) -> None:
         """It does harm: its result, which comes next, sets it aside."""
@@ -124,7 +124,7 @@ class RequestDispatcher:
         harmful = job.id in self._harmful
         self._harmful.discard(job.id)
         request = job if isinstance(job, Request) else None
-        self.postman.post(result, request, set_aside=harmful)
+        self.postman.commit(result, request, dead_letter=harmful)
 
     def tick(self) -> None:
         """Tell who waits for what nobody wants any more."""
@@ -134,7 +134,7 @@ class RequestDispatcher:
             if late and self._jobs.remove(request.id) is not None:
                 self._end(request, Outcome.EXPIRED, EXPIRED)
 
-    def carry_out(self, order: ControlRequest) -> Answer | None:
+    def handle_control(self, order: ControlRequest) -> Answer | None:
         """Cancel, change options, or begin to check."""
         if isinstance(order.form, CancelRequest):
             return self._cancel(order, str(order.form.id))
@@ -195,16 +195,16 @@ class RequestDispatcher:
     def _check(self, order: ControlRequest) -> None:
         try:
             report = doctor.report_of(list(doctor.examine(doctor.place_of(self._config))))
-            self.postman.tell(self._topics.answer(order.address, order.done(report)))
+            self.postman.publish(self._topics.answer(order.address, order.done(report)))
         finally:
             self._checking.release()
 
     def _end(
-        self, request: Request, outcome: Outcome, reason: str, *, set_aside: bool = False
+        self, request: Request, outcome: Outcome, reason: str, *, dead_letter: bool = False
     ) -> None:
         draft = ResultBuilder(request, self._config.device.language, self.situation())
         draft.end(outcome, reason)
-        self.postman.post(draft.result(), request, set_aside=set_aside)
+        self.postman.commit(draft.result(), request, dead_letter=dead_letter)
 
     def _note(self, job: Job, write: Callable[[str], None]) -> None:
         if not isinstance(job, Request):

@@ -65,22 +65,22 @@ class Forgetful:
     def waiting(self) -> list[Request]:
         return []
 
-    def begin(self, request_id: str) -> None:
+    def record_attempt(self, request_id: str) -> None:
         pass
 
-    def number_set_aside(self) -> int:
+    def dead_letter_count(self) -> int:
         return 0
 
     def oldest_s(self) -> float | None:
         return None
 
-    def finish(
+    def commit(
         self,
         result: Result,
         messages_for: Callable[[Result], Iterable[Message]],
         request_id: str | None = None,
         *,
-        set_aside: bool = False,
+        dead_letter: bool = False,
     ) -> Result:
         with self._lock:
             for message in messages_for(result):

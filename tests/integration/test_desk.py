@@ -63,7 +63,7 @@ class Room:
         assert isinstance(offer, IncomingRequest), offer
         (verdict,) = self.journal.accept([offer])
         assert verdict.accepted is not None
-        assert self.desk.take(verdict.accepted)
+        assert self.desk.enqueue(verdict.accepted)
         return verdict.accepted
 
     def order(
@@ -72,7 +72,7 @@ class Room:
         """What is answered to an order at once."""
         order = self.reader.read(Delivery(1, f"{root}/request/{control}", payload, **sent))
         assert isinstance(order, ControlRequest), order
-        return self.desk.carry_out(order)
+        return self.desk.handle_control(order)
 
     def answers(self) -> list[tuple[str, str | None]]:
         """State and id of the answers that wait for the broker."""
@@ -172,7 +172,7 @@ def test_one_check_at_a_time_answers_as_the_command_does(
     told: list[Answer] = []
     monkeypatch.setattr(
         room.desk.postman,
-        "tell",
+        "publish",
         lambda message: told.append(msgspec.json.decode(message.payload, type=Answer)),
     )
     room.desk._checking.acquire()

@@ -84,19 +84,19 @@ def texts(journal: Journal) -> list[str]:
 def test_what_was_finished_is_there_after_a_restart_and_numbers_go_on(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
         assert journal.last_id is None
-        assert journal.finish(said("one"), messages).seq == 1
-        last = journal.finish(said("two"), messages)
+        assert journal.commit(said("one"), messages).seq == 1
+        last = journal.commit(said("two"), messages)
     with opened(tmp_path) as journal:
         assert texts(journal) == ["one", "two"]
         assert journal.last_id == last.id
-        assert journal.finish(said("three"), messages).seq == 3
+        assert journal.commit(said("three"), messages).seq == 3
         assert journal.counts.outbox.rows == 3
 
 
 def test_a_message_comes_back_as_it_was_put_in(tmp_path: Path) -> None:
     message = Message("t", b"\x00", True, "text/plain", b"\xff", (("a", "b"), ("a", "c")))  # noqa: FBT003
     with opened(tmp_path) as journal:
-        journal.finish(said("x"), lambda _: [message])
+        journal.commit(said("x"), lambda _: [message])
         assert [row.message for row in journal.pending(9)] == [message]
 
 
@@ -108,7 +108,7 @@ def test_a_request_waits_with_all_it_brought_until_its_result_is_put_out(tmp_pat
     with opened(tmp_path) as journal:
         assert journal.waiting() == [one.request, two.request]
         assert journal.counts.inbox.bytes == 6
-        journal.finish(said("ONE"), messages, one.request.id)
+        journal.commit(said("ONE"), messages, one.request.id)
         assert journal.waiting() == [two.request]
         assert texts(journal) == ["ONE"]
 
@@ -122,10 +122,10 @@ def test_result_and_removal_of_the_request_are_one_commit(tmp_path: Path) -> Non
             raise ValueError("no such message")
 
         with pytest.raises(ValueError, match="no such message"):
-            journal.finish(said("ONE"), unwritable, one.request.id)
+            journal.commit(said("ONE"), unwritable, one.request.id)
         assert journal.waiting() == [one.request]
         assert journal.counts.inbox.rows == 1
-        assert journal.finish(said("ONE"), messages, one.request.id).seq == 1
+        assert journal.commit(said("ONE"), messages, one.request.id).seq == 1
 
 
 def test_what_is_delivered_is_forgotten_and_what_is_excepted_is_passed_over(
@@ -133,7 +133,7 @@ def test_what_is_delivered_is_forgotten_and_what_is_excepted_is_passed_over(
 ) -> None:
     with opened(tmp_path) as journal:
         for text in ("one", "two", "three"):
-            journal.finish(said(text), messages)
+            journal.commit(said(text), messages)
         first, second, third = journal.pending(10)
         assert journal.pending(1, but={first.rank}) == [second]
         assert journal.pending(9, topics={"a/result"}) == []
@@ -146,7 +146,7 @@ def test_what_is_delivered_is_forgotten_and_what_is_excepted_is_passed_over(
 def test_beyond_the_bound_of_rows_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
     with opened(tmp_path, maximum_rows=3) as journal:
         for number in range(5):
-            journal.finish(said(str(number)), messages)
+            journal.commit(said(str(number)), messages)
         assert texts(journal) == ["2", "3", "4"]
         assert journal.counts.dropped == 2
     with opened(tmp_path, maximum_rows=3) as journal:
@@ -155,19 +155,19 @@ def test_beyond_the_bound_of_rows_the_oldest_go_and_are_counted(tmp_path: Path) 
 
 def test_beyond_the_bound_of_bytes_the_oldest_go_but_never_the_newest(tmp_path: Path) -> None:
     with opened(tmp_path, maximum_bytes=65_536) as journal:
-        journal.finish(said("small"), messages)
-        journal.finish(said("x" * 100_000), messages)
+        journal.commit(said("small"), messages)
+        journal.commit(said("x" * 100_000), messages)
         assert [len(text) for text in texts(journal)] == [100_000]
-        journal.finish(said("small again"), messages)
+        journal.commit(said("small again"), messages)
         assert texts(journal) == ["small again"]
 
 
 def test_age_counts_the_time_in_service_whatever_the_calendar_says(tmp_path: Path) -> None:
     clock = Clock()
     with opened(tmp_path, clock, maximum_age_days=7) as journal:
-        journal.finish(said("old"), messages)
+        journal.commit(said("old"), messages)
         clock.now += 5 * DAY
-        journal.finish(said("new"), messages)
+        journal.commit(said("new"), messages)
     clock.now = 7.0  # a reboot sets the monotonic clock back
     with opened(tmp_path, clock, maximum_age_days=7) as journal:
         journal.drop_old()
@@ -182,9 +182,9 @@ def test_how_long_the_oldest_message_waits_is_known_over_a_restart(tmp_path: Pat
     clock = Clock()
     with opened(tmp_path, clock) as journal:
         assert journal.oldest_s() is None
-        journal.finish(said("one"), messages)
+        journal.commit(said("one"), messages)
         clock.now += 5
-        journal.finish(said("two"), messages)
+        journal.commit(said("two"), messages)
         assert journal.oldest_s() == 5
     with opened(tmp_path, clock) as journal:
         clock.now += 2
@@ -212,7 +212,7 @@ def test_the_same_request_waits_once_and_is_answered_again_from_the_journal(
             InboxVerdict(first.request, 0),
             InboxVerdict(None, 0),
         ]
-        result = journal.finish(said("X"), messages, first.request.id)
+        result = journal.commit(said("X"), messages, first.request.id)
         assert journal.accept([again]) == [InboxVerdict(result=result)]
     with opened(tmp_path, clock) as journal:
         assert journal.accept([again]) == [InboxVerdict(result=result)]
@@ -227,7 +227,7 @@ def test_a_request_that_was_not_worked_on_may_be_asked_again(
     with opened(tmp_path) as journal:
         first, again = offer(b"x", identity=b"i"), offer(b"x", identity=b"i")
         journal.accept([first])
-        journal.finish(said("", outcome), messages, first.request.id)
+        journal.commit(said("", outcome), messages, first.request.id)
         assert journal.accept([again])[0].accepted == again.request
 
 
@@ -244,7 +244,7 @@ def test_what_was_said_to_be_on_disk_is_there_after_a_kill(tmp_path: Path) -> No
         "journal = Journal(Path(sys.argv[1]), config.Journal(), config.Requests())\n"
         "ids = Ids()\n"
         "while True:\n"
-        "    result = journal.finish(\n"
+        "    result = journal.commit(\n"
         "        result_for('x', ids.new()), lambda r: [Message('t', str(r.seq).encode())])\n"
         "    print(result.seq, flush=True)\n"
     )
@@ -287,10 +287,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(small_disk: Path) -> None:
     def fill(journal: Journal) -> None:
         for _ in range(100):
-            journal.finish(said("x" * 60_000), messages)
+            journal.commit(said("x" * 60_000), messages)
 
     with opened(small_disk) as journal:
-        journal.finish(said("before"), messages)
+        journal.commit(said("before"), messages)
         ballast = small_disk / "ballast"
         ballast.write_bytes(b"x" * 600_000)
         with pytest.raises(JournalError, match="the disk is full; free some space"):
@@ -299,14 +299,14 @@ def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(small_disk: Path
         assert kept[0] == "before"
         assert len(kept) == journal.counts.outbox.rows == journal.counts.seq
         ballast.unlink()
-        assert journal.finish(said("after"), messages).seq == len(kept) + 1
+        assert journal.commit(said("after"), messages).seq == len(kept) + 1
     with opened(small_disk) as journal:
         assert len(texts(journal)) == len(kept) + 1
 
 
 def test_a_read_only_disk_is_an_error_that_says_so(small_disk: Path) -> None:
     with opened(small_disk) as journal:
-        journal.finish(said("before"), messages)
+        journal.commit(said("before"), messages)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(JournalError, match=r"read-only.*writable"), opened(small_disk):
         pass
@@ -330,7 +330,7 @@ def test_a_damaged_journal_is_set_aside_and_what_is_legible_is_saved(
 ) -> None:
     with opened(tmp_path) as journal:
         for number in range(500):
-            journal.finish(said(f"{number} " + "x" * 500), messages)
+            journal.commit(said(f"{number} " + "x" * 500), messages)
         journal.accept([offer(b"kept")])
     _spoil(tmp_path / "journal.db", damage)
     with opened(tmp_path) as journal:
@@ -340,10 +340,10 @@ def test_a_damaged_journal_is_set_aside_and_what_is_legible_is_saved(
             found = [text.partition(" ")[0] for text in texts(journal)]
             assert (found[0], found[-1]) == ("0", "499")  # what lies behind the damage, too
             assert [request.payload for request in journal.waiting()] == [b"kept"]
-            assert journal.finish(said("next"), messages).seq == 501
+            assert journal.commit(said("next"), messages).seq == 501
         else:
             assert saved == 0
-            assert journal.finish(said("next"), messages).seq == 1
+            assert journal.commit(said("next"), messages).seq == 1
         assert journal.damaged == 1
     asides = [file.name for file in tmp_path.iterdir() if ".corrupt-" in file.name]
     assert asides
@@ -392,8 +392,8 @@ def test_what_waits_in_a_journal_of_an_older_version_goes_on(tmp_path: Path) -> 
         assert request.expires_at is not None
         assert 0 < request.expires_at - boot_seconds() <= 60
         assert texts(journal) == ["hi"]
-        journal.begin("old")
-        assert journal.finish(said("done"), messages, "old").seq == 8
+        journal.record_attempt("old")
+        assert journal.commit(said("done"), messages, "old").seq == 8
     with opened(tmp_path) as journal:
         assert journal.waiting() == []
 
@@ -425,10 +425,10 @@ def test_an_older_journal_that_somebody_reads_keeps_its_pages_and_works(tmp_path
 def test_a_rank_is_not_given_to_another_message_while_the_process_lives(tmp_path: Path) -> None:
     """An acknowledgement that comes late must not take another message off the disk."""
     with opened(tmp_path) as journal:
-        journal.finish(said("one"), messages)
+        journal.commit(said("one"), messages)
         (first,) = journal.pending(9)
         journal.delivered([first.rank])
-        journal.finish(said("two"), messages)
+        journal.commit(said("two"), messages)
         journal.delivered([first.rank])
         assert texts(journal) == ["two"]
 
@@ -465,7 +465,7 @@ def test_after_a_newer_version_what_waits_in_its_journal_goes_on(
 ) -> None:
     """An update that had to be taken back must not stop the version before it."""
     with opened(tmp_path) as journal:
-        journal.finish(said("precious"), messages)
+        journal.commit(said("precious"), messages)
         journal.accept([offer(b"kept")])
     with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
         database.execute("ALTER TABLE outbox ADD COLUMN colour TEXT")
@@ -474,7 +474,7 @@ def test_after_a_newer_version_what_waits_in_its_journal_goes_on(
     with opened(tmp_path) as journal:
         assert texts(journal) == ["precious"]
         assert [request.payload for request in journal.waiting()] == [b"kept"]
-        assert journal.finish(said("next"), messages).seq == 2
+        assert journal.commit(said("next"), messages).seq == 2
         assert journal.damaged == 0
     assert "is of a newer version of the appliance" in caplog.text
     assert [path.name for path in tmp_path.glob("journal.db.version-99-*")]
@@ -507,7 +507,7 @@ def test_a_start_that_fails_amid_saving_a_journal_leaves_it_to_the_next(
     tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(tmp_path) as journal:
-        journal.finish(said("precious"), messages)
+        journal.commit(said("precious"), messages)
         journal.accept([offer(b"kept")])
     with closing(sqlite3.connect(tmp_path / "journal.db")) as file:
         file.execute("PRAGMA user_version = 99")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from brokers import Client, Mosquitto, until
 from messaging_house import ROOT, House, answer, settings
 
+from appliance.messages.topics import retained
 from appliance.values import Outcome
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def test_shown_values_are_retained_and_come_back_when_the_broker_forgot_them(
         Mosquitto(tmp_path / "broker") as broker,
         House(settings(tmp_path, broker.port)) as house,
     ):
-        house.postman.show(f"{ROOT}/telemetry", b'{"temperature_c": 50}')
-        house.postman.show(f"{ROOT}/telemetry", b'{"temperature_c": 51}')
+        house.postman.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 50}'))
+        house.postman.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 51}'))
         for _ in range(2):
             until(lambda: house.link.connected, "no connection")
             with Client(broker.port, f"{ROOT}/status", f"{ROOT}/telemetry") as reader:
