@@ -168,7 +168,7 @@ class Client(Connection):
         super().__init__(host, port, topics=[self._reply_to], on_message=self._sort_in, **access)
 
     def transcribe(self, sound: bytes, timeout: float = 60.0, **more: Any) -> dict[str, Any]:
-        """The result for a sound file: `text`, `confidence` and what docs/mqtt.md lists."""
+        """The result for a sound file: `text`, `confidence` and the rest of a result."""
         return self._result("transcribe", sound, timeout, **more)
 
     def parse(self, text: str, timeout: float = 10.0, **more: Any) -> dict[str, Any]:

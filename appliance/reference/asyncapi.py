@@ -13,7 +13,7 @@ from appliance.reference.wire import CHANNELS, Channel, Direction
 BINDING = {"bindingVersion": "0.2.0"}
 
 DESCRIPTION = """\
-What the appliance publishes and takes over MQTT 5 or 3.1.1. docs/mqtt.md says the same in prose.
+What the appliance publishes and takes over MQTT 5 or 3.1.1. mqtt.md says the same in prose.
 """
 
 

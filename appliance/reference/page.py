@@ -1,4 +1,4 @@
-"""docs/mqtt.md and docs/asyncapi.json, written anew: `python -m appliance.reference.page docs`."""
+"""Writes mqtt.md and asyncapi.json in docs/reference: `python -m appliance.reference.page docs`."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ NUMBERS = {
 def files() -> dict[str, str]:
     """By name: the text of each file below docs."""
     return {
-        "asyncapi.json": json.dumps(document(), indent=2, ensure_ascii=False) + "\n",
-        "mqtt.md": page(),
+        "reference/asyncapi.json": json.dumps(document(), indent=2, ensure_ascii=False) + "\n",
+        "reference/mqtt.md": page(),
     }
 
 

@@ -1,4 +1,4 @@
-"""Every topic with what travels on it and an example: the source of docs/mqtt.md and AsyncAPI."""
+"""Every topic with what travels on it and an example: the source of mqtt.md and AsyncAPI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every example of docs/mqtt.md goes through a real broker, and what comes back is validated."""
+"""Every example of mqtt.md goes through a real broker, and what comes back is validated."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[2]
+PAGE = REPOSITORY / "docs/reference/mqtt.md"
 EXAMPLE = re.compile(r"^`(\S+)`\n\n```(json|text)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
 WRITTEN: dict[str, Any] = {
     topic: json.loads(text) if language == "json" else text
-    for topic, language, text in EXAMPLE.findall((REPOSITORY / "docs" / "mqtt.md").read_text())
+    for topic, language, text in EXAMPLE.findall(PAGE.read_text("utf-8"))
 }
 """The examples as they stand on the page."""
 
@@ -79,7 +80,7 @@ def test_what_it_takes_is_taken_and_the_answer_meets_its_schema(
     assert answer["transaction"] == WRITTEN[channel.example_topic].get("transaction")
 
 
-@pytest.mark.parametrize("page", ["docs/mqtt.md", "README.md"])
+@pytest.mark.parametrize("page", ["docs/reference/mqtt.md", "README.md"])
 def test_the_client_of_the_page_works_as_it_stands_there(
     page: str,
     broker: Mosquitto,

@@ -31,7 +31,7 @@ def test_the_document_is_asyncapi_3() -> None:
 
 
 def test_every_reference_in_the_document_leads_somewhere() -> None:
-    document = json.loads((DOCS / "asyncapi.json").read_text("utf-8"))
+    document = json.loads((DOCS / "reference/asyncapi.json").read_text("utf-8"))
 
     def references(node: object) -> list[str]:
         if isinstance(node, dict):
