@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     before = [
         Calibration.of(of) for of in (config.speech.calibration, config.speech.second_calibration)
     ]
-    after = calibration_fit.maps_of(heard, alone, before)
+    after = calibration_fit.fit_both(heard, alone, before)
     least = calibration_fit.least_confidence(heard, after, config.speech.least_confidence)
     print("\n".join(_lines(heard, len(clips), after, least)))
     if config.speech.second_model:
@@ -86,7 +86,8 @@ def _heard(
         utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")
         found, _ = recogniser.understand(utterance.samples, sentences)
         both, first = (
-            ScoredClip.of(one, right=_is_right(one, clip)) for one in (found, found.alone or found)
+            ScoredClip.of(one, right=_is_right(one, clip))
+            for one in (found, found.by_first_model or found)
         )
         yield both, first
 
@@ -105,7 +106,7 @@ def _lines(
     yield f"# {clips} clips, {clips - len(heard)} of them like no sentence at all"
     yield "# confidence   results   right"
     given = [(calibration_fit.confidence(one, maps), one.right) for one in heard]
-    for row in calibration_fit.table(given):
+    for row in calibration_fit.reliability_table(given):
         share = f"{100 * row.right / row.results:4.0f} %" if row.results else "     -"
         yield f"# {row.low:.2f} to {row.high:.2f} {row.results:9} {share:>8}"
     if clips < FEW:

@@ -1,4 +1,4 @@
-"""From what was measured of a result to the probability that it is right."""
+"""Calibration: from the scores of a result to the probability that it is right."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LARGEST_MARGIN = 5.0
+LARGEST_MARGIN_NATS = 5.0
+"""A larger lead says no more; without a bound one meaning without a rival would weigh most."""
 
-PULL = 0.5
-"""Strength of the pull towards the weights before, as in ridge regression."""
+PRIOR_STRENGTH = 0.5
+"""How strongly the fit is held near the weights it starts from, as in ridge regression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """A logistic map from what was measured to the probability of being right.
+    """A logistic map from scores to the probability of being right.
 
     Platt (1999), "Probabilistic outputs for support vector machines".
     """
@@ -28,60 +29,66 @@ class Calibration:
     fit: float = 2.0
     """Weight of the mean log probability per token of the sentence."""
     deficit: float = -1.2
-    """Weight of what free speech scores better, per token."""
+    """Weight of how much better the free text scores, nats per token."""
     margin: float = 0.37
-    """Weight of the lead over the next meaning that was tried, nats, at most LARGEST_MARGIN."""
+    """Weight of the lead over the next meaning, nats, at most LARGEST_MARGIN_NATS."""
 
     @classmethod
     def of(cls, weights: Sequence[float]) -> Calibration:
-        """From its four numbers, in the order above."""
+        """From its four weights, in the order above."""
         bias, fit, deficit, margin = weights
         return cls(bias=bias, fit=fit, deficit=deficit, margin=margin)
 
     @property
     def weights(self) -> tuple[float, float, float, float]:
-        """Its four numbers, in the same order."""
+        """Its four weights, in the same order."""
         return self.bias, self.fit, self.deficit, self.margin
 
-    def confidence(self, fit: float, deficit: float, margin: float, declared: float = 1.0) -> float:
+    def confidence(
+        self, fit: float, deficit: float, margin: float, declared_share: float = 1.0
+    ) -> float:
         """Probability of being right, 0.0 to 1.0.
 
-        `declared` is the share of the letters that no wildcard took. The others fit whatever was
-        said, so a few declared words among many speak for a sentence by so much less, and what
-        speaks against it counts as a whole.
+        Args:
+            fit: mean log probability per token, nats.
+            deficit: how much better the free text scores, nats per token.
+            margin: lead over the next meaning, nats.
+            declared_share: of the sentence's letters, those that no wildcard took. A wildcard
+                fits whatever was said, so what speaks for the sentence counts by this share;
+                what speaks against it counts in full.
+
         """
-        lead = min(max(margin, -LARGEST_MARGIN), LARGEST_MARGIN)
-        favour = declared * (self.bias + self.margin * lead)
+        lead = min(max(margin, -LARGEST_MARGIN_NATS), LARGEST_MARGIN_NATS)
+        favour = declared_share * (self.bias + self.margin * lead)
         logit = favour + self.fit * fit + self.deficit * deficit
         return 1.0 / (1.0 + math.exp(-min(max(logit, -50.0), 50.0)))
 
 
-def calibrated(
-    measured: Sequence[tuple[float, float, float, float]],
+def fit_calibration(
+    scores: Sequence[tuple[float, float, float, float]],
     right: Sequence[bool],
     start: Calibration | None = None,
 ) -> Calibration:
-    """Fit the map to clips whose meaning is known.
+    """Fit the map to results whose meaning is known.
 
     Args:
-        measured: score, deficit, margin and declared share of each result that was not refused
-            before the map.
+        scores: fit, deficit, margin and declared share of each result.
         right: whether intent and slots were right; half commands and other speech are not.
-        start: what a few clips are not enough to change; each weight is pulled towards it.
+        start: each weight is held near it, so that a few results change little.
 
     """
     before = start or Calibration()
-    prior = np.array([before.bias, before.fit, before.deficit, before.margin])
-    if not len(measured):
+    prior = np.array(before.weights)
+    if not len(scores):
         return before
-    table = np.asarray(measured, float)
-    lead, declared = np.clip(table[:, 2], -LARGEST_MARGIN, LARGEST_MARGIN), table[:, 3]
-    x = np.column_stack([declared, table[:, :2], declared * lead])  # as `confidence` weighs them
+    table = np.asarray(scores, float)
+    lead = np.clip(table[:, 2], -LARGEST_MARGIN_NATS, LARGEST_MARGIN_NATS)
+    share = table[:, 3]
+    x = np.column_stack([share, table[:, :2], share * lead])  # as `confidence` weighs them
     y, weights = np.asarray(right, float), prior.copy()
-    for _ in range(300):  # Newton's method in short steps; it has converged long before
+    for _ in range(300):  # Newton's method in short steps; it converges much earlier
         p = 1.0 / (1.0 + np.exp(-np.clip(x @ weights, -50, 50)))
-        slope = x.T @ (y - p) - PULL * (weights - prior)
-        bend = (x.T * (p * (1 - p))) @ x + PULL * np.eye(4)
-        weights = weights + np.clip(np.linalg.solve(bend, slope), -0.3, 0.3)
-    bias, fit, deficit, margin = (float(weight) for weight in weights)
-    return Calibration(bias=bias, fit=fit, deficit=deficit, margin=margin)
+        gradient = x.T @ (y - p) - PRIOR_STRENGTH * (weights - prior)
+        hessian = (x.T * (p * (1 - p))) @ x + PRIOR_STRENGTH * np.eye(4)
+        weights = weights + np.clip(np.linalg.solve(hessian, gradient), -0.3, 0.3)
+    return Calibration.of(weights.tolist())

@@ -1,4 +1,4 @@
-"""Whether a confidence can be believed: fitted to clips whose meaning is known, and counted."""
+"""Fits the calibration to clips whose meaning is known, and counts how reliable it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from appliance.decoding.calibration import calibrated
+from appliance.decoding.calibration import fit_calibration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,36 +15,37 @@ if TYPE_CHECKING:
     from appliance.decoding.sentence_recogniser import RecognisedSentence
 
 EDGES = (0.0, 0.2, 0.5, 0.7, 0.85, 0.95, 0.99, 1.0)
-"""Of the table's rows; each begins where the one before it ends."""
+"""Confidences between which the rows of the table lie."""
 
-WRONG_COSTS = 3.0
-"""A wrong action is as bad as so many sentences that have to be said again."""
+WRONG_ACTION_COST = 3.0
+"""A wrong action is as bad as this many rejected sentences, which have to be repeated."""
 
-HOLD = 4.0
-"""Clips that a threshold one tenth away from the one before must save: a few prove little."""
+CHANGE_COST = 4.0
+"""Cost of a threshold one tenth away from the one before: a few clips must not move it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredClip:
-    """What was measured of a clip, and whether its best sentence was the one that was said."""
+    """The scores of a clip's best sentence, and whether that was the one that was said."""
 
     fit: float
     deficit: float
     margin: float
     right: bool
-    declared: float = 1.0
-    opinions: int = 1
-    """Models that were asked; what two make of it has a map of its own."""
+    declared_share: float = 1.0
+    models_asked: int = 1
+    """One or two; each has a calibration of its own."""
 
     @classmethod
     def of(cls, found: RecognisedSentence, *, right: bool) -> ScoredClip | None:
-        """None where nothing near was measured, or another was clearly said."""
-        score, deficit, margin, declared = found.score, found.deficit, found.margin, found.declared
-        if score is None or deficit is None or margin is None or declared is None:
+        """None if no sentence was reached, or the free text contradicts it."""
+        score, deficit, margin = found.score, found.deficit, found.margin
+        share = found.declared_share
+        if score is None or deficit is None or margin is None or share is None:
             return None
-        if found.confidence == 0.0:  # no map makes that
+        if found.confidence == 0.0:  # contradicted: no calibration gives exactly 0
             return None
-        return cls(min(score, -deficit), deficit, margin, right, declared, found.opinions)
+        return cls(min(score, -deficit), deficit, margin, right, share, found.models_asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +58,52 @@ class CalibrationRow:
     right: int
 
 
-def fitted(heard: Sequence[ScoredClip], start: Calibration) -> Calibration:
-    """The map to a probability for these clips, held near `start` by ridge regression."""
-    measured = [(one.fit, one.deficit, one.margin, one.declared) for one in heard]
-    return calibrated(measured, [one.right for one in heard], start)
+def fit_to_clips(clips: Sequence[ScoredClip], start: Calibration) -> Calibration:
+    """The calibration for these clips, held near `start`."""
+    scores = [(one.fit, one.deficit, one.margin, one.declared_share) for one in clips]
+    return fit_calibration(scores, [one.right for one in clips], start)
 
 
-def maps_of(
-    heard: Sequence[ScoredClip], alone: Sequence[ScoredClip], starts: Sequence[Calibration]
+def fit_both(
+    clips: Sequence[ScoredClip],
+    by_first_model: Sequence[ScoredClip],
+    starts: Sequence[Calibration],
 ) -> list[Calibration]:
-    """For one model's opinion and for two, in the order of `starts`.
+    """The calibrations for one model and for two, in the order of `starts`.
 
-    The first says also what is put to the second model, so it is fitted to what the first model
-    made of everything (`alone`), the doubtful included; the other to what two made of `heard`.
+    The first also decides what the second model is asked, so it is fitted to what the first
+    model made of all clips, the doubtful ones included.
     """
-    together = [one for one in heard if one.opinions > 1]
-    return [fitted(some, start) for some, start in zip((alone, together), starts, strict=True)]
+    by_two = [one for one in clips if one.models_asked > 1]
+    pairs = zip((by_first_model, by_two), starts, strict=True)
+    return [fit_to_clips(some, start) for some, start in pairs]
 
 
-def table(given: Sequence[tuple[float, bool]]) -> list[CalibrationRow]:
-    """How many of the results of each confidence were right."""
+def reliability_table(results: Sequence[tuple[float, bool]]) -> list[CalibrationRow]:
+    """How many results of each confidence were right; `results` are (confidence, right)."""
     rows = []
     for low, high in pairwise(EDGES):
-        inside = [right for one, right in given if low <= one and (one < high or high == EDGES[-1])]
+        last = high == EDGES[-1]
+        inside = [right for one, right in results if low <= one and (one < high or last)]
         rows.append(CalibrationRow(low, high, len(inside), sum(inside)))
     return rows
 
 
 def least_confidence(
-    heard: Sequence[ScoredClip], maps: Sequence[Calibration], before: float
+    clips: Sequence[ScoredClip], calibrations: Sequence[Calibration], before: float
 ) -> float:
-    """Where to refuse: as few wrong actions and refusals as can be, not far from `before`."""
+    """The rejection threshold with the fewest wrong actions and rejections, near `before`."""
 
     def cost(least: float) -> float:
-        accepted = [one.right for one in heard if confidence(one, maps) >= least]
+        accepted = [one.right for one in clips if confidence(one, calibrations) >= least]
         wrong = len(accepted) - sum(accepted)
-        lost = sum(one.right for one in heard) - sum(accepted)
-        return WRONG_COSTS * wrong + lost + HOLD * 10 * abs(least - before)
+        rejected = sum(one.right for one in clips) - sum(accepted)
+        return WRONG_ACTION_COST * wrong + rejected + CHANGE_COST * 10 * abs(least - before)
 
     return min((round(0.05 * step, 2) for step in range(4, 20)), key=cost)
 
 
-def confidence(one: ScoredClip, maps: Sequence[Calibration]) -> float:
-    """The probability that the map gives it; `maps` are those for one model's opinion, for two."""
-    calibration = maps[one.opinions - 1]
-    return calibration.confidence(one.fit, one.deficit, one.margin, one.declared)
+def confidence(clip: ScoredClip, calibrations: Sequence[Calibration]) -> float:
+    """The probability of being right; `calibrations` are those for one model and for two."""
+    calibration = calibrations[clip.models_asked - 1]
+    return calibration.confidence(clip.fit, clip.deficit, clip.margin, clip.declared_share)

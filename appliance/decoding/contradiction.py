@@ -1,6 +1,6 @@
-"""Whether free speech says clearly what the sentence does not: an undeclared room, another number.
+"""Whether the free text clearly says something else: an undeclared room, another number.
 
-The mean over a long sentence hides one word that was said and is another.
+In a long sentence the mean score hides a single wrong word; this looks for it.
 """
 
 from __future__ import annotations
@@ -10,41 +10,43 @@ from dataclasses import dataclass
 from appliance.grammar.numbers import digits_of_words
 from appliance.text.normalise import normalise
 
-SURE = -0.4
-"""Mean log probability per token from which free speech is sure of what it writes."""
+SURE_NATS_PER_TOKEN = -0.4
+"""The free text is believed only if its mean log probability is above this."""
 
-WHOLE = 10.0
-"""What free speech scores better in all, nats. With 8 (and 0.78 per token) 9 of 123 undeclared
-values were taken for others, with 10 there were 16, but one to three orders in a hundred fewer are
-refused from 15 dB of noise on."""
+SURPLUS_NATS = 10.0
+"""It contradicts if it scores better by more than this. With 8 (and 0.78 per token) 9 of 123
+undeclared values were taken for others, with 10 there were 16, but one to three orders in a hundred
+fewer are refused from 15 dB of noise on."""
 
-SHORT = 1.0
-"""The same per token, where few tokens do not come to so much."""
+DEFICIT_NATS_PER_TOKEN = 1.0
+"""The same per token, because a short text does not come to so much."""
 
-NUMBER = 3.0
-"""The same in all, where the numbers are others: 90 is not 19."""
+NUMBER_SURPLUS_NATS = 3.0
+"""The same if its numbers are others: 90 is not 19."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """How well free speech fits the sound, and how much better than the sentence."""
+    """How well the free text fits the sound, and how much better than the sentence."""
 
     surplus: float
-    """What it scores better in all, nats."""
+    """How much better it scores in all, nats."""
     deficit: float
     """The same per token of the declared words."""
     fit: float
     """Its own mean log probability per token."""
 
 
-def contradicts(heard: str, said: str, language: str, evidence: Evidence) -> bool:
-    """Whether to believe what was `heard`, free speech, against the sentence that is `said`."""
-    if evidence.fit <= SURE:
+def contradicts(free_text: str, sentence: str, language: str, evidence: Evidence) -> bool:
+    """Whether to believe the free text rather than the sentence."""
+    if evidence.fit <= SURE_NATS_PER_TOKEN:
         return False
-    if evidence.surplus > WHOLE or evidence.deficit > SHORT:
+    if evidence.surplus > SURPLUS_NATS or evidence.deficit > DEFICIT_NATS_PER_TOKEN:
         return True
-    numbers = _numbers(heard, language)
-    return evidence.surplus > NUMBER and bool(numbers) and numbers != _numbers(said, language)
+    if evidence.surplus <= NUMBER_SURPLUS_NATS:
+        return False
+    numbers = _numbers(free_text, language)
+    return bool(numbers) and numbers != _numbers(sentence, language)
 
 
 def _numbers(text: str, language: str) -> list[str]:

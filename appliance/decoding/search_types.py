@@ -1,4 +1,4 @@
-"""What a search for a sentence is given, and what it gives."""
+"""What a search for a sentence in sound is given, and what it returns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.grammar.nearest_sentence import apart
+from appliance.grammar.nearest_sentence import spelling_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,115 +19,119 @@ Row = NDArray[np.float32]
 
 
 class Continuation(Protocol):
-    """A prefix and what the model wrote behind it."""
+    """A prefix and what the model wrote after it."""
 
     @property
     def tokens(self) -> Tokens:
-        """The prefix, then the likeliest token each time; the end token left out."""
+        """The prefix, then the likeliest token each time; without the end token."""
 
     @property
     def logits(self) -> NDArray[np.float32]:
         """What the model expected at each position, shape (n, vocabulary).
 
-        Row i is about token i; a row behind the last token tells whether the text ends there.
+        Row i is about token i; a row after the last token says whether the text ends there.
         """
 
 
 class Scorer(Protocol):
-    """A model that has heard something and can be asked about texts."""
+    """A model that has encoded a sound and scores texts against it."""
 
     def continuations(self, prefixes: Sequence[Tokens], further: int) -> Sequence[Continuation]:
         """Read each prefix, then write on greedily, at most `further` tokens."""
 
     def likelihoods(self, texts: Sequence[Tokens]) -> Sequence[float]:
-        """Log probability of each text, without its end; quicker than to write it."""
+        """Log probability of each text without its end; faster than `continuations`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchEffort:
-    """How hard to search; the numbers were measured, see docs/measurements/accuracy.md."""
+    """Bounds of the search; the numbers were measured, see docs/measurements/accuracy.md.
 
-    batch: int = 2
-    """Branches in one call of the model."""
-    calls: int = 10
-    """Calls, the free one counted in."""
-    straight: int = 3
-    """Calls before sentences are proposed by their spelling."""
-    near: int = 24
-    """Sentences proposed at once."""
-    rounds: int = 3
-    """Times that the best of them is the place to look around at."""
-    beam: int = 96
-    """Places kept at each letter on the way to them."""
-    far: float = 0.35
-    """Where no sentence is spelled nearer than this to free speech, none was said."""
-    close: float = 0.15
-    """Where the nearest is not nearer than this, proposals come before anything else."""
-    same: float = 0.1
-    """A sentence that free speech beats by less per token is what free speech says, nats."""
-    glance: int = 2
-    """Calls that are then enough to see whether another is as likely."""
-    good: float = 0.4
-    """A sentence that free speech beats by less per token needs no others proposed, nats."""
-    longest: int = 64
-    """Tokens in a sentence."""
-    clear: float = 2.0
-    """The search ends when the best sentence leads every open prefix by this many nats."""
-    width: int = 6
-    """Branches kept where a path goes on in several ways."""
-    depth: float = 14.0
-    """A branch so much less likely than the best of its siblings is never followed, nats."""
-    likely: int = 24
-    """Tokens tried at each step of a wildcard."""
-    toll: float = 0.3
-    """What a character still to come is expected to cost, nats; steers the search onward."""
-    omission: float = 0.6
-    """What a character costs that free speech has and the sentence lacks, nats: words that were
-    heard should not be left out because the rest fits well."""
-    spelling: float = 0.5
-    """What a letter costs that free speech has otherwise, nats: a word that was heard wrongly
-    still sounds like what was said."""
-    hopeless: float = 3.0
-    """The search ends when no sentence can come as near to free speech as this, nats per token."""
-    ahead: int = 20
-    """Tokens that the model writes behind a branch."""
+    "Free text" is what the model writes without a grammar. Distances are those of
+    `grammar.nearest_sentence`, per letter; nats are natural logarithms of probability.
+    """
 
-    def against(self, heard: str, said: str, score: float) -> float:
-        """What a sentence pays for not being spelled like what was heard, nats.
+    batch_size: int = 2
+    """Branches that the model continues in one call."""
+    max_calls: int = 10
+    """Calls of the model, the one for the free text included."""
+    first_pass_calls: int = 3
+    """Calls of the search from left to right before candidates are looked up by spelling."""
+    first_pass_distance: float = 0.15
+    """That search comes first only if a sentence is spelled so near to the free text."""
+    max_distance: float = 0.35
+    """If no sentence is spelled so near to the free text, none was said."""
+    candidates_per_round: int = 24
+    """Sentences looked up by spelling at once."""
+    candidate_rounds: int = 3
+    """Look-ups, each around the best candidate of the one before."""
+    spelling_beam: int = 96
+    """Places in the automaton kept at each letter of a look-up."""
+    verbatim_nats_per_token: float = 0.1
+    """If the free text scores better by less than this, a sentence was said word for word."""
+    verbatim_calls: int = 2
+    """Calls that are then enough to find another sentence that is as likely."""
+    good_fit_nats_per_token: float = 0.4
+    """If the free text scores better by less than this, no candidates are looked up."""
+    hopeless_nats_per_token: float = 3.0
+    """A branch is dropped if the free text scores better by more than this."""
+    clear_lead_nats: float = 2.0
+    """The search ends when the best sentence leads every open branch by this much."""
+    max_tokens: int = 64
+    """Tokens of a sentence."""
+    max_branches: int = 6
+    """Branches kept at each token."""
+    max_branch_loss_nats: float = 14.0
+    """A branch that is less likely than its best sibling by more than this is not kept."""
+    tokens_per_branch: int = 20
+    """Tokens that the model writes after a branch in one call."""
+    wildcard_tokens: int = 24
+    """The likeliest tokens that are tried at each step of a wildcard."""
+    remaining_letter_nats: float = 0.3
+    """Expected cost of each letter still to come; without it short branches would go first."""
+    omitted_letter_nats: float = 0.6
+    """Cost of each letter of the free text that the sentence has no room for: a sentence must
+    not leave out words that were heard because the rest of it fits well."""
+    spelling_nats: float = 0.5
+    """Cost of each letter that is another one in the free text: a word that was misheard still
+    sounds like what was said."""
 
-        Letters that were heard and that it leaves out cost no less than those that it says, so
-        that half a sentence is no better than the whole one.
+    def spelling_penalty(self, free_text: str, sentence: str, score: float) -> float:
+        """What a sentence pays for not being spelled like the free text, nats.
+
+        Each omitted letter costs at least the mean of the sentence's own letters, so that half
+        a sentence is never better than the whole one.
 
         Args:
-            heard: plain text of free speech.
-            said: plain text of the sentence.
+            free_text: normalised.
+            sentence: normalised.
             score: log probability of the sentence.
 
         """
-        if heard == said:
+        if free_text == sentence:
             return 0.0
-        missing = max(0, len(heard) - len(said)) if self.omission else 0
-        left_out = missing * max(self.omission, -score / max(1, len(said)))
-        return left_out + self.spelling * apart(heard, said)
+        omitted = max(0, len(free_text) - len(sentence)) if self.omitted_letter_nats else 0
+        per_letter = max(self.omitted_letter_nats, -score / max(1, len(sentence)))
+        return omitted * per_letter + self.spelling_nats * spelling_distance(free_text, sentence)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A whole allowed sentence, scored."""
+    """A whole allowed sentence with its score."""
 
     tokens: Tokens
+    """Its likeliest spelling."""
     score: float
-    """Log probability of the text and of its end, natural, over its spellings, less what it
-    leaves out."""
-    best: float
-    """The same of the likeliest spelling, which `tokens` are."""
-    agreed: float | None = None
-    """What two models that were asked make of it, nats; None where one was."""
+    """Log probability of the text and its end, summed over its spellings, less its penalty."""
+    best_spelling_score: float
+    """The same of the likeliest spelling only."""
+    fused_score: float | None = None
+    """What two models make of it together, nats; None if only one was asked."""
 
     @property
-    def standing(self) -> float:
-        """What it is placed by among the others."""
-        return self.score if self.agreed is None else self.agreed
+    def rank_score(self) -> float:
+        """What the candidates are ordered by."""
+        return self.score if self.fused_score is None else self.fused_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +139,13 @@ class Decoding:
     """What the search found."""
 
     candidates: tuple[Candidate, ...]
-    """Best first; empty if no allowed sentence was reached."""
+    """Best first; empty if the search reached no allowed sentence."""
     free: Candidate
-    """What the model would have written without a grammar."""
-    heard: str
-    """The same as plain text; of two models the second's, who was asked for being surer."""
+    """What the model writes without a grammar."""
+    free_text: str
+    """The same, normalised; of two models that of the second, which is the better one."""
     calls: int
     tokens: int
     """Decoder steps, summed over the batch."""
     distance: float = float("inf")
-    """Of free speech to the sentence that is spelled most like it, per letter; inf where the
-    search did not look for that."""
+    """Of the free text to the sentence spelled most like it, per letter; inf if not looked up."""

@@ -1,4 +1,4 @@
-"""From sound to a declared sentence, or to an honest refusal."""
+"""From sound to a declared sentence, or to a rejection with its reason."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.contradiction import Evidence, contradicts
-from appliance.decoding.decoder import decode
-from appliance.decoding.score_fusion import ModelOpinion, together
+from appliance.decoding.score_fusion import ModelOpinion
 from appliance.decoding.search_types import Candidate, Decoding, Scorer, SearchEffort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from appliance.decoding.score_fusion import ScoreFusion
     from appliance.grammar.grammar import Grammar
     from appliance.grammar.parse import ParsedSentence
-    from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
+    from appliance.grammar.token_mask import TokenVocabulary
 
 
 class SpeechScorer(Scorer, Protocol):
@@ -27,7 +27,7 @@ class SpeechScorer(Scorer, Protocol):
 
     @property
     def silent(self) -> bool:
-        """Whether there is no sound at all; nothing can be asked then."""
+        """Whether there is no sound at all; the model must not be asked then."""
 
     @property
     def seconds(self) -> float:
@@ -35,59 +35,62 @@ class SpeechScorer(Scorer, Protocol):
 
     @property
     def no_speech(self) -> float | None:
-        """Probability that nobody spoke; known once something was written."""
+        """Probability that nobody spoke; known after the first continuation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What speaks against a result; found with tests/measure, see docs/measurements/accuracy.md."""
+class RejectionLimits:
+    """When a result is rejected or the second model is asked.
+
+    The numbers were measured, see docs/measurements/accuracy.md.
+    """
 
     no_speech: float = 0.6
-    """Probability from which "nobody spoke" is believed."""
+    """Rejected if the probability that nobody spoke is higher."""
     least_confidence: float = 0.7
-    """A result that is less likely to be right is refused."""
+    """Rejected if the probability of being right is lower."""
     wildcard_deficit: float = 0.8
-    """With a wildcard, which fits any words, the declared ones must fit better than this."""
-    doubt: float = 0.97
-    """A result less sure than this is put to the second model, if there is one."""
-    worth_asking: float = 0.4
-    """Where no sentence was heard, but one is spelled no farther from what was, per letter, the
-    second model is asked, too."""
+    """Rejected if the sentence has a wildcard and its deficit is higher: a wildcard fits any
+    words, so the declared words must fit well."""
+    second_model_below: float = 0.97
+    """The second model is asked if the confidence is lower; 0.0 never asks it."""
+    second_model_distance: float = 0.4
+    """If no sentence was reached, the second model is asked if one is spelled so near."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecognisedSentence:
-    """What was said, as far as the grammar goes."""
+    """The allowed sentence that fits the sound best, and how well it fits."""
 
     text: str
-    """The allowed sentence that fits best; empty where none was reached."""
+    """The sentence; empty if none was reached."""
     reading: ParsedSentence | None
-    """What it means; None when it was refused."""
+    """What it means; None if it was rejected."""
     refused: str | None
-    """Why: `silence`, `no_speech`, `no_sentence` or `unlikely`; None for a result."""
+    """Why it was: `silence`, `no_speech`, `no_sentence` or `unlikely`; None if it was not."""
     confidence: float
-    """Probability of intent and slots being right, 0.0 to 1.0."""
+    """Probability that intent and slots are right, 0.0 to 1.0."""
     free_text: str
-    """What the model would have written without a grammar."""
+    """What the model writes without a grammar."""
     score: float | None
     """Natural log probability per token of the sentence."""
     free_score: float | None
     """The same of the free text."""
     deficit: float | None
-    """What the free text scores better, per token of the declared words; 0.0 at least."""
+    """How much better the free text scores, nats per token of the declared words; at least 0.0."""
     margin: float | None
-    """Lead over the best sentence of another meaning that was tried, nats; inf without one."""
-    declared: float | None
+    """Lead over the best sentence of another meaning that was scored, nats; inf without one."""
+    declared_share: float | None
     """Share of the sentence's letters that no wildcard took, 0.0 to 1.0."""
     no_speech: float | None
+    """Probability that nobody spoke."""
     distance: float
-    """Of the free text to the sentence that is spelled most like it; see Decoding."""
+    """Of the free text to the sentence spelled most like it; see `Decoding`."""
     calls: int
     tokens: int
-    opinions: int = 1
-    """Models that were asked."""
-    alone: RecognisedSentence | None = None
-    """What the first of two makes of it by itself."""
+    models_asked: int = 1
+    by_first_model: RecognisedSentence | None = None
+    """What the first model made of it, if two were asked."""
 
     @property
     def intent(self) -> str | None:
@@ -96,100 +99,100 @@ class RecognisedSentence:
 
     @property
     def slots(self) -> Mapping[str, Any]:
-        """Of the intent; none when refused."""
+        """Of the intent; empty if it was rejected."""
         return self.reading.slots if self.reading else {}
 
 
 @dataclass(slots=True)
-class _Meant:
-    """A meaning, its best candidate, and the score of all its candidates together."""
+class _Meaning:
+    """A meaning with its best candidate and the score of all its candidates together."""
 
-    candidate: Candidate
+    best: Candidate
     text: str
     reading: ParsedSentence
-    together: float = -math.inf
+    score: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceRecogniser:
-    """How to understand: a model's words and the bounds that were measured for it."""
+    """Recognises sentences of a grammar: a model's vocabulary, and the bounds measured for it."""
 
     vocabulary: TokenVocabulary
     spell: Callable[[Sequence[int]], str]
     """The text of tokens."""
     effort: SearchEffort = field(default_factory=SearchEffort)
-    refusal: Refusal = field(default_factory=Refusal)
+    limits: RejectionLimits = field(default_factory=RejectionLimits)
     calibration: Calibration = field(default_factory=Calibration)
-    second: SentenceRecogniser | None = None
-    """Another model's; its calibration is that of the two together."""
+    fusion: ScoreFusion | None = None
+    """With the second model."""
 
-    def understand(
+    def recognise(
         self,
-        hearing: SpeechScorer,
+        speech: SpeechScorer,
         grammar: Grammar,
-        again: Callable[[], SpeechScorer] | None = None,
+        encode_for_second: Callable[[], SpeechScorer] | None = None,
     ) -> RecognisedSentence:
-        """Find the sentence of the grammar that was said; the same input, the same result.
+        """Find the sentence of the grammar that was said; the same input gives the same result.
 
         Args:
-            hearing: the sound as the model hears it.
+            speech: the sound, encoded by the first model.
             grammar: what may be said.
-            again: gives it as the second model hears it; asked where there is a doubt.
+            encode_for_second: encodes it by the second model; called only in doubt.
 
         """
-        if hearing.silent:
-            return _nothing("silence")
-        opinion = self._opinion(hearing, grammar)
-        found = self._judged(opinion.decoding, grammar, hearing.no_speech)
-        if self.second is None or again is None or not self.in_doubt(found):
+        if speech.silent:
+            return _rejected_unheard("silence")
+        opinion = ModelOpinion.of(speech, grammar.walk(self.vocabulary), self.effort)
+        found = self._judge(opinion.decoding, grammar, speech.no_speech, self.calibration)
+        if self.fusion is None or encode_for_second is None or not self.is_doubtful(found):
             return found
-        other = again()
-        both = together(opinion, self.second._opinion(other, grammar))  # noqa: SLF001
-        nobody = min(hearing.no_speech or 0.0, other.no_speech or 0.0)
-        judge = replace(self, calibration=self.second.calibration)
-        return replace(judge._judged(both, grammar, nobody), opinions=2, alone=found)  # noqa: SLF001
+        second = encode_for_second()
+        decoding = self.fusion.fuse(opinion, second, grammar)
+        no_speech = min(speech.no_speech or 0.0, second.no_speech or 0.0)
+        by_both = self._judge(decoding, grammar, no_speech, self.fusion.calibration)
+        return replace(by_both, models_asked=2, by_first_model=found)
 
-    def _opinion(self, hearing: SpeechScorer, grammar: Grammar) -> ModelOpinion:
-        walk: TokenWalk = grammar.walk(self.vocabulary)
-        return ModelOpinion(hearing, walk, self.effort, decode(hearing, walk, self.effort))
-
-    def in_doubt(self, found: RecognisedSentence) -> bool:
-        """Whether a sentence is near, and not surely the one."""
+    def is_doubtful(self, found: RecognisedSentence) -> bool:
+        """Whether a sentence is near, but not certain."""
         if found.refused == "no_sentence":
-            return found.distance <= self.refusal.worth_asking and self.refusal.doubt > 0.0
-        return found.refused != "no_speech" and found.confidence < self.refusal.doubt
+            near = found.distance <= self.limits.second_model_distance
+            return near and self.limits.second_model_below > 0.0
+        return found.refused != "no_speech" and found.confidence < self.limits.second_model_below
 
-    def _readings(self, decoding: Decoding, grammar: Grammar) -> list[_Meant]:
-        """The meanings of the candidates, best first; several texts of one speak for it."""
-        found: dict[Any, _Meant] = {}
+    def _meanings(self, decoding: Decoding, grammar: Grammar) -> list[_Meaning]:
+        """The meanings of the candidates, best first; texts that mean the same count together."""
+        found: dict[Any, _Meaning] = {}
         for candidate in decoding.candidates:
             text = self.spell(candidate.tokens)
             for reading in grammar.readings(text)[:1]:
-                best = found.setdefault(reading.meaning, _Meant(candidate, text, reading))
-                best.together = float(np.logaddexp(best.together, candidate.standing))
-        return sorted(found.values(), key=lambda one: -one.together)
+                meaning = found.setdefault(reading.meaning, _Meaning(candidate, text, reading))
+                meaning.score = float(np.logaddexp(meaning.score, candidate.rank_score))
+        return sorted(found.values(), key=lambda one: -one.score)
 
-    def _judged(
-        self, decoding: Decoding, grammar: Grammar, no_speech: float | None
+    def _judge(
+        self,
+        decoding: Decoding,
+        grammar: Grammar,
+        no_speech: float | None,
+        calibration: Calibration,
     ) -> RecognisedSentence:
-        meant = self._readings(decoding, grammar)
+        meanings = self._meanings(decoding, grammar)
         free, free_tokens = decoding.free.score, len(decoding.free.tokens) + 1
-        best = meant[0] if meant else None
+        best = meanings[0] if meanings else None
         if best is None:
             fit, deficit, margin, declared, confidence = None, None, None, None, 0.0
         else:
-            margin = best.together - meant[1].together if meant[1:] else math.inf
-            score, tokens = best.candidate.score, len(best.candidate.tokens) + 1
+            margin = best.score - meanings[1].score if meanings[1:] else math.inf
+            score, tokens = best.best.score, len(best.best.tokens) + 1
             fit = score / tokens
             # Free words of a wildcard are no evidence for the words around it.
-            taken = best.reading.free_characters
-            declared = 1 - taken / max(1, len(best.text))
+            declared = 1 - best.reading.free_characters / max(1, len(best.text))
             deficit = max(0.0, free - score) / max(1.0, tokens * declared)
-            confidence = self.calibration.confidence(min(fit, -deficit), deficit, margin, declared)
+            confidence = calibration.confidence(min(fit, -deficit), deficit, margin, declared)
             evidence = Evidence(surplus=free - score, deficit=deficit, fit=free / free_tokens)
-            if self._another_was_said(best, decoding.heard, grammar.language, evidence):
+            if self._is_contradicted(best, decoding.free_text, grammar.language, evidence):
                 confidence = 0.0
-        refused = self._refused(best is None, confidence, no_speech)
+        refused = self._rejection_reason(best, confidence, no_speech)
         return RecognisedSentence(
             text=best.text if best else "",
             reading=best.reading if best and refused is None else None,
@@ -200,41 +203,43 @@ class SentenceRecogniser:
             free_score=free / free_tokens,
             deficit=deficit,
             margin=margin,
-            declared=declared,
+            declared_share=declared,
             no_speech=no_speech,
             distance=decoding.distance,
             calls=decoding.calls,
             tokens=decoding.tokens,
         )
 
-    def _another_was_said(
-        self, best: _Meant, heard: str, language: str, evidence: Evidence
+    def _is_contradicted(
+        self, best: _Meaning, free_text: str, language: str, evidence: Evidence
     ) -> bool:
         if best.reading.free_characters:  # a wildcard fits whatever was said
-            return evidence.deficit > self.refusal.wildcard_deficit
-        return contradicts(heard, best.text, language, evidence)
+            return evidence.deficit > self.limits.wildcard_deficit
+        return contradicts(free_text, best.text, language, evidence)
 
-    def _refused(self, nothing: bool, confidence: float, no_speech: float | None) -> str | None:  # noqa: FBT001
-        if nothing:
+    def _rejection_reason(
+        self, best: _Meaning | None, confidence: float, no_speech: float | None
+    ) -> str | None:
+        if best is None:
             return "no_sentence"
-        if no_speech is not None and no_speech > self.refusal.no_speech:
+        if no_speech is not None and no_speech > self.limits.no_speech:
             return "no_speech"
-        # So that what is no number is refused, too.
-        return None if confidence >= self.refusal.least_confidence else "unlikely"
+        # Not "<", which would let NaN pass.
+        return None if confidence >= self.limits.least_confidence else "unlikely"
 
 
-def _nothing(why: str) -> RecognisedSentence:
+def _rejected_unheard(reason: str) -> RecognisedSentence:
     return RecognisedSentence(
         text="",
         reading=None,
-        refused=why,
+        refused=reason,
         confidence=0.0,
         free_text="",
         score=None,
         free_score=None,
         deficit=None,
         margin=None,
-        declared=None,
+        declared_share=None,
         no_speech=1.0,
         distance=math.inf,
         calls=0,

@@ -1,91 +1,101 @@
-"""Sentences proposed by their spelling: a second road to the one that was said.
+"""Candidates for the decoder: allowed sentences that are spelled like the free text.
 
-The search from left to right loses its way where a few words were heard wrongly at the beginning.
-A sentence that is spelled like free speech as a whole, and those around it, are scored in one
-parallel pass instead: hill climbing, with the model as the judge.
+The search from left to right fails if a few words at the beginning were misheard. This one looks
+up sentences that are spelled like the free text as a whole, has the model score them in one
+parallel pass, and looks again around the best of them: hill climbing.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.grammar.nearest_sentence import Near, nearest
+from appliance.grammar.nearest_sentence import NearSentence, nearest
 from appliance.text.normalise import PUNCTUATION, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appliance.decoding.search_types import Scorer, SearchEffort, Tokens
-    from appliance.grammar.nearest_sentence import Beginnings
+    from appliance.grammar.nearest_sentence import SearchLayers
     from appliance.grammar.token_mask import TokenWalk
 
 
-class Proposals:
-    """What may have been said, judged from how free speech is spelled."""
+class SpellingCandidates:
+    """Looks up sentences by their spelling, and scores them."""
 
     def __init__(self, scorer: Scorer, walk: TokenWalk, effort: SearchEffort, free: Tokens) -> None:
+        """`free` is the free text."""
         self._scorer = scorer
         self._walk = walk
         self._effort = effort
-        self._words = {**walk.known, **words_of(free, walk)}
-        self._known: dict[str, tuple[float, Tokens]] = {}
-        self._beginnings: Beginnings = {}
+        self._words = {**walk.known, **spelled_words(free, walk)}
+        self._scored: dict[str, tuple[float, Tokens]] = {}
+        self._layers: SearchLayers = {}
         text = walk.vocabulary.written(free)
-        self._given: set[Tokens] = set()
-        self._looked: set[str] = set()  # beside these there is nothing new
-        self._heard = normalise(text)
-        self._near = self._around(text)
+        self._returned: set[Tokens] = set()
+        self._looked_up: set[str] = set()
+        self._free_text = normalise(text)
+        self._near = self._look_up(text)
         self.calls = 0
         self.tokens = 0
 
     @property
     def distance(self) -> float:
-        """Of the nearest sentence to free speech, per letter."""
+        """Of the nearest sentence to the free text, per letter."""
         return self._near[0].distance if self._near else float("inf")
 
-    def best(self, least: float) -> list[Tokens]:
-        """The likeliest proposals, best first; none if they all score below `least`."""
+    def climb(self, least_score: float) -> list[Tokens]:
+        """The likeliest candidates, best first; none if they all score below `least_score`."""
         best = ""
-        for _ in range(self._effort.rounds):
-            if not self._judge():
+        for _ in range(self._effort.candidate_rounds):
+            if not self._score_near():
                 break
-            before, best = best, max(self._known, key=lambda text: self._known[text][0])
-            if self._known[best][0] < least:
+            before, best = best, max(self._scored, key=lambda text: self._scored[text][0])
+            if self._scored[best][0] < least_score:
                 return []
             if best == before:
                 break
-            self._near = self._around(best)
-        return self._chosen(least)
+            self._near = self._look_up(best)
+        return self._new_best(least_score)
 
-    def beside(self, texts: Sequence[str], least: float) -> list[Tokens]:
-        """Proposals near texts that the model went on to write from other beginnings."""
-        new = dict.fromkeys(said for text in texts if (said := normalise(text)) not in self._looked)
-        self._looked.update(new)
-        self._near = [near for text in new for near in self._around(text)[:2]]
-        return self._chosen(least) if self._judge() else []
+    def near_texts(self, texts: Sequence[str], least_score: float) -> list[Tokens]:
+        """New candidates spelled like `texts`, which the model wrote from other beginnings."""
+        new = dict.fromkeys(
+            one for text in texts if (one := normalise(text)) not in self._looked_up
+        )
+        self._looked_up.update(new)
+        self._near = [near for text in new for near in self._look_up(text)[:2]]
+        return self._new_best(least_score) if self._score_near() else []
 
-    def _chosen(self, least: float) -> list[Tokens]:
-        """The best that were not chosen before and score better than `least`."""
-        ordered = sorted(self._known.values(), reverse=True)[: self._effort.batch]
+    def _new_best(self, least_score: float) -> list[Tokens]:
+        """The best batch, without those returned before and those below `least_score`."""
+        ordered = sorted(self._scored.values(), reverse=True)[: self._effort.batch_size]
         chosen = [
-            tokens for score, tokens in ordered if score >= least and tokens not in self._given
+            tokens
+            for score, tokens in ordered
+            if score >= least_score and tokens not in self._returned
         ]
-        self._given.update(chosen)
+        self._returned.update(chosen)
         return chosen
 
-    def _around(self, text: str) -> list[Near]:
+    def _look_up(self, text: str) -> list[NearSentence]:
         effort = self._effort
-        automaton, known = self._walk.automaton, self._beginnings
-        return nearest(automaton, text, most=effort.near, beam=effort.beam, known=known)
+        return nearest(
+            self._walk.automaton,
+            text,
+            most=effort.candidates_per_round,
+            beam=effort.spelling_beam,
+            layers=self._layers,
+        )
 
-    def _judge(self) -> bool:
-        """Score those near that are not known yet; False if there are none."""
+    def _score_near(self) -> bool:
+        """Score the near sentences that have no score yet; False if there are none."""
         spelled: Mapping[str, Tokens] = {
             one.text: tokens
             for one in self._near
-            if one.text not in self._known
+            if one.text not in self._scored
             and (tokens := self._walk.vocabulary.spelled(one.text, self._words))
-            and len(tokens) < self._effort.longest
+            and len(tokens) < self._effort.max_tokens
         }
         if not spelled:
             return False
@@ -93,22 +103,22 @@ class Proposals:
         self.tokens += sum(map(len, spelled.values()))
         scores = self._scorer.likelihoods(list(spelled.values()))
         for (text, tokens), score in zip(spelled.items(), scores, strict=True):
-            against = self._effort.against(self._heard, text, score)
-            self._known[text] = score - against, tokens
+            penalty = self._effort.spelling_penalty(self._free_text, text, score)
+            self._scored[text] = score - penalty, tokens
         return True
 
 
-def words_of(tokens: Tokens, walk: TokenWalk) -> dict[str, Tokens]:
-    """The words of a text, each as the model itself spelled it."""
+def spelled_words(tokens: Tokens, walk: TokenWalk) -> dict[str, Tokens]:
+    """The words of a text, each with the tokens that the model itself wrote for it."""
     texts = walk.vocabulary.texts
     found: dict[str, Tokens] = {}
-    run: list[int] = []
+    word_tokens: list[int] = []
     for token in (*tokens, None):
         text = "" if token is None else texts[token] or ""
-        if run and (token is None or text.startswith(" ")):
-            word = "".join(texts[one] or "" for one in run).strip()
-            found.setdefault(word, tuple(run))
-            run = []
+        if word_tokens and (token is None or text.startswith(" ")):
+            word = "".join(texts[one] or "" for one in word_tokens).strip()
+            found.setdefault(word, tuple(word_tokens))
+            word_tokens = []
         if token is not None and (texts[token] == "" or not set(text) <= PUNCTUATION):
-            run.append(token)
+            word_tokens.append(token)
     return found

@@ -1,8 +1,8 @@
-"""The sentences that are spelled most like a text: where to look first, and whether to look.
+"""The sentences that are spelled most like a text, found in the automaton of all sentences.
 
-Levenshtein's distance between a text and a language, a position of the text at a time (Wagner and
-Fischer 1974, on an automaton), with the cheapest states alone kept. Letters that sound alike
-cost less, as what is compared was heard wrongly and not typed wrongly.
+Levenshtein's distance between a text and a language, one letter of the text at a time (Wagner and
+Fischer 1974, on an automaton); only the cheapest states are kept. Letters that sound alike cost
+less, because the text was misheard and not mistyped.
 """
 
 from __future__ import annotations
@@ -24,45 +24,45 @@ if TYPE_CHECKING:
     from appliance.grammar.automaton import Automaton
 
 MISSING = 0.7
-"""A letter of the sentence that the text lacks."""
+"""Cost of a letter of the sentence that the text lacks."""
 
 SURPLUS = 0.7
-"""A letter of the text that the sentence lacks."""
+"""Cost of a letter of the text that the sentence lacks."""
 
 SPACE = 0.4
-"""A space too many or too few."""
+"""Cost of a space too many or too few."""
 
-ALIKE = 0.5
-"""A letter in the place of one that sounds like it."""
+SOUNDS_ALIKE = 0.5
+"""Cost of a letter in place of one that sounds like it."""
 
 OTHER = 1.0
-"""A letter in the place of any other."""
+"""Cost of a letter in place of any other."""
 
-FREE = 0.15
-"""A letter that a wildcard takes: declared words go before."""
+IN_WILDCARD = 0.15
+"""Cost of a letter that a wildcard takes, so that declared words go first."""
 
-DEEP = 2
+PER_STATE = 2
 """Different beginnings kept for each state of the automaton."""
 
 SOUNDS = ("aeiouyäöüáéíóúàèìòùâêîôû", "bpfvw", "ckgqx", "dt", "szcx", "mn", "lr", "jgy")
 
-_Chain = tuple[str, bool, "_Chain"] | None
+_Letters = tuple[str, bool, "_Letters"] | None
 """The last letter, whether a wildcard took it, the letters before."""
 
-_Place = tuple[float, int, int, _Chain]
-"""Cost, state of the automaton, number of the letters so far, the letters so far."""
+_Place = tuple[float, int, int, _Letters]
+"""Cost, state of the automaton, hash of the letters so far, the letters so far."""
 
-Beginnings = dict[str, list[_Place]]
-"""The cheapest places behind each beginning of a text."""
+SearchLayers = dict[str, list[_Place]]
+"""The cheapest places after each beginning of a text, to be used for texts that share it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class NearSentence:
     """A sentence that is spelled somewhat like a text."""
 
     text: str
     distance: float
-    """Per letter of the declared words, 0.0 for the same; a letter in another's place is 1."""
+    """Per letter of the declared words: 0.0 for the same, 1.0 if each is another letter."""
 
 
 def nearest(
@@ -71,168 +71,171 @@ def nearest(
     *,
     most: int,
     beam: int,
-    deep: int = DEEP,
-    known: Beginnings | None = None,
-) -> list[Near]:
+    per_state: int = PER_STATE,
+    layers: SearchLayers | None = None,
+) -> list[NearSentence]:
     """Sentences near `text`, nearest first.
 
     Args:
         automaton: of the sentences.
         text: as a model wrote it.
-        most: sentences to find at most.
+        most: largest number of sentences to find.
         beam: places that are kept at each letter.
-        deep: different beginnings that may lead to one state of the automaton.
-        known: what was found for texts with the same beginning, the rest the same; added to.
+        per_state: different beginnings that are kept for each state of the automaton.
+        layers: of earlier calls with the same beam; this call uses and extends them.
 
     """
     heard = normalise(text)
-    known = {} if known is None else known
-    done = next((end for end in range(len(heard) - 1, 0, -1) if heard[:end] in known), 0)
+    layers = {} if layers is None else layers
+    done = next((end for end in range(len(heard) - 1, 0, -1) if heard[:end] in layers), 0)
     layer: list[_Place] = [(0.0, automaton.start, 0, None)]
     for index in range(done, len(heard)):
-        begin = heard[:index]
-        if begin not in known:
-            known[begin] = list(_cheapest(automaton, layer, beam, deep))
-        enough = beam if index + 1 < len(heard) else None
-        layer = _onward(automaton, known[begin], heard[index], enough)
-    found: dict[str, Near] = {}
-    for cost, state, _, chain in _cheapest(automaton, layer, 4 * beam, most):
+        beginning = heard[:index]
+        if beginning not in layers:
+            layers[beginning] = list(_cheapest(automaton, layer, beam, per_state))
+        needed = beam if index + 1 < len(heard) else None
+        layer = _next_layer(automaton, layers[beginning], heard[index], needed)
+    found: dict[str, NearSentence] = {}
+    for cost, state, _, letters in _cheapest(automaton, layer, 4 * beam, most):
         if automaton.accepts(state):
-            near = _near(chain, cost, len(heard))
+            near = _near_sentence(letters, cost, len(heard))
             found.setdefault(near.text, near)
             if len(found) == most:
                 break
     return sorted(found.values(), key=lambda near: near.distance)
 
 
-def apart(heard: str, meant: str) -> float:
-    """What it costs to turn one plain text into the other; a letter in another's place is 1."""
+def spelling_distance(heard: str, meant: str) -> float:
+    """What it costs to turn one normalised text into the other, by the costs above."""
     if heard == meant:
         return 0.0
-    lacks = np.array([SPACE if other == " " else MISSING for other in meant])
-    behind = np.concatenate(([0.0], np.cumsum(lacks)))
-    prices = {char: np.array([_prices(char)[other] for other in meant]) for char in set(heard)}
-    row = behind
+    missing = np.array([SPACE if other == " " else MISSING for other in meant])
+    missing_before = np.concatenate(([0.0], np.cumsum(missing)))
+    costs = {char: np.array([_costs(char)[other] for other in meant]) for char in set(heard)}
+    row = missing_before
     for char in heard:
         reached = row + (SPACE if char == " " else SURPLUS)
-        reached[1:] = np.minimum(reached[1:], row[:-1] + prices[char])
-        # The cheapest place to the left, with all letters from there to here lacking.
-        row = np.minimum.accumulate(reached - behind) + behind
+        reached[1:] = np.minimum(reached[1:], row[:-1] + costs[char])
+        # The cheapest place to the left, with all letters from there to here missing.
+        row = np.minimum.accumulate(reached - missing_before) + missing_before
     return float(row[-1])
 
 
-def _onward(
-    automaton: Automaton, places: list[_Place], char: str, enough: int | None
+def _next_layer(
+    automaton: Automaton, places: list[_Place], char: str, needed: int | None
 ) -> list[_Place]:
-    """The places behind one more letter of the text, the cheapest way to each.
+    """The places after one more letter of the text, with the cheapest way to each.
 
-    Where the `enough` cheapest are wanted, what is dearer than so many surely are is left out.
+    If only the `needed` cheapest are used, places that surely cost more are left out.
     """
-    ahead: dict[tuple[int, int], _Place] = {}
+    reached: dict[tuple[int, int], _Place] = {}
     surplus = SPACE if char == " " else SURPLUS
-    worst = places[-1][0] + surplus if len(places) == enough else math.inf
-    prices, takes_any, arcs = _prices(char), automaton.takes_any, automaton.arcs
-    for cost, state, letters, chain in places:
-        key = state, letters
-        price = cost + surplus
-        if key not in ahead or price < ahead[key][0]:
-            ahead[key] = (price, state, letters, chain)
+    worst = places[-1][0] + surplus if len(places) == needed else math.inf
+    costs, takes_any, arcs = _costs(char), automaton.takes_any, automaton.arcs
+    for cost, state, hashed, letters in places:
+        key = state, hashed
+        total = cost + surplus
+        if key not in reached or total < reached[key][0]:
+            reached[key] = (total, state, hashed, letters)
         if takes_any(state):
-            link = (char, True, chain)
-            _keep(ahead, (cost + FREE, automaton.step(state, char), hash((letters, char)), link))
+            last = (char, True, letters)
+            place = (cost + IN_WILDCARD, automaton.step(state, char), hash((hashed, char)), last)
+            _keep_cheaper(reached, place)
         for other, target in arcs(state):
-            price = cost + prices[other]
-            if price <= worst:
-                key = target, hash((letters, other))
-                if key not in ahead or price < ahead[key][0]:
-                    ahead[key] = (price, *key, (other, False, chain))
-    return list(ahead.values())
+            total = cost + costs[other]
+            if total <= worst:
+                key = target, hash((hashed, other))
+                if key not in reached or total < reached[key][0]:
+                    reached[key] = (total, *key, (other, False, letters))
+    return list(reached.values())
 
 
-def _cheapest(automaton: Automaton, layer: list[_Place], beam: int, deep: int) -> Iterator[_Place]:
-    """Places in the order of their cost, with those behind letters that the text lacks."""
-    likely, worst = _likely(layer, beam, deep)
-    queue = [(place[0], number, place) for number, place in enumerate(likely)]
-    number, given = len(queue), 0
+def _cheapest(
+    automaton: Automaton, layer: list[_Place], beam: int, per_state: int
+) -> Iterator[_Place]:
+    """Places in the order of their cost, those after letters that the text lacks included."""
+    first, worst = _beam(layer, beam, per_state)
+    queue = [(place[0], number, place) for number, place in enumerate(first)]
+    number, yielded = len(queue), 0
     seen: dict[int, list[int]] = {}
-    while queue and given < beam:
+    while queue and yielded < beam:
         _, _, place = heapq.heappop(queue)
-        cost, state, letters, chain = place
+        cost, state, hashed, letters = place
         before = seen.setdefault(state, [])
-        if letters in before or len(before) >= deep:
+        if hashed in before or len(before) >= per_state:
             continue
-        before.append(letters)
-        given += 1
+        before.append(hashed)
+        yielded += 1
         yield place
         if cost + min(SPACE, MISSING) > worst:
             continue
         for other, target in automaton.arcs(state):
-            more = cost + (SPACE if other == " " else MISSING)
-            # What changes nothing was said or was not; nobody means it.
-            if more <= worst and not automaton.only_skips(target):
+            total = cost + (SPACE if other == " " else MISSING)
+            # A skip word that the text lacks was not said; it must not make sentences differ.
+            if total <= worst and not automaton.only_skips(target):
                 number += 1
-                link = (other, False, chain)
-                heapq.heappush(queue, (more, number, (more, target, hash((letters, other)), link)))
+                last = (other, False, letters)
+                heapq.heappush(queue, (total, number, (total, target, hash((hashed, other)), last)))
 
 
-def _likely(layer: list[_Place], beam: int, deep: int) -> tuple[list[_Place], float]:
-    """Those of the layer that can be among the `beam` cheapest, and the cost that none is above.
+def _beam(layer: list[_Place], beam: int, per_state: int) -> tuple[list[_Place], float]:
+    """Those of the layer that can be among the `beam` cheapest, and the highest cost of these.
 
-    No more than `deep` for a state; places behind a letter that is lacking make it no higher.
+    At most `per_state` for a state. Places after missing letters cannot raise that cost.
     """
     count: dict[int, int] = {}
-    likely: list[_Place] = []
+    kept: list[_Place] = []
     worst = math.inf
     for place in sorted(layer, key=itemgetter(0)):
         if place[0] > worst:
             break
         before = count.get(place[1], 0)
-        if before < deep:
+        if before < per_state:
             count[place[1]] = before + 1
-            likely.append(place)
-            if len(likely) == beam:
+            kept.append(place)
+            if len(kept) == beam:
                 worst = place[0]
-    return likely, worst
+    return kept, worst
 
 
-def _keep(ahead: dict[tuple[int, int], _Place], place: _Place) -> None:
+def _keep_cheaper(reached: dict[tuple[int, int], _Place], place: _Place) -> None:
     key = place[1], place[2]
-    known = ahead.get(key)
+    known = reached.get(key)
     if known is None or place[0] < known[0]:
-        ahead[key] = place
+        reached[key] = place
 
 
-def _near(chain: _Chain, cost: float, length: int) -> Near:
+def _near_sentence(last: _Letters, cost: float, length: int) -> NearSentence:
     letters: list[str] = []
-    taken = 0
-    while chain is not None:
-        letter, free, chain = chain
+    in_wildcards = 0
+    while last is not None:
+        letter, in_wildcard, last = last
         letters.append(letter)
-        taken += free
+        in_wildcards += in_wildcard
     text = " ".join("".join(reversed(letters)).split())
-    declared = max(length - taken, len(text) - taken, 1)
-    return Near(text, (cost - FREE * taken) / declared)
+    declared = max(length - in_wildcards, len(text) - in_wildcards, 1)
+    return NearSentence(text, (cost - IN_WILDCARD * in_wildcards) / declared)
 
 
-class _Prices(dict[str, float]):
-    """What each letter costs in the place of one that was heard."""
+class _Costs(dict[str, float]):
+    """What each letter costs in place of one that was heard."""
 
     def __init__(self, heard: str) -> None:
         super().__init__()
         self._heard = heard
 
     def __missing__(self, meant: str) -> float:
-        price = self[meant] = _instead(self._heard, meant)
-        return price
+        cost = self[meant] = _substitution(self._heard, meant)
+        return cost
 
 
-_prices = cache(_Prices)
+_costs = cache(_Costs)
 
 
-def _instead(heard: str, meant: str) -> float:
+def _substitution(heard: str, meant: str) -> float:
     if heard == meant:
         return 0.0
     if " " in (heard, meant):
         return OTHER + SPACE
     alike = any(heard in sounds and meant in sounds for sounds in SOUNDS)
-    return ALIKE if alike else OTHER
+    return SOUNDS_ALIKE if alike else OTHER

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.audio import decode
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.sentence_recogniser import Refusal
+from appliance.decoding.sentence_recogniser import RejectionLimits
 from appliance.endpointing.segmenter import segments_in
 from appliance.engines.llama.client import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
@@ -123,10 +123,10 @@ def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
         second = SecondModel(other, Calibration.of(speech.second_calibration))
     return GrammarRecogniser(
         whisper,
-        refusal=Refusal(
+        limits=RejectionLimits(
             no_speech=speech.no_speech_threshold,
             least_confidence=speech.least_confidence,
-            doubt=speech.second_below,
+            second_model_below=speech.second_below,
         ),
         calibration=Calibration.of(speech.calibration),
         cache=config.state_directory / "grammars",

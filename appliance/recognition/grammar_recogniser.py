@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from appliance.decoding.score_fusion import ScoreFusion
 from appliance.decoding.search_types import SearchEffort
 from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
 from appliance.engines.whisper.end_of_utterance import sounds_over
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.decoding.calibration import Calibration
-    from appliance.decoding.sentence_recogniser import Refusal
+    from appliance.decoding.sentence_recogniser import RejectionLimits
     from appliance.engines.whisper.model import EncodedAudio, Whisper, Written
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
@@ -62,25 +63,23 @@ def break_off(outdated: Callable[[], bool]) -> None:
         raise Interrupted("more has been said meanwhile")
 
 
-THOROUGH = SearchEffort(calls=16)
-"""Of the second model, which is asked about hard sentences alone: ten calls missed some."""
+SECOND_MODEL_EFFORT = SearchEffort(max_calls=16)
+"""The second model is asked only about hard sentences; ten calls missed some."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SecondModel:
-    """The model that is asked where the first is in doubt."""
+    """The model that is asked if the first is in doubt."""
 
     whisper: Whisper
     calibration: Calibration
-    """Of what both make of it."""
+    """Of the scores of both together."""
 
-    @property
-    def understanding(self) -> SentenceRecogniser:
-        """How it understands."""
-        return SentenceRecogniser(
+    def fusion(self) -> ScoreFusion:
+        """How its scores join those of the first model."""
+        return ScoreFusion(
             vocabulary=TokenVocabulary.of(self.whisper.tokens, self.whisper.end),
-            spell=self.whisper.text,
-            effort=THOROUGH,
+            effort=SECOND_MODEL_EFFORT,
             calibration=self.calibration,
         )
 
@@ -92,7 +91,7 @@ class GrammarRecogniser:
         self,
         whisper: Whisper,
         *,
-        refusal: Refusal,
+        limits: RejectionLimits,
         calibration: Calibration,
         cache: Path | None,
         second: SecondModel | None = None,
@@ -103,17 +102,19 @@ class GrammarRecogniser:
         self._second = second
         self._both = None if second is None else f"{whisper.name}+{second.whisper.name}"
         self._cache = cache
-        self._refusal = refusal
-        self._understanding = SentenceRecogniser(
+        self._limits = limits
+        self._sentence_recogniser = SentenceRecogniser(
             vocabulary=TokenVocabulary.of(whisper.tokens, whisper.end),
             spell=whisper.text,
-            refusal=refusal,
+            limits=limits,
             calibration=calibration,
-            second=None if second is None else second.understanding,
+            fusion=None if second is None else second.fusion(),
         )
-        # What is said is looked at again soon: not worth looking for what is only spelled alike.
-        glance = SearchEffort(rounds=0)
-        self._glance = dataclasses.replace(self._understanding, effort=glance, second=None)
+        # More will be said soon, so sentences that are only spelled alike are not looked up.
+        quick = SearchEffort(candidate_rounds=0)
+        self._quick_recogniser = dataclasses.replace(
+            self._sentence_recogniser, effort=quick, fusion=None
+        )
         self._lock = threading.Lock()
         self._compiled: deque[tuple[SentenceSet, Grammar]] = deque(maxlen=2)
         """Those in force and, while they are exchanged, the next."""
@@ -130,8 +131,9 @@ class GrammarRecogniser:
                 if known is sentences:
                     return grammar
             grammar = Grammar.of(sentences.intents, cache=self._cache)
-            for how in filter(None, (self._understanding, self._understanding.second)):
-                grammar.prepare(how.vocabulary)
+            grammar.prepare(self._sentence_recogniser.vocabulary)
+            if self._sentence_recogniser.fusion is not None:
+                grammar.prepare(self._sentence_recogniser.fusion.vocabulary)
             self._compiled.append((sentences, grammar))
             return grammar
 
@@ -145,7 +147,7 @@ class GrammarRecogniser:
         hearing = self._whisper.hear(samples, sentences.language)
         stage("encode")
         again = self._again(samples, sentences)
-        return self._understanding.understand(hearing, self.prepare(sentences), again), hearing
+        return self._sentence_recogniser.recognise(hearing, self.prepare(sentences), again), hearing
 
     def look(
         self,
@@ -165,12 +167,12 @@ class GrammarRecogniser:
         hearing = self._whisper.hear(samples, sentences.language)
         ear, grammar = InterruptibleScorer(hearing, outdated), self.prepare(sentences)
         if not thorough:
-            found = self._glance.understand(ear, grammar)
-            if found.reading is None or not self._understanding.in_doubt(found):
+            found = self._quick_recogniser.recognise(ear, grammar)
+            if found.reading is None or not self._sentence_recogniser.is_doubtful(found):
                 return found, hearing
         # Here, too, where a glance may be taken for the result and is not sure enough for that.
         again = self._again(samples, sentences, outdated)
-        return self._understanding.understand(ear, grammar, again), hearing
+        return self._sentence_recogniser.recognise(ear, grammar, again), hearing
 
     def _again(
         self,
@@ -207,7 +209,7 @@ class GrammarRecogniser:
         self, found: RecognisedSentence, hearing: EncodedAudio, stage: Callable[[str], None]
     ) -> Heard:
         """What was understood, as everybody wants it; where nothing was, what was said."""
-        by = self._both if found.opinions > 1 else None
+        by = self._both if found.models_asked > 1 else None
         if found.reading is not None:
             reading, confidence = found.reading, found.confidence
             intent = Intent(reading.intent, dict(reading.slots), confidence=confidence)
@@ -217,7 +219,7 @@ class GrammarRecogniser:
         # For the owner to read, and for what comes next.
         transcript = hearing.transcript()
         stage("transcribe")
-        text = spoken_text(transcript, self._refusal.no_speech)
+        text = spoken_text(transcript, self._limits.no_speech)
         return Heard(text, None, transcript.confidence, by=by)
 
     def _written_down(
@@ -225,4 +227,4 @@ class GrammarRecogniser:
     ) -> Heard:
         transcript = self._whisper.transcribe(samples, sentences.language)
         stage("transcribe")
-        return Heard(spoken_text(transcript, self._refusal.no_speech), None, transcript.confidence)
+        return Heard(spoken_text(transcript, self._limits.no_speech), None, transcript.confidence)

@@ -14,7 +14,7 @@ from owner import SAMPLES
 
 from appliance.config import ListeningSettings
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.sentence_recogniser import Refusal
+from appliance.decoding.sentence_recogniser import RejectionLimits
 from appliance.endpointing.segmenter import Segmenter
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
@@ -95,7 +95,7 @@ def test_a_whole_sentence_is_over_although_somebody_half_as_loud_talks_on(
 ) -> None:
     whisper = Whisper(models_directory / "whisper-tiny.en", threads=1)
     recogniser = GrammarRecogniser(
-        whisper, refusal=Refusal(), calibration=Calibration(), cache=None
+        whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
     )
     sentences = SentenceSet("en", coffee_intents(), {})
     anticipation = EarlyRecogniser(recogniser)

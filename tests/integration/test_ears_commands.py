@@ -8,7 +8,7 @@ from clips import sound_of
 from measure.endings import AtOnce, heard
 
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.sentence_recogniser import Refusal
+from appliance.decoding.sentence_recogniser import RejectionLimits
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
 from appliance.recognition.early_recogniser import EarlyRecogniser
@@ -30,7 +30,7 @@ def test_every_command_is_one_sentence_that_is_not_ended_inside(
 ) -> None:
     whisper = Whisper(models_directory / "whisper-tiny.en", threads=1)
     recogniser = GrammarRecogniser(
-        whisper, refusal=Refusal(), calibration=Calibration(), cache=None
+        whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
     )
     sentences = load(None, "en")
     anticipation = EarlyRecogniser(recogniser)

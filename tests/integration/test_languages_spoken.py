@@ -55,7 +55,7 @@ def test_a_language_of_home_assistant_is_understood(
     language: str, text: str, base: Whisper, how: SentenceRecogniser
 ) -> None:
     [meant, *_] = grammar(language).readings(text)
-    found = how.understand(base.hear(pico(text, language), language), grammar(language))
+    found = how.recognise(base.hear(pico(text, language), language), grammar(language))
     assert found.reading is not None, (found.free_text, found.text, found.refused)
     assert found.reading.meaning == meant.meaning
 
@@ -72,7 +72,7 @@ def test_talk_in_another_language_is_refused(
     language: str, base: Whisper, how: SentenceRecogniser
 ) -> None:
     talk = pico("The weather was fine and we walked along the river.", "en")
-    assert how.understand(base.hear(talk, language), grammar(language)).reading is None
+    assert how.recognise(base.hear(talk, language), grammar(language)).reading is None
 
 
 def test_of_home_assistants_languages_the_model_lacks_two(base: Whisper) -> None:

@@ -11,7 +11,7 @@ from clips import sound_of
 
 from appliance import cli
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.sentence_recogniser import Refusal
+from appliance.decoding.sentence_recogniser import RejectionLimits
 from appliance.engines.whisper.model import Whisper
 from appliance.errors import Interrupted
 from appliance.evaluation.manifest import SAMPLES
@@ -38,7 +38,7 @@ def recogniser(whisper: Whisper, doubt: float) -> GrammarRecogniser:
     """The same model twice: what matters here is the road, and when it is taken."""
     return GrammarRecogniser(
         whisper,
-        refusal=Refusal(doubt=doubt),
+        limits=RejectionLimits(second_model_below=doubt),
         calibration=Calibration(),
         cache=None,
         second=SecondModel(whisper, Calibration()),
@@ -53,7 +53,7 @@ def test_what_is_doubtful_is_put_to_both_and_understood(
         samples = sound_of(SAMPLES / line["audio"])
         both, _ = doubting.understand(samples, sentences)
         one, _ = sure.understand(samples, sentences)
-        assert (both.opinions, one.opinions) == (2, 1)
+        assert (both.models_asked, one.models_asked) == (2, 1)
         assert both.intent == one.intent == line["intent"]
         assert both.slots == one.slots
         # Twice the same opinion is that opinion.
@@ -73,7 +73,7 @@ def test_noise_is_refused_without_asking_the_second(
     hiss = np.random.default_rng(1).normal(0.0, 0.05, 32_000).astype(np.float32)
     found, _ = recogniser(whisper, 1.0).understand(hiss, sentences)
     assert found.refused is not None
-    assert found.opinions == 1
+    assert found.models_asked == 1
 
 
 def test_a_glance_that_is_not_sure_is_followed_by_the_full_look(
@@ -84,8 +84,8 @@ def test_a_glance_that_is_not_sure_is_followed_by_the_full_look(
         found, _ = recogniser(whisper, doubt).look(
             samples, sentences, thorough=False, outdated=lambda: False
         )
-        assert found.opinions == opinions
-        assert (found.alone is not None) == (opinions > 1)
+        assert found.models_asked == opinions
+        assert (found.by_first_model is not None) == (opinions > 1)
         assert found.intent == COMMANDS[0]["intent"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from clips import sound_of
 
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.sentence_recogniser import Refusal
+from appliance.decoding.sentence_recogniser import RejectionLimits
 from appliance.engines.whisper.model import EncodedAudio, Whisper
 from appliance.evaluation.manifest import SAMPLES
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
@@ -36,7 +36,7 @@ def test_a_file_changed_while_a_command_is_being_decoded_changes_the_next_alone(
 ) -> None:
     whisper = Whisper(models_directory / "whisper-tiny.en", threads=1)
     recogniser = GrammarRecogniser(
-        whisper, refusal=Refusal(), calibration=Calibration(), cache=None
+        whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
     )
     samples, spoken = sound_of(SAMPLES / CLIP["audio"]), load(None, "en")
     undisturbed, _ = recogniser.understand(samples, spoken)

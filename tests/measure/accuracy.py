@@ -20,7 +20,11 @@ import numpy as np
 
 from appliance.config import SpeechSettings
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.sentence_recogniser import RecognisedSentence, Refusal, SentenceRecogniser
+from appliance.decoding.sentence_recogniser import (
+    RecognisedSentence,
+    RejectionLimits,
+    SentenceRecogniser,
+)
 from appliance.engines.whisper.model import Whisper
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import TokenVocabulary
@@ -52,20 +56,22 @@ def understanding(whisper: Whisper) -> SentenceRecogniser:
 class Ears:
     """A model, and a second one that is asked where it is in doubt."""
 
-    def __init__(self, model: str, second: str | None, refusal: Refusal | None = None) -> None:
+    def __init__(
+        self, model: str, second: str | None, limits: RejectionLimits | None = None
+    ) -> None:
         self.whisper = Whisper(model_folder(model), threads=1)
         self._other = Whisper(model_folder(second), threads=1) if second else None
         both = Calibration.of(SpeechSettings().second_calibration)
         self.how = replace(
             understanding(self.whisper),
-            refusal=refusal or Refusal(),
-            second=None if self._other is None else SecondModel(self._other, both).understanding,
+            limits=limits or RejectionLimits(),
+            fusion=None if self._other is None else SecondModel(self._other, both).fusion(),
         )
 
     def understand(self, clip: Sound, grammar: Grammar) -> RecognisedSentence:
         other = self._other
         again = None if other is None else lambda: other.hear(clip, "en")
-        return self.how.understand(self.whisper.hear(clip, "en"), grammar, again)
+        return self.how.recognise(self.whisper.hear(clip, "en"), grammar, again)
 
 
 def right(found: RecognisedSentence, slots: dict[str, str]) -> bool:
@@ -133,7 +139,7 @@ def measure(ears: Ears, recordings: Path, options: argparse.Namespace) -> list[f
             found, ours, padded = timed(ears, grammar, clip, compare=options.compare)
             ok = right(found, slots)
             taken = found.reading is not None
-            work = found.calls, found.tokens, found.opinions > 1, 1000 * ours, ours / padded
+            work = found.calls, found.tokens, found.models_asked > 1, 1000 * ours, ours / padded
             results.append((ok, taken and not ok, not taken, *work))
             if options.errors and not ok:
                 print(f"  {number} wanted {slots}\n    {found}")

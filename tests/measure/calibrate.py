@@ -24,8 +24,8 @@ import numpy as np
 
 from appliance.config import SpeechSettings
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.calibration_fit import ScoredClip, confidence, maps_of, table
-from appliance.decoding.sentence_recogniser import RecognisedSentence, Refusal
+from appliance.decoding.calibration_fit import ScoredClip, confidence, fit_both, reliability_table
+from appliance.decoding.sentence_recogniser import RecognisedSentence, RejectionLimits
 from appliance.grammar.grammar import Grammar
 from measure.accuracy import FAR, LEVELS, Ears, right
 from measure.recordings import (
@@ -88,7 +88,7 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
     if options.keep and options.keep.exists():
         lines = options.keep.read_text().splitlines()
         known = {one["name"]: one for one in map(json.loads, lines)}
-    ears = Ears(options.model, options.second, Refusal(least_confidence=0.0))
+    ears = Ears(options.model, options.second, RejectionLimits(least_confidence=0.0))
     grammar = Grammar.of(coffee_intents())
     for name, kind, fold, sound, slots in pieces(recordings, options.offsets):
         if name in known:
@@ -98,7 +98,7 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
         row: Measured = {"name": name, "kind": kind, "fold": fold, "calls": found.calls}
         row |= {"heard": found.free_text, "as": found.text, "believed": found.refused is None}
         row["measured"] = figures(found, slots)
-        row["alone"] = figures(found.alone or found, slots)
+        row["alone"] = figures(found.by_first_model or found, slots)
         if options.keep:
             with options.keep.open("a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -111,14 +111,14 @@ def figures(found: RecognisedSentence, slots: dict[str, Any] | None) -> list[Any
     if one is None:
         return None
     margin = min(one.margin, 99.0)
-    return [one.fit, one.deficit, margin, one.right, one.declared, one.opinions]
+    return [one.fit, one.deficit, margin, one.right, one.declared_share, one.models_asked]
 
 
 def maps(rows: Sequence[Measured]) -> list[Calibration]:
     """For one model's opinion and for two."""
     starts = Calibration(), Calibration.of(SpeechSettings().second_calibration)
     alone = [ScoredClip(*row["alone"]) for row in rows if row["alone"]]
-    return maps_of([heard(row) for row in rows if row["measured"]], alone, starts)
+    return fit_both([heard(row) for row in rows if row["measured"]], alone, starts)
 
 
 def held_out(rows: Sequence[Measured]) -> dict[str, float]:
@@ -164,7 +164,7 @@ def show(rows: Sequence[Measured], least: float) -> None:
     as_given = [
         (given[row["name"]], row["measured"][3]) for row in tried if given[row["name"]] > 0.0
     ]
-    for row in table(as_given):
+    for row in reliability_table(as_given):
         share = f"{100 * row.right / row.results:.0f}" if row.results else ""
         print(f"| {row.low:.2f} to {row.high:.2f} | {row.results} | {share} |")
 
@@ -174,7 +174,7 @@ def main() -> int:
     parser.add_argument("--model", default="whisper-tiny.en")
     parser.add_argument("--second", metavar="MODEL", help="asked where the first is in doubt")
     parser.add_argument("--offsets", type=int, default=2, help="places in the noise")
-    parser.add_argument("--least", type=float, default=Refusal().least_confidence)
+    parser.add_argument("--least", type=float, default=RejectionLimits().least_confidence)
     parser.add_argument("--keep", type=Path, metavar="FILE", help="what was found, to go on from")
     options = parser.parse_args()
     try:

@@ -15,7 +15,7 @@ import numpy as np
 
 from appliance.config import ListeningSettings
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.sentence_recogniser import Refusal
+from appliance.decoding.sentence_recogniser import RejectionLimits
 from appliance.endpointing.segmenter import Segmenter, SpeechSegment
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
@@ -81,7 +81,7 @@ def main() -> None:
     recordings = folder()
     whisper = Whisper(model_folder("whisper-tiny.en"), threads=1)
     recogniser = GrammarRecogniser(
-        whisper, refusal=Refusal(), calibration=Calibration(), cache=None
+        whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
     )
     sentences = SentenceSet("en", coffee_intents(), {})
     anticipation = EarlyRecogniser(recogniser)

@@ -142,7 +142,7 @@ class Timing:
         return [one, other, *first, padded], found
 
     def _hear(self, clip: Sound, grammar: Grammar) -> RecognisedSentence:
-        return self._how.understand(self._whisper.hear(clip, "en"), grammar)
+        return self._how.recognise(self._whisper.hear(clip, "en"), grammar)
 
     def _timed(self, clip: Sound, grammar: Grammar | None) -> float:
         """Milliseconds of the processor, not of the clock: other programs do not count."""

@@ -10,10 +10,10 @@ from appliance.decoding.calibration import Calibration
 from appliance.decoding.calibration_fit import (
     ScoredClip,
     confidence,
-    fitted,
+    fit_both,
+    fit_to_clips,
     least_confidence,
-    maps_of,
-    table,
+    reliability_table,
 )
 
 
@@ -32,8 +32,8 @@ def clips(number: int, seed: int = 3) -> list[ScoredClip]:
 
 def test_a_confidence_of_many_clips_is_the_share_that_was_right() -> None:
     heard = clips(400)
-    weights = fitted(heard, Calibration())
-    for row in table([(confidence(one, [weights]), one.right) for one in heard]):
+    weights = fit_to_clips(heard, Calibration())
+    for row in reliability_table([(confidence(one, [weights]), one.right) for one in heard]):
         if row.results >= 20:
             assert row.low - 0.07 <= row.right / row.results <= row.high + 0.07
 
@@ -42,16 +42,24 @@ def test_the_first_model_s_map_learns_from_what_was_put_to_both() -> None:
     starts = [Calibration(), Calibration()]
     doubtful = [ScoredClip(-0.9, 0.9, -0.5, right=False)] * 40
     sure = [ScoredClip(-0.1, 0.0, 4.0, right=True)] * 40
-    both = [ScoredClip(-0.4, 0.3, 2.0, right=True, opinions=2)] * 40
-    first, second = maps_of([*sure, *both], [*sure, *doubtful], starts)
+    both = [ScoredClip(-0.4, 0.3, 2.0, right=True, models_asked=2)] * 40
+    first, second = fit_both([*sure, *both], [*sure, *doubtful], starts)
 
-    assert first == fitted([*sure, *doubtful], starts[0])
-    assert second == fitted(both, starts[1])
-    assert first.confidence(-0.9, 0.9, -0.5) < fitted(sure, starts[0]).confidence(-0.9, 0.9, -0.5)
+    assert first == fit_to_clips([*sure, *doubtful], starts[0])
+    assert second == fit_to_clips(both, starts[1])
+    assert first.confidence(-0.9, 0.9, -0.5) < fit_to_clips(sure, starts[0]).confidence(
+        -0.9, 0.9, -0.5
+    )
 
 
 def test_a_clip_in_which_another_sentence_was_clearly_said_teaches_nothing() -> None:
-    measured = {"score": -0.5, "deficit": 0.4, "margin": 3.0, "declared": 1.0, "opinions": 1}
+    measured = {
+        "score": -0.5,
+        "deficit": 0.4,
+        "margin": 3.0,
+        "declared_share": 1.0,
+        "models_asked": 1,
+    }
     doubtful = SimpleNamespace(**measured, confidence=0.1)
     contradicted = SimpleNamespace(**measured, confidence=0.0)
     assert ScoredClip.of(doubtful, right=False) is not None  # type: ignore[arg-type]
@@ -60,15 +68,15 @@ def test_a_clip_in_which_another_sentence_was_clearly_said_teaches_nothing() -> 
 
 def test_every_clip_is_in_one_row() -> None:
     given = [(at / 49, at % 2 == 0) for at in range(50)]
-    assert sum(row.results for row in table(given)) == 50
-    assert sum(row.right for row in table(given)) == 25
+    assert sum(row.results for row in reliability_table(given)) == 50
+    assert sum(row.right for row in reliability_table(given)) == 25
 
 
 def test_a_few_clips_change_little_and_none_change_nothing() -> None:
     before = Calibration()
-    assert fitted([], before) == before
+    assert fit_to_clips([], before) == before
     assert least_confidence([], [before], 0.5) == 0.5
-    after = fitted(clips(4), before)
+    after = fit_to_clips(clips(4), before)
     assert abs(after.fit - before.fit) < 1.0
     assert least_confidence(clips(4), [after], 0.5) == 0.5
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mumbler import END, TEXTS, VOCABULARY, Mumbler, grammar, spelled
 
-from appliance.decoding.decoder import decode, said_once, weighed
+from appliance.decoding.decoder import decode, score_texts, without_repetition
 from appliance.decoding.search_types import SearchEffort
 from appliance.grammar.grammar import Grammar
 
@@ -85,17 +85,17 @@ def test_it_finds_what_trying_everything_finds() -> None:
             )
         expected = max(scores.values())
         patient = SearchEffort(
-            calls=400,
-            toll=0.0,
-            omission=0.0,
-            spelling=0.0,
-            hopeless=99.0,
-            far=99.0,
-            width=99,
-            depth=99.0,
+            max_calls=400,
+            remaining_letter_nats=0.0,
+            omitted_letter_nats=0.0,
+            spelling_nats=0.0,
+            hopeless_nats_per_token=99.0,
+            max_distance=99.0,
+            max_branches=99,
+            max_branch_loss_nats=99.0,
         )
         found = decode(model, made.walk(VOCABULARY), patient).candidates[0]
-        assert found.best >= expected - 1e-3
+        assert found.best_spelling_score >= expected - 1e-3
 
 
 def test_a_wildcard_takes_what_the_model_says() -> None:
@@ -128,7 +128,7 @@ def test_the_same_sound_gives_the_same_result() -> None:
 
 def test_the_search_ends_when_its_calls_are_spent() -> None:
     model = Mumbler([{" lap": 0.0}] * 40, unlikely=-3.0)
-    found = decode(model, LAMP.walk(VOCABULARY), SearchEffort(calls=5))
+    found = decode(model, LAMP.walk(VOCABULARY), SearchEffort(max_calls=5))
     assert found.calls <= 5
     assert len(model.asked) == found.calls
 
@@ -136,7 +136,7 @@ def test_the_search_ends_when_its_calls_are_spent() -> None:
 def test_a_loop_of_the_model_ends_at_the_limit() -> None:
     made = grammar("add {item}", lists={"item": {"wildcard": True}})
     model = Mumbler([{" add": 0.0}, *({" milk": 0.0} for _ in range(500))])
-    found = decode(model, made.walk(VOCABULARY), SearchEffort(longest=20, calls=3))
+    found = decode(model, made.walk(VOCABULARY), SearchEffort(max_tokens=20, max_calls=3))
     assert all(len(one.tokens) <= 21 for one in found.candidates)
 
 
@@ -146,9 +146,9 @@ def test_half_a_sentence_is_no_sentence(text: str) -> None:
 
 
 def test_free_text_that_repeats_itself_counts_once() -> None:
-    assert said_once((1, 2, 3, 4, 1, 2, 3, 4, 1, 2)) == (1, 2, 3, 4)
-    assert said_once((1, 2, 3, 4)) == (1, 2, 3, 4)
-    assert said_once((5, 5, 7)) == (5, 5, 7)
+    assert without_repetition((1, 2, 3, 4, 1, 2, 3, 4, 1, 2)) == (1, 2, 3, 4)
+    assert without_repetition((1, 2, 3, 4)) == (1, 2, 3, 4)
+    assert without_repetition((5, 5, 7)) == (5, 5, 7)
     heard = [{" turn": 0.0}, {" on": 0.0}, {" lamp": 0.0}] * 4
     found = decode(Mumbler(heard), grammar("turn on lamp").walk(VOCABULARY))
     assert spelled(found.free.tokens) == "turn on lamp"
@@ -159,8 +159,11 @@ def test_words_that_were_heard_are_not_left_out() -> None:
     model = Mumbler(
         [{" turn": 0.0}, {" on": 0.0}, {"": -0.5, " the": 0.0}, {" lap": 0.0, " light": -1.5}]
     )
-    assert best(model, made, SearchEffort(omission=0.0, spelling=0.0)) == "turn on"
-    assert best(model, made, SearchEffort(omission=0.3, spelling=0.0)) == "turn on the light"
+    assert best(model, made, SearchEffort(omitted_letter_nats=0.0, spelling_nats=0.0)) == "turn on"
+    assert (
+        best(model, made, SearchEffort(omitted_letter_nats=0.3, spelling_nats=0.0))
+        == "turn on the light"
+    )
 
 
 def test_speech_that_is_spelled_like_no_sentence_costs_one_call() -> None:
@@ -179,25 +182,30 @@ def test_a_sentence_is_found_by_its_end_where_its_beginning_was_misheard() -> No
         {" to": 0.0},
         {" bread": 0.0},
     ]
-    hasty = SearchEffort(calls=3, straight=1, width=1)
+    hasty = SearchEffort(max_calls=3, first_pass_calls=1, max_branches=1)
     assert best(Mumbler(heard), made, hasty) == "set on the lamp to bread"
 
 
 def test_half_a_sentence_is_no_better_than_the_whole() -> None:
-    effort = SearchEffort(spelling=0.0)
+    effort = SearchEffort(spelling_nats=0.0)
     heard, said = "turn on the lampe and the fan", "turn on the lamp and the fan"
     whole, half = -30.0, -16.0
-    assert half - effort.against(heard, said[:14], half) < whole - effort.against(
+    assert half - effort.spelling_penalty(heard, said[:14], half) < whole - effort.spelling_penalty(
         heard, said, whole
     )
-    assert SearchEffort(omission=0.0, spelling=0.0).against(heard, said[:14], half) == 0.0
+    assert (
+        SearchEffort(omitted_letter_nats=0.0, spelling_nats=0.0).spelling_penalty(
+            heard, said[:14], half
+        )
+        == 0.0
+    )
 
 
 def test_a_sentence_that_sounds_like_what_was_heard_goes_before_another() -> None:
     effort, heard = SearchEffort(), "a dark rose ice mocove"
-    alike = effort.against(heard, "a dark roast iced mocha", -20.0)
-    assert alike < effort.against(heard, "a dark roast cappuccino", -20.0)
-    assert effort.against(heard, heard, -20.0) == 0.0
+    alike = effort.spelling_penalty(heard, "a dark roast iced mocha", -20.0)
+    assert alike < effort.spelling_penalty(heard, "a dark roast cappuccino", -20.0)
+    assert effort.spelling_penalty(heard, heard, -20.0) == 0.0
 
 
 def test_a_sentence_that_the_model_says_again_is_said_once_and_costs_one_call() -> None:
@@ -217,10 +225,10 @@ def test_words_that_go_on_alike_are_told_apart_by_how_likely_each_is() -> None:
         [{" turn": 0.0}, {" on": 0.0, " off": -4.0}, {" the": 0.0}, {" lamp": 0.0, " light": -3.0}]
     )
     walk = LAMP.walk(VOCABULARY)
-    found = weighed(
+    found = score_texts(
         model,
         walk,
-        SearchEffort(spelling=0.0, omission=0.0),
+        SearchEffort(spelling_nats=0.0, omitted_letter_nats=0.0),
         decode(model, walk),
         ["turn off the lamp", "turn on the light", "turn off the light"],
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 from mumbler import VOCABULARY, Mumbler, grammar, spelled
 
-from appliance.decoding.decoder import decode, weighed
-from appliance.decoding.score_fusion import ModelOpinion, together
+from appliance.decoding.decoder import score_texts
+from appliance.decoding.score_fusion import ModelOpinion, ScoreFusion, fused
 from appliance.decoding.search_types import SearchEffort
-from appliance.decoding.sentence_recogniser import Refusal, SentenceRecogniser
+from appliance.decoding.sentence_recogniser import RejectionLimits, SentenceRecogniser
 
 LAMPS = grammar("turn (on|off) the {thing}", lists={"thing": {"values": ["lamp", "light"]}})
 WALK = LAMPS.walk(VOCABULARY)
@@ -27,7 +27,7 @@ ON_OR_OFF = [{" Turn": 0.0}, {" on": -2.5, " off": 0.0}, {" the": 0.0}, {" lamp"
 
 def opinion(heard: list[dict[str, float]]) -> ModelOpinion:
     model = Mumbler(heard)
-    return ModelOpinion(model, WALK, SearchEffort(), decode(model, WALK))
+    return ModelOpinion.of(model, WALK, SearchEffort())
 
 
 @dataclass
@@ -53,11 +53,13 @@ class Ears:
 
 
 HOW = SentenceRecogniser(vocabulary=VOCABULARY, spell=lambda tokens: spelled(tuple(tokens)))
-BOTH = replace(HOW, second=HOW, refusal=Refusal(doubt=0.98))
+BOTH = replace(
+    HOW, fusion=ScoreFusion(vocabulary=VOCABULARY), limits=RejectionLimits(second_model_below=0.98)
+)
 
 
 def best_of(first: list[dict[str, float]], second: list[dict[str, float]]) -> str:
-    [best, *_] = together(opinion(first), opinion(second)).candidates
+    [best, *_] = fused(opinion(first), opinion(second)).candidates
     return spelled(best.tokens).casefold()
 
 
@@ -79,12 +81,12 @@ def test_the_first_which_was_in_doubt_counts_for_less() -> None:
 
 
 def test_one_model_that_is_certain_against_a_sentence_does_not_rule_it_out() -> None:
-    found = together(opinion(DEAF_TO_OFF), opinion(ON_OR_OFF))
-    standing = {spelled(one.tokens).casefold(): one.standing for one in found.candidates}
+    found = fused(opinion(DEAF_TO_OFF), opinion(ON_OR_OFF))
+    standing = {spelled(one.tokens).casefold(): one.rank_score for one in found.candidates}
     ours = opinion(DEAF_TO_OFF)
     alone = {
         spelled(one.tokens).casefold(): one.score
-        for one in weighed(ours.scorer, WALK, ours.effort, ours.decoding, standing).candidates
+        for one in score_texts(ours.scorer, WALK, ours.effort, ours.decoding, standing).candidates
     }
     on, off = "turn on the lamp", "turn off the lamp"
     assert standing[on] - standing[off] < (alone[on] - alone[off]) / 2
@@ -92,7 +94,7 @@ def test_one_model_that_is_certain_against_a_sentence_does_not_rule_it_out() -> 
 
 def test_a_sentence_that_only_one_of_them_came_upon_is_put_to_the_other() -> None:
     ours = opinion(SURE_LAMP)
-    missing = weighed(ours.scorer, WALK, ours.effort, ours.decoding, ["turn off the light"])
+    missing = score_texts(ours.scorer, WALK, ours.effort, ours.decoding, ["turn off the light"])
     texts = {spelled(one.tokens).casefold() for one in missing.candidates}
     assert "turn off the light" in texts - {
         spelled(one.tokens).casefold() for one in ours.decoding.candidates
@@ -102,12 +104,12 @@ def test_a_sentence_that_only_one_of_them_came_upon_is_put_to_the_other() -> Non
 
 def test_what_cannot_be_spelled_is_left_out() -> None:
     ours = opinion(SURE_LAMP)
-    found = weighed(ours.scorer, WALK, ours.effort, ours.decoding, ["turn on the wok"])
+    found = score_texts(ours.scorer, WALK, ours.effort, ours.decoding, ["turn on the wok"])
     assert found == ours.decoding
 
 
 def test_the_same_two_opinions_make_the_same_result() -> None:
-    found = [together(opinion(MAYBE_OFF), opinion(ON_OR_OFF)) for _ in range(2)]
+    found = [fused(opinion(MAYBE_OFF), opinion(ON_OR_OFF)) for _ in range(2)]
     assert found[0] == found[1]
 
 
@@ -116,14 +118,14 @@ def test_the_second_model_is_asked_where_the_first_is_in_doubt_and_only_there(
     heard: list[dict[str, float]], asked: int
 ) -> None:
     ears = Ears(heard, SURE_LAMP)
-    found = BOTH.understand(Heard(heard), LAMPS, ears.again)
-    assert (ears.asked, found.opinions) == (asked, 1 + asked)
+    found = BOTH.recognise(Heard(heard), LAMPS, ears.again)
+    assert (ears.asked, found.models_asked) == (asked, 1 + asked)
     assert found.text.casefold() == "turn on the lamp"
 
 
 def test_other_speech_is_refused_without_asking_again() -> None:
     ears = Ears([{" bread": 0.0}, {" milk": 0.0}, {" bread": 0.0}], SURE_LAMP)
-    found = BOTH.understand(Heard(ears.first), LAMPS, ears.again)
+    found = BOTH.recognise(Heard(ears.first), LAMPS, ears.again)
     assert (found.refused, ears.asked) == ("no_sentence", 0)
 
 
@@ -131,24 +133,27 @@ def test_a_sentence_of_which_only_the_second_heard_enough_is_understood() -> Non
     # Spelled not unlike "turn on the lamp", and likelier than any sentence by far.
     mumbled = [{" Turn": -9.0, " bread": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0}]
     ears = Ears(mumbled, SURE_LAMP)
-    alone = HOW.understand(Heard(mumbled), LAMPS)
-    both = BOTH.understand(Heard(mumbled), LAMPS, ears.again)
-    assert (alone.refused, alone.distance <= BOTH.refusal.worth_asking) == ("no_sentence", True)
-    assert (both.opinions, both.text.casefold()) == (2, "turn on the lamp")
+    alone = HOW.recognise(Heard(mumbled), LAMPS)
+    both = BOTH.recognise(Heard(mumbled), LAMPS, ears.again)
+    assert (alone.refused, alone.distance <= BOTH.limits.second_model_distance) == (
+        "no_sentence",
+        True,
+    )
+    assert (both.models_asked, both.text.casefold()) == (2, "turn on the lamp")
 
 
 def test_two_that_do_not_agree_are_less_sure_than_two_that_do() -> None:
-    doubting = replace(BOTH, refusal=Refusal(doubt=1.0))
-    agree = doubting.understand(Heard(SURE_LAMP), LAMPS, lambda: Heard(SURE_LAMP))
+    doubting = replace(BOTH, limits=RejectionLimits(second_model_below=1.0))
+    agree = doubting.recognise(Heard(SURE_LAMP), LAMPS, lambda: Heard(SURE_LAMP))
     other = [{" Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" light": 0.0}]
-    differ = doubting.understand(Heard(SURE_LAMP), LAMPS, lambda: Heard(other))
-    assert agree.opinions == differ.opinions == 2
+    differ = doubting.recognise(Heard(SURE_LAMP), LAMPS, lambda: Heard(other))
+    assert agree.models_asked == differ.models_asked == 2
     assert differ.confidence < agree.confidence
 
 
 def test_nobody_spoke_only_where_both_say_so() -> None:
-    doubting = replace(BOTH, refusal=Refusal(doubt=1.0))
-    found = doubting.understand(
+    doubting = replace(BOTH, limits=RejectionLimits(second_model_below=1.0))
+    found = doubting.recognise(
         Heard(SURE_LAMP, no_speech=0.1), LAMPS, lambda: Heard(SURE_LAMP, no_speech=0.9)
     )
     assert found.refused is None

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hassil import Intents
 
-from appliance.decoding import sentence_recogniser
-from appliance.decoding.calibration import Calibration, calibrated
+from appliance.decoding import score_fusion
+from appliance.decoding.calibration import Calibration, fit_calibration
 from appliance.decoding.search_types import Candidate, Decoding
-from appliance.decoding.sentence_recogniser import SentenceRecogniser
+from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import TokenVocabulary
 
@@ -28,8 +28,12 @@ def test_confidence_grows_with_fit_and_lead_and_falls_with_the_deficit() -> None
 
 def test_a_wildcard_that_takes_nearly_everything_must_be_heard_well() -> None:
     weights = Calibration()
-    assert weights.confidence(-0.2, 0.0, 5.0, declared=0.25) > 0.7  # "remind me to" and the rest
-    assert weights.confidence(-0.9, 0.0, 5.0, declared=0.2) < 0.5  # other speech, "in 4 hours"
+    assert (
+        weights.confidence(-0.2, 0.0, 5.0, declared_share=0.25) > 0.7
+    )  # "remind me to" and the rest
+    assert (
+        weights.confidence(-0.9, 0.0, 5.0, declared_share=0.2) < 0.5
+    )  # other speech, "in 4 hours"
     assert weights.confidence(-0.9, 0.0, 5.0) > 0.9  # all of it is declared
 
 
@@ -46,7 +50,7 @@ def test_of_those_given_nine_in_ten_nine_in_ten_are_right() -> None:
         for _ in range(4000)
     ]
     right = [bool(rng.random() < truth.confidence(*one)) for one in measured]
-    fitted = calibrated(measured, right)
+    fitted = fit_calibration(measured, right)
     given = np.array([fitted.confidence(*one) for one in measured])
     near = (given > 0.85) & (given < 0.95)
     assert abs(np.mean(np.array(right)[near]) - 0.9) < 0.04
@@ -55,7 +59,7 @@ def test_of_those_given_nine_in_ten_nine_in_ten_are_right() -> None:
 
 
 def test_no_clips_change_nothing() -> None:
-    assert calibrated([], []) == Calibration()
+    assert fit_calibration([], []) == Calibration()
 
 
 TEXTS = ("get me tea", "give me tea", "give me milk")
@@ -81,22 +85,22 @@ class Sound:
 
 def understood(
     monkeypatch: pytest.MonkeyPatch, *scores: float, free: float = -1.2
-) -> sentence_recogniser.RecognisedSentence:
+) -> RecognisedSentence:
     """Of TEXTS with these scores, -inf for one that was not tried."""
     candidates = [Candidate((n,), score, score) for n, score in enumerate(scores) if score > -99]
     decoding = Decoding(
         candidates=tuple(sorted(candidates, key=lambda one: -one.score)),
         free=Candidate((0,), free, free),
-        heard="a pot of tea",
+        free_text="a pot of tea",
         calls=1,
         tokens=1,
     )
-    monkeypatch.setattr(sentence_recogniser, "decode", lambda *_: decoding)
+    monkeypatch.setattr(score_fusion, "decode", lambda *_: decoding)
     how = SentenceRecogniser(
         vocabulary=TokenVocabulary.of([*TEXTS, None], len(TEXTS)),
         spell=lambda tokens: " ".join(TEXTS[token] for token in tokens),
     )
-    return how.understand(Sound(), ORDERS)  # type: ignore[arg-type]
+    return how.recognise(Sound(), ORDERS)  # type: ignore[arg-type]
 
 
 def test_several_ways_to_say_the_same_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,10 +142,10 @@ def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
 ) -> None:
     tokens = tuple(range(len(said.split())))
     best = Candidate(tokens, score, score)
-    decoding = Decoding(candidates=(best,), free=best, heard="lamp on", calls=1, tokens=1)
-    monkeypatch.setattr(sentence_recogniser, "decode", lambda *_: decoding)
+    decoding = Decoding(candidates=(best,), free=best, free_text="lamp on", calls=1, tokens=1)
+    monkeypatch.setattr(score_fusion, "decode", lambda *_: decoding)
     how = SentenceRecogniser(vocabulary=TokenVocabulary.of([said, None], 1), spell=lambda _: said)
-    assert how.understand(Sound(), WAITING).refused == refused  # type: ignore[arg-type]
+    assert how.recognise(Sound(), WAITING).refused == refused  # type: ignore[arg-type]
 
 
 def test_what_was_tried_and_means_something_else_makes_a_result_doubtful(

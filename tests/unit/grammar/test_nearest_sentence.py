@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hassil import Intents
 
-from appliance.decoding.spelling_candidates import words_of
+from appliance.decoding.spelling_candidates import spelled_words
 from appliance.grammar.automaton import DEAD
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.nearest_sentence import apart, nearest
+from appliance.grammar.nearest_sentence import nearest, spelling_distance
 from appliance.grammar.token_mask import TokenVocabulary
 from appliance.text.normalise import normalise
 
@@ -66,8 +66,12 @@ def test_words_of_a_wildcard_are_no_evidence() -> None:
 
 
 def test_the_distance_of_two_texts_ignores_what_nobody_speaks() -> None:
-    assert apart(normalise("Turn on, the lamp!"), "turn on the lamp") == 0.0
-    assert apart("lamp", "lump") < apart("lamp", "last") < apart("lamp", "light")
+    assert spelling_distance(normalise("Turn on, the lamp!"), "turn on the lamp") == 0.0
+    assert (
+        spelling_distance("lamp", "lump")
+        < spelling_distance("lamp", "last")
+        < spelling_distance("lamp", "light")
+    )
 
 
 def test_a_text_is_spelled_as_the_model_did_and_else_with_few_tokens() -> None:
@@ -92,11 +96,11 @@ def test_an_apostrophe_may_be_a_token_of_its_own() -> None:
         assert state != DEAD
     assert walk.automaton.accepts(state)
     assert vocabulary.spelled("wake at 7 oclock", walk.known) == (0, 1, 2, 3, 4, 5)
-    assert words_of((0, 3, 4, 5), walk)["oclock"] == (3, 4, 5)
+    assert spelled_words((0, 3, 4, 5), walk)["oclock"] == (3, 4, 5)
 
 
 def test_a_number_with_a_sign_is_not_the_number_without_it() -> None:
-    assert apart("offset -5", "offset 5") > 0
+    assert spelling_distance("offset -5", "offset 5") > 0
 
 
 def test_white_space_that_nobody_speaks_spells_nothing() -> None:
