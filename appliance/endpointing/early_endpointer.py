@@ -1,4 +1,4 @@
-"""Asks what a sentence means while it is spoken, and says how long a pause ends it."""
+"""Early endpointing: ends an utterance sooner or later by what has been said in it so far."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from appliance.endpointing.endpointer import frames_in
-from appliance.endpointing.speaker_level import HUSH, LEFT, SpeakerLevel
+import numpy as np
+
+from appliance.endpointing.endpointer import Endpointer, EndpointEvent, EndpointPolicy, frames_in
+from appliance.endpointing.speaker_level import (
+    BACKGROUND_FRAMES,
+    SPEAKER_GONE_FRAMES,
+    SpeakerLevel,
+)
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Samples, SentenceProgress
 
@@ -15,44 +21,47 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.config import ListeningSettings
-    from appliance.endpointing.endpointer import Endpointer
     from appliance.recognition.lookahead import EarlyVerdict
 
-ASK_AFTER = 2
-"""Frames (64 ms) without speech after which it is asked what the sentence is so far."""
+REQUEST_AFTER_FRAMES = 2
+"""Frames (64 ms) without speech after which a verdict is requested."""
 
-STUDY_AFTER = 11
-"""Frames (352 ms) of stillness after which what nobody recognised at a glance is looked at with
-all the effort of a sentence that is over: the rest of the pause is spent on what follows it."""
+THOROUGH_AFTER_FRAMES = 11
+"""Frames (352 ms) without any voice after which a thorough verdict is requested if the quick one
+found nothing: the rest of the pause then does the work that follows it anyway."""
 
-AGAIN_AFTER, AGAIN_UNTIL = 4, 10
-"""Frames (128 ms) after which a sentence that could go on is looked at again, and those (320 ms)
-without speech up to which that pays: with more silence a voice sounds clearer that all is said."""
+REPEAT_AFTER_FRAMES, REPEAT_UNTIL_FRAMES = 4, 10
+"""Frames (128 ms) after which a sentence that could go on is requested again, and frames (320 ms)
+without speech up to which that helps: with more silence it sounds more like the end."""
 
-ACT_AFTER = 3
-"""Frames (96 ms) without speech that end a sentence which cannot go on; the detector is sure of
-the end of a word only then."""
+COMPLETE_PAUSE_FRAMES = 3
+"""Frames (96 ms) without speech that end a sentence which cannot go on; the detector needs as many
+to be sure of the end of a word."""
 
-OVER = (SentenceProgress.COMPLETE, SentenceProgress.SOUNDS_OVER)
-"""What is one of the sentences, and goes on no more."""
+BACKGROUND_TAIL_FRAMES = 3
+"""Frames of the background speech that are still recognised: the speaker's last sound may be in
+them."""
 
-WHOLE = (*OVER, SentenceProgress.COULD_GO_ON)
-"""What is one of the sentences already."""
+FINAL = (SentenceProgress.COMPLETE, SentenceProgress.SOUNDS_OVER)
+"""It is one of the sentences, and does not go on."""
 
-
-TAIL = 3
-"""Frames of the fainter speech that are still looked at: the talker's last sound may be in them."""
+SENTENCE = (*FINAL, SentenceProgress.COULD_GO_ON)
+"""It is one of the sentences."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
-class _Asked:
-    """A sound that was asked about."""
-
+class _VerdictRequest:
     samples: Samples
-    quiet: int
-    """Frames without speech at its end."""
-    voiced: int
-    """Frames with any speech in it, faint or not."""
+    speech_frames: int
+    """Frames with the speaker's speech when it was made; it is the mark."""
+    voiced_frames: int
+    """Frames with any speech, in the background too."""
+    trailing_frames: int
+    """Frames without speech at the end."""
+    thorough: bool
+
+
+_NO_REQUEST = _VerdictRequest(np.zeros(0, dtype=np.float32), 0, 0, 0, thorough=False)
 
 
 class EarlyVerdictSource(Protocol):
@@ -84,161 +93,225 @@ class EarlyVerdictSource(Protocol):
 
 
 class EarlyEndpointer:
-    """Belongs to one endpoint, and sets its pause. Without `meaning` that is always the same."""
+    """Decides per frame whether an utterance is over; without `source` by the pause only."""
 
-    def __init__(
-        self, endpoint: Endpointer, settings: ListeningSettings, meaning: EarlyVerdictSource | None
-    ) -> None:
-        self._endpoint = endpoint
-        self._meaning = meaning
-        self._pause = endpoint.pause
-        self._held = False
-        self._pauses = {
-            SentenceProgress.COMPLETE: ACT_AFTER,
+    def __init__(self, settings: ListeningSettings, source: EarlyVerdictSource | None) -> None:
+        self._endpointer = Endpointer.of(settings)
+        self._source = source
+        self._pause_frames = {
+            SentenceProgress.COMPLETE: COMPLETE_PAUSE_FRAMES,
             SentenceProgress.SOUNDS_OVER: frames_in(settings.over_pause_ms / 1000),
             SentenceProgress.COULD_GO_ON: frames_in(settings.short_pause_ms / 1000),
             SentenceProgress.INCOMPLETE: frames_in(settings.long_pause_ms / 1000),
-            SentenceProgress.UNKNOWN: endpoint.pause,
+            SentenceProgress.UNKNOWN: frames_in(settings.pause_ms / 1000),
         }
-        self._talker = SpeakerLevel()
-        self._asked = (0, 0)
-        self._studied = False
-        self._samples: Samples | None = None
-        self._whole: EarlyVerdict | None = None
-        """The newest answer that called it a whole sentence."""
-        self._before: tuple[Samples | None, int] | None = None
-        """What was said before a fainter voice, and how many frames of speech that is."""
-        self._asked_at = deque[_Asked](maxlen=4)
+        self._until_release = False
+        self._speaker = SpeakerLevel()
+        self._speaker_gone = False
+        self._progress = SentenceProgress.UNKNOWN
+        self._requests = deque([_NO_REQUEST], maxlen=4)
+        """The newest is the last."""
+        self._sentence: EarlyVerdict | None = None
+        """The newest verdict that called it one of the sentences."""
+        self._background_since: int | None = None
+        """Voiced frames before the background speech, if the newest request is about those."""
 
-    def wait_for_release(self, *, held: bool) -> None:
-        """Whether no pause ends the sentence, since whoever speaks says when it is over."""
-        self._held = held
-        self._endpoint.pause = self._endpoint.maximum if held else self._pause
+    @property
+    def open(self) -> bool:
+        """Whether an utterance may have begun, and is not over."""
+        return self._endpointer.open
 
-    def begin(self) -> None:
-        """A sentence begins."""
-        self.wait_for_release(held=self._held)
-        self._talker.begin()
-        self._asked, self._studied, self._before = (0, 0), False, None
-        self._whole = None
-        self._asked_at.clear()
-        if self._meaning is not None:
-            self._meaning.reset()
+    @property
+    def in_speech(self) -> bool:
+        """The same, but only after it has lasted long enough to be speech."""
+        return self._endpointer.open and self._endpointer.confirmed
 
-    def hear(self, loudness: float) -> None:
-        """Take the root mean square of a frame of speech."""
-        self._talker.hear(loudness)
-        self._endpoint.left = not self._held and self._talker.is_fainter(LEFT)
+    @property
+    def counts(self) -> Endpointer:
+        """The frame counts of the utterance, open or just ended. Read only."""
+        return self._endpointer
 
-    def consider(self, so_far: Callable[[], Samples]) -> None:
-        """Ask what the sentence is so far, and let the answer say how long a pause ends it."""
-        endpoint, meaning = self._endpoint, self._meaning
-        if meaning is None or self._held:
-            return
-        verdict = self._verdict()
-        what = SentenceProgress.UNKNOWN if verdict is None else verdict.progress
-        endpoint.pause = self._pauses[what]
-        endpoint.whole = what in WHOLE
-        endpoint.settled = what in OVER
-        if meaning.pending and self._asked[0] != endpoint.speech and self._before is None:
-            meaning.cancel()
-        if endpoint.quiet >= ASK_AFTER and self._asked[0] != endpoint.speech:
-            meaning.cancel()
-            self._ask(so_far(), thorough=False)
-        elif meaning.pending:
-            pass
-        elif endpoint.quiet >= ASK_AFTER:
-            self._ask_again(so_far)
-        else:
-            self._consider_what_was_before(so_far)
+    def reset(self, *, until_release: bool = False) -> None:
+        """Drop an open utterance. With `until_release` no pause ends the next: `close` does."""
+        self._endpointer.reset()
+        self._until_release = until_release
 
-    def _ask_again(self, so_far: Callable[[], Samples]) -> None:
-        endpoint = self._endpoint
-        if self._asked[0] != endpoint.speech or endpoint.settled:
-            return
-        # The last word may have faded away behind the question.
-        faded = endpoint.still >= ASK_AFTER and self._asked[1] != endpoint.voiced
-        if endpoint.whole:
-            later = self._asked_at[-1].quiet + AGAIN_AFTER
-            if faded or later <= min(endpoint.quiet, AGAIN_UNTIL):
-                self._ask(so_far(), thorough=False)
-            return
-        study = endpoint.still >= STUDY_AFTER and (faded or not self._studied)
-        if faded or study:
-            self._ask(so_far(), thorough=study)
+    def feed(
+        self, probability: float, frame: Samples, audio: Callable[[], Samples]
+    ) -> EndpointEvent | None:
+        """Take a frame and its probability of speech.
 
-    def _consider_what_was_before(self, so_far: Callable[[], Samples]) -> None:
-        """See, while a fainter voice goes on, whether a sentence was said before it."""
-        endpoint = self._endpoint
-        verdict = None if self._meaning is None else self._meaning.verdict
-        again = True
-        if self._before is not None:
-            samples, voiced = self._before
-            since = endpoint.voiced - voiced
-            if not self._talker.is_fainter(since):
-                self._before = None  # it was the talker's own voice
-            elif verdict is not None and verdict.samples is samples and verdict.progress in OVER:
-                # In the middle of a word it was perhaps guessed how the sentence ends.
-                again, endpoint.left = False, since >= self._pauses[SentenceProgress.INCOMPLETE]
-            else:
-                again = since >= 2 * HUSH
-        if again and self._talker.is_fainter(HUSH):
-            self._ask(so_far()[: (TAIL - HUSH) * FRAME_SAMPLES], thorough=False)
-            self._before = self._samples, endpoint.voiced - HUSH
+        `audio` gives the utterance from its pre-roll to this frame.
+        """
+        loudness = float(np.std(frame))
+        background = self._speaker.is_background_frame(loudness)
+        voiced_before = self._endpointer.voiced_frames
+        event = self._endpointer.feed(probability, self._policy, background=background)
+        if event is EndpointEvent.BEGAN:
+            self._begin(loudness)
+            voiced_before = 0
+        if self._endpointer.voiced_frames > voiced_before:
+            self._speaker.add_speech(loudness)
+            gone = self._speaker.is_background(SPEAKER_GONE_FRAMES)
+            self._speaker_gone = gone and not self._until_release
+        if not self.in_speech:
+            return event
+        if self._source is not None and not self._until_release:
+            self._update(self._source, audio)
+        # A verdict that has just come may say that the pause was long enough.
+        return self._endpointer.close_if_over(self._policy)
 
-    def known(self) -> Samples | None:
-        """The sound that has been understood already as what is over now, or is about to be."""
-        if self._meaning is None or self._held:
+    def close(self) -> EndpointEvent:
+        """End the open utterance, whatever was heard."""
+        return self._endpointer.close(self._policy)
+
+    def recognised(self) -> Samples | None:
+        """The sound that has been recognised as all that was said, or is about to be."""
+        if self._source is None or self._until_release:
             return None
-        if self._endpoint.left:
-            verdict = self._meaning.verdict
-            before = None if self._before is None else self._before[0]
-            over = verdict is not None and verdict.samples is before and verdict.progress in OVER
-            return before if over else None
-        verdict = self._verdict()
-        if verdict is not None and verdict.progress in WHOLE:
+        if self._speaker_gone:
+            is_final = self._foreground_is_final(self._source.verdict)
+            return self._newest.samples if is_final else None
+        verdict = self._current_verdict(self._source)
+        if verdict is not None and verdict.progress in SENTENCE:
             return verdict.samples
-        if self._asked[1] != self._endpoint.voiced:
-            return None  # a softer word came behind what was asked about
+        if self._newest.voiced_frames != self._endpointer.voiced_frames:
+            return None  # a fainter word came after the request
         if verdict is not None and verdict.thorough:
             return verdict.samples
-        return self._meaning.pending_thorough(self._endpoint.speech)
+        return self._source.pending_thorough(self._endpointer.speech_frames)
 
-    def quiet_at_end_of(self, known: Samples | None) -> int:
-        """Frames without speech at the end of what `known` gave; of all that was heard for None."""
-        asked = None if known is None else self._asked_about(known)
-        return self._endpoint.quiet if asked is None else asked.quiet
+    def trailing_frames(self, recognised: Samples | None) -> int:
+        """Frames without speech at the end of what `recognised` returned; None is all sound."""
+        request = None if recognised is None else self._request_for(recognised)
+        return self._endpointer.frames_since_speech if request is None else request.trailing_frames
 
-    def _asked_about(self, samples: Samples) -> _Asked | None:
-        return next((one for one in self._asked_at if one.samples is samples), None)
+    @property
+    def background_frames(self) -> int:
+        """Frames at the end of the utterance that are surely not the speaker's."""
+        return SPEAKER_GONE_FRAMES - BACKGROUND_FRAMES if self._speaker_gone else 0
 
-    def _ask(self, samples: Samples, *, thorough: bool) -> None:
-        endpoint = self._endpoint
-        self._asked, self._studied = (endpoint.speech, endpoint.voiced), thorough
-        self._samples, self._before = samples, None
-        self._asked_at.append(_Asked(samples, endpoint.quiet, endpoint.voiced))
-        if self._meaning is not None:
-            self._meaning.request(samples, endpoint.speech, thorough=thorough)
+    @property
+    def _policy(self) -> EndpointPolicy:
+        pause_frames = self._pause_frames[self._progress]
+        return EndpointPolicy(
+            self._endpointer.maximum_frames if self._until_release else pause_frames,
+            is_sentence=self._progress in SENTENCE,
+            is_final=self._progress in FINAL,
+            speaker_gone=self._speaker_gone,
+        )
 
-    def _verdict(self) -> EarlyVerdict | None:
-        """What the sentence is, unless more has been said since that was asked."""
-        verdict = None if self._meaning is None else self._meaning.verdict
-        if verdict is None or verdict.mark != self._endpoint.speech:
+    @property
+    def _newest(self) -> _VerdictRequest:
+        return self._requests[-1]
+
+    def _begin(self, loudness: float) -> None:
+        self._speaker.begin(loudness)
+        self._speaker_gone = False
+        self._progress = SentenceProgress.UNKNOWN
+        self._requests.clear()
+        self._requests.append(_NO_REQUEST)
+        self._sentence = self._background_since = None
+        if self._source is not None:
+            self._source.reset()
+
+    def _update(self, source: EarlyVerdictSource, audio: Callable[[], Samples]) -> None:
+        """Follow the newest verdict, and request another if it is time."""
+        counts, paused = self._endpointer, self._endpointer.frames_since_speech
+        verdict = self._current_verdict(source)
+        self._progress = SentenceProgress.UNKNOWN if verdict is None else verdict.progress
+        new_speech = self._newest.speech_frames != counts.speech_frames
+        if source.pending and new_speech and self._background_since is None:
+            source.cancel()
+        if paused >= REQUEST_AFTER_FRAMES and new_speech:
+            source.cancel()
+            self._request(source, audio())
+        elif source.pending:
+            pass
+        elif paused >= REQUEST_AFTER_FRAMES:
+            self._request_again(source, audio)
+        else:
+            self._request_foreground(source, audio)
+
+    def _request_again(self, source: EarlyVerdictSource, audio: Callable[[], Samples]) -> None:
+        """Request another verdict on the same speech, after a longer pause."""
+        counts, newest = self._endpointer, self._newest
+        if self._progress in FINAL:
+            return
+        # The last word may have faded away after the request.
+        silent = counts.frames_since_voice
+        faded = silent >= REQUEST_AFTER_FRAMES and newest.voiced_frames != counts.voiced_frames
+        if self._progress in SENTENCE:
+            due = newest.trailing_frames + REPEAT_AFTER_FRAMES
+            if faded or due <= min(counts.frames_since_speech, REPEAT_UNTIL_FRAMES):
+                self._request(source, audio())
+            return
+        thorough = silent >= THOROUGH_AFTER_FRAMES and (faded or not newest.thorough)
+        if faded or thorough:
+            self._request(source, audio(), thorough=thorough)
+
+    def _request_foreground(self, source: EarlyVerdictSource, audio: Callable[[], Samples]) -> None:
+        """While background speech goes on, ask whether a sentence was said before it."""
+        voiced_frames = self._endpointer.voiced_frames
+        due = True
+        if self._background_since is not None:
+            lasted = voiced_frames - self._background_since
+            if not self._speaker.is_background(lasted):
+                self._background_since = None  # it was the speaker's own voice
+            elif self._foreground_is_final(source.verdict):
+                # In the middle of a word, the end of the sentence may have been a guess.
+                due = False
+                self._speaker_gone = lasted >= self._pause_frames[SentenceProgress.INCOMPLETE]
+            else:
+                due = lasted >= 2 * BACKGROUND_FRAMES
+        if due and self._speaker.is_background(BACKGROUND_FRAMES):
+            cut = BACKGROUND_FRAMES - BACKGROUND_TAIL_FRAMES
+            self._request(source, audio()[: -cut * FRAME_SAMPLES])
+            self._background_since = voiced_frames - BACKGROUND_FRAMES
+
+    def _foreground_is_final(self, verdict: EarlyVerdict | None) -> bool:
+        """Whether what was said before the background speech is a sentence that is over."""
+        if verdict is None or self._background_since is None:
+            return False
+        return verdict.samples is self._newest.samples and verdict.progress in FINAL
+
+    def _request(
+        self, source: EarlyVerdictSource, samples: Samples, *, thorough: bool = False
+    ) -> None:
+        counts = self._endpointer
+        request = _VerdictRequest(
+            samples,
+            counts.speech_frames,
+            counts.voiced_frames,
+            counts.frames_since_speech,
+            thorough,
+        )
+        self._requests.append(request)
+        self._background_since = None
+        source.request(samples, request.speech_frames, thorough=thorough)
+
+    def _request_for(self, samples: Samples) -> _VerdictRequest | None:
+        return next((one for one in self._requests if one.samples is samples), None)
+
+    def _current_verdict(self, source: EarlyVerdictSource) -> EarlyVerdict | None:
+        """What the sentence is, unless more has been said since the request."""
+        verdict = source.verdict
+        if verdict is None or verdict.mark != self._endpointer.speech_frames:
             return None
-        if verdict.progress in WHOLE:
-            self._whole = verdict
-        elif self._whole is not None and self._still_holds(self._whole, verdict):
-            return self._whole
+        if verdict.progress in SENTENCE:
+            self._sentence = verdict
+        elif self._sentence is not None and self._still_holds(self._sentence, verdict):
+            return self._sentence
         return verdict
 
-    def _still_holds(self, whole: EarlyVerdict, later: EarlyVerdict) -> bool:
-        """Whether a later look that finds no whole sentence takes nothing back.
+    def _still_holds(self, sentence: EarlyVerdict, later: EarlyVerdict) -> bool:
+        """Whether a later verdict that finds no sentence leaves the earlier one standing.
 
-        It does where a softer word was heard since, and what there is then begins a sentence:
-        "to", and behind it "fifty". What begins none may be somebody else.
+        It does not if a fainter word was heard in between and all of it begins a sentence: "to",
+        and then "fifty". If it begins none, the word may be somebody else's.
         """
-        if whole.mark != later.mark:
+        if sentence.mark != later.mark:
             return False
-        first, second = self._asked_about(whole.samples), self._asked_about(later.samples)
-        heard = first is None or second is None or first.voiced != second.voiced
+        first, second = self._request_for(sentence.samples), self._request_for(later.samples)
+        heard = first is None or second is None or first.voiced_frames != second.voiced_frames
         return not heard or later.progress is SentenceProgress.UNKNOWN

@@ -1,4 +1,4 @@
-"""When a sentence begins and when it ends: a pure state machine over speech probabilities."""
+"""When an utterance begins and ends: a pure state machine over probabilities of speech."""
 
 from __future__ import annotations
 
@@ -16,114 +16,124 @@ if TYPE_CHECKING:
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 
 HYSTERESIS = 0.15
-"""Speech that has begun goes on while its probability stays above the threshold less this;
-the value that the authors of Silero recommend."""
+"""An utterance continues while the probability of speech stays above the threshold less this; the
+value that the authors of Silero recommend."""
 
-
-FAINT = 0.25
-"""What a frame of speech far fainter than the talker's counts for as a part of the pause. It may
-be a television, and then nobody waits for its end; or the talker's own, dropped voice."""
+BACKGROUND_WEIGHT = 0.25
+"""How much of a frame of pause a frame of background speech counts. If it is a television, the
+utterance must not wait for its end; but it may be the speaker, whose voice has dropped."""
 
 
 class EndpointEvent(enum.Enum):
     """What the newest frame changed."""
 
     BEGAN = enum.auto()
-    """It may be speech; `sure` tells when it has lasted long enough to count."""
+    """An utterance may have begun; `confirmed` says whether it has lasted long enough to count."""
     ENDED = enum.auto()
-    """The pause after it was long enough, or it reached the maximum."""
+    """The pause after it was long enough, or it reached the maximum length."""
     DROPPED = enum.auto()
-    """It was over before it had lasted long enough: a click, a knock."""
+    """It ended before it had lasted long enough: a click, a knock."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPolicy:
+    """What ends an utterance at this frame, besides the maximum length."""
+
+    pause_frames: int
+    """Frames without speech that end it."""
+    is_sentence: bool = False
+    """What was said is one of the sentences: background speech that continues after it does not
+    begin another utterance."""
+    is_final: bool = False
+    """And no sentence continues from it: background speech counts as pause in full. Otherwise it
+    may be a word on which the speaker's voice drops."""
+    speaker_gone: bool = False
+    """The speaker has stopped although somebody else still speaks: ends it at once."""
 
 
 @dataclass(kw_only=True)
 class Endpointer:
-    """Fed one probability a frame, it says where a sentence begins and ends."""
+    """Takes one probability of speech per frame; reports where an utterance begins and ends."""
 
     threshold: float
-    """Probability from which a frame begins a sentence."""
-    pause: int
-    """Frames without speech that end a sentence."""
-    minimum: int
-    """Frames with speech that make a sentence; fewer are a click."""
-    maximum: int
-    """Frames after which a sentence is ended whatever is heard."""
+    """Probability from which a frame begins an utterance."""
+    minimum_frames: int
+    """Frames with speech that make an utterance; fewer are a click."""
+    maximum_frames: int
+    """Frames after which an utterance ends whatever is heard."""
     open: bool = field(default=False, init=False)
     """Between BEGAN and ENDED or DROPPED."""
-    length: int = field(default=0, init=False)
-    """Frames since BEGAN; stays after the end until the next BEGAN, as do the two below."""
-    speech: int = field(default=0, init=False)
-    """Frames with speech in them."""
-    quiet: int = field(default=0, init=False)
-    """Frames since the last one with speech."""
-    voiced: int = field(default=0, init=False)
-    """Frames with any speech in them, faint or not."""
-    still: int = field(default=0, init=False)
-    """Frames since the last one of those."""
-    spent: float = field(default=0.0, init=False)
-    """How much of the pause is over, in frames."""
-    whole: bool = field(default=False, init=False)
-    """Whether what was said is one of the sentences."""
-    settled: bool = field(default=False, init=False)
-    """Whether it is over, too: a fainter voice is no reason to wait then. Where a sentence could
-    go on, it may be a word on which the talker's voice drops."""
-    left: bool = field(default=False, init=False)
-    """Whether the talker has left off although somebody still speaks."""
-    lingers: bool = field(default=False, init=False)
-    """Whether the fainter voice goes on behind which a whole sentence ended: it begins none."""
+    length_frames: int = field(default=0, init=False)
+    """Since BEGAN. This and the counts below keep their values until the next BEGAN."""
+    speech_frames: int = field(default=0, init=False)
+    """Frames with the speaker's speech."""
+    frames_since_speech: int = field(default=0, init=False)
+    voiced_frames: int = field(default=0, init=False)
+    """Frames with any speech, in the background too."""
+    frames_since_voice: int = field(default=0, init=False)
+    _pause_frames: float = field(default=0.0, init=False)
+    """Like `frames_since_speech`, but background speech counts BACKGROUND_WEIGHT."""
+    _ignores_background: bool = field(default=False, init=False)
+    """Whether background speech has been continuing since a sentence ended."""
 
     @classmethod
     def of(cls, settings: ListeningSettings) -> Endpointer:
         """As configured."""
         return cls(
             threshold=settings.speech_threshold,
-            pause=frames_in(settings.pause_ms / 1000),
-            minimum=max(1, frames_in(settings.minimum_speech_ms / 1000)),
-            maximum=frames_in(settings.maximum_s),
+            minimum_frames=max(1, frames_in(settings.minimum_speech_ms / 1000)),
+            maximum_frames=frames_in(settings.maximum_s),
         )
 
     @property
-    def sure(self) -> bool:
+    def confirmed(self) -> bool:
         """Whether what began has lasted long enough to be speech."""
-        return self.speech >= self.minimum
+        return self.speech_frames >= self.minimum_frames
 
-    def feed(self, probability: float, *, faint: bool = False) -> EndpointEvent | None:
+    def feed(
+        self, probability: float, policy: EndpointPolicy, *, background: bool = False
+    ) -> EndpointEvent | None:
         """Take the probability of speech in the next frame, 0.0 to 1.0.
 
-        `faint` says that it is far fainter than the sentence was.
+        `background` says that its sound is far below the speaker's level.
         """
-        # Half the threshold is the floor: below it a low threshold would never be left again.
-        speaking = probability >= max(self.threshold - HYSTERESIS, self.threshold / 2)
+        # At least half the threshold: with a low threshold, speech would never end otherwise.
+        voiced = probability >= max(self.threshold - HYSTERESIS, self.threshold / 2)
         if not self.open:
-            self.lingers = self.lingers and faint and speaking
-            begins = probability >= self.threshold and not self.lingers
+            self._ignores_background = self._ignores_background and background and voiced
+            begins = probability >= self.threshold and not self._ignores_background
             return self._begin() if begins else None
-        self.length += 1
-        self.voiced += speaking
-        self.still = 0 if speaking else self.still + 1
-        if speaking and not faint:
-            self.speech += 1
-            self.quiet, self.spent = 0, 0.0
+        self.length_frames += 1
+        self.voiced_frames += voiced
+        self.frames_since_voice = 0 if voiced else self.frames_since_voice + 1
+        if voiced and not background:
+            self.speech_frames += 1
+            self.frames_since_speech, self._pause_frames = 0, 0.0
         else:
-            self.quiet += 1
-            self.spent += FAINT if speaking else 1.0
-        return self.close() if self.is_over else None
+            self.frames_since_speech += 1
+            self._pause_frames += BACKGROUND_WEIGHT if voiced else 1.0
+        return self.close_if_over(policy)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the pause is over, or the maximum reached."""
-        waited = self.quiet if self.settled else self.spent
-        return self.left or waited >= self.pause or self.length >= self.maximum
+    def close_if_over(self, policy: EndpointPolicy) -> EndpointEvent | None:
+        """End an open utterance if the policy or its length says so."""
+        pause_frames = self.frames_since_speech if policy.is_final else self._pause_frames
+        over = policy.speaker_gone or pause_frames >= policy.pause_frames
+        return self.close(policy) if over or self.length_frames >= self.maximum_frames else None
 
-    def close(self) -> EndpointEvent:
-        """End now what is open, whatever was heard."""
-        self.open, self.lingers = False, self.whole
-        return EndpointEvent.ENDED if self.sure else EndpointEvent.DROPPED
+    def close(self, policy: EndpointPolicy) -> EndpointEvent:
+        """End an open utterance, whatever was heard."""
+        self.open, self._ignores_background = False, policy.is_sentence
+        return EndpointEvent.ENDED if self.confirmed else EndpointEvent.DROPPED
+
+    def reset(self) -> None:
+        """The sound that follows does not continue the sound so far."""
+        self.open = self._ignores_background = False
 
     def _begin(self) -> EndpointEvent:
-        self.open, self.whole, self.settled, self.left = True, False, False, False
-        self.length = self.speech = self.voiced = 1
-        self.quiet, self.still, self.spent = 0, 0, 0.0
+        self.open = True
+        self.length_frames = self.speech_frames = self.voiced_frames = 1
+        self.frames_since_speech = self.frames_since_voice = 0
+        self._pause_frames = 0.0
         return EndpointEvent.BEGAN
 
 

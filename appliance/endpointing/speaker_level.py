@@ -1,49 +1,62 @@
-"""How loud the talker is, and whether for a while only somebody fainter has been speaking."""
+"""Foreground speaker level: how loud the speaker is, and whether only background speech goes on."""
 
 from __future__ import annotations
 
 import numpy as np
 
-NEAR = 31
-"""Frames of speech (1 s) whose loudest second there was is the talker's level."""
+BACKGROUND_FRAME_RATIO = 0.2
+"""A frame below this share of the speaker's loudest one (-14 dB) may be somebody else's speech."""
 
-LOUD = 90.0
-"""Percentile of the frames' loudness that is the level of some speech: its vowels."""
+PEAK_DECAY = 0.997
+"""Factor per frame of the loudest frame's level: half after 7 s, for a speaker who turns away."""
 
-FAINTER = 0.53
-"""Times the talker's level (-5.5 dB) below which some speech is another's, or no longer meant for
-us. For a second a talker's own level falls by as much, but not for LEFT frames: by 3.5 dB at most
-in sixty orders, clean and in a kitchen's noise. Somebody else who is 3 dB fainter comes to -6.7 dB
-or less, since both together were louder before, and since nobody's vowels are all alike."""
+LEVEL_FRAMES = 31
+"""The speaker's level is that of the loudest second (31 frames) of speech so far."""
 
-HUSH = 16
-"""Frames of fainter speech (0.5 s) after which it is asked what was said before them."""
+LEVEL_PERCENTILE = 90.0
+"""Percentile of the frames' loudness that is the level of a stretch of speech: its vowels."""
 
-LEFT = 94
-"""Frames of fainter speech (3 s) after which the talker has left off, whatever was said."""
+BACKGROUND_RATIO = 0.53
+"""A stretch of speech below this share of the speaker's level (-5.5 dB) is somebody else's, or no
+longer meant for us. For a second a speaker's own level falls by as much, but not for
+SPEAKER_GONE_FRAMES: by 3.5 dB at most in sixty orders, clean and in a kitchen's noise. Somebody
+else who is 3 dB fainter comes to -6.7 dB or less, since both together were louder before, and since
+nobody's vowels are all alike."""
+
+BACKGROUND_FRAMES = 16
+"""Frames of background speech (0.5 s) after which the speaker may have finished before them."""
+
+SPEAKER_GONE_FRAMES = 94
+"""Frames of background speech (3 s) after which the speaker has finished, whatever was said."""
 
 
 class SpeakerLevel:
-    """Fed the loudness of each frame of speech in a sentence; the rest of it is silence."""
+    """Follows the loudness (root mean square, 0.0 to 1.0) of the frames of one utterance."""
 
     def __init__(self) -> None:
-        self._heard: list[float] = []
+        self._peak = 0.0
+        self._speech: list[float] = []
         self._level = 0.0
 
-    def begin(self) -> None:
-        """Another sentence, perhaps another's."""
-        self._heard, self._level = [], 0.0
+    def begin(self, loudness: float) -> None:
+        """Another utterance, perhaps of another speaker; `loudness` is that of its first frame."""
+        self._peak, self._speech, self._level = loudness, [], 0.0
 
-    def hear(self, loudness: float) -> None:
-        """Take the root mean square of a frame of speech."""
-        self._heard.append(loudness)
-        if len(self._heard) >= NEAR:
-            self._level = max(self._level, self._recent(NEAR))
+    def is_background_frame(self, loudness: float) -> bool:
+        """Take any frame; whether it is too faint to be surely the speaker's."""
+        self._peak = max(loudness, self._peak * PEAK_DECAY)
+        return loudness < self._peak * BACKGROUND_FRAME_RATIO
 
-    def is_fainter(self, frames: int) -> bool:
-        """Whether so many frames of speech were all in all fainter than the talker was."""
-        enough = len(self._heard) >= NEAR + frames
-        return enough and self._recent(frames) < FAINTER * self._level
+    def add_speech(self, loudness: float) -> None:
+        """Take a frame that holds speech; pauses have no part in the level."""
+        self._speech.append(loudness)
+        if len(self._speech) >= LEVEL_FRAMES:
+            self._level = max(self._level, self._recent(LEVEL_FRAMES))
+
+    def is_background(self, frames: int) -> bool:
+        """Whether the last `frames` of speech, as a whole, are below the speaker's level."""
+        enough = len(self._speech) >= LEVEL_FRAMES + frames
+        return enough and self._recent(frames) < BACKGROUND_RATIO * self._level
 
     def _recent(self, frames: int) -> float:
-        return float(np.percentile(self._heard[-frames:], LOUD))
+        return float(np.percentile(self._speech[-frames:], LEVEL_PERCENTILE))

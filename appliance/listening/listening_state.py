@@ -93,7 +93,7 @@ class ListeningState:
             self._feed(self._window, frame)
         elif self.mode == "always":
             segments = self._segmenter.feed(frame)
-            self._show(listening=self._segmenter.hears_speech)
+            self._show(listening=self._segmenter.in_speech)
             for segment in segments:
                 self._pass_on(segment, self._always)
         else:

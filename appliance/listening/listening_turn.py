@@ -42,8 +42,7 @@ class ListeningTurn:
         self._segmenter = segmenter
         self.opening = opening
         self._seconds = 0.0
-        segmenter.reset()
-        segmenter.wait_for_release(held=opening.held)
+        segmenter.reset(until_release=opening.held)
 
     def feed(self, frame: Samples) -> SpeechSegment | None:
         """Take a frame; the sentence once it is over, an empty one if nothing was said."""
@@ -54,7 +53,7 @@ class ListeningTurn:
         # Held, it may be silent for as long as a sentence may take; then it is given up, since
         # a button that is held for an hour is a button on which something lies.
         wait = self._segmenter.maximum_seconds if self.opening.held else self.opening.wait
-        if not self._segmenter.hears_anything and self._seconds >= wait:
+        if not self._segmenter.maybe_in_speech and self._seconds >= wait:
             return nothing_said()
         return None
 

@@ -1,4 +1,4 @@
-"""Frames in, sentences out."""
+"""Frames in, utterances out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from appliance.config import ListeningSettings
 from appliance.endpointing.segmenter import (
-    HELD_BACK,
+    GATE_LOOKBACK_FRAMES,
     Segmenter,
     SpeechSegment,
     segments_in,
@@ -24,15 +24,15 @@ SETTINGS = ListeningSettings(pause_ms=320, pre_roll_ms=320, minimum_speech_ms=96
 QUIET, VOICE = 0.001, 0.5
 
 
-class LevelDetector:
-    """Hears speech in whatever is loud, and counts how often it was asked."""
+class LoudnessDetector:
+    """A voice activity detector that takes every loud frame for speech, and counts its frames."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.frames_judged = 0
         self.resets = 0
 
     def probability(self, frame: Samples) -> float:
-        self.asked += 1
+        self.frames_judged += 1
         return 0.9 if np.abs(frame).max() > 0.1 else 0.1
 
     def reset(self) -> None:
@@ -46,94 +46,94 @@ def sound(*parts: tuple[float, int]) -> Samples:
 
 
 def cut(samples: Samples, settings: ListeningSettings = SETTINGS) -> list[SpeechSegment]:
-    return list(segments_in(samples, LevelDetector(), settings))
+    return list(segments_in(samples, LoudnessDetector(), settings))
 
 
 def frames(segment: SpeechSegment) -> int:
     return len(segment.samples) // FRAME_SAMPLES
 
 
-def test_a_sentence_has_its_pre_roll_and_its_closing_pause() -> None:
-    (sentence,) = cut(sound((QUIET, 40), (VOICE, 20), (QUIET, 40)))
+def test_an_utterance_has_its_pre_roll_and_its_closing_pause() -> None:
+    (utterance,) = cut(sound((QUIET, 40), (VOICE, 20), (QUIET, 40)))
 
-    assert frames(sentence) == 10 + 20 + 10
-    assert np.abs(sentence.samples[: 10 * FRAME_SAMPLES]).max() == pytest.approx(QUIET)
-    assert sentence.samples[10 * FRAME_SAMPLES] == pytest.approx(VOICE)
-    assert sentence.stop == (40 + 20 + 10) * FRAME_SAMPLES
-    assert sentence.speech_seconds == pytest.approx(20 * 0.032)
-    assert sentence.seconds_since_speech == pytest.approx(10 * 0.032)
-    assert sentence.peak == pytest.approx(VOICE)
-
-
-def test_the_first_syllable_is_there_when_somebody_speaks_at_once() -> None:
-    (sentence,) = cut(sound((VOICE, 20), (QUIET, 20)))
-
-    assert frames(sentence) == 30
+    assert frames(utterance) == 10 + 20 + 10
+    assert np.abs(utterance.samples[: 10 * FRAME_SAMPLES]).max() == pytest.approx(QUIET)
+    assert utterance.samples[10 * FRAME_SAMPLES] == pytest.approx(VOICE)
+    assert utterance.stop == (40 + 20 + 10) * FRAME_SAMPLES
+    assert utterance.speech_seconds == pytest.approx(20 * 0.032)
+    assert utterance.seconds_since_speech == pytest.approx(10 * 0.032)
+    assert utterance.peak == pytest.approx(VOICE)
 
 
-def test_two_sentences_share_no_sample() -> None:
+def test_speech_in_the_first_frame_is_not_cut_off() -> None:
+    (utterance,) = cut(sound((VOICE, 20), (QUIET, 20)))
+
+    assert frames(utterance) == 30
+
+
+def test_two_utterances_share_no_sample() -> None:
     first, second = cut(sound((QUIET, 40), (VOICE, 20), (QUIET, 12), (VOICE, 20), (QUIET, 20)))
 
     assert first.stop == second.stop - len(second.samples)
     assert frames(second) == 2 + 20 + 10
 
 
-def test_a_click_is_no_sentence_but_may_be_the_beginning_of_one() -> None:
+def test_a_click_is_not_an_utterance_but_may_be_the_beginning_of_one() -> None:
     assert cut(sound((QUIET, 40), (VOICE, 2), (QUIET, 40))) == []
 
-    (sentence,) = cut(sound((QUIET, 40), (VOICE, 2), (QUIET, 12), (VOICE, 20), (QUIET, 20)))
-    assert frames(sentence) == 10 + 20 + 10
+    (utterance,) = cut(sound((QUIET, 40), (VOICE, 2), (QUIET, 12), (VOICE, 20), (QUIET, 20)))
+    assert frames(utterance) == 10 + 20 + 10
 
 
-def test_speech_that_never_ends_comes_in_pieces_without_a_gap() -> None:
+def test_continuous_speech_is_cut_into_pieces_without_a_gap() -> None:
     pieces = cut(sound((QUIET, 40), (VOICE, 250)))
 
     assert [frames(piece) for piece in pieces] == [110, 100, 50]
     assert [piece.stop for piece in pieces] == [n * FRAME_SAMPLES for n in (140, 240, 290)]
 
 
-def test_a_quiet_room_is_not_asked_about() -> None:
-    detector = LevelDetector()
+def test_the_detector_does_no_work_while_nothing_is_louder_than_the_noise_floor() -> None:
+    detector = LoudnessDetector()
     segmenter = Segmenter(detector, SETTINGS)
     for frame in np.split(sound((QUIET, 1000)), 1000):
         assert segmenter.feed(frame) == []
 
-    assert detector.asked < 20
+    assert detector.frames_judged < 20
 
 
-def test_the_detector_hears_what_was_held_back_before_the_first_loud_frame() -> None:
-    detector = LevelDetector()
+def test_the_detector_gets_the_frames_from_before_the_first_loud_one() -> None:
+    detector = LoudnessDetector()
     segmenter = Segmenter(detector, SETTINGS)
     for frame in np.split(sound((QUIET, 100)), 100):
         segmenter.feed(frame)
-    before = detector.asked
+    before = detector.frames_judged
     segmenter.feed(sound((VOICE, 1)))
 
-    assert detector.asked == before + HELD_BACK + 1
+    assert detector.frames_judged == before + GATE_LOOKBACK_FRAMES + 1
 
 
-def test_it_tells_when_it_hears_speech_and_gives_the_sentence_so_far() -> None:
-    segmenter = Segmenter(LevelDetector(), SETTINGS)
+def test_the_utterance_so_far_can_be_read_while_somebody_speaks() -> None:
+    segmenter = Segmenter(LoudnessDetector(), SETTINGS)
     for frame in np.split(sound((QUIET, 40), (VOICE, 2)), 42):
         segmenter.feed(frame)
-    assert not segmenter.hears_speech
+    assert not segmenter.in_speech
 
     segmenter.feed(sound((VOICE, 1)))
 
-    assert segmenter.hears_speech
-    assert len(segmenter.so_far) == 13 * FRAME_SAMPLES
+    assert segmenter.in_speech
+    assert len(segmenter.utterance_so_far) == 13 * FRAME_SAMPLES
 
 
-def test_after_a_reset_nothing_of_the_sound_before_is_left() -> None:
-    detector = LevelDetector()
+def test_a_reset_forgets_the_sound_before_it() -> None:
+    detector = LoudnessDetector()
     segmenter = Segmenter(detector, SETTINGS)
     for frame in np.split(sound((QUIET, 40), (VOICE, 20)), 60):
         segmenter.feed(frame)
     segmenter.reset()
 
     assert detector.resets == 1
-    assert not segmenter.hears_speech
-    assert len(segmenter.so_far) == 0
+    assert not segmenter.in_speech
+    assert len(segmenter.utterance_so_far) == 0
     assert segmenter.finish() is None
 
 
@@ -141,7 +141,7 @@ def test_a_recording_becomes_one_utterance_from_its_first_speech_to_its_last() -
     samples = sound((QUIET, 100), (VOICE, 20), (QUIET, 50), (VOICE, 20), (QUIET, 100))
     before = time.monotonic()
 
-    utterance = utterance_from(samples, LevelDetector(), SETTINGS, new_id="7")
+    utterance = utterance_from(samples, LoudnessDetector(), SETTINGS, new_id="7")
 
     assert len(utterance.samples) == (10 + 20 + 50 + 20 + 10) * FRAME_SAMPLES
     assert np.array_equal(
@@ -154,21 +154,21 @@ def test_a_recording_becomes_one_utterance_from_its_first_speech_to_its_last() -
 
 
 def test_a_recording_without_speech_is_an_utterance_that_says_so() -> None:
-    utterance = utterance_from(sound((QUIET, 100)), LevelDetector(), SETTINGS, new_id="7")
+    utterance = utterance_from(sound((QUIET, 100)), LoudnessDetector(), SETTINGS, new_id="7")
 
     assert utterance.speech_seconds == 0.0
     assert len(utterance.samples) == 100 * FRAME_SAMPLES
 
 
 def test_an_empty_recording_is_an_utterance_without_speech() -> None:
-    utterance = utterance_from(sound((QUIET, 0)), LevelDetector(), SETTINGS, new_id="7")
+    utterance = utterance_from(sound((QUIET, 0)), LoudnessDetector(), SETTINGS, new_id="7")
 
     assert (utterance.speech_seconds, utterance.seconds, utterance.peak) == (0.0, 0.0, 0.0)
 
 
-def test_a_recording_that_ends_inside_a_frame_and_inside_a_word_loses_nothing() -> None:
+def test_a_recording_that_ends_inside_a_frame_and_a_word_is_not_cut_off() -> None:
     samples = sound((QUIET, 20), (VOICE, 20))[:-100]
 
-    utterance = utterance_from(samples, LevelDetector(), SETTINGS, new_id="7")
+    utterance = utterance_from(samples, LoudnessDetector(), SETTINGS, new_id="7")
 
     assert len(utterance.samples) == 30 * FRAME_SAMPLES - 100

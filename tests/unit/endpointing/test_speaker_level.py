@@ -1,53 +1,76 @@
-"""Who speaks: the one who began, or somebody fainter who goes on."""
+"""Who speaks: the one who began, or somebody fainter in the background."""
 
 from __future__ import annotations
 
 import pytest
 
-from appliance.endpointing.speaker_level import HUSH, LEFT, NEAR, SpeakerLevel
+from appliance.endpointing.speaker_level import (
+    BACKGROUND_FRAMES,
+    LEVEL_FRAMES,
+    SPEAKER_GONE_FRAMES,
+    SpeakerLevel,
+)
 
 
-def talker(*parts: tuple[float, int]) -> SpeakerLevel:
-    """Who was so loud for so many frames, one after the other."""
-    one = SpeakerLevel()
+def heard(*parts: tuple[float, int]) -> SpeakerLevel:
+    """Speech of (loudness, frames), one part after the other."""
+    speaker = SpeakerLevel()
     for loudness, frames in parts:
         for _ in range(frames):
-            one.hear(loudness)
-    return one
+            speaker.add_speech(loudness)
+    return speaker
 
 
 @pytest.mark.parametrize(
-    ("decibels", "fainter"), [(0.0, False), (-3.0, False), (-7.0, True), (-12.0, True)]
+    ("decibels", "background"), [(0.0, False), (-3.0, False), (-7.0, True), (-12.0, True)]
 )
-def test_speech_is_anothers_when_it_is_clearly_fainter_than_the_talkers_was(
+def test_speech_is_background_if_it_is_clearly_fainter_than_the_speaker_was(
     decibels: float,
-    fainter: bool,  # noqa: FBT001
+    background: bool,  # noqa: FBT001
 ) -> None:
-    loudness = 0.1 * 10 ** (decibels / 20)
+    speaker = heard((0.1, LEVEL_FRAMES), (0.1 * 10 ** (decibels / 20), SPEAKER_GONE_FRAMES))
 
-    assert talker((0.1, NEAR), (loudness, LEFT)).is_fainter(LEFT) is fainter
-
-
-def test_a_talker_who_drops_the_voice_and_raises_it_again_has_not_left_off() -> None:
-    one = talker((0.1, NEAR), (0.04, LEFT - HUSH), (0.1, 2 * HUSH))
-
-    assert not one.is_fainter(LEFT)
+    assert speaker.is_background(SPEAKER_GONE_FRAMES) is background
 
 
-def test_nothing_is_said_of_who_has_spoken_for_less_than_a_second() -> None:
-    assert not talker((0.1, NEAR - 1), (0.01, HUSH)).is_fainter(HUSH)
+def test_a_speaker_who_drops_the_voice_and_raises_it_again_is_not_background() -> None:
+    speaker = heard(
+        (0.1, LEVEL_FRAMES),
+        (0.04, SPEAKER_GONE_FRAMES - BACKGROUND_FRAMES),
+        (0.1, 2 * BACKGROUND_FRAMES),
+    )
+
+    assert not speaker.is_background(SPEAKER_GONE_FRAMES)
 
 
-def test_pauses_between_the_vowels_do_not_count() -> None:
-    one = talker((0.1, NEAR), *[(0.1, 3), (0.01, 7)] * 8)
+def test_speech_is_not_background_before_the_speaker_has_spoken_for_a_second() -> None:
+    speaker = heard((0.1, LEVEL_FRAMES - 1), (0.01, BACKGROUND_FRAMES))
 
-    assert not one.is_fainter(LEFT)
+    assert not speaker.is_background(BACKGROUND_FRAMES)
 
 
-def test_another_sentence_has_a_level_of_its_own() -> None:
-    one = talker((0.1, NEAR), (0.01, LEFT))
-    one.begin()
-    for _ in range(NEAR + LEFT):
-        one.hear(0.01)
+def test_pauses_between_the_vowels_do_not_make_speech_background() -> None:
+    speaker = heard((0.1, LEVEL_FRAMES), *[(0.1, 3), (0.01, 7)] * 8)
 
-    assert not one.is_fainter(LEFT)
+    assert not speaker.is_background(SPEAKER_GONE_FRAMES)
+
+
+def test_another_utterance_has_a_level_of_its_own() -> None:
+    speaker = heard((0.1, LEVEL_FRAMES), (0.01, SPEAKER_GONE_FRAMES))
+    speaker.begin(0.01)
+    for _ in range(LEVEL_FRAMES + SPEAKER_GONE_FRAMES):
+        speaker.add_speech(0.01)
+
+    assert not speaker.is_background(SPEAKER_GONE_FRAMES)
+    assert not speaker.is_background_frame(0.01)
+
+
+def test_a_frame_is_background_if_it_is_14_db_below_the_loudest_of_the_last_seconds() -> None:
+    speaker = SpeakerLevel()
+    speaker.begin(0.1)
+
+    assert not speaker.is_background_frame(0.021)
+    assert speaker.is_background_frame(0.019)
+    for _ in range(300):
+        speaker.is_background_frame(0.0)
+    assert not speaker.is_background_frame(0.019)

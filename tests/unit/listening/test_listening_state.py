@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from appliance.config import ListeningSettings
-from appliance.endpointing.early_endpointer import AGAIN_AFTER, ASK_AFTER, STUDY_AFTER
+from appliance.endpointing.early_endpointer import (
+    REPEAT_AFTER_FRAMES,
+    REQUEST_AFTER_FRAMES,
+    THOROUGH_AFTER_FRAMES,
+)
 from appliance.listening.listening_state import ListeningCallbacks, ListeningState
 from appliance.listening.listening_turn import Activation
 from appliance.protocols import FRAME_SAMPLES
@@ -345,7 +349,7 @@ def test_a_sentence_that_sounds_over_waits_for_less() -> None:
 def test_a_sentence_that_could_go_on_is_looked_at_again_in_a_longer_silence() -> None:
     script = Script(SentenceProgress.COULD_GO_ON)
     house = House("always", meaning=script, short_pause_ms=600)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, ASK_AFTER + AGAIN_AFTER - 1))
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, REQUEST_AFTER_FRAMES + REPEAT_AFTER_FRAMES - 1))
     assert script.asked == 1
     script.so_far = SentenceProgress.SOUNDS_OVER
     house.hear((QUIET, 2))
@@ -357,7 +361,7 @@ def test_a_sentence_that_could_go_on_is_looked_at_again_in_a_longer_silence() ->
 def test_a_second_look_takes_nothing_back() -> None:
     script = Script(SentenceProgress.COULD_GO_ON)
     house = House("always", meaning=script, short_pause_ms=600)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, ASK_AFTER))
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, REQUEST_AFTER_FRAMES))
     assert script.verdict is not None
     first = script.verdict.samples
     script.so_far = SentenceProgress.INCOMPLETE
@@ -371,7 +375,7 @@ def test_a_second_look_takes_nothing_back() -> None:
 def test_softer_words_behind_a_beginning_that_was_studied_are_not_lost() -> None:
     script = Script(SentenceProgress.INCOMPLETE)
     house = House("always", meaning=script)
-    house.hear((QUIET, 20), (VOICE, 30), (QUIET, STUDY_AFTER + 3))
+    house.hear((QUIET, 20), (VOICE, 30), (QUIET, THOROUGH_AFTER_FRAMES + 3))
     assert script.thorough[-1]
     studied = len(script.verdict.samples) if script.verdict else 0
     house.hear((FADING, 8), (QUIET, 60))
@@ -475,7 +479,7 @@ def test_what_was_asked_is_withdrawn_as_soon_as_more_is_said() -> None:
 def test_what_is_not_known_at_a_glance_is_studied_in_the_rest_of_the_pause() -> None:
     script = Script(SentenceProgress.INCOMPLETE)
     house = House("always", meaning=script)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, STUDY_AFTER - 1))
+    house.hear((QUIET, 20), (VOICE, 20), (QUIET, THOROUGH_AFTER_FRAMES - 1))
     assert script.thorough == [False]
     script.so_far = SentenceProgress.UNKNOWN
     house.hear((QUIET, 1))
