@@ -1,1 +1,1 @@
-"""Sound in and out: microphone, loudspeaker, files, resampling, level."""
+"""Sound in and out: microphone, loudspeaker, recordings, resampling and level."""

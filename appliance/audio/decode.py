@@ -1,4 +1,4 @@
-"""Recordings to sound, bounded while decoding: the only file that imports av."""
+"""Decodes recordings within limits of length and size: the only file that imports av."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 FORMATS = "wav,w64,flac,ogg,mp3,mov,mp4,m4a,3gp,matroska,webm,aac,aiff,au,caf,amr,wv,asf,ac3,tta"
-"""What recorders, phones and browsers make. A list of what is allowed, because FFmpeg also
-reads playlists, and a playlist names further files and addresses to open."""
+"""Containers that recorders, phones and browsers write. An allow list, because FFmpeg also reads
+playlists, and a playlist names further files and addresses to open."""
 
-KNOWS_ITS_LENGTH = ("wav", "w64", "flac", "aiff", "au", "caf", "mov")
-"""Containers that say exactly how long they are; in others FFmpeg guesses."""
+EXACT_LENGTH_FORMATS = ("wav", "w64", "flac", "aiff", "au", "caf", "mov")
+"""Containers that store their exact length; for others FFmpeg guesses."""
 
-LATE = 0.1
-"""Seconds that may be missing at the end before a recording counts as truncated."""
+MISSING_S = 0.1
+"""Seconds that may be missing at the end of a recording that is not truncated."""
 
 
 def decode(
@@ -41,23 +41,23 @@ def decode(
 ) -> Samples:
     """The first audio stream of a recording: mono, 16 kHz.
 
-    Memory stays in proportion to `maximum_seconds`, whatever the header claims.
+    Memory is in proportion to `maximum_seconds`, whatever the header claims.
 
     Raises:
-        AudioError: it is absent, empty, no recording, damaged, truncated or too long.
+        AudioError: it is absent, empty, damaged, truncated, too long, or not a recording.
 
     """
     name = str(source) if isinstance(source, Path) else "the recording"
     try:
-        with _opened(source, name, maximum_bytes) as file:
+        with _open(source, name, maximum_bytes) as file:
             return _decode(file, name, maximum_seconds)
     except OSError as error:
         raise AudioError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
 @contextmanager
-def _opened(source: Path | bytes, name: str, maximum_bytes: int | None) -> Iterator[BinaryIO]:
-    # FFmpeg gets an open file, never a name: a name may be an address.
+def _open(source: Path | bytes, name: str, maximum_bytes: int | None) -> Iterator[BinaryIO]:
+    # FFmpeg gets an open file and never a name, because a name may be an address.
     if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
         raise AudioError(f"{name} is not a file")
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
@@ -72,28 +72,28 @@ def _opened(source: Path | bytes, name: str, maximum_bytes: int | None) -> Itera
 
 def _decode(file: BinaryIO, name: str, maximum_seconds: float) -> Samples:
     if (header := lengths(file)) is not None:
-        _demand(header.there, header.promised, name)
+        _check_length(header.there_s, header.promised_s, name)
     try:
         with av.open(file, mode="r", options={"format_whitelist": FORMATS}) as container:
             if not container.streams.audio:
-                raise AudioError(f"{name} holds no sound, only other streams")
+                raise AudioError(f"{name} has no audio stream, only others")
             stream = container.streams.audio[0]
-            promised = _promised_seconds(container, stream)
-            if promised is not None and promised > maximum_seconds:
-                raise _too_long(name, maximum_seconds, promised)
+            promised_s = _promised_seconds(container, stream)
+            if promised_s is not None and promised_s > maximum_seconds:
+                raise _too_long(name, maximum_seconds, promised_s)
             samples = _read(container, stream, name, maximum_seconds)
     except av.error.FFmpegError as error:
         message = f"{name} is not a recording, or it is damaged ({error.strerror})"
-        raise AudioError(f"{message}; WAV and FLAC are understood, among others") from error
+        raise AudioError(f"{message}; send WAV, FLAC or another common format") from error
     if len(samples) == 0:
-        raise AudioError(f"{name} holds no sound")
-    if promised is not None:
-        _demand(len(samples) / SAMPLE_RATE, promised, name)
+        raise AudioError(f"{name} contains no sound")
+    if promised_s is not None:
+        _check_length(len(samples) / SAMPLE_RATE, promised_s, name)
     return samples
 
 
 def _promised_seconds(container: InputContainer, stream: AudioStream) -> float | None:
-    exact = set(container.format.name.split(",")) & set(KNOWS_ITS_LENGTH)
+    exact = set(container.format.name.split(",")) & set(EXACT_LENGTH_FORMATS)
     if not exact or stream.duration is None or stream.time_base is None:
         return None
     return float(stream.duration * stream.time_base)
@@ -102,7 +102,7 @@ def _promised_seconds(container: InputContainer, stream: AudioStream) -> float |
 def _read(
     container: InputContainer, stream: AudioStream, name: str, maximum_seconds: float
 ) -> Samples:
-    # The layout stays, channels are averaged below: FFmpeg's own mix can exceed 1.0.
+    # Channels are averaged below and not by FFmpeg, whose mix can exceed 1.0.
     resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
     parts: list[Samples] = []
     count = 0
@@ -110,10 +110,10 @@ def _read(
         try:
             resampled = resampler.resample(frame)
         except ValueError as error:
-            message = f"{name} changes its form on the way and cannot be decoded"
+            message = f"{name} cannot be decoded: its sample format changes in the middle"
             raise AudioError(message) from error
-        for piece in resampled:
-            parts.append(_mono(piece))
+        for part in resampled:
+            parts.append(_mono(part))
             count += len(parts[-1])
         if count > maximum_seconds * SAMPLE_RATE:
             raise _too_long(name, maximum_seconds, None)
@@ -122,24 +122,24 @@ def _read(
 
 def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | None]:
     yield from container.decode(stream)
-    yield None  # makes the resampler give what it still holds
+    yield None  # flushes the resampler
 
 
 def _mono(frame: AudioFrame) -> Samples:
     samples: Samples = frame.to_ndarray().mean(axis=0, dtype=np.float32)
-    # A recording in float may hold anything, NaN too.
+    # A recording of floats may contain anything, NaN too.
     np.nan_to_num(samples, copy=False)
     return samples.clip(-1.0, 1.0)
 
 
-def _demand(there: float, promised: float, name: str) -> None:
-    if there < promised - LATE:
+def _check_length(there_s: float, promised_s: float, name: str) -> None:
+    if there_s < promised_s - MISSING_S:
         raise AudioError(
-            f"{name} is truncated: it ends after {there:.1f} of the {promised:.1f} s that its "
-            f"header promises; send it again, and whole"
+            f"{name} is truncated: it ends after {there_s:.1f} of the {promised_s:.1f} s in its "
+            f"header; send the whole recording"
         )
 
 
-def _too_long(name: str, maximum_seconds: float, seconds: float | None) -> AudioError:
-    known = "" if seconds is None else f" ({seconds:.0f} s)"
-    return AudioError(f"{name} is longer than {maximum_seconds:g} s{known}; send a shorter one")
+def _too_long(name: str, maximum_seconds: float, actual_s: float | None) -> AudioError:
+    actual = "" if actual_s is None else f" ({actual_s:.0f} s)"
+    return AudioError(f"{name} is longer than {maximum_seconds:g} s{actual}; send a shorter one")

@@ -1,4 +1,4 @@
-"""Short sounds that say what the appliance does; made here, of sines."""
+"""Earcons: short sounds, made of sine tones, that say what the appliance does."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 
 from appliance.values import SAMPLE_RATE, Samples
 
-LOUDNESS = 0.25
+AMPLITUDE = 0.25
 
 FADE_SECONDS = 0.01
-"""Without it a tone begins and ends with a click."""
+"""Of fading in and out, without which a tone begins and ends with a click."""
 
 
 class Earcon(enum.Enum):
-    """What is told; the tones as hertz and seconds, 0 hertz is silence."""
+    """A message as tones of (hertz, seconds); 0 hertz is silence."""
 
     LISTENING = ((660.0, 0.07), (880.0, 0.09))
     """Rising: speak now."""
     UNDERSTOOD = ((880.0, 0.08),)
     NOTHING = ((880.0, 0.07), (660.0, 0.09))
-    """Falling: nothing was heard, or nothing that may be said."""
+    """Falling: nothing was heard, or nothing that is one of the sentences."""
     STOPPED = ((440.0, 0.12),)
     FAULT = ((330.0, 0.15), (0.0, 0.08), (330.0, 0.15))
 
@@ -32,7 +32,7 @@ def sound_of(earcon: Earcon) -> Samples:
 
 
 def _tone(hertz: float, seconds: float) -> Samples:
-    at = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    tone = LOUDNESS * np.sin(2 * np.pi * hertz * at)
-    fade = np.minimum(1.0, np.minimum(at, at[::-1]) / FADE_SECONDS)
+    time_s = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    tone = AMPLITUDE * np.sin(2 * np.pi * hertz * time_s)
+    fade = np.minimum(1.0, np.minimum(time_s, time_s[::-1]) / FADE_SECONDS)
     return (tone * fade).astype(np.float32)

@@ -1,4 +1,4 @@
-"""How loud it is: level, clipping and noise floor of what the microphone hears."""
+"""Level meter: level, peak, noise floor and clipping of the microphone's signal, in dBFS."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 WINDOW_SECONDS = 10.0
-"""Sound that the figures are about; `health` comes about as often."""
+"""Sound that the figures describe; `health` is published about as often."""
 
-QUIETEST = 0.1
-"""Share of the frames that counts as the room by itself."""
+NOISE_FLOOR_QUANTILE = 0.1
+"""Of the frames' loudness: a tenth of them is taken for the room without speech."""
 
-FULL_SCALE = 0.999
-"""A sample at least so large has been cut off by the converter."""
+CLIPPED_FROM = 0.999
+"""A sample at least so large was clipped by the converter."""
 
-FAINTEST_DBFS = -120.0
-"""Shown for exact silence, which has no logarithm."""
+MINIMUM_DBFS = -120.0
+"""Stands for exact silence, which has no logarithm."""
 
 
 class LevelMeter:
-    """Follows the level of the last ten seconds; one thread feeds it, any may read it."""
+    """Measures the last ten seconds; one thread feeds it, any thread may read it."""
 
     def __init__(self) -> None:
         frames = round(WINDOW_SECONDS * SAMPLE_RATE / FRAME_SAMPLES)
@@ -37,16 +37,16 @@ class LevelMeter:
     def feed(self, frame: Samples) -> None:
         """Take FRAME_SAMPLES samples."""
         size = np.abs(frame)
-        # The deviation, not the energy: cheap microphones add a constant to every sample.
-        clipped = float(np.count_nonzero(size >= FULL_SCALE)) / len(frame)
+        # The standard deviation, because cheap microphones add a constant to every sample.
+        clipped = float(np.count_nonzero(size >= CLIPPED_FROM)) / len(frame)
         self._frames.append((float(np.std(frame)), float(size.max()), clipped))
 
     def reset(self) -> None:
-        """Forget what was heard: it came from another device, or from before a gap."""
+        """Forget the frames so far: they are of another device, or from before a gap."""
         self._frames.clear()
 
     def level(self) -> SoundLevel | None:
-        """The figures, or None where nothing was heard yet."""
+        """The figures, or None before the first frame."""
         frames = list(self._frames)
         if not frames:
             return None
@@ -54,13 +54,13 @@ class LevelMeter:
         return SoundLevel(
             level_dbfs=decibels(float(np.sqrt(np.mean(loudness**2)))),
             peak_dbfs=decibels(float(peaks.max())),
-            noise_floor_dbfs=decibels(float(np.quantile(loudness, QUIETEST))),
+            noise_floor_dbfs=decibels(float(np.quantile(loudness, NOISE_FLOOR_QUANTILE))),
             clipped_share=round(float(clipped.mean()), 5),
         )
 
 
 def decibels(amplitude: float) -> float:
-    """Below full scale; a whole tenth is all that a microphone can tell."""
+    """Decibels below full scale, in tenths: no microphone is more exact."""
     if amplitude <= 0.0:
-        return FAINTEST_DBFS
-    return max(FAINTEST_DBFS, round(20 * math.log10(amplitude), 1))
+        return MINIMUM_DBFS
+    return max(MINIMUM_DBFS, round(20 * math.log10(amplitude), 1))

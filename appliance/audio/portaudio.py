@@ -1,4 +1,4 @@
-"""The system's sound devices, found by name or number: the only file that imports sounddevice."""
+"""Sound devices of the system, by name or number: the only file that imports sounddevice."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from appliance.values import SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Kind = Literal["input", "output"]
+Direction = Literal["input", "output"]
 
 NAMES = {"input": "microphone", "output": "loudspeaker"}
 
 _lock = threading.Lock()
 _playing = 0
-"""Sounds that are being played; a new list of the devices would cut them off."""
+"""Sounds that are being played; to list the devices again would cut them off."""
 
 
 def library() -> Any:
-    """The module sounddevice; MicrophoneError where PortAudio is not installed."""
+    """The module sounddevice; MicrophoneError if PortAudio is not installed."""
     try:
-        # Imported when first needed: importing it fails where PortAudio is not installed.
+        # Imported when first needed: the import fails if PortAudio is not installed.
         return importlib.import_module("sounddevice")
     except OSError as error:
-        message = "the library PortAudio is missing, without which no microphone can be used"
+        message = "no microphone can be used without the library PortAudio"
         raise MicrophoneError(f"{message}; run: sudo apt install libportaudio2") from error
 
 
-def forget_devices() -> None:
-    """PortAudio lists devices once; a microphone plugged in again needs a new list.
+def refresh_devices() -> None:
+    """List the devices again, as a microphone that was plugged in again requires.
 
-    While something is played the old list stays, since a new one ends every stream there is.
+    PortAudio lists them once. While something is played the old list stays, since a new one ends
+    every open stream.
     """
     portaudio = library()
     with _lock:
@@ -52,8 +53,8 @@ def forget_devices() -> None:
 
 @contextmanager
 def playing() -> Iterator[None]:
-    """Keep the list of the devices as it is."""
-    global _playing  # noqa: PLW0603 (PortAudio is one for the whole process, too)
+    """Meanwhile the list of devices stays as it is."""
+    global _playing  # noqa: PLW0603 (there is one PortAudio per process, too)
     with _lock:
         _playing += 1
     try:
@@ -63,47 +64,49 @@ def playing() -> Iterator[None]:
             _playing -= 1
 
 
-def find(kind: Kind, wanted: str) -> dict[str, Any]:
-    """The device of a name, a part of it, or a number; an empty string is the default one.
+def find(direction: Direction, name: str) -> dict[str, Any]:
+    """The device of this name, part of a name, or number; an empty string is the default device.
 
     Raises:
-        MicrophoneError: none matches, or several do.
+        MicrophoneError: no device matches, or several do.
 
     """
     portaudio = library()
     known: list[dict[str, Any]] = [
-        one for one in portaudio.query_devices() if one[f"max_{kind}_channels"] > 0
+        device for device in portaudio.query_devices() if device[f"max_{direction}_channels"] > 0
     ]
     if not known:
-        message = f"there is no {NAMES[kind]}; plug one in"
-        raise MicrophoneError(f"{message}, or let the user be of the group audio")
-    if not wanted:
-        default = portaudio.default.device[kind == "output"]
+        message = f"there is no {NAMES[direction]}; plug one in"
+        raise MicrophoneError(f"{message}, or add the user to the group audio")
+    if not name:
+        default = portaudio.default.device[direction == "output"]
         return min(known, key=lambda one: one["index"] != default)
-    if wanted.isdecimal():
-        found = [one for one in known if one["index"] == int(wanted)]
+    if name.isdecimal():
+        found = [one for one in known if one["index"] == int(name)]
     else:
-        found = [one for one in known if wanted.casefold() in one["name"].casefold()]
-        # A whole name beats a part of others' names.
-        found = [one for one in found if one["name"].casefold() == wanted.casefold()] or found
+        found = [one for one in known if name.casefold() in one["name"].casefold()]
+        # A full match wins over parts of other names.
+        found = [one for one in found if one["name"].casefold() == name.casefold()] or found
     if len(found) == 1:
         return found[0]
-    problem = f"several {NAMES[kind]}s match" if found else f"no {NAMES[kind]} matches"
+    problem = f"several {NAMES[direction]}s match" if found else f"no {NAMES[direction]} matches"
     listed = ", ".join(f"{one['index']} {one['name']!r}" for one in found or known)
-    key = "microphone.device" if kind == "input" else "speaking.device"
-    raise MicrophoneError(f"{problem} {key} {wanted!r}; there are: {listed}")
+    key = "microphone.device" if direction == "input" else "speaking.device"
+    raise MicrophoneError(f"{problem} {key} {name!r}; available: {listed}")
 
 
-def forms(kind: Kind, device: dict[str, Any], rate: int = SAMPLE_RATE) -> Iterator[tuple[int, int]]:
-    """Rates and channel counts to try: what we use inside first, what the device likes last."""
+def formats(
+    direction: Direction, device: dict[str, Any], rate: int = SAMPLE_RATE
+) -> Iterator[tuple[int, int]]:
+    """Rates and channel counts to try: the appliance's own first, the device's maximum last."""
     rates = dict.fromkeys((rate, int(device["default_samplerate"]), 48_000, 44_100))
-    channels = dict.fromkeys((1, 2, int(device[f"max_{kind}_channels"])))
+    channels = dict.fromkeys((1, 2, int(device[f"max_{direction}_channels"])))
     return itertools.product(rates, channels)
 
 
-def refused(kind: Kind, device: str, error: Exception | None) -> MicrophoneError:
-    """The error to raise when the system does not give us a device that is there."""
+def open_error(direction: Direction, device: str, error: Exception | None) -> MicrophoneError:
+    """The error to raise if the system does not open a device that exists."""
     return MicrophoneError(
-        f"the {NAMES[kind]} {device or 'chosen by default'} cannot be opened: {error}; "
+        f"the {NAMES[direction]} {device or 'chosen by default'} cannot be opened: {error}; "
         f"is another program using it?"
     )

@@ -1,4 +1,4 @@
-"""Sound at another rate: the only file that imports soxr."""
+"""Resampling: the only file that imports soxr."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 
 class Resampler:
-    """Changes the rate of a stream that comes in pieces."""
+    """Resamples a stream block by block."""
 
     def __init__(self, from_rate: float, to_rate: float) -> None:
-        """Rates in hertz; the pieces may have any length."""
+        """Rates in hertz; blocks may have any length."""
         self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32")
 
-    def feed(self, piece: Samples) -> Samples:
-        """What can be given of the sound so far."""
-        resampled: Samples = self._stream.resample_chunk(piece)
+    def feed(self, block: Samples) -> Samples:
+        """Take a block; return the samples that are ready."""
+        resampled: Samples = self._stream.resample_chunk(block)
         return resampled
 
     @property
     def delay(self) -> float:
-        """Samples, at the new rate, that are held back."""
+        """Samples, at the new rate, that are not ready yet."""
         return float(self._stream.delay())
 
 

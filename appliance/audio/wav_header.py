@@ -1,4 +1,4 @@
-"""What a WAV file's header promises; FFmpeg silently takes what is there instead."""
+"""The length in a WAV file's header, to find a truncated file: FFmpeg does not report one."""
 
 from __future__ import annotations
 
@@ -9,31 +9,29 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-UNCOMPRESSED = (0x0001, 0x0003, 0xFFFE)
-"""PCM, float and extensible: codes whose bytes per second are exact."""
+UNCOMPRESSED_CODES = (0x0001, 0x0003, 0xFFFE)
+"""PCM, float and extensible: format codes with a fixed number of bytes per second."""
 
-UNKNOWN = (0, 0xFFFF_FFFF)
-"""Sizes that a program writes when it streams and cannot know the length."""
+UNKNOWN_SIZES = (0, 0xFFFF_FFFF)
+"""Sizes written by a program that streams and does not know the length."""
 
 
 class Lengths(NamedTuple):
-    """How long a recording says it is, and how much of it there is."""
+    """How long a recording is by its header, and how much of it there is."""
 
-    promised: float
-    """Seconds."""
-    there: float
-    """Seconds."""
+    promised_s: float
+    there_s: float
 
 
 def lengths(file: BinaryIO) -> Lengths | None:
-    """Compare header and file; None where it is no WAV or the header does not say.
+    """Both lengths; None if it is not a WAV file or the header does not say.
 
-    The file is left at its beginning.
+    Leaves the file at its beginning.
     """
     try:
         return _lengths(file)
     except struct.error:
-        return None  # The header itself is cut off; FFmpeg will say so.
+        return None  # The header itself is truncated; FFmpeg reports that.
     finally:
         file.seek(0)
 
@@ -48,18 +46,18 @@ def _lengths(file: BinaryIO) -> Lengths | None:
     for kind, size in _chunks(file):
         if kind == b"fmt ":
             code, _, _, rate = struct.unpack("<HHII", file.read(12))
-            bytes_per_second = rate if code in UNCOMPRESSED else 0
+            bytes_per_second = rate if code in UNCOMPRESSED_CODES else 0
         elif kind == b"data":
-            if size in UNKNOWN or bytes_per_second == 0:
+            if size in UNKNOWN_SIZES or bytes_per_second == 0:
                 return None
-            there = min(size, end - file.tell())
-            return Lengths(size / bytes_per_second, there / bytes_per_second)
+            there_bytes = min(size, end - file.tell())
+            return Lengths(size / bytes_per_second, there_bytes / bytes_per_second)
     return None
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    while len(header := file.read(8)) == 8:  # noqa: PLR2004 (a name and a size, four bytes each)
+    while len(header := file.read(8)) == 8:  # noqa: PLR2004 (a name and a size of four bytes each)
         kind, size = struct.unpack("<4sI", header)
         start = file.tell()
         yield kind, size
-        file.seek(start + size + size % 2)  # Chunks begin at even positions.
+        file.seek(start + size + size % 2)  # chunks begin at even positions

@@ -197,7 +197,7 @@ def test_a_microphone_that_is_not_there_is_named_with_those_that_are_and_found_w
         owner.start()
         told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
         told(home, f"{ROOT}/state", lambda now: now["activity"] == "fault")
-        assert "no microphone matches microphone.device 'headset'; there are: " in owner.said()
+        assert "no microphone matches microphone.device 'headset'; available: " in owner.said()
         # As when it is plugged in.
         alsa = tmp_path / ".asoundrc"
         alsa.write_text(alsa.read_text("ascii") + "pcm.headset { type pulse }\n", "ascii")

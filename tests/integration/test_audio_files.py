@@ -140,7 +140,7 @@ def test_an_empty_file_is_refused() -> None:
 
 
 def test_a_header_without_sound_is_refused() -> None:
-    assert refusal(wav(0.0)) == "the recording holds no sound"
+    assert refusal(wav(0.0)) == "the recording contains no sound"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_film_without_sound_is_refused() -> None:
         writer.mux(stream.encode(picture))
         writer.mux(stream.encode(None))
 
-    assert refusal(file.getvalue()) == "the recording holds no sound, only other streams"
+    assert refusal(file.getvalue()) == "the recording has no audio stream, only others"
 
 
 @pytest.mark.parametrize("playlist", ["m3u8", "concat"])

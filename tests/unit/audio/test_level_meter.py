@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from appliance.audio.level_meter import FAINTEST_DBFS, LevelMeter
+from appliance.audio.level_meter import MINIMUM_DBFS, LevelMeter
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Samples
 
@@ -15,11 +15,11 @@ def square(loudness: float) -> Samples:
     return wave
 
 
-def test_before_any_sound_there_is_nothing_to_tell() -> None:
+def test_before_the_first_frame_there_is_no_level() -> None:
     assert LevelMeter().level() is None
 
 
-def test_the_floor_is_the_quiet_between_the_words() -> None:
+def test_the_noise_floor_is_measured_between_the_words() -> None:
     meter = LevelMeter()
     for _ in range(100):
         meter.feed(square(0.001))
@@ -34,7 +34,7 @@ def test_the_floor_is_the_quiet_between_the_words() -> None:
     assert level.clipped_share == 0.0
 
 
-def test_what_the_converter_cut_off_is_counted() -> None:
+def test_clipped_samples_are_counted() -> None:
     meter = LevelMeter()
     for _ in range(3):
         meter.feed(square(0.5))
@@ -46,16 +46,16 @@ def test_what_the_converter_cut_off_is_counted() -> None:
     assert level.peak_dbfs == 0.0
 
 
-def test_exact_silence_has_a_level_too() -> None:
+def test_exact_silence_has_the_minimum_level() -> None:
     meter = LevelMeter()
     meter.feed(np.zeros(FRAME_SAMPLES, dtype=np.float32))
 
     level = meter.level()
     assert level is not None
-    assert level.level_dbfs == level.noise_floor_dbfs == FAINTEST_DBFS
+    assert level.level_dbfs == level.noise_floor_dbfs == MINIMUM_DBFS
 
 
-def test_a_constant_added_by_a_cheap_converter_is_no_noise() -> None:
+def test_a_constant_on_every_sample_is_not_noise() -> None:
     meter = LevelMeter()
     meter.feed(square(0.001) + np.float32(0.2))
 
@@ -64,7 +64,7 @@ def test_a_constant_added_by_a_cheap_converter_is_no_noise() -> None:
     assert level.noise_floor_dbfs == pytest.approx(-60.0, abs=0.1)
 
 
-def test_after_a_gap_it_begins_anew() -> None:
+def test_a_reset_forgets_the_level() -> None:
     meter = LevelMeter()
     meter.feed(square(0.5))
     meter.reset()

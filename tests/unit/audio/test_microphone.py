@@ -1,4 +1,4 @@
-"""The sound card, on a PortAudio that is scripted."""
+"""The microphone of the sound card, with a fake PortAudio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from appliance.audio import microphone
 from appliance.audio import portaudio as devices
-from appliance.audio.microphone import WAITING_BLOCKS, SoundCardMicrophone
+from appliance.audio.microphone import QUEUED_BLOCKS, SoundCardMicrophone
 from appliance.errors import MicrophoneError
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import SAMPLE_RATE, MicrophoneState, Samples
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Refused(Exception):
-    """What PortAudio says of a form that the device does not take."""
+class FakePortAudioError(Exception):
+    """PortAudio's error for a format that the device does not support."""
 
 
-class Status:
+class FakeStatus:
     """PortAudio's flags of one block."""
 
     def __init__(self, *, input_overflow: bool = False) -> None:
         self.input_overflow = input_overflow
 
 
-class Stream:
-    """A stream that brings what the test speaks into it."""
+class FakeStream:
+    """A stream whose blocks the test brings."""
 
     def __init__(self, callback: Callable[..., None], samplerate: int, channels: int) -> None:
         self.callback = callback
@@ -42,31 +42,31 @@ class Stream:
         self.closed = False
 
     def start(self) -> None:
-        """It brings nothing by itself."""
+        """Start; blocks come only from `bring`."""
 
     def abort(self, *, ignore_errors: bool) -> None:
-        """Nothing goes on behind the test's back."""
+        """Stop; there is no thread."""
 
     def close(self, *, ignore_errors: bool) -> None:
         self.closed = True
 
     def bring(self, samples: Samples, *, overflow: bool = False) -> None:
-        """Give a block whose first channel is `samples`; the others hold a loud nonsense."""
+        """Bring a block whose first channel is `samples`; the others are loud nonsense."""
         block = np.full((len(samples), self.channels), 0.9, dtype=np.float32)
         block[:, 0] = samples
-        self.callback(block, len(block), None, Status(input_overflow=overflow))
+        self.callback(block, len(block), None, FakeStatus(input_overflow=overflow))
 
 
-class PortAudio:
-    """Devices as (name, channels, rate); opens those forms that `takes` allows."""
+class FakePortAudio:
+    """Devices as (name, channels, rate); opens the formats that `supports` allows."""
 
-    PortAudioError = Refused
+    PortAudioError = FakePortAudioError
 
     def __init__(self, *devices: tuple[str, int, float]) -> None:
         self.devices = list(devices)
         self.default = types.SimpleNamespace(device=(0, 0))
-        self.takes: Callable[[int, int], bool] = lambda _rate, _channels: True
-        self.streams: list[Stream] = []
+        self.supports: Callable[[int, int], bool] = lambda _rate, _channels: True
+        self.streams: list[FakeStream] = []
         self.opened: list[int] = []
         self._initialized = 1
         self.initialisations = 0
@@ -77,11 +77,13 @@ class PortAudio:
             for i, (name, n, rate) in enumerate(self.devices)
         ]
 
-    def InputStream(self, **wanted: Any) -> Stream:  # noqa: N802 (sounddevice's name)
-        if not self.takes(wanted["samplerate"], wanted["channels"]):
-            raise Refused("Invalid sample rate")
+    def InputStream(self, **wanted: Any) -> FakeStream:  # noqa: N802 (sounddevice's name)
+        if not self.supports(wanted["samplerate"], wanted["channels"]):
+            raise FakePortAudioError("Invalid sample rate")
         self.opened.append(wanted["device"])
-        self.streams.append(Stream(wanted["callback"], wanted["samplerate"], wanted["channels"]))
+        self.streams.append(
+            FakeStream(wanted["callback"], wanted["samplerate"], wanted["channels"])
+        )
         return self.streams[-1]
 
     def _terminate(self) -> None:
@@ -92,8 +94,8 @@ class PortAudio:
         self.initialisations += 1
 
 
-class Clock:
-    """Monotonic time that passes only when told, or when somebody sleeps."""
+class FakeClock:
+    """Monotonic time that passes only if the test changes it, or in `sleep`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -106,15 +108,17 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    clock = FakeClock()
     monkeypatch.setattr(microphone, "time", clock)
     return clock
 
 
 @pytest.fixture
-def portaudio(monkeypatch: pytest.MonkeyPatch) -> PortAudio:
-    library = PortAudio(("built-in", 2, 48_000.0), ("USB mic", 1, 44_100.0), ("speaker", 0, 48e3))
+def portaudio(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
+    library = FakePortAudio(
+        ("built-in", 2, 48_000.0), ("USB mic", 1, 44_100.0), ("speaker", 0, 48e3)
+    )
     monkeypatch.setattr(devices, "library", lambda: library)
     return library
 
@@ -129,8 +133,8 @@ def opened(device: str = "") -> SoundCardMicrophone:
     return card
 
 
-def heard(library: PortAudio, device: str = "") -> SoundCardMicrophone:
-    """One that has brought a block already."""
+def heard(library: FakePortAudio, device: str = "") -> SoundCardMicrophone:
+    """A microphone that has brought a block already."""
     card = opened(device)
     library.streams[-1].bring(noise())
     assert card.read(0.0) is not None
@@ -138,11 +142,11 @@ def heard(library: PortAudio, device: str = "") -> SoundCardMicrophone:
 
 
 def state(card: SoundCardMicrophone) -> MicrophoneState:
-    """Now; a call, because a type checker believes that attributes stay."""
+    """The state now; a call, because a type checker takes attributes for constant."""
     return card.state
 
 
-def test_what_the_device_brings_is_read_in_frames(portaudio: PortAudio) -> None:
+def test_the_blocks_of_the_device_are_read_as_frames(portaudio: FakePortAudio) -> None:
     card = opened()
     portaudio.streams[0].bring(noise())
 
@@ -153,11 +157,11 @@ def test_what_the_device_brings_is_read_in_frames(portaudio: PortAudio) -> None:
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
-def test_a_device_of_another_rate_and_of_more_channels_is_resampled_from_its_first(
-    portaudio: PortAudio, rate: int
+def test_of_a_device_with_another_rate_and_more_channels_the_first_is_resampled(
+    portaudio: FakePortAudio, rate: int
 ) -> None:
     portaudio.devices[0] = ("array", 6, float(rate))
-    portaudio.takes = lambda wanted, channels: (wanted, channels) == (rate, 6)
+    portaudio.supports = lambda wanted, channels: (wanted, channels) == (rate, 6)
     card = opened()
     time_axis = np.arange(rate, dtype=np.float64) / rate
     tone = (0.5 * np.sin(2 * np.pi * 440 * time_axis)).astype(np.float32)
@@ -175,7 +179,9 @@ def test_a_device_of_another_rate_and_of_more_channels_is_resampled_from_its_fir
     assert crossings == pytest.approx(440, abs=2)
 
 
-def test_the_time_of_capture_is_that_of_the_callback(clock: Clock, portaudio: PortAudio) -> None:
+def test_the_capture_time_is_that_of_the_callback(
+    clock: FakeClock, portaudio: FakePortAudio
+) -> None:
     card = opened()
     portaudio.streams[0].bring(noise())
     clock.now += 1.0  # the reader is late
@@ -184,7 +190,9 @@ def test_the_time_of_capture_is_that_of_the_callback(clock: Clock, portaudio: Po
     assert card.captured_at == 1000.0
 
 
-def test_a_microphone_is_chosen_by_part_of_its_name_or_by_its_number(portaudio: PortAudio) -> None:
+def test_a_microphone_is_chosen_by_part_of_its_name_or_by_its_number(
+    portaudio: FakePortAudio,
+) -> None:
     opened("usb")
     opened("1")
     opened("")
@@ -192,7 +200,7 @@ def test_a_microphone_is_chosen_by_part_of_its_name_or_by_its_number(portaudio: 
     assert portaudio.opened == [1, 1, 0]
 
 
-def test_a_whole_name_beats_a_part_of_others(portaudio: PortAudio) -> None:
+def test_a_full_name_wins_over_a_part_of_another(portaudio: FakePortAudio) -> None:
     portaudio.devices = [("mic array", 2, 48e3), ("mic", 1, 48e3)]
     opened("mic")
 
@@ -200,32 +208,34 @@ def test_a_whole_name_beats_a_part_of_others(portaudio: PortAudio) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["garden", "7", "2", "speaker"])
-def test_a_microphone_that_is_not_there_is_an_error_that_lists_the_others(
-    portaudio: PortAudio, wanted: str
+def test_an_unknown_microphone_is_an_error_that_lists_the_available_ones(
+    portaudio: FakePortAudio, wanted: str
 ) -> None:
     with pytest.raises(MicrophoneError, match=r"no microphone matches .*0 'built-in', 1 'USB mic'"):
         opened(wanted)
 
 
-def test_a_name_of_several_microphones_is_an_error(portaudio: PortAudio) -> None:
+def test_a_name_that_matches_several_microphones_is_an_error(portaudio: FakePortAudio) -> None:
     portaudio.devices = [("USB one", 1, 48e3), ("USB two", 1, 48e3)]
     with pytest.raises(MicrophoneError, match="several microphones match"):
         opened("usb")
 
 
-def test_no_microphone_at_all_is_an_error(portaudio: PortAudio) -> None:
+def test_a_system_without_a_microphone_is_an_error(portaudio: FakePortAudio) -> None:
     portaudio.devices = [("speaker", 0, 48e3)]
     with pytest.raises(MicrophoneError, match="there is no microphone; plug one in"):
         opened()
 
 
-def test_a_busy_microphone_is_an_error_that_says_so(portaudio: PortAudio) -> None:
-    portaudio.takes = lambda _rate, _channels: False
+def test_a_microphone_that_does_not_open_is_an_error_that_names_the_likely_cause(
+    portaudio: FakePortAudio,
+) -> None:
+    portaudio.supports = lambda _rate, _channels: False
     with pytest.raises(MicrophoneError, match=r"built-in cannot be opened.*another program"):
         opened()
 
 
-def test_without_portaudio_the_owner_is_told_what_to_install(
+def test_without_portaudio_the_error_names_the_package_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def absent(name: str) -> None:
@@ -236,23 +246,25 @@ def test_without_portaudio_the_owner_is_told_what_to_install(
         opened()
 
 
-def test_blocks_that_nobody_reads_are_counted_and_never_pile_up(portaudio: PortAudio) -> None:
+def test_blocks_that_nobody_reads_are_dropped_and_counted_as_overruns(
+    portaudio: FakePortAudio,
+) -> None:
     card = opened()
-    for _ in range(WAITING_BLOCKS + 7):
+    for _ in range(QUEUED_BLOCKS + 7):
         portaudio.streams[0].bring(noise())
 
     assert card.overruns == 7
 
 
-def test_blocks_that_the_device_lost_are_counted(portaudio: PortAudio) -> None:
+def test_blocks_that_the_device_lost_are_counted_as_overruns(portaudio: FakePortAudio) -> None:
     card = opened()
     portaudio.streams[0].bring(noise(), overflow=True)
 
     assert card.overruns == 1
 
 
-def test_constant_samples_make_it_silent_and_moving_ones_well_again(
-    clock: Clock, portaudio: PortAudio
+def test_constant_samples_make_the_microphone_silent_and_changing_ones_ok(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     states = []
@@ -267,8 +279,8 @@ def test_constant_samples_make_it_silent_and_moving_ones_well_again(
     assert states[70] is MicrophoneState.OK
 
 
-def test_a_device_that_falls_dumb_is_lost_before_two_seconds_are_over(
-    clock: Clock, portaudio: PortAudio
+def test_a_device_that_brings_no_more_blocks_is_lost_within_two_seconds(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio)
     clock.now += 1.4
@@ -281,8 +293,8 @@ def test_a_device_that_falls_dumb_is_lost_before_two_seconds_are_over(
     assert portaudio.streams[0].closed
 
 
-def test_a_lost_device_is_opened_again_from_a_fresh_list_and_is_well_with_its_first_block(
-    clock: Clock, portaudio: PortAudio
+def test_a_lost_device_is_found_in_a_new_list_and_is_ok_from_its_first_block(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio, "usb")
     clock.now += 2.1
@@ -301,8 +313,8 @@ def test_a_lost_device_is_opened_again_from_a_fresh_list_and_is_well_with_its_fi
     assert card.reopened == 1
 
 
-def test_what_a_dying_stream_still_brings_is_not_mixed_into_the_next(
-    clock: Clock, portaudio: PortAudio
+def test_late_blocks_of_a_closed_stream_are_not_mixed_into_the_next_stream(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio)
     clock.now += 2.1
@@ -314,8 +326,8 @@ def test_what_a_dying_stream_still_brings_is_not_mixed_into_the_next(
     assert card.read(0.0) is None
 
 
-def test_a_device_that_stays_away_is_tried_ever_more_rarely_but_for_ever(
-    clock: Clock, portaudio: PortAudio
+def test_a_missing_device_is_tried_less_and_less_often_but_for_ever(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     portaudio.devices = []
@@ -334,8 +346,8 @@ def test_a_device_that_stays_away_is_tried_ever_more_rarely_but_for_ever(
     assert state(card) is MicrophoneState.LOST
 
 
-def test_reading_on_after_a_failed_start_finds_the_microphone_that_is_plugged_in_later(
-    clock: Clock, portaudio: PortAudio
+def test_after_a_failed_open_a_microphone_that_is_plugged_in_later_is_read(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     plugged, portaudio.devices = portaudio.devices, []
     card = SoundCardMicrophone()
@@ -353,7 +365,7 @@ def test_reading_on_after_a_failed_start_finds_the_microphone_that_is_plugged_in
     assert state(card) is MicrophoneState.OK
 
 
-def test_closing_twice_is_allowed(portaudio: PortAudio) -> None:
+def test_close_may_be_called_twice(portaudio: FakePortAudio) -> None:
     card = opened()
     card.close()
     card.close()
@@ -361,7 +373,7 @@ def test_closing_twice_is_allowed(portaudio: PortAudio) -> None:
     assert portaudio.streams[0].closed
 
 
-def test_reading_waits_no_longer_than_it_was_told(portaudio: PortAudio) -> None:
+def test_read_returns_after_its_timeout(portaudio: FakePortAudio) -> None:
     card = opened()
     began = time.monotonic()
 
@@ -370,7 +382,7 @@ def test_reading_waits_no_longer_than_it_was_told(portaudio: PortAudio) -> None:
 
 
 def test_a_device_chosen_by_number_is_found_again_by_its_name(
-    clock: Clock, portaudio: PortAudio
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio, "1")
     portaudio.devices.insert(0, ("new", 1, 48e3))
@@ -382,8 +394,8 @@ def test_a_device_chosen_by_number_is_found_again_by_its_name(
     assert portaudio.opened == [1, 2]
 
 
-def test_a_default_device_is_whatever_is_the_default_when_it_is_opened_again(
-    clock: Clock, portaudio: PortAudio
+def test_the_default_device_is_looked_up_again_at_every_open(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio)
     portaudio.default.device = (1, 0)
@@ -395,8 +407,8 @@ def test_a_default_device_is_whatever_is_the_default_when_it_is_opened_again(
     assert portaudio.opened == [0, 1]
 
 
-def test_a_device_that_is_stuck_is_started_anew_ever_more_rarely_and_stays_silent_meanwhile(
-    clock: Clock, portaudio: PortAudio
+def test_a_stuck_device_is_restarted_less_and_less_often_and_stays_silent_meanwhile(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     starts = []
@@ -417,8 +429,8 @@ def test_a_device_that_is_stuck_is_started_anew_ever_more_rarely_and_stays_silen
     assert card.reopened == 0
 
 
-def test_a_stuck_device_that_moves_after_its_new_start_is_well(
-    clock: Clock, portaudio: PortAudio
+def test_a_stuck_device_that_brings_sound_after_a_restart_is_ok(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     while len(portaudio.streams) == 1:
@@ -431,19 +443,19 @@ def test_a_stuck_device_that_moves_after_its_new_start_is_well(
     assert state(card) is MicrophoneState.OK
 
 
-def test_a_sound_system_that_hangs_while_a_silent_device_is_started_anew_is_seen_to_be_lost(
-    clock: Clock, portaudio: PortAudio, monkeypatch: pytest.MonkeyPatch
+def test_a_sound_system_that_hangs_during_a_restart_makes_the_microphone_lost(
+    clock: FakeClock, portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = opened()
     seen: list[MicrophoneState] = []
 
-    def hang(_stream: Stream, *, ignore_errors: bool) -> None:
+    def hang(_stream: FakeStream, *, ignore_errors: bool) -> None:
         assert ignore_errors
         for _ in range(10):
             clock.now += 0.5
-            seen.append(card.state)  # as the caretaker asks, while the reader does not come back
+            seen.append(card.state)  # as another thread asks while the reader hangs
 
-    monkeypatch.setattr(Stream, "abort", hang)
+    monkeypatch.setattr(FakeStream, "abort", hang)
     for _ in range(12):
         clock.now += 0.5
         portaudio.streams[-1].bring(np.zeros(FRAME_SAMPLES, np.float32))
@@ -453,8 +465,8 @@ def test_a_sound_system_that_hangs_while_a_silent_device_is_started_anew_is_seen
     assert seen[-1] is MicrophoneState.LOST
 
 
-def test_a_stuck_device_that_vanishes_at_its_new_start_is_lost(
-    clock: Clock, portaudio: PortAudio
+def test_a_stuck_device_that_vanishes_at_its_restart_is_lost(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     portaudio.devices = []
@@ -466,9 +478,7 @@ def test_a_stuck_device_that_vanishes_at_its_new_start_is_lost(
     assert state(card) is MicrophoneState.LOST
 
 
-def test_a_callback_that_comes_late_but_comes_loses_nothing(
-    clock: Clock, portaudio: PortAudio
-) -> None:
+def test_a_late_callback_loses_nothing(clock: FakeClock, portaudio: FakePortAudio) -> None:
     card = opened()
     for late in (0.4, 1.0, 1.4):
         clock.now += late
@@ -479,8 +489,8 @@ def test_a_callback_that_comes_late_but_comes_loses_nothing(
     assert len(portaudio.streams) == 1
 
 
-def test_somebody_looks_after_it_while_it_brings_sound_or_is_tried_again(
-    clock: Clock, portaudio: PortAudio
+def test_the_time_of_the_last_sign_of_life_advances_with_sound_and_with_attempts_to_open(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     clock.now += 1.0
@@ -495,8 +505,8 @@ def test_somebody_looks_after_it_while_it_brings_sound_or_is_tried_again(
         clock.now += 0.1
 
 
-def test_a_device_that_opens_but_never_calls_back_is_lost_within_two_seconds_and_then_reopened(
-    clock: Clock, portaudio: PortAudio
+def test_a_device_that_opens_but_brings_no_block_is_lost_within_two_seconds_and_reopened(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     lost_at = 0.0
@@ -514,8 +524,8 @@ def test_a_device_that_opens_but_never_calls_back_is_lost_within_two_seconds_and
     assert started[1] - started[0] == pytest.approx(4.6, abs=0.3)
 
 
-def test_a_device_that_is_slow_to_start_is_given_its_time(
-    clock: Clock, portaudio: PortAudio
+def test_a_device_that_starts_slowly_is_not_reopened(
+    clock: FakeClock, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     clock.now += 2.5

@@ -1,4 +1,4 @@
-"""What a WAV header promises."""
+"""The length that a WAV header gives."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ def wav(data: int, there: int, *, code: int = 1, before: bytes = b"") -> io.Byte
     return io.BytesIO(b"RIFF" + struct.pack("<I", 4 + len(head)) + head + bytes(there))
 
 
-def test_a_whole_recording_is_as_long_as_it_says() -> None:
-    assert lengths(wav(64_000, 64_000)) == Lengths(promised=2.0, there=2.0)
+def test_a_complete_recording_is_as_long_as_its_header_says() -> None:
+    assert lengths(wav(64_000, 64_000)) == Lengths(promised_s=2.0, there_s=2.0)
 
 
-def test_a_cut_recording_is_shorter_than_it_says() -> None:
-    assert lengths(wav(64_000, 16_000)) == Lengths(promised=2.0, there=0.5)
+def test_a_truncated_recording_is_shorter_than_its_header_says() -> None:
+    assert lengths(wav(64_000, 16_000)) == Lengths(promised_s=2.0, there_s=0.5)
 
 
-def test_what_follows_the_sound_does_not_count() -> None:
-    assert lengths(wav(64_000, 90_000)) == Lengths(promised=2.0, there=2.0)
+def test_bytes_after_the_sound_do_not_count() -> None:
+    assert lengths(wav(64_000, 90_000)) == Lengths(promised_s=2.0, there_s=2.0)
 
 
-def test_other_chunks_are_passed_over_even_of_an_odd_size() -> None:
+def test_other_chunks_are_skipped_even_if_their_size_is_odd() -> None:
     note = b"LIST" + struct.pack("<I", 3) + b"abc\0"
 
-    assert lengths(wav(64_000, 64_000, before=note)) == Lengths(promised=2.0, there=2.0)
+    assert lengths(wav(64_000, 64_000, before=note)) == Lengths(promised_s=2.0, there_s=2.0)
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFF_FFFF])
-def test_a_size_written_while_streaming_says_nothing(size: int) -> None:
+def test_a_size_written_while_streaming_gives_no_length(size: int) -> None:
     assert lengths(wav(size, 64_000)) is None
 
 
-def test_compressed_sound_says_nothing() -> None:
+def test_compressed_sound_gives_no_length() -> None:
     assert lengths(wav(64_000, 64_000, code=0x11)) is None
 
 
 @pytest.mark.parametrize("length", [0, 3, 11, 12, 19, 21, 30, 40])
-def test_a_header_that_is_cut_off_says_nothing(length: int) -> None:
+def test_a_truncated_header_gives_no_length(length: int) -> None:
     assert lengths(io.BytesIO(wav(64_000, 0).getvalue()[:length])) is None
 
 
