@@ -1,4 +1,4 @@
-"""The owner's sentence files on disk: which they are, and whether they have changed."""
+"""Finds the owner's sentence files, and notices when they change."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Signature = frozenset[tuple[str, int, int]]
-"""Path, time of change in nanoseconds, and size of each file."""
+"""Path, time of modification in nanoseconds, and size in bytes of each file."""
 
 
 def files_below(
     folder: Path, *, on_error: Callable[[OSError], object] | None = None
 ) -> Iterator[Path]:
-    """The YAML files in a folder and in those in it; `on_error` gets what cannot be listed.
+    """The YAML files in a folder and its subfolders; `on_error` gets folders that cannot be read.
 
-    None that is hidden: an editor's lock (`.#a.yaml`) and what a Mac puts beside a file on a
-    card (`._a.yaml`) are no sentences.
+    Hidden files are left out: an editor's lock (`.#a.yaml`) and what a Mac puts beside a file on
+    a card (`._a.yaml`) have no sentences.
     """
     for place, folders, names in os.walk(folder, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -30,30 +30,30 @@ def files_below(
 
 
 class SentenceFileWatch:
-    """Looks at a folder of sentence files; ask it every few seconds.
+    """Polls a folder of sentence files for changes; call it every few seconds.
 
-    A look is a listing and a stat per file. There is no need for the kernel's notifications:
-    they are lost on network folders, and nobody waits for a sentence file within seconds.
+    A poll is a listing and a stat per file. Kernel notifications are not used, because they are
+    lost on network folders, and a change may take a few seconds.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        """None is a folder that never changes: the one in the package."""
+        """`folder` None is the one in the package, which never changes."""
         self._folder = folder
-        self._known = self._before = self._look()
+        self._reported = self._previous = self._signature()
 
     def has_changed(self) -> bool:
-        """Whether the files are others than at the last yes, and have come to rest.
+        """Whether the files differ from those at the last True, and nobody is still writing.
 
-        Who saves a file writes it in several steps; so two looks in a row must be equal.
+        An editor saves a file in several steps, so two polls in a row must be equal.
         """
-        now = self._look()
-        at_rest, self._before = now == self._before, now
-        if not at_rest or now == self._known:
+        now = self._signature()
+        settled, self._previous = now == self._previous, now
+        if not settled or now == self._reported:
             return False
-        self._known = now
+        self._reported = now
         return True
 
-    def _look(self) -> Signature:
+    def _signature(self) -> Signature:
         if self._folder is None:
             return frozenset()
         seen = set()

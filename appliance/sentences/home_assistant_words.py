@@ -1,4 +1,4 @@
-"""The words that Home Assistant lends to every sentence file: its own lists, rules, skip words."""
+"""Home Assistant's own sentences, lists, rules and skip words, from its package."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import home_assistant_intents
 
 
 @functools.lru_cache(maxsize=2)
-def lent(language: str) -> dict[str, dict[str, Any]]:
-    """Of a language: `lists`, `expansion_rules`, `skip_words`; all empty where it has none.
+def shared_data(language: str) -> dict[str, dict[str, Any]]:
+    """The `lists`, `expansion_rules` and `skip_words` that every file may use undeclared.
 
-    A file written for `custom_sentences` may use them without declaring them.
+    All are empty if Home Assistant does not have the language. Files written for its
+    `custom_sentences` depend on them.
     """
-    own = own_data(language)
+    data = builtin_data(language)
     return {
-        "lists": own.get("lists", {}),
-        "expansion_rules": own.get("expansion_rules", {}),
-        "skip_words": dict.fromkeys(own.get("skip_words", [])),
+        "lists": data.get("lists", {}),
+        "expansion_rules": data.get("expansion_rules", {}),
+        "skip_words": dict.fromkeys(data.get("skip_words", [])),
     }
 
 
 @functools.lru_cache(maxsize=2)
-def own_data(language: str) -> dict[str, Any]:
-    """All that Home Assistant says in a language, as its package has it; {} where it has none."""
+def builtin_data(language: str) -> dict[str, Any]:
+    """All data of a language as the package has it; {} if it does not have the language."""
     found: dict[str, Any] = home_assistant_intents.get_intents(language) or {}
     return found
 
 
-OWNERS_OWN = frozenset({"area", "floor", "name"})
-"""Lists that Home Assistant fills with the owner's own things, so that no package has them."""
+OWNER_LISTS = frozenset({"area", "floor", "name"})
+"""Lists that the package leaves to the owner: Home Assistant fills them with its devices."""

@@ -1,4 +1,4 @@
-"""YAML that remembers the line of every value; the only file that imports yaml."""
+"""Reads YAML and remembers the line of every value; the only file that imports yaml."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ Path_ = tuple[Any, ...]
 """Keys and indices from the top of a document down to a value."""
 
 MOST_VALUES = 300_000
-"""Aliases can make a small file expand without end; more values than this are refused."""
+"""Aliases can make a small file expand without end, so a document has no more values."""
 
 # The C loader reads a list of 20,000 values in a tenth of the time; not every build has it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Document:
-    """One YAML file: its value as dicts, lists and scalars, and where each of them stands."""
+    """One YAML file: its value as dicts, lists and scalars, and the line of each."""
 
     def __init__(self, name: str, text: str) -> None:
         """Read `text`.
 
         Raises:
-            SentencesError: it is not YAML, with the line.
+            SentencesError: it is not YAML; the message has the line.
 
         """
         self.name = name
         self._lines: dict[Path_, int] = {(): 1}
         self.repeated: list[tuple[Path_, int]] = []
-        """Keys that a mapping holds twice, and the line of the first, which is lost."""
+        """Keys that a mapping has twice, and the line of the first, which is ignored."""
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -46,7 +46,7 @@ class Document:
             what = " ".join(filter(None, (error.context, error.problem)))
             raise SentencesError([f"{name}:{line}: not valid YAML: {what}"]) from None
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            what = str(error).splitlines()[0] if str(error) else "nested too deeply"
+            what = str(error).splitlines()[0] if str(error) else "too many levels nested"
             raise SentencesError([f"{name}:1: not valid YAML: {what}"]) from None
         finally:
             loader.dispose()
@@ -65,7 +65,7 @@ class Document:
 
     @classmethod
     def of(cls, name: str, value: Any) -> Document:
-        """Data that did not come from a file of the owner's; every value stands on line 1."""
+        """Data that is not from a file; every value is on line 1."""
         document = cls(name, "")
         document.value = value
         return document
@@ -82,9 +82,9 @@ class Document:
 
     def _construct(self, loader: Any, node: Any, path: Path_, above: tuple[Any, ...]) -> Any:
         if node in above:
-            raise ValueError("an alias refers to what it is itself a part of")
+            raise ValueError("an alias refers to a value that contains it")
         if len(self._lines) > MOST_VALUES:
-            raise ValueError(f"it holds more than {MOST_VALUES} values")
+            raise ValueError(f"more than {MOST_VALUES:,} values")
         self._lines.setdefault(path, node.start_mark.line + 1)
         above = (*above, node)
         if isinstance(node, yaml.MappingNode):

@@ -1,4 +1,4 @@
-"""What is found wrong or odd in sentence files, with file and line."""
+"""Errors and warnings about sentence files, with file and line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Problems:
-    """What is wrong (errors) and what is odd (warnings), each as `file:line: what`."""
+    """Errors, which stop the load, and warnings; each with file, line and text."""
 
     def __init__(self) -> None:
         self.errors: list[tuple[str, int, str]] = []
@@ -28,49 +28,54 @@ class Problems:
         self.warnings.append((document.name, document.line(path), what))
 
     def lines(self, found: list[tuple[str, int, str]]) -> list[str]:
-        """In the order in which an owner reads files, without doubles."""
+        """As `file:line: text` in the order of files and lines, each once."""
         return list(
             dict.fromkeys(f"{file}:{line}: {what}" for file, line, what in sorted(found)),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class LocatedProblem:
-    """A piece of a file, and where it stands."""
+class LocatedValue:
+    """A value of a file, and where it is."""
 
     document: Document
     path: Path_
     value: Any
 
 
-def mapping(document: Document, path: Path_, findings: Problems) -> dict[Any, Any]:
-    """The mapping at `path`, {} where there is none or something else stands there."""
+def mapping(document: Document, path: Path_, problems: Problems) -> dict[Any, Any]:
+    """The mapping at `path`; {} if there is none, or with an error if it is something else."""
     value = document.value
     for key in path:
         value = value.get(key) if isinstance(value, dict) else value[key]
     if value is None:
         return {}
     if not isinstance(value, dict):
-        findings.error(document, path, f"{path[-1]} is a mapping (`name: value` lines)")
+        problems.error(document, path, f"{path[-1]} must be a mapping (`name: value` lines)")
         return {}
     return value
 
 
-def check_text(document: Document, path: Path_, text: Any, findings: Problems) -> bool:
-    """Whether a template stands at `path`."""
+def check_text(document: Document, path: Path_, text: Any, problems: Problems) -> bool:
+    """Whether `text`, at `path`, is a template; adds what is wrong to `problems`."""
     if not isinstance(text, str):
-        hint = " (YAML reads on, off, yes and no so)" if isinstance(text, bool) else ""
-        findings.error(document, path, f"text is expected, not {text!r}{hint}; quote it")
+        problems.error(document, path, f"expected text, not {shown(text)}")
         return False
     try:
         template_check.read(text)
     except template_check.TemplateError as error:
-        findings.error(document, path, str(error))
+        problems.error(document, path, str(error))
         return False
     return True
 
 
-def unknown_keys(document: Document, path: Path_, known: Iterable[str], findings: Problems) -> None:
+def shown(value: Any) -> str:
+    """A value that should be text, and what to do about it."""
+    hint = " (to YAML, on, off, yes and no are booleans)" if isinstance(value, bool) else ""
+    return f"{value!r}{hint}; quote it"
+
+
+def unknown_keys(document: Document, path: Path_, known: Iterable[str], problems: Problems) -> None:
     """Warn of every key at `path` that is not one of `known`."""
     value = document.value
     for key in path:
@@ -79,4 +84,4 @@ def unknown_keys(document: Document, path: Path_, known: Iterable[str], findings
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            findings.warn(document, (*path, key), f"{key!r} is not known and has no effect{hint}")
+            problems.warn(document, (*path, key), f"unknown key {key!r} has no effect{hint}")

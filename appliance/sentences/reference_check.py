@@ -1,4 +1,4 @@
-"""Whether every list and rule that the sentences name exists, and none uses itself."""
+"""Checks that every list and rule that sentences name exists, and that none contains itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hassil.expression import ListReference
 
 from appliance.sentences import template_check
-from appliance.sentences.home_assistant_words import OWNERS_OWN, lent
-from appliance.sentences.problems import LocatedProblem
+from appliance.sentences.home_assistant_words import OWNER_LISTS, shared_data
+from appliance.sentences.problems import LocatedValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from appliance.sentences.sentence_files import Gathered
 
 
-def check_references(gathered: Gathered, findings: Problems) -> None:
-    """Find what the sentences name, and add to `gathered` what Home Assistant lends."""
-    search = _ReferenceSearch(gathered, findings)
+def check_references(gathered: Gathered, problems: Problems) -> None:
+    """Check all names, and add Home Assistant's lists and rules that are used to `gathered`."""
+    search = _ReferenceSearch(gathered, problems)
     for blocks in gathered.blocks.values():
         for block in blocks:
             search.follow_block(block)
@@ -31,41 +31,39 @@ def check_references(gathered: Gathered, findings: Problems) -> None:
     for name, rule in list(gathered.rules.items()):
         if not search.has_seen(name):
             search.follow(rule, {}, {})
-    _check_circles(gathered, findings)
+    _check_circles(gathered, problems)
 
 
 class _ReferenceSearch:
     """Follows names from the sentences, through the rules, to the lists."""
 
-    def __init__(self, gathered: Gathered, findings: Problems) -> None:
+    def __init__(self, gathered: Gathered, problems: Problems) -> None:
         self._gathered = gathered
-        self._findings = findings
-        self._lent = lent(gathered.language)
+        self._problems = problems
+        self._shared = shared_data(gathered.language)
         self._seen: set[tuple[str, int]] = set()
 
     def has_seen(self, rule: str) -> bool:
         return any(name == rule for name, _ in self._seen)
 
-    def follow_block(self, block: LocatedProblem) -> None:
-        """A block's lists and rules go before those that all blocks share."""
+    def follow_block(self, block: LocatedValue) -> None:
+        """A block's own lists and rules override those that all blocks share."""
         lists, rules = _mapping(block, "lists"), _mapping(block, "expansion_rules")
         sentences = block.value.get("sentences")
         for index, text in enumerate(sentences if isinstance(sentences, list) else ()):
-            here = LocatedProblem(block.document, (*block.path, "sentences", index), text)
+            here = LocatedValue(block.document, (*block.path, "sentences", index), text)
             self.follow(here, lists, rules)
         for name, values in lists.items():
-            here = LocatedProblem(block.document, (*block.path, "lists", name), values)
+            here = LocatedValue(block.document, (*block.path, "lists", name), values)
             self.follow_values(here, lists, rules)
 
     def follow_values(
-        self, values: LocatedProblem, lists: dict[str, Any], rules: dict[str, Any]
+        self, values: LocatedValue, lists: dict[str, Any], rules: dict[str, Any]
     ) -> None:
         for text in _open_values(values.value):
-            self.follow(LocatedProblem(values.document, values.path, text), lists, rules)
+            self.follow(LocatedValue(values.document, values.path, text), lists, rules)
 
-    def follow(
-        self, template: LocatedProblem, lists: dict[str, Any], rules: dict[str, Any]
-    ) -> None:
+    def follow(self, template: LocatedValue, lists: dict[str, Any], rules: dict[str, Any]) -> None:
         sentence = _read(template.value)
         for reference in template_check.references(sentence.expression) if sentence else ():
             if isinstance(reference, ListReference):
@@ -74,7 +72,7 @@ class _ReferenceSearch:
                 self._follow_rule(reference, template, lists, rules)
 
     def _follow_list(
-        self, reference: ListReference, template: LocatedProblem, lists: dict[str, Any]
+        self, reference: ListReference, template: LocatedValue, lists: dict[str, Any]
     ) -> None:
         name, gathered = reference.list_name, self._gathered
         inline = reference.get_inline_range()
@@ -82,23 +80,21 @@ class _ReferenceSearch:
             return
         if inline:
             bounds = dict(zip(("from", "to", "step"), inline, strict=True))
-            gathered.lists[name] = LocatedProblem(
-                template.document, template.path, {"range": bounds}
-            )
-        elif name in self._lent["lists"]:
-            values = LocatedProblem(template.document, template.path, self._lent["lists"][name])
+            gathered.lists[name] = LocatedValue(template.document, template.path, {"range": bounds})
+        elif name in self._shared["lists"]:
+            values = LocatedValue(template.document, template.path, self._shared["lists"][name])
             gathered.lists[name] = values
             self.follow_values(values, {}, {})
         else:
-            what = f"there is no list {{{name}}}{_did_you_mean(name, gathered.lists)}"
-            if name in OWNERS_OWN:
-                what += f"; write your own {name}s under `lists:`, in any file"
-            self._findings.error(template.document, template.path, what)
+            what = f"list {{{name}}} does not exist{_did_you_mean(name, gathered.lists)}"
+            if name in OWNER_LISTS:
+                what += f"; declare your own {name}s under `lists:` in any file"
+            self._problems.error(template.document, template.path, what)
 
     def _follow_rule(
         self,
         reference: RuleReference,
-        template: LocatedProblem,
+        template: LocatedValue,
         lists: dict[str, Any],
         rules: dict[str, Any],
     ) -> None:
@@ -108,29 +104,29 @@ class _ReferenceSearch:
             return
         self._seen.add(key)
         if name in rules:
-            self.follow(LocatedProblem(template.document, template.path, rules[name]), lists, rules)
+            self.follow(LocatedValue(template.document, template.path, rules[name]), lists, rules)
             return
-        if name not in gathered.rules and name in self._lent["expansion_rules"]:
-            body = self._lent["expansion_rules"][name]
-            gathered.rules[name] = LocatedProblem(template.document, template.path, body)
+        if name not in gathered.rules and name in self._shared["expansion_rules"]:
+            body = self._shared["expansion_rules"][name]
+            gathered.rules[name] = LocatedValue(template.document, template.path, body)
         if name in gathered.rules:
             self.follow(gathered.rules[name], lists, rules)
         else:
-            self._seen.discard(key)  # so that every sentence that names it is told
-            what = f"there is no rule <{name}>{_did_you_mean(name, gathered.rules)}"
-            self._findings.error(template.document, template.path, what)
+            self._seen.discard(key)  # so that every sentence that names it is reported
+            what = f"rule <{name}> does not exist{_did_you_mean(name, gathered.rules)}"
+            self._problems.error(template.document, template.path, what)
 
 
-def _did_you_mean(name: str, known: dict[str, LocatedProblem]) -> str:
+def _did_you_mean(name: str, known: dict[str, LocatedValue]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _check_circles(gathered: Gathered, findings: Problems) -> None:
+def _check_circles(gathered: Gathered, problems: Problems) -> None:
     rules = {name: rule.value for name, rule in gathered.rules.items()}
     shared = _uses(rules, {name: values.value for name, values in gathered.lists.items()})
     for place, own in _scopes(gathered, shared):
-        # What all blocks share has no circle by then, so a new one has something of the block's.
+        # The shared ones have no circle at this point, so any circle contains one of the block's.
         circle = template_check.find_circle({**shared, **own}, own)
         if circle:
             kind, name = circle[0][0], circle[0][1:-1]
@@ -139,16 +135,16 @@ def _check_circles(gathered: Gathered, findings: Problems) -> None:
             )
             at = place if place is not None else placed[name]
             path = at.path if place is None else (*at.path, key, name)
-            what = "a rule calls itself" if kind == "<" else "a list is a part of itself"
-            findings.error(at.document, path, f"{what}: {' → '.join(circle)}")
+            what = "a rule contains itself" if kind == "<" else "a list contains itself"
+            problems.error(at.document, path, f"{what}: {' → '.join(circle)}")
             if place is None:
                 return
 
 
 def _scopes(
     gathered: Gathered, shared: dict[str, list[str]]
-) -> Iterator[tuple[LocatedProblem | None, dict[str, list[str]]]]:
-    """What the rules and lists use that all blocks share, then those of each block with its own."""
+) -> Iterator[tuple[LocatedValue | None, dict[str, list[str]]]]:
+    """What the shared rules and lists use; then, for each block that has some, what its own use."""
     yield None, shared
     for blocks in gathered.blocks.values():
         for block in blocks:
@@ -158,7 +154,7 @@ def _scopes(
 
 
 def _uses(rules: Mapping[str, Any], lists: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What each rule and list uses directly; see `templates.named`."""
+    """What each rule and list uses directly; see `template_check.named`."""
     found = {
         f"<{name}>": template_check.named(sentence)
         for name, body in rules.items()
@@ -171,7 +167,7 @@ def _uses(rules: Mapping[str, Any], lists: Mapping[str, Any]) -> dict[str, list[
 
 
 def _open_values(values: Any) -> Iterator[str]:
-    """The values of a list that are more than words."""
+    """The values of a list that refer to lists or rules."""
     given = values.get("values") if isinstance(values, dict) else None
     for value in given if isinstance(given, list) else ():
         text = value.get("in") if isinstance(value, dict) else value
@@ -180,13 +176,13 @@ def _open_values(values: Any) -> Iterator[str]:
 
 
 def _read(text: Any) -> Sentence | None:
-    """None for what is no template; that was told when its form was checked."""
+    """None if it is not a template, which was reported when its form was checked."""
     try:
         return template_check.read(text) if isinstance(text, str) else None
     except template_check.TemplateError:
         return None
 
 
-def _mapping(block: LocatedProblem, key: str) -> dict[str, Any]:
+def _mapping(block: LocatedValue, key: str) -> dict[str, Any]:
     value = block.value.get(key)
     return value if isinstance(value, dict) else {}

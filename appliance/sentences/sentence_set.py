@@ -14,7 +14,7 @@ from hassil.intents import WildcardSlotList
 from appliance.errors import SentencesError
 from appliance.sentences import template_check
 from appliance.sentences.enumeration import Allowed, in_words, spread
-from appliance.sentences.home_assistant_words import lent
+from appliance.sentences.home_assistant_words import shared_data
 from appliance.sentences.problems import Problems
 from appliance.sentences.ranges import mend_ranges
 from appliance.sentences.reference_check import check_references
@@ -163,7 +163,7 @@ def _compile(gathered: Gathered) -> Intents:
             },
             "lists": {name: placed.value for name, placed in gathered.lists.items()},
             "expansion_rules": {name: placed.value for name, placed in gathered.rules.items()},
-            "skip_words": gathered.skip_words or list(lent(gathered.language)["skip_words"]),
+            "skip_words": gathered.skip_words or list(shared_data(gathered.language)["skip_words"]),
             "settings": gathered.settings,
         }
     )

@@ -1,4 +1,4 @@
-"""One hassil template: what is wrong with it, and what it refers to."""
+"""Checks one sentence template, and says what it refers to and may begin with."""
 
 from __future__ import annotations
 
@@ -22,30 +22,35 @@ if TYPE_CHECKING:
 
 OPENING = {"(": ")", "[": "]", "{": "}", "<": ">"}
 DEEPEST = 50
-"""Brackets within brackets; what reads a template goes as deep, and nobody reads such a one."""
+"""Brackets within brackets: every reader of a template recurses as deep."""
 
 CLOSING = {closing: opening for opening, closing in OPENING.items()}
 
 
 class TemplateError(Exception):
-    """A template cannot be read; the message goes on from the place where it stands."""
+    """A template cannot be read; the message follows its file and line."""
 
 
 def read(text: str) -> Sentence:
-    """The template's tree; TemplateError where it is none."""
+    """The template's tree.
+
+    Raises:
+        TemplateError: it is not a template.
+
+    """
     if not text.strip():
         raise TemplateError("the sentence is empty")
     _check_brackets(text)
     try:
         return parse_sentence(text, keep_text=True)
     except RecursionError:
-        raise TemplateError(f"too deeply nested: {_short(text)}") from None
+        raise TemplateError(f"too many brackets nested: {_short(text)}") from None
     except (ParseError, AssertionError, ValueError) as error:
         raise TemplateError(f"not a sentence template: {_short(text)} ({error})") from None
 
 
 def _check_brackets(text: str) -> None:
-    """Say which bracket is wrong: hassil says only that some chunk is."""
+    """Say which bracket is wrong; hassil does not."""
     stack: list[tuple[str, int]] = []
     escaped = False
     for position, character in enumerate(text):
@@ -54,29 +59,28 @@ def _check_brackets(text: str) -> None:
         elif character in OPENING:
             stack.append((character, position))
             if len(stack) > DEEPEST:
-                raise TemplateError(
-                    f"too deeply nested, {DEEPEST} brackets at most: {_short(text)}"
-                )
+                raise TemplateError(f"more than {DEEPEST} brackets nested: {_short(text)}")
         elif character in CLOSING:
             _close(text, stack, position)
     if stack:
         opened, at = stack[-1]
         raise TemplateError(
-            f"{opened!r} at character {at + 1} is never closed with {OPENING[opened]!r}: "
-            f"{_short(text)}"
+            f"{opened!r} at character {at + 1} has no closing {OPENING[opened]!r}: {_short(text)}"
         )
 
 
 def _close(text: str, stack: list[tuple[str, int]], position: int) -> None:
     closing = text[position]
     if not stack or stack[-1][0] != CLOSING[closing]:
-        expected = f"; {OPENING[stack[-1][0]]!r} is expected first" if stack else ""
+        expected = f"; {OPENING[stack[-1][0]]!r} must come first" if stack else ""
+        opening = CLOSING[closing]
         raise TemplateError(
-            f"{closing!r} at character {position + 1} closes nothing{expected}: {_short(text)}"
+            f"{closing!r} at character {position + 1} has no opening {opening!r}{expected}: "
+            f"{_short(text)}"
         )
     opened, at = stack.pop()
     if at + 1 == position:
-        raise TemplateError(f"nothing stands between {opened!r} and {closing!r}: {_short(text)}")
+        raise TemplateError(f"there is nothing between {opened!r} and {closing!r}: {_short(text)}")
 
 
 def _short(text: str) -> str:
@@ -84,7 +88,7 @@ def _short(text: str) -> str:
 
 
 def references(expression: Expression) -> Iterator[ListReference | RuleReference]:
-    """Every list and rule that an expression names itself, in order."""
+    """Every list and rule that an expression names directly, in order."""
     if isinstance(expression, ListReference | RuleReference):
         yield expression
     elif isinstance(expression, Group):
@@ -101,9 +105,9 @@ def named(sentence: Sentence) -> list[str]:
 
 
 def find_circle(uses: Mapping[str, list[str]], starts: Collection[str]) -> list[str] | None:
-    """What uses itself, and the way back to it: `[<a>, <b>, <a>]`; None where nothing does.
+    """A rule or list that uses itself, and how: `[<a>, <b>, <a>]`; None if there is none.
 
-    Looked for from `starts` on; a circle with one of them in it begins with one of them.
+    The search begins at `starts`; a circle that contains one of them begins with it.
     """
     done: set[str] = set()
     for start in starts:
@@ -130,7 +134,7 @@ def _circle_from(
 
 
 def is_blank(expression: Expression, rules: dict[str, Sentence]) -> bool:
-    """Whether an expression can stand for nothing at all; punctuation is not said."""
+    """Whether an expression allows to say nothing at all; nobody says punctuation."""
     if isinstance(expression, TextChunk):
         return not any(map(str.isalnum, expression.text))
     if isinstance(expression, RuleReference):
@@ -143,7 +147,7 @@ def is_blank(expression: Expression, rules: dict[str, Sentence]) -> bool:
 
 
 def may_start(expression: Expression, rules: dict[str, Sentence]) -> Iterator[ListReference]:
-    """The lists whose value may be the first thing said."""
+    """The lists whose value may come first in the sentence."""
     if isinstance(expression, ListReference):
         yield expression
     elif isinstance(expression, RuleReference):
@@ -159,7 +163,7 @@ def may_start(expression: Expression, rules: dict[str, Sentence]) -> Iterator[Li
 
 
 def words_needed(expression: Expression, rules: dict[str, Sentence], wild: frozenset[str]) -> bool:
-    """Whether something other than a wildcard must be said for the expression to fit."""
+    """Whether an expression requires words outside its wildcards."""
     if isinstance(expression, TextChunk):
         return bool(expression.text.strip())
     if isinstance(expression, ListReference):

@@ -356,7 +356,7 @@ def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: in
             0,
             "warning: speaking.voice: there is no file '/no/v.onnx'",
         ),
-        ('sentences.folder = "/no/sentences"\n', 78, "/no/sentences: there is no such folder"),
+        ('sentences.folder = "/no/sentences"\n', 78, "/no/sentences: folder does not exist"),
         (
             'speech.model = "/no/whisper"\n',
             78,

@@ -1,4 +1,4 @@
-"""Folders of sentence files that cannot be used, and circles among what the files declare."""
+"""Sentence files: folders that cannot be read, circles, hidden files, and ranges."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def block(sentence: str, rest: str = "") -> str:
     [
         (
             block("go {l}", "lists:\n  l:\n    values: ['x {l}', y]\n"),
-            "a.yaml:7: a list is a part of itself: {l} → {l}",
+            "a.yaml:7: a list contains itself: {l} → {l}",
         ),
         (
             block("<x>", "expansion_rules:\n  x: a {l}\nlists:\n  l:\n    values: [b <x>]\n"),
-            "a.yaml:7: a rule calls itself: <x> → {l} → <x>",
+            "a.yaml:7: a rule contains itself: <x> → {l} → <x>",
         ),
         (
             block("go {l}", "        lists:\n          l:\n            values: ['x {l}', y]\n"),
-            "a.yaml:7: a list is a part of itself: {l} → {l}",
+            "a.yaml:7: a list contains itself: {l} → {l}",
         ),
-        (  # the block's own list alone makes it a circle
+        (  # only the block's own list makes it a circle
             block(
                 "<x>",
                 "        lists:\n          l:\n            values: ['b <x>']\n"
                 "expansion_rules:\n  x: a {l}\nlists:\n  l:\n    values: [c]\n",
             ),
-            "a.yaml:7: a list is a part of itself: {l} → <x> → {l}",
+            "a.yaml:7: a list contains itself: {l} → <x> → {l}",
         ),
     ],
 )
-def test_what_is_a_part_of_itself_is_told_with_its_place(
+def test_a_list_or_rule_that_contains_itself_is_reported_with_its_place(
     tmp_path: Path, text: str, expected: str
 ) -> None:
     (tmp_path / "a.yaml").write_text(text)
@@ -55,7 +55,7 @@ def test_what_is_a_part_of_itself_is_told_with_its_place(
 
 
 @pytest.mark.parametrize("locked", ["home", "home/en", "home/en/rooms"])
-def test_a_folder_that_cannot_be_read_is_told_and_no_half_of_it_taken(
+def test_if_one_folder_cannot_be_read_nothing_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str
 ) -> None:
     (tmp_path / "home/en/rooms").mkdir(parents=True)
@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_no_half_of_it_taken(
         load(tmp_path / "home", "en")
 
 
-def test_what_editors_and_macs_hide_beside_a_file_is_no_sentence_file(tmp_path: Path) -> None:
+def test_hidden_files_of_editors_and_macs_are_not_sentence_files(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(block("lamp on"))
     watch = SentenceFileWatch(tmp_path)
     (tmp_path / "._a.yaml").write_bytes(b"\x00\x05\x16\x07\xff")
@@ -131,7 +131,7 @@ def test_a_range_does_not_take_the_numbers_of_another(
 
 
 @pytest.mark.parametrize("text", ["die Lampe ein", "das Licht in der Küche ein"])
-def test_of_two_sentences_that_fit_the_one_with_less_in_its_slots_is_meant(
+def test_of_two_sentences_that_fit_the_one_with_fewer_letters_in_slots_wins(
     tmp_path: Path, text: str
 ) -> None:
     # "ein" is 1, too, and a brightness.

@@ -113,12 +113,12 @@ def test_all_problems_of_all_files_are_told_at_once_with_file_and_line(tmp_path:
     one = "language: en\n" + block("turn [on", "          - go {roon}\n          - on\n")
     two = "lists:\n  room:\n    values: []\n  n:\n    range: {from: 5, to: 1}\n  w: 3\n"
     assert problems(tmp_path, one=one, two=two) == [
-        "one.yaml:6: '[' at character 6 is never closed with ']': 'turn [on'",
-        "one.yaml:7: there is no list {roon}; did you mean room?",
-        "one.yaml:8: text is expected, not True (YAML reads on, off, yes and no so); quote it",
-        "two.yaml:3: `values:` of {room} is a list of values",
-        "two.yaml:5: {n}: the range ends (1) before it begins (5)",
-        "two.yaml:6: list {w} is a mapping with `values:`, `range:` or `wildcard: true`",
+        "one.yaml:6: '[' at character 6 has no closing ']': 'turn [on'",
+        "one.yaml:7: list {roon} does not exist; did you mean room?",
+        "one.yaml:8: expected text, not True (to YAML, on, off, yes and no are booleans); quote it",
+        "two.yaml:3: `values:` of {room} must be a list of values",
+        "two.yaml:5: {n}: `to:` (1) must not be less than `from:` (5)",
+        "two.yaml:6: list {w} must be a mapping with `values:`, `range:` or `wildcard: true`",
     ]
 
 
@@ -135,15 +135,18 @@ def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (block("go <there>"), "a.yaml:5: there is no rule <there>"),
-        (block("go to {area}"), "a.yaml:5: there is no list {area}; write your own areas under"),
+        (block("go <there>"), "a.yaml:5: rule <there> does not exist"),
+        (
+            block("go to {area}"),
+            "a.yaml:5: list {area} does not exist; declare your own areas",
+        ),
         (
             block("<x>", "expansion_rules:\n  x: 'a [<y>]'\n  y: b <x>\n"),
-            "a.yaml:7: a rule calls itself: <x> → <y> → <x>",
+            "a.yaml:7: a rule contains itself: <x> → <y> → <x>",
         ),
         (
             block("<x>", "        expansion_rules:\n          x: a <x>\n"),
-            "a.yaml:7: a rule calls itself: <x> → <x>",
+            "a.yaml:7: a rule contains itself: <x> → <x>",
         ),
         (
             block("{any}", "lists:\n  any:\n    wildcard: true\n"),
@@ -153,24 +156,27 @@ def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
         (block("\u2026"), "a.yaml:5: '\u2026' allows to say nothing at all"),
         (
             block("go {n}", "lists:\n  n:\n    range: {from: 0, to: 1000000000}\n"),
-            "a.yaml:8: {n}: the range has 1,000,000,001 numbers, 100,000 at most",
+            "a.yaml:8: {n}: the range has 1,000,000,001 numbers, more than 100,000",
         ),
         (
             block("go {n}", "lists:\n  n:\n    range: {from: 0, to: 1, fractions: [halves]}\n"),
-            "a.yaml:8: {n}: `fractions:` is halves or tenths",
+            "a.yaml:8: {n}: `fractions:` must be halves or tenths",
         ),
-        ("intents:\n  A: {}\n", "a.yaml:2: intent A needs `data:`"),
-        ("intents:\n  A:\n    data: [{}]\n", "a.yaml:3: `sentences:` is a list of sentences"),
-        ("intents: [a]\n", "a.yaml:1: intents is a mapping"),
-        ("- a\n", "a.yaml:1: a sentence file is a mapping"),
+        ("intents:\n  A: {}\n", "a.yaml:2: intent A must have `data:`"),
+        ("intents:\n  A:\n    data: [{}]\n", "a.yaml:3: `sentences:` must be a list of sentences"),
+        ("intents: [a]\n", "a.yaml:1: intents must be a mapping"),
+        ("- a\n", "a.yaml:1: a sentence file must be a mapping"),
         (
             block("go").replace("  A:\n", "  A:\n    confirm: maybe\n"),
-            "a.yaml:3: confirm is true or false, not 'maybe'",
+            "a.yaml:3: confirm must be true or false, not 'maybe'",
         ),
-        (block("go", "skip_words: [please, 3]\n"), "a.yaml:6: a skip word is text, not 3"),
+        (
+            block("go", "skip_words: [please, 3]\n"),
+            "a.yaml:6: a skip word must be text, not 3; quote it",
+        ),
         (
             block("go {n}", "lists:\n  n:\n    values: [{out: 1}]\n"),
-            "a.yaml:8: {n}: a value needs `in:`, the words to be said",
+            "a.yaml:8: {n}: a value must have `in:`, the words that people say",
         ),
     ],
 )
@@ -193,9 +199,9 @@ def test_an_empty_grammar_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_files_or_none_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SentencesError, match=r"there is no \.yaml file"):
+    with pytest.raises(SentencesError, match=r"no \.yaml file in this folder"):
         load(tmp_path, "en")
-    with pytest.raises(SentencesError, match="there is no such folder"):
+    with pytest.raises(SentencesError, match="folder does not exist"):
         load(tmp_path / "gone", "en")
 
 
@@ -234,15 +240,15 @@ def test_a_rule_declared_twice_is_the_later_files_and_warned_of(tmp_path: Path) 
 def test_a_list_declared_in_two_ways_is_an_error(tmp_path: Path) -> None:
     other = "lists:\n  state:\n    range: {from: 1, to: 2}\n"
     (found,) = problems(tmp_path, a=LIGHTS, b=other)
-    assert found.startswith("b.yaml:2: list {state} is declared otherwise at")
+    assert found.startswith("b.yaml:2: list {state} differs from the one at")
 
 
 def test_unknown_keys_and_repeated_keys_are_warned_of(tmp_path: Path) -> None:
     text = LIGHTS + "list:\n  a: 1\nlanguage: en\n"
     warnings = load(written(tmp_path, a=text), "en").warnings
     assert [warning.partition(": ")[2] for warning in warnings] == [
-        "'list' is not known and has no effect; did you mean 'lists'?",
-        "'language' is given twice; line 1 is lost",
+        "unknown key 'list' has no effect; did you mean 'lists'?",
+        "'language' is given twice; line 1 is ignored",
     ]
 
 
@@ -268,7 +274,7 @@ def test_a_file_of_another_language_is_left_out_with_a_warning(tmp_path: Path) -
     german = "language: de\n" + block("licht an")
     loaded = load(written(tmp_path, a=LIGHTS, b=german), "en")
     assert loaded.parse("licht an") is None
-    assert "left out: it is 'de', not 'en'" in loaded.warnings[0]
+    assert "file ignored: its language is 'de', not 'en'" in loaded.warnings[0]
 
 
 def test_a_file_may_use_the_words_that_home_assistant_lends(tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ def allowed() -> Allowed:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("turn [on", "'[' at character 6 is never closed"),
-        ("turn on)", "')' at character 8 closes nothing"),
-        ("turn (on] me", "']' at character 9 closes nothing; ')' is expected first"),
-        ("turn {} on", "nothing stands between"),
+        ("turn [on", "'[' at character 6 has no closing ']'"),
+        ("turn on)", "')' at character 8 has no opening '('"),
+        ("turn (on] me", "']' at character 9 has no opening '['; ')' must come first"),
+        ("turn {} on", "there is nothing between '{' and '}'"),
         ("   ", "the sentence is empty"),
-        ("(" * 3000 + "a" + ")" * 3000, "too deeply nested"),
-        ("go" + " [x" * 51 + "]" * 51, "too deeply nested, 50 brackets at most"),
+        ("(" * 3000 + "a" + ")" * 3000, "more than 50 brackets nested"),
+        ("go" + " [x" * 51 + "]" * 51, "more than 50 brackets nested"),
     ],
 )
 def test_a_wrong_template_is_told_with_what_is_wrong_and_where(text: str, complaint: str) -> None:
