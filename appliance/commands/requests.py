@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance import config as configuration
-from appliance.journal.dead_letter_reader import DeadLetterReader
+from appliance.journal.dead_letters import open_dead_letters
 
 if TYPE_CHECKING:
-    from appliance.journal.dead_letters import SetAside
+    from appliance.journal.dead_letters import DeadLetter, DeadLetters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,19 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do one of the three; 1 when there is no such request."""
     config = configuration.load(arguments.config)
-    with DeadLetterReader(config.state_directory) as shelf:
+    with open_dead_letters(config.state_directory) as dead_letters:
         if arguments.action == "list":
-            return _list(shelf, as_json=arguments.json)
+            return _list(dead_letters, as_json=arguments.json)
         if arguments.action == "save":
-            return _save(shelf, arguments.id, arguments.file)
-        gone = [name for name in arguments.ids if not shelf.drop(name)]
+            return _save(dead_letters, arguments.id, arguments.file)
+        gone = [name for name in arguments.ids if not dead_letters.remove(name)]
     for name in gone:
         print(f"appliance requests: no request {name} is set aside", file=sys.stderr)
     return 1 if gone else 0
 
 
-def _list(shelf: DeadLetterReader, *, as_json: bool) -> int:
-    rows = shelf.all()
+def _list(dead_letters: DeadLetters, *, as_json: bool) -> int:
+    rows = dead_letters.all()
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
         return 0
@@ -56,13 +56,13 @@ def _list(shelf: DeadLetterReader, *, as_json: bool) -> int:
     return 0
 
 
-def _line_of(row: SetAside) -> str:
+def _line_of(row: DeadLetter) -> str:
     asked = f"{row.operation}, {row.bytes} bytes, id {row.transaction or '-'}"
     return f"{row.id}  {row.at}  {asked}: begun {row.attempts} times; {row.reason}"
 
 
-def _save(shelf: DeadLetterReader, name: str, file: Path) -> int:
-    payload = shelf.payload(name)
+def _save(dead_letters: DeadLetters, name: str, file: Path) -> int:
+    payload = dead_letters.payload(name)
     if payload is None:
         print(f"appliance requests: no request {name} is set aside", file=sys.stderr)
         return 1

@@ -27,21 +27,21 @@ def broker(place: CheckContext) -> Iterator[CheckResult]:
         yield error("broker", f"{where}: {failure.strerror}", advice)
     except (OSError, UnicodeError) as failure:
         known = failure if isinstance(failure, OSError) else None
-        yield error("broker", f"{where}: {connect_errors.of_failure(known)}")
+        yield error("broker", f"{where}: {connect_errors.explain_failure(known)}")
     else:
         yield _greeted(place, where, code, time.monotonic() - began)
 
 
 def _nobody(place: CheckContext, where: str, failure: OSError) -> CheckResult:
     if place.config.mqtt.host or place.daemon is not None:
-        return error("broker", f"{where}: {connect_errors.of_failure(failure)}")
+        return error("broker", f"{where}: {connect_errors.explain_failure(failure)}")
     found = f"none is configured; `appliance run` brings its own, for a trial, on {where}"
     return not_here("broker", found, "name yours in mqtt.host")
 
 
 def _greeted(place: CheckContext, where: str, code: int, seconds: float) -> CheckResult:
     if code:
-        reason = connect_errors.of_refusal(code, f"reason code 0x{code:02x}")
+        reason = connect_errors.explain_refusal(code, f"reason code 0x{code:02x}")
         return error("broker", f"{where}: refuses us: {reason}")
     config = place.config
     if not config.mqtt.host and place.daemon is None:

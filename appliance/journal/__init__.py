@@ -1,1 +1,1 @@
-"""What survives a power cut: inbox, outbox and dead letters in SQLite."""
+"""Everything that survives a power cut: inbox, outbox and dead letters, in SQLite."""

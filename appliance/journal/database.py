@@ -1,4 +1,4 @@
-"""Opens the journal's SQLite file: its tables, its settings, and what to do when it is damaged."""
+"""Opens the journal's SQLite file, upgrades it, and salvages a damaged one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
-from appliance.journal.schema import TABLES, VERSIONS, bring_up_to_date, tables_of
+from appliance.journal.schema import TABLES, VERSIONS, tables_of, upgrade
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,125 +19,136 @@ logger = logging.getLogger(__name__)
 
 FILE = "journal.db"
 
-DAMAGED_SAID = "was damaged: what could not be read of it is lost; check the card or disk"
+DAMAGED_REASON = "is damaged; unreadable rows are lost, check the SD card or disk"
 
 PAGE_BYTES = 1024
 """A commit writes whole pages, and most rows are a few hundred bytes."""
 
 CHECKPOINT_PAGES = 4000
-"""4 MB of changes, of which only the last to each page is written to its place."""
+"""4 MB of changes; of several changes to one page only the last is copied to its place."""
 
-COMPANIONS = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a file."""
+COMPANION_SUFFIXES = ("-wal", "-shm", "-journal")
+"""Of the files that SQLite keeps next to a database."""
 
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def open_database(directory: Path) -> sqlite3.Connection:
-    """The journal of a state directory; a damaged one is set aside, what is legible saved.
+    """Open the journal in a state directory, or create it.
 
-    So is that of a newer version, after which this one was installed again: what waits in it
-    goes on. JournalError when the directory cannot be written.
+    A damaged file is renamed, and its readable rows are copied into a new one. The same
+    happens to a file of a newer version, after a downgrade of the appliance: its requests and
+    messages are kept.
+
+    Raises:
+        JournalError: the directory cannot be written.
+
     """
     path = directory / FILE
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _finish_exchange(path)
+        _finish_replacement(path)
         try:
             return _opened(path)
-        except _Newer as newer:
+        except _NewerVersion as newer:
             kind, why = f"version-{newer.version}", str(newer)
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF not in DAMAGED:
+            if error.sqlite_errorcode & 0xFF not in DAMAGE_CODES:
                 raise
-            kind, why = "corrupt", DAMAGED_SAID
-        saved = _save_what_is_legible(path)
-        aside = _set_aside(path, kind)
-        _finish_exchange(path)
+            kind, why = "corrupt", DAMAGED_REASON
+        saved = _salvage_into_new_file(path)
+        aside = _rename(path, kind)
+        _finish_replacement(path)
         database = _opened(path)
     except (sqlite3.Error, OSError) as error:
-        message = f"the journal {path} cannot be opened: {explain(error)}"
+        message = f"cannot open the journal {path}: {explain(error)}"
         raise JournalError(message) from error
     logger.error(
-        "the journal %s %s; it is now %s, and %d rows of it go on", path, why, aside.name, saved
+        "the journal %s %s; it was renamed to %s, and %d of its rows were kept",
+        path,
+        why,
+        aside.name,
+        saved,
     )
     return database
 
 
-def _save_what_is_legible(path: Path) -> int:
-    """Write it beside, and whole, before the old file moves; returns how many rows it is.
+def _salvage_into_new_file(path: Path) -> int:
+    """Copy the readable rows into a second file; return their number.
 
-    A full disk or a power cut amid it leaves everything to the next start.
+    The old file is renamed only after the new one is complete, so that the next start can repeat
+    this after a full disk or a power cut.
     """
-    beside = _beside(path)
-    for suffix in ("", *COMPANIONS):
+    beside = _salvaged_path(path)
+    for suffix in ("", *COMPANION_SUFFIXES):
         beside.with_name(beside.name + suffix).unlink(missing_ok=True)
     with contextlib.closing(_opened(beside)) as database:
         saved = _salvage(path, database)
-        database.execute("PRAGMA journal_mode = DELETE")  # all is in the one file that will move
+        # No companion files: everything must be in the one file that is renamed.
+        database.execute("PRAGMA journal_mode = DELETE")
         return saved
 
 
-def _finish_exchange(path: Path) -> None:
-    """Where the old file is out of the way, what was saved of it takes its place."""
-    if not path.exists() and _beside(path).exists():
-        _beside(path).rename(path)
+def _finish_replacement(path: Path) -> None:
+    """Move the salvaged file into place if the damaged one was renamed already."""
+    if not path.exists() and _salvaged_path(path).exists():
+        _salvaged_path(path).rename(path)
 
 
-def _beside(path: Path) -> Path:
+def _salvaged_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.saved")
 
 
-class _Newer(Exception):
-    """A file that a newer version of the appliance has written."""
+class _NewerVersion(Exception):
+    """A newer version of the appliance wrote the file."""
 
     def __init__(self, version: int) -> None:
-        super().__init__("is of a newer version of the appliance")
+        super().__init__("was written by a newer version of the appliance")
         self.version = version
 
 
 def damaged_journals(directory: Path) -> list[Path]:
-    """Those that were set aside and that nobody has taken away yet, oldest first."""
-    return _asides(directory, "corrupt")
+    """Return damaged journals that were renamed and not deleted yet, oldest first."""
+    return _renamed(directory, "corrupt")
 
 
 def newer_journals(directory: Path) -> list[Path]:
-    """Those of a newer version that were set aside when this one was installed again."""
-    return _asides(directory, "version")
+    """Return journals of a newer version that were renamed after a downgrade."""
+    return _renamed(directory, "version")
 
 
-def _asides(directory: Path, why: str) -> list[Path]:
-    found = directory.glob(f"{FILE}.{why}-*")
-    return sorted(path for path in found if not path.name.endswith(COMPANIONS))
+def _renamed(directory: Path, kind: str) -> list[Path]:
+    found = directory.glob(f"{FILE}.{kind}-*")
+    return sorted(path for path in found if not path.name.endswith(COMPANION_SUFFIXES))
 
 
 def explain(error: Exception) -> str:
-    """What a disk's complaint means, and what its owner does."""
+    """Return what an SQLite or system error means, and what the owner should do."""
     text = str(error)
     if any(words in text for words in ("readonly", "Read-only", "unable to open", "Permission")):
         return (
-            "the disk is read-only, or the directory is another user's; "
-            "device.state_directory must be writable for the appliance"
+            "the disk is read-only, or the directory belongs to another user; "
+            "make device.state_directory writable for the appliance"
         )
     if "is full" in text or "No space" in text:
         return "the disk is full; free some space"
     if "locked" in text:
-        return "another program holds it; stop that program"
-    return f"{text}; check the card or disk"
+        return "another program has locked it; stop that program"
+    return f"{text}; check the SD card or disk"
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    # Its owner's alone, wherever the directory is; SQLite gives the files beside it the same mode.
+    # Only its owner may read it, in any directory; SQLite gives its companion files the same mode.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
     try:
         _set_page_size(database)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        # A request or result counts as ours only when it would survive a power cut.
+        # A request or result counts as accepted only when it would survive a power cut.
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA journal_size_limit = 4194304")
-        # What was said is not left readable in pages that are free again.
+        # Deleted sentences must not stay readable in free pages.
         database.execute("PRAGMA secure_delete = ON")
         _check(database)
     except BaseException:
@@ -147,51 +158,54 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _set_page_size(database: sqlite3.Connection) -> None:
-    """Of a new file, or of an older one, which is written anew if there is room for it."""
+    """Set it in a new file; rewrite an older file if the disk has room for that."""
     database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     is_new = database.execute("PRAGMA page_count").fetchone()[0] == 0
     if is_new or database.execute("PRAGMA page_size").fetchone()[0] == PAGE_BYTES:
         return
     try:
-        database.execute("PRAGMA journal_mode = DELETE")  # WAL holds on to a page's size
+        database.execute("PRAGMA journal_mode = DELETE")  # WAL keeps the page size
         database.execute("VACUUM")
     except sqlite3.OperationalError as error:
-        logger.info("the journal keeps its large pages for now: %s", error)
+        logger.info(
+            "the journal could not be rewritten with small pages, the next start tries again: %s",
+            error,
+        )
 
 
 def _check(database: sqlite3.Connection) -> None:
-    """Make the tables of a new file, and read an old one through once."""
+    """Create the tables of a new file; check every page of an old one, and upgrade it."""
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > len(VERSIONS):
-        raise _Newer(version)
+        raise _NewerVersion(version)
     if version == 0:
-        bring_up_to_date(database, version)
+        upgrade(database, version)
         return
-    verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    check = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
-    if verdict != "ok" or not tables.issuperset(tables_of(version)):
-        error = sqlite3.DatabaseError(verdict)
+    if check != "ok" or not tables.issuperset(tables_of(version)):
+        error = sqlite3.DatabaseError(check)
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error
-    bring_up_to_date(database, version)
+    upgrade(database, version)
 
 
-def _set_aside(path: Path, why: str) -> Path:
-    """Rename the file, last of all: what SQLite keeps beside it must not meet the next one."""
+def _rename(path: Path, kind: str) -> Path:
+    """Rename the file after its companions: SQLite must not apply those to the next file."""
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    aside = path.with_name(f"{path.name}.{why}-{stamp}")
+    aside = path.with_name(f"{path.name}.{kind}-{stamp}")
     number = 1
-    while aside.exists():  # a clock that stands still gives the same second twice
+    while aside.exists():  # the clock may stand still
         number += 1
-        aside = path.with_name(f"{path.name}.{why}-{stamp}-{number}")
-    for suffix in (*COMPANIONS, ""):
+        aside = path.with_name(f"{path.name}.{kind}-{stamp}-{number}")
+    for suffix in (*COMPANION_SUFFIXES, ""):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
 
 
 def _salvage(old: Path, database: sqlite3.Connection) -> int:
-    """Copy every row that can still be read; returns how many."""
+    """Copy every row that can still be read; return their number."""
     saved = 0
     database.execute("BEGIN IMMEDIATE")
     for table in TABLES:
@@ -199,21 +213,23 @@ def _salvage(old: Path, database: sqlite3.Connection) -> int:
             with contextlib.closing(sqlite3.connect(old, isolation_level=None)) as damaged:
                 saved += _copy(table, damaged, database)
         except sqlite3.Error as error:
-            logger.warning("%s of the old journal cannot be read on: %s", table, error)
+            logger.warning(
+                "the table %s of the old journal cannot be read to its end: %s", table, error
+            )
     database.execute("COMMIT")
     return saved
 
 
 def _copy(table: str, damaged: sqlite3.Connection, database: sqlite3.Connection) -> int:
-    """Rows one by one, for the next may be illegible: from the first on, and from the last back."""
+    """Copy rows one by one up to the first unreadable one: forwards, then backwards."""
     saved = 0
-    here, there = (_columns(table, one) for one in (database, damaged))
-    columns = [name for name in here if name in there]  # it may be of an older version
+    known = _columns(table, damaged)  # fewer if an older version wrote it
+    columns = [name for name in _columns(table, database) if name in known]
     if not columns:
         return 0
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
-    for order in ("", f"ORDER BY {columns[0]} DESC"):  # their first column is their order on disk
+    for order in ("", f"ORDER BY {columns[0]} DESC"):  # the first column is the order on disk
         with contextlib.suppress(sqlite3.DatabaseError):
             for row in damaged.execute(f"SELECT {names} FROM {table} {order}"):  # noqa: S608
                 saved += database.execute(insert, row).rowcount

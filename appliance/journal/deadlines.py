@@ -1,4 +1,4 @@
-"""Deadlines on disk: right after a restart, a reboot, and a calendar that jumped by years."""
+"""Deadlines on disk that stay right after a restart, a reboot or a jump of the calendar."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A deadline as the inbox keeps it; all None where there is none."""
+class StoredDeadline:
+    """A deadline as the inbox keeps it; without a deadline all fields are None."""
 
     boot: str | None = None
-    """The boot during which it was given."""
+    """Id of the boot in which the request came."""
     boot_seconds: float | None = None
-    """On that boot's own clock, which no change of the calendar moves."""
+    """On the monotonic clock of that boot."""
     unix_seconds: float | None = None
-    """The same moment by the calendar, for another boot."""
+    """The same moment in calendar time, for use after a reboot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """To disk and back, by the clocks of this boot."""
+    """Converts deadlines to their stored form and back, with the clocks of this boot."""
 
     boot: str | None
     seconds: Callable[[], float] = boot_seconds
@@ -34,22 +34,22 @@ class Deadlines:
 
     @classmethod
     def of_this_boot(cls) -> Deadlines:
-        """With the clocks at hand."""
+        """Use the clocks of the system."""
         return cls(boot_id())
 
-    def stored(self, expires_at: float | None) -> Stored:
-        """How to write down a deadline that is given on the clock of this boot."""
+    def stored(self, expires_at: float | None) -> StoredDeadline:
+        """Return the stored form of a deadline on the monotonic clock of this boot."""
         if expires_at is None:
-            return Stored()
-        left = expires_at - self.seconds()
-        return Stored(self.boot, expires_at, self.calendar() + left)
+            return StoredDeadline()
+        left_s = expires_at - self.seconds()
+        return StoredDeadline(self.boot, expires_at, self.calendar() + left_s)
 
-    def restored(self, stored: Stored) -> float | None:
-        """The deadline on the clock of this boot.
+    def restored(self, stored: StoredDeadline) -> float | None:
+        """Return the deadline on the monotonic clock of this boot.
 
-        After a reboot only the calendar tells how long the power was off. Where it stands
-        still or goes back meanwhile, a request is done that might have expired: later than
-        wanted, but not left out.
+        After a reboot only the calendar tells how long the power was off. If the calendar
+        stood still or went back, a request may be done that should have expired; that is
+        better than to lose it.
         """
         if stored.boot_seconds is None or stored.unix_seconds is None:
             return None

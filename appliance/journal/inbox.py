@@ -1,4 +1,4 @@
-"""The journal's inbox: requests accepted and not yet answered, and the answers of the last hour."""
+"""The inbox: requests that were accepted and not answered yet, and the answers of the last hour."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from appliance.journal.deadlines import Deadlines, Stored
+from appliance.journal.deadlines import Deadlines, StoredDeadline
 from appliance.values import Operation, Outcome, Request, Result, encode
 
 if TYPE_CHECKING:
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
     from appliance import config
 
 ANSWERS_KEPT_S = 3600.0
-"""How long the same request gets the same answer again: longer than any sane retry."""
+"""Seconds in which a repeated request gets the same answer: longer than any sane client retries."""
 
 ANSWERS_KEPT = 1000
-"""The same in number, so that a flood of requests cannot fill the disk."""
+"""The same in number of answers, so that a flood of requests cannot fill the disk."""
 
 NOT_KEPT = (Outcome.CANCELLED, Outcome.EXPIRED)
-"""Who asks again after these wants the work done."""
+"""After these outcomes the work was not done, so a repeated request starts it."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingRequest:
-    """A request that is in order, before it is accepted."""
+    """A valid request before it is accepted."""
 
     request: Request
     identity: bytes
-    """Equal for the same work asked for by the same requester under the same id."""
+    """Equal for the same work, requester and request id."""
     may_repeat: bool
-    """It has an id, or the broker says that it sent it before."""
+    """Whether it may have come before: it has an id, or the broker marked it as a duplicate."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboxVerdict:
-    """What became of an offer; all None says that the inbox is full."""
+    """What became of an incoming request; all None if the inbox is full."""
 
     accepted: Request | None = None
-    """Now in the inbox: to be worked on."""
+    """Now in the inbox, to be worked on."""
     position: int | None = None
-    """How many go first, whether it is new or waits already."""
+    """How many requests go first, whether it is new or was in the inbox already."""
     result: Result | None = None
-    """It was answered a short while ago: this is the answer."""
+    """The answer, if it was answered within ANSWERS_KEPT_S."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,20 @@ class Size:
     rows: int = 0
     bytes: int = 0
 
-    def plus(self, size: int) -> Size:
-        """With one row more."""
-        return Size(self.rows + 1, self.bytes + size)
+    def plus(self, size_bytes: int) -> Size:
+        """Return the size with one row more."""
+        return Size(self.rows + 1, self.bytes + size_bytes)
 
-    def minus(self, size: int) -> Size:
-        """With one row less."""
-        return Size(self.rows - 1, self.bytes - size)
+    def minus(self, size_bytes: int) -> Size:
+        """Return the size with one row less."""
+        return Size(self.rows - 1, self.bytes - size_bytes)
 
 
 class Inbox:
-    """SQL inside a transaction that the journal begins and ends."""
+    """SQL inside a transaction that the journal begins and ends.
+
+    `now_s` is the journal's own clock, see `Journal`.
+    """
 
     def __init__(
         self,
@@ -79,11 +82,11 @@ class Inbox:
         query = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM inbox"
         self.size = Size(*database.execute(query).fetchone())
 
-    def offer(self, offer: IncomingRequest, lived: float) -> InboxVerdict:
-        """Take a request, unless it is known already or there is no room."""
-        if offer.may_repeat and (earlier := self._earlier(offer.identity, lived)):
+    def accept(self, incoming: IncomingRequest, now_s: float) -> InboxVerdict:
+        """Write a request, unless it is known already or the inbox is full."""
+        if incoming.may_repeat and (earlier := self._earlier(incoming.identity, now_s)):
             return earlier
-        request, grown = offer.request, self.size.plus(len(offer.request.payload))
+        request, grown = incoming.request, self.size.plus(len(incoming.request.payload))
         if (
             grown.rows > self._limits.maximum_waiting
             or grown.bytes > self._limits.maximum_waiting_bytes
@@ -95,7 +98,7 @@ class Inbox:
             " expires_boot_seconds, expires_at, reply_to, correlation, requester, payload)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                request.id, offer.identity, request.operation, request.transaction,
+                request.id, incoming.identity, request.operation, request.transaction,
                 request.priority, deadline.boot, deadline.boot_seconds, deadline.unix_seconds,
                 request.reply_to, request.correlation, request.requester, request.payload,
             ),
@@ -104,7 +107,7 @@ class Inbox:
         return InboxVerdict(accepted=request, position=position)
 
     def all(self) -> list[Request]:
-        """Every request, in the order of arrival."""
+        """Return every request, in the order of arrival."""
         rows = self._db.execute(
             "SELECT id, operation, payload, transaction_id, priority, reply_to, correlation,"
             " requester, boot, expires_boot_seconds, expires_at FROM inbox ORDER BY rank"
@@ -121,11 +124,11 @@ class Inbox:
             reply_to=row[5],
             correlation=row[6],
             requester=row[7],
-            expires_at=self._deadlines.restored(Stored(*row[8:])),
+            expires_at=self._deadlines.restored(StoredDeadline(*row[8:])),
         )
 
-    def take_out(self, request_id: str) -> bytes | None:
-        """Remove a request; returns its identity, or None if it is not here."""
+    def remove(self, request_id: str) -> bytes | None:
+        """Delete a request; return its identity, or None if it is not here."""
         row = self._db.execute(
             "DELETE FROM inbox WHERE id = ? RETURNING identity, length(payload)", (request_id,)
         ).fetchone()
@@ -134,21 +137,21 @@ class Inbox:
         self.size = self.size.minus(row[1])
         return bytes(row[0])
 
-    def keep_answer(self, identity: bytes, result: Result, lived: float) -> None:
-        """Remember the answer for a requester that asks again, and forget old ones."""
+    def keep_answer(self, identity: bytes, result: Result, now_s: float) -> None:
+        """Keep the answer in case the request is repeated, and delete old answers."""
         if result.outcome in NOT_KEPT:
             return
         self._db.execute(
             "INSERT OR REPLACE INTO answers (identity, written, result) VALUES (?, ?, ?)",
-            (identity, lived, encode(result)),
+            (identity, now_s, encode(result)),
         )
         self._db.execute(
             "DELETE FROM answers WHERE written < ? OR rank <= (SELECT max(rank) FROM answers) - ?",
-            (lived - ANSWERS_KEPT_S, ANSWERS_KEPT),
+            (now_s - ANSWERS_KEPT_S, ANSWERS_KEPT),
         )
 
-    def _earlier(self, identity: bytes, lived: float) -> InboxVerdict | None:
-        """The verdict on a request that waits, or was answered a short while ago."""
+    def _earlier(self, identity: bytes, now_s: float) -> InboxVerdict | None:
+        """Return the verdict if the request waits already or was answered recently."""
         query = (
             "SELECT (SELECT count(*) FROM inbox AS other WHERE other.rank < inbox.rank)"
             " FROM inbox WHERE identity = ?"
@@ -156,6 +159,6 @@ class Inbox:
         if row := self._db.execute(query, (identity,)).fetchone():
             return InboxVerdict(position=row[0])
         query = "SELECT result FROM answers WHERE identity = ? AND written >= ?"
-        if row := self._db.execute(query, (identity, lived - ANSWERS_KEPT_S)).fetchone():
+        if row := self._db.execute(query, (identity, now_s - ANSWERS_KEPT_S)).fetchone():
             return InboxVerdict(result=msgspec.json.decode(row[0], type=Result))
         return None

@@ -1,4 +1,4 @@
-"""What survives a power cut: requests not yet answered, results not yet delivered."""
+"""The journal: requests not answered yet and messages not delivered yet, safe from power cuts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import msgspec
 
 from appliance.errors import JournalError
 from appliance.journal.database import damaged_journals, explain, open_database
-from appliance.journal.dead_letters import CrashCounter
+from appliance.journal.dead_letters import DeadLetters
 from appliance.journal.inbox import Inbox, InboxVerdict, Size
 from appliance.journal.outbox import Outbox, OutboxRow
 
@@ -30,24 +30,25 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What is in the journal."""
+class JournalCounts:
+    """How much is in the journal."""
 
     inbox: Size
     outbox: Size
     dropped: int = 0
-    """Messages let go undelivered, ever."""
+    """Messages dropped without delivery, ever."""
     seq: int = 0
-    """Results, ever."""
+    """Number of results, ever."""
     last_id: str | None = None
-    """The newest id of a request or result, for Ids to continue behind."""
+    """The newest id of a request or result; new ids must sort after it."""
 
 
 class Journal:
-    """An inbox and an outbox in one database, so that one commit can move between them.
+    """Inbox, outbox and dead letters in one database, so that one commit can move between them.
 
-    Every thread may call it. Each call raises JournalError when the disk refuses, and the
-    journal is then as it was before the call.
+    Any thread may call it. Each call raises JournalError if the disk refuses, and the journal is
+    then as it was before the call. Ages are measured on the journal's own clock: the seconds it
+    has been open in its life, which no jump of the calendar changes.
     """
 
     def __init__(
@@ -60,56 +61,56 @@ class Journal:
         self._lock = threading.RLock()
         self._db = open_database(directory)
         self.damaged = len(damaged_journals(directory))
-        """Journals that were set aside because they could not be read whole."""
+        """Number of damaged journals that were renamed and not deleted yet."""
         self._inbox = Inbox(self._db, requests_limits)
         self._outbox = Outbox(self._db, limits)
-        self._poison = CrashCounter(self._db)
-        self._begun_before = self._poison.begun_before()
+        self._dead_letters = DeadLetters(self._db)
+        self._unfinished_before = self._dead_letters.unfinished()
         meta = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
         self._dropped = int(meta.get("dropped", 0))
         self._seq = int(meta.get("seq", 0))
         self._last_id: str | None = meta.get("last_id")
         self._clock = clock
-        self._opened = clock()
-        self._lived_before = float(meta.get("lived", 0.0))
+        self._opened_s = clock()
+        self._open_before_s = float(meta.get("lived", 0.0))
 
     @property
     def last_id(self) -> str | None:
-        """The newest id of a request or result, for Ids to continue behind."""
+        """The newest id of a request or result; new ids must sort after it."""
         return self._last_id
 
     @property
-    def counts(self) -> Counts:
-        """What is in the journal now."""
+    def counts(self) -> JournalCounts:
+        """How much is in the journal now."""
         with self._lock:
             sizes = self._inbox.size, self._outbox.size
-            return Counts(*sizes, self._dropped, self._seq, self._last_id)
+            return JournalCounts(*sizes, self._dropped, self._seq, self._last_id)
 
     def dead_letter_count(self) -> int:
-        """Requests that were given up; `appliance requests` may forget some meanwhile."""
+        """Return the number of dead letters; `appliance requests forget` may delete some."""
         with self._reading():
-            return self._poison.count()
+            return self._dead_letters.count()
 
     def close(self) -> None:
-        """Let go of the file; may be called twice."""
+        """Close the file; may be called twice."""
         with self._lock:
             self._db.close()
 
-    def accept(self, offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
-        """Take requests into the inbox, all in one commit; a verdict for each."""
+    def accept(self, incoming: Sequence[IncomingRequest]) -> list[InboxVerdict]:
+        """Write requests to the inbox, all in one commit; return a verdict for each."""
         with self._writing():
-            verdicts = [self._inbox.offer(offer, self._lived()) for offer in offers]
+            verdicts = [self._inbox.accept(request, self._now_s()) for request in incoming]
             for verdict in verdicts:
                 if verdict.accepted is not None:
                     self._remember(verdict.accepted.id)
             return verdicts
 
     def withdraw(self, request_ids: Iterable[str]) -> None:
-        """Take accepted requests out again that are answered without a result."""
+        """Delete accepted requests that are answered without a result."""
         with self._writing():
             for request_id in request_ids:
-                self._poison.forget(request_id)
-                self._inbox.take_out(request_id)
+                self._dead_letters.record_success(request_id)
+                self._inbox.remove(request_id)
 
     def waiting(self) -> list[Request]:
         """The requests accepted and not answered, in the order of their arrival."""
@@ -117,25 +118,24 @@ class Journal:
             return self._inbox.all()
 
     def record_attempt(self, request_id: str) -> None:
-        """Count an attempt at a request's work, before it begins.
+        """Count an attempt at a request, before its work starts.
 
-        What ends our process leaves that count in the kernel's memory, so the card is spared
-        a forced write for every request. Work that takes the power with it leaves nothing;
-        therefore the count of a request that was begun before the last start is forced.
+        A crash of the process leaves the count in the kernel's memory, so the SD card is spared
+        a synced write for every request. A power cut loses it; therefore the write is synced
+        if an attempt at this request did not end before the last start.
         """
-        recurring = request_id in self._begun_before
-        with self._writing(forced=recurring):
-            self._poison.begin(request_id)
+        with self._writing(sync=request_id in self._unfinished_before):
+            self._dead_letters.record_attempt(request_id)
 
     def undo_attempt(self, request_id: str) -> None:
-        """Take an attempt back that we broke off ourselves."""
-        with self._writing(forced=False):
-            self._poison.put_off(request_id)
+        """Do not count an attempt that we interrupted ourselves."""
+        with self._writing(sync=False):
+            self._dead_letters.undo_attempt(request_id)
 
     def attempts(self, request_id: str) -> int:
-        """How often a request's work was begun and did not end."""
+        """Return how many attempts at a request did not end."""
         with self._reading():
-            return self._poison.attempts(request_id)
+            return self._dead_letters.attempts(request_id)
 
     def commit(
         self,
@@ -145,65 +145,65 @@ class Journal:
         *,
         dead_letter: bool = False,
     ) -> Result:
-        """Number a result, put its messages out and its request away, in one commit.
+        """In one commit: number a result, enqueue its messages, and remove its request.
 
-        `dead_letter` keeps the request where the operator can see it.
+        `dead_letter` keeps a copy of the request for the operator.
         """
         with self._writing():
             self._seq += 1
             result = msgspec.structs.replace(result, seq=self._seq)
             if request_id is not None:
                 if dead_letter:
-                    self._poison.set_aside(request_id, result.reason or "")
-                self._poison.forget(request_id)
-                identity = self._inbox.take_out(request_id)
+                    self._dead_letters.add(request_id, result.reason or "")
+                self._dead_letters.record_success(request_id)
+                identity = self._inbox.remove(request_id)
                 if identity is not None:
-                    self._inbox.keep_answer(identity, result, self._lived())
-            self._dropped += self._outbox.put(messages_for(result), self._lived())
+                    self._inbox.keep_answer(identity, result, self._now_s())
+            self._dropped += self._outbox.enqueue(messages_for(result), self._now_s())
             self._remember(result.id)
             return result
 
     def pending(
-        self, limit: int, but: Collection[int] = (), topics: Collection[str] = ()
+        self, limit: int, skip_ranks: Collection[int] = (), skip_topics: Collection[str] = ()
     ) -> list[OutboxRow]:
-        """The oldest messages, without the ranks in `but` and the topics in `topics`."""
+        """Return the oldest messages of the outbox, without some ranks and topics."""
         with self._reading():
-            return self._outbox.oldest(limit, but, topics)
+            return self._outbox.oldest(limit, skip_ranks, skip_topics)
 
-    def oldest_s(self) -> float | None:
-        """How long the oldest message has waited; None while none waits."""
+    def oldest_age_s(self) -> float | None:
+        """Return how long the oldest message has waited; None if the outbox is empty."""
         with self._reading():
-            written = self._outbox.written_first()
-            return None if written is None else max(0.0, self._lived() - written)
+            written_s = self._outbox.oldest_written_s()
+            return None if written_s is None else max(0.0, self._now_s() - written_s)
 
-    def delivered(self, ranks: Iterable[int]) -> None:
-        """Forget messages that the broker has.
+    def remove_delivered(self, ranks: Iterable[int]) -> None:
+        """Delete messages that the broker has acknowledged.
 
-        Not forced to the disk at once: a power cut in the next moment only sends them a
-        second time, and the card is spared a write for every message.
+        Not synced: a power cut in the next moment only sends them a second time, and the SD card
+        is spared a write for every message.
         """
-        with self._writing(forced=False):
+        with self._writing(sync=False):
             self._outbox.remove(ranks)
 
     def drop(self, ranks: Iterable[int]) -> None:
-        """Forget messages that no broker will ever take; they count as dropped."""
+        """Delete messages that no broker will ever take; they count as dropped."""
         with self._writing():
             self._dropped += self._outbox.remove(ranks)
 
     def drop_old(self) -> None:
-        """Let go of what has waited longer than the operator allows; call it now and then."""
+        """Drop messages older than `journal.maximum_age_days`; call it about once a minute."""
         with self._reading():
-            ranks = self._outbox.older(self._lived())
+            ranks = self._outbox.too_old(self._now_s())
         if ranks:
             logger.error(
-                "%d messages waited longer than journal.maximum_age_days and are dropped; "
-                "see why the broker does not take them", len(ranks),
+                "dropped %d messages that waited longer than journal.maximum_age_days; "
+                "find out why the broker does not take them", len(ranks),
             )  # fmt: skip
             self.drop(ranks)
 
-    def _lived(self) -> float:
-        """Seconds that the journal has been open, ever: an age that no clock jump changes."""
-        return self._lived_before + self._clock() - self._opened
+    def _now_s(self) -> float:
+        """Return the seconds that the journal has been open in its life."""
+        return self._open_before_s + self._clock() - self._opened_s
 
     def _remember(self, new_id: str) -> None:
         self._last_id = max(self._last_id or "", new_id)
@@ -217,18 +217,18 @@ class Journal:
                 raise JournalError(f"the journal cannot be read: {explain(error)}") from error
 
     @contextlib.contextmanager
-    def _writing(self, *, forced: bool = True) -> Iterator[None]:
-        """One transaction; when it fails, memory too is as it was before.
+    def _writing(self, *, sync: bool = True) -> Iterator[None]:
+        """Run one transaction; if it fails, restore the counters in memory, too.
 
-        One that is not forced to the disk reaches it with the next that is.
+        A transaction that is not synced reaches the disk with the next one that is.
         """
         with self._lock:
             before = self.counts
             try:
-                self._db.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
+                self._db.execute(f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}")
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
-                if forced:  # the others change nothing of it but the time
+                if sync:  # the others change only the time
                     self._write_meta()
                 self._db.execute("COMMIT")
             except BaseException as error:
@@ -240,14 +240,14 @@ class Journal:
 
     def _write_meta(self) -> None:
         values = {
-            "lived": self._lived(),
+            "lived": self._now_s(),
             "seq": self._seq,
             "dropped": self._dropped,
             "last_id": self._last_id,
         }
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
-    def _undo(self, before: Counts) -> None:
+    def _undo(self, before: JournalCounts) -> None:
         with contextlib.suppress(sqlite3.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

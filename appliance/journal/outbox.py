@@ -1,4 +1,4 @@
-"""The journal's outbox: messages that the broker has not acknowledged."""
+"""The outbox: messages that the broker has not acknowledged yet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DAY = 86_400.0
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,38 +27,44 @@ class OutboxRow:
     """A message on disk."""
 
     rank: int
+    """Counts messages: the order in which they were written."""
     message: Message
 
 
 class Outbox:
-    """SQL inside a transaction that the journal begins and ends."""
+    """SQL inside a transaction that the journal begins and ends.
+
+    `now_s` is the journal's own clock, see `Journal`.
+    """
 
     def __init__(self, database: sqlite3.Connection, limits: config.JournalSettings) -> None:
         self._db = database
         self._limits = limits
         query = "SELECT count(*), coalesce(sum(size), 0), coalesce(max(rank), 0) FROM outbox"
-        rows, size, self._newest = database.execute(query).fetchone()
+        rows, size, self._last_rank = database.execute(query).fetchone()
         self.size = Size(rows, size)
 
-    def put(self, messages: Iterable[Message], lived: float) -> int:
-        """Add messages; returns how many of the oldest had to go to make room."""
-        newest_before = self._newest
+    def enqueue(self, messages: Iterable[Message], now_s: float) -> int:
+        """Write messages; return how many of the oldest were dropped to make room."""
+        last_rank_before = self._last_rank
         for message in messages:
-            self._insert(message, lived)
-        return self._make_room(newest_before)
+            self._insert(message, now_s)
+        return self._make_room(last_rank_before)
 
-    def oldest(self, limit: int, but: Collection[int], topics: Collection[str]) -> list[OutboxRow]:
-        """The first `limit` messages, without some ranks and topics."""
+    def oldest(
+        self, limit: int, skip_ranks: Collection[int], skip_topics: Collection[str]
+    ) -> list[OutboxRow]:
+        """Return the first `limit` messages, without some ranks and topics."""
         rows = self._db.execute(
             "SELECT rank, topic, payload, retain, content_type, correlation, user_properties"
             " FROM outbox WHERE rank NOT IN (SELECT value FROM json_each(?))"
             " AND topic NOT IN (SELECT value FROM json_each(?)) ORDER BY rank LIMIT ?",
-            (encode(list(but)).decode(), encode(list(topics)).decode(), limit),
+            (encode(list(skip_ranks)).decode(), encode(list(skip_topics)).decode(), limit),
         )
         return [OutboxRow(row[0], _message(row)) for row in rows]
 
     def remove(self, ranks: Iterable[int]) -> int:
-        """Delete messages; returns how many of them were there."""
+        """Delete messages; return how many of them existed."""
         removed = 0
         for rank in ranks:
             query = "DELETE FROM outbox WHERE rank = ? RETURNING size"
@@ -67,47 +73,48 @@ class Outbox:
                 removed += 1
         return removed
 
-    def older(self, lived: float) -> list[int]:
-        """The ranks that have waited longer than the operator allows."""
-        horizon = lived - self._limits.maximum_age_days * DAY
+    def too_old(self, now_s: float) -> list[int]:
+        """Return the ranks that have waited longer than `journal.maximum_age_days`."""
+        horizon = now_s - self._limits.maximum_age_days * DAY_S
         rows = self._db.execute("SELECT rank FROM outbox WHERE written < ?", (horizon,))
         return [rank for (rank,) in rows]
 
-    def written_first(self) -> float | None:
-        """When the oldest message was put in, in seconds lived; None while there is none."""
+    def oldest_written_s(self) -> float | None:
+        """Return when the oldest message was written, on the journal's clock; None if empty."""
         row = self._db.execute("SELECT written FROM outbox ORDER BY rank LIMIT 1").fetchone()
         return None if row is None else float(row[0])
 
-    def _insert(self, message: Message, lived: float) -> None:
+    def _insert(self, message: Message, now_s: float) -> None:
         size = len(message.payload)
-        # Counted here: no rank is used twice, so a late acknowledgement cannot meet another row.
-        self._newest += 1
+        # Counted here so that no rank is used twice: a late acknowledgement must not delete
+        # another row.
+        self._last_rank += 1
         self._db.execute(
             "INSERT INTO outbox (rank, size, written, topic, retain, content_type, correlation,"
             " user_properties, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                self._newest, size, lived, message.topic, message.retain, message.content_type,
+                self._last_rank, size, now_s, message.topic, message.retain, message.content_type,
                 message.correlation, encode(message.user_properties).decode(), message.payload,
             ),
         )  # fmt: skip
         self.size = self.size.plus(size)
 
-    def _make_room(self, newest: int) -> int:
-        """Drop the oldest, up to `newest`: what was just written always stays."""
+    def _make_room(self, last_rank: int) -> int:
+        """Drop the oldest, up to `last_rank`: the messages just written always stay."""
         dropped = 0
         while (
             self.size.rows > self._limits.maximum_rows
             or self.size.bytes > self._limits.maximum_bytes
         ):
             query = "SELECT rank FROM outbox WHERE rank <= ? ORDER BY rank LIMIT 1"
-            row = self._db.execute(query, (newest,)).fetchone()
+            row = self._db.execute(query, (last_rank,)).fetchone()
             if row is None:
                 break
             dropped += self.remove(row)
         if dropped:
             logger.error(
-                "the outbox is full (journal.maximum_rows, journal.maximum_bytes): its oldest "
-                "%d messages are dropped; see why the broker does not take them", dropped,
+                "the outbox is full (journal.maximum_rows, journal.maximum_bytes): dropped its "
+                "oldest %d messages; find out why the broker does not take them", dropped,
             )  # fmt: skip
         return dropped
 

@@ -1,4 +1,4 @@
-"""The journal's tables, and how those of an older version become those of this one."""
+"""The tables of the journal, and the SQL that upgrades those of an older version."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ CREATE TABLE answers (
     result BLOB NOT NULL
 );
 """
-"""`written` counts the seconds that the journal has been open, not those of the clock,
-which may jump by years on a board without a battery. `expires_at` is the calendar's."""
+"""`written` is in seconds that the journal has been open in its life, because the calendar may
+jump by years on a board without a clock battery. `expires_at` is in calendar time."""
 
 SECOND = """
 ALTER TABLE inbox ADD COLUMN boot TEXT;
@@ -64,7 +64,7 @@ CREATE TABLE set_aside (
     payload BLOB NOT NULL
 );
 """
-"""Attempts have a table of their own: to count one in the inbox would write the sound again."""
+"""Attempts have their own table: to count one in the inbox would rewrite the recording."""
 
 THIRD = """
 DROP INDEX inbox_identity;
@@ -113,10 +113,9 @@ CREATE TABLE answers (
 INSERT INTO answers SELECT * FROM old_answers;
 DROP TABLE old_answers;
 """
-"""For the sake of the card: what a commit touches is written to it page by page, and each
-index and each AUTOINCREMENT was a page more. The inbox is short (`requests.maximum_waiting`),
-so it is looked through; that an outbox's rank is not used again matters to one process
-alone, and that one counts."""
+"""Spares the SD card: a commit writes whole pages, and each index and each AUTOINCREMENT was one
+page more. The inbox is short (`requests.maximum_waiting`), so it is scanned without an index.
+That no rank of the outbox is used twice matters only within one process, which counts them."""
 
 VERSIONS = (FIRST, SECOND, THIRD)
 
@@ -124,12 +123,12 @@ TABLES = ("meta", "inbox", "outbox", "answers", "attempts", "set_aside")
 
 
 def tables_of(version: int) -> tuple[str, ...]:
-    """The tables that a file of this version has."""
+    """Return the tables of a file of this version."""
     return TABLES[:4] if version == 1 else TABLES
 
 
-def bring_up_to_date(database: sqlite3.Connection, version: int) -> None:
-    """Take a file from `version` (0 is a new one) to the newest, in one transaction."""
+def upgrade(database: sqlite3.Connection, version: int) -> None:
+    """Upgrade a file from `version` (0 is a new file) to the newest, in one transaction."""
     steps = " ".join(VERSIONS[version:])
     if steps:
         database.executescript(f"BEGIN; {steps} PRAGMA user_version = {len(VERSIONS)}; COMMIT;")

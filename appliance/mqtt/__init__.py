@@ -1,1 +1,1 @@
-"""The broker connection: packets, retries, publishing."""
+"""The connection to the broker, and what is published over it."""

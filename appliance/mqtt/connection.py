@@ -1,4 +1,4 @@
-"""Link: the connection to the broker; it and `packets` import paho, and nobody else here."""
+"""The connection to the broker; only this module and `packets` import paho here."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from appliance.mqtt import connect_errors, credentials
 from appliance.mqtt.connection_events import (
     Acknowledged,
     Connected,
+    ConnectionEvent,
     Delivery,
-    Event,
     Lost,
     Subscribed,
     Woken,
@@ -30,9 +30,9 @@ from appliance.mqtt.packets import (
     IN_FLIGHT,
     MAXIMUM_PACKET,
     check_size,
-    client_of,
     connect_properties,
     delivery_of,
+    new_client,
     publish_properties,
     subscriptions,
 )
@@ -50,19 +50,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH = 256
-"""Events picked up at once."""
+"""Events that are dequeued at once."""
 
 
 class Unpublishable(ValueError):
-    """A message that cannot be published now or ever."""
+    """A message that cannot be published, now or later."""
 
 
 class BrokerConnection:
-    """One broker, one client id; says what happens in the order in which it did.
+    """One broker, one client id; events come out in the order in which they happened.
 
-    paho's thread runs the callbacks, which only copy and enqueue. What is published while
-    there is no connection is refused, for paho would keep it in memory; what is under way
-    when a connection breaks is forgotten, for the journal has it.
+    paho's thread runs the callbacks, which only copy and enqueue. Nothing is published while
+    there is no connection, because paho would keep it in memory; and paho must forget what was
+    in flight when a connection broke, because the journal still has it.
     """
 
     def __init__(self, config: Config, will: Message) -> None:
@@ -73,21 +73,23 @@ class BrokerConnection:
         self._tls = credentials.tls_context(config.mqtt)
         try:
             config.broker_host.encode("idna")
-        except UnicodeError:  # it would kill paho's thread at every attempt
-            raise ConfigError([f"mqtt.host: {config.broker_host!r} is not a name"]) from None
+        except UnicodeError:  # it would kill paho's thread at each attempt
+            raise ConfigError(
+                [f"mqtt.host: {config.broker_host!r} is not a valid host name"]
+            ) from None
         self.window = IN_FLIGHT
-        """How many messages the broker takes before it has acknowledged the first."""
+        """How many messages may be in flight."""
         self.connections = 0
-        """Since start."""
-        self.backlog = InboundLimit(config.requests.maximum_waiting_bytes)
-        self._largest = MAXIMUM_PACKET
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        # Guards the step from "is it still that connection?" to paho's call. Reentrant, and
-        # never taken in `_on_publish`, which paho runs under the lock that publish() needs.
+        """Number of connections since start."""
+        self.inbound = InboundLimit(config.requests.maximum_waiting_bytes)
+        self._maximum_packet = MAXIMUM_PACKET
+        self._events: queue.SimpleQueue[ConnectionEvent] = queue.SimpleQueue()
+        # Held from the check "is it still this connection?" to the end of paho's call. Reentrant,
+        # and never taken in `_on_publish`: paho runs that under the lock that publish() needs.
         self._lock = threading.RLock()
         self._epoch = 0
         self._connected = False
-        self._since = 0.0
+        self._connected_at = 0.0
         self._refusal: int | None = None
         self._reconnect = ReconnectPolicy()
         self._client = self._new_client()
@@ -95,40 +97,40 @@ class BrokerConnection:
 
     @property
     def connected(self) -> bool:
-        """Whether a broker hears us."""
+        """Whether there is a connection now."""
         return self._connected
 
     def alive(self) -> bool:
-        """Whether paho's thread, if it has begun, still runs."""
+        """Whether paho's thread, if it was started, still runs."""
         return self._thread is None or self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin to connect, again and again, in the background."""
+        """Connect in the background, and reconnect after each loss."""
         self._client.loop_start()
 
     def stop(self, timeout: float) -> None:
-        """Say good-bye, so that the broker does not publish the last will."""
+        """Disconnect properly, so that the broker does not publish the last will."""
         with self._lock:
             self._connected = False
-            self._client.on_disconnect = None  # not a loss
+            self._client.on_disconnect = None  # this is not a loss
             self._client.disconnect()
-        # Not loop_stop(), which waits without a limit through a connect that hangs.
+        # Not loop_stop(), which waits for a hanging connect without a limit.
         if self._thread is not None:
             self._thread.join(timeout)
 
     def restart(self) -> None:
-        """Begin anew with another client: the thread died, or the broker went deaf."""
+        """Start again with a new client: the thread died, or acknowledgements are overdue."""
         with self._lock:
             self.stop(timeout=0.0)
             self._thread = None
             self._epoch += 1
-            self._client = self._new_client()  # what the old one still says is not heard
+            self._client = self._new_client()  # callbacks of the old one are ignored
             self._events.put(Lost(self._epoch))
         self.start()
 
-    def wait(self, timeout: float) -> list[Event]:
-        """What has happened, waiting up to `timeout` seconds for something to."""
-        events: list[Event] = []
+    def wait(self, timeout: float) -> list[ConnectionEvent]:
+        """Return what happened; wait up to `timeout` seconds for the first event."""
+        events: list[ConnectionEvent] = []
         try:
             events.append(self._events.get(timeout=timeout))
             while len(events) < BATCH:
@@ -137,21 +139,23 @@ class BrokerConnection:
             pass
         for event in events:
             if isinstance(event, Delivery):
-                self.backlog.give_back(len(event.payload or b""))
+                self.inbound.release(len(event.payload or b""))
         return events
 
     def wake(self) -> None:
-        """Let `wait` come back at once."""
+        """Let `wait` return at once; from any thread."""
         self._events.put(Woken())
 
     def publish(self, message: Message, qos: int = 1) -> int | None:
-        """Send; the id that its acknowledgement will carry, or None when nobody hears us.
+        """Send a message; return the id of its acknowledgement, or None without a connection.
 
-        Unpublishable when no broker, or not this one, can ever take it.
+        Raises:
+            Unpublishable: no broker, or not this one, can ever take it.
+
         """
         try:
             properties = publish_properties(message) if self._is_v5 else None
-            check_size(message, self._largest)
+            check_size(message, self._maximum_packet)
             with self._lock:
                 if not self._connected:
                     return None
@@ -163,13 +167,13 @@ class BrokerConnection:
         return info.mid if info.rc == paho.MQTT_ERR_SUCCESS else None
 
     def subscribe(self, filters: Sequence[str]) -> None:
-        """Ask for messages; the broker's word on it comes as an event."""
+        """Subscribe; the broker's answer comes as an event."""
         with self._lock:
             if self._connected:
                 self._client.subscribe(subscriptions(filters, is_v5=self._is_v5))
 
-    def ack(self, delivery: Delivery) -> bool:
-        """Tell the broker that a delivery is ours now; False when that connection is gone.
+    def acknowledge(self, delivery: Delivery) -> bool:
+        """Send PUBACK: the message is on our disk. False if its connection is gone.
 
         On another connection the same packet identifier may belong to another message.
         """
@@ -180,7 +184,7 @@ class BrokerConnection:
             return True
 
     def _new_client(self) -> paho.Client:
-        client = client_of(self._config, self._will, self._password, self._tls)
+        client = new_client(self._config, self._will, self._password, self._tls)
         for name in ("pre_connect", "connect", "connect_fail", "disconnect"):
             setattr(client, f"on_{name}", self._guarded(getattr(self, f"_on_{name}")))
         for name in ("message", "publish", "subscribe"):
@@ -190,15 +194,15 @@ class BrokerConnection:
             self._config.broker_host,
             self._config.broker_port,
             mqtt.keepalive_s,
-            # Never a clean start, not even the first one: brokers do not keep the session of
-            # such a client over their own restart, and ours would wipe what waits for us.
+            # Never a clean start, not even the first one: a broker does not keep the session of
+            # such a client over its own restart, and a clean start deletes what waits for us.
             clean_start=False,
             properties=connect_properties(self._config) if self._is_v5 else None,
         )
         return client
 
     def _guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
-        """A callback that cannot kill paho's thread, and is silent when its client is old."""
+        """Wrap a callback: it cannot kill paho's thread, and ignores calls of an old client."""
 
         @functools.wraps(callback)
         def guarded(client: paho.Client, _userdata: Any, *arguments: Any) -> None:
@@ -206,7 +210,9 @@ class BrokerConnection:
                 if client is self._client:
                     callback(*arguments)
             except Exception:
-                logger.exception("a message to or from the broker could not be dealt with")
+                logger.exception(
+                    "an event of the MQTT connection could not be handled; please report this"
+                )
 
         return guarded
 
@@ -217,20 +223,20 @@ class BrokerConnection:
     def _on_connect(self, flags: paho.ConnectFlags, code: ReasonCode, sent: Properties) -> None:
         if code.is_failure:
             self._refusal = code.value
-            return  # paho reports the end of this connection, too
+            return  # paho calls _on_disconnect, too
         with self._lock:
             self._epoch += 1
             self.connections += 1
             self.window = min(IN_FLIGHT, getattr(sent, "ReceiveMaximum", IN_FLIGHT))
-            self._largest = getattr(sent, "MaximumPacketSize", MAXIMUM_PACKET)
+            self._maximum_packet = getattr(sent, "MaximumPacketSize", MAXIMUM_PACKET)
             self._refusal = None
             self._connected = True
-            self._since = time.monotonic()
+            self._connected_at = time.monotonic()
             self._events.put(Connected(self._epoch))
         logger.info("connected to the broker at %s", self._address)
 
     def _on_connect_fail(self) -> None:
-        self._wait_before_next(connect_errors.of_failure(sys.exc_info()[1]))
+        self._schedule_reconnect(connect_errors.explain_failure(sys.exc_info()[1]))
 
     def _on_disconnect(
         self, flags: paho.DisconnectFlags, code: ReasonCode, _properties: Properties
@@ -242,19 +248,21 @@ class BrokerConnection:
                 self._events.put(Lost(self._epoch))
         if flags.is_disconnect_packet_from_server:
             refusal = code.value
-        again = self._reconnect.failures > 1
         if refusal is not None:
-            words = connect_errors.of_refusal(refusal, code.getName())
+            reason = connect_errors.explain_refusal(refusal, code.getName())
+        elif was_connected:
+            repeatedly = self._reconnect.failures > 1
+            reason = connect_errors.explain_loss(self._config.client_id if repeatedly else None)
         else:
-            client_id = self._config.client_id if again else None
-            words = connect_errors.of_loss(client_id) if was_connected else connect_errors.NO_ANSWER
-        lasted = time.monotonic() - self._since if was_connected else 0.0
-        self._wait_before_next(words, lasted=lasted, slow=refusal in connect_errors.NEEDS_A_PERSON)
+            reason = connect_errors.NO_ANSWER
+        lasted_s = time.monotonic() - self._connected_at if was_connected else 0.0
+        slow = refusal in connect_errors.NEEDS_A_PERSON
+        self._schedule_reconnect(reason, lasted_s=lasted_s, slow=slow)
 
     def _on_message(self, message: paho.MQTTMessage) -> None:
-        if self.backlog.full():
+        if not self.inbound.reserve_row():
             return  # not acknowledged: the broker sends it again on the next connection
-        keep = self.backlog.take(len(message.payload))
+        keep = self.inbound.reserve_bytes(len(message.payload))
         self._events.put(delivery_of(message, self._epoch, keep=keep))
 
     def _on_publish(self, mid: int, code: ReasonCode, _properties: Properties) -> None:
@@ -268,13 +276,15 @@ class BrokerConnection:
     def _address(self) -> str:
         return f"{self._config.broker_host}:{self._config.broker_port}"
 
-    def _wait_before_next(self, words: str, *, lasted: float = 0.0, slow: bool = False) -> None:
-        """Set paho's delay, which has no element of chance by itself; and tell the owner."""
-        delay = self._reconnect.record_failure(lasted_s=lasted, slow=slow)
+    def _schedule_reconnect(
+        self, reason: str, *, lasted_s: float = 0.0, slow: bool = False
+    ) -> None:
+        """Set paho's delay, whose own backoff has no jitter, and log a new reason."""
+        delay = self._reconnect.record_failure(lasted_s=lasted_s, slow=slow)
         self._client.reconnect_delay_set(delay, delay)  # type: ignore[arg-type]
-        level = logging.WARNING if self._reconnect.is_new_reason(words) else logging.DEBUG
+        level = logging.WARNING if self._reconnect.is_new_reason(reason) else logging.DEBUG
         logger.log(
             level,
-            "no connection to the broker at %s (%s): results wait on disk, trying again",
-            self._address, words,
+            "no connection to the broker at %s: %s; results wait on disk, reconnecting",
+            self._address, reason,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What paho's thread tells the postman: copies, in the order in which they happened."""
+"""Events that paho's thread puts into a queue for the MQTT thread, in the order they happened."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The broker let us in; `epoch` counts connections and tells old news from new."""
+    """The broker accepted the connection."""
 
     epoch: int
+    """Counts connections, to tell the events of an earlier connection from those of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,11 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The broker's word on our subscription; `refusal` is None when it was granted."""
+    """The broker's answer to our subscription."""
 
     epoch: int
     refusal: str | None
+    """None if it was granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +36,26 @@ class Acknowledged:
     epoch: int
     mid: int
     code: int
-    """MQTT 5 reason code; 0x80 and above mean that the broker did not take it."""
+    """MQTT 5 reason code; 0x80 and above mean that the broker did not take the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Woken:
-    """Something was put into the outbox."""
+    """Something was put into the outbox or another queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message that came in, not yet acknowledged to the broker."""
+    """A received message that is not acknowledged to the broker yet."""
 
     epoch: int
     topic: str
     payload: bytes | None
-    """None when too much was waiting in memory already to keep it."""
+    """None if too many bytes waited in memory already to keep it."""
     mid: int = 0
     qos: int = 1
     repeated: bool = False
-    """DUP: the broker sent it before and knows of no acknowledgement."""
+    """The DUP flag: the broker sent it before and got no acknowledgement."""
     retained: bool = False
     response_topic: str | None = None
     correlation: bytes | None = None
@@ -62,4 +64,4 @@ class Delivery:
     user_properties: tuple[tuple[str, str], ...] = ()
 
 
-Event = Connected | Lost | Subscribed | Acknowledged | Woken | Delivery
+ConnectionEvent = Connected | Lost | Subscribed | Acknowledged | Woken | Delivery

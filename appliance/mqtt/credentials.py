@@ -1,4 +1,4 @@
-"""What the broker wants to see: the password and the TLS files, read once at the start."""
+"""Reads the password and the TLS files for the broker, once at the start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def located(name: str) -> Path:
-    """A file that the configuration names; a relative one may be a systemd credential."""
+    """Return the path of a configured file; a relative one may be a systemd credential."""
     path = Path(name).expanduser()
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if directory and not path.is_absolute() and (Path(directory) / path).exists():
@@ -23,7 +23,12 @@ def located(name: str) -> Path:
 
 
 def password(mqtt: config.MqttSettings) -> bytes | None:
-    """The password in the file, without the newline that editors leave at its end."""
+    """Read the password file, without the newline that editors put at its end.
+
+    Raises:
+        ConfigError: the file cannot be read.
+
+    """
     if not mqtt.password_file:
         return None
     path = located(mqtt.password_file)
@@ -37,23 +42,28 @@ def password(mqtt: config.MqttSettings) -> bytes | None:
 
 
 def tls_context(mqtt: config.MqttSettings) -> ssl.SSLContext | None:
-    """TLS 1.2 or later that checks the broker's name; None when TLS is off."""
+    """Return a context for TLS 1.2 or later that checks the broker's name; None if TLS is off.
+
+    Raises:
+        ConfigError: a file cannot be read, or is not a certificate or key.
+
+    """
     if not mqtt.tls:
         return None
     problems: list[str] = []
     context = ssl.create_default_context()
     if mqtt.ca_file:
-        context = _trusting(located(mqtt.ca_file), problems)
+        context = _context_trusting(located(mqtt.ca_file), problems)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if mqtt.certificate_file:
-        _identify(context, mqtt, problems)
+        _load_certificate(context, mqtt, problems)
     if problems:
         raise ConfigError(problems)
     return context
 
 
-def _trusting(path: Path, problems: list[str]) -> ssl.SSLContext:
-    """A context that trusts this authority and no other."""
+def _context_trusting(path: Path, problems: list[str]) -> ssl.SSLContext:
+    """Return a context that trusts only this authority; add what is wrong to `problems`."""
     try:
         return ssl.create_default_context(cafile=str(path))
     except ssl.SSLError as error:
@@ -63,7 +73,10 @@ def _trusting(path: Path, problems: list[str]) -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _identify(context: ssl.SSLContext, mqtt: config.MqttSettings, problems: list[str]) -> None:
+def _load_certificate(
+    context: ssl.SSLContext, mqtt: config.MqttSettings, problems: list[str]
+) -> None:
+    """Load our own certificate and key; add what is wrong to `problems`."""
     certificate, key = located(mqtt.certificate_file), located(mqtt.key_file)
     missing = False
     for name, path in (("certificate_file", certificate), ("key_file", key)):
@@ -76,8 +89,8 @@ def _identify(context: ssl.SSLContext, mqtt: config.MqttSettings, problems: list
     if missing:
         return
     try:
-        # The empty password makes an encrypted key an error; without it OpenSSL would ask
-        # on the terminal, and a daemon would wait for ever.
+        # With an empty password an encrypted key is an error; without one OpenSSL would ask on
+        # the terminal, and a daemon would wait for ever.
         context.load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, ValueError) as error:
         problems.append(

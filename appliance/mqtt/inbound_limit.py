@@ -1,15 +1,15 @@
-"""How much of what came in waits in memory: bounded, whatever a client sends."""
+"""Limits how much received data waits in memory, whatever clients send."""
 
 from __future__ import annotations
 
 import threading
 
 MAXIMUM_ROWS = 10_000
-"""Deliveries without their payload: a few hundred bytes each, kept to be told `busy`."""
+"""Messages without their payload, a few hundred bytes each, that wait to be answered `busy`."""
 
 
 class InboundLimit:
-    """Counts what paho's thread has put down and nobody has picked up yet."""
+    """Counts what paho's thread has enqueued and nobody has dequeued yet."""
 
     def __init__(self, maximum_bytes: int) -> None:
         self._maximum_bytes = maximum_bytes
@@ -17,27 +17,27 @@ class InboundLimit:
         self._rows = 0
         self._bytes = 0
         self.overrun = 0
-        """Deliveries that not even an answer was kept for."""
+        """Messages that were discarded without an answer."""
 
-    def take(self, size: int) -> bool:
-        """Whether a payload of `size` bytes may be kept, and count it."""
+    def reserve_row(self) -> bool:
+        """Count a message; False if it must be discarded, because too many wait."""
         with self._lock:
+            if self._rows >= MAXIMUM_ROWS:
+                self.overrun += 1
+                return False
             self._rows += 1
+            return True
+
+    def reserve_bytes(self, size: int) -> bool:
+        """Count a payload; False if it must not be kept, because too many bytes wait."""
+        with self._lock:
             if self._bytes + size > self._maximum_bytes:
                 return False
             self._bytes += size
             return True
 
-    def full(self) -> bool:
-        """Whether the next one is beyond an answer; it is counted as overrun."""
-        with self._lock:
-            if self._rows < MAXIMUM_ROWS:
-                return False
-            self.overrun += 1
-            return True
-
-    def give_back(self, size: int) -> None:
-        """One was picked up, with a payload of `size` bytes."""
+    def release(self, size: int) -> None:
+        """Note that a message with a payload of `size` bytes was dequeued."""
         with self._lock:
             self._rows -= 1
             self._bytes -= size

@@ -1,4 +1,4 @@
-"""What goes into MQTT packets and what comes out of them, in paho's words and in ours."""
+"""Converts between our messages and paho's packets, properties and options."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from appliance.values import Message
 
 IN_FLIGHT = 20
-"""Messages on their way in each direction: what mosquitto allows a client by default."""
+"""Messages in flight in each direction: mosquitto's default limit."""
 
 MAXIMUM_PACKET = 268_435_455
 """Bytes, from the MQTT standard."""
 
 
-def client_of(
+def new_client(
     config: Config, will: Message, password: bytes | None, tls: ssl.SSLContext | None
 ) -> paho.Client:
-    """A client of paho's with our settings, which does not connect yet."""
+    """Return a paho client with our settings, which does not connect yet."""
     is_v5 = config.mqtt.version == "5"
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
@@ -50,27 +50,27 @@ def client_of(
 def subscriptions(
     filters: Sequence[str], *, is_v5: bool
 ) -> list[tuple[str, SubscribeOptions]] | list[tuple[str, int]]:
-    """Filters as paho takes them."""
+    """Return topic filters in the form that paho takes."""
     if not is_v5:
         return [(topic_filter, 1) for topic_filter in filters]
-    # Retained ones are not wanted: they would come again at every connection.
+    # Without retained messages, which would come again on every connection.
     options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
     return [(topic_filter, options) for topic_filter in filters]
 
 
 def connect_properties(config: Config) -> Properties:
-    """What the broker is told of us: how long it keeps our session, and what we can take."""
+    """Return how long the broker must keep our session, and what we can receive."""
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = config.mqtt.session_expiry_s
     properties.ReceiveMaximum = IN_FLIGHT
-    # Twice what is accepted (base64 takes four thirds), so that who sends too much is told;
-    # what is larger still the broker throws away, and our memory is safe.
+    # Twice what is accepted (base64 takes four thirds), so that a client that sends too much gets
+    # an answer; what is larger still the broker discards, which protects our memory.
     properties.MaximumPacketSize = min(MAXIMUM_PACKET, 2 * config.requests.maximum_bytes + 65_536)
     return properties
 
 
 def publish_properties(message: Message) -> Properties:
-    """What MQTT 5 carries beside a payload."""
+    """Return the MQTT 5 properties of a message."""
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     if message.content_type is not None:
         properties.ContentType = message.content_type
@@ -81,19 +81,19 @@ def publish_properties(message: Message) -> Properties:
     return properties
 
 
-def check_size(message: Message, largest: int) -> None:
-    """ValueError if the packet might be larger; a broker would close the connection."""
+def check_size(message: Message, maximum_packet: int) -> None:
+    """Raise ValueError if the packet may be too large: a broker would close the connection."""
     texts = [message.topic, message.content_type or ""]
     for name, value in message.user_properties:
         texts += (name, value)
     known = len(message.payload) + len(message.correlation or b"")
     size = known + sum(len(text.encode()) + 5 for text in texts) + 32
-    if size > largest:
-        raise ValueError(f"{size} bytes are more than the {largest} that the broker takes")
+    if size > maximum_packet:
+        raise ValueError(f"{size} bytes are more than the {maximum_packet} that the broker allows")
 
 
 def delivery_of(message: paho.MQTTMessage, epoch: int, *, keep: bool) -> Delivery:
-    """A copy of what came in, with its payload where it may be kept."""
+    """Copy a received message, with its payload if `keep` is true."""
     sent = message.properties
     return Delivery(
         epoch=epoch,

@@ -1,4 +1,4 @@
-"""Results to the disk; while it takes none, in memory and told all the same."""
+"""Commits results to the journal; while the disk refuses, keeps and publishes them from memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
-from appliance.journal.disk_state import RETRY_S
+from appliance.journal.circuit_breaker import RETRY_S
 
 if TYPE_CHECKING:
     from appliance.journal.journal import Journal
@@ -17,73 +17,78 @@ if TYPE_CHECKING:
     from appliance.mqtt.publisher import Publisher
     from appliance.values import Request, Result
 
-MAXIMUM_UNWRITTEN = 1000
-"""Results that the disk refused and that wait in memory; beyond it the oldest go."""
+MAXIMUM_UNCOMMITTED = 1000
+"""Results that wait in memory for the disk; if there are more, the oldest are lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """A piece of work that is over."""
+class FinishedJob:
+    """A result, and the request that it answers."""
 
     result: Result
     request: Request | None
     dead_letter: bool
-    is_told: bool = False
-    """Whether its messages have gone out from memory."""
+    is_published: bool = False
+    """Whether its messages were sent from memory."""
 
 
 class ResultCommitter:
-    """What is done with a result."""
+    """Retry policy for results that the disk refused: kept in memory, committed in their order."""
 
     def __init__(
-        self, journal: Journal, link: BrokerConnection, topics: Topics, sending: Publisher
+        self, journal: Journal, connection: BrokerConnection, topics: Topics, publisher: Publisher
     ) -> None:
         self._journal = journal
-        self._link = link
+        self._connection = connection
         self._topics = topics
-        self._sending = sending
-        self._unwritten: collections.deque[Finished] = collections.deque(maxlen=MAXIMUM_UNWRITTEN)
-        self._write_at = 0.0
+        self._publisher = publisher
+        self._uncommitted: collections.deque[FinishedJob] = collections.deque(
+            maxlen=MAXIMUM_UNCOMMITTED
+        )
+        self._retry_at = 0.0
 
     def commit(self, result: Result, request: Request | None, *, dead_letter: bool) -> Result:
-        """Put a result on disk and on its way; returns it with its number. From any thread.
+        """Write a result and its messages to disk; return it with its number. From any thread.
 
-        When the disk refuses, it is kept in memory and written as soon as the disk takes it;
-        meanwhile whoever listens hears of it.
+        If the disk refuses, the result is kept in memory until the disk takes it, and its
+        messages are published at once if there is a connection.
         """
-        finished = Finished(result, request, dead_letter=dead_letter)
+        finished = FinishedJob(result, request, dead_letter=dead_letter)
         try:
             return self._write(finished)
         except JournalError as error:
-            self._sending.disk.refused(error)
-            if self._link.connected:
-                finished = replace(finished, is_told=True)
+            self._publisher.disk_breaker.record_failure(error)
+            if self._connection.connected:
+                finished = replace(finished, is_published=True)
                 for message in self._topics.messages_for(result, request):
-                    self._sending.publish(message)
-            self._unwritten.append(finished)
+                    self._publisher.publish(message)
+            self._uncommitted.append(finished)
             return result
 
     def commit_late(self, *, at_once: bool = False) -> None:
-        """What the disk refused before, oldest first: a request is over only when this is done."""
-        if not self._unwritten or (time.monotonic() < self._write_at and not at_once):
+        """Commit what the disk refused before, oldest first, if it is time or `at_once` is true.
+
+        Only then is a request over: after a crash before it, its work starts again.
+        """
+        if not self._uncommitted or (time.monotonic() < self._retry_at and not at_once):
             return
         try:
-            while self._unwritten:
-                self._write(self._unwritten[0])
-                self._unwritten.popleft()
+            while self._uncommitted:
+                self._write(self._uncommitted[0])
+                self._uncommitted.popleft()
         except JournalError as error:
-            self._sending.disk.refused(error)
-            self._write_at = time.monotonic() + RETRY_S
+            self._publisher.disk_breaker.record_failure(error)
+            self._retry_at = time.monotonic() + RETRY_S
         else:
-            self._sending.disk.works()
+            self._publisher.disk_breaker.record_success()
 
-    def _write(self, finished: Finished) -> Result:
-        request = finished.request
+    def _write(self, finished: FinishedJob) -> Result:
+        request, skip = finished.request, finished.is_published
         numbered = self._journal.commit(
             finished.result,
-            lambda result: () if finished.is_told else self._topics.messages_for(result, request),
+            lambda result: () if skip else self._topics.messages_for(result, request),
             request.id if request is not None else None,
             dead_letter=finished.dead_letter,
         )
-        self._sending.look()
+        self._publisher.notify()
         return numbered

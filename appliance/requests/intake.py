@@ -58,7 +58,7 @@ class RequestIntake:
         self._reader = reader
         self._office = office
         self._publish = sending.publish
-        self._disk_refused = sending.disk.refused
+        self._disk_refused = sending.disk_breaker.record_failure
         self.accepted = 0
         self.rejected = 0
         self.repeated = 0
@@ -76,7 +76,7 @@ class RequestIntake:
             self._carry_out(order)  # after the requests, for it may cancel one of them
         for delivery in deliveries:
             if delivery.qos:
-                link.ack(delivery)
+                link.acknowledge(delivery)
 
     def _verdicts(self, offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from appliance.journal.journal import Journal
     from appliance.messages.topics import Topics
     from appliance.mqtt.connection import BrokerConnection
-    from appliance.mqtt.connection_events import Event
+    from appliance.mqtt.connection_events import ConnectionEvent
     from appliance.requests.intake import RequestQueue
     from appliance.requests.request_parser import RequestParser
     from appliance.values import Message, Request, Result
@@ -88,7 +88,7 @@ class MqttService:
             self._sending.publish(status_of(self._topics, Status.STOPPED))
             self._drain(LAST_WORDS_S)
         self._link.stop(timeout=0.3)
-        self._sending.forget_delivered()
+        self._sending.remove_delivered()
 
     def commit(
         self, result: Result, request: Request | None = None, *, dead_letter: bool = False
@@ -134,21 +134,21 @@ class MqttService:
             accepted=reception.accepted,
             rejected=reception.rejected,
             repeated=reception.repeated,
-            overrun=self._link.backlog.overrun,
-            unsaid=self._sending.unsaid,
+            overrun=self._link.inbound.overrun,
+            unsaid=self._sending.transient.dropped,
             damaged_journals=self._journal.damaged,
-            journal_error=self._sending.disk.error,
+            journal_error=self._sending.disk_breaker.error,
         )
 
     def _of_the_disk(self) -> tuple[int, float | None]:
         """Requests that were set aside, and how long the oldest message has waited."""
         try:
-            oldest_s = self._journal.oldest_s()
+            oldest_s = self._journal.oldest_age_s()
             return self._journal.dead_letter_count(), oldest_s and round(oldest_s, 1)
         except JournalError:
             return 0, None  # what is wrong with the disk is in the same payload
 
-    def _deal_with(self, events: list[Event]) -> None:
+    def _deal_with(self, events: list[ConnectionEvent]) -> None:
         deliveries = []
         for event in events:
             match event:
@@ -157,11 +157,11 @@ class MqttService:
                 case Connected():
                     self._epoch = event.epoch
                     self._subscribed = False
-                    self._sending.begin()
+                    self._sending.connected()
                     self._link.subscribe(self._topics.subscriptions)
                 case Lost():
                     self._subscribed = False
-                    self._sending.end()
+                    self._sending.disconnected()
                 case Acknowledged() if event.epoch == self._epoch:
                     self._sending.acknowledged(event)
                 case Subscribed() if event.epoch == self._epoch:
@@ -172,13 +172,13 @@ class MqttService:
     def _receive(self, deliveries: list[Delivery]) -> None:
         births = [one for one in deliveries if one.topic == self._topics.birth]
         for birth in births:
-            self._link.ack(birth)
+            self._link.acknowledge(birth)
             if birth.payload == BORN:
                 logger.info("Home Assistant has started, and is told what there is")
-                self._sending.show_again()
+                self._sending.republish_retained()
         wakes = [one for one in deliveries if one.topic == self._topics.earshot]
         for wake in wakes:
-            self._link.ack(wake)
+            self._link.acknowledge(wake)
             self.on_wake(wake.payload or b"")
         requests = [one for one in deliveries if one not in births and one not in wakes]
         if requests:
@@ -204,11 +204,11 @@ class MqttService:
     def _keep_house(self) -> None:
         now = time.monotonic()
         self._finishing.commit_late()
-        broken = not self._link.alive() or self._sending.deaf()
+        broken = not self._link.alive() or self._sending.acknowledgement_overdue()
         if broken and now - self._revived_at > REVIVAL_S:
             self._revived_at = now
             logger.error("the broker says nothing that we understand; connecting anew")
-            self._sending.forget_under_way()
+            self._sending.forget_in_flight()
             self._link.restart()
         if now - self._housekeeping_at > HOUSEKEEPING_S:
             self._housekeeping_at = now

@@ -25,7 +25,7 @@ from messaging_house import ROOT, House, settings
 from owner import Owner
 
 from appliance.journal.inbox import InboxVerdict, Size
-from appliance.journal.journal import Counts
+from appliance.journal.journal import JournalCounts
 from appliance.journal.outbox import OutboxRow
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Forgetful:
         self._seq = 0
 
     @property
-    def counts(self) -> Counts:
-        return Counts(Size(), Size())
+    def counts(self) -> JournalCounts:
+        return JournalCounts(Size(), Size())
 
     def close(self) -> None:
         pass
@@ -71,7 +71,7 @@ class Forgetful:
     def dead_letter_count(self) -> int:
         return 0
 
-    def oldest_s(self) -> float | None:
+    def oldest_age_s(self) -> float | None:
         return None
 
     def commit(
@@ -89,18 +89,20 @@ class Forgetful:
         return msgspec.structs.replace(result, seq=self._seq)
 
     def pending(
-        self, limit: int, but: Collection[int] = (), topics: Collection[str] = ()
+        self, limit: int, skip_ranks: Collection[int] = (), _skip_topics: Collection[str] = ()
     ) -> list[OutboxRow]:
         with self._lock:
-            rows = (OutboxRow(rank, one) for rank, one in self._outbox.items() if rank not in but)
+            rows = (
+                OutboxRow(rank, one) for rank, one in self._outbox.items() if rank not in skip_ranks
+            )
             return [row for row, _ in zip(rows, range(limit), strict=False)]
 
-    def delivered(self, ranks: Iterable[int]) -> None:
+    def remove_delivered(self, ranks: Iterable[int]) -> None:
         with self._lock:
             for rank in ranks:
                 self._outbox.pop(rank, None)
 
-    drop = delivered
+    drop = remove_delivered
 
     def drop_old(self) -> None:
         pass
@@ -134,7 +136,7 @@ def of_the_room(directory: Path, requests: int, *, forgetful: bool) -> float:
             journal: Any = Forgetful()
             postman = house.postman
             house.journal = postman._journal = postman._finishing._journal = journal
-            postman._sending._journal = postman._reception._journal = journal
+            postman._sending._outbox._journal = postman._reception._journal = journal
         with house:
             until(lambda: house.postman.health().subscribed)
             rate(broker.port, 50)

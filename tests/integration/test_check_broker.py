@@ -146,7 +146,7 @@ def test_a_name_that_nobody_knows_is_said_so() -> None:
     found = answer(MqttSettings(host="broker.invalid"))
     assert (found.verdict, found.found) == (
         CheckVerdict.ERROR,
-        "broker.invalid:1883: its name is not known; see mqtt.host",
+        "broker.invalid:1883: its name cannot be resolved; see mqtt.host",
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from appliance import config
 from appliance.ids import Ids, boot_seconds
 from appliance.jobs.job_queue import JobQueue
-from appliance.journal.dead_letter_reader import DeadLetterReader
+from appliance.journal.dead_letters import open_dead_letters
 from appliance.journal.inbox import IncomingRequest
 from appliance.journal.journal import Journal
 from appliance.messages.control_requests import ControlRequest
@@ -205,12 +205,12 @@ def test_work_that_ends_the_process_is_tried_so_often_then_failed_and_set_aside(
     assert room.jobs.requests() == []
     assert room.answers() == [("failed", "deadly")]
     assert room.desk.postman.health().set_aside == 1
-    with DeadLetterReader(tmp_path) as shelf:
-        (row,) = shelf.all()
+    with open_dead_letters(tmp_path) as dead_letters:
+        (row,) = dead_letters.all()
         assert (row.transaction, row.attempts, row.operation) == ("deadly", ATTEMPTS, "parse")
-        assert shelf.payload(row.id) == b"hello"
-        assert shelf.drop(row.id)
-        assert not shelf.drop(row.id)
+        assert dead_letters.payload(row.id) == b"hello"
+        assert dead_letters.remove(row.id)
+        assert not dead_letters.remove(row.id)
     assert room.desk.postman.health().set_aside == 0
     room.journal.close()
 
@@ -238,8 +238,10 @@ def test_a_request_that_kills_the_engine_is_set_aside_with_its_answer(
     room.desk.deliver(request, done(request, Outcome.FAILED))
     harmless = room.request("harmless")
     room.desk.deliver(harmless, done(harmless, Outcome.FAILED))
-    with DeadLetterReader(tmp_path) as shelf:
-        assert [(row.transaction, row.reason) for row in shelf.all()] == [("deadly", "it broke")]
+    with open_dead_letters(tmp_path) as dead_letters:
+        assert [(row.transaction, row.reason) for row in dead_letters.all()] == [
+            ("deadly", "it broke")
+        ]
 
 
 def test_the_deadline_of_a_request_that_waits_over_a_restart_holds(tmp_path: Path) -> None:

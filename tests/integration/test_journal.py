@@ -19,6 +19,7 @@ from appliance import config
 from appliance.errors import JournalError
 from appliance.ids import Ids, boot_seconds
 from appliance.journal import database, schema
+from appliance.journal.dead_letters import open_dead_letters
 from appliance.journal.inbox import ANSWERS_KEPT_S, InboxVerdict, IncomingRequest
 from appliance.journal.journal import Journal
 from appliance.values import Message, Operation, Outcome, Request, Result
@@ -135,9 +136,9 @@ def test_what_is_delivered_is_forgotten_and_what_is_excepted_is_passed_over(
         for text in ("one", "two", "three"):
             journal.commit(said(text), messages)
         first, second, third = journal.pending(10)
-        assert journal.pending(1, but={first.rank}) == [second]
-        assert journal.pending(9, topics={"a/result"}) == []
-        journal.delivered([first.rank, second.rank, second.rank, 999])
+        assert journal.pending(1, skip_ranks={first.rank}) == [second]
+        assert journal.pending(9, skip_topics={"a/result"}) == []
+        journal.remove_delivered([first.rank, second.rank, second.rank, 999])
         assert journal.pending(10) == [third]
         assert journal.counts.outbox.rows == 1
         assert journal.counts.dropped == 0
@@ -181,16 +182,16 @@ def test_age_counts_the_time_in_service_whatever_the_calendar_says(tmp_path: Pat
 def test_how_long_the_oldest_message_waits_is_known_over_a_restart(tmp_path: Path) -> None:
     clock = Clock()
     with opened(tmp_path, clock) as journal:
-        assert journal.oldest_s() is None
+        assert journal.oldest_age_s() is None
         journal.commit(said("one"), messages)
         clock.now += 5
         journal.commit(said("two"), messages)
-        assert journal.oldest_s() == 5
+        assert journal.oldest_age_s() == 5
     with opened(tmp_path, clock) as journal:
         clock.now += 2
-        assert journal.oldest_s() == 7
-        journal.delivered([journal.pending(1)[0].rank])
-        assert journal.oldest_s() == 2
+        assert journal.oldest_age_s() == 7
+        journal.remove_delivered([journal.pending(1)[0].rank])
+        assert journal.oldest_age_s() == 2
 
 
 def test_the_inbox_is_bounded_in_rows_and_bytes(tmp_path: Path) -> None:
@@ -318,7 +319,7 @@ def test_a_read_only_disk_is_an_error_that_says_so(small_disk: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(JournalError, match=r"journal\.db cannot be opened"),
+        pytest.raises(JournalError, match=r"cannot open the journal .*journal\.db"),
         opened(tmp_path / "file" / "state"),
     ):
         pass
@@ -347,7 +348,7 @@ def test_a_damaged_journal_is_set_aside_and_what_is_legible_is_saved(
         assert journal.damaged == 1
     asides = [file.name for file in tmp_path.iterdir() if ".corrupt-" in file.name]
     assert asides
-    assert "it is now journal.db.corrupt-" in caplog.text
+    assert "it was renamed to journal.db.corrupt-" in caplog.text
 
 
 def _spoil(path: Path, damage: str) -> None:
@@ -427,9 +428,9 @@ def test_a_rank_is_not_given_to_another_message_while_the_process_lives(tmp_path
     with opened(tmp_path) as journal:
         journal.commit(said("one"), messages)
         (first,) = journal.pending(9)
-        journal.delivered([first.rank])
+        journal.remove_delivered([first.rank])
         journal.commit(said("two"), messages)
-        journal.delivered([first.rank])
+        journal.remove_delivered([first.rank])
         assert texts(journal) == ["two"]
 
 
@@ -476,7 +477,7 @@ def test_after_a_newer_version_what_waits_in_its_journal_goes_on(
         assert [request.payload for request in journal.waiting()] == [b"kept"]
         assert journal.commit(said("next"), messages).seq == 2
         assert journal.damaged == 0
-    assert "is of a newer version of the appliance" in caplog.text
+    assert "was written by a newer version of the appliance" in caplog.text
     assert [path.name for path in tmp_path.glob("journal.db.version-99-*")]
     with opened(tmp_path) as journal:  # and it stays so
         assert texts(journal) == ["precious", "next"]
@@ -511,7 +512,7 @@ def test_a_start_that_fails_amid_saving_a_journal_leaves_it_to_the_next(
         journal.accept([offer(b"kept")])
     with closing(sqlite3.connect(tmp_path / "journal.db")) as file:
         file.execute("PRAGMA user_version = 99")
-    real = database._copy if moment == "while it is saved" else database._set_aside
+    real = database._copy if moment == "while it is saved" else database._rename
 
     def fails(*given: Any) -> None:
         real(*given)
@@ -526,3 +527,20 @@ def test_a_start_that_fails_amid_saving_a_journal_leaves_it_to_the_next(
         assert [request.payload for request in journal.waiting()] == [b"kept"]
     assert len(list(tmp_path.glob("journal.db.version-99-*"))) == 1
     assert not list(tmp_path.glob("journal.db.saved*"))
+
+
+def test_without_a_journal_there_are_no_dead_letters(tmp_path: Path) -> None:
+    with open_dead_letters(tmp_path) as dead_letters:
+        assert dead_letters.all() == []
+        assert dead_letters.payload("x") is None
+        assert not dead_letters.remove("x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dead_letters_in_a_journal_of_an_older_version_ask_for_an_upgrade(tmp_path: Path) -> None:
+    _of_version_1(tmp_path)
+    with (
+        pytest.raises(JournalError, match="start the appliance once"),
+        open_dead_letters(tmp_path) as dead_letters,
+    ):
+        dead_letters.all()

@@ -258,7 +258,7 @@ def test_a_broker_that_talks_nonsense_does_not_end_the_postman(
 def test_a_broker_that_acknowledges_nothing_is_asked_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.mqtt.publisher.PATIENCE_S", 0.3)
+    monkeypatch.setattr("appliance.mqtt.publisher.ACKNOWLEDGE_TIMEOUT_S", 0.3)
     monkeypatch.setattr("appliance.requests.mqtt_service.REVIVAL_S", 0.1)
     connections: list[None] = []
 

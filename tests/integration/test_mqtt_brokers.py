@@ -111,7 +111,7 @@ def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
 def test_acknowledgements_that_are_lost_give_a_double_with_the_same_id_and_no_loss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.mqtt.publisher.PATIENCE_S", 0.3)
+    monkeypatch.setattr("appliance.mqtt.publisher.ACKNOWLEDGE_TIMEOUT_S", 0.3)
     monkeypatch.setattr("appliance.requests.mqtt_service.REVIVAL_S", 0.1)
     losses = [True]
 

@@ -22,14 +22,14 @@ house = House(settings(directory, port))
 owner, name, when = {
     "before it is accepted": (house.journal, "accept", "before"),
     "after it is accepted": (house.journal, "accept", "after"),
-    "after it is acknowledged": (house.link, "ack", "after"),
+    "after it is acknowledged": (house.link, "acknowledge", "after"),
     "before the attempt is counted": (house.journal, "record_attempt", "before"),
     "after the attempt is counted": (house.journal, "record_attempt", "after"),
     "before the result is on disk": (house.journal, "commit", "before"),
     "after the result is on disk": (house.journal, "commit", "after"),
     "after the result is published": (house.link, "publish", "after"),
-    "before it leaves the disk": (house.journal, "delivered", "before"),
-    "after it left the disk": (house.journal, "delivered", "after"),
+    "before it leaves the disk": (house.journal, "remove_delivered", "before"),
+    "after it left the disk": (house.journal, "remove_delivered", "after"),
     "never": (house.journal, "close", "before"),
 }[step]
 true = getattr(owner, name)

@@ -223,7 +223,7 @@ def test_a_request_is_acknowledged_only_after_it_is_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows_at_acknowledgement = []
-    acknowledge = BrokerConnection.ack
+    acknowledge = BrokerConnection.acknowledge
 
     def ack(link: BrokerConnection, delivery: Delivery) -> bool:
         with sqlite3.connect(tmp_path / "journal.db") as other:
@@ -232,7 +232,7 @@ def test_a_request_is_acknowledged_only_after_it_is_on_disk(
         other.close()
         return acknowledge(link, delivery)
 
-    monkeypatch.setattr(BrokerConnection, "ack", ack)
+    monkeypatch.setattr(BrokerConnection, "acknowledge", ack)
     with (
         Mosquitto(tmp_path / "broker") as broker,
         Client(broker.port) as asker,
@@ -251,7 +251,7 @@ def test_a_request_whose_acknowledgement_was_lost_is_not_done_twice(
         Client(broker.port, RESPONSES) as asker,
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(BrokerConnection, "ack", lambda *_: False)
+            patch.setattr(BrokerConnection, "acknowledge", lambda *_: False)
             with House(settings(tmp_path, broker.port)) as house:
                 _ready(house)
                 asker.publish(f"{ROOT}/request/parse", "without an id")
@@ -321,7 +321,7 @@ def test_an_exception_in_a_callback_does_not_make_us_deaf(
         with monkeypatch.context() as patch:
             patch.setattr("appliance.mqtt.connection.delivery_of", broken)
             asker.publish(f"{ROOT}/request/parse", "one")
-            until(lambda: "could not be dealt with" in caplog.text, "it was not logged")
+            until(lambda: "could not be handled" in caplog.text, "it was not logged")
         asker.publish(f"{ROOT}/request/parse", "two")
         assert answer(asker.next().payload)["result"]["text"] == "TWO"
         assert house.link.alive()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.journal.deadlines import Deadlines, Stored
+from appliance.journal.deadlines import Deadlines, StoredDeadline
 
 YEAR = 365 * 86_400.0
 
@@ -34,4 +34,4 @@ def test_where_the_board_does_not_name_its_boots_the_calendar_serves() -> None:
 
 
 def test_a_row_of_an_older_journal_has_only_the_calendars_time() -> None:
-    assert clocks("b", 20.0, 1025.0).restored(Stored(None, 1060.0, 1060.0)) == 55.0
+    assert clocks("b", 20.0, 1025.0).restored(StoredDeadline(None, 1060.0, 1060.0)) == 55.0

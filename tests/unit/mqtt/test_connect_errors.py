@@ -18,16 +18,16 @@ from appliance.mqtt import connect_errors
         (TimeoutError("timed out"), "does not answer"),
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), "mqtt.tls"),
         (OSError(101, "Network is unreachable"), "Network is unreachable"),
-        (None, "no reason is known"),
+        (None, "unknown reason"),
     ],
 )
 def test_a_failure_names_the_key_or_the_cause(error: BaseException | None, words: str) -> None:
-    assert words in connect_errors.of_failure(error)
+    assert words in connect_errors.explain_failure(error)
 
 
 def test_a_refusal_without_our_words_has_the_standards() -> None:
-    assert "mqtt.password_file" in connect_errors.of_refusal(0x86, "Bad user name or password")
-    assert connect_errors.of_refusal(0x9F, "Connection rate exceeded") == (
+    assert "mqtt.password_file" in connect_errors.explain_refusal(0x86, "Bad user name or password")
+    assert connect_errors.explain_refusal(0x9F, "Connection rate exceeded") == (
         "it says: connection rate exceeded"
     )
-    assert connect_errors.of_publication(0x80) == "reason code 0x80"
+    assert connect_errors.explain_puback(0x80) == "reason code 0x80"

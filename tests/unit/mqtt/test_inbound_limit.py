@@ -5,21 +5,21 @@ from __future__ import annotations
 from appliance.mqtt.inbound_limit import MAXIMUM_ROWS, InboundLimit
 
 
-def test_payloads_are_kept_up_to_the_bound_and_again_when_some_were_picked_up() -> None:
-    backlog = InboundLimit(100)
-    assert backlog.take(60)
-    assert not backlog.take(60)
-    assert backlog.take(40)
-    backlog.give_back(60)
-    assert backlog.take(60)
+def test_payloads_are_kept_up_to_the_limit_and_again_after_some_were_dequeued() -> None:
+    limit = InboundLimit(100)
+    assert limit.reserve_row()
+    assert limit.reserve_bytes(60)
+    assert not limit.reserve_bytes(60)
+    assert limit.reserve_bytes(40)
+    limit.release(60)
+    assert limit.reserve_bytes(60)
 
 
-def test_beyond_a_number_nothing_is_kept_and_that_is_counted() -> None:
-    backlog = InboundLimit(100)
+def test_beyond_a_number_of_messages_each_is_discarded_and_counted() -> None:
+    limit = InboundLimit(100)
     for _ in range(MAXIMUM_ROWS):
-        assert not backlog.full()
-        backlog.take(0)
-    assert backlog.full()
-    assert backlog.overrun == 1
-    backlog.give_back(0)
-    assert not backlog.full()
+        assert limit.reserve_row()
+    assert not limit.reserve_row()
+    assert limit.overrun == 1
+    limit.release(0)
+    assert limit.reserve_row()

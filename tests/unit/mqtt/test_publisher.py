@@ -1,4 +1,4 @@
-"""What goes out, with a broker and a disk that only take notes."""
+"""What is published and removed from disk, with a fake journal and a fake connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from appliance.errors import JournalError
 from appliance.journal.outbox import OutboxRow
 from appliance.mqtt.connection_events import Acknowledged
-from appliance.mqtt.publisher import TOGETHER, TOGETHER_S, Publisher
+from appliance.mqtt.outbox_sender import BATCH_ROWS, BATCH_S
+from appliance.mqtt.publisher import Publisher
 from appliance.values import Message
 
 if TYPE_CHECKING:
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Disk:
+class FakeJournal:
     rows: list[OutboxRow]
     commits: list[set[int]] = field(default_factory=list)
     full: bool = False
 
     def pending(
-        self, limit: int, but: Collection[int], _topics: Collection[str]
+        self, limit: int, skip_ranks: Collection[int], _skip_topics: Collection[str]
     ) -> list[OutboxRow]:
-        return [row for row in self.rows if row.rank not in but][:limit]
+        return [row for row in self.rows if row.rank not in skip_ranks][:limit]
 
-    def delivered(self, ranks: Iterable[int]) -> None:
+    def remove_delivered(self, ranks: Iterable[int]) -> None:
         if self.full:
             raise JournalError("the disk is full")
         self.commits.append(set(ranks))
@@ -36,7 +37,7 @@ class Disk:
 
 
 @dataclass
-class Broker:
+class FakeConnection:
     window: int
     connected: bool = True
     sent: list[Message] = field(default_factory=list)
@@ -45,62 +46,90 @@ class Broker:
         self.sent.append(message)
         return len(self.sent)
 
+    def wake(self) -> None:
+        pass
 
-class Room:
-    """A clock that stands still until somebody moves it."""
+
+class PublisherRun:
+    """A publisher whose clock stands still until a test moves it."""
 
     def __init__(self, messages: int) -> None:
         self.now = 100.0
-        self.disk = Disk([OutboxRow(n, Message("t", b"")) for n in range(1, messages + 1)])
-        self.broker = Broker(window=messages)
-        disk: Any = self.disk
-        broker: Any = self.broker
-        self.sending = Publisher(disk, broker, clock=lambda: self.now)
-        self.sending.turn()
+        self.journal = FakeJournal(
+            [OutboxRow(n, Message("t", b"")) for n in range(1, messages + 1)]
+        )
+        self.connection = FakeConnection(window=messages)
+        journal: Any = self.journal
+        connection: Any = self.connection
+        self.publisher = Publisher(journal, connection, clock=lambda: self.now)
+        self.publisher.turn()
 
     def acknowledge(self, *mids: int) -> None:
         for mid in mids:
-            self.sending.acknowledged(Acknowledged(epoch=1, mid=mid, code=0))
-        self.sending.turn()
+            self.publisher.acknowledged(Acknowledged(epoch=1, mid=mid, code=0))
+        self.publisher.turn()
 
 
 @pytest.fixture
-def room() -> Room:
-    return Room(messages=3)
+def run() -> PublisherRun:
+    return PublisherRun(messages=3)
 
 
-def test_what_is_acknowledged_leaves_the_disk_in_one_commit_a_moment_later(room: Room) -> None:
-    room.acknowledge(1)
-    room.now += TOGETHER_S / 2
-    room.acknowledge(2, 3)
-    assert room.disk.commits == []
-    room.now += TOGETHER_S / 2
-    room.sending.turn()
-    assert room.disk.commits == [{1, 2, 3}]
-    assert len(room.broker.sent) == 3  # nothing goes out again meanwhile
+def test_acknowledged_messages_leave_the_disk_together_after_a_moment(run: PublisherRun) -> None:
+    run.acknowledge(1)
+    run.now += BATCH_S / 2
+    run.acknowledge(2, 3)
+    assert run.journal.commits == []
+    run.now += BATCH_S / 2
+    run.publisher.turn()
+    assert run.journal.commits == [{1, 2, 3}]
+    assert len(run.connection.sent) == 3  # no message is sent again meanwhile
 
 
-def test_under_load_nobody_waits_for_that_moment() -> None:
-    room = Room(messages=TOGETHER)
-    room.acknowledge(*range(1, TOGETHER + 1))
-    assert room.disk.commits == [set(range(1, TOGETHER + 1))]
+def test_a_full_batch_leaves_the_disk_without_waiting() -> None:
+    run = PublisherRun(messages=BATCH_ROWS)
+    run.acknowledge(*range(1, BATCH_ROWS + 1))
+    assert run.journal.commits == [set(range(1, BATCH_ROWS + 1))]
 
 
-def test_at_the_end_nothing_is_left_for_later(room: Room) -> None:
-    room.acknowledge(1)
-    room.sending.forget_delivered()
-    assert room.disk.commits == [{1}]
+def test_at_the_end_delivered_messages_leave_the_disk_at_once(run: PublisherRun) -> None:
+    run.acknowledge(1)
+    run.publisher.remove_delivered()
+    assert run.journal.commits == [{1}]
 
 
-def test_a_full_disk_keeps_what_was_delivered_and_it_is_not_sent_again(room: Room) -> None:
-    room.disk.full = True
-    room.acknowledge(1, 2, 3)
-    room.now += TOGETHER_S
-    room.sending.turn()
-    assert room.sending.disk.error == "the disk is full"
-    room.disk.full = False
-    room.now += 60.0
-    room.sending.turn()
-    assert room.disk.commits == [{1, 2, 3}]
-    assert room.sending.disk.error is None
-    assert len(room.broker.sent) == 3
+def test_delivered_messages_that_a_full_disk_keeps_are_not_sent_again(run: PublisherRun) -> None:
+    run.journal.full = True
+    run.acknowledge(1, 2, 3)
+    run.now += BATCH_S
+    run.publisher.turn()
+    assert run.publisher.disk_breaker.error == "the disk is full"
+    run.journal.full = False
+    run.now += 60.0
+    run.publisher.turn()
+    assert run.journal.commits == [{1, 2, 3}]
+    assert run.publisher.disk_breaker.error is None
+    assert len(run.connection.sent) == 3
+
+
+def test_a_retained_message_is_sent_again_only_if_it_changed_or_repetition_is_wanted() -> None:
+    run = PublisherRun(messages=0)
+    first, second = (Message("s", payload, retain=True) for payload in (b"1", b"2"))
+    for message, repeat in ((first, False), (first, False), (first, True), (second, False)):
+        run.publisher.publish_retained(message, repeat=repeat)
+        run.publisher.turn()
+    assert run.connection.sent == [first, first, second]
+
+
+def test_a_transient_message_goes_before_the_outbox_and_waits_for_room() -> None:
+    run = PublisherRun(messages=0)
+    run.connection.window = 1
+    run.journal.rows = [OutboxRow(1, Message("t", b""))]
+    run.publisher.notify()
+    run.publisher.publish(Message("a", b"1"))
+    run.publisher.publish(Message("b", b"2"))
+    run.publisher.turn()
+    assert [message.topic for message in run.connection.sent] == ["a"]
+    run.acknowledge(1)
+    run.acknowledge(2)
+    assert [message.topic for message in run.connection.sent] == ["a", "b", "t"]

@@ -1,0 +1,31 @@
+"""After the disk refused a write, it is left alone for some seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.errors import JournalError
+from appliance.journal.circuit_breaker import RETRY_S, DiskCircuitBreaker
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_a_disk_that_refused_is_tried_again_only_after_some_seconds() -> None:
+    now = 100.0
+    breaker = DiskCircuitBreaker(lambda: now)
+    assert breaker.may_try()
+    breaker.record_failure(JournalError("full"))
+    assert not breaker.may_try()
+    now += RETRY_S
+    assert breaker.may_try()
+    assert breaker.error == "full"  # until a write succeeded
+    breaker.record_success()
+    assert breaker.error is None
+
+
+def test_of_several_refusals_in_a_row_one_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    breaker = DiskCircuitBreaker(lambda: 0.0)
+    for _ in range(3):
+        breaker.record_failure(JournalError("full"))
+    assert caplog.text.count("full") == 1
