@@ -92,7 +92,7 @@ def _open_whisper(config: Config, name: str, key: str) -> Whisper:
         folder,
         compute_type=config.speech.compute_type,
         threads=config.threads,
-        keeps=config.state_directory / "speech",
+        cache_folder=config.state_directory / "speech",
     )
     try:
         whisper.warm_up(config.device.language)
@@ -175,7 +175,7 @@ def _ease(whisper: Whisper, language_model: LanguageModel | None, threads: int, 
     CTranslate2 keeps the threads that it was loaded with; the sentences are understood in full at
     every pace.
     """
-    whisper.may_widen = pace is Pace.FULL
+    whisper.allow_full_window = pace is Pace.FULL
     if isinstance(language_model, Llama):
         language_model.active_threads = threads_at(pace, threads)
 

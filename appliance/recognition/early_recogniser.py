@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.decoding.sentence_recogniser import RecognisedSentence
-    from appliance.engines.whisper.model import EncodedAudio
+    from appliance.engines.whisper.encoded_audio import EncodedAudio
     from appliance.grammar.grammar import Grammar
     from appliance.recognition.grammar_recogniser import GrammarRecogniser
     from appliance.recognition.recogniser import Heard

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from appliance.decoding.score_fusion import ScoreFusion
 from appliance.decoding.search_types import SearchEffort
 from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
-from appliance.engines.whisper.end_of_utterance import sounds_over
+from appliance.engines.whisper.end_of_utterance import sounds_finished
 from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import TokenVocabulary
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from appliance.decoding.calibration import Calibration
     from appliance.decoding.sentence_recogniser import RejectionLimits
-    from appliance.engines.whisper.model import EncodedAudio, Whisper, Written
+    from appliance.engines.whisper.encoded_audio import EncodedAudio, GreedyContinuation
+    from appliance.engines.whisper.model import Whisper
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
 
@@ -46,7 +47,9 @@ class InterruptibleScorer:
         """Probability that nobody spoke; known once something was written."""
         return self._hearing.no_speech
 
-    def continuations(self, prefixes: Sequence[tuple[int, ...]], further: int) -> list[Written]:
+    def continuations(
+        self, prefixes: Sequence[tuple[int, ...]], further: int
+    ) -> list[GreedyContinuation]:
         """As the hearing's own; Interrupted where the answer is not wanted any more."""
         break_off(self._outdated)
         return self._hearing.continuations(prefixes, further)
@@ -144,7 +147,7 @@ class GrammarRecogniser:
         stage: Callable[[str], None] = lambda _: None,
     ) -> tuple[RecognisedSentence, EncodedAudio]:
         """All that was found out about a sound of at most LONGEST_COMMAND seconds."""
-        hearing = self._whisper.hear(samples, sentences.language)
+        hearing = self._whisper.encode(samples, sentences.language)
         stage("encode")
         again = self._again(samples, sentences)
         return self._sentence_recogniser.recognise(hearing, self.prepare(sentences), again), hearing
@@ -164,7 +167,7 @@ class GrammarRecogniser:
 
         """
         break_off(outdated)
-        hearing = self._whisper.hear(samples, sentences.language)
+        hearing = self._whisper.encode(samples, sentences.language)
         ear, grammar = InterruptibleScorer(hearing, outdated), self.prepare(sentences)
         if not thorough:
             found = self._quick_recogniser.recognise(ear, grammar)
@@ -181,19 +184,19 @@ class GrammarRecogniser:
         outdated: Callable[[], bool] = lambda: False,
     ) -> Callable[[], InterruptibleScorer] | None:
         """Has the second model hear the sound; None without one, and on a board that is hot."""
-        if self._second is None or not self._whisper.may_widen:
+        if self._second is None or not self._whisper.allow_full_window:
             return None
         whisper = self._second.whisper
 
         def hear() -> InterruptibleScorer:
             break_off(outdated)
-            return InterruptibleScorer(whisper.hear(samples, sentences.language), outdated)
+            return InterruptibleScorer(whisper.encode(samples, sentences.language), outdated)
 
         return hear
 
     def sounds_over(self, samples: Samples, sentences: SentenceSet, text: str) -> bool:
         """Whether a sound that says `text` ends as a sentence ends."""
-        return sounds_over(self._whisper, samples, sentences.language, text)
+        return sounds_finished(self._whisper, samples, sentences.language, text)
 
     def recognise(
         self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
@@ -217,7 +220,7 @@ class GrammarRecogniser:
         if found.refused in ("silence", "no_speech"):
             return Heard("")
         # For the owner to read, and for what comes next.
-        transcript = hearing.transcript()
+        transcript = self._whisper.transcript(hearing)
         stage("transcribe")
         text = spoken_text(transcript, self._limits.no_speech)
         return Heard(text, None, transcript.confidence, by=by)

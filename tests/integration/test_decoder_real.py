@@ -92,7 +92,7 @@ def test_what_is_declared_is_understood(
     how: SentenceRecogniser,
     home: Grammar,
 ) -> None:
-    found = how.recognise(whisper.hear(sound(recordings / "home" / f"{clip}.wav"), "en"), home)
+    found = how.recognise(whisper.encode(sound(recordings / "home" / f"{clip}.wav"), "en"), home)
     assert (found.intent, found.slots) == expected
     assert found.confidence > 0.8
 
@@ -104,7 +104,7 @@ def test_speech_of_another_domain_is_refused(
     understood = [
         (path.name, found.text)
         for path in sorted(clips)
-        if (found := how.recognise(whisper.hear(sound(path), "en"), coffee)).reading
+        if (found := how.recognise(whisper.encode(sound(path), "en"), coffee)).reading
     ]
     assert not understood
 
@@ -115,7 +115,7 @@ def test_orders_are_refused_where_lamps_are_declared(
     understood = [
         found.text
         for speech, _ in coffee_orders(recordings)[::6]
-        if (found := how.recognise(whisper.hear(speech, "en"), home)).reading
+        if (found := how.recognise(whisper.encode(speech, "en"), home)).reading
     ]
     assert not understood
 
@@ -127,7 +127,7 @@ def test_orders_in_a_noisy_kitchen(
     right, wrong = 0, 0
     orders = coffee_orders(recordings)[::4]
     for number, (speech, slots) in enumerate(orders):
-        found = how.recognise(whisper.hear(mixed(speech, noise, 15, number), "en"), coffee)
+        found = how.recognise(whisper.encode(mixed(speech, noise, 15, number), "en"), coffee)
         same = {name: str(value) for name, value in found.slots.items()} == slots
         right, wrong = right + same, wrong + (found.reading is not None and not same)
     assert right >= len(orders) - 2
@@ -138,10 +138,10 @@ def test_half_an_order_is_refused(
     recordings: Path, whisper: Whisper, how: SentenceRecogniser, coffee: Grammar
 ) -> None:
     speech, _ = coffee_orders(recordings)[0]
-    whole = whisper.hear(speech, "en").seconds
+    whole = whisper.encode(speech, "en").seconds
     first = np.flatnonzero(np.abs(speech) > 0.1 * np.abs(speech).max())[0]
     cut = speech[: first + int(0.22 * whole * 16_000)]
-    assert how.recognise(whisper.hear(cut, "en"), coffee).reading is None
+    assert how.recognise(whisper.encode(cut, "en"), coffee).reading is None
 
 
 @pytest.mark.parametrize("share", [0.2, 0.35])
@@ -152,7 +152,7 @@ def test_what_is_cut_off_is_no_other_order(
         speech, _ = coffee_orders(recordings)[number]
         loud = np.flatnonzero(np.abs(speech) > 0.1 * np.abs(speech).max())
         cut = speech[: loud[0] + int(share * (loud[-1] - loud[0]))]
-        found = how.recognise(whisper.hear(cut, "en"), coffee)
+        found = how.recognise(whisper.encode(cut, "en"), coffee)
         assert found.reading is None, (number, found.text, found.confidence)
 
 
@@ -161,7 +161,7 @@ def test_other_speech_is_refused_after_one_look(
 ) -> None:
     for clip in ("set_timer", "what_time_is_it", "whats_the_date_today"):
         found = how.recognise(
-            whisper.hear(sound(recordings / "home" / f"{clip}.wav"), "en"), coffee
+            whisper.encode(sound(recordings / "home" / f"{clip}.wav"), "en"), coffee
         )
         assert (found.refused, found.calls) == ("no_sentence", 1)
 
@@ -192,7 +192,7 @@ def test_what_is_no_speech_is_no_command_and_no_words(
     kind: str, whisper: Whisper, how: SentenceRecogniser, home: Grammar, coffee: Grammar
 ) -> None:
     for grammar in (home, coffee):
-        assert how.recognise(whisper.hear(noises()[kind], "en"), grammar).reading is None
+        assert how.recognise(whisper.encode(noises()[kind], "en"), grammar).reading is None
     assert whisper.transcribe(noises()[kind], "en").text == ""
 
 
@@ -202,7 +202,7 @@ def test_kitchen_noise_is_no_command(
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     for begin in range(0, len(noise) - 48_000, 160_000):
         for grammar in (home, coffee):
-            found = how.recognise(whisper.hear(noise[begin : begin + 48_000], "en"), grammar)
+            found = how.recognise(whisper.encode(noise[begin : begin + 48_000], "en"), grammar)
             assert found.reading is None, (begin, found.text)
 
 
@@ -211,7 +211,7 @@ def test_the_same_sound_gives_the_same_result(
 ) -> None:
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     clip = mixed(coffee_orders(recordings)[3][0], noise, 6, 3)
-    results = {repr(how.recognise(whisper.hear(clip, "en"), coffee)) for _ in range(3)}
+    results = {repr(how.recognise(whisper.encode(clip, "en"), coffee)) for _ in range(3)}
     assert len(results) == 1
 
 
@@ -221,7 +221,7 @@ def test_a_text_is_as_likely_among_others(
     walk = home.walk(how.vocabulary)
     said = [f"set a timer for {minutes} minutes" for minutes in range(2, 10)]
     texts = [how.vocabulary.spelled(text, walk.known) for text in [*said, "turn on the fan"]]
-    heard = whisper.hear(sound(recordings / "home" / "set_timer.wav"), "en")
+    heard = whisper.encode(sound(recordings / "home" / "set_timer.wav"), "en")
     alone = [likelihood for text in texts if text for likelihood in heard.likelihoods([text])]
     assert len(alone) == len(texts)
     together = heard.likelihoods([text for text in texts if text])
@@ -231,7 +231,7 @@ def test_a_text_is_as_likely_among_others(
 def test_a_grammar_swapped_in_leaves_the_decoding_one_alone(
     recordings: Path, whisper: Whisper, how: SentenceRecogniser, home: Grammar, coffee: Grammar
 ) -> None:
-    hearing = whisper.hear(sound(recordings / "home" / "turn_on_the_lamp.wav"), "en")
+    hearing = whisper.encode(sound(recordings / "home" / "turn_on_the_lamp.wav"), "en")
     before = how.recognise(hearing, home)
     assert how.recognise(hearing, coffee).reading is None
     assert how.recognise(hearing, home) == before
@@ -246,7 +246,7 @@ def test_free_dictation_does_not_loop(recordings: Path, whisper: Whisper) -> Non
 
 def test_a_language_that_the_model_lacks(whisper: Whisper) -> None:
     with pytest.raises(EngineError, match="English only"):
-        whisper.hear(np.ones(16_000, np.float32), "fr")
+        whisper.encode(np.ones(16_000, np.float32), "fr")
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
@@ -285,5 +285,5 @@ def test_a_value_that_is_not_declared_is_refused_and_not_taken_for_another(
             "lists": {"what": {"values": values}},
         }
         grammar = Grammar.of(Intents.from_dict(asked))
-        found = how.recognise(whisper.hear(heard, "en"), grammar)
+        found = how.recognise(whisper.encode(heard, "en"), grammar)
         assert found.slots == expected, found

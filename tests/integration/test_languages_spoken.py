@@ -55,7 +55,7 @@ def test_a_language_of_home_assistant_is_understood(
     language: str, text: str, base: Whisper, how: SentenceRecogniser
 ) -> None:
     [meant, *_] = grammar(language).readings(text)
-    found = how.recognise(base.hear(pico(text, language), language), grammar(language))
+    found = how.recognise(base.encode(pico(text, language), language), grammar(language))
     assert found.reading is not None, (found.free_text, found.text, found.refused)
     assert found.reading.meaning == meant.meaning
 
@@ -72,14 +72,14 @@ def test_talk_in_another_language_is_refused(
     language: str, base: Whisper, how: SentenceRecogniser
 ) -> None:
     talk = pico("The weather was fine and we walked along the river.", "en")
-    assert how.recognise(base.hear(talk, language), grammar(language)).reading is None
+    assert how.recognise(base.encode(talk, language), grammar(language)).reading is None
 
 
 def test_of_home_assistants_languages_the_model_lacks_two(base: Whisper) -> None:
     lacking = set()
     for language in home_assistant_intents.get_languages():
         try:
-            base.hear(np.zeros(16_000, np.float32), language)
+            base.encode(np.zeros(16_000, np.float32), language)
         except EngineError as error:
             assert language in str(error)  # noqa: PT017
             lacking.add(language)

@@ -10,7 +10,8 @@ from clips import sound_of
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import RejectionLimits
-from appliance.engines.whisper.model import EncodedAudio, Whisper
+from appliance.engines.whisper.encoded_audio import EncodedAudio
+from appliance.engines.whisper.model import Whisper
 from appliance.evaluation.manifest import SAMPLES
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
 from appliance.sentences.sentence_set import load
@@ -18,7 +19,7 @@ from appliance.sentences.sentence_set import load
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from appliance.engines.whisper.model import Written
+    from appliance.engines.whisper.encoded_audio import GreedyContinuation
     from appliance.sentences.sentence_set import SentenceSet
 
 pytestmark = pytest.mark.timeout(120)
@@ -43,7 +44,9 @@ def test_a_file_changed_while_a_command_is_being_decoded_changes_the_next_alone(
     changed: list[SentenceSet] = []
     asked = EncodedAudio.continuations
 
-    def amid(hearing: EncodedAudio, prefixes: list[tuple[int, ...]], further: int) -> list[Written]:
+    def amid(
+        hearing: EncodedAudio, prefixes: list[tuple[int, ...]], further: int
+    ) -> list[GreedyContinuation]:
         """Every time that the model is asked, the files have changed once more."""
         (tmp_path / "a.yaml").write_text(f"{OTHER}{{values: [kind {'x' * len(changed)}]}}}}\n")
         changed.append(load(tmp_path, "en"))

@@ -70,8 +70,8 @@ class Ears:
 
     def understand(self, clip: Sound, grammar: Grammar) -> RecognisedSentence:
         other = self._other
-        again = None if other is None else lambda: other.hear(clip, "en")
-        return self.how.recognise(self.whisper.hear(clip, "en"), grammar, again)
+        again = None if other is None else lambda: other.encode(clip, "en")
+        return self.how.recognise(self.whisper.encode(clip, "en"), grammar, again)
 
 
 def right(found: RecognisedSentence, slots: dict[str, str]) -> bool:
@@ -89,7 +89,7 @@ def timed(
     if not compare:
         return found, ours, float("nan")
     started = time.perf_counter()
-    ears.whisper.hear(clip, "en", padded=True).transcript()
+    ears.whisper.transcript(ears.whisper.encode(clip, "en", full_window=True))
     return found, ours, time.perf_counter() - started
 
 

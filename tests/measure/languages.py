@@ -134,7 +134,7 @@ def main() -> int:
         for text in house.said:
             sound = pico(text, language) if language in PICO else espeak(text, language)
             [expected, *_] = grammar.readings(text)
-            found = how.recognise(whisper.hear(sound, language), grammar)
+            found = how.recognise(whisper.encode(sound, language), grammar)
             same = found.reading is not None and found.reading.meaning == expected.meaning
             right, wrong = right + same, wrong + (found.reading is not None and not same)
             readings = grammar.readings(found.free_text)

@@ -142,13 +142,13 @@ class Timing:
         return [one, other, *first, padded], found
 
     def _hear(self, clip: Sound, grammar: Grammar) -> RecognisedSentence:
-        return self._how.recognise(self._whisper.hear(clip, "en"), grammar)
+        return self._how.recognise(self._whisper.encode(clip, "en"), grammar)
 
     def _timed(self, clip: Sound, grammar: Grammar | None) -> float:
         """Milliseconds of the processor, not of the clock: other programs do not count."""
         started = time.process_time()
         if grammar is None:
-            self._whisper.hear(clip, "en", padded=True).transcript()
+            self._whisper.transcript(self._whisper.encode(clip, "en", full_window=True))
         else:
             self._hear(clip, grammar)
         return 1000 * (time.process_time() - started)

@@ -6,20 +6,23 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from appliance.backoff import Backoff
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S = 300.0
-"""Between two attempts to open a model that does not open. The second attempt is made at once."""
+BACKOFF = Backoff(first_s=2.0, longest_s=LONGEST_PAUSE_S)
+"""From the second failure on; the second attempt is made at once."""
 
 FAIL_FAST_AFTER = 8
 """Deaths in a row after which requests fail at once, too, until the pause is over."""
 
 
 class CircuitBreaker:
-    """Counts failures since the last success; each pause between attempts is twice the last."""
+    """Counts failures since the last success, and spaces out the attempts to open the model."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.fault: str | None = None
@@ -32,9 +35,8 @@ class CircuitBreaker:
     def record_failure(self, reason: str, *, permanent: bool) -> None:
         """The model did not open. `permanent`: the next attempt will most likely fail, too."""
         self._failures += 1
-        count = min(self._failures - 1, 16)
-        pause = min(LONGEST_PAUSE_S, 2.0**count) if count else 0.0
-        self._retry_at = self._clock() + pause
+        pause_s = BACKOFF.delay_s(self._failures - 1) if self._failures > 1 else 0.0
+        self._retry_at = self._clock() + pause_s
         self._fails_fast = permanent or self._failures >= FAIL_FAST_AFTER
         self.fault = reason
         # The same text each time: the fault log counts equal faults as one.

@@ -1,1 +1,1 @@
-"""Whisper through CTranslate2."""
+"""Speech recognition with Whisper."""

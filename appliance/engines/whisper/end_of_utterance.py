@@ -1,4 +1,4 @@
-"""Whether a sound ends as a sentence ends: what Whisper would write there, a stop or a comma."""
+"""Predicts from punctuation whether speech is finished: a full stop or a comma comes next."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 STOPS, COMMA = ".?!", ","
 
-CLEARLY = 2.0
-"""Times as likely that a stop must be; one to one is no more than a guess."""
+STOP_TO_COMMA = 2.0
+"""Ratio of the probabilities from which an utterance counts as finished; 1 would be a guess."""
 
 
-def sounds_over(whisper: Whisper, samples: Samples, language: str, text: str) -> bool:
-    """Whether a stop is CLEARLY likelier than a comma behind `text`, which the sound says.
+def sounds_finished(whisper: Whisper, samples: Samples, language: str, text: str) -> bool:
+    """Whether a stop is STOP_TO_COMMA times as likely as a comma after `text`, the transcript.
 
-    The sound is heard without silence behind it: that would make an end of anything.
+    The audio is encoded without silence after it: silence would make anything sound finished.
 
     Raises:
         EngineError: the model failed.
 
     """
-    hearing = whisper.hear(samples, language, silence=False)
-    if hearing.silent:
+    audio = whisper.encode(samples, language, add_silence=False)
+    if audio.silent:
         return False
-    words = whisper.tokens_of(" " + text.rstrip(STOPS + COMMA))
-    [written] = hearing.continuations([words], 1)
-    row = written.logits[len(words)]
-    stop = np.logaddexp.reduce([row[whisper.tokens_of(mark)[0]] for mark in STOPS])
-    return bool(stop - row[whisper.tokens_of(COMMA)[0]] > np.log(CLEARLY))
+    tokens = whisper.tokens_of(" " + text.rstrip(STOPS + COMMA))
+    [continuation] = audio.continuations([tokens], 1)
+    logits = continuation.logits[len(tokens)]
+    stop = np.logaddexp.reduce([logits[whisper.tokens_of(mark)[0]] for mark in STOPS])
+    return bool(stop - logits[whisper.tokens_of(COMMA)[0]] > np.log(STOP_TO_COMMA))

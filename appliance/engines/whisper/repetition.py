@@ -1,4 +1,4 @@
-"""Whisper's habit of saying the same again and again, found in what it wrote."""
+"""Finds and removes Whisper's repetitions at the end of a text."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def looped(tokens: Sequence[int]) -> bool:
-    """Whether the text ends in the same words again and again."""
-    return len(unlooped(tokens)) < len(tokens)
+def is_repetitive(tokens: Sequence[int]) -> bool:
+    """Whether the text ends in a repetition."""
+    return len(without_repetition(tokens)) < len(tokens)
 
 
-def unlooped(tokens: Sequence[int]) -> list[int]:
+def without_repetition(tokens: Sequence[int]) -> list[int]:
     """The text without what it repeats at its end.
 
-    Twice is a loop where it is the whole text and three words or more ("no, no" stays); else
-    three times are. The last time may be cut off by the limit.
+    Three times is a repetition. Twice is one if it is the whole text and has three tokens or more
+    ("no, no" stays). The limit on tokens may have cut the last time off.
     """
     for period in range(1, len(tokens) // 2 + 1):
         same = 0
         while same + period < len(tokens) and tokens[-1 - same] == tokens[-1 - same - period]:
             same += 1
         times = 1 + same / period
-        whole = same + period == len(tokens)
-        if times >= 3 or (whole and times >= 2 and period >= 3):  # noqa: PLR2004
+        is_whole_text = same + period == len(tokens)
+        if times >= 3 or (is_whole_text and times >= 2 and period >= 3):  # noqa: PLR2004
             return list(tokens[: len(tokens) - same])
     return list(tokens)

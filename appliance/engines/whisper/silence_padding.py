@@ -1,7 +1,4 @@
-"""What follows a sentence, encoded once for a model and kept on disk for the next starts.
-
-It takes the full window, which costs a board seconds at each start.
-"""
+"""Keeps a model's encoded silence on disk: to compute it takes a board seconds at each start."""
 
 from __future__ import annotations
 
@@ -19,70 +16,70 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STRIPES, LOOKED_AT = 64, 1 << 14
-"""Places all over the weights, and bytes at each: another training has others there, and to read
-all of them would cost a card a second."""
+SAMPLED_PLACES, SAMPLED_BYTES = 64, 1 << 14
+"""The fingerprint of the weights reads so many bytes at so many places: other weights differ there,
+and reading the whole file would take a second."""
 
 KEPT = 4
-"""Files: the two models that an owner may use, and the two before them."""
+"""Files: for the two models that an owner may use, and for the two before them."""
 
-_DIGEST = 32
+_DIGEST_BYTES = 32
 
 
-def kept_or_made(
-    folder: Path, weights: Path, made_by: str, make: Callable[[], NDArray[np.float32]]
+def cached_or_computed(
+    folder: Path, weights: Path, version: str, compute: Callable[[], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """What `folder` keeps of these weights, else what `make` gives, which is kept there.
+    """The array that `folder` has for these weights, else the result of `compute`, saved there.
 
     Args:
-        folder: is made where it is not there; one that cannot be written costs only time.
+        folder: is created if needed; if it cannot be written, the array is computed each time.
         weights: the model's file.
-        made_by: what else the result depends on, in words.
-        make: the long way.
+        version: what else the array depends on.
+        compute: the slow way.
 
     """
-    path = folder / f"silence-{_name(weights, made_by)}"
-    found = _read(path)
-    if found is None:
-        found = make()
-        _keep(path, found)
-    return found
+    path = folder / f"silence-{_key(weights, version)}"
+    array = _load(path)
+    if array is None:
+        array = compute()
+        _save(path, array)
+    return array
 
 
-def _name(weights: Path, made_by: str) -> str:
+def _key(weights: Path, version: str) -> str:
     size = weights.stat().st_size
-    digest = hashlib.sha256(f"{made_by} {size}".encode())
+    digest = hashlib.sha256(f"{version} {size}".encode())
     with weights.open("rb") as file:
-        for stripe in range(STRIPES):
-            file.seek(max(0, size - LOOKED_AT) * stripe // (STRIPES - 1))
-            digest.update(file.read(LOOKED_AT))
+        for place in range(SAMPLED_PLACES):
+            file.seek(max(0, size - SAMPLED_BYTES) * place // (SAMPLED_PLACES - 1))
+            digest.update(file.read(SAMPLED_BYTES))
     return digest.hexdigest()[:32]
 
 
-def _read(path: Path) -> NDArray[np.float32] | None:
+def _load(path: Path) -> NDArray[np.float32] | None:
     try:
         data = path.read_bytes()
-        if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
-            return None  # cut off by a power failure, or the card has lost a bit
-        found: NDArray[np.float32] = np.load(io.BytesIO(data[_DIGEST:]), allow_pickle=False)
+        if hashlib.sha256(data[_DIGEST_BYTES:]).digest() != data[:_DIGEST_BYTES]:
+            return None  # cut off by a power failure, or damaged on the card
+        array: NDArray[np.float32] = np.load(io.BytesIO(data[_DIGEST_BYTES:]), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return found
+    return array
 
 
-def _keep(path: Path, content: NDArray[np.float32]) -> None:
-    """Beside, then renamed; of those of other weights the oldest go."""
-    written = io.BytesIO()
-    np.save(written, content, allow_pickle=False)
-    data = written.getvalue()
-    beside = path.with_suffix(f".{os.getpid()}")
+def _save(path: Path, array: NDArray[np.float32]) -> None:
+    """Write a temporary file and rename it; delete the oldest of more than KEPT."""
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    data = stream.getvalue()
+    temporary = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside.write_bytes(hashlib.sha256(data).digest() + data)
-        beside.replace(path)
+        temporary.write_bytes(hashlib.sha256(data).digest() + data)
+        temporary.replace(path)
         kept = sorted(path.parent.glob("silence-*"), key=lambda one: one.stat().st_mtime)
         for old in kept[:-KEPT]:
             old.unlink(missing_ok=True)
     except OSError:
         with contextlib.suppress(OSError):
-            beside.unlink()
+            temporary.unlink()

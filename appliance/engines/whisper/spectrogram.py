@@ -1,4 +1,4 @@
-"""What Whisper hears: the log-mel picture of sound, and the stretch of it that holds speech."""
+"""Prepares audio for Whisper: log-mel spectrogram, silence cut off, long audio cut into pieces."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Mel = NDArray[np.float32]
 
 
 def log_mel(samples: Samples, bands: int) -> Mel:
-    """The picture that Whisper was trained on (Radford et al. 2022, section 2.2).
+    """The spectrogram that Whisper was trained on (Radford et al. 2022, section 2.2).
 
-    A last frame is added where the number would be odd.
+    A frame is added if the number would be odd.
     """
     frames = -(-len(samples) // (2 * HOP)) * 2
     padded = np.pad(samples, (0, frames * HOP - len(samples)))
@@ -46,7 +46,7 @@ def _hann() -> NDArray[np.float32]:
 
 @cache
 def _filters(bands: int) -> NDArray[np.float32]:
-    """Slaney's mel scale: linear to 1 kHz, logarithmic above; every band of equal area."""
+    """Slaney's mel scale: linear to 1 kHz, logarithmic above; all bands have the same area."""
     edges = _hertz(np.linspace(0.0, _mels(SAMPLE_RATE / 2), bands + 2))
     bins = np.linspace(0.0, SAMPLE_RATE / 2, WINDOW // 2 + 1)
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
@@ -70,36 +70,36 @@ def _hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mels < _KNEE_MELS, mels * (_KNEE_HERTZ / _KNEE_MELS), above)
 
 
-QUIET = 40.0
-"""Decibels below the loudest second-hundredths; what is quieter at either end is no speech."""
+QUIET_DB = 40.0
+"""Below the loudest 10 ms frames; audio at either end that is quieter than this is cut off."""
 
-BEFORE, AFTER = 0.25, 0.35
-"""Seconds kept at either end: soft consonants, and the silence that tells the decoder to end."""
+BEFORE_S, AFTER_S = 0.25, 0.35
+"""Kept at either end, for soft consonants and for the silence that makes the decoder end."""
 
 
 def without_silence(samples: Samples) -> Samples:
-    """The sound from its first to its last loud part; a view, all of it if nothing is quiet."""
+    """The audio from its first to its last loud frame; a view."""
     count = len(samples) // HOP
     if count == 0:
         return samples
     energy = np.square(samples[: count * HOP]).reshape(count, HOP).mean(axis=1)
     smooth = np.convolve(energy, np.full(5, 0.2, np.float32), mode="same")
-    loud = np.flatnonzero(smooth > np.quantile(smooth, 0.98) * 10 ** (-QUIET / 10))
+    loud = np.flatnonzero(smooth > np.quantile(smooth, 0.98) * 10 ** (-QUIET_DB / 10))
     if not len(loud):
         return samples
-    begin = max(0, int(loud[0]) * HOP - int(BEFORE * SAMPLE_RATE))
-    end = (int(loud[-1]) + 1) * HOP + int(AFTER * SAMPLE_RATE)
+    begin = max(0, int(loud[0]) * HOP - int(BEFORE_S * SAMPLE_RATE))
+    end = (int(loud[-1]) + 1) * HOP + int(AFTER_S * SAMPLE_RATE)
     return samples[begin:end]
 
 
-LONGEST = 28.0
-"""Seconds in one piece of long sound; Whisper knows positions up to 30."""
+LONGEST_S = 28.0
+"""In one piece of long audio; Whisper knows positions up to 30 s."""
 
 
 def pieces(samples: Samples) -> list[Samples]:
-    """Long sound cut where it is quietest, each piece at most LONGEST seconds."""
+    """Long audio cut where it is quietest, each piece at most LONGEST_S."""
     found: list[Samples] = []
-    longest = int(LONGEST * SAMPLE_RATE)
+    longest = int(LONGEST_S * SAMPLE_RATE)
     while len(samples) > longest:
         low = longest // 2
         block = SAMPLE_RATE // 5

@@ -1,10 +1,10 @@
-"""Repetition is cut, emphasis is not."""
+"""Repetition is removed, emphasis is not."""
 
 from __future__ import annotations
 
 import pytest
 
-from appliance.engines.whisper.repetition import looped, unlooped
+from appliance.engines.whisper.repetition import is_repetitive, without_repetition
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,12 @@ from appliance.engines.whisper.repetition import looped, unlooped
         ([8, 1, 2, 1, 2, 1, 2], [8, 1, 2]),
     ],
 )
-def test_a_loop_is_said_once(tokens: list[int], once: list[int]) -> None:
-    assert looped(tokens)
-    assert unlooped(tokens) == once
+def test_a_repetition_is_removed(tokens: list[int], once: list[int]) -> None:
+    assert is_repetitive(tokens)
+    assert without_repetition(tokens) == once
 
 
 @pytest.mark.parametrize("tokens", [[], [1], [7, 7], [7, 7, 3], [1, 2, 1, 2], [1, 2, 3]])
 def test_what_people_say_twice_stays(tokens: list[int]) -> None:
-    assert not looped(tokens)
-    assert unlooped(tokens) == tokens
+    assert not is_repetitive(tokens)
+    assert without_repetition(tokens) == tokens

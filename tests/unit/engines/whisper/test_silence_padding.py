@@ -1,4 +1,4 @@
-"""What is kept between starts is what was made, for these weights alone."""
+"""Encoded silence is cached on disk, for the weights that it was computed with."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from appliance.engines.whisper.silence_padding import KEPT, kept_or_made
+from appliance.engines.whisper.silence_padding import KEPT, cached_or_computed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-MADE = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
+SILENCE = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
 
 
-class _Work:
+class CountedComputation:
     def __init__(self) -> None:
-        self.done = 0
+        self.times = 0
 
     def __call__(self) -> NDArray[np.float32]:
-        self.done += 1
-        return MADE
+        self.times += 1
+        return SILENCE
 
 
 @pytest.fixture(name="weights")
@@ -33,65 +33,63 @@ def _weights(tmp_path: Path) -> Path:
     return file
 
 
-def test_the_second_start_does_not_work_it_out_again(tmp_path: Path, weights: Path) -> None:
-    work = _Work()
-    first = kept_or_made(tmp_path / "kept", weights, "int8", work)
-    second = kept_or_made(tmp_path / "kept", weights, "int8", work)
-    assert work.done == 1
-    assert np.array_equal(first, MADE)
-    assert np.array_equal(second, MADE)
+def test_the_second_start_does_not_compute_again(tmp_path: Path, weights: Path) -> None:
+    compute = CountedComputation()
+    first = cached_or_computed(tmp_path / "cache", weights, "int8", compute)
+    second = cached_or_computed(tmp_path / "cache", weights, "int8", compute)
+    assert compute.times == 1
+    assert np.array_equal(first, SILENCE)
+    assert np.array_equal(second, SILENCE)
     assert second.dtype == np.float32
 
 
-def test_other_weights_or_another_arithmetic_are_worked_out_anew(
+def test_other_weights_or_another_compute_type_are_computed_again(
     tmp_path: Path, weights: Path
 ) -> None:
-    work = _Work()
-    kept_or_made(tmp_path / "kept", weights, "int8", work)
-    kept_or_made(tmp_path / "kept", weights, "float32", work)
+    compute = CountedComputation()
+    cached_or_computed(tmp_path / "cache", weights, "int8", compute)
+    cached_or_computed(tmp_path / "cache", weights, "float32", compute)
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    kept_or_made(tmp_path / "kept", weights, "float32", work)
-    assert work.done == 3
+    cached_or_computed(tmp_path / "cache", weights, "float32", compute)
+    assert compute.times == 3
 
 
-def test_another_training_is_told_by_the_middle_of_its_weights(
-    tmp_path: Path, weights: Path
-) -> None:
-    work = _Work()
+def test_weights_that_differ_in_the_middle_are_distinguished(tmp_path: Path, weights: Path) -> None:
+    compute = CountedComputation()
     weights.write_bytes(bytes(8 << 20))
-    kept_or_made(tmp_path / "kept", weights, "int8", work)
+    cached_or_computed(tmp_path / "cache", weights, "int8", compute)
     data = bytearray(8 << 20)
     data[3 << 20 : 4 << 20] = b"x" * (1 << 20)
     weights.write_bytes(data)
-    kept_or_made(tmp_path / "kept", weights, "int8", work)
-    assert work.done == 2
+    cached_or_computed(tmp_path / "cache", weights, "int8", compute)
+    assert compute.times == 2
 
 
-def test_two_models_are_kept_beside_each_other_and_old_ones_go(
+def test_two_models_are_cached_at_once_and_old_ones_are_deleted(
     tmp_path: Path, weights: Path
 ) -> None:
-    work = _Work()
-    for made_by in ["one", "two", "one", "two"]:
-        kept_or_made(tmp_path / "kept", weights, made_by, work)
-    assert work.done == 2
-    for made_by in "abcdefgh":
-        kept_or_made(tmp_path / "kept", weights, made_by, work)
-    assert len(list((tmp_path / "kept").iterdir())) == KEPT
+    compute = CountedComputation()
+    for version in ["one", "two", "one", "two"]:
+        cached_or_computed(tmp_path / "cache", weights, version, compute)
+    assert compute.times == 2
+    for version in "abcdefgh":
+        cached_or_computed(tmp_path / "cache", weights, version, compute)
+    assert len(list((tmp_path / "cache").iterdir())) == KEPT
 
 
 @pytest.mark.parametrize("left", [0, 20, 100])
-def test_a_file_that_was_cut_off_is_worked_out_anew(
+def test_a_file_that_was_cut_off_is_computed_again(
     tmp_path: Path, weights: Path, left: int
 ) -> None:
-    work = _Work()
-    kept_or_made(tmp_path / "kept", weights, "int8", work)
-    (file,) = (tmp_path / "kept").iterdir()
+    compute = CountedComputation()
+    cached_or_computed(tmp_path / "cache", weights, "int8", compute)
+    (file,) = (tmp_path / "cache").iterdir()
     file.write_bytes(file.read_bytes()[:left])
-    assert np.array_equal(kept_or_made(tmp_path / "kept", weights, "int8", work), MADE)
-    assert work.done == 2
+    assert np.array_equal(cached_or_computed(tmp_path / "cache", weights, "int8", compute), SILENCE)
+    assert compute.times == 2
 
 
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path, weights: Path) -> None:
-    work = _Work()
-    (tmp_path / "kept").write_text("a file stands where the folder would be")
-    assert np.array_equal(kept_or_made(tmp_path / "kept", weights, "int8", work), MADE)
+    compute = CountedComputation()
+    (tmp_path / "cache").write_text("a file in place of the folder")
+    assert np.array_equal(cached_or_computed(tmp_path / "cache", weights, "int8", compute), SILENCE)
