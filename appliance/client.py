@@ -171,6 +171,10 @@ class Client(Connection):
         """The result for a sound file: `text`, `confidence` and the rest of a result."""
         return self._result("transcribe", sound, timeout, **more)
 
+    def recognize(self, sound: bytes, timeout: float = 60.0, **more: Any) -> dict[str, Any]:
+        """The result for a sound file as if it had been spoken there: `outcome`, `intent`."""
+        return self._result("recognize", sound, timeout, **more)
+
     def parse(self, text: str, timeout: float = 10.0, **more: Any) -> dict[str, Any]:
         """The result for a sentence: `outcome`, `intent` with `name` and `slots`."""
         return self._result("parse", text.encode(), timeout, **more)

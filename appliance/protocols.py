@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Intent,
         MicrophoneState,
         OptionScores,
+        Pace,
         Question,
         Samples,
         Spoken,
@@ -85,6 +86,9 @@ class Transcriber(Protocol):
         `stopping` is asked again and again in long sound; Interrupted once it says True.
         """
 
+    def use_pace(self, pace: Pace) -> None:
+        """How hard the board may work from now on."""
+
 
 class IntentParser(Protocol):
     """Text to a declared intent."""
@@ -119,6 +123,19 @@ class LanguageModel(Protocol):
 
         `menu` is the same from call to call, and read once.
         """
+
+    def start(self) -> None:
+        """Load it now and not at its first use; EngineError if it cannot be loaded."""
+
+    def close(self) -> None:
+        """Give its memory back, in the thread that used it first; may be called twice."""
+
+    def use_threads(self, count: int) -> None:
+        """With how many threads it computes from the next order on."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why it cannot be used now; None if it can."""
 
     def suspended(self) -> AbstractContextManager[None]:
         """Stand still meanwhile, but for what is asked meanwhile."""

@@ -1,16 +1,14 @@
-"""Loop: a thread that can be asked to stop, and keeps the error that killed it."""
+"""Loop: a thread that can be asked to stop, and keeps the error that ended it."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from abc import ABC, abstractmethod
+from typing import Self
 
 from appliance.errors import ApplianceError, ThreadStuck
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +18,7 @@ STOP_BUDGET = 4.0
 LAST_WORDS = 1.3
 """Seconds of that which are left for the loop that is stopped last: it sends what is ready."""
 
-PATIENCE = 10.0
+TURN_LIMIT_S = 10.0
 """Seconds that one turn may take, unless a loop is given more: then it counts as stuck."""
 
 
@@ -35,65 +33,87 @@ class Deadline:
         return max(0.0, self._end - time.monotonic())
 
 
-class Loop(threading.Thread):
-    """Calls `turn` again and again until asked to stop; a crash is kept in `error`.
+class StopSignal:
+    """Asks a loop to stop. Long work asks `is_set` now and then, which shows that it is alive."""
 
-    `turn` must come back within about 0.2 s when there is nothing to do, so that a
-    stop is noticed. `beat` is when it last came back, on the monotonic clock.
-    """
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.beat = time.monotonic()
+        """When the loop or its work last asked, on the monotonic clock."""
+
+    def set(self) -> None:
+        """Ask the loop to stop after its turn."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether the loop was asked to stop."""
+        self.beat = time.monotonic()
+        return self._event.is_set()
+
+
+class LoopBody(ABC):
+    """The work of a loop."""
+
+    def start(self) -> None:  # noqa: B027  (not every loop has something to do here)
+        """Do once what comes before the first turn."""
+
+    @abstractmethod
+    def turn(self) -> None:
+        """Do a piece of work, or return within about 0.2 s, so that a stop is noticed."""
+
+    def stop(self) -> None:  # noqa: B027
+        """Do once what comes after the last turn, also after an error."""
+
+
+class Loop(threading.Thread):
+    """Calls `body.turn` again and again until asked to stop; a crash is kept in `error`."""
 
     def __init__(
         self,
         name: str,
-        turn: Callable[[], None],
+        body: LoopBody,
         *,
-        starting: Callable[[], None] | None = None,
-        ending: Callable[[], None] | None = None,
-        patience: float = PATIENCE,
+        turn_limit_s: float = TURN_LIMIT_S,
+        stopping: StopSignal | None = None,
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self._patience = patience
-        self._turn = turn
-        self._starting = starting
-        self._ending = ending
-        self.stopping = threading.Event()
+        self._turn_limit_s = turn_limit_s
+        self._body = body
+        self._stopping = stopping or StopSignal()
+        self._asked = False
         self.ready = threading.Event()
-        """Set when `starting` has been done."""
+        """Set when `body.start` has returned."""
         self.error: BaseException | None = None
-        self.beat = time.monotonic()
 
     def run(self) -> None:
         try:
-            if self._starting is not None:
-                self._starting()
-            self.beat = time.monotonic()
+            self._body.start()
+            self._stopping.is_set()  # a long start does not count as a stuck turn
             self.ready.set()
-            while not self.stopping.is_set():
-                self.beat = time.monotonic()
-                self._turn()
-        except BaseException as error:  # kept for the caretaker, which ends the process
+            while not self._stopping.is_set():
+                self._body.turn()
+        except BaseException as error:  # kept for the main thread, which ends the process
             self.error = error
             expected = isinstance(error, ApplianceError)  # then its words say all that helps
             logger.critical(
                 "the %s stopped working: %s", self.name, error, exc_info=None if expected else error
             )
         finally:
-            if self._ending is not None:
-                self._ending()
-
-    def asked_to_stop(self) -> bool:
-        """For long work to ask now and then; that it asks shows that the loop is alive."""
-        self.beat = time.monotonic()
-        return self.stopping.is_set()
+            self._body.stop()
 
     def is_stuck(self) -> bool:
-        """Whether a turn has taken longer than it may; starting and ending may take their time."""
-        working = self.ready.is_set() and self.is_alive() and not self.stopping.is_set()
-        return working and time.monotonic() - self.beat > self._patience
+        """Whether a turn takes longer than it may; start and stop may take their time."""
+        return (
+            self.ready.is_set()
+            and self.is_alive()
+            and not self._asked
+            and time.monotonic() - self._stopping.beat > self._turn_limit_s
+        )
 
     def stop(self, deadline: Deadline) -> None:
         """Ask the loop to stop and wait for it; ThreadStuck if it takes too long."""
-        self.stopping.set()
+        self._asked = True
+        self._stopping.set()
         if self.ident is None:
             return
         self.join(deadline.left())

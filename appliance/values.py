@@ -47,10 +47,16 @@ class Operation(enum.StrEnum):
 
     TRANSCRIBE = "transcribe"
     """Sound to text, and nothing more."""
+    RECOGNIZE = "recognize"
+    """Sound to intent, as if it had been spoken at the device."""
     PARSE = "parse"
     """Text to intent, by the sentences alone."""
     ANSWER = "answer"
     """Text to text, by the language model alone."""
+
+
+AUDIO_OPERATIONS = frozenset({Operation.TRANSCRIBE, Operation.RECOGNIZE})
+"""Those whose payload is a recording."""
 
 
 class Outcome(enum.StrEnum):
@@ -215,7 +221,8 @@ class Request:
     """Our id, that of the result."""
     operation: Operation
     payload: bytes
-    """Sound as a file for TRANSCRIBE, UTF-8 text for PARSE, a packed `Wish` for ANSWER."""
+    """A sound file for TRANSCRIBE and RECOGNIZE, UTF-8 text for PARSE, a packed `PromptRequest`
+    for ANSWER."""
     transaction: str | None = None
     """The requester's own id for it, from Correlation Data or JSON."""
     priority: int = 0

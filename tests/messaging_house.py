@@ -14,6 +14,9 @@ from appliance.messages.payloads import Answer
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection import BrokerConnection
+from appliance.mqtt.publisher import Publisher
+from appliance.mqtt.result_commit import ResultCommitter
+from appliance.requests.intake import RequestIntake
 from appliance.requests.mqtt_service import MqttService, status_of
 from appliance.requests.request_parser import RequestParser
 from appliance.threads import Loop
@@ -63,10 +66,24 @@ class House:
         reader = RequestParser(self.topics, settings.requests.maximum_bytes, self.ids.new)
         self.enqueue = hand_over or self.work
         self.orders: list[ControlRequest] = []
-        self.postman = MqttService(self.journal, self.link, self.topics, reader, self)
-        self.loop = Loop(
-            "postman", self.postman.turn, starting=self.postman.start, ending=self.postman.stop
+        self.publisher = Publisher(self.journal, self.link)
+        self.committer = ResultCommitter(self.journal, self.link, self.topics, self.publisher)
+        self.intake = RequestIntake(
+            self.journal,
+            self.topics,
+            reader,
+            self,  # type: ignore[arg-type]
+            self.publisher,
         )
+        self.mqtt = MqttService(
+            self.journal,
+            self.link,
+            self.topics,
+            self.publisher,
+            self.committer,
+            intake=self.intake,
+        )
+        self.loop = Loop("MQTT thread", self.mqtt)
 
     def __enter__(self) -> Self:
         self.loop.start()
@@ -79,7 +96,8 @@ class House:
 
     def say(self, text: str, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
         """Somebody spoke."""
-        return self.postman.commit(result_for(text, self.ids.new(), outcome))
+        result = result_for(text, self.ids.new(), outcome)
+        return self.committer.commit(result, None, dead_letter=False)
 
     def work(self, request: Request) -> bool:
         """Answer at once, in the postman's own thread, with the payload in capitals."""
@@ -97,7 +115,7 @@ class House:
 
     def finish(self, request: Request) -> None:
         text = request.payload.decode(errors="replace").upper()
-        self.postman.commit(result_for(text, request.id), request)
+        self.committer.commit(result_for(text, request.id), request, dead_letter=False)
 
 
 def answer(payload: bytes) -> dict[str, Any]:

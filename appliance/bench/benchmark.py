@@ -19,6 +19,7 @@ from appliance.errors import ManifestError
 from appliance.evaluation import manifest
 from appliance.models.store import Store
 from appliance.pipeline import engine_factory
+from appliance.recognition import speech_models
 from appliance.system.processes import peak_mb, resident_mb
 from appliance.values import SAMPLE_RATE, Question
 
@@ -108,8 +109,8 @@ def measure(
     """Load everything and time it; `say` hears of progress. Nothing else should run meanwhile."""
     start: list[Stage] = []
     sentences = _timed("sentences", start, lambda: engine_factory.load_sentences(config))
-    whisper = _timed("speech model", start, lambda: engine_factory.open_transcriber(config))
-    recogniser = engine_factory.open_recogniser(config, whisper)
+    whisper = _timed("speech model", start, lambda: speech_models.open_transcriber(config))
+    recogniser = speech_models.open_recogniser(config, whisper)
     _timed("grammar", start, lambda: recogniser.prepare(sentences))
     recordings = _recordings(clips, config)
     say(f"{len(recordings)} recordings, {runs} times each way")

@@ -13,13 +13,15 @@ from appliance.bench import svg_plot
 from appliance.errors import EngineError
 from appliance.evaluation.manifest import SAMPLES
 from appliance.pipeline import engine_factory
-from appliance.threads import STOP_BUDGET, Deadline, Loop
+from appliance.recognition import speech_models
+from appliance.threads import STOP_BUDGET, Deadline, Loop, LoopBody, StopSignal
 from appliance.values import Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from appliance.config import Config
+    from appliance.engines.llama.client import Llama
     from appliance.protocols import Sensors
     from appliance.values import BoardReading
 
@@ -81,7 +83,7 @@ def soak(
 ) -> list[SoakSample]:
     """Recognise speech, and have the language model write beside it; a row every `every_s`."""
     sentences = engine_factory.load_sentences(config)
-    recogniser = engine_factory.open_recogniser(config, engine_factory.open_transcriber(config))
+    recogniser = speech_models.open_recogniser(config, speech_models.open_transcriber(config))
     recogniser.prepare(sentences)
     samples = decode.decode(SAMPLES / "kitchen_light.flac", maximum_seconds=30.0)
 
@@ -136,22 +138,32 @@ def _row(reading: BoardReading, seconds: float, jobs_per_second: float) -> SoakS
     )
 
 
-def _writer(config: Config) -> Loop:
-    """The language model at work beside speech; nobody, where there is none."""
-    model = engine_factory.open_language_model(config)
+class _Writer(LoopBody):
+    """The language model at work beside speech; idle if there is none."""
 
-    def turn() -> None:
-        if model is None:
+    def __init__(self, model: Llama | None, stopping: StopSignal) -> None:
+        self._model = model
+        self._stopping = stopping
+
+    def turn(self) -> None:
+        if self._model is None:
             time.sleep(0.2)
             return
         try:
-            model.complete(Question((QUESTION,)), loop.stopping.is_set)
+            self._model.complete(Question((QUESTION,)), self._stopping.is_set)
         except EngineError:
-            if not loop.stopping.is_set():
+            if not self._stopping.is_set():
                 raise
 
-    loop = Loop("writer", turn, ending=model.close if model else None)
-    return loop
+    def stop(self) -> None:
+        if self._model is not None:
+            self._model.close()
+
+
+def _writer(config: Config) -> Loop:
+    stopping = StopSignal()
+    model = engine_factory.open_language_model(config)
+    return Loop("writer", _Writer(model, stopping), stopping=stopping)
 
 
 def judge(board: str | None, rows: Sequence[SoakSample]) -> SoakReport:

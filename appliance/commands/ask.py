@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         source=Source.COMMAND_LINE,
         trigger=Trigger.COMMAND_LINE,
     )
-    with engine_factory.mind(config, hears=False) as mind:
-        result = one_job.answered(job, mind)
+    with engine_factory.opened_pipeline(config, hears=False) as pipeline:
+        result = one_job.result_of(job, pipeline)
     one_job.show(result, as_json=arguments.json)
     return one_job.status_of(result)
 

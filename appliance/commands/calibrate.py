@@ -18,6 +18,7 @@ from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
 from appliance.evaluation import manifest
 from appliance.pipeline import engine_factory
+from appliance.recognition import speech_models
 
 if TYPE_CHECKING:
     import argparse
@@ -74,7 +75,7 @@ def _heard(
     sentences = engine_factory.load_sentences(config)
     speech = msgspec.structs.replace(config.speech, least_confidence=0.0)
     every = msgspec.structs.replace(config, speech=speech)
-    recogniser = engine_factory.open_recogniser(every, engine_factory.open_transcriber(every))
+    recogniser = speech_models.open_recogniser(every, speech_models.open_transcriber(every))
     detector = Silero()
     for number, clip in enumerate(clips, 1):
         evaluate.progress(number, len(clips))

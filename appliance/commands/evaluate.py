@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
     from appliance.evaluation.manifest import Clip
-    from appliance.pipeline.engine_context import EngineContext
+    from appliance.pipeline.pipeline import Pipeline
     from appliance.protocols import SpeechDetector
 
 EPILOG = """\
@@ -53,11 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
     manifest.check_recordings(arguments.manifest, clips)
     trials = []
     hears = any(clip.audio is not None for clip in clips)
-    with engine_factory.mind(config, hears=hears) as mind:
+    with engine_factory.opened_pipeline(config, hears=hears) as pipeline:
         detector = Silero()
         for number, clip in enumerate(clips, 1):
             progress(number, len(clips))
-            trials.append(_try(clip, arguments.manifest.parent, config, mind, detector))
+            trials.append(_try(clip, arguments.manifest.parent, config, pipeline, detector))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     summary = summarise(trials, peak_mb)
     print(encode(summary).decode() if arguments.json else _as_text(summary))
@@ -79,12 +79,12 @@ def overruled(config: Config, arguments: argparse.Namespace) -> Config:
 
 
 def _try(
-    clip: Clip, folder: Path, config: Config, mind: EngineContext, detector: SpeechDetector
+    clip: Clip, folder: Path, config: Config, pipeline: Pipeline, detector: SpeechDetector
 ) -> Trial:
     """One clip on the daemon's own road."""
     if clip.audio is None:
         job = TextInput(Ids().new(), clip.text or "", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
-        result = one_job.answered(job, mind)
+        result = one_job.result_of(job, pipeline)
         return Trial(clip, result, result.timings_ms.get("total", 0.0), None)
     path = folder / clip.audio
     try:
@@ -92,7 +92,7 @@ def _try(
     except AudioError as error:
         raise ManifestError(str(error)) from error
     utterance = utterance_from(samples, detector, config.listening, new_id=Ids().new())
-    result = one_job.answered(utterance, mind)
+    result = one_job.result_of(utterance, pipeline)
     return Trial(clip, result, result.timings_ms["total_after_speech"], len(samples) / SAMPLE_RATE)
 
 

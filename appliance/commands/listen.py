@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = one_job.prepare(arguments)
     ids, status = Ids(), 0
     detector = Silero()
-    with engine_factory.mind(config) as mind:
+    with engine_factory.opened_pipeline(config) as pipeline:
         for path in arguments.files:
             try:
                 samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
                 trigger=Trigger.FILE,
                 source=Source.COMMAND_LINE,
             )
-            result = one_job.answered(utterance, mind)
+            result = one_job.result_of(utterance, pipeline)
             name = f"{path}: " if len(arguments.files) > 1 else ""
             one_job.show(result, as_json=arguments.json, name=name)
             status = max(status, one_job.status_of(result))

@@ -8,7 +8,6 @@ from appliance import config
 from appliance.ids import boot_id
 from appliance.jobs.result_text import readable
 from appliance.pipeline import engine_factory
-from appliance.pipeline.execute import answer
 from appliance.system import logs
 from appliance.system.board_state import BoardState
 from appliance.system.clock_sync import clock_synced
@@ -18,7 +17,7 @@ from appliance.values import Outcome, encode
 if TYPE_CHECKING:
     import argparse
 
-    from appliance.pipeline.engine_context import EngineContext
+    from appliance.pipeline.pipeline import Pipeline
     from appliance.values import Job, Result
 
 
@@ -34,10 +33,10 @@ def prepare(arguments: argparse.Namespace) -> config.Config:
     return loaded
 
 
-def answered(job: Job, mind: EngineContext) -> Result:
+def result_of(job: Job, pipeline: Pipeline) -> Result:
     """The result of a job, by the function that the daemon calls."""
-    situation = BoardState(reading=Board().read(), clock_synced=clock_synced(), boot_id=boot_id())
-    return answer(job, mind, situation, lambda: False)
+    board = BoardState(reading=Board().read(), clock_synced=clock_synced(), boot_id=boot_id())
+    return pipeline.run(job, board, lambda: False)
 
 
 def show(result: Result, *, as_json: bool, name: str = "") -> None:

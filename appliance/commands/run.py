@@ -33,8 +33,22 @@ def run(arguments: argparse.Namespace) -> int:
     # one of those takes would end the process on the spot.
     signals.block()
     allocator.settle()
+    from appliance.config import load  # noqa: PLC0415
     from appliance.daemon import daemon  # noqa: PLC0415
     from appliance.demo.demo import Demo  # noqa: PLC0415
+    from appliance.demo.embedded_broker import EmbeddedBroker  # noqa: PLC0415
+    from appliance.system import logs  # noqa: PLC0415
 
-    trial = Demo(once=arguments.once) if arguments.trial or arguments.once else None
-    return daemon.run(arguments.config, trial)
+    config = load(arguments.config)
+    logs.set_up(config.log.level)
+    companions: list[daemon.Companion] = []
+    if not config.mqtt.host:
+        port = config.mqtt.embedded_port
+        companions.append(EmbeddedBroker(port, config.requests.maximum_bytes))
+    if not (arguments.trial or arguments.once):
+        return daemon.run(arguments.config, config, daemon.Extras(companions=companions))
+    demo = Demo(config, once=arguments.once)
+    extras = daemon.Extras(
+        companions=[*companions, demo], microphone=demo.microphone, observers=[demo]
+    )
+    return daemon.run(arguments.config, config, extras)

@@ -1,4 +1,4 @@
-"""What is in force, and may change while the appliance runs: sentences, and a few keys."""
+"""What may change while the daemon runs: sentences, and a few configuration keys."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import msgspec
 
 from appliance.config import load
 from appliance.errors import ConfigError, SentencesError
-from appliance.pipeline import engine_factory
+from appliance.events import SettingsChanged
+from appliance.pipeline.engine_factory import load_sentences, sentence_folder
 from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.system import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from appliance.config import Config
+    from appliance.events import EventBus
+    from appliance.pipeline.pipeline import Pipeline
+    from appliance.sentences.active_sentences import ActiveSentences
     from appliance.sentences.sentence_set import SentenceSet
 
 logger = logging.getLogger(__name__)
@@ -31,41 +34,61 @@ WATCH_EVERY = 2.0
 
 
 class LiveSettings:
-    """The configuration and the sentences in force; a mistake in a new one changes nothing."""
+    """The active configuration and sentences; a mistake in new ones changes nothing."""
 
     def __init__(
-        self, path: Path, config: Config, on_change: Callable[[Config, SentenceSet], None]
+        self,
+        path: Path,
+        config: Config,
+        active: ActiveSentences,
+        watch: SentenceFileWatch,
+        pipeline: Pipeline,
+        events: EventBus,
     ) -> None:
-        """Read the sentences; `on_change` gets what is in force from each change on."""
+        """`active` holds the sentences of `config`, whose files `watch` has seen before.
+
+        `pipeline` prepares others before they become active.
+        """
         self._path = path
-        self._on_change = on_change
-        self.config = config
-        self._watch = SentenceFileWatch(engine_factory.sentence_folder(config))
-        self.sentences = engine_factory.load_sentences(config)
+        self._active = active
+        self._pipeline = pipeline
+        self._events = events
+        self._config = config
+        self._watch = watch
         self.fault = ""
         """What the operator should look at, in front of the status line."""
         self._watch_at = 0.0
 
+    @property
+    def config(self) -> Config:
+        """The active configuration."""
+        return self._config
+
+    @property
+    def sentences(self) -> SentenceSet:
+        """The active sentences."""
+        return self._active.current
+
     def reload(self) -> bool:
-        """Take over what can be changed while running; whether the new file is in force."""
+        """Read the configuration and the sentences again; whether they are active now."""
         try:
             asked = load(self._path)
-            needs_restart = sorted(_changed_keys(self.config, asked) - RELOADED)
-            self._take_over(_with_reloaded(self.config, asked))
+            needs_restart = sorted(_changed_keys(self._config, asked) - RELOADED)
+            self._replace(_with_reloaded(self._config, asked))
         except (ConfigError, SentencesError) as error:
-            logger.error("not reloaded, the old settings stay in force:\n%s", error)  # noqa: TRY400
+            logger.error("not reloaded, the old settings stay active:\n%s", error)  # noqa: TRY400
             self.fault = "reload failed, see the log; "
             return False
         self.fault = ""
         logs.set_level(asked.log.level)
         if needs_restart:
             keys = ", ".join(needs_restart)
-            logger.warning("changed, but only a restart applies it: %s", keys)
+            logger.warning("changed, but needs a restart: %s", keys)
         logger.info("reloaded: %d intents", len(self.sentences.declared))
         return True
 
     def watch(self) -> None:
-        """Have a changed sentence file in force within seconds; a wrong one changes nothing."""
+        """Activate changed sentence files within seconds; a mistake in one changes nothing."""
         now = time.monotonic()
         if now < self._watch_at:
             return
@@ -73,20 +96,23 @@ class LiveSettings:
         if not self._watch.has_changed():
             return
         try:
-            self._take_over(self.config)
+            self._replace(self._config)
         except SentencesError as error:
-            logger.error("the changed sentences cannot be used, the old stay in force:\n%s", error)  # noqa: TRY400
+            message = "the changed sentences cannot be used, the old ones stay active:\n%s"
+            logger.error(message, error)  # noqa: TRY400
             self.fault = "the changed sentences cannot be used, see the log; "
         else:
             self.fault = ""
             logger.info("the sentences have changed: %d intents", len(self.sentences.declared))
 
-    def _take_over(self, config: Config) -> None:
-        # Looked at first: what is saved while a large grammar is compiled is a change, too.
-        watch = SentenceFileWatch(engine_factory.sentence_folder(config))
-        sentences = engine_factory.load_sentences(config)
-        self._on_change(config, sentences)
-        self.config, self.sentences, self._watch = config, sentences, watch
+    def _replace(self, config: Config) -> None:
+        # Taken first: what is saved while a large grammar is compiled is a change, too.
+        watch = SentenceFileWatch(sentence_folder(config))
+        sentences = load_sentences(config)
+        self._pipeline.prepare(sentences)
+        self._active.replace(sentences)
+        self._config, self._watch = config, watch
+        self._events.publish(SettingsChanged())
 
 
 def _with_reloaded(old: Config, new: Config) -> Config:

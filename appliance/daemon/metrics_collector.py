@@ -1,61 +1,68 @@
-"""The figures of the whole house, for who reads metrics."""
+"""Collects metrics from the whole daemon, if `metrics.listen` asks for them."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
 
+from appliance.events import JobFinished
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from appliance.daemon.status_publisher import StatusPublisher
+    from appliance.events import Event, EventBus
     from appliance.jobs.job_queue import JobQueue
     from appliance.requests.mqtt_service import MqttService
-    from appliance.system.metrics_server import Figures
-    from appliance.values import Job, Result
+    from appliance.system.board_monitor import BoardMonitor
+    from appliance.system.metrics_server import Figures, MetricsServer
 
-
-PATIENCE_S = 60.0
-"""As long as systemd's watchdog waits."""
+WATCHDOG_S = 60.0
+"""systemd's watchdog waits as long."""
 
 
 class MetricsCollector:
-    """Counts the jobs that pass by, and answers on `metrics.listen`, if the owner wants it."""
+    """Counts finished jobs, and reads everything else when it is asked."""
 
     def __init__(
-        self, listen: str, announcer: StatusPublisher, postman: MqttService, jobs: JobQueue
+        self,
+        status: StatusPublisher,
+        mqtt: MqttService,
+        queue: JobQueue,
+        board: BoardMonitor,
+        events: EventBus,
     ) -> None:
-        self._listen = listen
-        self._announcer = announcer
-        self._postman = postman
-        self._jobs = jobs
-        self.note: Callable[[Job, Result], None] = lambda _job, _result: None
-        """To be called with each job that has ended; from any thread."""
+        self._status = status
+        self._mqtt = mqtt
+        self._queue = queue
+        self._board = board
+        self._events = events
 
-    def served(self) -> AbstractContextManager[None]:
-        """From now until its end; nothing where the owner wants none, which costs nothing."""
-        if not self._listen:
+    def serve(self, listen: str) -> AbstractContextManager[None]:
+        """Answer on this address until the end; nothing, at no cost, if it is empty."""
+        if not listen:
             return contextlib.nullcontext()
-        from appliance.system.metrics_server import MetricsServer  # noqa: PLC0415 - it costs time and memory
+        from appliance.system.metrics_server import (  # noqa: PLC0415 - it costs time and memory
+            MetricsServer,
+        )
 
-        metrics = MetricsServer(self.figures)
-        self.note = metrics.note
-        return metrics.served(self._listen)
+        server = MetricsServer(self.figures)
+        self._events.subscribe(_JobCounter(server))
+        return server.served(listen)
 
     def figures(self) -> Figures:
         """Everything as it is now."""
         from appliance.system.metrics_server import Figures  # noqa: PLC0415
 
-        health, depth = self._postman.health(), self._jobs.depth()
+        health, depth = self._mqtt.health(), self._queue.depth()
         return Figures(
-            reading=self._announcer.situation().reading,
-            pace=self._announcer.pace(),
+            reading=self._board.reading,
+            pace=self._board.pace,
             speech_waiting=depth.speech,
             requests_waiting=depth.requests,
             outbox_rows=health.outbox_rows,
             outbox_bytes=health.outbox_bytes,
-            # Not absent: nothing has waited for nought seconds, and a graph has no gaps.
+            # Not absent: nothing has waited for 0 seconds, and a graph has no gaps.
             outbox_oldest_s=health.outbox_oldest_s or 0.0,
             inbox_rows=health.inbox_rows,
             dropped={
@@ -65,11 +72,20 @@ class MetricsCollector:
                 "request_overrun": health.overrun,
             },
             connected=health.connected,
-            uptime_s=self._announcer.uptime(),
+            uptime_s=self._status.uptime(),
             not_live=self._not_live(),
-            not_ready="it is starting" if self._announcer.starting() else health.journal_error,
+            not_ready="it is starting" if self._status.starting else health.journal_error,
         )
 
     def _not_live(self) -> str | None:
-        silence = self._announcer.silence()
-        return None if silence < PATIENCE_S else f"nothing has moved for {silence:.0f} s"
+        silence = self._status.silence()
+        return None if silence < WATCHDOG_S else f"nothing has moved for {silence:.0f} s"
+
+
+class _JobCounter:
+    def __init__(self, server: MetricsServer) -> None:
+        self._server = server
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, JobFinished):
+            self._server.note(event.job, event.result)

@@ -1,107 +1,146 @@
-"""The retained topics: what the appliance is, what it does, how it and its board are."""
+"""Publishes the retained topics: state, info, health and telemetry."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from appliance import __version__
-from appliance.ids import boot_id
+from appliance.events import (
+    ActivityChanged,
+    AnswerWritten,
+    MicrophoneChanged,
+    PaceChanged,
+    SessionChanged,
+    SettingsChanged,
+    StatusChanged,
+    WordsHeard,
+)
 from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messages import discovery
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
-from appliance.messages.status_payloads import Health, Info, Limits, Partial, StateNow, Telemetry
+from appliance.messages.status_payloads import (
+    Health,
+    Info,
+    Limits,
+    Partial,
+    StateNow,
+    Telemetry,
+)
 from appliance.messages.topics import retained
-from appliance.system import governor, notices
-from appliance.system.board_state import BoardState
-from appliance.system.clock_sync import clock_synced
-from appliance.system.sensors import changed, root_in_force
-from appliance.values import Activity, BoardReading, Message, MicrophoneState, encode
+from appliance.system import notices
+from appliance.system.sensors import changed
+from appliance.values import Activity, Message, MicrophoneState, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from appliance.config import Config
+    from appliance.daemon.live_settings import LiveSettings
+    from appliance.events import Event, EventBus
+    from appliance.jobs.job_queue import JobQueue
+    from appliance.listening.voice_input import VoiceInput
     from appliance.messages.topics import Topics
-    from appliance.protocols import Sensors
+    from appliance.mqtt.publisher import Publisher
+    from appliance.protocols import LanguageModel
     from appliance.requests.mqtt_service import MqttService
-    from appliance.sentences.sentence_set import SentenceSet
-    from appliance.values import Pace, Request, Session, SoundHealth
+    from appliance.requests.runtime_options import RuntimeOptions
+    from appliance.system.board_monitor import BoardMonitor
+    from appliance.values import BoardReading, Session, SoundHealth
 
-logger = logging.getLogger(__name__)
+START_LIMIT_S = 180.0
+"""For the models to load from a slow card; the unit's TimeoutStartSec."""
 
-LOOK_EVERY = 1.0
-"""Seconds between two looks at the sensors."""
+HEALTH_EVERY_S = 10.0
 
-GRACE_S = 180.0
-"""For the models to load from a slow card, before anybody looks: as the unit's TimeoutStartSec."""
-
-HEALTH_EVERY = 10.0
-"""Seconds between two publications of `health`."""
+LOST_SOUND_EVERY_S = 1.0
+"""At most so often `health` is published because sound was lost."""
 
 NOTICED_FIRST = [Activity.STARTING, Activity.FAULT, Activity.LISTENING]
 NOTICED_FIRST += [activity for activity in Activity if activity not in (*NOTICED_FIRST, "idle")]
 NOTICED_FIRST += [Activity.IDLE]
-"""Somebody speaks to it while it thinks: then it listens."""
+"""If somebody speaks to it while it works, it listens."""
+
+MICROPHONE_ACTIVITIES = {
+    MicrophoneState.LOST: Activity.FAULT,
+    MicrophoneState.MUTED: Activity.MUTED,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """How the ears are."""
+class _HealthShown:
+    """What of `health` is published at once if it changes."""
 
     microphone: MicrophoneState = MicrophoneState.ABSENT
-    health: SoundHealth | None = None
-
-    @property
-    def overruns(self) -> int:
-        """Pieces of sound that were lost, since start."""
-        return self.health.overruns if self.health is not None else 0
+    overruns: int = 0
+    language_model_error: str | None = None
 
 
 class StatusPublisher:
-    """Shows on MQTT what changes; `tick` belongs to the caretaker, the rest to any thread."""
+    """Observes events from any thread; `tick` belongs to the main thread."""
 
-    def __init__(
-        self, postman: MqttService, topics: Topics, board: Sensors, *, telemetry_every: float
+    def __init__(  # noqa: PLR0913  (what it reports about)
+        self,
+        settings: LiveSettings,
+        options: RuntimeOptions,
+        publisher: Publisher,
+        *,
+        topics: Topics,
+        board: BoardMonitor,
+        mqtt: MqttService,
+        queue: JobQueue,
+        voice: VoiceInput,
+        language_model: LanguageModel | None,
+        events: EventBus,
     ) -> None:
-        self._postman = postman
+        self._settings = settings
+        self._options = options
+        self._publisher = publisher
         self._topics = topics
         self._board = board
-        self._root = root_in_force()
-        self.telemetry_every = telemetry_every
-        self.options: Callable[[], dict[str, Any]] = dict
-        """What can be changed while it runs, as it is."""
-        self.model_fault: Callable[[], str | None] = lambda: None
-        """Why the language model cannot be used."""
-        self._boot_id = boot_id()
+        self._mqtt = mqtt
+        self._queue = queue
+        self._voice = voice
+        self._language_model = language_model
+        self._events = events
         self._started_at = time.monotonic()
+        self._ticked_at = float("-inf")
+        self._lock = threading.Lock()
+        self._activities: dict[str, Activity] = {}
         self._activity: Activity | None = None
-        self._parts: dict[str, Activity] = {}
-        self._course = governor.GovernorState()
-        self._state = threading.Lock()
-        self._told: BoardReading | None = None
-        self._looked_at = self._told_at = self._health_at = float("-inf")
-        self._sound = Sound()
-        self._model_fault: str | None = None
         self._session: Session | None = None
-        self.also_show: Callable[[Activity], None] = lambda _: None
-        """A light, which shows the same."""
-        self._reading = board.read()  # now: work that waits in the journal is done before any tick
-        self._steer(time.monotonic())
+        self._telemetry: BoardReading | None = None
+        self._telemetry_at = self._health_at = float("-inf")
+        self._health = _HealthShown()
 
-    def describe(self, config: Config, sentences: SentenceSet) -> None:
-        """Say on `info` what this appliance is."""
-        limits = config.requests
+    def on_event(self, event: Event) -> None:
+        match event:
+            case ActivityChanged(part, activity):
+                self._show(part, activity)
+            case MicrophoneChanged(state):
+                self._show("microphone", MICROPHONE_ACTIVITIES.get(state, Activity.IDLE))
+            case SessionChanged(session):
+                self._show_session(session)
+            case PaceChanged():
+                self._show_pace()
+            case SettingsChanged():
+                self.describe()
+            case WordsHeard(text):
+                self._publish_partial(Partial(id=None, text=text))
+            case AnswerWritten(request, text):
+                self._publish_partial(
+                    Partial(id=request.id, transaction=request.transaction, text=text)
+                )
+
+    def describe(self) -> None:
+        """Publish on `info` what this appliance is."""
+        config, limits = self._settings.config, self._settings.config.requests
         info = Info(
             version=__version__,
             device=config.name,
             language=config.device.language,
             stt=config.speech.model,
             lm=config.language_model.model if config.language_model.enabled else None,
-            intents=sorted(sentences.declared),
+            intents=sorted(self._settings.sentences.declared),
             limits=Limits(
                 request_bytes=limits.maximum_bytes,
                 text_bytes=MAXIMUM_TEXT_BYTES,
@@ -112,138 +151,103 @@ class StatusPublisher:
                 answers_kept=ANSWERS_KEPT,
                 attempts=limits.maximum_attempts,
             ),
-            options=self.options(),
+            options=self._options.current(),
         )
         if config.home_assistant.enabled:
-            self._postman.publish_retained(discovery.discovery(config, self._topics))
-        self._postman.publish_retained(retained(self._topics.info, encode(info)))
-
-    def show(self, activity: Activity, part: str = "house") -> None:
-        """Say on `state` what it is doing: of its parts, the one that a person notices first."""
-        with self._state:  # else an older state could be published after a newer one
-            self._parts[part] = activity
-            shown = min(self._parts.values(), key=NOTICED_FIRST.index)
-            if shown is not self._activity:
-                self._activity = shown
-                self._show_state()
-                self.also_show(shown)
-
-    def shown_by(self, part: str) -> Callable[[Activity], None]:
-        """`show` for one part, which knows of itself alone."""
-        return lambda activity: self.show(activity, part)
-
-    def tell(self, session: Session) -> None:
-        """Say on `state` that a session begins or ends, and why."""
-        with self._state:
-            self._session = session
-            self._show_state()
-
-    def _show_state(self) -> None:
-        now = StateNow(
-            activity=self._activity or Activity.STARTING,
-            pace=self._course.pace,
-            session=self._session,
-        )
-        self._postman.publish_retained(retained(self._topics.state, encode(now)))
-
-    def show_answer_so_far(self, request: Request, text: str) -> None:
-        """Say on `partial` what the language model has written until now."""
-        partial = Partial(id=request.id, transaction=request.transaction, text=text)
-        self._postman.publish(Message(self._topics.partial, encode(partial), fleeting=True))
-
-    def show_words_so_far(self, text: str) -> None:
-        """Say on `partial` what somebody has said until now."""
-        partial = Partial(id=None, text=text)
-        self._postman.publish(Message(self._topics.partial, encode(partial), fleeting=True))
-
-    def announce_wake(self, payload: bytes) -> None:
-        """Tell the appliances in earshot; late it is worth nothing."""
-        if self._topics.earshot is not None:
-            self._postman.publish(Message(self._topics.earshot, payload, fleeting=True))
-
-    def situation(self) -> BoardState:
-        """The board as it was looked at last, for the result of a job."""
-        return BoardState(
-            pace=self._course.pace,
-            low_voltage=self._course.low_voltage,
-            reading=self._reading,
-            joules=self._board.joules,
-            clock_synced=clock_synced(self._root),
-            boot_id=self._boot_id,
-        )
+            self._publisher.publish_retained(discovery.discovery(config, self._topics))
+        self._publish(self._topics.info, encode(info))
 
     def uptime(self) -> float:
         """Seconds since the start."""
         return round(time.monotonic() - self._started_at, 1)
 
     def silence(self) -> float:
-        """Seconds since the caretaker was last here; 0.0 before its first time."""
-        return max(0.0, time.monotonic() - max(self._looked_at, self._started_at + GRACE_S))
+        """Seconds since the main thread's last tick; 0.0 before its first, while models load."""
+        return max(0.0, time.monotonic() - max(self._ticked_at, self._started_at + START_LIMIT_S))
 
+    @property
     def starting(self) -> bool:
         """Whether it is not ready yet."""
         return self._activity in (None, Activity.STARTING)
 
-    def pace(self) -> Pace:
-        """How hard the board may work now."""
-        return self._course.pace
+    def tick(self) -> None:
+        """Publish telemetry and health if they are due or have changed."""
+        now = self._ticked_at = time.monotonic()
+        read = self._board.tick()
+        if read or self._telemetry is None:
+            self._publish_telemetry(now)
+        self._publish_health(now)
 
-    def tick(self, sound: Callable[[], Sound], waiting: int) -> None:
-        """Look at the board and publish what is due or has changed."""
-        now = time.monotonic()
-        if now - self._looked_at >= LOOK_EVERY:
-            self._looked_at = now
-            self._look(now)
-        self._hear(sound(), waiting, now)
+    def _show(self, part: str, activity: Activity) -> None:
+        """Of what the parts do, publish on `state` what a person notices first."""
+        with self._lock:  # else an older state could be published after a newer one
+            self._activities[part] = activity
+            shown = min(self._activities.values(), key=NOTICED_FIRST.index)
+            if shown is self._activity:
+                return
+            self._activity = shown
+            self._publish_state()
+            self._events.publish(StatusChanged(shown))
 
-    def _look(self, now: float) -> None:
-        self._reading = self._board.read()
-        turned = self._steer(now)
-        if (
-            turned
-            or changed(self._told, self._reading)
-            or now - self._told_at >= self.telemetry_every
-        ):
-            self._told, self._told_at = self._reading, now
-            telemetry = Telemetry.of(
-                self._reading, pace=self._course.pace, clock_synced=clock_synced(self._root)
-            )
-            self._postman.publish_retained(
-                retained(self._topics.telemetry, encode(telemetry)), repeat=True
-            )
+    def _show_session(self, session: Session) -> None:
+        with self._lock:
+            self._session = session
+            self._publish_state()
 
-    def _hear(self, sound: Sound, waiting: int, now: float) -> None:
-        """Publish `health`: at once when something fails, else from time to time."""
-        fault = self.model_fault()
-        changed_since = sound.microphone is not self._sound.microphone
-        changed_since = changed_since or fault != self._model_fault
-        lost_more = sound.overruns > self._sound.overruns and now - self._health_at >= LOOK_EVERY
-        if changed_since or lost_more or now - self._health_at >= HEALTH_EVERY:
-            self._sound, self._model_fault, self._health_at = sound, fault, now
-            health = encode(self._health(sound, waiting))
-            self._postman.publish_retained(retained(self._topics.health, health), repeat=True)
-
-    def _steer(self, now: float) -> bool:
-        """Let the governor decide; whether the pace is another one now."""
-        before, self._course = self._course, governor.steer(self._course, self._reading, now)
-        if line := governor.told(before, self._course, self._reading):
-            slower = governor.RANK[self._course.pace] > governor.RANK[before.pace]
-            logger.log(logging.WARNING if slower else logging.INFO, "%s", line)
-        if self._course.pace is before.pace:
-            return False
-        with self._state:
+    def _show_pace(self) -> None:
+        with self._lock:
             if self._activity is not None:
-                self._show_state()
-        return True
+                self._publish_state()
+        self._telemetry = None
 
-    def _health(self, sound: Sound, waiting: int) -> Health:
+    def _publish_state(self) -> None:
+        state = StateNow(
+            activity=self._activity or Activity.STARTING,
+            pace=self._board.pace,
+            session=self._session,
+        )
+        self._publish(self._topics.state, encode(state))
+
+    def _publish_telemetry(self, now: float) -> None:
+        reading = self._board.reading
+        due = now - self._telemetry_at >= self._options.telemetry_every_s
+        if self._telemetry is None or due or changed(self._telemetry, reading):
+            self._telemetry, self._telemetry_at = reading, now
+            board = self._board.state()
+            telemetry = Telemetry.of(reading, pace=board.pace, clock_synced=board.clock_synced)
+            self._publish(self._topics.telemetry, encode(telemetry), repeat=True)
+
+    def _publish_health(self, now: float) -> None:
+        """At once if something fails, else from time to time."""
+        sound, model = self._voice.health(), self._language_model
+        health = _HealthShown(
+            self._voice.state,
+            0 if sound is None else sound.overruns,
+            None if model is None else model.fault,
+        )
+        before, since = self._health, now - self._health_at
+        failed = (health.microphone, health.language_model_error) != (
+            *(before.microphone, before.language_model_error),
+        )
+        lost_sound = health.overruns > before.overruns and since >= LOST_SOUND_EVERY_S
+        if failed or lost_sound or since >= HEALTH_EVERY_S:
+            self._health, self._health_at = health, now
+            self._publish(self._topics.health, encode(self._payload(health, sound)), repeat=True)
+
+    def _payload(self, health: _HealthShown, sound: SoundHealth | None) -> Health:
         return Health(
             uptime_s=self.uptime(),
-            mqtt=self._postman.health(),
-            microphone=sound.microphone,
-            sound=sound.health,
-            memory_mb=self._reading.memory_used_mb,
-            waiting_jobs=waiting,
-            language_model_error=self._model_fault,
+            mqtt=self._mqtt.health(),
+            microphone=health.microphone,
+            sound=sound,
+            memory_mb=self._board.reading.memory_used_mb,
+            waiting_jobs=sum(self._queue.depth()),
+            language_model_error=health.language_model_error,
             notices=notices.read(),
         )
+
+    def _publish_partial(self, partial: Partial) -> None:
+        self._publisher.publish(Message(self._topics.partial, encode(partial), fleeting=True))
+
+    def _publish(self, topic: str, payload: bytes, *, repeat: bool = False) -> None:
+        self._publisher.publish_retained(retained(topic, payload), repeat=repeat)

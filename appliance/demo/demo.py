@@ -1,4 +1,4 @@
-"""The first five minutes: samples where there is no microphone, and everything said aloud."""
+"""The demo around the daemon: sample recordings as the microphone, and everything printed."""
 
 from __future__ import annotations
 
@@ -7,125 +7,153 @@ import queue
 import sys
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
 from appliance.audio import decode
+from appliance.audio.microphone import SoundCardMicrophone
+from appliance.client import Watcher
 from appliance.demo.file_microphone import FileMicrophone
 from appliance.errors import MicrophoneError
 from appliance.evaluation import manifest
 from appliance.evaluation.manifest import SAMPLES
+from appliance.events import UtteranceHeard
 from appliance.jobs.result_text import readable
+from appliance.messages.topics import Topics
+from appliance.mqtt import credentials
 from appliance.values import Result
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from appliance.client import Watcher
-    from appliance.messages.topics import Topics
-    from appliance.protocols import Microphone
-    from appliance.values import Utterance
+    from appliance.config import Config
+    from appliance.events import Event
 
 logger = logging.getLogger(__name__)
 
-SILENCE_SECONDS = 1.5
+SILENCE_S = 1.5
 """Between two samples."""
 
-LAST_RESULT_SECONDS = 120.0
+LAST_RESULT_S = 120.0
 """How long the result of the last sample may take; a language model on a small board is slow."""
 
 
 class Demo:
-    """Plays, watches and prints; `turn` belongs to the caretaker, the rest to other threads."""
+    """Plays, watches and prints. A companion of the daemon, and an observer of its events."""
 
-    def __init__(self, *, once: bool = False) -> None:
-        """`once` ends the appliance after the samples, and never opens a microphone."""
-        self.once = once
-        self._clips: list[manifest.Clip] = []
-        self._recordings: FileMicrophone | None = None
+    def __init__(self, config: Config, *, once: bool = False) -> None:
+        """`once` ends the daemon after the samples, and never opens a microphone.
+
+        Raises:
+            ManifestError: the samples are not there.
+
+        """
+        self._config = config
+        self._once = once
+        self._topics = Topics.of(config)
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._clips = manifest.read(SAMPLES / "manifest.jsonl")
         self._playing: int | None = None
-        self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.microphone = self._choose_microphone()
+        """None if the sound card's is used."""
         self._arrived: queue.SimpleQueue[tuple[float, str, bytes]] = queue.SimpleQueue()
         self._spoken: dict[str, tuple[float, int | None]] = {}
         """By the utterance's id: when its speech ended (monotonic), and which sample it was."""
         self._results: dict[int, list[Result]] = defaultdict(list)
         self._give_up_at: float | None = None
         self._refusal: str | None = None
-        self.watcher: Watcher | None = None
-        """How we look at the broker; told when it may not."""
         self._over = False
+        self._watcher = Watcher(
+            config.broker_host,
+            config.broker_port,
+            f"{config.root}/#",
+            self._on_message,
+            username=config.mqtt.username or None,
+            password=credentials.password(config.mqtt),
+            tls=credentials.tls_context(config.mqtt),
+            version=config.mqtt.version,
+        )
 
-    def choose(self, card: Microphone) -> Microphone:
-        """The microphone where there is one; else the samples, as if they were spoken."""
-        if not self.once:
+    def __enter__(self) -> Self:
+        self._watcher.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watcher.__exit__(None, None, None)
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, UtteranceHeard):
+            utterance = event.utterance
+            self._spoken[utterance.id] = (utterance.speech_ended, self._playing)
+
+    def exit_status(self) -> int | None:
+        """Print what has happened; the exit status once a demo of `once` is over."""
+        while not self._lines.empty():
+            print(self._lines.get(), flush=True)
+        self._print_refusal()
+        while not self._arrived.empty():
+            self._print_message(*self._arrived.get())
+        played = self.microphone is not None and self.microphone.ended.is_set()
+        if self._over or not played or not self._all_answered():
+            return None
+        self._over = True
+        if self._once:
+            return self._judge()
+        self._print_end_of_samples()
+        return None
+
+    def _choose_microphone(self) -> FileMicrophone | None:
+        """The samples, as if they were spoken, unless a microphone can be opened."""
+        if not self._once:
+            if self._config.listening.trigger == "off":
+                return None
+            card = SoundCardMicrophone(self._config.microphone.device)
             try:
                 card.open()
             except MicrophoneError as error:
-                self._said.put(f"no microphone ({error}); the sample recordings are played instead")
+                self._lines.put(
+                    f"no microphone ({error}); the sample recordings are played instead"
+                )
             else:
                 card.close()
-                self._said.put(
+                self._lines.put(
                     "the microphone is open: say something, e.g. turn on the kitchen light"
                 )
-                return card
-        self._clips = manifest.read(SAMPLES / "manifest.jsonl")
-        self._recordings = FileMicrophone(
+                return None
+        return FileMicrophone(
             [decode.decode(path, maximum_seconds=60.0) for path in self._paths()],
-            silence_seconds=SILENCE_SECONDS,
+            silence_seconds=SILENCE_S,
             on_recording=self._on_recording,
         )
-        return self._recordings
-
-    def note(self, utterance: Utterance) -> None:
-        """An utterance has been heard and goes to the worker."""
-        self._spoken[utterance.id] = (utterance.speech_ended, self._playing)
-
-    def on_message(self, topic: str, payload: bytes) -> None:
-        """A message has come back from the broker."""
-        self._arrived.put((time.monotonic(), topic, payload))
-
-    def turn(self, topics: Topics) -> int | None:
-        """Print what has happened; the exit status once a trial of `once` is over."""
-        while not self._said.empty():
-            print(self._said.get(), flush=True)
-        self._tell_refusal()
-        while not self._arrived.empty():
-            self._tell(*self._arrived.get(), topics)
-        if self._recordings is None or self._over or not self._recordings.ended.is_set():
-            return None
-        if not self._all_answered():
-            return None
-        self._over = True
-        if self.once:
-            return self._judge()
-        self._end_of_samples()
-        return None
-
-    def _tell_refusal(self) -> None:
-        refusal = None if self.watcher is None else self.watcher.refusal
-        if refusal != self._refusal:
-            self._refusal = refusal
-            if refusal is not None:
-                print(f"the broker does not let us see what is published: {refusal}", flush=True)
 
     def _paths(self) -> list[Path]:
         return [SAMPLES / clip.audio for clip in self._clips if clip.audio is not None]
 
     def _on_recording(self, index: int) -> None:
-        self._said.put(f"playing {self._clips[index].audio}")
+        self._lines.put(f"playing {self._clips[index].audio}")
         self._playing = index
 
-    def _tell(self, arrived: float, topic: str, payload: bytes, topics: Topics) -> None:
-        if topic != topics.result and not topic.startswith(topics.intent("")):
+    def _on_message(self, topic: str, payload: bytes) -> None:
+        self._arrived.put((time.monotonic(), topic, payload))
+
+    def _print_refusal(self) -> None:
+        refusal = self._watcher.refusal
+        if refusal != self._refusal:
+            self._refusal = refusal
+            if refusal is not None:
+                print(f"the broker does not let us see what is published: {refusal}", flush=True)
+
+    def _print_message(self, arrived: float, topic: str, payload: bytes) -> None:
+        if topic != self._topics.result and not topic.startswith(self._topics.intent("")):
             return
         try:
             result = msgspec.json.decode(payload, type=Result)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            logger.warning("somebody else published on %s what is no result", topic)
+            logger.warning("unexpected payload on %s: it is not a result", topic)
             return
         ended, sample = self._spoken.get(result.id, (None, None))
-        if topic == topics.result:
+        if topic == self._topics.result:
             if sample is not None:
                 self._results[sample].append(result)
             # The next sample may be playing by now, so a result names its own.
@@ -138,7 +166,7 @@ class Demo:
         print(f"    on {topic}{after}", flush=True)
 
     def _all_answered(self) -> bool:
-        self._give_up_at = self._give_up_at or time.monotonic() + LAST_RESULT_SECONDS
+        self._give_up_at = self._give_up_at or time.monotonic() + LAST_RESULT_S
         answered = sum(len(results) for results in self._results.values())
         return answered >= len(self._spoken) or time.monotonic() > self._give_up_at
 
@@ -154,7 +182,7 @@ class Demo:
             print(f"not as expected: {', '.join(wrong)}", file=sys.stderr)
         return 1 if wrong else 0
 
-    def _end_of_samples(self) -> None:
+    def _print_end_of_samples(self) -> None:
         print(
             "\nThat was the last sample. The appliance goes on: send it requests, or connect a "
             "microphone and start it again. Ctrl-C stops it.",

@@ -1,8 +1,9 @@
-"""The broker of the trial: inside the appliance, on loopback, for an owner who has none yet."""
+"""An embedded broker on loopback, for an owner who has none yet: it keeps nothing."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import tempfile
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Self
 from iotcore import Broker
 
 from appliance.errors import BrokerError
+
+logger = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 
@@ -53,6 +56,12 @@ class EmbeddedBroker:
 
     def start(self) -> None:
         """Listen; BrokerError when the port is taken or the broker does not come up."""
+        logger.warning(
+            "mqtt.host names no broker: an embedded one listens on %s:%d, for a first try; it "
+            "forgets everything when it stops",
+            LOOPBACK,
+            self._port,
+        )
         payload = 2 * self._maximum_payload + MARGIN_BYTES
         settings = SETTINGS.format(
             address=LOOPBACK,
@@ -77,6 +86,13 @@ class EmbeddedBroker:
     def running(self) -> bool:
         """Whether it still serves."""
         return self._broker is not None and bool(self._broker.is_running)
+
+    def exit_status(self) -> int | None:
+        """1 if it has died: the daemon ends with it."""
+        if self.running():
+            return None
+        logger.critical("the embedded broker died")
+        return 1
 
     def stop(self) -> None:
         """Free the port; may be called twice."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gpiozero import LED, RGBLED, Button, Device, GPIOZeroError
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from appliance.errors import ConfigError
+from appliance.events import StatusChanged
 from appliance.values import Activity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from appliance.config import PanelSettings
+    from appliance.events import Event
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Light:
     """How an activity looks."""
 
     colour: tuple[float, float, float]
-    """Red, green, blue; a light of one colour is on where any of them is."""
+    """Red, green, blue; a light of one colour is on if any of them is."""
     on: float = 0.0
     """Seconds; 0 is a steady light."""
     off: float = 0.0
@@ -44,21 +44,31 @@ LIGHTS = {
     Activity.MUTED: Light((1, 0, 0), 0.1, 2.9),
     Activity.FAULT: Light((1, 0, 0), 0.25, 0.25),
 }
-"""Told apart by their rhythm alone, for one colour and for who sees none."""
+"""Each has a rhythm of its own, for lights of one colour and for people who see none."""
+
+
+class ButtonActions(Protocol):
+    """What the button does."""
+
+    def on_press(self) -> None:
+        """It goes down."""
+
+    def on_release(self) -> None:
+        """It goes up."""
+
+    def on_long_press(self) -> None:
+        """It has been down for a while."""
 
 
 class ButtonAndLight:
-    """What the board shows, and what is pressed on it; either may be absent."""
+    """A button and a light on the board's pins; either may be absent. The light shows events."""
 
     def __init__(
         self,
         settings: PanelSettings,
-        *,
-        on_press: Callable[[], None],
-        on_release: Callable[[], None],
-        on_long_press: Callable[[], None],
+        button: ButtonActions,
     ) -> None:
-        """The callbacks come in gpiozero's threads, and must come back at once.
+        """`button` is called in gpiozero's threads, and must return at once.
 
         Raises:
             ConfigError: a pin does not exist, or two things are on one.
@@ -84,12 +94,17 @@ class ButtonAndLight:
             self.close()
             raise ConfigError([f"panel: a pin cannot be used: {error}"]) from error
         if self._button is not None:
-            self._button.when_pressed = on_press
-            self._button.when_released = on_release
-            self._button.when_held = on_long_press
+            self._button.when_pressed = button.on_press
+            self._button.when_released = button.on_release
+            self._button.when_held = button.on_long_press
+
+    def on_event(self, event: Event) -> None:
+        """Show what the device does."""
+        if isinstance(event, StatusChanged):
+            self.show(event.activity)
 
     def show(self, activity: Activity) -> None:
-        """Let the light say it."""
+        """Let the light show an activity."""
         if self._light is None or activity is self._shown:
             return
         self._shown = activity
@@ -107,7 +122,7 @@ class ButtonAndLight:
             self._light.off()
 
     def close(self) -> None:
-        """Light out, pins free; may be called twice."""
+        """Switch the light off and free the pins; may be called twice."""
         for device in (self._light, self._button):
             if device is not None:
                 device.close()

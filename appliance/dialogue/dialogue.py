@@ -1,51 +1,37 @@
-"""Sessions: the ear opens, something is said, perhaps confirmed, done, answered; it ends."""
+"""The stage CONFIRM, and the session around it: listening starts, a reply is awaited, it ends."""
 
 from __future__ import annotations
 
-import dataclasses
+import enum
 import logging
 import re
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from appliance.audio.earcons import Earcon
+from appliance.dialogue.listener_control import Activation
+from appliance.dialogue.phrases import phrases_for
+from appliance.events import SessionChanged
 from appliance.jobs.result_builder import SAID_STOP
-from appliance.listening.listening_turn import Activation
-from appliance.text.normalise import words_of
-from appliance.values import Activity, Outcome, Session, Trigger, Utterance
+from appliance.values import Operation, Outcome, Request, Session, Trigger, Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from appliance.config import Config
+    from appliance.dialogue.listener_control import ListenerControl
     from appliance.dialogue.speech_output import SpeechOutput
-    from appliance.listening.voice_input import VoiceInput
+    from appliance.events import EventBus
+    from appliance.jobs.job_ledger import JobLedger
+    from appliance.jobs.job_queue import JobQueue
+    from appliance.sentences.active_sentences import ActiveSentences
     from appliance.sentences.sentence_files import DeclaredIntent
     from appliance.values import Job, Result
 
 logger = logging.getLogger(__name__)
-
-YES = {
-    "en": "yes yeah yep sure okay ok correct right do it confirm",
-    "de": "ja jawohl genau richtig gerne okay",
-    "fr": "oui ouais exact d'accord okay",
-    "es": "sí si claro correcto vale",
-    "it": "sì si certo esatto va bene",
-    "nl": "ja jawel klopt goed okay",
-}
-"""Words that confirm, by language; nothing else does, so that silence and noise never can."""
-
-STOP = {
-    "en": ("stop", "cancel", "never mind", "be quiet", "stop it"),
-    "de": ("stopp", "stop", "abbrechen", "halt", "ruhe"),
-    "fr": ("stop", "arrête", "annule", "annuler", "tais toi"),
-    "es": ("para", "alto", "cancela", "cancelar", "silencio"),
-    "it": ("stop", "fermati", "annulla", "basta", "silenzio"),
-    "nl": ("stop", "annuleer", "hou op", "stil"),
-}
-"""What ends everything, whatever is going on."""
 
 ENDINGS = {
     Outcome.NO_SPEECH: "nothing was said",
@@ -56,210 +42,229 @@ ENDINGS = {
 }
 
 
-@dataclasses.dataclass(slots=True)
-class _Going:
+class _State(enum.Enum):
+    LISTENING = enum.auto()
+    """Until the sentence is over."""
+    WORKING = enum.auto()
+    """The sentence has no result yet, or its answer is being spoken."""
+    CONFIRMING = enum.auto()
+    """It was understood, and waits for a yes."""
+
+
+@dataclass(slots=True)
+class _Current:
     """The session that goes on."""
 
     session: Session
     trigger: Trigger
-    listening: bool = True
-    """Until the sentence is over."""
+    state: _State
     pending: tuple[Utterance, Result] | None = None
-    """What was understood and waits for a yes."""
+    """What waits for a yes, in the state CONFIRMING."""
 
 
 class Dialogue:
-    """Stands between the ear, the worker, the voice, the button and the light. Any thread."""
+    """Between the listener, the worker, the speech output and the button. Any thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each of them is a party to the session)
         self,
         config: Config,
+        ledger: JobLedger,
+        queue: JobQueue,
         *,
-        deliver: Callable[[Job, Result], None],
-        declared: Callable[[], Mapping[str, DeclaredIntent]],
-        cancel_work: Callable[[str], object],
-        show: Callable[[Activity], None],
-        tell: Callable[[Session], None],
+        sentences: ActiveSentences,
+        listener: ListenerControl,
+        speech: SpeechOutput,
+        events: EventBus,
     ) -> None:
-        """The ear and the voice are given to it when they are built."""
-        self._config = config
-        self._language = config.device.language
-        self._deliver = deliver
-        self._declared = declared
-        self._cancel_work = cancel_work
-        self._show = show
-        self._tell = tell
+        self._settings = config.listening
+        self.language = config.device.language
+        self._phrases = phrases_for(config.device.language)
+        self._ledger = ledger
+        self._queue = queue
+        self._sentences = sentences
+        self._listener = listener
+        self._speech = speech
+        self._events = events
         self._lock = threading.RLock()
-        self._going: _Going | None = None
-        self._at_work: set[str] = set()
+        self._current: _Current | None = None
+        self._unanswered: set[str] = set()
         """Sentences that were heard and have no result yet; also of sessions before this one."""
-        self.hearing: VoiceInput | None = None
-        self.voice: SpeechOutput | None = None
-
-    def on_speaking(self, speaking: bool) -> None:  # noqa: FBT001
-        """The loudspeaker begins or ends; meanwhile the ear must not hear it."""
-        if self.hearing is not None:
-            self.hearing.be_deaf(deaf=speaking)
-        self._show(Activity.SPEAKING if speaking else Activity.IDLE)
 
     @property
     def is_listening(self) -> bool:
-        """Whether the ear is open for a sentence of this session."""
-        going = self._going
-        return going is not None and going.listening
+        """Whether a sentence of this session is awaited or being spoken."""
+        current = self._current
+        return current is not None and current.state is _State.LISTENING
 
-    # From the ear.
+    # From the listener.
 
-    def on_open(self, opening: Activation) -> None:
-        """The ear is open: a session begins, unless it is for the reply to a question of ours."""
-        if opening.reply:
+    def on_listening(self, activation: Activation) -> None:
+        """Listening starts, and a session with it, unless it is for the reply to a question."""
+        if activation.reply:
             return
         with self._lock:
             self._end("another one began")
-            session = Session(id=opening.id or "", trigger=opening.trigger)
-            self._going = _Going(session, opening.trigger)
-            self._tell(session)
-        if opening.trigger is not Trigger.BUTTON and self.voice is not None:
-            self.voice.play(Earcon.LISTENING)
+            session = Session(id=activation.id or "", trigger=activation.trigger)
+            self._begin(session, _State.LISTENING)
+        if activation.trigger is not Trigger.BUTTON:
+            self._speech.play(Earcon.LISTENING)
 
-    def on_given_up(self, opening: Activation, reason: str) -> None:
-        """The ear was closed before anything was said."""
+    def on_given_up(self, activation: Activation, reason: str) -> None:
+        """Listening ended before anything was said."""
         with self._lock:
-            pending = self._going.pending if self._going is not None else None
-            if opening.reply and pending is not None:
+            pending = self._current.pending if self._current is not None else None
+            if activation.reply and pending is not None:
                 self._drop(pending, reason)
-            if opening.reply or self._going is not None:
+            if activation.reply or self._current is not None:
                 self._end(reason)
 
-    # From the worker.
-
-    def take(self, job: Job, result: Result) -> None:
-        """A piece of work is done; what was said at the device may need more than a message."""
-        if not isinstance(job, Utterance) or job.trigger is Trigger.SAMPLE:
-            self._deliver(job, result)
-            return
-        self._at_work.discard(job.id)
-        if job.reply:
-            self._take_reply(result)
-        elif means_stop(result.text or "", self._language) and result.intent is None:
-            self.stop(SAID_STOP)
-            self._deliver(
-                job,
-                msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=SAID_STOP),
-            )
-        elif self._needs_confirmation(result):
-            self._ask(job, result)
-        else:
-            self._deliver(job, result)
-            self._respond(result)
-
-    def stop(self, reason: str) -> None:
-        """End whatever goes on: the voice, the ear, the work, and the session."""
-        if self.voice is not None:
-            self.voice.hush()
-        if self.hearing is not None:
-            self.hearing.cancel(reason)
-        with self._lock:
-            going = self._going
-            if going is not None and going.pending is not None:
-                self._drop(going.pending, reason)
-            for utterance_id in tuple(self._at_work):  # the worker takes them out
-                self._cancel_work(utterance_id)
-            self._end(reason)
-
-    def confirm(self, *, yes: bool) -> bool:
-        """The button answers in place of the voice; False where nothing was asked."""
-        with self._lock:
-            going = self._going
-            if going is None or going.pending is None:
-                return False
-            self._settle(going, yes=yes, why="the button said no")
-        if self.hearing is not None:
-            self.hearing.cancel("the button answered")
-        return True
-
     def on_utterance(self, utterance: Utterance) -> None:
-        """A sentence has been heard; an always open ear begins its session with it."""
+        """A sentence was heard; if nothing had to start the listening, its session begins."""
         if utterance.reply or utterance.trigger is Trigger.SAMPLE:
             return
         with self._lock:
-            self._at_work.add(utterance.id)
-            if self._going is not None and self._going.pending is not None:
+            self._unanswered.add(utterance.id)
+            current = self._current
+            if current is not None and current.pending is not None:
                 return
-            if self._going is not None and self._going.session.id not in ("", utterance.id):
+            if current is not None and current.session.id not in ("", utterance.id):
                 self._end("another one began")
-            # While it is thought about, `state` names the result that is to come.
+            # While it is worked on, `state` names the result that is to come.
             session = Session(id=utterance.id, trigger=utterance.trigger)
-            self._going = _Going(session, utterance.trigger, listening=False)
-            self._tell(session)
+            self._begin(session, _State.WORKING)
 
     def on_dropped(self, utterance: Utterance) -> None:
-        """There was no room for it; nothing will come of it."""
+        """The queue had no room for it; there will be no result."""
         with self._lock:
-            self._at_work.discard(utterance.id)
-            if self._going is not None and self._going.session.id == utterance.id:
+            self._unanswered.discard(utterance.id)
+            if self._current is not None and self._current.session.id == utterance.id:
                 self._end("too much waits already")
+
+    # From the worker.
+
+    def confirm(self, job: Job, result: Result) -> None:
+        """Commit the result, at once or after a yes."""
+        if isinstance(job, Request):
+            self._ledger.commit(job, self._unless_unconfirmed(job, result))
+        elif not isinstance(job, Utterance) or job.trigger is Trigger.SAMPLE:
+            self._ledger.commit(job, result)
+        elif job.reply:
+            self._take_reply(job, result)
+        else:
+            self._unanswered.discard(job.id)
+            self._take_sentence(job, result)
+
+    def stop(self, reason: str) -> None:
+        """End whatever goes on: speaking, listening, the work, and the session."""
+        self._speech.interrupt()
+        self._listener.cancel(reason)
+        with self._lock:
+            current = self._current
+            if current is not None and current.pending is not None:
+                self._drop(current.pending, reason)
+            for utterance_id in tuple(self._unanswered):  # the worker takes them out
+                self._queue.cancel_in_progress(utterance_id)
+            self._end(reason)
+
+    def answer_question(self, *, yes: bool) -> bool:
+        """The button answers in place of the voice; False if nothing was asked."""
+        with self._lock:
+            current = self._current
+            if current is None or current.pending is None:
+                return False
+            self._settle(current, yes=yes, why="the button said no")
+        self._listener.cancel("the button answered")
+        return True
+
+    def _take_sentence(self, job: Utterance, result: Result) -> None:
+        if result.intent is None and self._phrases.means_stop(result.text or ""):
+            self.stop(SAID_STOP)
+            stopped = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=SAID_STOP)
+            self._ledger.commit(job, stopped)
+        elif self._needs_yes(result):
+            self._ask(job, result)
+        else:
+            self._ledger.commit(job, result)
+            self._respond(result)
 
     # Confirming.
 
-    def _needs_confirmation(self, result: Result) -> bool:
+    def _declared(self) -> Mapping[str, DeclaredIntent]:
+        return self._sentences.current.declared
+
+    def _needs_yes(self, result: Result) -> bool:
         if result.outcome is not Outcome.INTENT or result.intent is None:
             return False
         declared = self._declared().get(result.intent.name)
         return declared is not None and declared.confirm
 
+    def _unless_unconfirmed(self, request: Request, result: Result) -> Result:
+        """A recording from elsewhere: nobody can be asked there, so nothing is done."""
+        if request.operation is not Operation.RECOGNIZE or not self._needs_yes(result):
+            return result
+        name = "" if result.intent is None else result.intent.name
+        reason = f"{name} is declared confirm, and a recording cannot confirm: say it at the device"
+        return msgspec.structs.replace(result, outcome=Outcome.REFUSED, intent=None, reason=reason)
+
     def _ask(self, job: Utterance, result: Result) -> None:
         with self._lock:
-            if self._going is None:
-                session = Session(id=job.id, trigger=job.trigger)
-                self._going = _Going(session, job.trigger, listening=False)
-            self._going.pending = (job, result)
-        listen = self._listen_for_reply
-        if self.voice is not None and self.voice.speaks:
+            if self._current is None:
+                self._begin(Session(id=job.id, trigger=job.trigger), _State.WORKING, quiet=True)
+            if self._current is not None:
+                self._current.state, self._current.pending = _State.CONFIRMING, (job, result)
+        if self._speech.speaks:
             # What was understood, said as a question, needs no words of any language.
-            self.voice.say(f"{(result.text or '').rstrip('.!? ')}?", done=listen)
+            question = f"{(result.text or '').rstrip('.!? ')}?"
+            self._speech.say(question, done=self._listen_for_reply)
         else:
-            listen()
+            self._listen_for_reply()
 
     def _listen_for_reply(self) -> None:
         with self._lock:
-            going = self._going
-            if going is None or going.pending is None or self.hearing is None:
+            current = self._current
+            if current is None or current.pending is None:
                 return
-            wait = self._config.listening.wait_s
-            self.hearing.listen(Activation(going.trigger, reply=True, wait=wait))
-            logger.info("%s waits for a yes", going.pending[1].id[-4:])
+            wait = self._settings.wait_s
+            self._listener.listen(Activation(current.trigger, reply=True, wait=wait))
+            logger.info("%s waits for a yes", current.pending[1].id[-4:])
 
-    def _take_reply(self, result: Result) -> None:
+    def _take_reply(self, job: Utterance, result: Result) -> None:
+        self._unanswered.discard(job.id)
         with self._lock:
-            going = self._going
-            if going is None or going.pending is None:
+            current = self._current
+            if current is None or current.pending is None:
                 return
             said = result.text or ""
             why = "no yes was heard" if said else "nothing was said"
-            self._settle(going, yes=is_yes(said, self._language), why=why)
+            self._settle(current, yes=self._phrases.means_yes(said), why=why)
 
-    def _settle(self, going: _Going, *, yes: bool, why: str) -> None:
-        pending, going.pending = going.pending, None
+    def _settle(self, current: _Current, *, yes: bool, why: str) -> None:
+        pending, current.pending = current.pending, None
+        current.state = _State.WORKING
         if pending is None:
             return
         if yes:
-            self._deliver(*pending)
+            self._ledger.commit(*pending)
             self._respond(pending[1])
         else:
             self._drop(pending, why)
-            self._sign(Earcon.STOPPED)
+            self._play(Earcon.STOPPED)
             self._end(f"not confirmed: {why}")
 
     def _drop(self, pending: tuple[Utterance, Result], why: str) -> None:
         job, result = pending
         reason = f"not confirmed: {why}"
         dropped = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=reason)
-        self._deliver(job, dropped)
-        if self._going is not None:
-            self._going.pending = None
+        self._ledger.commit(job, dropped)
+        if self._current is not None:
+            self._current.pending = None
 
-    # Ending.
+    # Beginning and ending.
+
+    def _begin(self, session: Session, state: _State, *, quiet: bool = False) -> None:
+        self._current = _Current(session, session.trigger, state)
+        if not quiet:
+            self._events.publish(SessionChanged(session))
 
     def _respond(self, result: Result) -> None:
         if self.is_listening:
@@ -267,12 +272,12 @@ class Dialogue:
         words = result.answer or self._response(result)
         if result.outcome in ENDINGS:
             failed = result.outcome is Outcome.FAILED
-            self._sign(Earcon.FAULT if failed else Earcon.NOTHING)
+            self._play(Earcon.FAULT if failed else Earcon.NOTHING)
             self._end(ENDINGS[result.outcome], of=result.id)
-        elif words and self.voice is not None and self.voice.speaks:
-            self.voice.say(words, done=lambda: self._finish(result))
+        elif words and self._speech.speaks:
+            self._speech.say(words, done=lambda: self._finish(result))
         else:
-            self._sign(Earcon.UNDERSTOOD)
+            self._play(Earcon.UNDERSTOOD)
             self._finish(result)
 
     def _response(self, result: Result) -> str | None:
@@ -286,46 +291,29 @@ class Dialogue:
     def _finish(self, result: Result) -> None:
         """What was to be said has been said."""
         with self._lock:
-            going = self._going
-            if going is None or going.session.id != result.id:
+            current = self._current
+            if current is None or current.session.id != result.id:
                 return
-            again = self._config.listening.follow_up
             self._end(f"{result.outcome}: done")
-        if again and going.trigger is Trigger.WAKE_WORD:
-            wait = self._config.listening.wait_s
-            if self.hearing is not None:
-                self.hearing.listen(Activation(going.trigger, wait=wait))
+        if self._settings.follow_up and current.trigger is Trigger.WAKE_WORD:
+            self._listener.listen(Activation(current.trigger, wait=self._settings.wait_s))
 
-    def _sign(self, earcon: Earcon) -> None:
-        # An always open ear hears all the talk in the room, and nobody waits for a sign of it.
-        going = self._going
-        if self.voice is not None and going is not None and going.trigger is not Trigger.ALWAYS:
-            self.voice.play(earcon)
+    def _play(self, earcon: Earcon) -> None:
+        # If it always listens, it hears all the talk in the room, and nobody waits for a sign.
+        current = self._current
+        if current is not None and current.trigger is not Trigger.ALWAYS:
+            self._speech.play(earcon)
 
     def _end(self, reason: str, of: str | None = None) -> None:
         """End the session that goes on; with `of` only if it is the one of that result."""
         with self._lock:
-            going = self._going
-            if going is None or of not in (None, going.session.id):
+            current = self._current
+            if current is None or of not in (None, current.session.id):
                 return
-            self._going = None
-            logger.info("session by %s ended: %s", going.trigger.replace("_", " "), reason)
-            self._tell(msgspec.structs.replace(going.session, ended=reason))
-
-
-def means_stop(text: str, language: str) -> bool:
-    """Whether a text is one of the phrases that end everything."""
-    words = words_of(text)
-    half = words[: len(words) // 2]
-    said = half if half and words == half + half else words  # in a hurry it is said twice
-    return " ".join(said) in STOP.get(language, STOP["en"])
-
-
-def is_yes(text: str, language: str) -> bool:
-    """Whether every word of a reply says yes."""
-    words = words_of(text)
-    known = {*words_of(YES.get(language, "")), *words_of(YES["en"]), "please"}
-    return bool(words) and len(words) <= 4 and all(word in known for word in words)  # noqa: PLR2004
+            self._current = None
+            logger.info("session by %s ended: %s", current.trigger.replace("_", " "), reason)
+            ended = msgspec.structs.replace(current.session, ended=reason)
+            self._events.publish(SessionChanged(ended))
 
 
 def filled(response: str, slots: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""The appliance's own voice: earcons, responses and answers, said one after the other."""
+"""Speech output: earcons, responses and answers, one after the other."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from appliance.audio.loudspeaker import Loudspeaker
 from appliance.engines.tts.espeak import Espeak
 from appliance.engines.tts.piper import Piper
 from appliance.errors import EngineError, LoudspeakerError
-from appliance.values import SAMPLE_RATE
+from appliance.events import ActivityChanged
+from appliance.threads import LoopBody
+from appliance.values import SAMPLE_RATE, Activity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.audio.earcons import Earcon
     from appliance.config import Config, SpeakingSettings
+    from appliance.dialogue.listener_control import ListenerControl
+    from appliance.events import EventBus
     from appliance.protocols import Synthesizer
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 0.2
+POLL_S = 0.2
 """Seconds that a turn waits for something to say; a stop is noticed no later."""
 
 MOST_WAITING = 8
-"""Things that may wait to be said; nobody listens to more."""
+"""Utterances and earcons that may wait; nobody listens to more."""
 
 SENTENCE_ENDS = re.compile(r"(?<=[.!?…])\s+")
 
@@ -38,30 +42,32 @@ SENTENCE_ENDS = re.compile(r"(?<=[.!?…])\s+")
 class _SpeechRequest:
     what: Earcon | str
     done: Callable[[], None]
-    hushes: int
-    """How often it had been hushed before this was wished."""
+    interruptions: int
+    """How often it had been interrupted before this was requested."""
 
 
-class SpeechOutput:
-    """`say`, `play` and `hush` may be called from any thread; `turn` belongs to a Loop."""
+class SpeechOutput(LoopBody):
+    """`say`, `play` and `interrupt` are for any thread; `turn` belongs to a Loop.
 
-    def __init__(
-        self, config: Config, on_speaking: Callable[[bool], None] = lambda _speaking: None
-    ) -> None:
-        """`on_speaking` is told True before the first sound and False after the last.
+    While it speaks, the listener is deaf but for a wake word: it must not hear itself.
+    """
+
+    def __init__(self, config: Config, listener: ListenerControl, events: EventBus) -> None:
+        """Open the synthesizer.
 
         Raises:
-            EngineError: the engine that is wanted is not there.
+            EngineError: the configured engine is not there.
 
         """
         settings = config.speaking
         self._loudspeaker = Loudspeaker(settings.device, settings.volume)
         self._earcons = settings.earcons
         self._synthesizer = open_synthesizer(settings, config.device.language)
-        self._on_speaking = on_speaking
-        self._wishes: queue.Queue[_SpeechRequest] = queue.Queue(MOST_WAITING)
-        self._hushing = threading.Lock()
-        self._hushes = 0
+        self._listener = listener
+        self._events = events
+        self._requests: queue.Queue[_SpeechRequest] = queue.Queue(MOST_WAITING)
+        self._lock = threading.Lock()
+        self._interruptions = 0
         self._failed = False
 
     @property
@@ -74,76 +80,81 @@ class SpeechOutput:
         if self._synthesizer is None or not text.strip():
             done()
             return
-        self._wish(text, done)
+        self._request(text, done)
 
     def play(self, earcon: Earcon) -> None:
-        """Give a sign, where the owner wants such."""
+        """Play an earcon, if `speaking.earcons` is on."""
         if self._earcons:
-            self._wish(earcon, lambda: None)
+            self._request(earcon, lambda: None)
 
-    def hush(self) -> None:
-        """Be quiet at once, and forget what waits; what is wished from now on is said."""
-        with self._hushing:
-            self._hushes += 1
+    def interrupt(self) -> None:
+        """Stop speaking at once, and drop what waits; what is requested from now on is said."""
+        with self._lock:
+            self._interruptions += 1
 
     def turn(self) -> None:
         """Say the next thing, or wait a moment for one."""
         try:
-            wish = self._wishes.get(timeout=PATIENCE)
+            request = self._requests.get(timeout=POLL_S)
         except queue.Empty:
             return
         speaking = False
         try:
-            waiting: _SpeechRequest | None = wish
+            waiting: _SpeechRequest | None = request
             while waiting is not None:
                 if isinstance(waiting.what, str) and not speaking:
-                    # A tone is no speech, and who speaks right after it must be heard.
+                    # An earcon is not speech, and who speaks right after it must be heard.
                     speaking = True
-                    self._on_speaking(True)  # noqa: FBT003
+                    self._set_speaking(speaking=True)
                 self._carry_out(waiting)
                 waiting = self._next()
         finally:
             if speaking:
-                self._on_speaking(False)  # noqa: FBT003
+                self._set_speaking(speaking=False)
 
-    def _wish(self, what: Earcon | str, done: Callable[[], None]) -> None:
+    def _set_speaking(self, *, speaking: bool) -> None:
+        self._listener.deafen(deaf=speaking)
+        activity = Activity.SPEAKING if speaking else Activity.IDLE
+        self._events.publish(ActivityChanged("speech output", activity))
+
+    def _request(self, what: Earcon | str, done: Callable[[], None]) -> None:
         try:
-            self._wishes.put_nowait(_SpeechRequest(what, done, self._hushes))
+            self._requests.put_nowait(_SpeechRequest(what, done, self._interruptions))
         except queue.Full:
-            logger.warning("too much waits to be said; this is left out")
+            logger.warning("too much waits to be spoken; this is left out")
             done()
 
     def _next(self) -> _SpeechRequest | None:
         try:
-            return self._wishes.get_nowait()
+            return self._requests.get_nowait()
         except queue.Empty:
             return None
 
-    def _carry_out(self, wish: _SpeechRequest) -> None:
-        def hushed() -> bool:
-            return wish.hushes != self._hushes
+    def _carry_out(self, request: _SpeechRequest) -> None:
+        def interrupted() -> bool:
+            return request.interruptions != self._interruptions
 
         try:
-            self._utter(wish.what, hushed)
+            self._utter(request.what, interrupted)
             self._failed = False
         except (EngineError, LoudspeakerError) as error:
             if not self._failed:  # once, and not with each sentence
                 logger.warning("nothing is said: %s", error)
             self._failed = True
         finally:
-            wish.done()
+            request.done()
 
-    def _utter(self, what: Earcon | str, hushed: Callable[[], bool]) -> None:
+    def _utter(self, what: Earcon | str, interrupted: Callable[[], bool]) -> None:
         if not isinstance(what, str):
-            if not hushed():
-                self._loudspeaker.play(earcons.sound_of(what), SAMPLE_RATE, hushed)
+            if not interrupted():
+                self._loudspeaker.play(earcons.sound_of(what), SAMPLE_RATE, interrupted)
             return
         for sentence in sentences_in(what):
-            if self._synthesizer is None or hushed():
+            if self._synthesizer is None or interrupted():
                 return
             spoken = self._synthesizer.speak(sentence)
             if len(spoken.samples):
-                self._loudspeaker.play(spoken.samples, spoken.rate, hushed)
+                self._loudspeaker.play(spoken.samples, spoken.rate, interrupted)
 
 
 def sentences_in(text: str) -> list[str]:
@@ -152,10 +163,10 @@ def sentences_in(text: str) -> list[str]:
 
 
 def open_synthesizer(settings: SpeakingSettings, language: str) -> Synthesizer | None:
-    """Whoever speaks; None where nobody shall.
+    """The configured speech engine; None if it is off.
 
     Raises:
-        EngineError: the one that is wanted is not there.
+        EngineError: it is not there.
 
     """
     if settings.engine == "off":
@@ -168,7 +179,7 @@ def open_synthesizer(settings: SpeakingSettings, language: str) -> Synthesizer |
         try:
             return Piper(settings.voice)
         except EngineError as error:
-            logger.warning("%s; espeak-ng speaks instead", error)
+            logger.warning("%s; using espeak-ng instead", error)
     try:
         return Espeak(language, "" if settings.voice.endswith(".onnx") else settings.voice)
     except EngineError as error:

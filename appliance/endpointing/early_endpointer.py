@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.config import ListeningSettings
-    from appliance.recognition.lookahead import EarlyVerdict
+    from appliance.recognition.early_verdict import EarlyVerdict
 
 REQUEST_AFTER_FRAMES = 2
 """Frames (64 ms) without speech after which a verdict is requested."""

@@ -13,7 +13,7 @@ from appliance.values import Completion, OptionScores, Transcript
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from appliance.values import Question, Samples
+    from appliance.values import Pace, Question, Samples
 
 
 class ScriptedTranscriber:
@@ -35,6 +35,9 @@ class ScriptedTranscriber:
             raise line
         return line if isinstance(line, Transcript) else Transcript(line, language)
 
+    def use_pace(self, pace: Pace) -> None:
+        pass
+
 
 class ScriptedLanguageModel:
     """Writes the next line of its script, a word as a token; raises a line that is an error.
@@ -54,6 +57,7 @@ class ScriptedLanguageModel:
         self.asked: list[Question] = []
         self.scored_options: list[tuple[str, tuple[str, ...]]] = []
         self.pauses = 0
+        self.fault: str | None = None
 
     def complete(
         self,
@@ -90,4 +94,13 @@ class ScriptedLanguageModel:
         yield
 
     def restart_if_dead(self) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def use_threads(self, count: int) -> None:
         pass

@@ -1,8 +1,7 @@
-"""The work that waits: bounded, speech before requests, never blocking whoever brings it."""
+"""Jobs that wait and jobs in progress: bounded, speech before requests, never blocking."""
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import threading
 import time
@@ -10,27 +9,27 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from appliance.values import Request, Utterance
+from appliance.ids import boot_seconds
+from appliance.values import Operation, Request, Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from appliance.values import Job
 
 Rank = tuple[int, int, int, int]
-"""What goes first: speech, then priority, then the requester's turn, then who came first."""
+"""Speech first, then by priority, then the requester's turn, then the order of arrival."""
 
 MAXIMUM_SPEECH = 4
 """Utterances that may wait: whoever said the fifth has long given up on the first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class QueuedJob:
     """A job in the queue."""
 
     job: Job
-    offered_at: float
-    """time.monotonic() when it came."""
+    queued_at: float
+    """time.monotonic()"""
+    rank: Rank
 
 
 class Depth(NamedTuple):
@@ -44,8 +43,8 @@ class FairTurns:
     """Shares turns out among requesters: start-time fair queueing (Goyal, Vin, Cheng 1996).
 
     Each request joins the round after its requester's last one, but never a round that is
-    over. So who sends a hundred at once waits with the second until everybody else who is
-    here has had a turn, and who comes later does not wait behind the hundred.
+    over. So if somebody sends a hundred at once, the second waits until every other requester
+    has had a turn, and a later requester does not wait for the hundred.
     """
 
     def __init__(self) -> None:
@@ -66,119 +65,103 @@ class FairTurns:
 
 
 class JobQueue:
-    """A queue for any number of threads that bring, and one that takes."""
+    """Any number of threads enqueue, and one dequeues. Everything may be called from any thread."""
 
-    def __init__(
-        self,
-        maximum_requests: int,
-        maximum_speech: int = MAXIMUM_SPEECH,
-        *,
-        begin: Callable[[Job], None] = lambda _: None,
-    ) -> None:
-        """`begin` is told of each job that is taken, in the thread that takes it."""
-        self._begin = begin
-        self._in_hand: Job | None = None
+    def __init__(self, maximum_requests: int, maximum_speech: int = MAXIMUM_SPEECH) -> None:
         self._bounds = Depth(maximum_speech, maximum_requests)
-        self._waiting: list[tuple[Rank, Ticket]] = []
+        self._waiting: list[QueuedJob] = []
+        self._in_progress: list[Job] = []
+        """The job at work and, while it is interrupted, the speech that goes first."""
+        self._cancelled: set[str] = set()
         self._turns: dict[int, FairTurns] = defaultdict(FairTurns)  # by priority
         self._order = itertools.count()
         self._changed = threading.Condition()
 
-    def offer(self, job: Job) -> bool:
-        """Add a job; False, at once, when the queue holds as many of its kind as it may."""
+    def enqueue(self, job: Job) -> bool:
+        """Add a job; False, at once, if the queue holds as many of its kind as it may."""
         speech = isinstance(job, Utterance)
         with self._changed:
             depth = self._depth()
             if depth[not speech] >= self._bounds[not speech]:
                 return False
-            heapq.heappush(self._waiting, (self._rank(job), Ticket(job, time.monotonic())))
-            self._changed.notify()
+            self._add(job)
             return True
 
-    def bring_back(self, request: Request) -> None:
-        """Add a request that was accepted before the start: no bound applies to it any more."""
+    def restore(self, request: Request) -> None:
+        """Add a request that was accepted before the start: it has been counted already."""
         with self._changed:
-            heapq.heappush(self._waiting, (self._rank(request), Ticket(request, time.monotonic())))
-            self._changed.notify()
+            self._add(request)
 
-    def take(
-        self, timeout: float, deferred: Callable[[Job], bool] = lambda _: False
-    ) -> Ticket | None:
-        """The next job, or None when none came within `timeout` seconds.
+    def dequeue(self, timeout_s: float, *, with_answers: bool = True) -> QueuedJob | None:
+        """The next job, now in progress; None if there was none within `timeout_s`.
 
-        A `deferred` one keeps its place, and those behind it go first. Call `done` after it.
+        Without `with_answers`, requests that need the language model keep their places, unless
+        their time is over, and those after them go first.
         """
-        ticket = self._next(timeout, deferred)
-        if ticket is not None:
-            self._begin(ticket.job)
-        return ticket
-
-    def take_speech(self) -> Ticket | None:
-        """Speech that waits, for who is at work on something else and lets it go first."""
-        with self._changed:
-            speech = [entry for entry in self._waiting if isinstance(entry[1].job, Utterance)]
-            if not speech:
-                return None
-            first = min(speech, key=lambda entry: entry[0])
-            self._waiting.remove(first)
-            heapq.heapify(self._waiting)
-        self._begin(first[1].job)
-        return first[1]
-
-    def done(self) -> None:
-        """The job that was taken last is over."""
-        with self._changed:
-            self._in_hand = None
-
-    @property
-    def in_hand(self) -> Job | None:
-        """The job that was taken and is not over."""
-        with self._changed:
-            return self._in_hand
-
-    def _next(self, timeout: float, deferred: Callable[[Job], bool]) -> Ticket | None:
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout_s
         with self._changed:
             while True:
-                ready = [entry for entry in self._waiting if not deferred(entry[1].job)]
+                ready = [one for one in self._waiting if with_answers or not _is_deferred(one.job)]
                 if ready:
-                    first = min(ready, key=lambda entry: entry[0])
-                    self._waiting.remove(first)
-                    heapq.heapify(self._waiting)
-                    self._turns[-first[0][1]].begin(first[0][2])
-                    self._in_hand = first[1].job
-                    return first[1]
+                    return self._begin(min(ready, key=_rank))
                 if not self._changed.wait(max(0.0, end - time.monotonic())):
                     return None
 
-    def remove(self, job_id: str) -> Job | None:
-        """Take a job out before its turn; None when it does not wait (any more)."""
+    def dequeue_speech(self) -> QueuedJob | None:
+        """Speech that waits, for a worker that interrupts another job for it."""
         with self._changed:
-            for index, (_, ticket) in enumerate(self._waiting):
-                if ticket.job.id == job_id:
-                    del self._waiting[index]
-                    heapq.heapify(self._waiting)
-                    return ticket.job
-            return None
+            speech = [one for one in self._waiting if isinstance(one.job, Utterance)]
+            return self._begin(min(speech, key=_rank)) if speech else None
+
+    def finish(self, job: Job) -> None:
+        """The job is not in progress any more."""
+        with self._changed:
+            self._in_progress.remove(job)
+            self._cancelled.discard(job.id)
+
+    def in_progress(self) -> list[Job]:
+        """The jobs that were dequeued and are not finished."""
+        with self._changed:
+            return list(self._in_progress)
+
+    def cancel_in_progress(self, job_id: str) -> bool:
+        """Ask for the end of a job in progress; False if it is not in progress."""
+        with self._changed:
+            if all(job.id != job_id for job in self._in_progress):
+                return False
+            self._cancelled.add(job_id)
+            return True
+
+    def is_cancelled(self, job: Job) -> bool:
+        """Whether the end of this job in progress was asked for."""
+        return job.id in self._cancelled
+
+    def remove(self, job_id: str) -> Job | None:
+        """Take a job out before its turn; None if it does not wait (any more)."""
+        with self._changed:
+            found = next((one for one in self._waiting if one.job.id == job_id), None)
+            if found is None:
+                return None
+            self._waiting.remove(found)
+            return found.job
 
     def requests(self) -> list[Request]:
         """The requests that wait, in the order of their turns."""
-        with self._changed:
-            jobs = [ticket.job for _, ticket in sorted(self._waiting, key=lambda w: w[0])]
-        return [job for job in jobs if isinstance(job, Request)]
+        return [one.job for one in self._sorted() if isinstance(one.job, Request)]
 
     def position(self, job_id: str) -> int | None:
-        """1 for the job whose turn is next; None when it does not wait."""
+        """How many jobs go before this one, with the one in progress; None if it does not wait."""
         with self._changed:
-            for place, (_, ticket) in enumerate(sorted(self._waiting, key=lambda w: w[0]), 1):
-                if ticket.job.id == job_id:
-                    return place
+            at_work = bool(self._in_progress)
+            for place, one in enumerate(self._sorted()):
+                if one.job.id == job_id:
+                    return place + at_work
             return None
 
     def drain(self) -> list[Job]:
-        """Take out all that waits, in order."""
+        """Take out everything that waits, in order."""
         with self._changed:
-            jobs = [ticket.job for _, ticket in sorted(self._waiting, key=lambda w: w[0])]
+            jobs = [one.job for one in self._sorted()]
             self._waiting.clear()
             return jobs
 
@@ -187,7 +170,23 @@ class JobQueue:
         with self._changed:
             return self._depth()
 
-    def _rank(self, job: Job) -> Rank:
+    def _add(self, job: Job) -> None:
+        self._waiting.append(QueuedJob(job, time.monotonic(), self._rank_of(job)))
+        self._changed.notify()
+
+    def _begin(self, chosen: QueuedJob) -> QueuedJob:
+        self._waiting.remove(chosen)
+        _, priority, joined, _ = chosen.rank
+        if isinstance(chosen.job, Request):
+            self._turns[-priority].begin(joined)
+        self._in_progress.append(chosen.job)
+        return chosen
+
+    def _sorted(self) -> list[QueuedJob]:
+        with self._changed:
+            return sorted(self._waiting, key=_rank)
+
+    def _rank_of(self, job: Job) -> Rank:
         order = next(self._order)
         if isinstance(job, Utterance):
             return (0, 0, 0, order)
@@ -196,5 +195,18 @@ class JobQueue:
         return (1, -job.priority, self._turns[job.priority].join(job.requester), order)
 
     def _depth(self) -> Depth:
-        speech = sum(isinstance(ticket.job, Utterance) for _, ticket in self._waiting)
+        speech = sum(isinstance(one.job, Utterance) for one in self._waiting)
         return Depth(speech, len(self._waiting) - speech)
+
+
+def _rank(queued: QueuedJob) -> Rank:
+    return queued.rank
+
+
+def _is_deferred(job: Job) -> bool:
+    """Whether it needs the language model, and still has time to wait."""
+    return (
+        isinstance(job, Request)
+        and job.operation is Operation.ANSWER
+        and (job.expires_at is None or boot_seconds() < job.expires_at)
+    )

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from appliance.values import Models, Outcome, Result, Source, Tokens, Trigger, Utterance
 
 if TYPE_CHECKING:
     from appliance.system.board_state import BoardState
-    from appliance.values import Intent, Job
+    from appliance.values import Intent, Job, Samples
+
+EMPTY: Samples = np.zeros(0, dtype=np.float32)
 
 SAID_STOP = "somebody said stop"
 
@@ -22,8 +26,11 @@ class ResultBuilder:
 
     job: Job
     language: str
-    situation: BoardState
-    outcome: Outcome = Outcome.FAILED
+    board: BoardState
+    samples: Samples = field(default_factory=lambda: EMPTY)
+    """The sound, once it is decoded: mono, 16 kHz."""
+    outcome: Outcome | None = None
+    """None as long as the work goes on."""
     text: str | None = None
     intent: Intent | None = None
     answer: str | None = None
@@ -42,12 +49,17 @@ class ResultBuilder:
     def __post_init__(self) -> None:
         self._lap = self._began
         self._joules = self._counted_joules()
-        offered = self.situation.offered_at
+        offered = self.board.offered_at
         if offered is None:
             return
         if isinstance(self.job, Utterance):
             self.note("endpoint", offered - self.job.speech_ended)
         self.note("queued", self._began - offered)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a stage has settled the outcome."""
+        return self.outcome is not None
 
     def note(self, stage: str, seconds: float) -> None:
         """Record how long a stage took; what is measured before it began counts as nothing."""
@@ -66,13 +78,13 @@ class ResultBuilder:
     def result(self) -> Result:
         """The finished form, with the clock stopped."""
         self._stop_clock()
-        situation = self.situation
+        board = self.board
         return Result(
             id=self.job.id,
             source=_source(self.job),
             trigger=_trigger(self.job),
             language=self.language,
-            outcome=self.outcome,
+            outcome=self.outcome or Outcome.FAILED,
             text=self.text,
             intent=self.intent,
             answer=self.answer,
@@ -81,17 +93,17 @@ class ResultBuilder:
             timings_ms=self.timings_ms,
             models=Models(stt=self.stt, lm=self.lm),
             tokens=self.tokens,
-            pace=situation.pace,
-            throttled=situation.reading.throttled,
-            temperature_c=situation.reading.temperature_c,
+            pace=board.pace,
+            throttled=board.reading.throttled,
+            temperature_c=board.reading.temperature_c,
             energy_j=self._spent_joules(),
             at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            clock_synced=situation.clock_synced,
-            boot_id=situation.boot_id,
+            clock_synced=board.clock_synced,
+            boot_id=board.boot_id,
         )
 
     def _counted_joules(self) -> float | None:
-        return None if self.situation.joules is None else self.situation.joules()
+        return None if self.board.joules is None else self.board.joules()
 
     def _spent_joules(self) -> float | None:
         """Of the whole board, from the beginning of the work; None where nothing measures it."""
@@ -103,7 +115,7 @@ class ResultBuilder:
         if isinstance(self.job, Utterance):
             self.note("total_after_speech", now - self.job.speech_ended)
         else:
-            offered = self.situation.offered_at
+            offered = self.board.offered_at
             self.note("total", now - (self._began if offered is None else offered))
 
 

@@ -1,15 +1,17 @@
-"""The ears of the house: microphone, wake words and listener, built from the configuration."""
+"""Voice input as one object: microphone, wake words and listener, built from the configuration."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.audio.earcons import Earcon
 from appliance.audio.microphone import SoundCardMicrophone
+from appliance.dialogue.listener_control import Activation
 from appliance.engines.silero import Silero
 from appliance.engines.wake_word import wake_words
+from appliance.events import MicrophoneChanged, SettingsChanged
 from appliance.listening.listener import Listener
-from appliance.listening.listening_state import ListeningCallbacks, ListeningState
-from appliance.recognition.lookahead import LookaheadQueue
+from appliance.listening.listening_state import ListeningState
 from appliance.threads import Loop
 from appliance.values import MicrophoneState, SoundHealth, Trigger
 
@@ -17,104 +19,151 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.config import Config
-    from appliance.demo.demo import Demo
+    from appliance.dialogue.listener_control import ListenerControl
+    from appliance.dialogue.speech_output import SpeechOutput
+    from appliance.events import EventBus
+    from appliance.listening.speech_intake import SpeechIntake
     from appliance.protocols import Microphone, WakeSpotter
-    from appliance.recognition.lookahead import Lookahead
+    from appliance.recognition.service import RecognitionService
 
-PATIENCE = 120.0
-"""Seconds for one look at what is being said, and for the sentence before it, with two models on a
-slow board."""
+EARLY_LOOK_LIMIT_S = 120.0
+"""For one early look, and for the sentence before it, with two models on a slow board."""
 
 
 class VoiceInput:
-    """Built before its loops are started; afterwards any thread may ask and order."""
+    """Any thread may call it. Nothing is opened before its loops are started."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the parts that sound passes)
         self,
         config: Config,
-        neighbours: ListeningCallbacks,
-        trial: Demo | None = None,
-        so_far: Lookahead | None = None,
+        intake: SpeechIntake,
+        recognition: RecognitionService,
+        *,
+        control: ListenerControl,
+        speech: SpeechOutput,
+        events: EventBus,
+        microphone: Microphone | None = None,
     ) -> None:
-        """Nothing is opened yet. `so_far` tells what a sentence is that is still being spoken.
+        """`microphone` takes the place of the sound card: always heard, its trigger `sample`.
 
         Raises:
             ModelMissing: a wake word is not there.
-            EngineError: a wake word's file is none.
+            EngineError: a wake word's file cannot be used.
 
         """
         self._config = config
+        self._intake = intake
+        self._control = control
+        self._speech = speech
+        self._events = events
         self._card = SoundCardMicrophone(config.microphone.device)
-        wanted = config.listening.trigger != "off" or (trial is not None and trial.once)
-        chosen: Microphone = self._card if trial is None or not wanted else trial.choose(self._card)
-        self._microphone = chosen
-        plays = chosen is not self._card
-        self._meaning = None if so_far is None else LookaheadQueue(so_far)
-        ear = ListeningState(
+        early = config.listening.by_meaning and config.speech.grammar
+        self._recognition = recognition if early else None
+        by_wake_word = config.listening.trigger == "wake_word"
+        self._listening = ListeningState(
             Silero(),
             config.listening,
-            neighbours,
-            spotters=self._spotters() if config.listening.trigger == "wake_word" else (),
-            meaning=self._meaning,
-            always=Trigger.SAMPLE if plays else Trigger.ALWAYS,
+            intake,
+            wake_word_detectors=self._detectors() if by_wake_word else (),
+            early_verdicts=self._recognition,
+            mode="" if microphone is None else "always",  # recordings say no wake word
+            always=Trigger.ALWAYS if microphone is None else Trigger.SAMPLE,
         )
-        if plays:
-            ear.mode = "always"  # samples say no wake word
-        self._listener = Listener(chosen, ear, neighbours)
-        self.listen = self._listener.listen
-        self.release = self._listener.release
-        self.cancel = self._listener.cancel
-        self.mute = self._listener.mute
-        self.be_deaf = self._listener.be_deaf
+        self._listener = Listener(microphone or self._card, self._listening, control)
+        self._muted = False
+        self._state = MicrophoneState.OK
 
     @property
     def loops(self) -> list[Loop]:
         """The threads, in the order in which they are started."""
-        listener = self._listener
-        loops = [Loop("listener", listener.turn, starting=listener.start, ending=listener.close)]
-        if self._meaning is not None:
+        loops = [Loop("listener", self._listener)]
+        if self._recognition is not None:
             # A turn waits for a sentence that the worker is at, and two models take their time.
-            loops.insert(0, Loop("meaning", self._meaning.turn, patience=PATIENCE))
+            early = Loop("recognition", self._recognition, turn_limit_s=EARLY_LOOK_LIMIT_S)
+            loops.insert(0, early)
         return loops
 
     @property
     def state(self) -> MicrophoneState:
-        """The microphone's; ABSENT where samples are played, or none is wanted."""
+        """The microphone's; ABSENT if recordings are played, or it is not wanted."""
         return self._listener.state
 
     @property
-    def mode(self) -> str:
-        """What opens the ear now, one of the values of listening.trigger."""
-        return self._listener.ear.mode
-
-    @property
     def is_neglected(self) -> bool:
-        """Whether sound has stopped to move and nobody does anything about it."""
+        """Whether sound has stopped and nothing is done about it."""
         return self._listener.is_neglected
 
     def health(self) -> SoundHealth | None:
-        """How well is heard; None where there is no microphone."""
+        """How good the microphone's signal is; None if there is no microphone."""
         if self.state is MicrophoneState.ABSENT:
             return None
         return SoundHealth(
-            level=self._listener.ear.meter.level(),
+            level=self._listening.meter.level(),
             overruns=self._card.overruns,
             reopened=self._card.reopened,
-            heard=self._listener.ear.heard,
-            dropped=self._listener.ear.dropped,
+            heard=self._listening.heard,
+            dropped=self._listening.dropped,
         )
 
-    def use(self, mode: str) -> None:
-        """Let something else open the ear, from now on until the next start.
+    def tick(self) -> None:
+        """Publish what has become of the microphone; the main thread's."""
+        state = self.state
+        if state is not self._state:
+            self._state = state
+            self._events.publish(MicrophoneChanged(state))
+
+    def listen(self) -> str | None:
+        """Listen to one sentence; the id of its result, or None if that is not possible."""
+        if self.state not in (MicrophoneState.OK, MicrophoneState.SILENT):
+            return None
+        utterance_id = self._intake.new_id()
+        self.start_listening(Trigger.REQUEST, utterance_id)
+        return utterance_id
+
+    def start_listening(
+        self, trigger: Trigger, utterance_id: str | None = None, *, held: bool = False
+    ) -> None:
+        """Listen to one sentence; `held` until it is released."""
+        wait = self._config.listening.wait_s
+        self._control.listen(Activation(trigger, id=utterance_id, held=held, wait=wait))
+
+    def release(self) -> None:
+        """The sentence is over."""
+        self._control.release()
+
+    def interrupt_speech(self) -> None:
+        """Whoever speaks to the appliance need not wait until it has finished."""
+        self._speech.interrupt()
+        self._control.deafen(deaf=False)
+
+    @property
+    def muted(self) -> bool:
+        """Whether the microphone is closed because somebody wants it so."""
+        return self._muted
+
+    def mute(self, *, muted: bool) -> None:
+        """Close the microphone's device, or open it again."""
+        self._muted = muted
+        self._control.mute(muted=muted)
+        self._speech.play(Earcon.STOPPED if muted else Earcon.LISTENING)
+        self._events.publish(SettingsChanged())
+
+    @property
+    def trigger(self) -> str:
+        """What starts the listening now, one of the values of listening.trigger."""
+        return self._listening.mode
+
+    def use_trigger(self, trigger: str) -> None:
+        """Let something else start it, from now on until the next start.
 
         Raises:
             ModelMissing: a wake word is not there.
-            EngineError: a wake word's file is none.
+            EngineError: a wake word's file cannot be used.
 
         """
-        needed = mode == "wake_word" and self.mode != mode
-        self._listener.use(mode, self._spotters() if needed else None)
+        needed = trigger == "wake_word" and self.trigger != trigger
+        self._control.use_trigger(trigger, self._detectors() if needed else None)
 
-    def _spotters(self) -> Sequence[WakeSpotter]:
+    def _detectors(self) -> Sequence[WakeSpotter]:
         words = self._config.wake_word
         return wake_words.spotters(wake_words.find(words.words, words.thresholds))

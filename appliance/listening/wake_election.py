@@ -1,4 +1,4 @@
-"""Several appliances in earshot: each says that it was woken; the one that heard best goes on."""
+"""Wake election: of several appliances in one room, only the one that heard best listens."""
 
 from __future__ import annotations
 
@@ -10,43 +10,48 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.messages.status_payloads import WakeHeard
+from appliance.values import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appliance.dialogue.listener_control import ListenerControl
+    from appliance.mqtt.publisher import Publisher
     from appliance.values import SoundLevel, Wake
 
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 0.7
-"""Wakes so near each other are of one call: the word's own length, and the way over the broker."""
+"""Wakes within this time are of one call: the word's own length, and the way over the broker."""
 
 
 class WakeElection:
-    """All members reckon alike, so no vote is needed. Any thread.
+    """All members compare alike, so no vote is needed. Any thread.
 
-    The ear opens at once, and is closed again if another one heard better: whoever speaks on
-    without a pause is heard by the winner from the first syllable.
+    Each listens at once, and stops if another one heard better: whoever speaks on without a
+    pause is heard by the winner from the first syllable.
     """
 
     def __init__(
         self,
         device: str,
-        announce: Callable[[bytes], None],
-        yield_to: Callable[[str], None],
+        topic: str,
+        publisher: Publisher,
+        control: ListenerControl,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`announce` publishes a wake to the others; `yield_to` gives up ours."""
+        """Wakes are announced to the others on `topic`."""
         self._device = device
-        self._announce = announce
-        self._yield_to = yield_to
+        self._topic = topic
+        self._publisher = publisher
+        self._control = control
         self._clock = clock
         self._lock = threading.Lock()
         self._own: tuple[float, WakeHeard] | None = None
         self._other: tuple[float, WakeHeard] | None = None
 
-    def woken(self, wake: Wake, level: SoundLevel | None) -> None:
-        """We heard the word."""
+    def on_own_wake(self, wake: Wake, level: SoundLevel | None) -> None:
+        """We detected the word ourselves."""
         over_noise = 0.0 if level is None else level.peak_dbfs - level.noise_floor_dbfs
         own = WakeHeard(
             device=self._device,
@@ -56,15 +61,16 @@ class WakeElection:
         )
         with self._lock:
             self._own = (self._clock(), own)
-        self._announce(msgspec.json.encode(own))
+        # Late it is worth nothing, so it is not kept.
+        self._publisher.publish(Message(self._topic, msgspec.json.encode(own), fleeting=True))
         self._settle()
 
-    def heard(self, payload: bytes) -> None:
+    def on_announced(self, payload: bytes) -> None:
         """A wake was announced, perhaps by ourselves."""
         try:
             other = msgspec.json.decode(payload, type=WakeHeard)
         except msgspec.MsgspecError as error:
-            logger.debug("an announcement of a wake cannot be read: %s", error)
+            logger.debug("a wake announcement cannot be read: %s", error)
             return
         if other.device == self._device:
             return
@@ -83,9 +89,9 @@ class WakeElection:
             if abs(own_at - other_at) > WINDOW_SECONDS or _rank(own) > _rank(other):
                 return
             self._own = None
-        self._yield_to(other.device)
+        self._control.cancel(f"yielded to {other.device}, which heard better")
 
 
 def _rank(wake: WakeHeard) -> tuple[float, float, str]:
-    # The word stands out most where the talker is nearest; the score tells little of that.
+    # The word stands out most at the nearest appliance; the score says little about that.
     return (wake.level_over_noise_db, wake.score, wake.device)

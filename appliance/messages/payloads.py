@@ -82,7 +82,7 @@ class AnswerRequest(TextRequest, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class AudioRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/transcribe`."""
+    """The JSON form of `request/transcribe` and `request/recognize`."""
 
     audio: str
     """The audio file in base64."""

@@ -10,7 +10,7 @@ import msgspec
 
 from appliance.errors import RequestError
 from appliance.messages.payloads import AnswerRequest, AudioRequest, TextRequest
-from appliance.values import Operation, PromptRequest
+from appliance.values import AUDIO_OPERATIONS, Operation, PromptRequest
 
 MAXIMUM_TEXT_BYTES = 16_384
 """Of a text to parse or answer: several pages, far beyond what a small model reads."""
@@ -43,7 +43,7 @@ def unpacked(
 ) -> tuple[bytes, TextRequest | AudioRequest]:
     """The work inside a JSON request, and the form it came in."""
     try:
-        if operation is not Operation.TRANSCRIBE:
+        if operation not in AUDIO_OPERATIONS:
             kind = AnswerRequest if operation is Operation.ANSWER else TextRequest
             text = msgspec.convert(fields, kind)
             return text.text.encode(), text

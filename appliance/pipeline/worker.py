@@ -1,204 +1,198 @@
-"""What the thread that thinks does: takes the next job, turns it into a result, hands that over."""
+"""The worker: takes the next job, runs it through the pipeline, has it confirmed and committed."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from appliance.errors import EngineDied
+from appliance.events import ActivityChanged
 from appliance.ids import boot_seconds
 from appliance.jobs.job_log import facts, told, without_words
 from appliance.jobs.result_builder import ResultBuilder
-from appliance.pipeline.execute import answer
-from appliance.values import Activity, Operation, Outcome, Request
+from appliance.threads import LoopBody
+from appliance.values import Activity, Outcome, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from appliance.jobs.job_queue import JobQueue, Ticket
-    from appliance.pipeline.engine_context import EngineContext
+    from appliance.dialogue.dialogue import Dialogue
+    from appliance.events import EventBus
+    from appliance.jobs.job_ledger import JobLedger
+    from appliance.jobs.job_queue import JobQueue, QueuedJob
+    from appliance.pipeline.pipeline import Pipeline
+    from appliance.system.board_monitor import BoardMonitor
     from appliance.system.board_state import BoardState
+    from appliance.threads import StopSignal
     from appliance.values import Job, Result
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 0.2
-"""Seconds that a turn waits for work before it looks whether to stop."""
+POLL_S = 0.2
+"""Seconds that a turn waits for a job before it looks whether to stop."""
 
-MOST_LET_IN = 2
-"""Sentences that one job may let in before it is done, each within the other: "stop" must not wait
-for an answer to end, nor for an answer that was let in before that one."""
+MOST_INTERRUPTIONS = 2
+"""Sentences for which one job may be interrupted before it is done, each within the other:
+"stop" must not wait for an answer to end, nor for an answer that interrupted that one."""
 
 CANCELLED = "it was cancelled while it was at work"
 LATE = "its time was over before it was done"
 STOPPED = "the appliance was stopped before it was done"
 
 
-class Worker:
-    """All inference, one job at a time: the peak of memory is known, and the CPU not fought for."""
+class Worker(LoopBody):
+    """One job at a time, so that the peak of memory is known; speech interrupts a written answer.
 
-    def __init__(  # noqa: PLR0913  (callbacks by name)
+    `start`, `turn` and `stop` belong to a Loop; they open, use and close the models, since the
+    language model's process ends with the thread that started it. The rest is for any thread.
+    """
+
+    def __init__(  # noqa: PLR0913  (the stages in their order, then what it looks at)
         self,
-        jobs: JobQueue,
-        mind: EngineContext,
-        deliver: Callable[[Job, Result], None],
+        queue: JobQueue,
+        pipeline: Pipeline,
+        dialogue: Dialogue,
+        ledger: JobLedger,
         *,
-        situation: Callable[[], BoardState],
-        show: Callable[[Activity], None] = lambda _: None,
-        stopping: Callable[[], bool] = lambda: False,
-        put_off: Callable[[Job], None] = lambda _: None,
-        give_up: Callable[[Job], None] = lambda _: None,
+        board: BoardMonitor,
+        events: EventBus,
+        stopping: StopSignal,
     ) -> None:
-        """`put_off` is told of a request that a stop breaks off, `give_up` of one that does harm.
-
-        The latter before its result is delivered.
-        """
-        self._jobs = jobs
-        self._mind = mind
-        self._deliver = deliver
-        self._situation = situation
-        self._show = show
+        self._queue = queue
+        self._pipeline = pipeline
+        self._dialogue = dialogue
+        self._ledger = ledger
+        self._board = board
+        self._events = events
         self._stopping = stopping
-        self._put_off = put_off
-        self._give_up = give_up
-        self._cancelled: set[str] = set()
-        self._abandoned = False
-        self._at_work: list[Job] = []
-        """The job in hand and, while it stands still, the speech that was let in before it."""
+        self._abandoned = threading.Event()
+
+    def start(self) -> None:
+        """Load the models; ModelMissing or EngineError if they cannot be."""
+        self._pipeline.open()
 
     def turn(self) -> None:
         """Do one job, or wait a moment for one."""
-        ticket = self._jobs.take(PATIENCE, self._is_deferred)
-        if ticket is None:
-            if self._mind.language_model is not None:
-                self._mind.language_model.restart_if_dead()
+        # If the supply is too weak for the language model, what needs it waits its time.
+        queued = self._queue.dequeue(POLL_S, with_answers=not self._board.state().low_voltage)
+        if queued is None:
+            if self._pipeline.language_model is not None:
+                self._pipeline.language_model.restart_if_dead()
             return
-        self._show(Activity.THINKING)
+        self._events.publish(ActivityChanged("worker", Activity.THINKING))
         try:
-            self._do(ticket)
+            self._do(queued)
         finally:
-            self._jobs.done()
-            self._show(Activity.IDLE)
+            self._events.publish(ActivityChanged("worker", Activity.IDLE))
 
-    def _is_deferred(self, job: Job) -> bool:
-        """Whether it needs the language model while the supply is too weak: it waits its time."""
-        return (
-            isinstance(job, Request)
-            and job.operation is Operation.ANSWER
-            and (job.expires_at is None or boot_seconds() < job.expires_at)
-            and self._situation().low_voltage
-        )
+    def stop(self) -> None:
+        """Answer speech that still waits as cancelled, and close the models.
 
-    def cancel(self, job_id: str) -> bool:
-        """Stop a job at work; False when it is none of those. Its outcome becomes `cancelled`."""
-        job = self._jobs.in_hand
-        if job_id not in {one.id for one in [job, *self._at_work] if one is not None}:
-            return False
-        self._cancelled.add(job_id)
-        return True
-
-    def let_go(self) -> None:
-        """On a stop: say of what still waits that it was cancelled.
-
-        Requests are left alone: they stand in the journal, and are done after the restart.
+        Requests are in the journal: they run after the restart.
         """
-        for job in self._jobs.drain():
+        self._cancel_waiting_speech()
+        self._pipeline.close()
+
+    def abandon(self) -> None:
+        """At a stop: the job in progress takes longer than there is time for.
+
+        Speech is answered as cancelled; a request runs again after the restart.
+        """
+        self._abandoned.set()
+        for job in self._queue.in_progress():
+            if isinstance(job, Request):
+                self._ledger.put_off(job)
+            else:
+                self._cancel_for_good(job)
+        self._cancel_waiting_speech()
+
+    def _cancel_waiting_speech(self) -> None:
+        for job in self._queue.drain():
             if not isinstance(job, Request):
                 self._cancel_for_good(job)
 
-    def abandon(self) -> None:
-        """At a stop, from another thread: the job in hand takes longer than there is time for.
-
-        What was said is answered as cancelled; a request goes on after the restart.
-        """
-        self._abandoned = True
-        for job in list(self._at_work):
-            if isinstance(job, Request):
-                self._put_off(job)
-            else:
-                self._cancel_for_good(job)
-        self.let_go()
-
     def _cancel_for_good(self, job: Job) -> None:
-        draft = ResultBuilder(job, self._mind.sentences.language, self._situation())
-        draft.end(Outcome.CANCELLED, STOPPED)
-        self._hand_over(job, draft.result())
+        builder = ResultBuilder(job, self._pipeline.language, self._board.state())
+        builder.end(Outcome.CANCELLED, STOPPED)
+        self._finish(job, builder.result())
 
-    def _do(self, ticket: Ticket) -> None:
-        self._at_work.append(ticket.job)
+    def _do(self, queued: QueuedJob) -> None:
+        job = queued.job
+        self._ledger.begin(job)
         try:
-            self._answer(ticket)
+            result, dead_letter = self._result_of(queued)
+            result = self._unless_unwanted(job, result)
+            if self._abandoned.is_set():
+                return  # it has been answered already
+            if self._is_put_off(job, result):
+                logger.info("request %s runs again after the restart", job.id[-4:])
+                self._ledger.put_off(job)
+            else:
+                self._finish(job, result, dead_letter=dead_letter)
         finally:
-            self._at_work.pop()
-            self._cancelled.discard(ticket.job.id)
+            self._queue.finish(job)
 
-    def _answer(self, ticket: Ticket) -> None:
-        job = ticket.job
-        situation = dataclasses.replace(self._situation(), offered_at=ticket.offered_at)
-        self._mind.ease(situation.pace)
+    def _result_of(self, queued: QueuedJob) -> tuple[Result, bool]:
+        """The result, and whether the job does harm: then its request becomes a dead letter."""
+        job = queued.job
+        board = dataclasses.replace(self._board.state(), offered_at=queued.queued_at)
+        self._pipeline.use_pace(board.pace)
         try:
-            result = answer(job, self._mind, situation, lambda: self._must_leave(job))
+            return self._pipeline.run(job, board, lambda: self._must_stop(job)), False
         except EngineDied as error:
-            result = self._failed(job, situation, str(error))
+            return self._failed(job, board, str(error)), True
         except Exception as error:
             # A fault of ours must not be met again and again: a request would come back from
             # the journal after each restart. So the job fails, and the log holds the trace.
-            message = "job %s failed by a fault of the appliance"
+            message = "job %s failed because of a bug in the appliance"
             logger.error(message, job.id, exc_info=without_words(error))  # noqa: TRY400
             logger.debug("%s: %s", job.id[-4:], error)
-            reason = f"a fault of the appliance ({type(error).__name__}: {error})"
-            result = self._failed(job, situation, reason)
-        result = self._as_wanted(job, result)
-        if self._abandoned:
-            return  # it has been told already
-        if self._is_put_off(job, result):
-            logger.info("request %s goes on after the restart", job.id[-4:])
-            self._put_off(job)
-        else:
-            self._hand_over(job, result)
+            reason = f"a bug in the appliance ({type(error).__name__}: {error})"
+            return self._failed(job, board, reason), True
 
-    def _failed(self, job: Job, situation: BoardState, reason: str) -> Result:
-        """The result of a job that may fail at every try; whoever brought it is told."""
-        self._give_up(job)
-        draft = ResultBuilder(job, self._mind.sentences.language, situation)
-        draft.end(Outcome.FAILED, reason)
-        return draft.result()
+    def _failed(self, job: Job, board: BoardState, reason: str) -> Result:
+        builder = ResultBuilder(job, self._pipeline.language, board)
+        builder.end(Outcome.FAILED, reason)
+        return builder.result()
 
-    def _must_leave(self, job: Job) -> bool:
-        """Asked again and again while the language model is at work on a job."""
-        if len(self._at_work) <= MOST_LET_IN:
-            self._let_speech_in()
-        return self._stopping() or job.id in self._cancelled or _is_late(job)
+    def _must_stop(self, job: Job) -> bool:
+        """Asked again and again while a model is at work on a job."""
+        if len(self._queue.in_progress()) <= MOST_INTERRUPTIONS:
+            self._do_waiting_speech()
+        return self._stopping.is_set() or self._queue.is_cancelled(job) or _is_late(job)
 
-    def _let_speech_in(self) -> None:
-        """Whoever spoke meanwhile is heard now, at full speed: the model stands still."""
-        model = self._mind.language_model
-        while (ticket := self._jobs.take_speech()) is not None:
+    def _do_waiting_speech(self) -> None:
+        """Whoever spoke meanwhile is heard now, at full speed: the language model waits."""
+        model = self._pipeline.language_model
+        while (queued := self._queue.dequeue_speech()) is not None:
             with contextlib.nullcontext() if model is None else model.suspended():
-                self._do(ticket)
+                self._do(queued)
 
-    def _as_wanted(self, job: Job, result: Result) -> Result:
+    def _unless_unwanted(self, job: Job, result: Result) -> Result:
         """What nobody wants any more is not given: a lamp must not act on it late."""
-        if isinstance(job, Request) and job.id in self._cancelled:
+        if isinstance(job, Request) and self._queue.is_cancelled(job):
             return _unwanted(result, Outcome.CANCELLED, CANCELLED)
         if _is_late(job) and result.outcome is not Outcome.EXPIRED:
             return _unwanted(result, Outcome.EXPIRED, LATE)
         return result
 
     def _is_put_off(self, job: Job, result: Result) -> bool:
-        """Whether a request was broken off by a stop; it must not be answered, it stays."""
+        """Whether a stop broke a request off: it must not be answered, it stays."""
         broken_off = isinstance(job, Request) and result.outcome is Outcome.CANCELLED
-        return broken_off and job.id not in self._cancelled
+        return broken_off and not self._queue.is_cancelled(job)
 
-    def _hand_over(self, job: Job, result: Result) -> None:
+    def _finish(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
+        """CONFIRM what was spoken, COMMIT the rest."""
         logger.info("%s", told(job, result), extra={"fields": facts(job, result)})
         words = "%s: text %r, answer %r, reason %r"
         logger.debug(words, result.id[-4:], result.text, result.answer, result.reason)
-        self._deliver(job, result)
+        if isinstance(job, Request) and dead_letter:
+            self._ledger.commit(job, result, dead_letter=True)
+        else:
+            self._dialogue.confirm(job, result)
 
 
 def _is_late(job: Job) -> bool:

@@ -24,6 +24,9 @@ class FreeRecogniser:
         self._transcriber = transcriber
         self._threshold = no_speech_threshold
 
+    def prepare(self, sentences: SentenceSet) -> None:
+        """Nothing: any words may be heard."""
+
     def recognise(
         self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
     ) -> Heard:

@@ -32,6 +32,14 @@ class Recogniser(Protocol):
     name: str
     """The speech model's name in the catalogue."""
 
+    def prepare(self, sentences: SentenceSet) -> object:
+        """Compile what `sentences` need, so that no speaker waits for it.
+
+        Raises:
+            SentencesError: they allow nothing, or name what is not there.
+
+        """
+
     def recognise(
         self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
     ) -> Heard:

@@ -231,6 +231,13 @@ ASKED = (
         plain="the sound file itself (WAV, FLAC, Ogg, MP3 ...)",
     ),
     Channel(
+        *("recognize", "request/recognize", Direction.IN, AudioRequest),
+        "Sound to intent, as if it had been spoken at the device. An intent that is declared "
+        "`confirm` is refused: a recording cannot answer the question.",
+        AudioRequest(audio=SHORT_SOUND, transaction="job-13", timeout_s=10.0),
+        plain="the sound file itself (WAV, FLAC, Ogg, MP3 ...)",
+    ),
+    Channel(
         *("parse", "request/parse", Direction.IN, TextRequest),
         "Text to intent, by the declared sentences alone.",
         TextRequest(text="turn on the kitchen light", transaction="job-7", priority=5),

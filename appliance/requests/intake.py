@@ -1,9 +1,9 @@
-"""Deliveries → the inbox → an acknowledgement to the broker; or a polite no."""
+"""Takes requests in: to the inbox on disk, then an acknowledgement to the broker."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
 from appliance.journal.inbox import InboxVerdict, IncomingRequest
@@ -20,112 +20,99 @@ if TYPE_CHECKING:
     from appliance.mqtt.connection import BrokerConnection
     from appliance.mqtt.connection_events import Delivery
     from appliance.mqtt.publisher import Publisher
+    from appliance.requests.request_dispatcher import RequestDispatcher
     from appliance.requests.request_parser import RequestParser
     from appliance.values import Request
 
 logger = logging.getLogger(__name__)
 
 
-class RequestQueue(Protocol):
-    """Where work goes that came in; called in the postman's thread, and must not block it."""
-
-    def enqueue(self, request: Request) -> bool:
-        """Queue an accepted request; False when there is no room."""
-
-    def position_of(self, request_id: str) -> int | None:
-        """How many go before a request that waits; None when it does not."""
-
-    def handle_control(self, order: ControlRequest) -> Answer | None:
-        """Do what is asked of the appliance itself; None where the answer comes later, or never."""
-
-
 BUSY = "as many requests wait as there is room for; ask again in a moment"
 
 
 class RequestIntake:
-    """Takes requests in. The broker hears that we have one only when the disk has it."""
+    """The broker gets its acknowledgement only after the request is on disk."""
 
     def __init__(
         self,
         journal: Journal,
         topics: Topics,
-        reader: RequestParser,
-        office: RequestQueue,
-        sending: Publisher,
+        parser: RequestParser,
+        dispatcher: RequestDispatcher,
+        publisher: Publisher,
     ) -> None:
         self._journal = journal
         self._topics = topics
-        self._reader = reader
-        self._office = office
-        self._publish = sending.publish
-        self._disk_refused = sending.disk_breaker.record_failure
+        self._parser = parser
+        self._dispatcher = dispatcher
+        self._publisher = publisher
         self.accepted = 0
         self.rejected = 0
         self.repeated = 0
         """Requests that had been accepted or answered before."""
 
-    def receive(self, deliveries: Sequence[Delivery], link: BrokerConnection) -> None:
-        """Take all of them in with one commit, then acknowledge each to the broker."""
-        read = [self._reader.read(delivery) for delivery in deliveries]
+    def receive(self, deliveries: Sequence[Delivery], connection: BrokerConnection) -> None:
+        """Accept all of them with one commit, then acknowledge each to the broker."""
+        read = [self._parser.read(delivery) for delivery in deliveries]
         for rejection in (one for one in read if isinstance(one, Rejection)):
             self._reject(rejection)
         if offers := [one for one in read if isinstance(one, IncomingRequest)]:
             for offer, verdict in zip(offers, self._verdicts(offers), strict=True):
                 self._act(offer, verdict)
         for order in (one for one in read if isinstance(one, ControlRequest)):
-            self._carry_out(order)  # after the requests, for it may cancel one of them
+            self._handle_control(order)  # after the requests, for it may cancel one of them
         for delivery in deliveries:
             if delivery.qos:
-                link.acknowledge(delivery)
+                connection.acknowledge(delivery)
 
     def _verdicts(self, offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         try:
             return self._journal.accept(offers)
         except JournalError as error:
-            # Not kept for later by the broker: who asks is told now, and can ask elsewhere.
+            # Rejected and not left to the broker: the requester can ask another appliance now.
             logger.error("%d requests are not accepted: %s", len(offers), error)  # noqa: TRY400
-            self._disk_refused(error)
+            self._publisher.disk_breaker.record_failure(error)
             return [InboxVerdict() for _ in offers]
 
     def _act(self, offer: IncomingRequest, verdict: InboxVerdict) -> None:
         address = ReturnAddress.of(offer.request)
         if verdict.result is not None:
             self.repeated += 1
-            self._publish(self._topics.finished(address, verdict.result))
+            self._publisher.publish(self._topics.finished(address, verdict.result))
         elif verdict.position is None:
             self._reject(Rejection(address, "busy", BUSY))
         elif verdict.accepted is None:
             self.repeated += 1
-            self._tell_position(address, verdict.position)
-        elif self._office.enqueue(verdict.accepted):
+            self._publish_position(address, verdict.position)
+        elif self._dispatcher.enqueue(verdict.accepted):
             self.accepted += 1
             if verdict.position:
-                place = self._office.position_of(verdict.accepted.id)
-                self._tell_position(address, place or verdict.position)
+                place = self._dispatcher.position_of(verdict.accepted.id)
+                self._publish_position(address, place or verdict.position)
         else:
             self._withdraw(verdict.accepted)
             self._reject(Rejection(address, "busy", BUSY))
 
-    def _carry_out(self, order: ControlRequest) -> None:
-        answer = self._office.handle_control(order)
+    def _handle_control(self, order: ControlRequest) -> None:
+        answer = self._dispatcher.handle_control(order)
         if answer is not None:
-            self._publish(self._topics.answer(order.address, answer))
+            self._publisher.publish(self._topics.answer(order.address, answer))
 
     def _withdraw(self, request: Request) -> None:
         try:
             self._journal.withdraw([request.id])
         except JournalError as error:
-            message = "a rejected request stays on disk and is worked on after a restart: %s"
+            message = "a rejected request stays on disk and will run after a restart: %s"
             logger.error(message, error)  # noqa: TRY400
 
-    def _tell_position(self, address: ReturnAddress, position: int) -> None:
+    def _publish_position(self, address: ReturnAddress, position: int) -> None:
         answer = Answer(
             state=RequestState.QUEUED,
             transaction=address.transaction,
             operation=address.operation,
             position=position,
         )
-        self._publish(self._topics.answer(address, answer))
+        self._publisher.publish(self._topics.answer(address, answer))
 
     def _reject(self, rejection: Rejection) -> None:
         self.rejected += 1
@@ -137,4 +124,4 @@ class RequestIntake:
             reason=rejection.reason,
             message=rejection.message,
         )
-        self._publish(self._topics.answer(rejection.address, answer))
+        self._publisher.publish(self._topics.answer(rejection.address, answer))

@@ -19,7 +19,7 @@ from appliance.messages.request_body import (
     with_wishes,
 )
 from appliance.messages.topics import ReturnAddress
-from appliance.values import Operation, Request
+from appliance.values import AUDIO_OPERATIONS, Operation, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ class RequestParser:
             timeout = _sooner(timeout, form.timeout_s)
             priority = form.priority or priority
             requester = form.requester or requester
-        if operation is Operation.TRANSCRIBE:
+        if operation in AUDIO_OPERATIONS:
             if len(payload) > self._maximum_bytes:
                 raise too_large(len(payload), self._maximum_bytes)
         else:

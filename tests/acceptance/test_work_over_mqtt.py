@@ -57,6 +57,28 @@ def test_a_sentence_is_parsed_to_its_intent(owner: Owner, broker: Mosquitto) -> 
     assert answer["result"]["intent"]["slots"] == {"machine": 3}
 
 
+def test_a_recording_from_elsewhere_becomes_an_intent_as_if_it_had_been_spoken_here(
+    owner: Owner, broker: Mosquitto
+) -> None:
+    intents = f"{ROOT}/intent/#"
+    with Client(broker.port, ANSWERS) as plant, Client(broker.port, intents) as lamp:
+        understood = ask(plant, "recognize", (SAMPLES / "kitchen_light.flac").read_bytes())
+        result = understood["result"]
+        assert (understood["state"], result["outcome"]) == ("done", "intent")
+        assert result["intent"]["name"] == "HassTurnOn"
+        assert result["intent"]["slots"] == {"domain": "light", "area": "kitchen"}
+        assert (result["source"], result["trigger"]) == ("mqtt", "request")
+        heard = lamp.next(f"{ROOT}/intent/HassTurnOn", 10)
+        assert json.loads(heard.payload)["id"] == result["id"]
+
+        talk = ask(plant, "recognize", (SAMPLES / "weather_talk.flac").read_bytes())["result"]
+        assert (talk["outcome"], talk["intent"]) == ("not_understood", None)
+        silence = ask(plant, "recognize", (SAMPLES / "silence.flac").read_bytes())["result"]
+        assert (silence["outcome"], silence["text"]) == ("no_speech", None)
+        broken = ask(plant, "recognize", b"this is not a recording")
+        assert broken["state"] == "failed"
+
+
 def test_a_recording_is_transcribed_and_the_answer_goes_where_it_was_asked_for(
     owner: Owner, broker: Mosquitto
 ) -> None:

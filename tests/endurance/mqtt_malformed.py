@@ -104,7 +104,7 @@ def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
         Client(broker.port, "#") as asker,
         House(settings(directory, broker.port)) as house,
     ):
-        until(lambda: house.postman.health().subscribed, "no subscription")
+        until(lambda: house.mqtt.health().subscribed, "no subscription")
         sent = answered = 0
         for payload in payloads(number, chance):
             asker.send(f"{ROOT}/request/{chance.choice(OPERATIONS)}", payload)
@@ -118,7 +118,7 @@ def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
                     states[state] = states.get(state, 0) + 1
                     answered += 1
             memory.append(process.memory_info().rss / 1e6)
-        health = house.postman.health()
+        health = house.mqtt.health()
     return {
         "payloads": sent,
         "unanswered": sent - answered,

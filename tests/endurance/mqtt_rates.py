@@ -134,11 +134,10 @@ def of_the_room(directory: Path, requests: int, *, forgetful: bool) -> float:
         if forgetful:
             house.journal.close()
             journal: Any = Forgetful()
-            postman = house.postman
-            house.journal = postman._journal = postman._finishing._journal = journal
-            postman._sending._outbox._journal = postman._reception._journal = journal
+            house.journal = house.mqtt._journal = house.committer._journal = journal
+            house.publisher._outbox._journal = house.intake._journal = journal
         with house:
-            until(lambda: house.postman.health().subscribed)
+            until(lambda: house.mqtt.health().subscribed)
             rate(broker.port, 50)
             return rate(broker.port, requests)
 

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from support.pipeline_parts import RecordedIntake
 
 import appliance
 from appliance.audio.decode import decode
 from appliance.config import ListeningSettings
 from appliance.demo.file_microphone import FileMicrophone
+from appliance.dialogue.listener_control import ListenerControl
 from appliance.endpointing.segmenter import segments_in, utterance_from
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
-from appliance.ids import Ids
 from appliance.listening.listener import Listener
-from appliance.listening.listening_state import ListeningCallbacks, ListeningState
+from appliance.listening.listening_state import ListeningState
 from appliance.values import SAMPLE_RATE, Activity, MicrophoneState, Trigger, Utterance
 
 SAMPLES = Path(appliance.__file__).parent / "samples"
@@ -94,7 +95,6 @@ def test_recordings_are_heard_in_real_time_as_from_a_microphone(silero: Silero) 
     names = ["machine_fast.flac", "silence.flac", "kitchen_light.flac"]
     playing: list[int] = []
     heard: list[tuple[int, Utterance]] = []
-    activities: list[Activity] = []
 
     def take(utterance: Utterance) -> bool:
         heard.append((playing[-1], utterance))
@@ -102,20 +102,25 @@ def test_recordings_are_heard_in_real_time_as_from_a_microphone(silero: Silero) 
 
     sounds = [recording(name) for name in names]
     microphone = FileMicrophone(sounds, silence_seconds=1.0, on_recording=playing.append)
-    neighbours = ListeningCallbacks(hand_over=take, new_id=Ids().new, on_activity=activities.append)
-    ear = ListeningState(silero, ListeningSettings(), neighbours, always=Trigger.SAMPLE)
-    listener = Listener(microphone, ear, neighbours)
+    intake = RecordedIntake(take)
+    listening = ListeningState(
+        silero,
+        ListeningSettings(),
+        intake,  # type: ignore[arg-type]
+        always=Trigger.SAMPLE,
+    )
+    listener = Listener(microphone, listening, ListenerControl())
     began = time.monotonic()
     listener.start()
     while not microphone.ended.is_set():
         listener.turn()
     took = time.monotonic() - began
-    listener.close()
+    listener.stop()
 
     assert took >= sum(map(len, sounds)) / SAMPLE_RATE + 3 * 1.0
     assert playing == [0, 1, 2]
     assert [index for index, _ in heard] == [0, 2]
-    assert activities == [Activity.LISTENING, Activity.IDLE] * 2
+    assert intake.activities == [Activity.LISTENING, Activity.IDLE] * 2
     assert all(utterance.trigger is Trigger.SAMPLE for _, utterance in heard)
     assert began < heard[0][1].speech_ended < heard[1][1].speech_ended <= began + took
     assert microphone.state is MicrophoneState.ABSENT

@@ -42,7 +42,7 @@ def test_a_request_with_response_topic_and_correlation_is_answered(
         Client(free_port, "home/answers") as asker,
         House(settings(tmp_path, free_port)) as house,
     ):
-        until(lambda: house.postman.health().subscribed, "no subscription")
+        until(lambda: house.mqtt.health().subscribed, "no subscription")
         asker.publish(
             f"{ROOT}/request/transcribe",
             b"RIFF" * 2_000_000,

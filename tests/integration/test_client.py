@@ -31,7 +31,7 @@ def test_many_threads_get_each_its_own_answer(tmp_path: Path, broker: Mosquitto)
         Client("127.0.0.1", broker.port, root=ROOT) as client,
         ThreadPoolExecutor(8) as pool,
     ):
-        until(lambda: house.postman.health().subscribed)
+        until(lambda: house.mqtt.health().subscribed)
         said = [f"sentence {number}" for number in range(40)]
         results = list(pool.map(client.parse, said))
         assert [result["text"] for result in results] == [text.upper() for text in said]
@@ -42,7 +42,7 @@ def test_what_is_rejected_says_why(tmp_path: Path, broker: Mosquitto) -> None:
         House(settings(tmp_path, broker.port)) as house,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
     ):
-        until(lambda: house.postman.health().subscribed)
+        until(lambda: house.mqtt.health().subscribed)
         with pytest.raises(NotDone, match="UTF-8") as caught:
             client.ask("parse", b"\xff")
         assert (caught.value.state, caught.value.reason) == ("rejected", "invalid")
@@ -78,7 +78,7 @@ def test_a_busy_appliance_is_asked_again(
         House(settings(tmp_path, broker.port), hand_over=take) as house,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
     ):
-        until(lambda: house.postman.health().subscribed)
+        until(lambda: house.mqtt.health().subscribed)
         assert client.parse("hello")["text"] == "HELLO"
 
 
@@ -96,7 +96,7 @@ def test_a_request_is_answered_though_broker_and_appliance_go_away_meanwhile(
         ThreadPoolExecutor(1) as pool,
     ):
         with House(settings(tmp_path, broker.port), hand_over=hold) as house:
-            until(lambda: house.postman.health().subscribed)
+            until(lambda: house.mqtt.health().subscribed)
             answer = pool.submit(client.parse, "hello", 30.0)
             until(lambda: held, "the request did not come")
             broker.kill()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from clips import sound_of
-from measure.endings import AtOnce
+from measure.endings import AtOnce, recognised
 from measure.recordings import coffee_intents, coffee_orders
 from owner import SAMPLES
 
@@ -98,13 +98,13 @@ def test_a_whole_sentence_is_over_although_somebody_half_as_loud_talks_on(
         whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
     )
     sentences = SentenceSet("en", coffee_intents(), {})
-    anticipation = EarlyRecogniser(recogniser)
+    early = EarlyRecogniser(recogniser)
     spoken, slots = coffee_orders(speech)[order]
     said = without_silence(spoken)
     behind = television(25.0)
     behind *= 10 ** (-6.0 / 20) * level(said) / level(behind)
-    seconds, sound = heard_in_a_room(said, behind, AtOnce(anticipation, sentences))
-    result = anticipation.recognise(sound, sentences, lambda _: None)
+    seconds, sound = heard_in_a_room(said, behind, AtOnce(early, sentences))
+    result = recognised(early, recogniser, sound, sentences)
 
     assert 0.0 <= seconds <= most
     assert result.intent is not None

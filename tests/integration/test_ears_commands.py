@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clips import sound_of
-from measure.endings import AtOnce, heard
+from measure.endings import AtOnce, heard, recognised
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import RejectionLimits
@@ -33,13 +33,13 @@ def test_every_command_is_one_sentence_that_is_not_ended_inside(
         whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
     )
     sentences = load(None, "en")
-    anticipation = EarlyRecogniser(recogniser)
+    early = EarlyRecogniser(recogniser)
     detector = Silero()
     clips = sorted((speech / "home").glob("*.wav"))
     assert len(clips) >= 7
     for clip in clips:
-        found = heard(sound_of(clip), detector, AtOnce(anticipation, sentences))
+        found = heard(sound_of(clip), detector, AtOnce(early, sentences))
         assert len(found) == 1, clip.name
-        result = anticipation.recognise(found[0].samples, sentences, lambda _: None)
+        result = recognised(early, recogniser, found[0].samples, sentences)
         intent = result.intent.name if result.intent else None
         assert intent == UNDERSTOOD.get(clip.stem), clip.name

@@ -191,7 +191,7 @@ def test_an_access_list_that_forbids_requests_is_said_and_results_still_go(
     ):
         house.say("hello")
         assert answer(reader.next().payload)["text"] == "hello"
-        assert house.postman.health().connected
+        assert house.mqtt.health().connected
 
 
 def test_two_appliances_with_one_client_id_are_told_so(

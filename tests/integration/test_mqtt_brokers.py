@@ -104,8 +104,8 @@ def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
         house.say("kept")
         until(lambda: not refusals, "the broker was not asked again")
         until(lambda: house.journal.counts.outbox.rows == 0, "the result was not delivered")
-        assert house.postman.health().refused == 2
-        assert house.postman.health().dropped == 0
+        assert house.mqtt.health().refused == 2
+        assert house.mqtt.health().dropped == 0
 
 
 def test_acknowledgements_that_are_lost_give_a_double_with_the_same_id_and_no_loss(
@@ -142,7 +142,7 @@ def test_a_request_that_the_broker_delivers_twice_is_done_once(tmp_path: Path) -
         between(broker.port, twice) as port,
         House(settings(tmp_path, port)) as house,
     ):
-        until(lambda: house.postman.health().subscribed)
+        until(lambda: house.mqtt.health().subscribed)
         asker.publish(f"{ROOT}/request/parse", "hello")
         told = [answer(asker.next().payload) for _ in range(2)]
         # The second is told its place, or what became of the first, if that was quick enough.
@@ -188,7 +188,7 @@ def test_after_a_session_that_expired_requests_come_in_again(
         between(broker.port, shut) as port,
         House(settings(tmp_path, port, session_expiry_s=1)) as house,
     ):
-        until(lambda: house.postman.health().subscribed)
+        until(lambda: house.mqtt.health().subscribed)
         open_door.clear()
         house.say("the broker's next word breaks the connection")
         until(lambda: not house.link.connected)
@@ -196,7 +196,7 @@ def test_after_a_session_that_expired_requests_come_in_again(
         time.sleep(3.0)
         asker.publish(f"{ROOT}/request/parse", "lost with the session")
         open_door.set()
-        until(lambda: house.postman.health().connections == 2 and house.postman.health().subscribed)
+        until(lambda: house.mqtt.health().connections == 2 and house.mqtt.health().subscribed)
         asker.publish(f"{ROOT}/request/parse", "after it")
         assert answer(asker.next().payload)["result"]["text"] == "AFTER IT"
         until(lambda: house.journal.counts.outbox.rows == 0, "the result did not arrive")

@@ -73,7 +73,7 @@ def test_a_request_is_answered_though_the_process_died(tmp_path: Path, step: str
         Client(broker.port, "home/answers") as asker,
     ):
         with House(settings(tmp_path, broker.port)) as house:
-            until(lambda: house.postman.health().subscribed, "no subscription")
+            until(lambda: house.mqtt.health().subscribed, "no subscription")
         doomed = _daemon(tmp_path, broker.port, step)
         asker.publish(
             f"{ROOT}/request/parse", "hello", ResponseTopic="home/answers", CorrelationData=b"1"

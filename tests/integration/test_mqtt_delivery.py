@@ -83,8 +83,8 @@ def test_shown_values_are_retained_and_come_back_when_the_broker_forgot_them(
         Mosquitto(tmp_path / "broker") as broker,
         House(settings(tmp_path, broker.port)) as house,
     ):
-        house.postman.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 50}'))
-        house.postman.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 51}'))
+        house.publisher.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 50}'))
+        house.publisher.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 51}'))
         for _ in range(2):
             until(lambda: house.link.connected, "no connection")
             with Client(broker.port, f"{ROOT}/status", f"{ROOT}/telemetry") as reader:
@@ -135,7 +135,7 @@ def test_a_topic_that_the_access_list_forbids_keeps_its_messages_and_stops_no_ot
         texts = [answer(reader.next().payload)["text"] for _ in range(30)]
         assert texts == [str(number) for number in range(30)]
         until(lambda: house.journal.counts.outbox.rows == 30, "not just the forbidden ones wait")
-        assert house.postman.health().refused >= 1
+        assert house.mqtt.health().refused >= 1
         warnings = [r.message for r in caplog.records if "may not publish" in r.message]
         assert len(warnings) == 1
         assert f"{ROOT}/intent/TurnOn" in warnings[0]

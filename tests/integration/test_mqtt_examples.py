@@ -41,7 +41,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 @pytest.fixture(scope="module")
 def house(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with House(settings(tmp_path_factory.mktemp("house"), broker.port)) as running:
-        until(lambda: running.postman.health().subscribed, "no subscription")
+        until(lambda: running.mqtt.health().subscribed, "no subscription")
         yield running
 
 

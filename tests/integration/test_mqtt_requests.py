@@ -28,7 +28,7 @@ RESPONSES = f"{ROOT}/response/#"
 
 
 def _ready(house: House) -> None:
-    until(lambda: house.postman.health().subscribed, "no subscription")
+    until(lambda: house.mqtt.health().subscribed, "no subscription")
 
 
 def test_the_answer_goes_to_the_response_topic_with_its_correlation_data(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_what_is_not_a_request_is_told_why(tmp_path: Path) -> None:
             assert (told["state"], told["reason"]) == ("rejected", reason), payload[:40]
             assert told["message"]
         assert house.requests == []
-        assert house.postman.health().rejected == len(cases)
+        assert house.mqtt.health().rejected == len(cases)
         assert house.journal.counts.inbox.rows == 0
 
 
@@ -259,7 +259,7 @@ def test_a_request_whose_acknowledgement_was_lost_is_not_done_twice(
         with House(settings(tmp_path, broker.port)) as house:
             assert answer(asker.next().payload)["state"] == "done"
             assert house.requests == []
-            assert house.postman.health().repeated == 1
+            assert house.mqtt.health().repeated == 1
 
 
 def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
@@ -344,4 +344,4 @@ def test_a_flood_of_requests_is_answered_one_by_one_done_or_busy(tmp_path: Path)
         assert set(ended.values()) <= {"done", "rejected"}
         assert len(house.requests) == list(ended.values()).count("done")
         until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
-        assert house.postman.health().unsaid == 0
+        assert house.mqtt.health().unsaid == 0

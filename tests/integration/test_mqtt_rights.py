@@ -33,7 +33,7 @@ def house(broker: Mosquitto, tmp_path: Path) -> Iterator[House]:
     word.write_text(USERS["kitchen"])
     mine = settings(tmp_path, broker.port, username="kitchen", password_file=str(word))
     with House(mine) as running:
-        until(lambda: running.postman.health().subscribed, "no subscription")
+        until(lambda: running.mqtt.health().subscribed, "no subscription")
         yield running
 
 
@@ -117,11 +117,11 @@ def test_the_shipped_configuration_starts_a_broker_with_tls_that_nobody_enters_w
             password_file=str(word),
         )
         with House(mine) as house:
-            until(lambda: house.postman.health().subscribed, "no subscription over TLS")
+            until(lambda: house.mqtt.health().subscribed, "no subscription over TLS")
         nameless = settings(
             tmp_path / "2", broker.port, host="localhost", tls=True,
             ca_file=str(certificates.authority),
         )  # fmt: skip
         with House(nameless) as house:
             until(lambda: "not authorised" in broker.log(), "a nameless client was let in")
-            assert not house.postman.health().connected
+            assert not house.mqtt.health().connected

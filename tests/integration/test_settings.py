@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from support.pipeline_parts import RecordedEvents
 
 from appliance.config import Config
 from appliance.daemon import live_settings
+from appliance.pipeline.engine_factory import load_sentences, sentence_folder
+from appliance.sentences.active_sentences import ActiveSentences
+from appliance.sentences.file_watch import SentenceFileWatch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 SENTENCES = 'language: en\nintents:\n  {name}:\n    data:\n      - sentences: ["{words}"]\n'
 
 
-def test_a_file_that_is_saved_while_the_one_before_is_compiled_comes_into_force_too(
+def test_a_file_that_is_saved_while_the_one_before_is_compiled_becomes_active_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "mine.yaml"
@@ -27,11 +31,22 @@ def test_a_file_that_is_saved_while_the_one_before_is_compiled_comes_into_force_
     sentences = msgspec.structs.replace(Config().sentences, folder=str(tmp_path))
     config = msgspec.structs.replace(Config(), sentences=sentences)
 
-    def compiling(_: Config, taken: SentenceSet) -> None:
-        if "Second" in taken.declared:
-            file.write_text(SENTENCES.format(name="Third", words="one two three"))
+    class SavedMeanwhile:
+        """A pipeline; while it compiles the second file, the owner saves a third."""
 
-    watched = live_settings.LiveSettings(tmp_path / "config.toml", config, compiling)
+        def prepare(self, sentences: SentenceSet) -> None:
+            if "Second" in sentences.declared:
+                file.write_text(SENTENCES.format(name="Third", words="one two three"))
+
+    watch = SentenceFileWatch(sentence_folder(config))
+    watched = live_settings.LiveSettings(
+        tmp_path / "config.toml",
+        config,
+        ActiveSentences(load_sentences(config)),
+        watch,
+        SavedMeanwhile(),  # type: ignore[arg-type]
+        RecordedEvents(),
+    )
     file.write_text(SENTENCES.format(name="Second", words="one two"))
     for _ in range(6):
         watched.watch()

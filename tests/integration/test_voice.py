@@ -15,10 +15,12 @@ from sound import room
 
 from appliance.audio.earcons import Earcon, sound_of
 from appliance.config import Config, SpeakingSettings
+from appliance.dialogue.listener_control import ListenerControl
 from appliance.dialogue.speech_output import SpeechOutput, open_synthesizer, sentences_in
 from appliance.engines.tts.espeak import Espeak
 from appliance.engines.tts.piper import Piper
 from appliance.errors import EngineError
+from appliance.events import EventBus
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -133,9 +135,8 @@ def test_without_a_loudspeaker_whoever_waits_for_the_end_of_the_words_goes_on(
     espeak()
     if Path("/proc/asound/pcm").is_file():
         pytest.skip("this machine has a sound card, which cannot be hidden from PortAudio")
-    voice = SpeechOutput(
-        Config(speaking=SpeakingSettings(engine="espeak-ng", device="no such thing"))
-    )
+    config = Config(speaking=SpeakingSettings(engine="espeak-ng", device="no such thing"))
+    voice = SpeechOutput(config, ListenerControl(), EventBus())
     ended: list[str] = []
     voice.say("First.", done=lambda: ended.append("first"))
     voice.say("Second.", done=lambda: ended.append("second"))

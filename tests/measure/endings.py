@@ -21,8 +21,9 @@ from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
 from appliance.protocols import FRAME_SAMPLES
 from appliance.recognition.early_recogniser import EarlyRecogniser
+from appliance.recognition.early_verdict import EarlyVerdict
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
-from appliance.recognition.lookahead import EarlyVerdict
+from appliance.recognition.recogniser import Heard
 from appliance.sentences.sentence_set import SentenceSet, load
 from appliance.values import SAMPLE_RATE, Samples
 from measure.recordings import coffee_intents, coffee_orders, folder, mixed, model_folder, sound
@@ -32,7 +33,7 @@ from measure.recordings import coffee_intents, coffee_orders, folder, mixed, mod
 class AtOnce:
     """Answers while it is asked; the time that this takes is noted."""
 
-    anticipation: EarlyRecogniser
+    early: EarlyRecogniser
     sentences: SentenceSet
     pending: bool = False
     verdict: EarlyVerdict | None = None
@@ -40,7 +41,7 @@ class AtOnce:
 
     def request(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         began = time.perf_counter()
-        so_far = self.anticipation.so_far(samples, self.sentences, thorough=thorough)
+        so_far, _ = self.early.look(samples, self.sentences, thorough=thorough)
         self.seconds.append(time.perf_counter() - began)
         self.verdict = EarlyVerdict(samples, mark, so_far, thorough)
 
@@ -52,6 +53,19 @@ class AtOnce:
 
     def reset(self) -> None:
         self.verdict = None
+
+
+def recognised(
+    early: EarlyRecogniser,
+    recogniser: GrammarRecogniser,
+    samples: Samples,
+    sentences: SentenceSet,
+) -> Heard:
+    """As the recognition service does: what an early look has found is not worked out again."""
+    known = early.take_known(samples, sentences)
+    if known is not None:
+        return recogniser.conclude(*known, lambda _: None)
+    return recogniser.recognise(samples, sentences, lambda _: None)
 
 
 def heard(samples: Samples, detector: Silero, meaning: AtOnce | None) -> list[SpeechSegment]:
@@ -68,10 +82,10 @@ def heard(samples: Samples, detector: Silero, meaning: AtOnce | None) -> list[Sp
 def at_home(recordings: Path, recogniser: GrammarRecogniser, detector: Silero) -> None:
     """What people say at home, under the starter set, in which not all of it is a sentence."""
     sentences = load(None, "en")
-    anticipation = EarlyRecogniser(recogniser)
+    early = EarlyRecogniser(recogniser)
     for clip in sorted((recordings / "home").glob("*.wav")):
-        found = heard(sound(clip), detector, AtOnce(anticipation, sentences))
-        said = [anticipation.recognise(one.samples, sentences, lambda _: None) for one in found]
+        found = heard(sound(clip), detector, AtOnce(early, sentences))
+        said = [recognised(early, recogniser, one.samples, sentences) for one in found]
         waits = [f"{one.seconds_since_speech * 1000:.0f} ms" for one in found]
         intents = [one.intent.name if one.intent else "none of the sentences" for one in said]
         print(f"{clip.stem:20} {[one.text for one in said]} {intents} over after {waits}")
@@ -84,7 +98,7 @@ def main() -> None:
         whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
     )
     sentences = SentenceSet("en", coffee_intents(), {})
-    anticipation = EarlyRecogniser(recogniser)
+    early = EarlyRecogniser(recogniser)
     detector = Silero()
     orders = coffee_orders(recordings)
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
@@ -94,12 +108,12 @@ def main() -> None:
             waits: list[float] = []
             work: list[float] = []
             for number, (spoken, slots) in enumerate(orders):
-                meaning = AtOnce(anticipation, sentences) if name == "meaning" else None
+                meaning = AtOnce(early, sentences) if name == "meaning" else None
                 found = heard(mixed(spoken, noise, snr, number), detector, meaning)
                 waits += [one.seconds_since_speech for one in found[:1]]
                 if meaning is not None and found:
                     work += meaning.seconds
-                result = anticipation.recognise(found[0].samples, sentences, lambda _: None)
+                result = recognised(early, recogniser, found[0].samples, sentences)
                 whole = result.intent is not None and result.intent.slots == slots
                 right += whole
                 # The kitchen may be heard as a second sentence; that cuts nothing off.

@@ -25,21 +25,28 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from support.pipeline_parts import CommitsAtOnce, FixedBoard, RecordedLedger
 
+from appliance.audio.decode import decode
 from appliance.bench import llama_speed
 from appliance.bench.llama_speed import REQUEST, SYSTEM
 from appliance.config import CascadeSettings, Config, DeviceSettings, LanguageModelSettings
 from appliance.engines.llama.client import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError
+from appliance.events import EventBus
 from appliance.fallback import intent_choice
 from appliance.fallback.cascade import Cascade
 from appliance.jobs.job_queue import JobQueue
 from appliance.pipeline import engine_factory
+from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.worker import Worker
+from appliance.recognition.service import RecognitionService
+from appliance.recognition.speech_models import SpeechModelLoader
 from appliance.sentences import sentence_set as sentence_files
-from appliance.system.board_state import BoardState
-from appliance.values import Operation, Question, Request, Trigger, Utterance
+from appliance.sentences.active_sentences import ActiveSentences
+from appliance.threads import StopSignal
+from appliance.values import Operation, Question, Request, Source, Trigger, Utterance
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -241,7 +248,7 @@ def states(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     }
 
 
-def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:
+def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:  # noqa: PLR0915
     """From a command's arrival to its intent: while nothing else is done, and in an answer."""
     sound = (SAMPLES / "kitchen_light.flac").read_bytes()
     config = Config(
@@ -250,34 +257,42 @@ def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     )
     model = Llama(ServerLauncher(gguf, config.language_model, threads))
     model.start()
-    jobs, spent = JobQueue(10), list[float]()
+    jobs, events = JobQueue(10), EventBus()
+    sentences = ActiveSentences(sentence_files.load(None, "en"))
+    recognition = RecognitionService(SpeechModelLoader(config), sentences, events, model)
+    pipeline = Pipeline(config, sentences, recognition, model, events)
+    pipeline.open()
+    ledger = RecordedLedger()
+    parts: dict[str, Any] = {
+        "board": FixedBoard(),
+        "events": events,
+        "stopping": StopSignal(),
+    }
+    worker = Worker(jobs, pipeline, CommitsAtOnce(ledger), ledger, **parts)  # type: ignore[arg-type]
+    samples = decode(sound, maximum_seconds=60.0)
 
-    def deliver(job: Any, result: Any) -> None:
-        if isinstance(job, Utterance):
-            spent.append(result.timings_ms["total_after_speech"])
-
-    mind = engine_factory.open_mind(config, sentence_files.load(None, "en"), model)
-    worker = Worker(jobs, mind, deliver, situation=BoardState)
-    samples = mind.decode(sound)
+    def took() -> float:
+        spoken = [one for one in ledger.results if one.source is Source.SPEECH]
+        return spoken[-1].timings_ms["total_after_speech"]
 
     def say() -> None:
-        jobs.offer(Utterance("u", samples, Trigger.ALWAYS, time.time(), time.monotonic()))
+        jobs.enqueue(Utterance("u", samples, Trigger.ALWAYS, time.time(), time.monotonic()))
 
     def idle() -> float:
         say()
         worker.turn()
-        return spent.pop()
+        return took()
 
     def writing(number: int) -> float:
         text = f"Write a long story about the number {number}.".encode()
-        jobs.offer(Request(f"r{number}", Operation.ANSWER, text))
+        jobs.enqueue(Request(f"r{number}", Operation.ANSWER, text))
         speaker = threading.Timer(random.uniform(0.2, 1.2), say)  # noqa: S311
         speaker.start()
         worker.turn()
         speaker.join()
         while jobs.depth().speech:
             worker.turn()
-        return spent.pop()
+        return took()
 
     idle()
     pairs = [(idle(), writing(number)) for number in range(count)]  # in turn: the board may drift

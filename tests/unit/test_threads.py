@@ -1,48 +1,63 @@
-"""A Loop can be asked to stop, and keeps the error that killed it."""
+"""A Loop can be asked to stop, and keeps the error that ended it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from appliance.errors import ThreadStuck
-from appliance.threads import Deadline, Loop
+from appliance.threads import Deadline, Loop, LoopBody
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class RecordedBody(LoopBody):
+    """Keeps the order of what a loop does."""
+
+    def __init__(self, turn: Callable[[], object] = lambda: None) -> None:
+        self.done: list[str] = []
+        self.turned = threading.Event()
+        self._turn = turn
+
+    def start(self) -> None:
+        self.done.append("start")
+
+    def turn(self) -> None:
+        self.done.append("turn")
+        self.turned.set()
+        self._turn()
+
+    def stop(self) -> None:
+        self.done.append("stop")
 
 
 def test_a_loop_turns_until_it_is_stopped_and_ends_in_order() -> None:
-    done: list[str] = []
-    turned = threading.Event()
-
-    def turn() -> None:
-        done.append("turn")
-        turned.set()
-        loop.stopping.wait(0.05)
-
-    loop = Loop("worker", turn, starting=mark(done, "start"), ending=mark(done, "end"))
+    body = RecordedBody(lambda: threading.Event().wait(0.02))
+    loop = Loop("worker", body)
     with loop:
-        assert turned.wait(5)
-    assert (done[0], done[1], done[-1]) == ("start", "turn", "end")
+        assert body.turned.wait(5)
+    assert (body.done[0], body.done[1], body.done[-1]) == ("start", "turn", "stop")
     assert loop.error is None
 
 
-def test_a_crash_is_kept_and_the_ending_still_happens() -> None:
-    done: list[str] = []
-
-    def turn() -> None:
+def test_a_crash_is_kept_and_the_body_is_still_stopped() -> None:
+    def crash() -> None:
         raise RuntimeError("broken")
 
-    loop = Loop("worker", turn, ending=mark(done, "end"))
+    body = RecordedBody(crash)
+    loop = Loop("worker", body)
     loop.start()
     loop.join(5)
     assert isinstance(loop.error, RuntimeError)
-    assert done == ["end"]
+    assert body.done == ["start", "turn", "stop"]
 
 
-def test_a_loop_that_does_not_stop_in_time_is_said_to_be_stuck() -> None:
+def test_a_loop_that_does_not_stop_in_time_is_reported_as_stuck() -> None:
     release = threading.Event()
-    loop = Loop("listener", wait_for(release))
+    loop = Loop("listener", RecordedBody(lambda: release.wait(10)))
     loop.start()
     with pytest.raises(ThreadStuck, match="listener"):
         loop.stop(Deadline(0.05))
@@ -51,16 +66,19 @@ def test_a_loop_that_does_not_stop_in_time_is_said_to_be_stuck() -> None:
     assert not loop.is_alive()
 
 
+def test_a_turn_that_takes_longer_than_its_limit_is_noticed() -> None:
+    release = threading.Event()
+    body = RecordedBody(lambda: release.wait(10))
+    loop = Loop("listener", body, turn_limit_s=0.0)
+    loop.start()
+    assert body.turned.wait(5)
+    assert loop.ready.wait(5)
+    while not loop.is_stuck():
+        assert loop.is_alive()
+    release.set()
+    loop.stop(Deadline(5))
+    assert not loop.is_stuck()
+
+
 def test_a_loop_that_was_never_started_can_be_stopped() -> None:
-    Loop("worker", lambda: None).stop(Deadline(0.0))
-
-
-def wait_for(event: threading.Event) -> Callable[[], None]:
-    def turn() -> None:
-        event.wait(10)
-
-    return turn
-
-
-def mark(done: list[str], word: str) -> Callable[[], None]:
-    return lambda: done.append(word)
+    Loop("worker", RecordedBody()).stop(Deadline(0.0))

@@ -64,6 +64,10 @@ class Llama:
         """Whether the fixed part of the prompt came from the disk at the last start."""
         return self._supervisor.restored
 
+    def use_threads(self, count: int) -> None:
+        """With how many threads it computes from the next request on."""
+        self.active_threads = count
+
     def start(self) -> None:
         """Open the model; the first request does it otherwise.
 

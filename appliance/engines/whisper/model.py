@@ -20,7 +20,7 @@ from appliance.engines.whisper.repetition import is_repetitive, without_repetiti
 from appliance.engines.whisper.silence_padding import cached_or_computed
 from appliance.engines.whisper.spectrogram import log_mel, pieces, without_silence
 from appliance.errors import EngineError, Interrupted
-from appliance.values import SAMPLE_RATE, Transcript
+from appliance.values import SAMPLE_RATE, Pace, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -145,6 +145,10 @@ class Whisper:
         text = "" if best.is_no_speech else self.text(without_repetition(best.tokens))
         confidence = math.exp(best.score) if text else None
         return Transcript(text, audio.language, confidence, best.no_speech)
+
+    def use_pace(self, pace: Pace) -> None:
+        """Hear again in the full window what the short one does not hear well, if at full pace."""
+        self.allow_full_window = pace is Pace.FULL
 
     def warm_up(self, language: str) -> None:
         """Do now what the first utterance would have to wait for.

@@ -31,17 +31,24 @@ def pins() -> Iterator[MockFactory]:
     Device.pin_factory = before
 
 
-class Desk:
-    """A panel, and what was done on it."""
+class PressedButton:
+    """A button and a light, and what was done with the button."""
 
     def __init__(self, settings: PanelSettings) -> None:
         self.done: list[str] = []
         self.panel = ButtonAndLight(
             settings,
-            on_press=lambda: self.done.append("press"),
-            on_release=lambda: self.done.append("release"),
-            on_long_press=lambda: self.done.append("long"),
+            button=self,
         )
+
+    def on_press(self) -> None:
+        self.done.append("press")
+
+    def on_release(self) -> None:
+        self.done.append("release")
+
+    def on_long_press(self) -> None:
+        self.done.append("long")
 
     def until(self, *done: str) -> bool:
         end = time.monotonic() + 5.0
@@ -52,9 +59,9 @@ class Desk:
 
 def test_without_pins_in_the_configuration_nothing_is_touched() -> None:
     before = Device.pin_factory
-    desk = Desk(PanelSettings())
-    desk.panel.show(Activity.LISTENING)
-    desk.panel.close()
+    pressed = PressedButton(PanelSettings())
+    pressed.panel.show(Activity.LISTENING)
+    pressed.panel.close()
 
     assert Device.pin_factory is before
 
@@ -64,39 +71,39 @@ def test_where_there_are_no_pins_light_and_button_do_nothing_and_the_owner_is_to
 ) -> None:
     monkeypatch.setattr(Device, "pin_factory", None)
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "pigpio")  # which is not installed
-    desk = Desk(PanelSettings(led_pins=[LED], button_pin=BUTTON))
-    desk.panel.show(Activity.LISTENING)
-    desk.panel.close()
+    pressed = PressedButton(PanelSettings(led_pins=[LED], button_pin=BUTTON))
+    pressed.panel.show(Activity.LISTENING)
+    pressed.panel.close()
 
     assert "this machine has no pins" in caplog.text
 
 
 def test_one_light_is_on_while_it_listens_and_out_when_idle(pins: MockFactory) -> None:
-    desk = Desk(PanelSettings(led_pins=[LED]))
+    pressed = PressedButton(PanelSettings(led_pins=[LED]))
     states = []
     for activity in (Activity.LISTENING, Activity.IDLE):
-        desk.panel.show(activity)
+        pressed.panel.show(activity)
         states.append(pins.pin(LED).state)
-    desk.panel.close()
+    pressed.panel.close()
 
     assert states == [1, 0]
 
 
 def test_a_light_between_pin_and_supply_is_on_at_a_low_level(pins: MockFactory) -> None:
-    desk = Desk(PanelSettings(led_pins=[LED], led_active_high=False))
-    desk.panel.show(Activity.LISTENING)
+    pressed = PressedButton(PanelSettings(led_pins=[LED], led_active_high=False))
+    pressed.panel.show(Activity.LISTENING)
 
     assert pins.pin(LED).state == 0
-    desk.panel.close()
+    pressed.panel.close()
 
 
 def test_a_light_of_three_colours_shows_them(pins: MockFactory) -> None:
-    desk = Desk(PanelSettings(led_pins=[17, 27, 22]))
-    desk.panel.show(Activity.LISTENING)
+    pressed = PressedButton(PanelSettings(led_pins=[17, 27, 22]))
+    pressed.panel.show(Activity.LISTENING)
     colour = [pins.pin(number).state for number in (17, 27, 22)]
-    desk.panel.show(Activity.IDLE)
+    pressed.panel.show(Activity.IDLE)
     out = [pins.pin(number).state for number in (17, 27, 22)]
-    desk.panel.close()
+    pressed.panel.close()
 
     assert (colour, out) == ([0, 0, 1], [0, 0, 0])
 
@@ -113,59 +120,59 @@ def test_every_activity_has_a_light_of_its_own() -> None:
 def test_every_activity_can_be_shown_and_left_again(
     pins: MockFactory, led_pins: list[int], activity: Activity
 ) -> None:
-    desk = Desk(PanelSettings(led_pins=led_pins))
-    desk.panel.show(activity)
-    desk.panel.show(Activity.IDLE)
+    pressed = PressedButton(PanelSettings(led_pins=led_pins))
+    pressed.panel.show(activity)
+    pressed.panel.show(Activity.IDLE)
 
     assert [pins.pin(number).state for number in led_pins] == [0] * len(led_pins)
-    desk.panel.close()
-    desk.panel.close()
+    pressed.panel.close()
+    pressed.panel.close()
 
 
 def test_a_press_and_a_release_are_told(pins: MockFactory) -> None:
-    desk = Desk(PanelSettings(button_pin=BUTTON, debounce_ms=0))
+    pressed = PressedButton(PanelSettings(button_pin=BUTTON, debounce_ms=0))
     pins.pin(BUTTON).drive_low()
     pins.pin(BUTTON).drive_high()
 
-    assert desk.until("press", "release")
-    desk.panel.close()
+    assert pressed.until("press", "release")
+    pressed.panel.close()
 
 
 def test_a_button_to_the_supply_is_pressed_at_a_high_level(pins: MockFactory) -> None:
-    desk = Desk(PanelSettings(button_pin=BUTTON, button_to_ground=False, debounce_ms=0))
+    pressed = PressedButton(PanelSettings(button_pin=BUTTON, button_to_ground=False, debounce_ms=0))
     pins.pin(BUTTON).drive_high()
 
-    assert desk.until("press")
-    desk.panel.close()
+    assert pressed.until("press")
+    pressed.panel.close()
 
 
 def test_a_long_press_is_told_once_however_long_it_is(pins: MockFactory) -> None:
-    desk = Desk(PanelSettings(button_pin=BUTTON, long_press_s=0.5, debounce_ms=0))
+    pressed = PressedButton(PanelSettings(button_pin=BUTTON, long_press_s=0.5, debounce_ms=0))
     pins.pin(BUTTON).drive_low()
-    assert desk.until("press", "long")
+    assert pressed.until("press", "long")
     time.sleep(0.7)
     pins.pin(BUTTON).drive_high()
 
-    assert desk.until("press", "long", "release")
-    desk.panel.close()
+    assert pressed.until("press", "long", "release")
+    pressed.panel.close()
 
 
 def test_the_contact_is_given_the_time_to_bounce(pins: MockFactory) -> None:
-    desk = Desk(PanelSettings(button_pin=BUTTON, debounce_ms=40))
+    pressed = PressedButton(PanelSettings(button_pin=BUTTON, debounce_ms=40))
     assert pins.pin(BUTTON).bounce == 0.04
-    desk.panel.close()
+    pressed.panel.close()
 
 
 def test_a_pin_that_serves_something_else_is_a_mistake_in_the_configuration(
     pins: MockFactory,
 ) -> None:
-    first = Desk(PanelSettings(led_pins=[LED]))
+    first = PressedButton(PanelSettings(led_pins=[LED]))
     with pytest.raises(ConfigError, match="panel: a pin cannot be used"):
-        Desk(PanelSettings(led_pins=[LED]))
+        PressedButton(PanelSettings(led_pins=[LED]))
     first.panel.close()
 
 
 def test_after_closing_the_pins_are_free(pins: MockFactory) -> None:
     settings: dict[str, Any] = {"led_pins": [LED], "button_pin": BUTTON}
-    Desk(PanelSettings(**settings)).panel.close()
-    Desk(PanelSettings(**settings)).panel.close()
+    PressedButton(PanelSettings(**settings)).panel.close()
+    PressedButton(PanelSettings(**settings)).panel.close()

@@ -1,4 +1,4 @@
-"""Sessions: from the opening of the ear to their end, with its reason."""
+"""Sessions with a person, from the activation to their end, and what must be confirmed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,33 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
+from hassil import Intents
+from support.pipeline_parts import RecordedEvents, RecordedLedger, commands_of
 
 from appliance.audio.earcons import Earcon
 from appliance.config import Config, DeviceSettings, ListeningSettings
-from appliance.dialogue.dialogue import Dialogue, filled, is_yes
-from appliance.listening.listening_turn import Activation
+from appliance.dialogue.dialogue import Dialogue, filled
+from appliance.dialogue.listener_control import (
+    Activation,
+    Listen,
+    ListenerCommand,
+    ListenerControl,
+)
+from appliance.events import SessionChanged
+from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.sentence_files import DeclaredIntent
-from appliance.values import Activity, Intent, Outcome, Result, Session, Source, Trigger, Utterance
+from appliance.sentences.sentence_set import SentenceSet
+from appliance.values import (
+    Intent,
+    Operation,
+    Outcome,
+    Request,
+    Result,
+    Session,
+    Source,
+    Trigger,
+    Utterance,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,32 +41,14 @@ if TYPE_CHECKING:
 SOUND = np.zeros(16, dtype=np.float32)
 
 
-class Ear:
-    """Notes its orders."""
-
-    def __init__(self) -> None:
-        self.openings: list[Activation] = []
-        self.cancelled: list[str] = []
-        self.deaf: list[bool] = []
-
-    def listen(self, opening: Activation) -> None:
-        self.openings.append(opening)
-
-    def cancel(self, reason: str) -> None:
-        self.cancelled.append(reason)
-
-    def be_deaf(self, *, deaf: bool) -> None:
-        self.deaf.append(deaf)
-
-
-class Mouth:
+class InstantSpeech:
     """Says everything at once."""
 
     def __init__(self, *, speaks: bool) -> None:
         self.speaks = speaks
         self.said: list[str] = []
         self.played: list[Earcon] = []
-        self.hushed = 0
+        self.interruptions = 0
 
     def say(self, text: str, done: Callable[[], None]) -> None:
         self.said.append(text)
@@ -55,49 +57,81 @@ class Mouth:
     def play(self, earcon: Earcon) -> None:
         self.played.append(earcon)
 
-    def hush(self) -> None:
-        self.hushed += 1
+    def interrupt(self) -> None:
+        self.interruptions += 1
 
 
-class Room:
-    """A conversation whose every neighbour is in sight."""
+class RecordedQueue:
+    """Keeps which jobs in progress were cancelled."""
 
-    def __init__(self, *, speaks: bool = True, follow_up: bool = False) -> None:
-        self.delivered: list[Result] = []
-        self.sessions: list[Session] = []
+    def __init__(self) -> None:
         self.cancelled: list[str] = []
-        self.shown: list[Activity] = []
-        self.conversation = Dialogue(
+
+    def cancel_in_progress(self, job_id: str) -> None:
+        self.cancelled.append(job_id)
+
+
+SENTENCES = SentenceSet(
+    "en",
+    Intents.from_dict({"language": "en", "intents": {}}),
+    {
+        "Lamp": DeclaredIntent("Lamp", response="The {area} lamp is on."),
+        "Boiler": DeclaredIntent("Boiler", confirm=True),
+        "Plain": DeclaredIntent("Plain"),
+    },
+)
+
+
+class DialogueParts:
+    """A dialogue, and what it did to the parts around it."""
+
+    def __init__(
+        self, *, language: str = "en", speaks: bool = True, follow_up: bool = False
+    ) -> None:
+        self.ledger = RecordedLedger()
+        self.queue = RecordedQueue()
+        self.control = ListenerControl()
+        self.speech = InstantSpeech(speaks=speaks)
+        self.events = RecordedEvents()
+        self.commands: list[ListenerCommand] = []
+        self.dialogue = Dialogue(
             Config(
-                device=DeviceSettings(language="en"),
+                device=DeviceSettings(language=language),
                 listening=ListeningSettings(follow_up=follow_up),
             ),
-            deliver=lambda _job, result: self.delivered.append(result),
-            declared=lambda: {
-                "Lamp": DeclaredIntent("Lamp", response="The {area} lamp is on."),
-                "Boiler": DeclaredIntent("Boiler", confirm=True),
-                "Plain": DeclaredIntent("Plain"),
-            },
-            cancel_work=self.cancelled.append,
-            show=self.shown.append,
-            tell=self.sessions.append,
+            self.ledger,  # type: ignore[arg-type]
+            self.queue,  # type: ignore[arg-type]
+            sentences=ActiveSentences(SENTENCES),
+            listener=self.control,
+            speech=self.speech,  # type: ignore[arg-type]
+            events=self.events,
         )
-        self.ear, self.mouth = Ear(), Mouth(speaks=speaks)
-        self.conversation.hearing = self.ear  # type: ignore[assignment]
-        self.conversation.voice = self.mouth  # type: ignore[assignment]
+
+    @property
+    def delivered(self) -> list[Result]:
+        return self.ledger.results
+
+    @property
+    def activations(self) -> list[Activation]:
+        self.commands += commands_of(self.control)
+        return [one.activation for one in self.commands if isinstance(one, Listen)]
+
+    @property
+    def sessions(self) -> list[Session]:
+        return [event.session for event in self.events.of(SessionChanged)]
 
     def wake(self) -> None:
-        self.conversation.on_open(Activation(Trigger.WAKE_WORD))
+        self.dialogue.on_listening(Activation(Trigger.WAKE_WORD))
 
     def say(self, utterance_id: str, trigger: Trigger = Trigger.ALWAYS) -> Utterance:
         utterance = Utterance(utterance_id, SOUND, trigger, 0.0, 0.0)
-        self.conversation.on_utterance(utterance)
+        self.dialogue.on_utterance(utterance)
         return utterance
 
     def hear(self, result: Result, *, reply: bool = False, trigger: Trigger | None = None) -> None:
         utterance = Utterance(result.id, SOUND, trigger or Trigger.WAKE_WORD, 0.0, 0.0, reply=reply)
-        self.conversation.on_utterance(utterance)
-        self.conversation.take(utterance, result)
+        self.dialogue.on_utterance(utterance)
+        self.dialogue.confirm(utterance, result)
 
     @property
     def endings(self) -> list[str]:
@@ -126,14 +160,14 @@ def reply(text: str | None) -> Result:
 
 
 def test_an_intent_is_delivered_its_response_is_said_and_the_session_ends() -> None:
-    room = Room()
-    room.wake()
-    room.hear(intent("Lamp", area="kitchen"))
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(intent("Lamp", area="kitchen"))
 
-    assert [one.outcome for one in room.delivered] == [Outcome.INTENT]
-    assert room.mouth.said == ["The kitchen lamp is on."]
-    assert room.endings == ["intent: done"]
-    assert {session.trigger for session in room.sessions} == {Trigger.WAKE_WORD}
+    assert [one.outcome for one in parts.delivered] == [Outcome.INTENT]
+    assert parts.speech.said == ["The kitchen lamp is on."]
+    assert parts.endings == ["intent: done"]
+    assert {session.trigger for session in parts.sessions} == {Trigger.WAKE_WORD}
 
 
 @pytest.mark.parametrize(
@@ -146,153 +180,154 @@ def test_an_intent_is_delivered_its_response_is_said_and_the_session_ends() -> N
     ],
 )
 def test_every_session_ends_with_its_reason(outcome: Outcome, ending: str) -> None:
-    room = Room()
-    room.wake()
-    room.hear(result(outcome))
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(result(outcome))
 
-    assert room.endings == [ending]
-    assert [one.outcome for one in room.delivered] == [outcome]
+    assert parts.endings == [ending]
+    assert [one.outcome for one in parts.delivered] == [outcome]
 
 
 def test_an_answer_is_said() -> None:
-    room = Room()
-    room.wake()
-    room.hear(result(Outcome.ANSWER, "why", answer="Because."))
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(result(Outcome.ANSWER, "why", answer="Because."))
 
-    assert room.mouth.said == ["Because."]
+    assert parts.speech.said == ["Because."]
 
 
 def test_what_asks_for_a_yes_is_not_delivered_before_it() -> None:
-    room = Room()
-    room.wake()
-    room.hear(intent("Boiler", "turn off the boiler."))
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(intent("Boiler", "turn off the boiler."))
 
-    assert room.delivered == []
-    assert room.mouth.said == ["turn off the boiler?"]
-    assert [opening.reply for opening in room.ear.openings] == [True]
+    assert parts.delivered == []
+    assert parts.speech.said == ["turn off the boiler?"]
+    assert [activation.reply for activation in parts.activations] == [True]
 
-    room.hear(reply("Yes, please."), reply=True)
-    assert [one.outcome for one in room.delivered] == [Outcome.INTENT]
-    assert room.endings == ["intent: done"]
+    parts.hear(reply("Yes, please."), reply=True)
+    assert [one.outcome for one in parts.delivered] == [Outcome.INTENT]
+    assert parts.endings == ["intent: done"]
 
 
 @pytest.mark.parametrize("said", ["No.", "Yes, but not now.", "Thank you for watching!", None])
 def test_without_a_clear_yes_it_is_cancelled(said: str | None) -> None:
-    room = Room()
-    room.wake()
-    room.hear(intent("Boiler", "turn off the boiler"))
-    room.hear(reply(said), reply=True)
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(intent("Boiler", "turn off the boiler"))
+    parts.hear(reply(said), reply=True)
 
-    (delivered,) = room.delivered
+    (delivered,) = parts.delivered
     assert delivered.outcome is Outcome.CANCELLED
     assert delivered.reason is not None
     assert delivered.reason.startswith("not confirmed: ")
-    assert len(room.endings) == 1
+    assert len(parts.endings) == 1
 
 
 def test_a_question_is_asked_without_a_voice_too() -> None:
-    room = Room(speaks=False)
-    room.wake()
-    room.hear(intent("Boiler", "turn off the boiler"))
+    parts = DialogueParts(speaks=False)
+    parts.wake()
+    parts.hear(intent("Boiler", "turn off the boiler"))
 
-    assert [opening.reply for opening in room.ear.openings] == [True]
+    assert [activation.reply for activation in parts.activations] == [True]
 
 
 @pytest.mark.parametrize(("yes", "outcome"), [(True, "intent"), (False, "cancelled")])
 def test_the_button_may_answer_in_place_of_the_voice(yes: bool, outcome: str) -> None:  # noqa: FBT001
-    room = Room()
-    assert not room.conversation.confirm(yes=True)
-    room.wake()
-    room.hear(intent("Boiler", "turn off the boiler"))
+    parts = DialogueParts()
+    assert not parts.dialogue.answer_question(yes=True)
+    parts.wake()
+    parts.hear(intent("Boiler", "turn off the boiler"))
 
-    assert room.conversation.confirm(yes=yes)
-    assert [one.outcome for one in room.delivered] == [outcome]
-    assert not room.conversation.confirm(yes=yes)
+    assert parts.dialogue.answer_question(yes=yes)
+    assert [one.outcome for one in parts.delivered] == [outcome]
+    assert not parts.dialogue.answer_question(yes=yes)
 
 
 def test_a_microphone_that_is_lost_during_a_question_confirms_nothing() -> None:
-    room = Room()
-    room.wake()
-    room.hear(intent("Boiler", "turn off the boiler"))
-    room.conversation.on_given_up(room.ear.openings[-1], "the microphone is gone")
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(intent("Boiler", "turn off the boiler"))
+    parts.dialogue.on_given_up(parts.activations[-1], "the microphone is gone")
 
-    assert [one.outcome for one in room.delivered] == [Outcome.CANCELLED]
-    assert room.endings == ["the microphone is gone"]
+    assert [one.outcome for one in parts.delivered] == [Outcome.CANCELLED]
+    assert parts.endings == ["the microphone is gone"]
 
 
 def test_an_old_reply_confirms_nothing_new() -> None:
-    room = Room()
-    room.wake()
-    room.hear(reply("yes"), reply=True)
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(reply("yes"), reply=True)
 
-    assert room.delivered == []
+    assert parts.delivered == []
 
 
 @pytest.mark.parametrize("words", ["Stop!", "never mind", "Cancel.", "Stop! Stop!"])
 def test_the_stop_phrase_ends_everything(words: str) -> None:
-    room = Room()
-    room.wake()
-    room.hear(result(Outcome.NOT_UNDERSTOOD, words))
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(result(Outcome.NOT_UNDERSTOOD, words))
 
-    (delivered,) = room.delivered
+    (delivered,) = parts.delivered
     assert (delivered.outcome, delivered.reason) == (Outcome.CANCELLED, "somebody said stop")
-    assert room.mouth.hushed == 1
-    assert room.endings == ["somebody said stop"]
+    assert parts.speech.interruptions == 1
+    assert parts.endings == ["somebody said stop"]
 
 
 def test_the_stop_phrase_ends_the_answer_of_an_earlier_session_that_is_still_being_written() -> (
     None
 ):
-    room = Room()
-    room.wake()
+    parts = DialogueParts()
+    parts.wake()
     asked = Utterance("asked-before", SOUND, Trigger.WAKE_WORD, 0.0, 0.0)
-    room.conversation.on_utterance(asked)
-    room.wake()
-    room.hear(result(Outcome.CANCELLED, "stop"))
+    parts.dialogue.on_utterance(asked)
+    parts.wake()
+    parts.hear(result(Outcome.CANCELLED, "stop"))
 
-    assert room.cancelled == ["asked-before"]
-    room.conversation.take(asked, result(Outcome.CANCELLED))
-    assert room.endings == ["another one began", "somebody said stop"]
+    assert parts.queue.cancelled == ["asked-before"]
+    cancelled = msgspec.structs.replace(result(Outcome.CANCELLED), id="asked-before")
+    parts.dialogue.confirm(asked, cancelled)
+    assert parts.endings == ["another one began", "somebody said stop"]
 
 
-def test_a_sentence_for_which_there_is_no_room_ends_its_session() -> None:
-    room = Room()
+def test_a_sentence_for_which_there_is_no_parts_ends_its_session() -> None:
+    parts = DialogueParts()
     utterance = Utterance("dropped", SOUND, Trigger.ALWAYS, 0.0, 0.0)
-    room.conversation.on_utterance(utterance)
-    room.conversation.on_dropped(utterance)
-    room.conversation.stop("it was asked to stop")
+    parts.dialogue.on_utterance(utterance)
+    parts.dialogue.on_dropped(utterance)
+    parts.dialogue.stop("it was asked to stop")
 
-    assert room.endings == ["too much waits already"]
-    assert room.cancelled == []
+    assert parts.endings == ["too much waits already"]
+    assert parts.queue.cancelled == []
 
 
 def test_the_stop_phrase_also_ends_a_question() -> None:
-    room = Room()
-    room.wake()
-    room.hear(intent("Boiler", "turn off the boiler"))
-    room.hear(reply("stop"), reply=True)
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(intent("Boiler", "turn off the boiler"))
+    parts.hear(reply("stop"), reply=True)
 
-    assert [one.outcome for one in room.delivered] == [Outcome.CANCELLED]
+    assert [one.outcome for one in parts.delivered] == [Outcome.CANCELLED]
 
 
 def test_the_ear_opens_again_where_the_owner_wants_it_and_silence_ends_that() -> None:
-    room = Room(follow_up=True)
-    room.wake()
-    room.hear(intent("Lamp", area="kitchen"))
-    (opening,) = room.ear.openings
-    assert not opening.reply
-    room.conversation.on_open(opening)
-    room.hear(result(Outcome.NO_SPEECH))
+    parts = DialogueParts(follow_up=True)
+    parts.wake()
+    parts.hear(intent("Lamp", area="kitchen"))
+    (activation,) = parts.activations
+    assert not activation.reply
+    parts.dialogue.on_listening(activation)
+    parts.hear(result(Outcome.NO_SPEECH))
 
-    assert room.endings == ["intent: done", "nothing was said"]
-    assert len(room.ear.openings) == 1
+    assert parts.endings == ["intent: done", "nothing was said"]
+    assert len(parts.activations) == 1
 
 
 def test_a_session_of_an_always_open_ear_is_told_when_it_begins_and_when_it_ends() -> None:
-    room = Room()
-    room.hear(intent("Plain"), trigger=Trigger.ALWAYS)
+    parts = DialogueParts()
+    parts.hear(intent("Plain"), trigger=Trigger.ALWAYS)
 
-    told = [(one.id, one.trigger, one.ended) for one in room.sessions]
+    told = [(one.id, one.trigger, one.ended) for one in parts.sessions]
     assert told == [
         ("id-1", Trigger.ALWAYS, None),
         ("id-1", Trigger.ALWAYS, "intent: done"),
@@ -300,91 +335,95 @@ def test_a_session_of_an_always_open_ear_is_told_when_it_begins_and_when_it_ends
 
 
 def test_a_session_that_was_woken_names_its_result_while_it_is_worked_on() -> None:
-    room = Room()
-    room.wake()
-    room.say("heard", Trigger.WAKE_WORD)
+    parts = DialogueParts()
+    parts.wake()
+    parts.say("heard", Trigger.WAKE_WORD)
 
-    assert [one.id for one in room.sessions] == ["", "heard"]
-    assert room.endings == []
-    assert not room.conversation.is_listening
+    assert [one.id for one in parts.sessions] == ["", "heard"]
+    assert parts.endings == []
+    assert not parts.dialogue.is_listening
 
 
 def test_of_two_sentences_in_a_row_each_has_a_session_that_ends() -> None:
-    room = Room()
-    first, second = room.say("one"), room.say("two")
-    room.conversation.take(first, msgspec.structs.replace(intent("Lamp"), id="one"))
-    assert room.endings == ["another one began"]
-    room.conversation.take(second, msgspec.structs.replace(intent("Lamp"), id="two"))
+    parts = DialogueParts()
+    first, second = parts.say("one"), parts.say("two")
+    parts.dialogue.confirm(first, msgspec.structs.replace(intent("Lamp"), id="one"))
+    assert parts.endings == ["another one began"]
+    parts.dialogue.confirm(second, msgspec.structs.replace(intent("Lamp"), id="two"))
 
-    assert room.endings == ["another one began", "intent: done"]
-    assert [one.id for one in room.delivered] == ["one", "two"]
-    assert len(room.mouth.said) == 2
+    assert parts.endings == ["another one began", "intent: done"]
+    assert [one.id for one in parts.delivered] == ["one", "two"]
+    assert len(parts.speech.said) == 2
 
 
 def test_an_answer_that_comes_after_the_next_wake_is_delivered_but_not_said_into_it() -> None:
-    room = Room()
-    room.wake()
-    asked = room.say("before", Trigger.WAKE_WORD)
-    room.wake()
+    parts = DialogueParts()
+    parts.wake()
+    asked = parts.say("before", Trigger.WAKE_WORD)
+    parts.wake()
     answer = result(Outcome.ANSWER, "why", answer="Because.")
-    room.conversation.take(asked, msgspec.structs.replace(answer, id="before"))
+    parts.dialogue.confirm(asked, msgspec.structs.replace(answer, id="before"))
 
-    assert [one.id for one in room.delivered] == ["before"]
-    assert room.mouth.said == []
-    assert room.endings == ["another one began"]
-    assert room.conversation.is_listening
+    assert [one.id for one in parts.delivered] == ["before"]
+    assert parts.speech.said == []
+    assert parts.endings == ["another one began"]
+    assert parts.dialogue.is_listening
 
 
 def test_a_second_wake_ends_the_first_session() -> None:
-    room = Room()
-    room.wake()
-    room.wake()
+    parts = DialogueParts()
+    parts.wake()
+    parts.wake()
 
-    assert room.endings == ["another one began"]
+    assert parts.endings == ["another one began"]
 
 
 def test_an_ear_that_was_closed_again_ends_the_session_with_that_reason() -> None:
-    room = Room()
-    room.wake()
-    room.conversation.on_given_up(Activation(Trigger.WAKE_WORD), "the microphone is closed")
+    parts = DialogueParts()
+    parts.wake()
+    parts.dialogue.on_given_up(Activation(Trigger.WAKE_WORD), "the microphone is closed")
 
-    assert room.endings == ["the microphone is closed"]
-
-
-def test_while_it_speaks_it_is_deaf_and_shows_it() -> None:
-    room = Room()
-    room.conversation.on_speaking(True)  # noqa: FBT003
-    room.conversation.on_speaking(False)  # noqa: FBT003
-
-    assert room.ear.deaf == [True, False]
-    assert room.shown == [Activity.SPEAKING, Activity.IDLE]
+    assert parts.endings == ["the microphone is closed"]
 
 
-def test_an_always_open_ear_makes_no_sign_for_the_talk_in_the_room() -> None:
-    room = Room()
-    room.hear(result(Outcome.NOT_UNDERSTOOD, "what a day"), trigger=Trigger.ALWAYS)
+def test_an_always_open_ear_makes_no_sign_for_the_talk_in_the_parts() -> None:
+    parts = DialogueParts()
+    parts.hear(result(Outcome.NOT_UNDERSTOOD, "what a day"), trigger=Trigger.ALWAYS)
 
-    assert room.mouth.played == []
-    assert len(room.delivered) == 1
+    assert parts.speech.played == []
+    assert len(parts.delivered) == 1
 
 
 def test_the_samples_of_a_trial_are_delivered_and_nothing_else() -> None:
-    room = Room()
-    room.hear(intent("Boiler", "turn off the boiler"), trigger=Trigger.SAMPLE)
+    parts = DialogueParts()
+    parts.hear(intent("Boiler", "turn off the boiler"), trigger=Trigger.SAMPLE)
 
-    assert len(room.delivered) == 1
-    assert room.ear.openings == []
-
-
-def test_a_yes_is_nothing_but_words_that_say_yes() -> None:
-    assert is_yes("Yes.", "en")
-    assert is_yes("Ja, genau!", "de")
-    assert is_yes("D\N{RIGHT SINGLE QUOTATION MARK}accord.", "fr")
-    assert not is_yes("", "en")
-    assert not is_yes("yes and turn on everything else", "en")
-    assert not is_yes("not correct", "en")
+    assert len(parts.delivered) == 1
+    assert parts.activations == []
 
 
 def test_a_response_takes_the_values_of_the_slots() -> None:
     assert filled("The {area} is {level} %", {"area": "hall", "level": 5}) == "The hall is 5 %"
     assert filled("Done {unknown}", {}) == "Done"
+
+
+def requested(operation: Operation) -> Request:
+    return Request("id-1", operation, b"")
+
+
+def test_a_recording_from_elsewhere_cannot_confirm_so_it_is_refused() -> None:
+    parts = DialogueParts()
+    parts.dialogue.confirm(requested(Operation.RECOGNIZE), intent("Boiler", "turn off the boiler"))
+
+    (delivered,) = parts.delivered
+    assert (delivered.outcome, delivered.intent) == (Outcome.REFUSED, None)
+    assert "say it at the device" in (delivered.reason or "")
+
+
+@pytest.mark.parametrize("operation", [Operation.RECOGNIZE, Operation.PARSE])
+def test_a_request_opens_no_session_and_says_nothing(operation: Operation) -> None:
+    parts = DialogueParts()
+    parts.dialogue.confirm(requested(operation), intent("Lamp", area="kitchen"))
+
+    assert [one.outcome for one in parts.delivered] == [Outcome.INTENT]
+    assert (parts.sessions, parts.speech.said) == ([], [])

@@ -1,4 +1,4 @@
-"""What is said, in which order, and what a hush forgets."""
+"""What is said, in which order, and what an interruption drops."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from support.pipeline_parts import RecordedEvents, commands_of
 
 from appliance.audio.earcons import Earcon, sound_of
 from appliance.config import Config, SpeakingSettings
 from appliance.dialogue import speech_output as voices
+from appliance.dialogue.listener_control import Deafen, ListenerControl
 from appliance.dialogue.speech_output import SpeechOutput
-from appliance.values import SAMPLE_RATE, Samples, Spoken
+from appliance.events import ActivityChanged
+from appliance.values import SAMPLE_RATE, Activity, Samples, Spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +43,8 @@ class Synthesizer:
 def voice(monkeypatch: pytest.MonkeyPatch) -> SpeechOutput:
     monkeypatch.setattr(voices, "Loudspeaker", Loudspeaker)
     monkeypatch.setattr(voices, "open_synthesizer", lambda *_: Synthesizer())
-    return SpeechOutput(Config(speaking=SpeakingSettings(earcons=True)))
+    config = Config(speaking=SpeakingSettings(earcons=True))
+    return SpeechOutput(config, ListenerControl(), RecordedEvents())
 
 
 def played(voice: SpeechOutput) -> list[int]:
@@ -49,31 +53,33 @@ def played(voice: SpeechOutput) -> list[int]:
     return loudspeaker.played
 
 
-def test_a_hush_forgets_what_waits_and_who_waits_for_its_end_goes_on(voice: SpeechOutput) -> None:
+def test_an_interruption_drops_what_waits_and_calls_those_who_wait_for_its_end(
+    voice: SpeechOutput,
+) -> None:
     ended: list[str] = []
     voice.say("First.", done=lambda: ended.append("first"))
     voice.say("Second.", done=lambda: ended.append("second"))
-    voice.hush()
+    voice.interrupt()
     voice.turn()
 
     assert played(voice) == []
     assert ended == ["first", "second"]
 
 
-def test_what_is_wished_after_a_hush_is_heard(voice: SpeechOutput) -> None:
-    voice.hush()  # as whoever wakes it does, and then the sign that it listens
+def test_what_is_requested_after_an_interruption_is_heard(voice: SpeechOutput) -> None:
+    voice.interrupt()  # as whoever wakes it does, and then the sign that it listens
     voice.play(Earcon.LISTENING)
     voice.turn()
 
     assert played(voice) == [len(sound_of(Earcon.LISTENING))]
 
 
-def test_a_hush_in_the_middle_leaves_out_the_rest_but_not_what_comes_after(
+def test_an_interruption_in_the_middle_drops_the_rest_but_not_what_comes_after(
     voice: SpeechOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def speak(_: Synthesizer, text: str) -> Spoken:
         if text == "Two.":
-            voice.hush()
+            voice.interrupt()
             voice.say("Afterwards.")
         return Spoken(np.zeros(len(text), np.float32), SAMPLE_RATE)
 
@@ -82,3 +88,21 @@ def test_a_hush_in_the_middle_leaves_out_the_rest_but_not_what_comes_after(
     voice.turn()
 
     assert played(voice) == [len("One."), len("Afterwards.")]
+
+
+def test_while_it_speaks_the_listener_is_deaf_and_an_activity_says_so(voice: SpeechOutput) -> None:
+    voice.say("One.")
+    voice.turn()
+
+    assert commands_of(voice._listener) == [Deafen(deaf=True), Deafen(deaf=False)]
+    events = voice._events
+    assert isinstance(events, RecordedEvents)
+    shown = [event.activity for event in events.of(ActivityChanged)]
+    assert shown == [Activity.SPEAKING, Activity.IDLE]
+
+
+def test_an_earcon_does_not_make_the_listener_deaf(voice: SpeechOutput) -> None:
+    voice.play(Earcon.LISTENING)
+    voice.turn()
+
+    assert commands_of(voice._listener) == []

@@ -16,52 +16,53 @@ def request(name: str, priority: int = 0) -> Request:
 
 def taken(jobs: JobQueue) -> list[str]:
     names = []
-    while ticket := jobs.take(0.0):
-        names.append(ticket.job.id)
+    while queued := jobs.dequeue(0.0):
+        names.append(queued.job.id)
     return names
 
 
 def test_speech_goes_first_then_priority_then_who_came_first() -> None:
     jobs = JobQueue(maximum_requests=10)
     for job in (request("a"), request("b"), request("urgent", 5), utterance("s"), request("c")):
-        assert jobs.offer(job)
+        assert jobs.enqueue(job)
     assert taken(jobs) == ["s", "urgent", "a", "b", "c"]
 
 
 def test_the_request_over_the_bound_is_turned_away_and_speech_still_comes_in() -> None:
     jobs = JobQueue(maximum_requests=2)
-    assert [jobs.offer(request(name)) for name in "abc"] == [True, True, False]
-    assert jobs.offer(utterance("s"))
+    assert [jobs.enqueue(request(name)) for name in "abc"] == [True, True, False]
+    assert jobs.enqueue(utterance("s"))
     assert jobs.depth() == (1, 2)
 
 
 def test_a_fifth_utterance_is_turned_away_and_requests_still_come_in() -> None:
     jobs = JobQueue(maximum_requests=2)
-    assert [jobs.offer(utterance(name)) for name in "abcde"] == [True] * 4 + [False]
-    assert jobs.offer(request("r"))
+    assert [jobs.enqueue(utterance(name)) for name in "abcde"] == [True] * 4 + [False]
+    assert jobs.enqueue(request("r"))
 
 
-def test_a_deferred_job_keeps_its_place_and_lets_others_pass() -> None:
+def test_an_answer_that_has_to_wait_keeps_its_place_and_lets_others_pass() -> None:
     jobs = JobQueue(maximum_requests=10)
-    for job in (request("writes", 5), request("a"), utterance("s")):
-        jobs.offer(job)
-    passed = [jobs.take(0.0, lambda job: job.id == "writes") for _ in range(3)]
-    assert [ticket and ticket.job.id for ticket in passed] == ["s", "a", None]
-    jobs.offer(request("b"))
+    writes = Request("writes", Operation.ANSWER, b"why", priority=5)
+    for job in (writes, request("a"), utterance("s")):
+        jobs.enqueue(job)
+    passed = [jobs.dequeue(0.0, with_answers=False) for _ in range(3)]
+    assert [queued and queued.job.id for queued in passed] == ["s", "a", None]
+    jobs.enqueue(request("b"))
     assert taken(jobs) == ["writes", "b"]
 
 
 def test_a_job_taken_makes_room_for_another() -> None:
     jobs = JobQueue(maximum_requests=1)
-    jobs.offer(request("a"))
-    jobs.take(0.0)
-    assert jobs.offer(request("b"))
+    jobs.enqueue(request("a"))
+    jobs.dequeue(0.0)
+    assert jobs.enqueue(request("b"))
 
 
 def test_a_removed_job_is_never_taken_and_the_others_keep_their_order() -> None:
     jobs = JobQueue(maximum_requests=10)
     for name in "abcd":
-        jobs.offer(request(name))
+        jobs.enqueue(request(name))
     removed = jobs.remove("b")
     assert removed is not None
     assert removed.id == "b"
@@ -72,16 +73,16 @@ def test_a_removed_job_is_never_taken_and_the_others_keep_their_order() -> None:
 def test_the_position_counts_all_that_go_before() -> None:
     jobs = JobQueue(maximum_requests=10)
     for job in (request("a"), request("b"), utterance("s"), request("urgent", 1)):
-        jobs.offer(job)
-    assert [jobs.position(name) for name in ("s", "urgent", "a", "b", "x")] == [1, 2, 3, 4, None]
+        jobs.enqueue(job)
+    assert [jobs.position(name) for name in ("s", "urgent", "a", "b", "x")] == [0, 1, 2, 3, None]
 
 
 def test_draining_gives_everything_in_order_and_leaves_nothing() -> None:
     jobs = JobQueue(maximum_requests=10)
     for job in (request("a"), utterance("s")):
-        jobs.offer(job)
+        jobs.enqueue(job)
     assert [job.id for job in jobs.drain()] == ["s", "a"]
-    assert jobs.take(0.0) is None
+    assert jobs.dequeue(0.0) is None
 
 
 def asked(requester: str, number: int, priority: int = 0) -> Request:
@@ -93,36 +94,50 @@ def asked(requester: str, number: int, priority: int = 0) -> Request:
 def test_requesters_take_turns_however_many_requests_one_of_them_has_sent() -> None:
     jobs = JobQueue(maximum_requests=10)
     for job in (*(asked("a", number) for number in range(4)), asked("b", 0), asked("c", 0)):
-        jobs.offer(job)
+        jobs.enqueue(job)
     assert taken(jobs) == ["a0", "b0", "c0", "a1", "a2", "a3"]
 
 
 def test_who_comes_while_another_is_being_served_waits_one_turn_and_gains_none() -> None:
     jobs = JobQueue(maximum_requests=10)
     for number in range(4):
-        jobs.offer(asked("a", number))
+        jobs.enqueue(asked("a", number))
     served = []
     for number in range(2):
-        ticket = jobs.take(0.0)
-        served.append(ticket and ticket.job.id)
-        jobs.offer(asked("b", number))
+        queued = jobs.dequeue(0.0)
+        served.append(queued and queued.job.id)
+        jobs.enqueue(asked("b", number))
     assert [*served, *taken(jobs)] == ["a0", "a1", "b0", "a2", "b1", "a3"]
 
 
 def test_a_flood_under_ever_new_names_does_not_shut_out_who_has_one() -> None:
     jobs = JobQueue(maximum_requests=100)
     for number in range(3):
-        jobs.offer(asked("a", number))
+        jobs.enqueue(asked("a", number))
     served = []
     for number in range(12):
-        jobs.offer(asked(f"new-{number}-", 0))
-        ticket = jobs.take(0.0)
-        served.append(ticket and ticket.job.id)
+        jobs.enqueue(asked(f"new-{number}-", 0))
+        queued = jobs.dequeue(0.0)
+        served.append(queued and queued.job.id)
     assert {"a0", "a1", "a2"} < set(served)
 
 
 def test_turns_are_shared_within_a_priority_and_never_over_it() -> None:
     jobs = JobQueue(maximum_requests=10)
     for job in (asked("a", 0), asked("a", 1), asked("b", 0), asked("a", 2, 5), asked("a", 3, 5)):
-        jobs.offer(job)
+        jobs.enqueue(job)
     assert taken(jobs) == ["a2", "a3", "a0", "b0", "a1"]
+
+
+def test_a_job_in_progress_counts_before_those_that_wait_and_can_be_cancelled() -> None:
+    jobs = JobQueue(maximum_requests=10)
+    for name in "ab":
+        jobs.enqueue(request(name))
+    first = jobs.dequeue(0.0)
+    assert first is not None
+    assert [job.id for job in jobs.in_progress()] == ["a"]
+    assert jobs.position("b") == 1
+    assert (jobs.cancel_in_progress("b"), jobs.cancel_in_progress("a")) == (False, True)
+    assert jobs.is_cancelled(first.job)
+    jobs.finish(first.job)
+    assert (jobs.in_progress(), jobs.is_cancelled(first.job), jobs.position("b")) == ([], False, 0)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from support.pipeline_parts import RecordedIntake
 
 from appliance.config import ListeningSettings
+from appliance.dialogue.listener_control import ListenerControl
 from appliance.listening.listener import Listener
-from appliance.listening.listening_state import ListeningCallbacks, ListeningState
+from appliance.listening.listening_state import ListeningState
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Activity, MicrophoneState, Samples, Trigger, Utterance
 
@@ -57,8 +59,30 @@ class ScriptedMicrophone:
         self.closed += 1
 
 
-class Bench:
-    """A listener whose every neighbour is in sight."""
+class LoggedIntake(RecordedIntake):
+    """Keeps activities and utterances in one list, in their order."""
+
+    def __init__(
+        self,
+        log: list[object],
+        utterances: list[Utterance],
+        take: Callable[[Utterance], bool] | None,
+    ) -> None:
+        super().__init__(take)
+        self._log = log
+        self.utterances = utterances
+
+    def accept(self, utterance: Utterance) -> bool:
+        taken = super().accept(utterance)
+        self._log.append(utterance.id)
+        return taken
+
+    def on_activity(self, activity: Activity) -> None:
+        self._log.append(activity)
+
+
+class ListenerParts:
+    """A listener with a scripted microphone."""
 
     def __init__(
         self, script: list[float | None], room_for: Callable[[Utterance], bool] | None = None
@@ -66,18 +90,10 @@ class Bench:
         self.microphone = ScriptedMicrophone(script)
         self.utterances: list[Utterance] = []
         self.log: list[object] = []
-        neighbours = ListeningCallbacks(
-            hand_over=room_for or self.take,
-            new_id=lambda: f"id-{len(self.utterances)}",
-            on_activity=self.log.append,
-        )
-        self.ear = ListeningState(LevelDetector(), SETTINGS, neighbours)
-        self.listener = Listener(self.microphone, self.ear, neighbours)
-
-    def take(self, utterance: Utterance) -> bool:
-        self.utterances.append(utterance)
-        self.log.append(utterance.id)
-        return True
+        self.control = ListenerControl()
+        intake = LoggedIntake(self.log, self.utterances, room_for)
+        self.listening = ListeningState(LevelDetector(), SETTINGS, intake)  # type: ignore[arg-type]
+        self.listener = Listener(self.microphone, self.listening, self.control)
 
     def play(self) -> None:
         self.listener.start()
@@ -93,11 +109,11 @@ SENTENCE = ((QUIET, 40), (VOICE, 20), (QUIET, 12))
 
 
 def test_a_sentence_is_handed_over_with_its_times_and_its_level() -> None:
-    bench = Bench(script(*SENTENCE))
+    parts = ListenerParts(script(*SENTENCE))
     now, unix = time.monotonic(), time.time()
-    bench.play()
+    parts.play()
 
-    (utterance,) = bench.utterances
+    (utterance,) = parts.utterances
     assert (utterance.id, utterance.trigger) == ("id-0", Trigger.ALWAYS)
     assert utterance.seconds == pytest.approx(40 * 0.032)
     assert utterance.speech_seconds == pytest.approx(20 * 0.032)
@@ -108,49 +124,49 @@ def test_a_sentence_is_handed_over_with_its_times_and_its_level() -> None:
 
 
 def test_the_end_of_speech_is_counted_from_capture_and_not_from_reading() -> None:
-    bench = Bench(script(*SENTENCE))
-    bench.microphone.captured_at -= 5.0  # the frames waited in a queue
-    late = bench.microphone.captured_at + 60 * 0.032
-    bench.play()
+    parts = ListenerParts(script(*SENTENCE))
+    parts.microphone.captured_at -= 5.0  # the frames waited in a queue
+    late = parts.microphone.captured_at + 60 * 0.032
+    parts.play()
 
-    assert bench.utterances[0].speech_ended == pytest.approx(late)
+    assert parts.utterances[0].speech_ended == pytest.approx(late)
 
 
 def test_it_shows_that_it_listens_and_is_idle_again_before_it_hands_over() -> None:
-    bench = Bench(script(*SENTENCE))
-    bench.play()
+    parts = ListenerParts(script(*SENTENCE))
+    parts.play()
 
-    assert bench.log == [Activity.LISTENING, Activity.IDLE, "id-0"]
+    assert parts.log == [Activity.LISTENING, Activity.IDLE, "id-0"]
 
 
 def test_a_click_shows_nothing() -> None:
-    bench = Bench(script((QUIET, 40), (VOICE, 2), (QUIET, 40)))
-    bench.play()
+    parts = ListenerParts(script((QUIET, 40), (VOICE, 2), (QUIET, 40)))
+    parts.play()
 
-    assert bench.log == []
+    assert parts.log == []
 
 
 def test_a_sentence_that_finds_no_room_is_counted_and_the_owner_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    bench = Bench(script(*SENTENCE, *SENTENCE), room_for=lambda _: False)
+    parts = ListenerParts(script(*SENTENCE, *SENTENCE), room_for=lambda _: False)
     with caplog.at_level(logging.WARNING):
-        bench.play()
+        parts.play()
 
-    assert (bench.ear.heard, bench.ear.dropped) == (2, 2)
+    assert (parts.listening.heard, parts.listening.dropped) == (2, 2)
     assert "dropped: the appliance is still busy" in caplog.text
 
 
 def test_a_lost_microphone_is_told_once_and_its_return_too(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    bench = Bench(script((QUIET, 10), (None, 20), (QUIET, 10)))
+    parts = ListenerParts(script((QUIET, 10), (None, 20), (QUIET, 10)))
     with caplog.at_level(logging.INFO):
-        bench.listener.start()
+        parts.listener.start()
         for turn in range(40):
             lost = 10 <= turn < 30
-            bench.microphone.state = MicrophoneState.LOST if lost else MicrophoneState.OK
-            bench.listener.turn()
+            parts.microphone.state = MicrophoneState.LOST if lost else MicrophoneState.OK
+            parts.listener.turn()
 
     assert [record.getMessage() for record in caplog.records] == [
         "the microphone is gone; it is tried again until it is back",
@@ -159,16 +175,16 @@ def test_a_lost_microphone_is_told_once_and_its_return_too(
 
 
 def test_a_sentence_cut_by_the_loss_of_the_microphone_is_not_joined_to_what_comes_after() -> None:
-    bench = Bench(script((QUIET, 40), (VOICE, 20), (None, 5), *SENTENCE))
-    bench.listener.start()
-    while bench.microphone.script:
-        lost = bench.microphone.script[0] is None
-        bench.microphone.state = MicrophoneState.LOST if lost else MicrophoneState.OK
-        bench.listener.turn()
+    parts = ListenerParts(script((QUIET, 40), (VOICE, 20), (None, 5), *SENTENCE))
+    parts.listener.start()
+    while parts.microphone.script:
+        lost = parts.microphone.script[0] is None
+        parts.microphone.state = MicrophoneState.LOST if lost else MicrophoneState.OK
+        parts.listener.turn()
 
-    (utterance,) = bench.utterances
+    (utterance,) = parts.utterances
     assert utterance.seconds == pytest.approx(40 * 0.032)
-    assert bench.log == [
+    assert parts.log == [
         Activity.LISTENING,
         Activity.IDLE,
         Activity.LISTENING,
@@ -178,9 +194,9 @@ def test_a_sentence_cut_by_the_loss_of_the_microphone_is_not_joined_to_what_come
 
 
 def test_closing_gives_up_a_sentence_that_is_not_over() -> None:
-    bench = Bench(script((QUIET, 40), (VOICE, 20)))
-    bench.play()
-    bench.listener.close()
+    parts = ListenerParts(script((QUIET, 40), (VOICE, 20)))
+    parts.play()
+    parts.listener.stop()
 
-    assert bench.utterances == []
-    assert (bench.microphone.opened, bench.microphone.closed) == (1, 1)
+    assert parts.utterances == []
+    assert (parts.microphone.opened, parts.microphone.closed) == (1, 1)

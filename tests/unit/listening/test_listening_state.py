@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from support.pipeline_parts import RecordedIntake
 
 from appliance.config import ListeningSettings
+from appliance.dialogue.listener_control import Activation
 from appliance.endpointing.early_endpointer import (
     REPEAT_AFTER_FRAMES,
     REQUEST_AFTER_FRAMES,
     THOROUGH_AFTER_FRAMES,
 )
-from appliance.listening.listening_state import ListeningCallbacks, ListeningState
-from appliance.listening.listening_turn import Activation
+from appliance.listening.listening_state import ListeningState
 from appliance.protocols import FRAME_SAMPLES
-from appliance.recognition.lookahead import EarlyVerdict
+from appliance.recognition.early_verdict import EarlyVerdict
 from appliance.values import (
     Activity,
     Samples,
     SentenceProgress,
-    SoundLevel,
     Trigger,
     Utterance,
     Wake,
@@ -97,8 +97,8 @@ class Script:
         self.verdict = None
 
 
-class House:
-    """An ear whose every neighbour is in sight."""
+class ListeningParts:
+    """A listening state, and what it gives to the intake."""
 
     def __init__(
         self,
@@ -106,24 +106,15 @@ class House:
         spotters: Sequence[LoudSpotter] = (),
         meaning: Script | None = None,
         *,
-        wakes: bool = True,
         short_pause_ms: int = 160,
         maximum_s: float = 3.2,
     ) -> None:
-        self.utterances: list[Utterance] = []
-        self.shown: list[Activity] = []
-        self.woken: list[tuple[str, SoundLevel | None]] = []
-        self.opened: list[Trigger] = []
-        self.given_up: list[tuple[str | None, str]] = []
-        self.wakes = wakes
-        neighbours = ListeningCallbacks(
-            hand_over=self.take,
-            new_id=lambda: f"id-{len(self.utterances)}",
-            on_activity=self.shown.append,
-            on_wake=self.wake,
-            on_open=lambda opening: self.opened.append(opening.trigger),
-            on_given_up=lambda opening, reason: self.given_up.append((opening.id, reason)),
-        )
+        self.intake = RecordedIntake()
+        self.utterances = self.intake.utterances
+        self.shown = self.intake.activities
+        self.woken = self.intake.woken
+        self.opened = self.intake.listening
+        self.given_up = self.intake.given_up
         settings = ListeningSettings(
             trigger=mode,  # type: ignore[arg-type]
             pause_ms=320,
@@ -135,25 +126,21 @@ class House:
             maximum_s=maximum_s,
             wait_s=1.6,
         )
-        self.ear = ListeningState(
-            LevelDetector(), settings, neighbours, spotters=spotters, meaning=meaning
+        self.listening = ListeningState(
+            LevelDetector(),
+            settings,
+            self.intake,  # type: ignore[arg-type]
+            wake_word_detectors=spotters,
+            early_verdicts=meaning,
         )
         self.now = 100.0
-
-    def take(self, utterance: Utterance) -> bool:
-        self.utterances.append(utterance)
-        return True
-
-    def wake(self, wake: Wake, level: SoundLevel | None) -> bool:
-        self.woken.append((wake.word, level))
-        return self.wakes
 
     def hear(self, *parts: tuple[float, int]) -> None:
         wave = np.resize(np.array([1.0, -1.0], dtype=np.float32), FRAME_SAMPLES)
         for loudness, frames in parts:
             for _ in range(frames):
                 self.now += 0.032
-                self.ear.feed(np.asarray(loudness * wave, np.float32), self.now)
+                self.listening.feed(np.asarray(loudness * wave, np.float32), self.now)
 
 
 def frames(utterance: Utterance) -> int:
@@ -161,332 +148,324 @@ def frames(utterance: Utterance) -> int:
 
 
 def test_a_closed_ear_hears_nothing_until_its_word_is_said() -> None:
-    house = House("wake_word", [LoudSpotter()])
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 20))
-    assert house.utterances == []
+    parts = ListeningParts("wake_word", [LoudSpotter()])
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 20))
+    assert parts.utterances == []
 
-    house.hear((WORD, 1), (QUIET, 12), (VOICE, 20), (QUIET, 12))
+    parts.hear((WORD, 1), (QUIET, 12), (VOICE, 20), (QUIET, 12))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert utterance.trigger is Trigger.WAKE_WORD
     assert utterance.speech_seconds == pytest.approx(20 * 0.032)
-    assert house.shown == [Activity.LISTENING, Activity.IDLE]
-    assert house.woken[0][0] == "okay_nabu"
-    assert house.woken[0][1] is not None
+    assert parts.shown == [Activity.LISTENING, Activity.IDLE]
+    assert parts.woken[0][0] == "okay_nabu"
+    assert parts.woken[0][1] is not None
 
 
 def test_it_is_closed_again_after_one_sentence() -> None:
-    house = House("wake_word", [LoudSpotter()])
-    house.hear((QUIET, 20), (WORD, 1), (QUIET, 6), (VOICE, 20), (QUIET, 12))
-    house.hear((VOICE, 20), (QUIET, 20))
+    parts = ListeningParts("wake_word", [LoudSpotter()])
+    parts.hear((QUIET, 20), (WORD, 1), (QUIET, 6), (VOICE, 20), (QUIET, 12))
+    parts.hear((VOICE, 20), (QUIET, 20))
 
-    assert len(house.utterances) == 1
+    assert len(parts.utterances) == 1
 
 
 def test_who_does_not_pause_after_the_word_loses_no_syllable() -> None:
-    house = House("wake_word", [LoudSpotter()])
-    house.hear((QUIET, 20), (WORD, 1), (VOICE, 20), (QUIET, 12))
+    parts = ListeningParts("wake_word", [LoudSpotter()])
+    parts.hear((QUIET, 20), (WORD, 1), (VOICE, 20), (QUIET, 12))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert utterance.speech_seconds == pytest.approx(21 * 0.032)
 
 
 def test_the_rest_of_the_word_is_no_sentence() -> None:
-    house = House("wake_word", [LoudSpotter()])
-    house.hear((QUIET, 20), (WORD, 1), (VOICE, 5), (QUIET, 14))
-    assert house.utterances == []
+    parts = ListeningParts("wake_word", [LoudSpotter()])
+    parts.hear((QUIET, 20), (WORD, 1), (VOICE, 5), (QUIET, 14))
+    assert parts.utterances == []
 
-    house.hear((VOICE, 20), (QUIET, 12))
-    assert [frames(one) for one in house.utterances] == [4 + 20 + 10]
+    parts.hear((VOICE, 20), (QUIET, 12))
+    assert [frames(one) for one in parts.utterances] == [4 + 20 + 10]
 
 
 def test_nothing_said_after_the_word_is_an_utterance_without_speech() -> None:
-    house = House("wake_word", [LoudSpotter()])
-    house.hear((QUIET, 20), (WORD, 1), (QUIET, 60))
+    parts = ListeningParts("wake_word", [LoudSpotter()])
+    parts.hear((QUIET, 20), (WORD, 1), (QUIET, 60))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert utterance.speech_seconds == 0.0
     assert frames(utterance) == 0
-    assert house.shown[-1] is Activity.IDLE
-
-
-def test_a_wake_that_somebody_else_takes_leaves_the_ear_closed() -> None:
-    house = House("wake_word", [LoudSpotter()], wakes=False)
-    house.hear((QUIET, 20), (WORD, 1), (QUIET, 6), (VOICE, 20), (QUIET, 12))
-
-    assert house.utterances == []
-    assert house.shown == []
+    assert parts.shown[-1] is Activity.IDLE
 
 
 def test_two_words_are_heard_at_once() -> None:
-    house = House("wake_word", [LoudSpotter(), LoudSpotter("alexa", 0.6)])
-    house.hear((QUIET, 20), (0.6, 1), (QUIET, 60), (WORD, 1), (QUIET, 60))
+    parts = ListeningParts("wake_word", [LoudSpotter(), LoudSpotter("alexa", 0.6)])
+    parts.hear((QUIET, 20), (0.6, 1), (QUIET, 60), (WORD, 1), (QUIET, 60))
 
-    assert [word for word, _ in house.woken] == ["alexa", "okay_nabu"]
+    assert [word for word, _ in parts.woken] == ["alexa", "okay_nabu"]
 
 
 def test_a_held_button_hears_what_is_said_until_it_is_released_pauses_included() -> None:
-    house = House("button")
-    house.hear((QUIET, 20), (VOICE, 4))  # who presses the button speaks already
-    house.ear.listen(Activation(Trigger.BUTTON, held=True))
-    house.hear((VOICE, 10), (QUIET, 30), (VOICE, 10), (QUIET, 2))
-    assert house.utterances == []
-    house.ear.release()
+    parts = ListeningParts("button")
+    parts.hear((QUIET, 20), (VOICE, 4))  # who presses the button speaks already
+    parts.listening.listen(Activation(Trigger.BUTTON, held=True))
+    parts.hear((VOICE, 10), (QUIET, 30), (VOICE, 10), (QUIET, 2))
+    assert parts.utterances == []
+    parts.listening.release()
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert utterance.trigger is Trigger.BUTTON
     assert frames(utterance) == 10 + 10 + 30 + 10 + 2
     assert utterance.speech_seconds == pytest.approx(24 * 0.032)
 
 
 def test_a_button_held_in_silence_says_that_nothing_was_said() -> None:
-    house = House("button")
-    house.ear.listen(Activation(Trigger.BUTTON, held=True))
-    house.hear((QUIET, 60))
-    house.ear.release()
-    house.ear.release()
+    parts = ListeningParts("button")
+    parts.listening.listen(Activation(Trigger.BUTTON, held=True))
+    parts.hear((QUIET, 60))
+    parts.listening.release()
+    parts.listening.release()
 
-    assert [one.speech_seconds for one in house.utterances] == [0.0]
+    assert [one.speech_seconds for one in parts.utterances] == [0.0]
 
 
 def test_a_button_held_for_an_hour_is_let_go_and_does_nothing_until_it_is_pressed_again() -> None:
-    house = House("button")
-    house.ear.listen(Activation(Trigger.BUTTON, held=True))
-    house.hear((QUIET, 3600 * 31))
-    house.ear.release()
+    parts = ListeningParts("button")
+    parts.listening.listen(Activation(Trigger.BUTTON, held=True))
+    parts.hear((QUIET, 3600 * 31))
+    parts.listening.release()
 
-    assert [one.speech_seconds for one in house.utterances] == [0.0]
+    assert [one.speech_seconds for one in parts.utterances] == [0.0]
 
 
 def test_speech_that_never_ends_is_ended_at_the_limit_held_or_not() -> None:
     for held in (True, False):
-        house = House("button")
-        house.ear.listen(Activation(Trigger.BUTTON, held=held))
-        house.hear((QUIET, 2), (VOICE, 500))
+        parts = ListeningParts("button")
+        parts.listening.listen(Activation(Trigger.BUTTON, held=held))
+        parts.hear((QUIET, 2), (VOICE, 500))
 
-        assert len(house.utterances) == 1
-        assert house.utterances[0].seconds <= 3.2 + 0.1
+        assert len(parts.utterances) == 1
+        assert parts.utterances[0].seconds <= 3.2 + 0.1
 
 
 def test_a_request_opens_the_ear_for_an_utterance_of_its_own_id() -> None:
-    house = House("request")
-    house.ear.listen(Activation(Trigger.REQUEST, id="asked"))
-    house.hear((QUIET, 10), (VOICE, 20), (QUIET, 12))
+    parts = ListeningParts("request")
+    parts.listening.listen(Activation(Trigger.REQUEST, id="asked"))
+    parts.hear((QUIET, 10), (VOICE, 20), (QUIET, 12))
 
-    assert [(one.id, one.trigger) for one in house.utterances] == [("asked", Trigger.REQUEST)]
+    assert [(one.id, one.trigger) for one in parts.utterances] == [("asked", Trigger.REQUEST)]
 
 
 def test_a_second_request_takes_the_place_of_the_first_which_is_told() -> None:
-    house = House("request")
-    house.ear.listen(Activation(Trigger.REQUEST, id="first"))
-    house.ear.listen(Activation(Trigger.REQUEST, id="second"))
-    house.hear((QUIET, 10), (VOICE, 20), (QUIET, 12))
+    parts = ListeningParts("request")
+    parts.listening.listen(Activation(Trigger.REQUEST, id="first"))
+    parts.listening.listen(Activation(Trigger.REQUEST, id="second"))
+    parts.hear((QUIET, 10), (VOICE, 20), (QUIET, 12))
 
-    assert house.given_up == [("first", "the ear was opened anew")]
-    assert [one.id for one in house.utterances] == ["second"]
+    assert parts.given_up == [("first", "it was asked to listen again")]
+    assert [one.id for one in parts.utterances] == ["second"]
 
 
 def test_what_opens_the_ear_can_be_changed_while_it_runs() -> None:
     old = LoudSpotter()
-    house = House("wake_word", [old])
-    house.ear.use("always", [])
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 12))
-    assert [one.trigger for one in house.utterances] == [Trigger.ALWAYS]
+    parts = ListeningParts("wake_word", [old])
+    parts.listening.use("always", [])
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 12))
+    assert [one.trigger for one in parts.utterances] == [Trigger.ALWAYS]
     assert old.closed
 
-    house.ear.use("wake_word", [LoudSpotter()])
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 20))
-    assert len(house.utterances) == 1
+    parts.listening.use("wake_word", [LoudSpotter()])
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 20))
+    assert len(parts.utterances) == 1
 
 
 def test_it_does_not_hear_itself_but_its_word() -> None:
-    house = House("wake_word", [LoudSpotter()])
-    house.ear.be_deaf(deaf=True)
-    house.hear((VOICE, 40))
-    assert house.utterances == []
-    house.hear((WORD, 1))
+    parts = ListeningParts("wake_word", [LoudSpotter()])
+    parts.listening.be_deaf(deaf=True)
+    parts.hear((VOICE, 40))
+    assert parts.utterances == []
+    parts.hear((WORD, 1))
 
-    assert [word for word, _ in house.woken] == ["okay_nabu"]
+    assert [word for word, _ in parts.woken] == ["okay_nabu"]
 
 
 def test_an_always_open_ear_does_not_take_its_own_voice_for_a_sentence() -> None:
-    house = House("always")
-    house.hear((QUIET, 20), (VOICE, 5))
-    house.ear.be_deaf(deaf=True)
-    house.hear((VOICE, 40), (QUIET, 40))
+    parts = ListeningParts("always")
+    parts.hear((QUIET, 20), (VOICE, 5))
+    parts.listening.be_deaf(deaf=True)
+    parts.hear((VOICE, 40), (QUIET, 40))
 
-    assert house.utterances == []
+    assert parts.utterances == []
 
 
 def test_a_sentence_that_cannot_go_on_is_over_at_once() -> None:
     script = Script(SentenceProgress.COMPLETE)
-    house = House("always", meaning=script)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
+    parts = ListeningParts("always", meaning=script)
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert script.verdict is not None
     assert utterance.samples is script.verdict.samples
 
 
 def test_a_sentence_that_could_go_on_waits_for_a_short_pause() -> None:
-    house = House("always", meaning=Script(SentenceProgress.COULD_GO_ON))
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
-    assert house.utterances == []
-    house.hear((QUIET, 1))
+    parts = ListeningParts("always", meaning=Script(SentenceProgress.COULD_GO_ON))
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
+    assert parts.utterances == []
+    parts.hear((QUIET, 1))
 
-    assert len(house.utterances) == 1
+    assert len(parts.utterances) == 1
 
 
 def test_a_sentence_that_sounds_over_waits_for_less() -> None:
-    house = House("always", meaning=Script(SentenceProgress.SOUNDS_OVER))
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
-    assert house.utterances == []
-    house.hear((QUIET, 1))
+    parts = ListeningParts("always", meaning=Script(SentenceProgress.SOUNDS_OVER))
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
+    assert parts.utterances == []
+    parts.hear((QUIET, 1))
 
-    assert len(house.utterances) == 1
+    assert len(parts.utterances) == 1
 
 
 def test_a_sentence_that_could_go_on_is_looked_at_again_in_a_longer_silence() -> None:
     script = Script(SentenceProgress.COULD_GO_ON)
-    house = House("always", meaning=script, short_pause_ms=600)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, REQUEST_AFTER_FRAMES + REPEAT_AFTER_FRAMES - 1))
+    parts = ListeningParts("always", meaning=script, short_pause_ms=600)
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, REQUEST_AFTER_FRAMES + REPEAT_AFTER_FRAMES - 1))
     assert script.asked == 1
     script.so_far = SentenceProgress.SOUNDS_OVER
-    house.hear((QUIET, 2))
+    parts.hear((QUIET, 2))
 
     assert script.asked == 2
-    assert len(house.utterances) == 1
+    assert len(parts.utterances) == 1
 
 
 def test_a_second_look_takes_nothing_back() -> None:
     script = Script(SentenceProgress.COULD_GO_ON)
-    house = House("always", meaning=script, short_pause_ms=600)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, REQUEST_AFTER_FRAMES))
+    parts = ListeningParts("always", meaning=script, short_pause_ms=600)
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, REQUEST_AFTER_FRAMES))
     assert script.verdict is not None
     first = script.verdict.samples
     script.so_far = SentenceProgress.INCOMPLETE
-    house.hear((QUIET, 17))
+    parts.hear((QUIET, 17))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert script.asked > 1
     assert utterance.samples is first
 
 
 def test_softer_words_behind_a_beginning_that_was_studied_are_not_lost() -> None:
     script = Script(SentenceProgress.INCOMPLETE)
-    house = House("always", meaning=script)
-    house.hear((QUIET, 20), (VOICE, 30), (QUIET, THOROUGH_AFTER_FRAMES + 3))
+    parts = ListeningParts("always", meaning=script)
+    parts.hear((QUIET, 20), (VOICE, 30), (QUIET, THOROUGH_AFTER_FRAMES + 3))
     assert script.thorough[-1]
     studied = len(script.verdict.samples) if script.verdict else 0
-    house.hear((FADING, 8), (QUIET, 60))
+    parts.hear((FADING, 8), (QUIET, 60))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert len(utterance.samples) > studied + 8 * FRAME_SAMPLES
 
 
 def test_softer_words_behind_a_sentence_that_could_go_on_belong_to_it() -> None:
     script = Script(SentenceProgress.COULD_GO_ON)
-    house = House("always", meaning=script, short_pause_ms=600)
-    house.hear((QUIET, 20), (VOICE, 30), (QUIET, 13))
+    parts = ListeningParts("always", meaning=script, short_pause_ms=600)
+    parts.hear((QUIET, 20), (VOICE, 30), (QUIET, 13))
     asked = script.asked
     script.so_far = SentenceProgress.COMPLETE
-    house.hear((FADING, 8), (QUIET, 3))
+    parts.hear((FADING, 8), (QUIET, 3))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert script.asked == asked + 1
     assert len(utterance.samples) >= 50 * FRAME_SAMPLES
 
 
 def test_a_sentence_is_not_over_where_softer_words_make_a_beginning_of_it() -> None:
     script = Script(SentenceProgress.COULD_GO_ON)
-    house = House("always", meaning=script, short_pause_ms=160)
-    house.hear((QUIET, 20), (VOICE, 30), (QUIET, 2))
+    parts = ListeningParts("always", meaning=script, short_pause_ms=160)
+    parts.hear((QUIET, 20), (VOICE, 30), (QUIET, 2))
     assert script.verdict is not None
     whole = script.verdict.samples
     script.so_far = SentenceProgress.INCOMPLETE
-    house.hear((FADING, 6), (QUIET, 60))
+    parts.hear((FADING, 6), (QUIET, 60))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert len(utterance.samples) > len(whole)
 
 
 def test_what_was_over_before_more_was_said_is_not_the_sentence_when_the_talker_leaves() -> None:
     script = Script(SentenceProgress.SOUNDS_OVER)
-    house = House("always", meaning=script, maximum_s=12.0)
-    house.hear((QUIET, 20), (VOICE, 30), (QUIET, 3))
+    parts = ListeningParts("always", meaning=script, maximum_s=12.0)
+    parts.hear((QUIET, 20), (VOICE, 30), (QUIET, 3))
     script.answers = False  # the machine is slow
-    house.hear((VOICE, 60), (0.35, 120), (QUIET, 10))
+    parts.hear((VOICE, 60), (0.35, 120), (QUIET, 10))
 
-    assert len(house.utterances[0].samples) >= 90 * FRAME_SAMPLES
+    assert len(parts.utterances[0].samples) >= 90 * FRAME_SAMPLES
 
 
 def test_a_last_word_that_fades_away_is_asked_about_again_when_it_has() -> None:
     script = Script(SentenceProgress.INCOMPLETE)
-    house = House("always", meaning=script)
-    house.hear((QUIET, 20), (VOICE, 20), (FADING, 3))
+    parts = ListeningParts("always", meaning=script)
+    parts.hear((QUIET, 20), (VOICE, 20), (FADING, 3))
     assert script.asked == 1
     script.so_far = SentenceProgress.COMPLETE
-    house.hear((QUIET, 3))
+    parts.hear((QUIET, 3))
 
     assert script.asked == 2
-    assert len(house.utterances) == 1
+    assert len(parts.utterances) == 1
 
 
 def test_a_beginning_waits_for_the_rest_longer_than_anything_else() -> None:
-    house = House("always", meaning=Script(SentenceProgress.INCOMPLETE))
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 19))
-    assert house.utterances == []
-    house.hear((VOICE, 10), (QUIET, 20))
+    parts = ListeningParts("always", meaning=Script(SentenceProgress.INCOMPLETE))
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 19))
+    assert parts.utterances == []
+    parts.hear((VOICE, 10), (QUIET, 20))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert utterance.speech_seconds == pytest.approx(30 * 0.032)
 
 
 def test_what_nobody_understands_waits_for_the_usual_pause() -> None:
-    house = House("always", meaning=Script(SentenceProgress.UNKNOWN))
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 9))
-    assert house.utterances == []
-    house.hear((QUIET, 1))
+    parts = ListeningParts("always", meaning=Script(SentenceProgress.UNKNOWN))
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 9))
+    assert parts.utterances == []
+    parts.hear((QUIET, 1))
 
-    assert len(house.utterances) == 1
+    assert len(parts.utterances) == 1
 
 
 def test_a_verdict_about_less_than_was_said_does_not_count() -> None:
     script = Script(SentenceProgress.COMPLETE)
-    house = House("always", meaning=script)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
+    parts = ListeningParts("always", meaning=script)
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
     script.answers = False  # the machine is slow
-    house.hear((VOICE, 5), (QUIET, 9))
-    assert house.utterances == []
-    house.hear((QUIET, 1))
+    parts.hear((VOICE, 5), (QUIET, 9))
+    assert parts.utterances == []
+    parts.hear((QUIET, 1))
 
-    assert house.utterances[0].speech_seconds == pytest.approx(25 * 0.032)
+    assert parts.utterances[0].speech_seconds == pytest.approx(25 * 0.032)
 
 
 def test_what_was_asked_is_withdrawn_as_soon_as_more_is_said() -> None:
     script = Script(SentenceProgress.COMPLETE)
     script.answers = False
-    house = House("always", meaning=script)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
+    parts = ListeningParts("always", meaning=script)
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
     assert (script.asked, script.withdrawn) == (1, 0)
-    house.hear((VOICE, 1))
+    parts.hear((VOICE, 1))
     assert script.withdrawn == 1
-    house.hear((QUIET, 2))
+    parts.hear((QUIET, 2))
 
     assert script.asked == 2
 
 
 def test_what_is_not_known_at_a_glance_is_studied_in_the_rest_of_the_pause() -> None:
     script = Script(SentenceProgress.INCOMPLETE)
-    house = House("always", meaning=script)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, THOROUGH_AFTER_FRAMES - 1))
+    parts = ListeningParts("always", meaning=script)
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, THOROUGH_AFTER_FRAMES - 1))
     assert script.thorough == [False]
     script.so_far = SentenceProgress.UNKNOWN
-    house.hear((QUIET, 1))
+    parts.hear((QUIET, 1))
     assert script.thorough == [False, True]
-    house.hear((QUIET, 10))
+    parts.hear((QUIET, 10))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert script.thorough == [False, True]
     assert script.verdict is not None
     assert utterance.samples is script.verdict.samples
@@ -496,12 +475,12 @@ def test_a_sound_that_is_still_studied_when_the_pause_is_over_is_the_one_that_is
     None
 ):
     script = Script(SentenceProgress.INCOMPLETE)
-    house = House("always", meaning=script)
-    house.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
+    parts = ListeningParts("always", meaning=script)
+    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
     script.answers = False
-    house.hear((QUIET, 20))
+    parts.hear((QUIET, 20))
 
-    (utterance,) = house.utterances
+    (utterance,) = parts.utterances
     assert script.unanswered is not None
     assert utterance.samples is script.unanswered[0]
     assert utterance.speech_seconds == pytest.approx(20 * 0.032)

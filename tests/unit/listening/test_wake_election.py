@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from support.pipeline_parts import commands_of
 
+from appliance.dialogue.listener_control import Cancel, ListenerControl
 from appliance.listening.wake_election import WINDOW_SECONDS, WakeElection
-from appliance.values import SoundLevel, Wake
+from appliance.values import Message, SoundLevel, Wake
 
 
 class Earshot:
@@ -16,16 +18,31 @@ class Earshot:
     def __init__(self, *names: str) -> None:
         self.now = 100.0
         self.sent: list[bytes] = []
-        self.yielded: list[tuple[str, str]] = []
+        self.controls = {name: ListenerControl() for name in names}
         self.members = {name: self._member(name) for name in names}
 
     def _member(self, name: str) -> WakeElection:
         return WakeElection(
             name,
-            self.sent.append,
-            lambda winner: self.yielded.append((name, winner)),
+            "earshot",
+            self,  # type: ignore[arg-type]
+            self.controls[name],
             lambda: self.now,
         )
+
+    def publish(self, message: Message) -> None:
+        assert (message.topic, message.fleeting) == ("earshot", True)
+        self.sent.append(message.payload)
+
+    @property
+    def yielded(self) -> list[tuple[str, str]]:
+        """Who gave up, and for which reason."""
+        return [
+            (name, command.reason)
+            for name, control in self.controls.items()
+            for command in commands_of(control)
+            if isinstance(command, Cancel)
+        ]
 
     def wake(self, name: str, over_noise: float, score: float = 0.9) -> None:
         level = SoundLevel(
@@ -34,12 +51,12 @@ class Earshot:
             noise_floor_dbfs=-60.0,
             clipped_share=0.0,
         )
-        self.members[name].woken(Wake("okay_nabu", score, 0.65), level)
+        self.members[name].on_own_wake(Wake("okay_nabu", score, 0.65), level)
 
     def deliver(self) -> None:
         for payload in self.sent:
             for member in self.members.values():
-                member.heard(payload)
+                member.on_announced(payload)
         self.sent.clear()
 
 
@@ -61,7 +78,7 @@ def test_announcements_that_cross_each_other_leave_exactly_one() -> None:
     earshot.wake("hall", 30.0)
     earshot.deliver()
 
-    assert earshot.yielded == [("hall", "kitchen")]
+    assert earshot.yielded == [("hall", "yielded to kitchen, which heard better")]
 
 
 def test_one_that_is_alone_goes_on() -> None:
@@ -87,6 +104,6 @@ def test_calls_at_different_times_do_not_meet() -> None:
 def test_what_is_no_announcement_is_ignored(payload: bytes) -> None:
     earshot = Earshot("kitchen")
     earshot.wake("kitchen", 10.0)
-    earshot.members["kitchen"].heard(payload)
+    earshot.members["kitchen"].on_announced(payload)
 
     assert earshot.yielded == []

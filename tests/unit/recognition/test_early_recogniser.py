@@ -12,7 +12,6 @@ from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.grammar_recogniser import LONGEST_COMMAND
-from appliance.recognition.recogniser import Heard
 from appliance.sentences.sentence_set import SentenceSet
 from appliance.values import SAMPLE_RATE, Samples, SentenceProgress
 
@@ -105,17 +104,8 @@ class Decoder:
         assert text == self.found.text
         return self.over
 
-    def conclude(self, found: Found, hearing: str, _stage: Callable[[str], None]) -> Heard:
-        return Heard(found.text if found.reading is not None else f"from the {hearing}")
 
-    def recognise(
-        self, _samples: Samples, _sentences: SentenceSet, _stage: Callable[[str], None]
-    ) -> Heard:
-        self.worked += 1
-        return Heard("from the sound")
-
-
-def anticipation(text: str, confidence: float = 0.95) -> tuple[EarlyRecogniser, Decoder]:
+def early(text: str, confidence: float = 0.95) -> tuple[EarlyRecogniser, Decoder]:
     decoder = Decoder(text, confidence)
     return EarlyRecogniser(decoder), decoder  # type: ignore[arg-type]
 
@@ -142,9 +132,9 @@ def anticipation(text: str, confidence: float = 0.95) -> tuple[EarlyRecogniser, 
 def test_a_sentence_so_far_is_whole_or_a_beginning_or_neither(
     text: str, confidence: float, expected: SentenceProgress
 ) -> None:
-    asked, _ = anticipation(text, confidence)
+    asked, _ = early(text, confidence)
 
-    assert asked.so_far(SOUND, SENTENCES) is expected
+    assert asked.look(SOUND, SENTENCES)[0] is expected
 
 
 @pytest.mark.parametrize(
@@ -169,87 +159,68 @@ def test_what_could_still_be_added_decides_whether_the_voice_is_asked(
     decoder.over = over
     asked = EarlyRecogniser(decoder)  # type: ignore[arg-type]
 
-    assert asked.so_far(SOUND, ORDERS) is expected
-    assert asked.so_far(SOUND, ORDERS) is expected
+    assert asked.look(SOUND, ORDERS)[0] is expected
+    assert asked.look(SOUND, ORDERS)[0] is expected
 
 
-def test_what_was_understood_is_not_worked_out_again() -> None:
-    asked, decoder = anticipation("make some tea")
-    asked.so_far(SOUND, SENTENCES)
-    stages: list[str] = []
-    heard = asked.recognise(SOUND, SENTENCES, stages.append)
+def test_what_was_recognised_early_is_known_when_the_same_sound_is_the_sentence() -> None:
+    asked, decoder = early("make some tea")
+    asked.look(SOUND, SENTENCES)
 
-    assert (heard.text, decoder.worked, stages) == ("make some tea", 1, ["anticipated"])
-
-
-def test_another_sound_is_worked_out_even_if_it_is_equal() -> None:
-    asked, decoder = anticipation("make some tea")
-    asked.so_far(SOUND, SENTENCES)
-    heard = asked.recognise(SOUND.copy(), SENTENCES, lambda _: None)
-
-    assert (heard.text, decoder.worked) == ("from the sound", 2)
+    assert asked.take_known(SOUND, SENTENCES) == (decoder.found, "hearing")  # type: ignore[comparison-overlap]
+    assert asked.take_known(SOUND, SENTENCES) is None
 
 
-def test_sentences_that_changed_meanwhile_are_asked_anew() -> None:
-    asked, _ = anticipation("make some tea")
-    asked.so_far(SOUND, SENTENCES)
+def test_another_sound_is_not_known_even_if_it_is_equal() -> None:
+    asked, _ = early("make some tea")
+    asked.look(SOUND, SENTENCES)
+
+    assert asked.take_known(SOUND.copy(), SENTENCES) is None
+
+
+def test_sentences_that_changed_meanwhile_are_not_known() -> None:
+    asked, _ = early("make some tea")
+    asked.look(SOUND, SENTENCES)
     changed = SentenceSet("en", SENTENCES.intents, {})
 
-    assert asked.recognise(SOUND, changed, lambda _: None).text == "from the sound"
+    assert asked.take_known(SOUND, changed) is None
 
 
-def test_what_was_refused_is_worked_out_when_it_is_over() -> None:
-    asked, _ = anticipation("what a day", 0.1)
-    asked.so_far(SOUND, SENTENCES)
+def test_what_was_refused_is_known_only_after_a_thorough_look() -> None:
+    asked, decoder = early("what a day", 0.1)
+    asked.look(SOUND, SENTENCES)
+    assert asked.take_known(SOUND, SENTENCES) is None
+    asked.look(SOUND, SENTENCES, thorough=True)
 
-    assert asked.recognise(SOUND, SENTENCES, lambda _: None).text == "from the sound"
-
-
-def test_what_was_refused_after_all_effort_is_not_worked_out_again() -> None:
-    asked, decoder = anticipation("what a day", 0.1)
-    asked.so_far(SOUND, SENTENCES, thorough=True)
-
-    assert asked.recognise(SOUND, SENTENCES, lambda _: None).text == "from the hearing"
-    assert decoder.thorough == [True]
+    assert asked.take_known(SOUND, SENTENCES) == (decoder.found, "hearing")  # type: ignore[comparison-overlap]
+    assert decoder.thorough == [False, True]
 
 
 def test_the_voice_is_not_asked_once_more_has_been_said() -> None:
-    asked, _ = anticipation("make some tea")
+    asked, _ = early("make some tea")
     with pytest.raises(Interrupted):
-        asked.so_far(SOUND, SENTENCES, outdated=lambda: True)
-
-
-def test_who_wants_to_see_the_words_is_shown_them_although_more_has_been_said() -> None:
-    told: list[str] = []
-    decoder = Decoder("make some", 0.2)
-    asked = EarlyRecogniser(decoder, told.append)  # type: ignore[arg-type]
-    asked.so_far(SOUND, SENTENCES, outdated=lambda: True)
-
-    assert told == ["make some"]
-    assert not decoder.asked_whether_outdated
+        asked.look(SOUND, SENTENCES, outdated=lambda: True)
 
 
 def test_a_sentence_whose_last_word_nobody_heard_yet_is_not_over() -> None:
-    asked, decoder = anticipation("make some tea")
+    asked, decoder = early("make some tea")
     for heard in ("Make some", "Make some t..."):
         decoder.found.free_text = heard
-        assert asked.so_far(SOUND, SENTENCES) is SentenceProgress.INCOMPLETE
+        assert asked.look(SOUND, SENTENCES)[0] is SentenceProgress.INCOMPLETE
     decoder.found.free_text = "Make some key."  # heard, and misheard
 
-    assert asked.so_far(SOUND, SENTENCES) is SentenceProgress.COMPLETE
+    assert asked.look(SOUND, SENTENCES)[0] is SentenceProgress.COMPLETE
 
 
 def test_what_is_too_long_for_a_command_is_not_looked_at() -> None:
-    asked, decoder = anticipation("make some tea")
+    asked, decoder = early("make some tea")
     long = np.zeros(int(LONGEST_COMMAND * SAMPLE_RATE) + 1, dtype=np.float32)
 
-    assert asked.so_far(long, SENTENCES) is SentenceProgress.UNKNOWN
+    assert asked.look(long, SENTENCES)[0] is SentenceProgress.UNKNOWN
     assert decoder.worked == 0
 
 
-def test_the_words_so_far_are_told() -> None:
-    told: list[str] = []
-    asked = EarlyRecogniser(Decoder("make some", 0.2), told.append)  # type: ignore[arg-type]
-    asked.so_far(SOUND, SENTENCES)
+def test_a_look_gives_the_words_until_now() -> None:
+    asked, _ = early("make some", 0.2)
 
-    assert told == ["make some"]
+    assert asked.look(SOUND, SENTENCES)[1] == "make some"

@@ -1,4 +1,4 @@
-"""One function from a piece of work to its result, with scripted engines."""
+"""A job through the stages of the pipeline to its result, with scripted engines."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from hassil import Intents
+from support.pipeline_parts import RecordedEvents, ScriptedDecode, scripted_pipeline
 
-from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscriber
-from appliance.errors import AudioError, EngineError
-from appliance.fallback.cascade import Cascade
+from appliance.engines.scripted import ScriptedLanguageModel
+from appliance.errors import EngineError
+from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds
-from appliance.pipeline.engine_context import EngineContext
-from appliance.pipeline.execute import answer
-from appliance.recognition.free_recogniser import FreeRecogniser
 from appliance.recognition.recogniser import Heard
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet
@@ -38,7 +36,8 @@ from appliance.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.values import Completion, Job, Question, Samples
+    from appliance.pipeline.pipeline import Pipeline
+    from appliance.values import Completion, Job, Question
 
 SENTENCES = SentenceSet(
     "en",
@@ -56,19 +55,10 @@ SENTENCES = SentenceSet(
 )
 
 
-def decode(payload: bytes) -> Samples:
-    if payload != b"sound":
-        raise AudioError("this is no sound file")
-    return np.ones(1600, np.float32)
-
-
-def mind(*said: str | Transcript | Exception, writes: list[Any] | None = None) -> EngineContext:
-    transcriber = ScriptedTranscriber(said, name="ear")
-    model = None if writes is None else ScriptedLanguageModel(writes, name="pen")
-    return EngineContext(
-        *(FreeRecogniser(transcriber, 0.6), transcriber, SENTENCES, model, decode),
-        answers_speech=True,
-    )
+def pipeline(*said: Any, writes: list[Any] | None = None, **more: Any) -> Pipeline:
+    if writes is not None:
+        more["model"] = ScriptedLanguageModel(writes, name="pen")
+    return scripted_pipeline(SENTENCES, *said, **more)
 
 
 def spoken(seconds: float = 1.0, speech_seconds: float | None = 0.8) -> Utterance:
@@ -83,34 +73,36 @@ def requested(operation: Operation, payload: bytes, expires_at: float | None = N
     return Request("r", operation, payload, expires_at=expires_at)
 
 
-def done(job: Job, with_mind: EngineContext, situation: BoardState | None = None) -> Result:
-    return answer(job, with_mind, situation or BoardState(), lambda: False)
+def done(job: Job, through: Pipeline, board: BoardState | None = None) -> Result:
+    return through.run(job, board or BoardState(), lambda: False)
 
 
 def test_a_spoken_sentence_becomes_its_intent() -> None:
-    result = done(spoken(), mind(Transcript("Light on.", "en", confidence=0.9, no_speech=0.1)))
+    result = done(spoken(), pipeline(Transcript("Light on.", "en", confidence=0.9, no_speech=0.1)))
     assert result.outcome is Outcome.INTENT
     assert result.intent is not None
     assert (result.intent.name, result.intent.slots) == ("Light", {"state": "on"})
     assert (result.intent.by, result.intent.confidence, result.confidence) == ("grammar", 0.9, 0.9)
-    assert (result.text, result.models.stt, result.models.lm) == ("Light on.", "ear", None)
+    assert (result.text, result.models.stt, result.models.lm) == ("Light on.", "stt", None)
     assert (result.source, result.trigger) == (Source.SPEECH, Trigger.ALWAYS)
 
 
 def test_a_result_that_two_models_decided_names_both() -> None:
-    class TwoEars:
-        name = "ear"
+    class TwoModels:
+        name = "stt"
+
+        def prepare(self, _: object) -> None:
+            pass
 
         def recognise(self, *_: object) -> Heard:
-            return Heard("light on", SENTENCES.parse("light on"), 0.9, by="ear+other")
+            return Heard("light on", SENTENCES.parse("light on"), 0.9, by="stt+other")
 
-    asked = mind("light on")
-    asked.recogniser = TwoEars()
-    assert done(spoken(), asked).models.stt == "ear+other"
+    asked = pipeline(recogniser=TwoModels())
+    assert done(spoken(), asked).models.stt == "stt+other"
 
 
 def test_the_time_counts_from_the_last_sound_of_speech() -> None:
-    timings = done(spoken(), mind("light on")).timings_ms
+    timings = done(spoken(), pipeline("light on")).timings_ms
     assert timings["total_after_speech"] >= 500
     assert {"transcribe", "parse"} <= timings.keys()
     assert "total" not in timings
@@ -119,50 +111,49 @@ def test_the_time_counts_from_the_last_sound_of_speech() -> None:
 def test_the_wait_in_the_queue_is_told_apart_from_the_wait_for_the_pause() -> None:
     utterance = spoken()
     offered = utterance.speech_ended + 0.2
-    timings = done(utterance, mind("light on"), BoardState(offered_at=offered)).timings_ms
+    timings = done(utterance, pipeline("light on"), BoardState(offered_at=offered)).timings_ms
     assert timings["endpoint"] == pytest.approx(200, abs=0.2)
     assert timings["queued"] >= 290
 
 
 @pytest.mark.parametrize("speech", [spoken(speech_seconds=0.0), spoken(seconds=0)])
 def test_silence_is_not_even_shown_to_the_recogniser(speech: Utterance) -> None:
-    result = done(speech, mind())
+    result = done(speech, pipeline())
     assert (result.outcome, result.text, result.models.stt) == (Outcome.NO_SPEECH, None, None)
 
 
 @pytest.mark.parametrize("said", [Transcript("Thank you.", "en", no_speech=0.9), "", "  "])
 def test_words_invented_for_silence_are_dropped(said: str | Transcript) -> None:
-    result = done(spoken(), mind(said, writes=["never"]))
+    result = done(spoken(), pipeline(said, writes=["never"]))
     assert (result.outcome, result.text, result.answer) == (Outcome.NO_SPEECH, None, None)
 
 
 def test_other_speech_is_not_understood_and_shown_as_heard() -> None:
-    result = done(spoken(), mind("I like trains"))
+    result = done(spoken(), pipeline("I like trains"))
     assert (result.outcome, result.text) == (Outcome.NOT_UNDERSTOOD, "I like trains")
     assert result.intent is None
 
 
 def test_other_speech_is_answered_where_the_config_allows_it() -> None:
-    result = done(spoken(), mind("why do trains run", writes=["They have wheels."]))
+    result = done(spoken(), pipeline("why do trains run", writes=["They have wheels."]))
     assert (result.outcome, result.answer) == (Outcome.ANSWER, "They have wheels.")
     assert (result.tokens.prompt, result.tokens.cached, result.tokens.generated) == (4, 0, 3)
     assert (result.models.lm, result.text) == ("pen", "why do trains run")
 
 
 def test_other_speech_is_not_understood_where_the_config_lets_the_model_answer_text_alone() -> None:
-    mind_for_text = mind("why do trains run", writes=["They have wheels."])
-    mind_for_text.answers_speech = False
-    result = done(spoken(), mind_for_text)
+    for_text = pipeline("why do trains run", writes=["They have wheels."], answers_speech=False)
+    result = done(spoken(), for_text)
     assert (result.outcome, result.text) == (Outcome.NOT_UNDERSTOOD, "why do trains run")
     written = TextInput("t", "why do trains run", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
-    assert done(written, mind_for_text).outcome is Outcome.ANSWER
+    assert done(written, for_text).outcome is Outcome.ANSWER
 
 
 def test_repair_never_makes_an_intent_of_a_text_that_is_marked_never_by_voice() -> None:
     near = requested(Operation.PARSE, b"unlock the dor")
-    assert done(near, mind()).outcome is Outcome.NOT_UNDERSTOOD
-    assert done(requested(Operation.PARSE, b"unlock the door"), mind()).intent is not None
-    assert done(spoken(), mind("unlock the dor")).outcome is Outcome.REFUSED
+    assert done(near, pipeline()).outcome is Outcome.NOT_UNDERSTOOD
+    assert done(requested(Operation.PARSE, b"unlock the door"), pipeline()).intent is not None
+    assert done(spoken(), pipeline("unlock the dor")).outcome is Outcome.REFUSED
 
 
 class Faltering(ScriptedLanguageModel):
@@ -181,33 +172,32 @@ class Faltering(ScriptedLanguageModel):
 
 
 def test_what_is_seen_of_an_answer_that_is_written_anew_is_not_there_twice() -> None:
-    seen: list[str] = []
-    with_mind = mind(writes=[])
-    with_mind.language_model = Faltering(["They roll."])
-    with_mind.tell = lambda _, text: seen.append(text)
-    wish = PromptRequest("why do trains run", stream=True)
-    done(requested(Operation.ANSWER, wish.packed()), with_mind)
+    events = RecordedEvents()
+    asked = pipeline(model=Faltering(["They roll."]), events=events)
+    prompt = PromptRequest("why do trains run", stream=True)
+    done(requested(Operation.ANSWER, prompt.packed()), asked)
+    seen = [event.text for event in events.of(AnswerWritten)]
     assert seen == ["They", "They have", "They", "They roll."]
 
 
 def test_a_sentence_never_asks_the_language_model() -> None:
-    with_mind = mind("light off", writes=[])
-    assert done(spoken(), with_mind).outcome is Outcome.INTENT
+    asked = pipeline("light off", writes=[])
+    assert done(spoken(), asked).outcome is Outcome.INTENT
 
 
 def test_an_intent_marked_never_by_voice_is_refused_when_said_and_done_when_written() -> None:
-    said = done(spoken(), mind("unlock the door", writes=["never"]))
+    said = done(spoken(), pipeline("unlock the door", writes=["never"]))
     assert (said.outcome, said.intent) == (Outcome.REFUSED, None)
     assert said.reason == "Unlock is declared never_by_voice"
     text = TextInput("t", "unlock the door", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
-    assert done(text, mind()).outcome is Outcome.INTENT
+    assert done(text, pipeline()).outcome is Outcome.INTENT
 
 
 def test_a_resting_board_does_sentences_only() -> None:
     resting = BoardState(pace=Pace.RESTING)
-    assert done(spoken(), mind("light on", writes=[]), resting).outcome is Outcome.INTENT
-    assert done(spoken(), mind("hm", writes=["x"]), resting).outcome is Outcome.NOT_UNDERSTOOD
-    asked = done(requested(Operation.ANSWER, b"why"), mind(writes=["x"]), resting)
+    assert done(spoken(), pipeline("light on", writes=[]), resting).outcome is Outcome.INTENT
+    assert done(spoken(), pipeline("hm", writes=["x"]), resting).outcome is Outcome.NOT_UNDERSTOOD
+    asked = done(requested(Operation.ANSWER, b"why"), pipeline(writes=["x"]), resting)
     assert asked.outcome is Outcome.REFUSED
     assert asked.reason is not None
     assert "resting" in asked.reason
@@ -215,46 +205,46 @@ def test_a_resting_board_does_sentences_only() -> None:
 
 def test_text_takes_the_same_road_from_the_sentences_on() -> None:
     text = TextInput("t", "LIGHT ON!", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
-    result = done(text, mind())
+    result = done(text, pipeline())
     assert result.intent is not None
     assert (result.intent.confidence, result.confidence, result.models.stt) == (1.0, 1.0, None)
     other = TextInput("t", "why", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
-    assert done(other, mind(writes=["Because."])).answer == "Because."
-    assert done(other, mind()).outcome is Outcome.NOT_UNDERSTOOD
+    assert done(other, pipeline(writes=["Because."])).answer == "Because."
+    assert done(other, pipeline()).outcome is Outcome.NOT_UNDERSTOOD
 
 
 def test_empty_text_is_not_understood_and_not_answered() -> None:
     text = TextInput("t", "  ", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
-    assert done(text, mind(writes=["never"])).outcome is Outcome.NOT_UNDERSTOOD
+    assert done(text, pipeline(writes=["never"])).outcome is Outcome.NOT_UNDERSTOOD
 
 
 def test_a_transcribe_request_gives_text_and_no_intent() -> None:
-    result = done(requested(Operation.TRANSCRIBE, b"sound"), mind("light on"))
+    result = done(requested(Operation.TRANSCRIBE, b"sound"), pipeline("light on"))
     assert (result.outcome, result.text, result.intent) == (Outcome.TRANSCRIPT, "light on", None)
     assert (result.source, result.trigger) == (Source.MQTT, Trigger.REQUEST)
     assert {"decode", "transcribe", "total"} <= result.timings_ms.keys()
 
 
 def test_sound_without_speech_in_a_request_is_no_speech() -> None:
-    with_mind = mind()
-    with_mind.speech_seconds = lambda _: 0.0
-    assert done(requested(Operation.TRANSCRIBE, b"sound"), with_mind).outcome is Outcome.NO_SPEECH
+    asked = pipeline()
+    asked._decode = ScriptedDecode(silent=True)  # type: ignore[assignment]
+    assert done(requested(Operation.TRANSCRIBE, b"sound"), asked).outcome is Outcome.NO_SPEECH
 
 
 def test_a_request_whose_payload_is_no_sound_fails_with_the_reason() -> None:
-    result = done(requested(Operation.TRANSCRIBE, b"text"), mind())
+    result = done(requested(Operation.TRANSCRIBE, b"text"), pipeline())
     assert (result.outcome, result.reason) == (Outcome.FAILED, "this is no sound file")
 
 
 def test_a_parse_request_never_asks_the_language_model() -> None:
-    with_mind = mind(writes=[])
-    assert done(requested(Operation.PARSE, b"light on"), with_mind).outcome is Outcome.INTENT
-    other = done(requested(Operation.PARSE, b"why"), with_mind)
+    asked = pipeline(writes=[])
+    assert done(requested(Operation.PARSE, b"light on"), asked).outcome is Outcome.INTENT
+    other = done(requested(Operation.PARSE, b"why"), asked)
     assert (other.outcome, other.text) == (Outcome.NOT_UNDERSTOOD, "why")
 
 
 def test_an_answer_request_goes_to_the_language_model_even_with_a_sentence() -> None:
-    result = done(requested(Operation.ANSWER, b"light on"), mind(writes=["Light is bright."]))
+    result = done(requested(Operation.ANSWER, b"light on"), pipeline(writes=["Light is bright."]))
     assert (result.outcome, result.answer) == (Outcome.ANSWER, "Light is bright.")
 
 
@@ -271,32 +261,32 @@ def test_an_answer_request_goes_to_the_language_model_even_with_a_sentence() -> 
 def test_an_answer_that_cannot_be_given_fails_with_the_reason(
     payload: bytes, writes: list[Any] | None, reason: str
 ) -> None:
-    result = done(requested(Operation.ANSWER, payload), mind(writes=writes))
+    result = done(requested(Operation.ANSWER, payload), pipeline(writes=writes))
     assert (result.outcome, result.reason, result.answer) == (Outcome.FAILED, reason, None)
 
 
 def test_a_recogniser_that_fails_makes_a_failed_result() -> None:
-    result = done(spoken(), mind(EngineError("the model broke")))
+    result = done(spoken(), pipeline(EngineError("the model broke")))
     assert (result.outcome, result.reason) == (Outcome.FAILED, "the model broke")
 
 
 def test_a_request_past_its_time_is_expired_and_no_engine_is_asked() -> None:
     late = requested(Operation.ANSWER, b"why", expires_at=boot_seconds() - 1)
-    assert done(late, mind(writes=[])).outcome is Outcome.EXPIRED
+    assert done(late, pipeline(writes=[])).outcome is Outcome.EXPIRED
     early = requested(Operation.ANSWER, b"why", expires_at=boot_seconds() + 60)
-    assert done(early, mind(writes=["Because."])).outcome is Outcome.ANSWER
+    assert done(early, pipeline(writes=["Because."])).outcome is Outcome.ANSWER
 
 
 def test_a_stop_while_the_model_writes_cancels_the_job_and_keeps_what_was_heard() -> None:
-    result = answer(spoken(), mind("why", writes=["a b c"]), BoardState(), lambda: True)
+    result = pipeline("why", writes=["a b c"]).run(spoken(), BoardState(), lambda: True)
     assert (result.outcome, result.text, result.answer) == (Outcome.CANCELLED, "why", None)
 
 
 def test_what_the_board_does_not_know_stays_unknown() -> None:
-    result = done(spoken(), mind("light on"))
+    result = done(spoken(), pipeline("light on"))
     assert (result.temperature_c, result.throttled, result.energy_j) == (None, None, None)
     reading = BoardReading(temperature_c=61.5, throttled=False)
-    told = done(spoken(), mind("light on"), BoardState(reading=reading, boot_id="b"))
+    told = done(spoken(), pipeline("light on"), BoardState(reading=reading, boot_id="b"))
     assert (told.temperature_c, told.throttled, told.boot_id) == (61.5, False, "b")
 
 
@@ -304,37 +294,36 @@ WISH = PromptRequest("why", schema={"type": "boolean"}, session="s", stream=True
 
 
 def test_what_a_request_wishes_reaches_the_model_and_its_session_is_remembered() -> None:
-    with_mind = mind(writes=["Because it is.", "Twice.", "Now."])
-    shown: list[str] = []
-    with_mind.tell = lambda _, text: shown.append(text)
-    done(requested(Operation.ANSWER, WISH.packed()), with_mind)
-    done(requested(Operation.ANSWER, PromptRequest("really", session="s").packed()), with_mind)
-    done(requested(Operation.ANSWER, b"and now"), with_mind)
-    model = with_mind.language_model
+    events = RecordedEvents()
+    asked = pipeline(writes=["Because it is.", "Twice.", "Now."], events=events)
+    done(requested(Operation.ANSWER, WISH.packed()), asked)
+    done(requested(Operation.ANSWER, PromptRequest("really", session="s").packed()), asked)
+    done(requested(Operation.ANSWER, b"and now"), asked)
+    model = asked.language_model
     assert isinstance(model, ScriptedLanguageModel)
     first, second = model.asked[:2]
     assert (first.said, first.schema, first.maximum_tokens) == (("why",), {"type": "boolean"}, 9)
     assert second.said == ("why", "Because it is.", "really")
+    shown = [event.text for event in events.of(AnswerWritten)]
     assert shown == ["Because", "Becauseit", "Becauseitis."]
     assert model.asked[2].said == ("and now",)
 
 
 def test_a_session_belongs_to_its_requester() -> None:
-    with_mind = mind(writes=["One.", "Two."])
+    asked = pipeline(writes=["One.", "Two."])
     for requester in ("ada", "bob"):
         wish = PromptRequest("why", session="s").packed()
-        done(Request("r", Operation.ANSWER, wish, requester=requester), with_mind)
-    model = with_mind.language_model
+        done(Request("r", Operation.ANSWER, wish, requester=requester), asked)
+    model = asked.language_model
     assert isinstance(model, ScriptedLanguageModel)
     assert model.asked[1].said == ("why",)
 
 
 def test_the_clock_stands_with_the_question_where_the_operator_wants_it_told() -> None:
-    with_mind = mind(writes=["Soon.", "Soon."])
-    with_mind.tells_time = True
-    done(requested(Operation.ANSWER, b"when"), with_mind)
-    done(requested(Operation.ANSWER, b"when"), with_mind, BoardState(clock_synced=False))
-    model = with_mind.language_model
+    asked = pipeline(writes=["Soon.", "Soon."], tells_time=True)
+    done(requested(Operation.ANSWER, b"when"), asked)
+    done(requested(Operation.ANSWER, b"when"), asked, BoardState(clock_synced=False))
+    model = asked.language_model
     assert isinstance(model, ScriptedLanguageModel)
     told, untold = (question.said[0] for question in model.asked)
     assert told.startswith("(It is ")
@@ -343,7 +332,7 @@ def test_the_clock_stands_with_the_question_where_the_operator_wants_it_told() -
 
 
 def test_a_parse_request_is_repaired_and_says_so() -> None:
-    result = done(requested(Operation.PARSE, b"lihgt off"), mind())
+    result = done(requested(Operation.PARSE, b"lihgt off"), pipeline())
     assert result.intent is not None
     assert (result.intent.name, result.intent.by) == ("Light", "fuzzy")
     assert result.confidence is not None
@@ -351,30 +340,26 @@ def test_a_parse_request_is_repaired_and_says_so() -> None:
 
 
 def test_speech_that_the_grammar_refused_is_not_repaired() -> None:
-    held = mind("lihgt off")
-    held.cascade = Cascade(repairs_speech=False)
+    held = pipeline("lihgt off", grammar=True)
     assert done(spoken(), held).outcome is Outcome.NOT_UNDERSTOOD
-    result = done(spoken(), mind("lihgt off"))
+    result = done(spoken(), pipeline("lihgt off"))
     assert result.intent is not None
     assert (result.intent.name, result.intent.by) == ("Light", "fuzzy")
-    held = mind("unlok the dor")
-    held.cascade = Cascade(repairs_speech=False)
+    held = pipeline("unlok the dor", grammar=True)
     assert done(spoken(), held).outcome is Outcome.REFUSED
 
 
 def test_speech_that_is_near_to_an_intent_marked_never_by_voice_is_refused() -> None:
-    result = done(spoken(), mind("unlok the dor"))
+    result = done(spoken(), pipeline("unlok the dor"))
     assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
     assert result.reason == "Unlock is declared never_by_voice"
 
 
 def test_the_models_choice_is_in_the_result_with_how_sure_it_was() -> None:
-    with_mind = mind()
     probabilities = {"let it shine on": {" light": 0.98}}
-    with_mind.language_model = ScriptedLanguageModel(
-        [], name="pen", option_probabilities=probabilities
-    )
-    result = done(requested(Operation.PARSE, b"let it shine on"), with_mind)
+    model = ScriptedLanguageModel([], name="pen", option_probabilities=probabilities)
+    asked = pipeline(model=model)
+    result = done(requested(Operation.PARSE, b"let it shine on"), asked)
     assert result.intent is not None
     assert (result.intent.by, result.intent.slots) == ("model", {"state": "on"})
     assert (result.models.lm, result.tokens.cached, result.tokens.generated) == ("pen", 5, 0)
@@ -382,12 +367,34 @@ def test_the_models_choice_is_in_the_result_with_how_sure_it_was() -> None:
 
 
 def test_a_command_that_was_not_surely_understood_is_not_talked_about() -> None:
-    with_mind = mind()
     probabilities = {"let it shine on": {" light": 0.6}}
-    with_mind.language_model = ScriptedLanguageModel(
-        ["It is on."], name="pen", option_probabilities=probabilities
-    )
+    model = ScriptedLanguageModel(["It is on."], name="pen", option_probabilities=probabilities)
+    asked = pipeline(model=model)
     text = TextInput("t", "let it shine on", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
-    result = done(text, with_mind)
+    result = done(text, asked)
     assert (result.outcome, result.answer, result.intent) == (Outcome.NOT_UNDERSTOOD, None, None)
     assert result.reason == "perhaps Light, but that is not sure enough"
+
+
+def test_a_recording_from_elsewhere_becomes_an_intent_as_if_it_had_been_spoken_here() -> None:
+    result = done(requested(Operation.RECOGNIZE, b"sound"), pipeline("light on"))
+    assert result.intent is not None
+    assert (result.outcome, result.intent.slots) == (Outcome.INTENT, {"state": "on"})
+    assert (result.source, result.trigger) == (Source.MQTT, Trigger.REQUEST)
+    assert {"decode", "total"} <= result.timings_ms.keys()
+
+
+def test_never_by_voice_holds_for_a_recording_from_elsewhere() -> None:
+    result = done(requested(Operation.RECOGNIZE, b"sound"), pipeline("unlock the door"))
+    assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
+    assert result.reason == "Unlock is declared never_by_voice"
+
+
+def test_a_recording_of_silence_or_of_other_speech_moves_nothing() -> None:
+    silent = pipeline()
+    silent._decode = ScriptedDecode(silent=True)  # type: ignore[assignment]
+    assert done(requested(Operation.RECOGNIZE, b"sound"), silent).outcome is Outcome.NO_SPEECH
+    other = done(requested(Operation.RECOGNIZE, b"sound"), pipeline("I like trains"))
+    assert (other.outcome, other.intent) == (Outcome.NOT_UNDERSTOOD, None)
+    broken = done(requested(Operation.RECOGNIZE, b"text"), pipeline())
+    assert (broken.outcome, broken.reason) == (Outcome.FAILED, "this is no sound file")

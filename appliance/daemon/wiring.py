@@ -1,0 +1,228 @@
+"""Builds every part of the daemon, in the order of their dependencies; nothing runs yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.daemon.live_settings import LiveSettings
+from appliance.daemon.metrics_collector import MetricsCollector
+from appliance.daemon.status_publisher import StatusPublisher
+from appliance.dialogue.button_and_light import ButtonAndLight
+from appliance.dialogue.dialogue import Dialogue
+from appliance.dialogue.listener_control import ListenerControl
+from appliance.dialogue.speech_output import SpeechOutput
+from appliance.events import EventBus
+from appliance.ids import Ids
+from appliance.jobs.job_ledger import JobLedger
+from appliance.jobs.job_queue import JobQueue
+from appliance.listening.button_control import ButtonControl
+from appliance.listening.speech_intake import SpeechIntake
+from appliance.listening.voice_input import VoiceInput
+from appliance.listening.wake_election import WakeElection
+from appliance.messages.status_payloads import Status
+from appliance.messages.topics import Topics
+from appliance.mqtt.connection import BrokerConnection
+from appliance.mqtt.publisher import Publisher
+from appliance.mqtt.result_commit import ResultCommitter
+from appliance.pipeline.engine_factory import (
+    load_sentences,
+    open_language_model,
+    sentence_folder,
+)
+from appliance.pipeline.pipeline import Pipeline
+from appliance.pipeline.worker import Worker
+from appliance.recognition.service import RecognitionService
+from appliance.recognition.speech_models import SpeechModelLoader
+from appliance.requests.intake import RequestIntake
+from appliance.requests.mqtt_service import MqttService, status_of
+from appliance.requests.request_dispatcher import RequestDispatcher
+from appliance.requests.request_parser import RequestParser
+from appliance.requests.runtime_options import RuntimeOptions
+from appliance.sentences.active_sentences import ActiveSentences
+from appliance.sentences.file_watch import SentenceFileWatch
+from appliance.system.board_monitor import BoardMonitor
+from appliance.system.sensors import Board, root_in_force
+from appliance.threads import Loop, StopSignal
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from appliance.config import Config
+    from appliance.journal.journal import Journal
+    from appliance.protocols import Microphone
+
+SPEECH_OUTPUT_LIMIT_S = 60.0
+"""For one text that is spoken."""
+
+JOB_LIMIT_S = 120.0
+"""For a job, beside the language model's time limit, which counts twice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the main thread starts, watches and stops."""
+
+    events: EventBus
+    settings: LiveSettings
+    options: RuntimeOptions
+    queue: JobQueue
+    worker: Worker
+    voice: VoiceInput
+    dispatcher: RequestDispatcher
+    mqtt: MqttService
+    status: StatusPublisher
+    metrics: MetricsCollector
+    mqtt_loop: Loop
+    worker_loop: Loop
+    voice_loops: tuple[Loop, ...]
+
+
+def wire(  # noqa: PLR0915  (one line for each part)
+    path: Path,
+    config: Config,
+    journal: Journal,
+    stack: ExitStack,
+    microphone: Microphone | None,
+) -> Parts:
+    """Build the daemon; `stack` closes what must be closed.
+
+    Args:
+        path: of the configuration, for a reload.
+        config: what it holds.
+        journal: opened.
+        stack: its end is the daemon's end.
+        microphone: takes the place of the sound card; None is the sound card.
+
+    Raises:
+        ApplianceError: what the configuration names is not there, or not usable.
+
+    """
+    # Shared by everything.
+    events, ids, topics = EventBus(), Ids(journal.last_id), Topics.of(config)
+    board = BoardMonitor(Board(root_in_force(), state_directory=config.state_directory), events)
+    watch = SentenceFileWatch(sentence_folder(config))
+    sentences = ActiveSentences(load_sentences(config))
+
+    # COMMIT and PUBLISH.
+    connection = BrokerConnection(config, status_of(topics, Status.OFFLINE))
+    publisher = Publisher(journal, connection)
+    committer = ResultCommitter(journal, connection, topics, publisher)
+    ledger = JobLedger(journal, committer, events)
+
+    # CONFIRM.
+    queue = JobQueue(config.requests.maximum_waiting)
+    control = ListenerControl()
+    speech = SpeechOutput(config, control, events)
+    dialogue = Dialogue(
+        config,
+        ledger,
+        queue,
+        sentences=sentences,
+        listener=control,
+        speech=speech,
+        events=events,
+    )
+
+    # DECODE, RECOGNISE, TRANSCRIBE, RESOLVE and ANSWER.
+    language_model = open_language_model(config)
+    recognition = RecognitionService(
+        SpeechModelLoader(config),
+        sentences,
+        events,
+        language_model,
+        publishes_words=config.listening.partial,
+    )
+    pipeline = Pipeline(config, sentences, recognition, language_model, events)
+    stopping = StopSignal()
+    worker = Worker(
+        queue, pipeline, dialogue, ledger, board=board, events=events, stopping=stopping
+    )
+
+    # CAPTURE and ENDPOINT.
+    election = None
+    if topics.earshot is not None:
+        election = WakeElection(config.name, topics.earshot, publisher, control)
+    speech_intake = SpeechIntake(
+        ids,
+        dialogue,
+        queue,
+        ledger,
+        speech=speech,
+        control=control,
+        board=board,
+        events=events,
+        election=election,
+    )
+    voice = VoiceInput(
+        config,
+        speech_intake,
+        recognition,
+        control=control,
+        speech=speech,
+        events=events,
+        microphone=microphone,
+    )
+    panel = ButtonAndLight(config.panel, button=ButtonControl(config.panel, dialogue, voice))
+    stack.callback(panel.close)
+
+    # Requests.
+    options = RuntimeOptions(config.telemetry.every_s, voice, events)
+    dispatcher = RequestDispatcher(
+        config,
+        queue,
+        journal,
+        ledger,
+        topics=topics,
+        publisher=publisher,
+        options=options,
+        voice=voice,
+        speech=speech,
+        board=board,
+    )
+    parser = RequestParser(topics, config.requests.maximum_bytes, ids.new)
+    intake = RequestIntake(journal, topics, parser, dispatcher, publisher)
+    mqtt = MqttService(
+        journal, connection, topics, publisher, committer, intake=intake, election=election
+    )
+
+    # Observers.
+    settings = LiveSettings(path, config, sentences, watch, pipeline, events)
+    status = StatusPublisher(
+        settings,
+        options,
+        publisher,
+        topics=topics,
+        board=board,
+        mqtt=mqtt,
+        queue=queue,
+        voice=voice,
+        language_model=language_model,
+        events=events,
+    )
+    events.subscribe(status)
+    events.subscribe(panel)
+    return Parts(
+        events=events,
+        settings=settings,
+        options=options,
+        queue=queue,
+        worker=worker,
+        voice=voice,
+        dispatcher=dispatcher,
+        mqtt=mqtt,
+        status=status,
+        metrics=MetricsCollector(status, mqtt, queue, board, events),
+        mqtt_loop=Loop("MQTT thread", mqtt),
+        worker_loop=Loop(
+            "worker",
+            worker,
+            turn_limit_s=2 * config.language_model.time_limit_s + JOB_LIMIT_S,
+            stopping=stopping,
+        ),
+        voice_loops=(
+            Loop("speech output", speech, turn_limit_s=SPEECH_OUTPUT_LIMIT_S),
+            *voice.loops,
+        ),
+    )

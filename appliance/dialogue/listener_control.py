@@ -1,0 +1,117 @@
+"""What is asked of the listener, from any thread: commands that it carries out between frames."""
+
+from __future__ import annotations
+
+import queue
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appliance.protocols import WakeSpotter
+    from appliance.values import Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """Why and how the appliance listens to one sentence."""
+
+    trigger: Trigger
+    id: str | None = None
+    """The utterance's id if it is known beforehand, as that of a request is."""
+    held: bool = False
+    """The sentence ends when the button is released, and not at a pause."""
+    reply: bool = False
+    """For a yes or a no, and not for one of the sentences."""
+    wait: float = 5.0
+    """Seconds in which somebody must begin to speak."""
+    after_word: bool = False
+    """Whether the end of the wake word may still be heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Listen to one sentence, or to another one than it listens to now."""
+
+    activation: Activation
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The sentence is over; if it does not listen, this means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Give up what is being heard."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Close the microphone's device, or open it again."""
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UseTrigger:
+    """Let something else start the listening: one of the values of listening.trigger."""
+
+    mode: str
+    detectors: Sequence[WakeSpotter] | None
+    """Replace those there are; None keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deafen:
+    """The loudspeaker speaks (or not any more): hear nothing but a wake word meanwhile."""
+
+    deaf: bool
+
+
+ListenerCommand = Listen | Release | Cancel | Mute | UseTrigger | Deafen
+
+
+class ListenerControl:
+    """A queue of commands for the listener. Any thread may add; the listener takes."""
+
+    def __init__(self) -> None:
+        self._commands: queue.SimpleQueue[ListenerCommand] = queue.SimpleQueue()
+
+    def listen(self, activation: Activation) -> None:
+        """Listen to one sentence."""
+        self._commands.put(Listen(activation))
+
+    def release(self) -> None:
+        """The sentence is over."""
+        self._commands.put(Release())
+
+    def cancel(self, reason: str) -> None:
+        """Give up what is being heard."""
+        self._commands.put(Cancel(reason))
+
+    def mute(self, *, muted: bool) -> None:
+        """Close the microphone's device, or open it again."""
+        self._commands.put(Mute(muted))
+
+    def use_trigger(self, mode: str, detectors: Sequence[WakeSpotter] | None = None) -> None:
+        """Let something else start the listening."""
+        self._commands.put(UseTrigger(mode, detectors))
+
+    def deafen(self, *, deaf: bool) -> None:
+        """Whether the loudspeaker speaks now."""
+        self._commands.put(Deafen(deaf))
+
+    def next_command(self, timeout_s: float = 0.0) -> ListenerCommand | None:
+        """The oldest command; None if there is none within `timeout_s`."""
+        try:
+            return (
+                self._commands.get(timeout=timeout_s)
+                if timeout_s
+                else (self._commands.get_nowait())
+            )
+        except queue.Empty:
+            return None

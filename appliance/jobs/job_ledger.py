@@ -1,0 +1,56 @@
+"""The stage COMMIT, and what the journal knows of a job before: begun, put off, finished."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from appliance.errors import JournalError
+from appliance.events import JobFinished
+from appliance.values import Request
+
+if TYPE_CHECKING:
+    from appliance.events import EventBus
+    from appliance.journal.journal import Journal
+    from appliance.mqtt.result_commit import ResultCommitter
+    from appliance.values import Job, Result
+
+logger = logging.getLogger(__name__)
+
+
+class JobLedger:
+    """Only requests are in the journal; of speech only the result is written. Any thread."""
+
+    def __init__(self, journal: Journal, committer: ResultCommitter, events: EventBus) -> None:
+        self._journal = journal
+        self._committer = committer
+        self._events = events
+
+    def begin(self, job: Job) -> None:
+        """Count the attempt before the job runs: it may crash us."""
+        if isinstance(job, Request):
+            try:
+                self._journal.record_attempt(job.id)
+            except JournalError as error:
+                _log_uncounted(error)
+
+    def put_off(self, job: Job) -> None:
+        """A stop broke the job off, which is not its fault: the attempt does not count."""
+        if isinstance(job, Request):
+            try:
+                self._journal.undo_attempt(job.id)
+            except JournalError as error:
+                _log_uncounted(error)
+
+    def commit(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
+        """Write the result and its messages, and remove the request, in one transaction.
+
+        `dead_letter` keeps the request aside: it crashed the appliance, or failed by its fault.
+        """
+        self._events.publish(JobFinished(job, result))
+        request = job if isinstance(job, Request) else None
+        self._committer.commit(result, request, dead_letter=dead_letter)
+
+
+def _log_uncounted(error: JournalError) -> None:
+    logger.error("attempts of requests are not counted now: %s", error)

@@ -1,0 +1,124 @@
+"""The stage ANSWER: the language model answers a text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from appliance.errors import EngineError
+from appliance.events import AnswerWritten
+from appliance.fallback.prompt_parts import parts_for
+from appliance.pipeline.route import is_spoken
+from appliance.values import Operation, Outcome, PromptRequest, Question, Request, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.config import LanguageModelSettings
+    from appliance.events import EventBus
+    from appliance.fallback.chat_history import ChatHistory
+    from appliance.jobs.result_builder import ResultBuilder
+    from appliance.protocols import LanguageModel
+    from appliance.values import Job
+
+RESTING = "the board is resting (too hot, or too little power): only declared sentences are done"
+
+
+class AnswerStage:
+    """Writes what was asked for; a sentence that fits no intent only if the owner allows that."""
+
+    def __init__(
+        self,
+        settings: LanguageModelSettings,
+        language_model: LanguageModel | None,
+        history: ChatHistory,
+        events: EventBus,
+    ) -> None:
+        self._settings = settings
+        self._language_model = language_model
+        self._history = history
+        self._events = events
+
+    def run(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
+        """Settle the outcome.
+
+        Raises:
+            EngineError: there is no language model, or it failed; EngineDied among them.
+            Interrupted: `must_stop` said so.
+
+        """
+        if isinstance(work.job, Request) and work.job.operation is Operation.ANSWER:
+            prompt = PromptRequest.unpacked(work.job.payload)
+            work.text = prompt.text
+            self._write(work, prompt, must_stop)
+        elif work.perhaps is not None:
+            # A model that talked about an intent might claim to have acted.
+            reason = f"perhaps {work.perhaps}, but that is not sure enough"
+            work.end(Outcome.NOT_UNDERSTOOD, reason if self._is_allowed(work) else None)
+        elif self._language_model is None or not work.board.may_write or not self._is_allowed(work):
+            work.end(Outcome.NOT_UNDERSTOOD)
+        else:
+            self._write(work, PromptRequest(work.text or ""), must_stop)
+
+    def _is_allowed(self, work: ResultBuilder) -> bool:
+        if is_spoken(work.job):
+            return self._settings.answers_speech
+        return bool((work.text or "").strip())
+
+    def _write(
+        self, work: ResultBuilder, prompt: PromptRequest, must_stop: Callable[[], bool]
+    ) -> None:
+        model = self._language_model
+        if model is None:
+            raise EngineError("no language model is enabled; see language_model.enabled")
+        if not work.board.may_write:
+            work.end(Outcome.REFUSED, RESTING)
+            return
+        if not prompt.text.strip():
+            raise EngineError("there is no text to answer")
+        work.lm = model.name
+        session = _session_of(work.job, prompt)
+        said = (*self._history.said(session), self._with_time(work, prompt.text))
+        question = Question(said, prompt.schema, prompt.maximum_tokens)
+        completion = model.complete(question, must_stop, self._progress(work.job, prompt))
+        work.stage("answer")
+        if completion.first_token_ms is not None:
+            work.note("first_token", completion.first_token_ms / 1000)
+        work.tokens = Tokens(
+            prompt=completion.prompt_tokens,
+            cached=completion.cached_tokens,
+            generated=completion.generated_tokens,
+        )
+        if not completion.text.strip():
+            raise EngineError("the language model wrote nothing")
+        work.answer = completion.text.strip()
+        self._history.note(session, prompt.text, work.answer)
+        work.end(Outcome.ANSWER)
+
+    def _with_time(self, work: ResultBuilder, text: str) -> str:
+        """The clock stands with the question: before it, the model would read everything again."""
+        if not self._settings.tells_time or work.board.clock_synced is False:
+            return text
+        return f"{parts_for(work.language).told(datetime.now().astimezone())} {text}"
+
+    def _progress(self, job: Job, prompt: PromptRequest) -> Callable[[str | None], None] | None:
+        """Publishes an answer while it is written, if its requester wants to see that."""
+        if not prompt.stream or not isinstance(job, Request):
+            return None
+        pieces: list[str] = []
+
+        def publish(piece: str | None) -> None:
+            if piece is None:  # the model starts again from the beginning
+                pieces.clear()
+                return
+            pieces.append(piece)
+            self._events.publish(AnswerWritten(job, "".join(pieces)))
+
+        return publish
+
+
+def _session_of(job: Job, prompt: PromptRequest) -> str | None:
+    """A session's name among all requesters'."""
+    if prompt.session is None or not isinstance(job, Request):
+        return None
+    return f"{job.requester}\0{prompt.session}"

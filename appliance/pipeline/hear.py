@@ -1,0 +1,112 @@
+"""The stages DECODE, RECOGNISE and TRANSCRIBE: from sound to words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.audio import decode
+from appliance.endpointing.segmenter import segments_in
+from appliance.jobs.result_builder import SAID_STOP
+from appliance.recognition.inference_turns import Urgency
+from appliance.values import Outcome, Request, Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.config import Config
+    from appliance.dialogue.phrases import Phrases
+    from appliance.jobs.result_builder import ResultBuilder
+    from appliance.protocols import SpeechDetector
+    from appliance.recognition.service import RecognitionService
+    from appliance.sentences.sentence_set import SentenceSet
+
+
+class DecodeStage:
+    """A recording from a request to samples, cut to what was said in it."""
+
+    def __init__(self, config: Config, detector: SpeechDetector) -> None:
+        self._requests = config.requests
+        self._listening = config.listening
+        self._detector = detector
+
+    def run(self, work: ResultBuilder, *, cut: bool) -> None:
+        """Decode the payload; `cut` drops what stands before and after the speech.
+
+        Raises:
+            AudioError: it is not a recording, or too long.
+
+        """
+        if not isinstance(work.job, Request):
+            return
+        samples = decode.decode(
+            work.job.payload,
+            maximum_seconds=self._requests.maximum_audio_s,
+            maximum_bytes=self._requests.maximum_bytes,
+        )
+        work.stage("decode")
+        segments = list(segments_in(samples, self._detector, self._listening))
+        work.stage("detect")
+        if not segments:
+            work.end(Outcome.NO_SPEECH)
+            return
+        first, last = segments[0], segments[-1]
+        work.samples = samples[first.stop - len(first.samples) : last.stop] if cut else samples
+
+
+class RecogniseStage:
+    """Sound to a declared sentence, or to the words that were heard in its place."""
+
+    def __init__(self, recognition: RecognitionService, phrases: Phrases) -> None:
+        self._recognition = recognition
+        self._phrases = phrases
+
+    def run(self, work: ResultBuilder, sentences: SentenceSet) -> None:
+        """Fill in text, confidence and, if it was a declared sentence, the intent.
+
+        Raises:
+            EngineError: the model failed.
+
+        """
+        if isinstance(work.job, Utterance):
+            work.samples = work.job.samples
+            if work.job.speech_seconds == 0.0 or not len(work.samples):
+                work.end(Outcome.NO_SPEECH)
+                return
+        work.stt = self._recognition.recogniser_name
+        heard = self._recognition.recognise(work.samples, sentences, work.stage)
+        work.stt = heard.by or work.stt
+        if heard.intent is None and not heard.text:
+            work.end(Outcome.NO_SPEECH)
+            return
+        work.text, work.confidence, work.intent = heard.text, heard.confidence, heard.intent
+        if heard.intent is None and self._phrases.means_stop(heard.text):
+            work.end(Outcome.CANCELLED, SAID_STOP)
+
+
+class TranscribeStage:
+    """Sound to any words."""
+
+    def __init__(self, recognition: RecognitionService) -> None:
+        self._recognition = recognition
+
+    def run(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
+        """Fill in the text, and settle the outcome.
+
+        Raises:
+            EngineError: the model failed.
+            Interrupted: `must_stop` said so.
+
+        """
+        urgency = Urgency.TRANSCRIPTION
+        if isinstance(work.job, Utterance):
+            work.samples, urgency = work.job.samples, Urgency.UTTERANCE
+            if work.job.speech_seconds == 0.0 or not len(work.samples):
+                work.end(Outcome.NO_SPEECH)
+                return
+        work.stt = self._recognition.transcriber_name
+        transcript = self._recognition.transcribe(work.samples, work.language, must_stop, urgency)
+        work.stage("transcribe")
+        work.text = transcript.text
+        if isinstance(work.job, Request):
+            work.confidence = transcript.confidence if work.text else None
+        work.end(Outcome.TRANSCRIPT if work.text else Outcome.NO_SPEECH)

@@ -1,0 +1,164 @@
+"""The pipeline: takes a job through its stages to a result. The commands use the same one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from appliance.dialogue.phrases import phrases_for
+from appliance.engines.silero import Silero
+from appliance.errors import AudioError, EngineDied, EngineError, Interrupted
+from appliance.fallback.cascade import Cascade
+from appliance.fallback.chat_history import ChatHistory
+from appliance.ids import boot_seconds
+from appliance.jobs.result_builder import ResultBuilder
+from appliance.pipeline.answer import AnswerStage
+from appliance.pipeline.hear import DecodeStage, RecogniseStage, TranscribeStage
+from appliance.pipeline.resolve import ResolveStage
+from appliance.pipeline.route import Stage, is_spoken, route_of
+from appliance.system.governor import threads_at
+from appliance.values import Outcome, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.config import Config
+    from appliance.events import EventBus
+    from appliance.protocols import LanguageModel
+    from appliance.recognition.service import RecognitionService
+    from appliance.sentences.active_sentences import ActiveSentences
+    from appliance.sentences.sentence_set import SentenceSet
+    from appliance.system.board_state import BoardState
+    from appliance.values import Job, Pace, Result
+
+logger = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """The stages from DECODE to ANSWER; route.py says which of them a job passes."""
+
+    def __init__(
+        self,
+        config: Config,
+        sentences: ActiveSentences,
+        recognition: RecognitionService | None,
+        language_model: LanguageModel | None,
+        events: EventBus,
+    ) -> None:
+        """Without `recognition` it works on text only."""
+        settings = config.language_model
+        self._config = config
+        self._sentences = sentences
+        self._recognition = recognition
+        self._language_model = language_model
+        self._cascade = Cascade(config.cascade, repairs_speech=not config.speech.grammar)
+        history = ChatHistory(settings.session_turns, settings.session_minutes)
+        if recognition is not None:
+            phrases = phrases_for(config.device.language)
+            self._decode = DecodeStage(config, Silero())
+            self._recognise = RecogniseStage(recognition, phrases)
+            self._transcribe = TranscribeStage(recognition)
+        self._resolve = ResolveStage(self._cascade, language_model)
+        self._answer = AnswerStage(settings, language_model, history, events)
+
+    @property
+    def language_model(self) -> LanguageModel | None:
+        """What writes; None if the configuration allows no answers."""
+        return self._language_model
+
+    @property
+    def language(self) -> str:
+        """Of the active sentences."""
+        return self._sentences.current.language
+
+    def open(self) -> None:
+        """Load the models, in the thread that will use them.
+
+        The language model's process ends with the thread that started it.
+
+        Raises:
+            ModelMissing: a model is not there.
+            EngineError: a speech model cannot be opened.
+
+        """
+        model = self._language_model
+        if model is not None and self._config.language_model.load == "start":
+            with contextlib.suppress(EngineError):  # logged, and tried again when idle
+                model.start()
+        if self._recognition is not None:
+            self._recognition.open()
+        opened = model is not None and self._config.language_model.load == "start"
+        try:
+            ready = model if opened and model is not None and not model.fault else None
+            self._cascade.prepare(self._sentences.current, ready)
+        except EngineError as error:
+            logger.warning("the language model cannot choose among the intents: %s", error)
+
+    def close(self) -> None:
+        """Close the language model, in the thread that opened it."""
+        if self._language_model is not None:
+            self._language_model.close()
+
+    def prepare(self, sentences: SentenceSet) -> None:
+        """Compile other sentences, so that they can become the active ones.
+
+        Raises:
+            SentencesError: no grammar can be made of them; the old ones stay active.
+
+        """
+        if self._recognition is not None:
+            self._recognition.prepare(sentences)
+        # Without the model: only the worker's thread may use it, and this may be another.
+        self._cascade.prepare(sentences, None)
+
+    def use_pace(self, pace: Pace) -> None:
+        """Fewer threads and no second hearing, unless at full pace.
+
+        CTranslate2 keeps the threads that it was loaded with.
+        """
+        if self._recognition is not None:
+            self._recognition.use_pace(pace)
+        if self._language_model is not None:
+            self._language_model.use_threads(threads_at(pace, self._config.threads))
+
+    def run(self, job: Job, board: BoardState, must_stop: Callable[[], bool]) -> Result:
+        """Do a job. What goes wrong with it is in the result, and not raised, but EngineDied.
+
+        `must_stop` is asked while a model is at work; True makes the outcome `cancelled`.
+        """
+        work = ResultBuilder(job, self.language, board)
+        try:
+            self._pass_stages(work, must_stop)
+        except Interrupted as error:
+            work.end(Outcome.CANCELLED, str(error))
+        except EngineDied:
+            raise  # whoever gave us the job must know what it does
+        except UnicodeDecodeError as error:
+            work.end(Outcome.FAILED, f"the text is not UTF-8, at byte {error.start}")
+        except (EngineError, AudioError) as error:
+            work.end(Outcome.FAILED, str(error))
+        return work.result()
+
+    def _pass_stages(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
+        job, route = work.job, route_of(work.job)
+        sentences = self._sentences.current  # these, also if the files change meanwhile
+        if isinstance(job, Request) and _is_late(job):
+            work.end(Outcome.EXPIRED, "its turn came after the time that the requester gave it")
+            return
+        if self._recognition is None and {Stage.RECOGNISE, Stage.TRANSCRIBE} & set(route):
+            raise EngineError("this works on text only, and the job is sound")
+        if Stage.DECODE in route:
+            self._decode.run(work, cut=is_spoken(job))
+        if Stage.RECOGNISE in route and not work.is_over:
+            self._recognise.run(work, sentences)
+        if Stage.TRANSCRIBE in route and not work.is_over:
+            self._transcribe.run(work, must_stop)
+        if Stage.RESOLVE in route and not work.is_over:
+            self._resolve.run(work, sentences, must_stop)
+        if Stage.ANSWER in route and not work.is_over:
+            self._answer.run(work, must_stop)
+
+
+def _is_late(request: Request) -> bool:
+    return request.expires_at is not None and boot_seconds() >= request.expires_at

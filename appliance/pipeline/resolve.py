@@ -1,0 +1,78 @@
+"""The stage RESOLVE: a text to a declared intent, exactly or by the cascade."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.pipeline.route import Stage, is_spoken, route_of
+from appliance.values import Outcome, PromptRequest, Request, TextInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.fallback.cascade import Cascade
+    from appliance.jobs.result_builder import ResultBuilder
+    from appliance.protocols import LanguageModel
+    from appliance.sentences.sentence_set import SentenceSet
+    from appliance.values import Intent
+
+
+class ResolveStage:
+    """One of the declared sentences; if it is none, fuzzy match and the model's choice."""
+
+    def __init__(self, cascade: Cascade, language_model: LanguageModel | None) -> None:
+        self._cascade = cascade
+        self._language_model = language_model
+
+    def run(
+        self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
+    ) -> None:
+        """Settle the outcome, unless the text fits no intent and the stage ANSWER is to come.
+
+        Raises:
+            EngineDied: the language model's process died of the text, twice.
+            Interrupted: `must_stop` said so while the model was choosing.
+
+        """
+        intent, work.intent = work.intent, None
+        if not is_spoken(work.job):
+            work.text = _text_of(work.job)
+            intent = sentences.parse(work.text)
+            work.stage("parse")
+        intent = intent or self._near(work, sentences, must_stop)
+        if intent is None:
+            if Stage.ANSWER not in route_of(work.job):
+                work.end(Outcome.NOT_UNDERSTOOD)
+        elif is_spoken(work.job) and sentences.declared[intent.name].never_by_voice:
+            work.end(Outcome.REFUSED, f"{intent.name} is declared never_by_voice")
+        else:
+            work.intent, work.confidence = intent, intent.confidence
+            work.end(Outcome.INTENT)
+
+    def _near(
+        self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
+    ) -> Intent | None:
+        """What the text means though it is not a declared sentence; None if that is not sure."""
+        text, spoken = work.text or "", is_spoken(work.job)
+        intent = self._cascade.repair(text, sentences)
+        work.stage("repair")
+        guarded = intent is not None and sentences.declared[intent.name].never_by_voice
+        if guarded and not spoken:
+            return None  # only its very words do it; speech is refused, with the reason
+        if spoken and not guarded and not self._cascade.repairs_speech:
+            intent = None
+        model = self._language_model
+        if intent is not None or model is None or not work.board.may_write:
+            return intent
+        choice = self._cascade.choose(text, sentences, model, must_stop, spoken=spoken)
+        if choice is None or choice.tokens.prompt is None:
+            return None
+        work.stage("choose")
+        work.lm, work.tokens, work.perhaps = model.name, choice.tokens, choice.perhaps
+        return choice.intent
+
+
+def _text_of(job: object) -> str:
+    if isinstance(job, Request):
+        return PromptRequest.unpacked(job.payload).text
+    return job.text if isinstance(job, TextInput) else ""

@@ -1,0 +1,69 @@
+"""Which stages a job passes, in which order: one row for each kind of job."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from appliance.values import Operation, Request, Utterance
+
+if TYPE_CHECKING:
+    from appliance.values import Job
+
+
+class Stage(enum.StrEnum):
+    """The stages in their order, each with the class that does it.
+
+    Sound from a microphone passes CAPTURE and ENDPOINT in the listener's thread, every job the
+    stages from DECODE to COMMIT in the worker's, and its messages PUBLISH in the MQTT thread.
+    """
+
+    CAPTURE = "capture"
+    """listening.listener.Listener"""
+    ENDPOINT = "endpoint"
+    """listening.listening_state.ListeningState, with endpointing.segmenter.Segmenter"""
+    DECODE = "decode"
+    """pipeline.hear.DecodeStage: a recording from a request to samples"""
+    RECOGNISE = "recognise"
+    """pipeline.hear.RecogniseStage: samples to a declared sentence"""
+    TRANSCRIBE = "transcribe"
+    """pipeline.hear.TranscribeStage: samples to any words"""
+    RESOLVE = "resolve"
+    """pipeline.resolve.ResolveStage: a text to an intent"""
+    ANSWER = "answer"
+    """pipeline.answer.AnswerStage: a text to an answer by the language model"""
+    CONFIRM = "confirm"
+    """dialogue.dialogue.Dialogue: asks back if the intent is declared `confirm`"""
+    COMMIT = "commit"
+    """jobs.job_ledger.JobLedger: the result and its messages to disk"""
+    PUBLISH = "publish"
+    """requests.mqtt_service.MqttService: the messages to the broker"""
+
+
+UTTERANCE = (Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER, Stage.CONFIRM, Stage.COMMIT)
+REPLY = (Stage.TRANSCRIBE, Stage.CONFIRM)
+"""What was said in answer to a question: a yes, or anything else."""
+TEXT = (Stage.RESOLVE, Stage.ANSWER, Stage.COMMIT)
+
+ROUTES: dict[Operation, tuple[Stage, ...]] = {
+    Operation.TRANSCRIBE: (Stage.DECODE, Stage.TRANSCRIBE, Stage.COMMIT),
+    Operation.RECOGNIZE: (
+        *(Stage.DECODE, Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER),
+        *(Stage.CONFIRM, Stage.COMMIT),
+    ),
+    Operation.PARSE: (Stage.RESOLVE, Stage.COMMIT),
+    Operation.ANSWER: (Stage.ANSWER, Stage.COMMIT),
+}
+"""By the operation of a request."""
+
+
+def route_of(job: Job) -> tuple[Stage, ...]:
+    """The stages that this job passes."""
+    if isinstance(job, Utterance):
+        return REPLY if job.reply else UTTERANCE
+    return ROUTES[job.operation] if isinstance(job, Request) else TEXT
+
+
+def is_spoken(job: Job) -> bool:
+    """Whether somebody said it: then `never_by_voice` holds."""
+    return Stage.RECOGNISE in route_of(job)

@@ -1,0 +1,65 @@
+"""One inference at a time: whoever needs a speech model waits for a turn, the most urgent first."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import heapq
+import itertools
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Urgency(enum.IntEnum):
+    """What a turn is for; the lower goes first."""
+
+    UTTERANCE = 0
+    """A sentence that is over: somebody waits for its result."""
+    EARLY_LOOK = 1
+    """A sentence that is still being spoken."""
+    TRANSCRIPTION = 2
+    """A recording from a request; it may be long."""
+
+
+class InferenceTurns:
+    """A lock with a queue in order of urgency. Any thread; not reentrant."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[Urgency, int]] = []
+        self._order = itertools.count()
+        self._taken = False
+
+    @contextlib.contextmanager
+    def turn(self, urgency: Urgency) -> Iterator[None]:
+        """Wait for a turn, and hold it."""
+        self._take(urgency)
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    @contextlib.contextmanager
+    def break_in(self, urgency: Urgency) -> Iterator[None]:
+        """Within a turn: let others have theirs meanwhile, then wait for the next one."""
+        self._give_back()
+        try:
+            yield
+        finally:
+            self._take(urgency)
+
+    def _take(self, urgency: Urgency) -> None:
+        with self._changed:
+            ticket = (urgency, next(self._order))
+            heapq.heappush(self._waiting, ticket)
+            self._changed.wait_for(lambda: not self._taken and self._waiting[0] == ticket)
+            heapq.heappop(self._waiting)
+            self._taken = True
+
+    def _give_back(self) -> None:
+        with self._changed:
+            self._taken = False
+            self._changed.notify_all()

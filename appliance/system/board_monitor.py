@@ -1,0 +1,78 @@
+"""Reads the sensors every second and lets the governor decide how hard the board may work."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from appliance.events import PaceChanged
+from appliance.ids import boot_id
+from appliance.system import governor
+from appliance.system.board_state import BoardState
+from appliance.system.clock_sync import clock_synced
+from appliance.system.sensors import root_in_force
+
+if TYPE_CHECKING:
+    from appliance.events import EventBus
+    from appliance.protocols import Sensors
+    from appliance.values import BoardReading, Pace
+
+logger = logging.getLogger(__name__)
+
+READ_EVERY_S = 1.0
+
+
+class BoardMonitor:
+    """`tick` belongs to the main thread, the rest to any."""
+
+    def __init__(self, sensors: Sensors, events: EventBus) -> None:
+        """Reads the sensors at once: a job from the journal may run before the first tick."""
+        self._sensors = sensors
+        self._events = events
+        self._root = root_in_force()
+        self._boot_id = boot_id()
+        self._governor = governor.GovernorState()
+        self._read_at = time.monotonic()
+        self._reading = sensors.read()
+        self._steer(self._read_at)
+
+    @property
+    def reading(self) -> BoardReading:
+        """The newest values."""
+        return self._reading
+
+    @property
+    def pace(self) -> Pace:
+        """How hard the board may work now."""
+        return self._governor.pace
+
+    def state(self) -> BoardState:
+        """The board as it was read last, for the result of a job."""
+        return BoardState(
+            pace=self._governor.pace,
+            low_voltage=self._governor.low_voltage,
+            reading=self._reading,
+            joules=self._sensors.joules,
+            clock_synced=clock_synced(self._root),
+            boot_id=self._boot_id,
+        )
+
+    def tick(self) -> bool:
+        """Read the sensors if it is time to; whether they were read."""
+        now = time.monotonic()
+        if now - self._read_at < READ_EVERY_S:
+            return False
+        self._read_at = now
+        self._reading = self._sensors.read()
+        self._steer(now)
+        return True
+
+    def _steer(self, now: float) -> None:
+        before = self._governor
+        self._governor = governor.steer(before, self._reading, now)
+        if line := governor.told(before, self._governor, self._reading):
+            slower = governor.RANK[self._governor.pace] > governor.RANK[before.pace]
+            logger.log(logging.WARNING if slower else logging.INFO, "%s", line)
+        if self._governor.pace is not before.pace:
+            self._events.publish(PaceChanged(self._governor.pace))

@@ -1,0 +1,305 @@
+"""The desk, between a real journal and a queue: what becomes of requests that end early."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from support.pipeline_parts import FixedBoard, RecordedEvents
+
+from appliance import config
+from appliance.errors import EngineError
+from appliance.ids import Ids, boot_seconds
+from appliance.jobs.job_ledger import JobLedger
+from appliance.jobs.job_queue import JobQueue
+from appliance.journal.dead_letters import open_dead_letters
+from appliance.journal.inbox import IncomingRequest
+from appliance.journal.journal import Journal
+from appliance.messages.control_requests import ControlRequest
+from appliance.messages.payloads import Answer
+from appliance.messages.status_payloads import Status
+from appliance.messages.topics import Topics
+from appliance.mqtt.connection import BrokerConnection
+from appliance.mqtt.connection_events import Delivery
+from appliance.mqtt.publisher import Publisher
+from appliance.mqtt.result_commit import ResultCommitter
+from appliance.requests.mqtt_service import status_of
+from appliance.requests.request_dispatcher import RequestDispatcher
+from appliance.requests.request_parser import RequestParser
+from appliance.requests.runtime_options import RuntimeOptions
+from appliance.system import logs
+from appliance.values import Outcome, Request, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from appliance.values import Job
+
+ROOT = "appliance/kitchen"
+ATTEMPTS = 3
+
+
+class MutedVoice:
+    """A voice input whose options can be changed, except that it has no wake word."""
+
+    muted = False
+    trigger = "button"
+
+    def mute(self, *, muted: bool) -> None:
+        self.muted = muted
+
+    def use_trigger(self, trigger: str) -> None:
+        raise EngineError(f"there is no model for {trigger}")
+
+
+class DispatcherParts:
+    """A dispatcher with a real journal; nothing of it has a thread or a connection."""
+
+    def __init__(self, directory: Path) -> None:
+        settings = config.Config(
+            device=config.DeviceSettings(name="kitchen", state_directory=str(directory)),
+            mqtt=config.MqttSettings(group="plant", group_root="work"),
+            requests=config.RequestSettings(maximum_attempts=ATTEMPTS),
+        )
+        self.topics = Topics.of(settings)
+        self.journal = Journal(directory, settings.journal, settings.requests)
+        self.jobs = JobQueue(10)
+        self.reader = RequestParser(self.topics, 10_000, Ids(self.journal.last_id).new)
+        connection = BrokerConnection(settings, status_of(self.topics, Status.OFFLINE))
+        self.publisher = Publisher(self.journal, connection)
+        committer = ResultCommitter(self.journal, connection, self.topics, self.publisher)
+        events = RecordedEvents()
+        self.ledger = JobLedger(self.journal, committer, events)
+        self.voice = MutedVoice()
+        parts: dict[str, Any] = {
+            "topics": self.topics,
+            "publisher": self.publisher,
+            "options": RuntimeOptions(5.0, self.voice, events),  # type: ignore[arg-type]
+            "voice": self.voice,
+            "speech": None,
+            "board": FixedBoard(),
+        }
+        self.dispatcher = RequestDispatcher(settings, self.jobs, self.journal, self.ledger, **parts)
+
+    def begin_next(self) -> Job:
+        """As the worker does."""
+        queued = self.jobs.dequeue(0.0)
+        assert queued is not None
+        self.ledger.begin(queued.job)
+        return queued.job
+
+    def request(self, name: str, *, root: str = ROOT, **sent: Any) -> Request:
+        """An accepted request, in the queue."""
+        offer = self.reader.read(
+            Delivery(1, f"{root}/request/parse", b"hello", correlation=name.encode(), **sent)
+        )
+        assert isinstance(offer, IncomingRequest), offer
+        (verdict,) = self.journal.accept([offer])
+        assert verdict.accepted is not None
+        assert self.dispatcher.enqueue(verdict.accepted)
+        return verdict.accepted
+
+    def order(
+        self, control: str, payload: bytes = b"", *, root: str = ROOT, **sent: Any
+    ) -> Answer | None:
+        """What is answered to an order at once."""
+        order = self.reader.read(Delivery(1, f"{root}/request/{control}", payload, **sent))
+        assert isinstance(order, ControlRequest), order
+        return self.dispatcher.handle_control(order)
+
+    def answers(self) -> list[tuple[str, str | None]]:
+        """State and id of the answers that wait for the broker."""
+        rows = self.journal.pending(100)
+        answers = [row.message for row in rows if "/response/" in row.message.topic]
+        told = [msgspec.json.decode(message.payload, type=Answer) for message in answers]
+        return [(answer.state.value, answer.transaction) for answer in told]
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[DispatcherParts]:
+    parts = DispatcherParts(tmp_path)
+    yield parts
+    parts.journal.close()
+
+
+def done(request: Request, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
+    return Result(
+        id=request.id,
+        source="mqtt",  # type: ignore[arg-type]
+        trigger="request",  # type: ignore[arg-type]
+        language="en",
+        outcome=outcome,
+        at="2026-01-01T00:00:00Z",
+        reason="it broke" if outcome is Outcome.FAILED else None,
+    )
+
+
+def test_a_request_that_waits_is_cancelled_by_its_id_and_answered_so(
+    parts: DispatcherParts,
+) -> None:
+    parts.request("one")
+    parts.request("two")
+    answer = parts.order("cancel", b"one")
+    assert answer is not None
+    assert (answer.state, answer.data) == ("done", {"cancelled": 1})
+    assert parts.answers() == [("cancelled", "one")]
+    assert [request.transaction for request in parts.jobs.requests()] == ["two"]
+    assert parts.journal.counts.inbox.rows == 1
+
+
+def test_the_request_at_work_is_broken_off(parts: DispatcherParts) -> None:
+    parts.request("one")
+    parts.begin_next()
+    answer = parts.order("cancel", b'{"id": "one", "transaction": "t"}')
+    assert answer is not None
+    assert (answer.state, answer.transaction) == ("done", "t")
+
+
+def test_a_cancellation_means_the_request_with_the_same_reply_topic_first(
+    parts: DispatcherParts,
+) -> None:
+    parts.request("1", response_topic="home/a")
+    parts.request("1", response_topic="home/b")
+    parts.order("cancel", b"1", response_topic="home/b")
+    assert [request.reply_to for request in parts.jobs.requests()] == ["home/a"]
+    parts.order("cancel", b"1")
+    assert parts.jobs.requests() == []
+
+
+def test_an_id_that_nobody_has_is_unknown_but_in_a_group_another_member_may_have_it(
+    parts: DispatcherParts,
+) -> None:
+    answer = parts.order("cancel", b"nobody")
+    assert answer is not None
+    assert (answer.state, answer.reason) == ("rejected", "unknown")
+    assert parts.order("cancel", b"nobody", root="work") is None
+
+
+def test_a_request_of_the_group_is_answered_below_the_group(parts: DispatcherParts) -> None:
+    request = parts.request("one", root="work")
+    assert request.reply_to == "work/response/parse"
+
+
+def test_a_request_is_expired_at_its_time_while_it_waits(parts: DispatcherParts) -> None:
+    parts.request("late", expiry_s=0)
+    parts.request("early", expiry_s=60)
+    parts.request("whenever")
+    time.sleep(0.01)
+    parts.dispatcher.tick()
+    assert parts.answers() == [("expired", "late")]
+    assert len(parts.jobs.requests()) == 2
+
+
+def test_options_change_what_is_given_and_report_what_is_active(
+    parts: DispatcherParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels: list[str] = []
+    monkeypatch.setattr(logs, "set_level", levels.append)
+    answer = parts.order("options", b'{"log_level": "error", "muted": true}')
+    assert answer is not None
+    assert levels == ["error"]
+    assert {name: answer.data[name] for name in ("telemetry_every_s", "muted", "trigger")} == {
+        "telemetry_every_s": 5.0,
+        "muted": True,
+        "trigger": "button",
+    }
+
+
+def test_an_option_that_cannot_be_changed_is_rejected_with_the_reason(
+    parts: DispatcherParts,
+) -> None:
+    answer = parts.order("options", b'{"trigger": "wake_word"}')
+    assert answer is not None
+    assert (answer.state, answer.reason) == ("rejected", "unsupported")
+    assert answer.message == "there is no model for wake_word"
+
+
+def test_one_check_at_a_time_answers_as_the_command_does(
+    parts: DispatcherParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Answer] = []
+    monkeypatch.setattr(
+        parts.publisher,
+        "publish",
+        lambda message: told.append(msgspec.json.decode(message.payload, type=Answer)),
+    )
+    parts.dispatcher._checking.acquire()
+    busy = parts.order("check")
+    assert busy is not None
+    assert busy.reason == "busy"
+    parts.dispatcher._checking.release()
+    assert parts.order("check") is None
+    end = time.monotonic() + 30
+    while not told and time.monotonic() < end:
+        time.sleep(0.05)
+    report = told[0].data
+    assert {answer["question"] for answer in report["answers"]} >= {"disk", "broker"}
+    assert report["errors"] + report["warnings"] <= len(report["answers"])
+
+
+def test_work_that_ends_the_process_is_tried_so_often_then_failed_and_set_aside(
+    tmp_path: Path,
+) -> None:
+    for attempt in range(ATTEMPTS):
+        parts = DispatcherParts(tmp_path)
+        if attempt == 0:
+            parts.request("deadly")
+        else:
+            parts.dispatcher.restore()
+        parts.begin_next()
+        parts.journal.close()  # as when the process dies here
+    parts = DispatcherParts(tmp_path)
+    parts.dispatcher.restore()
+    assert parts.jobs.requests() == []
+    assert parts.answers() == [("failed", "deadly")]
+    assert parts.journal.dead_letter_count() == 1
+    with open_dead_letters(tmp_path) as dead_letters:
+        (row,) = dead_letters.all()
+        assert (row.transaction, row.attempts, row.operation) == ("deadly", ATTEMPTS, "parse")
+        assert dead_letters.payload(row.id) == b"hello"
+        assert dead_letters.remove(row.id)
+        assert not dead_letters.remove(row.id)
+    assert parts.journal.dead_letter_count() == 0
+    parts.journal.close()
+
+
+def test_a_stop_in_the_middle_is_no_attempt_and_a_good_end_forgets_them(tmp_path: Path) -> None:
+    parts = DispatcherParts(tmp_path)
+    request = parts.request("one")
+    for _ in range(ATTEMPTS + 2):
+        parts.ledger.begin(request)
+        parts.ledger.put_off(request)
+    assert parts.journal.attempts(request.id) == 0
+    parts.ledger.begin(request)
+    parts.ledger.commit(request, done(request))
+    assert parts.journal.attempts(request.id) == 0
+    parts.journal.close()
+
+
+def test_a_request_that_kills_the_engine_is_set_aside_with_its_answer(
+    parts: DispatcherParts, tmp_path: Path
+) -> None:
+    parts.request("deadly")
+    request = parts.begin_next()
+    assert isinstance(request, Request)
+    parts.ledger.commit(request, done(request, Outcome.FAILED), dead_letter=True)
+    harmless = parts.request("harmless")
+    parts.ledger.commit(harmless, done(harmless, Outcome.FAILED))
+    with open_dead_letters(tmp_path) as dead_letters:
+        assert [(row.transaction, row.reason) for row in dead_letters.all()] == [
+            ("deadly", "it broke")
+        ]
+
+
+def test_the_deadline_of_a_request_that_waits_over_a_restart_holds(tmp_path: Path) -> None:
+    parts = DispatcherParts(tmp_path)
+    parts.request("soon", expiry_s=1000)
+    parts.journal.close()
+    parts = DispatcherParts(tmp_path)
+    (request,) = parts.journal.waiting()
+    assert request.expires_at is not None
+    assert request.expires_at - boot_seconds() == pytest.approx(1000, abs=30)
+    parts.journal.close()
