@@ -1,23 +1,17 @@
-"""Fixtures that more than one room's tests use."""
+"""Fixtures that tests of several packages use."""
 
 from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.free_port import free_port as new_free_port
+from support.requirements import skip_unless_ci
 
 REPOSITORY = Path(__file__).parent.parent
-
-
-def absent(what: str) -> None:
-    """Skip on a laptop; in CI, where script/test has set everything up, fail."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +34,7 @@ def models_directory() -> Path:
     chosen = os.environ.get("APPLIANCE_MODELS")
     directory = Path(chosen) if chosen else Config().models_directory
     if not (directory / "whisper-tiny.en" / "model.bin").is_file():
-        absent(f"no models in {directory}: run script/test, or appliance models pull")
+        skip_unless_ci(f"no models in {directory}: run script/test, or appliance models pull")
     return directory
 
 
@@ -57,6 +51,4 @@ def speech() -> Path:
 @pytest.fixture
 def free_port() -> int:
     """A TCP port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return new_free_port()

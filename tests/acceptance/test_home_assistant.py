@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from brokers import Client, Mosquitto, until
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 FOUND = "homeassistant/device/appliance_kitchen/config"
@@ -15,8 +17,8 @@ FOUND = "homeassistant/device/appliance_kitchen/config"
 def test_it_is_found_found_again_and_removed(tmp_path: Path, models_directory: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, FOUND, f"{ROOT}/status") as home,
-        Owner(
+        MqttClient(broker.port, FOUND, f"{ROOT}/status") as home,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -38,7 +40,7 @@ def test_it_is_found_found_again_and_removed(tmp_path: Path, models_directory: P
         broker.start()
         assert home.next(FOUND).payload == first.payload
         # And what its select sends changes the log level
-        with Client(broker.port, f"{ROOT}/info") as looker:
+        with MqttClient(broker.port, f"{ROOT}/info") as looker:
             until(lambda: not looker.heard.empty(), "info did not come back")
             looker.next()
             looker.publish(components["log_level"]["command_topic"], '{"log_level": "debug"}')
@@ -47,12 +49,12 @@ def test_it_is_found_found_again_and_removed(tmp_path: Path, models_directory: P
         owner.stop()
         owner.write(home_assistant={"enabled": False})
         assert owner.command("home-assistant", "remove").returncode == 0
-        with Client(broker.port, FOUND) as newcomer:
+        with MqttClient(broker.port, FOUND) as newcomer:
             assert newcomer.silent()
 
 
 def test_a_broker_that_is_not_there_is_named_by_the_command(tmp_path: Path, free_port: int) -> None:
-    owner = Owner(tmp_path, tmp_path, mqtt={"host": "127.0.0.1", "port": free_port})
+    owner = DaemonProcess(tmp_path, tmp_path, mqtt={"host": "127.0.0.1", "port": free_port})
     done = owner.command("home-assistant", "remove")
     assert done.returncode == 69
     assert f"the broker at 127.0.0.1:{free_port} does not let us in" in done.stderr

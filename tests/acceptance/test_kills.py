@@ -17,8 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from brokers import Client, Mosquitto, until
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 
@@ -33,7 +35,7 @@ SEED = int(os.environ.get("APPLIANCE_SEED", "7"))
 class Requester:
     """Sends requests that no two have in common, and knows which the appliance accepted."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: MqttClient) -> None:
         self._client = client
         self._sent = 0
         self.accepted: set[str] = set()
@@ -104,8 +106,10 @@ def test_kills_at_any_moment_lose_no_request(tmp_path: Path, models_directory: P
     chance = random.Random(SEED)  # noqa: S311 - of moments, not of secrets
     with (
         Mosquitto(tmp_path / "broker", persistent=True) as broker,
-        Client(broker.port, f"{ROOT}/response/#") as client,
-        Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}) as owner,
+        MqttClient(broker.port, f"{ROOT}/response/#") as client,
+        DaemonProcess(
+            tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
+        ) as owner,
     ):
         requester = Requester(client)
         owner.start()
@@ -153,9 +157,11 @@ def test_a_power_cut_loses_nothing_that_was_accepted(
     chance = random.Random(SEED)  # noqa: S311 - of moments, not of secrets
     with contextlib.ExitStack() as house:
         broker = house.enter_context(Mosquitto(tmp_path / "broker"))
-        client = house.enter_context(Client(broker.port, f"{ROOT}/response/#"))
+        client = house.enter_context(MqttClient(broker.port, f"{ROOT}/response/#"))
         owner = house.enter_context(
-            Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port})
+            DaemonProcess(
+                tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
+            )
         )
         owner.write(device={"state_directory": str(card / "state")})
         owner.start()

@@ -16,9 +16,11 @@ from typing import Any, Self
 
 import psutil
 import pytest
-from brokers import Client, Mosquitto, until
-from owner import SAMPLES, Owner
-from sound import Room, room
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.virtual_microphone import VirtualMicrophone, virtual_microphone
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 ANSWERS = f"{ROOT}/response/#"
@@ -37,8 +39,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 @pytest.fixture(scope="module")
 def owner(
     tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto
-) -> Iterator[Owner]:
-    with Owner(
+) -> Iterator[DaemonProcess]:
+    with DaemonProcess(
         tmp_path_factory.mktemp("owner"),
         models_directory,
         mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -47,12 +49,12 @@ def owner(
         yield running.start()
 
 
-def ask(client: Client, **fields: Any) -> dict[str, Any]:
+def ask(client: MqttClient, **fields: Any) -> dict[str, Any]:
     client.publish(f"{ROOT}/request/answer", json.dumps(fields))
     return answered(client)
 
 
-def answered(client: Client) -> dict[str, Any]:
+def answered(client: MqttClient) -> dict[str, Any]:
     while True:
         heard = client.next(seconds=90)
         answer: dict[str, Any] = json.loads(heard.payload)
@@ -60,7 +62,7 @@ def answered(client: Client) -> dict[str, Any]:
             return answer
 
 
-def model_process(owner: Owner) -> int | None:
+def model_process(owner: DaemonProcess) -> int | None:
     assert owner.process is not None
     for child in psutil.Process(owner.process.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -69,9 +71,11 @@ def model_process(owner: Owner) -> int | None:
     return None
 
 
-def test_an_answer_under_a_schema_is_json_of_it_or_failed(owner: Owner, broker: Mosquitto) -> None:
+def test_an_answer_under_a_schema_is_json_of_it_or_failed(
+    owner: DaemonProcess, broker: Mosquitto
+) -> None:
     schema = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"]}
-    with Client(broker.port, ANSWERS) as plant:
+    with MqttClient(broker.port, ANSWERS) as plant:
         good = ask(plant, text="Is the lamp on?", schema=schema, transaction="1")
         bad = ask(plant, text="Is the lamp on?", schema={"type": "nonsense"}, transaction="2")
     assert isinstance(json.loads(good["result"]["answer"])["on"], bool)
@@ -82,9 +86,12 @@ def test_an_answer_under_a_schema_is_json_of_it_or_failed(owner: Owner, broker: 
 
 
 def test_an_answer_is_seen_while_it_is_written_by_who_asks_for_it(
-    owner: Owner, broker: Mosquitto
+    owner: DaemonProcess, broker: Mosquitto
 ) -> None:
-    with Client(broker.port, f"{ROOT}/partial") as watching, Client(broker.port, ANSWERS) as plant:
+    with (
+        MqttClient(broker.port, f"{ROOT}/partial") as watching,
+        MqttClient(broker.port, ANSWERS) as plant,
+    ):
         quiet = ask(plant, text="What is the capital of France?", transaction="q")
         assert watching.silent()
         answer = ask(plant, text="What is the capital of France?", transaction="s", stream=True)
@@ -99,9 +106,9 @@ def test_an_answer_is_seen_while_it_is_written_by_who_asks_for_it(
 
 
 def test_a_follow_up_in_a_session_is_asked_with_what_was_said_before(
-    owner: Owner, broker: Mosquitto
+    owner: DaemonProcess, broker: Mosquitto
 ) -> None:
-    with Client(broker.port, ANSWERS) as plant:
+    with MqttClient(broker.port, ANSWERS) as plant:
         first = ask(plant, text="The code word is banana.", session="s", transaction="f1")
         second = ask(plant, text="Repeat it.", session="s", transaction="f2")
         alone = ask(plant, text="Repeat it.", transaction="f3")
@@ -110,12 +117,12 @@ def test_a_follow_up_in_a_session_is_asked_with_what_was_said_before(
 
 
 def test_an_idle_process_that_was_killed_comes_back_by_itself(
-    owner: Owner, broker: Mosquitto
+    owner: DaemonProcess, broker: Mosquitto
 ) -> None:
     gone = until(lambda: model_process(owner), "there is no model", 60)
     os.kill(gone, signal.SIGKILL)
     until(lambda: model_process(owner) not in (None, gone), "the model did not come back", 60)
-    with Client(broker.port, ANSWERS) as plant:
+    with MqttClient(broker.port, ANSWERS) as plant:
         assert ask(plant, text="Tell me about tea.", transaction="k")["state"] == "done"
     assert not owner.ended()
 
@@ -123,7 +130,7 @@ def test_an_idle_process_that_was_killed_comes_back_by_itself(
 class Requester:
     """Keeps some requests waiting for the model, and counts how each was answered."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: MqttClient) -> None:
         self._client = client
         self._sent = 0
         self.answers: dict[str, list[str]] = {}
@@ -151,7 +158,7 @@ class Requester:
 class Speaker(threading.Thread):
     """Says one sentence again and again, until told to stop."""
 
-    def __init__(self, place: Room) -> None:
+    def __init__(self, place: VirtualMicrophone) -> None:
         super().__init__(daemon=True)
         self._place = place
         self.stopping = threading.Event()
@@ -173,17 +180,20 @@ class Speaker(threading.Thread):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    with room(tmp_path_factory.mktemp("place")) as opened:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
+    with virtual_microphone(tmp_path_factory.mktemp("place")) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def hall(
-    tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto, place: Room
-) -> Iterator[Owner]:
+    tmp_path_factory: pytest.TempPathFactory,
+    models_directory: Path,
+    broker: Mosquitto,
+    place: VirtualMicrophone,
+) -> Iterator[DaemonProcess]:
     """An appliance that hears all the time."""
-    with Owner(
+    with DaemonProcess(
         tmp_path_factory.mktemp("hall"),
         models_directory,
         device={"name": "hall", "threads": BUDGET},
@@ -258,12 +268,12 @@ def stands_still(process: int) -> bool:
 
 
 def test_what_is_written_stands_still_as_soon_as_somebody_speaks_and_then_goes_on(
-    hall: Owner, place: Room, broker: Mosquitto
+    hall: DaemonProcess, place: VirtualMicrophone, broker: Mosquitto
 ) -> None:
     process = until(lambda: model_process(hall), "there is no model", 60)
     with (
-        Client(broker.port, f"{HALL}/response/#") as plant,
-        Client(broker.port, f"{HALL}/intent/HassTurnOn") as lamp,
+        MqttClient(broker.port, f"{HALL}/response/#") as plant,
+        MqttClient(broker.port, f"{HALL}/intent/HassTurnOn") as lamp,
     ):
         for number in range(STORIES):
             wish = {"text": f"Tell me story {number}.", "maximum_tokens": 900}
@@ -285,12 +295,12 @@ def test_what_is_written_stands_still_as_soon_as_somebody_speaks_and_then_goes_o
 
 @pytest.mark.timeout(90 + 12 * KILLS)
 def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
-    hall: Owner, place: Room, broker: Mosquitto
+    hall: DaemonProcess, place: VirtualMicrophone, broker: Mosquitto
 ) -> None:
     chance = random.Random(7)  # noqa: S311 - of moments, not of secrets
     with (
-        Client(broker.port, f"{HALL}/response/#") as plant,
-        Client(broker.port, f"{HALL}/result") as lamp,
+        MqttClient(broker.port, f"{HALL}/response/#") as plant,
+        MqttClient(broker.port, f"{HALL}/result") as lamp,
     ):
         requester, killed = Requester(plant), 0
         # When the process is killed again and again, with somebody speaking and two who ask
@@ -318,7 +328,7 @@ def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
         assert not hall.ended()
 
 
-def spoken(lamp: Client, number: int) -> list[str | None]:
+def spoken(lamp: MqttClient, number: int) -> list[str | None]:
     """The intents of what was said, `number` of them at least."""
     found: list[str | None] = []
     while len(found) < number or not lamp.silent(1.0):

@@ -11,8 +11,10 @@ from typing import Any
 
 import psutil
 import pytest
-from brokers import Client, Mosquitto, until
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.waiting import until
 
 from appliance.system import fault_log
 
@@ -32,7 +34,7 @@ def broker(tmp_path: Path) -> Any:
 
 
 def ask(broker: Mosquitto, operation: str, text: str) -> dict[str, Any]:
-    with Client(broker.port, f"{ROOT}/response/#") as plant:
+    with MqttClient(broker.port, f"{ROOT}/response/#") as plant:
         plant.publish(f"{ROOT}/request/{operation}", json.dumps({"text": text}))
         while True:
             answer: dict[str, Any] = json.loads(plant.next(seconds=60).payload)
@@ -42,7 +44,7 @@ def ask(broker: Mosquitto, operation: str, text: str) -> dict[str, Any]:
 
 def told_by_health(broker: Mosquitto, *, broken: bool) -> str | None:
     """What `health` says of the language model, as soon as that is what is expected."""
-    with Client(broker.port, f"{ROOT}/health") as watching:
+    with MqttClient(broker.port, f"{ROOT}/health") as watching:
         while True:
             error: str | None = json.loads(watching.next(seconds=40).payload)[
                 "language_model_error"
@@ -57,7 +59,7 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
     own = tmp_path / "own.gguf"
     with gguf.open("rb") as file:
         own.write_bytes(file.read(20_000_000))
-    with Owner(
+    with DaemonProcess(
         tmp_path,
         models_directory,
         mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -89,7 +91,7 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
 class Killer(threading.Thread):
     """Kills the first process of the model that it sees, while it opens."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: DaemonProcess) -> None:
         super().__init__(daemon=True)
         self._owner = owner
         self.killed = 0
@@ -111,7 +113,7 @@ class Killer(threading.Thread):
 def test_a_model_whose_process_is_killed_while_it_opens_is_opened_again(
     tmp_path: Path, models_directory: Path, broker: Mosquitto
 ) -> None:
-    with Owner(
+    with DaemonProcess(
         tmp_path,
         models_directory,
         mqtt={"host": "127.0.0.1", "port": broker.port},

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from brokers import Client, Mosquitto, until
-from network import BROKER, Packet, Witness, inside, network_of_two
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.network_namespace import BROKER, Packet, PacketCapture, inside, network_of_two
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 PORT = 1883
@@ -65,12 +67,12 @@ def test_from_start_to_stop_nothing_is_sent_to_anybody_but_the_broker(
             lines = (f"listener {PORT} {BROKER}",)
             broker = house.enter_context(Mosquitto(tmp_path / "broker", lines=lines))
             topics = (f"{ROOT}/response/#", f"{ROOT}/result", f"{ROOT}/status")
-            client = house.enter_context(Client(broker.port, *topics))
+            client = house.enter_context(MqttClient(broker.port, *topics))
         with inside(appliance):
-            witness = house.enter_context(Witness())
+            witness = house.enter_context(PacketCapture())
             # When the appliance starts, with speech, sentences and a language model
             owner = house.enter_context(
-                Owner(
+                DaemonProcess(
                     tmp_path,
                     models_directory,
                     mqtt={"host": BROKER, "port": PORT},

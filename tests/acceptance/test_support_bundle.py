@@ -6,8 +6,9 @@ import json
 import tarfile
 from pathlib import Path
 
-from brokers import Client, Mosquitto
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
 
 PASSWORD = 'a "secret" word'  # noqa: S105 - of a broker that lives for this test
 SENTENCE = "stop machine three"
@@ -22,7 +23,7 @@ def read(archive: Path) -> dict[str, str]:
         }
 
 
-def live(owner: Owner, plant: Client) -> None:
+def live(owner: DaemonProcess, plant: MqttClient) -> None:
     """It was killed once, has heard a sentence, and could not do what was asked in private."""
     owner.start().kill()
     owner.start()
@@ -47,10 +48,10 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
     (programs / "journalctl").chmod(0o755)
     with (
         Mosquitto(tmp_path / "broker", users={"voice-login": PASSWORD}) as broker,
-        Client(
+        MqttClient(
             broker.port, "appliance/kitchen/#", username="voice-login", password=PASSWORD
         ) as plant,
-        Owner(
+        DaemonProcess(
             tmp_path,
             models_directory,
             log={"level": "debug"},
@@ -105,7 +106,7 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
 def test_a_bundle_of_a_wrong_configuration_says_what_is_wrong_and_not_what_it_holds(
     tmp_path: Path,
 ) -> None:
-    with Owner(tmp_path, tmp_path) as owner:
+    with DaemonProcess(tmp_path, tmp_path) as owner:
         owner.config.write_text('[mqtt]\npassword = "secret"\n')
         made = owner.command("support-bundle", "--output", str(tmp_path))  # a folder does, too
     assert made.returncode == 0, made.stderr

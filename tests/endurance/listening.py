@@ -24,9 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brokers import Client, Mosquitto
-from owner import SAMPLES, Owner
-from sound import SINK, Room, room
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.virtual_microphone import SINK, VirtualMicrophone, virtual_microphone
 
 ROOT = "appliance/kitchen"
 SENTENCE = SAMPLES / "kitchen_light.flac"
@@ -60,7 +61,7 @@ class Trouble(Exception):
     """What was promised did not come."""
 
 
-def told(client: Client, topic: str, wanted: Any, seconds: float) -> dict[str, Any]:
+def told(client: MqttClient, topic: str, wanted: Any, seconds: float) -> dict[str, Any]:
     """The next message of a topic that is as wanted; the others are let go."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -72,7 +73,7 @@ def told(client: Client, topic: str, wanted: Any, seconds: float) -> dict[str, A
     raise Trouble(f"nothing as wanted on {topic} in {seconds:g} s")
 
 
-def understood(place: Room, home: Client, recording: Path = SENTENCE) -> None:
+def understood(place: VirtualMicrophone, home: MqttClient, recording: Path = SENTENCE) -> None:
     """Say a sentence; up to three times, since the first may fall into the microphone's return."""
     for _ in range(3):
         place.play(recording)
@@ -99,7 +100,9 @@ def other_forms(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def interrupted(place: Room, home: Client, owner: Owner, minutes: float) -> None:
+def interrupted(
+    place: VirtualMicrophone, home: MqttClient, owner: DaemonProcess, minutes: float
+) -> None:
     """Trouble of every kind, in any order; the same order each time."""
     chance = random.Random(7)  # noqa: S311 (no secret)
     sounds = other_forms(place.folder)
@@ -131,13 +134,13 @@ def interrupted(place: Room, home: Client, owner: Owner, minutes: float) -> None
     print(f"{rounds} interruptions, none missed; slowest return {slowest:.1f} s")
 
 
-def muted(place: Room, on: str) -> None:
+def muted(place: VirtualMicrophone, on: str) -> None:
     """At the sound server."""
     words = ["pactl", "set-source-mute", f"{SINK}.monitor", on]
     subprocess.run(words, env=place.environment, check=True)
 
 
-def opening(home: Client) -> tuple[dict[str, Any], int]:
+def opening(home: MqttClient) -> tuple[dict[str, Any], int]:
     """Ask to listen; the answer, and how often it was a refusal before.
 
     On a machine that stood still, the microphone is lost for a moment.
@@ -151,7 +154,7 @@ def opening(home: Client) -> tuple[dict[str, Any], int]:
     raise Trouble(f"the ear does not open: {answer}")
 
 
-def sessions(place: Room, home: Client, owner: Owner, number: int) -> None:
+def sessions(place: VirtualMicrophone, home: MqttClient, owner: DaemonProcess, number: int) -> None:
     """Open the ear again and again; every tenth time somebody says something."""
     assert owner.process is not None
     told(home, f"{ROOT}/health", lambda one: (one["sound"] or {}).get("level"), 30)
@@ -183,9 +186,9 @@ def live(minutes: float | None, number: int | None) -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         Mosquitto(Path(name) / "broker") as broker,
-        room(Path(name)) as place,
-        Client(broker.port, f"{ROOT}/result", f"{ROOT}/health", f"{ROOT}/response/#") as home,
-        Owner(
+        virtual_microphone(Path(name)) as place,
+        MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/health", f"{ROOT}/response/#") as home,
+        DaemonProcess(
             Path(name),
             models,
             mqtt={"host": "127.0.0.1", "port": broker.port},

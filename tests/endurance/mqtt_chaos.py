@@ -23,12 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from brokers import Mosquitto
-from owner import SAMPLES, Owner
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +124,7 @@ class Requester:
 
 
 def disturb(
-    owner: Owner,
+    owner: DaemonProcess,
     broker: Mosquitto,
     chance: random.Random,
     over: Callable[[], bool],
@@ -168,7 +168,9 @@ def live(
         directory / "broker", persistent=True, lines=("max_queued_messages 0",)
     ) as broker:
         mqtt = {"host": "127.0.0.1", "port": broker.port}
-        with Owner(directory, models, mqtt=mqtt, requests={"maximum_attempts": 100}) as owner:
+        with DaemonProcess(
+            directory, models, mqtt=mqtt, requests={"maximum_attempts": 100}
+        ) as owner:
             owner.start()
             share = requests // requesters
             crowd = [

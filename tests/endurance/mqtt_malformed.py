@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from brokers import Client, Mosquitto, until
-from messaging_house import ROOT, House, settings
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, settings
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,8 +103,8 @@ def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
     memory: list[float] = []
     with (
         Mosquitto(directory / "broker", lines=("max_queued_messages 0",)) as broker,
-        Client(broker.port, "#") as asker,
-        House(settings(directory, broker.port)) as house,
+        MqttClient(broker.port, "#") as asker,
+        MqttStack(settings(directory, broker.port)) as house,
     ):
         until(lambda: house.mqtt.health().subscribed, "no subscription")
         sent = answered = 0

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from brokers import Client, Mosquitto, until
-from messaging_house import ROOT, House, settings
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, settings
+from support.waiting import until
 
 from appliance.journal.inbox import InboxVerdict, Size
 from appliance.journal.journal import JournalCounts
@@ -110,7 +112,7 @@ class Forgetful:
 
 def rate(port: int, requests: int) -> float:
     """Requests per second from the first sent to the last answered."""
-    with Client(port, "plant/answers") as asker:
+    with MqttClient(port, "plant/answers") as asker:
         began = time.monotonic()
         sent = done = 0
         while done < requests:
@@ -130,7 +132,7 @@ def rate(port: int, requests: int) -> float:
 def of_the_room(directory: Path, requests: int, *, forgetful: bool) -> float:
     """With a worker that answers at once."""
     with Mosquitto(directory / "broker") as broker:
-        house = House(settings(directory, broker.port))
+        house = MqttStack(settings(directory, broker.port))
         if forgetful:
             house.journal.close()
             journal: Any = Forgetful()
@@ -146,7 +148,7 @@ def of_the_appliance(directory: Path, models: Path, requests: int) -> float:
     """The daemon as it is."""
     with Mosquitto(directory / "broker") as broker:
         mqtt = {"host": "127.0.0.1", "port": broker.port}
-        with Owner(directory, models, mqtt=mqtt) as owner:
+        with DaemonProcess(directory, models, mqtt=mqtt) as owner:
             owner.start()
             rate(broker.port, 50)
             return rate(broker.port, requests)

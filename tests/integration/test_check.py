@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sound import Room, room
+from support.virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from appliance import cli
 from appliance.config import (
@@ -204,14 +204,14 @@ def test_no_microphone_is_asked_for_where_none_is_wanted() -> None:
 
 
 @pytest.fixture
-def quiet_room(tmp_path: Path) -> Iterator[Room]:
+def quiet_room(tmp_path: Path) -> Iterator[VirtualMicrophone]:
     (tmp_path / "room").mkdir()
-    with room(tmp_path / "room") as place:
+    with virtual_microphone(tmp_path / "room") as place:
         yield place
 
 
 def test_a_muted_microphone_is_a_warning_and_the_sound_library_keeps_quiet(
-    quiet_room: Room, config: Path
+    quiet_room: VirtualMicrophone, config: Path
 ) -> None:
     config.write_text(config.read_text().replace('"off"', '"always"'))
     done = subprocess.run(

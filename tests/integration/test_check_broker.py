@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from conftest import absent
+from support.requirements import skip_unless_ci
 
 from appliance.config import Config, MqttSettings
 from appliance.doctor import mqtt_handshake
@@ -26,7 +26,7 @@ MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 @contextmanager
 def mosquitto(folder: Path, port: int, *lines: str) -> Iterator[None]:
     if not Path(MOSQUITTO).exists():
-        absent("mosquitto is not installed")
+        skip_unless_ci("mosquitto is not installed")
     settings = folder / "mosquitto.conf"
     settings.write_text("\n".join([f"listener {port} 127.0.0.1", "user root", *lines, ""]))
     with subprocess.Popen([MOSQUITTO, "-c", settings], stderr=subprocess.DEVNULL) as process:
@@ -81,7 +81,7 @@ def login(tmp_path: Path) -> list[str]:
     made = tmp_path / "users"
     words = ["mosquitto_passwd", "-b", "-c", str(made), "ada", "correct horse"]
     if shutil.which(words[0]) is None:
-        absent("mosquitto_passwd is not installed")
+        skip_unless_ci("mosquitto_passwd is not installed")
     subprocess.run(words, check=True, capture_output=True)
     return ["allow_anonymous false", f"password_file {made}"]
 
@@ -201,7 +201,7 @@ def test_a_broker_that_says_nothing_is_given_up(
 
 def test_tls_is_checked_with_the_configured_authority(tmp_path: Path, free_port: int) -> None:
     if shutil.which("openssl") is None:
-        absent("openssl is not installed")
+        skip_unless_ci("openssl is not installed")
     for name in ("broker", "stranger"):
         words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
         words += ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from brokers import Mosquitto, until
-from messaging_house import ROOT, House, settings
+from support.mosquitto import Mosquitto
+from support.mqtt_stack import ROOT, MqttStack, settings
+from support.waiting import until
 
 from appliance.client import Client, NoAnswer, NotDone
 
@@ -27,7 +28,7 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 def test_many_threads_get_each_its_own_answer(tmp_path: Path, broker: Mosquitto) -> None:
     with (
-        House(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as house,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
         ThreadPoolExecutor(8) as pool,
     ):
@@ -39,7 +40,7 @@ def test_many_threads_get_each_its_own_answer(tmp_path: Path, broker: Mosquitto)
 
 def test_what_is_rejected_says_why(tmp_path: Path, broker: Mosquitto) -> None:
     with (
-        House(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as house,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
     ):
         until(lambda: house.mqtt.health().subscribed)
@@ -75,7 +76,7 @@ def test_a_busy_appliance_is_asked_again(
         return refusals.pop() if refusals else house.work(request)
 
     with (
-        House(settings(tmp_path, broker.port), hand_over=take) as house,
+        MqttStack(settings(tmp_path, broker.port), hand_over=take) as house,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
     ):
         until(lambda: house.mqtt.health().subscribed)
@@ -95,14 +96,14 @@ def test_a_request_is_answered_though_broker_and_appliance_go_away_meanwhile(
         Client("127.0.0.1", broker.port, root=ROOT, patience=0.5) as client,
         ThreadPoolExecutor(1) as pool,
     ):
-        with House(settings(tmp_path, broker.port), hand_over=hold) as house:
+        with MqttStack(settings(tmp_path, broker.port), hand_over=hold) as house:
             until(lambda: house.mqtt.health().subscribed)
             answer = pool.submit(client.parse, "hello", 30.0)
             until(lambda: held, "the request did not come")
             broker.kill()
             house.finish(held[0])
         broker.start()
-        with House(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as house:
             assert answer.result()["text"] == "HELLO"
             assert house.requests == []  # the work was done before, once
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from messaging_house import result_for
+from support.mqtt_stack import result_for
 
 from appliance import config
 from appliance.errors import JournalError
@@ -241,7 +241,7 @@ def test_what_was_said_to_be_on_disk_is_there_after_a_kill(tmp_path: Path) -> No
         "from appliance.ids import Ids\n"
         "from appliance.journal.journal import Journal\n"
         "from appliance.values import Message\n"
-        "from messaging_house import result_for\n"
+        "from support.mqtt_stack import result_for\n"
         "journal = Journal(Path(sys.argv[1]), config.JournalSettings(), config.RequestSettings())\n"
         "ids = Ids()\n"
         "while True:\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import tiny_models
+from support import tiny_models
 
 from appliance.config import LanguageModelSettings
 from appliance.engines.llama.client import Llama

@@ -15,7 +15,7 @@ from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sound import Room, room
+from support.virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from appliance.audio.decode import decode
 from appliance.engines.whisper.model import Whisper
@@ -89,7 +89,7 @@ class Ear:
 
 
 @contextmanager
-def ear_in(place: Room) -> Iterator[Ear]:
+def ear_in(place: VirtualMicrophone) -> Iterator[Ear]:
     process = subprocess.Popen(
         [sys.executable, "-c", EAR, str(place.folder)],
         env={**place.environment, "PYTHONPATH": str(REPOSITORY)},
@@ -106,8 +106,8 @@ def ear_in(place: Room) -> Iterator[Ear]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Room]:
-    with room(tmp_path) as opened:
+def place(tmp_path: Path) -> Iterator[VirtualMicrophone]:
+    with virtual_microphone(tmp_path) as opened:
         yield opened
 
 
@@ -118,7 +118,9 @@ def load(line: dict[str, Any]) -> Samples:
     return samples
 
 
-def test_a_sentence_spoken_into_the_room_is_understood(place: Room, models_directory: Path) -> None:
+def test_a_sentence_spoken_into_the_room_is_understood(
+    place: VirtualMicrophone, models_directory: Path
+) -> None:
     with ear_in(place) as ear:
         ear.hears("state", "ok")
         place.play(SAMPLES / "kitchen_light.flac")
@@ -133,7 +135,7 @@ def test_a_sentence_spoken_into_the_room_is_understood(place: Room, models_direc
 
 
 def test_a_microphone_that_vanishes_is_noticed_and_hears_again_when_it_is_back(
-    place: Room,
+    place: VirtualMicrophone,
 ) -> None:
     with ear_in(place) as ear:
         ear.hears("state", "ok")
@@ -146,7 +148,7 @@ def test_a_microphone_that_vanishes_is_noticed_and_hears_again_when_it_is_back(
         assert ear.hears("path")["speech"] > 0.5
 
 
-def test_a_muted_microphone_is_told_from_a_lost_one(place: Room) -> None:
+def test_a_muted_microphone_is_told_from_a_lost_one(place: VirtualMicrophone) -> None:
     with ear_in(place) as ear:
         # Nobody speaks into a null sink: every sample is exactly zero.
         ear.hears("state", "silent", seconds=15)

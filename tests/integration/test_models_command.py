@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from models_fixtures import CONFIG, WEIGHTS, PackageIndex, index, lay_down, small_model
+from support.model_sources import CONFIG, WEIGHTS, PackageIndex, index, lay_down, small_model
 
 from appliance import cli
 from appliance.models import catalogue

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import pytest
-from models_fixtures import (
+from support.model_sources import (
     CONFIG,
     HALF,
     HUB,

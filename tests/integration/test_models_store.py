@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from models_fixtures import CONFIG, WEIGHTS, lay_down, small_model
+from support.model_sources import CONFIG, WEIGHTS, lay_down, small_model
 
 from appliance.errors import ModelDamaged, ModelMissing
 from appliance.models import catalogue

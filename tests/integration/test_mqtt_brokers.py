@@ -8,8 +8,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from brokers import Client, Mosquitto, until
-from messaging_house import ROOT, House, answer, settings
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, answer, settings
+from support.waiting import until
 
 from appliance.backoff import Backoff
 
@@ -99,7 +101,7 @@ def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
     with (
         Mosquitto(tmp_path / "broker") as broker,
         between(broker.port, refuse) as port,
-        House(settings(tmp_path, port)) as house,
+        MqttStack(settings(tmp_path, port)) as house,
     ):
         house.say("kept")
         until(lambda: not refusals, "the broker was not asked again")
@@ -120,9 +122,9 @@ def test_acknowledgements_that_are_lost_give_a_double_with_the_same_id_and_no_lo
 
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/result") as reader,
+        MqttClient(broker.port, f"{ROOT}/result") as reader,
         between(broker.port, lose) as port,
-        House(settings(tmp_path, port)) as house,
+        MqttStack(settings(tmp_path, port)) as house,
     ):
         house.say("kept")
         first, again = answer(reader.next().payload), answer(reader.next().payload)
@@ -138,9 +140,9 @@ def test_a_request_that_the_broker_delivers_twice_is_done_once(tmp_path: Path) -
 
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/response/#") as asker,
+        MqttClient(broker.port, f"{ROOT}/response/#") as asker,
         between(broker.port, twice) as port,
-        House(settings(tmp_path, port)) as house,
+        MqttStack(settings(tmp_path, port)) as house,
     ):
         until(lambda: house.mqtt.health().subscribed)
         asker.publish(f"{ROOT}/request/parse", "hello")
@@ -158,9 +160,9 @@ def test_a_slow_broker_gets_everything_and_makes_nobody_wait(tmp_path: Path) -> 
 
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/result") as reader,
+        MqttClient(broker.port, f"{ROOT}/result") as reader,
         between(broker.port, slowly) as port,
-        House(settings(tmp_path, port)) as house,
+        MqttStack(settings(tmp_path, port)) as house,
     ):
         until(lambda: house.link.connected)
         said = [house.say(f"sentence {number}").id for number in range(40)]
@@ -184,9 +186,9 @@ def test_after_a_session_that_expired_requests_come_in_again(
 
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/response/#") as asker,
+        MqttClient(broker.port, f"{ROOT}/response/#") as asker,
         between(broker.port, shut) as port,
-        House(settings(tmp_path, port, session_expiry_s=1)) as house,
+        MqttStack(settings(tmp_path, port, session_expiry_s=1)) as house,
     ):
         until(lambda: house.mqtt.health().subscribed)
         open_door.clear()
@@ -206,11 +208,11 @@ def test_a_broker_that_is_stopped_in_time_is_noticed_and_found_again(
     tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.2, 30.0, 0.5))
-    with House(settings(tmp_path, free_port)) as house:  # it was never there
+    with MqttStack(settings(tmp_path, free_port)) as house:  # it was never there
         said = house.say("kept").id
         assert not house.link.connected
         with (
             Mosquitto(tmp_path / "broker", port=free_port) as broker,
-            Client(broker.port, f"{ROOT}/#") as reader,
+            MqttClient(broker.port, f"{ROOT}/#") as reader,
         ):
             assert answer(reader.next(f"{ROOT}/result").payload)["id"] == said

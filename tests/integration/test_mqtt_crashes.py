@@ -8,15 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from brokers import PATIENCE, Client, Mosquitto, until
-from messaging_house import ROOT, House, answer, settings
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, answer, settings
+from support.waiting import TIMEOUT_S, until
 
 HERE = Path(__file__).parents[1]
 
 DAEMON = """
 import os, sys, time
 from pathlib import Path
-from messaging_house import House, settings
+from support.mqtt_stack import MqttStack, settings
 directory, port, step = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 house = House(settings(directory, port))
 owner, name, when = {
@@ -70,16 +72,16 @@ def _daemon(directory: Path, port: int, step: str) -> subprocess.Popen[bytes]:
 def test_a_request_is_answered_though_the_process_died(tmp_path: Path, step: str) -> None:
     with (
         Mosquitto(tmp_path / "broker", persistent=True) as broker,
-        Client(broker.port, "home/answers") as asker,
+        MqttClient(broker.port, "home/answers") as asker,
     ):
-        with House(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as house:
             until(lambda: house.mqtt.health().subscribed, "no subscription")
         doomed = _daemon(tmp_path, broker.port, step)
         asker.publish(
             f"{ROOT}/request/parse", "hello", ResponseTopic="home/answers", CorrelationData=b"1"
         )
-        assert doomed.wait(PATIENCE) == 9
-        with House(settings(tmp_path, broker.port)) as house:
+        assert doomed.wait(TIMEOUT_S) == 9
+        with MqttStack(settings(tmp_path, broker.port)) as house:
             for request in house.journal.waiting():
                 house.work(request)
             while (told := answer(asker.next("home/answers").payload))["state"] == "queued":
@@ -92,12 +94,12 @@ def test_a_request_is_answered_though_the_process_died(tmp_path: Path, step: str
 def test_the_last_will_says_offline_when_the_process_is_killed(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/status") as reader,
+        MqttClient(broker.port, f"{ROOT}/status") as reader,
     ):
         daemon = _daemon(tmp_path, broker.port, "never")
         assert reader.next().payload == b"online"
         daemon.kill()
-        daemon.wait(PATIENCE)
+        daemon.wait(TIMEOUT_S)
         assert reader.next().payload == b"offline"
-        with Client(broker.port, f"{ROOT}/status") as newcomer:
+        with MqttClient(broker.port, f"{ROOT}/status") as newcomer:
             assert newcomer.next().retain

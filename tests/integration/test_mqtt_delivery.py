@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brokers import Client, Mosquitto, until
-from messaging_house import ROOT, House, answer, settings
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, answer, settings
+from support.waiting import until
 
 from appliance.messages.topics import retained
 from appliance.values import Outcome
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 def test_a_result_arrives_once_on_its_topics_and_leaves_the_disk(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/result", f"{ROOT}/intent/#") as lamp,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/intent/#") as lamp,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         said = house.say("turn on the lamp", Outcome.INTENT)
         topics = {lamp.next().topic, lamp.next().topic}
@@ -32,11 +34,11 @@ def test_a_result_arrives_once_on_its_topics_and_leaves_the_disk(tmp_path: Path)
 
 def test_a_result_stays_on_disk_until_the_broker_acknowledged_it(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path / "broker")
-    with House(settings(tmp_path, broker.port)) as house:
+    with MqttStack(settings(tmp_path, broker.port)) as house:
         for number in range(3):
             house.say(f"sentence {number}")
         assert house.journal.counts.outbox.rows == 3
-        with broker, Client(broker.port, f"{ROOT}/result") as reader:
+        with broker, MqttClient(broker.port, f"{ROOT}/result") as reader:
             heard = [answer(reader.next().payload) for _ in range(3)]
             assert [result["text"] for result in heard] == [f"sentence {n}" for n in range(3)]
             assert [result["seq"] for result in heard] == [1, 2, 3]
@@ -45,12 +47,12 @@ def test_a_result_stays_on_disk_until_the_broker_acknowledged_it(tmp_path: Path)
 
 def test_results_of_the_last_run_are_delivered_by_the_next(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path / "broker")
-    with House(settings(tmp_path, broker.port)) as house:
+    with MqttStack(settings(tmp_path, broker.port)) as house:
         house.say("before the power cut")
     with (
         broker,
-        Client(broker.port, f"{ROOT}/result") as reader,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, f"{ROOT}/result") as reader,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         assert answer(reader.next().payload)["text"] == "before the power cut"
         assert house.say("after it").seq == 2
@@ -61,14 +63,14 @@ def test_results_that_wait_through_a_broker_killed_and_restarted_all_arrive(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         until(lambda: house.link.connected, "no connection")
         broker.kill()
         for number in range(50):
             house.say(str(number))
         broker.start()
-        with Client(broker.port, f"{ROOT}/result") as reader:
+        with MqttClient(broker.port, f"{ROOT}/result") as reader:
             texts: set[str] = set()
             while len(texts) < 50:
                 texts.add(answer(reader.next().payload)["text"])
@@ -81,15 +83,15 @@ def test_shown_values_are_retained_and_come_back_when_the_broker_forgot_them(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         house.publisher.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 50}'))
         house.publisher.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 51}'))
         for _ in range(2):
             until(lambda: house.link.connected, "no connection")
-            with Client(broker.port, f"{ROOT}/status", f"{ROOT}/telemetry") as reader:
+            with MqttClient(broker.port, f"{ROOT}/status", f"{ROOT}/telemetry") as reader:
                 assert reader.next(f"{ROOT}/status").payload == b"online"
-            with Client(broker.port, f"{ROOT}/telemetry") as reader:
+            with MqttClient(broker.port, f"{ROOT}/telemetry") as reader:
                 heard = reader.next()
                 assert heard.payload == b'{"temperature_c": 51}'
             broker.kill()  # without persistence it remembers nothing
@@ -99,12 +101,12 @@ def test_shown_values_are_retained_and_come_back_when_the_broker_forgot_them(
 
 def test_status_is_online_then_stopped_after_a_clean_stop(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker") as broker:
-        with Client(broker.port, f"{ROOT}/status") as reader:
-            with House(settings(tmp_path, broker.port)):
+        with MqttClient(broker.port, f"{ROOT}/status") as reader:
+            with MqttStack(settings(tmp_path, broker.port)):
                 assert reader.next().payload == b"online"
             assert reader.next().payload == b"stopped"
             assert reader.silent()
-        with Client(broker.port, f"{ROOT}/status") as newcomer:
+        with MqttClient(broker.port, f"{ROOT}/status") as newcomer:
             heard = newcomer.next()
             assert (heard.payload, heard.retain) == (b"stopped", True)
 
@@ -112,9 +114,9 @@ def test_status_is_online_then_stopped_after_a_clean_stop(tmp_path: Path) -> Non
 def test_what_waits_at_a_clean_stop_goes_out_before_stopped(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,
+        MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,
     ):
-        with House(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as house:
             assert reader.next(f"{ROOT}/status").payload == b"online"
             house.say("the last words")
         assert answer(reader.next().payload)["text"] == "the last words"
@@ -127,8 +129,8 @@ def test_a_topic_that_the_access_list_forbids_keeps_its_messages_and_stops_no_ot
     acl = f"topic readwrite {ROOT}/#\ntopic deny {ROOT}/intent/#\ntopic read {ROOT}/#\n"
     with (
         Mosquitto(tmp_path / "broker", acl=acl) as broker,
-        Client(broker.port, f"{ROOT}/result") as reader,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, f"{ROOT}/result") as reader,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         for number in range(30):
             house.say(str(number), Outcome.INTENT)
@@ -144,8 +146,8 @@ def test_a_topic_that_the_access_list_forbids_keeps_its_messages_and_stops_no_ot
 def test_a_message_larger_than_the_broker_takes_is_dropped_and_counted(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker", lines=("max_packet_size 2000",)) as broker,
-        Client(broker.port, f"{ROOT}/result") as reader,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, f"{ROOT}/result") as reader,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         until(lambda: house.link.connected, "no connection")
         house.say("x" * 4000)
@@ -161,8 +163,8 @@ def test_a_message_at_which_the_broker_hangs_up_waits_alone_and_stops_no_other(
     # mosquitto 2.0 refuses with a reason code that PUBACK must not have, and paho hangs up.
     with (
         Mosquitto(tmp_path / "broker", lines=("message_size_limit 2000",)) as broker,
-        Client(broker.port, f"{ROOT}/result") as reader,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, f"{ROOT}/result") as reader,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         house.say("x" * 4000)
         for number in range(5):
@@ -177,8 +179,8 @@ def test_a_message_at_which_the_broker_hangs_up_waits_alone_and_stops_no_other(
 def test_the_protocol_of_2014_delivers_too(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,
-        House(settings(tmp_path, broker.port, version="3.1.1")) as house,
+        MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,
+        MqttStack(settings(tmp_path, broker.port, version="3.1.1")) as house,
     ):
         house.say("hello")
         assert reader.next(f"{ROOT}/status").payload == b"online"

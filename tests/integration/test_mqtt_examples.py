@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import msgspec
 import pytest
-from brokers import Client, Mosquitto, until
-from messaging_house import House, settings
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import MqttStack, settings
+from support.waiting import until
 
 from appliance.messages.payloads import Answer
 from appliance.reference.asyncapi import shown
@@ -39,8 +41,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture(scope="module")
-def house(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(settings(tmp_path_factory.mktemp("house"), broker.port)) as running:
+def house(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MqttStack]:
+    with MqttStack(settings(tmp_path_factory.mktemp("house"), broker.port)) as running:
         until(lambda: running.mqtt.health().subscribed, "no subscription")
         yield running
 
@@ -51,10 +53,10 @@ def test_the_page_has_an_example_of_every_topic() -> None:
 
 @pytest.mark.parametrize("channel", TOLD, ids=lambda channel: channel.name)
 def test_what_the_appliance_publishes_meets_the_schema(
-    channel: Channel, broker: Mosquitto, house: House
+    channel: Channel, broker: Mosquitto, house: MqttStack
 ) -> None:
     assert WRITTEN[channel.example_topic] == shown(channel)
-    with Client(broker.port, f"seen/{channel.example_topic}") as reader:
+    with MqttClient(broker.port, f"seen/{channel.example_topic}") as reader:
         payload = WRITTEN[channel.example_topic]
         text = payload if isinstance(payload, str) else json.dumps(payload)
         reader.publish(f"seen/{channel.example_topic}", text)
@@ -68,10 +70,10 @@ def test_what_the_appliance_publishes_meets_the_schema(
 
 @pytest.mark.parametrize("channel", ASKED, ids=lambda channel: channel.name)
 def test_what_it_takes_is_taken_and_the_answer_meets_its_schema(
-    channel: Channel, broker: Mosquitto, house: House
+    channel: Channel, broker: Mosquitto, house: MqttStack
 ) -> None:
     payload = json.dumps(WRITTEN[channel.example_topic])
-    with Client(broker.port, f"{ROOT}/response/#") as asker:
+    with MqttClient(broker.port, f"{ROOT}/response/#") as asker:
         asker.publish(channel.example_topic, payload)
         heard = asker.next(f"{ROOT}/response/{channel.name}")
     answer = json.loads(heard.payload)
@@ -84,7 +86,7 @@ def test_what_it_takes_is_taken_and_the_answer_meets_its_schema(
 def test_the_client_of_the_page_works_as_it_stands_there(
     page: str,
     broker: Mosquitto,
-    house: House,
+    house: MqttStack,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -7,9 +7,11 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING
 
-from brokers import Client, Mosquitto, until
-from messaging_house import ROOT, House, answer, settings
 from paho.mqtt.enums import MQTTProtocolVersion
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, answer, settings
+from support.waiting import until
 
 from appliance.errors import JournalError
 from appliance.mqtt.connection import BrokerConnection
@@ -27,15 +29,15 @@ if TYPE_CHECKING:
 RESPONSES = f"{ROOT}/response/#"
 
 
-def _ready(house: House) -> None:
+def _ready(house: MqttStack) -> None:
     until(lambda: house.mqtt.health().subscribed, "no subscription")
 
 
 def test_the_answer_goes_to_the_response_topic_with_its_correlation_data(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, "home/answers") as asker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, "home/answers") as asker,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         _ready(house)
         asker.publish(
@@ -58,8 +60,8 @@ def test_the_answer_goes_to_the_response_topic_with_its_correlation_data(tmp_pat
 def test_a_client_of_2014_asks_in_json(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, "home/answers", version=MQTTProtocolVersion.MQTTv311) as asker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, "home/answers", version=MQTTProtocolVersion.MQTTv311) as asker,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         _ready(house)
         sound = base64.b64encode(b"RIFF....").decode()
@@ -74,8 +76,8 @@ def test_a_client_of_2014_asks_in_json(tmp_path: Path) -> None:
 def test_an_audio_file_is_the_payload_as_it_is(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, RESPONSES) as asker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, RESPONSES) as asker,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         _ready(house)
         asker.publish(f"{ROOT}/request/transcribe", b"fLaC\xff\x00" * 200_000)
@@ -107,8 +109,8 @@ def test_what_is_not_a_request_is_told_why(tmp_path: Path) -> None:
     ]
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, RESPONSES) as asker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, RESPONSES) as asker,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         _ready(house)
         for operation, payload, reason in cases:
@@ -124,8 +126,8 @@ def test_what_is_not_a_request_is_told_why(tmp_path: Path) -> None:
 def test_a_packet_beyond_all_limits_does_not_break_the_connection(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, RESPONSES) as asker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, RESPONSES) as asker,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         _ready(house)
         asker.publish(f"{ROOT}/request/transcribe", b"x" * 20_000_000)
@@ -135,9 +137,9 @@ def test_a_packet_beyond_all_limits_does_not_break_the_connection(tmp_path: Path
 
 
 def test_a_retained_request_is_not_done_again_at_every_connection(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path / "broker") as broker, Client(broker.port, RESPONSES) as asker:
+    with Mosquitto(tmp_path / "broker") as broker, MqttClient(broker.port, RESPONSES) as asker:
         asker.publish(f"{ROOT}/request/parse", "stop the machine", retain=True)
-        with House(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as house:
             _ready(house)
             asker.publish(f"{ROOT}/request/parse", "go on")
             assert answer(asker.next().payload)["result"]["text"] == "GO ON"
@@ -147,8 +149,8 @@ def test_a_retained_request_is_not_done_again_at_every_connection(tmp_path: Path
 def test_the_same_id_gets_the_same_answer_and_the_work_is_done_once(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, RESPONSES) as asker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, RESPONSES) as asker,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         _ready(house)
         told = []
@@ -170,8 +172,8 @@ def test_the_same_id_is_told_its_place_while_it_waits(tmp_path: Path) -> None:
 
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, RESPONSES) as asker,
-        House(settings(tmp_path, broker.port), hand_over=hold) as house,
+        MqttClient(broker.port, RESPONSES) as asker,
+        MqttStack(settings(tmp_path, broker.port), hand_over=hold) as house,
     ):
         _ready(house)
         asker.publish(f"{ROOT}/request/parse", "first", CorrelationData=b"1")
@@ -190,8 +192,8 @@ def test_the_same_id_is_told_its_place_while_it_waits(tmp_path: Path) -> None:
 def test_the_request_over_the_bound_is_told_busy_at_once(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, RESPONSES) as asker,
-        House(settings(tmp_path, broker.port), hand_over=lambda _: False) as house,
+        MqttClient(broker.port, RESPONSES) as asker,
+        MqttStack(settings(tmp_path, broker.port), hand_over=lambda _: False) as house,
     ):
         _ready(house)
         asker.publish(f"{ROOT}/request/parse", "anything", CorrelationData=b"1")
@@ -205,15 +207,15 @@ def test_requests_sent_while_the_appliance_was_off_are_done_when_it_returns(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker", persistent=True) as broker,
-        Client(broker.port, RESPONSES) as asker,
+        MqttClient(broker.port, RESPONSES) as asker,
     ):
-        with House(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as house:
             _ready(house)
         for number in range(30):
             asker.publish(f"{ROOT}/request/parse", f"number {number}")
         broker.stop()
         broker.start()
-        with House(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as house:
             until(lambda: len(house.requests) == 30, "not all requests came")
             texts = [request.payload.decode() for request in house.requests]
             assert texts == [f"number {number}" for number in range(30)]
@@ -235,8 +237,8 @@ def test_a_request_is_acknowledged_only_after_it_is_on_disk(
     monkeypatch.setattr(BrokerConnection, "acknowledge", ack)
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port) as asker,
-        House(settings(tmp_path, broker.port), hand_over=lambda _: True) as house,
+        MqttClient(broker.port) as asker,
+        MqttStack(settings(tmp_path, broker.port), hand_over=lambda _: True) as house,
     ):
         _ready(house)
         asker.publish(f"{ROOT}/request/parse", "one")
@@ -248,15 +250,15 @@ def test_a_request_whose_acknowledgement_was_lost_is_not_done_twice(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker", persistent=True) as broker,
-        Client(broker.port, RESPONSES) as asker,
+        MqttClient(broker.port, RESPONSES) as asker,
     ):
         with monkeypatch.context() as patch:
             patch.setattr(BrokerConnection, "acknowledge", lambda *_: False)
-            with House(settings(tmp_path, broker.port)) as house:
+            with MqttStack(settings(tmp_path, broker.port)) as house:
                 _ready(house)
                 asker.publish(f"{ROOT}/request/parse", "without an id")
                 assert answer(asker.next().payload)["state"] == "done"
-        with House(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as house:
             assert answer(asker.next().payload)["state"] == "done"
             assert house.requests == []
             assert house.mqtt.health().repeated == 1
@@ -267,9 +269,9 @@ def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, "home/answers") as asker,
+        MqttClient(broker.port, "home/answers") as asker,
     ):
-        with House(settings(tmp_path, broker.port), hand_over=lambda _: True) as house:
+        with MqttStack(settings(tmp_path, broker.port), hand_over=lambda _: True) as house:
             _ready(house)
             asker.publish(
                 f"{ROOT}/request/parse",
@@ -278,7 +280,7 @@ def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
                 CorrelationData=b"7",
             )
             until(lambda: house.journal.counts.inbox.rows == 1, "it was not accepted")
-        with House(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as house:
             (request,) = house.journal.waiting()
             house.finish(request)
             heard = asker.next()
@@ -294,8 +296,8 @@ def test_a_disk_that_refuses_makes_requests_busy_and_is_no_crash(
 
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, RESPONSES) as asker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, RESPONSES) as asker,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         _ready(house)
         with monkeypatch.context() as patch:
@@ -314,8 +316,8 @@ def test_an_exception_in_a_callback_does_not_make_us_deaf(
 
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, RESPONSES) as asker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, RESPONSES) as asker,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         _ready(house)
         with monkeypatch.context() as patch:
@@ -330,8 +332,8 @@ def test_an_exception_in_a_callback_does_not_make_us_deaf(
 def test_a_flood_of_requests_is_answered_one_by_one_done_or_busy(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker", lines=("max_queued_messages 0",)) as broker,
-        Client(broker.port, RESPONSES) as asker,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, RESPONSES) as asker,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         _ready(house)
         for number in range(1500):

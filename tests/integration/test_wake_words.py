@@ -10,7 +10,7 @@ import numpy as np
 import pymicro_wakeword
 import pyopen_wakeword
 import pytest
-from clips import WORDS, mixed, sound_of, wake_clips
+from support.recordings import WORDS, mixed, sound_of, wake_clips
 
 from appliance.engines.wake_word import wake_words
 from appliance.errors import EngineError

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from brokers import Mosquitto
-from owner import Owner
-from sound import SINK, room
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.virtual_microphone import SINK, virtual_microphone
 
 
 def hum(path: Path, seconds: int) -> None:
@@ -36,8 +36,8 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         Mosquitto(Path(name) / "broker") as broker,
-        room(Path(name)) as place,
-        Owner(
+        virtual_microphone(Path(name)) as place,
+        DaemonProcess(
             Path(name),
             Path(os.environ["APPLIANCE_MODELS"]),
             mqtt={"host": "127.0.0.1", "port": broker.port},

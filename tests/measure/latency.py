@@ -30,9 +30,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from brokers import Client, Mosquitto
-from owner import SAMPLES, Owner
-from sound import SINK, Room, room
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.virtual_microphone import SINK, VirtualMicrophone, virtual_microphone
 
 from appliance.evaluation import manifest
 from appliance.sentences.sentence_set import load
@@ -80,7 +81,7 @@ class Clip:
 class Witness:
     """Hears the room, too, and notes when each sample came."""
 
-    def __init__(self, place: Room) -> None:
+    def __init__(self, place: VirtualMicrophone) -> None:
         self._heard: list[tuple[float, Sound]] = []
         self._recorder = subprocess.Popen(
             [
@@ -129,7 +130,7 @@ SPOKEN = (
 """Sentences of the starter set that take two to four seconds to say."""
 
 
-def result_of(client: Client, seconds: float) -> tuple[float, dict[str, Any]] | None:
+def result_of(client: MqttClient, seconds: float) -> tuple[float, dict[str, Any]] | None:
     """The next result, and when it came by time.monotonic()."""
     with contextlib.suppress(queue.Empty):
         message = client.heard.get(timeout=seconds)
@@ -210,7 +211,7 @@ class Tally:
         return f"{told}, {self.missed} not what was said"
 
 
-def say_all(place: Room, home: Client, clips: list[Clip], *, told: bool) -> Tally:
+def say_all(place: VirtualMicrophone, home: MqttClient, clips: list[Clip], *, told: bool) -> Tally:
     """Say each; the milliseconds of those that were understood."""
     tally = Tally()
     witness = Witness(place)
@@ -255,9 +256,9 @@ def main() -> None:
         with (
             tempfile.TemporaryDirectory() as name,
             Mosquitto(Path(name) / "broker") as broker,
-            room(Path(name)) as place,
-            Client(broker.port, f"{ROOT}/result") as home,
-            Owner(
+            virtual_microphone(Path(name)) as place,
+            MqttClient(broker.port, f"{ROOT}/result") as home,
+            DaemonProcess(
                 Path(name),
                 Path(os.environ["APPLIANCE_MODELS"]),
                 mqtt={"host": "127.0.0.1", "port": broker.port},

@@ -19,9 +19,11 @@ import time
 from pathlib import Path
 
 import psutil
-from brokers import Client, Mosquitto, until
-from owner import Owner
-from sound import SINK, room
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.virtual_microphone import SINK, virtual_microphone
+from support.waiting import until
 
 HERE = Path(__file__).parents[2] / "appliance/samples"
 
@@ -30,7 +32,7 @@ SAMPLES = sorted(path for path in HERE.glob("*.flac") if path.stem != "silence")
 ROOT = "appliance/kitchen"
 
 
-def megabytes(owner: Owner) -> dict[str, float]:
+def megabytes(owner: DaemonProcess) -> dict[str, float]:
     """The daemon and its children: what is theirs alone counts whole."""
     assert owner.process is not None
     daemon = psutil.Process(owner.process.pid)
@@ -42,7 +44,7 @@ def megabytes(owner: Owner) -> dict[str, float]:
     }
 
 
-def speak(place: dict[str, str], client: Client) -> None:
+def speak(place: dict[str, str], client: MqttClient) -> None:
     for sample in SAMPLES:
         while not client.heard.empty():
             client.heard.get()
@@ -54,9 +56,9 @@ def measured(folder: Path, models: Path, starts: int, *, writes: bool) -> dict[s
     folder.mkdir()
     with (
         Mosquitto(folder / "broker") as broker,
-        Client(broker.port, f"{ROOT}/result", f"{ROOT}/response/#") as client,
-        room(folder) as place,
-        Owner(
+        MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/response/#") as client,
+        virtual_microphone(folder) as place,
+        DaemonProcess(
             folder,
             models,
             mqtt={"host": "127.0.0.1", "port": broker.port},

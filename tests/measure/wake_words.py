@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from clips import WORDS, mixed, sound_of, wake_clips
+from support.recordings import WORDS, mixed, sound_of, wake_clips
 
 from appliance.engines.wake_word import wake_words
 from appliance.protocols import FRAME_SAMPLES

@@ -17,8 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from brokers import Client, Mosquitto
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
 
 ROOT = "appliance/kitchen"
 DAY = 86_400
@@ -50,8 +51,10 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(dir=arguments.folder) as place,
         Mosquitto(Path(place) / "broker") as broker,
-        Client(broker.port, f"{ROOT}/response/parse") as client,
-        Owner(Path(place), models, mqtt={"host": "127.0.0.1", "port": broker.port}) as owner,
+        MqttClient(broker.port, f"{ROOT}/response/parse") as client,
+        DaemonProcess(
+            Path(place), models, mqtt={"host": "127.0.0.1", "port": broker.port}
+        ) as owner,
     ):
         owner.start()
         assert owner.process is not None

@@ -6,14 +6,14 @@ import itertools
 
 import numpy as np
 import pytest
-from mumbler import END, TEXTS, VOCABULARY, Mumbler, grammar, spelled
+from support.fake_whisper import END, TEXTS, VOCABULARY, FakeWhisper, grammar, spelled
 
 from appliance.decoding.decoder import decode, score_texts, without_repetition
 from appliance.decoding.search_types import SearchEffort
 from appliance.grammar.grammar import Grammar
 
 
-def best(model: Mumbler, made: Grammar, effort: SearchEffort | None = None) -> str | None:
+def best(model: FakeWhisper, made: Grammar, effort: SearchEffort | None = None) -> str | None:
     found = decode(model, made.walk(VOCABULARY), effort).candidates
     return spelled(found[0].tokens).casefold() if found else None
 
@@ -22,7 +22,7 @@ LAMP = grammar("turn (on|off) [the] (lamp|light)")
 
 
 def test_what_is_allowed_and_clear_costs_one_call() -> None:
-    model = Mumbler([{" Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}, {".": 0.0}])
+    model = FakeWhisper([{" Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}, {".": 0.0}])
     found = decode(model, LAMP.walk(VOCABULARY))
     assert spelled(found.candidates[0].tokens) == "Turn on the lamp."
     assert (found.calls, len(model.asked)) == (1, 1)
@@ -30,14 +30,14 @@ def test_what_is_allowed_and_clear_costs_one_call() -> None:
 
 
 def test_a_word_outside_the_grammar_becomes_the_likeliest_inside() -> None:
-    model = Mumbler(
+    model = FakeWhisper(
         [{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0, " light": -3.0, " lamp": -2.0}]
     )
     assert best(model, LAMP) == "turn on the lamp"
 
 
 def test_another_way_to_cut_a_word_is_found() -> None:
-    model = Mumbler(
+    model = FakeWhisper(
         [{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0, " l": -1.0}, {"amp": 0.0}]
     )
     assert best(model, LAMP) == "turn on the lamp"
@@ -45,15 +45,15 @@ def test_another_way_to_cut_a_word_is_found() -> None:
 
 def test_the_end_is_scored_too() -> None:
     made = grammar("turn on [the light]")
-    short = Mumbler([{" turn": 0.0}, {" on": 0.0}, {"": 0.0, " the": -1.0}, {" light": 0.0}])
-    long = Mumbler([{" turn": 0.0}, {" on": 0.0}, {"": -9.0, " the": 0.0}, {" light": 0.0}])
+    short = FakeWhisper([{" turn": 0.0}, {" on": 0.0}, {"": 0.0, " the": -1.0}, {" light": 0.0}])
+    long = FakeWhisper([{" turn": 0.0}, {" on": 0.0}, {"": -9.0, " the": 0.0}, {" light": 0.0}])
     assert best(short, made) == "turn on"
     assert best(long, made) == "turn on the light"
 
 
 def test_a_late_doubt_may_overturn_an_early_choice() -> None:
     made = grammar("set the lamp", "turn on the light")
-    model = Mumbler(
+    model = FakeWhisper(
         [
             {" set": 0.0, " turn": -0.5},
             {" on": 0.0, " the": -4.0},
@@ -69,7 +69,7 @@ def test_it_finds_what_trying_everything_finds() -> None:
     rng = np.random.default_rng(7)
     for _ in range(20):
         heard = [{text: float(rng.normal(0, 3)) for text in [*TEXTS, ""]} for _ in range(5)]
-        model = Mumbler(heard)
+        model = FakeWhisper(heard)
         scores = {}
         for words in itertools.product(
             (" turn", " Turn", " set", " add"),
@@ -100,7 +100,7 @@ def test_it_finds_what_trying_everything_finds() -> None:
 
 def test_a_wildcard_takes_what_the_model_says() -> None:
     made = grammar("add {item} to the light", lists={"item": {"wildcard": True}})
-    model = Mumbler(
+    model = FakeWhisper(
         [
             {" add": 0.0},
             {" bread": 0.0},
@@ -115,19 +115,19 @@ def test_a_wildcard_takes_what_the_model_says() -> None:
 
 def test_a_wildcard_at_the_start_is_decoded() -> None:
     made = grammar("{item} on", lists={"item": {"wildcard": True}})
-    model = Mumbler([{" milk": 0.0}, {" bread": 0.0}, {" on": 0.0}])
+    model = FakeWhisper([{" milk": 0.0}, {" bread": 0.0}, {" on": 0.0}])
     assert best(model, made) == "milk bread on"
 
 
 def test_the_same_sound_gives_the_same_result() -> None:
     rng = np.random.default_rng(1)
     heard = [{text: float(rng.normal(0, 1)) for text in [*TEXTS, ""]} for _ in range(6)]
-    results = {repr(decode(Mumbler(heard), LAMP.walk(VOCABULARY)).candidates) for _ in range(3)}
+    results = {repr(decode(FakeWhisper(heard), LAMP.walk(VOCABULARY)).candidates) for _ in range(3)}
     assert len(results) == 1
 
 
 def test_the_search_ends_when_its_calls_are_spent() -> None:
-    model = Mumbler([{" lap": 0.0}] * 40, unlikely=-3.0)
+    model = FakeWhisper([{" lap": 0.0}] * 40, unlikely=-3.0)
     found = decode(model, LAMP.walk(VOCABULARY), SearchEffort(max_calls=5))
     assert found.calls <= 5
     assert len(model.asked) == found.calls
@@ -135,7 +135,7 @@ def test_the_search_ends_when_its_calls_are_spent() -> None:
 
 def test_a_loop_of_the_model_ends_at_the_limit() -> None:
     made = grammar("add {item}", lists={"item": {"wildcard": True}})
-    model = Mumbler([{" add": 0.0}, *({" milk": 0.0} for _ in range(500))])
+    model = FakeWhisper([{" add": 0.0}, *({" milk": 0.0} for _ in range(500))])
     found = decode(model, made.walk(VOCABULARY), SearchEffort(max_tokens=20, max_calls=3))
     assert all(len(one.tokens) <= 21 for one in found.candidates)
 
@@ -150,13 +150,13 @@ def test_free_text_that_repeats_itself_counts_once() -> None:
     assert without_repetition((1, 2, 3, 4)) == (1, 2, 3, 4)
     assert without_repetition((5, 5, 7)) == (5, 5, 7)
     heard = [{" turn": 0.0}, {" on": 0.0}, {" lamp": 0.0}] * 4
-    found = decode(Mumbler(heard), grammar("turn on lamp").walk(VOCABULARY))
+    found = decode(FakeWhisper(heard), grammar("turn on lamp").walk(VOCABULARY))
     assert spelled(found.free.tokens) == "turn on lamp"
 
 
 def test_words_that_were_heard_are_not_left_out() -> None:
     made = grammar("turn on [the light]")
-    model = Mumbler(
+    model = FakeWhisper(
         [{" turn": 0.0}, {" on": 0.0}, {"": -0.5, " the": 0.0}, {" lap": 0.0, " light": -1.5}]
     )
     assert best(model, made, SearchEffort(omitted_letter_nats=0.0, spelling_nats=0.0)) == "turn on"
@@ -167,7 +167,7 @@ def test_words_that_were_heard_are_not_left_out() -> None:
 
 
 def test_speech_that_is_spelled_like_no_sentence_costs_one_call() -> None:
-    model = Mumbler([{" bread": 0.0}, {" milk": 0.0}, {" bread": 0.0}, {" milk": 0.0}])
+    model = FakeWhisper([{" bread": 0.0}, {" milk": 0.0}, {" bread": 0.0}, {" milk": 0.0}])
     found = decode(model, LAMP.walk(VOCABULARY))
     assert (found.candidates, found.calls) == ((), 1)
 
@@ -183,7 +183,7 @@ def test_a_sentence_is_found_by_its_end_where_its_beginning_was_misheard() -> No
         {" bread": 0.0},
     ]
     hasty = SearchEffort(max_calls=3, first_pass_calls=1, max_branches=1)
-    assert best(Mumbler(heard), made, hasty) == "set on the lamp to bread"
+    assert best(FakeWhisper(heard), made, hasty) == "set on the lamp to bread"
 
 
 def test_half_a_sentence_is_no_better_than_the_whole() -> None:
@@ -211,7 +211,7 @@ def test_a_sentence_that_sounds_like_what_was_heard_goes_before_another() -> Non
 def test_a_sentence_that_the_model_says_again_is_said_once_and_costs_one_call() -> None:
     made = grammar("turn on the lamp [{rest}]", lists={"rest": {"wildcard": True}})
     words = (" turn", " on", " the", " lamp")
-    model = Mumbler(
+    model = FakeWhisper(
         [{words[at % 4]: 0.0, **({"": -0.5} if at in (4, 8) else {})} for at in range(12)]
     )
     found = decode(model, made.walk(VOCABULARY))
@@ -221,7 +221,7 @@ def test_a_sentence_that_the_model_says_again_is_said_once_and_costs_one_call() 
 
 
 def test_words_that_go_on_alike_are_told_apart_by_how_likely_each_is() -> None:
-    model = Mumbler(
+    model = FakeWhisper(
         [{" turn": 0.0}, {" on": 0.0, " off": -4.0}, {" the": 0.0}, {" lamp": 0.0, " light": -3.0}]
     )
     walk = LAMP.walk(VOCABULARY)
@@ -240,7 +240,7 @@ def test_words_that_go_on_alike_are_told_apart_by_how_likely_each_is() -> None:
 
 
 def test_ways_to_write_a_word_count_together() -> None:
-    once = Mumbler([{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}])
-    twice = Mumbler([{" turn": 0.0, " Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}])
+    once = FakeWhisper([{" turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}])
+    twice = FakeWhisper([{" turn": 0.0, " Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}])
     scores = [decode(model, LAMP.walk(VOCABULARY)).candidates[0].score for model in (once, twice)]
     assert scores[0] == pytest.approx(scores[1], abs=0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import pytest
-from mumbler import VOCABULARY, Mumbler, grammar, spelled
+from support.fake_whisper import VOCABULARY, FakeWhisper, grammar, spelled
 
 from appliance.decoding.decoder import score_texts
 from appliance.decoding.score_fusion import ModelOpinion, ScoreFusion, fused
@@ -26,12 +26,12 @@ ON_OR_OFF = [{" Turn": 0.0}, {" on": -2.5, " off": 0.0}, {" the": 0.0}, {" lamp"
 
 
 def opinion(heard: list[dict[str, float]]) -> ModelOpinion:
-    model = Mumbler(heard)
+    model = FakeWhisper(heard)
     return ModelOpinion.of(model, WALK, SearchEffort())
 
 
 @dataclass
-class Heard(Mumbler):
+class Heard(FakeWhisper):
     """A model that heard something, as it is asked to understand it."""
 
     silent: bool = False

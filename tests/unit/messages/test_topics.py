@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from messaging_house import result_for
+from support.mqtt_stack import result_for
 
 from appliance.errors import RequestError
 from appliance.messages.payloads import Answer, RequestState

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from clips import sound_of
 from measure.endings import AtOnce, recognised
 from measure.recordings import coffee_intents, coffee_orders
-from owner import SAMPLES
+from support.daemon_process import SAMPLES
+from support.recordings import sound_of
 
 from appliance.config import ListeningSettings
 from appliance.decoding.calibration import Calibration

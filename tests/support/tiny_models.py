@@ -1,6 +1,6 @@
 """Writes a language model of each family that people use: real form, random weights, some kB.
 
-    python tests/tiny_models.py FOLDER
+    python tests/support/tiny_models.py FOLDER
 
 They prove that an architecture loads, answers and is scored; what they say means nothing.
 """

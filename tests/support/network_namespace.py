@@ -1,4 +1,4 @@
-"""A network of two: the appliance in one name space, a broker in another, and a witness."""
+"""A network of two: the appliance in one namespace, a broker in another, and a packet capture."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ class Packet:
         )
 
 
-class Witness(threading.Thread):
-    """Sees every packet of every interface of the name space that it is made in."""
+class PacketCapture(threading.Thread):
+    """Sees every packet of every interface of the namespace that it is made in."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self._ear = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-        self._ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self._over = threading.Event()
         self.packets: list[Packet] = []
 
     def run(self) -> None:
         while not self._over.is_set():
-            if select.select([self._ear], [], [], 0.1)[0]:
-                content, (_, protocol, *_) = self._ear.recvfrom(65536)
-                self.packets.append(read(protocol, content))
+            if select.select([self._socket], [], [], 0.1)[0]:
+                content, (_, protocol, *_) = self._socket.recvfrom(65536)
+                self.packets.append(read_packet(protocol, content))
 
     def __enter__(self) -> Self:
         self.start()
@@ -66,10 +66,10 @@ class Witness(threading.Thread):
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self.join()
-        self._ear.close()
+        self._socket.close()
 
 
-def read(protocol: int, content: bytes) -> Packet:
+def read_packet(protocol: int, content: bytes) -> Packet:
     """A packet as it came, from its network header on."""
     if protocol == ETH_P_IP:
         length, kind = 4 * (content[0] & 0x0F), content[9]
@@ -93,7 +93,7 @@ def read(protocol: int, content: bytes) -> Packet:
 
 @contextlib.contextmanager
 def network_of_two() -> Iterator[tuple[str, str]]:
-    """The names of two name spaces, joined by a cable, with a way out at the broker's end.
+    """The names of two namespaces, joined by a cable, with a way out at the broker's end.
 
     Whatever the appliance sends to anywhere goes onto the cable, where it can be seen.
     """
@@ -122,7 +122,7 @@ def network_of_two() -> Iterator[tuple[str, str]]:
 
 @contextlib.contextmanager
 def inside(name: str) -> Iterator[None]:
-    """This thread, and every process that it starts, is in the name space meanwhile."""
+    """This thread, and every process that it starts, is in the namespace meanwhile."""
     with Path("/proc/thread-self/ns/net").open("rb") as home:
         with Path("/run/netns", name).open("rb") as there:
             _enter(there.fileno())

@@ -35,8 +35,8 @@ OPTIONS = (
 )
 
 
-class Room:
-    """What is played into the room is what a microphone in it hears."""
+class VirtualMicrophone:
+    """A sound server of its own: what `play` plays is what its microphone records."""
 
     def __init__(self, folder: Path) -> None:
         socket = folder / "pulse.socket"
@@ -49,7 +49,7 @@ class Room:
             "PULSE_SERVER": f"unix:{socket}",
             "PULSE_COOKIE": str(folder / "cookie"),
         }
-        """Give this to a process whose microphone shall be the room."""
+        """Give this to a process whose microphone reads from this one."""
         self._modules = (
             f"module-native-protocol-unix socket={socket} auth-anonymous=1",
             f"module-null-sink sink_name={SINK} rate=48000 channels=2",
@@ -90,7 +90,7 @@ class Room:
             self._daemon.send_signal(signal.SIGCONT)
 
     def play(self, recording: Path) -> None:
-        """Speak a recording (WAV or FLAC) into the room; comes back when it is over."""
+        """Play a recording (WAV or FLAC) to the microphone; returns at its end."""
         subprocess.run(
             ["paplay", f"--device={SINK}", str(recording)],
             env=self.environment,
@@ -127,15 +127,15 @@ class Room:
 
 
 @contextmanager
-def room(folder: Path) -> Iterator[Room]:
-    """A room in an empty folder, with its sound server running; skips where there is none."""
+def virtual_microphone(folder: Path) -> Iterator[VirtualMicrophone]:
+    """A microphone in an empty folder, its sound server running; skips without PulseAudio."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         reason = f"{', '.join(missing)} not installed; run: sudo apt install pulseaudio"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    place = Room(folder)
+    place = VirtualMicrophone(folder)
     place.start()
     try:
         yield place

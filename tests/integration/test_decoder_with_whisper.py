@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import sound_of
 from hassil import Intents
 from measure.recordings import (
     NoRecordings,
@@ -17,6 +16,7 @@ from measure.recordings import (
     mixed,
     sound,
 )
+from support.recordings import sound_of
 
 from appliance.decoding.sentence_recogniser import SentenceRecogniser
 from appliance.engines.whisper.model import Whisper

@@ -9,9 +9,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from brokers import Client, Mosquitto, until
-from conftest import absent
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.requirements import skip_unless_ci
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 BOARDS = Path(__file__).parent.parent / "fixtures/boards"
@@ -24,7 +26,7 @@ class Wall:
     def __init__(self, folder: Path) -> None:
         library = next((path for each in LIBRARIES for path in Path("/").glob(each[1:])), None)
         if library is None:
-            absent("libfaketime is not installed")
+            skip_unless_ci("libfaketime is not installed")
         self._file = folder / "wall"
         self.environment = {
             "LD_PRELOAD": str(library),
@@ -42,7 +44,7 @@ class Wall:
         fresh.replace(self._file)
 
 
-def ask(client: Client, operation: str, text: str, **more: Any) -> dict[str, Any]:
+def ask(client: MqttClient, operation: str, text: str, **more: Any) -> dict[str, Any]:
     client.publish(f"{ROOT}/request/{operation}", json.dumps({"text": text, **more}))
     while True:
         answer: dict[str, Any] = json.loads(client.next(f"{ROOT}/response/{operation}").payload)
@@ -70,8 +72,8 @@ def test_results_deadlines_and_timers_survive_a_clock_that_jumps(
     alarm = cold_board(board)
     with (
         Mosquitto(tmp_path / "broker", persistent=True) as broker,
-        Client(broker.port, f"{ROOT}/response/#", f"{ROOT}/telemetry") as client,
-        Owner(
+        MqttClient(broker.port, f"{ROOT}/response/#", f"{ROOT}/telemetry") as client,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -126,7 +128,9 @@ def test_check_says_of_1970_that_certificates_are_not_valid_yet(
 ) -> None:
     wall = Wall(tmp_path)
     wall.jump("1970-01-01 00:01:00")
-    with Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "tls": True}) as owner:
+    with DaemonProcess(
+        tmp_path, models_directory, mqtt={"host": "127.0.0.1", "tls": True}
+    ) as owner:
         owner.environment |= wall.environment
         checked = owner.command("check", "--json")
     (clock,) = (a for a in json.loads(checked.stdout)["answers"] if a["question"] == "clock")

@@ -1,4 +1,4 @@
-"""A model of a few words that hears what it is told to."""
+"""A speech model of 17 words whose token likelihoods a test sets."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Said:
 
 
 @dataclass
-class Mumbler:
-    """Expects the same at each position, whatever stands before it.
+class FakeWhisper:
+    """Gives the same likelihoods at each position, whatever stands before it.
 
     `heard` has, for each position, how likely some tokens are; the rest get `unlikely`.
     """

@@ -1,4 +1,4 @@
-"""The messaging room as app.py furnishes it, with a worker that tests can watch."""
+"""Journal, broker connection and MQTT service, built as in the daemon, with a worker of the test."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def result_for(text: str, identity: str, outcome: Outcome = Outcome.TRANSCRIPT) 
     )
 
 
-class House:
-    """Journal, link, postman and its loop; `hand_over` is the test's worker."""
+class MqttStack:
+    """Journal, connection, MQTT service and its loop; `hand_over` is the worker of the test."""
 
     def __init__(
         self, settings: config.Config, hand_over: Callable[[Request], bool] | None = None

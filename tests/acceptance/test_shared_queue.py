@@ -8,8 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from brokers import Mosquitto
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
 
 from appliance.client import Client
 
@@ -28,7 +28,7 @@ def test_work_is_shared_out_and_the_share_of_one_that_dies_is_done_by_the_others
             folder = tmp_path / name
             folder.mkdir()
             owner = plant.enter_context(
-                Owner(
+                DaemonProcess(
                     folder,
                     models_directory,
                     device={"name": name},
@@ -60,7 +60,7 @@ def test_a_request_of_the_queue_can_be_cancelled_whoever_has_it(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Owner(
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port, "group": "g", "group_root": QUEUE},

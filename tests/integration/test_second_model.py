@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import sound_of
+from support.recordings import sound_of
 
 from appliance import cli
 from appliance.decoding.calibration import Calibration

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import Client, Mosquitto, until
-from ears_house import house
 from endurance.listening import sessions
-from owner import SAMPLES, Owner
-from sound import room
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.daemon_with_microphone import daemon_with_microphone
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.virtual_microphone import virtual_microphone
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 
@@ -26,7 +28,7 @@ IMPATIENT = (
 """The appliance, but it does not wait for half a minute before it calls itself deaf."""
 
 
-def beats(owner: Owner, seconds: float = 3.0) -> bool:
+def beats(owner: DaemonProcess, seconds: float = 3.0) -> bool:
     """Whether systemd's watchdog is fed within so long."""
     owner.notified("")
     before = len(owner.notifications)
@@ -35,7 +37,7 @@ def beats(owner: Owner, seconds: float = 3.0) -> bool:
     return any("WATCHDOG=1" in one for one in owner.notifications[before:])
 
 
-def told(client: Client, topic: str, wanted: Any, seconds: float = 30.0) -> dict[str, Any]:
+def told(client: MqttClient, topic: str, wanted: Any, seconds: float = 30.0) -> dict[str, Any]:
     """The next message of a topic that is as wanted; those of other topics wait their turn."""
     waiting = client.__dict__.setdefault("waiting", [])
     end = time.monotonic() + seconds
@@ -53,7 +55,7 @@ def told(client: Client, topic: str, wanted: Any, seconds: float = 30.0) -> dict
 def test_a_wake_word_opens_the_ear_for_one_sentence_and_nothing_else_does(
     tmp_path: Path, models_directory: Path, speech: Path
 ) -> None:
-    with house(
+    with daemon_with_microphone(
         tmp_path,
         models_directory,
         f"{ROOT}/result",
@@ -80,7 +82,7 @@ def test_a_wake_word_opens_the_ear_for_one_sentence_and_nothing_else_does(
         assert (result["trigger"], result["outcome"]) == ("wake_word", "no_speech")
 
 
-def session_of_an_open_ear(home: Client) -> None:
+def session_of_an_open_ear(home: MqttClient) -> None:
     """It is told when somebody has spoken, and again when it is over."""
     begun = told(home, f"{ROOT}/state", lambda now: now["session"]["trigger"] == "always")
     result = told(home, f"{ROOT}/result", lambda _: True)
@@ -93,7 +95,7 @@ def session_of_an_open_ear(home: Client) -> None:
 def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with house(
+    with daemon_with_microphone(
         tmp_path,
         models_directory,
         f"{ROOT}/#",
@@ -134,7 +136,7 @@ def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
 def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with house(
+    with daemon_with_microphone(
         tmp_path,
         models_directory,
         f"{ROOT}/health",
@@ -163,7 +165,7 @@ def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
 def test_a_device_that_opens_but_never_calls_back_is_told_and_opened_again(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with house(
+    with daemon_with_microphone(
         tmp_path,
         models_directory,
         f"{ROOT}/health",
@@ -186,7 +188,7 @@ def test_a_device_that_opens_but_never_calls_back_is_told_and_opened_again(
 def test_a_microphone_that_is_not_there_is_named_with_those_that_are_and_found_when_it_comes(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with house(
+    with daemon_with_microphone(
         tmp_path,
         models_directory,
         f"{ROOT}/health",
@@ -207,7 +209,7 @@ def test_a_microphone_that_is_not_there_is_named_with_those_that_are_and_found_w
 def test_a_sound_system_that_hangs_for_ever_starves_the_watchdog(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    with house(
+    with daemon_with_microphone(
         tmp_path,
         models_directory,
         f"{ROOT}/health",
@@ -231,8 +233,8 @@ def test_without_any_sound_system_it_lives_and_serves_requests(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/#") as home,
-        Owner(
+        MqttClient(broker.port, f"{ROOT}/#") as home,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -254,7 +256,7 @@ def test_session_after_session_leaves_nothing_behind(
     tmp_path: Path, models_directory: Path
 ) -> None:
     """The short form of endurance.listening."""
-    with house(
+    with daemon_with_microphone(
         tmp_path,
         models_directory,
         f"{ROOT}/result",
@@ -266,7 +268,7 @@ def test_session_after_session_leaves_nothing_behind(
         sessions(place, home, owner, 8)
 
 
-def one_went_on(home: Client, heard: list[dict[str, Any]]) -> bool:
+def one_went_on(home: MqttClient, heard: list[dict[str, Any]]) -> bool:
     """Take in what has come; whether there is a result, and somebody who yielded."""
     with contextlib.suppress(queue.Empty):
         while True:
@@ -281,14 +283,14 @@ def test_of_two_that_heard_the_word_one_goes_on_and_the_other_yields(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, "appliance/+/result", "appliance/+/state", "earshot") as home,
+        virtual_microphone(tmp_path) as place,
+        MqttClient(broker.port, "appliance/+/result", "appliance/+/state", "earshot") as home,
         contextlib.ExitStack() as owners,
     ):
         for name in ("hall", "kitchen"):
             (tmp_path / name).mkdir()
             owner = owners.enter_context(
-                Owner(
+                DaemonProcess(
                     tmp_path / name,
                     models_directory,
                     mqtt={"host": "127.0.0.1", "port": broker.port},

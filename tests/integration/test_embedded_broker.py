@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from brokers import Client, Mosquitto, until
-from messaging_house import ROOT, House, answer, settings
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, answer, settings
+from support.waiting import until
 
 from appliance.demo.embedded_broker import EmbeddedBroker
 from appliance.errors import BrokerError
@@ -39,8 +41,8 @@ def test_a_request_with_response_topic_and_correlation_is_answered(
 ) -> None:
     with (
         EmbeddedBroker(free_port, 8_388_608),
-        Client(free_port, "home/answers") as asker,
-        House(settings(tmp_path, free_port)) as house,
+        MqttClient(free_port, "home/answers") as asker,
+        MqttStack(settings(tmp_path, free_port)) as house,
     ):
         until(lambda: house.mqtt.health().subscribed, "no subscription")
         asker.publish(
@@ -56,17 +58,17 @@ def test_a_request_with_response_topic_and_correlation_is_answered(
 
 
 def test_results_wait_for_it_and_come_when_it_is_back(tmp_path: Path, free_port: int) -> None:
-    with House(settings(tmp_path, free_port)) as house:
+    with MqttStack(settings(tmp_path, free_port)) as house:
         house.say("first")
         with (
             EmbeddedBroker(free_port, 8_388_608),
-            Client(free_port, f"{ROOT}/result", f"{ROOT}/status") as reader,
+            MqttClient(free_port, f"{ROOT}/result", f"{ROOT}/status") as reader,
         ):
             assert answer(reader.next(f"{ROOT}/result").payload)["text"] == "first"
         house.say("second")
         with (
             EmbeddedBroker(free_port, 8_388_608),
-            Client(free_port, f"{ROOT}/result") as reader,
+            MqttClient(free_port, f"{ROOT}/result") as reader,
         ):
             assert answer(reader.next().payload)["text"] == "second"
 

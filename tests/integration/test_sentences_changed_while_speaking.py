@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from clips import sound_of
+from support.recordings import sound_of
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import RejectionLimits

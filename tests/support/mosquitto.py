@@ -1,56 +1,29 @@
-"""A real mosquitto on a free loopback port, and clients to look at it from outside."""
+"""A real mosquitto on a free loopback port, and certificates for its TLS."""
 
 from __future__ import annotations
 
 import os
-import queue
 import shutil
 import socket
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import pytest
-from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from support.free_port import free_port
+from support.requirements import skip_unless_ci
+from support.waiting import TIMEOUT_S, until
 
 PLACES = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 
-PATIENCE = 10.0
-"""Seconds after which something that should happen is taken not to happen."""
-
 
 def program(name: str) -> str:
-    """The path of a program; a skip where it is absent, a failure in CI."""
+    """The path of a program; a skip if it is absent, a failure in CI."""
     path = os.pathsep.join((os.environ.get("PATH", ""), *PLACES))
     found = shutil.which(name, path=path)
     if found is None:
-        words = f"{name} is not installed; install the package mosquitto (or openssl)"
-        if os.environ.get("CI"):
-            pytest.fail(words)
-        pytest.skip(words)
+        skip_unless_ci(f"{name} is not installed; install the package mosquitto (or openssl)")
     return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(happened: Any, words: str = "it did not happen", seconds: float = PATIENCE) -> Any:
-    """Ask `happened` again and again; its first true answer, or a failure with `words`."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := happened():
-            return answer
-        time.sleep(0.01)
-    pytest.fail(f"{words}, in {seconds:g} s")
 
 
 @dataclass
@@ -102,7 +75,7 @@ class Mosquitto:
     def _end(self, how: str) -> None:
         if self.process is not None:
             getattr(self.process, how)()
-            self.process.wait(PATIENCE)
+            self.process.wait(TIMEOUT_S)
             self.process = None
 
     def _answers(self) -> bool:
@@ -187,118 +160,3 @@ class Certificates:
 
 def _openssl(*words: str | Path) -> None:
     subprocess.run([program("openssl"), *map(str, words)], check=True, capture_output=True)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A message that a client got."""
-
-    topic: str
-    payload: bytes
-    retain: bool
-    correlation: bytes | None
-    content_type: str | None
-    at: float
-    """time.monotonic()."""
-
-
-class Client:
-    """An owner's own MQTT client: subscribes at once, keeps all it hears."""
-
-    def __init__(
-        self,
-        port: int,
-        *filters: str,
-        version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
-        username: str | None = None,
-        password: str | None = None,
-        tls: Certificates | None = None,
-    ) -> None:
-        self.heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
-        self._filters = filters
-        self._port = port
-        self._paho = paho.Client(CallbackAPIVersion.VERSION2, protocol=version)
-        self._paho.username_pw_set(username, password)
-        if tls is not None:
-            self._paho.tls_set(str(tls.authority), str(tls.client[0]), str(tls.client[1]))
-        self._paho.reconnect_delay_set(1, 1)
-        self._paho.on_connect = self._subscribe
-        self._paho.on_subscribe = lambda *_: self._subscribed.put(None)
-        self._paho.on_message = self._keep
-        self._subscribed: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-    def __enter__(self) -> Self:
-        self._paho.connect("127.0.0.1", self._port)
-        self._paho.loop_start()
-        if self._filters:
-            self._subscribed.get(timeout=PATIENCE)
-        else:
-            until(self._paho.is_connected, "the client did not connect")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._paho.disconnect()
-        self._paho.loop_stop()
-
-    def publish(
-        self,
-        topic: str,
-        payload: bytes | str,
-        *,
-        retain: bool = False,
-        qos: int = 1,
-        **properties: Any,
-    ) -> None:
-        """Send and wait for the broker; `properties` by their names in paho."""
-        sent = self.send(topic, payload, retain=retain, qos=qos, **properties)
-        sent.wait_for_publish(PATIENCE)
-
-    def send(
-        self,
-        topic: str,
-        payload: bytes | str,
-        *,
-        retain: bool = False,
-        qos: int = 1,
-        **properties: Any,
-    ) -> paho.MQTTMessageInfo:
-        """Send without waiting."""
-        sent = None
-        if properties:
-            sent = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            for name, value in properties.items():
-                setattr(sent, name, value)
-        return self._paho.publish(topic, payload, qos, retain, sent)
-
-    def next(self, topic: str | None = None, seconds: float = PATIENCE) -> Heard:
-        """The next message, or the next on `topic` with others passed over."""
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                heard = self.heard.get(timeout=max(0.0, end - time.monotonic()))
-            except queue.Empty:
-                pytest.fail(f"nothing came on {topic or 'any topic'} in {seconds:g} s")
-            if topic in (None, heard.topic):
-                return heard
-
-    def silent(self, seconds: float = 0.3) -> bool:
-        """Whether nothing comes for so long."""
-        time.sleep(seconds)
-        return self.heard.empty()
-
-    def _subscribe(self, client: paho.Client, *_: Any) -> None:
-        if self._filters:
-            client.subscribe([(topic, 1) for topic in self._filters])
-
-    def _keep(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-        sent = message.properties
-        self.heard.put(
-            Heard(
-                message.topic,
-                bytes(message.payload),
-                message.retain,
-                getattr(sent, "CorrelationData", None),
-                getattr(sent, "ContentType", None),
-                time.monotonic(),
-            )
-        )

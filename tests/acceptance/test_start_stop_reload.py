@@ -11,8 +11,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from brokers import Client, Mosquitto, until
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 
@@ -26,7 +28,7 @@ def with_sentences(folder: Path, sentence: str) -> str:
     return str(folder)
 
 
-def parse(client: Client, text: str) -> str:
+def parse(client: MqttClient, text: str) -> str:
     client.publish(f"{ROOT}/request/parse", text)
     while True:
         answer = json.loads(client.next(f"{ROOT}/response/parse").payload)
@@ -40,8 +42,8 @@ def test_sighup_takes_over_new_sentences_and_keeps_the_old_ones_when_the_new_are
     folder = tmp_path / "sentences"
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/response/#") as plant,
-        Owner(
+        MqttClient(broker.port, f"{ROOT}/response/#") as plant,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -79,8 +81,10 @@ def test_what_was_said_is_in_the_log_only_at_debug_level(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/response/#") as plant,
-        Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}) as owner,
+        MqttClient(broker.port, f"{ROOT}/response/#") as plant,
+        DaemonProcess(
+            tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
+        ) as owner,
     ):
         owner.start()
         parse(plant, "the secret is seven")
@@ -96,7 +100,7 @@ def test_what_was_said_is_in_the_log_only_at_debug_level(
 def test_it_tells_systemd_that_it_starts_lives_and_stops(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
-    with Owner(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
         owner.environment["WATCHDOG_USEC"] = "1000000"
         owner.start()
         until(lambda: owner.notified("WATCHDOG=1"), "no sign of life")
@@ -106,7 +110,7 @@ def test_it_tells_systemd_that_it_starts_lives_and_stops(
 
 
 def test_ctrl_c_stops_it_as_well(tmp_path: Path, models_directory: Path, free_port: int) -> None:
-    with Owner(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
         owner.start()
         owner.signal(signal.SIGINT)
         assert owner.status() == 0
@@ -116,7 +120,7 @@ def test_ctrl_c_stops_it_as_well(tmp_path: Path, models_directory: Path, free_po
 def test_a_stop_while_it_starts_is_obeyed(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
-    with Owner(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
         owner.start(ready=False)
         until(lambda: "a small one of our own" in owner.said(), owner.said())
         status, seconds = owner.stop()
@@ -128,7 +132,7 @@ def test_the_death_of_a_part_ends_the_process_with_status_1(
 ) -> None:
     import psutil  # noqa: PLC0415
 
-    with Owner(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
         owner.start()
         assert owner.process is not None
         for child in psutil.Process(owner.process.pid).children():
@@ -140,7 +144,7 @@ def test_the_death_of_a_part_ends_the_process_with_status_1(
 def test_a_second_appliance_with_the_same_state_is_refused(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
-    with Owner(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
         owner.start()
         assert owner.process is not None
         second = owner.command("run")
@@ -154,7 +158,7 @@ def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path, models_directory:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with Owner(tmp_path, models_directory, mqtt={"embedded_port": port}) as owner:
+        with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": port}) as owner:
             ended = owner.command("run")
     assert ended.returncode == 69
     assert f"port {port} is in use" in ended.stderr
@@ -174,7 +178,7 @@ def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path, models_directory:
 def test_a_wrong_configuration_ends_with_status_78_and_is_explained(
     tmp_path: Path, models_directory: Path, section: str, keys: dict[str, object], said: str
 ) -> None:
-    with Owner(tmp_path, models_directory, **{section: keys}) as owner:
+    with DaemonProcess(tmp_path, models_directory, **{section: keys}) as owner:
         ended = owner.command("run")
     assert ended.returncode == 78
     assert said in ended.stderr
@@ -184,7 +188,7 @@ def test_a_wrong_configuration_ends_with_status_78_and_is_explained(
 def test_a_missing_model_is_said_with_the_command_that_brings_it(
     tmp_path: Path, free_port: int
 ) -> None:
-    with Owner(tmp_path, tmp_path / "none", mqtt={"embedded_port": free_port}) as owner:
+    with DaemonProcess(tmp_path, tmp_path / "none", mqtt={"embedded_port": free_port}) as owner:
         ended = owner.command("run")
     assert ended.returncode == 69
     assert "run: appliance models pull whisper-tiny.en" in ended.stderr
@@ -203,7 +207,7 @@ def test_a_model_that_is_not_the_published_one_is_refused(
         else:
             file.seek(1_000_000)
             file.write(b"tampered")
-    with Owner(tmp_path, models) as owner:
+    with DaemonProcess(tmp_path, models) as owner:
         ended = owner.command("run")
     assert ended.returncode == 1
     assert "model.bin" in ended.stderr
@@ -225,7 +229,7 @@ def test_a_state_directory_that_cannot_be_written_is_said(
             (state / "filler").write_bytes(bytes(256 * 1024))
         else:
             subprocess.run(["mount", "-o", "remount,ro", str(state)], check=True)
-        with Owner(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
+        with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
             ended = owner.command("run")
         assert ended.returncode in (1, 69)
         assert str(state) in ended.stderr
@@ -237,9 +241,9 @@ def test_a_state_directory_that_cannot_be_written_is_said(
 def test_ask_and_listen_give_the_same_result_as_the_daemon(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    from owner import SAMPLES  # noqa: PLC0415
+    from support.daemon_process import SAMPLES  # noqa: PLC0415
 
-    with Owner(tmp_path, models_directory) as owner:
+    with DaemonProcess(tmp_path, models_directory) as owner:
         asked = owner.command("ask", "--json", "stop machine three")
         listened = owner.command("listen", "--json", str(SAMPLES / "machine_fast.flac"))
     assert (asked.returncode, listened.returncode) == (0, 0), asked.stderr + listened.stderr
@@ -251,11 +255,11 @@ def test_ask_and_listen_give_the_same_result_as_the_daemon(
 def test_listen_names_what_it_cannot_decode_and_does_the_rest(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    from owner import SAMPLES  # noqa: PLC0415
+    from support.daemon_process import SAMPLES  # noqa: PLC0415
 
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"no sound")
-    with Owner(tmp_path, models_directory) as owner:
+    with DaemonProcess(tmp_path, models_directory) as owner:
         ended = owner.command("listen", str(broken), str(SAMPLES / "time_other_voice.flac"))
     assert ended.returncode == 1
     assert str(broken) in ended.stderr

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from brokers import Certificates, Client, Mosquitto, until
-from messaging_house import ROOT, House, settings
+from support.mosquitto import Certificates, Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, settings
+from support.waiting import until
 
 from appliance import client as public
 from appliance.values import Outcome
@@ -28,21 +30,21 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def house(broker: Mosquitto, tmp_path: Path) -> Iterator[House]:
+def house(broker: Mosquitto, tmp_path: Path) -> Iterator[MqttStack]:
     word = tmp_path / "word"
     word.write_text(USERS["kitchen"])
     mine = settings(tmp_path, broker.port, username="kitchen", password_file=str(word))
-    with House(mine) as running:
+    with MqttStack(mine) as running:
         until(lambda: running.mqtt.health().subscribed, "no subscription")
         yield running
 
 
-def user(broker: Mosquitto, name: str, *filters: str) -> Client:
-    return Client(broker.port, *filters, username=name, password=USERS[name])
+def user(broker: Mosquitto, name: str, *filters: str) -> MqttClient:
+    return MqttClient(broker.port, *filters, username=name, password=USERS[name])
 
 
 def test_a_lamp_sees_intents_and_nothing_else_that_was_said(
-    broker: Mosquitto, house: House
+    broker: Mosquitto, house: MqttStack
 ) -> None:
     with user(broker, "lamp", f"{ROOT}/intent/#", f"{ROOT}/result") as lamp:
         house.say("secret talk")
@@ -53,7 +55,7 @@ def test_a_lamp_sees_intents_and_nothing_else_that_was_said(
         assert lamp.silent()
 
 
-def test_a_lamp_cannot_send_requests(broker: Mosquitto, house: House) -> None:
+def test_a_lamp_cannot_send_requests(broker: Mosquitto, house: MqttStack) -> None:
     with user(broker, "lamp") as lamp, user(broker, "worker") as worker:
         for operation in ("parse", "transcribe", "answer", "cancel", "options", "check"):
             lamp.publish(f"{ROOT}/request/{operation}", "turn everything off")
@@ -64,7 +66,7 @@ def test_a_lamp_cannot_send_requests(broker: Mosquitto, house: House) -> None:
 
 
 def test_a_worker_gets_its_answers_and_hears_nothing_that_is_spoken(
-    broker: Mosquitto, house: House
+    broker: Mosquitto, house: MqttStack
 ) -> None:
     with (
         user(broker, "worker", f"{ROOT}/result", f"{ROOT}/intent/#") as listener,
@@ -79,7 +81,7 @@ def test_a_worker_gets_its_answers_and_hears_nothing_that_is_spoken(
         assert house.orders == []
 
 
-def test_an_appliance_has_its_own_branch_and_no_other(broker: Mosquitto, house: House) -> None:
+def test_an_appliance_has_its_own_branch_and_no_other(broker: Mosquitto, house: MqttStack) -> None:
     with user(broker, "hall", "appliance/#") as other, user(broker, "worker") as worker:
         house.say("secret talk")
         other.publish(f"{ROOT}/request/parse", "from next door")
@@ -116,12 +118,12 @@ def test_the_shipped_configuration_starts_a_broker_with_tls_that_nobody_enters_w
             username="kitchen",
             password_file=str(word),
         )
-        with House(mine) as house:
+        with MqttStack(mine) as house:
             until(lambda: house.mqtt.health().subscribed, "no subscription over TLS")
         nameless = settings(
             tmp_path / "2", broker.port, host="localhost", tls=True,
             ca_file=str(certificates.authority),
         )  # fmt: skip
-        with House(nameless) as house:
+        with MqttStack(nameless) as house:
             until(lambda: "not authorised" in broker.log(), "a nameless client was let in")
             assert not house.mqtt.health().connected

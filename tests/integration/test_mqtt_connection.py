@@ -9,8 +9,11 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from brokers import Certificates, Client, Mosquitto, free_port, until
-from messaging_house import ROOT, House, answer, settings
+from support.free_port import free_port
+from support.mosquitto import Certificates, Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, answer, settings
+from support.waiting import until
 
 from appliance.backoff import Backoff
 from appliance.errors import ConfigError
@@ -53,8 +56,8 @@ def test_the_password_is_read_from_its_file_without_the_last_newline(tmp_path: P
         password = _written(tmp_path / "password", "s3cret\n")
         mqtt = settings(tmp_path, broker.port, username="voice", password_file=password)
         with (
-            Client(broker.port, f"{ROOT}/result", username="home", password=HOME) as reader,
-            House(mqtt) as house,
+            MqttClient(broker.port, f"{ROOT}/result", username="home", password=HOME) as reader,
+            MqttStack(mqtt) as house,
         ):
             house.say("let in")
             assert answer(reader.next().payload)["text"] == "let in"
@@ -67,7 +70,7 @@ def test_a_wrong_password_is_said_once_and_results_wait(
     with Mosquitto(tmp_path / "broker", users={"voice": "s3cret"}) as broker:
         password = _written(tmp_path / "password", "guess")
         mqtt = settings(tmp_path, broker.port, username="voice", password_file=password)
-        with House(mqtt) as house:
+        with MqttStack(mqtt) as house:
             house.say("kept")
             until(lambda: broker.log().count("not authorised") >= 3, "it did not try again")
             assert caplog.text.count("mqtt.password_file") == 1
@@ -83,7 +86,7 @@ def test_a_refusal_of_either_protocol_is_said_in_the_owners_words(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker", users={"voice": "s3cret"}) as broker,
-        House(settings(tmp_path, broker.port, version=version)),
+        MqttStack(settings(tmp_path, broker.port, version=version)),
     ):
         _warned(caplog, "see mqtt.username")
 
@@ -91,7 +94,7 @@ def test_a_refusal_of_either_protocol_is_said_in_the_owners_words(
 def test_a_password_file_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
     mqtt = settings(tmp_path, 1883, username="voice", password_file=str(tmp_path / "absent"))
     with pytest.raises(ConfigError, match=r"mqtt\.password_file: .*absent: No such file"):
-        House(mqtt)
+        MqttStack(mqtt)
 
 
 def test_a_relative_password_file_may_be_a_systemd_credential(
@@ -101,13 +104,13 @@ def test_a_relative_password_file_may_be_a_systemd_credential(
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with Mosquitto(tmp_path / "broker", users={"voice": "s3cret"}) as broker:
         mqtt = settings(tmp_path, broker.port, username="voice", password_file=CREDENTIAL)
-        with House(mqtt) as house:
+        with MqttStack(mqtt) as house:
             until(lambda: house.link.connected, "not let in")
 
 
 def test_a_name_no_host_can_have_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"mqtt\.host"):
-        House(settings(tmp_path, 1883, host="broker..lan"))
+        MqttStack(settings(tmp_path, 1883, host="broker..lan"))
 
 
 def test_results_go_over_tls_with_an_authority_and_a_client_certificate(
@@ -123,8 +126,8 @@ def test_results_go_over_tls_with_an_authority_and_a_client_certificate(
             key_file=str(certificates.client[1]),
         )
         with (
-            Client(broker.port, f"{ROOT}/result", tls=certificates) as reader,
-            House(mqtt) as house,
+            MqttClient(broker.port, f"{ROOT}/result", tls=certificates) as reader,
+            MqttStack(mqtt) as house,
         ):
             house.say("in secret")
             assert answer(reader.next().payload)["text"] == "in secret"
@@ -136,7 +139,7 @@ def test_a_broker_of_another_authority_is_not_trusted(
     other = Certificates.made(tmp_path / "other")
     with Mosquitto(tmp_path / "broker", tls=certificates) as broker:
         mqtt = settings(tmp_path, broker.port, tls=True, ca_file=str(other.authority))
-        with House(mqtt) as house:
+        with MqttStack(mqtt) as house:
             _warned(caplog, "its certificate is not trusted")
             assert not house.link.connected
 
@@ -147,7 +150,7 @@ def test_a_certificate_for_another_name_is_not_trusted(
     other = Certificates.made(tmp_path / "other", server_name="DNS:broker.example")
     with Mosquitto(tmp_path / "broker", tls=other) as broker:
         mqtt = settings(tmp_path, broker.port, tls=True, ca_file=str(other.authority))
-        with House(mqtt) as house:
+        with MqttStack(mqtt) as house:
             _warned(caplog, "whether mqtt.host is the name in the certificate")
             assert not house.link.connected
 
@@ -157,7 +160,7 @@ def test_a_missing_client_certificate_keeps_us_out_and_is_no_crash(
 ) -> None:
     with Mosquitto(tmp_path / "broker", tls=certificates, require_certificate=True) as broker:
         mqtt = settings(tmp_path, broker.port, tls=True, ca_file=str(certificates.authority))
-        with House(mqtt) as house:
+        with MqttStack(mqtt) as house:
             _warned(caplog, "no connection to the broker")
             assert not house.link.connected
 
@@ -174,7 +177,7 @@ def test_tls_files_that_are_none_are_config_errors_all_together(
         key_file=str(certificates.client[1]),
     )
     with pytest.raises(ConfigError) as caught:
-        House(mqtt)
+        MqttStack(mqtt)
     assert len(caught.value.problems) == 2
     assert "mqtt.ca_file" in caught.value.problems[0]
     assert "mqtt.certificate_file" in caught.value.problems[1]
@@ -186,8 +189,8 @@ def test_an_access_list_that_forbids_requests_is_said_and_results_still_go(
     acl = f"topic readwrite {ROOT}/#\ntopic deny {ROOT}/request/#\n"
     with (
         Mosquitto(tmp_path / "broker", acl=acl) as broker,
-        Client(broker.port, f"{ROOT}/result") as reader,
-        House(settings(tmp_path, broker.port)) as house,
+        MqttClient(broker.port, f"{ROOT}/result") as reader,
+        MqttStack(settings(tmp_path, broker.port)) as house,
     ):
         house.say("hello")
         assert answer(reader.next().payload)["text"] == "hello"
@@ -200,10 +203,10 @@ def test_two_appliances_with_one_client_id_are_told_so(
     monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.2, 30.0, 0.5))
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        House(settings(tmp_path / "one", broker.port)) as one,
+        MqttStack(settings(tmp_path / "one", broker.port)) as one,
     ):
         until(lambda: one.link.connected, "no connection")
-        with House(settings(tmp_path / "two", broker.port)):
+        with MqttStack(settings(tmp_path / "two", broker.port)):
             _warned(caplog, "another client uses the client id appliance-kitchen")
 
 
@@ -249,7 +252,7 @@ def test_a_broker_that_talks_nonsense_does_not_end_the_postman(
         served.append(None)
         peer.sendall(speech)
 
-    with _impostor(serve) as port, House(settings(tmp_path, port)) as house:
+    with _impostor(serve) as port, MqttStack(settings(tmp_path, port)) as house:
         house.say("kept")
         until(lambda: len(served) >= 3, "it was not asked again")
         assert house.journal.counts.outbox.rows == 1
@@ -268,7 +271,7 @@ def test_a_broker_that_acknowledges_nothing_is_asked_anew(
         while peer.recv(4096):
             pass
 
-    with _impostor(welcome_and_be_silent) as port, House(settings(tmp_path, port)) as house:
+    with _impostor(welcome_and_be_silent) as port, MqttStack(settings(tmp_path, port)) as house:
         house.say("kept")
         until(lambda: len(connections) >= 3, "it was not asked again")
         assert house.journal.counts.outbox.rows == 1

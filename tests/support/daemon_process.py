@@ -1,4 +1,4 @@
-"""The appliance as its owner has it: a process, a configuration, a log, an exit status."""
+"""The appliance as a process of its own, with a configuration, a log and an exit status."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from brokers import until
+from support.waiting import until
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[2]
 SAMPLES = REPOSITORY / "appliance" / "samples"
 
 START_SECONDS = 60.0
 
 
-class Owner:
-    """Writes config.toml, starts `python -m appliance`, and looks at what comes of it."""
+class DaemonProcess:
+    """Writes config.toml, starts `python -m appliance run`, reads its log and its exit status."""
 
     def __init__(self, folder: Path, models: Path, **sections: dict[str, Any]) -> None:
         self.folder = folder

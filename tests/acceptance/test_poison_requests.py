@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from brokers import Client, Mosquitto
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
 
 ROOT = "appliance/kitchen"
 
@@ -16,8 +17,8 @@ def test_it_is_tried_answered_failed_and_set_aside_where_the_operator_sees_it(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/response/#") as plant,
-        Owner(
+        MqttClient(broker.port, f"{ROOT}/response/#") as plant,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -31,7 +32,7 @@ def test_it_is_tried_answered_failed_and_set_aside_where_the_operator_sees_it(
         ) as owner,
     ):
         # Given a request that the appliance does not survive
-        with Client(broker.port, f"{ROOT}/state") as looker:
+        with MqttClient(broker.port, f"{ROOT}/state") as looker:
             for attempt in range(2):
                 owner.start()
                 if attempt == 0:

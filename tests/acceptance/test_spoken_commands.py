@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from brokers import Client, Mosquitto, free_port, until
-from owner import SAMPLES, Owner
-from sound import room
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.free_port import free_port
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.virtual_microphone import virtual_microphone
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 
@@ -21,9 +24,9 @@ def test_a_spoken_sentence_becomes_a_message_on_the_topic_of_its_intent(
     # Given a microphone, a broker, and a lamp that subscribes to its intent
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        room(tmp_path) as place,
-        Client(broker.port, f"{ROOT}/intent/HassTurnOn", f"{ROOT}/result") as lamp,
-        Owner(
+        virtual_microphone(tmp_path) as place,
+        MqttClient(broker.port, f"{ROOT}/intent/HassTurnOn", f"{ROOT}/result") as lamp,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -67,7 +70,7 @@ def trials(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> 
         owners = {}
         for name in ("starter", "tea"):
             folder = tmp_path_factory.mktemp(name)
-            owners[name] = both.enter_context(Owner(folder, models_directory))
+            owners[name] = both.enter_context(DaemonProcess(folder, models_directory))
             owners[name].write(mqtt={"embedded_port": free_port()}, listening={"trigger": "always"})
         sentences = owners["tea"].folder / "sentences"
         (sentences / "en").mkdir(parents=True)
@@ -101,7 +104,7 @@ def test_what_is_said_while_the_broker_is_away_arrives_when_it_returns(
     tmp_path: Path, models_directory: Path
 ) -> None:
     broker = Mosquitto(tmp_path / "broker")
-    with Owner(
+    with DaemonProcess(
         tmp_path,
         models_directory,
         mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -114,7 +117,7 @@ def test_what_is_said_while_the_broker_is_away_arrives_when_it_returns(
         # When the appliance is stopped, started anew, and the broker comes
         assert owner.stop()[0] == 0
         assert waiting_on_disk(owner.state) >= 2
-        with broker, Client(broker.port, f"{ROOT}/intent/#") as lamp:
+        with broker, MqttClient(broker.port, f"{ROOT}/intent/#") as lamp:
             owner.start()
             # Then the message comes
             heard = lamp.next(seconds=60)

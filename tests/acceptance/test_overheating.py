@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from brokers import Client, Mosquitto, until
-from owner import Owner
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 BOARDS = Path(__file__).parent.parent / "fixtures/boards"
@@ -43,7 +45,7 @@ class Board:
 class Plant:
     """Asks without pause, and counts what it asked and what it was told."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: MqttClient) -> None:
         self._client = client
         self.asked = 0
         self.answers: dict[str, dict[str, Any]] = {}
@@ -98,8 +100,8 @@ def test_heat_takes_the_model_first_and_never_a_command(
     board = Board(tmp_path)
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/#") as client,
-        Owner(
+        MqttClient(broker.port, f"{ROOT}/#") as client,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -149,8 +151,8 @@ def test_on_a_weak_supply_the_model_s_requests_wait_and_commands_are_done(
     board = Board(tmp_path)
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/#") as client,
-        Owner(
+        MqttClient(broker.port, f"{ROOT}/#") as client,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},

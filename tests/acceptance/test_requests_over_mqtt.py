@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import Client, Mosquitto, until
-from owner import SAMPLES, Owner
 from paho.mqtt.enums import MQTTProtocolVersion
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 ANSWERS = f"{ROOT}/response/#"
@@ -28,9 +30,9 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 @pytest.fixture(scope="module")
 def owner(
     tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto
-) -> Iterator[Owner]:
+) -> Iterator[DaemonProcess]:
     """An appliance that takes requests, with its language model."""
-    with Owner(
+    with DaemonProcess(
         tmp_path_factory.mktemp("owner"),
         models_directory,
         mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -40,7 +42,9 @@ def owner(
         yield running.start()
 
 
-def ask(client: Client, operation: str, payload: bytes | str, **properties: Any) -> dict[str, Any]:
+def ask(
+    client: MqttClient, operation: str, payload: bytes | str, **properties: Any
+) -> dict[str, Any]:
     """Send a request; its last answer (`queued` may come before it)."""
     client.publish(f"{ROOT}/request/{operation}", payload, **properties)
     while True:
@@ -49,8 +53,8 @@ def ask(client: Client, operation: str, payload: bytes | str, **properties: Any)
             return answer
 
 
-def test_a_sentence_is_parsed_to_its_intent(owner: Owner, broker: Mosquitto) -> None:
-    with Client(broker.port, ANSWERS) as plant:
+def test_a_sentence_is_parsed_to_its_intent(owner: DaemonProcess, broker: Mosquitto) -> None:
+    with MqttClient(broker.port, ANSWERS) as plant:
         answer = ask(plant, "parse", "Stop machine three.")
     assert answer["state"] == "done"
     assert answer["result"]["intent"]["name"] == "MachineStop"
@@ -80,10 +84,10 @@ def test_a_recording_from_elsewhere_becomes_an_intent_as_if_it_had_been_spoken_h
 
 
 def test_a_recording_is_transcribed_and_the_answer_goes_where_it_was_asked_for(
-    owner: Owner, broker: Mosquitto
+    owner: DaemonProcess, broker: Mosquitto
 ) -> None:
     sound = (SAMPLES / "bedroom_high_voice.flac").read_bytes()
-    with Client(broker.port, OWN) as plant:
+    with MqttClient(broker.port, OWN) as plant:
         plant.publish(
             f"{ROOT}/request/transcribe", sound, ResponseTopic=OWN, CorrelationData=b"job-7"
         )
@@ -99,20 +103,20 @@ def test_a_recording_is_transcribed_and_the_answer_goes_where_it_was_asked_for(
 
 
 def test_a_client_of_mqtt_3_puts_into_json_what_it_has_no_properties_for(
-    owner: Owner, broker: Mosquitto
+    owner: DaemonProcess, broker: Mosquitto
 ) -> None:
     sound = base64.b64encode((SAMPLES / "machine_fast.flac").read_bytes()).decode()
     request = json.dumps({"audio": sound, "transaction": "t-1", "reply_to": "old/answers"})
-    with Client(broker.port, "old/answers", version=MQTTProtocolVersion.MQTTv311) as old:
+    with MqttClient(broker.port, "old/answers", version=MQTTProtocolVersion.MQTTv311) as old:
         answer = ask(old, "transcribe", request)
     assert (answer["state"], answer["transaction"]) == ("done", "t-1")
     assert "machine" in answer["result"]["text"].lower()
 
 
 def test_a_question_is_answered_by_the_language_model_with_its_tokens_counted(
-    owner: Owner, broker: Mosquitto
+    owner: DaemonProcess, broker: Mosquitto
 ) -> None:
-    with Client(broker.port, ANSWERS) as plant:
+    with MqttClient(broker.port, ANSWERS) as plant:
         answer = ask(plant, "answer", "Name a fruit.")
     assert answer["state"] == "done"
     assert answer["result"]["outcome"] == "answer"
@@ -133,9 +137,9 @@ def test_a_question_is_answered_by_the_language_model_with_its_tokens_counted(
     ],
 )
 def test_a_request_that_cannot_be_taken_is_rejected_with_the_reason(
-    owner: Owner, broker: Mosquitto, operation: str, payload: bytes, reason: str
+    owner: DaemonProcess, broker: Mosquitto, operation: str, payload: bytes, reason: str
 ) -> None:
-    with Client(broker.port, ANSWERS) as plant:
+    with MqttClient(broker.port, ANSWERS) as plant:
         answer = ask(plant, operation, payload, CorrelationData=b"id")
     assert (answer["state"], answer["reason"]) == ("rejected", reason)
     assert answer["message"]
@@ -144,22 +148,24 @@ def test_a_request_that_cannot_be_taken_is_rejected_with_the_reason(
 
 @pytest.mark.parametrize("sound", [b"not a recording", b"RIFF\x24\x00\x00\x00WAVE"])
 def test_a_recording_that_is_none_fails_with_the_reason(
-    owner: Owner, broker: Mosquitto, sound: bytes
+    owner: DaemonProcess, broker: Mosquitto, sound: bytes
 ) -> None:
-    with Client(broker.port, ANSWERS) as plant:
+    with MqttClient(broker.port, ANSWERS) as plant:
         answer = ask(plant, "transcribe", sound)
     assert answer["state"] == "failed"
     assert answer["message"]
 
 
-def test_after_all_that_bad_input_it_still_works(owner: Owner, broker: Mosquitto) -> None:
-    with Client(broker.port, ANSWERS) as plant:
+def test_after_all_that_bad_input_it_still_works(owner: DaemonProcess, broker: Mosquitto) -> None:
+    with MqttClient(broker.port, ANSWERS) as plant:
         assert ask(plant, "parse", "what time is it")["state"] == "done"
     assert not owner.ended()
     assert "Traceback" not in owner.said()
 
 
-def test_a_language_model_that_is_killed_comes_back(owner: Owner, broker: Mosquitto) -> None:
+def test_a_language_model_that_is_killed_comes_back(
+    owner: DaemonProcess, broker: Mosquitto
+) -> None:
     import psutil  # noqa: PLC0415
 
     assert owner.process is not None
@@ -167,22 +173,24 @@ def test_a_language_model_that_is_killed_comes_back(owner: Owner, broker: Mosqui
     for child in children:
         child.kill()
     assert children
-    with Client(broker.port, ANSWERS) as plant:
+    with MqttClient(broker.port, ANSWERS) as plant:
         answer = ask(plant, "answer", "Name a colour.")
     assert answer["state"] == "done"
 
 
 def test_the_same_request_again_gets_the_same_answer_without_being_done_twice(
-    owner: Owner, broker: Mosquitto
+    owner: DaemonProcess, broker: Mosquitto
 ) -> None:
-    with Client(broker.port, ANSWERS) as plant:
+    with MqttClient(broker.port, ANSWERS) as plant:
         first = ask(plant, "parse", "lights out", CorrelationData=b"once")
         again = ask(plant, "parse", "lights out", CorrelationData=b"once")
     assert first["result"] == again["result"]
 
 
-def test_who_it_is_and_how_it_is_stands_on_retained_topics(owner: Owner, broker: Mosquitto) -> None:
-    with Client(broker.port, f"{ROOT}/#") as looker:
+def test_who_it_is_and_how_it_is_stands_on_retained_topics(
+    owner: DaemonProcess, broker: Mosquitto
+) -> None:
+    with MqttClient(broker.port, f"{ROOT}/#") as looker:
         told = {}
         for _ in range(5):
             heard = looker.next()
@@ -203,8 +211,8 @@ def test_requests_that_were_accepted_are_answered_after_a_power_cut(
     # Given an appliance with work in its inbox that takes longer than it will live
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, ANSWERS) as plant,
-        Owner(
+        MqttClient(broker.port, ANSWERS) as plant,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -232,9 +240,9 @@ def test_a_stop_in_the_middle_of_an_answer_is_quick_and_the_request_is_answered_
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, ANSWERS, f"{ROOT}/status") as plant,
-        Client(broker.port, f"{ROOT}/state") as looker,
-        Owner(
+        MqttClient(broker.port, ANSWERS, f"{ROOT}/status") as plant,
+        MqttClient(broker.port, f"{ROOT}/state") as looker,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -272,16 +280,18 @@ def test_the_broker_says_offline_for_an_appliance_that_died(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}) as owner,
+        DaemonProcess(
+            tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
+        ) as owner,
     ):
         owner.start()
-        with Client(broker.port, f"{ROOT}/status") as looker:
+        with MqttClient(broker.port, f"{ROOT}/status") as looker:
             assert looker.next().payload == b"online"
             owner.signal(signal.SIGKILL)
             assert looker.next().payload == b"offline"
 
 
-def everything(client: Client) -> list[Any]:
+def everything(client: MqttClient) -> list[Any]:
     heard = []
     while not client.heard.empty():
         heard.append(client.heard.get())
@@ -289,9 +299,9 @@ def everything(client: Client) -> list[Any]:
 
 
 def test_the_log_level_is_changed_while_it_runs_and_told_on_info(
-    owner: Owner, broker: Mosquitto
+    owner: DaemonProcess, broker: Mosquitto
 ) -> None:
-    with Client(broker.port, ANSWERS, f"{ROOT}/info") as plant:
+    with MqttClient(broker.port, ANSWERS, f"{ROOT}/info") as plant:
         plant.publish(f"{ROOT}/request/options", '{"log_level": "debug"}')
         answer = json.loads(plant.next(f"{ROOT}/response/options").payload)
         assert answer["data"]["log_level"] == "debug"
@@ -303,8 +313,10 @@ def test_the_log_level_is_changed_while_it_runs_and_told_on_info(
         assert (answer["state"], answer["reason"]) == ("rejected", "invalid")
 
 
-def test_a_check_is_answered_with_what_the_command_says(owner: Owner, broker: Mosquitto) -> None:
-    with Client(broker.port, ANSWERS) as plant:
+def test_a_check_is_answered_with_what_the_command_says(
+    owner: DaemonProcess, broker: Mosquitto
+) -> None:
+    with MqttClient(broker.port, ANSWERS) as plant:
         plant.publish(f"{ROOT}/request/check", b"", CorrelationData=b"c")
         answer = json.loads(plant.next(f"{ROOT}/response/check", 60).payload)
     assert (answer["state"], answer["transaction"]) == ("done", "c")
@@ -313,10 +325,10 @@ def test_a_check_is_answered_with_what_the_command_says(owner: Owner, broker: Mo
 
 
 def test_a_request_that_waits_is_expired_at_its_time_and_not_when_its_turn_comes(
-    owner: Owner, broker: Mosquitto
+    owner: DaemonProcess, broker: Mosquitto
 ) -> None:
     sound = (SAMPLES / "weather_talk.flac").read_bytes()
-    with Client(broker.port, ANSWERS) as plant:
+    with MqttClient(broker.port, ANSWERS) as plant:
         for _ in range(12):
             plant.publish(f"{ROOT}/request/transcribe", sound)
         plant.publish(f"{ROOT}/request/parse", '{"text": "lights out", "timeout_s": 0.2}')

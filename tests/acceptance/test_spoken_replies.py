@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import Client, until
-from ears_house import house
-from owner import SAMPLES, Owner
-from sound import Room
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.daemon_with_microphone import daemon_with_microphone
+from support.mqtt_client import MqttClient
+from support.virtual_microphone import VirtualMicrophone
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 
@@ -42,20 +43,20 @@ def aloud(folder: Path, text: str) -> Path:
     return path
 
 
-def result_of(client: Client) -> dict[str, Any]:
+def result_of(client: MqttClient) -> dict[str, Any]:
     """The next result."""
     result: dict[str, Any] = json.loads(client.next(f"{ROOT}/result", seconds=40.0).payload)
     return result
 
 
-def asked(place: Room, owner: Owner) -> None:
+def asked(place: VirtualMicrophone, owner: DaemonProcess) -> None:
     """The sentence that wants a yes is said, and the ear opens for the reply."""
     before = owner.said().count(WAITS)
     place.play(SAMPLES / "kitchen_light.flac")
     until(lambda: owner.said().count(WAITS) > before, "no yes is waited for", 40.0)
 
 
-def hears(home: Client) -> None:
+def hears(home: MqttClient) -> None:
     """Wait until the room's first sound has come."""
     while not (json.loads(home.next(f"{ROOT}/health", 40.0).payload)["sound"] or {}).get("level"):
         pass
@@ -67,7 +68,7 @@ def test_a_yes_that_is_said_aloud_confirms_and_a_no_does_not(
     (tmp_path / "intents").mkdir()
     (tmp_path / "intents" / "lamp.yaml").write_text(SENTENCES, encoding="utf-8")
     yes, please, no = (aloud(tmp_path, text) for text in ("yes", "yes please", "no"))
-    with house(
+    with daemon_with_microphone(
         tmp_path,
         models_directory,
         f"{ROOT}/result",

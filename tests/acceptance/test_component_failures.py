@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from brokers import Client, Mosquitto, until
-from owner import REPOSITORY, SAMPLES, Owner
+from support.daemon_process import REPOSITORY, SAMPLES, DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.waiting import until
 
 ROOT = "appliance/kitchen"
 
@@ -51,7 +53,7 @@ sys.exit(main(sys.argv[1:-1]))
 def test_a_part_that_crashes_ends_the_process_with_status_1(
     tmp_path: Path, models_directory: Path, free_port: int, module: str, name: str, thread: str
 ) -> None:
-    with Owner(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
         owner.write(listening={"trigger": "always"})
         program = BROKEN.format(module=module, name=name)
         ended = subprocess.run(
@@ -70,7 +72,7 @@ def test_a_part_that_crashes_ends_the_process_with_status_1(
 def test_ready_is_said_only_when_the_models_are_loaded(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
-    with Owner(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
         go = tmp_path / "go"
         owner.start(ready=False, program=HELD, last_word=str(go))
         until(lambda: "connected to the broker" in owner.said(), owner.said())
@@ -85,9 +87,11 @@ def test_a_stop_in_the_middle_of_a_long_transcription_is_quick_and_loses_nothing
     # Given an appliance that transcribes for longer than a stop may take
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/response/#", f"{ROOT}/status") as plant,
-        Client(broker.port, f"{ROOT}/state") as looker,
-        Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}) as owner,
+        MqttClient(broker.port, f"{ROOT}/response/#", f"{ROOT}/status") as plant,
+        MqttClient(broker.port, f"{ROOT}/state") as looker,
+        DaemonProcess(
+            tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
+        ) as owner,
     ):
         owner.start()
         sound = tmp_path / "long.wav"
@@ -115,8 +119,10 @@ def test_what_others_publish_among_the_results_does_not_end_a_trial(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port) as stranger,
-        Owner(tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}) as owner,
+        MqttClient(broker.port) as stranger,
+        DaemonProcess(
+            tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
+        ) as owner,
     ):
         owner.start("--trial")
         for payload in (b"hello", b"{}", b"\xff"):
@@ -132,7 +138,7 @@ def test_a_trial_sees_what_is_published_on_a_broker_with_a_login(
     secret.write_text("open sesame\n")
     with (
         Mosquitto(tmp_path / "broker", users={"voice": "open sesame"}) as broker,
-        Owner(
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={
@@ -157,8 +163,8 @@ def test_changed_sentences_are_in_force_without_a_signal(
     with_tea(folder, "make some tea")
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        Client(broker.port, f"{ROOT}/response/#") as plant,
-        Owner(
+        MqttClient(broker.port, f"{ROOT}/response/#") as plant,
+        DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
@@ -188,8 +194,8 @@ def test_a_disk_that_is_full_for_a_while_costs_no_answer_and_no_room(
     try:
         with (
             Mosquitto(tmp_path / "broker") as broker,
-            Client(broker.port, f"{ROOT}/response/#") as plant,
-            Owner(
+            MqttClient(broker.port, f"{ROOT}/response/#") as plant,
+            DaemonProcess(
                 tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
             ) as owner,
         ):
@@ -234,7 +240,7 @@ def with_tea(folder: Path, sentence: str) -> None:
     )
 
 
-def outcome(client: Client, text: str) -> str:
+def outcome(client: MqttClient, text: str) -> str:
     client.publish(f"{ROOT}/request/parse", text)
     while True:
         answer = json.loads(client.next(f"{ROOT}/response/parse", 30).payload)

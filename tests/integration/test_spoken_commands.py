@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clips import sound_of
 from measure.endings import AtOnce, heard, recognised
+from support.recordings import sound_of
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import RejectionLimits

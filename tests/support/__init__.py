@@ -1,0 +1,1 @@
+"""What tests share: fakes, real servers that they start, and recordings."""

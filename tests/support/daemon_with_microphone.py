@@ -1,0 +1,32 @@
+"""Broker, MQTT client, virtual microphone and daemon, together in one folder."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.virtual_microphone import VirtualMicrophone, virtual_microphone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def daemon_with_microphone(
+    folder: Path, models: Path, *topics: str, **sections: dict[str, Any]
+) -> Iterator[tuple[VirtualMicrophone, MqttClient, DaemonProcess]]:
+    """All of it in one folder; the daemon is configured by `sections`, and not started yet."""
+    with (
+        Mosquitto(folder / "broker") as broker,
+        virtual_microphone(folder) as place,
+        MqttClient(broker.port, *topics) as home,
+        DaemonProcess(
+            folder, models, mqtt={"host": "127.0.0.1", "port": broker.port}, **sections
+        ) as owner,
+    ):
+        owner.environment = dict(place.environment)
+        yield place, home, owner
