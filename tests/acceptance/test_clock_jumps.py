@@ -79,13 +79,13 @@ def test_results_deadlines_and_timers_survive_a_clock_that_jumps(
             mqtt={"host": "127.0.0.1", "port": broker.port},
             language_model={"enabled": True, "maximum_tokens": 8},
             telemetry={"every_s": 1.0},
-        ) as owner,
+        ) as daemon,
     ):
         # Given a board that wakes in 1970, on a supply so weak that the model must wait
-        owner.environment |= {**wall.environment, "APPLIANCE_BOARD": str(board)}
+        daemon.environment |= {**wall.environment, "APPLIANCE_BOARD": str(board)}
         wall.jump("1970-01-01 00:01:00")
         alarm.write_text("1\n")
-        owner.start()
+        daemon.start()
         early = ask(client, "parse", "stop machine three")["result"]
         assert early["at"].startswith("1970-01-01T00:")
         assert early["clock_synced"] is False
@@ -94,7 +94,7 @@ def test_results_deadlines_and_timers_survive_a_clock_that_jumps(
             f"{ROOT}/request/answer",
             json.dumps({"text": "What is a lamp?", "timeout_s": 100, "transaction": "lamp"}),
         )
-        until(lambda: waiting(owner.state) == 1, "the request was not accepted")
+        until(lambda: waiting(daemon.state) == 1, "the request was not accepted")
 
         # When the time comes from the network, and with it fifty years
         wall.jump("2026-06-01 12:00:00")
@@ -115,10 +115,10 @@ def test_results_deadlines_and_timers_survive_a_clock_that_jumps(
         assert (back["id"] > late["id"], back["seq"]) == (True, late["seq"] + 1)
 
         # And the request of 1970 has not expired, not even over a restart
-        assert owner.stop()[0] == 0
+        assert daemon.stop()[0] == 0
         alarm.write_text("0\n")
         wall.jump("2026-06-01 12:00:10")
-        owner.start()
+        daemon.start()
         told = json.loads(client.next(f"{ROOT}/response/answer", 60).payload)
         assert (told["state"], told["transaction"]) == ("done", "lamp")
 
@@ -130,9 +130,9 @@ def test_check_says_of_1970_that_certificates_are_not_valid_yet(
     wall.jump("1970-01-01 00:01:00")
     with DaemonProcess(
         tmp_path, models_directory, mqtt={"host": "127.0.0.1", "tls": True}
-    ) as owner:
-        owner.environment |= wall.environment
-        checked = owner.command("check", "--json")
+    ) as daemon:
+        daemon.environment |= wall.environment
+        checked = daemon.command("check", "--json")
     (clock,) = (a for a in json.loads(checked.stdout)["answers"] if a["question"] == "clock")
     assert clock["verdict"] == "error"
     assert "it was never set" in clock["found"]

@@ -53,13 +53,13 @@ sys.exit(main(sys.argv[1:-1]))
 def test_a_part_that_crashes_ends_the_process_with_status_1(
     tmp_path: Path, models_directory: Path, free_port: int, module: str, name: str, thread: str
 ) -> None:
-    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
-        owner.write(listening={"trigger": "always"})
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
+        daemon.write(listening={"trigger": "always"})
         program = BROKEN.format(module=module, name=name)
         ended = subprocess.run(
-            [sys.executable, "-c", program, "run", "--trial", "--config", str(owner.config)],
+            [sys.executable, "-c", program, "run", "--trial", "--config", str(daemon.config)],
             cwd=REPOSITORY,
-            env={**owner.environment, "PULSE_SERVER": "unix:/nowhere"},
+            env={**daemon.environment, "PULSE_SERVER": "unix:/nowhere"},
             capture_output=True,
             text=True,
             timeout=60,
@@ -72,13 +72,13 @@ def test_a_part_that_crashes_ends_the_process_with_status_1(
 def test_ready_is_said_only_when_the_models_are_loaded(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
-    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
         go = tmp_path / "go"
-        owner.start(ready=False, program=HELD, last_word=str(go))
-        until(lambda: "connected to the broker" in owner.said(), owner.said())
-        assert not owner.notified("READY=1")
+        daemon.start(ready=False, program=HELD, last_word=str(go))
+        until(lambda: "connected to the broker" in daemon.said(), daemon.said())
+        assert not daemon.notified("READY=1")
         go.touch()
-        until(lambda: owner.notified("READY=1"), owner.said(), 30)
+        until(lambda: daemon.notified("READY=1"), daemon.said(), 30)
 
 
 def test_a_stop_in_the_middle_of_a_long_transcription_is_quick_and_loses_nothing(
@@ -91,17 +91,17 @@ def test_a_stop_in_the_middle_of_a_long_transcription_is_quick_and_loses_nothing
         MqttClient(broker.port, f"{ROOT}/state") as looker,
         DaemonProcess(
             tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
-        ) as owner,
+        ) as daemon,
     ):
-        owner.start()
+        daemon.start()
         sound = tmp_path / "long.wav"
         last_for(sound, 60.0)
         plant.publish(f"{ROOT}/request/transcribe", sound.read_bytes(), CorrelationData=b"long")
         while json.loads(looker.next().payload)["activity"] != "thinking":
             pass
         # When it is stopped
-        status, seconds = owner.stop()
-        assert (status, seconds < 5.0) == (0, True), owner.said()
+        status, seconds = daemon.stop()
+        assert (status, seconds < 5.0) == (0, True), daemon.said()
         statuses = []
         while not plant.heard.empty():
             heard = plant.heard.get()
@@ -109,7 +109,7 @@ def test_a_stop_in_the_middle_of_a_long_transcription_is_quick_and_loses_nothing
             statuses.append(heard.payload)
         assert statuses[-1] == b"stopped"
         # Then the request is done after the next start, and it is not held against it
-        owner.start()
+        daemon.start()
         answer = json.loads(plant.next(f"{ROOT}/response/transcribe", 90).payload)
         assert (answer["state"], answer["transaction"]) == ("done", "long")
 
@@ -122,13 +122,13 @@ def test_what_others_publish_among_the_results_does_not_end_a_trial(
         MqttClient(broker.port) as stranger,
         DaemonProcess(
             tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
-        ) as owner,
+        ) as daemon,
     ):
-        owner.start("--trial")
+        daemon.start("--trial")
         for payload in (b"hello", b"{}", b"\xff"):
             stranger.publish(f"{ROOT}/result", payload)
-        until(lambda: owner.said().count("what is no result") == 3, owner.said())
-        assert not owner.ended()
+        until(lambda: daemon.said().count("what is no result") == 3, daemon.said())
+        assert not daemon.ended()
 
 
 def test_a_trial_sees_what_is_published_on_a_broker_with_a_login(
@@ -148,12 +148,12 @@ def test_a_trial_sees_what_is_published_on_a_broker_with_a_login(
                 "password_file": str(secret),
             },
             listening={"trigger": "always"},
-        ) as owner,
+        ) as daemon,
     ):
-        owner.environment["PULSE_SERVER"] = "unix:/nowhere"
-        owner.start("--trial")
-        until(lambda: f"on {ROOT}/intent/HassTurnOn" in owner.said(), owner.said(), 30)
-        assert "open sesame" not in owner.said()
+        daemon.environment["PULSE_SERVER"] = "unix:/nowhere"
+        daemon.start("--trial")
+        until(lambda: f"on {ROOT}/intent/HassTurnOn" in daemon.said(), daemon.said(), 30)
+        assert "open sesame" not in daemon.said()
 
 
 def test_changed_sentences_are_in_force_without_a_signal(
@@ -169,15 +169,15 @@ def test_changed_sentences_are_in_force_without_a_signal(
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
             sentences={"folder": str(folder)},
-        ) as owner,
+        ) as daemon,
     ):
-        owner.start()
+        daemon.start()
         with_tea(folder, "brew me a pot")
-        until(lambda: "the sentences have changed: 1 intents" in owner.said(), owner.said(), 20)
+        until(lambda: "the sentences have changed: 1 intents" in daemon.said(), daemon.said(), 20)
         assert outcome(plant, "brew me a pot") == "intent"
         with_tea(folder, "brew (me a pot")
-        until(lambda: "cannot be used, the old stay in force" in owner.said(), owner.said(), 20)
-        assert "tea.yaml:2" in owner.said()
+        until(lambda: "cannot be used, the old stay in force" in daemon.said(), daemon.said(), 20)
+        assert "tea.yaml:2" in daemon.said()
         assert outcome(plant, "brew me a pot") == "intent"
 
 
@@ -197,9 +197,9 @@ def test_a_disk_that_is_full_for_a_while_costs_no_answer_and_no_room(
             MqttClient(broker.port, f"{ROOT}/response/#") as plant,
             DaemonProcess(
                 tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
-            ) as owner,
+            ) as daemon,
         ):
-            owner.start()
+            daemon.start()
             sound = (SAMPLES / "weather_talk.flac").read_bytes()
             for number in range(3):
                 plant.publish(f"{ROOT}/request/transcribe", sound, CorrelationData=b"%d" % number)

@@ -23,10 +23,10 @@ def test_it_is_found_found_again_and_removed(tmp_path: Path, models_directory: P
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
             home_assistant={"enabled": True},
-        ) as owner,
+        ) as daemon,
     ):
         # Given an appliance that is to be found
-        owner.start()
+        daemon.start()
         first = home.next(FOUND)
         components = json.loads(first.payload)["components"]
         assert components["result"]["state_topic"] == f"{ROOT}/result"
@@ -46,15 +46,15 @@ def test_it_is_found_found_again_and_removed(tmp_path: Path, models_directory: P
             looker.publish(components["log_level"]["command_topic"], '{"log_level": "debug"}')
             assert json.loads(looker.next().payload)["options"]["log_level"] == "debug"
         # Then one command takes it out of Home Assistant
-        owner.stop()
-        owner.write(home_assistant={"enabled": False})
-        assert owner.command("home-assistant", "remove").returncode == 0
+        daemon.stop()
+        daemon.write(home_assistant={"enabled": False})
+        assert daemon.command("home-assistant", "remove").returncode == 0
         with MqttClient(broker.port, FOUND) as newcomer:
             assert newcomer.silent()
 
 
 def test_a_broker_that_is_not_there_is_named_by_the_command(tmp_path: Path, free_port: int) -> None:
-    owner = DaemonProcess(tmp_path, tmp_path, mqtt={"host": "127.0.0.1", "port": free_port})
-    done = owner.command("home-assistant", "remove")
+    daemon = DaemonProcess(tmp_path, tmp_path, mqtt={"host": "127.0.0.1", "port": free_port})
+    done = daemon.command("home-assistant", "remove")
     assert done.returncode == 69
     assert f"the broker at 127.0.0.1:{free_port} does not let us in" in done.stderr

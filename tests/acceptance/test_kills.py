@@ -109,25 +109,25 @@ def test_kills_at_any_moment_lose_no_request(tmp_path: Path, models_directory: P
         MqttClient(broker.port, f"{ROOT}/response/#") as client,
         DaemonProcess(
             tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
-        ) as owner,
+        ) as daemon,
     ):
         requester = Requester(client)
-        owner.start()
+        daemon.start()
         for _ in range(KILLS):
             until_killed = time.monotonic() + chance.uniform(0.0, 1.0)
             while time.monotonic() < until_killed:
                 requester.send()
-            owner.kill()
+            daemon.kill()
             requester.send()  # and one that the broker keeps while nobody is there
             # It opens at once, says what happened, and no file is half written.
-            owner.start()
-            assert not list(owner.state.rglob("*.new"))
+            daemon.start()
+            assert not list(daemon.state.rglob("*.new"))
         until(requester.all_accepted_done, "not every request was answered", 60)
         requester.ask_again()
         assert requester.all_done()
-        assert owner.said().count("did not stop in order last time: it was killed") == KILLS
-        assert owner.stop()[0] == 0
-    assert is_sound(owner.state / "journal.db")
+        assert daemon.said().count("did not stop in order last time: it was killed") == KILLS
+        assert daemon.stop()[0] == 0
+    assert is_sound(daemon.state / "journal.db")
 
 
 @pytest.fixture
@@ -158,13 +158,13 @@ def test_a_power_cut_loses_nothing_that_was_accepted(
     with contextlib.ExitStack() as house:
         broker = house.enter_context(Mosquitto(tmp_path / "broker"))
         client = house.enter_context(MqttClient(broker.port, f"{ROOT}/response/#"))
-        owner = house.enter_context(
+        daemon = house.enter_context(
             DaemonProcess(
                 tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
             )
         )
-        owner.write(device={"state_directory": str(card / "state")})
-        owner.start()
+        daemon.write(device={"state_directory": str(card / "state")})
+        daemon.start()
         requester = Requester(client)
         waited = 0
         for number in range(KILLS):
@@ -172,12 +172,12 @@ def test_a_power_cut_loses_nothing_that_was_accepted(
             requester.burst(60)
             time.sleep(chance.uniform(0.0, 0.05))
             # When the power is cut: the card holds what it held at that moment, and no more
-            owner.signal(signal.SIGSTOP)
+            daemon.signal(signal.SIGSTOP)
             time.sleep(0.5)  # what it has published is with the requester by now
             requester.listen()
             cut = tmp_path / f"cut-{number}.img"
             shutil.copyfile(tmp_path / "card.img", cut)
-            owner.signal(signal.SIGCONT)
+            daemon.signal(signal.SIGCONT)
             # Then it opens elsewhere, and holds each that was accepted and is not answered yet
             place = tmp_path / f"cut-{number}"
             place.mkdir()

@@ -37,7 +37,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture(scope="module")
-def owner(
+def daemon(
     tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto
 ) -> Iterator[DaemonProcess]:
     with DaemonProcess(
@@ -62,9 +62,9 @@ def answered(client: MqttClient) -> dict[str, Any]:
             return answer
 
 
-def model_process(owner: DaemonProcess) -> int | None:
-    assert owner.process is not None
-    for child in psutil.Process(owner.process.pid).children(recursive=True):
+def model_process(daemon: DaemonProcess) -> int | None:
+    assert daemon.process is not None
+    for child in psutil.Process(daemon.process.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if any("llama.server" in word for word in child.cmdline()):
                 return child.pid
@@ -72,7 +72,7 @@ def model_process(owner: DaemonProcess) -> int | None:
 
 
 def test_an_answer_under_a_schema_is_json_of_it_or_failed(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     schema = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"]}
     with MqttClient(broker.port, ANSWERS) as plant:
@@ -86,7 +86,7 @@ def test_an_answer_under_a_schema_is_json_of_it_or_failed(
 
 
 def test_an_answer_is_seen_while_it_is_written_by_who_asks_for_it(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with (
         MqttClient(broker.port, f"{ROOT}/partial") as watching,
@@ -106,7 +106,7 @@ def test_an_answer_is_seen_while_it_is_written_by_who_asks_for_it(
 
 
 def test_a_follow_up_in_a_session_is_asked_with_what_was_said_before(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with MqttClient(broker.port, ANSWERS) as plant:
         first = ask(plant, text="The code word is banana.", session="s", transaction="f1")
@@ -117,14 +117,14 @@ def test_a_follow_up_in_a_session_is_asked_with_what_was_said_before(
 
 
 def test_an_idle_process_that_was_killed_comes_back_by_itself(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
-    gone = until(lambda: model_process(owner), "there is no model", 60)
+    gone = until(lambda: model_process(daemon), "there is no model", 60)
     os.kill(gone, signal.SIGKILL)
-    until(lambda: model_process(owner) not in (None, gone), "the model did not come back", 60)
+    until(lambda: model_process(daemon) not in (None, gone), "the model did not come back", 60)
     with MqttClient(broker.port, ANSWERS) as plant:
         assert ask(plant, text="Tell me about tea.", transaction="k")["state"] == "done"
-    assert not owner.ended()
+    assert not daemon.ended()
 
 
 class Requester:
@@ -158,9 +158,9 @@ class Requester:
 class Speaker(threading.Thread):
     """Says one sentence again and again, until told to stop."""
 
-    def __init__(self, place: VirtualMicrophone) -> None:
+    def __init__(self, microphone: VirtualMicrophone) -> None:
         super().__init__(daemon=True)
-        self._place = place
+        self._microphone = microphone
         self.stopping = threading.Event()
         self.said = 0
 
@@ -175,12 +175,12 @@ class Speaker(threading.Thread):
 
     def run(self) -> None:
         while not self.stopping.wait(1.5):  # a pause, so that it is one sentence after the other
-            self._place.play(SAMPLES / "kitchen_light.flac")
+            self._microphone.play(SAMPLES / "kitchen_light.flac")
             self.said += 1
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
+def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
     with virtual_microphone(tmp_path_factory.mktemp("place")) as opened:
         yield opened
 
@@ -190,7 +190,7 @@ def hall(
     tmp_path_factory: pytest.TempPathFactory,
     models_directory: Path,
     broker: Mosquitto,
-    place: VirtualMicrophone,
+    microphone: VirtualMicrophone,
 ) -> Iterator[DaemonProcess]:
     """An appliance that hears all the time."""
     with DaemonProcess(
@@ -200,11 +200,11 @@ def hall(
         mqtt={"host": "127.0.0.1", "port": broker.port},
         listening={"trigger": "always"},
         language_model={"enabled": True, "maximum_tokens": 24},
-    ) as owner:
-        owner.environment = place.environment
-        owner.start()
-        until(place.listeners, "nobody listens to the microphone", 30)
-        yield owner
+    ) as daemon:
+        daemon.environment = microphone.environment
+        daemon.start()
+        until(microphone.listeners, "nobody listens to the microphone", 30)
+        yield daemon
 
 
 class Watcher(threading.Thread):
@@ -268,7 +268,7 @@ def stands_still(process: int) -> bool:
 
 
 def test_what_is_written_stands_still_as_soon_as_somebody_speaks_and_then_goes_on(
-    hall: DaemonProcess, place: VirtualMicrophone, broker: Mosquitto
+    hall: DaemonProcess, microphone: VirtualMicrophone, broker: Mosquitto
 ) -> None:
     process = until(lambda: model_process(hall), "there is no model", 60)
     with (
@@ -280,7 +280,7 @@ def test_what_is_written_stands_still_as_soon_as_somebody_speaks_and_then_goes_o
             plant.publish(f"{HALL}/request/answer", json.dumps(wish))
         assert hall.process is not None
         with Watcher(hall.process.pid, process) as watcher:
-            with Speaker(place) as speaker:
+            with Speaker(microphone) as speaker:
                 until(lambda: stands_still(process), "it was not paused", 20)
                 assert lamp.heard.empty()  # while the sentence was still being spoken
                 until(lambda: speaker.said, "nothing was said", 20)
@@ -295,7 +295,7 @@ def test_what_is_written_stands_still_as_soon_as_somebody_speaks_and_then_goes_o
 
 @pytest.mark.timeout(90 + 12 * KILLS)
 def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
-    hall: DaemonProcess, place: VirtualMicrophone, broker: Mosquitto
+    hall: DaemonProcess, microphone: VirtualMicrophone, broker: Mosquitto
 ) -> None:
     chance = random.Random(7)  # noqa: S311 - of moments, not of secrets
     with (
@@ -304,7 +304,7 @@ def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
     ):
         requester, killed = Requester(plant), 0
         # When the process is killed again and again, with somebody speaking and two who ask
-        with Speaker(place) as speaker:
+        with Speaker(microphone) as speaker:
             while killed < KILLS or not speaker.said:
                 process = until(lambda: model_process(hall), "the model did not come back", 60)
                 in_good_time = time.monotonic() + chance.uniform(0.2, 2.5)

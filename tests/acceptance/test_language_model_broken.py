@@ -64,8 +64,8 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
         models_directory,
         mqtt={"host": "127.0.0.1", "port": broker.port},
         language_model={"enabled": True, "model": str(own), "maximum_tokens": 8},
-    ) as owner:
-        owner.start()
+    ) as daemon:
+        daemon.start()
         understood = ask(broker, "parse", "turn on the kitchen light")["result"]
         assert (understood["outcome"], understood["intent"]["name"]) == ("intent", "HassTurnOn")
         assert ask(broker, "parse", "enable the bathroom lights please")["state"] == "done"
@@ -73,10 +73,10 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
         assert failed["state"] == "failed"
         assert "not within the file bounds" in failed["message"]
         assert "own.gguf" in str(told_by_health(broker, broken=True))
-        kept = [fault.message for fault in fault_log.read(owner.state)]
+        kept = [fault.message for fault in fault_log.read(daemon.state)]
         assert any("own.gguf" in message for message in kept), kept
         checked = next(
-            line for line in owner.command("check").stdout.splitlines() if "language model" in line
+            line for line in daemon.command("check").stdout.splitlines() if "language model" in line
         )
         assert checked.startswith("[FAIL]"), checked
         assert "own.gguf" in checked
@@ -85,15 +85,15 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
         (tmp_path / "whole.gguf").replace(own)
         told_by_health(broker, broken=False)
         assert ask(broker, "answer", "What is the capital of France?")["state"] == "done"
-        assert not owner.ended()
+        assert not daemon.ended()
 
 
 class Killer(threading.Thread):
     """Kills the first process of the model that it sees, while it opens."""
 
-    def __init__(self, owner: DaemonProcess) -> None:
+    def __init__(self, daemon: DaemonProcess) -> None:
         super().__init__(daemon=True)
-        self._owner = owner
+        self._owner = daemon
         self.killed = 0
 
     def run(self) -> None:
@@ -118,14 +118,14 @@ def test_a_model_whose_process_is_killed_while_it_opens_is_opened_again(
         models_directory,
         mqtt={"host": "127.0.0.1", "port": broker.port},
         language_model={"enabled": True, "maximum_tokens": 8},
-    ) as owner:
-        killer = Killer(owner)
+    ) as daemon:
+        killer = Killer(daemon)
         killer.start()
-        owner.start()
+        daemon.start()
         killer.join()
         assert killer.killed == 1
         understood = ask(broker, "parse", "turn on the kitchen light")["result"]
         assert understood["outcome"] == "intent"
         assert ask(broker, "answer", "What is the capital of France?")["state"] == "done"
-        assert any("while opening" in fault.message for fault in fault_log.read(owner.state))
-        assert not owner.ended()
+        assert any("while opening" in fault.message for fault in fault_log.read(daemon.state))
+        assert not daemon.ended()

@@ -28,13 +28,13 @@ IMPATIENT = (
 """The appliance, but it does not wait for half a minute before it calls itself deaf."""
 
 
-def beats(owner: DaemonProcess, seconds: float = 3.0) -> bool:
+def beats(daemon: DaemonProcess, seconds: float = 3.0) -> bool:
     """Whether systemd's watchdog is fed within so long."""
-    owner.notified("")
-    before = len(owner.notifications)
+    daemon.notified("")
+    before = len(daemon.notifications)
     time.sleep(seconds)
-    owner.notified("")
-    return any("WATCHDOG=1" in one for one in owner.notifications[before:])
+    daemon.notified("")
+    return any("WATCHDOG=1" in one for one in daemon.notifications[before:])
 
 
 def told(client: MqttClient, topic: str, wanted: Any, seconds: float = 30.0) -> dict[str, Any]:
@@ -62,14 +62,14 @@ def test_a_wake_word_opens_the_ear_for_one_sentence_and_nothing_else_does(
         f"{ROOT}/state",
         listening={"trigger": "wake_word"},
         wake_word={"words": ["okay_nabu", "hey_jarvis"]},
-    ) as (place, home, owner):
-        owner.start()
+    ) as (microphone, home, daemon):
+        daemon.start()
         # A sentence without the word before it is none of its business.
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         # With the word, it is.
-        place.play(speech / "wake" / "okay_nabu" / "2.wav")
+        microphone.play(speech / "wake" / "okay_nabu" / "2.wav")
         told(home, f"{ROOT}/state", lambda now: now["activity"] == "listening")
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         result = told(home, f"{ROOT}/result", lambda _: True)
         assert (result["trigger"], result["outcome"]) == ("wake_word", "intent")
         assert result["intent"]["slots"] == {"area": "kitchen", "domain": "light"}
@@ -77,7 +77,7 @@ def test_a_wake_word_opens_the_ear_for_one_sentence_and_nothing_else_does(
         assert ended["session"]["trigger"] == "wake_word"
         assert ended["session"]["ended"] == "intent: done"
         # The word and then nothing: it says so.
-        place.play(speech / "wake" / "hey_jarvis" / "3.wav")
+        microphone.play(speech / "wake" / "hey_jarvis" / "3.wav")
         result = told(home, f"{ROOT}/result", lambda _: True)
         assert (result["trigger"], result["outcome"]) == ("wake_word", "no_speech")
 
@@ -100,15 +100,15 @@ def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
         models_directory,
         f"{ROOT}/#",
         listening={"trigger": "request"},
-    ) as (place, home, owner):
-        owner.start()
+    ) as (microphone, home, daemon):
+        daemon.start()
         told(home, f"{ROOT}/health", lambda health: (health["sound"] or {}).get("level"))
         # Asked to listen, it hears one sentence.
         home.publish(f"{ROOT}/request/listen", b"")
         answer = told(home, f"{ROOT}/response/listen", lambda _: True)
         assert answer["state"] == "done"
         told(home, f"{ROOT}/state", lambda now: now["activity"] == "listening")
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         result = told(home, f"{ROOT}/result", lambda _: True)
         assert result["id"] == answer["data"]["id"]
         assert (result["trigger"], result["outcome"]) == ("request", "intent")
@@ -116,7 +116,7 @@ def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
         home.publish(f"{ROOT}/request/options", json.dumps({"muted": True}).encode())
         told(home, f"{ROOT}/health", lambda health: health["microphone"] == "muted")
         told(home, f"{ROOT}/state", lambda now: now["activity"] == "muted")
-        until(lambda: place.listeners() == 0, "the device is still open")
+        until(lambda: microphone.listeners() == 0, "the device is still open")
         home.publish(f"{ROOT}/request/listen", b"")
         answer = told(home, f"{ROOT}/response/listen", lambda _: True)
         assert (answer["state"], answer["reason"]) == ("rejected", "unsupported")
@@ -125,8 +125,8 @@ def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
             f"{ROOT}/request/options", json.dumps({"muted": False, "trigger": "always"}).encode()
         )
         told(home, f"{ROOT}/health", lambda health: (health["sound"] or {}).get("level"))
-        assert place.listeners() == 1
-        place.play(SAMPLES / "kitchen_light.flac")
+        assert microphone.listeners() == 1
+        microphone.play(SAMPLES / "kitchen_light.flac")
         session_of_an_open_ear(home)
         # Nobody speaks here.
         home.publish(f"{ROOT}/request/say", b"Hello.")
@@ -143,20 +143,20 @@ def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
         f"{ROOT}/result",
         f"{ROOT}/partial",
         listening={"trigger": "always", "partial": True},
-    ) as (place, home, owner):
-        owner.start()
-        place.play(SAMPLES / "kitchen_light.flac")
+    ) as (microphone, home, daemon):
+        daemon.start()
+        microphone.play(SAMPLES / "kitchen_light.flac")
         told(home, f"{ROOT}/result", lambda _: True)
         words = told(home, f"{ROOT}/partial", lambda one: one["id"] is None)
         assert words["text"]
         health = told(home, f"{ROOT}/health", lambda now: now["sound"]["level"])
         assert health["sound"]["level"]["noise_floor_dbfs"] <= health["sound"]["level"]["peak_dbfs"]
-        place.stop()
+        microphone.stop()
         told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
-        assert not owner.ended()
-        place.start()
+        assert not daemon.ended()
+        microphone.start()
         told(home, f"{ROOT}/health", lambda now: now["microphone"] in ("ok", "silent"), 60)
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         assert told(home, f"{ROOT}/result", lambda _: True)["outcome"] == "intent"
         health = told(home, f"{ROOT}/health", lambda now: now["sound"]["heard"] >= 2)
         assert health["sound"]["reopened"] >= 1
@@ -172,16 +172,16 @@ def test_a_device_that_opens_but_never_calls_back_is_told_and_opened_again(
         f"{ROOT}/result",
         f"{ROOT}/response/#",
         listening={"trigger": "always"},
-    ) as (place, home, owner):
-        place.fall_dumb()
-        owner.start()
+    ) as (microphone, home, daemon):
+        microphone.fall_dumb()
+        daemon.start()
         told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
         home.publish(f"{ROOT}/request/listen", b"")
         answer = told(home, f"{ROOT}/response/listen", lambda _: True)
         assert (answer["state"], answer["reason"]) == ("rejected", "unsupported")
-        place.speak_again()
+        microphone.speak_again()
         told(home, f"{ROOT}/health", lambda now: now["microphone"] in ("ok", "silent"), 60)
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         assert told(home, f"{ROOT}/result", lambda _: True)["outcome"] == "intent"
 
 
@@ -195,11 +195,11 @@ def test_a_microphone_that_is_not_there_is_named_with_those_that_are_and_found_w
         f"{ROOT}/state",
         microphone={"device": "headset"},
         listening={"trigger": "always"},
-    ) as (_, home, owner):
-        owner.start()
+    ) as (_, home, daemon):
+        daemon.start()
         told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
         told(home, f"{ROOT}/state", lambda now: now["activity"] == "fault")
-        assert "no microphone matches microphone.device 'headset'; available: " in owner.said()
+        assert "no microphone matches microphone.device 'headset'; available: " in daemon.said()
         # As when it is plugged in.
         alsa = tmp_path / ".asoundrc"
         alsa.write_text(alsa.read_text("ascii") + "pcm.headset { type pulse }\n", "ascii")
@@ -214,18 +214,18 @@ def test_a_sound_system_that_hangs_for_ever_starves_the_watchdog(
         models_directory,
         f"{ROOT}/health",
         listening={"trigger": "always"},
-    ) as (place, home, owner):
-        owner.environment |= {"WATCHDOG_USEC": "1000000"}
-        owner.start(program=IMPATIENT)
+    ) as (microphone, home, daemon):
+        daemon.environment |= {"WATCHDOG_USEC": "1000000"}
+        daemon.start(program=IMPATIENT)
         told(home, f"{ROOT}/health", lambda now: now["sound"]["level"])
-        until(lambda: beats(owner), "the watchdog is not fed")
-        place.pause()  # it takes calls, and answers none
+        until(lambda: beats(daemon), "the watchdog is not fed")
+        microphone.pause()  # it takes calls, and answers none
         try:
             told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
             # Tries to get it back count as care, until one of them hangs.
-            until(lambda: not beats(owner, 3.0) or owner.ended(), "it is fed without sound", 30.0)
+            until(lambda: not beats(daemon, 3.0) or daemon.ended(), "it is fed without sound", 30.0)
         finally:
-            place.resume()
+            microphone.resume()
 
 
 def test_without_any_sound_system_it_lives_and_serves_requests(
@@ -240,16 +240,16 @@ def test_without_any_sound_system_it_lives_and_serves_requests(
             mqtt={"host": "127.0.0.1", "port": broker.port},
             listening={"trigger": "always"},
             speaking={"engine": "auto", "earcons": True},
-        ) as owner,
+        ) as daemon,
     ):
-        owner.environment |= {"PULSE_SERVER": "unix:/nowhere", "HOME": str(tmp_path)}
-        owner.start()
+        daemon.environment |= {"PULSE_SERVER": "unix:/nowhere", "HOME": str(tmp_path)}
+        daemon.start()
         told(home, f"{ROOT}/health", lambda now: now["microphone"] == "lost")
         told(home, f"{ROOT}/state", lambda now: now["activity"] == "fault")
         home.publish(f"{ROOT}/request/parse", b"turn on the kitchen light")
         assert told(home, f"{ROOT}/response/parse", lambda now: now["result"])["state"] == "done"
-        assert "there is no microphone; plug one in" in owner.said()
-        assert not owner.ended()
+        assert "there is no microphone; plug one in" in daemon.said()
+        assert not daemon.ended()
 
 
 def test_session_after_session_leaves_nothing_behind(
@@ -263,9 +263,9 @@ def test_session_after_session_leaves_nothing_behind(
         f"{ROOT}/health",
         f"{ROOT}/response/#",
         listening={"trigger": "request", "wait_s": 1.0},
-    ) as (place, home, owner):
-        owner.start()
-        sessions(place, home, owner, 8)
+    ) as (microphone, home, daemon):
+        daemon.start()
+        sessions(microphone, home, daemon, 8)
 
 
 def one_went_on(home: MqttClient, heard: list[dict[str, Any]]) -> bool:
@@ -283,13 +283,13 @@ def test_of_two_that_heard_the_word_one_goes_on_and_the_other_yields(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        virtual_microphone(tmp_path) as place,
+        virtual_microphone(tmp_path) as microphone,
         MqttClient(broker.port, "appliance/+/result", "appliance/+/state", "earshot") as home,
-        contextlib.ExitStack() as owners,
+        contextlib.ExitStack() as daemons,
     ):
         for name in ("hall", "kitchen"):
             (tmp_path / name).mkdir()
-            owner = owners.enter_context(
+            daemon = daemons.enter_context(
                 DaemonProcess(
                     tmp_path / name,
                     models_directory,
@@ -299,11 +299,11 @@ def test_of_two_that_heard_the_word_one_goes_on_and_the_other_yields(
                     device={"name": name},
                 )
             )
-            owner.environment = place.environment
-            owner.start()
+            daemon.environment = microphone.environment
+            daemon.start()
         time.sleep(4.0)  # a null sink takes two to bring its first sound
-        place.play(speech / "wake" / "hey_jarvis" / "3.wav")
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(speech / "wake" / "hey_jarvis" / "3.wav")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         heard: list[dict[str, Any]] = []
         until(lambda: one_went_on(home, heard), "nobody yielded, or nobody went on", 30)
         time.sleep(4.0)  # as long as a second result would take

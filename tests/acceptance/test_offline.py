@@ -71,7 +71,7 @@ def test_from_start_to_stop_nothing_is_sent_to_anybody_but_the_broker(
         with inside(appliance):
             witness = house.enter_context(PacketCapture())
             # When the appliance starts, with speech, sentences and a language model
-            owner = house.enter_context(
+            daemon = house.enter_context(
                 DaemonProcess(
                     tmp_path,
                     models_directory,
@@ -80,8 +80,8 @@ def test_from_start_to_stop_nothing_is_sent_to_anybody_but_the_broker(
                     language_model={"enabled": True, "maximum_tokens": 8, "answers_speech": True},
                 )
             )
-            owner.environment["PULSE_SERVER"] = "unix:/nowhere"
-            owner.start("--trial")
+            daemon.environment["PULSE_SERVER"] = "unix:/nowhere"
+            daemon.start("--trial")
             # And hears, answers, reads its configuration again, is checked, and stops
             heard = json.loads(client.next(f"{ROOT}/result", 60).payload)
             assert heard["source"] == "speech"
@@ -90,10 +90,10 @@ def test_from_start_to_stop_nothing_is_sent_to_anybody_but_the_broker(
             while answer["state"] == "queued":
                 answer = json.loads(client.next(f"{ROOT}/response/answer", 60).payload)
             assert answer["state"] == "done"
-            owner.signal(signal.SIGHUP)
-            until(lambda: "reloaded: " in owner.said(), "it was not reloaded")
-            assert "nobody beyond the local network" in owner.command("check").stdout
-            assert owner.stop()[0] == 0
+            daemon.signal(signal.SIGHUP)
+            until(lambda: "reloaded: " in daemon.said(), "it was not reloaded")
+            assert "nobody beyond the local network" in daemon.command("check").stdout
+            assert daemon.stop()[0] == 0
             until(lambda: client.next(f"{ROOT}/status").payload == b"stopped")
             # Then all that was sent went to the broker
             assert strangers(witness.packets) == []

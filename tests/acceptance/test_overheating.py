@@ -107,12 +107,12 @@ def test_heat_takes_the_model_first_and_never_a_command(
             mqtt={"host": "127.0.0.1", "port": broker.port},
             listening={"trigger": "always"},
             language_model={"enabled": True, "maximum_tokens": 8},
-        ) as owner,
+        ) as daemon,
     ):
         # Given a cool board, on which somebody speaks (the samples, one after another)
-        owner.environment |= {"APPLIANCE_BOARD": str(board.root), "PULSE_SERVER": "unix:/nowhere"}
+        daemon.environment |= {"APPLIANCE_BOARD": str(board.root), "PULSE_SERVER": "unix:/nowhere"}
         board.heat_to(50)
-        owner.start("--trial")
+        daemon.start("--trial")
         plant = Plant(client)
         cool = plant.answer(plant.ask("answer", "What is a lamp?"))
         assert (cool["outcome"], cool["pace"]) == ("answer", "full")
@@ -141,8 +141,8 @@ def test_heat_takes_the_model_first_and_never_a_command(
         assert {told["outcome"] for told in commands} == {"intent"}
         assert {told["pace"] for told in commands} >= {"eased", "resting", "full"}
         assert [told["outcome"] for told in plant.spoken[:6]] == ["intent"] * 6
-        assert "pace resting at 83 °C" in owner.said()
-        assert "pace full again at 60 °C" in owner.said()
+        assert "pace resting at 83 °C" in daemon.said()
+        assert "pace full again at 60 °C" in daemon.said()
 
 
 def test_on_a_weak_supply_the_model_s_requests_wait_and_commands_are_done(
@@ -157,11 +157,11 @@ def test_on_a_weak_supply_the_model_s_requests_wait_and_commands_are_done(
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
             language_model={"enabled": True, "maximum_tokens": 8},
-        ) as owner,
+        ) as daemon,
     ):
-        owner.environment["APPLIANCE_BOARD"] = str(board.root)
+        daemon.environment["APPLIANCE_BOARD"] = str(board.root)
         board.weaken(low=True)
-        owner.start()
+        daemon.start()
         plant = Plant(client)
         plant.ask_until("eased")
         asked = plant.ask("answer", "What is a lamp?")
@@ -170,9 +170,9 @@ def test_on_a_weak_supply_the_model_s_requests_wait_and_commands_are_done(
         assert asked not in plant.answers
         until(lambda: plant.listen() and plant.telemetry.get("under_voltages") == 1)
         assert plant.telemetry["under_voltage"] is True
-        assert "the supply's voltage is too low" in owner.said()
+        assert "the supply's voltage is too low" in daemon.said()
         # A stop does not lose it either: it is done when the supply is right again.
-        assert owner.stop()[0] == 0
+        assert daemon.stop()[0] == 0
         board.weaken(low=False)
-        owner.start()
+        daemon.start()
         assert plant.answer(asked)["outcome"] == "answer"

@@ -29,21 +29,21 @@ def test_it_is_tried_answered_failed_and_set_aside_where_the_operator_sees_it(
                 "temperature": 1.0,
                 "system_prompt": "Write a very long story.",
             },
-        ) as owner,
+        ) as daemon,
     ):
         # Given a request that the appliance does not survive
         with MqttClient(broker.port, f"{ROOT}/state") as looker:
             for attempt in range(2):
-                owner.start()
+                daemon.start()
                 if attempt == 0:
                     plant.publish(
                         f"{ROOT}/request/answer", "Tell me a story.", CorrelationData=b"deadly"
                     )
                 while json.loads(looker.next(seconds=30).payload)["activity"] != "thinking":
                     pass
-                owner.kill()
+                daemon.kill()
         # When it has been tried as often as the operator allows
-        owner.start()
+        daemon.start()
         # Then it is answered, and the next one is done
         while (answer := json.loads(plant.next(seconds=30).payload))["state"] == "queued":
             pass
@@ -52,11 +52,11 @@ def test_it_is_tried_answered_failed_and_set_aside_where_the_operator_sees_it(
         plant.publish(f"{ROOT}/request/parse", "stop machine three")
         assert json.loads(plant.next(f"{ROOT}/response/parse").payload)["state"] == "done"
         # And the operator sees it, studies it, and forgets it, while the appliance runs
-        listed = owner.command("requests", "list", "--json")
+        listed = daemon.command("requests", "list", "--json")
         (row,) = json.loads(listed.stdout)
         assert (row["transaction"], row["attempts"], row["operation"]) == ("deadly", 2, "answer")
-        assert owner.command("requests", "save", row["id"], str(tmp_path / "it")).returncode == 0
+        assert daemon.command("requests", "save", row["id"], str(tmp_path / "it")).returncode == 0
         assert (tmp_path / "it").read_bytes() == b"Tell me a story."
-        assert owner.command("requests", "forget", row["id"]).returncode == 0
-        assert owner.command("requests", "forget", row["id"]).returncode == 1
-        assert "no request is set aside" in owner.command("requests", "list").stdout
+        assert daemon.command("requests", "forget", row["id"]).returncode == 0
+        assert daemon.command("requests", "forget", row["id"]).returncode == 1
+        assert "no request is set aside" in daemon.command("requests", "list").stdout

@@ -28,7 +28,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture(scope="module")
-def owner(
+def daemon(
     tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto
 ) -> Iterator[DaemonProcess]:
     """An appliance that takes requests, with its language model."""
@@ -53,7 +53,7 @@ def ask(
             return answer
 
 
-def test_a_sentence_is_parsed_to_its_intent(owner: DaemonProcess, broker: Mosquitto) -> None:
+def test_a_sentence_is_parsed_to_its_intent(daemon: DaemonProcess, broker: Mosquitto) -> None:
     with MqttClient(broker.port, ANSWERS) as plant:
         answer = ask(plant, "parse", "Stop machine three.")
     assert answer["state"] == "done"
@@ -62,10 +62,10 @@ def test_a_sentence_is_parsed_to_its_intent(owner: DaemonProcess, broker: Mosqui
 
 
 def test_a_recording_from_elsewhere_becomes_an_intent_as_if_it_had_been_spoken_here(
-    owner: Owner, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     intents = f"{ROOT}/intent/#"
-    with Client(broker.port, ANSWERS) as plant, Client(broker.port, intents) as lamp:
+    with MqttClient(broker.port, ANSWERS) as plant, MqttClient(broker.port, intents) as lamp:
         understood = ask(plant, "recognize", (SAMPLES / "kitchen_light.flac").read_bytes())
         result = understood["result"]
         assert (understood["state"], result["outcome"]) == ("done", "intent")
@@ -84,7 +84,7 @@ def test_a_recording_from_elsewhere_becomes_an_intent_as_if_it_had_been_spoken_h
 
 
 def test_a_recording_is_transcribed_and_the_answer_goes_where_it_was_asked_for(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     sound = (SAMPLES / "bedroom_high_voice.flac").read_bytes()
     with MqttClient(broker.port, OWN) as plant:
@@ -103,7 +103,7 @@ def test_a_recording_is_transcribed_and_the_answer_goes_where_it_was_asked_for(
 
 
 def test_a_client_of_mqtt_3_puts_into_json_what_it_has_no_properties_for(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     sound = base64.b64encode((SAMPLES / "machine_fast.flac").read_bytes()).decode()
     request = json.dumps({"audio": sound, "transaction": "t-1", "reply_to": "old/answers"})
@@ -114,7 +114,7 @@ def test_a_client_of_mqtt_3_puts_into_json_what_it_has_no_properties_for(
 
 
 def test_a_question_is_answered_by_the_language_model_with_its_tokens_counted(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with MqttClient(broker.port, ANSWERS) as plant:
         answer = ask(plant, "answer", "Name a fruit.")
@@ -137,7 +137,7 @@ def test_a_question_is_answered_by_the_language_model_with_its_tokens_counted(
     ],
 )
 def test_a_request_that_cannot_be_taken_is_rejected_with_the_reason(
-    owner: DaemonProcess, broker: Mosquitto, operation: str, payload: bytes, reason: str
+    daemon: DaemonProcess, broker: Mosquitto, operation: str, payload: bytes, reason: str
 ) -> None:
     with MqttClient(broker.port, ANSWERS) as plant:
         answer = ask(plant, operation, payload, CorrelationData=b"id")
@@ -148,7 +148,7 @@ def test_a_request_that_cannot_be_taken_is_rejected_with_the_reason(
 
 @pytest.mark.parametrize("sound", [b"not a recording", b"RIFF\x24\x00\x00\x00WAVE"])
 def test_a_recording_that_is_none_fails_with_the_reason(
-    owner: DaemonProcess, broker: Mosquitto, sound: bytes
+    daemon: DaemonProcess, broker: Mosquitto, sound: bytes
 ) -> None:
     with MqttClient(broker.port, ANSWERS) as plant:
         answer = ask(plant, "transcribe", sound)
@@ -156,20 +156,20 @@ def test_a_recording_that_is_none_fails_with_the_reason(
     assert answer["message"]
 
 
-def test_after_all_that_bad_input_it_still_works(owner: DaemonProcess, broker: Mosquitto) -> None:
+def test_after_all_that_bad_input_it_still_works(daemon: DaemonProcess, broker: Mosquitto) -> None:
     with MqttClient(broker.port, ANSWERS) as plant:
         assert ask(plant, "parse", "what time is it")["state"] == "done"
-    assert not owner.ended()
-    assert "Traceback" not in owner.said()
+    assert not daemon.ended()
+    assert "Traceback" not in daemon.said()
 
 
 def test_a_language_model_that_is_killed_comes_back(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     import psutil  # noqa: PLC0415
 
-    assert owner.process is not None
-    children = psutil.Process(owner.process.pid).children()
+    assert daemon.process is not None
+    children = psutil.Process(daemon.process.pid).children()
     for child in children:
         child.kill()
     assert children
@@ -179,7 +179,7 @@ def test_a_language_model_that_is_killed_comes_back(
 
 
 def test_the_same_request_again_gets_the_same_answer_without_being_done_twice(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with MqttClient(broker.port, ANSWERS) as plant:
         first = ask(plant, "parse", "lights out", CorrelationData=b"once")
@@ -188,7 +188,7 @@ def test_the_same_request_again_gets_the_same_answer_without_being_done_twice(
 
 
 def test_who_it_is_and_how_it_is_stands_on_retained_topics(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with MqttClient(broker.port, f"{ROOT}/#") as looker:
         told = {}
@@ -216,17 +216,17 @@ def test_requests_that_were_accepted_are_answered_after_a_power_cut(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
-        ) as owner,
+        ) as daemon,
     ):
-        owner.start()
+        daemon.start()
         sound = (SAMPLES / "weather_talk.flac").read_bytes()
         sent = {f"job-{number}" for number in range(6)}
         for name in sent:
             plant.publish(f"{ROOT}/request/transcribe", sound, CorrelationData=name.encode())
-        until(lambda: owner.said().count("request") >= 1, "no request was done")
+        until(lambda: daemon.said().count("request") >= 1, "no request was done")
         # When the power fails, and comes back
-        owner.kill()
-        owner.start()
+        daemon.kill()
+        daemon.start()
         # Then each of them is answered
         done: set[str] = set()
         while done != sent:
@@ -252,22 +252,22 @@ def test_a_stop_in_the_middle_of_an_answer_is_quick_and_the_request_is_answered_
                 "temperature": 1.0,
                 "system_prompt": "Write a very long story.",
             },
-        ) as owner,
+        ) as daemon,
     ):
-        owner.start()
+        daemon.start()
         plant.publish(f"{ROOT}/request/answer", "Tell me a story.", CorrelationData=b"story")
         while json.loads(looker.next().payload)["activity"] != "thinking":
             pass
         # When it is stopped while the model writes
-        status, seconds = owner.stop()
-        assert status == 0, owner.said()
+        status, seconds = daemon.stop()
+        assert status == 0, daemon.said()
         assert seconds < 5.0
         assert [heard.payload for heard in everything(plant) if heard.topic.endswith("status")][
             -1
         ] == b"stopped"
         # Then the request is still there, and is answered after the next start
-        owner.write(language_model={"maximum_tokens": 16})
-        owner.start()
+        daemon.write(language_model={"maximum_tokens": 16})
+        daemon.start()
         while True:
             answer = json.loads(plant.next(f"{ROOT}/response/answer", 60).payload)
             if answer["state"] != "queued":
@@ -282,12 +282,12 @@ def test_the_broker_says_offline_for_an_appliance_that_died(
         Mosquitto(tmp_path / "broker") as broker,
         DaemonProcess(
             tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
-        ) as owner,
+        ) as daemon,
     ):
-        owner.start()
+        daemon.start()
         with MqttClient(broker.port, f"{ROOT}/status") as looker:
             assert looker.next().payload == b"online"
-            owner.signal(signal.SIGKILL)
+            daemon.signal(signal.SIGKILL)
             assert looker.next().payload == b"offline"
 
 
@@ -299,7 +299,7 @@ def everything(client: MqttClient) -> list[Any]:
 
 
 def test_the_log_level_is_changed_while_it_runs_and_told_on_info(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with MqttClient(broker.port, ANSWERS, f"{ROOT}/info") as plant:
         plant.publish(f"{ROOT}/request/options", '{"log_level": "debug"}')
@@ -314,7 +314,7 @@ def test_the_log_level_is_changed_while_it_runs_and_told_on_info(
 
 
 def test_a_check_is_answered_with_what_the_command_says(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with MqttClient(broker.port, ANSWERS) as plant:
         plant.publish(f"{ROOT}/request/check", b"", CorrelationData=b"c")
@@ -325,7 +325,7 @@ def test_a_check_is_answered_with_what_the_command_says(
 
 
 def test_a_request_that_waits_is_expired_at_its_time_and_not_when_its_turn_comes(
-    owner: DaemonProcess, broker: Mosquitto
+    daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     sound = (SAMPLES / "weather_talk.flac").read_bytes()
     with MqttClient(broker.port, ANSWERS) as plant:

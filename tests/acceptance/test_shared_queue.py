@@ -23,11 +23,11 @@ def test_work_is_shared_out_and_the_share_of_one_that_dies_is_done_by_the_others
     # Given three appliances on one broker, with one queue
     with contextlib.ExitStack() as plant:
         broker = plant.enter_context(Mosquitto(tmp_path / "broker", persistent=True))
-        owners = []
+        daemons = []
         for name in MEMBERS:
             folder = tmp_path / name
             folder.mkdir()
-            owner = plant.enter_context(
+            daemon = plant.enter_context(
                 DaemonProcess(
                     folder,
                     models_directory,
@@ -40,19 +40,19 @@ def test_work_is_shared_out_and_the_share_of_one_that_dies_is_done_by_the_others
                     },
                 )
             )
-            owners.append(owner.start())
+            daemons.append(daemon.start())
         client = plant.enter_context(Client("127.0.0.1", broker.port, root=QUEUE, patience=1.0))
         # When work comes in, and in the middle of it the power of one fails
         with ThreadPoolExecutor(4) as askers:
             work = [askers.submit(client.parse, "stop machine three", 60.0) for _ in range(60)]
             while sum(one.done() for one in work) < 15:
                 time.sleep(0.01)
-            owners[0].signal(signal.SIGKILL)
+            daemons[0].signal(signal.SIGKILL)
             # Then each request is answered
             results = [one.result() for one in work]
         assert [result["intent"]["slots"] for result in results] == [{"machine": 3}] * 60
         # And each of them has had its share
-        assert all("answered parse request" in owner.said() for owner in owners)
+        assert all("answered parse request" in daemon.said() for daemon in daemons)
 
 
 def test_a_request_of_the_queue_can_be_cancelled_whoever_has_it(
@@ -70,11 +70,11 @@ def test_a_request_of_the_queue_can_be_cancelled_whoever_has_it(
                 "temperature": 1.0,
                 "system_prompt": "Write a very long story.",
             },
-        ) as owner,
+        ) as daemon,
         Client("127.0.0.1", broker.port, root=QUEUE) as client,
         ThreadPoolExecutor(2) as askers,
     ):
-        owner.start()
+        daemon.start()
         at_work = askers.submit(client.ask, "answer", b"Tell me a story.", 60.0, id="one")
         waiting = askers.submit(client.ask, "answer", b"Tell me another.", 60.0, id="two")
         time.sleep(1.0)

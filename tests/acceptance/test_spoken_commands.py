@@ -24,19 +24,19 @@ def test_a_spoken_sentence_becomes_a_message_on_the_topic_of_its_intent(
     # Given a microphone, a broker, and a lamp that subscribes to its intent
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        virtual_microphone(tmp_path) as place,
+        virtual_microphone(tmp_path) as microphone,
         MqttClient(broker.port, f"{ROOT}/intent/HassTurnOn", f"{ROOT}/result") as lamp,
         DaemonProcess(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
             listening={"trigger": "always"},
-        ) as owner,
+        ) as daemon,
     ):
-        owner.environment = place.environment
-        owner.start()
+        daemon.environment = microphone.environment
+        daemon.start()
         # When somebody says a sentence in the room
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         # Then the lamp hears of it, once, with the room that was named
         heard = lamp.next(f"{ROOT}/intent/HassTurnOn", 30)
         result = json.loads(heard.payload)
@@ -45,10 +45,10 @@ def test_a_spoken_sentence_becomes_a_message_on_the_topic_of_its_intent(
         assert result["trigger"] == "always"
         assert result["timings_ms"]["total_after_speech"] > 0
         # And the log tells the owner of the job, but not what was said
-        assert "answered speech" in owner.said()
-        assert "kitchen light" not in owner.said().lower()
+        assert "answered speech" in daemon.said()
+        assert "kitchen light" not in daemon.said().lower()
         # And nothing is left on disk once the broker has acknowledged it
-        until(lambda: waiting_on_disk(owner.state) == 0, "the outbox is not empty")
+        until(lambda: waiting_on_disk(daemon.state) == 0, "the outbox is not empty")
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,20 @@ TEA = "language: en\nintents: {Tea: {data: [{sentences: ['make some tea']}]}}\n"
 def trials(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> dict[str, Ended]:
     """`run --once` with the starter sentences and with others, side by side: it plays real time."""
     with contextlib.ExitStack() as both:
-        owners = {}
+        daemons = {}
         for name in ("starter", "tea"):
             folder = tmp_path_factory.mktemp(name)
-            owners[name] = both.enter_context(DaemonProcess(folder, models_directory))
-            owners[name].write(mqtt={"embedded_port": free_port()}, listening={"trigger": "always"})
-        sentences = owners["tea"].folder / "sentences"
+            daemons[name] = both.enter_context(DaemonProcess(folder, models_directory))
+            daemons[name].write(
+                mqtt={"embedded_port": free_port()}, listening={"trigger": "always"}
+            )
+        sentences = daemons["tea"].folder / "sentences"
         (sentences / "en").mkdir(parents=True)
         (sentences / "en/one.yaml").write_text(TEA)
-        owners["tea"].write(sentences={"folder": str(sentences)})
-        for owner in owners.values():
-            owner.start("--once", ready=False)
-        return {name: Ended(owner.status(120), owner.said()) for name, owner in owners.items()}
+        daemons["tea"].write(sentences={"folder": str(sentences)})
+        for daemon in daemons.values():
+            daemon.start("--once", ready=False)
+        return {name: Ended(daemon.status(120), daemon.said()) for name, daemon in daemons.items()}
 
 
 def test_a_trial_plays_the_samples_and_ends_well_when_each_is_understood(
@@ -109,16 +111,16 @@ def test_what_is_said_while_the_broker_is_away_arrives_when_it_returns(
         models_directory,
         mqtt={"host": "127.0.0.1", "port": broker.port},
         listening={"trigger": "always"},
-    ) as owner:
+    ) as daemon:
         # Given a broker that is not there, and a sentence that has been understood
-        owner.environment["PULSE_SERVER"] = "unix:/nowhere"
-        owner.start("--trial")
-        until(lambda: "answered speech" in owner.said(), "nothing was heard", 60)
+        daemon.environment["PULSE_SERVER"] = "unix:/nowhere"
+        daemon.start("--trial")
+        until(lambda: "answered speech" in daemon.said(), "nothing was heard", 60)
         # When the appliance is stopped, started anew, and the broker comes
-        assert owner.stop()[0] == 0
-        assert waiting_on_disk(owner.state) >= 2
+        assert daemon.stop()[0] == 0
+        assert waiting_on_disk(daemon.state) >= 2
         with broker, MqttClient(broker.port, f"{ROOT}/intent/#") as lamp:
-            owner.start()
+            daemon.start()
             # Then the message comes
             heard = lamp.next(seconds=60)
             assert heard.topic == f"{ROOT}/intent/HassTurnOn"

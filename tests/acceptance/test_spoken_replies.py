@@ -49,11 +49,11 @@ def result_of(client: MqttClient) -> dict[str, Any]:
     return result
 
 
-def asked(place: VirtualMicrophone, owner: DaemonProcess) -> None:
+def asked(microphone: VirtualMicrophone, daemon: DaemonProcess) -> None:
     """The sentence that wants a yes is said, and the ear opens for the reply."""
-    before = owner.said().count(WAITS)
-    place.play(SAMPLES / "kitchen_light.flac")
-    until(lambda: owner.said().count(WAITS) > before, "no yes is waited for", 40.0)
+    before = daemon.said().count(WAITS)
+    microphone.play(SAMPLES / "kitchen_light.flac")
+    until(lambda: daemon.said().count(WAITS) > before, "no yes is waited for", 40.0)
 
 
 def hears(home: MqttClient) -> None:
@@ -75,17 +75,17 @@ def test_a_yes_that_is_said_aloud_confirms_and_a_no_does_not(
         f"{ROOT}/health",
         listening={"trigger": "always", "wait_s": 5.0},
         sentences={"folder": str(tmp_path / "intents")},
-    ) as (place, home, owner):
-        owner.start()
+    ) as (microphone, home, daemon):
+        daemon.start()
         hears(home)
         for reply, outcome in ((yes, "intent"), (please, "intent"), (no, "cancelled")):
-            asked(place, owner)
-            place.play(reply)
+            asked(microphone, daemon)
+            microphone.play(reply)
             result = result_of(home)
             assert (result["outcome"], result["text"]) == (outcome, "Turn on the kitchen light.")
         assert result["reason"] == "not confirmed: no yes was heard"
         # Nothing said is no yes either.
-        asked(place, owner)
+        asked(microphone, daemon)
         result = result_of(home)
         assert (result["outcome"], result["reason"]) == (
             "cancelled",

@@ -48,31 +48,31 @@ def test_sighup_takes_over_new_sentences_and_keeps_the_old_ones_when_the_new_are
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
             sentences={"folder": with_sentences(folder, "make some tea")},
-        ) as owner,
+        ) as daemon,
     ):
-        owner.start()
+        daemon.start()
         assert parse(plant, "make some tea") == "intent"
         # When the sentences change
         with_sentences(folder, "brew me a pot")
-        owner.write(telemetry={"every_s": 2.0}, requests={"maximum_waiting": 7})
-        owner.signal(signal.SIGHUP)
-        until(lambda: "reloaded: 1 intents" in owner.said(), owner.said())
+        daemon.write(telemetry={"every_s": 2.0}, requests={"maximum_waiting": 7})
+        daemon.signal(signal.SIGHUP)
+        until(lambda: "reloaded: 1 intents" in daemon.said(), daemon.said())
         # Then the new ones are in force, and what needs a restart is said
         assert parse(plant, "brew me a pot") == "intent"
         assert parse(plant, "make some tea") == "not_understood"
-        assert "only a restart applies it: requests.maximum_waiting" in owner.said()
-        assert owner.notified("RELOADING=1")
+        assert "only a restart applies it: requests.maximum_waiting" in daemon.said()
+        assert daemon.notified("RELOADING=1")
         # When a file is broken
         with_sentences(folder, "brew (me a pot")
-        owner.signal(signal.SIGHUP)
-        until(lambda: "not reloaded" in owner.said(), owner.said())
+        daemon.signal(signal.SIGHUP)
+        until(lambda: "not reloaded" in daemon.said(), daemon.said())
         # Then the old ones stay, and the mistake is named
-        assert "tea.yaml:2" in owner.said()
+        assert "tea.yaml:2" in daemon.said()
         assert parse(plant, "brew me a pot") == "intent"
         # When the configuration is broken
-        owner.write(log={"level": "loud"})
-        owner.signal(signal.SIGHUP)
-        until(lambda: "log.level" in owner.said(), owner.said())
+        daemon.write(log={"level": "loud"})
+        daemon.signal(signal.SIGHUP)
+        until(lambda: "log.level" in daemon.said(), daemon.said())
         assert parse(plant, "brew me a pot") == "intent"
 
 
@@ -84,46 +84,46 @@ def test_what_was_said_is_in_the_log_only_at_debug_level(
         MqttClient(broker.port, f"{ROOT}/response/#") as plant,
         DaemonProcess(
             tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
-        ) as owner,
+        ) as daemon,
     ):
-        owner.start()
+        daemon.start()
         parse(plant, "the secret is seven")
-        until(lambda: "answered parse request" in owner.said(), owner.said())
-        assert "secret" not in owner.said()
-        owner.write(log={"level": "debug"})
-        owner.signal(signal.SIGHUP)
-        until(lambda: "reloaded" in owner.said(), owner.said())
+        until(lambda: "answered parse request" in daemon.said(), daemon.said())
+        assert "secret" not in daemon.said()
+        daemon.write(log={"level": "debug"})
+        daemon.signal(signal.SIGHUP)
+        until(lambda: "reloaded" in daemon.said(), daemon.said())
         parse(plant, "the secret is seven")
-        until(lambda: "the secret is seven" in owner.said(), owner.said())
+        until(lambda: "the secret is seven" in daemon.said(), daemon.said())
 
 
 def test_it_tells_systemd_that_it_starts_lives_and_stops(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
-    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
-        owner.environment["WATCHDOG_USEC"] = "1000000"
-        owner.start()
-        until(lambda: owner.notified("WATCHDOG=1"), "no sign of life")
-        status, seconds = owner.stop()
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
+        daemon.environment["WATCHDOG_USEC"] = "1000000"
+        daemon.start()
+        until(lambda: daemon.notified("WATCHDOG=1"), "no sign of life")
+        status, seconds = daemon.stop()
         assert (status, seconds < 5.0) == (0, True)
-        assert owner.notified("STOPPING=1")
+        assert daemon.notified("STOPPING=1")
 
 
 def test_ctrl_c_stops_it_as_well(tmp_path: Path, models_directory: Path, free_port: int) -> None:
-    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
-        owner.start()
-        owner.signal(signal.SIGINT)
-        assert owner.status() == 0
-        assert "Traceback" not in owner.said()
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
+        daemon.start()
+        daemon.signal(signal.SIGINT)
+        assert daemon.status() == 0
+        assert "Traceback" not in daemon.said()
 
 
 def test_a_stop_while_it_starts_is_obeyed(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
-    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
-        owner.start(ready=False)
-        until(lambda: "a small one of our own" in owner.said(), owner.said())
-        status, seconds = owner.stop()
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
+        daemon.start(ready=False)
+        until(lambda: "a small one of our own" in daemon.said(), daemon.said())
+        status, seconds = daemon.stop()
         assert (status, seconds < 5.0) == (0, True)
 
 
@@ -132,25 +132,25 @@ def test_the_death_of_a_part_ends_the_process_with_status_1(
 ) -> None:
     import psutil  # noqa: PLC0415
 
-    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
-        owner.start()
-        assert owner.process is not None
-        for child in psutil.Process(owner.process.pid).children():
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
+        daemon.start()
+        assert daemon.process is not None
+        for child in psutil.Process(daemon.process.pid).children():
             child.kill()  # the embedded broker: without it nothing can be delivered
-        assert owner.status() == 1
-        assert "broker" in owner.said()
+        assert daemon.status() == 1
+        assert "broker" in daemon.said()
 
 
 def test_a_second_appliance_with_the_same_state_is_refused(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
-    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
-        owner.start()
-        assert owner.process is not None
-        second = owner.command("run")
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
+        daemon.start()
+        assert daemon.process is not None
+        second = daemon.command("run")
         assert second.returncode == 69
-        assert f"another appliance (pid {owner.process.pid}) uses {owner.state}" in second.stderr
-        assert not owner.ended()
+        assert f"another appliance (pid {daemon.process.pid}) uses {daemon.state}" in second.stderr
+        assert not daemon.ended()
 
 
 def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path, models_directory: Path) -> None:
@@ -158,8 +158,8 @@ def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path, models_directory:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": port}) as owner:
-            ended = owner.command("run")
+        with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": port}) as daemon:
+            ended = daemon.command("run")
     assert ended.returncode == 69
     assert f"port {port} is in use" in ended.stderr
     assert "mqtt.embedded_port" in ended.stderr
@@ -178,18 +178,18 @@ def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path, models_directory:
 def test_a_wrong_configuration_ends_with_status_78_and_is_explained(
     tmp_path: Path, models_directory: Path, section: str, keys: dict[str, object], said: str
 ) -> None:
-    with DaemonProcess(tmp_path, models_directory, **{section: keys}) as owner:
-        ended = owner.command("run")
+    with DaemonProcess(tmp_path, models_directory, **{section: keys}) as daemon:
+        ended = daemon.command("run")
     assert ended.returncode == 78
     assert said in ended.stderr
-    assert str(owner.config) in ended.stderr
+    assert str(daemon.config) in ended.stderr
 
 
 def test_a_missing_model_is_said_with_the_command_that_brings_it(
     tmp_path: Path, free_port: int
 ) -> None:
-    with DaemonProcess(tmp_path, tmp_path / "none", mqtt={"embedded_port": free_port}) as owner:
-        ended = owner.command("run")
+    with DaemonProcess(tmp_path, tmp_path / "none", mqtt={"embedded_port": free_port}) as daemon:
+        ended = daemon.command("run")
     assert ended.returncode == 69
     assert "run: appliance models pull whisper-tiny.en" in ended.stderr
 
@@ -207,8 +207,8 @@ def test_a_model_that_is_not_the_published_one_is_refused(
         else:
             file.seek(1_000_000)
             file.write(b"tampered")
-    with DaemonProcess(tmp_path, models) as owner:
-        ended = owner.command("run")
+    with DaemonProcess(tmp_path, models) as daemon:
+        ended = daemon.command("run")
     assert ended.returncode == 1
     assert "model.bin" in ended.stderr
     assert "run: appliance models pull whisper-tiny.en" in ended.stderr
@@ -229,8 +229,8 @@ def test_a_state_directory_that_cannot_be_written_is_said(
             (state / "filler").write_bytes(bytes(256 * 1024))
         else:
             subprocess.run(["mount", "-o", "remount,ro", str(state)], check=True)
-        with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as owner:
-            ended = owner.command("run")
+        with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
+            ended = daemon.command("run")
         assert ended.returncode in (1, 69)
         assert str(state) in ended.stderr
         assert "Traceback" not in ended.stderr
@@ -243,9 +243,9 @@ def test_ask_and_listen_give_the_same_result_as_the_daemon(
 ) -> None:
     from support.daemon_process import SAMPLES  # noqa: PLC0415
 
-    with DaemonProcess(tmp_path, models_directory) as owner:
-        asked = owner.command("ask", "--json", "stop machine three")
-        listened = owner.command("listen", "--json", str(SAMPLES / "machine_fast.flac"))
+    with DaemonProcess(tmp_path, models_directory) as daemon:
+        asked = daemon.command("ask", "--json", "stop machine three")
+        listened = daemon.command("listen", "--json", str(SAMPLES / "machine_fast.flac"))
     assert (asked.returncode, listened.returncode) == (0, 0), asked.stderr + listened.stderr
     said, heard = json.loads(asked.stdout), json.loads(listened.stdout)
     assert said["intent"]["slots"] == heard["intent"]["slots"] == {"machine": 3}
@@ -259,8 +259,8 @@ def test_listen_names_what_it_cannot_decode_and_does_the_rest(
 
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"no sound")
-    with DaemonProcess(tmp_path, models_directory) as owner:
-        ended = owner.command("listen", str(broken), str(SAMPLES / "time_other_voice.flac"))
+    with DaemonProcess(tmp_path, models_directory) as daemon:
+        ended = daemon.command("listen", str(broken), str(SAMPLES / "time_other_voice.flac"))
     assert ended.returncode == 1
     assert str(broken) in ended.stderr
     assert "HassGetCurrentTime" in ended.stdout

@@ -23,10 +23,10 @@ def read(archive: Path) -> dict[str, str]:
         }
 
 
-def live(owner: DaemonProcess, plant: MqttClient) -> None:
+def live(daemon: DaemonProcess, plant: MqttClient) -> None:
     """It was killed once, has heard a sentence, and could not do what was asked in private."""
-    owner.start().kill()
-    owner.start()
+    daemon.start().kill()
+    daemon.start()
     plant.publish("appliance/kitchen/request/parse", SENTENCE)
     plant.next("appliance/kitchen/response/parse")
     order = {"text": DIARY, "schema": {"type": DIARY}}
@@ -62,17 +62,17 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
                 "username": "voice-login",
                 "password_file": str(tmp_path / "password"),
             },
-        ) as owner,
+        ) as daemon,
     ):
-        owner.environment["PATH"] = f"{programs}:{owner.environment['PATH']}"
-        live(owner, plant)
+        daemon.environment["PATH"] = f"{programs}:{daemon.environment['PATH']}"
+        live(daemon, plant)
         # When its owner makes a bundle
-        made = owner.command("support-bundle", "--output", str(tmp_path / "bundle.tar.gz"))
+        made = daemon.command("support-bundle", "--output", str(tmp_path / "bundle.tar.gz"))
         assert made.returncode == 0, made.stderr
-        again = owner.command("support-bundle", "--output", str(tmp_path / "bundle.tar.gz"))
+        again = daemon.command("support-bundle", "--output", str(tmp_path / "bundle.tar.gz"))
         assert again.returncode == 1
         assert "cannot be written: File exists" in again.stderr
-        checked = owner.command("check").stdout
+        checked = daemon.command("check").stdout
     # Then it has versions, configuration, check, board, faults, the names of files, and the log
     files = read(tmp_path / "bundle.tar.gz")
     assert set(files) == {
@@ -106,9 +106,9 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
 def test_a_bundle_of_a_wrong_configuration_says_what_is_wrong_and_not_what_it_holds(
     tmp_path: Path,
 ) -> None:
-    with DaemonProcess(tmp_path, tmp_path) as owner:
-        owner.config.write_text('[mqtt]\npassword = "secret"\n')
-        made = owner.command("support-bundle", "--output", str(tmp_path))  # a folder does, too
+    with DaemonProcess(tmp_path, tmp_path) as daemon:
+        daemon.config.write_text('[mqtt]\npassword = "secret"\n')
+        made = daemon.command("support-bundle", "--output", str(tmp_path))  # a folder does, too
     assert made.returncode == 0, made.stderr
     (bundle,) = tmp_path.glob("appliance-support-*.tar.gz")
     files = read(bundle)

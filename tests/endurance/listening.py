@@ -73,10 +73,10 @@ def told(client: MqttClient, topic: str, wanted: Any, seconds: float) -> dict[st
     raise Trouble(f"nothing as wanted on {topic} in {seconds:g} s")
 
 
-def understood(place: VirtualMicrophone, home: MqttClient, recording: Path = SENTENCE) -> None:
+def understood(microphone: VirtualMicrophone, home: MqttClient, recording: Path = SENTENCE) -> None:
     """Say a sentence; up to three times, since the first may fall into the microphone's return."""
     for _ in range(3):
-        place.play(recording)
+        microphone.play(recording)
         with contextlib.suppress(Trouble):
             told(home, f"{ROOT}/result", lambda one: one["outcome"] == "intent", 20)
             return
@@ -101,43 +101,43 @@ def other_forms(folder: Path) -> dict[str, Path]:
 
 
 def interrupted(
-    place: VirtualMicrophone, home: MqttClient, owner: DaemonProcess, minutes: float
+    microphone: VirtualMicrophone, home: MqttClient, daemon: DaemonProcess, minutes: float
 ) -> None:
     """Trouble of every kind, in any order; the same order each time."""
     chance = random.Random(7)  # noqa: S311 (no secret)
-    sounds = other_forms(place.folder)
+    sounds = other_forms(microphone.folder)
     end, rounds, slowest = time.monotonic() + minutes * 60, 0, 0.0
-    understood(place, home)
+    understood(microphone, home)
     while time.monotonic() < end or rounds < 2:
         rounds += 1
-        place.stop()
+        microphone.stop()
         told(home, f"{ROOT}/health", lambda one: one["microphone"] == "lost", 10)
         time.sleep(chance.uniform(0.0, 8.0))
         began = time.monotonic()
-        place.start()
+        microphone.start()
         told(home, f"{ROOT}/health", lambda one: one["microphone"] in ("ok", "silent"), 60)
         slowest = max(slowest, time.monotonic() - began)
-        understood(place, home)
+        understood(microphone, home)
         kind = chance.choice(["silence", "mute", *sounds])
         if kind == "silence":
             time.sleep(chance.uniform(3.0, 10.0))
         elif kind == "mute":
-            muted(place, "1")
+            muted(microphone, "1")
             told(home, f"{ROOT}/health", lambda one: one["microphone"] == "silent", 20)
-            muted(place, "0")
+            muted(microphone, "0")
         else:
-            place.play(sounds[kind])
-        understood(place, home)
-        if owner.ended():
-            raise Trouble("the appliance ended: " + owner.said()[-2000:])
+            microphone.play(sounds[kind])
+        understood(microphone, home)
+        if daemon.ended():
+            raise Trouble("the appliance ended: " + daemon.said()[-2000:])
         print(f"round {rounds}: gone and back, {kind}: heard", flush=True)
     print(f"{rounds} interruptions, none missed; slowest return {slowest:.1f} s")
 
 
-def muted(place: VirtualMicrophone, on: str) -> None:
+def muted(microphone: VirtualMicrophone, on: str) -> None:
     """At the sound server."""
     words = ["pactl", "set-source-mute", f"{SINK}.monitor", on]
-    subprocess.run(words, env=place.environment, check=True)
+    subprocess.run(words, env=microphone.environment, check=True)
 
 
 def opening(home: MqttClient) -> tuple[dict[str, Any], int]:
@@ -154,24 +154,26 @@ def opening(home: MqttClient) -> tuple[dict[str, Any], int]:
     raise Trouble(f"the ear does not open: {answer}")
 
 
-def sessions(place: VirtualMicrophone, home: MqttClient, owner: DaemonProcess, number: int) -> None:
+def sessions(
+    microphone: VirtualMicrophone, home: MqttClient, daemon: DaemonProcess, number: int
+) -> None:
     """Open the ear again and again; every tenth time somebody says something."""
-    assert owner.process is not None
+    assert daemon.process is not None
     told(home, f"{ROOT}/health", lambda one: (one["sound"] or {}).get("level"), 30)
     first: Use | None = None
     refused = 0
     for index in range(number):
         if index == WARM_UP:
-            first = Use.of(owner.process.pid)
+            first = Use.of(daemon.process.pid)
         opened, again = opening(home)
         refused += again
         if index % 10 == 0:
-            place.play(SENTENCE)
+            microphone.play(SENTENCE)
         wanted = opened["data"]["id"]
         told(home, f"{ROOT}/result", lambda one, id_=wanted: one["id"] == id_, 30)
         if index % 50 == 0:
-            print(f"session {index}: {Use.of(owner.process.pid)}", flush=True)
-    last = Use.of(owner.process.pid)
+            print(f"session {index}: {Use.of(daemon.process.pid)}", flush=True)
+    last = Use.of(daemon.process.pid)
     print(f"after {WARM_UP} sessions {first}, after {number} {last}; refused {refused} times")
     if first is None:
         return
@@ -186,22 +188,22 @@ def live(minutes: float | None, number: int | None) -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         Mosquitto(Path(name) / "broker") as broker,
-        virtual_microphone(Path(name)) as place,
+        virtual_microphone(Path(name)) as microphone,
         MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/health", f"{ROOT}/response/#") as home,
         DaemonProcess(
             Path(name),
             models,
             mqtt={"host": "127.0.0.1", "port": broker.port},
             listening={"trigger": "request" if number else "always", "wait_s": 1.0},
-        ) as owner,
+        ) as daemon,
     ):
-        owner.environment = place.environment
-        owner.start()
+        daemon.environment = microphone.environment
+        daemon.start()
         if number:
-            sessions(place, home, owner, number)
+            sessions(microphone, home, daemon, number)
         else:
-            interrupted(place, home, owner, minutes or 1.0)
-        if owner.stop()[0] != 0:
+            interrupted(microphone, home, daemon, minutes or 1.0)
+        if daemon.stop()[0] != 0:
             raise Trouble("it did not stop well")
 
 

@@ -124,7 +124,7 @@ class Requester:
 
 
 def disturb(
-    owner: DaemonProcess,
+    daemon: DaemonProcess,
     broker: Mosquitto,
     chance: random.Random,
     over: Callable[[], bool],
@@ -137,7 +137,7 @@ def disturb(
         _sleep(chance.uniform(*every_s), over)
         if over():
             break
-        owner.kill()
+        daemon.kill()
         done["daemon killed"] += 1
         if time.monotonic() > broker_at:
             how = chance.choice(("kill", "stop"))
@@ -147,7 +147,7 @@ def disturb(
             broker.start()
             broker_at = time.monotonic() + chance.uniform(3, 8)
         # Mostly it comes to life before it is killed again, however slow the machine is.
-        owner.start(ready=chance.random() < READY_SHARE)
+        daemon.start(ready=chance.random() < READY_SHARE)
     return done
 
 
@@ -170,8 +170,8 @@ def live(
         mqtt = {"host": "127.0.0.1", "port": broker.port}
         with DaemonProcess(
             directory, models, mqtt=mqtt, requests={"maximum_attempts": 100}
-        ) as owner:
-            owner.start()
+        ) as daemon:
+            daemon.start()
             share = requests // requesters
             crowd = [
                 Requester(f"r{number}", broker.port, operation, share)
@@ -181,7 +181,7 @@ def live(
             disturbed: list[collections.Counter[str]] = []
             chaos = threading.Thread(
                 target=lambda: disturbed.append(
-                    disturb(owner, broker, chance, over.is_set, every_s)
+                    disturb(daemon, broker, chance, over.is_set, every_s)
                 )
             )
             for requester in crowd:

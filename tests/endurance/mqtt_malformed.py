@@ -104,9 +104,9 @@ def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
     with (
         Mosquitto(directory / "broker", lines=("max_queued_messages 0",)) as broker,
         MqttClient(broker.port, "#") as asker,
-        MqttStack(settings(directory, broker.port)) as house,
+        MqttStack(settings(directory, broker.port)) as stack,
     ):
-        until(lambda: house.mqtt.health().subscribed, "no subscription")
+        until(lambda: stack.mqtt.health().subscribed, "no subscription")
         sent = answered = 0
         for payload in payloads(number, chance):
             asker.send(f"{ROOT}/request/{chance.choice(OPERATIONS)}", payload)
@@ -120,7 +120,7 @@ def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
                     states[state] = states.get(state, 0) + 1
                     answered += 1
             memory.append(process.memory_info().rss / 1e6)
-        health = house.mqtt.health()
+        health = stack.mqtt.health()
     return {
         "payloads": sent,
         "unanswered": sent - answered,

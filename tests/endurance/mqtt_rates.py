@@ -132,14 +132,14 @@ def rate(port: int, requests: int) -> float:
 def of_the_room(directory: Path, requests: int, *, forgetful: bool) -> float:
     """With a worker that answers at once."""
     with Mosquitto(directory / "broker") as broker:
-        house = MqttStack(settings(directory, broker.port))
+        stack = MqttStack(settings(directory, broker.port))
         if forgetful:
-            house.journal.close()
+            stack.journal.close()
             journal: Any = Forgetful()
-            house.journal = house.mqtt._journal = house.committer._journal = journal
-            house.publisher._outbox._journal = house.intake._journal = journal
-        with house:
-            until(lambda: house.mqtt.health().subscribed)
+            stack.journal = stack.mqtt._journal = stack.committer._journal = journal
+            stack.publisher._outbox._journal = stack.intake._journal = journal
+        with stack:
+            until(lambda: stack.mqtt.health().subscribed)
             rate(broker.port, 50)
             return rate(broker.port, requests)
 
@@ -148,8 +148,8 @@ def of_the_appliance(directory: Path, models: Path, requests: int) -> float:
     """The daemon as it is."""
     with Mosquitto(directory / "broker") as broker:
         mqtt = {"host": "127.0.0.1", "port": broker.port}
-        with DaemonProcess(directory, models, mqtt=mqtt) as owner:
-            owner.start()
+        with DaemonProcess(directory, models, mqtt=mqtt) as daemon:
+            daemon.start()
             rate(broker.port, 50)
             return rate(broker.port, requests)
 

@@ -28,11 +28,11 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 def test_many_threads_get_each_its_own_answer(tmp_path: Path, broker: Mosquitto) -> None:
     with (
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
         ThreadPoolExecutor(8) as pool,
     ):
-        until(lambda: house.mqtt.health().subscribed)
+        until(lambda: stack.mqtt.health().subscribed)
         said = [f"sentence {number}" for number in range(40)]
         results = list(pool.map(client.parse, said))
         assert [result["text"] for result in results] == [text.upper() for text in said]
@@ -40,10 +40,10 @@ def test_many_threads_get_each_its_own_answer(tmp_path: Path, broker: Mosquitto)
 
 def test_what_is_rejected_says_why(tmp_path: Path, broker: Mosquitto) -> None:
     with (
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
     ):
-        until(lambda: house.mqtt.health().subscribed)
+        until(lambda: stack.mqtt.health().subscribed)
         with pytest.raises(NotDone, match="UTF-8") as caught:
             client.ask("parse", b"\xff")
         assert (caught.value.state, caught.value.reason) == ("rejected", "invalid")
@@ -73,13 +73,13 @@ def test_a_busy_appliance_is_asked_again(
     refusals = [False, False]
 
     def take(request: Request) -> bool:
-        return refusals.pop() if refusals else house.work(request)
+        return refusals.pop() if refusals else stack.work(request)
 
     with (
-        MqttStack(settings(tmp_path, broker.port), hand_over=take) as house,
+        MqttStack(settings(tmp_path, broker.port), hand_over=take) as stack,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
     ):
-        until(lambda: house.mqtt.health().subscribed)
+        until(lambda: stack.mqtt.health().subscribed)
         assert client.parse("hello")["text"] == "HELLO"
 
 
@@ -96,16 +96,16 @@ def test_a_request_is_answered_though_broker_and_appliance_go_away_meanwhile(
         Client("127.0.0.1", broker.port, root=ROOT, patience=0.5) as client,
         ThreadPoolExecutor(1) as pool,
     ):
-        with MqttStack(settings(tmp_path, broker.port), hand_over=hold) as house:
-            until(lambda: house.mqtt.health().subscribed)
+        with MqttStack(settings(tmp_path, broker.port), hand_over=hold) as stack:
+            until(lambda: stack.mqtt.health().subscribed)
             answer = pool.submit(client.parse, "hello", 30.0)
             until(lambda: held, "the request did not come")
             broker.kill()
-            house.finish(held[0])
+            stack.finish(held[0])
         broker.start()
-        with MqttStack(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as stack:
             assert answer.result()["text"] == "HELLO"
-            assert house.requests == []  # the work was done before, once
+            assert stack.requests == []  # the work was done before, once
 
 
 def test_it_ends_at_once_though_the_broker_was_never_there(free_port: int) -> None:

@@ -42,9 +42,9 @@ def test_a_request_with_response_topic_and_correlation_is_answered(
     with (
         EmbeddedBroker(free_port, 8_388_608),
         MqttClient(free_port, "home/answers") as asker,
-        MqttStack(settings(tmp_path, free_port)) as house,
+        MqttStack(settings(tmp_path, free_port)) as stack,
     ):
-        until(lambda: house.mqtt.health().subscribed, "no subscription")
+        until(lambda: stack.mqtt.health().subscribed, "no subscription")
         asker.publish(
             f"{ROOT}/request/transcribe",
             b"RIFF" * 2_000_000,
@@ -54,18 +54,18 @@ def test_a_request_with_response_topic_and_correlation_is_answered(
         heard = asker.next()
         assert heard.correlation == b"42"
         assert answer(heard.payload)["state"] == "done"
-        until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+        until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
 
 
 def test_results_wait_for_it_and_come_when_it_is_back(tmp_path: Path, free_port: int) -> None:
-    with MqttStack(settings(tmp_path, free_port)) as house:
-        house.say("first")
+    with MqttStack(settings(tmp_path, free_port)) as stack:
+        stack.say("first")
         with (
             EmbeddedBroker(free_port, 8_388_608),
             MqttClient(free_port, f"{ROOT}/result", f"{ROOT}/status") as reader,
         ):
             assert answer(reader.next(f"{ROOT}/result").payload)["text"] == "first"
-        house.say("second")
+        stack.say("second")
         with (
             EmbeddedBroker(free_port, 8_388_608),
             MqttClient(free_port, f"{ROOT}/result") as reader,

@@ -89,10 +89,10 @@ class Ear:
 
 
 @contextmanager
-def ear_in(place: VirtualMicrophone) -> Iterator[Ear]:
+def ear_in(microphone: VirtualMicrophone) -> Iterator[Ear]:
     process = subprocess.Popen(
-        [sys.executable, "-c", EAR, str(place.folder)],
-        env={**place.environment, "PYTHONPATH": str(REPOSITORY)},
+        [sys.executable, "-c", EAR, str(microphone.folder)],
+        env={**microphone.environment, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -106,7 +106,7 @@ def ear_in(place: VirtualMicrophone) -> Iterator[Ear]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[VirtualMicrophone]:
+def microphone(tmp_path: Path) -> Iterator[VirtualMicrophone]:
     with virtual_microphone(tmp_path) as opened:
         yield opened
 
@@ -119,11 +119,11 @@ def load(line: dict[str, Any]) -> Samples:
 
 
 def test_a_sentence_spoken_into_the_room_is_understood(
-    place: VirtualMicrophone, models_directory: Path
+    microphone: VirtualMicrophone, models_directory: Path
 ) -> None:
-    with ear_in(place) as ear:
+    with ear_in(microphone) as ear:
         ear.hears("state", "ok")
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         line = ear.hears("path")
 
     assert line["overruns"] == 0
@@ -135,24 +135,24 @@ def test_a_sentence_spoken_into_the_room_is_understood(
 
 
 def test_a_microphone_that_vanishes_is_noticed_and_hears_again_when_it_is_back(
-    place: VirtualMicrophone,
+    microphone: VirtualMicrophone,
 ) -> None:
-    with ear_in(place) as ear:
+    with ear_in(microphone) as ear:
         ear.hears("state", "ok")
-        place.stop()
+        microphone.stop()
         ear.hears("state", "lost", seconds=10)
 
-        place.start()
+        microphone.start()
         ear.hears("state", "ok", seconds=30)
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         assert ear.hears("path")["speech"] > 0.5
 
 
-def test_a_muted_microphone_is_told_from_a_lost_one(place: VirtualMicrophone) -> None:
-    with ear_in(place) as ear:
+def test_a_muted_microphone_is_told_from_a_lost_one(microphone: VirtualMicrophone) -> None:
+    with ear_in(microphone) as ear:
         # Nobody speaks into a null sink: every sample is exactly zero.
         ear.hears("state", "silent", seconds=15)
-        place.play(SAMPLES / "kitchen_light.flac")
+        microphone.play(SAMPLES / "kitchen_light.flac")
         ear.hears("state", "ok")
 
 

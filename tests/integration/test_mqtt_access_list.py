@@ -30,7 +30,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def house(broker: Mosquitto, tmp_path: Path) -> Iterator[MqttStack]:
+def stack(broker: Mosquitto, tmp_path: Path) -> Iterator[MqttStack]:
     word = tmp_path / "word"
     word.write_text(USERS["kitchen"])
     mine = settings(tmp_path, broker.port, username="kitchen", password_file=str(word))
@@ -44,29 +44,29 @@ def user(broker: Mosquitto, name: str, *filters: str) -> MqttClient:
 
 
 def test_a_lamp_sees_intents_and_nothing_else_that_was_said(
-    broker: Mosquitto, house: MqttStack
+    broker: Mosquitto, stack: MqttStack
 ) -> None:
     with user(broker, "lamp", f"{ROOT}/intent/#", f"{ROOT}/result") as lamp:
-        house.say("secret talk")
-        house.say("lamp on", Outcome.INTENT)
+        stack.say("secret talk")
+        stack.say("lamp on", Outcome.INTENT)
         heard = lamp.next()
         assert heard.topic == f"{ROOT}/intent/TurnOn"
         assert json.loads(heard.payload)["text"] == "lamp on"
         assert lamp.silent()
 
 
-def test_a_lamp_cannot_send_requests(broker: Mosquitto, house: MqttStack) -> None:
+def test_a_lamp_cannot_send_requests(broker: Mosquitto, stack: MqttStack) -> None:
     with user(broker, "lamp") as lamp, user(broker, "worker") as worker:
         for operation in ("parse", "transcribe", "answer", "cancel", "options", "check"):
             lamp.publish(f"{ROOT}/request/{operation}", "turn everything off")
         worker.publish(f"{ROOT}/request/parse", "from one who may")
-        until(lambda: house.requests, "the request of one who may did not come")
-        assert [request.payload for request in house.requests] == [b"from one who may"]
-        assert house.orders == []
+        until(lambda: stack.requests, "the request of one who may did not come")
+        assert [request.payload for request in stack.requests] == [b"from one who may"]
+        assert stack.orders == []
 
 
 def test_a_worker_gets_its_answers_and_hears_nothing_that_is_spoken(
-    broker: Mosquitto, house: MqttStack
+    broker: Mosquitto, stack: MqttStack
 ) -> None:
     with (
         user(broker, "worker", f"{ROOT}/result", f"{ROOT}/intent/#") as listener,
@@ -75,19 +75,19 @@ def test_a_worker_gets_its_answers_and_hears_nothing_that_is_spoken(
         ) as client,
     ):
         assert client.parse("hello")["text"] == "HELLO"
-        house.say("secret talk", Outcome.INTENT)
+        stack.say("secret talk", Outcome.INTENT)
         listener.publish(f"{ROOT}/request/options", '{"log_level": "debug"}')
         assert listener.silent()
-        assert house.orders == []
+        assert stack.orders == []
 
 
-def test_an_appliance_has_its_own_branch_and_no_other(broker: Mosquitto, house: MqttStack) -> None:
+def test_an_appliance_has_its_own_branch_and_no_other(broker: Mosquitto, stack: MqttStack) -> None:
     with user(broker, "hall", "appliance/#") as other, user(broker, "worker") as worker:
-        house.say("secret talk")
+        stack.say("secret talk")
         other.publish(f"{ROOT}/request/parse", "from next door")
         worker.publish(f"{ROOT}/request/parse", "from one who may")
-        until(lambda: house.requests, "the request of one who may did not come")
-        assert [request.payload for request in house.requests] == [b"from one who may"]
+        until(lambda: stack.requests, "the request of one who may did not come")
+        assert [request.payload for request in stack.requests] == [b"from one who may"]
         assert other.silent()
 
 
@@ -118,12 +118,12 @@ def test_the_shipped_configuration_starts_a_broker_with_tls_that_nobody_enters_w
             username="kitchen",
             password_file=str(word),
         )
-        with MqttStack(mine) as house:
-            until(lambda: house.mqtt.health().subscribed, "no subscription over TLS")
+        with MqttStack(mine) as stack:
+            until(lambda: stack.mqtt.health().subscribed, "no subscription over TLS")
         nameless = settings(
             tmp_path / "2", broker.port, host="localhost", tls=True,
             ca_file=str(certificates.authority),
         )  # fmt: skip
-        with MqttStack(nameless) as house:
+        with MqttStack(nameless) as stack:
             until(lambda: "not authorised" in broker.log(), "a nameless client was let in")
-            assert not house.mqtt.health().connected
+            assert not stack.mqtt.health().connected

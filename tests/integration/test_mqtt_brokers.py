@@ -101,13 +101,13 @@ def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
     with (
         Mosquitto(tmp_path / "broker") as broker,
         between(broker.port, refuse) as port,
-        MqttStack(settings(tmp_path, port)) as house,
+        MqttStack(settings(tmp_path, port)) as stack,
     ):
-        house.say("kept")
+        stack.say("kept")
         until(lambda: not refusals, "the broker was not asked again")
-        until(lambda: house.journal.counts.outbox.rows == 0, "the result was not delivered")
-        assert house.mqtt.health().refused == 2
-        assert house.mqtt.health().dropped == 0
+        until(lambda: stack.journal.counts.outbox.rows == 0, "the result was not delivered")
+        assert stack.mqtt.health().refused == 2
+        assert stack.mqtt.health().dropped == 0
 
 
 def test_acknowledgements_that_are_lost_give_a_double_with_the_same_id_and_no_loss(
@@ -124,12 +124,12 @@ def test_acknowledgements_that_are_lost_give_a_double_with_the_same_id_and_no_lo
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/result") as reader,
         between(broker.port, lose) as port,
-        MqttStack(settings(tmp_path, port)) as house,
+        MqttStack(settings(tmp_path, port)) as stack,
     ):
-        house.say("kept")
+        stack.say("kept")
         first, again = answer(reader.next().payload), answer(reader.next().payload)
         assert first == again
-        until(lambda: house.journal.counts.outbox.rows == 0, "it did not leave the disk")
+        until(lambda: stack.journal.counts.outbox.rows == 0, "it did not leave the disk")
 
 
 def test_a_request_that_the_broker_delivers_twice_is_done_once(tmp_path: Path) -> None:
@@ -142,15 +142,15 @@ def test_a_request_that_the_broker_delivers_twice_is_done_once(tmp_path: Path) -
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/response/#") as asker,
         between(broker.port, twice) as port,
-        MqttStack(settings(tmp_path, port)) as house,
+        MqttStack(settings(tmp_path, port)) as stack,
     ):
-        until(lambda: house.mqtt.health().subscribed)
+        until(lambda: stack.mqtt.health().subscribed)
         asker.publish(f"{ROOT}/request/parse", "hello")
         told = [answer(asker.next().payload) for _ in range(2)]
         # The second is told its place, or what became of the first, if that was quick enough.
         assert {one["state"] for one in told} <= {"done", "queued"}
         assert len({one["result"]["id"] for one in told if one["state"] == "done"}) == 1
-        assert len(house.requests) == 1
+        assert len(stack.requests) == 1
 
 
 def test_a_slow_broker_gets_everything_and_makes_nobody_wait(tmp_path: Path) -> None:
@@ -162,14 +162,14 @@ def test_a_slow_broker_gets_everything_and_makes_nobody_wait(tmp_path: Path) -> 
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/result") as reader,
         between(broker.port, slowly) as port,
-        MqttStack(settings(tmp_path, port)) as house,
+        MqttStack(settings(tmp_path, port)) as stack,
     ):
-        until(lambda: house.link.connected)
-        said = [house.say(f"sentence {number}").id for number in range(40)]
-        waiting = house.journal.counts.outbox.rows
+        until(lambda: stack.link.connected)
+        said = [stack.say(f"sentence {number}").id for number in range(40)]
+        waiting = stack.journal.counts.outbox.rows
         assert waiting > 20  # all were said before the broker had acknowledged half of them
         assert [answer(reader.next().payload)["id"] for _ in said] == said
-        until(lambda: house.journal.counts.outbox.rows == 0, "they did not leave the disk")
+        until(lambda: stack.journal.counts.outbox.rows == 0, "they did not leave the disk")
 
 
 def test_after_a_session_that_expired_requests_come_in_again(
@@ -188,29 +188,29 @@ def test_after_a_session_that_expired_requests_come_in_again(
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/response/#") as asker,
         between(broker.port, shut) as port,
-        MqttStack(settings(tmp_path, port, session_expiry_s=1)) as house,
+        MqttStack(settings(tmp_path, port, session_expiry_s=1)) as stack,
     ):
-        until(lambda: house.mqtt.health().subscribed)
+        until(lambda: stack.mqtt.health().subscribed)
         open_door.clear()
-        house.say("the broker's next word breaks the connection")
-        until(lambda: not house.link.connected)
+        stack.say("the broker's next word breaks the connection")
+        until(lambda: not stack.link.connected)
         # The broker forgets us and our subscription a second after it has noticed, too.
         time.sleep(3.0)
         asker.publish(f"{ROOT}/request/parse", "lost with the session")
         open_door.set()
-        until(lambda: house.mqtt.health().connections == 2 and house.mqtt.health().subscribed)
+        until(lambda: stack.mqtt.health().connections == 2 and stack.mqtt.health().subscribed)
         asker.publish(f"{ROOT}/request/parse", "after it")
         assert answer(asker.next().payload)["result"]["text"] == "AFTER IT"
-        until(lambda: house.journal.counts.outbox.rows == 0, "the result did not arrive")
+        until(lambda: stack.journal.counts.outbox.rows == 0, "the result did not arrive")
 
 
 def test_a_broker_that_is_stopped_in_time_is_noticed_and_found_again(
     tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.2, 30.0, 0.5))
-    with MqttStack(settings(tmp_path, free_port)) as house:  # it was never there
-        said = house.say("kept").id
-        assert not house.link.connected
+    with MqttStack(settings(tmp_path, free_port)) as stack:  # it was never there
+        said = stack.say("kept").id
+        assert not stack.link.connected
         with (
             Mosquitto(tmp_path / "broker", port=free_port) as broker,
             MqttClient(broker.port, f"{ROOT}/#") as reader,

@@ -57,9 +57,9 @@ def test_the_password_is_read_from_its_file_without_the_last_newline(tmp_path: P
         mqtt = settings(tmp_path, broker.port, username="voice", password_file=password)
         with (
             MqttClient(broker.port, f"{ROOT}/result", username="home", password=HOME) as reader,
-            MqttStack(mqtt) as house,
+            MqttStack(mqtt) as stack,
         ):
-            house.say("let in")
+            stack.say("let in")
             assert answer(reader.next().payload)["text"] == "let in"
 
 
@@ -70,14 +70,14 @@ def test_a_wrong_password_is_said_once_and_results_wait(
     with Mosquitto(tmp_path / "broker", users={"voice": "s3cret"}) as broker:
         password = _written(tmp_path / "password", "guess")
         mqtt = settings(tmp_path, broker.port, username="voice", password_file=password)
-        with MqttStack(mqtt) as house:
-            house.say("kept")
+        with MqttStack(mqtt) as stack:
+            stack.say("kept")
             until(lambda: broker.log().count("not authorised") >= 3, "it did not try again")
             assert caplog.text.count("mqtt.password_file") == 1
             assert "s3cret" not in caplog.text
             assert "guess" not in caplog.text
-            assert house.journal.counts.outbox.rows == 1
-            assert not house.link.connected
+            assert stack.journal.counts.outbox.rows == 1
+            assert not stack.link.connected
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
@@ -104,8 +104,8 @@ def test_a_relative_password_file_may_be_a_systemd_credential(
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with Mosquitto(tmp_path / "broker", users={"voice": "s3cret"}) as broker:
         mqtt = settings(tmp_path, broker.port, username="voice", password_file=CREDENTIAL)
-        with MqttStack(mqtt) as house:
-            until(lambda: house.link.connected, "not let in")
+        with MqttStack(mqtt) as stack:
+            until(lambda: stack.link.connected, "not let in")
 
 
 def test_a_name_no_host_can_have_is_a_config_error(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_results_go_over_tls_with_an_authority_and_a_client_certificate(
         )
         with (
             MqttClient(broker.port, f"{ROOT}/result", tls=certificates) as reader,
-            MqttStack(mqtt) as house,
+            MqttStack(mqtt) as stack,
         ):
-            house.say("in secret")
+            stack.say("in secret")
             assert answer(reader.next().payload)["text"] == "in secret"
 
 
@@ -139,9 +139,9 @@ def test_a_broker_of_another_authority_is_not_trusted(
     other = Certificates.made(tmp_path / "other")
     with Mosquitto(tmp_path / "broker", tls=certificates) as broker:
         mqtt = settings(tmp_path, broker.port, tls=True, ca_file=str(other.authority))
-        with MqttStack(mqtt) as house:
+        with MqttStack(mqtt) as stack:
             _warned(caplog, "its certificate is not trusted")
-            assert not house.link.connected
+            assert not stack.link.connected
 
 
 def test_a_certificate_for_another_name_is_not_trusted(
@@ -150,9 +150,9 @@ def test_a_certificate_for_another_name_is_not_trusted(
     other = Certificates.made(tmp_path / "other", server_name="DNS:broker.example")
     with Mosquitto(tmp_path / "broker", tls=other) as broker:
         mqtt = settings(tmp_path, broker.port, tls=True, ca_file=str(other.authority))
-        with MqttStack(mqtt) as house:
+        with MqttStack(mqtt) as stack:
             _warned(caplog, "whether mqtt.host is the name in the certificate")
-            assert not house.link.connected
+            assert not stack.link.connected
 
 
 def test_a_missing_client_certificate_keeps_us_out_and_is_no_crash(
@@ -160,9 +160,9 @@ def test_a_missing_client_certificate_keeps_us_out_and_is_no_crash(
 ) -> None:
     with Mosquitto(tmp_path / "broker", tls=certificates, require_certificate=True) as broker:
         mqtt = settings(tmp_path, broker.port, tls=True, ca_file=str(certificates.authority))
-        with MqttStack(mqtt) as house:
+        with MqttStack(mqtt) as stack:
             _warned(caplog, "no connection to the broker")
-            assert not house.link.connected
+            assert not stack.link.connected
 
 
 def test_tls_files_that_are_none_are_config_errors_all_together(
@@ -190,11 +190,11 @@ def test_an_access_list_that_forbids_requests_is_said_and_results_still_go(
     with (
         Mosquitto(tmp_path / "broker", acl=acl) as broker,
         MqttClient(broker.port, f"{ROOT}/result") as reader,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        house.say("hello")
+        stack.say("hello")
         assert answer(reader.next().payload)["text"] == "hello"
-        assert house.mqtt.health().connected
+        assert stack.mqtt.health().connected
 
 
 def test_two_appliances_with_one_client_id_are_told_so(
@@ -252,10 +252,10 @@ def test_a_broker_that_talks_nonsense_does_not_end_the_postman(
         served.append(None)
         peer.sendall(speech)
 
-    with _impostor(serve) as port, MqttStack(settings(tmp_path, port)) as house:
-        house.say("kept")
+    with _impostor(serve) as port, MqttStack(settings(tmp_path, port)) as stack:
+        stack.say("kept")
         until(lambda: len(served) >= 3, "it was not asked again")
-        assert house.journal.counts.outbox.rows == 1
+        assert stack.journal.counts.outbox.rows == 1
 
 
 def test_a_broker_that_acknowledges_nothing_is_asked_anew(
@@ -271,7 +271,7 @@ def test_a_broker_that_acknowledges_nothing_is_asked_anew(
         while peer.recv(4096):
             pass
 
-    with _impostor(welcome_and_be_silent) as port, MqttStack(settings(tmp_path, port)) as house:
-        house.say("kept")
+    with _impostor(welcome_and_be_silent) as port, MqttStack(settings(tmp_path, port)) as stack:
+        stack.say("kept")
         until(lambda: len(connections) >= 3, "it was not asked again")
-        assert house.journal.counts.outbox.rows == 1
+        assert stack.journal.counts.outbox.rows == 1

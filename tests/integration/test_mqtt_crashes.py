@@ -20,21 +20,21 @@ import os, sys, time
 from pathlib import Path
 from support.mqtt_stack import MqttStack, settings
 directory, port, step = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-house = House(settings(directory, port))
-owner, name, when = {
-    "before it is accepted": (house.journal, "accept", "before"),
-    "after it is accepted": (house.journal, "accept", "after"),
-    "after it is acknowledged": (house.link, "acknowledge", "after"),
-    "before the attempt is counted": (house.journal, "record_attempt", "before"),
-    "after the attempt is counted": (house.journal, "record_attempt", "after"),
-    "before the result is on disk": (house.journal, "commit", "before"),
-    "after the result is on disk": (house.journal, "commit", "after"),
-    "after the result is published": (house.link, "publish", "after"),
-    "before it leaves the disk": (house.journal, "remove_delivered", "before"),
-    "after it left the disk": (house.journal, "remove_delivered", "after"),
-    "never": (house.journal, "close", "before"),
+stack = MqttStack(settings(directory, port))
+target, name, when = {
+    "before it is accepted": (stack.journal, "accept", "before"),
+    "after it is accepted": (stack.journal, "accept", "after"),
+    "after it is acknowledged": (stack.link, "acknowledge", "after"),
+    "before the attempt is counted": (stack.journal, "record_attempt", "before"),
+    "after the attempt is counted": (stack.journal, "record_attempt", "after"),
+    "before the result is on disk": (stack.journal, "commit", "before"),
+    "after the result is on disk": (stack.journal, "commit", "after"),
+    "after the result is published": (stack.link, "publish", "after"),
+    "before it leaves the disk": (stack.journal, "remove_delivered", "before"),
+    "after it left the disk": (stack.journal, "remove_delivered", "after"),
+    "never": (stack.journal, "close", "before"),
 }[step]
-true = getattr(owner, name)
+true = getattr(target, name)
 def deadly(*words, **more):
     if name == "publish" and words[0].topic.endswith("/status"):
         return true(*words, **more)
@@ -42,8 +42,8 @@ def deadly(*words, **more):
         os._exit(9)
     true(*words, **more)
     os._exit(9)
-setattr(owner, name, deadly)
-house.loop.start()
+setattr(target, name, deadly)
+stack.loop.start()
 while True:
     time.sleep(1)
 """
@@ -74,21 +74,21 @@ def test_a_request_is_answered_though_the_process_died(tmp_path: Path, step: str
         Mosquitto(tmp_path / "broker", persistent=True) as broker,
         MqttClient(broker.port, "home/answers") as asker,
     ):
-        with MqttStack(settings(tmp_path, broker.port)) as house:
-            until(lambda: house.mqtt.health().subscribed, "no subscription")
+        with MqttStack(settings(tmp_path, broker.port)) as stack:
+            until(lambda: stack.mqtt.health().subscribed, "no subscription")
         doomed = _daemon(tmp_path, broker.port, step)
         asker.publish(
             f"{ROOT}/request/parse", "hello", ResponseTopic="home/answers", CorrelationData=b"1"
         )
         assert doomed.wait(TIMEOUT_S) == 9
-        with MqttStack(settings(tmp_path, broker.port)) as house:
-            for request in house.journal.waiting():
-                house.work(request)
+        with MqttStack(settings(tmp_path, broker.port)) as stack:
+            for request in stack.journal.waiting():
+                stack.work(request)
             while (told := answer(asker.next("home/answers").payload))["state"] == "queued":
                 pass  # the broker sent it again while it waited
             assert (told["state"], told["result"]["text"]) == ("done", "HELLO")
-            until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
-            assert house.journal.counts.inbox.rows == 0
+            until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
+            assert stack.journal.counts.inbox.rows == 0
 
 
 def test_the_last_will_says_offline_when_the_process_is_killed(tmp_path: Path) -> None:

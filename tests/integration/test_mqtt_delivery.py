@@ -22,40 +22,40 @@ def test_a_result_arrives_once_on_its_topics_and_leaves_the_disk(tmp_path: Path)
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/intent/#") as lamp,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        said = house.say("turn on the lamp", Outcome.INTENT)
+        said = stack.say("turn on the lamp", Outcome.INTENT)
         topics = {lamp.next().topic, lamp.next().topic}
         assert topics == {f"{ROOT}/result", f"{ROOT}/intent/TurnOn"}
         assert said.seq == 1
-        until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+        until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
         assert lamp.silent()
 
 
 def test_a_result_stays_on_disk_until_the_broker_acknowledged_it(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path / "broker")
-    with MqttStack(settings(tmp_path, broker.port)) as house:
+    with MqttStack(settings(tmp_path, broker.port)) as stack:
         for number in range(3):
-            house.say(f"sentence {number}")
-        assert house.journal.counts.outbox.rows == 3
+            stack.say(f"sentence {number}")
+        assert stack.journal.counts.outbox.rows == 3
         with broker, MqttClient(broker.port, f"{ROOT}/result") as reader:
             heard = [answer(reader.next().payload) for _ in range(3)]
             assert [result["text"] for result in heard] == [f"sentence {n}" for n in range(3)]
             assert [result["seq"] for result in heard] == [1, 2, 3]
-            until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+            until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
 
 
 def test_results_of_the_last_run_are_delivered_by_the_next(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path / "broker")
-    with MqttStack(settings(tmp_path, broker.port)) as house:
-        house.say("before the power cut")
+    with MqttStack(settings(tmp_path, broker.port)) as stack:
+        stack.say("before the power cut")
     with (
         broker,
         MqttClient(broker.port, f"{ROOT}/result") as reader,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
         assert answer(reader.next().payload)["text"] == "before the power cut"
-        assert house.say("after it").seq == 2
+        assert stack.say("after it").seq == 2
 
 
 def test_results_that_wait_through_a_broker_killed_and_restarted_all_arrive(
@@ -63,19 +63,19 @@ def test_results_that_wait_through_a_broker_killed_and_restarted_all_arrive(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        until(lambda: house.link.connected, "no connection")
+        until(lambda: stack.link.connected, "no connection")
         broker.kill()
         for number in range(50):
-            house.say(str(number))
+            stack.say(str(number))
         broker.start()
         with MqttClient(broker.port, f"{ROOT}/result") as reader:
             texts: set[str] = set()
             while len(texts) < 50:
                 texts.add(answer(reader.next().payload)["text"])
             assert texts == {str(number) for number in range(50)}
-            until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+            until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
 
 
 def test_shown_values_are_retained_and_come_back_when_the_broker_forgot_them(
@@ -83,19 +83,19 @@ def test_shown_values_are_retained_and_come_back_when_the_broker_forgot_them(
 ) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        house.publisher.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 50}'))
-        house.publisher.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 51}'))
+        stack.publisher.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 50}'))
+        stack.publisher.publish_retained(retained(f"{ROOT}/telemetry", b'{"temperature_c": 51}'))
         for _ in range(2):
-            until(lambda: house.link.connected, "no connection")
+            until(lambda: stack.link.connected, "no connection")
             with MqttClient(broker.port, f"{ROOT}/status", f"{ROOT}/telemetry") as reader:
                 assert reader.next(f"{ROOT}/status").payload == b"online"
             with MqttClient(broker.port, f"{ROOT}/telemetry") as reader:
                 heard = reader.next()
                 assert heard.payload == b'{"temperature_c": 51}'
             broker.kill()  # without persistence it remembers nothing
-            until(lambda: not house.link.connected, "the loss was not noticed")
+            until(lambda: not stack.link.connected, "the loss was not noticed")
             broker.start()
 
 
@@ -116,9 +116,9 @@ def test_what_waits_at_a_clean_stop_goes_out_before_stopped(tmp_path: Path) -> N
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,
     ):
-        with MqttStack(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as stack:
             assert reader.next(f"{ROOT}/status").payload == b"online"
-            house.say("the last words")
+            stack.say("the last words")
         assert answer(reader.next().payload)["text"] == "the last words"
         assert reader.next().payload == b"stopped"
 
@@ -130,14 +130,14 @@ def test_a_topic_that_the_access_list_forbids_keeps_its_messages_and_stops_no_ot
     with (
         Mosquitto(tmp_path / "broker", acl=acl) as broker,
         MqttClient(broker.port, f"{ROOT}/result") as reader,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
         for number in range(30):
-            house.say(str(number), Outcome.INTENT)
+            stack.say(str(number), Outcome.INTENT)
         texts = [answer(reader.next().payload)["text"] for _ in range(30)]
         assert texts == [str(number) for number in range(30)]
-        until(lambda: house.journal.counts.outbox.rows == 30, "not just the forbidden ones wait")
-        assert house.mqtt.health().refused >= 1
+        until(lambda: stack.journal.counts.outbox.rows == 30, "not just the forbidden ones wait")
+        assert stack.mqtt.health().refused >= 1
         warnings = [r.message for r in caplog.records if "may not publish" in r.message]
         assert len(warnings) == 1
         assert f"{ROOT}/intent/TurnOn" in warnings[0]
@@ -147,14 +147,14 @@ def test_a_message_larger_than_the_broker_takes_is_dropped_and_counted(tmp_path:
     with (
         Mosquitto(tmp_path / "broker", lines=("max_packet_size 2000",)) as broker,
         MqttClient(broker.port, f"{ROOT}/result") as reader,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        until(lambda: house.link.connected, "no connection")
-        house.say("x" * 4000)
-        house.say("short")
+        until(lambda: stack.link.connected, "no connection")
+        stack.say("x" * 4000)
+        stack.say("short")
         assert answer(reader.next().payload)["text"] == "short"
-        until(lambda: house.journal.counts.dropped == 1, "it was not dropped")
-        until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+        until(lambda: stack.journal.counts.dropped == 1, "it was not dropped")
+        until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
 
 
 def test_a_message_at_which_the_broker_hangs_up_waits_alone_and_stops_no_other(
@@ -164,25 +164,25 @@ def test_a_message_at_which_the_broker_hangs_up_waits_alone_and_stops_no_other(
     with (
         Mosquitto(tmp_path / "broker", lines=("message_size_limit 2000",)) as broker,
         MqttClient(broker.port, f"{ROOT}/result") as reader,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        house.say("x" * 4000)
+        stack.say("x" * 4000)
         for number in range(5):
-            house.say(str(number))
+            stack.say(str(number))
         texts: set[str] = set()
         while len(texts) < 5:  # those that were under way with it may come twice
             texts.add(answer(reader.next().payload)["text"])
         assert texts == {"0", "1", "2", "3", "4"}
-        until(lambda: house.journal.counts.outbox.rows == 1, "not just the bad one waits")
+        until(lambda: stack.journal.counts.outbox.rows == 1, "not just the bad one waits")
 
 
 def test_the_protocol_of_2014_delivers_too(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,
-        MqttStack(settings(tmp_path, broker.port, version="3.1.1")) as house,
+        MqttStack(settings(tmp_path, broker.port, version="3.1.1")) as stack,
     ):
-        house.say("hello")
+        stack.say("hello")
         assert reader.next(f"{ROOT}/status").payload == b"online"
         assert answer(reader.next(f"{ROOT}/result").payload)["text"] == "hello"
-        until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
+        until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")

@@ -41,7 +41,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture(scope="module")
-def house(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MqttStack]:
+def stack(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MqttStack]:
     with MqttStack(settings(tmp_path_factory.mktemp("house"), broker.port)) as running:
         until(lambda: running.mqtt.health().subscribed, "no subscription")
         yield running
@@ -53,7 +53,7 @@ def test_the_page_has_an_example_of_every_topic() -> None:
 
 @pytest.mark.parametrize("channel", TOLD, ids=lambda channel: channel.name)
 def test_what_the_appliance_publishes_meets_the_schema(
-    channel: Channel, broker: Mosquitto, house: MqttStack
+    channel: Channel, broker: Mosquitto, stack: MqttStack
 ) -> None:
     assert WRITTEN[channel.example_topic] == shown(channel)
     with MqttClient(broker.port, f"seen/{channel.example_topic}") as reader:
@@ -70,7 +70,7 @@ def test_what_the_appliance_publishes_meets_the_schema(
 
 @pytest.mark.parametrize("channel", ASKED, ids=lambda channel: channel.name)
 def test_what_it_takes_is_taken_and_the_answer_meets_its_schema(
-    channel: Channel, broker: Mosquitto, house: MqttStack
+    channel: Channel, broker: Mosquitto, stack: MqttStack
 ) -> None:
     payload = json.dumps(WRITTEN[channel.example_topic])
     with MqttClient(broker.port, f"{ROOT}/response/#") as asker:
@@ -86,7 +86,7 @@ def test_what_it_takes_is_taken_and_the_answer_meets_its_schema(
 def test_the_client_of_the_page_works_as_it_stands_there(
     page: str,
     broker: Mosquitto,
-    house: MqttStack,
+    stack: MqttStack,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -98,4 +98,4 @@ def test_the_client_of_the_page_works_as_it_stands_there(
     monkeypatch.chdir(tmp_path)
     exec(compile(program, page, "exec"), {})  # noqa: S102  (our own page)
     assert "RIFF-SOUND" in capsys.readouterr().out
-    assert [request.payload for request in house.requests][-1] == b"turn on the kitchen light"
+    assert [request.payload for request in stack.requests][-1] == b"turn on the kitchen light"

@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 RESPONSES = f"{ROOT}/response/#"
 
 
-def _ready(house: MqttStack) -> None:
-    until(lambda: house.mqtt.health().subscribed, "no subscription")
+def _ready(stack: MqttStack) -> None:
+    until(lambda: stack.mqtt.health().subscribed, "no subscription")
 
 
 def test_the_answer_goes_to_the_response_topic_with_its_correlation_data(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, "home/answers") as asker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         asker.publish(
             f"{ROOT}/request/parse",
             "turn on the lamp",
@@ -54,35 +54,35 @@ def test_the_answer_goes_to_the_response_topic_with_its_correlation_data(tmp_pat
         assert told["operation"] == "parse"
         assert told["transaction"] == "00ff"
         assert told["result"]["text"] == "TURN ON THE LAMP"
-        assert house.journal.counts.inbox.rows == 0
+        assert stack.journal.counts.inbox.rows == 0
 
 
 def test_a_client_of_2014_asks_in_json(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, "home/answers", version=MQTTProtocolVersion.MQTTv311) as asker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         sound = base64.b64encode(b"RIFF....").decode()
         form = {"audio": sound, "transaction": "t1", "reply_to": "home/answers", "priority": 3}
         asker.publish(f"{ROOT}/request/transcribe", json.dumps(form))
         told = answer(asker.next().payload)
         assert (told["state"], told["transaction"]) == ("done", "t1")
-        assert house.requests[0].payload == b"RIFF...."
-        assert house.requests[0].priority == 3
+        assert stack.requests[0].payload == b"RIFF...."
+        assert stack.requests[0].priority == 3
 
 
 def test_an_audio_file_is_the_payload_as_it_is(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         asker.publish(f"{ROOT}/request/transcribe", b"fLaC\xff\x00" * 200_000)
         assert answer(asker.next(f"{ROOT}/response/transcribe").payload)["state"] == "done"
-        assert house.requests[0].payload == b"fLaC\xff\x00" * 200_000
+        assert stack.requests[0].payload == b"fLaC\xff\x00" * 200_000
 
 
 def test_what_is_not_a_request_is_told_why(tmp_path: Path) -> None:
@@ -110,55 +110,55 @@ def test_what_is_not_a_request_is_told_why(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         for operation, payload, reason in cases:
             asker.publish(f"{ROOT}/request/{operation}", payload)
             told = answer(asker.next(f"{ROOT}/response/{operation}").payload)
             assert (told["state"], told["reason"]) == ("rejected", reason), payload[:40]
             assert told["message"]
-        assert house.requests == []
-        assert house.mqtt.health().rejected == len(cases)
-        assert house.journal.counts.inbox.rows == 0
+        assert stack.requests == []
+        assert stack.mqtt.health().rejected == len(cases)
+        assert stack.journal.counts.inbox.rows == 0
 
 
 def test_a_packet_beyond_all_limits_does_not_break_the_connection(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         asker.publish(f"{ROOT}/request/transcribe", b"x" * 20_000_000)
         asker.publish(f"{ROOT}/request/parse", b"still there")
         assert answer(asker.next().payload)["result"]["text"] == "STILL THERE"
-        assert house.link.connections == 1
+        assert stack.link.connections == 1
 
 
 def test_a_retained_request_is_not_done_again_at_every_connection(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker") as broker, MqttClient(broker.port, RESPONSES) as asker:
         asker.publish(f"{ROOT}/request/parse", "stop the machine", retain=True)
-        with MqttStack(settings(tmp_path, broker.port)) as house:
-            _ready(house)
+        with MqttStack(settings(tmp_path, broker.port)) as stack:
+            _ready(stack)
             asker.publish(f"{ROOT}/request/parse", "go on")
             assert answer(asker.next().payload)["result"]["text"] == "GO ON"
-            assert len(house.requests) == 1
+            assert len(stack.requests) == 1
 
 
 def test_the_same_id_gets_the_same_answer_and_the_work_is_done_once(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         told = []
         for _ in range(2):
             asker.publish(f"{ROOT}/request/parse", "what time is it", CorrelationData=b"id-1")
             told.append(answer(asker.next().payload))
         assert told[0] == told[1]
-        assert len(house.requests) == 1
+        assert len(stack.requests) == 1
         asker.publish(f"{ROOT}/request/parse", "another thing", CorrelationData=b"id-1")
         assert answer(asker.next().payload)["result"]["text"] == "ANOTHER THING"
 
@@ -173,9 +173,9 @@ def test_the_same_id_is_told_its_place_while_it_waits(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
-        MqttStack(settings(tmp_path, broker.port), hand_over=hold) as house,
+        MqttStack(settings(tmp_path, broker.port), hand_over=hold) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         asker.publish(f"{ROOT}/request/parse", "first", CorrelationData=b"1")
         asker.publish(f"{ROOT}/request/parse", "second", CorrelationData=b"2")
         queued = answer(asker.next().payload)
@@ -184,7 +184,7 @@ def test_the_same_id_is_told_its_place_while_it_waits(tmp_path: Path) -> None:
         assert answer(asker.next().payload)["state"] == "queued"
         assert len(waiting) == 2
         for request in waiting:
-            house.finish(request)
+            stack.finish(request)
         states = [answer(asker.next().payload)["state"] for _ in range(2)]
         assert states == ["done", "done"]
 
@@ -193,13 +193,13 @@ def test_the_request_over_the_bound_is_told_busy_at_once(tmp_path: Path) -> None
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
-        MqttStack(settings(tmp_path, broker.port), hand_over=lambda _: False) as house,
+        MqttStack(settings(tmp_path, broker.port), hand_over=lambda _: False) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         asker.publish(f"{ROOT}/request/parse", "anything", CorrelationData=b"1")
         told = answer(asker.next().payload)
         assert (told["state"], told["reason"]) == ("rejected", "busy")
-        assert house.journal.counts.inbox.rows == 0
+        assert stack.journal.counts.inbox.rows == 0
 
 
 def test_requests_sent_while_the_appliance_was_off_are_done_when_it_returns(
@@ -209,15 +209,15 @@ def test_requests_sent_while_the_appliance_was_off_are_done_when_it_returns(
         Mosquitto(tmp_path / "broker", persistent=True) as broker,
         MqttClient(broker.port, RESPONSES) as asker,
     ):
-        with MqttStack(settings(tmp_path, broker.port)) as house:
-            _ready(house)
+        with MqttStack(settings(tmp_path, broker.port)) as stack:
+            _ready(stack)
         for number in range(30):
             asker.publish(f"{ROOT}/request/parse", f"number {number}")
         broker.stop()
         broker.start()
-        with MqttStack(settings(tmp_path, broker.port)) as house:
-            until(lambda: len(house.requests) == 30, "not all requests came")
-            texts = [request.payload.decode() for request in house.requests]
+        with MqttStack(settings(tmp_path, broker.port)) as stack:
+            until(lambda: len(stack.requests) == 30, "not all requests came")
+            texts = [request.payload.decode() for request in stack.requests]
             assert texts == [f"number {number}" for number in range(30)]
 
 
@@ -238,9 +238,9 @@ def test_a_request_is_acknowledged_only_after_it_is_on_disk(
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port) as asker,
-        MqttStack(settings(tmp_path, broker.port), hand_over=lambda _: True) as house,
+        MqttStack(settings(tmp_path, broker.port), hand_over=lambda _: True) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         asker.publish(f"{ROOT}/request/parse", "one")
         until(lambda: rows_at_acknowledgement == [1], "it was acknowledged too early")
 
@@ -254,14 +254,14 @@ def test_a_request_whose_acknowledgement_was_lost_is_not_done_twice(
     ):
         with monkeypatch.context() as patch:
             patch.setattr(BrokerConnection, "acknowledge", lambda *_: False)
-            with MqttStack(settings(tmp_path, broker.port)) as house:
-                _ready(house)
+            with MqttStack(settings(tmp_path, broker.port)) as stack:
+                _ready(stack)
                 asker.publish(f"{ROOT}/request/parse", "without an id")
                 assert answer(asker.next().payload)["state"] == "done"
-        with MqttStack(settings(tmp_path, broker.port)) as house:
+        with MqttStack(settings(tmp_path, broker.port)) as stack:
             assert answer(asker.next().payload)["state"] == "done"
-            assert house.requests == []
-            assert house.mqtt.health().repeated == 1
+            assert stack.requests == []
+            assert stack.mqtt.health().repeated == 1
 
 
 def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
@@ -271,18 +271,18 @@ def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, "home/answers") as asker,
     ):
-        with MqttStack(settings(tmp_path, broker.port), hand_over=lambda _: True) as house:
-            _ready(house)
+        with MqttStack(settings(tmp_path, broker.port), hand_over=lambda _: True) as stack:
+            _ready(stack)
             asker.publish(
                 f"{ROOT}/request/parse",
                 "later",
                 ResponseTopic="home/answers",
                 CorrelationData=b"7",
             )
-            until(lambda: house.journal.counts.inbox.rows == 1, "it was not accepted")
-        with MqttStack(settings(tmp_path, broker.port)) as house:
-            (request,) = house.journal.waiting()
-            house.finish(request)
+            until(lambda: stack.journal.counts.inbox.rows == 1, "it was not accepted")
+        with MqttStack(settings(tmp_path, broker.port)) as stack:
+            (request,) = stack.journal.waiting()
+            stack.finish(request)
             heard = asker.next()
             assert heard.correlation == b"7"
             assert answer(heard.payload)["result"]["text"] == "LATER"
@@ -297,11 +297,11 @@ def test_a_disk_that_refuses_makes_requests_busy_and_is_no_crash(
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         with monkeypatch.context() as patch:
-            patch.setattr(house.journal, "accept", refuse)
+            patch.setattr(stack.journal, "accept", refuse)
             asker.publish(f"{ROOT}/request/parse", "one")
             assert answer(asker.next().payload)["reason"] == "busy"
         asker.publish(f"{ROOT}/request/parse", "two")
@@ -317,25 +317,25 @@ def test_an_exception_in_a_callback_does_not_make_us_deaf(
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         with monkeypatch.context() as patch:
             patch.setattr("appliance.mqtt.connection.delivery_of", broken)
             asker.publish(f"{ROOT}/request/parse", "one")
             until(lambda: "could not be handled" in caplog.text, "it was not logged")
         asker.publish(f"{ROOT}/request/parse", "two")
         assert answer(asker.next().payload)["result"]["text"] == "TWO"
-        assert house.link.alive()
+        assert stack.link.alive()
 
 
 def test_a_flood_of_requests_is_answered_one_by_one_done_or_busy(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker", lines=("max_queued_messages 0",)) as broker,
         MqttClient(broker.port, RESPONSES) as asker,
-        MqttStack(settings(tmp_path, broker.port)) as house,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
     ):
-        _ready(house)
+        _ready(stack)
         for number in range(1500):
             asker.send(f"{ROOT}/request/parse", f"number {number}", CorrelationData=b"%d" % number)
         ended: dict[str, str] = {}
@@ -344,6 +344,6 @@ def test_a_flood_of_requests_is_answered_one_by_one_done_or_busy(tmp_path: Path)
             if told["state"] != "queued":
                 ended[told["transaction"]] = told["state"]
         assert set(ended.values()) <= {"done", "rejected"}
-        assert len(house.requests) == list(ended.values()).count("done")
-        until(lambda: house.journal.counts.outbox.rows == 0, "the outbox did not empty")
-        assert house.mqtt.health().unsaid == 0
+        assert len(stack.requests) == list(ended.values()).count("done")
+        until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
+        assert stack.mqtt.health().unsaid == 0

@@ -165,16 +165,16 @@ def test_each_sign_is_short_soft_and_begins_and_ends_without_a_click() -> None:
 
 def test_what_is_said_is_heard_in_the_room_and_told_to_the_ear(tmp_path: Path) -> None:
     espeak()
-    with virtual_microphone(tmp_path) as place:
-        loud, speaking, _ = outcome(place.environment, "1")
+    with virtual_microphone(tmp_path) as microphone:
+        loud, speaking, _ = outcome(microphone.environment, "1")
         assert loud > 10
         assert speaking == "[True, False]"
 
 
 def test_a_long_speech_can_be_hushed(tmp_path: Path) -> None:
     espeak()
-    with virtual_microphone(tmp_path) as place:
-        _, speaking, seconds = outcome(place.environment, "30", "hush")
+    with virtual_microphone(tmp_path) as microphone:
+        _, speaking, seconds = outcome(microphone.environment, "30", "hush")
         assert speaking == "[True, False]"
         assert seconds < 25.0  # thirty sentences take more than half a minute
 

@@ -36,27 +36,27 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         Mosquitto(Path(name) / "broker") as broker,
-        virtual_microphone(Path(name)) as place,
+        virtual_microphone(Path(name)) as microphone,
         DaemonProcess(
             Path(name),
             Path(os.environ["APPLIANCE_MODELS"]),
             mqtt={"host": "127.0.0.1", "port": broker.port},
             listening={"trigger": "wake_word"},
-        ) as owner,
+        ) as daemon,
     ):
         hum(Path(name) / "hum.wav", seconds + 10)
         player = psutil.Popen(
-            ["paplay", f"--device={SINK}", f"{name}/hum.wav"], env=place.environment
+            ["paplay", f"--device={SINK}", f"{name}/hum.wav"], env=microphone.environment
         )
-        owner.environment = place.environment
-        owner.start()
-        assert owner.process is not None
-        daemon = psutil.Process(owner.process.pid)
+        daemon.environment = microphone.environment
+        daemon.start()
+        assert daemon.process is not None
+        process = psutil.Process(daemon.process.pid)
         time.sleep(3.0)
-        before = sum(daemon.cpu_times()[:2])
+        before = sum(process.cpu_times()[:2])
         time.sleep(seconds)
-        used = sum(daemon.cpu_times()[:2]) - before
-        memory = daemon.memory_info().rss / 2**20
+        used = sum(process.cpu_times()[:2]) - before
+        memory = process.memory_info().rss / 2**20
         print(f"{100 * used / seconds:.1f} % of one core, {memory:.0f} MB resident")
         player.kill()
         player.wait()

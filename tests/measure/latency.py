@@ -81,14 +81,14 @@ class Clip:
 class Witness:
     """Hears the room, too, and notes when each sample came."""
 
-    def __init__(self, place: VirtualMicrophone) -> None:
+    def __init__(self, microphone: VirtualMicrophone) -> None:
         self._heard: list[tuple[float, Sound]] = []
         self._recorder = subprocess.Popen(
             [
                 *("parec", f"--device={SINK}.monitor", "--latency-msec=10", "--raw"),
                 *("--format=s16le", f"--rate={SAMPLE_RATE}", "--channels=1"),
             ],
-            env=place.environment,
+            env=microphone.environment,
             stdout=subprocess.PIPE,
         )
         threading.Thread(target=self._hear, daemon=True).start()
@@ -211,16 +211,18 @@ class Tally:
         return f"{told}, {self.missed} not what was said"
 
 
-def say_all(place: VirtualMicrophone, home: MqttClient, clips: list[Clip], *, told: bool) -> Tally:
+def say_all(
+    microphone: VirtualMicrophone, home: MqttClient, clips: list[Clip], *, told: bool
+) -> Tally:
     """Say each; the milliseconds of those that were understood."""
     tally = Tally()
-    witness = Witness(place)
+    witness = Witness(microphone)
     time.sleep(4.0)  # a null sink takes two to bring its first sound
     for clip in clips:
         while result_of(home, 0.1):
             pass  # of the sound before
         began = time.monotonic()
-        place.play(clip.path)
+        microphone.play(clip.path)
         heard = result_of(home, 20.0)
         if heard is None or not clip.is_met_by(heard[1]):
             tally.missed += 1
@@ -256,28 +258,28 @@ def main() -> None:
         with (
             tempfile.TemporaryDirectory() as name,
             Mosquitto(Path(name) / "broker") as broker,
-            virtual_microphone(Path(name)) as place,
+            virtual_microphone(Path(name)) as microphone,
             MqttClient(broker.port, f"{ROOT}/result") as home,
             DaemonProcess(
                 Path(name),
                 Path(os.environ["APPLIANCE_MODELS"]),
                 mqtt={"host": "127.0.0.1", "port": broker.port},
                 listening={"trigger": "always", "by_meaning": way == "meaning"},
-            ) as owner,
+            ) as daemon,
         ):
-            owner.write(device={"threads": arguments.threads})
+            daemon.write(device={"threads": arguments.threads})
             if arguments.orders:
                 clips = orders(Path(name), arguments.first, arguments.orders)
                 (Path(name) / "intents").mkdir()
                 shutil.copy(Path(__file__).parent / "coffee.yaml", Path(name) / "intents")
-                owner.write(sentences={"folder": f"{name}/intents"})
+                daemon.write(sentences={"folder": f"{name}/intents"})
             elif arguments.spoken:
                 clips = by_voices(Path(name))
             else:
                 clips = (at_home() if arguments.home else samples_of_ours()) * arguments.rounds
-            owner.environment = place.environment
-            owner.start()
-            tally = say_all(place, home, clips, told=arguments.each)
+            daemon.environment = microphone.environment
+            daemon.start()
+            tally = say_all(microphone, home, clips, told=arguments.each)
             print(f"{'by ' + way:11} {tally}", flush=True)
 
 

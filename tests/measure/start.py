@@ -32,15 +32,15 @@ SAMPLES = sorted(path for path in HERE.glob("*.flac") if path.stem != "silence")
 ROOT = "appliance/kitchen"
 
 
-def megabytes(owner: DaemonProcess) -> dict[str, float]:
+def megabytes(daemon: DaemonProcess) -> dict[str, float]:
     """The daemon and its children: what is theirs alone counts whole."""
-    assert owner.process is not None
-    daemon = psutil.Process(owner.process.pid)
-    children = daemon.children(recursive=True)
+    assert daemon.process is not None
+    process = psutil.Process(daemon.process.pid)
+    children = process.children(recursive=True)
     return {
-        "daemon": round(daemon.memory_full_info().pss / 2**20),
+        "daemon": round(process.memory_full_info().pss / 2**20),
         "children": round(sum(child.memory_full_info().pss for child in children) / 2**20),
-        "resident": round(sum(one.memory_info().rss for one in (daemon, *children)) / 2**20),
+        "resident": round(sum(one.memory_info().rss for one in (process, *children)) / 2**20),
     }
 
 
@@ -64,17 +64,17 @@ def measured(folder: Path, models: Path, starts: int, *, writes: bool) -> dict[s
             mqtt={"host": "127.0.0.1", "port": broker.port},
             listening={"trigger": "always"},
             language_model={"enabled": writes},
-        ) as owner,
+        ) as daemon,
     ):
-        owner.environment = place.environment
+        daemon.environment = place.environment
         seconds = []
         for number in range(starts + 1):
             began = time.monotonic()
-            owner.start()
+            daemon.start()
             seconds.append(time.monotonic() - began)
             if number < starts:
-                owner.stop()
-        idle = megabytes(owner)
+                daemon.stop()
+        idle = megabytes(daemon)
         speak(place.environment, client)
         if writes:
             client.publish(f"{ROOT}/request/answer", json.dumps({"text": "Tell me of the sea."}))
@@ -83,7 +83,7 @@ def measured(folder: Path, models: Path, starts: int, *, writes: bool) -> dict[s
             "first_start_s": round(seconds[0], 2),
             "start_s": round(statistics.median(seconds[1:]), 2),
             "mb_at_ready": idle,
-            "mb_after_work": megabytes(owner),
+            "mb_after_work": megabytes(daemon),
         }
 
 

@@ -54,11 +54,11 @@ def main() -> int:
         MqttClient(broker.port, f"{ROOT}/response/parse") as client,
         DaemonProcess(
             Path(place), models, mqtt={"host": "127.0.0.1", "port": broker.port}
-        ) as owner,
+        ) as daemon,
     ):
-        owner.start()
-        assert owner.process is not None
-        pid = owner.process.pid
+        daemon.start()
+        assert daemon.process is not None
+        pid = daemon.process.pid
         started = written(pid)
         time.sleep(arguments.seconds)
         idle = written(pid) - started

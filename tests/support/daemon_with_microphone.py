@@ -22,11 +22,11 @@ def daemon_with_microphone(
     """All of it in one folder; the daemon is configured by `sections`, and not started yet."""
     with (
         Mosquitto(folder / "broker") as broker,
-        virtual_microphone(folder) as place,
+        virtual_microphone(folder) as microphone,
         MqttClient(broker.port, *topics) as home,
         DaemonProcess(
             folder, models, mqtt={"host": "127.0.0.1", "port": broker.port}, **sections
-        ) as owner,
+        ) as daemon,
     ):
-        owner.environment = dict(place.environment)
-        yield place, home, owner
+        daemon.environment = dict(microphone.environment)
+        yield microphone, home, daemon

@@ -1,4 +1,4 @@
-"""Journal, broker connection and MQTT service, built as in the daemon, with a worker of the test."""
+"""Journal, broker connection and MQTT service as in the daemon, with a worker of the test."""
 
 from __future__ import annotations
 

@@ -135,9 +135,9 @@ def virtual_microphone(folder: Path) -> Iterator[VirtualMicrophone]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    place = VirtualMicrophone(folder)
-    place.start()
+    microphone = VirtualMicrophone(folder)
+    microphone.start()
     try:
-        yield place
+        yield microphone
     finally:
-        place.stop()
+        microphone.stop()
