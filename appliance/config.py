@@ -1,4 +1,4 @@
-"""config.toml → one frozen Config, or a ConfigError that names every wrong key at once."""
+"""Reads config.toml into one frozen Config; a ConfigError lists every wrong key at once."""
 
 from __future__ import annotations
 
@@ -30,196 +30,292 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class DeviceSettings(Section, frozen=True):
-    """Who this appliance is."""
+    """Name, folders and language of this appliance."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    """Name of the device in MQTT topics."""
     state_directory: str = ""
+    """Folder for the journal, which holds what waits to be done or sent."""
     models_directory: str = ""
+    """Folder for the models."""
     language: Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")] = "en"
+    """Spoken language, as a code of ISO 639."""
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
+    """CPU threads that an engine may use (0 to 64)."""
 
 
 class MicrophoneSettings(Section, frozen=True):
     """Where sound comes from."""
 
     device: str = ""
+    """Name, part of the name, or number of the microphone."""
 
 
 class ListeningSettings(Section, frozen=True):
     """When a sentence begins and ends."""
 
     trigger: Literal["always", "wake_word", "button", "request", "off"] = "always"
+    """What starts listening."""
     speech_threshold: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.5
+    """Probability of speech from which a frame of 32 ms counts as speech (between 0 and 1)."""
     pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 600
+    """Silence that ends a sentence, in milliseconds (100 to 5000)."""
     by_meaning: bool = True
+    """Recognise the sentence while it is spoken, to end it as soon as it is complete."""
     partial: bool = False
+    """Publish the words on the topic `partial` while they are spoken."""
     short_pause_ms: Annotated[int, Meta(ge=64, le=5000)] = 600
+    """Silence after a complete sentence that could continue, in milliseconds (64 to 5000)."""
     over_pause_ms: Annotated[int, Meta(ge=64, le=5000)] = 190
+    """Silence if the voice sounds finished and little could follow, in ms (64 to 5000)."""
     long_pause_ms: Annotated[int, Meta(ge=100, le=5000)] = 1200
+    """Silence after the beginning of a sentence, in milliseconds (100 to 5000)."""
     pre_roll_ms: Annotated[int, Meta(ge=0, le=2000)] = 300
+    """Sound kept from before the first syllable, in milliseconds (0 to 2000)."""
     minimum_speech_ms: Annotated[int, Meta(ge=0, le=2000)] = 160
+    """Shorter speech is ignored, in milliseconds (0 to 2000)."""
     maximum_s: Annotated[float, Meta(ge=1.0, le=60.0)] = 15.0
+    """Longest sentence, in seconds (1 to 60)."""
     wait_s: Annotated[float, Meta(ge=1.0, le=60.0)] = 5.0
+    """Time to wait for speech after listening started, in seconds (1 to 60)."""
     follow_up: bool = False
+    """Listen once more after an answer, without the wake word."""
 
 
 class WakeWordSettings(Section, frozen=True):
-    """What opens the ear where listening.trigger is "wake_word"."""
+    """Which words start listening if listening.trigger is "wake_word"."""
 
     words: Annotated[list[str], Meta(min_length=1, max_length=4)] = msgspec.field(
         default_factory=lambda: ["okay_nabu"]
     )
+    """One to four wake words."""
     thresholds: dict[str, Annotated[float, Meta(gt=0.0, lt=1.0)]] = {}
+    """Score from which a word counts (between 0 and 1), by word."""
     earshot: Annotated[str, Meta(pattern=r"^([^+#$\0][^+#\0]*)?$")] = ""
+    """MQTT topic shared by the appliances in one room."""
 
 
 Pin = Annotated[int, Meta(ge=1, le=27)]
-"""A BCM number; 0 belongs to the identification of boards on top."""
+"""A BCM number; 0 is reserved for the identification of add-on boards."""
 
 
 class PanelSettings(Section, frozen=True):
     """A light and a button on the board's pins."""
 
     led_pins: Annotated[list[Pin], Meta(max_length=3)] = []
+    """BCM numbers of the light's pins (1 to 27)."""
     led_active_high: bool = True
+    """The light is on while its pin is high."""
     button_pin: Annotated[int, Meta(ge=0, le=27)] = 0
+    """BCM number of the button's pin (1 to 27)."""
     button: Literal["hold", "toggle"] = "hold"
+    """How the button works."""
     button_to_ground: bool = True
+    """The button connects the pin to ground."""
     debounce_ms: Annotated[int, Meta(ge=0, le=1000)] = 30
+    """Debounce time of the button, in milliseconds (0 to 1000)."""
     long_press_s: Annotated[float, Meta(ge=0.5, le=30.0)] = 2.0
+    """Long-press threshold, in seconds (0.5 to 30)."""
 
 
 class SpeakingSettings(Section, frozen=True):
     """What comes out of the loudspeaker."""
 
     engine: Literal["off", "auto", "piper", "espeak-ng"] = "off"
+    """Speech synthesis that says responses and answers."""
     voice: str = ""
+    """Voice of the speech synthesis."""
     earcons: bool = False
+    """Play short tones when listening starts, and for success or failure."""
     device: str = ""
+    """Name, part of the name, or number of the loudspeaker."""
     volume: Probability = 0.8
+    """Volume (0 to 1)."""
 
 
 class SpeechSettings(Section, frozen=True):
     """Speech recognition."""
 
     model: str = "whisper-tiny.en"
+    """Speech model: a name from `appliance models list`, or a folder with a CTranslate2 model."""
     compute_type: Literal["int8", "int8_float32", "float32"] = "int8"
+    """Number format of the computation."""
     grammar: bool = True
+    """Recognise only the declared sentences."""
     no_speech_threshold: Probability = 0.6
+    """Treat a recording as no_speech above this no-speech probability (0 to 1)."""
     least_confidence: Probability = 0.7
+    """Refuse a sentence whose confidence is below this (0 to 1)."""
     calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
         default_factory=lambda: [4.7, 2.0, -1.2, 0.37]
     )
+    """Four numbers that turn recognition scores into a confidence."""
     second_model: str = ""
+    """Second speech model, asked if the first one is in doubt."""
     second_below: Probability = 0.97
+    """The first model is in doubt below this confidence (0 to 1)."""
     second_calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
         default_factory=lambda: [3.3, 2.1, -0.3, 1.0]
     )
+    """Like calibration, for a result of both models together."""
 
 
 class SentenceSettings(Section, frozen=True):
     """What may be said."""
 
     folder: str = ""
+    """Folder with sentence files (YAML in the form of Home Assistant)."""
     builtin: bool = False
-
-
-class LanguageModelSettings(Section, frozen=True):
-    """The small language model that answers what no sentence fits."""
-
-    enabled: bool = True
-    answers_speech: bool = False
-    model: str = "smollm2-135m-instruct"
-    system_prompt: str = (
-        "You are a helpful voice assistant in a house. Answer in one short sentence."
-    )
-    context_tokens: Annotated[int, Meta(ge=256, le=32768)] = 2048
-    maximum_tokens: Annotated[int, Meta(ge=1, le=4096)] = 64
-    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.0
-    time_limit_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
-    load: Literal["start", "demand"] = "start"
-    adapter: str = ""
-    chat_template: Literal["", "plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"] = ""
-    maximum_json_tokens: Annotated[int, Meta(ge=1, le=4096)] = 256
-    memory_limit_mb: Annotated[int, Meta(ge=0)] = 0
-    tells_time: bool = False
-    session_turns: Annotated[int, Meta(ge=0, le=50)] = 4
-    session_minutes: Annotated[float, Meta(gt=0.0, le=1440.0)] = 10.0
+    """Accept Home Assistant's own sentences, too."""
 
 
 class CascadeSettings(Section, frozen=True):
-    """What is tried where no sentence fits."""
+    """What is tried if no sentence fits."""
 
     repair: bool = True
+    """Correct to the sentence that is most similar in sound and spelling."""
     repair_threshold: Probability = 0.8
+    """How similar it must be (0 to 1; 1 is equal)."""
     repair_margin: Probability = 0.06
+    """How much more similar than any sentence with another meaning (0 to 1)."""
     choose: bool = True
+    """Let the language model choose an intent for text."""
     choose_speech: bool = False
+    """Let the language model choose an intent for speech."""
     choose_threshold: Probability = 0.8
+    """How probable its choice must be (0 to 1)."""
+
+
+class LanguageModelSettings(Section, frozen=True):
+    """The small language model, which answers what fits no sentence."""
+
+    enabled: bool = True
+    """Use a language model for `request/answer`, `appliance ask` and, if allowed, for speech."""
+    answers_speech: bool = False
+    """Let it answer speech that fits no sentence."""
+    model: str = "smollm2-135m-instruct"
+    """Language model: a name from `appliance models list`, or the path of a GGUF file."""
+    system_prompt: str = (
+        "You are a helpful voice assistant in a house. Answer in one short sentence."
+    )
+    """System prompt, which precedes each question."""
+    context_tokens: Annotated[int, Meta(ge=256, le=32768)] = 2048
+    """Context size: tokens of question and answer together (256 to 32768)."""
+    maximum_tokens: Annotated[int, Meta(ge=1, le=4096)] = 64
+    """Longest answer, in tokens (1 to 4096)."""
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.0
+    """Sampling temperature (0 to 2)."""
+    time_limit_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
+    """Longest time for an answer, in seconds (1 to 3600)."""
+    load: Literal["start", "demand"] = "start"
+    """When the model is loaded."""
+    adapter: str = ""
+    """Path of a LoRA adapter (GGUF) for the model."""
+    chat_template: Literal["", "plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"] = ""
+    """Chat template."""
+    maximum_json_tokens: Annotated[int, Meta(ge=1, le=4096)] = 256
+    """Longest answer under a JSON Schema, in tokens (1 to 4096)."""
+    memory_limit_mb: Annotated[int, Meta(ge=0)] = 0
+    """Memory of the model's process beyond the mapped file, in MB."""
+    tells_time: bool = False
+    """Add date and time to each question."""
+    session_turns: Annotated[int, Meta(ge=0, le=50)] = 4
+    """Earlier questions and answers of a session that a question is answered with (0 to 50)."""
+    session_minutes: Annotated[float, Meta(gt=0.0, le=1440.0)] = 10.0
+    """How long a session is remembered, in minutes (above 0, to 1440)."""
 
 
 class MqttSettings(Section, frozen=True):
     """The broker that results go to and requests come from."""
 
     host: str = ""
+    """Host name or address of the broker."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """Port of the broker (0 to 65535)."""
     version: Literal["5", "3.1.1"] = "5"
+    """MQTT version."""
     root: str = "appliance/{device}"
+    """Root of all topics."""
     client_id: str = "appliance-{device}"
+    """MQTT client id, unique on the broker."""
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
+    """Keep-alive interval, in seconds (5 to 3600)."""
     session_expiry_s: Annotated[int, Meta(ge=0, le=4294967295)] = 86400
+    """How long the broker stores requests while the appliance is away, in seconds (0 or more)."""
     username: str = ""
+    """User name of the login."""
     password_file: str = ""
+    """File with the password only; with systemd, the name of a credential."""
     tls: bool = False
+    """Use TLS (1.2 or later)."""
     ca_file: str = ""
+    """Certificate authority that signed the broker's certificate."""
     certificate_file: str = ""
+    """Client certificate, if the broker requires one."""
     key_file: str = ""
+    """Private key of the client certificate."""
     embedded_port: Port = 1883
+    """Port of the embedded broker, on localhost."""
     group: Annotated[str, Meta(pattern=r"^[^/+#$\x00]{0,64}$")] = ""
+    """Name of a queue that several appliances share."""
     group_root: str = ""
+    """Root of the queue's topics, the same for all appliances."""
 
 
 class RequestSettings(Section, frozen=True):
-    """Bounds of the work that is taken over MQTT."""
+    """Limits for requests over MQTT."""
 
     maximum_waiting: Count = 100
+    """Requests that may wait."""
     maximum_bytes: Annotated[int, Meta(ge=1024)] = 8_388_608
+    """Largest request, in bytes (1024 or more)."""
     maximum_waiting_bytes: Annotated[int, Meta(ge=1024)] = 33_554_432
+    """All waiting requests together, in bytes (1024 or more)."""
     maximum_audio_s: Annotated[float, Meta(ge=1.0, le=7200.0)] = 120.0
+    """Longest sound in a request or a file, in seconds (1 to 7200)."""
     maximum_attempts: Annotated[int, Meta(ge=1, le=100)] = 3
+    """Attempts for a request that crashes the appliance (1 to 100)."""
 
 
 class HomeAssistantSettings(Section, frozen=True):
-    """Whether Home Assistant finds the appliance by itself."""
+    """MQTT discovery for Home Assistant."""
 
     enabled: bool = False
+    """Let Home Assistant find the appliance by itself."""
     prefix: Annotated[str, Meta(pattern=r"^[^+#$\x00]+$")] = "homeassistant"
+    """Discovery prefix of Home Assistant."""
 
 
 class JournalSettings(Section, frozen=True):
-    """Bounds of what waits on disk for the broker."""
+    """Limits of the messages that wait on disk for the broker."""
 
     maximum_rows: Count = 10_000
+    """Messages (1 or more)."""
     maximum_bytes: Annotated[int, Meta(ge=65536)] = 67_108_864
+    """Bytes of all messages together (65536 or more)."""
     maximum_age_days: Annotated[float, Meta(gt=0.0)] = 7.0
+    """Age of a message, in days (above 0)."""
 
 
 class TelemetrySettings(Section, frozen=True):
-    """How often the board is looked at."""
+    """How often the board's sensors are read."""
 
     every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 5.0
+    """Interval between two readings, in seconds (1 to 3600)."""
 
 
 class MetricsSettings(Section, frozen=True):
     """Metrics for Prometheus."""
 
     listen: Annotated[str, Meta(pattern=r"^(|(127\.0\.0\.1|\[::1\]):\d{1,5}|unix:/.{1,90})$")] = ""
+    """Address of the metrics."""
 
 
 class LogSettings(Section, frozen=True):
-    """What the log says."""
+    """How much is logged."""
 
     level: Level = "info"
+    """Log level."""
 
 
 class Config(Section, frozen=True):
@@ -245,17 +341,17 @@ class Config(Section, frozen=True):
 
     @property
     def name(self) -> str:
-        """The device's name in topics: the one configured, else the host's."""
+        """The device's name in topics: the configured one, otherwise the host name."""
         return self.device.name or re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:64]
 
     @property
     def root(self) -> str:
-        """The topic above all of ours."""
+        """The root of all topics."""
         return self.mqtt.root.replace("{device}", self.name)
 
     @property
     def models(self) -> list[str]:
-        """Names, or own paths, of the models that are used, none twice."""
+        """The models in use, each once: a name of the catalogue, or the path of the owner's own."""
         names = [self.speech.model]
         if self.speech.second_model and self.speech.grammar:
             names.append(self.speech.second_model)
@@ -265,7 +361,7 @@ class Config(Section, frozen=True):
 
     @property
     def earshot(self) -> str | None:
-        """The topic of the appliances that hear the same room; None where we are alone."""
+        """The topic shared by the appliances in one room; None if there is no other."""
         return self.wake_word.earshot or None
 
     @property
@@ -275,19 +371,19 @@ class Config(Section, frozen=True):
 
     @property
     def broker_host(self) -> str:
-        """The broker's address; loopback for the embedded one."""
+        """The broker's address; localhost for the embedded one."""
         return self.mqtt.host or "127.0.0.1"
 
     @property
     def broker_port(self) -> int:
-        """The broker's port: as configured, else the standard one."""
+        """The broker's port: the configured one, otherwise the standard one."""
         if not self.mqtt.host:
             return self.mqtt.embedded_port
         return self.mqtt.port or (8883 if self.mqtt.tls else 1883)
 
     @property
     def state_directory(self) -> Path:
-        """Where the journal lives: as configured, else systemd's, else the user's."""
+        """Folder of the journal: the configured one, otherwise systemd's, otherwise the user's."""
         if self.device.state_directory:
             return _expanded("device.state_directory", self.device.state_directory)
         if systemd := os.environ.get("STATE_DIRECTORY"):
@@ -296,7 +392,7 @@ class Config(Section, frozen=True):
 
     @property
     def models_directory(self) -> Path:
-        """Where models lie: as configured, else beside systemd's state, else the user's."""
+        """Folder of the models: the configured one, otherwise systemd's, otherwise the user's."""
         if self.device.models_directory:
             return _expanded("device.models_directory", self.device.models_directory)
         if systemd := os.environ.get("STATE_DIRECTORY"):
@@ -305,7 +401,7 @@ class Config(Section, frozen=True):
 
     @property
     def threads(self) -> int:
-        """The thread budget of one engine: as configured, else one per core, four at most."""
+        """CPU threads for one engine: the configured number, otherwise one per core, at most 4."""
         return self.device.threads or min(4, os.cpu_count() or 1)
 
 
@@ -313,24 +409,29 @@ def _expanded(key: str, path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise ConfigError([f"{key}: nobody's home is known for {path!r}"]) from None
+        raise ConfigError([f"{key}: there is no home directory for {path!r}"]) from None
 
 
-def _user_directory(variable: str, otherwise: str) -> Path:
+def _user_directory(variable: str, default: str) -> Path:
     base = os.environ.get(variable)
     try:
-        return (Path(base) if base else Path.home() / otherwise) / "appliance"
+        return (Path(base) if base else Path.home() / default) / "appliance"
     except RuntimeError:
         key = "device.state_directory" if "STATE" in variable else "device.models_directory"
-        raise ConfigError([f"{key}: must be given, as this user has no home"]) from None
+        raise ConfigError([f"{key}: required, because this user has no home directory"]) from None
 
 
 def load(path: Path) -> Config:
-    """Read config.toml; ConfigError with every problem in it."""
+    """Read config.toml.
+
+    Raises:
+        ConfigError: with every problem in it.
+
+    """
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        raise ConfigError([f"{path}: there is no such file; name yours with --config"]) from None
+        raise ConfigError([f"{path}: there is no such file; give its path with --config"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
@@ -342,7 +443,12 @@ def load(path: Path) -> Config:
 
 
 def parse(text: str) -> Config:
-    """Config from the text of a config.toml; ConfigError with every problem in it."""
+    """Config from the text of a config.toml.
+
+    Raises:
+        ConfigError: with every problem in it.
+
+    """
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -365,7 +471,7 @@ def _read_struct(
     for key, value in table.items():
         name = f"{path}{key}"
         if key not in hints:
-            problems.append(f"{name}: there is no such key{_did_you_mean(key, path, hints)}")
+            problems.append(f"{name}: there is no such key{_suggestion(key, path, hints)}")
         elif isinstance(hints[key], type) and issubclass(hints[key], Section):
             if isinstance(value, dict):
                 yield key, hints[key](**dict(_read_struct(hints[key], value, f"{name}.", problems)))
@@ -375,18 +481,18 @@ def _read_struct(
             try:
                 yield key, msgspec.convert(value, hints[key])
             except msgspec.ValidationError as error:
-                problems.append(f"{name}: {_expected(error, hints[key])}, not {value!r}")
+                problems.append(f"{name}: {_message_of(error, hints[key])}, not {value!r}")
 
 
-def _expected(error: msgspec.ValidationError, hint: Any) -> str:
-    """The sentence of msgspec as one that goes on from the key's path."""
+def _message_of(error: msgspec.ValidationError, hint: Any) -> str:
+    """The message of msgspec in a form that can follow the key's path."""
     if get_origin(hint) is Literal:
         return f"expected one of {', '.join(map(repr, get_args(hint)))}"
     message = str(error).split(" - at `")[0].split(", got ")[0]
     return message[0].lower() + message[1:]
 
 
-def _did_you_mean(key: str, path: str, hints: dict[str, Any]) -> str:
+def _suggestion(key: str, path: str, hints: dict[str, Any]) -> str:
     near = difflib.get_close_matches(key, hints, n=2, cutoff=0.6)
     if near:
         return f"; did you mean {' or '.join(path + name for name in near)}?"
@@ -399,7 +505,7 @@ def _did_you_mean(key: str, path: str, hints: dict[str, Any]) -> str:
 
 
 def _contradictions(config: Config) -> Iterator[str]:
-    """What each key allows by itself, but not together."""
+    """Values that are allowed for each key, but not together."""
     mqtt = config.mqtt
     yield from _bad_topics(config)
     yield from _bad_thresholds(config.wake_word)
@@ -408,49 +514,49 @@ def _contradictions(config: Config) -> Iterator[str]:
     if bool(mqtt.group) != bool(mqtt.group_root):
         yield "mqtt.group and mqtt.group_root: one needs the other"
     if mqtt.group_root == config.root:
-        yield "mqtt.group_root: must be another topic than mqtt.root"
+        yield "mqtt.group_root: must differ from mqtt.root"
     if bool(mqtt.certificate_file) != bool(mqtt.key_file):
         yield "mqtt.certificate_file and mqtt.key_file: one needs the other"
     if not mqtt.tls and (mqtt.ca_file or mqtt.certificate_file):
-        yield "mqtt.tls: must be true where ca_file or certificate_file is given"
-    yield from _without_a_broker(config)
+        yield "mqtt.tls: must be true if ca_file or certificate_file is given"
+    yield from _bad_for_embedded_broker(config)
     if mqtt.password_file and not mqtt.username:
-        yield "mqtt.username: must be given where password_file is"
+        yield "mqtt.username: required with mqtt.password_file"
     if config.language_model.maximum_tokens >= config.language_model.context_tokens:
         yield "language_model.maximum_tokens: must be less than context_tokens"
 
 
 def _bad_thresholds(wake_word: WakeWordSettings) -> Iterator[str]:
     for word in sorted(wake_word.thresholds.keys() - set(wake_word.words)):
-        yield f"wake_word.thresholds: {word!r} is none of wake_word.words"
+        yield f"wake_word.thresholds: {word!r} is not in wake_word.words"
 
 
 def _bad_speech(speech: SpeechSettings) -> Iterator[str]:
     for name in ("calibration", "second_calibration"):
         if not all(map(math.isfinite, getattr(speech, name))):
-            yield f"speech.{name}: four numbers, none of them nan or inf"
+            yield f"speech.{name}: must be four finite numbers"
     if speech.second_model == speech.model:
-        yield "speech.second_model: must be another than speech.model"
+        yield "speech.second_model: must differ from speech.model"
 
 
 def _bad_panel(config: Config) -> Iterator[str]:
     pins = config.panel.led_pins
     if len(pins) == 2:  # noqa: PLR2004
-        yield "panel.led_pins: one pin for a light, or three for red, green and blue"
+        yield "panel.led_pins: must be one pin for a light, or three for red, green and blue"
     if len({*pins, config.panel.button_pin}) <= len(pins):
-        yield "panel: a pin serves one thing only"
+        yield "panel: each pin can be used only once"
     if config.speaking.engine == "piper" and not config.speaking.voice:
-        yield "speaking.voice: piper needs the .onnx file of a voice"
+        yield "speaking.voice: piper requires the path of an .onnx file"
 
 
-def _without_a_broker(config: Config) -> Iterator[str]:
+def _bad_for_embedded_broker(config: Config) -> Iterator[str]:
     """What the embedded broker cannot do."""
     if config.mqtt.host:
         return
     if config.mqtt.tls:
-        yield "mqtt.tls: the embedded broker has no TLS; name a broker in mqtt.host"
+        yield "mqtt.tls: the embedded broker has no TLS; set mqtt.host to another broker"
     if config.mqtt.version != "5":
-        yield "mqtt.version: the embedded broker speaks 5 alone; name a broker in mqtt.host"
+        yield "mqtt.version: the embedded broker supports only 5; set mqtt.host to another broker"
 
 
 def _bad_topics(config: Config) -> Iterator[str]:
@@ -462,6 +568,6 @@ def _bad_topics(config: Config) -> Iterator[str]:
             yield f"mqtt.{key}: must not be empty"
         elif re.search(r"[+#\x00{}]", value) or value.startswith("$"):
             yield (
-                f"mqtt.{key}: must hold none of + # {{ }} (but {{device}}) and not begin with $, "
+                f"mqtt.{key}: must not contain + # {{ }} (except {{device}}) or begin with $, "
                 f"not {getattr(config.mqtt, key)!r}"
             )

@@ -1,4 +1,4 @@
-"""The nouns of the house: frozen values that pass from room to room."""
+"""The values that pass between the packages: jobs, results, messages, readings. All frozen."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
-MOST_NUMBERS = 100_000
-"""Numbers of one range in a sentence; each is written down when the sentences are read."""
 """Hertz, of all sound inside the appliance."""
 
+RANGE_LIMIT = 100_000
+"""Numbers in one range of a sentence; each is listed when the sentences are read."""
+
 SCHEMA = 1
-"""Version of the result's form; grows when a field changes its meaning."""
+"""Version of the result's form; increased when a field changes its meaning."""
 
 Samples = NDArray[np.float32]
 """Mono sound at SAMPLE_RATE, shape (n,), -1.0 to 1.0."""
 
 
 class Trigger(enum.StrEnum):
-    """What opened the ear, or who brought the work."""
+    """What started listening, or where the work came from."""
 
     ALWAYS = "always"
     WAKE_WORD = "wake_word"
@@ -46,13 +47,13 @@ class Operation(enum.StrEnum):
     """What a request asks for; each is a topic `request/<op>`."""
 
     TRANSCRIBE = "transcribe"
-    """Sound to text, and nothing more."""
+    """Sound to text only."""
     RECOGNIZE = "recognize"
     """Sound to intent, as if it had been spoken at the device."""
     PARSE = "parse"
-    """Text to intent, by the sentences alone."""
+    """Text to intent, by the sentences only."""
     ANSWER = "answer"
-    """Text to text, by the language model alone."""
+    """Text to text, by the language model only."""
 
 
 AUDIO_OPERATIONS = frozenset({Operation.TRANSCRIBE, Operation.RECOGNIZE})
@@ -74,7 +75,7 @@ class Outcome(enum.StrEnum):
 
 
 class Pace(enum.StrEnum):
-    """How hard the board may work."""
+    """How hard the board may work; heat and a weak supply reduce it."""
 
     FULL = "full"
     EASED = "eased"
@@ -101,35 +102,35 @@ class MicrophoneState(enum.StrEnum):
     """It is open, and every sample is the same."""
     LOST = "lost"
     MUTED = "muted"
-    """It is closed, because the owner wants it so."""
+    """It is closed on request of the owner."""
     ABSENT = "absent"
-    """The appliance runs without one (recordings are played instead, or none is wanted)."""
+    """There is none: recordings are played instead, or listening.trigger is "off"."""
 
 
 class SoundLevel(msgspec.Struct, frozen=True, kw_only=True):
-    """How loud it was in the last ten seconds, in decibels below full scale."""
+    """How loud the last ten seconds were, in dBFS (0 is full scale)."""
 
     level_dbfs: float
     peak_dbfs: float
     noise_floor_dbfs: float
-    """Of the quietest moments."""
+    """The level of the quietest moments."""
     clipped_share: float
-    """Of the samples, 0.0 to 1.0, those that the converter cut off."""
+    """Share of samples at full scale, 0.0 to 1.0."""
 
 
 class SoundHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """How well is heard; part of the topic `health`."""
+    """Microphone signal quality; part of the topic `health`."""
 
     level: SoundLevel | None
     """None before any sound has come."""
     overruns: int
-    """Pieces of 32 ms lost because the machine was too busy, since start."""
+    """Frames of 32 ms lost because the machine was too busy, since start."""
     reopened: int
-    """Times that the microphone was gone and came back, since start."""
+    """How often the microphone was lost and found again, since start."""
     heard: int
-    """Sentences, since start."""
+    """Sentences heard since start."""
     dropped: int
-    """Sentences for which there was no room, since start."""
+    """Sentences dropped because the queue was full, since start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +142,19 @@ class Wake:
     score: float
     """0.0 to 1.0."""
     threshold: float
-    """From which score on it counts."""
+    """The score from which it counts."""
 
 
 class SentenceProgress(enum.StrEnum):
-    """What a sentence is that somebody is still speaking, as far as it has been heard."""
+    """How complete a sentence is while it is still being spoken."""
 
     COMPLETE = "complete"
-    """One of the sentences, and none goes on from here."""
+    """One of the sentences, and no longer one begins with it."""
     SOUNDS_OVER = "sounds_over"
-    """One of the sentences, and what could follow changes nothing; or at most one slot could, and
-    it was spoken as if it were over."""
+    """One of the sentences, and what could follow changes nothing; or at most one slot could
+    follow, and the voice sounds finished."""
     COULD_GO_ON = "could_go_on"
-    """One of the sentences, and another begins with it."""
+    """One of the sentences, and a longer one begins with it."""
     INCOMPLETE = "incomplete"
     """The beginning of a sentence."""
     UNKNOWN = "unknown"
@@ -174,9 +175,9 @@ class Utterance:
     peak: float = 0.0
     """Largest absolute sample, 0.0 to 1.0."""
     speech_seconds: float | None = None
-    """Seconds in which the detector heard speech; 0.0 where there was none, None if not asked."""
+    """Seconds in which the detector heard speech; 0.0 for none, None if it was not asked."""
     reply: bool = False
-    """Said in answer to a question of ours: a yes or a no, and not one of the sentences."""
+    """A reply to a question of the appliance (yes or no), not one of the sentences."""
 
     @property
     def seconds(self) -> float:
@@ -186,7 +187,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
 class Spoken:
-    """A sentence of ours as sound."""
+    """A sentence that the appliance says, as sound."""
 
     samples: Samples
     """Mono, at `rate`."""
@@ -195,17 +196,17 @@ class Spoken:
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """From the opening of the ear to the end of what follows from it; part of `state`."""
+    """From the start of listening to the end of what follows; part of `state`."""
 
     id: str
     trigger: Trigger
     ended: str | None = None
-    """Why it is over; None while it goes on."""
+    """Why it ended; None while it continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextInput:
-    """A sentence that came as text, treated like one that was said."""
+    """A sentence that came as text and is treated like speech."""
 
     id: str
     text: str
@@ -215,10 +216,10 @@ class TextInput:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Work from MQTT, accepted: it is in the journal's inbox."""
+    """An accepted request from MQTT: it is in the journal's inbox."""
 
     id: str
-    """Our id, that of the result."""
+    """The id that the appliance gave it; also the id of the result."""
     operation: Operation
     payload: bytes
     """A sound file for TRANSCRIBE and RECOGNIZE, UTF-8 text for PARSE, a packed `PromptRequest`
@@ -228,41 +229,46 @@ class Request:
     priority: int = 0
     """Higher goes first."""
     expires_at: float | None = None
-    """When nobody wants the answer any more, on the clock of `identity.boot_seconds`."""
+    """Deadline on the clock of `ids.boot_seconds`; then nobody needs the answer any more."""
     reply_to: str | None = None
-    """The topic that the requester named for the answer; None means the default one."""
+    """The topic for the answer that the requester named; None: the default one."""
     correlation: bytes | None = None
-    """Correlation Data, which the answer carries back unchanged."""
+    """Correlation Data, which the answer returns unchanged."""
     requester: str = ""
-    """Who asks, as far as turns are shared out: the name given, else the reply topic."""
+    """Who asks, for fair turns: the given name, otherwise the reply topic."""
 
 
 Job = Utterance | TextInput | Request
 
 
 class PromptRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a request for an answer may ask for beside a plain text."""
+    """A request for an answer: the text and its options."""
 
     text: str
     schema: Any = None
     """A JSON Schema that the answer must meet."""
     session: str | None = None
-    """Earlier questions of the same requester in this session are remembered."""
+    """Name of a session whose earlier questions and answers count."""
     stream: bool = False
-    """Whether the answer is published on `partial` while it is written."""
+    """Publish the answer on `partial` while it is generated."""
     maximum_tokens: int | None = None
 
     MARK: ClassVar[bytes] = b"\x00"
-    """Before the JSON of a wish, to tell it from a plain text: no accepted text begins so."""
+    """First byte of a packed request with options; no accepted text begins with it."""
 
     def packed(self) -> bytes:
-        """As a request's payload: the plain text where nothing else is wished."""
+        """As a request's payload: the plain text if there are no options."""
         plain = self == PromptRequest(self.text)
         return self.text.encode() if plain else self.MARK + msgspec.json.encode(self)
 
     @classmethod
     def unpacked(cls, payload: bytes) -> PromptRequest:
-        """From a request's payload; UnicodeDecodeError where it is no text."""
+        """From a request's payload.
+
+        Raises:
+            UnicodeDecodeError: it is not UTF-8 text.
+
+        """
         if payload.startswith(cls.MARK):
             return msgspec.json.decode(payload[1:], type=cls)
         return cls(payload.decode("utf-8"))
@@ -275,7 +281,7 @@ class Transcript:
     text: str
     language: str
     confidence: float | None = None
-    """0.0 to 1.0, or None where the recogniser does not say."""
+    """0.0 to 1.0; None if the recogniser does not give one."""
     no_speech: float | None = None
     """Probability that nobody spoke, 0.0 to 1.0."""
 
@@ -292,19 +298,19 @@ class Intent(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the language model is asked."""
+    """A prompt for the language model."""
 
     said: tuple[str, ...]
-    """Questions and answers in turn, the last of them the question."""
+    """Questions and answers in turn; the last one is the question."""
     schema: Any = None
     """A JSON Schema that the answer must meet; None for an answer in words."""
     maximum_tokens: int | None = None
-    """Of the answer; None as the configuration says."""
+    """Longest answer; None: as configured."""
 
 
 @dataclass(frozen=True, slots=True)
 class OptionScores:
-    """What the language model makes of some options."""
+    """How probable the language model finds each of some options."""
 
     scores: tuple[float, ...]
     """The natural logarithm of each option's probability; the probabilities add up to 1."""
@@ -324,14 +330,14 @@ class Completion:
 
 
 class Models(msgspec.Struct, frozen=True):
-    """Which models made a result, two that heard it together joined by +; None: not asked."""
+    """Which models made a result; two speech models are joined by +. None: not asked."""
 
     stt: str | None = None
     lm: str | None = None
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """Tokens of the language model; None where it was not asked."""
+    """Tokens of the language model; None if it was not asked."""
 
     prompt: int | None = None
     cached: int | None = None
@@ -352,11 +358,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     intent: Intent | None = None
     answer: str | None = None
     confidence: float | None = None
-    """That these words were said, or this intent was meant, 0.0 to 1.0. Null for an answer that
-    the language model wrote to a text: of how true that is it has no figure."""
+    """Probability that these words were said or this intent was meant, 0.0 to 1.0. None for an
+    answer of the language model to a text: there is no measure of how true it is."""
     reason: str | None = None
-    """Why the outcome is `failed`, `refused`, `cancelled` or `expired`, or what was perhaps meant
-    where it is `not_understood`; for a person to read."""
+    """For a person to read: why the outcome is `failed`, `refused`, `cancelled` or `expired`, or
+    what was perhaps meant if it is `not_understood`."""
     timings_ms: dict[str, float] = {}
     models: Models = Models()
     tokens: Tokens = Tokens()
@@ -374,15 +380,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class BoardReading:
-    """What the board's sensors say; None is a sensor that the board lacks."""
+    """One reading of the board's sensors; None for a sensor that the board lacks."""
 
     temperature_c: float | None = None
     clock_mhz: float | None = None
-    """As a Raspberry Pi's firmware measures it, else as the kernel set it."""
+    """As measured by a Raspberry Pi's firmware, otherwise as set by the kernel."""
     clock_limit_mhz: float | None = None
-    """What the kernel lets the processor run at; it lowers that against heat."""
+    """The highest clock that the kernel allows; it lowers it against heat."""
     load: float | None = None
-    """Average of the last minute."""
+    """Load average of the last minute."""
     memory_available_mb: float | None = None
     memory_used_mb: float | None = None
     """Resident memory of the appliance and its child processes."""
@@ -392,25 +398,25 @@ class BoardReading:
     volts: float | None = None
     watts: float | None = None
     joules: float | None = None
-    """Counted since start."""
+    """Energy since start."""
     fan_rpm: float | None = None
     supply_ma: float | None = None
-    """What the USB-C supply agreed to deliver."""
+    """The current that the USB-C supply offers."""
     battery_percent: float | None = None
     under_voltages: int | None = None
     """How often the voltage fell below the limit, since start."""
     throttlings: int | None = None
-    """How often the processor began to be held back, since start."""
+    """How often the processor was throttled, since start."""
     firmware_bits: int | None = None
-    """What `vcgencmd get_throttled` says on a Raspberry Pi: bit 0 low voltage, 1 clock capped,
-    2 throttled, 3 soft temperature limit; from bit 16 on the same, at some time since boot."""
+    """`vcgencmd get_throttled` of a Raspberry Pi: bit 0 low voltage, 1 clock capped, 2 throttled,
+    3 soft temperature limit; bits 16 to 19 the same, at some time since boot."""
     core_volts: float | None = None
-    """What the processor's core runs at; a Raspberry Pi lowers it together with the clock."""
+    """Voltage of the processor's core; a Raspberry Pi lowers it together with the clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One MQTT message that waits for the broker in the journal's outbox."""
+    """One MQTT message to be published, from the journal's outbox or directly."""
 
     topic: str
     payload: bytes
@@ -419,9 +425,9 @@ class Message:
     correlation: bytes | None = None
     user_properties: tuple[tuple[str, str], ...] = field(default=())
     fleeting: bool = False
-    """Nobody misses it: it is sent once, with QoS 0."""
+    """It may be lost: it is sent once, with QoS 0."""
 
 
 def encode(value: Any) -> bytes:
-    """Any of our wire values as UTF-8 JSON."""
+    """A value as UTF-8 JSON, as it is published."""
     return msgspec.json.encode(value)

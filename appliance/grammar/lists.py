@@ -15,7 +15,7 @@ from appliance.grammar.numbers import SIGNS, digits_of_words, spoken, written
 from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SlotStart
 from appliance.text.normalise import template_text, unaccented
 from appliance.text.number_words import said_in_words
-from appliance.values import MOST_NUMBERS
+from appliance.values import RANGE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,8 +88,8 @@ class Lists:
 
     def _range(self, slots: RangeSlotList) -> int:
         many = (slots.stop - slots.start) // slots.step + 1
-        if many > MOST_NUMBERS:
-            what = f"{{{slots.name}}} has {many:,} numbers; {MOST_NUMBERS:,} at most"
+        if many > RANGE_LIMIT:
+            what = f"{{{slots.name}}} has {many:,} numbers; {RANGE_LIMIT:,} at most"
             raise SentencesError([what])
         values: dict[str, float] = {}
         for text, value in written(slots, self._language):

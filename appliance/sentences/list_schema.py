@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.sentences import template_check
 from appliance.sentences.problems import shown
-from appliance.values import MOST_NUMBERS
+from appliance.values import RANGE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,8 +90,8 @@ def _size_problems(first: int, last: int, given: dict[str, Any]) -> Iterator[tup
         yield "to", f"`to:` ({last}) must not be less than `from:` ({first})"
     if step < 1:
         yield "step", f"`step:` must be 1 or more, not {step}"
-    elif (many := ((last - first) // step + 1) * parts) > MOST_NUMBERS:
-        what = f"the range has {many:,} numbers, more than {MOST_NUMBERS:,}; use a larger `step:`"
+    elif (many := ((last - first) // step + 1) * parts) > RANGE_LIMIT:
+        what = f"the range has {many:,} numbers, more than {RANGE_LIMIT:,}; use a larger `step:`"
         yield "to", what
 
 

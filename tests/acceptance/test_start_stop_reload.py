@@ -172,7 +172,7 @@ def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path, models_directory:
         ("mqtt", {"port": "1883"}, "mqtt.port: expected `int`"),
         ("listening", {"speech_threshold": 7.0}, "listening.speech_threshold"),
         ("mqqt", {"host": "broker"}, "mqqt: there is no such key"),
-        ("mqtt", {"password_file": "/p"}, "mqtt.username: must be given"),
+        ("mqtt", {"password_file": "/p"}, "mqtt.username: required with"),
     ],
 )
 def test_a_wrong_configuration_ends_with_status_78_and_is_explained(
