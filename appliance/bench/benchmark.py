@@ -114,7 +114,7 @@ def measure(
     _timed("grammar", start, lambda: recogniser.prepare(sentences))
     recordings = _recordings(clips, config)
     say(f"{len(recordings)} recordings, {runs} times each way")
-    recogniser.understand(recordings[0].samples, sentences)  # the first is slower: caches are cold
+    recogniser.decode(recordings[0].samples, sentences)  # the first is slower: caches are cold
     memory_mb, peak_memory_mb = resident_mb(), peak_mb()
     padded = _open_padded(config)
     padded.transcribe(recordings[0].samples, config.device.language)
@@ -174,7 +174,7 @@ def _compare(
     encoded: list[float] = []
     for _ in range(runs):
         began = time.perf_counter()
-        found, _ = recogniser.understand(
+        found, _ = recogniser.decode(
             samples, sentences, lambda _: encoded.append(time.perf_counter())
         )
         encoded[-1] -= began

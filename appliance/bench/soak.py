@@ -88,7 +88,7 @@ def soak(
     samples = decode.decode(SAMPLES / "kitchen_light.flac", maximum_seconds=30.0)
 
     def job() -> None:
-        recogniser.understand(samples, sentences)
+        recogniser.decode(samples, sentences)
 
     job()  # the first is slower: caches are cold
     writer = _writer(config)

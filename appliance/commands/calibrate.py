@@ -85,7 +85,7 @@ def _heard(
         except AudioError as error:
             raise ManifestError(str(error)) from error
         utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")
-        found, _ = recogniser.understand(utterance.samples, sentences)
+        found, _ = recogniser.decode(utterance.samples, sentences)
         both, first = (
             ScoredClip.of(one, right=_is_right(one, clip))
             for one in (found, found.by_first_model or found)

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from appliance.grammar.completions import SentenceCompletions, WhatFollows
-from appliance.recognition.grammar_recogniser import LONGEST_COMMAND, break_off
+from appliance.recognition.grammar_recogniser import LONGEST_COMMAND_S, stop_if_outdated
 from appliance.text.normalise import normalise
 from appliance.values import SAMPLE_RATE, SentenceProgress
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
 
-SURE = 0.8
+SURE_CONFIDENCE = 0.8
 """Confidence from which a complete sentence may end the wait; below it the pause decides."""
 
 FEWEST_WORDS = 2
@@ -60,20 +60,20 @@ class EarlyRecogniser:
             EngineError: the model failed; Interrupted, which is one, if it became outdated.
 
         """
-        if len(samples) > LONGEST_COMMAND * SAMPLE_RATE:
+        if len(samples) > LONGEST_COMMAND_S * SAMPLE_RATE:
             return SentenceProgress.UNKNOWN, ""
         completions = self._completions_of(sentences)
-        found, audio = self._recogniser.look(
+        found, audio = self._recogniser.decode_early(
             samples, sentences, thorough=thorough, outdated=outdated
         )
         words = found.text if found.reading is not None else found.free_text
-        sure = found.reading is not None and found.confidence >= SURE
+        sure = found.reading is not None and found.confidence >= SURE_CONFIDENCE
         complete = sure and not _is_guessed(found.text, found.free_text)
         if complete or thorough:
             self._known.append((samples, sentences, found, audio))
         if not complete:
             return _beginning(completions, found.free_text), words
-        break_off(outdated)
+        stop_if_outdated(outdated)
         return self._complete(completions, samples, sentences, found.text), words
 
     def take_known(
@@ -98,7 +98,9 @@ class EarlyRecogniser:
         if follows is WhatFollows.SAME:
             # Right either way; but "today" on its own would be a sentence that nobody said.
             return SentenceProgress.SOUNDS_OVER
-        if follows is WhatFollows.ONE and self._recogniser.sounds_over(samples, sentences, text):
+        if follows is WhatFollows.ONE and self._recogniser.sounds_finished(
+            samples, sentences, text
+        ):
             return SentenceProgress.SOUNDS_OVER
         return SentenceProgress.COULD_GO_ON
 

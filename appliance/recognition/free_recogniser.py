@@ -1,4 +1,4 @@
-"""Free recognition, then the sentences: the plain way from sound to an intent."""
+"""Free recognition, then the text parser: the simple way from sound to an intent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.recognition.recogniser import Heard
+from appliance.recognition.recogniser import RecognisedSpeech
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FreeRecogniser:
-    """Writes down what was said, whatever it is, and looks for a sentence that it fits."""
+    """Transcribes any words, then parses them as one of the sentences."""
 
     def __init__(self, transcriber: Transcriber, no_speech_threshold: float) -> None:
         self.name = transcriber.name
@@ -29,22 +29,22 @@ class FreeRecogniser:
 
     def recognise(
         self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
-    ) -> Heard:
+    ) -> RecognisedSpeech:
         transcript = self._transcriber.transcribe(samples, sentences.language)
         stage("transcribe")
         text = spoken_text(transcript, self._threshold)
         intent = sentences.parse(text)
         stage("parse")
         if intent is not None:
-            # The sentence fits exactly; that it was said is as sure as the words are.
+            # The sentence fits exactly; its confidence is that of the words.
             intent = msgspec.structs.replace(intent, confidence=transcript.confidence)
-        return Heard(text, intent, transcript.confidence)
+        return RecognisedSpeech(text, intent, transcript.confidence)
 
 
 def spoken_text(transcript: Transcript, no_speech_threshold: float) -> str:
-    """The words; none where the recogniser thinks that nobody spoke.
+    """The words; empty if the model thinks that nobody spoke.
 
-    A recogniser that hears silence invents words; its own doubt is the only sign of it.
+    Whisper invents words for silence; its own probability of no speech is the only sign of it.
     """
     if transcript.no_speech is not None and transcript.no_speech > no_speech_threshold:
         return ""

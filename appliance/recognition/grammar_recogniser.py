@@ -1,4 +1,4 @@
-"""Speech at the device: Whisper held to what may be said, joined to the sentences."""
+"""Constrained recognition: Whisper decodes under the grammar of the declared sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import TokenVocabulary
 from appliance.recognition.free_recogniser import spoken_text
-from appliance.recognition.recogniser import Heard
+from appliance.recognition.recogniser import RecognisedSpeech
 from appliance.values import SAMPLE_RATE, Intent
 
 if TYPE_CHECKING:
@@ -29,39 +29,39 @@ if TYPE_CHECKING:
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
 
-LONGEST_COMMAND = 28.0
-"""Seconds; what takes longer to say is no command, and Whisper could not hear it in one piece."""
+LONGEST_COMMAND_S = 28.0
+"""What takes longer to say is not a command, and Whisper could not hear it in one piece."""
 
 
 class InterruptibleScorer:
-    """A hearing that is given up, between two questions, once nobody wants the answer."""
+    """A scorer that stops between two calls if its answer is not needed any more."""
 
-    def __init__(self, hearing: EncodedAudio, outdated: Callable[[], bool]) -> None:
-        self._hearing = hearing
+    def __init__(self, audio: EncodedAudio, outdated: Callable[[], bool]) -> None:
+        self._audio = audio
         self._outdated = outdated
-        self.silent = hearing.silent
-        self.seconds = hearing.seconds
+        self.silent = audio.silent
+        self.seconds = audio.seconds
 
     @property
     def no_speech(self) -> float | None:
-        """Probability that nobody spoke; known once something was written."""
-        return self._hearing.no_speech
+        """Probability that nobody spoke; known after the first call."""
+        return self._audio.no_speech
 
     def continuations(
         self, prefixes: Sequence[tuple[int, ...]], further: int
     ) -> list[GreedyContinuation]:
-        """As the hearing's own; Interrupted where the answer is not wanted any more."""
-        break_off(self._outdated)
-        return self._hearing.continuations(prefixes, further)
+        """As of the audio; Interrupted if the answer is not needed any more."""
+        stop_if_outdated(self._outdated)
+        return self._audio.continuations(prefixes, further)
 
     def likelihoods(self, texts: Sequence[tuple[int, ...]]) -> list[float]:
-        """As the hearing's own; Interrupted where the answer is not wanted any more."""
-        break_off(self._outdated)
-        return self._hearing.likelihoods(texts)
+        """As of the audio; Interrupted if the answer is not needed any more."""
+        stop_if_outdated(self._outdated)
+        return self._audio.likelihoods(texts)
 
 
-def break_off(outdated: Callable[[], bool]) -> None:
-    """Interrupted where what is worked on is not wanted any more."""
+def stop_if_outdated(outdated: Callable[[], bool]) -> None:
+    """Interrupted if more has been said meanwhile."""
     if outdated():
         raise Interrupted("more has been said meanwhile")
 
@@ -88,7 +88,7 @@ class SecondModel:
 
 
 class GrammarRecogniser:
-    """Hears one of the sentences, or says that it was none of them."""
+    """Recognises one of the sentences, or rejects the sound."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class GrammarRecogniser:
         cache: Path | None,
         second: SecondModel | None = None,
     ) -> None:
-        """`cache` is a folder for compiled grammars, the appliance's own; None keeps none."""
+        """`cache` is a folder of our own for compiled grammars; None keeps none on disk."""
         self.name = whisper.name
         self._whisper = whisper
         self._second = second
@@ -120,10 +120,10 @@ class GrammarRecogniser:
         )
         self._lock = threading.Lock()
         self._compiled: deque[tuple[SentenceSet, Grammar]] = deque(maxlen=2)
-        """Those in force and, while they are exchanged, the next."""
+        """The active ones and, during a reload, the next."""
 
     def prepare(self, sentences: SentenceSet) -> Grammar:
-        """Compile the grammar of `sentences`, so that nobody who speaks has to wait for it.
+        """Compile the grammar of `sentences`, so that no speaker waits for it.
 
         Raises:
             SentencesError: they allow nothing, or name what is not there.
@@ -140,19 +140,19 @@ class GrammarRecogniser:
             self._compiled.append((sentences, grammar))
             return grammar
 
-    def understand(
+    def decode(
         self,
         samples: Samples,
         sentences: SentenceSet,
         stage: Callable[[str], None] = lambda _: None,
     ) -> tuple[RecognisedSentence, EncodedAudio]:
-        """All that was found out about a sound of at most LONGEST_COMMAND seconds."""
-        hearing = self._whisper.encode(samples, sentences.language)
+        """Decode a sound of at most LONGEST_COMMAND_S; what was found, and the encoded sound."""
+        audio = self._whisper.encode(samples, sentences.language)
         stage("encode")
-        again = self._again(samples, sentences)
-        return self._sentence_recogniser.recognise(hearing, self.prepare(sentences), again), hearing
+        second = self._second_opinion(samples, sentences)
+        return self._sentence_recogniser.recognise(audio, self.prepare(sentences), second), audio
 
-    def look(
+    def decode_early(
         self,
         samples: Samples,
         sentences: SentenceSet,
@@ -160,74 +160,76 @@ class GrammarRecogniser:
         thorough: bool,
         outdated: Callable[[], bool],
     ) -> tuple[RecognisedSentence, EncodedAudio]:
-        """The same of what is still being said, in less time unless it is to be `thorough`.
+        """Decode a sentence that is still being spoken, with less effort unless `thorough`.
 
         Raises:
-            EngineError: the model failed; Interrupted, which is one, where it became outdated.
+            EngineError: the model failed; Interrupted, which is one, if it became outdated.
 
         """
-        break_off(outdated)
-        hearing = self._whisper.encode(samples, sentences.language)
-        ear, grammar = InterruptibleScorer(hearing, outdated), self.prepare(sentences)
+        stop_if_outdated(outdated)
+        audio = self._whisper.encode(samples, sentences.language)
+        scorer, grammar = InterruptibleScorer(audio, outdated), self.prepare(sentences)
         if not thorough:
-            found = self._quick_recogniser.recognise(ear, grammar)
+            found = self._quick_recogniser.recognise(scorer, grammar)
             if found.reading is None or not self._sentence_recogniser.is_doubtful(found):
-                return found, hearing
-        # Here, too, where a glance may be taken for the result and is not sure enough for that.
-        again = self._again(samples, sentences, outdated)
-        return self._sentence_recogniser.recognise(ear, grammar, again), hearing
+                return found, audio
+        # Also if the quick result is doubtful: it may become the result of the whole sentence.
+        second = self._second_opinion(samples, sentences, outdated)
+        return self._sentence_recogniser.recognise(scorer, grammar, second), audio
 
-    def _again(
+    def _second_opinion(
         self,
         samples: Samples,
         sentences: SentenceSet,
         outdated: Callable[[], bool] = lambda: False,
     ) -> Callable[[], InterruptibleScorer] | None:
-        """Has the second model hear the sound; None without one, and on a board that is hot."""
+        """Encodes the sound for the second model; None without one, and on a hot board."""
         if self._second is None or not self._whisper.allow_full_window:
             return None
         whisper = self._second.whisper
 
-        def hear() -> InterruptibleScorer:
-            break_off(outdated)
+        def encode() -> InterruptibleScorer:
+            stop_if_outdated(outdated)
             return InterruptibleScorer(whisper.encode(samples, sentences.language), outdated)
 
-        return hear
+        return encode
 
-    def sounds_over(self, samples: Samples, sentences: SentenceSet, text: str) -> bool:
-        """Whether a sound that says `text` ends as a sentence ends."""
+    def sounds_finished(self, samples: Samples, sentences: SentenceSet, text: str) -> bool:
+        """Whether the voice that says `text` sounds as if the sentence is over."""
         return sounds_finished(self._whisper, samples, sentences.language, text)
 
     def recognise(
         self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
-    ) -> Heard:
-        if len(samples) > LONGEST_COMMAND * SAMPLE_RATE:
-            return self._written_down(samples, sentences, stage)
+    ) -> RecognisedSpeech:
+        if len(samples) > LONGEST_COMMAND_S * SAMPLE_RATE:
+            return self._transcribe(samples, sentences, stage)
         self.prepare(sentences)  # before the clock of the first stage
-        found, hearing = self.understand(samples, sentences, stage)
+        found, audio = self.decode(samples, sentences, stage)
         stage("decode")
-        return self.conclude(found, hearing, stage)
+        return self.conclude(found, audio, stage)
 
     def conclude(
-        self, found: RecognisedSentence, hearing: EncodedAudio, stage: Callable[[str], None]
-    ) -> Heard:
-        """What was understood, as everybody wants it; where nothing was, what was said."""
+        self, found: RecognisedSentence, audio: EncodedAudio, stage: Callable[[str], None]
+    ) -> RecognisedSpeech:
+        """The intent that was found; without one, the words that were heard."""
         by = self._both if found.models_asked > 1 else None
         if found.reading is not None:
             reading, confidence = found.reading, found.confidence
             intent = Intent(reading.intent, dict(reading.slots), confidence=confidence)
-            return Heard(found.text, intent, confidence, by=by)
+            return RecognisedSpeech(found.text, intent, confidence, by=by)
         if found.refused in ("silence", "no_speech"):
-            return Heard("")
-        # For the owner to read, and for what comes next.
-        transcript = self._whisper.transcript(hearing)
+            return RecognisedSpeech("")
+        # For the operator to read, and for the next stages.
+        transcript = self._whisper.transcript(audio)
         stage("transcribe")
         text = spoken_text(transcript, self._limits.no_speech)
-        return Heard(text, None, transcript.confidence, by=by)
+        return RecognisedSpeech(text, None, transcript.confidence, by=by)
 
-    def _written_down(
+    def _transcribe(
         self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
-    ) -> Heard:
+    ) -> RecognisedSpeech:
         transcript = self._whisper.transcribe(samples, sentences.language)
         stage("transcribe")
-        return Heard(spoken_text(transcript, self._limits.no_speech), None, transcript.confidence)
+        return RecognisedSpeech(
+            spoken_text(transcript, self._limits.no_speech), None, transcript.confidence
+        )

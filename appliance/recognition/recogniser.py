@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RecognisedSpeech:
     """What a recogniser made of an utterance."""
 
     text: str
-    """The words, also where they are none of the sentences; empty where nobody spoke."""
+    """The words, also if they are not a declared sentence; empty if nobody spoke."""
     intent: Intent | None = None
     """The intent that was said, or None."""
     confidence: float | None = None
     """That `text` is what was said, 0.0 to 1.0."""
     by: str | None = None
-    """The models that decided, joined by +, where it was not the recogniser's own alone."""
+    """The models that decided, joined by +, if more than one did."""
 
 
 class Recogniser(Protocol):
@@ -42,7 +42,7 @@ class Recogniser(Protocol):
 
     def recognise(
         self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
-    ) -> Heard:
+    ) -> RecognisedSpeech:
         """What was said, under `sentences`; EngineError when the engine fails.
 
         `stage` is called at the end of each step with the step's name, and takes its time.

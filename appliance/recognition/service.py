@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from appliance.events import EventBus
     from appliance.protocols import LanguageModel
-    from appliance.recognition.recogniser import Heard
+    from appliance.recognition.recogniser import RecognisedSpeech
     from appliance.recognition.speech_models import SpeechModelLoader, SpeechModels
     from appliance.sentences.active_sentences import ActiveSentences
     from appliance.sentences.sentence_set import SentenceSet
@@ -111,7 +111,7 @@ class RecognitionService(LoopBody):
 
     def recognise(
         self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
-    ) -> Heard:
+    ) -> RecognisedSpeech:
         """One of `sentences`, or the words that were heard in their place.
 
         `stage` is called at the end of each step with its name, and takes its time.

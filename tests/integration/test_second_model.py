@@ -51,8 +51,8 @@ def test_what_is_doubtful_is_put_to_both_and_understood(
     doubting, sure = recogniser(whisper, 1.0), recogniser(whisper, 0.0)
     for line in COMMANDS[:3]:
         samples = sound_of(SAMPLES / line["audio"])
-        both, _ = doubting.understand(samples, sentences)
-        one, _ = sure.understand(samples, sentences)
+        both, _ = doubting.decode(samples, sentences)
+        one, _ = sure.decode(samples, sentences)
         assert (both.models_asked, one.models_asked) == (2, 1)
         assert both.intent == one.intent == line["intent"]
         assert both.slots == one.slots
@@ -71,7 +71,7 @@ def test_noise_is_refused_without_asking_the_second(
     whisper: Whisper, sentences: SentenceSet
 ) -> None:
     hiss = np.random.default_rng(1).normal(0.0, 0.05, 32_000).astype(np.float32)
-    found, _ = recogniser(whisper, 1.0).understand(hiss, sentences)
+    found, _ = recogniser(whisper, 1.0).decode(hiss, sentences)
     assert found.refused is not None
     assert found.models_asked == 1
 
@@ -81,7 +81,7 @@ def test_a_glance_that_is_not_sure_is_followed_by_the_full_look(
 ) -> None:
     samples = sound_of(SAMPLES / COMMANDS[0]["audio"])
     for doubt, opinions in ((1.0, 2), (0.0, 1)):
-        found, _ = recogniser(whisper, doubt).look(
+        found, _ = recogniser(whisper, doubt).decode_early(
             samples, sentences, thorough=False, outdated=lambda: False
         )
         assert found.models_asked == opinions
@@ -95,7 +95,7 @@ def test_the_second_is_not_asked_about_what_nobody_wants_to_know_any_more(
     asked = iter([False, False, False])  # before the sound is heard, and for the first opinion
     samples = sound_of(SAMPLES / COMMANDS[0]["audio"])
     with pytest.raises(Interrupted):
-        recogniser(whisper, 1.0).look(
+        recogniser(whisper, 1.0).decode_early(
             samples, sentences, thorough=False, outdated=lambda: next(asked, True)
         )
 

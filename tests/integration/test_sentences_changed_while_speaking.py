@@ -40,7 +40,7 @@ def test_a_file_changed_while_a_command_is_being_decoded_changes_the_next_alone(
         whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
     )
     samples, spoken = sound_of(SAMPLES / CLIP["audio"]), load(None, "en")
-    undisturbed, _ = recogniser.understand(samples, spoken)
+    undisturbed, _ = recogniser.decode(samples, spoken)
     changed: list[SentenceSet] = []
     asked = EncodedAudio.continuations
 
@@ -54,9 +54,9 @@ def test_a_file_changed_while_a_command_is_being_decoded_changes_the_next_alone(
         return asked(hearing, prefixes, further)
 
     monkeypatch.setattr(EncodedAudio, "continuations", amid)
-    found, _ = recogniser.understand(samples, spoken)
+    found, _ = recogniser.decode(samples, spoken)
     assert changed
     assert found == undisturbed
     assert found.intent == CLIP["intent"]
     monkeypatch.undo()
-    assert recogniser.understand(samples, changed[-1])[0].reading is None
+    assert recogniser.decode(samples, changed[-1])[0].reading is None

@@ -23,7 +23,7 @@ from appliance.protocols import FRAME_SAMPLES
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.early_verdict import EarlyVerdict
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
-from appliance.recognition.recogniser import Heard
+from appliance.recognition.recogniser import RecognisedSpeech
 from appliance.sentences.sentence_set import SentenceSet, load
 from appliance.values import SAMPLE_RATE, Samples
 from measure.recordings import coffee_intents, coffee_orders, folder, mixed, model_folder, sound
@@ -60,7 +60,7 @@ def recognised(
     recogniser: GrammarRecogniser,
     samples: Samples,
     sentences: SentenceSet,
-) -> Heard:
+) -> RecognisedSpeech:
     """As the recognition service does: what an early look has found is not worked out again."""
     known = early.take_known(samples, sentences)
     if known is not None:

@@ -14,7 +14,7 @@ from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.errors import EngineError
 from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds
-from appliance.recognition.recogniser import Heard
+from appliance.recognition.recogniser import RecognisedSpeech
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
@@ -94,8 +94,8 @@ def test_a_result_that_two_models_decided_names_both() -> None:
         def prepare(self, _: object) -> None:
             pass
 
-        def recognise(self, *_: object) -> Heard:
-            return Heard("light on", SENTENCES.parse("light on"), 0.9, by="stt+other")
+        def recognise(self, *_: object) -> RecognisedSpeech:
+            return RecognisedSpeech("light on", SENTENCES.parse("light on"), 0.9, by="stt+other")
 
     asked = pipeline(recogniser=TwoModels())
     assert done(spoken(), asked).models.stt == "stt+other"

@@ -11,7 +11,7 @@ from hassil import Intents
 from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
 from appliance.recognition.early_recogniser import EarlyRecogniser
-from appliance.recognition.grammar_recogniser import LONGEST_COMMAND
+from appliance.recognition.grammar_recogniser import LONGEST_COMMAND_S
 from appliance.sentences.sentence_set import SentenceSet
 from appliance.values import SAMPLE_RATE, Samples, SentenceProgress
 
@@ -87,7 +87,7 @@ class Decoder:
     def prepare(self, _sentences: SentenceSet) -> Grammar:
         return self.grammar
 
-    def look(
+    def decode_early(
         self,
         _samples: Samples,
         _sentences: SentenceSet,
@@ -100,7 +100,7 @@ class Decoder:
         self.asked_whether_outdated = outdated()
         return self.found, "hearing"
 
-    def sounds_over(self, _samples: Samples, _sentences: SentenceSet, text: str) -> bool:
+    def sounds_finished(self, _samples: Samples, _sentences: SentenceSet, text: str) -> bool:
         assert text == self.found.text
         return self.over
 
@@ -214,7 +214,7 @@ def test_a_sentence_whose_last_word_nobody_heard_yet_is_not_over() -> None:
 
 def test_what_is_too_long_for_a_command_is_not_looked_at() -> None:
     asked, decoder = early("make some tea")
-    long = np.zeros(int(LONGEST_COMMAND * SAMPLE_RATE) + 1, dtype=np.float32)
+    long = np.zeros(int(LONGEST_COMMAND_S * SAMPLE_RATE) + 1, dtype=np.float32)
 
     assert asked.look(long, SENTENCES)[0] is SentenceProgress.UNKNOWN
     assert decoder.worked == 0

@@ -15,7 +15,7 @@ from appliance.errors import EngineError, Interrupted
 from appliance.events import WordsHeard
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.free_recogniser import FreeRecogniser
-from appliance.recognition.recogniser import Heard
+from appliance.recognition.recogniser import RecognisedSpeech
 from appliance.recognition.service import RecognitionService
 from appliance.recognition.speech_models import SpeechModels
 from appliance.sentences.active_sentences import ActiveSentences
@@ -198,7 +198,7 @@ def test_the_language_model_waits_while_somebody_speaks() -> None:
 
 
 def test_between_the_pieces_of_a_long_recording_somebody_who_spoke_is_heard_first() -> None:
-    heard: list[Heard] = []
+    heard: list[RecognisedSpeech] = []
 
     def speech_comes() -> bool:
         heard.append(asked.recognise(SOUND, SENTENCES, lambda _: None))
