@@ -1,4 +1,4 @@
-"""The seams: what the house wants from an engine or a device, named for the house."""
+"""The interfaces of engines and devices; each has a real implementation and a scripted one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from appliance.values import (
         BoardReading,
         Completion,
-        Intent,
         MicrophoneState,
         OptionScores,
         Pace,
@@ -23,34 +22,34 @@ if TYPE_CHECKING:
     )
 
 FRAME_SAMPLES = 512
-"""Samples in one frame, 32 ms: what the speech detector takes."""
+"""Samples in one frame of audio, 32 ms: the voice activity detector requires this number."""
 
 
 class Microphone(Protocol):
-    """Something that gives frames of sound, and goes on by itself after a fault."""
+    """A source of audio frames; it reopens its device by itself after a fault."""
 
     captured_at: float
-    """time.monotonic() of the last sample of the frame read last."""
+    """time.monotonic() of the last sample of the last frame."""
 
-    looked_after_at: float
-    """time.monotonic() when sound came last, or when it was last tried to open it again."""
+    last_activity_at: float
+    """time.monotonic() of the last audio, or of the last attempt to reopen the device."""
 
     @property
     def state(self) -> MicrophoneState:
         """What it is doing."""
 
     def open(self) -> None:
-        """Start; MicrophoneError if there is none. A fault after that is retried, not raised."""
+        """Start; MicrophoneError if there is none. A later fault is retried, not raised."""
 
     def read(self, timeout: float) -> Samples | None:
-        """The next frame of FRAME_SAMPLES, or None when none came within `timeout` seconds."""
+        """The next frame of FRAME_SAMPLES, or None if there is none within `timeout` seconds."""
 
     def close(self) -> None:
         """Stop; may be called twice."""
 
 
-class SpeechDetector(Protocol):
-    """Tells speech from everything else, frame by frame."""
+class VoiceActivityDetector(Protocol):
+    """Finds speech in audio, frame by frame."""
 
     def probability(self, frame: Samples) -> float:
         """Of speech in a frame of FRAME_SAMPLES, 0.0 to 1.0."""
@@ -59,42 +58,38 @@ class SpeechDetector(Protocol):
         """Forget the frames so far."""
 
 
-class WakeSpotter(Protocol):
-    """Hears one or more wake words, and nothing else."""
+class WakeWordDetector(Protocol):
+    """Finds one or more wake words in audio."""
 
     def feed(self, frame: Samples) -> Wake | None:
-        """Take a frame of FRAME_SAMPLES; the word that ended with it, mostly none."""
+        """Add a frame of FRAME_SAMPLES; the word that ends in it, or None."""
 
     def reset(self) -> None:
         """Forget the frames so far."""
 
     def close(self) -> None:
-        """Give the models' memory back; may be called twice."""
+        """Free the memory of the models; may be called twice."""
 
 
 class Transcriber(Protocol):
-    """Sound to text, freely."""
+    """Speech to text, without a grammar."""
 
     name: str
     """The model's name in the catalogue."""
 
     def transcribe(
-        self, samples: Samples, language: str, stopping: Callable[[], bool] = lambda: False
+        self, samples: Samples, language: str, should_stop: Callable[[], bool] = lambda: False
     ) -> Transcript:
-        """What was said; EngineError when the engine fails.
+        """What was said.
 
-        `stopping` is asked again and again in long sound; Interrupted once it says True.
+        Raises:
+            EngineError: the engine failed.
+            Interrupted: `should_stop` returned True; long audio is checked in between.
+
         """
 
     def use_pace(self, pace: Pace) -> None:
         """How hard the board may work from now on."""
-
-
-class IntentParser(Protocol):
-    """Text to a declared intent."""
-
-    def parse(self, text: str) -> Intent | None:
-        """The intent whose sentence `text` is, or None."""
 
 
 class LanguageModel(Protocol):
@@ -106,22 +101,28 @@ class LanguageModel(Protocol):
     def complete(
         self,
         question: Question,
-        stopping: Callable[[], bool],
-        tell: Callable[[str | None], None] | None = None,
+        should_stop: Callable[[], bool],
+        on_token: Callable[[str | None], None] | None = None,
     ) -> Completion:
-        """The answer to `question`, and each piece of it to `tell` as it is written.
+        """The answer to `question`.
 
-        `tell` is given None where it is written anew from its beginning.
-        `stopping` is asked between tokens; Interrupted once it says True. EngineError when
-        the model fails, with the reason.
+        Args:
+            question: the conversation, and what the answer must keep to.
+            should_stop: checked between tokens.
+            on_token: receives each piece of the answer; None if it starts again.
+
+        Raises:
+            EngineError: the model failed, with the reason.
+            Interrupted: `should_stop` returned True.
+
         """
 
     def score_options(
-        self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
+        self, menu: str, text: str, options: Sequence[str], should_stop: Callable[[], bool]
     ) -> OptionScores:
         """How likely each option is to follow `menu` and `text`, if one of them must.
 
-        `menu` is the same from call to call, and read once.
+        `menu` is cached: it should be the same from call to call. Raises as `complete`.
         """
 
     def start(self) -> None:
@@ -138,10 +139,10 @@ class LanguageModel(Protocol):
         """Why it cannot be used now; None if it can."""
 
     def suspended(self) -> AbstractContextManager[None]:
-        """Stand still meanwhile, but for what is asked meanwhile."""
+        """Leave the CPU to others until this ends, or until the same thread makes a request."""
 
     def restart_if_dead(self) -> None:
-        """Asked when there is nothing to do: be ready again after a death."""
+        """Restart a process that died; for a time without requests."""
 
 
 class Synthesizer(Protocol):
@@ -150,14 +151,14 @@ class Synthesizer(Protocol):
     name: str
 
     def speak(self, sentence: str) -> Spoken:
-        """One sentence as sound; EngineError when the engine fails."""
+        """One sentence as audio; EngineError if the engine fails."""
 
 
 class Sensors(Protocol):
     """The board's sensors."""
 
     def read(self) -> BoardReading:
-        """All of them, now."""
+        """The values of all sensors at present."""
 
     def joules(self) -> float | None:
-        """What the board has drawn since start, for any thread; None where nothing measures it."""
+        """The board's energy since start; None if no sensor measures it. Safe in every thread."""

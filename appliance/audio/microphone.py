@@ -66,7 +66,7 @@ class SoundCardMicrophone:
         self._last_block_at = self._last_change_at = self._reopen_at = self._restart_at = 0.0
         self._failed_opens = self._restarts = 0
         self.captured_at = 0.0
-        self.looked_after_at = time.monotonic()
+        self.last_activity_at = time.monotonic()
         self.overruns = 0
         """Blocks dropped because nobody read them, or because the device reports a loss."""
         self.reopened = 0
@@ -119,7 +119,7 @@ class SoundCardMicrophone:
                 self._lose()
             return False
         self._started = True
-        self.looked_after_at = self._last_block_at
+        self.last_activity_at = self._last_block_at
         if self._lost:
             self._lost, self._failed_opens = False, 0
             self.reopened += 1
@@ -160,7 +160,7 @@ class SoundCardMicrophone:
         if wait_s > 0:
             time.sleep(min(wait_s, deadline.left()))
             return
-        self.looked_after_at = time.monotonic()
+        self.last_activity_at = time.monotonic()
         try:
             portaudio.refresh_devices()
             self._start()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.evaluation.manifest import Clip
     from appliance.pipeline.pipeline import Pipeline
-    from appliance.protocols import SpeechDetector
+    from appliance.protocols import VoiceActivityDetector
 
 EPILOG = """\
 A line of the manifest is {"audio": "a.wav", "text": "...", "intent": "Name" or null, "slots":
@@ -79,7 +79,7 @@ def overruled(config: Config, arguments: argparse.Namespace) -> Config:
 
 
 def _try(
-    clip: Clip, folder: Path, config: Config, pipeline: Pipeline, detector: SpeechDetector
+    clip: Clip, folder: Path, config: Config, pipeline: Pipeline, detector: VoiceActivityDetector
 ) -> Trial:
     """One clip on the daemon's own road."""
     if clip.audio is None:

@@ -41,7 +41,7 @@ class FileMicrophone:
         self._given = 0
         self._open = False
         self.captured_at = 0.0
-        self.looked_after_at = time.monotonic()
+        self.last_activity_at = time.monotonic()
         self.ended = threading.Event()
         """Set when the silence after the last recording has been heard."""
 
@@ -59,7 +59,7 @@ class FileMicrophone:
 
         `on_recording` is called with the index of a recording before its first frame.
         """
-        self.looked_after_at = time.monotonic()
+        self.last_activity_at = time.monotonic()
         due = self._started + (self._given + 1) * FRAME_SECONDS
         early = due - time.monotonic()
         if not self._open or self.ended.is_set() or early > timeout:

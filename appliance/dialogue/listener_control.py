@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appliance.protocols import WakeSpotter
+    from appliance.protocols import WakeWordDetector
     from appliance.values import Trigger
 
 
@@ -61,7 +61,7 @@ class UseTrigger:
     """Let something else start the listening: one of the values of listening.trigger."""
 
     mode: str
-    detectors: Sequence[WakeSpotter] | None
+    detectors: Sequence[WakeWordDetector] | None
     """Replace those there are; None keeps them."""
 
 
@@ -97,7 +97,7 @@ class ListenerControl:
         """Close the microphone's device, or open it again."""
         self._commands.put(Mute(muted))
 
-    def use_trigger(self, mode: str, detectors: Sequence[WakeSpotter] | None = None) -> None:
+    def use_trigger(self, mode: str, detectors: Sequence[WakeWordDetector] | None = None) -> None:
         """Let something else start the listening."""
         self._commands.put(UseTrigger(mode, detectors))
 

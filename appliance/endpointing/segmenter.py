@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from appliance.config import ListeningSettings
     from appliance.endpointing.early_endpointer import EarlyVerdictSource
-    from appliance.protocols import SpeechDetector
+    from appliance.protocols import VoiceActivityDetector
     from appliance.values import Samples
 
 GATE_LOOKBACK_FRAMES = 16
@@ -53,7 +53,7 @@ class Segmenter:
 
     def __init__(
         self,
-        detector: SpeechDetector,
+        detector: VoiceActivityDetector,
         settings: ListeningSettings,
         source: EarlyVerdictSource | None = None,
     ) -> None:
@@ -150,7 +150,7 @@ class Segmenter:
 
 
 def segments_in(
-    samples: Samples, detector: SpeechDetector, settings: ListeningSettings
+    samples: Samples, detector: VoiceActivityDetector, settings: ListeningSettings
 ) -> Iterator[SpeechSegment]:
     """Each utterance of a whole recording, faster than real time."""
     segmenter = Segmenter(detector, settings)
@@ -164,7 +164,7 @@ def segments_in(
 
 def utterance_from(
     samples: Samples,
-    detector: SpeechDetector,
+    detector: VoiceActivityDetector,
     settings: ListeningSettings,
     *,
     new_id: str,

@@ -1,4 +1,4 @@
-"""Engines that say what they are told to: for tests, and for a look at the rest without models."""
+"""Scripted engines: for tests, and for the demo without models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ScriptedTranscriber:
-    """Gives the next line of its script for every sound; raises a line that is an error."""
+    """Returns the next line of its script for each recording; raises a line that is an error."""
 
     def __init__(
         self, script: Iterable[str | Transcript | Exception], name: str = "scripted"
@@ -27,7 +27,7 @@ class ScriptedTranscriber:
         self.heard: list[Samples] = []
 
     def transcribe(
-        self, samples: Samples, language: str, stopping: Callable[[], bool] = lambda: False
+        self, samples: Samples, language: str, should_stop: Callable[[], bool] = lambda: False
     ) -> Transcript:
         self.heard.append(samples)
         line = self._script.popleft()
@@ -42,7 +42,7 @@ class ScriptedTranscriber:
 class ScriptedLanguageModel:
     """Writes the next line of its script, a word as a token; raises a line that is an error.
 
-    `weighs` says for a text how likely which options are; without it all are as likely.
+    `option_probabilities` gives by text the probabilities of its options; others share the rest.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class ScriptedLanguageModel:
     def complete(
         self,
         question: Question,
-        stopping: Callable[[], bool],
-        tell: Callable[[str | None], None] | None = None,
+        should_stop: Callable[[], bool],
+        on_token: Callable[[str | None], None] | None = None,
     ) -> Completion:
         self.asked.append(question)
         line = self._script.popleft()
@@ -71,17 +71,16 @@ class ScriptedLanguageModel:
             raise line
         words = line.split()
         for word in words:
-            if stopping():
-                raise Interrupted("the appliance stops")
-            if tell is not None:
-                tell(word)
+            if should_stop():
+                raise Interrupted("the appliance is stopping")
+            if on_token is not None:
+                on_token(word)
         prompt = len(question.said[-1].split())
         return Completion(line, prompt_tokens=prompt, cached_tokens=0, generated_tokens=len(words))
 
     def score_options(
-        self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
+        self, menu: str, text: str, options: Sequence[str], should_stop: Callable[[], bool]
     ) -> OptionScores:
-        """As the script says for the text; what it does not say is shared by the others."""
         self.scored_options.append((text, tuple(options)))
         said = self._option_probabilities.get(text.removesuffix(" =>"), {})
         others = [option for option in options if option not in said]

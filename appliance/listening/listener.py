@@ -65,7 +65,7 @@ class Listener(LoopBody):
     @property
     def is_neglected(self) -> bool:
         """Whether an open microphone has long neither given sound nor been opened again."""
-        return self._open and time.monotonic() - self._microphone.looked_after_at > NEGLECTED_S
+        return self._open and time.monotonic() - self._microphone.last_activity_at > NEGLECTED_S
 
     def start(self) -> None:
         """Open the microphone if it is wanted; one that is not there is looked for later."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from appliance.endpointing.early_endpointer import EarlyVerdictSource
     from appliance.endpointing.segmenter import SpeechSegment
     from appliance.listening.speech_intake import SpeechIntake
-    from appliance.protocols import SpeechDetector, WakeSpotter
+    from appliance.protocols import VoiceActivityDetector, WakeWordDetector
     from appliance.values import Samples
 
 logger = logging.getLogger(__name__)
@@ -39,11 +39,11 @@ class ListeningState:
 
     def __init__(  # noqa: PLR0913  (what it hears with)
         self,
-        speech_detector: SpeechDetector,
+        speech_detector: VoiceActivityDetector,
         settings: ListeningSettings,
         intake: SpeechIntake,
         *,
-        wake_word_detectors: Sequence[WakeSpotter] = (),
+        wake_word_detectors: Sequence[WakeWordDetector] = (),
         early_verdicts: EarlyVerdictSource | None = None,
         mode: str = "",
         always: Trigger = Trigger.ALWAYS,
@@ -116,7 +116,7 @@ class ListeningState:
         self._segmenter.reset()
         self._show(listening=False)
 
-    def use(self, mode: str, detectors: Sequence[WakeSpotter] | None = None) -> None:
+    def use(self, mode: str, detectors: Sequence[WakeWordDetector] | None = None) -> None:
         """Let something else start the listening; `detectors` replace those there are."""
         if detectors is not None:
             old, self._detectors = self._detectors, detectors

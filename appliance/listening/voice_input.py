@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from appliance.dialogue.speech_output import SpeechOutput
     from appliance.events import EventBus
     from appliance.listening.speech_intake import SpeechIntake
-    from appliance.protocols import Microphone, WakeSpotter
+    from appliance.protocols import Microphone, WakeWordDetector
     from appliance.recognition.service import RecognitionService
 
 EARLY_LOOK_LIMIT_S = 120.0
@@ -164,6 +164,6 @@ class VoiceInput:
         needed = trigger == "wake_word" and self.trigger != trigger
         self._control.use_trigger(trigger, self._detectors() if needed else None)
 
-    def _detectors(self) -> Sequence[WakeSpotter]:
+    def _detectors(self) -> Sequence[WakeWordDetector]:
         words = self._config.wake_word
-        return wake_words.spotters(wake_words.find(words.words, words.thresholds))
+        return wake_words.load(wake_words.find(words.words, words.thresholds))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.dialogue.phrases import Phrases
     from appliance.jobs.result_builder import ResultBuilder
-    from appliance.protocols import SpeechDetector
+    from appliance.protocols import VoiceActivityDetector
     from appliance.recognition.service import RecognitionService
     from appliance.sentences.sentence_set import SentenceSet
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class DecodeStage:
     """A recording from a request to samples, cut to what was said in it."""
 
-    def __init__(self, config: Config, detector: SpeechDetector) -> None:
+    def __init__(self, config: Config, detector: VoiceActivityDetector) -> None:
         self._requests = config.requests
         self._listening = config.listening
         self._detector = detector

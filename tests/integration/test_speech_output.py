@@ -105,7 +105,7 @@ def test_a_neural_voice_speaks_and_a_file_that_is_none_is_an_error(tmp_path: Pat
     with pytest.raises(EngineError, match=r"voice\.onnx\.json is missing"):
         Piper(str(alone))
     (tmp_path / "voice.onnx.json").write_bytes(Path(packaged.config_path()).read_bytes())
-    with pytest.raises(EngineError, match=r"voice\.onnx is no voice of Piper"):
+    with pytest.raises(EngineError, match=r"voice\.onnx is not a Piper voice"):
         Piper(str(alone))
 
 

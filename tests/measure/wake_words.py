@@ -18,10 +18,10 @@ from appliance.values import Samples
 
 
 def best_score(word: str, samples: Samples) -> float:
-    (spotter,) = wake_words.spotters(wake_words.find([word], {word: 0.0}))
+    (detector,) = wake_words.load(wake_words.find([word], {word: 0.0}))
     frames = len(samples) // FRAME_SAMPLES
-    wakes = [spotter.feed(f) for f in np.split(samples[: frames * FRAME_SAMPLES], frames)]
-    spotter.close()
+    wakes = [detector.feed(f) for f in np.split(samples[: frames * FRAME_SAMPLES], frames)]
+    detector.close()
     return max((wake.score for wake in wakes if wake is not None), default=0.0)
 
 

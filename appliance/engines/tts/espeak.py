@@ -1,4 +1,4 @@
-"""Speech by the program espeak-ng: small, quick, and plain to listen to."""
+"""Speech synthesis by the program espeak-ng: small and fast, with a robotic voice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from appliance.values import Samples, Spoken
 
 PROGRAM = "espeak-ng"
 
-LIMIT_SECONDS = 20.0
+TIMEOUT_S = 20.0
 
 
 class Espeak:
@@ -23,7 +23,7 @@ class Espeak:
     name = PROGRAM
 
     def __init__(self, language: str, voice: str = "") -> None:
-        """`voice` is one of `espeak-ng --voices`; without one the language has its own.
+        """`voice` is one of `espeak-ng --voices`; if it is empty, the language's default.
 
         Raises:
             EngineError: the program is not installed.
@@ -35,13 +35,13 @@ class Espeak:
             raise EngineError(f"{PROGRAM} is not installed; run: sudo apt install {PROGRAM}")
 
     def speak(self, sentence: str) -> Spoken:
-        """One sentence as sound; EngineError when the program fails."""
+        """One sentence as audio; EngineError if the program fails."""
         try:
             done = subprocess.run(  # noqa: S603 (a program of the system, by its path)
                 [str(self._program), "-v", self._voice, "--stdout"],
-                input=sentence.encode(),  # as input, since a text may begin with a dash
+                input=sentence.encode(),  # not as an argument: a text may begin with a dash
                 capture_output=True,
-                timeout=LIMIT_SECONDS,
+                timeout=TIMEOUT_S,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -57,8 +57,8 @@ def _read(sound: bytes) -> Spoken:
         with wave.open(io.BytesIO(sound)) as file:
             rate = file.getframerate()
     except (wave.Error, EOFError) as error:
-        raise EngineError(f"{PROGRAM} gave no sound: {error}") from error
-    # It streams, so its header cannot know the length; what comes after it is the sound.
+        raise EngineError(f"{PROGRAM} wrote no audio: {error}") from error
+    # It streams: the length in its header is wrong, and the samples are all that follows.
     start = sound.index(b"data") + 8
     data = sound[start : start + (len(sound) - start) // 2 * 2]
     samples: Samples = np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)

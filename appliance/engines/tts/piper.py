@@ -1,4 +1,4 @@
-"""Speech by Piper, a neural voice: the only file that imports piper, which need not be there."""
+"""Speech synthesis by Piper, a neural voice; the only file that imports piper (optional)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Piper:
     name = "piper"
 
     def __init__(self, voice: str) -> None:
-        """`voice` is an .onnx file with its .onnx.json beside it.
+        """`voice` is an .onnx file with its .onnx.json in the same folder.
 
         Raises:
-            EngineError: the package is not installed, or the file is no voice.
+            EngineError: the package is not installed, or the file is not a voice.
 
         """
         try:
@@ -35,11 +35,11 @@ class Piper:
             self._voice = library.PiperVoice.load(path)
         except Exception as error:  # it has no errors of its own
             raise EngineError(
-                f"speaking.voice: {path.name} is no voice of Piper: {error}"
+                f"speaking.voice: {path.name} is not a Piper voice: {error}"
             ) from error
 
     def speak(self, sentence: str) -> Spoken:
-        """One sentence as sound; EngineError when the engine fails."""
+        """One sentence as audio; EngineError if the engine fails."""
         try:
             pieces = list(self._voice.synthesize(sentence))
         except Exception as error:  # it has no errors of its own
@@ -51,10 +51,12 @@ class Piper:
 
 
 def file_of(voice: str) -> Path:
-    """The file of a voice; EngineError where one of its two files is not there."""
+    """The path of a voice; EngineError if one of its two files is missing."""
     path = Path(voice).expanduser()
     if not path.is_file():
-        raise EngineError(f"speaking.voice: there is no file {voice!r}; it names an .onnx file")
+        raise EngineError(f"speaking.voice: there is no file {voice!r}; it must be an .onnx file")
     if not path.with_name(f"{path.name}.json").is_file():
-        raise EngineError(f"speaking.voice: {path.name}.json is missing; a voice is two files")
+        raise EngineError(
+            f"speaking.voice: {path.name}.json is missing; a voice requires both files"
+        )
     return path

@@ -1,4 +1,4 @@
-"""Wake words by microWakeWord: the only file that imports pymicro_wakeword."""
+"""Wake word detection by microWakeWord; the only file that imports pymicro_wakeword."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
     from appliance.values import Samples
 
-CARRIED = tuple(str(model.value) for model in Model)
-"""Words whose models the package carries."""
+BUILT_IN = tuple(str(model.value) for model in Model)
+"""Words whose models are a part of the package."""
 
 
 class MicroWakeWords:
-    """Any number of words on one analysis of the sound; a word costs about 0.1 % of a core."""
+    """Any number of words; they share the features, and each costs about 0.1 % of a core."""
 
     def __init__(self, words: Sequence[tuple[str, Path | None, float | None]]) -> None:
-        """Words as name, the owner's own file (.json) or None, threshold or None for its own.
+        """Load the models.
+
+        Args:
+            words: name, the owner's file (.json) or None, threshold or None for the file's own.
 
         Raises:
             EngineError: a file cannot be used.
@@ -37,10 +40,10 @@ class MicroWakeWords:
         best: Wake | None = None
         for features in self._features.process_streaming(pcm(frame)):
             for model, name, threshold in self._models:
-                least = model.probability_cutoff if threshold is None else threshold
+                limit = model.probability_cutoff if threshold is None else threshold
                 score = model.process_streaming_prob(features) or 0.0
-                if score > least and (best is None or score > best.score):
-                    best = Wake(name, float(score), least)
+                if score > limit and (best is None or score > best.score):
+                    best = Wake(name, float(score), limit)
         return best
 
     def reset(self) -> None:
@@ -59,11 +62,11 @@ def _load(name: str, file: Path | None) -> MicroWakeWord:
             return MicroWakeWord.from_builtin(Model(name))
         return MicroWakeWord.from_config(file)
     except KeyError as error:
-        raise EngineError(f"the wake word {file or name} lacks the entry {error}") from error
+        raise EngineError(f"the wake word file {file or name} has no entry {error}") from error
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise EngineError(f"the wake word {file or name} cannot be used: {error}") from error
 
 
 def pcm(frame: Samples) -> bytes:
-    """Sixteen-bit samples, as both packages want them."""
+    """16-bit samples, which both packages require."""
     return (np.clip(frame, -1.0, 1.0) * 32767).astype("<i2").tobytes()

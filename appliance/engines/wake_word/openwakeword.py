@@ -1,12 +1,12 @@
-"""Wake words by openWakeWord: the only file that imports pyopen_wakeword."""
+"""Wake word detection by openWakeWord; the only file that imports pyopen_wakeword."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
 
+from appliance.engines.wake_word.microwakeword import pcm
 from appliance.errors import EngineError
 from appliance.values import Wake
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
     from appliance.values import Samples
 
-CARRIED = tuple(str(model.value) for model in Model)
-"""Words whose models the package carries."""
+BUILT_IN = tuple(str(model.value) for model in Model)
+"""Words whose models are a part of the package."""
 
 
 class OpenWakeWords:
-    """Any number of words on one analysis of the sound; the analysis is what costs."""
+    """Any number of words; they share the features, which are most of the cost."""
 
     def __init__(self, words: Sequence[tuple[str, Path | None, float]]) -> None:
-        """Words as name, the owner's own file (.tflite) or None, threshold.
+        """Load the models.
+
+        Args:
+            words: name, the owner's file (.tflite) or None, threshold.
 
         Raises:
             EngineError: a file cannot be used.
@@ -35,8 +38,7 @@ class OpenWakeWords:
 
     def feed(self, frame: Samples) -> Wake | None:
         best: Wake | None = None
-        pcm = (np.clip(frame, -1.0, 1.0) * 32767).astype("<i2").tobytes()
-        for embeddings in self._features.process_streaming(pcm):
+        for embeddings in self._features.process_streaming(pcm(frame)):
             for model, name, threshold in self._models:
                 for score in model.process_streaming(embeddings):
                     if score > threshold and (best is None or score > best.score):

@@ -1,4 +1,4 @@
-"""Wake words from their names: which engine hears each, from which score on, from which file."""
+"""Wake words from config.toml: finds engine, file and threshold of each, and loads them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from appliance.errors import EngineError, ModelMissing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appliance.protocols import WakeSpotter
+    from appliance.protocols import WakeWordDetector
 
 MICRO, OPEN = "micro", "open"
 
@@ -24,35 +24,33 @@ THRESHOLDS = {
     (MICRO, "hey_mycroft"): 0.985,
     (MICRO, "alexa"): 0.95,
 }
-"""Scores between those of recordings of the word in kitchen noise and those of other speech;
+"""Between the scores of the word in kitchen noise and those of other speech;
 tests/measure/wake_words.py prints both. The models' own are 0.85, 0.97, 0.95 and 0.9."""
 
 OPEN_THRESHOLD = 0.5
-"""What the authors of openWakeWord recommend."""
+"""Recommended by the authors of openWakeWord."""
 
 MAGIC = b"TFL3"
-"""Bytes 4 to 8 of every TensorFlow Lite model."""
+"""Bytes 4 to 8 of each TensorFlow Lite model."""
 
-PROBE_SECONDS = 30.0
-
-CRASH = "it crashes the engine"
+PROBE_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A wake word as configured, found."""
+    """A configured wake word."""
 
     name: str
     engine: str
     """MICRO or OPEN."""
     file: Path | None
-    """The owner's own model; None for one that a package carries."""
+    """The owner's model; None for a built-in one."""
     threshold: float | None
-    """None is that of the owner's own file."""
+    """None: the one in the owner's file."""
 
 
 def find(words: Sequence[str], thresholds: Mapping[str, float]) -> list[Word]:
-    """What config.toml names: a carried word, `open/<word>`, or a file of the owner's.
+    """The words that config.toml names: a built-in word, `open/<word>`, or an owner's file.
 
     Raises:
         ModelMissing: there is no such word, or no such file.
@@ -70,76 +68,80 @@ def _find(word: str, threshold: float | None) -> Word:
         default = None if engine == MICRO else OPEN_THRESHOLD
         return Word(file.stem, engine, file, threshold if threshold is not None else default)
     engine, _, name = word.rpartition("/")
-    carried = {MICRO: microwakeword.CARRIED, OPEN: openwakeword.CARRIED}
+    built_in = {MICRO: microwakeword.BUILT_IN, OPEN: openwakeword.BUILT_IN}
     for candidate in (engine,) if engine else (MICRO, OPEN):
-        if name in carried.get(candidate, ()):
+        if name in built_in.get(candidate, ()):
             default = THRESHOLDS.get((candidate, name), OPEN_THRESHOLD)
             return Word(name, candidate, None, default if threshold is None else threshold)
-    known = [*microwakeword.CARRIED, *(f"open/{one}" for one in openwakeword.CARRIED)]
+    known = [*microwakeword.BUILT_IN, *(f"open/{one}" for one in openwakeword.BUILT_IN)]
     raise ModelMissing(
         f"wake_word.words: there is no wake word {word!r}; there are {', '.join(known)}; or name "
-        "a file of your own: .json with its .tflite (microWakeWord) or .tflite (openWakeWord)"
+        "your own file: .json with its .tflite (microWakeWord) or .tflite (openWakeWord)"
     )
 
 
-def spotters(words: Sequence[Word]) -> list[WakeSpotter]:
-    """The engines that hear these words, loaded.
+def load(words: Sequence[Word]) -> list[WakeWordDetector]:
+    """The detectors of these words, loaded.
 
     Raises:
-        EngineError: a file is no wake word model.
+        EngineError: a file is not a wake word model.
 
     """
     for word in words:
         if word.file is not None:
             _probe(word)
-    opened: list[WakeSpotter] = []
+    loaded: list[WakeWordDetector] = []
     micro = [(w.name, w.file, w.threshold) for w in words if w.engine == MICRO]
     if micro:
-        opened.append(microwakeword.MicroWakeWords(micro))
+        loaded.append(microwakeword.MicroWakeWords(micro))
     others = [
         (w.name, w.file, OPEN_THRESHOLD if w.threshold is None else w.threshold)
         for w in words
         if w.engine == OPEN
     ]
     if others:
-        opened.append(openwakeword.OpenWakeWords(others))
-    return opened
+        loaded.append(openwakeword.OpenWakeWords(others))
+    return loaded
 
 
 def _probe(word: Word) -> None:
-    """Load a foreign file in another process first: TensorFlow Lite crashes on what is none."""
+    """Load a file in another process first: TensorFlow Lite crashes on one that is not a model."""
     model = word.file
-    if model is not None and model.suffix == ".tflite" and not _looks_right(model):
-        raise EngineError(f"{model} is no wake word model: it is not in TensorFlow Lite's form")
-    program = f"import sys; from {__name__} import try_out; try_out(*sys.argv[1:])"
+    if model is not None and model.suffix == ".tflite" and not _has_magic(model):
+        raise EngineError(f"{model} is not a wake word model: it is not a TensorFlow Lite file")
+    program = f"import sys; from {__name__} import probe; probe(*sys.argv[1:])"
     try:
         done = subprocess.run(  # noqa: S603 (our own program)
             [sys.executable, "-c", program, word.engine, str(model)],
             capture_output=True,
             text=True,
-            timeout=PROBE_SECONDS,
+            timeout=PROBE_TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise EngineError(f"{model} is no wake word model: loading it never ends") from None
+        raise EngineError(
+            f"{model} is not a wake word model: it did not load within {PROBE_TIMEOUT_S:g} s"
+        ) from None
     if done.returncode:
         lines = done.stderr.strip().splitlines()
-        why = lines[-1].split("EngineError: ")[-1] if lines and done.returncode > 0 else CRASH
-        raise EngineError(f"{model} is no wake word model of {word.engine}WakeWord: {why}")
+        reason = "it crashes the engine"
+        if lines and done.returncode > 0:
+            reason = lines[-1].split("EngineError: ")[-1]
+        raise EngineError(f"{model} is not a model for {word.engine}WakeWord: {reason}")
 
 
-def _looks_right(file: Path) -> bool:
+def _has_magic(file: Path) -> bool:
     with file.open("rb") as opened:
         return opened.read(8)[4:] == MAGIC
 
 
-def try_out(engine: str, file: str) -> None:
-    """Load a model and let it hear a second of silence; the probe's own program."""
+def probe(engine: str, file: str) -> None:
+    """Load a model and feed it a second of silence; runs in a process of its own."""
     import numpy as np  # noqa: PLC0415 (this is all that the process does)
 
     from appliance.protocols import FRAME_SAMPLES  # noqa: PLC0415
 
     kind = microwakeword.MicroWakeWords if engine == MICRO else openwakeword.OpenWakeWords
-    spotter = kind([("probe", Path(file), 0.5)])
+    detector = kind([("probe", Path(file), 0.5)])
     for _ in range(40):
-        spotter.feed(np.zeros(FRAME_SAMPLES, dtype=np.float32))
+        detector.feed(np.zeros(FRAME_SAMPLES, dtype=np.float32))

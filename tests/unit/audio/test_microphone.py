@@ -496,12 +496,12 @@ def test_the_time_of_the_last_sign_of_life_advances_with_sound_and_with_attempts
     clock.now += 1.0
     portaudio.streams[0].bring(noise())
     card.read(0.0)
-    assert card.looked_after_at == 1001.0
+    assert card.last_activity_at == 1001.0
 
     portaudio.devices = []
     while clock.now < 1060.0:
         card.read(0.0)
-        assert clock.now - card.looked_after_at < 10.0
+        assert clock.now - card.last_activity_at < 10.0
         clock.now += 0.1
 
 

@@ -41,7 +41,7 @@ class ScriptedMicrophone:
         self.script = script
         self.state = MicrophoneState.OK
         self.captured_at = time.monotonic() - len(script) * 0.032
-        self.looked_after_at = time.monotonic()
+        self.last_activity_at = time.monotonic()
         self.opened = self.closed = 0
 
     def open(self) -> None:
