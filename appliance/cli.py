@@ -1,4 +1,4 @@
-"""The command line: finds the command, and turns our errors into exit statuses."""
+"""The command line: finds the command, and turns errors into exit statuses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance import __version__
+from appliance.commands.actions import sentence
 from appliance.errors import ApplianceError
 
 if TYPE_CHECKING:
@@ -17,22 +18,22 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "the daemon: microphone, MQTT requests, results, telemetry",
-    "listen": "recordings through the daemon's own path; one result each",
-    "ask": "a sentence as text through the same path: intent, else language model",
-    "evaluate": "accuracy and latency on a manifest of your own clips",
-    "calibrate": "what a confidence must be, found on your own clips",
-    "bench": "speed and memory of every stage on this board, against the padded, free way",
-    "check": "one line per question: microphone, models, broker, clock, disk ...",
-    "models": "the models: list, pull, verify, remove",
-    "intents": "the sentences that may be said: check, list, test",
-    "requests": "those set aside because their work ended the appliance: list, save, forget",
+    "listen": "recognise recordings as the daemon does; one result for each file",
+    "ask": "treat a text like speech: one of your sentences, otherwise the language model",
+    "evaluate": "accuracy and latency on your own recordings or texts",
+    "calibrate": "compute the confidence settings from your own recordings",
+    "bench": "speed and memory of every stage, compared with unconstrained decoding in 30 s",
+    "check": "check microphone, models, broker, clock, disk and more; one line each",
+    "models": "list, pull, verify or remove models",
+    "intents": "check, list or test the sentences that may be said",
+    "requests": "requests that crashed the appliance (dead letters): list, save, forget",
     "home-assistant": "what Home Assistant finds of this appliance: show, remove",
-    "config": "the configuration: show what is in force, check a file",
-    "network": "whom the service is let talk to, by the broker that the configuration names",
-    "support-bundle": "one archive for a report of a fault, without secrets and speech",
+    "config": "show the current configuration, or check a file for mistakes",
+    "network": "show or apply the systemd IP allow list for the broker",
+    "support-bundle": "write one archive for a bug report, without secrets and speech",
 }
 """Each is a module of `appliance.commands` with `add_arguments(parser)` and
-`run(arguments) -> exit status`, imported only when it is the one asked for."""
+`run(arguments) -> exit status`. Only the requested one is imported."""
 
 DEFAULT_CONFIG = "config.toml"
 
@@ -58,9 +59,9 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"appliance: not UTF-8 text: {error.object[:60]!a}", file=sys.stderr)
         return 2
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # whoever reads (head, say) may have gone
+        if not isinstance(error, BrokenPipeError):  # the reader, such as head, may have ended
             print(f"appliance: {error}", file=sys.stderr)
-        # What could not be written must not be tried again at Python's own end.
+        # Python flushes at its end: what could not be written must not be tried again there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
@@ -74,21 +75,26 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="appliance",
         description="An offline voice and small-language-model appliance.",
-        epilog="Exit status: 0 done, 1 failed, 2 wrong use, 69 something needed is not there, "
-        "78 bad configuration.",
+        epilog="`appliance COMMAND --help` has examples. Exit status: 0 done, 1 failed, 2 wrong "
+        "use, 69 something required is missing, 78 wrong configuration.",
     )
     parser.add_argument("--version", action="version", version=f"appliance {__version__}")
-    asked_for = next((word for word in words if not word.startswith("-")), None)
+    requested = next((word for word in words if not word.startswith("-")), None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary)
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=sentence(summary),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         command.add_argument(
             "--config",
             type=Path,
             default=Path(os.environ.get("APPLIANCE_CONFIG", DEFAULT_CONFIG)),
             metavar="PATH",
-            help="the configuration file (default: $APPLIANCE_CONFIG, else config.toml here)",
+            help="the configuration file (default: $APPLIANCE_CONFIG, otherwise ./config.toml)",
         )
-        if name == asked_for:
+        if name == requested:
             _module_of(name).add_arguments(command)
     return parser

@@ -1,4 +1,4 @@
-"""`appliance ask`: a sentence as text through the same path."""
+"""`appliance ask`: a text is treated like speech."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from appliance.values import Source, TextInput, Trigger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = 'For example: appliance ask "turn on the kitchen light"'
+    parser.epilog = """\
+Example:
+  appliance ask "turn on the kitchen light"
+
+Exit status: 0 there is a result, whatever was understood; 1 the work failed."""
     parser.add_argument(
         "text", nargs="+", type=_words, metavar="TEXT", help="a sentence, as if it were spoken"
     )
@@ -20,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = one_job.prepare(arguments)
-    " ".join(arguments.text).encode()  # what the shell passed may be no text at all
+    " ".join(arguments.text).encode()  # what the shell passed may not be UTF-8
     job = TextInput(
         id=Ids().new(),
         text=" ".join(arguments.text),

@@ -1,4 +1,4 @@
-"""`appliance bench`: speed and memory of every stage on this board."""
+"""`appliance bench`: measures speed and memory of every stage on this board."""
 
 from __future__ import annotations
 
@@ -27,31 +27,35 @@ ROWS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        "Each recording is decoded in turn under the grammar and freely in the padded window of 30 "
-        "seconds, so the ratio holds on a busy board, too. Let nothing else run for the rest."
-    )
+    parser.epilog = """\
+Examples:
+  appliance bench
+  appliance bench --soak 20 --plot soak.svg    heat and supply under load
+
+Stop the service first. Each recording is decoded alternately under the grammar
+and, for comparison, without constraints in a 30 s window; so the ratio is
+right on a busy board, too."""
     parser.add_argument(
         "--clips",
         type=Path,
         default=SAMPLES / "manifest.jsonl",
         metavar="MANIFEST.jsonl",
-        help="your own recordings in place of the shipped samples",
+        help="your own recordings in place of the included samples",
     )
     parser.add_argument(
-        "--runs", type=_one_or_more, default=5, metavar="N", help="of each clip (5)"
+        "--runs", type=_one_or_more, default=5, metavar="N", help="runs of each clip (default: 5)"
     )
     parser.add_argument(
-        "--threads", type=_one_or_more, metavar="N", help="in place of the config's"
+        "--threads", type=_one_or_more, metavar="N", help="in place of device.threads"
     )
     parser.add_argument(
         "--soak",
         type=_minutes,
         metavar="MINUTES",
-        help="work without pause instead: temperature, clock and speed side by side (try 20)",
+        help="work without pause instead, and print temperature, clock and speed (try 20)",
     )
     parser.add_argument(
-        "--plot", type=_picture, metavar="FILE.svg", help="with --soak: draw its course, too"
+        "--plot", type=_picture, metavar="FILE.svg", help="with --soak: draw the readings over time"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 

@@ -1,8 +1,7 @@
-"""`appliance calibrate`: what a confidence must be, found on the owner's own clips."""
+"""`appliance calibrate`: computes the confidence settings from the owner's own recordings."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +22,7 @@ from appliance.recognition import speech_models
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from appliance.config import Config
     from appliance.decoding.sentence_recogniser import RecognisedSentence
@@ -33,14 +33,16 @@ FEW = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        evaluate.EPILOG + "Record commands as they are spoken in the room, and some talk that is "
-        "none (intent: null). Printed are the lines for [speech]; a few clips move them a little."
-    )
-    parser.add_argument("manifest", type=Path, metavar="MANIFEST.jsonl")
-    parser.add_argument("--intents", type=Path, metavar="DIR", help="sentences in this folder")
-    parser.add_argument("--language", metavar="CODE", help="e.g. en")
-    parser.add_argument("--stt", metavar="NAME", help="another speech model")
+    parser.epilog = f"""\
+Example:
+  appliance calibrate clips/manifest.jsonl
+
+Record commands as they are spoken in the room, and some talk that is not a
+command (intent: null). It prints the lines for [speech] in config.toml. With
+few clips they change only a little.
+
+{evaluate.MANIFEST_HELP}"""
+    evaluate.add_manifest(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

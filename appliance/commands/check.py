@@ -1,4 +1,4 @@
-"""`appliance check`: one line per question; warnings and errors apart."""
+"""`appliance check`: one line per question, with a mark for warnings and errors."""
 
 from __future__ import annotations
 
@@ -27,12 +27,19 @@ QUESTION_WIDTH = max(map(len, doctor.QUESTIONS))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What follows `appliance check`."""
+    """The options of `appliance check`."""
+    parser.epilog = """\
+Examples:
+  appliance check
+  appliance check --offline     prove that nothing leaves your network
+
+Exit status: 0 no error, 1 an error (with --warnings-as-errors also a warning),
+78 wrong configuration."""
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument(
         "--offline",
         action="store_true",
-        help="only who is talked to, in full: sockets, bytes, the rules in force",
+        help="only network connections, in full: sockets, traffic, firewall rules",
     )
     parser.add_argument(
         "--warnings-as-errors", action="store_true", help="exit status 1 for warnings, too"

@@ -1,4 +1,4 @@
-"""`appliance config`: what is in force, and what is wrong with a file."""
+"""`appliance config`: shows the current settings, or the mistakes in a file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,19 @@ SECRETS = frozenset({("mqtt", "username")})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+Examples:
+  appliance config check --config /etc/appliance/config.toml
+  appliance config show
+
+Exit status: 0 no mistakes, 78 mistakes."""
     parser.add_argument(
         "action",
         choices=("show", "check"),
         nargs="?",
         default="show",
-        help="show: every key with the value in force (default); check: only what is wrong",
+        help="show (default): every key with its current value, secrets hidden; check: list every "
+        "mistake, and each file that is named but missing",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 

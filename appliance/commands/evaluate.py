@@ -1,4 +1,4 @@
-"""`appliance evaluate`: accuracy and latency on the owner's own clips."""
+"""`appliance evaluate`: accuracy and latency on the owner's own recordings or texts."""
 
 from __future__ import annotations
 
@@ -28,21 +28,28 @@ if TYPE_CHECKING:
     from appliance.pipeline.pipeline import Pipeline
     from appliance.protocols import VoiceActivityDetector
 
-EPILOG = """\
-A line of the manifest is {"audio": "a.wav", "text": "...", "intent": "Name" or null, "slots":
-{...}}. "audio" is relative to the manifest; without it, "text" is worked on as text. "intent":
-null must be refused; without "intent" only the words count. A clip is correct when intent and
-exactly the slots given are equal.
+MANIFEST_HELP = """\
+Each line of the manifest is a JSON object:
+  {"audio": "a.wav", "text": "...", "intent": "Stop", "slots": {"machine": 3}}
+
+"audio" is relative to the manifest; without it, the text is processed as text.
+"intent": null must be refused; without "intent" only the words are compared. A
+clip is correct if the intent and exactly the given slots are equal.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EPILOG
-    parser.add_argument("manifest", type=Path, metavar="MANIFEST.jsonl")
-    parser.add_argument("--intents", type=Path, metavar="DIR", help="sentences in this folder")
-    parser.add_argument("--language", metavar="CODE", help="e.g. en")
-    parser.add_argument("--stt", metavar="NAME", help="another speech model")
+    parser.epilog = f"Example:\n  appliance evaluate clips/manifest.jsonl --json\n\n{MANIFEST_HELP}"
+    add_manifest(parser)
     parser.add_argument("--json", action="store_true", help="the summary as one JSON document")
+
+
+def add_manifest(parser: argparse.ArgumentParser) -> None:
+    """The recordings, and the settings to process them with."""
+    parser.add_argument("manifest", type=Path, metavar="MANIFEST.jsonl")
+    parser.add_argument("--intents", type=Path, metavar="DIR", help="in place of sentences.folder")
+    parser.add_argument("--language", metavar="CODE", help="in place of device.language")
+    parser.add_argument("--stt", metavar="NAME", help="in place of speech.model")
 
 
 def run(arguments: argparse.Namespace) -> int:

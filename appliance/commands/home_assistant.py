@@ -1,22 +1,23 @@
-"""`appliance home-assistant`: what Home Assistant is told about this appliance; take it back."""
+"""`appliance home-assistant`: shows the discovery message, or removes it from the broker."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from appliance import config as configuration
 from appliance.client import Connection
+from appliance.commands.actions import add_actions
 from appliance.errors import BrokerError
 from appliance.messages import discovery
 from appliance.messages.topics import Topics
 from appliance.mqtt import credentials
 
 if TYPE_CHECKING:
+    import argparse
+
     from appliance.config import Config
     from appliance.values import Message
 
@@ -25,12 +26,22 @@ PATIENCE = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What follows `appliance home-assistant`."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    show = actions.add_parser("show", help="the discovery message, as JSON")
-    remove = actions.add_parser("remove", help="take device and entities out of Home Assistant")
-    for action in (show, remove):
-        action.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
+    """The actions of `appliance home-assistant`."""
+    parser.epilog = """\
+Example:
+  appliance home-assistant show
+
+Before `remove`, set home_assistant.enabled to false and restart the appliance.
+
+Exit status: 0 done, 69 the broker does not accept the connection or the
+message."""
+    add_actions(
+        parser,
+        {
+            "show": "print the discovery message as JSON",
+            "remove": "remove the device and its entities from Home Assistant",
+        },
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

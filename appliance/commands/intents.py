@@ -1,8 +1,7 @@
-"""appliance intents: what may be said. Check the files, list the intents, test a sentence."""
+"""`appliance intents`: checks the sentence files, lists the intents, tests a sentence."""
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import json
 import sys
@@ -12,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance import config as configuration
+from appliance.commands.actions import add_actions
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
 from appliance.sentences import sentence_set as sentences_room
 
 if TYPE_CHECKING:
+    import argparse
+
     from appliance.config import Config
     from appliance.sentences.sentence_set import SentenceSet
 
@@ -28,16 +30,29 @@ SHOWN = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What follows `appliance intents`."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    check = actions.add_parser("check", help="every problem in the files, as file:line: what")
-    listing = actions.add_parser("list", help="the intents, with examples")
-    test = actions.add_parser("test", help="the intent that a sentence means")
-    for action in (check, listing, test):
-        action.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
-        action.add_argument("--intents", type=Path, metavar="DIR", help="in place of the config's")
-        action.add_argument("--language", metavar="CODE", help="in place of the config's")
+    """The actions of `appliance intents`."""
+    parser.epilog = """\
+Examples:
+  appliance intents check --intents my-sentences
+  appliance intents test "turn on the kitchen light"
+
+Exit status: 0 done, 1 a mistake in a file, or (test) a sentence that fits
+none."""
+    actions = add_actions(
+        parser,
+        {
+            "check": "list every mistake in the files, with file and line",
+            "list": "list the intents, with examples",
+            "test": "show the intent of a sentence, or the nearest sentences",
+        },
+    )
+    for action in actions:
+        action.add_argument(
+            "--intents", type=Path, metavar="DIR", help="in place of sentences.folder"
+        )
+        action.add_argument("--language", metavar="CODE", help="in place of device.language")
         action.add_argument("--json", action="store_true", help="JSON; JSON lines for test")
+    *_, test = actions
     test.add_argument("sentence", nargs="+", metavar="SENTENCE")
 
 

@@ -1,4 +1,4 @@
-"""`appliance listen`: recordings through the daemon's own path."""
+"""`appliance listen`: recognises recordings as the daemon does."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        "A file with several sentences is heard as one. A file that cannot be decoded is named on "
-        "standard error, the others are done, and the exit status is 1."
-    )
+    parser.epilog = """\
+Example:
+  appliance listen kitchen.wav --json
+
+A file counts as one sentence, whatever pauses it has.
+
+Exit status: 0 there is a result for each file, whatever was understood; 1 a
+file could not be decoded or processed (the others are processed nevertheless)."""
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="WAV, FLAC, anything PyAV reads"
+        "files", nargs="+", type=Path, metavar="FILE", help="WAV, FLAC or anything that PyAV reads"
     )
     one_job.add_arguments(parser)
 

@@ -1,23 +1,23 @@
-"""appliance models: list, pull, verify and remove what the catalogue offers."""
+"""`appliance models`: lists, pulls, verifies and removes the models of the catalogue."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from appliance import config as configuration
+from appliance.commands.actions import add_actions
 from appliance.errors import FetchError
 from appliance.models import catalogue
 from appliance.models.store import Condition, ModelState, Store, is_path
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable
 
     from appliance.config import Config
@@ -28,18 +28,30 @@ EXIT_STATUS = {ModelState.READY: 0, ModelState.DAMAGED: 1, ModelState.MISSING: 6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What follows `appliance models`."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the catalogue, and which of it is here")
-    pull = actions.add_parser("pull", help="fetch models and check their sha256")
-    verify = actions.add_parser("verify", help="read every byte of models and check the sha256")
-    remove = actions.add_parser("remove", help="take models off the disk")
-    for action in (listing, pull, verify, remove):
-        action.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
+    """The actions of `appliance models`."""
+    parser.epilog = """\
+Examples:
+  appliance models list
+  appliance models pull                 those in config.toml
+  appliance models pull whisper-base
+
+Exit status: 0 done, 1 a model is damaged or could not be pulled, 2 there is no
+such model, 69 (verify) a model is missing."""
+    listing, pull, verify, remove = add_actions(
+        parser,
+        {
+            "list": "show the catalogue, and which models are installed",
+            "pull": "download models and check their SHA-256",
+            "verify": "read every byte of the installed models and check the SHA-256",
+            "remove": "delete models from the disk",
+        },
+    )
     for action in (listing, verify):
         action.add_argument("--json", action="store_true", help="one JSON document")
-    pull.add_argument("names", nargs="*", metavar="NAME", help="default: those the config names")
-    verify.add_argument("names", nargs="*", metavar="NAME", help="default: those that are here")
+    pull.add_argument("names", nargs="*", metavar="NAME", help="default: those in config.toml")
+    verify.add_argument(
+        "names", nargs="*", metavar="NAME", help="default: those in use or installed"
+    )
     remove.add_argument("names", nargs="+", metavar="NAME")
 
 

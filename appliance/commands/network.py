@@ -1,4 +1,4 @@
-"""`appliance network`: whom the service is let talk to. Quick: it runs before each start."""
+"""`appliance network`: shows or applies the IP allow list. Quick: it runs before each start."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ NAME = "mqtt.host is a name: the unit's own rule holds, the local networks"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What follows `appliance network`."""
-    parser.description = (
-        "Shows what narrows the service's IPAddressAllow= to the broker of the configuration. "
-        "The service itself applies it at each start."
-    )
-    parser.add_argument("--apply", action="store_true", help="put it in force now, as root")
+    """The options of `appliance network`."""
+    parser.epilog = """\
+Examples:
+  appliance network
+  sudo appliance network --apply
+
+It prints the systemd drop-in that limits IPAddressAllow= to the address in
+mqtt.host. The service applies it at each start.
+
+Exit status: 0 done, 1 it could not be applied (the previous rules are active
+again)."""
+    parser.add_argument("--apply", action="store_true", help="apply it now; requires root")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""What `listen` and `ask` share: one job, done here and now, shown on the terminal."""
+"""Shared by `listen`, `ask` and `evaluate`: does one job in this process and shows the result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="the whole result, one JSON line each")
+    parser.add_argument(
+        "--json", action="store_true", help="print the complete result as one JSON line"
+    )
 
 
 def prepare(arguments: argparse.Namespace) -> config.Config:

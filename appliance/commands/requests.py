@@ -1,8 +1,7 @@
-"""`appliance requests`: those that were given up, for they ended the appliance or its engine."""
+"""`appliance requests`: lists, saves and forgets dead letters."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,20 +9,34 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance import config as configuration
+from appliance.commands.actions import add_actions
 from appliance.journal.dead_letters import open_dead_letters
 
 if TYPE_CHECKING:
+    import argparse
+
     from appliance.journal.dead_letters import DeadLetter, DeadLetters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What follows `appliance requests`."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the requests that were set aside")
-    save = actions.add_parser("save", help="write what one of them asked into a file")
-    forget = actions.add_parser("forget", help="take them off the disk")
-    for action in (listing, save, forget):
-        action.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
+    """The actions of `appliance requests`."""
+    parser.epilog = """\
+Examples:
+  appliance requests list
+  appliance requests save 019e3a52-7c10-7b9a-8f5e-2d1c4b6a9e01 request.wav
+
+A request that crashed the appliance requests.maximum_attempts times is a dead
+letter: it is answered `failed` and not tried again. The newest 20 are kept.
+
+Exit status: 0 done, 1 there is no such request."""
+    listing, save, forget = add_actions(
+        parser,
+        {
+            "list": "list the dead letters",
+            "save": "write the content of a dead letter to a file",
+            "forget": "delete dead letters from the disk",
+        },
+    )
     listing.add_argument("--json", action="store_true", help="one JSON document")
     save.add_argument("id", metavar="ID")
     save.add_argument("file", type=Path, metavar="FILE")

@@ -11,26 +11,31 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        "SIGTERM or Ctrl-C stops it within seconds; SIGHUP reads the configuration and the "
-        "sentences again. Under systemd use systemd/appliance.service."
-    )
+    parser.epilog = """\
+Examples:
+  appliance run --config /etc/appliance/config.toml
+  appliance run --trial       print what happens; no microphone is required
+
+SIGTERM or Ctrl-C stops it within seconds. SIGHUP reloads configuration and
+sentences. `script/install` installs it as a systemd service.
+
+Exit status: 0 stopped on request, 1 crashed or (with --once) a sample was not
+understood, 69 something required is missing, 78 wrong configuration."""
     parser.add_argument(
         "--trial",
         action="store_true",
-        help="print what is heard and published; play the sample recordings where there is no "
-        "microphone",
+        help="print what is heard and published; without a microphone, play the sample recordings",
     )
     parser.add_argument(
         "--once",
         action="store_true",
-        help="play the sample recordings, then stop: status 0 when each gave what was expected",
+        help="play the sample recordings, then stop; exit status 0 if each result is as expected",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    # Before numpy and the engines are imported: they start threads as they are, and a signal that
-    # one of those takes would end the process on the spot.
+    # Before numpy and the engines are imported: the import starts threads, and a signal that one of
+    # them receives would end the process at once.
     signals.block()
     allocator.settle()
     from appliance.config import load  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`appliance support-bundle`: what an owner attaches to a report of a fault."""
+"""`appliance support-bundle`: writes the archive that an owner attaches to a bug report."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ PATIENCE = 20.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Writes one archive with the versions, the configuration, what `check` says, the board, "
-        "the last faults and the log. It holds no password, no login, no recording and nothing "
-        "that was said, asked or answered."
-    )
+    parser.epilog = """\
+Example:
+  sudo appliance support-bundle --output /tmp
+
+The archive has versions, configuration, the answers of `check`, readings of
+the board, the last faults and the log. It has no password, no login, no
+recording and nothing that was said, asked or answered."""
     parser.add_argument(
-        "--output", type=Path, metavar="PATH", help="a file or folder; else this one"
+        "--output", type=Path, metavar="PATH", help="a file or folder (default: this folder)"
     )
 
 
