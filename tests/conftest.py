@@ -6,12 +6,21 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.free_port import free_port as new_free_port
 from support.requirements import skip_unless_ci
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n`, files run in parallel, and those with real sound one after the other."""
+    from support.parallel import FilesInParallel  # noqa: PLC0415  (only if pytest-xdist is here)
+
+    return FilesInParallel(config, log)
 
 
 @pytest.fixture(autouse=True)
