@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from appliance.endpointing.endpointer import Endpointer, EndpointEvent, EndpointPolicy, frames_in
-from appliance.endpointing.speaker_level import (
-    BACKGROUND_FRAMES,
-    SPEAKER_GONE_FRAMES,
-    SpeakerLevel,
-)
+from appliance.endpointing.speaker_level import BACKGROUND_FRAMES, SPEAKER_GONE_FRAMES, SpeakerLevel
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Samples, SentenceProgress
 
@@ -111,7 +107,7 @@ class EarlyEndpointer:
         self._progress = SentenceProgress.UNKNOWN
         self._requests = deque([_NO_REQUEST], maxlen=4)
         """The newest is the last."""
-        self._sentence: EarlyVerdict | None = None
+        self._last_sentence: EarlyVerdict | None = None
         """The newest verdict that called it one of the sentences."""
         self._background_since: int | None = None
         """Voiced frames before the background speech, if the newest request is about those."""
@@ -211,7 +207,7 @@ class EarlyEndpointer:
         self._progress = SentenceProgress.UNKNOWN
         self._requests.clear()
         self._requests.append(_NO_REQUEST)
-        self._sentence = self._background_since = None
+        self._last_sentence = self._background_since = None
         if self._source is not None:
             self._source.reset()
 
@@ -299,9 +295,9 @@ class EarlyEndpointer:
         if verdict is None or verdict.mark != self._endpointer.speech_frames:
             return None
         if verdict.progress in SENTENCE:
-            self._sentence = verdict
-        elif self._sentence is not None and self._still_holds(self._sentence, verdict):
-            return self._sentence
+            self._last_sentence = verdict
+        elif self._last_sentence is not None and self._still_holds(self._last_sentence, verdict):
+            return self._last_sentence
         return verdict
 
     def _still_holds(self, sentence: EarlyVerdict, later: EarlyVerdict) -> bool:

@@ -1,4 +1,4 @@
-"""Recordings of every kind, good and bad, through the real decoder."""
+"""Recordings of every kind, good and bad, with the real decoder."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def encoded(container: str, codec: str, seconds: float = 2.0, rate: int = 48_000
 
 
 def matches(samples: Samples, seconds: float) -> None:
-    """Fail unless this is the tone, whole and at its level."""
+    """Fail unless this is the whole tone, at its level."""
     assert samples.dtype == np.float32
     assert samples.ndim == 1
     assert len(samples) / SAMPLE_RATE == pytest.approx(seconds, abs=0.06)
@@ -98,7 +98,7 @@ def test_wav_of_any_rate_width_and_channel_count_is_decoded(recording: bytes) ->
     ("container", "codec"),
     [("flac", "flac"), ("ogg", "libopus"), ("mp3", "libmp3lame"), ("ipod", "aac")],
 )
-def test_what_phones_and_recorders_make_is_decoded(container: str, codec: str) -> None:
+def test_the_formats_of_phones_and_recorders_are_decoded(container: str, codec: str) -> None:
     matches(decode(encoded(container, codec), maximum_seconds=120), 2.0)
 
 
@@ -118,7 +118,7 @@ def test_loud_stereo_does_not_exceed_full_scale() -> None:
     assert np.abs(decode(loud.getvalue(), maximum_seconds=120)).max() <= 1.0
 
 
-def test_a_float_recording_with_nonsense_in_it_becomes_harmless() -> None:
+def test_invalid_floats_in_a_recording_are_replaced() -> None:
     data = np.array([np.nan, np.inf, -np.inf, 7.0, 0.25] * 3200, "<f4").tobytes()
     form = struct.pack("<HHIIHH", 3, 1, 16_000, 64_000, 4, 32)
     head = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data))
@@ -128,7 +128,7 @@ def test_a_float_recording_with_nonsense_in_it_becomes_harmless() -> None:
     assert np.abs(samples).max() <= 1.0
 
 
-def test_silence_is_sound_too() -> None:
+def test_a_silent_recording_is_decoded() -> None:
     samples = decode(with_size(bytes(wav()[:44]) + bytes(32_000), 32_000), maximum_seconds=120)
 
     assert len(samples) == SAMPLE_RATE
@@ -148,11 +148,11 @@ def test_a_header_without_sound_is_refused() -> None:
     [b"turn on the light, please. " * 100, np.random.default_rng(1).bytes(50_000), b"RIFF"],
     ids=["text", "random", "four bytes"],
 )
-def test_what_is_no_recording_is_refused(junk: bytes) -> None:
+def test_a_file_that_is_not_a_recording_is_refused(junk: bytes) -> None:
     assert refusal(junk).startswith("the recording is not a recording, or it is damaged")
 
 
-def test_a_truncated_wav_is_refused_with_how_much_there_is() -> None:
+def test_a_truncated_wav_is_refused_with_both_lengths() -> None:
     assert "truncated: it ends after 1.2 of the 3.0 s" in refusal(wav(3.0)[: 44 + 38_400])
 
 
@@ -163,12 +163,12 @@ def test_a_truncated_flac_is_refused() -> None:
     assert "truncated" in message or "damaged" in message
 
 
-def test_a_wav_whose_writer_could_not_know_its_length_is_decoded() -> None:
+def test_a_wav_whose_header_gives_no_length_is_decoded() -> None:
     matches(decode(with_size(wav(), 0xFFFF_FFFF), maximum_seconds=120), 1.0)
 
 
 @pytest.mark.parametrize("size", [2_000_000_000, 0x7FFF_FFFF, 0x8000_0000])
-def test_two_gigabytes_by_header_are_refused_and_never_reserved(size: int) -> None:
+def test_a_header_that_claims_two_gigabytes_is_refused_without_reserving_memory(size: int) -> None:
     recording = with_size(wav(3.0), size)
     tracemalloc.start()
     message = refusal(recording)
@@ -179,7 +179,7 @@ def test_two_gigabytes_by_header_are_refused_and_never_reserved(size: int) -> No
     assert peak < 1_000_000
 
 
-def test_an_hour_is_refused_by_its_header_before_it_is_decoded(tmp_path: Path) -> None:
+def test_a_recording_of_an_hour_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "hour.wav"
     with path.open("wb") as file:
         file.write(with_size(wav(0.0), 3600 * 32_000))
@@ -188,7 +188,7 @@ def test_an_hour_is_refused_by_its_header_before_it_is_decoded(tmp_path: Path) -
     assert refusal(path) == f"{path} is longer than 120 s (3600 s); send a shorter one"
 
 
-def test_an_hour_that_hides_its_length_is_refused_at_the_bound(tmp_path: Path) -> None:
+def test_a_recording_of_an_hour_without_a_length_is_refused_at_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "hour.wav"
     with path.open("wb") as file:
         file.write(with_size(wav(0.0), 0xFFFF_FFFF))
@@ -202,11 +202,11 @@ def test_an_hour_that_hides_its_length_is_refused_at_the_bound(tmp_path: Path) -
     assert peak < 3 * 20 * SAMPLE_RATE * 4
 
 
-def test_more_bytes_than_allowed_are_refused() -> None:
+def test_a_recording_of_too_many_bytes_is_refused() -> None:
     assert "at most 1024 are allowed" in refusal(wav(), size=1024)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "none.wav"
     assert refusal(path).startswith(f"{path} cannot be read: No such file")
 
@@ -215,7 +215,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path).endswith("is not a file")
 
 
-def test_a_film_without_sound_is_refused() -> None:
+def test_a_video_without_sound_is_refused() -> None:
     file = io.BytesIO()
     with av.open(file, mode="w", format="matroska") as writer:
         stream = writer.add_stream("mpeg4", rate=5)

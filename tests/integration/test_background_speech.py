@@ -1,4 +1,4 @@
-"""A talker with a television behind: the sentence ends, and in time. Recorded sound throughout."""
+"""A speaker with a television in the background: the utterance ends in time. All recorded sound."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 TALK_SECONDS = 4.0
-"""Of the weather report, without the silence around it."""
+"""Length of the weather report without the silence around it."""
 
 
 def television(seconds: float) -> Samples:
-    """Somebody who talks on and on."""
+    """Somebody who talks without end."""
     talk = sound_of(SAMPLES / "weather_talk.flac")
     loud = np.flatnonzero(np.abs(talk) > 0.05 * np.abs(talk).max())
     talk = talk[loud[0] : loud[-1]][: int(TALK_SECONDS * SAMPLE_RATE)]
@@ -42,7 +42,7 @@ def television(seconds: float) -> Samples:
 
 
 def level(samples: Samples) -> float:
-    """Of the vowels."""
+    """The root mean square of the vowels."""
     frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     return float(np.percentile(frames.std(axis=1), 80))
 
@@ -52,16 +52,16 @@ def without_silence(said: Samples) -> Samples:
     return said[max(0, loud[0] - SAMPLE_RATE // 4) : loud[-1]]
 
 
-def heard_in_a_room(
-    said: Samples, behind: Samples, meaning: AtOnce | None = None
+def heard_with(
+    said: Samples, background: Samples, verdicts: AtOnce | None = None
 ) -> tuple[float, Samples]:
-    """Seconds from the last of the sentence to where it is taken to be over, and its sound."""
-    room = behind.copy()
-    room[: len(said)] += said
-    segmenter = Segmenter(Silero(), ListeningSettings(), meaning)
+    """Seconds from the end of the sentence to the endpoint, and the sound of the utterance."""
+    mixed = background.copy()
+    mixed[: len(said)] += said
+    segmenter = Segmenter(Silero(), ListeningSettings(), verdicts)
     segmenter.reset()
     for start in itertools.count(0, FRAME_SAMPLES):
-        frame = np.asarray(room[start : start + FRAME_SAMPLES], np.float32)
+        frame = np.asarray(mixed[start : start + FRAME_SAMPLES], np.float32)
         for segment in segmenter.feed(frame):
             return float(start - len(said)) / SAMPLE_RATE, segment.samples
     raise AssertionError
@@ -69,15 +69,15 @@ def heard_in_a_room(
 
 def ended_after(decibels: float) -> float:
     said = without_silence(sound_of(SAMPLES / "kitchen_light.flac"))
-    behind = television(20.0)
-    behind *= 10 ** (decibels / 20) * level(said) / level(behind)
-    return heard_in_a_room(said, behind)[0]
+    background = television(20.0)
+    background *= 10 ** (decibels / 20) * level(said) / level(background)
+    return heard_with(said, background)[0]
 
 
 @pytest.mark.parametrize(
     ("decibels", "seconds"), [(-18.0, 3.0), (-12.0, 3.5), (-6.0, 3.5), (-3.0, 8.0), (0.0, 15.1)]
 )
-def test_a_television_behind_the_talker_does_not_keep_the_ear_open(
+def test_a_television_in_the_background_does_not_keep_the_utterance_open(
     decibels: float, seconds: float
 ) -> None:
     assert ended_after(decibels) <= seconds
@@ -86,8 +86,8 @@ def test_a_television_behind_the_talker_does_not_keep_the_ear_open(
 @pytest.mark.parametrize(
     ("order", "most"),
     [
-        pytest.param(38, 2.0, id="understood while the other talks on"),
-        pytest.param(24, 3.5, id="understood once the talker has left off"),
+        pytest.param(38, 2.0, id="recognised while the other continues"),
+        pytest.param(24, 3.5, id="recognised after the speaker has stopped"),
     ],
 )
 def test_a_whole_sentence_is_over_although_somebody_half_as_loud_talks_on(
@@ -101,9 +101,9 @@ def test_a_whole_sentence_is_over_although_somebody_half_as_loud_talks_on(
     early = EarlyRecogniser(recogniser)
     spoken, slots = coffee_orders(speech)[order]
     said = without_silence(spoken)
-    behind = television(25.0)
-    behind *= 10 ** (-6.0 / 20) * level(said) / level(behind)
-    seconds, sound = heard_in_a_room(said, behind, AtOnce(early, sentences))
+    background = television(25.0)
+    background *= 10 ** (-6.0 / 20) * level(said) / level(background)
+    seconds, sound = heard_with(said, background, AtOnce(early, sentences))
     result = recognised(early, recogniser, sound, sentences)
 
     assert 0.0 <= seconds <= most

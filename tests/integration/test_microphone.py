@@ -1,4 +1,4 @@
-"""A real sound server, a real PortAudio, real speech: what is spoken is heard."""
+"""The microphone with a real sound server, the real PortAudio and real speech."""
 
 from __future__ import annotations
 
@@ -28,50 +28,57 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parent.parent.parent
 SAMPLES = REPOSITORY / "appliance" / "samples"
 
-EAR = textwrap.dedent("""
+LISTENING_PROGRAM = textwrap.dedent("""
     import json, sys, time
     import numpy as np
-    from appliance.audio.capture import SoundCard
-    from appliance.audio.ear import Ear, Neighbours
-    from appliance.audio.listener import Listener
-    from appliance.config import Listening
+    from appliance.audio.microphone import SoundCardMicrophone
+    from appliance.config import ListeningSettings
+    from appliance.dialogue.listener_control import ListenerControl
     from appliance.engines.silero import Silero
-    from appliance.identity import Ids
+    from appliance.listening.listener import Listener
+    from appliance.listening.listening_state import ListeningState
 
-    def say(**what):
-        print(json.dumps(what), flush=True)
+    def report(**fields):
+        print(json.dumps(fields), flush=True)
 
-    def take(utterance):
-        path = f"{sys.argv[1]}/{utterance.id}.npy"
-        np.save(path, utterance.samples)
-        say(path=path, after=time.monotonic() - utterance.speech_ended,
-            speech=utterance.speech_seconds, overruns=microphone.overruns)
-        return True
+    class PrintingIntake:
+        def new_id(self):
+            return "1"
 
-    microphone = SoundCard()
-    neighbours = Neighbours(hand_over=take, new_id=Ids().new, on_activity=lambda activity: None)
-    listener = Listener(microphone, Ear(Silero(), Listening(), neighbours), neighbours)
+        def on_activity(self, activity):
+            pass
+
+        def accept(self, utterance):
+            path = f"{sys.argv[1]}/{utterance.id}.npy"
+            np.save(path, utterance.samples)
+            report(path=path, after=time.monotonic() - utterance.speech_ended,
+                   speech=utterance.speech_seconds, overruns=microphone.overruns)
+            return True
+
+    microphone = SoundCardMicrophone()
+    listening = ListeningState(Silero(), ListeningSettings(), PrintingIntake())
+    listener = Listener(microphone, listening, ListenerControl())
     listener.start()
     state = None
     while True:
         listener.turn()
         if microphone.state is not state:
             state = microphone.state
-            say(state=state)
+            report(state=state)
 """)
-"""PortAudio reads the environment when it is loaded, so each ear is a process."""
+"""A process of its own, because PortAudio reads the environment only when it is loaded."""
 
 
-class Ear:
-    """What a listening process says, line by line."""
+class ListeningProcess:
+    """The lines that a listening process prints."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._lines: Queue[dict[str, Any]] = Queue()
         self._process = process
         threading.Thread(target=self._collect, daemon=True).start()
 
-    def hears(self, key: str, value: object = None, seconds: float = 30.0) -> dict[str, Any]:
-        """The next line with this key (and value); TimeoutError when none comes."""
+    def wait_for(self, key: str, value: object = None, seconds: float = 30.0) -> dict[str, Any]:
+        """The next line with this key (and value); TimeoutError if there is none in time."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:
@@ -89,15 +96,15 @@ class Ear:
 
 
 @contextmanager
-def ear_in(microphone: VirtualMicrophone) -> Iterator[Ear]:
+def listening_to(microphone: VirtualMicrophone) -> Iterator[ListeningProcess]:
     process = subprocess.Popen(
-        [sys.executable, "-c", EAR, str(microphone.folder)],
+        [sys.executable, "-c", LISTENING_PROGRAM, str(microphone.folder)],
         env={**microphone.environment, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
-        yield Ear(process)
+        yield ListeningProcess(process)
     finally:
         process.terminate()
         process.wait(10)
@@ -118,49 +125,53 @@ def load(line: dict[str, Any]) -> Samples:
     return samples
 
 
-def test_a_sentence_spoken_into_the_room_is_understood(
+def test_a_sentence_played_to_the_microphone_is_transcribed(
     microphone: VirtualMicrophone, models_directory: Path
 ) -> None:
-    with ear_in(microphone) as ear:
-        ear.hears("state", "ok")
+    with listening_to(microphone) as listening:
+        listening.wait_for("state", "ok")
         microphone.play(SAMPLES / "kitchen_light.flac")
-        line = ear.hears("path")
+        line = listening.wait_for("path")
 
     assert line["overruns"] == 0
-    assert line["after"] > 0.6  # the pause, and what the detector took
+    assert line["after"] > 0.6  # the pause, and the time of the detector
     whole = decode(SAMPLES / "kitchen_light.flac", maximum_seconds=10)
     assert len(load(line)) > 0.8 * len(whole)
     heard = Whisper(models_directory / "whisper-tiny.en", threads=1).transcribe(load(line), "en")
     assert heard.text.lower().strip(" .") == "turn on the kitchen light"
 
 
-def test_a_microphone_that_vanishes_is_noticed_and_hears_again_when_it_is_back(
+def test_a_microphone_that_vanishes_is_lost_and_works_again_when_it_is_back(
     microphone: VirtualMicrophone,
 ) -> None:
-    with ear_in(microphone) as ear:
-        ear.hears("state", "ok")
+    with listening_to(microphone) as listening:
+        listening.wait_for("state", "ok")
         microphone.stop()
-        ear.hears("state", "lost", seconds=10)
+        listening.wait_for("state", "lost", seconds=10)
 
         microphone.start()
-        ear.hears("state", "ok", seconds=30)
+        listening.wait_for("state", "ok", seconds=30)
         microphone.play(SAMPLES / "kitchen_light.flac")
-        assert ear.hears("path")["speech"] > 0.5
+        assert listening.wait_for("path")["speech"] > 0.5
 
 
-def test_a_muted_microphone_is_told_from_a_lost_one(microphone: VirtualMicrophone) -> None:
-    with ear_in(microphone) as ear:
-        # Nobody speaks into a null sink: every sample is exactly zero.
-        ear.hears("state", "silent", seconds=15)
+def test_a_microphone_without_sound_is_silent_and_not_lost(microphone: VirtualMicrophone) -> None:
+    with listening_to(microphone) as listening:
+        # Nothing is played to the null sink, so every sample is exactly zero.
+        listening.wait_for("state", "silent", seconds=15)
         microphone.play(SAMPLES / "kitchen_light.flac")
-        ear.hears("state", "ok")
+        listening.wait_for("state", "ok")
 
 
-def test_without_any_sound_system_it_says_that_there_is_no_microphone(tmp_path: Path) -> None:
+def test_without_a_sound_system_the_error_says_that_there_is_no_microphone(tmp_path: Path) -> None:
     if Path("/proc/asound/pcm").is_file():
         pytest.skip("this machine has a sound card, which cannot be hidden from PortAudio")
     done = subprocess.run(
-        [sys.executable, "-c", "from appliance.audio.capture import *; SoundCard().open()"],
+        [
+            sys.executable,
+            "-c",
+            "from appliance.audio.microphone import *; SoundCardMicrophone().open()",
+        ],
         env={
             **os.environ,
             "PYTHONPATH": str(REPOSITORY),

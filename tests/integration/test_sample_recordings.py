@@ -1,4 +1,4 @@
-"""The shipped recordings, the real speech detector, and real time."""
+"""The shipped recordings with the real voice activity detector, and in real time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def recording(name: str) -> Samples:
 
 
 def words(text: str) -> list[str]:
-    """Numbers as digits: Whisper writes them the one way or the other."""
+    """Lower case words, with numbers as digits: Whisper writes them in both ways."""
     digits = {"three": "3", "five": "5"}
     return [digits.get(word, word) for word in re.findall(r"[a-z]+|\d+", text.lower())]
 
@@ -74,14 +74,14 @@ def test_a_shipped_recording_is_one_utterance_with_the_words_of_the_manifest(
 
 
 @pytest.mark.parametrize("loudness", [0.001, 0.03, 0.3])
-def test_noise_is_no_speech(silero: Silero, loudness: float) -> None:
+def test_noise_is_not_speech(silero: Silero, loudness: float) -> None:
     noise = np.random.default_rng(3).standard_normal(5 * SAMPLE_RATE).astype(np.float32)
     utterance = utterance_from(loudness * noise, silero, ListeningSettings(), new_id="1")
 
     assert utterance.speech_seconds == 0.0
 
 
-def test_a_detector_that_was_reset_judges_as_a_new_one(silero: Silero) -> None:
+def test_a_reset_detector_gives_the_same_probabilities_as_a_new_one(silero: Silero) -> None:
     frames = np.split(recording("kitchen_light.flac")[: 40 * 512], 40)
     silero.reset()
     first = [silero.probability(frame) for frame in frames]
@@ -126,7 +126,7 @@ def test_recordings_are_heard_in_real_time_as_from_a_microphone(silero: Silero) 
     assert microphone.state is MicrophoneState.ABSENT
 
 
-def test_after_the_last_recording_reading_waits_and_gives_nothing() -> None:
+def test_after_the_last_recording_read_waits_and_returns_none() -> None:
     microphone = FileMicrophone([np.zeros(100, np.float32)], silence_seconds=0.0)
     microphone.open()
     assert microphone.read(1.0) is not None
@@ -138,7 +138,7 @@ def test_after_the_last_recording_reading_waits_and_gives_nothing() -> None:
     assert time.monotonic() - began >= 0.05
 
 
-def test_a_recording_stops_when_it_is_closed_and_goes_on_when_it_is_opened_again() -> None:
+def test_a_closed_file_microphone_continues_its_recording_when_it_is_opened_again() -> None:
     microphone = FileMicrophone(
         [np.linspace(0.0, 0.5, 2048, endpoint=False, dtype=np.float32)], silence_seconds=0.0
     )

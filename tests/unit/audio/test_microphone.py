@@ -94,7 +94,7 @@ class FakePortAudio:
         self.initialisations += 1
 
 
-class FakeClock:
+class FakeTimeModule:
     """Monotonic time that passes only if the test changes it, or in `sleep`."""
 
     def __init__(self) -> None:
@@ -108,8 +108,8 @@ class FakeClock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    clock = FakeClock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTimeModule:
+    clock = FakeTimeModule()
     monkeypatch.setattr(microphone, "time", clock)
     return clock
 
@@ -180,7 +180,7 @@ def test_of_a_device_with_another_rate_and_more_channels_the_first_is_resampled(
 
 
 def test_the_capture_time_is_that_of_the_callback(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     portaudio.streams[0].bring(noise())
@@ -264,7 +264,7 @@ def test_blocks_that_the_device_lost_are_counted_as_overruns(portaudio: FakePort
 
 
 def test_constant_samples_make_the_microphone_silent_and_changing_ones_ok(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     states = []
@@ -280,7 +280,7 @@ def test_constant_samples_make_the_microphone_silent_and_changing_ones_ok(
 
 
 def test_a_device_that_brings_no_more_blocks_is_lost_within_two_seconds(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio)
     clock.now += 1.4
@@ -294,7 +294,7 @@ def test_a_device_that_brings_no_more_blocks_is_lost_within_two_seconds(
 
 
 def test_a_lost_device_is_found_in_a_new_list_and_is_ok_from_its_first_block(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio, "usb")
     clock.now += 2.1
@@ -314,7 +314,7 @@ def test_a_lost_device_is_found_in_a_new_list_and_is_ok_from_its_first_block(
 
 
 def test_late_blocks_of_a_closed_stream_are_not_mixed_into_the_next_stream(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio)
     clock.now += 2.1
@@ -327,7 +327,7 @@ def test_late_blocks_of_a_closed_stream_are_not_mixed_into_the_next_stream(
 
 
 def test_a_missing_device_is_tried_less_and_less_often_but_for_ever(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     portaudio.devices = []
@@ -347,7 +347,7 @@ def test_a_missing_device_is_tried_less_and_less_often_but_for_ever(
 
 
 def test_after_a_failed_open_a_microphone_that_is_plugged_in_later_is_read(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     plugged, portaudio.devices = portaudio.devices, []
     card = SoundCardMicrophone()
@@ -382,7 +382,7 @@ def test_read_returns_after_its_timeout(portaudio: FakePortAudio) -> None:
 
 
 def test_a_device_chosen_by_number_is_found_again_by_its_name(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio, "1")
     portaudio.devices.insert(0, ("new", 1, 48e3))
@@ -395,7 +395,7 @@ def test_a_device_chosen_by_number_is_found_again_by_its_name(
 
 
 def test_the_default_device_is_looked_up_again_at_every_open(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = heard(portaudio)
     portaudio.default.device = (1, 0)
@@ -408,7 +408,7 @@ def test_the_default_device_is_looked_up_again_at_every_open(
 
 
 def test_a_stuck_device_is_restarted_less_and_less_often_and_stays_silent_meanwhile(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     starts = []
@@ -430,7 +430,7 @@ def test_a_stuck_device_is_restarted_less_and_less_often_and_stays_silent_meanwh
 
 
 def test_a_stuck_device_that_brings_sound_after_a_restart_is_ok(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     while len(portaudio.streams) == 1:
@@ -444,7 +444,7 @@ def test_a_stuck_device_that_brings_sound_after_a_restart_is_ok(
 
 
 def test_a_sound_system_that_hangs_during_a_restart_makes_the_microphone_lost(
-    clock: FakeClock, portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+    clock: FakeTimeModule, portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = opened()
     seen: list[MicrophoneState] = []
@@ -466,7 +466,7 @@ def test_a_sound_system_that_hangs_during_a_restart_makes_the_microphone_lost(
 
 
 def test_a_stuck_device_that_vanishes_at_its_restart_is_lost(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     portaudio.devices = []
@@ -478,7 +478,7 @@ def test_a_stuck_device_that_vanishes_at_its_restart_is_lost(
     assert state(card) is MicrophoneState.LOST
 
 
-def test_a_late_callback_loses_nothing(clock: FakeClock, portaudio: FakePortAudio) -> None:
+def test_a_late_callback_loses_nothing(clock: FakeTimeModule, portaudio: FakePortAudio) -> None:
     card = opened()
     for late in (0.4, 1.0, 1.4):
         clock.now += late
@@ -490,7 +490,7 @@ def test_a_late_callback_loses_nothing(clock: FakeClock, portaudio: FakePortAudi
 
 
 def test_the_time_of_the_last_sign_of_life_advances_with_sound_and_with_attempts_to_open(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     clock.now += 1.0
@@ -506,7 +506,7 @@ def test_the_time_of_the_last_sign_of_life_advances_with_sound_and_with_attempts
 
 
 def test_a_device_that_opens_but_brings_no_block_is_lost_within_two_seconds_and_reopened(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     lost_at = 0.0
@@ -525,7 +525,7 @@ def test_a_device_that_opens_but_brings_no_block_is_lost_within_two_seconds_and_
 
 
 def test_a_device_that_starts_slowly_is_not_reopened(
-    clock: FakeClock, portaudio: FakePortAudio
+    clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:
     card = opened()
     clock.now += 2.5
