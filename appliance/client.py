@@ -1,6 +1,6 @@
-"""The other side of MQTT, for whoever sends an appliance work or reads what it publishes.
+"""MQTT client for programs that send requests to an appliance or read what it publishes.
 
-Needs paho-mqtt and nothing else of this package, so the file may be copied to where it is used.
+It needs only paho-mqtt and no other file of this package, so you may copy it into your program.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-FIRST_PATIENCE, LONGEST_PATIENCE = 5.0, 60.0
+FIRST_RESEND_S, LONGEST_RESEND_S = 5.0, 60.0
 """Seconds until a request without an answer is sent again, doubled each time."""
 
-BUSY_PAUSE = 1.0
-"""Seconds until an appliance that is busy is asked again."""
+BUSY_PAUSE_S = 1.0
+"""Seconds until a request that was rejected as `busy` is sent again."""
 
-LONGEST_KEEPALIVE = 30
+KEEPALIVE_S = 30
 
 
 class NotDone(Exception):
-    """A request was answered, but not done; the message says why."""
+    """A request was rejected, cancelled, expired or failed; the message says why."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         super().__init__(answer.get("message") or answer.get("reason") or answer["state"])
         self.state: str = answer["state"]
         """`rejected`, `expired`, `cancelled` or `failed`."""
         self.reason: str | None = answer.get("reason")
-        """For a program: `invalid`, `too_large`, `unsupported`, `unknown`, or the state."""
+        """For programs: `invalid`, `too_large`, `unsupported`, `unknown`, or the state."""
         self.answer = answer
 
 
 class NoAnswer(NotDone, TimeoutError):
-    """No appliance answered in time, or none is there."""
+    """No appliance answered in time."""
 
     def __init__(self, topic: str, seconds: float) -> None:
         message = f"no answer to {topic} in {seconds:g} s; is the appliance connected there?"
@@ -51,9 +51,9 @@ class NoAnswer(NotDone, TimeoutError):
 
 
 class Connection:
-    """A connection to a broker that comes back by itself; a context manager."""
+    """A connection to a broker that reconnects by itself; a context manager."""
 
-    def __init__(  # noqa: PLR0913  (what a broker may ask for, by name)
+    def __init__(  # noqa: PLR0913  (what a broker may require, by name)
         self,
         host: str,
         port: int = 1883,
@@ -65,21 +65,21 @@ class Connection:
         tls: ssl.SSLContext | None = None,
         version: str = "5",
     ) -> None:
-        """Nothing happens before it is entered. `on_message` must not block.
+        """It connects when its context is entered. `on_message` must not block.
 
-        `version` is of MQTT: 5, or 3.1.1 for an old broker.
+        `version` is the version of MQTT: "5", or "3.1.1" for an old broker.
         """
         self._address = (host, port)
         self._topics = [(topic, 1) for topic in topics]
         self.ready = threading.Event()
-        """Connected, and subscribed where there is something to subscribe to."""
+        """Set while it is connected, and subscribed to `topics`."""
         self.refusal: str | None = None
-        """Why the broker did not let us in at the last try."""
+        """Why the broker refused the last attempt to connect; None if it did not."""
         self.paho = paho.Client(
             CallbackAPIVersion.VERSION2,
             protocol=paho.MQTTv5 if version == "5" else paho.MQTTv311,
         )
-        # An exception in a callback would end the client's thread without a word.
+        # An exception in a callback would end paho's thread silently.
         self.paho.suppress_exceptions = True
         self.paho.reconnect_delay_set(1, 10)
         self.paho.username_pw_set(username, password)  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ class Connection:
         self.paho.on_message = lambda _client, _userdata, message: on_message(message)
 
     def __enter__(self) -> Self:
-        self.paho.connect_async(*self._address, LONGEST_KEEPALIVE)
+        self.paho.connect_async(*self._address, KEEPALIVE_S)
         self.paho.loop_start()
         return self
 
@@ -112,32 +112,31 @@ class Connection:
 
 
 class Watcher(Connection):
-    """Sees every message below a topic, by `on_message(topic, payload)`, which must not block."""
+    """Passes every message on a topic filter to `on_message(topic, payload)`."""
 
     def __init__(
         self,
         host: str,
         port: int,
-        topics: str,
+        topic_filter: str,
         on_message: Callable[[str, bytes], None],
         **access: Any,
     ) -> None:
-        """`access` is what Connection takes: username, password, tls, version."""
+        """`on_message` must not block. `access`: username, password, tls, version."""
         super().__init__(
             host,
             port,
-            topics=[topics],
+            topics=[topic_filter],
             on_message=lambda message: on_message(message.topic, bytes(message.payload)),
             **access,
         )
 
 
 class Client(Connection):
-    """Sends an appliance work and waits for its answers; any number of threads may ask at once.
+    """Sends requests to an appliance and waits for the answers; any thread may call it.
 
-    Each request has an id. When the answer does not come, because the broker or the
-    appliance was away, the request is sent again under the same id: the work is done once,
-    and its answer given again.
+    Each request has an id. If no answer comes, because the broker or the appliance was away, the
+    request is sent again under the same id: the work is done once, and the answer is repeated.
     """
 
     def __init__(
@@ -147,40 +146,42 @@ class Client(Connection):
         *,
         root: str,
         reply_to: str = "",
-        patience: float = FIRST_PATIENCE,
+        resend_after_s: float = FIRST_RESEND_S,
         **access: Any,
     ) -> None:
-        """Nothing happens before it is entered.
+        """It connects when its context is entered.
 
         Args:
             host: of the broker.
             port: of the broker.
             root: the topic above `request/...`: of one appliance, or of a group's queue.
-            reply_to: where answers are to come, where an access list forbids a topic of our own.
-            patience: seconds until a request without an answer is sent again the first time.
-            access: `username`, `password` and `tls` (an ssl.SSLContext), as the broker wants.
+            reply_to: topic for the answers, if an access list forbids a random one.
+            resend_after_s: seconds until a request without an answer is sent again the first time.
+            access: `username`, `password`, `tls` (an ssl.SSLContext) and `version`.
 
         """
         self._root = root
-        self._patience = patience
+        self._resend_after_s = resend_after_s
         self._reply_to = reply_to or f"appliance-clients/{uuid.uuid4().hex}"
-        self._boxes: dict[bytes, queue.SimpleQueue[dict[str, Any]]] = {}
-        super().__init__(host, port, topics=[self._reply_to], on_message=self._sort_in, **access)
+        self._answers: dict[bytes, queue.SimpleQueue[dict[str, Any]]] = {}
+        super().__init__(
+            host, port, topics=[self._reply_to], on_message=self._enqueue_answer, **access
+        )
 
-    def transcribe(self, sound: bytes, timeout: float = 60.0, **more: Any) -> dict[str, Any]:
+    def transcribe(self, audio_file: bytes, timeout: float = 60.0, **more: Any) -> dict[str, Any]:
         """The result for a sound file: `text`, `confidence` and the rest of a result."""
-        return self._result("transcribe", sound, timeout, **more)
+        return self._result("transcribe", audio_file, timeout, **more)
 
     def recognize(self, sound: bytes, timeout: float = 60.0, **more: Any) -> dict[str, Any]:
         """The result for a sound file as if it had been spoken there: `outcome`, `intent`."""
         return self._result("recognize", sound, timeout, **more)
 
     def parse(self, text: str, timeout: float = 10.0, **more: Any) -> dict[str, Any]:
-        """The result for a sentence: `outcome`, `intent` with `name` and `slots`."""
+        """Return the result for a sentence, with `outcome`, and `intent` (`name`, `slots`)."""
         return self._result("parse", text.encode(), timeout, **more)
 
     def answer(self, text: str, timeout: float = 120.0, **more: Any) -> dict[str, Any]:
-        """The result for a question: `answer`, by the language model."""
+        """Return the result for a question, with the language model's `answer`."""
         return self._result("answer", text.encode(), timeout, **more)
 
     def ask(
@@ -189,37 +190,38 @@ class Client(Connection):
         payload: bytes,
         timeout: float = 10.0,
         *,
-        id: str | None = None,  # noqa: A002  (the word that everybody uses)
+        id: str | None = None,  # noqa: A002  (the usual word)
         priority: int = 0,
     ) -> dict[str, Any]:
-        """The whole answer to any request.
+        """Send any request and return its whole answer.
 
         Raises:
-            NotDone: it was rejected, or cancelled, or its work failed.
-            NoAnswer: nobody answered within `timeout` seconds.
+            NotDone: it was rejected or cancelled, or it expired or failed.
+            NoAnswer: no answer came within `timeout` seconds.
 
         """
-        name = (id or uuid.uuid4().hex).encode()
-        box = self._boxes[name] = queue.SimpleQueue()
+        correlation = (id or uuid.uuid4().hex).encode()
+        answers = self._answers[correlation] = queue.SimpleQueue()
         topic = f"{self._root}/request/{operation}"
         end = time.monotonic() + timeout
-        patience = self._patience
+        resend_after_s = self._resend_after_s
         try:
-            while (left := end - time.monotonic()) > 0:
-                if not self.ready.wait(left):
+            while (left_s := end - time.monotonic()) > 0:
+                if not self.ready.wait(left_s):
                     break
-                self._send(topic, payload, name, left, priority)
-                answer = _last(box, min(left, patience))
+                self._send(topic, payload, correlation, left_s, priority)
+                answer = _final_answer(answers, min(left_s, resend_after_s))
                 if answer is None:
-                    patience = min(LONGEST_PATIENCE, patience * 2)
+                    # Not appliance.backoff: this file works without the package.
+                    resend_after_s = min(LONGEST_RESEND_S, resend_after_s * 2)
                 elif answer["state"] == "done":
                     return answer
                 elif answer.get("reason") != "busy":
                     raise NotDone(answer)
                 else:
-                    time.sleep(min(BUSY_PAUSE, max(0.0, end - time.monotonic())))
+                    time.sleep(min(BUSY_PAUSE_S, max(0.0, end - time.monotonic())))
         finally:
-            del self._boxes[name]
+            del self._answers[correlation]
         if self.refusal is not None:
             topic = f"{topic} (the broker says: {self.refusal})"
         raise NoAnswer(topic, timeout)
@@ -230,28 +232,32 @@ class Client(Connection):
         result: dict[str, Any] = self.ask(operation, payload, timeout, **more)["result"]
         return result
 
-    def _send(self, topic: str, payload: bytes, name: bytes, left: float, priority: int) -> None:
-        sent = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        sent.ResponseTopic = self._reply_to
-        sent.CorrelationData = name
-        sent.MessageExpiryInterval = max(1, round(left))
-        sent.ContentType = "application/octet-stream"
+    def _send(
+        self, topic: str, payload: bytes, correlation: bytes, left_s: float, priority: int
+    ) -> None:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ResponseTopic = self._reply_to
+        properties.CorrelationData = correlation
+        properties.MessageExpiryInterval = max(1, round(left_s))
+        properties.ContentType = "application/octet-stream"
         if priority:
-            sent.UserProperty = [("priority", str(priority))]
-        self.paho.publish(topic, payload, qos=1, properties=sent)
+            properties.UserProperty = [("priority", str(priority))]
+        self.paho.publish(topic, payload, qos=1, properties=properties)
 
-    def _sort_in(self, message: paho.MQTTMessage) -> None:
-        box = self._boxes.get(getattr(message.properties, "CorrelationData", b""))
-        if box is not None:  # else it came again, or too late
-            box.put(json.loads(message.payload))
+    def _enqueue_answer(self, message: paho.MQTTMessage) -> None:
+        answers = self._answers.get(getattr(message.properties, "CorrelationData", b""))
+        if answers is not None:  # else it is a repetition, or too late
+            answers.put(json.loads(message.payload))
 
 
-def _last(box: queue.SimpleQueue[dict[str, Any]], seconds: float) -> dict[str, Any] | None:
-    """The answer that ends a request; None when it does not come. `queued` is waited out."""
-    end = time.monotonic() + seconds
+def _final_answer(
+    answers: queue.SimpleQueue[dict[str, Any]], timeout_s: float
+) -> dict[str, Any] | None:
+    """Wait for the first answer that is not `queued`; None if it does not come in time."""
+    end = time.monotonic() + timeout_s
     while True:
         try:
-            answer = box.get(timeout=max(0.0, end - time.monotonic()))
+            answer = answers.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
             return None
         if answer["state"] != "queued":

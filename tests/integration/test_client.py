@@ -51,7 +51,7 @@ def test_what_is_rejected_says_why(tmp_path: Path, broker: Mosquitto) -> None:
 
 def test_where_nobody_answers_the_client_says_so(broker: Mosquitto) -> None:
     with (
-        Client("127.0.0.1", broker.port, root=ROOT, patience=0.1) as client,
+        Client("127.0.0.1", broker.port, root=ROOT, resend_after_s=0.1) as client,
         pytest.raises(NoAnswer, match=r"no answer to appliance/kitchen/request/parse in 0\.5 s"),
     ):
         client.parse("hello", timeout=0.5)
@@ -69,7 +69,7 @@ def test_a_broker_that_lets_nobody_in_is_named(tmp_path: Path) -> None:
 def test_a_busy_appliance_is_asked_again(
     tmp_path: Path, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.client.BUSY_PAUSE", 0.05)
+    monkeypatch.setattr("appliance.client.BUSY_PAUSE_S", 0.05)
     refusals = [False, False]
 
     def take(request: Request) -> bool:
@@ -93,7 +93,7 @@ def test_a_request_is_answered_though_broker_and_appliance_go_away_meanwhile(
         return True
 
     with (
-        Client("127.0.0.1", broker.port, root=ROOT, patience=0.5) as client,
+        Client("127.0.0.1", broker.port, root=ROOT, resend_after_s=0.5) as client,
         ThreadPoolExecutor(1) as pool,
     ):
         with MqttStack(settings(tmp_path, broker.port), hand_over=hold) as stack:
