@@ -1,1 +1,1 @@
-"""Topics and payloads: the JSON on the wire as types."""
+"""Topics and payloads: the JSON on the wire, as types."""

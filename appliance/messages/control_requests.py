@@ -1,4 +1,4 @@
-"""What is asked of the appliance itself (cancel, options, check): read here, done elsewhere."""
+"""Reads control requests (cancel, options, check, listen, say) and makes their answers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from appliance.messages.payloads import (
 if TYPE_CHECKING:
     from appliance.messages.topics import ReturnAddress
 
-Form = CancelRequest | OptionsRequest | CheckRequest | ListenRequest | SayRequest
+ControlForm = CancelRequest | OptionsRequest | CheckRequest | ListenRequest | SayRequest
 
-FORMS: dict[Control, type[Form]] = {
+FORMS: dict[Control, type[ControlForm]] = {
     Control.CANCEL: CancelRequest,
     Control.OPTIONS: OptionsRequest,
     Control.CHECK: CheckRequest,
@@ -35,20 +35,20 @@ FORMS: dict[Control, type[Form]] = {
 
 @dataclass(frozen=True, slots=True)
 class ControlRequest:
-    """One of them. It is not kept on disk: who gets no answer asks again."""
+    """A request to the appliance itself. It is not on disk: without an answer, send it again."""
 
     control: Control
     address: ReturnAddress
-    form: Form
+    form: ControlForm
     for_the_group: bool = False
-    """Every member gets it, and only one can have what it is about; the others are silent."""
+    """Every member of the group gets it; those that it does not concern do not answer."""
 
     def done(self, data: Any = None, message: str | None = None) -> Answer:
-        """The answer where it went well."""
+        """Return the answer to a request that was done."""
         return self._answer(RequestState.DONE, None, message, data)
 
     def rejected(self, reason: str, message: str) -> Answer:
-        """The answer where it could not be done."""
+        """Return the answer to a request that cannot be done."""
         return self._answer(RequestState.REJECTED, reason, message)
 
     def _answer(
@@ -67,17 +67,22 @@ class ControlRequest:
 def read(
     control: Control, address: ReturnAddress, payload: bytes, fields: dict[str, Any] | None
 ) -> ControlRequest:
-    """The order in a payload; RequestError when it is none."""
+    """Read a control request from its payload, or from its JSON fields if there are any.
+
+    Raises:
+        RequestError: it is not valid.
+
+    """
     if fields is None:
-        fields = _plain(control, payload)
+        fields = _fields_of_text(control, payload)
     try:
         return ControlRequest(control, address, msgspec.convert(fields, FORMS[control]))
     except (msgspec.ValidationError, ValueError) as error:
         raise RequestError("invalid", str(error)) from None
 
 
-def _plain(control: Control, payload: bytes) -> dict[str, Any]:
-    """The fields of a payload that is not JSON."""
+def _fields_of_text(control: Control, payload: bytes) -> dict[str, Any]:
+    """Return the fields of a payload that is not JSON."""
     try:
         text = payload.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
@@ -85,10 +90,10 @@ def _plain(control: Control, payload: bytes) -> dict[str, Any]:
         raise RequestError("invalid", message) from None
     if control is Control.CANCEL:
         if not text:
-            raise RequestError("invalid", "name the request that is to be cancelled")
+            raise RequestError("invalid", "give the id of the request to cancel")
         return {"id": text}
     if control is Control.SAY:
         return {"text": text}
     if text:
-        raise RequestError("invalid", f"{control} takes JSON, or no payload at all")
+        raise RequestError("invalid", f"{control} takes JSON or an empty payload")
     return {}

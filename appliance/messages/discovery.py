@@ -1,6 +1,6 @@
-"""What Home Assistant is told, so that it finds the appliance by itself: one device discovery.
+"""The discovery message by which Home Assistant finds the appliance.
 
-The form is Home Assistant's "device discovery payload" of its MQTT integration.
+It is the "device discovery payload" of Home Assistant's MQTT integration.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from appliance.messages.topics import Topics
 
 LONGEST_TEXT = 4000
-"""Characters of a text in an event's attributes: its recorder drops those above 16 kB."""
+"""Characters of a text in an event: Home Assistant's recorder drops attributes above 16 kB."""
 
-MISSED = 3
-"""Telemetry that fails to come so often makes its values unavailable."""
+MISSED_TELEMETRY = 3
+"""Home Assistant shows values as unavailable after so many messages are missing."""
 
 JOULES_PER_WATT_HOUR = 3600
 
@@ -40,7 +40,7 @@ EVENT = """{{ {
 
 
 def discovery(config: Config, topics: Topics) -> Message:
-    """The retained message from which Home Assistant makes the device and its entities."""
+    """Return the retained message from which Home Assistant creates device and entities."""
     device = {
         "identifiers": [_object_id(config)],
         "name": config.name,
@@ -50,7 +50,7 @@ def discovery(config: Config, topics: Topics) -> Message:
     }
     availability = {
         "topic": topics.status,
-        # `stopped` is not here either, and Home Assistant knows but two words.
+        # Home Assistant knows only two words; `stopped` means not available, too.
         "value_template": "{{ 'online' if value == 'online' else 'offline' }}",
     }
     payload = {
@@ -67,12 +67,12 @@ def discovery(config: Config, topics: Topics) -> Message:
 
 
 def removal(config: Config) -> Message:
-    """The retained message with which Home Assistant takes device and entities away."""
+    """Return the retained message with which Home Assistant deletes device and entities."""
     return Message(discovery_topic(config), b"", retain=True, content_type=None)
 
 
 def discovery_topic(config: Config) -> str:
-    """Where Home Assistant looks for this device."""
+    """Return the topic of this device's discovery message."""
     return f"{config.home_assistant.prefix}/device/{_object_id(config)}/config"
 
 
@@ -82,15 +82,17 @@ def _object_id(config: Config) -> str:
 
 def _components(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
     return (
-        _heard(topics)
-        | _orders(config, topics)
+        _results(topics)
+        | _controls(config, topics)
         | _state(topics)
         | _health(topics)
-        | _telemetry(topics, expire_after=max(30, round(MISSED * config.telemetry.every_s)))
+        | _telemetry(
+            topics, expire_after=max(30, round(MISSED_TELEMETRY * config.telemetry.every_s))
+        )
     )
 
 
-def _heard(topics: Topics) -> dict[str, dict[str, Any]]:
+def _results(topics: Topics) -> dict[str, dict[str, Any]]:
     return {
         "result": {
             "platform": "event",
@@ -103,8 +105,8 @@ def _heard(topics: Topics) -> dict[str, dict[str, Any]]:
     }
 
 
-def _orders(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
-    orders: dict[str, dict[str, Any]] = {
+def _controls(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
+    controls: dict[str, dict[str, Any]] = {
         "log_level": {
             "platform": "select",
             "name": "Log level",
@@ -137,20 +139,20 @@ def _orders(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
         },
     }
     if config.speaking.engine != "off":
-        orders["say"] = {
+        controls["say"] = {
             "platform": "notify",
             "name": "Say",
             "command_topic": topics.request("say"),
             "command_template": "{{ {'text': value} | to_json }}",
         }
     if config.language_model.enabled:
-        orders["ask"] = {
+        controls["ask"] = {
             "platform": "notify",
             "name": "Ask the language model",
             "command_topic": topics.request("answer"),
             "command_template": "{{ {'text': value} | to_json }}",
         }
-    return orders
+    return controls
 
 
 def _state(topics: Topics) -> dict[str, dict[str, Any]]:
@@ -177,14 +179,14 @@ def _state(topics: Topics) -> dict[str, dict[str, Any]]:
 
 def _health(topics: Topics) -> dict[str, dict[str, Any]]:
     def sensor(name: str, template: str, **more: str) -> dict[str, Any]:
-        shown = {"platform": "sensor", "name": name, "state_topic": topics.health}
-        return shown | {"value_template": f"{{{{ {template} }}}}"} | DIAGNOSTIC | more
+        base = {"platform": "sensor", "name": name, "state_topic": topics.health}
+        return base | {"value_template": f"{{{{ {template} }}}}"} | DIAGNOSTIC | more
 
-    grows = {"state_class": "total_increasing"}
+    increasing = {"state_class": "total_increasing"}
     return {
         "waiting": sensor("Requests waiting", "value_json.mqtt.inbox_rows", **MEASURED),
         "unsent": sensor("Messages unsent", "value_json.mqtt.outbox_rows", **MEASURED),
-        "dropped": sensor("Messages dropped", "value_json.mqtt.dropped", **grows),
+        "dropped": sensor("Messages dropped", "value_json.mqtt.dropped", **increasing),
         "set_aside": sensor("Requests set aside", "value_json.mqtt.set_aside", **MEASURED),
         "microphone": {
             "platform": "binary_sensor",
@@ -223,13 +225,13 @@ def _telemetry(topics: Topics, *, expire_after: int) -> dict[str, dict[str, Any]
         }
 
     def problem(name: str, field: str) -> dict[str, Any]:
-        shown = f"('ON' if value_json.{field} else 'OFF')"
+        state = f"('ON' if value_json.{field} else 'OFF')"
         known = f"value_json.{field} is not none"
         return {
             "platform": "binary_sensor",
             "name": name,
             "device_class": "problem",
-            "value_template": f"{{{{ {shown} if {known} else none }}}}",
+            "value_template": f"{{{{ {state} if {known} else none }}}}",
             **shared,
         }
 

@@ -1,4 +1,4 @@
-"""Requests and answers as types: the JSON on the wire and its schema come from here."""
+"""Requests and answers as types, from which their JSON and its schema are made."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from appliance.values import Result  # noqa: TC001 - msgspec asks for it when it
 
 Seconds = Annotated[float, Meta(gt=0)]
 Priority = Annotated[int, Meta(ge=0, le=9)]
-"""Higher goes first; without one a request has 0."""
+"""A higher priority goes first."""
 Name = Annotated[str, Meta(max_length=256)]
 
 
 class Control(enum.StrEnum):
-    """What is asked of the appliance itself, on `request/<control>`; done at once."""
+    """Requests to the appliance itself, on `request/<control>`; they are done at once."""
 
     CANCEL = "cancel"
     OPTIONS = "options"
@@ -27,7 +27,7 @@ class Control(enum.StrEnum):
 
 
 class RequestState(enum.StrEnum):
-    """How far a request has come."""
+    """The state of a request."""
 
     QUEUED = "queued"
     DONE = "done"
@@ -38,26 +38,26 @@ class RequestState(enum.StrEnum):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a requester gets, on its response topic."""
+    """The answer to a request, on its response topic."""
 
     state: RequestState
     transaction: str | None
-    """The id that the requester gave; Correlation Data that is not text is shown as hex."""
+    """The id that the requester gave; Correlation Data that is not text, as hex."""
     operation: str
     position: int | None = None
-    """How many requests go first; only where the state is `queued`."""
+    """How many requests go first; only if the state is `queued`."""
     reason: str | None = None
-    """One word for a program: `busy`, `invalid`, `too_large`, `unsupported`, `unknown` (nothing
-    with this id is here to cancel), or the state."""
+    """For programs: `busy`, `invalid`, `too_large`, `unsupported`, `unknown` (no request has the id
+    to cancel), or the state."""
     message: str | None = None
-    """The same for a person."""
+    """The reason in words."""
     result: Result | None = None
     data: Any = None
-    """What `request/options` and `request/check` found; only there."""
+    """The answer of `request/options`, `check`, `cancel` and `listen`."""
 
 
 class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/parse`, and what that of `request/answer` begins with."""
+    """The JSON form of `request/parse`."""
 
     text: str
     transaction: str | int | None = None
@@ -65,20 +65,20 @@ class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timeout_s: Seconds | None = None
     priority: Priority = 0
     requester: Name = ""
-    """Who asks, where one response topic serves several; turns are shared out by it."""
+    """Who asks, if several requesters share a response topic: requesters take turns."""
 
 
 class AnswerRequest(TextRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The JSON form of `request/answer`."""
 
     schema: dict[str, Any] | bool | None = None
-    """A JSON Schema: the answer is JSON that meets it, or the state is `failed`."""
+    """A JSON Schema: the answer is JSON that conforms to it, or the state is `failed`."""
     session: Name | None = None
-    """Questions of one session know what was said before in it."""
+    """The model sees the earlier questions and answers of the same session."""
     stream: bool = False
-    """Whether the answer is published on `partial` while it is written."""
+    """Whether the answer is published on `partial` while it is being written."""
     maximum_tokens: Annotated[int, Meta(ge=1)] | None = None
-    """Of the answer; no more than the context has room for."""
+    """Of the answer; the context may have room for fewer."""
 
 
 class AudioRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,21 +94,20 @@ class AudioRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/cancel`; without JSON, the payload is the id itself."""
+    """The JSON form of `request/cancel`; without JSON, the payload is the id."""
 
     id: str | int
-    """The transaction (or Correlation Data as text) of the request that nobody wants any more,
-    or the id of its result."""
+    """The `transaction` or Correlation Data of the request to cancel, or the id of its result."""
     transaction: str | int | None = None
-    """Of this request, as everywhere."""
+    """The id of the cancel request itself."""
     reply_to: str | None = None
 
 
 class OptionsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/options`: what is given changes, the rest stays as it is.
+    """The JSON form of `request/options`: options that are not given keep their values.
 
-    It holds until the next start; config.toml is not touched. The answer's `data` has the
-    options in force.
+    The change lasts until the next start; config.toml is not changed. The answer's `data` has
+    the current options.
     """
 
     log_level: Literal["debug", "info", "warning", "error"] | None = None
@@ -116,16 +115,16 @@ class OptionsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     muted: bool | None = None
     """Whether the microphone is closed."""
     trigger: Literal["always", "wake_word", "button", "request", "off"] | None = None
-    """What opens the ear."""
+    """What starts listening."""
     transaction: str | int | None = None
     reply_to: str | None = None
 
 
 class ListenRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/listen`; an empty payload does as well.
+    """The JSON form of `request/listen`; the payload may be empty.
 
-    The answer comes when the ear is open; its `data` has the `id` of the result that will be
-    published on `result` when something was said, or nothing.
+    The answer comes when listening has started; its `data` has the `id` of the result, which is
+    published on `result` after somebody spoke or nobody did.
     """
 
     transaction: str | int | None = None
@@ -133,7 +132,7 @@ class ListenRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class SayRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/say`; without JSON, the payload is the text itself."""
+    """The JSON form of `request/say`; without JSON, the payload is the text."""
 
     text: Annotated[str, Meta(min_length=1, max_length=2000)]
     transaction: str | int | None = None
@@ -141,7 +140,7 @@ class SayRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class CheckRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/check`; an empty payload does as well.
+    """The JSON form of `request/check`; the payload may be empty.
 
     The answer's `data` is what `appliance check --json` prints.
     """

@@ -1,4 +1,4 @@
-"""What the payload of a request holds: JSON with fields, a text, or a recording."""
+"""Reads the payload of a request: JSON with fields, a text, or an audio file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from appliance.messages.payloads import AnswerRequest, AudioRequest, TextRequest
 from appliance.values import AUDIO_OPERATIONS, Operation, PromptRequest
 
 MAXIMUM_TEXT_BYTES = 16_384
-"""Of a text to parse or answer: several pages, far beyond what a small model reads."""
+"""Limit of a text to parse or answer: several pages, far more than a small model can read."""
 
-MAXIMUM_WISH_BYTES = 65_536
-"""The same with a JSON Schema."""
+MAXIMUM_PROMPT_BYTES = 65_536
+"""Limit of a text together with its JSON Schema."""
 
 
 def json_fields(payload: bytes, content_type: str | None) -> dict[str, Any] | None:
-    """The fields of a JSON request; None when the payload is the work itself.
+    """Return the fields of a JSON request; None if the payload is a text or an audio file.
 
-    No audio file begins with `{`, and a sentence that does would be a strange one: a
-    payload that does is JSON unless its Content Type says otherwise.
+    No audio file begins with `{`, and hardly a sentence does: a payload that does is JSON unless
+    its Content Type says otherwise.
+
+    Raises:
+        RequestError: it should be JSON and is not, or is not an object.
+
     """
     kind = (content_type or "").partition(";")[0].strip().lower()
     is_json = kind == "application/json" or kind.endswith("+json")
@@ -34,19 +38,24 @@ def json_fields(payload: bytes, content_type: str | None) -> dict[str, Any] | No
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError("invalid", f"the payload is not JSON: {error}") from None
     if not isinstance(fields, dict):
-        raise RequestError("invalid", "the payload is JSON, but not an object with fields")
+        raise RequestError("invalid", "the payload is JSON, but not an object")
     return fields
 
 
 def unpacked(
     operation: Operation, fields: dict[str, Any]
 ) -> tuple[bytes, TextRequest | AudioRequest]:
-    """The work inside a JSON request, and the form it came in."""
+    """Return the text or audio in a JSON request, and the request's fields as a type.
+
+    Raises:
+        RequestError: a field is unknown, missing or not valid.
+
+    """
     try:
         if operation not in AUDIO_OPERATIONS:
             kind = AnswerRequest if operation is Operation.ANSWER else TextRequest
-            text = msgspec.convert(fields, kind)
-            return text.text.encode(), text
+            form = msgspec.convert(fields, kind)
+            return form.text.encode(), form
         audio = msgspec.convert(fields, AudioRequest)
         return base64.b64decode(audio.audio, validate=True), audio
     except binascii.Error as error:
@@ -56,6 +65,7 @@ def unpacked(
 
 
 def checked_text(payload: bytes) -> bytes:
+    """Return a text without space around it, or raise RequestError."""
     if len(payload) > MAXIMUM_TEXT_BYTES:
         raise too_large(len(payload), MAXIMUM_TEXT_BYTES)
     try:
@@ -68,13 +78,17 @@ def checked_text(payload: bytes) -> bytes:
     return text.encode()
 
 
-def with_wishes(text: bytes, form: AnswerRequest) -> bytes:
-    wish = PromptRequest(text.decode(), form.schema, form.session, form.stream, form.maximum_tokens)
-    packed = wish.packed()
-    if len(packed) > MAXIMUM_WISH_BYTES:
-        raise too_large(len(packed), MAXIMUM_WISH_BYTES)
+def with_prompt_options(text: bytes, form: AnswerRequest) -> bytes:
+    """Return the text, packed with the schema and other options of a request for an answer."""
+    prompt = PromptRequest(
+        text.decode(), form.schema, form.session, form.stream, form.maximum_tokens
+    )
+    packed = prompt.packed()
+    if len(packed) > MAXIMUM_PROMPT_BYTES:
+        raise too_large(len(packed), MAXIMUM_PROMPT_BYTES)
     return packed
 
 
 def too_large(size: int, limit: int) -> RequestError:
+    """Return the error for a request of `size` bytes."""
     return RequestError("too_large", f"{size} bytes are more than the {limit} allowed")

@@ -1,4 +1,4 @@
-"""What the appliance shows of itself, as types: status, info, state, health, telemetry, partial."""
+"""Payloads of the topics status, info, state, health, telemetry and partial, as types."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from appliance.values import (
 
 
 class Status(enum.StrEnum):
-    """Plain text on `status`, retained."""
+    """On `status`, retained, as plain text."""
 
     ONLINE = "online"
     STOPPED = "stopped"
-    """It stopped because it was asked to."""
+    """It was stopped on purpose."""
     OFFLINE = "offline"
-    """The broker says so for us, when it hears no more from us."""
+    """The broker publishes this (the last will) if the connection breaks."""
 
 
 class Partial(msgspec.Struct, frozen=True, kw_only=True):
-    """On `partial`: an answer that is still being written, or a sentence being spoken."""
+    """On `partial`: an answer that is being written, or a sentence that is being spoken."""
 
     id: str | None
-    """That of the result to come; None for speech, which has none before it is over."""
+    """The id of the result to come; null for speech, which gets its id at its end."""
     transaction: str | None = None
     text: str
-    """All of it so far."""
+    """The whole text until now."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request may be; part of `info`."""
+    """Limits of requests; part of `info`."""
 
     request_bytes: int
     text_bytes: int
@@ -50,15 +50,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     waiting_bytes: int
     answers_kept_s: float
-    """How long the same id with the same payload gets the same answer again."""
+    """How long a repeated request with the same id and payload gets the same answer."""
     answers_kept: int = 0
-    """The same, in number."""
+    """For how many answers."""
     attempts: int = 0
-    """How often work is tried that ends the process."""
+    """How often a request that crashes the process is tried."""
 
 
 class Info(msgspec.Struct, frozen=True, kw_only=True):
-    """On `info`, retained: what this appliance is."""
+    """On `info`, retained: version, models, intents and limits."""
 
     schema: int = SCHEMA
     version: str
@@ -69,68 +69,70 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     intents: list[str] = []
     operations: tuple[str, ...] = (*Operation, *Control)
     options: dict[str, Any] = {}
-    """What `request/options` changes, as it is now."""
+    """The current values of what `request/options` changes."""
     limits: Limits
 
 
 class StateNow(msgspec.Struct, frozen=True, kw_only=True):
-    """On `state`, retained: what it is doing."""
+    """On `state`, retained: what the appliance is doing."""
 
     activity: Activity
     pace: Pace = Pace.FULL
     """How hard the board may work."""
     session: Session | None = None
-    """The one that goes on or was the last; None before any."""
+    """The current session, or the last one; null before the first."""
 
 
 class WakeHeard(msgspec.Struct, frozen=True, kw_only=True):
-    """On the topic `wake_word.earshot`: an appliance heard its wake word."""
+    """On the topic `wake_word.earshot`: an appliance detected its wake word."""
 
     device: Name
     word: Name
     score: float
     """Of the wake word, 0.0 to 1.0."""
     level_over_noise_db: float
-    """Of the loudest moment over the room's quietest; the highest goes on, the others yield."""
+    """Level of the wake word over the background noise. The appliance with the highest one
+    listens, the others do not."""
 
 
 class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """The road to the broker; part of `health`."""
+    """The connection to the broker, and the queues; part of `health`."""
 
     connected: bool
     connections: int
-    """Since start; one is the first."""
+    """Number of connections since start, with the current one."""
     subscribed: bool
-    """False while the broker forbids us to receive requests."""
+    """False while the broker does not allow the appliance to receive requests."""
     outbox_rows: int
     outbox_bytes: int
     outbox_oldest_s: float | None = None
-    """How long the oldest message has waited for the broker; null while none does."""
+    """How long the oldest message has waited for the broker; null if no message waits."""
     inbox_rows: int
     inbox_bytes: int
     dropped: int
-    """Messages that the journal let go unacknowledged, ever; the broker may have had some."""
+    """Messages that were dropped without an acknowledgement, ever; the broker may have got some."""
     refused: int
-    """Publications that the broker refused, since start."""
+    """Messages that the broker refused, since start."""
     accepted: int
     rejected: int
     repeated: int
     """Requests that had been accepted or answered before, since start."""
     overrun: int
-    """Deliveries that came so fast that not even an answer was possible, since start."""
+    """Requests that came too fast to be answered, since start."""
     unsaid: int
-    """Answers such as `busy` for which there was no room in memory, since start."""
+    """Answers such as `busy` that were dropped because memory was full, since start."""
     set_aside: int = 0
-    """Requests that were given up because their work ended the process or the engine again and
-    again: see `appliance requests`."""
+    """Dead letters: requests that repeatedly crashed the appliance or the language model; see
+    `appliance requests`."""
     damaged_journals: int = 0
-    """Journals that could not be read whole and were set aside in the state directory; what was
-    legible was saved. Somebody should look at the card, and take them away."""
+    """Damaged journals that were renamed in the state directory; their readable rows were kept.
+    Check the SD card, then delete these files."""
     journal_error: str | None = None
+    """Why the disk refused the last write; null if it did not."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """On `health`, retained: whether all is well."""
+    """On `health`, retained: whether everything works."""
 
     uptime_s: float
     mqtt: LinkHealth
@@ -139,20 +141,19 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float | None = None
     waiting_jobs: int | None = None
     language_model_error: str | None = None
-    """Why the language model cannot be used just now; it is tried again and again. All else works
-    meanwhile."""
+    """Why the language model cannot be used now. It is retried; everything else works meanwhile."""
     notices: list[str] = []
-    """What the image wants its owner to know, such as settings in the folder that it refused."""
+    """Messages of the image for its owner, such as settings that it rejected."""
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
-    """On `telemetry`, retained: how the board is. What it cannot tell is null."""
+    """On `telemetry`, retained: the board's sensors. A value that is not known is null."""
 
     temperature_c: float | None
     clock_mhz: float | None
-    """As a Raspberry Pi's firmware measures it, else as the kernel set it."""
+    """As measured by a Raspberry Pi's firmware, otherwise as set by the kernel."""
     clock_limit_mhz: float | None = None
-    """What the kernel lets the processor run at; it lowers that against heat."""
+    """The kernel's limit, which it lowers when the board is hot."""
     load: float | None
     memory_available_mb: float | None
     memory_used_mb: float | None
@@ -163,28 +164,28 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     volts: float | None
     watts: float | None
     joules: float | None
-    """Counted since start."""
+    """Energy since start."""
     fan_rpm: float | None
     supply_ma: float | None
-    """What the USB-C supply agreed to deliver."""
+    """The current that the USB-C supply agreed to deliver."""
     battery_percent: float | None
     under_voltages: int | None
-    """How often the voltage fell below the limit, since start."""
+    """How often the voltage fell below its limit, since start."""
     throttlings: int | None
-    """How often the processor began to be held back, since start."""
+    """How often throttling began, since start."""
     firmware_bits: int | None = None
-    """What `vcgencmd get_throttled` says on a Raspberry Pi: bit 0 low voltage, 1 clock capped,
-    2 throttled, 3 soft temperature limit; from bit 16 on the same, at some time since boot."""
+    """Output of `vcgencmd get_throttled` on a Raspberry Pi: bit 0 low voltage, 1 clock capped,
+    2 throttled, 3 soft temperature limit; bits 16 to 19: the same at any time since boot."""
     core_volts: float | None = None
-    """What the processor's core runs at; a Raspberry Pi lowers it together with the clock."""
+    """Voltage of the processor core; a Raspberry Pi lowers it together with the clock."""
     pace: Pace = Pace.FULL
     clock_synced: bool | None
 
     @classmethod
     def of(cls, reading: BoardReading, *, pace: Pace, clock_synced: bool | None) -> Telemetry:
-        """What the sensors say, rounded to what means something."""
-        shown: dict[str, Any] = {
+        """Make the payload from a reading, rounded to two decimals."""
+        fields: dict[str, Any] = {
             name: round(value, 2) if isinstance(value, float) else value
             for name, value in dataclasses.asdict(reading).items()
         }
-        return cls(**shown, pace=pace, clock_synced=clock_synced)
+        return cls(**fields, pace=pace, clock_synced=clock_synced)

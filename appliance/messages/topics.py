@@ -1,4 +1,4 @@
-"""Every topic name, and what a finished piece of work becomes on MQTT."""
+"""The names of all topics, and the messages that publish a result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_TOPIC = 65_535
 """Bytes of UTF-8, from the MQTT standard."""
 
 FORBIDDEN = re.compile(r"[+#/\x00]")
-"""What the name of one topic level must not hold."""
+"""Characters that the name of one topic level must not contain."""
 
 STATES = {
     Outcome.CANCELLED: RequestState.CANCELLED,
@@ -30,7 +30,7 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class ReturnAddress:
-    """Where the answer to a request goes, and what it carries back unchanged."""
+    """Where the answer to a request goes, and what it returns unchanged."""
 
     operation: str
     reply_to: str | None = None
@@ -40,12 +40,12 @@ class ReturnAddress:
 
     @classmethod
     def of(cls, request: Request) -> ReturnAddress:
-        """The address that an accepted request carries."""
+        """Return the address in an accepted request."""
         return cls(request.operation, request.reply_to, request.correlation, request.transaction)
 
 
 def home_assistant_birth(prefix: str) -> str:
-    """Where Home Assistant says that it has started, and knows nothing any more."""
+    """Return the topic of Home Assistant's birth message, sent when it has started."""
     return f"{prefix}/status"
 
 
@@ -55,7 +55,7 @@ def retained(topic: str, payload: bytes, content_type: str = "application/json")
 
 
 class Topics:
-    """Names under one root."""
+    """The topics of one appliance, below its root."""
 
     def __init__(
         self,
@@ -65,11 +65,15 @@ class Topics:
         birth: str | None = None,
         earshot: str | None = None,
     ) -> None:
-        """Where there are more than our own.
+        """Name the topics.
 
-        `group` is the name of the queue that several appliances take from, "" for none;
-        `birth` is where Home Assistant says that it has started, if it is to find us;
-        `earshot` is where appliances that hear the same room announce their wakes.
+        Args:
+            root: the first levels of every topic of this appliance.
+            group: the name of the queue that several appliances share; "" for no queue.
+            group_root: the first levels of that queue's topics.
+            birth: the topic of Home Assistant's birth message, if discovery is enabled.
+            earshot: the topic on which nearby appliances announce detected wake words.
+
         """
         self.root = root
         self.birth = birth
@@ -83,10 +87,10 @@ class Topics:
         self.result = f"{root}/result"
         self.partial = f"{root}/partial"
         self.requests = f"{root}/request/+"
-        """The filter that finds every request of our own."""
+        """The filter for all requests to this appliance."""
         self.subscriptions = [self.requests]
         if group:
-            # By operation, for a cancelled request must be looked for by every member.
+            # By operation: every member must see `cancel`, so it is not in the shared queue.
             shared = f"$share/{group}/{group_root}/request"
             self.subscriptions += [f"{shared}/{operation}" for operation in Operation]
             self.subscriptions.append(f"{group_root}/request/{Control.CANCEL}")
@@ -97,53 +101,58 @@ class Topics:
 
     @classmethod
     def of(cls, config: Config) -> Topics:
-        """Those of a configuration."""
-        found_by = config.home_assistant
-        birth = home_assistant_birth(found_by.prefix) if found_by.enabled else None
+        """Return the topics of a configuration."""
+        discovery = config.home_assistant
+        birth = home_assistant_birth(discovery.prefix) if discovery.enabled else None
         return cls(config.root, config.mqtt.group, config.mqtt.group_root, birth, config.earshot)
 
     def intent(self, name: str) -> str:
-        """Where results of one intent go; what no topic may hold becomes `_`."""
+        """Return the topic of one intent's results; forbidden characters become `_`."""
         return f"{self.root}/intent/{FORBIDDEN.sub('_', name)}"
 
     def request(self, operation: str) -> str:
-        """Where work comes in."""
+        """Return the topic of a request."""
         return f"{self.root}/request/{operation}"
 
     def response(self, operation: str) -> str:
-        """Where answers go when the requester names no topic."""
+        """Return the topic of answers to requesters that name no topic."""
         return f"{self.root}/response/{operation}"
 
     def operation_of(self, topic: str) -> str:
-        """The last level of a request's topic."""
+        """Return the operation: the last level of a request's topic."""
         return topic.rpartition("/")[2]
 
     def is_for_the_group(self, topic: str) -> bool:
-        """Whether a request came out of the queue that several appliances share."""
+        """Whether a request was sent to the queue that several appliances share."""
         return bool(self.group_root) and topic.startswith(f"{self.group_root}/request/")
 
     def default_reply(self, topic: str) -> str | None:
-        """Where the answer goes when the requester names no topic; None is `response/<op>`."""
+        """Return the topic of the answer if the requester names no topic; None: `response/<op>`."""
         if not self.is_for_the_group(topic):
             return None
         return f"{self.group_root}/response/{self.operation_of(topic)}"
 
     def check_reply_to(self, topic: str) -> None:
-        """RequestError when an answer cannot or must not be published there."""
+        """Check a response topic.
+
+        Raises:
+            RequestError: an answer cannot or must not be published there.
+
+        """
         if not topic:
             raise RequestError("invalid", "the response topic is empty")
         if re.search(r"[+#\x00]", topic) or len(topic.encode()) > LONGEST_TOPIC:
-            raise RequestError("invalid", "the response topic must hold none of + and #")
+            raise RequestError("invalid", "the response topic must not contain + or #")
         if topic.startswith("$"):
             raise RequestError("invalid", "the response topic must not begin with $")
-        # An answer among our own requests would come back to us; one on `status` would lie.
+        # On a request topic the answer would come back to us; on `status` it would be false.
         if topic.startswith(f"{self.root}/") and not topic.startswith(f"{self.root}/response/"):
             raise RequestError("invalid", f"the response topic must not be below {self.root}")
         if self.group_root and topic.startswith(f"{self.group_root}/request/"):
             raise RequestError("invalid", "the response topic must not be the group's queue")
 
     def answer(self, address: ReturnAddress, answer: Answer) -> Message:
-        """The message that carries an answer to its requester."""
+        """Return the message that carries an answer to its requester."""
         return Message(
             topic=address.reply_to or self.response(address.operation),
             payload=encode(answer),
@@ -151,7 +160,7 @@ class Topics:
         )
 
     def finished(self, address: ReturnAddress, result: Result) -> Message:
-        """The answer to a request whose work is over."""
+        """Return the message that carries a result to its requester."""
         state = STATES.get(result.outcome, RequestState.DONE)
         return self.answer(
             address,
@@ -166,7 +175,7 @@ class Topics:
         )
 
     def messages_for(self, result: Result, request: Request | None = None) -> Iterator[Message]:
-        """What is published of a result: to everybody, and to the requester if there is one."""
+        """Return what is published of a result: for everybody, and for the requester if any."""
         payload = encode(result)
         yield Message(self.result, payload)
         if result.outcome is Outcome.INTENT and result.intent is not None:

@@ -1,1 +1,1 @@
-"""What is written down about MQTT for other programs and people, made from the payload types."""
+"""The reference of the MQTT interface, generated from the payload types."""

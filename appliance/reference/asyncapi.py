@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document of the appliance's MQTT."""
+"""Generates the AsyncAPI 3 document of the MQTT interface."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ What the appliance publishes and takes over MQTT 5 or 3.1.1. mqtt.md says the sa
 
 
 def document() -> dict[str, Any]:
-    """The whole of it, ready for JSON."""
+    """Return the document, ready for JSON."""
     own, components = schemas()
     return {
         "asyncapi": "3.0.0",
@@ -50,9 +50,11 @@ def document() -> dict[str, Any]:
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
-    parameters = {"root": {"description": "mqtt.root.", "default": "appliance/kitchen"}}
+    parameters = {
+        "root": {"description": "The configuration key mqtt.root.", "default": "appliance/kitchen"}
+    }
     for level, example in channel.levels:
-        parameters[level] = {"description": f"For instance {example}.", "default": example}
+        parameters[level] = {"description": f"For example {example}.", "default": example}
     return {
         "address": f"{{root}}/{channel.topic}",
         "description": channel.summary,
@@ -62,17 +64,17 @@ def _channel(channel: Channel) -> dict[str, Any]:
 
 
 def _operation(channel: Channel) -> dict[str, Any]:
-    there = f"#/channels/{channel.name}"
+    reference = f"#/channels/{channel.name}"
     operation: dict[str, Any] = {
-        "action": "send" if channel.way is Direction.OUT else "receive",
-        "channel": {"$ref": there},
-        "messages": [{"$ref": f"{there}/messages/{channel.name}"}],
+        "action": "send" if channel.direction is Direction.OUT else "receive",
+        "channel": {"$ref": reference},
+        "messages": [{"$ref": f"{reference}/messages/{channel.name}"}],
         "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retain, **BINDING}},
     }
-    if channel.way is Direction.IN:
+    if channel.direction is Direction.IN:
         operation["reply"] = {
             "address": {
-                "description": "MQTT 5's Response Topic, or the field reply_to.",
+                "description": "The Response Topic of MQTT 5, or the field reply_to.",
                 "location": "$message.header#/responseTopic",
             },
             "channel": {"$ref": "#/channels/response"},
@@ -88,20 +90,20 @@ def _message(channel: Channel, own: dict[str, Any]) -> dict[str, Any]:
         "contentType": "text/plain" if text else "application/json",
         "summary": f"{channel.summary}{plain}",
         "payload": own[channel.payload.__name__],
-        "examples": [{"name": channel.name, "payload": shown(channel)}],
+        "examples": [{"name": channel.name, "payload": example_json(channel)}],
     }
-    if channel.way is Direction.IN:
+    if channel.direction is Direction.IN:
         message["correlationId"] = {
-            "description": "MQTT 5's Correlation Data, or the field transaction.",
+            "description": "The Correlation Data of MQTT 5, or the field transaction.",
             "location": "$message.header#/correlationData",
         }
     return message
 
 
-def shown(channel: Channel) -> Any:
-    """The example as JSON has it, of a request without what is as if it were not there."""
+def example_json(channel: Channel) -> Any:
+    """Return the example as JSON values; a request without the fields that have their default."""
     example = msgspec.json.decode(msgspec.json.encode(channel.example))
-    if channel.way is Direction.OUT:
+    if channel.direction is Direction.OUT:
         return example
     fields = msgspec.structs.fields(channel.example)
     defaults = {field.name: field.default for field in fields}

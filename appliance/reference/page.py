@@ -12,21 +12,21 @@ from typing import Any
 from appliance.journal.dead_letters import KEPT
 from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
-from appliance.reference.asyncapi import document, shown
+from appliance.reference.asyncapi import document, example_json
 from appliance.reference.schemas import schemas
-from appliance.reference.wire import ASKED, CHANNELS, ROOT, TOLD, Channel
+from appliance.reference.wire import CHANNELS, PUBLISHED, RECEIVED, ROOT, Channel
 
 NUMBERS = {
     "answers_kept_minutes": f"{ANSWERS_KEPT_S / 60:.0f}",
     "answers_kept": f"{ANSWERS_KEPT}",
-    "set_aside": f"{KEPT}",
+    "dead_letters": f"{KEPT}",
     "text_bytes": f"{MAXIMUM_TEXT_BYTES}",
     "root": ROOT,
 }
 
 
 def files() -> dict[str, str]:
-    """By name: the text of each file below docs."""
+    """Return the text of each generated file, by its path below docs."""
     return {
         "reference/asyncapi.json": json.dumps(document(), indent=2, ensure_ascii=False) + "\n",
         "reference/mqtt.md": page(),
@@ -34,11 +34,11 @@ def files() -> dict[str, str]:
 
 
 def page() -> str:
-    """The page for people; its prose stands in page.md, beside this file."""
+    """Return the page mqtt.md; its prose is in page.md, next to this file."""
     prose = resources.files("appliance.reference").joinpath("page.md").read_text("utf-8")
     parts = NUMBERS | {
-        "topics_out": _table(TOLD),
-        "topics_in": _table(ASKED),
+        "topics_out": _table(PUBLISHED),
+        "topics_in": _table(RECEIVED),
         "examples": "\n".join(map(_example, CHANNELS)),
         "fields": "\n".join(_fields_of(*named) for named in schemas()[1].items()),
     }
@@ -46,7 +46,7 @@ def page() -> str:
 
 
 def _table(channels: tuple[Channel, ...]) -> str:
-    lines = ["| topic | payload | QoS | retained | what |", "|---|---|---|---|---|"]
+    lines = ["| topic | payload | QoS | retained | meaning |", "|---|---|---|---|---|"]
     for channel in channels:
         kind = channel.payload.__name__
         payload = f"[{kind}](#{kind.lower()})" + (f", or {channel.plain}" if channel.plain else "")
@@ -57,7 +57,7 @@ def _table(channels: tuple[Channel, ...]) -> str:
 
 
 def _example(channel: Channel) -> str:
-    payload = shown(channel)
+    payload = example_json(channel)
     text = payload if isinstance(payload, str) else json.dumps(payload, indent=2)
     language = "text" if isinstance(payload, str) else "json"
     return f"`{channel.example_topic}`\n\n```{language}\n{text}\n```\n"
@@ -68,17 +68,17 @@ def _fields_of(name: str, schema: dict[str, Any]) -> str:
     if "enum" in schema:
         lines.append(", ".join(f"`{word}`" for word in schema["enum"]))
         return "\n".join([*lines, ""])
-    lines += ["| field | type | what |", "|---|---|---|"]
+    lines += ["| field | type | meaning |", "|---|---|---|"]
     required = schema.get("required", ())
     for field, one in schema.get("properties", {}).items():
-        needed = ", needed" if field in required else ""
+        needed = ", required" if field in required else ""
         words = one.get("description", "").replace("|", "\\|")
         lines.append(f"| `{field}` | {_type_of(one)}{needed} | {words} |")
     return "\n".join([*lines, ""])
 
 
 def _type_of(schema: dict[str, Any]) -> str:
-    """A schema in a word or two."""
+    """Return a schema in a few words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
@@ -98,8 +98,8 @@ def _bounds(schema: dict[str, Any]) -> str:
         "maximum": "to",
         "maxLength": "up to",
     }
-    said = [f"{word} {schema[key]:g}" for key, word in words.items() if key in schema]
-    return f" {' '.join(said)}" if said else ""
+    bounds = [f"{word} {schema[key]:g}" for key, word in words.items() if key in schema]
+    return f" {' '.join(bounds)}" if bounds else ""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""JSON Schemas of the payloads, with what the code says of each field."""
+"""JSON Schemas of the payloads, with the docstring of each field as its description."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ REFERENCE = "#/components/schemas/{name}"
 
 
 def schemas() -> tuple[dict[str, Any], dict[str, Any]]:
-    """By payload type: its schema, mostly a reference; and what is referred to, by name."""
+    """Return the schema of each payload type, mostly a reference, and the shared components."""
     types = list(dict.fromkeys(channel.payload for channel in CHANNELS))
     own, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     for kind in _structs(types):
         schema = components[kind.__name__]
-        for field, words in _documented(kind).items():
+        for field, text in _documented(kind).items():
             if field in schema.get("properties", {}):
-                schema["properties"][field]["description"] = words
+                schema["properties"][field]["description"] = text
     return {kind.__name__: one for kind, one in zip(types, own, strict=True)}, components
 
 
 def schema_of(kind: type) -> dict[str, Any]:
-    """The schema of one payload type, complete in itself."""
+    """Return the schema of one payload type, with the components it refers to."""
     own, components = schemas()
     schema: dict[str, Any] = own[kind.__name__]
     return schema | {"components": {"schemas": components}}
 
 
 def _structs(types: Iterable[Any]) -> list[type]:
-    """The Structs among the types, and all that they hold."""
+    """Return the Structs among the types, and in their fields."""
     found: dict[str, type] = {}
     queue = list(types)
     while queue:
@@ -52,18 +52,18 @@ def _structs(types: Iterable[Any]) -> list[type]:
 
 
 def _documented(kind: type) -> dict[str, str]:
-    """The words below each field, in the class and those that it extends."""
-    words: dict[str, str] = {}
+    """Return the docstring of each field, from the class and its base classes."""
+    docstrings: dict[str, str] = {}
     for one in reversed(kind.__mro__):
         if issubclass(one, msgspec.Struct) and one.__module__.startswith("appliance."):
-            words |= _words_below_fields(one)
-    return words
+            docstrings |= _field_docstrings(one)
+    return docstrings
 
 
-def _words_below_fields(kind: type) -> dict[str, str]:
+def _field_docstrings(kind: type) -> dict[str, str]:
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(tree, ast.ClassDef)  # noqa: S101  (it is a class)
-    words = {}
+    docstrings = {}
     for field, below in zip(tree.body, tree.body[1:], strict=False):
         if (
             isinstance(field, ast.AnnAssign)
@@ -72,5 +72,5 @@ def _words_below_fields(kind: type) -> dict[str, str]:
             and isinstance(below.value, ast.Constant)
             and isinstance(below.value.value, str)
         ):
-            words[field.target.id] = " ".join(inspect.cleandoc(below.value.value).split())
-    return words
+            docstrings[field.target.id] = " ".join(inspect.cleandoc(below.value.value).split())
+    return docstrings

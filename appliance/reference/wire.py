@@ -43,19 +43,19 @@ from appliance.values import (
 )
 
 ROOT = "appliance/kitchen"
-"""In the examples."""
+"""The root in the examples."""
 
-SHORT_SOUND = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQAAAAA="
-"""A WAV file without a sample, in base64."""
+EMPTY_WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQAAAAA="
+"""A WAV file without samples, in base64."""
 
 
 class Direction(enum.StrEnum):
-    """Who publishes."""
+    """Who publishes on a topic."""
 
     OUT = "out"
     """The appliance."""
     IN = "in"
-    """Others."""
+    """Its clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class Channel:
 
     name: str
     topic: str
-    """`{...}` is a level of its own."""
-    way: Direction
+    """A level in braces is variable."""
+    direction: Direction
     payload: Any
     """The type of its JSON, or of its plain text."""
     summary: str
@@ -73,13 +73,13 @@ class Channel:
     retain: bool = False
     qos: int = 1
     plain: str = ""
-    """What else than JSON the payload may be."""
+    """What the payload may be instead of JSON."""
     levels: tuple[tuple[str, str], ...] = ()
-    """What stands in the topic's own levels, with an example."""
+    """The variable levels, each with an example."""
 
     @property
     def example_topic(self) -> str:
-        """Where the example travels."""
+        """The topic of the example."""
         topic = self.topic
         for level, example in self.levels:
             topic = topic.replace(f"{{{level}}}", example)
@@ -154,31 +154,31 @@ INFO = Info(
     ),
 )
 
-TOLD = (
+PUBLISHED = (
     Channel(
         *("status", "status", Direction.OUT, Status),
-        "Whether it is there: `online`, `stopped` (it was asked to), `offline` (says the broker).",
+        "`online`, `stopped` (on purpose), or `offline` (published by the broker: the last will).",
         Status.ONLINE,
         retain=True,
         qos=0,
     ),
     Channel(
         *("info", "info", Direction.OUT, Info),
-        "What it is, and what a request may be.",
+        "Versions, models, intents, and the limits of requests.",
         INFO,
         retain=True,
         qos=0,
     ),
     Channel(
         *("state", "state", Direction.OUT, StateNow),
-        "What it is doing.",
+        "What the appliance is doing.",
         StateNow(activity=Activity.IDLE),
         retain=True,
         qos=0,
     ),
     Channel(
         *("health", "health", Direction.OUT, Health),
-        "Whether all is well, every ten seconds.",
+        "Whether everything works; every ten seconds, and at once if something fails.",
         Health(
             uptime_s=86_400.0,
             mqtt=LINK,
@@ -191,7 +191,7 @@ TOLD = (
     ),
     Channel(
         *("telemetry", "telemetry", Direction.OUT, Telemetry),
-        "How the board is. What it cannot tell is null.",
+        "The board's sensors. A value that is not known is null.",
         Telemetry(**TELEMETRY),
         retain=True,
         qos=0,
@@ -203,82 +203,81 @@ TOLD = (
     ),
     Channel(
         *("intent", "intent/{name}", Direction.OUT, Result),
-        "The same result, only where the outcome is this intent: for a lamp, or a gateway to "
-        "machines.",
+        "The result, only if its outcome is this intent: for a lamp, or a gateway to machines.",
         RESULT,
         levels=(("name", "HassTurnOn"),),
     ),
     Channel(
         *("partial", "partial", Direction.OUT, Partial),
-        "An answer while it is being written, where the request asks for it.",
+        "An answer while it is being written, if the request asks for it.",
         Partial(id=RESULT.id, transaction="job-8", text="The sky is blue because"),
         qos=0,
     ),
     Channel(
         *("response", "response/{operation}", Direction.OUT, Answer),
-        "The answer to a request that names no place for it; else it goes to the request's "
+        "The answer to a request that names no topic for it. Otherwise it goes to the request's "
         "Response Topic or `reply_to`, with its Correlation Data.",
         Answer(state=RequestState.QUEUED, transaction="job-7", operation="parse", position=2),
         levels=(("operation", "parse"),),
     ),
 )
 
-ASKED = (
+RECEIVED = (
     Channel(
         *("transcribe", "request/transcribe", Direction.IN, AudioRequest),
-        "Sound to text.",
-        AudioRequest(audio=SHORT_SOUND, transaction="job-6", timeout_s=30.0),
-        plain="the sound file itself (WAV, FLAC, Ogg, MP3 ...)",
+        "Audio to text.",
+        AudioRequest(audio=EMPTY_WAV, transaction="job-6", timeout_s=30.0),
+        plain="the audio file (WAV, FLAC, Ogg, MP3 ...)",
     ),
     Channel(
         *("recognize", "request/recognize", Direction.IN, AudioRequest),
-        "Sound to intent, as if it had been spoken at the device. An intent that is declared "
+        "Audio to intent, as if it had been spoken at the device. An intent that is declared "
         "`confirm` is refused: a recording cannot answer the question.",
-        AudioRequest(audio=SHORT_SOUND, transaction="job-13", timeout_s=10.0),
-        plain="the sound file itself (WAV, FLAC, Ogg, MP3 ...)",
+        AudioRequest(audio=EMPTY_WAV, transaction="job-13", timeout_s=10.0),
+        plain="the audio file (WAV, FLAC, Ogg, MP3 ...)",
     ),
     Channel(
         *("parse", "request/parse", Direction.IN, TextRequest),
-        "Text to intent, by the declared sentences alone.",
+        "Text to intent, using only the declared sentences.",
         TextRequest(text="turn on the kitchen light", transaction="job-7", priority=5),
-        plain="the text itself",
+        plain="the text",
     ),
     Channel(
         *("answer", "request/answer", Direction.IN, AnswerRequest),
-        "Text to text, by the language model alone; or to JSON that meets a schema.",
+        "Text to text by the language model, or to JSON that conforms to a schema.",
         AnswerRequest(text="Why is the sky blue?", transaction="job-8", session="desk"),
-        plain="the text itself",
+        plain="the text",
     ),
     Channel(
         *("cancel", "request/cancel", Direction.IN, CancelRequest),
-        "A request that nobody wants any more: it is taken out of the queue, or broken off.",
+        "Cancel a request, whether it waits or is in progress.",
         CancelRequest(id="job-8", transaction="job-9"),
-        plain="the id itself",
+        plain="the id",
     ),
     Channel(
         *("options", "request/options", Direction.IN, OptionsRequest),
-        "Settings that change while it runs, until the next start.",
+        "Change settings until the next start.",
         OptionsRequest(log_level="info"),
-        plain="nothing, to be told what is in force",
+        plain="empty, to get the current settings",
     ),
     Channel(
         *("check", "request/check", Direction.IN, CheckRequest),
-        "What `appliance check` finds.",
+        "Run the checks of `appliance check`.",
         CheckRequest(transaction="job-10"),
-        plain="nothing",
+        plain="empty",
     ),
     Channel(
         *("listen", "request/listen", Direction.IN, ListenRequest),
-        "Open the ear for one sentence, as the wake word or the button does.",
+        "Start listening for one sentence, as the wake word or the button does.",
         ListenRequest(transaction="job-11"),
-        plain="nothing",
+        plain="empty",
     ),
     Channel(
         *("say", "request/say", Direction.IN, SayRequest),
-        "A text for the loudspeaker.",
+        "Speak a text through the loudspeaker.",
         SayRequest(text="The washing machine is done.", transaction="job-12"),
-        plain="the text itself",
+        plain="the text",
     ),
 )
 
-CHANNELS = TOLD + ASKED
+CHANNELS = PUBLISHED + RECEIVED

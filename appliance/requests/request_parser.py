@@ -16,7 +16,7 @@ from appliance.messages.request_body import (
     json_fields,
     too_large,
     unpacked,
-    with_wishes,
+    with_prompt_options,
 )
 from appliance.messages.topics import ReturnAddress
 from appliance.values import AUDIO_OPERATIONS, Operation, Request
@@ -129,7 +129,7 @@ class RequestParser:
         else:
             payload = checked_text(payload)
         if fields is not None and isinstance(form, AnswerRequest):
-            payload = with_wishes(payload, form)
+            payload = with_prompt_options(payload, form)
         request = Request(
             id=self._new_id(),
             operation=operation,

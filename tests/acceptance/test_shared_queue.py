@@ -41,7 +41,9 @@ def test_work_is_shared_out_and_the_share_of_one_that_dies_is_done_by_the_others
                 )
             )
             daemons.append(daemon.start())
-        client = plant.enter_context(Client("127.0.0.1", broker.port, root=QUEUE, resend_after_s=1.0))
+        client = plant.enter_context(
+            Client("127.0.0.1", broker.port, root=QUEUE, resend_after_s=1.0)
+        )
         # When work comes in, and in the middle of it the power of one fails
         with ThreadPoolExecutor(4) as askers:
             work = [askers.submit(client.parse, "stop machine three", 60.0) for _ in range(60)]

@@ -16,9 +16,9 @@ from support.mqtt_stack import MqttStack, settings
 from support.waiting import until
 
 from appliance.messages.payloads import Answer
-from appliance.reference.asyncapi import shown
+from appliance.reference.asyncapi import example_json
 from appliance.reference.schemas import schema_of
-from appliance.reference.wire import ASKED, ROOT, TOLD, Channel
+from appliance.reference.wire import PUBLISHED, RECEIVED, ROOT, Channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,14 +48,14 @@ def stack(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_the_page_has_an_example_of_every_topic() -> None:
-    assert set(WRITTEN) == {channel.example_topic for channel in TOLD + ASKED}
+    assert set(WRITTEN) == {channel.example_topic for channel in PUBLISHED + RECEIVED}
 
 
-@pytest.mark.parametrize("channel", TOLD, ids=lambda channel: channel.name)
+@pytest.mark.parametrize("channel", PUBLISHED, ids=lambda channel: channel.name)
 def test_what_the_appliance_publishes_meets_the_schema(
     channel: Channel, broker: Mosquitto, stack: MqttStack
 ) -> None:
-    assert WRITTEN[channel.example_topic] == shown(channel)
+    assert WRITTEN[channel.example_topic] == example_json(channel)
     with MqttClient(broker.port, f"seen/{channel.example_topic}") as reader:
         payload = WRITTEN[channel.example_topic]
         text = payload if isinstance(payload, str) else json.dumps(payload)
@@ -68,7 +68,7 @@ def test_what_the_appliance_publishes_meets_the_schema(
         assert json.loads(msgspec.json.encode(again)) == payload
 
 
-@pytest.mark.parametrize("channel", ASKED, ids=lambda channel: channel.name)
+@pytest.mark.parametrize("channel", RECEIVED, ids=lambda channel: channel.name)
 def test_what_it_takes_is_taken_and_the_answer_meets_its_schema(
     channel: Channel, broker: Mosquitto, stack: MqttStack
 ) -> None:

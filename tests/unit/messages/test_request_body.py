@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from appliance.journal.inbox import IncomingRequest
-from appliance.messages.request_body import MAXIMUM_WISH_BYTES
+from appliance.messages.request_body import MAXIMUM_PROMPT_BYTES
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection_events import Delivery
 from appliance.requests.request_parser import Rejection, RequestParser
@@ -70,7 +70,7 @@ def test_a_wish_of_the_wrong_form_is_invalid(fields: dict[str, Any]) -> None:
 
 
 def test_a_schema_that_is_too_large_is_told() -> None:
-    rejection = read(form(schema={"description": "x" * MAXIMUM_WISH_BYTES}))
+    rejection = read(form(schema={"description": "x" * MAXIMUM_PROMPT_BYTES}))
     assert isinstance(rejection, Rejection)
     assert rejection.reason == "too_large"
 
