@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     wrong = [name for name in named if name not in catalogue.models()]
     if wrong:
         for name in wrong:
-            print(f"appliance models: {catalogue.unknown(name)}", file=sys.stderr)
+            print(f"appliance models: {catalogue.unknown_name(name)}", file=sys.stderr)
         return WRONG_USE
     if arguments.action == "list":
         return _list(config, store, as_json=arguments.json)
@@ -76,11 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(config: Config, store: Store, *, as_json: bool) -> int:
     rows = [
-        _described(model, store, store.look(model), config.models)
+        _described(model, store, store.inspect(model), config.models)
         for model in catalogue.models().values()
     ]
     if as_json:
-        others = [msgspec.to_builtins(model) for model in catalogue.by_hand().values()]
+        others = [msgspec.to_builtins(model) for model in catalogue.manual_models().values()]
         listed = {"directory": str(store.directory), "models": rows, "by_hand": others}
         print(json.dumps(listed, indent=2))
         return 0
@@ -115,9 +115,9 @@ def _list_by_hand() -> None:
             (
                 (
                     *(model.name, model.family, f"{model.file_mb} MB", f"{model.memory_mb} MB"),
-                    *(model.board, model.licence, model.whence),
+                    *(model.board, model.licence, model.source),
                 )
-                for model in catalogue.by_hand().values()
+                for model in catalogue.manual_models().values()
             ),
         )
     )
@@ -143,7 +143,7 @@ def _described(model: Model, store: Store, condition: Condition, used: list[str]
         "in_use": model.name in used,
         "state": condition.state,
         "problems": condition.problems,
-        "path": str(store.folder(model) / model.opened_as),
+        "path": str(store.folder(model) / model.engine_path),
     }
 
 
@@ -165,7 +165,7 @@ def _pull(config: Config, store: Store, named: list[str]) -> int:
             meter.end()
             raise
         if fetched:
-            meter.say(
+            meter.message(
                 f"{name}: {fetched} files, {_mb(model.bytes)}, sha256 right, in "
                 f"{store.folder(model)} after {time.monotonic() - started:.0f} s"
             )
@@ -176,7 +176,7 @@ def _pull(config: Config, store: Store, named: list[str]) -> int:
 
 def _verify(config: Config, store: Store, named: list[str], *, as_json: bool) -> int:
     names = named or _worth_verifying(config, store)
-    found = {name: store.look(catalogue.find(name), thoroughly=True) for name in names}
+    found = {name: store.inspect(catalogue.find(name), full=True) for name in names}
     if as_json:
         rows = [
             {"name": name, "state": condition.state, "problems": condition.problems}
@@ -226,13 +226,13 @@ class ProgressBar:
         self._shown = -1
         self._open = False
 
-    def say(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """One line for a person."""
         self.end()
         self._shown = -1
         print(line, file=sys.stderr, flush=True)
 
-    def progress(self, done: int, total: int) -> None:
+    def update(self, done: int, total: int) -> None:
         """Bytes so far, and in all; said when the percentage has moved far enough."""
         percent = 100 * done // max(total, 1)
         step = percent if self._rewrites else percent // 10

@@ -83,7 +83,7 @@ def _known_model(store: Store, name: str) -> CheckResult:
     except ModelMissing as failure:
         return error("models", str(failure), "correct its name in config.toml")
     # Every byte: who asks for a check wants to know, and not to be told what was true once.
-    condition = store.look(model, thoroughly=True)
+    condition = store.inspect(model, full=True)
     where = store.folder(model)
     remedy = f"run: appliance models pull {name}"
     if condition.state is ModelState.MISSING:

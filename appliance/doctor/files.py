@@ -46,7 +46,7 @@ def model_files(place: CheckContext) -> Iterator[CheckResult]:
         own = is_path(name) or name not in catalogue.models()
         try:
             _suits(name, config)
-            path = store.at_hand(name)
+            path = store.quick_path_of(name)
             if is_path(name):
                 _look_at(path, name, config)
         except ApplianceError as failure:

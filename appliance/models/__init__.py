@@ -1,1 +1,1 @@
-"""The catalogue of models, and the files on disk."""
+"""The catalogue of models, the model files on disk, and the download."""

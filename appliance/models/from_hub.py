@@ -1,4 +1,4 @@
-"""Model files from the model hub over HTTPS, going on where a broken connection stopped."""
+"""Downloads model files from the model hub over HTTPS; resumes after a broken connection."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
+from appliance.backoff import Backoff
 from appliance.errors import FetchError
-from appliance.models.progress import onward
+from appliance.models.progress import with_offset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -18,91 +19,92 @@ if TYPE_CHECKING:
     from appliance.models.catalogue import Hub, Model
     from appliance.models.progress import Progress
 
-ATTEMPTS = 5
-"""Connections that may break one after the other, without a byte between, for one file."""
+MAXIMUM_FAILURES = 5
+"""Connections in a row that break without a byte of one file."""
 
-TIMEOUT = 30.0
-"""Seconds of silence after which a connection counts as broken."""
+TIMEOUT_S = 30.0
+"""Without data; then the connection counts as broken."""
 
-BLOCK = 1 << 18
-"""Bytes read at once."""
+BLOCK_BYTES = 1 << 18
+
+RETRY = Backoff(first_s=0.5, longest_s=4.0)
 
 BROKEN = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
-"""What a connection that cannot be made, or breaks, raises."""
+"""Errors of a connection that fails or breaks."""
 
 PARTIAL_CONTENT = 206
 NOT_SATISFIABLE = 416
-PASSING = {408, 425, 429, 500, 502, 503, 504}
-"""Answers that may be another one a moment later."""
+TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+"""Status codes that are worth another attempt."""
 
 
 def fetch(
     model: Model,
     wanted: Collection[str],
     folder: Path,
-    show: Progress,
+    progress: Progress,
     address_of: Callable[[Hub, str], str] | None = None,
 ) -> None:
-    """Write the files `wanted` of `model` into `folder`; FetchError if the hub gives none."""
+    """Write the files `wanted` of `model` into `folder`; FetchError if that fails."""
     if model.hub is None:
-        raise FetchError("the hub does not offer it to everyone")
+        raise FetchError("the hub does not have it for everyone")
     address_of = address_of or _address_of
-    show.say(f"{model.name}: hub {model.hub.repository} at {model.hub.revision[:12]}")
+    progress.message(f"{model.name}: hub {model.hub.repository} at {model.hub.revision[:12]}")
     total = sum(model.files[name].bytes for name in wanted)
     done = 0
     for name in wanted:
         address = address_of(model.hub, name)
-        _fetch_file(address, folder / name, onward(show, done, total))
+        _fetch_file(address, folder / name, with_offset(progress, done, total))
         done += model.files[name].bytes
-    show.progress(total, total)
+    progress.update(total, total)
 
 
 def _address_of(hub: Hub, name: str) -> str:
-    """As the hub's own library makes it, so that a mirror set in HF_ENDPOINT is honoured."""
+    """From the hub's own library, which respects a mirror in HF_ENDPOINT."""
     try:
-        from huggingface_hub import hf_hub_url  # noqa: PLC0415 (half a second, only here)
+        from huggingface_hub import hf_hub_url  # noqa: PLC0415 (takes half a second)
     except ImportError:
         raise FetchError("the library huggingface-hub is not installed") from None
     return hf_hub_url(hub.repository, name, revision=hub.revision)
 
 
-def _fetch_file(address: str, path: Path, progress: Callable[[int], None]) -> None:
-    """Download to `path`, again and again from where it broke off."""
+def _fetch_file(address: str, path: Path, update: Callable[[int], None]) -> None:
+    """Download to `path`; after a broken connection from where it stopped."""
     failures = 0
     while True:
         before = path.stat().st_size if path.exists() else 0
         try:
-            _continue(address, path, before, progress)
+            _continue(address, path, before, update)
         except urllib.error.HTTPError as error:
             reason = f"{error.code} {error.reason}"
             if error.code == NOT_SATISFIABLE:
-                path.unlink(missing_ok=True)  # longer than the hub's: from the start then
-            elif error.code not in PASSING:
-                raise FetchError(f"{path.name}: the hub says {reason}") from error
+                path.unlink(missing_ok=True)  # it is longer than the hub's: start again
+            elif error.code not in TRANSIENT:
+                raise FetchError(f"{path.name}: the hub answered {reason}") from error
         except BROKEN as error:
             reason = str(getattr(error, "reason", error))
         else:
             return
         grown = path.exists() and path.stat().st_size > before
         failures = 1 if grown else failures + 1
-        if failures >= ATTEMPTS:
+        if failures >= MAXIMUM_FAILURES:
             raise FetchError(f"{path.name}: the hub cannot be reached: {reason}")
-        time.sleep(2.0**failures / 4)
+        time.sleep(RETRY.delay_s(failures))
 
 
-def _continue(address: str, path: Path, start: int, progress: Callable[[int], None]) -> None:
-    """One connection: append what is left, or all of it where the server knows no ranges."""
+def _continue(address: str, path: Path, start: int, update: Callable[[int], None]) -> None:
+    """One connection: append the rest, or start again if the server does not support ranges."""
     request = urllib.request.Request(address)  # noqa: S310 (made from the catalogue)
     if start:
         request.add_header("Range", f"bytes={start}-")
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-        if answer.status != PARTIAL_CONTENT:
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+        if response.status != PARTIAL_CONTENT:
             start = 0
-        expected = answer.length
+        expected = response.length
         with path.open("ab" if start else "wb") as file:
-            while block := answer.read(BLOCK):
+            while block := response.read(BLOCK_BYTES):
                 file.write(block)
-                progress(file.tell())
+                update(file.tell())
             received = file.tell() - start
     if expected is not None and received < expected:
         raise ConnectionError(f"the connection broke after {start + received} bytes")

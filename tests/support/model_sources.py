@@ -30,10 +30,10 @@ class Terminal:
         self.lines: list[str] = []
         self.bytes: list[tuple[int, int]] = []
 
-    def say(self, line: str) -> None:
+    def message(self, line: str) -> None:
         self.lines.append(line)
 
-    def progress(self, done: int, total: int) -> None:
+    def update(self, done: int, total: int) -> None:
         self.bytes.append((done, total))
 
 

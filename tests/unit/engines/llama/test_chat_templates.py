@@ -51,9 +51,9 @@ def test_a_built_in_template_is_what_its_family_was_trained_on(name: str) -> Non
     ]
 
 
-@pytest.mark.parametrize("model", catalogue.by_hand().values(), ids=lambda model: model.name)
+@pytest.mark.parametrize("model", catalogue.manual_models().values(), ids=lambda model: model.name)
 def test_a_model_of_the_catalogue_has_the_template_of_its_family(
-    model: catalogue.ByHand,
+    model: catalogue.ManualModel,
 ) -> None:
     families = {
         "llama-3": "llama-3",
