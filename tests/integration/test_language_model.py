@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hassil import Intents
+from support.sentences import sentence_set
 
 from appliance.config import CascadeSettings, LanguageModelSettings
 from appliance.engines.child_process import Child
@@ -20,8 +20,6 @@ from appliance.engines.llama.client import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError, Interrupted, ModelMissing
 from appliance.fallback.cascade import Cascade
-from appliance.sentences.sentence_files import DeclaredIntent
-from appliance.sentences.sentence_set import SentenceSet
 from appliance.values import Question
 
 if TYPE_CHECKING:
@@ -273,17 +271,9 @@ def test_a_menu_that_is_too_long_is_cut_after_its_first_lines(model: Llama) -> N
 
 
 def test_a_wildcard_is_filled_with_words_that_were_said(model: Llama) -> None:
-    form = {
-        "language": "en",
-        "intents": {
-            "ListAdd": {"data": [{"sentences": ["add {item} to (my|the) shopping list"]}]},
-            "Note": {"data": [{"sentences": ["note {text}"]}]},
-        },
-        "lists": {"item": {"wildcard": True}, "text": {"wildcard": True}},
-    }
-    names = ("ListAdd", "Note")
-    sentences = SentenceSet(
-        "en", Intents.from_dict(form), {name: DeclaredIntent(name) for name in names}
+    sentences = sentence_set(
+        {"ListAdd": "add {item} to (my|the) shopping list", "Note": "note {text}"},
+        lists={"item": {"wildcard": True}, "text": {"wildcard": True}},
     )
     text = "on my shopping list, please add washing powder"
     cascade = Cascade(CascadeSettings(choose_threshold=0.5))

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from hassil import Intents
 from numpy.typing import NDArray
 
 from appliance.decoding.decoder import log_sum
 from appliance.decoding.search_types import Tokens
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import TokenVocabulary
+from support.sentences import intents_of
 
 TEXTS = [
     " turn",
@@ -87,10 +87,7 @@ class FakeWhisper:
 
 
 def grammar(*sentences: str, **parts: Any) -> Grammar:
-    data = [{"sentences": list(sentences)}]
-    return Grammar.of(
-        Intents.from_dict({"language": "en", "intents": {"Say": {"data": data}}, **parts})
-    )
+    return Grammar.of(intents_of({"Say": sentences}, **parts))
 
 
 def spelled(tokens: Tokens) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hassil import Intents
+from support.sentences import intents_of
 
 from appliance.decoding import score_fusion
 from appliance.decoding.calibration import Calibration, fit_calibration
@@ -64,13 +64,7 @@ def test_no_clips_change_nothing() -> None:
 
 TEXTS = ("get me tea", "give me tea", "give me milk")
 ORDERS = Grammar.of(
-    Intents.from_dict(
-        {
-            "language": "en",
-            "intents": {"Order": {"data": [{"sentences": ["(get|give) me {drink}"]}]}},
-            "lists": {"drink": {"values": ["tea", "milk"]}},
-        }
-    )
+    intents_of({"Order": "(get|give) me {drink}"}, lists={"drink": {"values": ["tea", "milk"]}})
 )
 
 
@@ -120,13 +114,7 @@ def test_free_speech_that_is_sure_of_something_else_is_believed(
 
 
 WAITING = Grammar.of(
-    Intents.from_dict(
-        {
-            "language": "en",
-            "intents": {"Later": {"data": [{"sentences": ["{what} in two hours"]}]}},
-            "lists": {"what": {"wildcard": True}},
-        }
-    )
+    intents_of({"Later": "{what} in two hours"}, lists={"what": {"wildcard": True}})
 )
 
 

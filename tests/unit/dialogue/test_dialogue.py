@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
-from hassil import Intents
 from support.pipeline_parts import RecordedEvents, RecordedLedger, commands_of
+from support.sentences import sentence_set
 
 from appliance.audio.earcons import Earcon
 from appliance.config import Config, DeviceSettings, ListeningSettings
@@ -22,7 +22,6 @@ from appliance.dialogue.listener_control import (
 from appliance.events import SessionChanged
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.sentence_files import DeclaredIntent
-from appliance.sentences.sentence_set import SentenceSet
 from appliance.values import (
     Intent,
     Operation,
@@ -71,14 +70,11 @@ class RecordedQueue:
         self.cancelled.append(job_id)
 
 
-SENTENCES = SentenceSet(
-    "en",
-    Intents.from_dict({"language": "en", "intents": {}}),
-    {
-        "Lamp": DeclaredIntent("Lamp", response="The {area} lamp is on."),
-        "Boiler": DeclaredIntent("Boiler", confirm=True),
-        "Plain": DeclaredIntent("Plain"),
-    },
+SENTENCES = sentence_set(
+    {},
+    DeclaredIntent("Lamp", response="The {area} lamp is on."),
+    DeclaredIntent("Boiler", confirm=True),
+    DeclaredIntent("Plain"),
 )
 
 

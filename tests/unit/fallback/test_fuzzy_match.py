@@ -5,38 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hassil import Intents
+from support.sentences import sentence_set
 
 from appliance.config import CascadeSettings
 from appliance.fallback.cascade import Cascade
 from appliance.sentences import sentence_set as sentence_files
-from appliance.sentences.sentence_files import DeclaredIntent
-from appliance.sentences.sentence_set import SentenceSet
 
 SENTENCES = sentence_files.load(None, "en")
-NUMBERS = SentenceSet(
-    "en",
-    Intents.from_dict(
-        {
-            "language": "en",
-            "intents": {
-                name: {"data": [{"sentences": [text]}]}
-                for name, text in {
-                    "Heat": "heat to {heat:n} degrees",
-                    "Offset": "offset {offset:n} [degrees]",
-                    "Speed": "speed {speed:n}",
-                    "On": "turn on {name}",
-                }.items()
-            },
-            "lists": {
-                "heat": {"range": {"from": 5, "to": 30}},
-                "offset": {"range": {"from": -20, "to": 20}},
-                "speed": {"range": {"from": 100, "to": 2000, "step": 100}},
-                "name": {"values": ["fan 1", "fan 3"]},
-            },
-        }
-    ),
-    {name: DeclaredIntent(name) for name in ("Heat", "Offset", "Speed", "On")},
+NUMBERS = sentence_set(
+    {
+        "Heat": "heat to {heat:n} degrees",
+        "Offset": "offset {offset:n} [degrees]",
+        "Speed": "speed {speed:n}",
+        "On": "turn on {name}",
+    },
+    lists={
+        "heat": {"range": {"from": 5, "to": 30}},
+        "offset": {"range": {"from": -20, "to": 20}},
+        "speed": {"range": {"from": 100, "to": 2000, "step": 100}},
+        "name": {"values": ["fan 1", "fan 3"]},
+    },
 )
 CASCADE = Cascade()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hassil import Intents
+from support.sentences import sentence_set
 
 from appliance.config import CascadeSettings
 from appliance.engines.scripted import ScriptedLanguageModel
@@ -28,28 +28,15 @@ BLOCKS = {
     "Unlock": ["unlock the door"],
     "Note": ["note {anything}"],
 }
-DECLARED = {
-    "HassTurnOn": DeclaredIntent("HassTurnOn"),
-    "HassTurnOff": DeclaredIntent("HassTurnOff"),
-    "HassStartTimer": DeclaredIntent("HassStartTimer"),
-    "Unlock": DeclaredIntent("Unlock", by_model=False),
-    "Note": DeclaredIntent("Note"),
-}
-SENTENCES = SentenceSet(
-    "en",
-    Intents.from_dict(
-        {
-            "language": "en",
-            "intents": {name: {"data": [{"sentences": s}]} for name, s in BLOCKS.items()},
-            "lists": {
-                "area": {"values": ["kitchen", "living room"]},
-                "minutes": {"range": {"from": 1, "to": 60}},
-                "hours": {"range": {"from": 1, "to": 12}},
-                "anything": {"wildcard": True},
-            },
-        }
-    ),
-    DECLARED,
+SENTENCES = sentence_set(
+    BLOCKS,
+    DeclaredIntent("Unlock", by_model=False),
+    lists={
+        "area": {"values": ["kitchen", "living room"]},
+        "minutes": {"range": {"from": 1, "to": 60}},
+        "hours": {"range": {"from": 1, "to": 12}},
+        "anything": {"wildcard": True},
+    },
 )
 
 
@@ -104,7 +91,10 @@ def test_an_intent_that_is_not_for_the_model_cannot_come_out() -> None:
 
 
 def test_an_intent_marked_never_by_voice_cannot_come_out_nor_another_in_its_place() -> None:
-    declared = {**DECLARED, "HassTurnOn": DeclaredIntent("HassTurnOn", never_by_voice=True)}
+    declared = {
+        **SENTENCES.declared,
+        "HassTurnOn": DeclaredIntent("HassTurnOn", never_by_voice=True),
+    }
     barred = SentenceSet("en", SENTENCES.intents, declared)
     text = "make it bright in the kitchen"
     model = ScriptedLanguageModel(

@@ -6,12 +6,11 @@ import string
 from datetime import datetime
 
 import pytest
-from hassil import Intents
+from support.sentences import sentence_set
 
 from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.prompt_parts import parts_for
-from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl")
@@ -19,9 +18,7 @@ NOON = datetime(2026, 11, 23, 12, 5)  # noqa: DTZ001 (a wall clock's time)
 
 
 def sentences(language: str, *texts: str) -> SentenceSet:
-    intents = {"Lamp": {"data": [{"sentences": list(texts)}]}}
-    form = Intents.from_dict({"language": language, "intents": intents})
-    return SentenceSet(language, form, {"Lamp": DeclaredIntent("Lamp")})
+    return sentence_set({"Lamp": texts}, language=language)
 
 
 def menu_of(declared: SentenceSet) -> str:

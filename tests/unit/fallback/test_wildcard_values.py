@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from hassil import Intents
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.sentences import sentence_set
 
 from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.fallback.cascade import Cascade
@@ -24,21 +24,14 @@ BLOCKS = {
     "Copy": ["copy {anything} over {item}"],
     "TurnOn": ["turn on the {area} light"],
 }
-SENTENCES = SentenceSet(
-    "en",
-    Intents.from_dict(
-        {
-            "language": "en",
-            "intents": {name: {"data": [{"sentences": s}]} for name, s in BLOCKS.items()},
-            "lists": {
-                "area": {"values": ["kitchen", "living room"]},
-                "item": {"wildcard": True},
-                "task": {"wildcard": True},
-                "anything": {"wildcard": True},
-            },
-        }
-    ),
-    {name: DeclaredIntent(name) for name in BLOCKS},
+SENTENCES = sentence_set(
+    BLOCKS,
+    lists={
+        "area": {"values": ["kitchen", "living room"]},
+        "item": {"wildcard": True},
+        "task": {"wildcard": True},
+        "anything": {"wildcard": True},
+    },
 )
 PATTERNS = patterns_of(SENTENCES)
 CASCADE = Cascade()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hassil import Intents
 from hassil.sample import sample_intents
+from support.sentences import intents_of
 
 from appliance.grammar.automaton import DEAD
 from appliance.grammar.grammar import Grammar
@@ -28,8 +29,7 @@ RULES: dict[str, Any] = {
 
 
 def intents(*sentences: str) -> Intents:
-    data = [{"sentences": list(sentences)}]
-    return Intents.from_dict({"language": "en", "intents": {"Say": {"data": data}}, **RULES})
+    return intents_of({"Say": sentences}, **RULES)
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,9 @@ def test_one_list_in_many_sentences_is_walked_once() -> None:
     for count in (2, 8):
         starts = ["".join(word) for word in itertools.product("ab", repeat=3)][:count]
         made = Grammar.of(
-            Intents.from_dict(
-                {
-                    "language": "en",
-                    "intents": {
-                        "Say": {"data": [{"sentences": [f"go {{name}} {x}" for x in starts]}]}
-                    },
-                    "lists": {"name": {"values": ["north", "nowhere"]}},
-                }
+            intents_of(
+                {"Say": [f"go {{name}} {x}" for x in starts]},
+                lists={"name": {"values": ["north", "nowhere"]}},
             )
         )
         state = made.automaton.walk(made.automaton.start, "go no")

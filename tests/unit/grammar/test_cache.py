@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hassil import Intents
+from support.sentences import intents_of
 
 from appliance.grammar import grammar
 from appliance.grammar.cache import KEPT
@@ -15,8 +16,7 @@ from appliance.grammar.grammar import Grammar, fingerprint
 
 
 def intents(sentence: str) -> Intents:
-    data = [{"sentences": [sentence]}]
-    return Intents.from_dict({"language": "en", "intents": {"A": {"data": data}}})
+    return intents_of({"A": sentence})
 
 
 def test_equal_content_is_compiled_once(tmp_path: Path) -> None:

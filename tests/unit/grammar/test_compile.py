@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hassil import Intents, recognize_all
 from hassil.intents import TextSlotList
+from support.sentences import intents_of
 
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
@@ -244,13 +245,7 @@ def test_fixed_slots_are_given_and_spoken_ones_win() -> None:
 
 
 def test_lists_of_the_caller_overrule_those_of_the_files() -> None:
-    intents = Intents.from_dict(
-        {
-            "language": "en",
-            "lists": {"name": {"values": ["lamp"]}},
-            "intents": {"On": {"data": [{"sentences": ["{name} on"]}]}},
-        }
-    )
+    intents = intents_of({"On": "{name} on"}, lists={"name": {"values": ["lamp"]}})
     made = Grammar.of(intents, {"name": TextSlotList.from_strings(["fan"], name="name")})
     assert made.allows("fan on")
     assert not made.allows("lamp on")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hassil import Intents
 from support.pipeline_parts import RecordedEvents, ScriptedDecode, scripted_pipeline
+from support.sentences import sentence_set
 
 from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.errors import EngineError
@@ -16,7 +16,6 @@ from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds
 from appliance.recognition.recogniser import RecognisedSpeech
 from appliance.sentences.sentence_files import DeclaredIntent
-from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
 from appliance.values import (
     BoardReading,
@@ -39,19 +38,10 @@ if TYPE_CHECKING:
     from appliance.pipeline.pipeline import Pipeline
     from appliance.values import Completion, Job, Question
 
-SENTENCES = SentenceSet(
-    "en",
-    Intents.from_dict(
-        {
-            "language": "en",
-            "intents": {
-                "Light": {"data": [{"sentences": ["light {state}"]}]},
-                "Unlock": {"data": [{"sentences": ["unlock the door"]}]},
-            },
-            "lists": {"state": {"values": ["on", "off"]}},
-        }
-    ),
-    {"Light": DeclaredIntent("Light"), "Unlock": DeclaredIntent("Unlock", never_by_voice=True)},
+SENTENCES = sentence_set(
+    {"Light": "light {state}", "Unlock": "unlock the door"},
+    DeclaredIntent("Unlock", never_by_voice=True),
+    lists={"state": {"values": ["on", "off"]}},
 )
 
 

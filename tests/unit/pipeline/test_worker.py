@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hassil import Intents
 from support.pipeline_parts import (
     CommitsAtOnce,
     FixedBoard,
@@ -17,6 +16,7 @@ from support.pipeline_parts import (
     ScriptedDecode,
     scripted_pipeline,
 )
+from support.sentences import sentence_set
 
 from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.errors import EngineDied, EngineError
@@ -24,8 +24,6 @@ from appliance.events import ActivityChanged
 from appliance.ids import boot_seconds
 from appliance.jobs.job_queue import JobQueue
 from appliance.pipeline.worker import Worker
-from appliance.sentences.sentence_files import DeclaredIntent
-from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
 from appliance.threads import StopSignal
 from appliance.values import (
@@ -48,13 +46,7 @@ if TYPE_CHECKING:
     from appliance.jobs.result_builder import ResultBuilder
     from appliance.values import Job
 
-SENTENCES = SentenceSet(
-    "en",
-    Intents.from_dict(
-        {"language": "en", "intents": {"Light": {"data": [{"sentences": ["light on"]}]}}}
-    ),
-    {"Light": DeclaredIntent("Light")},
-)
+SENTENCES = sentence_set({"Light": "light on"})
 
 
 class WorkerParts:

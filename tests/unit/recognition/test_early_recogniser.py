@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hassil import Intents
+from support.sentences import sentence_set
 
 from appliance.errors import Interrupted
 from appliance.grammar.grammar import Grammar
@@ -18,46 +18,27 @@ from appliance.values import SAMPLE_RATE, Samples, SentenceProgress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SENTENCES = SentenceSet(
-    "en",
-    Intents.from_dict(
-        {
-            "language": "en",
-            "intents": {
-                "Lamp": {
-                    "data": [{"sentences": ["turn on the (lamp|light|lights) [in the hall]"]}]
-                },
-                "Note": {"data": [{"sentences": ["write down {text}"]}]},
-                "Tea": {"data": [{"sentences": ["make some tea"]}]},
-            },
-            "lists": {"text": {"wildcard": True}},
-            "skip_words": ["please"],
-        }
-    ),
-    {},
+SENTENCES = sentence_set(
+    {
+        "Lamp": "turn on the (lamp|light|lights) [in the hall]",
+        "Note": "write down {text}",
+        "Tea": "make some tea",
+    },
+    lists={"text": {"wildcard": True}},
+    skip_words=["please"],
 )
 SOUND: Samples = np.zeros(SAMPLE_RATE, dtype=np.float32)
 
 
-ORDERS = SentenceSet(
-    "en",
-    Intents.from_dict(
-        {
-            "language": "en",
-            "intents": {
-                "Tea": {"data": [{"sentences": ["tea [with {extra}] [and {other}]"]}]},
-                "Time": {"data": [{"sentences": ["what time is it [[right] now]"]}]},
-                "Off": {"data": [{"sentences": ["lights out"]}]},
-                "AllOff": {"data": [{"sentences": ["lights out everywhere"]}]},
-            },
-            "lists": {
-                "extra": {"values": ["milk", "cream"]},
-                "other": {"values": ["sugar", "honey"]},
-            },
-            "skip_words": ["please", "for me"],
-        }
-    ),
-    {},
+ORDERS = sentence_set(
+    {
+        "Tea": "tea [with {extra}] [and {other}]",
+        "Time": "what time is it [[right] now]",
+        "Off": "lights out",
+        "AllOff": "lights out everywhere",
+    },
+    lists={"extra": {"values": ["milk", "cream"]}, "other": {"values": ["sugar", "honey"]}},
+    skip_words=["please", "for me"],
 )
 
 

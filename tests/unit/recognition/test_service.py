@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hassil import Intents
 from support.pipeline_parts import LoadedModels, RecordedEvents
+from support.sentences import sentence_set
 
 from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscriber
 from appliance.errors import EngineError, Interrupted
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOUND: Samples = np.zeros(512, dtype=np.float32)
-SENTENCES = SentenceSet("en", Intents.from_dict({"language": "en", "intents": {}}), {})
+SENTENCES = sentence_set({})
 
 
 class ScriptedLooks(EarlyRecogniser):
