@@ -69,6 +69,15 @@ def test_every_key_exists(page: Path) -> None:
     assert named - KEYS - FIELDS_OF_HEALTH == set()
 
 
+@every_page
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    tree = (REPOSITORY, REPOSITORY / "appliance", page.parent)
+    spans = re.findall(
+        r"`((?:[\w-]+/)+[\w.-]+\.(?:py|md|toml|json|jsonl))`", page.read_text("utf-8")
+    )
+    assert [name for name in spans if not any((root / name).exists() for root in tree)] == []
+
+
 def test_the_generated_pages_are_up_to_date() -> None:
     checked = subprocess.run(
         [sys.executable, str(REPOSITORY / "script" / "docs"), "--check"],
