@@ -1,1 +1,1 @@
-"""Where a sentence begins and ends: voice activity, pauses, and early verdicts on what was said."""
+"""When an utterance begins and ends: speech detection, pauses, early verdicts on what was said."""
