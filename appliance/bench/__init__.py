@@ -1,1 +1,1 @@
-"""Measurements on this board: speed, memory, heat, accuracy."""
+"""Measurements on this board: speed, memory and heat."""

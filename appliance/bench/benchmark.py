@@ -1,4 +1,4 @@
-"""Speed and memory on this board: each stage, and against the padded, unconstrained way."""
+"""Measures speed and memory, compared with unconstrained decoding in a window of 30 s."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ QUESTIONS = ("Why is the sky blue?", "Name three fruits.", "What is a lamp for?"
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """A step of the start, in seconds."""
+    """The time of one step of the start."""
 
     name: str
     seconds: float
 
 
 class BenchmarkClip(msgspec.Struct, frozen=True, kw_only=True):
-    """One recording, decoded both ways in turn; medians over the runs."""
+    """One recording, decoded by the appliance and by the baseline in turn; medians of the runs."""
 
     name: str
     seconds: float
-    """Of speech, as the detector cut it out."""
+    """Of speech, as the voice activity detector cut it out."""
     ours_ms: float
     encode_ms: float
-    """Of it, until the model has heard the sound; the rest is finding the sentence."""
+    """The part of `ours_ms` until the audio is encoded; the rest is the search for the sentence."""
     padded_ms: float
     ratio: float
-    """Median of the pairs: ours over padded. Below 1 is faster."""
+    """Median of ours_ms / padded_ms over the runs; below 1 the appliance is faster."""
     calls: int
-    """Of the decoder."""
+    """Calls of the decoder."""
     tokens: int
     ours_right: bool
     padded_right: bool
@@ -70,11 +70,11 @@ class LanguageModelSpeed(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     load_s: float
     first_token_ms: list[float]
-    """Question by question: the first one cold, the others behind the prefix that is kept."""
+    """For each question; the first one without a warm cache, the others with the cached prefix."""
     tokens_per_s: float | None
     memory_mb: float | None
     prefix: llama_speed.PrefixSpeed
-    """Against the binding's plain chat call."""
+    """Compared with the plain chat call of llama-cpp-python."""
 
 
 class BenchmarkReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,9 +86,9 @@ class BenchmarkReport(msgspec.Struct, frozen=True, kw_only=True):
     stt: str
     start: list[Stage]
     memory_mb: float | None
-    """Resident, with speech recognition loaded and used."""
+    """Resident, after a use of speech recognition."""
     peak_memory_mb: float
-    """The most of it so far."""
+    """The peak of it."""
     clips: list[BenchmarkClip]
     ratio: float
     """Median over the clips."""
@@ -104,24 +104,24 @@ class _Recording:
 
 
 def measure(
-    config: Config, clips: Path, runs: int, *, board: str | None, say: Callable[[str], None]
+    config: Config, clips: Path, runs: int, *, board: str | None, report: Callable[[str], None]
 ) -> BenchmarkReport:
-    """Load everything and time it; `say` hears of progress. Nothing else should run meanwhile."""
+    """Load all engines and time them; `report` receives progress. Run nothing else meanwhile."""
     start: list[Stage] = []
     sentences = _timed("sentences", start, lambda: engine_factory.load_sentences(config))
     whisper = _timed("speech model", start, lambda: speech_models.open_transcriber(config))
     recogniser = speech_models.open_recogniser(config, whisper)
     _timed("grammar", start, lambda: recogniser.prepare(sentences))
     recordings = _recordings(clips, config)
-    say(f"{len(recordings)} recordings, {runs} times each way")
-    recogniser.decode(recordings[0].samples, sentences)  # the first is slower: caches are cold
+    report(f"{len(recordings)} recordings, {runs} runs each")
+    recogniser.decode(recordings[0].samples, sentences)  # warms the caches
     memory_mb, peak_memory_mb = resident_mb(), peak_mb()
     padded = _open_padded(config)
     padded.transcribe(recordings[0].samples, config.device.language)
     measured = [
         _compare(recording, recogniser, padded, sentences, runs) for recording in recordings
     ]
-    say("the language model")
+    report("language model")
     return BenchmarkReport(
         board=board,
         cores=os.cpu_count() or 1,
@@ -157,7 +157,7 @@ def _recordings(path: Path, config: Config) -> list[_Recording]:
         utterance = utterance_from(samples, detector, config.listening, new_id="bench")
         found.append(_Recording(clip, utterance.samples))
     if not found:
-        raise ManifestError(f"{path}: no recording of a declared sentence is in it")
+        raise ManifestError(f"{path}: it has no recording of a declared sentence")
     return found
 
 

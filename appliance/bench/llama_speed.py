@@ -1,4 +1,4 @@
-"""How fast a language model is here: cold, warm, restored, and by the plain chat call."""
+"""Measures a language model: cold, warm, restored from disk, and by the plain chat call."""
 
 from __future__ import annotations
 
@@ -34,26 +34,27 @@ REQUEST = (
 )
 """About 25 tokens."""
 
-ASKED = 3
-"""Times each; the median counts."""
+RUNS = 3
+"""The median counts."""
 
-PLAIN_TAKES = 180.0
-"""Seconds that opening the model, or one plain call, may take."""
+PLAIN_TIMEOUT_S = 180.0
+"""For opening the model, or for one plain call."""
 
 
 class PrefixSpeed(msgspec.Struct, frozen=True, kw_only=True):
-    """A request of 25 tokens behind a prefix of 500, in milliseconds to the first token."""
+    """Time to the first token of a request of 25 tokens after a prefix of 500."""
 
     prompt_tokens: int
     cached_tokens: int
     prompt_tokens_per_s: float | None
     cold_ms: float
-    """With the prefix still to be read."""
+    """The prefix is not cached."""
     warm_ms: float
+    """The prefix is cached in memory."""
     restored_ms: float
-    """After a restart."""
+    """After a restart; the prefix is cached on disk."""
     plain_ms: float
-    """By llama-cpp-python's chat call, a clock standing before the prompt."""
+    """By the plain chat call of llama-cpp-python, with the time at the beginning of the prompt."""
 
 
 def measure(
@@ -61,27 +62,27 @@ def measure(
     settings: LanguageModelSettings,
     threads: int,
     *,
-    times: int = ASKED,
+    runs: int = RUNS,
     restarts: int = 1,
 ) -> PrefixSpeed:
-    """All of it in one run, a warm request and a plain call in turn.
+    """Measure all in one run, warm requests and plain calls in turn.
 
     Raises:
         EngineError: the model cannot be opened.
 
     """
-    wanted = msgspec.structs.replace(settings, system_prompt=SYSTEM, maximum_tokens=8)
+    changed = msgspec.structs.replace(settings, system_prompt=SYSTEM, maximum_tokens=8)
     with tempfile.TemporaryDirectory() as folder:
         warm, plain, loads, restored = [], [], [], []
         with (
-            _started(path, wanted, threads, folder) as (model, read_s),
-            _plain_call(path, wanted, threads) as call,
+            _started(path, changed, threads, folder) as (model, read_s),
+            _plain_call(path, changed, threads) as call,
         ):
-            for number in range(times):
+            for number in range(runs):
                 warm.append(_asked(model, number))
                 plain.append(_called(call, number))
         for number in range(restarts):
-            with _started(path, wanted, threads, folder) as (model, load_s):
+            with _started(path, changed, threads, folder) as (model, load_s):
                 loads.append(load_s)
                 restored.append(_asked(model, number))
     reading_s = max(0.0, read_s - statistics.median(loads))
@@ -90,13 +91,13 @@ def measure(
         cached_tokens=warm[0].cached_tokens,
         prompt_tokens_per_s=round(warm[0].cached_tokens / reading_s, 1) if reading_s else None,
         cold_ms=round(reading_s * 1000 + (warm[0].first_token_ms or 0.0), 1),
-        warm_ms=_middle(warm),
-        restored_ms=_middle(restored),
+        warm_ms=_median_ms(warm),
+        restored_ms=_median_ms(restored),
         plain_ms=round(statistics.median(plain), 1),
     )
 
 
-def _middle(answers: list[Completion]) -> float:
+def _median_ms(answers: list[Completion]) -> float:
     return round(statistics.median(answer.first_token_ms or 0.0 for answer in answers), 1)
 
 
@@ -104,12 +105,12 @@ def _middle(answers: list[Completion]) -> float:
 def _started(
     path: Path, settings: LanguageModelSettings, threads: int, folder: str
 ) -> Iterator[tuple[Llama, float]]:
-    """The model, and the seconds that it took to start."""
+    """The model, and the seconds of its start."""
     model = Llama(ServerLauncher(path, settings, threads, Path(folder)))
-    began = time.perf_counter()
+    started = time.perf_counter()
     try:
         model.start()
-        yield model, time.perf_counter() - began
+        yield model, time.perf_counter() - started
     finally:
         model.close()
 
@@ -122,9 +123,9 @@ def _asked(model: Llama, number: int) -> Completion:
 def _plain_call(path: Path, settings: LanguageModelSettings, threads: int) -> Iterator[Child]:
     child = Child("appliance.bench.plain_llama", threads)
     try:
-        order = {"path": str(path), "threads": threads, "context_tokens": settings.context_tokens}
-        child.send(order)
-        child.receive(PLAIN_TAKES)
+        start = {"path": str(path), "threads": threads, "context_tokens": settings.context_tokens}
+        child.send(start)
+        child.receive(PLAIN_TIMEOUT_S)
         yield child
     except ChildDied as death:
         raise EngineError(f"the plain chat call died ({death})") from death
@@ -134,8 +135,8 @@ def _plain_call(path: Path, settings: LanguageModelSettings, threads: int) -> It
 
 def _called(child: Child, number: int) -> float:
     child.send({"system": SYSTEM, "question": f"{REQUEST} {number}"})
-    told = child.receive(PLAIN_TAKES)
-    if told is None:
-        raise EngineError(f"the plain chat call said nothing for {PLAIN_TAKES:g} s")
-    spent: float = told["first_token_ms"]
-    return spent
+    response = child.receive(PLAIN_TIMEOUT_S)
+    if response is None:
+        raise EngineError(f"the plain chat call wrote nothing for {PLAIN_TIMEOUT_S:g} s")
+    first_token_ms: float = response["first_token_ms"]
+    return first_token_ms

@@ -1,4 +1,4 @@
-"""Whisper as faster-whisper decodes it, in a window of 30 seconds: for `bench` to compare with."""
+"""Baseline of `appliance bench`: faster-whisper, which pads audio to a window of 30 seconds."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class PaddedWhisper:
-    """The same weights, decoded the usual way."""
+    """The same weights, decoded by faster-whisper."""
 
     def __init__(self, model_folder: Path, *, compute_type: str, threads: int) -> None:
-        """Load the model; EngineError if it is none."""
+        """Load the model; EngineError if that fails."""
         try:
             self._model = WhisperModel(
                 str(model_folder),
@@ -31,7 +31,7 @@ class PaddedWhisper:
             raise EngineError(f"faster-whisper cannot open {model_folder}: {error}") from error
 
     def transcribe(self, samples: Samples, language: str) -> str:
-        """What was said; greedy, without timestamps and without the temperatures of a retry."""
+        """What was said; greedy, without timestamps and without retries at higher temperatures."""
         segments, _ = self._model.transcribe(
             samples,
             language=language,

@@ -1,4 +1,4 @@
-"""Work without pause for a while: whether case and supply let the board keep its speed."""
+"""The soak test: do case and power supply let the board keep its speed under full load."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ if TYPE_CHECKING:
 
 QUESTION = "Tell me a long story about a lamp."
 
-KEPT = 0.9
-"""Of its first speed; a board that falls below it is held back."""
+LEAST_KEPT_SPEED = 0.9
+"""Share of its first speed; a board that falls below it is throttled."""
 
 HOT_C = 80.0
-"""From here on a Raspberry Pi slows itself down."""
+"""A Raspberry Pi throttles itself from here on."""
 
 PANELS = (
     {"temperature_c": "temperature, °C"},
     {"clock_mhz": "clock, MHz", "clock_limit_mhz": "its limit, MHz"},
     {"jobs_per_minute": "speed, recordings recognised per minute"},
 )
-"""Of the picture, from above: fields of a row by their names there."""
+"""Of the plot, from above: field of a sample → its label."""
 
 BARS = "▁▂▃▄▅▆▇█"
 
 
 class SoakSample(msgspec.Struct, frozen=True, kw_only=True):
-    """One stretch of the work; null is a sensor that the board lacks."""
+    """One interval of the test; null if the board has no such sensor."""
 
     minutes: float
-    """At its end, since the beginning."""
+    """From the start of the test to the end of the interval."""
     jobs_per_minute: float
     temperature_c: float | None = None
     clock_mhz: float | None = None
     clock_limit_mhz: float | None = None
-    """What the kernel allows the processor."""
+    """The kernel's limit."""
     fan_rpm: float | None = None
     watts: float | None = None
     throttlings: int | None = None
-    """Since the beginning; so the next."""
+    """Since the start of the test; so the next."""
     under_voltages: int | None = None
 
 
@@ -66,12 +66,12 @@ class SoakReport(msgspec.Struct, frozen=True, kw_only=True):
     board: str | None
     rows: list[SoakSample]
     kept_speed: float
-    """The last quarter's speed over the first row's; 1.0 is all of it."""
+    """Speed of the last quarter / speed of the first interval."""
     hottest_c: float | None
     throttlings: int | None
     under_voltages: int | None
     good_enough: bool | None
-    """Whether case and supply are; None where the board has no sensor that could tell."""
+    """Whether case and power supply are; None if the board has no sensors for it."""
 
 
 def soak(
@@ -79,9 +79,9 @@ def soak(
     board: Sensors,
     minutes: float,
     every_s: float,
-    say: Callable[[SoakSample], None],
+    report: Callable[[SoakSample], None],
 ) -> list[SoakSample]:
-    """Recognise speech, and have the language model write beside it; a row every `every_s`."""
+    """Recognise speech while the language model writes; a sample every `every_s`."""
     sentences = engine_factory.load_sentences(config)
     recogniser = speech_models.open_recogniser(config, speech_models.open_transcriber(config))
     recogniser.prepare(sentences)
@@ -90,38 +90,38 @@ def soak(
     def job() -> None:
         recogniser.decode(samples, sentences)
 
-    job()  # the first is slower: caches are cold
+    job()  # warms the caches
     writer = _writer(config)
     writer.start()
     try:
         rows = []
-        for row in stretches(job, board, minutes * 60, every_s):
-            say(row)
+        for row in intervals(job, board, minutes * 60, every_s):
+            report(row)
             rows.append(row)
         return rows
     finally:
         writer.stop(Deadline(STOP_BUDGET))
 
 
-def stretches(
+def intervals(
     job: Callable[[], None],
     board: Sensors,
     seconds: float,
     every_s: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[SoakSample]:
-    """Do `job` again and again; how fast it went in each stretch, and how the board was then."""
-    began = stretch = clock()
+    """Repeat `job`; yields speed and sensor values of each interval."""
+    started = interval = clock()
     done = 0
-    board.read()  # counting starts here
-    while (now := clock()) - began < seconds:
-        if now - stretch >= every_s and done:
-            yield _row(board.read(), now - began, done / (now - stretch))
-            stretch, done = now, 0
+    board.read()  # counters start here
+    while (now := clock()) - started < seconds:
+        if now - interval >= every_s and done:
+            yield _row(board.read(), now - started, done / (now - interval))
+            interval, done = now, 0
         job()
         done += 1
     if done:
-        yield _row(board.read(), now - began, done / (now - stretch))
+        yield _row(board.read(), now - started, done / (now - interval))
 
 
 def _row(reading: BoardReading, seconds: float, jobs_per_second: float) -> SoakSample:
@@ -139,7 +139,7 @@ def _row(reading: BoardReading, seconds: float, jobs_per_second: float) -> SoakS
 
 
 class _Writer(LoopBody):
-    """The language model at work beside speech; idle if there is none."""
+    """Keeps the language model writing; idle if there is none."""
 
     def __init__(self, model: Llama | None, stopping: StopSignal) -> None:
         self._model = model
@@ -167,7 +167,7 @@ def _writer(config: Config) -> Loop:
 
 
 def judge(board: str | None, rows: Sequence[SoakSample]) -> SoakReport:
-    """What the rows come to."""
+    """Evaluate the samples."""
     last = rows[-max(1, len(rows) // 4) :]
     speed = float(np.median([row.jobs_per_minute for row in last]))
     kept = round(speed / rows[0].jobs_per_minute, 3)
@@ -175,7 +175,12 @@ def judge(board: str | None, rows: Sequence[SoakSample]) -> SoakReport:
     hottest = max(degrees, default=None)
     throttlings, under_voltages = rows[-1].throttlings, rows[-1].under_voltages
     known = (hottest, throttlings, under_voltages)
-    bad = kept < KEPT or (hottest or 0.0) >= HOT_C or bool(throttlings) or bool(under_voltages)
+    bad = (
+        kept < LEAST_KEPT_SPEED
+        or (hottest or 0.0) >= HOT_C
+        or bool(throttlings)
+        or bool(under_voltages)
+    )
     return SoakReport(
         board=board,
         rows=list(rows),
@@ -188,12 +193,12 @@ def judge(board: str | None, rows: Sequence[SoakSample]) -> SoakReport:
 
 
 def table_head() -> str:
-    """Above the rows."""
+    """The header of the table."""
     return f"{'min':>6} {'jobs/min':>9} {'°C':>6} {'MHz':>6} {'fan':>6} {'W':>6}  slowed  low volts"
 
 
 def as_line(row: SoakSample) -> str:
-    """A row of the table."""
+    """A sample as a row of the table."""
     return (
         f"{row.minutes:6.1f} {row.jobs_per_minute:9.1f} {_shown(row.temperature_c, 1):>6} "
         f"{_shown(row.clock_mhz):>6} {_shown(row.fan_rpm):>6} {_shown(row.watts, 1):>6}  "
@@ -202,7 +207,7 @@ def as_line(row: SoakSample) -> str:
 
 
 def as_text(report: SoakReport) -> str:
-    """The plot, and what it comes to; the table stands above already."""
+    """The bars and the verdict, to print below the table."""
     lines = [""]
     for name, unit, values in (
         ("temperature", "°C", [row.temperature_c for row in report.rows]),
@@ -218,7 +223,7 @@ def as_text(report: SoakReport) -> str:
 
 
 def as_svg(report: SoakReport) -> str:
-    """Temperature, clock and speed one above the other, over the minutes."""
+    """A plot of temperature, clock and speed over time."""
     panels: list[svg_plot.PlotPanel] = []
     for names in PANELS:
         lines = {
@@ -235,7 +240,7 @@ def as_svg(report: SoakReport) -> str:
 
 
 def bars(values: Sequence[float | None]) -> str:
-    """A plot in one line, from the least to the greatest; a gap where nothing is known."""
+    """A plot in one line, scaled from the least value to the greatest; a gap for None."""
     known = [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     step = (high - low) / (len(BARS) - 1) or 1.0
@@ -243,18 +248,18 @@ def bars(values: Sequence[float | None]) -> str:
 
 
 def _verdict(report: SoakReport) -> str:
-    kept = f"{100 * report.kept_speed:.0f} % of its first speed was kept"
+    kept = f"the board kept {100 * report.kept_speed:.0f} % of its first speed"
     if report.good_enough is None:
-        return f"{kept}; this board has no sensors that could say more"
+        return f"{kept}; it has no sensors that could show the cause"
     if report.good_enough:
-        return f"{kept}: case and supply are good enough"
+        return f"{kept}: case and power supply are good enough"
     advice = []
     if report.under_voltages:
-        advice.append("use the board's own supply and a short cable")
+        advice.append("use the board's official power supply and a short cable")
     if report.throttlings or (report.hottest_c or 0.0) >= HOT_C:
-        advice.append("give it a fan, a heat sink or air")
-    return f"{kept}: the board is held back; " + (
-        ", and ".join(advice) or "something else works on it, or its clock is limited"
+        advice.append("add a fan or a heat sink, or improve the air flow")
+    return f"{kept}: it was throttled; " + (
+        ", and ".join(advice) or "another program uses the CPU, or the clock is limited"
     )
 
 

@@ -1,4 +1,4 @@
-"""A plot as a small SVG, without a plotting library: panels one above the other, on one axis."""
+"""Draws a plot as SVG without a plotting library: panels one above the other with one x axis."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 WIDTH, LEFT, RIGHT, TOP, BOTTOM, GAP = 640, 60, 20, 20, 60, 25
 COLOURS = ("#1f6feb", "#d1442f", "#2a7f3f", "#8a5cd0")
 GRID = (1, 2, 2.5, 5, 10)
-"""Steps between lines of a grid that people like, times a power of ten."""
+"""Steps between grid lines, times a power of ten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlotPanel:
-    """Lines over one scale; what lies below it is drawn at its foot."""
+    """Lines with one y scale; a value below it is drawn at the bottom."""
 
     lines: Mapping[str, Sequence[tuple[float, float | None]]]
-    """By name: where on the axis, and how high; None is a gap."""
+    """By name: points of x and y; a y of None is a gap."""
     low: float
     high: float
     step: float
-    """Between two lines of the grid."""
+    """Between two grid lines."""
     height: int = 280
     first_colour: int = 0
 
@@ -34,7 +34,7 @@ class PlotPanel:
 def panel(
     lines: Mapping[str, Sequence[tuple[float, float | None]]], height: int, first_colour: int = 0
 ) -> PlotPanel:
-    """With a scale that fits what is drawn."""
+    """A panel with a scale that fits its lines."""
     known = [value for line in lines.values() for _, value in line if value is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
     rough = max((high - low) / 3, abs(high) * 0.01, 1e-9)
@@ -48,11 +48,11 @@ def panel(
 
 
 def svg(panels: Sequence[PlotPanel], ticks: Sequence[tuple[float, str]], axis: str) -> str:
-    """The picture; `ticks` are places on the axis with their names, and `axis` its title."""
+    """The SVG; `ticks` are x values with their labels, and `axis` is the title of the x axis."""
     lines = (line for each in panels for line in each.lines.values())
-    places = [at for at, _ in (*ticks, *itertools.chain.from_iterable(lines))]
-    first = min(places)
-    scale = (WIDTH - LEFT - RIGHT) / ((max(places) - first) or 1.0)
+    positions = [x for x, _ in (*ticks, *itertools.chain.from_iterable(lines))]
+    first = min(positions)
+    scale = (WIDTH - LEFT - RIGHT) / ((max(positions) - first) or 1.0)
     foot = TOP + sum(each.height for each in panels) + GAP * (len(panels) - 1)
     parts: list[str] = []
     top = TOP
@@ -95,15 +95,15 @@ def _lines(panel: PlotPanel, top: int, first: float, scale: float) -> Iterator[s
         colour = COLOURS[(panel.first_colour + number) % len(COLOURS)]
         label = top + panel.height - 15 - 18 * (len(panel.lines) - number - 1)
         strokes = [
-            f'<polyline points="{stretch}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            for stretch in _stretches(panel, points, top, first, scale)
+            f'<polyline points="{run}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            for run in _runs(panel, points, top, first, scale)
         ]
         yield "".join(strokes) + (
             f'<text x="{LEFT + 10}" y="{label}" fill="{colour}">{escape(name)}</text>'
         )
 
 
-def _stretches(
+def _runs(
     panel: PlotPanel,
     points: Sequence[tuple[float, float | None]],
     top: int,

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.clips,
         arguments.runs,
         board=Board().model,
-        say=lambda words: print(f"{words} ...", file=sys.stderr, flush=True),
+        report=lambda words: print(f"{words} ...", file=sys.stderr, flush=True),
     )
     print(msgspec.json.encode(report).decode() if arguments.json else _as_text(report))
     return 0

@@ -1,4 +1,4 @@
-"""What `appliance bench` tells of the language model."""
+"""What `appliance bench` measures of the language model."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def prefix(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     """Time to the first token: cold, warm, restored, and a plain chat call in turn with it."""
     restarts = max(3, count // 3)
     speed = llama_speed.measure(
-        gguf, LanguageModelSettings(), threads, times=count, restarts=restarts
+        gguf, LanguageModelSettings(), threads, runs=count, restarts=restarts
     )
     return {
         **msgspec.structs.asdict(speed),
