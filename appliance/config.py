@@ -360,6 +360,11 @@ class Config(Section, frozen=True):
         return list(dict.fromkeys(names))
 
     @property
+    def sentence_folder(self) -> Path | None:
+        """The configured folder of sentence files; None for the starter set."""
+        return Path(self.sentences.folder).expanduser() if self.sentences.folder else None
+
+    @property
     def earshot(self) -> str | None:
         """The topic shared by the appliances in one room; None if there is no other."""
         return self.wake_word.earshot or None

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     with engine_factory.opened_pipeline(config, hears=False) as pipeline:
         result = one_job.result_of(job, pipeline)
     one_job.show(result, as_json=arguments.json)
-    return one_job.status_of(result)
+    return one_job.exit_status_of(result)
 
 
 def _words(text: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 A_DAY = 1440.0
 
 ROWS = 10
-"""At least, where the soak is short."""
+"""At least, even in a short soak."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,10 @@ right on a busy board, too."""
         help="work without pause instead, and print temperature, clock and speed (try 20)",
     )
     parser.add_argument(
-        "--plot", type=_picture, metavar="FILE.svg", help="with --soak: draw the readings over time"
+        "--plot",
+        type=_writable_path,
+        metavar="FILE.svg",
+        help="with --soak: draw the readings over time",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
@@ -68,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.soak is not None:
         return _soak(config, arguments.soak, arguments.plot, as_json=arguments.json)
     if arguments.plot is not None:
-        print("appliance bench: --plot draws a soak; give --soak MINUTES, too", file=sys.stderr)
+        print("appliance bench: --plot requires --soak MINUTES", file=sys.stderr)
         return 2
     report = benchmark.measure(
         config,
@@ -83,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _one_or_more(word: str) -> int:
     if not word.isdecimal() or not int(word):
-        raise argparse.ArgumentTypeError(f"a number from 1 on is wanted, not {word!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {word!r}")
     return int(word)
 
 
@@ -93,15 +96,17 @@ def _minutes(word: str) -> float:
     except ValueError:
         minutes = 0.0
     if not 0 < minutes <= A_DAY:
-        raise argparse.ArgumentTypeError(f"minutes are wanted, up to {A_DAY:.0f}, not {word!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be minutes, above 0, at most {A_DAY:.0f}, not {word!r}"
+        )
     return minutes
 
 
-def _picture(word: str) -> Path:
-    """Known to be writable before the board works for twenty minutes."""
+def _writable_path(word: str) -> Path:
+    """A path that is checked to be writable before the board works for twenty minutes."""
     path = Path(word)
     if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"no file can be written at {word!r}")
+        raise argparse.ArgumentTypeError(f"cannot write a file at {word!r}")
     return path
 
 
@@ -165,10 +170,10 @@ def _prefix_lines(prefix: PrefixSpeed) -> list[str]:
     reading = prefix.prompt_tokens_per_s
     plain = prefix.plain_ms
     lines = [
-        f"a request behind {prefix.cached_tokens} tokens that are the same each time, to the first "
-        f"token: {prefix.cold_ms:.0f} ms cold, {prefix.warm_ms:.0f} ms warm, "
+        f"first token after a constant prefix of {prefix.cached_tokens} tokens: "
+        f"{prefix.cold_ms:.0f} ms cold, {prefix.warm_ms:.0f} ms warm, "
         f"{prefix.restored_ms:.0f} ms after a restart"
-        + ("" if reading is None else f"; {reading:.0f} tokens/s read")
+        + ("" if reading is None else f"; prompt {reading:.0f} tokens/s")
     ]
     against = (
         f"llama-cpp-python's chat call: {plain:.0f} ms; ratio {prefix.warm_ms / plain:.2f} "

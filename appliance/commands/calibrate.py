@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from appliance.evaluation.manifest import Clip
 
 FEW = 30
-"""Clips below which the result says more about the clips than about the room."""
+"""With fewer clips the result says more about the clips than about the room."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,17 +46,17 @@ few clips they change only a little.
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = evaluate.overruled(one_job.prepare(arguments), arguments)
+    config = evaluate.with_overrides(one_job.prepare(arguments), arguments)
     clips = [
         clip
         for clip in manifest.read(arguments.manifest)
         if clip.audio is not None and clip.intent is not UNSET
     ]
     if not clips:
-        message = "no line has both `audio` and `intent` (null for what is no command)"
+        message = "no line has both `audio` and `intent` (null if it is not a command)"
         raise ManifestError(f"{arguments.manifest}: {message}")
     manifest.check_recordings(arguments.manifest, clips)
-    found = list(_heard(clips, arguments.manifest.parent, config))
+    found = list(_scored(clips, arguments.manifest.parent, config))
     heard = [one for one, _ in found if one is not None]
     alone = [one for _, one in found if one is not None]
     before = [
@@ -70,10 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _heard(
+def _scored(
     clips: Sequence[Clip], folder: Path, config: Config
 ) -> Iterator[tuple[ScoredClip | None, ScoredClip | None]]:
-    """What is measured of each clip, and of the first model alone; none is refused as unlikely."""
+    """The scores of each clip, and those of the first model only; nothing is rejected."""
     sentences = engine_factory.load_sentences(config)
     speech = msgspec.structs.replace(config.speech, least_confidence=0.0)
     every = msgspec.structs.replace(config, speech=speech)
@@ -106,14 +106,14 @@ def _is_right(found: RecognisedSentence, clip: Clip) -> bool:
 def _lines(
     heard: Sequence[ScoredClip], clips: int, maps: Sequence[Calibration], least: float
 ) -> Iterator[str]:
-    yield f"# {clips} clips, {clips - len(heard)} of them like no sentence at all"
+    yield f"# {clips} clips, {clips - len(heard)} of them similar to no sentence"
     yield "# confidence   results   right"
     given = [(calibration_fit.confidence(one, maps), one.right) for one in heard]
     for row in calibration_fit.reliability_table(given):
         share = f"{100 * row.right / row.results:4.0f} %" if row.results else "     -"
         yield f"# {row.low:.2f} to {row.high:.2f} {row.results:9} {share:>8}"
     if clips < FEW:
-        yield f"# fewer than {FEW} clips: these lines are little more than those before"
+        yield f"# fewer than {FEW} clips: the numbers stay close to the old ones; record more"
     yield "[speech]"
     yield f"least_confidence = {least:.2f}"
     yield _line("calibration", maps[0])

@@ -47,7 +47,7 @@ Exit status: 0 no error, 1 an error (with --warnings-as-errors also a warning),
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask everything; 0 with warnings only, 1 with an error, 78 if the config is wrong."""
+    """Answer every question; 0 with warnings only, 1 with an error, 78 if the config is wrong."""
     answers: list[CheckResult] = []
     status = 0
     try:
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def line_of(answer: CheckResult) -> str:
-    """An answer as a line for a person: mark, question, what is so, what to do."""
+    """An answer as a line for a person: mark, question, what was found, what to do."""
     advice = f"; {answer.advice}" if answer.advice else ""
     return f"{MARKS[answer.verdict]} {answer.question:<{QUESTION_WIDTH}} {answer.found}{advice}"
 

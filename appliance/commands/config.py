@@ -45,14 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
         return _check(arguments)
     config = load(arguments.config)
     if arguments.json:
-        print(msgspec.json.format(msgspec.json.encode(in_force(config)), indent=2).decode())
+        print(msgspec.json.format(msgspec.json.encode(current_settings(config)), indent=2).decode())
     else:
-        print(_as_toml(in_force(config)))
+        print(_as_toml(current_settings(config)))
     return 0
 
 
-def in_force(config: Config) -> dict[str, Any]:
-    """Every key with its value, secrets hidden, and the values that follow from others."""
+def current_settings(config: Config) -> dict[str, Any]:
+    """Every key with its current value, secrets hidden, derived values filled in."""
     shown: dict[str, Any] = msgspec.to_builtins(config)
     for section, key in SECRETS:
         if shown[section][key]:
@@ -68,7 +68,7 @@ def in_force(config: Config) -> dict[str, Any]:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    """What is wrong in the file, else with what it names: `run` starts with neither."""
+    """Mistakes in the file, otherwise in the files that it names: `run` starts with neither."""
     problems: tuple[str, ...] = ()
     named: list[CheckResult] = []
     try:

@@ -53,10 +53,10 @@ def add_manifest(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = overruled(one_job.prepare(arguments), arguments)
+    config = with_overrides(one_job.prepare(arguments), arguments)
     clips = manifest.read(arguments.manifest)
     if not clips:
-        raise ManifestError(f"{arguments.manifest}: there is no line in it")
+        raise ManifestError(f"{arguments.manifest}: the manifest is empty")
     manifest.check_recordings(arguments.manifest, clips)
     trials = []
     hears = any(clip.audio is not None for clip in clips)
@@ -64,15 +64,17 @@ def run(arguments: argparse.Namespace) -> int:
         detector = Silero()
         for number, clip in enumerate(clips, 1):
             progress(number, len(clips))
-            trials.append(_try(clip, arguments.manifest.parent, config, pipeline, detector))
+            trials.append(
+                _evaluate_clip(clip, arguments.manifest.parent, config, pipeline, detector)
+            )
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     summary = summarise(trials, peak_mb)
     print(encode(summary).decode() if arguments.json else _as_text(summary))
     return 0
 
 
-def overruled(config: Config, arguments: argparse.Namespace) -> Config:
-    """The configuration with what the command line gives in place of it."""
+def with_overrides(config: Config, arguments: argparse.Namespace) -> Config:
+    """The configuration with the values that the command line overrides."""
     changed = {
         "device": {"language": arguments.language},
         "sentences": {"folder": str(arguments.intents) if arguments.intents else None},
@@ -85,10 +87,10 @@ def overruled(config: Config, arguments: argparse.Namespace) -> Config:
     return config
 
 
-def _try(
+def _evaluate_clip(
     clip: Clip, folder: Path, config: Config, pipeline: Pipeline, detector: VoiceActivityDetector
 ) -> Trial:
-    """One clip on the daemon's own road."""
+    """One clip through the daemon's own pipeline."""
     if clip.audio is None:
         job = TextInput(Ids().new(), clip.text or "", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
         result = one_job.result_of(job, pipeline)
@@ -104,7 +106,7 @@ def _try(
 
 
 def progress(number: int, of: int) -> None:
-    """Tell a person at a terminal how far it is."""
+    """Show the progress if standard error is a terminal."""
     if sys.stderr.isatty():
         print(f"\r{number} of {of}", end="\n" if number == of else "", file=sys.stderr, flush=True)
 

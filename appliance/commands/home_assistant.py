@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.values import Message
 
-PATIENCE = 5.0
-"""Seconds that the broker has to let us in and to take the message."""
+TIMEOUT_S = 5.0
+"""Seconds that the broker has to accept the connection, and then the message."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,14 +45,14 @@ message."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print it, or publish the message that takes it back."""
+    """Print the discovery message, or publish the one that removes it."""
     config = configuration.load(arguments.config)
     if arguments.action == "show":
         message = discovery.discovery(config, Topics.of(config))
         print(msgspec.json.format(message.payload, indent=2).decode())
         return 0
     _publish(config, discovery.removal(config))
-    print("Home Assistant forgets the appliance and its entities.")
+    print("Removed the appliance and its entities from Home Assistant.")
     if config.home_assistant.enabled:
         print(
             "home_assistant.enabled is still true: the appliance announces itself again when it "
@@ -72,10 +72,14 @@ def _publish(config: Config, message: Message) -> None:
         tls=credentials.tls_context(config.mqtt),
     )
     with connection:
-        if not connection.ready.wait(PATIENCE):
+        if not connection.ready.wait(TIMEOUT_S):
             why = connection.refusal or "no answer"
-            raise BrokerError(f"the broker at {host}:{port} does not let us in: {why}; see mqtt.*")
+            raise BrokerError(
+                f"the broker at {host}:{port} does not accept the connection: {why}; see [mqtt]"
+            )
         sent = connection.paho.publish(message.topic, message.payload, qos=1, retain=True)
-        sent.wait_for_publish(PATIENCE)
+        sent.wait_for_publish(TIMEOUT_S)
         if not sent.is_published():
-            raise BrokerError(f"the broker at {host}:{port} does not acknowledge the removal")
+            raise BrokerError(
+                f"the broker at {host}:{port} did not acknowledge the removal; try again"
+            )

@@ -14,19 +14,18 @@ from appliance import config as configuration
 from appliance.commands.actions import add_actions
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
-from appliance.sentences import sentence_set as sentences_room
+from appliance.sentences import sentence_set
 
 if TYPE_CHECKING:
     import argparse
 
-    from appliance.config import Config
     from appliance.sentences.sentence_set import SentenceSet
 
-SAMPLED = 4000
-"""Sentences, at most, among which the one nearest to what fits none is looked for."""
+COMPARED = 4000
+"""At most so many sentences are compared with one that fits none."""
 
-SHOWN = 2
-"""Examples of an intent in a list."""
+EXAMPLES = 2
+"""Examples of each intent in a list."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,16 +56,16 @@ none."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do one of the three; the exit status."""
+    """Run the action; returns the exit status."""
     config = configuration.load(arguments.config)
-    folder = arguments.intents or folder_of(config)
+    folder = arguments.intents or config.sentence_folder
     language = arguments.language or config.device.language
     try:
-        loaded = sentences_room.load(folder, language, builtin=config.sentences.builtin)
+        loaded = sentence_set.load(folder, language, builtin=config.sentences.builtin)
         if arguments.action == "check":
-            Grammar.of(loaded.intents)  # what the speech model is held to has bounds of its own
+            Grammar.of(loaded.intents)  # compiling for speech has limits of its own
     except SentencesError as error:
-        return _complain(error, language, as_json=arguments.json)
+        return _report_problems(error, language, as_json=arguments.json)
     if arguments.action == "check":
         return _check(loaded, as_json=arguments.json)
     if arguments.action == "list":
@@ -75,12 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(tested) else 1
 
 
-def folder_of(config: Config) -> Path | None:
-    """Where the config has the sentences; None for the starter set."""
-    return Path(config.sentences.folder).expanduser() if config.sentences.folder else None
-
-
-def _complain(error: SentencesError, language: str, *, as_json: bool) -> int:
+def _report_problems(error: SentencesError, language: str, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"language": language, "problems": list(error.problems)}))
     else:
@@ -133,12 +127,12 @@ def _described(loaded: SentenceSet, name: str) -> dict[str, Any]:
         "confirm": declared.confirm,
         "never_by_voice": declared.never_by_voice,
         "response": declared.response,
-        "examples": every[:SHOWN],
+        "examples": every[:EXAMPLES],
     }
 
 
 def _texts(words: list[str]) -> list[str]:
-    """One sentence without quotes, or several with them."""
+    """One sentence without quotes, or several in quotes."""
     return words if any(" " in word.strip() for word in words) else [" ".join(words)]
 
 
@@ -161,7 +155,7 @@ def _test(loaded: SentenceSet, text: str, *, as_json: bool) -> bool:
 
 def _nearest(loaded: SentenceSet, text: str) -> list[str]:
     templates = sum(1 for _ in loaded.examples(1))
-    per_template = max(1, SAMPLED // max(1, templates))
+    per_template = max(1, COMPARED // max(1, templates))
     known = [sentence for _, sentence in loaded.examples(per_template)]
     return difflib.get_close_matches(text.casefold(), known, n=2, cutoff=0.6)
 

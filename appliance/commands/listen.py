@@ -57,5 +57,5 @@ def run(arguments: argparse.Namespace) -> int:
             result = one_job.result_of(utterance, pipeline)
             name = f"{path}: " if len(arguments.files) > 1 else ""
             one_job.show(result, as_json=arguments.json, name=name)
-            status = max(status, one_job.status_of(result))
+            status = max(status, one_job.exit_status_of(result))
     return status

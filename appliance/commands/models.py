@@ -56,7 +56,7 @@ such model, 69 (verify) a model is missing."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do one of the four; the exit status."""
+    """Run the action; returns the exit status."""
     config = configuration.load(arguments.config)
     store = Store(config.models_directory)
     named = getattr(arguments, "names", [])
@@ -108,10 +108,10 @@ def _list(config: Config, store: Store, *, as_json: bool) -> int:
 
 
 def _list_by_hand() -> None:
-    print("\nto be put on the board by hand, and named by path in language_model.model:")
+    print("\nnot downloaded: copy the file to the board and set language_model.model to its path:")
     print(
         _table(
-            ("name", "family", "size", "memory", "suits", "licence", "file and whence"),
+            ("name", "family", "size", "memory", "suits", "licence", "file and source"),
             (
                 (
                     *(model.name, model.family, f"{model.file_mb} MB", f"{model.memory_mb} MB"),
@@ -148,13 +148,13 @@ def _described(model: Model, store: Store, condition: Condition, used: list[str]
 
 
 def _pull(config: Config, store: Store, named: list[str]) -> int:
-    # Imported here: nothing but a pull needs the code that can reach a network.
+    # Imported here: only a pull needs the code that can reach a network.
     from appliance.models import fetch  # noqa: PLC0415
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     for name in named or config.models:
         if is_path(name):
-            print(f"{name}: the owner's own model at {store.path_of(name)}; nothing to pull")
+            print(f"{name}: your own model at {store.path_of(name)}; nothing to pull")
             continue
         model = catalogue.find(name)
         meter = ProgressBar()
@@ -166,16 +166,16 @@ def _pull(config: Config, store: Store, named: list[str]) -> int:
             raise
         if fetched:
             meter.message(
-                f"{name}: {fetched} files, {_mb(model.bytes)}, sha256 right, in "
+                f"{name}: {fetched} files, {_mb(model.bytes)}, SHA-256 correct, in "
                 f"{store.folder(model)} after {time.monotonic() - started:.0f} s"
             )
         else:
-            print(f"{name}: ready in {store.folder(model)}")
+            print(f"{name}: already in {store.folder(model)}")
     return 0
 
 
 def _verify(config: Config, store: Store, named: list[str], *, as_json: bool) -> int:
-    names = named or _worth_verifying(config, store)
+    names = named or _names_to_verify(config, store)
     found = {name: store.inspect(catalogue.find(name), full=True) for name in names}
     if as_json:
         rows = [
@@ -191,7 +191,7 @@ def _verify(config: Config, store: Store, named: list[str], *, as_json: bool) ->
     return next((EXIT_STATUS[state] for state in worst_first if state in states), 0)
 
 
-def _worth_verifying(config: Config, store: Store) -> list[str]:
+def _names_to_verify(config: Config, store: Store) -> list[str]:
     used = config.models
     return [
         name
@@ -203,7 +203,7 @@ def _worth_verifying(config: Config, store: Store) -> list[str]:
 def _verdict(name: str, condition: Condition, store: Store) -> str:
     model = catalogue.find(name)
     if condition.state is ModelState.READY:
-        return f"whole, {len(model.files)} files, {_mb(model.bytes)}"
+        return f"complete, {len(model.files)} files, {_mb(model.bytes)}"
     if condition.state is ModelState.MISSING:
         return f"not in {store.directory}; run: appliance models pull {name}"
     return f"damaged: {condition}; run: appliance models pull {name}"
@@ -212,14 +212,14 @@ def _verdict(name: str, condition: Condition, store: Store) -> str:
 def _remove(config: Config, store: Store, named: list[str]) -> int:
     for name in named:
         freed = store.remove(catalogue.find(name))
-        print(f"{name}: {_mb(freed)} freed" if freed else f"{name}: was not there")
+        print(f"{name}: {_mb(freed)} freed" if freed else f"{name}: was not installed")
         if freed and name in config.models:
-            print(f"{name}: the config still names it; run: appliance models pull {name}")
+            print(f"{name}: config.toml still uses it; run: appliance models pull {name}")
     return 0
 
 
 class ProgressBar:
-    """Progress on standard error: a line that rewrites itself, or one every tenth without a tty."""
+    """Progress on standard error: one line that is rewritten, or without a tty one per 10 %."""
 
     def __init__(self) -> None:
         self._rewrites = sys.stderr.isatty()
@@ -233,7 +233,7 @@ class ProgressBar:
         print(line, file=sys.stderr, flush=True)
 
     def update(self, done: int, total: int) -> None:
-        """Bytes so far, and in all; said when the percentage has moved far enough."""
+        """Show the bytes so far, and in all, if the percentage has changed enough."""
         percent = 100 * done // max(total, 1)
         step = percent if self._rewrites else percent // 10
         if step == self._shown:
@@ -246,7 +246,7 @@ class ProgressBar:
             self.end()
 
     def end(self) -> None:
-        """End the line that rewrites itself."""
+        """End the line that is rewritten."""
         if self._open:
             print(file=sys.stderr, flush=True)
         self._open = False

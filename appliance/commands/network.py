@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
 ROOT = Path("/")
-NAME = "mqtt.host is a name: the unit's own rule holds, the local networks"
+NOT_AN_ADDRESS = "mqtt.host is a name, not an address: the unit allows all local networks"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +34,10 @@ again)."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print it, or put it in force; what cannot be put in force is taken back."""
+    """Print the drop-in, or apply it; if that fails, remove it again."""
     text = ip_allowlist.drop_in(configuration.load(arguments.config).mqtt.host)
     if not arguments.apply:
-        print(text or NAME)
+        print(text or NOT_AN_ADDRESS)
         return 0
     try:
         if ip_allowlist.lay(text, ROOT):
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         with contextlib.suppress(OSError):
             ip_allowlist.lay(None, ROOT)
         raise ApplianceError(
-            f"the rules are not narrowed to the broker: {error}; "
-            "as root, where systemd runs: appliance network --apply"
+            f"the IP allow list could not be applied: {error}; "
+            "run as root, under systemd: appliance network --apply"
         ) from error
     return 0

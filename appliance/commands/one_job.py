@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(arguments: argparse.Namespace) -> config.Config:
-    """The configuration; quiet, as the result is what was asked for."""
+    """Load the configuration and log warnings only: the output is the result."""
     loaded = config.load(arguments.config)
     logs.set_up("debug" if loaded.log.level == "debug" else "warning")
     engine_factory.go_offline()
@@ -36,7 +36,7 @@ def prepare(arguments: argparse.Namespace) -> config.Config:
 
 
 def result_of(job: Job, pipeline: Pipeline) -> Result:
-    """The result of a job, by the function that the daemon calls."""
+    """The result of a job, by the daemon's own pipeline."""
     board = BoardState(reading=Board().read(), clock_synced=clock_synced(), boot_id=boot_id())
     return pipeline.run(job, board, lambda: False)
 
@@ -53,6 +53,6 @@ def show(result: Result, *, as_json: bool, name: str = "") -> None:
         print(f"  {line}", flush=True)
 
 
-def status_of(result: Result) -> int:
-    """Only a failure is one; that nothing was understood is an answer."""
+def exit_status_of(result: Result) -> int:
+    """1 for a failed job only: that nothing was understood is a result, too."""
     return 1 if result.outcome is Outcome.FAILED else 0

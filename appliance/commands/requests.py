@@ -44,7 +44,7 @@ Exit status: 0 done, 1 there is no such request."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do one of the three; 1 when there is no such request."""
+    """Run the action; 1 if there is no such request."""
     config = configuration.load(arguments.config)
     with open_dead_letters(config.state_directory) as dead_letters:
         if arguments.action == "list":
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             return _save(dead_letters, arguments.id, arguments.file)
         gone = [name for name in arguments.ids if not dead_letters.remove(name)]
     for name in gone:
-        print(f"appliance requests: no request {name} is set aside", file=sys.stderr)
+        print(f"appliance requests: there is no dead letter {name}", file=sys.stderr)
     return 1 if gone else 0
 
 
@@ -65,19 +65,19 @@ def _list(dead_letters: DeadLetters, *, as_json: bool) -> int:
     for row in rows:
         print(_line_of(row))
     if not rows:
-        print("no request is set aside")
+        print("there are no dead letters")
     return 0
 
 
 def _line_of(row: DeadLetter) -> str:
     asked = f"{row.operation}, {row.bytes} bytes, id {row.transaction or '-'}"
-    return f"{row.id}  {row.at}  {asked}: begun {row.attempts} times; {row.reason}"
+    return f"{row.id}  {row.at}  {asked}: tried {row.attempts} times; {row.reason}"
 
 
 def _save(dead_letters: DeadLetters, name: str, file: Path) -> int:
     payload = dead_letters.payload(name)
     if payload is None:
-        print(f"appliance requests: no request {name} is set aside", file=sys.stderr)
+        print(f"appliance requests: there is no dead letter {name}", file=sys.stderr)
         return 1
     file.write_bytes(payload)
     print(f"{len(payload)} bytes in {file}")

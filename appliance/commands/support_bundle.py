@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance import __version__, doctor
-from appliance.commands.config import in_force
+from appliance.commands.config import HIDDEN, current_settings
 from appliance.config import load
 from appliance.errors import ApplianceError, ConfigError
 from appliance.mqtt import credentials
@@ -30,13 +30,11 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
 
-HIDDEN = "(hidden)"
-
 JOURNAL = ("journalctl", "--namespace=appliance", "--unit=appliance.service")
-SHOWN = ("--priority=info", "--lines=2000", "--output=short-iso", "--no-pager")
-"""From `info` on: what was said stands in the log at `debug` only."""
+JOURNAL_OPTIONS = ("--priority=info", "--lines=2000", "--output=short-iso", "--no-pager")
+"""From level `info` on: what was said is logged only at `debug`."""
 
-PATIENCE = 20.0
+TIMEOUT_S = 20.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +51,7 @@ recording and nothing that was said, asked or answered."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the archive and say what is in it."""
+    """Write the archive and print its content."""
     name = time.strftime("appliance-support-%Y%m%d-%H%M%S", time.gmtime())
     path = arguments.output or Path()
     if path.is_dir():
@@ -62,26 +60,28 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         _write(path, name, files)
     except OSError as error:
-        raise ApplianceError(f"{path} cannot be written: {error.strerror}; see --output") from error
+        raise ApplianceError(
+            f"{path} cannot be written: {error.strerror}; choose another path with --output"
+        ) from error
     print(f"{path}:")
     for file in files:
         print(f"    {file}")
-    print("It holds no password, no recording and nothing that was said. Look through it first.")
+    print("It has no password, no recording and nothing that was said. Look through it first.")
     return 0
 
 
 def contents(config_path: Path) -> dict[str, str]:
-    """The files by name; one that cannot be made says why in its place."""
-    files = {"versions.json": _made(_versions)}
+    """The files by name; a file that could not be made has the reason as its content."""
+    files = {"versions.json": _content_of(_versions)}
     try:
         config = load(config_path)
     except ConfigError as error:
-        # The file as it is may hold anything, also what belongs elsewhere: only what is wrong.
+        # A file with mistakes may have a secret in a wrong place: only the mistakes are included.
         files["config-problems.txt"] = str(error)
         return files
     secrets = _secrets(config)
     parts: dict[str, Callable[[], str]] = {
-        "config.json": lambda: _json(in_force(config)),
+        "config.json": lambda: _json(current_settings(config)),
         "check.json": lambda: _json(_checked(config, doctor.USUAL)),
         "check-offline.json": lambda: _json(_checked(config, doctor.OFFLINE)),
         "board.json": lambda: _json(_board(config)),
@@ -90,19 +90,19 @@ def contents(config_path: Path) -> dict[str, str]:
         "log.txt": _log,
     }
     for name, make in parts.items():
-        files[name] = _without(secrets, _made(make))
+        files[name] = _without(secrets, _content_of(make))
     return files
 
 
-def _made(make: Callable[[], str]) -> str:
+def _content_of(make: Callable[[], str]) -> str:
     try:
         return make()
-    except Exception as error:  # noqa: BLE001 - the other files are wanted all the same
+    except Exception as error:  # noqa: BLE001 - the other files are still useful
         return f"cannot be made: {type(error).__name__}: {error}\n"
 
 
 def _secrets(config: Config) -> list[str]:
-    """What must stand nowhere, wherever it came from; longest first."""
+    """Texts that must not appear in any file; longest first."""
     found = [config.mqtt.username]
     try:
         password = credentials.password(config.mqtt)
@@ -161,7 +161,7 @@ def _faults(config: Config) -> str:
 
 
 def _listing(config: Config) -> str:
-    """Names and sizes; the sentences and the journal themselves stay where they are."""
+    """Names and sizes of the files, without their contents."""
     lines = []
     for folder in (config.state_directory, config.models_directory):
         lines.append(f"{folder}:")
@@ -173,12 +173,12 @@ def _listing(config: Config) -> str:
 
 
 def _log() -> str:
-    done = subprocess.run(  # noqa: S603 - the words are ours
-        [*JOURNAL, *SHOWN],
+    done = subprocess.run(  # noqa: S603 - a fixed command
+        [*JOURNAL, *JOURNAL_OPTIONS],
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=PATIENCE,
+        timeout=TIMEOUT_S,
         check=False,
         env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
@@ -190,7 +190,7 @@ def _json(content: Any) -> str:
 
 
 def _write(path: Path, name: str, files: dict[str, str]) -> None:
-    """For its owner alone: it tells a good deal of the machine."""
+    """Readable for the owner only: it has many details of the machine."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(file, "wb") as opened, tarfile.open(fileobj=opened, mode="w:gz") as archive:
         for each, text in files.items():

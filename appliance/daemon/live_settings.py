@@ -11,7 +11,7 @@ import msgspec
 from appliance.config import load
 from appliance.errors import ConfigError, SentencesError
 from appliance.events import SettingsChanged
-from appliance.pipeline.engine_factory import load_sentences, sentence_folder
+from appliance.pipeline.engine_factory import load_sentences
 from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.system import logs
 
@@ -107,7 +107,7 @@ class LiveSettings:
 
     def _replace(self, config: Config) -> None:
         # Taken first: what is saved while a large grammar is compiled is a change, too.
-        watch = SentenceFileWatch(sentence_folder(config))
+        watch = SentenceFileWatch(config.sentence_folder)
         sentences = load_sentences(config)
         self._pipeline.prepare(sentences)
         self._active.replace(sentences)

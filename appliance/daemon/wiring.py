@@ -28,7 +28,6 @@ from appliance.mqtt.result_commit import ResultCommitter
 from appliance.pipeline.engine_factory import (
     load_sentences,
     open_language_model,
-    sentence_folder,
 )
 from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.worker import Worker
@@ -102,7 +101,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
     # Shared by everything.
     events, ids, topics = EventBus(), Ids(journal.last_id), Topics.of(config)
     board = BoardMonitor(Board(root_in_force(), state_directory=config.state_directory), events)
-    watch = SentenceFileWatch(sentence_folder(config))
+    watch = SentenceFileWatch(config.sentence_folder)
     sentences = ActiveSentences(load_sentences(config))
 
     # COMMIT and PUBLISH.

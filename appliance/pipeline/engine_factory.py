@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.engines.llama.client import Llama
@@ -20,6 +19,7 @@ from appliance.sentences.active_sentences import ActiveSentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from appliance.config import Config
     from appliance.sentences.sentence_set import SentenceSet
@@ -41,15 +41,10 @@ def go_offline() -> None:
     os.environ.update(OFFLINE)
 
 
-def sentence_folder(config: Config) -> Path | None:
-    """The owner's own, or None for the starter set."""
-    return Path(config.sentences.folder).expanduser() if config.sentences.folder else None
-
-
 def load_sentences(config: Config) -> SentenceSet:
     """The operator's sentences; SentencesError with every problem in them."""
     loaded = sentence_set.load(
-        sentence_folder(config), config.device.language, builtin=config.sentences.builtin
+        config.sentence_folder, config.device.language, builtin=config.sentences.builtin
     )
     for warning in loaded.warnings:
         logger.warning("%s", warning)

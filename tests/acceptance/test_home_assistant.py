@@ -57,4 +57,4 @@ def test_a_broker_that_is_not_there_is_named_by_the_command(tmp_path: Path, free
     daemon = DaemonProcess(tmp_path, tmp_path, mqtt={"host": "127.0.0.1", "port": free_port})
     done = daemon.command("home-assistant", "remove")
     assert done.returncode == 69
-    assert f"the broker at 127.0.0.1:{free_port} does not let us in" in done.stderr
+    assert f"the broker at 127.0.0.1:{free_port} does not accept the connection" in done.stderr

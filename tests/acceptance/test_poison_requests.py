@@ -59,4 +59,4 @@ def test_it_is_tried_answered_failed_and_set_aside_where_the_operator_sees_it(
         assert (tmp_path / "it").read_bytes() == b"Tell me a story."
         assert daemon.command("requests", "forget", row["id"]).returncode == 0
         assert daemon.command("requests", "forget", row["id"]).returncode == 1
-        assert "no request is set aside" in daemon.command("requests", "list").stdout
+        assert "there are no dead letters" in daemon.command("requests", "list").stdout

@@ -65,7 +65,7 @@ def test_an_empty_manifest_is_told(
     tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["evaluate", manifest(tmp_path), "--config", str(config)]) == 1
-    assert "there is no line in it" in capsys.readouterr().err
+    assert "the manifest is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--runs", "--threads"])

@@ -60,7 +60,7 @@ def test_pull_without_a_name_fetches_what_the_config_names_and_only_once(
     model: Model, typed: Typed, capsys: Capture
 ) -> None:
     assert typed("pull") == 0
-    assert "sha256 right" in capsys.readouterr().err
+    assert "SHA-256 correct" in capsys.readouterr().err
     assert typed("pull") == 0
     said = capsys.readouterr()
     assert "ready" in said.out
@@ -132,7 +132,7 @@ def test_remove_says_what_it_freed_and_that_the_config_still_asks_for_it(
     assert typed("remove", "small") == 0
     said = capsys.readouterr().out
     assert "1.0 MB freed" in said
-    assert "the config still names it" in said
+    assert "config.toml still uses it" in said
     assert not (models / "small").exists()
     assert typed("remove", "small") == 0
 

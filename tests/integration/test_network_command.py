@@ -76,7 +76,7 @@ def test_what_systemd_did_not_take_is_tried_again_at_the_next_start(
 ) -> None:
     machine.be_systemd(status=1)
     assert machine.apply("192.168.7.7") == 1
-    assert "as root, where systemd runs" in capsys.readouterr().err
+    assert "run as root, under systemd" in capsys.readouterr().err
     assert not machine.drop_in.exists()
     machine.be_systemd()
     assert machine.apply("192.168.7.7") == 0
