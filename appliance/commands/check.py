@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
                 print(line_of(answer), flush=True)
     except ConfigError as failure:
         status = failure.exit_status
-        for answer in doctor.unusable(failure):
+        for answer in doctor.config_errors(failure):
             answers.append(answer)
             if not arguments.json:
                 print(line_of(answer), flush=True)
@@ -79,7 +79,7 @@ def _answers(arguments: argparse.Namespace) -> Iterator[CheckResult]:
     config = load(arguments.config)
     yield ok("config", f"{arguments.config}")
     questions = doctor.OFFLINE if arguments.offline else doctor.USUAL
-    yield from doctor.examine(doctor.place_of(config), questions)
+    yield from doctor.examine(doctor.context_of(config), questions)
 
 
 def _count(number: int, noun: str) -> str:

@@ -146,7 +146,7 @@ def _os_release() -> str | None:
 
 
 def _checked(config: Config, questions: tuple[str, ...]) -> list[Any]:
-    answers = doctor.examine(doctor.place_of(config), questions)
+    answers = doctor.examine(doctor.context_of(config), questions)
     return [msgspec.to_builtins(answer) for answer in answers]
 
 

@@ -1,4 +1,4 @@
-"""`appliance check`: one function per question, each answered by itself."""
+"""`appliance check`: one function per question; they do not depend on each other."""
 
 from __future__ import annotations
 
@@ -51,43 +51,43 @@ QUESTIONS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
     "power": board.power,
     "faults": components.last_faults,
     "image": components.image,
-    "offline": offline.nobody_outside,
+    "offline": offline.connections,
     "sockets": offline.sockets,
     "traffic": offline.traffic,
     "rules": offline.rules,
 }
 
 OFFLINE = ("offline", "sockets", "traffic", "rules")
-"""What `--offline` asks: who is talked to, in full."""
+"""The questions of `--offline`: network connections in full."""
 
 CONFIGURED = ("files", "sentences", "model files")
-"""What `appliance config check` asks: whether all that the configuration names can be used."""
+"""The questions of `appliance config check`: can everything it names be used?"""
 
 USUAL = tuple(name for name in QUESTIONS if name not in (*OFFLINE[1:], "model files"))
-"""Not the models by their names and sizes, since each byte of them is asked for."""
+"""Without `model files`, because `models` reads every byte of them."""
 
 
-def place_of(config: Config) -> CheckContext:
-    """The machine at hand, with the appliance that runs on it, if one does."""
+def context_of(config: Config) -> CheckContext:
+    """The machine, with the appliance that runs on it, if there is one."""
     return CheckContext(config, root=root_in_force(), daemon=holder(config.state_directory))
 
 
-def examine(place: CheckContext, questions: Iterable[str] = USUAL) -> Iterator[CheckResult]:
-    """The answers, each as soon as it is known; a question that fails is an error itself."""
+def examine(context: CheckContext, questions: Iterable[str] = USUAL) -> Iterator[CheckResult]:
+    """The answers, each as soon as it is known; a check that crashes is an error, too."""
     for question in questions:
         try:
-            yield from QUESTIONS[question](place)
+            yield from QUESTIONS[question](context)
         except ConfigError as failure:
-            yield from unusable(failure, question)
+            yield from config_errors(failure, question)
         except ApplianceError as failure:
             yield error(question, str(failure))
-        except Exception as failure:  # the other questions are asked all the same
-            logger.debug("the question %s failed", question, exc_info=failure)
-            what = f"cannot be answered: {type(failure).__name__}: {failure}"
-            yield error(question, what, "report this as a fault")
+        except Exception as failure:  # the other questions are still answered
+            logger.debug("the check of %s crashed", question, exc_info=failure)
+            what = f"the check crashed: {type(failure).__name__}: {failure}"
+            yield error(question, what, "report this as a bug")
 
 
-def unusable(failure: ConfigError, question: str = "config") -> Iterator[CheckResult]:
-    """What is wrong with the configuration, an answer for each problem."""
+def config_errors(failure: ConfigError, question: str = "config") -> Iterator[CheckResult]:
+    """One answer for each problem of the configuration."""
     for problem in failure.problems:
         yield error(question, problem)

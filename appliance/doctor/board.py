@@ -1,4 +1,4 @@
-"""Questions about the board: clock, temperature, power, disk, memory."""
+"""Checks of the board: clock, temperature, power, disk, memory."""
 
 from __future__ import annotations
 
@@ -19,110 +19,112 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PLAUSIBLE = 1_767_225_600
-"""Unix seconds of 2026; a clock before it was never set."""
+EARLIEST_PLAUSIBLE = 1_767_225_600
+"""Unix seconds of 2026; an earlier clock was never set."""
 
 WARM_C, HOT_C = 75.0, 82.0
 """A Raspberry Pi slows down from 80 °C on."""
 
 GOOD_SUPPLY_MA = 5000
-"""What a Pi 5 wants; with less it denies power to USB devices and may run short."""
+"""What a Pi 5 needs; with less it limits the power of USB devices."""
 
-LITTLE_DISK_MB, NO_DISK_MB = 500.0, 50.0
+LOW_DISK_MB, MINIMUM_DISK_MB = 500.0, 50.0
 
 APPLIANCE_MB = 120.0
-"""Resident without models: Python, numpy, the engines' libraries."""
+"""Resident memory without models: Python, numpy, the engines' libraries."""
 
 
-def clock(place: CheckContext) -> Iterator[CheckResult]:
+def clock(context: CheckContext) -> Iterator[CheckResult]:
     """Whether the time is right."""
     now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    if time.time() < PLAUSIBLE:
-        report = error if place.config.mqtt.tls else warning
-        why = "; TLS certificates are not valid yet" if place.config.mqtt.tls else ""
-        yield report("clock", f"it was never set: {now}{why}", "give it a time source (NTP)")
+    if time.time() < EARLIEST_PLAUSIBLE:
+        report = error if context.config.mqtt.tls else warning
+        why = "; TLS certificates are not valid yet" if context.config.mqtt.tls else ""
+        yield report("clock", f"it was never set: {now}{why}", "set up a time source (NTP)")
         return
-    synced = clock_synced(place.root)
+    synced = clock_synced(context.root)
     if synced is None:
-        yield not_here("clock", f"{now}; nobody can say whether a time source keeps it right")
+        yield not_here("clock", f"{now}; whether it is synchronised is unknown")
     elif synced:
-        yield ok("clock", f"{now}, kept right by a time source")
+        yield ok("clock", f"{now}, synchronised")
     else:
-        advice = "give it a time source (NTP); results say clock_synced: false until then"
-        yield warning("clock", f"{now}, but no time source keeps it right", advice)
+        advice = "set up a time source (NTP); until then, results have clock_synced: false"
+        yield warning("clock", f"{now}, not synchronised", advice)
 
 
-def heat(place: CheckContext) -> Iterator[CheckResult]:
+def heat(context: CheckContext) -> Iterator[CheckResult]:
     """Whether the processor is cool enough."""
-    celsius = temperature.processor_c(place.root)
+    celsius = temperature.processor_c(context.root)
     if celsius is None:
-        yield not_here("temperature", "the board has no sensor for it")
+        yield not_here("temperature", "this board has no temperature sensor")
     elif celsius >= HOT_C:
-        yield error("temperature", f"{celsius} °C: the board slows down", "cool it: a fan, air")
+        yield error(
+            "temperature", f"{celsius} °C: the board slows down", "add a fan or a heat sink"
+        )
     elif celsius >= WARM_C:
-        advice = "give it air or a heat sink before it slows down at 80 °C"
+        advice = "improve its cooling; from 80 °C on it slows down"
         yield warning("temperature", f"{celsius} °C", advice)
     else:
         yield ok("temperature", f"{celsius} °C")
 
 
-def power(place: CheckContext) -> Iterator[CheckResult]:
-    """Whether the supply gives enough."""
-    bits = firmware.bits(place.root)
-    low, slowed = supply.under_voltage(place.root, bits), supply.throttled(place.root, bits)
-    offered = supply.usb_supply_ma(place.root)
-    complaints = []
+def power(context: CheckContext) -> Iterator[CheckResult]:
+    """Whether the supply delivers enough."""
+    bits = firmware.bits(context.root)
+    low, slowed = supply.under_voltage(context.root, bits), supply.throttled(context.root, bits)
+    offered = supply.usb_supply_ma(context.root)
+    problems = []
     if low:
         found = "the supply's voltage is too low"
-        complaints.append(error("power", found, "use the board's own supply and a short cable"))
+        problems.append(error("power", found, "use the board's own supply and a short cable"))
     if slowed:
-        advice = "see power and temperature"
-        complaints.append(warning("power", "the board holds the processor back now", advice))
-    if supply.usb_over_current(place.root):
-        found = "what hangs on the USB ports drew too much when the board was started"
-        complaints.append(warning("power", found, "give it a supply of its own: a powered hub"))
+        advice = "see the power and temperature lines"
+        problems.append(warning("power", "the processor is throttled now", advice))
+    if supply.usb_over_current(context.root):
+        found = "USB devices drew too much current at boot"
+        problems.append(warning("power", found, "use a powered USB hub"))
     if offered is not None and 0 < offered < GOOD_SUPPLY_MA:
-        found = f"the supply offers {offered / 1000:g} A; the board would like 5 A"
-        complaints.append(warning("power", found, "use a 5 V, 5 A supply (27 W)"))
-    yield from complaints
-    if not complaints:
+        found = f"the supply offers {offered / 1000:g} A; the board needs 5 A for full power"
+        problems.append(warning("power", found, "use a 5 V, 5 A supply (27 W)"))
+    yield from problems
+    if not problems:
         if low is None and slowed is None:
-            yield not_here("power", "the board does not watch its supply")
+            yield not_here("power", "this board does not monitor its supply")
         else:
-            yield ok("power", "the voltage is right, and the processor is not held back")
+            yield ok("power", "the voltage is right, and the processor is not throttled")
 
 
-def disk(place: CheckContext) -> Iterator[CheckResult]:
-    """Whether results can be kept."""
-    folder = place.config.state_directory
+def disk(context: CheckContext) -> Iterator[CheckResult]:
+    """Whether results can be stored."""
+    folder = context.config.state_directory
     for path in damaged_journals(folder):
-        found = f"{path}: a journal that could not be read whole; what was legible was saved"
-        yield warning("disk", found, "check the card; keep the file for a report, or remove it")
+        found = f"{path}: a damaged journal; what could be read of it was saved"
+        yield warning("disk", found, "check the card; keep the file for a bug report, or delete it")
     for path in newer_journals(folder):
-        found = f"{path}: a newer version's journal; all that waited in it goes on without it"
-        yield warning("disk", found, "remove it, unless you go back to that version")
-    problem = _cannot_write(folder)
+        found = f"{path}: the journal of a newer version; all that waited in it was copied"
+        yield warning("disk", found, "delete it, unless you go back to that version")
+    problem = _write_problem(folder)
     free = ram.disk_free_mb(folder)
     if problem is not None:
         advice = "make it writable for the appliance's user or set device.state_directory"
         if problem.errno == errno.ENOSPC:
-            advice = "free some space; results cannot be kept"
+            advice = "free some space; results cannot be stored"
         yield error("disk", f"{folder}: {problem.strerror}", advice)
     elif free is None:
         yield ok("disk", f"{folder} is writable")
-    elif free < NO_DISK_MB:
+    elif free < MINIMUM_DISK_MB:
         yield error("disk", f"{folder}: {free:.0f} MB free", "free some space")
-    elif free < LITTLE_DISK_MB:
+    elif free < LOW_DISK_MB:
         yield warning("disk", f"{folder}: {free:.0f} MB free", "free some space")
     else:
         yield ok("disk", f"{folder} is writable; {free / 1000:.1f} GB free")
 
 
-def _cannot_write(folder: Path) -> OSError | None:
-    """What hinders a file in `folder`, or in the first folder above it that is there."""
-    place = next(path for path in (folder, *folder.parents) if path.exists())
+def _write_problem(folder: Path) -> OSError | None:
+    """Why no file can be made in `folder`, or in the nearest existing folder above it."""
+    context = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        with tempfile.TemporaryFile(dir=place) as trial:
+        with tempfile.TemporaryFile(dir=context) as trial:
             trial.write(b"appliance check")
             trial.flush()
     except OSError as problem:
@@ -130,20 +132,20 @@ def _cannot_write(folder: Path) -> OSError | None:
     return None
 
 
-def memory(place: CheckContext) -> Iterator[CheckResult]:
+def memory(context: CheckContext) -> Iterator[CheckResult]:
     """Whether the models fit."""
-    total, available = ram.total_mb(place.root), ram.available_mb(place.root)
+    total, available = ram.total_mb(context.root), ram.available_mb(context.root)
     if total is None or available is None:
-        yield not_here("memory", "the board does not say how much it has")
+        yield not_here("memory", "the memory size is unknown")
         return
-    names = place.config.models
+    names = context.config.models
     known = [catalogue.models()[name] for name in names if name in catalogue.models()]
     needed = APPLIANCE_MB + sum(model.memory_mb for model in known)
     least = "at least " if any(is_path(name) for name in names) else ""
     found = f"{least}{needed:.0f} MB needed, {available:.0f} of {total:.0f} MB available"
     if needed > total:
         yield error("memory", found, "choose smaller models: appliance models list")
-    elif place.daemon is None and needed > available:
+    elif context.daemon is None and needed > available:
         yield warning("memory", found, "stop other programs or choose smaller models")
     else:
         yield ok("memory", found)

@@ -1,4 +1,4 @@
-"""What a question of `appliance check` is asked about, and what it answers."""
+"""The types of `appliance check`: context of a question, answer, report."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class CheckVerdict(enum.StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """The appliance works, but not as well as it could, or not for long."""
+    """The appliance works, but worse than it could, or not for long."""
     ERROR = "error"
-    """The appliance does not start, or something that the config asks for does not work."""
+    """The appliance does not start, or something that is configured does not work."""
     NOT_HERE = "not here"
-    """This board or this set-up lacks what the question is about."""
+    """This board or this installation lacks what the question is about."""
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +31,9 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     question: str
     verdict: CheckVerdict
     found: str
-    """What is so, in a few words."""
+    """What was found, in a few words."""
     advice: str | None = None
-    """What the owner does next; None where there is nothing to do."""
+    """What the owner should do next; None for nothing."""
 
 
 class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,13 +47,13 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """The appliance that is examined, and the board that it lives on."""
+    """The configuration, the board and the running appliance that a check looks at."""
 
     config: Config
     root: Path = Path("/")
-    """Below it lie /sys and /proc of the board."""
+    """Root of the board's /sys and /proc."""
     daemon: int | None = None
-    """The process id of the appliance that runs with this state directory."""
+    """Process id of the appliance that runs with this state directory; None: there is none."""
 
 
 def ok(question: str, found: str) -> CheckResult:

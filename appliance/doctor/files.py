@@ -1,4 +1,4 @@
-"""Whether the files that the configuration names are there, and are what they should be."""
+"""Whether the files that the configuration names exist and can be used."""
 
 from __future__ import annotations
 
@@ -20,73 +20,75 @@ if TYPE_CHECKING:
     from appliance.config import Config
 
 
-def files(place: CheckContext) -> Iterator[CheckResult]:
-    """An error for each without which the appliance does not start; else one answer for all.
+def files(context: CheckContext) -> Iterator[CheckResult]:
+    """An error for each file without which the appliance does not start, or one OK for all.
 
-    Models and sentences have questions of their own; `model_files` is a quick one.
+    Models and sentences have questions of their own.
     """
-    config = place.config
-    complaints = [
+    config = context.config
+    problems = [
         *_broker(config),
         *_language_model(config),
         *_wake_words(config),
         *_voice(config),
     ]
-    yield from complaints or [ok("files", "those that the configuration names are there")]
+    yield from problems or [ok("files", "all files that the configuration names can be used")]
 
 
-def model_files(place: CheckContext) -> Iterator[CheckResult]:
-    """Whether the models that the configuration names are there, by name and size; nothing is read.
+def model_files(context: CheckContext) -> Iterator[CheckResult]:
+    """Whether the configured models exist, by name and size; quick, as nothing is read.
 
-    One of the catalogue that is not is a warning: the configuration is right, and a pull is due.
+    A missing model of the catalogue is only a warning: the configuration is right.
     """
-    config = place.config
+    config = context.config
     store = Store(config.models_directory)
     for name in config.models:
         own = is_path(name) or name not in catalogue.models()
         try:
-            _suits(name, config)
+            _check_catalogue_model(name, config)
             path = store.quick_path_of(name)
             if is_path(name):
-                _look_at(path, name, config)
+                _check_own_model(path, name, config)
         except ApplianceError as failure:
             wrong = own or isinstance(failure, EngineError)
             yield (error if wrong else warning)("models", str(failure))
 
 
-def _suits(name: str, config: Config) -> None:
-    """Whether a speech model of the catalogue is one, and knows the language."""
+def _check_catalogue_model(name: str, config: Config) -> None:
+    """EngineError if a catalogue model is not for speech or does not support the language."""
     keys = {"speech.model": config.speech.model, "speech.second_model": config.speech.second_model}
     known, language = catalogue.models().get(name), config.device.language.split("-")[0]
     for key in (key for key, value in keys.items() if value == name):
         if known is not None and known.task != "speech-to-text":
-            raise EngineError(f"{key}: {name} is no model for speech; see: appliance models list")
+            raise EngineError(f"{key}: {name} is not a speech model; see: appliance models list")
         if known is not None and not {language, "mul"} & set(known.languages):
-            raise EngineError(f"{key}: {name} knows no {language}; see: appliance models list")
+            raise EngineError(
+                f"{key}: {name} does not support {language!r}; see: appliance models list"
+            )
 
 
-def _look_at(path: Path, name: str, config: Config) -> None:
-    """Whether an owner's own model can be one."""
+def _check_own_model(path: Path, name: str, config: Config) -> None:
+    """EngineError if the owner's own model cannot be used."""
     if name == config.language_model.model and config.language_model.enabled:
         gguf_file.check(path, "language_model.model")
         return
-    # Imported here: it takes its library a while, and few have a model of their own.
+    # Imported here: its library is slow to load, and few owners have a model of their own.
     from appliance.engines.whisper.model import missing_from  # noqa: PLC0415
 
     if missing := missing_from(path):
         absent = ", ".join(missing)
         key = "speech.model" if name == config.speech.model else "speech.second_model"
-        raise EngineError(f"no Whisper model in {path}: {absent} missing; correct {key}")
+        raise EngineError(f"{path} is not a Whisper model: {absent} missing; correct {key}")
 
 
 def _broker(config: Config) -> Iterator[CheckResult]:
-    looks: tuple[Callable[[], object], ...] = (
+    readers: tuple[Callable[[], object], ...] = (
         lambda: credentials.password(config.mqtt),
         lambda: credentials.tls_context(config.mqtt),
     )
-    for look in looks:
+    for read in readers:
         try:
-            look()
+            read()
         except ConfigError as failure:
             for problem in failure.problems:
                 yield error("files", problem)
@@ -102,13 +104,13 @@ def _language_model(config: Config) -> Iterator[CheckResult]:
 
 
 def _wake_words(config: Config) -> Iterator[CheckResult]:
-    """Where they are not waited for just now, a request may want them at any time."""
-    judged = error if config.listening.trigger == "wake_word" else warning
+    """With another trigger a missing word is a warning only: a request may select it any time."""
+    report = error if config.listening.trigger == "wake_word" else warning
     for word in config.wake_word.words:
         try:
             wake_words.find([word], {})
         except ModelMissing as failure:
-            yield judged("files", str(failure))
+            yield report("files", str(failure))
 
 
 def _voice(config: Config) -> Iterator[CheckResult]:
@@ -122,4 +124,4 @@ def _voice(config: Config) -> Iterator[CheckResult]:
         if speaking.engine == "piper":
             yield error("files", str(failure))
         else:
-            yield warning("files", f"{failure}; espeak-ng speaks instead")
+            yield warning("files", f"{failure}; espeak-ng is used instead")

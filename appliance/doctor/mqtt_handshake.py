@@ -1,6 +1,6 @@
-"""The first words with a broker, by hand: CONNECT, its answer, and good-bye.
+"""A minimal MQTT handshake for `check`: CONNECT, CONNACK, DISCONNECT.
 
-The link's client would connect under the appliance's own id and throw the running one out.
+It has a client id of its own: with the appliance's id it would disconnect the running one.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
 
-TIMEOUT = 5.0
-"""Seconds for each step."""
+TIMEOUT_S = 5.0
+"""Seconds for each network operation."""
 
 CONNECT, CONNACK, DISCONNECT = 0x10, 0x20, b"\xe0\x00"
 CLEAN, PASSWORD, USER_NAME = 0x02, 0x40, 0x80
 KEEPALIVE_S = 10
 
 AS_MQTT_5 = {1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
-"""What MQTT 3.1.1 says, in the words of MQTT 5."""
+"""Return codes of MQTT 3.1.1 as reason codes of MQTT 5."""
 
 
 class NotMqtt(OSError):
-    """What listens there gave no answer, or one that no broker gives."""
+    """The peer gave no answer, or one that an MQTT broker does not give."""
 
 
-def greet(config: Config) -> int:
-    """Say hello with the configured login; the broker's reason code, 0 for welcome.
+def handshake(config: Config) -> int:
+    """Connect with the configured login; returns the broker's reason code, 0 for success.
 
     Raises:
         ConfigError: password file or TLS files cannot be used.
-        OSError: there is no connection; NotMqtt if it is no broker that answered.
+        OSError: there is no connection; NotMqtt if the peer is not a broker.
 
     """
-    words = _connect(config)
+    packet = _connect(config)
     with _connection(config) as broker:
-        broker.sendall(words)
+        broker.sendall(packet)
         code = _answer(broker)
         if code == 0:
             broker.sendall(DISCONNECT)
@@ -52,7 +52,7 @@ def greet(config: Config) -> int:
 def _connection(config: Config) -> Iterator[socket.socket]:
     tls = credentials.tls_context(config.mqtt)
     host = config.broker_host
-    with socket.create_connection((host, config.broker_port), TIMEOUT) as plain:
+    with socket.create_connection((host, config.broker_port), TIMEOUT_S) as plain:
         if tls is None:
             yield plain
         else:
@@ -65,15 +65,19 @@ def _connect(config: Config) -> bytes:
     mqtt = config.mqtt
     password = credentials.password(mqtt)
     flags = CLEAN | (USER_NAME if mqtt.username else 0) | (0 if password is None else PASSWORD)
-    newest = mqtt.version == "5"
-    body = _counted(b"MQTT") + bytes([5 if newest else 4, flags]) + KEEPALIVE_S.to_bytes(2, "big")
-    body += b"\x00" if newest else b""  # no properties
-    body += _counted(f"{config.client_id}-check".encode())
+    version_5 = mqtt.version == "5"
+    body = (
+        _with_length(b"MQTT")
+        + bytes([5 if version_5 else 4, flags])
+        + KEEPALIVE_S.to_bytes(2, "big")
+    )
+    body += b"\x00" if version_5 else b""  # no properties
+    body += _with_length(f"{config.client_id}-check".encode())
     if mqtt.username:
-        body += _counted(mqtt.username.encode())
+        body += _with_length(mqtt.username.encode())
     if password is not None:
-        body += _counted(password)
-    return bytes([CONNECT]) + _length(len(body)) + body
+        body += _with_length(password)
+    return bytes([CONNECT]) + _variable_byte_integer(len(body)) + body
 
 
 def _answer(broker: socket.socket) -> int:
@@ -85,19 +89,19 @@ def _answer(broker: socket.socket) -> int:
             break
         head += part
     if not head:
-        raise NotMqtt(None, "it closes the connection without an answer")
+        raise NotMqtt(None, "it closed the connection without an answer")
     if len(head) < 4 or head[0] != CONNACK or head[1] < 2:  # noqa: PLR2004
-        raise NotMqtt(None, "what listens there is no MQTT broker")
+        raise NotMqtt(None, "it is not an MQTT broker")
     # A CONNACK of MQTT 5 has properties, and with 128 bytes of them a length of two bytes.
     return head[3] if head[1] < 0x80 else broker.recv(1)[0]  # noqa: PLR2004
 
 
-def _counted(content: bytes) -> bytes:
+def _with_length(content: bytes) -> bytes:
     return len(content).to_bytes(2, "big") + content
 
 
-def _length(count: int) -> bytes:
-    """Seven bits a byte, the low ones first; the top bit says that more follow."""
+def _variable_byte_integer(count: int) -> bytes:
+    """A variable byte integer (MQTT 5, section 1.5.5)."""
     encoded = bytearray()
     while True:
         count, digit = divmod(count, 128)

@@ -1,4 +1,4 @@
-"""Questions about who is talked to: by the sockets, by the bytes, and by the rules."""
+"""Checks of network connections: open sockets, traffic, and the systemd IP rules."""
 
 from __future__ import annotations
 
@@ -15,146 +15,148 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.system.processes import Socket
 
-NOT_RUNNING = "the appliance does not run with this state directory"
+NOT_RUNNING = "no appliance is running with this state directory"
 
 
-def nobody_outside(place: CheckContext) -> Iterator[CheckResult]:
-    """Whether the running appliance has to do with anybody but the broker."""
-    opened = yield from _opened(place, "offline")
+def connections(context: CheckContext) -> Iterator[CheckResult]:
+    """Whether the running appliance has a connection outside the local network."""
+    opened = yield from _open_sockets(context, "offline")
     if opened is None:
         return
-    complaints = list(_complaints(place.config, opened))
-    yield from complaints
-    if not complaints:
+    problems = list(_outside_connections(context.config, opened))
+    yield from problems
+    if not problems:
         own = {one.local for one in opened}  # the two ends of a pipe, as some libraries make it
         others = {one.remote for one in opened if one.remote and one.remote not in own}
         peers = [f"{address}:{port}" for address, port in sorted(others)]
-        talks = f"talks to {', '.join(peers)}" if peers else "talks to nobody just now"
-        yield ok("offline", f"pid {place.daemon} {talks}; nobody beyond the local network")
+        peer_list = f"is connected to {', '.join(peers)}" if peers else "has no connection now"
+        yield ok("offline", f"pid {context.daemon} {peer_list}; nothing outside the local network")
 
 
-def sockets(place: CheckContext) -> Iterator[CheckResult]:
+def sockets(context: CheckContext) -> Iterator[CheckResult]:
     """Every Internet socket that the running appliance has open, and what it is for."""
-    opened = yield from _opened(place, "sockets")
+    opened = yield from _open_sockets(context, "sockets")
     if opened is None:
         return
     if not opened:
-        yield ok("sockets", f"pid {place.daemon} has none open just now")
-    brokers = _addresses(place.config)
+        yield ok("sockets", f"pid {context.daemon} has none open")
+    brokers = _broker_addresses(context.config)
     own = {one.local for one in opened}
     for one in sorted(opened, key=lambda one: (one.listening, one.local)):
-        here = _shown(one.local)
+        here = _endpoint(one.local)
         if one.listening:
             report = ok if local_addresses.is_loopback(one.local[0]) else error
             yield report("sockets", f"listens on {here}")
         elif one.remote is None:
-            yield warning("sockets", f"{here} is not connected", "ask again; it should not stay")
+            yield warning("sockets", f"{here} is not connected", "check again; it should be gone")
         elif one.remote in brokers:
-            yield ok("sockets", f"{here} to {_shown(one.remote)}, the broker")
+            yield ok("sockets", f"{here} to {_endpoint(one.remote)}, the broker")
         elif one.remote in own:
-            yield ok("sockets", f"{here} to {_shown(one.remote)}, a pipe within the appliance")
+            yield ok("sockets", f"{here} to {_endpoint(one.remote)}, internal")
         else:
             report = warning if local_addresses.is_local(one.remote[0]) else error
-            yield report("sockets", f"{here} to {_shown(one.remote)}, which is not the broker")
+            yield report("sockets", f"{here} to {_endpoint(one.remote)}, which is not the broker")
 
 
-def traffic(place: CheckContext) -> Iterator[CheckResult]:
+def traffic(context: CheckContext) -> Iterator[CheckResult]:
     """How many bytes the service has sent and received, as the kernel counted them."""
-    found = _rules(place)
+    found = _unit_rules(context)
     if found is None:
-        yield not_here("traffic", "systemd counts it of a service, and this is none")
+        yield not_here("traffic", "not counted: not running as a systemd service")
     elif found.sent_bytes is None or found.received_bytes is None:
-        yield not_here("traffic", "nobody counted it", "see IPAccounting= in the unit")
+        yield not_here("traffic", "traffic accounting is off", "see IPAccounting= in the unit")
     else:
         sent, received = found.sent_bytes, found.received_bytes
         yield ok("traffic", f"{sent} bytes sent and {received} received since the service started")
 
 
-def rules(place: CheckContext) -> Iterator[CheckResult]:
-    """Whom systemd lets the service talk to, and whether the kernel can hold it to that."""
-    found = _rules(place)
+def rules(context: CheckContext) -> Iterator[CheckResult]:
+    """Which addresses systemd allows, and whether the kernel enforces it."""
+    found = _unit_rules(context)
     if found is None:
         advice = "install it as a service: script/install"
-        yield not_here("rules", "no rules hold it, because it is no service of systemd", advice)
+        yield not_here("rules", "not restricted: not running as a systemd service", advice)
         return
-    allowed = " ".join(map(str, found.allowed)) or "nobody"
+    allowed = " ".join(map(str, found.allowed)) or "no address"
     if not found.deny_the_rest:
-        yield error("rules", "it may talk to anybody", "see IPAddressDeny= in the unit")
+        yield error("rules", "it may connect to any address", "see IPAddressDeny= in the unit")
         return
     outside = [
         one for one in found.allowed if not local_addresses.is_local(str(one.network_address))
     ]
     if outside:
         networks = " ".join(map(str, outside))
-        yield warning("rules", f"it may talk beyond the local network: {networks}")
-    yield from _narrowed(place.config, found)
-    if not systemd_unit.are_enforced(place.root):
-        advice = "start the board with cgroup version 2: systemd.unified_cgroup_hierarchy=1"
-        yield warning("rules", "this kernel does not hold it to them", advice)
-    families = f"; families {' '.join(found.families)}" if found.families else ""
-    yield ok("rules", f"denied but for {allowed}{families}")
+        yield warning("rules", f"it may connect to addresses outside the local network: {networks}")
+    yield from _allow_list_problems(context.config, found)
+    if not systemd_unit.are_enforced(context.root):
+        advice = "boot with cgroup version 2: systemd.unified_cgroup_hierarchy=1"
+        yield warning("rules", "this kernel does not enforce the rules", advice)
+    families = f"; address families {' '.join(found.families)}" if found.families else ""
+    yield ok("rules", f"everything is denied except {allowed}{families}")
 
 
-def _narrowed(config: Config, found: systemd_unit.UnitRules) -> Iterator[CheckResult]:
-    """Whether the rules are those of the broker: the service derives them at each start."""
+def _allow_list_problems(config: Config, found: systemd_unit.UnitRules) -> Iterator[CheckResult]:
+    """Rules that do not fit the broker; the service derives them at each start."""
     is_an_address = ip_allowlist.drop_in(config.mqtt.host) is not None
-    for address, port in sorted(_addresses(config)):
+    for address, port in sorted(_broker_addresses(config)):
         if not found.allow(address):
-            what = f"the broker {_shown((address, port))} is not allowed"
+            what = f"connections to the broker {_endpoint((address, port))} are not allowed"
             if is_an_address:
-                advice = "have the rules follow mqtt.host: systemctl restart appliance"
+                advice = "apply mqtt.host to the rules: systemctl restart appliance"
             else:
                 advice = f"allow it: systemctl edit appliance, IPAddressAllow={address}"
             yield error("rules", what, advice)
     if is_an_address and set(local_addresses.LOCAL) <= set(found.allowed):
-        what = "it may talk to all local networks, though the broker is one address"
-        advice = "systemctl restart appliance; else see: sudo appliance network --apply"
+        what = "it may connect to all local networks, although mqtt.host is one address"
+        advice = "run: systemctl restart appliance, or: sudo appliance network --apply"
         yield warning("rules", what, advice)
 
 
-def _rules(place: CheckContext) -> systemd_unit.UnitRules | None:
-    """Of the service that runs, else of the one that is installed."""
-    if place.daemon:
-        name = systemd_unit.of_process(place.daemon)
+def _unit_rules(context: CheckContext) -> systemd_unit.UnitRules | None:
+    """The rules of the running service, otherwise of the installed one."""
+    if context.daemon:
+        name = systemd_unit.of_process(context.daemon)
         return None if name is None else systemd_unit.rules(name)
     return systemd_unit.rules()
 
 
-def _opened(
-    place: CheckContext, question: str
+def _open_sockets(
+    context: CheckContext, question: str
 ) -> Generator[CheckResult, None, list[Socket] | None]:
-    """The sockets of the running appliance; an answer instead where nobody can say."""
-    opened = processes.sockets(place.daemon) if place.daemon else None
-    if place.daemon is None:
-        yield not_here(question, NOT_RUNNING, "ask again while it runs")
+    """The sockets of the running appliance; None after an answer that says why not."""
+    opened = processes.sockets(context.daemon) if context.daemon else None
+    if context.daemon is None:
+        yield not_here(question, NOT_RUNNING, "check again while it is running")
     elif opened is None:
-        found = f"the sockets of the running appliance (pid {place.daemon}) are hidden from us"
-        yield not_here(question, found, "ask again as root")
+        found = f"no permission to see the sockets of the running appliance (pid {context.daemon})"
+        yield not_here(question, found, "run the check as root")
     return opened
 
 
-def _complaints(config: Config, opened: list[Socket]) -> Iterator[CheckResult]:
-    brokers = _addresses(config)
+def _outside_connections(config: Config, opened: list[Socket]) -> Iterator[CheckResult]:
+    brokers = _broker_addresses(config)
     for one in opened:
         if one.remote is not None and not local_addresses.is_local(one.remote[0]):
-            peer = _shown(one.remote)
+            peer = _endpoint(one.remote)
             if one.remote in brokers:
-                found = f"the broker, {peer}, is beyond the local network"
-                yield warning("offline", found, "use a broker of your own; see mqtt.host")
+                found = f"the broker, {peer}, is outside the local network"
+                yield warning("offline", found, "use a broker in your own network; see mqtt.host")
             else:
-                found = f"the appliance is connected to {peer}, beyond the local network"
-                yield error("offline", found, "stop it, and report this as a fault")
+                found = f"the appliance is connected to {peer}, outside the local network"
+                yield error("offline", found, "stop it, and report this as a bug")
         elif one.listening and not local_addresses.is_loopback(one.local[0]):
-            found = f"the appliance listens on {_shown(one.local)}, beyond this machine"
-            yield error("offline", found, "stop it, and report this as a fault")
+            found = (
+                f"the appliance listens on {_endpoint(one.local)}, which other machines can reach"
+            )
+            yield error("offline", found, "stop it, and report this as a bug")
 
 
-def _shown(end: tuple[str, int]) -> str:
+def _endpoint(end: tuple[str, int]) -> str:
     address, port = end
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _addresses(config: Config) -> set[tuple[str, int]]:
+def _broker_addresses(config: Config) -> set[tuple[str, int]]:
     with contextlib.suppress(OSError, UnicodeError):
         found = socket.getaddrinfo(config.broker_host, config.broker_port, type=socket.SOCK_STREAM)
         return {(str(address[0]), config.broker_port) for *_, address in found}

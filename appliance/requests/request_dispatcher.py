@@ -168,7 +168,7 @@ class RequestDispatcher:
 
     def _run_check(self, control: ControlRequest) -> None:
         try:
-            report = doctor.report_of(list(doctor.examine(doctor.place_of(self._config))))
+            report = doctor.report_of(list(doctor.examine(doctor.context_of(self._config))))
             self._publisher.publish(self._topics.answer(control.address, control.done(report)))
         finally:
             self._checking.release()

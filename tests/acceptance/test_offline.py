@@ -92,7 +92,7 @@ def test_from_start_to_stop_nothing_is_sent_to_anybody_but_the_broker(
             assert answer["state"] == "done"
             daemon.signal(signal.SIGHUP)
             until(lambda: "reloaded: " in daemon.said(), "it was not reloaded")
-            assert "nobody beyond the local network" in daemon.command("check").stdout
+            assert "nothing outside the local network" in daemon.command("check").stdout
             assert daemon.stop()[0] == 0
             until(lambda: client.next(f"{ROOT}/status").payload == b"stopped")
             # Then all that was sent went to the broker

@@ -25,7 +25,7 @@ from appliance.config import (
     SentenceSettings,
     SpeechSettings,
 )
-from appliance.doctor import OFFLINE, USUAL, examine, place_of
+from appliance.doctor import OFFLINE, USUAL, context_of, examine
 from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
 from appliance.engines.llama.server_launcher import MODULE
 from appliance.models import catalogue
@@ -62,18 +62,18 @@ def config(tmp_path: Path) -> Path:
     [
         ("temperature", "pi4", [("ok", "48.7 °C")]),
         ("temperature", "pi5-hot", [("error", "84.5 °C: the board slows down")]),
-        ("temperature", "vm", [("not here", "the board has no sensor for it")]),
-        ("power", "pi5", [("ok", "the voltage is right, and the processor is not held back")]),
+        ("temperature", "vm", [("not here", "this board has no temperature sensor")]),
+        ("power", "pi5", [("ok", "the voltage is right, and the processor is not throttled")]),
         (
             "power",
             "pi-weak-supply",
             [
                 ("error", "the supply's voltage is too low"),
-                ("warning", "the board holds the processor back now"),
-                ("warning", "the supply offers 3 A; the board would like 5 A"),
+                ("warning", "the processor is throttled now"),
+                ("warning", "the supply offers 3 A; the board needs 5 A for full power"),
             ],
         ),
-        ("power", "vm", [("not here", "the board does not watch its supply")]),
+        ("power", "vm", [("not here", "this board does not monitor its supply")]),
         ("memory", "pi4", [("ok", "440 MB needed, 3195 of 3979 MB available")]),
     ],
 )
@@ -93,7 +93,7 @@ def test_usb_ports_that_were_switched_off_are_a_warning(tmp_path: Path) -> None:
     shown.write_bytes(b"\0\0\0\1")
     (answer,) = examine(CheckContext(Config(), root=tmp_path), ["power"])
     assert answer.verdict is CheckVerdict.WARNING
-    assert "USB ports drew too much" in answer.found
+    assert "USB devices drew too much current at boot" in answer.found
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_the_sockets_of_the_running_appliance_are_looked_at(
     ) as daemon:
         assert daemon.stdout is not None
         assert daemon.stdout.readline() == b"up\n"
-        place = place_of(Config(device=DeviceSettings(state_directory=str(tmp_path))))
+        place = context_of(Config(device=DeviceSettings(state_directory=str(tmp_path))))
         offline, microphone, *sockets = examine(place, ["offline", "microphone", "sockets"])
         daemon.kill()
     assert place.daemon == daemon.pid
@@ -365,18 +365,18 @@ def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: in
         (
             'speech.model = "/usr"\n',
             78,
-            "in /usr: config.json, model.bin, tokenizer.json missing; correct speech.model",
+            "/usr is not a Whisper model: config.json, model.bin, tokenizer.json missing; correct speech.model",
         ),
         ('speech.second_model = "wisper-base"\n', 78, "did you mean whisper-base or "),
         (
             'speech.second_model = "smollm2-135m-instruct"\n',
             78,
-            "speech.second_model: smollm2-135m-instruct is no model for speech",
+            "speech.second_model: smollm2-135m-instruct is not a speech model",
         ),
         (
             'device.language = "de"\nspeech={model="whisper-base",second_model="whisper-tiny.en"}',
             78,
-            "speech.second_model: whisper-tiny.en knows no de",
+            "speech.second_model: whisper-tiny.en does not support 'de'",
         ),
         (
             'language_model.enabled = true\nlanguage_model.model = "/no/model.gguf"\n',
@@ -438,7 +438,7 @@ def test_config_check_keeps_what_is_wrong_in_the_file_apart_from_what_it_names(
 
 def test_check_has_one_line_for_the_files_that_are_there() -> None:
     (answer,) = asked("files")
-    assert said([answer]) == [("ok", "those that the configuration names are there")]
+    assert said([answer]) == [("ok", "all files that the configuration names can be used")]
 
 
 def test_a_file_where_the_models_should_be_is_told_as_that(tmp_path: Path) -> None:
@@ -447,7 +447,7 @@ def test_a_file_where_the_models_should_be_is_told_as_that(tmp_path: Path) -> No
     (answer,) = asked("models", here)
     assert (answer.verdict, answer.advice) == (
         CheckVerdict.ERROR,
-        "set device.models_directory to one",
+        "set device.models_directory to a folder",
     )
 
 
@@ -457,8 +457,8 @@ def test_a_newer_version_s_journal_that_stays_is_shown_until_it_is_removed(tmp_p
     kept = Config(device=DeviceSettings(state_directory=str(tmp_path)))
     aside, disk = asked("disk", kept)
     assert aside.verdict is CheckVerdict.WARNING
-    assert "version-4-20261123T120000: a newer version's journal" in aside.found
-    assert aside.advice == "remove it, unless you go back to that version"
+    assert "version-4-20261123T120000: the journal of a newer version" in aside.found
+    assert aside.advice == "delete it, unless you go back to that version"
     assert disk.verdict is CheckVerdict.OK
 
 
@@ -469,7 +469,7 @@ def test_offline_says_who_is_talked_to_and_what_holds_it_back(
     answers = document(capsys)["answers"]
     assert [answer["question"] for answer in answers] == ["config", *OFFLINE]
     stopped = [answer["found"] for answer in answers if answer["question"] in OFFLINE[:2]]
-    assert stopped == ["the appliance does not run with this state directory"] * 2
+    assert stopped == ["no appliance is running with this state directory"] * 2
 
 
 @pytest.fixture
@@ -493,9 +493,12 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_rules_that_the_kernel_cannot_enforce_are_a_warning(service: Path) -> None:
     """With cgroup version 1, systemd accepts IPAddressDeny= and nothing holds the service to it."""
     place = CheckContext(Config(mqtt=MqttSettings(host="127.0.0.1")), root=service)
-    held = ("ok", "denied but for 127.0.0.0/8 192.168.0.0/16; families AF_INET AF_UNIX")
+    held = (
+        "ok",
+        "everything is denied except 127.0.0.0/8 192.168.0.0/16; address families AF_INET AF_UNIX",
+    )
     assert said(list(examine(place, ["rules"]))) == [
-        ("warning", "this kernel does not hold it to them"),
+        ("warning", "this kernel does not enforce the rules"),
         held,
     ]
     controllers = service / "sys/fs/cgroup/cgroup.controllers"
@@ -507,7 +510,7 @@ def test_rules_that_the_kernel_cannot_enforce_are_a_warning(service: Path) -> No
 def test_a_broker_that_the_rules_keep_out_is_an_error(service: Path) -> None:
     place = CheckContext(Config(mqtt=MqttSettings(host="10.1.2.3")), root=service)
     answer = next(one for one in examine(place, ["rules"]) if one.verdict is CheckVerdict.ERROR)
-    assert answer.found == "the broker 10.1.2.3:1883 is not allowed"
+    assert answer.found == "connections to the broker 10.1.2.3:1883 are not allowed"
     assert "systemctl restart appliance" in (answer.advice or "")
 
 
@@ -519,7 +522,7 @@ def test_rules_that_were_not_narrowed_to_a_broker_s_address_are_a_warning(
     found = said(
         list(examine(CheckContext(Config(mqtt=MqttSettings(host=host)), root=service), ["rules"]))
     )
-    what = "it may talk to all local networks, though the broker is one address"
+    what = "it may connect to all local networks, although mqtt.host is one address"
     assert (("warning", what) in found) is told
 
 
@@ -539,7 +542,7 @@ def asked_of_the_model(state: Path, daemon: int | None) -> tuple[str, str]:
 
 
 BROKEN = "the language model cannot be used, all else goes on: it is larger than memory"
-LAST = f"failed 2 times since the board was started; the last: {BROKEN}"
+LAST = f"failed 2 times since boot; the last: {BROKEN}"
 
 
 def break_the_model(state: Path) -> None:
@@ -551,19 +554,19 @@ def break_the_model(state: Path) -> None:
 
 def test_a_language_model_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     break_the_model(tmp_path)
-    assert asked_of_the_model(tmp_path, os.getpid()) == ("error", f"it does not run; it {LAST}")
+    assert asked_of_the_model(tmp_path, os.getpid()) == ("error", f"it is not running; it {LAST}")
     assert asked_of_the_model(tmp_path, None) == ("warning", f"it {LAST}")
 
 
 @pytest.mark.usefixtures("models_process")
 def test_a_language_model_that_failed_and_runs_again_is_a_warning(tmp_path: Path) -> None:
-    assert asked_of_the_model(tmp_path, os.getpid()) == ("ok", "it runs")
+    assert asked_of_the_model(tmp_path, os.getpid()) == ("ok", "it is running")
     break_the_model(tmp_path)
-    assert asked_of_the_model(tmp_path, os.getpid()) == ("warning", f"it runs now; it {LAST}")
+    assert asked_of_the_model(tmp_path, os.getpid()) == ("warning", f"it is running now; it {LAST}")
 
 
 def test_a_language_model_that_nobody_has_asked_for_yet_is_fine(tmp_path: Path) -> None:
-    told = ("ok", "it is opened at its first use")
+    told = ("ok", "it is loaded at its first use")
     assert asked_of_the_model(tmp_path, os.getpid()) == told
     off = Config(language_model=LanguageModelSettings(enabled=False))
     assert asked("language model", off)[0].verdict is CheckVerdict.NOT_HERE
@@ -578,7 +581,7 @@ def test_a_damaged_journal_is_pointed_at_until_it_is_taken_away(tmp_path: Path) 
     )
     first, *_ = examine(place, ["disk"])
     assert first.verdict is CheckVerdict.WARNING
-    assert first.found.startswith(f"{aside}: a journal that could not be read whole")
+    assert first.found.startswith(f"{aside}: a damaged journal")
     for path in tmp_path.iterdir():
         path.unlink()
     assert [answer.verdict for answer in examine(place, ["disk"])] == [CheckVerdict.OK]

@@ -76,4 +76,4 @@ def test_a_bench_of_nothing_is_wrong_use(
     with pytest.raises(SystemExit) as stopped:
         cli.main(["bench", f"{option}={number}"])
     assert stopped.value.code == 2
-    assert "a number from 1 on is wanted" in capsys.readouterr().err
+    assert "must be a whole number, 1 or more" in capsys.readouterr().err

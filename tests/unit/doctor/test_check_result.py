@@ -11,8 +11,8 @@ from appliance import doctor
 from appliance.commands.check import line_of
 from appliance.config import Config, MqttSettings
 from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
-from appliance.doctor.components import _heard
-from appliance.doctor.offline import _complaints
+from appliance.doctor.components import _sound_result
+from appliance.doctor.offline import _outside_connections
 from appliance.errors import EngineError
 from appliance.system.processes import Socket
 
@@ -24,26 +24,26 @@ def hiss(loudness: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
 
 
 def test_a_microphone_that_hears_the_room_is_fine() -> None:
-    answer = _heard("USB", hiss(0.01))
+    answer = _sound_result("USB", hiss(0.01))
     assert (answer.verdict, answer.found) == (
         CheckVerdict.OK,
-        "USB works; loudest -40 dBFS in 0.3 s",
+        "USB works; peak -40 dBFS in 0.3 s",
     )
 
 
 @pytest.mark.parametrize(
     ("sound", "found"),
     [
-        (np.zeros(0, np.float32), "USB opens, but no sound came within 5 s"),
-        (np.zeros(4800, np.float32), "USB opens, but it is silent: every sample is the same"),
-        (np.full(4800, 0.3, np.float32), "USB opens, but it is silent: every sample is the same"),
-        (hiss(0.0001), "USB is very faint: its loudest sample is 80 dB below full scale"),
+        (np.zeros(0, np.float32), "USB opens, but delivers no sound within 5 s"),
+        (np.zeros(4800, np.float32), "USB opens, but is silent: every sample is the same"),
+        (np.full(4800, 0.3, np.float32), "USB opens, but is silent: every sample is the same"),
+        (hiss(0.0001), "USB is very quiet: its peak is -80 dBFS"),
     ],
 )
 def test_a_microphone_that_hears_nothing_is_a_warning_with_advice(
     sound: np.ndarray[tuple[int], np.dtype[np.float32]], found: str
 ) -> None:
-    answer = _heard("USB", sound)
+    answer = _sound_result("USB", sound)
     assert (answer.verdict, answer.found) == (CheckVerdict.WARNING, found)
     assert answer.advice
 
@@ -65,7 +65,7 @@ def test_whoever_is_not_the_broker_and_not_local_is_reported(
     opened: Socket, verdicts: list[CheckVerdict]
 ) -> None:
     config = Config(mqtt=MqttSettings(host="9.9.9.9", port=8883))
-    assert [answer.verdict for answer in _complaints(config, [opened])] == verdicts
+    assert [answer.verdict for answer in _outside_connections(config, [opened])] == verdicts
 
 
 def test_a_question_that_fails_does_not_keep_the_next_from_being_asked(
@@ -81,7 +81,7 @@ def test_a_question_that_fails_does_not_keep_the_next_from_being_asked(
 
     monkeypatch.setattr(doctor, "QUESTIONS", {"broken": broken, "refused": refused})
     first, second = doctor.examine(CheckContext(Config()), ("broken", "refused"))
-    assert first.found == "cannot be answered: KeyError: 'x'"
+    assert first.found == "the check crashed: KeyError: 'x'"
     assert second.found == "the model is no model; run: appliance models verify"
     assert {first.verdict, second.verdict} == {CheckVerdict.ERROR}
 
