@@ -13,7 +13,7 @@ import msgspec
 from appliance.bench import benchmark, soak
 from appliance.commands import one_job
 from appliance.evaluation.manifest import SAMPLES
-from appliance.system.sensors import Board, root_in_force
+from appliance.system.sensors import Board, board_root
 
 if TYPE_CHECKING:
     from appliance.bench.benchmark import BenchmarkReport
@@ -111,7 +111,7 @@ def _writable_path(word: str) -> Path:
 
 
 def _soak(config: Config, minutes: float, picture: Path | None, *, as_json: bool) -> int:
-    board = Board(root_in_force())
+    board = Board(board_root())
 
     def say(row: soak.SoakSample) -> None:
         if not as_json:

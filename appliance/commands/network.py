@@ -40,11 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(text or NOT_AN_ADDRESS)
         return 0
     try:
-        if ip_allowlist.lay(text, ROOT):
+        if ip_allowlist.write_drop_in(text, ROOT):
             systemd_unit.reload()
     except (OSError, subprocess.TimeoutExpired) as error:
         with contextlib.suppress(OSError):
-            ip_allowlist.lay(None, ROOT)
+            ip_allowlist.write_drop_in(None, ROOT)
         raise ApplianceError(
             f"the IP allow list could not be applied: {error}; "
             "run as root, under systemd: appliance network --apply"

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Before numpy and the engines are imported: the import starts threads, and a signal that one of
     # them receives would end the process at once.
     signals.block()
-    allocator.settle()
+    allocator.limit_memory()
     from appliance.config import load  # noqa: PLC0415
     from appliance.daemon import daemon  # noqa: PLC0415
     from appliance.demo.demo import Demo  # noqa: PLC0415

@@ -22,7 +22,7 @@ from appliance.config import load
 from appliance.errors import ApplianceError, ConfigError
 from appliance.mqtt import credentials
 from appliance.system import fault_log
-from appliance.system.sensors import Board, root_in_force
+from appliance.system.sensors import Board, board_root
 
 if TYPE_CHECKING:
     import argparse
@@ -151,7 +151,7 @@ def _checked(config: Config, questions: tuple[str, ...]) -> list[Any]:
 
 
 def _board(config: Config) -> dict[str, Any]:
-    board = Board(root_in_force(), state_directory=config.state_directory)
+    board = Board(board_root(), state_directory=config.state_directory)
     return {"model": board.model, **dataclasses.asdict(board.read())}
 
 

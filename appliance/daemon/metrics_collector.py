@@ -88,4 +88,4 @@ class _JobCounter:
 
     def on_event(self, event: Event) -> None:
         if isinstance(event, JobFinished):
-            self._server.note(event.job, event.result)
+            self._server.count_job(event.job, event.result)

@@ -41,7 +41,7 @@ from appliance.requests.runtime_options import RuntimeOptions
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.system.board_monitor import BoardMonitor
-from appliance.system.sensors import Board, root_in_force
+from appliance.system.sensors import Board, board_root
 from appliance.threads import Loop, StopSignal
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
     """
     # Shared by everything.
     events, ids, topics = EventBus(), Ids(journal.last_id), Topics.of(config)
-    board = BoardMonitor(Board(root_in_force(), state_directory=config.state_directory), events)
+    board = BoardMonitor(Board(board_root(), state_directory=config.state_directory), events)
     watch = SentenceFileWatch(config.sentence_folder)
     sentences = ActiveSentences(load_sentences(config))
 

@@ -15,7 +15,7 @@ from appliance.doctor.check_result import (
     report_of,
 )
 from appliance.errors import ApplianceError, ConfigError
-from appliance.system.sensors import root_in_force
+from appliance.system.sensors import board_root
 from appliance.system.state_lock import holder
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ USUAL = tuple(name for name in QUESTIONS if name not in (*OFFLINE[1:], "model fi
 
 def context_of(config: Config) -> CheckContext:
     """The machine, with the appliance that runs on it, if there is one."""
-    return CheckContext(config, root=root_in_force(), daemon=holder(config.state_directory))
+    return CheckContext(config, root=board_root(), daemon=holder(config.state_directory))
 
 
 def examine(context: CheckContext, questions: Iterable[str] = USUAL) -> Iterator[CheckResult]:

@@ -119,7 +119,9 @@ def language_model(context: CheckContext) -> Iterator[CheckResult]:
     kept = fault_log.read(context.config.state_directory)
     own = [one for one in kept if one.where.startswith(fault_log.LANGUAGE_MODEL)]
     recent = [one for one in own if one.boot_id == boot_id()]
-    is_running = context.daemon and processes.has_below(context.daemon, server_launcher.MODULE)
+    is_running = context.daemon and processes.descendant_runs(
+        context.daemon, server_launcher.MODULE
+    )
     if recent:
         times = sum(one.times for one in recent)
         found = f"{times} times since boot; the last: {recent[-1].message}"

@@ -115,7 +115,7 @@ def _allow_list_problems(config: Config, found: systemd_unit.UnitRules) -> Itera
 def _unit_rules(context: CheckContext) -> systemd_unit.UnitRules | None:
     """The rules of the running service, otherwise of the installed one."""
     if context.daemon:
-        name = systemd_unit.of_process(context.daemon)
+        name = systemd_unit.service_of(context.daemon)
         return None if name is None else systemd_unit.rules(name)
     return systemd_unit.rules()
 

@@ -55,7 +55,11 @@ class AnswerStage:
             # A model that talked about an intent might claim to have acted.
             reason = f"perhaps {work.perhaps}, but that is not sure enough"
             work.end(Outcome.NOT_UNDERSTOOD, reason if self._is_allowed(work) else None)
-        elif self._language_model is None or not work.board.may_write or not self._is_allowed(work):
+        elif (
+            self._language_model is None
+            or not work.board.allows_language_model
+            or not self._is_allowed(work)
+        ):
             work.end(Outcome.NOT_UNDERSTOOD)
         else:
             self._write(work, PromptRequest(work.text or ""), must_stop)
@@ -71,7 +75,7 @@ class AnswerStage:
         model = self._language_model
         if model is None:
             raise EngineError("no language model is enabled; see language_model.enabled")
-        if not work.board.may_write:
+        if not work.board.allows_language_model:
             work.end(Outcome.REFUSED, RESTING)
             return
         if not prompt.text.strip():

@@ -62,7 +62,7 @@ class ResolveStage:
         if spoken and not guarded and not self._cascade.repairs_speech:
             intent = None
         model = self._language_model
-        if intent is not None or model is None or not work.board.may_write:
+        if intent is not None or model is None or not work.board.allows_language_model:
             return intent
         choice = self._cascade.choose(text, sentences, model, must_stop, spoken=spoken)
         if choice is None or choice.tokens.prompt is None:

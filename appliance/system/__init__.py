@@ -1,1 +1,1 @@
-"""The board and the operating system: sensors, systemd, logs, locks."""
+"""The board and the operating system: sensors, governor, systemd, log, metrics, locks."""

@@ -1,4 +1,4 @@
-"""The C library's memory: given back when it is free, instead of kept for later."""
+"""Makes glibc return freed memory to the system at once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import ctypes
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 
 LARGE = 131_072
-"""Bytes; glibc's own first choice, which it raises by itself unless it is set."""
+"""Bytes; glibc's default, which it increases by itself unless it is set."""
 
 
-def settle() -> None:
-    """Two pools for all threads, and large pieces returned to the system as soon as they are free.
+def limit_memory() -> None:
+    """Use two arenas for all threads, and return large blocks as soon as they are freed.
 
-    Encoding a sentence takes tens of megabytes for a moment. Left alone, glibc keeps them, once
-    per thread that ever did it. To be called before threads are started; does nothing where the C
-    library is another.
+    Encoding a sentence takes tens of megabytes for a moment. By default, glibc keeps them, once
+    per thread that ever did it. Call this before threads are started. Does nothing with another
+    C library.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""Small files that a power cut leaves whole: as they were, or as they became."""
+"""Replaces small files atomically: after a power cut there is the old content or the new one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file anew; OSError leaves the old one as it was.
+    """Replace a file's content; after an OSError the old content is unchanged.
 
-    The content is on the card before the name is, and the name before this returns.
+    The content is synced before the rename, and the rename before this returns.
     """
     fresh = path.with_name(f".{path.name}.new")
     file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -29,7 +29,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file for good; no error where there is none."""
+    """Remove a file durably; no error if there is none."""
     path.unlink(missing_ok=True)
     _sync_folder(path.parent)
 

@@ -1,4 +1,4 @@
-"""Reads the sensors every second and lets the governor decide how hard the board may work."""
+"""Reads the sensors every second; the governor then decides how hard the board may work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from appliance.ids import boot_id
 from appliance.system import governor
 from appliance.system.board_state import BoardState
 from appliance.system.clock_sync import clock_synced
-from appliance.system.sensors import root_in_force
+from appliance.system.sensors import board_root
 
 if TYPE_CHECKING:
     from appliance.events import EventBus
@@ -30,12 +30,12 @@ class BoardMonitor:
         """Reads the sensors at once: a job from the journal may run before the first tick."""
         self._sensors = sensors
         self._events = events
-        self._root = root_in_force()
+        self._root = board_root()
         self._boot_id = boot_id()
         self._governor = governor.GovernorState()
         self._read_at = time.monotonic()
         self._reading = sensors.read()
-        self._steer(self._read_at)
+        self._update_governor(self._read_at)
 
     @property
     def reading(self) -> BoardReading:
@@ -65,14 +65,14 @@ class BoardMonitor:
             return False
         self._read_at = now
         self._reading = self._sensors.read()
-        self._steer(now)
+        self._update_governor(now)
         return True
 
-    def _steer(self, now: float) -> None:
+    def _update_governor(self, now: float) -> None:
         before = self._governor
-        self._governor = governor.steer(before, self._reading, now)
-        if line := governor.told(before, self._governor, self._reading):
-            slower = governor.RANK[self._governor.pace] > governor.RANK[before.pace]
+        self._governor = governor.next_state(before, self._reading, now)
+        if line := governor.log_line(before, self._governor, self._reading):
+            slower = governor.SLOWNESS[self._governor.pace] > governor.SLOWNESS[before.pace]
             logger.log(logging.WARNING if slower else logging.INFO, "%s", line)
         if self._governor.pace is not before.pace:
             self._events.publish(PaceChanged(self._governor.pace))

@@ -1,4 +1,4 @@
-"""The board while a job runs: pace, readings, clock, power."""
+"""State of the board while a job runs: pace, readings, clock, power."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BoardState:
-    """The board while a job is done."""
+    """State of the board while a job runs."""
 
     pace: Pace = Pace.FULL
     reading: BoardReading = field(default_factory=BoardReading)
     clock_synced: bool | None = None
     boot_id: str | None = None
     offered_at: float | None = None
-    """time.monotonic() when the job joined the queue; None where there was no queue."""
+    """time.monotonic() when the job joined the queue; None without a queue."""
     low_voltage: bool = False
-    """The supply is too weak for the language model, or was a moment ago."""
+    """The supply is too weak for the language model, or was within the last minute."""
     joules: Callable[[], float | None] | None = None
-    """What the board's meter has counted until now; asked when a job begins and when it ends."""
+    """Energy counted by the board's meter so far; read when a job begins and when it ends."""
 
     @property
-    def may_write(self) -> bool:
-        """Whether the board can afford the language model."""
+    def allows_language_model(self) -> bool:
+        """Whether heat and supply allow the language model."""
         return self.pace is not Pace.RESTING and not self.low_voltage

@@ -1,4 +1,4 @@
-"""Whether the clock on the wall can be believed."""
+"""Whether the system clock is synchronised."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import ctypes
 from pathlib import Path
 
 TIMEX_BYTES = 512
-"""More than any kernel's struct timex; zeroed, it asks and sets nothing."""
+"""More than any kernel's struct timex; zeroed, it only reads."""
 
 TIME_ERROR = 5
-"""What adjtimex answers while nothing keeps the clock right."""
+"""What adjtimex(2) returns while the clock is not synchronised."""
 
 
 def clock_synced(root: Path = Path("/")) -> bool | None:
-    """Whether a time source keeps the clock right; None where nobody can say.
+    """Whether a time source synchronises the clock; None if that is unknown.
 
-    The kernel knows it of every time daemon. A service with ProtectClock= may not ask the
-    kernel; then the mark that systemd-timesyncd leaves is looked for.
+    The kernel knows it for every time daemon. A service with ProtectClock= may not ask the
+    kernel; then the file that systemd-timesyncd creates decides.
     """
-    kernel = _kernel_says() if root == Path("/") else None
+    kernel = _kernel_synced() if root == Path("/") else None
     if kernel is not None:
         return kernel
     daemon = root / "run/systemd/timesync"
@@ -28,7 +28,7 @@ def clock_synced(root: Path = Path("/")) -> bool | None:
         return None
 
 
-def _kernel_says() -> bool | None:
+def _kernel_synced() -> bool | None:
     try:
         answer = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))
     except (OSError, AttributeError):

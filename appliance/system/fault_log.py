@@ -1,4 +1,4 @@
-"""The last faults, kept on disk: the log of a small board is in memory and dies with its power."""
+"""Keeps the last faults on disk: the log of a small board is in memory only."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 
 FILE = "faults.jsonl"
 
-KEPT = 50
+MAXIMUM_FAULTS = 50
 
-REWRITE_EVERY = 60.0
-"""Seconds between two writings of a fault that comes again and again: the card wears."""
+REWRITE_EVERY_S = 60.0
+"""Seconds between two writes for a fault that repeats, because writing wears the card."""
 
-FRAMES = 4
-"""Of a trace, the innermost."""
+TRACE_FRAMES = 4
+"""Innermost frames of a traceback that are kept."""
 
 
 LANGUAGE_MODEL = "appliance.engines.llama"
-"""Above the loggers of the language model. What they only warn of is a death of its process: all
-else goes on, but a board on which that happens again and again has a fault."""
+"""Parent of the language model's loggers. Their warnings are kept, too: the death of the model's
+process is only a warning, because everything else continues."""
 
 
 class Fault(msgspec.Struct, kw_only=True):
-    """One fault; a line of the file. Nothing of it was said by anybody: no text, no transcript."""
+    """One fault; a line of the file. It never has text of users."""
 
     at: float
-    """Unix seconds when it last came; see `boot_id` where the clock was wrong."""
+    """Unix seconds when it last happened; the clock may have been wrong."""
     boot_id: str | None
     where: str
-    """The part of the appliance."""
+    """Name of the logger."""
     message: str
     trace: list[str] = []
-    """Where in the code, innermost last: file, line and function, no values."""
+    """File, line and function, innermost last; no values."""
     times: int = 1
 
 
 class FaultRing(logging.Handler):
-    """Keeps what is logged as an error, the newest KEPT; a full disk costs the ring, no more.
+    """Keeps the newest errors of the log, and the language model's warnings.
 
-    And the deaths of the language model's process.
+    If the disk is full, they stay in memory and are written with the next one.
     """
 
     def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,12 +67,12 @@ class FaultRing(logging.Handler):
         self.keep(record.name, record.getMessage(), trace)
 
     def keep(self, where: str, message: str, trace: list[str] | None = None) -> None:
-        """Keep a fault that is not logged as an error."""
+        """Keep a fault; one that repeats the last only increases its count."""
         self.acquire()
         try:
             last = self._faults[-1] if self._faults else None
-            again = last is not None and (last.where, last.message) == (where, message)
-            if last is not None and again and last.boot_id == boot_id():
+            repeated = last is not None and (last.where, last.message) == (where, message)
+            if last is not None and repeated and last.boot_id == boot_id():
                 last.times, last.at = last.times + 1, round(time.time(), 3)
                 self._write(at_once=False)
                 return
@@ -83,7 +83,7 @@ class FaultRing(logging.Handler):
                 message=message,
                 trace=trace or [],
             )
-            self._faults = [*self._faults, fault][-KEPT:]
+            self._faults = [*self._faults, fault][-MAXIMUM_FAULTS:]
             self._write(at_once=True)
         finally:
             self.release()
@@ -95,24 +95,24 @@ class FaultRing(logging.Handler):
 
     def _write(self, *, at_once: bool) -> None:
         self._unwritten = True
-        if not at_once and self._clock() - self._written_at < REWRITE_EVERY:
+        if not at_once and self._clock() - self._written_at < REWRITE_EVERY_S:
             return
         self._written_at = self._clock()
         try:
             atomic_file.replace(self._path, b"".join(map(_line, self._faults)))
             self._unwritten = False
         except OSError:
-            return  # it stays in memory, and is written with the next one
+            return
 
 
 def read(directory: Path) -> list[Fault]:
-    """What is kept, oldest first; lines that cannot be read are passed over."""
+    """The kept faults, oldest first; lines that cannot be read are skipped."""
     try:
         lines = (directory / FILE).read_bytes().splitlines()
     except OSError:
         return []
     faults = []
-    for line in lines[-KEPT:]:
+    for line in lines[-MAXIMUM_FAULTS:]:
         try:
             faults.append(msgspec.json.decode(line, type=Fault))
         except msgspec.MsgspecError:
@@ -127,6 +127,6 @@ def _line(fault: Fault) -> bytes:
 def _trace(record: logging.LogRecord) -> list[str]:
     if not record.exc_info or record.exc_info[2] is None:
         return []
-    frames = traceback.extract_tb(record.exc_info[2])[-FRAMES:]
+    frames = traceback.extract_tb(record.exc_info[2])[-TRACE_FRAMES:]
     kind = record.exc_info[0].__name__ if record.exc_info[0] else "error"
     return [f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in frames] + [kind]

@@ -1,4 +1,4 @@
-"""Lines of the log with fields of their own, as systemd's journal keeps them."""
+"""Log handler that sends records with extra fields to systemd's journal."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 SOCKET = "/run/systemd/journal/socket"
 
 FIELDS = "fields"
-"""Of `extra=` in a call of the logger: what stands beside the message, by name."""
+"""Key in a logger's `extra=`: a mapping of field names to values."""
 
 
 class Journald(logging.Handler):
-    """Sends a record that has fields to the journal; all else goes to `otherwise`.
+    """Sends a record that has fields to the journal, every other one to `fallback`.
 
-    So does every record that the journal does not take at once: nothing waits for it.
+    A record that the journal does not accept at once goes to `fallback`, too: nothing waits.
     """
 
     def __init__(
         self,
-        otherwise: logging.Handler,
+        fallback: logging.Handler,
         priority: Callable[[int], int],
         path: str = SOCKET,
     ) -> None:
         super().__init__()
-        self.otherwise = otherwise
+        self.fallback = fallback
         self._priority = priority
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -39,15 +39,15 @@ class Journald(logging.Handler):
         fields = getattr(record, FIELDS, None)
         try:
             if fields is None:
-                self.otherwise.handle(record)
+                self.fallback.handle(record)
             else:
                 self._socket.sendto(self._entry(record, fields), self._path)
         except OSError:
-            self.otherwise.handle(record)
+            self.fallback.handle(record)
 
     def close(self) -> None:
         self._socket.close()
-        self.otherwise.close()
+        self.fallback.close()
         super().close()
 
     def _entry(self, record: logging.LogRecord, fields: Mapping[str, object]) -> bytes:
@@ -65,8 +65,8 @@ class Journald(logging.Handler):
 def entry(fields: Mapping[str, object]) -> bytes:
     """A datagram of systemd's native journal protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL).
 
-    A field without a value is left out. A value of several lines goes with its length in front,
-    so that no line of it can pass for a field.
+    A field without a value is left out. A value of several lines is preceded by its length, so
+    that no line of it can be taken for a field.
     """
     parts = []
     for name, value in fields.items():

@@ -1,4 +1,4 @@
-"""Which addresses are this machine or the local network."""
+"""Which IP addresses belong to this machine or the local network."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LOCAL = tuple(
 
 
 def is_local(address: str) -> bool:
-    """Whether an IP address is in one of them; whatever is no address is not."""
-    found = _read(address)
+    """Whether a text is an IP address in one of the local networks."""
+    found = parse(address)
     return found is not None and any(
         found in network for network in LOCAL if network.version == found.version
     )
@@ -24,15 +24,14 @@ def is_local(address: str) -> bool:
 
 def is_loopback(address: str) -> bool:
     """Whether only this machine can reach it."""
-    found = _read(address)
+    found = parse(address)
     return found is not None and found.is_loopback
 
 
-def _read(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address in a text, without its interface; an IPv4-mapped address as IPv4."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        return found.ipv4_mapped
-    return found
+    return getattr(found, "ipv4_mapped", None) or found

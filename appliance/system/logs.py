@@ -1,4 +1,4 @@
-"""The log: what an owner reads on a terminal, and what the journal keeps."""
+"""Sets up the log for a terminal or for systemd's journal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from appliance.system.journald import Journald
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OURS = "appliance"
+PACKAGE = "appliance"
 
 PRIORITIES = (
     (logging.CRITICAL, 2),
@@ -22,14 +22,14 @@ PRIORITIES = (
     (logging.INFO, 6),
     (logging.NOTSET, 7),
 )
-"""Python's levels as syslog's, highest first."""
+"""Python's levels and syslog's priorities, highest level first."""
 
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What a sentence from outside could use to rewrite the reader's terminal."""
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Control characters, with which a text from outside could rewrite a terminal."""
 
 
 class JournalFormatter(logging.Formatter):
-    """`<6>message`, every line of it: journald takes the priority off and adds the time."""
+    """`<6>message` on every line: journald removes the priority and adds the time."""
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = f"<{_priority(record.levelno)}>"
@@ -38,7 +38,7 @@ class JournalFormatter(logging.Formatter):
 
 
 class TerminalFormatter(logging.Formatter):
-    """`14:03:07 message`, with the level named where it is not the usual one."""
+    """`14:03:07 message`; a level other than info is named."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = self.formatTime(record, self.datefmt)
@@ -47,16 +47,16 @@ class TerminalFormatter(logging.Formatter):
 
 
 class StandardError(logging.StreamHandler[TextIO]):
-    """Standard error by a descriptor of its own.
+    """Standard error through a file descriptor of its own.
 
-    sounddevice points descriptor 2 at /dev/null while PortAudio looks for devices, and with it
-    whatever another thread logs at that moment.
+    sounddevice points descriptor 2 at /dev/null while PortAudio looks for devices; what another
+    thread logs at that moment would be lost.
     """
 
     def __init__(self) -> None:
         try:
             own = os.dup(sys.stderr.fileno())
-        except (OSError, ValueError):  # there is none, or it is no file
+        except (OSError, ValueError):  # there is none, or it is not a file
             self._owned = False
             super().__init__(sys.stderr)
         else:
@@ -76,9 +76,9 @@ def set_up(
     """Send the log to `stream` (standard error: results go to standard output).
 
     Args:
-        level: of our own lines: debug, info, warning or error. Libraries only warn.
-        stream: where to, if not to standard error.
-        environment: says whether journald reads the stream.
+        level: debug, info, warning or error, for the appliance's own lines. Libraries: warning.
+        stream: default: standard error.
+        environment: to find out whether journald reads the stream.
 
     """
     written = StandardError() if stream is None else logging.StreamHandler(stream)
@@ -101,17 +101,17 @@ def set_up(
 
 
 def level() -> str:
-    """What our own lines are shown from: debug, info, warning or error."""
-    return logging.getLevelName(logging.getLogger(OURS).getEffectiveLevel()).lower()
+    """The level of the appliance's own lines: debug, info, warning or error."""
+    return logging.getLevelName(logging.getLogger(PACKAGE).getEffectiveLevel()).lower()
 
 
 def set_level(level: str) -> None:
-    """Change how much our own lines say, at any time; libraries keep to warnings."""
-    logging.getLogger(OURS).setLevel(level.upper())
+    """Change the level of the appliance's own lines, at any time."""
+    logging.getLogger(PACKAGE).setLevel(level.upper())
 
 
 def read_by_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether journald is at the other end, and not only of some parent's stream."""
+    """Whether journald reads this stream (and not only that of a parent process)."""
     try:
         device, inode = environment.get("JOURNAL_STREAM", "").split(":")
         status = os.fstat(stream.fileno())
@@ -125,5 +125,5 @@ def _priority(level: int) -> int:
 
 
 def printable(text: str) -> str:
-    """The text without what could rewrite the reader's terminal."""
-    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    """The text with control characters replaced."""
+    return CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, on loopback or a Unix socket; the only file that imports its client."""
+"""Serves Prometheus metrics on localhost or a Unix socket, with /healthz and /readyz."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UNIX = "unix:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What the appliance is like at the moment somebody asks."""
+    """The values at the moment of a scrape."""
 
     reading: BoardReading
     pace: Pace
@@ -44,49 +44,49 @@ class Figures:
     outbox_rows: int
     outbox_bytes: int
     outbox_oldest_s: float | None = None
-    """How long the oldest message has waited; None while none does."""
+    """How long the oldest message has waited; None if there is none."""
     inbox_rows: int
     dropped: dict[str, int]
-    """By reason, since start or ever; only ever grows."""
+    """By reason; never decreases."""
     connected: bool
     uptime_s: float
     not_live: str | None = None
-    """Why it had better be started anew; None where all turns as it should."""
+    """Why the process should be restarted; None if it works."""
     not_ready: str | None = None
-    """Why it cannot do its work just now; None when it can. The broker is no reason: results
-    wait on disk."""
+    """Why it cannot work now; None if it can. A broker that is away is not a reason: results wait
+    on disk."""
 
 
 class MetricsServer:
-    """Counts jobs as they end, and asks for all else when it is read."""
+    """Counts jobs as they end; every other value is read at each scrape."""
 
     def __init__(self, figures: Callable[[], Figures]) -> None:
-        self._figures = figures
+        self._read_values = figures
         registry = CollectorRegistry()
         self._jobs = Counter(
             "appliance_requests",
-            "Pieces of work that ended: speech, and requests by their operation.",
+            "Jobs that ended: speech, and requests by their operation.",
             ["op", "outcome"],
             registry=registry,
         )
         self._seconds = Histogram(
             "appliance_request_seconds",
-            "From the end of speech, or from a request's arrival, to its result.",
+            "Seconds from the end of speech, or a request's arrival, to the result.",
             ["op"],
             buckets=SECONDS,
             registry=registry,
         )
         self._stt = Histogram(
             "appliance_stt_rtf",
-            "Seconds of recognition for each second of sound.",
+            "Seconds of recognition per second of sound (real-time factor).",
             buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
             registry=registry,
         )
         registry.register(self)
         self._metrics = make_wsgi_app(registry)
 
-    def note(self, job: Job, result: Result) -> None:
-        """A job has ended. From any thread."""
+    def count_job(self, job: Job, result: Result) -> None:
+        """Count a job that has ended. From any thread."""
         op = "speech" if isinstance(job, Utterance) else getattr(job, "operation", "text")
         timings = result.timings_ms
         self._jobs.labels(op, result.outcome).inc()
@@ -97,96 +97,105 @@ class MetricsServer:
             self._stt.observe(timings["transcribe"] / 1000 / job.seconds)
 
     def collect(self) -> Iterator[Metric]:
-        """What the registry asks for when somebody reads."""
-        now = self._figures()
-        reading = now.reading
-        depth = GaugeMetricFamily("appliance_queue_depth", "Work that waits.", labels=["kind"])
-        depth.add_metric(["speech"], now.speech_waiting)
-        depth.add_metric(["request"], now.requests_waiting)
+        """The metrics of a scrape; called by the registry."""
+        values = self._read_values()
+        reading = values.reading
+        depth = GaugeMetricFamily("appliance_queue_depth", "Jobs that wait.", labels=["kind"])
+        depth.add_metric(["speech"], values.speech_waiting)
+        depth.add_metric(["request"], values.requests_waiting)
         yield depth
         dropped = CounterMetricFamily(
-            "appliance_dropped", "What was let go or turned away.", labels=["reason"]
+            "appliance_dropped", "Messages and requests dropped or rejected.", labels=["reason"]
         )
-        for reason, count in now.dropped.items():
+        for reason, count in values.dropped.items():
             dropped.add_metric([reason], count)
         yield dropped
-        pace = GaugeMetricFamily("appliance_pace", "1 for the pace in force.", labels=["pace"])
+        pace = GaugeMetricFamily("appliance_pace", "1 for the current pace.", labels=["pace"])
         for each in Pace:
-            pace.add_metric([each], each is now.pace)
+            pace.add_metric([each], each is values.pace)
         yield pace
-        for name, what, value in (
-            ("outbox_messages", "Messages that wait for the broker.", now.outbox_rows),
-            ("outbox_bytes", "Bytes that wait for the broker.", now.outbox_bytes),
-            ("outbox_oldest_seconds", "Of the message that waits longest.", now.outbox_oldest_s),
-            ("inbox_requests", "Requests accepted and not yet answered.", now.inbox_rows),
-            ("broker_connected", "1 while there is a connection.", int(now.connected)),
-            ("uptime_seconds", "Since the appliance was started.", now.uptime_s),
+        for name, help_text, value in (
+            ("outbox_messages", "Messages that wait for the broker.", values.outbox_rows),
+            ("outbox_bytes", "Bytes that wait for the broker.", values.outbox_bytes),
+            (
+                "outbox_oldest_seconds",
+                "Age of the oldest message that waits.",
+                values.outbox_oldest_s,
+            ),
+            ("inbox_requests", "Requests accepted and not yet answered.", values.inbox_rows),
+            ("broker_connected", "1 while connected.", int(values.connected)),
+            ("uptime_seconds", "Seconds since the start.", values.uptime_s),
             ("soc_celsius", "Temperature of the processor.", reading.temperature_c),
             ("soc_mhz", "Clock of the processor.", reading.clock_mhz),
-            ("soc_limit_mhz", "What the kernel allows it.", reading.clock_limit_mhz),
-            ("fan_rpm", "Of the fastest fan.", reading.fan_rpm),
-            ("supply_volts", "As a meter on the board says.", reading.volts),
-            ("core_volts", "What the processor's core runs at.", reading.core_volts),
-            ("power_watts", "As a meter on the board says.", reading.watts),
+            ("soc_limit_mhz", "Highest clock that the kernel allows.", reading.clock_limit_mhz),
+            ("fan_rpm", "Speed of the fastest fan.", reading.fan_rpm),
+            ("supply_volts", "Supply voltage.", reading.volts),
+            ("core_volts", "Voltage of the processor's core.", reading.core_volts),
+            ("power_watts", "Power that the board draws.", reading.watts),
             ("memory_megabytes", "Resident memory, all processes.", reading.memory_used_mb),
-            ("disk_free_megabytes", "Where the state lies.", reading.disk_free_mb),
+            ("disk_free_megabytes", "Free space for the state directory.", reading.disk_free_mb),
         ):
-            if value is not None:  # what the board cannot tell is absent, not nought
-                yield GaugeMetricFamily(f"appliance_{name}", what, value=value)
-        for name, what, total in (
+            if value is not None:  # what the board cannot measure is absent, not 0
+                yield GaugeMetricFamily(f"appliance_{name}", help_text, value=value)
+        for name, help_text, total in (
             ("undervoltage", "How often the voltage fell too low.", reading.under_voltages),
-            ("throttled", "How often the processor was held back.", reading.throttlings),
-            ("energy_joules", "Drawn since the start.", reading.joules),
+            ("throttled", "How often the processor was throttled.", reading.throttlings),
+            ("energy_joules", "Energy since the start.", reading.joules),
         ):
             if total is not None:
-                yield CounterMetricFamily(f"appliance_{name}", what, value=total)
+                yield CounterMetricFamily(f"appliance_{name}", help_text, value=total)
 
-    def _answer(self, asked: dict[str, Any], begin: StartResponse) -> Iterable[bytes]:
+    def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """`/healthz` and `/readyz` for a supervisor, the metrics on every other path."""
-        path = asked.get("PATH_INFO")
+        path = environ.get("PATH_INFO")
         if path not in ("/healthz", "/readyz"):
-            metrics: Iterable[bytes] = self._metrics(asked, begin)
+            metrics: Iterable[bytes] = self._metrics(environ, start_response)
             return metrics
-        now = self._figures()
-        problem = now.not_live or (now.not_ready if path == "/readyz" else None)
+        values = self._read_values()
+        problem = values.not_live or (values.not_ready if path == "/readyz" else None)
         kind = [("Content-Type", "text/plain; charset=utf-8")]
-        begin("503 Service Unavailable" if problem else "200 OK", kind)
+        start_response("503 Service Unavailable" if problem else "200 OK", kind)
         return [f"{problem or 'ok'}\n".encode()]
 
     @contextlib.contextmanager
-    def served(self, where: str) -> Iterator[None]:
-        """Answer on `127.0.0.1:PORT`, `[::1]:PORT` or `unix:PATH`; NeededError where it cannot."""
+    def served(self, address: str) -> Iterator[None]:
+        """Serve on `127.0.0.1:PORT`, `[::1]:PORT` or `unix:PATH` until the context ends.
+
+        Raises:
+            NeededError: the address or path cannot be used.
+
+        """
         try:
-            server = _server(where)
+            server = _server(address)
         except OSError as error:
             reason = error.strerror or str(error)
             raise NeededError(
-                f"metrics cannot be served on {where}: {reason}; see metrics.listen"
+                f"metrics cannot be served on {address}: {reason}; see metrics.listen"
             ) from error
         server.set_app(self._answer)
         thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.2}, name="metrics", daemon=True
         )
         thread.start()
-        logger.info("metrics for Prometheus on %s", where)
+        logger.info("metrics for Prometheus on %s", address)
         try:
             yield
         finally:
             server.shutdown()
             server.server_close()
             thread.join(1.0)
-            if where.startswith(UNIX):
-                Path(where.removeprefix(UNIX)).unlink(missing_ok=True)
+            if address.startswith(UNIX):
+                Path(address.removeprefix(UNIX)).unlink(missing_ok=True)
 
 
-def _server(where: str) -> WSGIServer:
-    if where.startswith(UNIX):
-        path = where.removeprefix(UNIX)
-        Path(path).unlink(missing_ok=True)  # of a run that did not end in order
+def _server(address: str) -> WSGIServer:
+    if address.startswith(UNIX):
+        path = address.removeprefix(UNIX)
+        Path(path).unlink(missing_ok=True)  # left by a crash
         server: WSGIServer = _UnixServer(path, _Handler)  # type: ignore[arg-type]
-        Path(path).chmod(0o666)  # whoever may enter the folder may read: counts and degrees
+        Path(path).chmod(0o666)  # access is limited by the folder; these are only numbers
         return server
-    host, _, port = where.rpartition(":")
+    host, _, port = address.rpartition(":")
     bare = host.strip("[]")
     kind = _Server6 if ":" in bare else _Server
     return kind((bare, int(port)), _Handler)
@@ -194,17 +203,17 @@ def _server(where: str) -> WSGIServer:
 
 class _Handler(WSGIRequestHandler):
     timeout = 5
-    """Seconds for one that asks slowly; meanwhile others wait."""
+    """Seconds for a slow client; meanwhile others wait."""
 
     def address_string(self) -> str:
-        return "metrics"  # no name is looked up
+        return "metrics"  # without a DNS look-up
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         logger.debug("metrics: %s", format % args)
 
 
 class _Server(WSGIServer):
-    """Binds without asking who it is: WSGIServer would look its own name up."""
+    """Binds without a DNS look-up of its own name, which WSGIServer would make."""
 
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)

@@ -1,4 +1,4 @@
-"""What the system around the appliance wants its owner to know, such as settings it refused."""
+"""Reads the notices that the SD-card image has for the owner, such as rejected settings."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 VARIABLE = "APPLIANCE_NOTICES"
-"""Names another file."""
+"""Environment variable with the path of another file."""
 
 FILE = "/run/appliance-image/notices.json"
-"""The image writes it at each start."""
+"""Written by the image at each boot."""
 
 
 class Notices(msgspec.Struct):
@@ -21,7 +21,7 @@ class Notices(msgspec.Struct):
 
 
 def read() -> list[str]:
-    """One sentence each; none where there is no such file, or it cannot be read."""
+    """One sentence each; none if there is no such file or it cannot be read."""
     try:
         content = Path(os.environ.get(VARIABLE, FILE)).read_bytes()
         return msgspec.json.decode(content, type=Notices).notices

@@ -1,4 +1,4 @@
-"""Processes of the appliance: their memory and their sockets; the only file that imports psutil."""
+"""Memory and network sockets of the appliance's processes (psutil)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """One Internet socket of a process; `remote` is None where it is not connected."""
+    """One Internet socket of a process; `remote` is None if it is not connected."""
 
     local: tuple[str, int]
     remote: tuple[str, int] | None
@@ -20,31 +20,34 @@ class Socket:
 
 
 def resident_mb(pid: int | None = None) -> float | None:
-    """Of a process (this one) and all below it, in RAM now; a file that two map counts twice."""
-    family = _family(pid)
-    if family is None:
+    """Resident memory of a process (default: this one) and its descendants; None if unknown.
+
+    A file that two of them map counts twice.
+    """
+    tree = _process_tree(pid)
+    if tree is None:
         return None
     total = 0
-    for process in family:
+    for process in tree:
         try:
             total += process.memory_info().rss
-        except psutil.Error:  # it ended while we looked
+        except psutil.Error:  # it has just ended
             continue
     return round(total / MB, 1)
 
 
 def peak_mb() -> float:
-    """The most that this process has had in RAM."""
+    """Peak resident memory of this process."""
     return round(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB, 1)
 
 
 def sockets(pid: int) -> list[Socket] | None:
-    """The Internet sockets of a process and all below it; None where we may not look."""
-    family = _family(pid)
-    if family is None:
+    """The Internet sockets of a process and its descendants; None without permission."""
+    tree = _process_tree(pid)
+    if tree is None:
         return None
     found: list[Socket] = []
-    for process in family:
+    for process in tree:
         try:
             connections = process.net_connections(kind="inet")
         except psutil.NoSuchProcess:
@@ -58,12 +61,12 @@ def sockets(pid: int) -> list[Socket] | None:
     return found
 
 
-def has_below(pid: int, module: str) -> bool | None:
-    """Whether a process below runs a module of Python; None where we may not look."""
-    family = _family(pid)
-    if family is None:
+def descendant_runs(pid: int, module: str) -> bool | None:
+    """Whether a descendant runs a Python module; None without permission."""
+    tree = _process_tree(pid)
+    if tree is None:
         return None
-    for process in family[1:]:
+    for process in tree[1:]:
         try:
             if module in process.cmdline():
                 return True
@@ -74,7 +77,7 @@ def has_below(pid: int, module: str) -> bool | None:
     return False
 
 
-def _family(pid: int | None) -> list[psutil.Process] | None:
+def _process_tree(pid: int | None) -> list[psutil.Process] | None:
     try:
         first = psutil.Process(pid)
         return [first, *first.children(recursive=True)]

@@ -1,4 +1,4 @@
-"""A mark that stands while the appliance runs: it tells the next run how the last one ended."""
+"""A file that exists while the appliance runs: it shows whether the last run ended cleanly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILE = "running"
 
 
 class RunMarkData(msgspec.Struct, frozen=True):
-    """What stands in the file."""
+    """The content of the file."""
 
     boot_id: str | None
     pid: int
@@ -32,34 +32,34 @@ class RunMarkData(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How the last run ended, when it did not stop in order."""
+class UncleanEnd:
+    """How the last run ended, if it did not stop cleanly."""
 
     same_boot: bool | None
     """True: it was killed or crashed. False: the board lost power or was reset. None: unknown."""
     mark: RunMarkData | None
-    """None where the file held nothing that could be read."""
+    """None if the file could not be read."""
 
     def __str__(self) -> str:
         if self.mark is None or self.same_boot is None:
-            return "the appliance did not stop in order last time"
+            return "the previous run did not stop cleanly"
         if self.same_boot:
             how = f"it was killed or crashed (pid {self.mark.pid})"
         else:
             how = "the board lost power or was reset"
-        return f"the appliance did not stop in order last time: {how}"
+        return f"the previous run did not stop cleanly: {how}"
 
 
 class RunMark:
-    """The mark in a state directory; belongs to who holds its lock."""
+    """The file in a state directory; only for the process that holds its lock."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
 
-    def put(self) -> Ending | None:
-        """Put it there; how the last run ended, if that was not in order.
+    def create(self) -> UncleanEnd | None:
+        """Create it; returns how the last run ended, if it did not stop cleanly.
 
-        A disk that cannot be written is said elsewhere; then there is no mark.
+        A disk that cannot be written is reported elsewhere; then there is no file.
         """
         found = self._found()
         mark = RunMarkData(boot_id(), os.getpid(), round(time.time(), 3))
@@ -67,17 +67,17 @@ class RunMark:
             atomic_file.replace(self._path, msgspec.json.encode(mark))
         return found
 
-    def take_away(self) -> None:
-        """The run ends in order."""
+    def remove(self) -> None:
+        """Remove it: the run stops cleanly."""
         with contextlib.suppress(OSError):
             atomic_file.remove(self._path)
 
-    def _found(self) -> Ending | None:
+    def _found(self) -> UncleanEnd | None:
         try:
             mark = msgspec.json.decode(self._path.read_bytes(), type=RunMarkData)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError):
-            return Ending(None, None)
+            return UncleanEnd(None, None)
         known = mark.boot_id is not None and boot_id() is not None
-        return Ending(mark.boot_id == boot_id() if known else None, mark)
+        return UncleanEnd(mark.boot_id == boot_id() if known else None, mark)

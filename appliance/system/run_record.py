@@ -1,4 +1,4 @@
-"""What is remembered of each run: whether it ended in order, and what went wrong in it."""
+"""Records for each run whether it stopped cleanly, and its faults."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from appliance.errors import ApplianceError, ThreadStuck
 from appliance.system.fault_log import FaultRing
-from appliance.system.logs import OURS
+from appliance.system.logs import PACKAGE
 from appliance.system.run_mark import RunMark
 
 if TYPE_CHECKING:
@@ -18,17 +18,17 @@ logger = logging.getLogger(__name__)
 
 
 class RunRecord:
-    """A run, from when the state directory is ours until just before it is given back."""
+    """One run, while the state directory is locked."""
 
     def __init__(self, directory: Path) -> None:
         self._mark = RunMark(directory)
         self._ring = FaultRing(directory)
 
     def __enter__(self) -> Self:
-        logging.getLogger(OURS).addHandler(self._ring)
-        ending = self._mark.put()
+        logging.getLogger(PACKAGE).addHandler(self._ring)
+        ending = self._mark.create()
         if ending is not None:
-            logger.warning("%s; what was accepted is on disk and goes on", ending)
+            logger.warning("%s; accepted work is on disk and continues", ending)
             self._ring.keep(__name__, str(ending))
         return self
 
@@ -38,13 +38,11 @@ class RunRecord:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Everything has been stopped; an error of ours ends a run in order, a crash does not."""
-        in_order = kind is None or (issubclass(kind, ApplianceError) and kind is not ThreadStuck)
+        """Everything has been stopped. An ApplianceError is a clean stop, a crash is not."""
+        clean = kind is None or (issubclass(kind, ApplianceError) and kind is not ThreadStuck)
         if error is not None and getattr(error, "exit_status", 1) != 0:
-            self._ring.keep(
-                __name__, str(error) if in_order else f"crashed: {type(error).__name__}"
-            )
-        logging.getLogger(OURS).removeHandler(self._ring)
+            self._ring.keep(__name__, str(error) if clean else f"crashed: {type(error).__name__}")
+        logging.getLogger(PACKAGE).removeHandler(self._ring)
         self._ring.close()
-        if in_order:
-            self._mark.take_away()
+        if clean:
+            self._mark.remove()

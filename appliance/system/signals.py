@@ -1,4 +1,4 @@
-"""The signals that the daemon waits for as data, so that no handler runs amid something."""
+"""Waits for signals as data, so that no handler interrupts other code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STOP = frozenset({signal.SIGTERM, signal.SIGINT})
 RELOAD = signal.SIGHUP
 
 SET_BYTES = 128
-"""Of glibc's and musl's sigset_t."""
+"""Size of sigset_t in glibc and musl."""
 
 
 class Timespec(ctypes.Structure):
@@ -22,26 +22,26 @@ class Timespec(ctypes.Structure):
 
 
 def block() -> None:
-    """Hold them back in this thread and in every one that it starts from now on."""
+    """Block them in this thread and in every thread that it starts from now on."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP | {RELOAD})
 
 
 def wait(seconds: float) -> signal.Signals | None:
-    """The next one, or None when none came within `seconds`.
+    """The next signal, or None if none comes within `seconds`.
 
-    The C library is asked directly: Python's own sigtimedwait gives an invented signal where the
-    process stood still (SIGSTOP, a debugger, suspension) for longer than it was to wait.
+    Calls the C library directly: Python's own sigtimedwait returns a made-up signal if the
+    process was stopped (SIGSTOP, a debugger, suspension) for longer than the time to wait.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    wanted = ctypes.create_string_buffer(SET_BYTES)
-    libc.sigemptyset(wanted)
+    signals = ctypes.create_string_buffer(SET_BYTES)
+    libc.sigemptyset(signals)
     for number in STOP | {RELOAD}:
-        libc.sigaddset(wanted, int(number))
+        libc.sigaddset(signals, int(number))
     end = time.monotonic() + seconds
     while True:
         left = max(0.0, end - time.monotonic())
         timeout = Timespec(int(left), int(left % 1 * 1e9))
-        caught = libc.sigtimedwait(wanted, None, ctypes.byref(timeout))
+        caught = libc.sigtimedwait(signals, None, ctypes.byref(timeout))
         if caught > 0:
             return signal.Signals(caught)
         if ctypes.get_errno() != errno.EINTR or left == 0.0:

@@ -1,4 +1,4 @@
-"""One appliance at a time in a state directory."""
+"""Lock that allows one appliance at a time in a state directory."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 FILE = "lock"
 
-PATIENCE = 0.5
-"""Seconds: `holder` has the lock for a moment, and a killed appliance's child may outlive it."""
+WAIT_S = 0.5
+"""Seconds to wait: `holder` has the lock for a moment, and a killed appliance's child may
+outlive it."""
 
 
 class StateLock:
-    """Held from `acquire` to `release`, and given back by the kernel if the process dies.
+    """Held from `acquire` to `release`, and released by the kernel if the process dies.
 
-    The file stays when the lock is released: who removes it could remove another's.
+    The file stays after the release: removing it could remove another process's lock.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -31,7 +32,7 @@ class StateLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Make the directory where it is not there yet, and take the lock.
+        """Create the directory if necessary, and take the lock.
 
         Raises:
             StateLocked: another appliance has it.
@@ -42,23 +43,23 @@ class StateLock:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = os.open(self._directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise _unusable(self._directory, error) from error
+            raise _unusable_error(self._directory, error) from error
         try:
-            _take(file)
+            _lock(file)
         except BlockingIOError:
             pid = _read_pid(file)
             os.close(file)
-            raise _locked(self._directory, pid) from None
+            raise _locked_error(self._directory, pid) from None
         except OSError as error:
             os.close(file)
-            raise _unusable(self._directory, error) from error
+            raise _unusable_error(self._directory, error) from error
         self._file = file
-        with contextlib.suppress(OSError):  # on a full disk the lock holds, without our name
+        with contextlib.suppress(OSError):  # on a full disk the lock works without our pid
             os.ftruncate(file, 0)
             os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Give it back; may be called twice."""
+        """Release it; may be called twice."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -72,9 +73,9 @@ class StateLock:
 
 
 def holder(directory: Path) -> int | None:
-    """The process id of the appliance that runs with this directory, or None; changes nothing.
+    """The process id of the appliance that runs with this directory; None if there is none.
 
-    0 where one runs but did not say who it is.
+    0 if one runs, but its process id is unknown. Changes nothing.
     """
     try:
         file = os.open(directory / FILE, os.O_RDONLY | os.O_CLOEXEC)
@@ -91,9 +92,9 @@ def holder(directory: Path) -> int | None:
     return None
 
 
-def _take(file: int) -> None:
-    """BlockingIOError where another still has it at the end of our patience."""
-    deadline = Deadline(PATIENCE)
+def _lock(file: int) -> None:
+    """BlockingIOError if another process still has it after WAIT_S."""
+    deadline = Deadline(WAIT_S)
     while True:
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,14 +111,14 @@ def _read_pid(file: int) -> int | None:
         return None
 
 
-def _locked(directory: Path, pid: int | None) -> StateLocked:
+def _locked_error(directory: Path, pid: int | None) -> StateLocked:
     return StateLocked(
         f"another appliance{f' (pid {pid})' if pid else ''} uses {directory}; "
         "stop it or set device.state_directory"
     )
 
 
-def _unusable(directory: Path, error: OSError) -> NeededError:
+def _unusable_error(directory: Path, error: OSError) -> NeededError:
     return NeededError(
         f"the state directory {directory} cannot be used: {error.strerror}; "
         "make it writable or set device.state_directory"

@@ -1,4 +1,4 @@
-"""What systemd wants to hear from a service: one datagram socket, and no library."""
+"""Notifies systemd (sd_notify) about start, status, watchdog and stop."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 class SystemdNotifier:
-    """Tells systemd how the service is; without systemd every call does nothing.
+    """Reports the service's state to systemd; without systemd every call does nothing.
 
-    No call raises or blocks: the service must not fail because its supervisor is busy.
+    No call raises or blocks: the service must not fail because systemd is busy.
     """
 
     def __init__(
@@ -28,33 +28,33 @@ class SystemdNotifier:
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
         self._clock = clock
         self._status = ""
-        self._beaten: float | None = None
-        self.beat_every = _beat_every(environment)
-        """Seconds between two beats: half of what the watchdog allows; None without one."""
+        self._beat_at: float | None = None
+        self.beat_every_s = _beat_every_s(environment)
+        """Seconds between two beats: half of the watchdog's limit; None without a watchdog."""
 
     def ready(self, status: str) -> None:
-        """The models are loaded and work is taken; also the end of a reload."""
+        """The service has started, or has finished a reload."""
         self._status = status
         self._send(f"READY=1\nSTATUS={_one_line(status)}")
 
     def status(self, status: str) -> None:
-        """One line for `systemctl status`; the same line again is not sent."""
+        """One line for `systemctl status`; a repeated line is not sent."""
         if status != self._status:
             self._status = status
             self._send(f"STATUS={_one_line(status)}")
 
     def beat(self) -> None:
-        """Call it often while every part is alive; it is sent when it is due."""
+        """Call this often while every part is alive; the watchdog message is sent when due."""
         now = self._clock()
-        if self.beat_every is None or (
-            self._beaten is not None and now - self._beaten < self.beat_every
+        if self.beat_every_s is None or (
+            self._beat_at is not None and now - self._beat_at < self.beat_every_s
         ):
             return
-        self._beaten = now
+        self._beat_at = now
         self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """The configuration is read again; `ready` ends it."""
+        """A reload has begun; `ready` ends it."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
@@ -74,18 +74,18 @@ class SystemdNotifier:
             with socket.socket(socket.AF_UNIX, kind) as notify:
                 notify.sendto(state.encode(), self._address)
         except OSError as error:
-            logger.debug("systemd could not be told %r: %s", state, error)
+            logger.debug("could not send %r to systemd: %s", state, error)
 
 
 def _address(named: str) -> bytes | None:
-    """A path, or with @ in front a name in Linux's abstract space."""
+    """A path, or after @ a name in Linux's abstract socket namespace."""
     if named.startswith("@"):
         return b"\0" + os.fsencode(named[1:])
     return os.fsencode(named) if named.startswith("/") else None
 
 
-def _beat_every(environment: Mapping[str, str]) -> float | None:
-    """Half of WATCHDOG_USEC, unless it is meant for another process."""
+def _beat_every_s(environment: Mapping[str, str]) -> float | None:
+    """Half of WATCHDOG_USEC, unless it is for another process."""
     try:
         microseconds = int(environment.get("WATCHDOG_USEC", "0"))
         meant_for = int(environment.get("WATCHDOG_PID", os.getpid()))
@@ -95,5 +95,5 @@ def _beat_every(environment: Mapping[str, str]) -> float | None:
 
 
 def _one_line(status: str) -> str:
-    """A line feed would begin another assignment."""
+    """Without line feeds, which would begin another assignment."""
     return " ".join(status.split())

@@ -125,7 +125,7 @@ def test_kills_at_any_moment_lose_no_request(tmp_path: Path, models_directory: P
         until(requester.all_accepted_done, "not every request was answered", 60)
         requester.ask_again()
         assert requester.all_done()
-        assert daemon.said().count("did not stop in order last time: it was killed") == KILLS
+        assert daemon.said().count("the previous run did not stop cleanly: it was killed") == KILLS
         assert daemon.stop()[0] == 0
     assert is_sound(daemon.state / "journal.db")
 

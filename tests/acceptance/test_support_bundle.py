@@ -100,7 +100,7 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
     assert "failed (the schema is no JSON Schema), " in files["log.txt"]
     assert (tmp_path / "bundle.tar.gz").stat().st_mode & 0o777 == 0o600
     # And `check` points at the fault
-    assert "1 since boot; the last: the appliance did not stop" in checked
+    assert "1 since boot; the last: the previous run did not stop" in checked
 
 
 def test_a_bundle_of_a_wrong_configuration_says_what_is_wrong_and_not_what_it_holds(

@@ -365,7 +365,7 @@ def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: in
         (
             'speech.model = "/usr"\n',
             78,
-            "/usr is not a Whisper model: config.json, model.bin, tokenizer.json missing; correct speech.model",
+            "/usr is not a Whisper model: config.json, model.bin, tokenizer.json missing; correct",
         ),
         ('speech.second_model = "wisper-base"\n', 78, "did you mean whisper-base or "),
         (

@@ -10,7 +10,7 @@ from support.pipeline_parts import RecordedEvents
 
 from appliance.config import Config
 from appliance.daemon import live_settings
-from appliance.pipeline.engine_factory import load_sentences, sentence_folder
+from appliance.pipeline.engine_factory import load_sentences
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.file_watch import SentenceFileWatch
 
@@ -38,7 +38,7 @@ def test_a_file_that_is_saved_while_the_one_before_is_compiled_becomes_active_to
             if "Second" in sentences.declared:
                 file.write_text(SENTENCES.format(name="Third", words="one two three"))
 
-    watch = SentenceFileWatch(sentence_folder(config))
+    watch = SentenceFileWatch(config.sentence_folder)
     watched = live_settings.LiveSettings(
         tmp_path / "config.toml",
         config,

@@ -77,8 +77,10 @@ def test_jobs_are_counted_by_what_they_were_and_what_came_of_them(free_port: int
     metrics = MetricsServer(lambda: figures(BoardReading()))
     with metrics.served(f"127.0.0.1:{free_port}"):
         for _ in range(2):
-            metrics.note(SPOKEN, result(Outcome.INTENT, transcribe=100.0, total_after_speech=300.0))
-        metrics.note(Request("r", Op.PARSE, b"x"), result(Outcome.NOT_UNDERSTOOD, total=40.0))
+            metrics.count_job(
+                SPOKEN, result(Outcome.INTENT, transcribe=100.0, total_after_speech=300.0)
+            )
+        metrics.count_job(Request("r", Op.PARSE, b"x"), result(Outcome.NOT_UNDERSTOOD, total=40.0))
         found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=5))
     assert found["appliance_requests_total", ("speech", "intent")] == 2
     assert found["appliance_requests_total", ("parse", "not_understood")] == 1

@@ -12,7 +12,7 @@ import pytest
 from appliance.engines.llama import circuit_breaker, client, supervisor
 from appliance.errors import BrokerError, ThreadStuck
 from appliance.system import atomic_file, fault_log, run_mark, run_record
-from appliance.system.fault_log import KEPT, FaultRing
+from appliance.system.fault_log import MAXIMUM_FAULTS, FaultRing
 from appliance.system.run_mark import RunMark
 from appliance.system.run_record import RunRecord
 
@@ -30,18 +30,18 @@ def messages(folder: Path) -> list[str]:
 
 def test_a_run_that_ended_in_order_leaves_no_mark(tmp_path: Path) -> None:
     mark = RunMark(tmp_path)
-    assert mark.put() is None
-    mark.take_away()
-    assert RunMark(tmp_path).put() is None
+    assert mark.create() is None
+    mark.remove()
+    assert RunMark(tmp_path).create() is None
 
 
 def test_a_killed_run_is_told_from_a_power_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    RunMark(tmp_path).put()
-    assert str(RunMark(tmp_path).put()).endswith(f"it was killed or crashed (pid {os.getpid()})")
+    RunMark(tmp_path).create()
+    assert str(RunMark(tmp_path).create()).endswith(f"it was killed or crashed (pid {os.getpid()})")
     monkeypatch.setattr(run_mark, "boot_id", lambda: "another boot")
-    assert str(RunMark(tmp_path).put()).endswith("the board lost power or was reset")
+    assert str(RunMark(tmp_path).create()).endswith("the board lost power or was reset")
 
 
 def test_a_mark_that_cannot_be_read_still_says_that_the_run_did_not_end_in_order(
@@ -49,14 +49,14 @@ def test_a_mark_that_cannot_be_read_still_says_that_the_run_did_not_end_in_order
 ) -> None:
     for content in (b"", b"\xff", b"{}"):
         (tmp_path / run_mark.FILE).write_bytes(content)
-        found = RunMark(tmp_path).put()
-        assert str(found) == "the appliance did not stop in order last time"
+        found = RunMark(tmp_path).create()
+        assert str(found) == "the previous run did not stop cleanly"
 
 
 def test_a_folder_that_cannot_be_written_costs_the_mark_and_no_more(tmp_path: Path) -> None:
     mark = RunMark(tmp_path / "missing")
-    assert mark.put() is None
-    mark.take_away()
+    assert mark.create() is None
+    mark.remove()
 
 
 def test_errors_are_kept_and_warnings_are_not(tmp_path: Path, logger: logging.Logger) -> None:
@@ -81,7 +81,7 @@ def test_of_a_trace_places_are_kept_and_values_are_not(
         logger.exception("job 7f3a failed")
     (fault,) = fault_log.read(tmp_path)
     assert fault.trace[-1] == "ValueError"
-    assert fault.trace[0].startswith("test_system_files.py:")
+    assert fault.trace[0].startswith("test_run_mark_and_fault_log.py:")
     assert "what somebody said" not in (tmp_path / fault_log.FILE).read_text()
 
 
@@ -98,9 +98,9 @@ def test_a_death_of_the_language_model_s_process_is_kept_and_no_other_warning(
 
 
 def test_the_newest_fifty_are_kept(tmp_path: Path, logger: logging.Logger) -> None:
-    for number in range(KEPT + 7):
+    for number in range(MAXIMUM_FAULTS + 7):
         logger.error("fault %d", number)
-    assert messages(tmp_path) == [f"fault {number}" for number in range(7, KEPT + 7)]
+    assert messages(tmp_path) == [f"fault {number}" for number in range(7, MAXIMUM_FAULTS + 7)]
 
 
 def test_faults_of_before_a_restart_are_still_there(tmp_path: Path, logger: logging.Logger) -> None:
@@ -175,7 +175,7 @@ def test_a_run_that_stops_or_says_why_it_cannot_go_on_ended_in_order(
 ) -> None:
     end(tmp_path, error)
     with RunRecord(tmp_path):
-        assert "did not stop in order" not in caplog.text
+        assert "did not stop cleanly" not in caplog.text
     assert messages(tmp_path) == ([str(error)] if error else [])
 
 
@@ -185,9 +185,9 @@ def test_a_run_that_crashed_or_hung_did_not_end_in_order_and_the_next_one_says_s
 ) -> None:
     end(tmp_path, error)
     with RunRecord(tmp_path):
-        assert "did not stop in order last time: it was killed or crashed" in caplog.text
+        assert "the previous run did not stop cleanly: it was killed or crashed" in caplog.text
     assert messages(tmp_path)[0] == f"crashed: {type(error).__name__}"
-    assert "did not stop in order" in messages(tmp_path)[1]
+    assert "did not stop cleanly" in messages(tmp_path)[1]
 
 
 def test_what_is_logged_as_an_error_during_a_run_is_kept(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from appliance.system.sensors import Board, Transitions, firmware, memory, root_in_force, supply
+from appliance.system.sensors import Board, Transitions, board_root, firmware, memory, supply
 from appliance.system.sensors.power_meter import Power, PowerMeter
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _firmware(monkeypatch: pytest.MonkeyPatch) -> None:
         except (OSError, msgspec.DecodeError):
             raise OSError(errno.ENOTTY, "Inappropriate ioctl for device") from None
         told = answers.get(question, 'error=1 error_msg="Command not registered"').encode() + b"\0"
-        struct.pack_into("<I", message, 4, firmware.ANSWERED)
+        struct.pack_into("<I", message, 4, firmware.RESPONSE_OK)
         message[24 : 24 + len(told)] = told
         return 0
 
@@ -131,7 +131,7 @@ def test_a_source_that_raises_is_left_out_and_named_once(caplog: pytest.LogCaptu
         assert board.read().temperature_c == 48.7
         assert board.read().watts is None
     assert [record.getMessage() for record in caplog.records] == [
-        "the meter sensor fails and is left out: burnt"
+        "the meter sensor failed and is ignored: burnt"
     ]
 
 
@@ -365,5 +365,5 @@ def test_a_job_s_joules_are_those_between_two_looks(tmp_path: Path) -> None:
 
 
 def test_another_board_s_tree_is_read_where_the_environment_names_one() -> None:
-    assert root_in_force({}) == Path("/")
-    assert root_in_force({"APPLIANCE_BOARD": str(BOARDS / "pi4")}) == BOARDS / "pi4"
+    assert board_root({}) == Path("/")
+    assert board_root({"APPLIANCE_BOARD": str(BOARDS / "pi4")}) == BOARDS / "pi4"

@@ -26,7 +26,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from appliance.system.lock import StateLock
+from appliance.system.state_lock import StateLock
 StateLock(Path(sys.argv[1])).__enter__() and print("held", flush=True)
 """
 
@@ -128,7 +128,7 @@ def test_on_a_full_disk_the_lock_still_holds(tmp_path: Path) -> None:
     held = StateLock(tmp_path)
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from appliance.system.lock import StateLock, holder\n"
+        "from appliance.system.state_lock import StateLock, holder\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
         "StateLock(Path(sys.argv[1])).acquire(); print(holder(Path(sys.argv[1])))"

@@ -1,4 +1,4 @@
-"""The board's sensors, one file per source; Board asks them all."""
+"""The board's sensors, one file per source; Board reads them all."""
 
 from __future__ import annotations
 
@@ -45,54 +45,54 @@ DEAD_BANDS = {
     "supply_ma": (1.0, 0.0),
     "battery_percent": (1.0, 0.0),
 }
-"""How far a value moves before it counts as changed: an amount in its own unit and a share
-of what it was, the larger of the two. Joules are not in it: they only ever grow."""
+"""How much a value must change to be published: an amount in its own unit or a share of its old
+value, whichever is larger. Joules are left out: they only increase."""
 
 
 OWN_MEMORY_EVERY_S = 10.0
 
 ROOT_VARIABLE = "APPLIANCE_BOARD"
-"""Names a folder with the /sys and /proc of another board, which is then read in their place:
-a test heats and cools a board that way."""
+"""Environment variable with a folder whose /sys and /proc are read instead: so a test can heat and
+cool a board."""
 
 
-def root_in_force(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the board's /sys and /proc are."""
+def board_root(environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder that has the board's /sys and /proc."""
     return Path(environment.get(ROOT_VARIABLE) or "/")
 
 
 class Transitions:
-    """Counts how often a flag went up; None while nobody has said anything about it.
+    """Counts how often a flag was raised; None until its state is known.
 
-    The firmware's bits "since boot" cannot tell, for they say no number, and the kernel's driver
-    clears them; but one that is new says that the flag was up between two looks.
+    The firmware's "since boot" bits are not a count, and the kernel's driver clears them. But if
+    one of them is newly set, the flag was raised between two readings.
     """
 
     def __init__(self, mask: int = 0) -> None:
         self._mask = mask << firmware.SINCE_BOOT
-        self._up = False
-        self._past: int | None = None
+        self._raised = False
+        self._bits_before: int | None = None
         self._count: int | None = None
 
-    def count(self, flag: bool | None, bits: int | None = None) -> int | None:  # noqa: FBT001 - the flag is what it is about
-        """Take note of the flag as it is now; how often it has gone up."""
+    def count(self, flag: bool | None, bits: int | None = None) -> int | None:  # noqa: FBT001 - a value, not a switch
+        """Record the flag's current state; returns how often it was raised."""
         if flag is not None:
-            was_up = not flag and not self._up and self._new(bits)
-            self._count = (self._count or 0) + (was_up or (flag and not self._up))
-            self._up = flag
-        self._past = None if bits is None else bits & self._mask
+            was_raised = not flag and not self._raised and self._was_raised(bits)
+            self._count = (self._count or 0) + (was_raised or (flag and not self._raised))
+            self._raised = flag
+        self._bits_before = None if bits is None else bits & self._mask
         return self._count
 
-    def _new(self, bits: int | None) -> bool:
-        if bits is None or self._past is None:
-            return False  # what was before the first look is not ours to count
-        return bool(bits & self._mask & ~self._past)
+    def _was_raised(self, bits: int | None) -> bool:
+        if bits is None or self._bits_before is None:
+            return False  # what happened before the first reading does not count
+        return bool(bits & self._mask & ~self._bits_before)
 
 
 class Board:
-    """The sensors of the board under `root`; read it from one thread.
+    """The sensors of the board under `root`; `read` is for one thread.
 
-    A sensor that the board lacks, or that fails, gives None and never stops the others.
+    A sensor that is missing or fails gives None and does not affect the others.
     """
 
     def __init__(self, root: Path = Path("/"), *, state_directory: Path | None = None) -> None:
@@ -106,51 +106,51 @@ class Board:
 
     @property
     def model(self) -> str | None:
-        """What the board is called: `Raspberry Pi 5 Model B Rev 1.0`."""
+        """The board's name, such as `Raspberry Pi 5 Model B Rev 1.0`."""
         return text(self._root / "proc/device-tree/model") or text(
             self._root / "sys/class/dmi/id/product_name"
         )
 
     def read(self) -> BoardReading:
-        """All sensors, now; a few milliseconds."""
+        """Read all sensors; takes a few milliseconds."""
         root = self._root
-        power = self._ask("meter", self._meter.read) or Power()
-        bits = self._ask("firmware", lambda: firmware.bits(root))
-        slowed = self._ask("throttling", lambda: supply.throttled(root, bits))
-        low = self._ask("supply", lambda: supply.under_voltage(root, bits))
+        power = self._read_sensor("meter", self._meter.read) or Power()
+        bits = self._read_sensor("firmware", lambda: firmware.bits(root))
+        slowed = self._read_sensor("throttling", lambda: supply.throttled(root, bits))
+        low = self._read_sensor("supply", lambda: supply.under_voltage(root, bits))
         return BoardReading(
-            temperature_c=self._ask("temperature", lambda: temperature.processor_c(root)),
-            clock_mhz=self._ask("clock", lambda: frequency.processor_mhz(root)),
-            clock_limit_mhz=self._ask("clock limit", lambda: frequency.limit_mhz(root)),
-            load=self._ask("load", lambda: memory.load(root)),
-            memory_available_mb=self._ask("memory", lambda: memory.available_mb(root)),
+            temperature_c=self._read_sensor("temperature", lambda: temperature.processor_c(root)),
+            clock_mhz=self._read_sensor("clock", lambda: frequency.processor_mhz(root)),
+            clock_limit_mhz=self._read_sensor("clock limit", lambda: frequency.limit_mhz(root)),
+            load=self._read_sensor("load", lambda: memory.load(root)),
+            memory_available_mb=self._read_sensor("memory", lambda: memory.available_mb(root)),
             memory_used_mb=self._memory_used_mb(),
-            disk_free_mb=self._ask("disk", self._disk_free_mb),
+            disk_free_mb=self._read_sensor("disk", self._disk_free_mb),
             throttled=slowed,
             under_voltage=low,
             volts=power.volts,
             watts=power.watts,
             joules=power.joules,
-            fan_rpm=self._ask("fan", lambda: fan.rpm(root)),
-            supply_ma=self._ask("USB supply", lambda: supply.usb_supply_ma(root)),
-            battery_percent=self._ask("battery", lambda: battery.percent(root)),
+            fan_rpm=self._read_sensor("fan", lambda: fan.rpm(root)),
+            supply_ma=self._read_sensor("USB supply", lambda: supply.usb_supply_ma(root)),
+            battery_percent=self._read_sensor("battery", lambda: battery.percent(root)),
             under_voltages=self._under_voltages.count(low, bits),
             throttlings=self._throttlings.count(slowed, bits),
             firmware_bits=bits,
-            core_volts=self._ask("core voltage", lambda: core_voltage.volts(root)),
+            core_volts=self._read_sensor("core voltage", lambda: core_voltage.volts(root)),
         )
 
     def joules(self) -> float | None:
-        """What the meter has counted until now; None without one. For any thread."""
-        power = self._ask("meter", self._meter.read)
+        """Energy counted by the meter so far; None without a meter. For any thread."""
+        power = self._read_sensor("meter", self._meter.read)
         return None if power is None else power.joules
 
     def _memory_used_mb(self) -> float | None:
-        """Not each time: to find the child processes, all of the board's are looked at."""
-        at, known = self._own_memory
+        """Cached, because finding the child processes reads all processes of the board."""
+        read_at, known = self._own_memory
         now = time.monotonic()
-        if now - at >= OWN_MEMORY_EVERY_S:
-            known = self._ask("own memory", processes.resident_mb)
+        if now - read_at >= OWN_MEMORY_EVERY_S:
+            known = self._read_sensor("own memory", processes.resident_mb)
             self._own_memory = (now, known)
         return known
 
@@ -158,21 +158,21 @@ class Board:
         folder = self._state_directory
         return None if folder is None else memory.disk_free_mb(folder)
 
-    def _ask(self, sensor: str, source: Callable[[], T | None]) -> T | None:
+    def _read_sensor(self, sensor: str, source: Callable[[], T | None]) -> T | None:
         try:
             return source()
-        except Exception as error:  # noqa: BLE001 - whatever one sensor does, the next is read
+        except Exception as error:  # noqa: BLE001 - one sensor must not affect the others
             if sensor not in self._failed:  # once, not every five seconds
                 self._failed.add(sensor)
-                logger.warning("the %s sensor fails and is left out: %s", sensor, error)
+                logger.warning("the %s sensor failed and is ignored: %s", sensor, error)
             return None
 
 
 def changed(before: BoardReading | None, now: BoardReading) -> bool:
-    """Whether `now` is worth telling to somebody who was last told `before`.
+    """Whether `now` differs enough from `before` to be published.
 
-    Compare with what was published last, not with what was read last: else a slow drift
-    is never told.
+    `before` must be the reading that was published last, not the one that was read last:
+    otherwise a slow drift is never published.
     """
     if before is None:
         return True

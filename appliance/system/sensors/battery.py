@@ -1,4 +1,4 @@
-"""How full the battery is that feeds the board."""
+"""Charge of the battery that supplies the board."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ FULL = 100.0
 
 
 def of_the_board(root: Path) -> Iterator[Path]:
-    """Its batteries; those of a mouse or a headset are not among them."""
+    """The board's batteries, without those of a mouse or a headset."""
     for supply in children(root / "sys/class/power_supply", ""):
         if text(supply / "type") == "Battery" and text(supply / "scope") != "Device":
             yield supply
 
 
 def percent(root: Path) -> float | None:
-    """Of the emptiest; None where there is none, or where it does not say."""
+    """Charge of the emptiest battery in percent; None if there is none or it is unknown."""
     found = [number(battery / "capacity") for battery in of_the_board(root)]
     return min((share for share in found if share is not None and 0 <= share <= FULL), default=None)

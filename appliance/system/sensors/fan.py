@@ -1,4 +1,4 @@
-"""How fast the fan turns."""
+"""Speed of the fan."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def rpm(root: Path) -> float | None:
-    """Of the fastest fan; 0.0 where all stand still, None where there is none."""
+    """Speed of the fastest fan in rpm; 0.0 if all stand still, None if there is none."""
     found = (chip.number(f"fan{n}_input") for chip in chips(root) for n in chip.channels("fan"))
     return max((speed for speed in found if speed is not None and speed >= 0), default=None)

@@ -1,4 +1,4 @@
-"""The firmware of a Raspberry Pi: its mailbox, and its bits on how the board is fed and cooled.
+"""Asks the firmware of a Raspberry Pi: a mailbox for commands, and its throttling bits.
 
 The protocol is that of vcgencmd.c in raspberrypi/utils: a property message with the tag GENCMD.
 """
@@ -22,66 +22,71 @@ MAILBOX = "dev/vcio"
 IOCTL = 0xC008_6400
 """_IOWR(100, 0, char *), with pointers of eight bytes."""
 
-GENCMD, ANSWERED = 0x0003_0080, 0x8000_0000
-ROOM = 1024
-"""Bytes for a question or its answer."""
+GENCMD, RESPONSE_OK = 0x0003_0080, 0x8000_0000
+BUFFER_BYTES = 1024
+"""Bytes for a command or its reply."""
 
-HEAD = struct.Struct("<6I")
-"""Size of all, request or answer, tag, room, length, error."""
+HEADER = struct.Struct("<6I")
+"""Total size, code, tag, buffer size, length, error."""
 
 UNDER_VOLTAGE, CAPPED, THROTTLED, SOFT_LIMIT = 0x1, 0x2, 0x4, 0x8
-"""Of the firmware's bits, those of now: the supply is too low, the clock is capped for it, the
-clock is throttled, the soft temperature limit is reached."""
+"""Bits of the current state: the voltage is too low, the clock is capped for it, the clock is
+throttled, the soft temperature limit is reached."""
 
 SLOWED = CAPPED | THROTTLED | SOFT_LIMIT
 
 SINCE_BOOT = 16
-"""The same bits shifted by it say that it was so at some time; the kernel may clear them."""
+"""The same bits shifted left by this: at some time since boot. The kernel may clear them."""
 
 
 def bits(root: Path) -> int | None:
-    """What `vcgencmd get_throttled` says; None on another board, or without the right to ask."""
+    """The bits of `vcgencmd get_throttled`; None on another board or without permission."""
     file = _file(root)
-    held = text(file) if file else (asked(root, "get_throttled") or "").partition("=")[2]
+    content = text(file) if file else (query(root, "get_throttled") or "").partition("=")[2]
     try:
-        return int(held, 16) if held else None
+        return int(content, 16) if content else None
     except ValueError:
         return None
 
 
-def asked(root: Path, question: str) -> str | None:
-    """The firmware's answer; None where there is none, or we may not ask."""
+def query(root: Path, command: str) -> str | None:
+    """The firmware's reply to a command; None on another board or without permission."""
     try:
         mailbox = os.open(root / MAILBOX, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        return ask(question, lambda message: fcntl.ioctl(mailbox, IOCTL, message))
+        return send_command(command, lambda message: fcntl.ioctl(mailbox, IOCTL, message))
     except OSError:
         return None
     finally:
         os.close(mailbox)
 
 
-def ask(question: str, exchange: Callable[[bytearray], object]) -> str:
-    """What the firmware answers; `exchange` puts its answer into the message. OSError if none."""
-    message = bytearray(HEAD.size + ROOM + 4)
-    HEAD.pack_into(message, 0, len(message), 0, GENCMD, ROOM, 0, 0)
-    message[HEAD.size : HEAD.size + len(question)] = question.encode()
+def send_command(command: str, exchange: Callable[[bytearray], object]) -> str:
+    """The firmware's reply; `exchange` replaces the message by the reply.
+
+    Raises:
+        OSError: the firmware does not reply.
+
+    """
+    message = bytearray(HEADER.size + BUFFER_BYTES + 4)
+    HEADER.pack_into(message, 0, len(message), 0, GENCMD, BUFFER_BYTES, 0, 0)
+    message[HEADER.size : HEADER.size + len(command)] = command.encode()
     exchange(message)
-    _, code, _, _, _, error = HEAD.unpack_from(message)
-    if code != ANSWERED or error:
+    _, code, _, _, _, error = HEADER.unpack_from(message)
+    if code != RESPONSE_OK or error:
         raise OSError(error, "the firmware does not answer")
-    answer = message[HEAD.size : HEAD.size + ROOM].partition(b"\0")[0]
-    # What it does not know is refused in words: error=1 error_msg="Command not registered"
-    return "" if re.match(rb"error=\d", answer) else answer.decode("ascii", "replace")
+    reply = message[HEADER.size : HEADER.size + BUFFER_BYTES].partition(b"\0")[0]
+    # The reply to an unknown command is text: error=1 error_msg="Command not registered"
+    return "" if re.match(rb"error=\d", reply) else reply.decode("ascii", "replace")
 
 
 @functools.lru_cache(maxsize=16)
 def _file(root: Path) -> Path | None:
-    """Where the kernel shows the bits: the folder differs from board to board.
+    """The kernel's file with the bits; its folder differs from board to board.
 
-    Looked for once: /sys/devices/platform is large, and the file does not move.
+    Searched for once: /sys/devices/platform is large, and the file does not move.
     """
     platform = root / "sys/devices/platform"
     for pattern in ("*/get_throttled", "*/*/get_throttled", "*/*/*/get_throttled"):

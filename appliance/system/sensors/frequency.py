@@ -1,4 +1,4 @@
-"""How fast the processor runs just now, and how fast it may."""
+"""Clock of the processor, and the highest clock that the kernel allows now."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-QUESTION = "measure_clock arm"
+COMMAND = "measure_clock arm"
 
-ANSWER = re.compile(r"frequency\(\d+\)=(\d+)")
+REPLY = re.compile(r"frequency\(\d+\)=(\d+)")
 
 
 def processor_mhz(root: Path) -> float | None:
-    """The fastest core's clock in MHz: as the firmware measures it, else as the kernel set it.
+    """The fastest core's clock in MHz, measured by the firmware, otherwise as set by the kernel.
 
-    On a Raspberry Pi the kernel shows what it asked for, also where the firmware caps that.
-    None without cpufreq: what /proc/cpuinfo says on a virtual machine is a constant.
+    On a Raspberry Pi the kernel shows the clock that it requested, even if the firmware caps it.
+    None without cpufreq: in a virtual machine /proc/cpuinfo has only a constant.
     """
     return _measured(root) or _fastest(root, "scaling_cur_freq")
 
 
 def limit_mhz(root: Path) -> float | None:
-    """What the kernel lets the fastest core run at now, in MHz; it lowers that against heat.
+    """The kernel's limit for the fastest core in MHz; the kernel lowers it against heat.
 
-    A cap by a Raspberry Pi's firmware does not show here, but in its bits and in the clock.
+    A cap by a Raspberry Pi's firmware is not visible here, but in its bits and in the clock.
     """
     return _fastest(root, "scaling_max_freq")
 
 
 def _measured(root: Path) -> float | None:
-    answer = ANSWER.fullmatch(firmware.asked(root, QUESTION) or "")
-    return round(int(answer[1]) / 1e6) if answer else None
+    reply = REPLY.fullmatch(firmware.query(root, COMMAND) or "")
+    return round(int(reply[1]) / 1e6) if reply else None
 
 
 def _fastest(root: Path, file: str) -> float | None:

@@ -16,25 +16,25 @@ MB = 1_000_000
 
 def load(root: Path) -> float | None:
     """The kernel's load average of the last minute."""
-    held = text(root / "proc/loadavg")
+    content = text(root / "proc/loadavg")
     try:
-        return None if held is None else float(held.split()[0])
+        return None if content is None else float(content.split()[0])
     except ValueError:
         return None
 
 
 def available_mb(root: Path) -> float | None:
-    """What can be had without swapping."""
+    """Memory that is available without swapping."""
     return _meminfo_mb(root, "MemAvailable")
 
 
 def total_mb(root: Path) -> float | None:
-    """All that the board has."""
+    """All memory of the board."""
     return _meminfo_mb(root, "MemTotal")
 
 
 def disk_free_mb(folder: Path) -> float | None:
-    """Free for us on the disk that holds `folder`, or will once it is made."""
+    """Free space on the disk of `folder`, which need not exist yet."""
     for place in (folder, *folder.parents):
         try:
             space = os.statvfs(place)

@@ -1,4 +1,4 @@
-"""Volts, watts and joules, where something measures them."""
+"""Voltage, power and energy of the board, if something measures them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 METERS = re.compile(r"ina2\d\d|ina3221|ltc2945")
-"""Chips whose business is to measure a supply. Others (rpi_volt's core voltage, a graphics
-card's power) measure a part of the board."""
+"""Chips that measure a supply. Others (rpi_volt's core voltage, a graphics card's power) measure
+only a part of the board."""
 
 WHOLE_SUPPLY = re.compile(r"v?(dd_?)?in|supply|main|sys(tem)?|5v0?", re.IGNORECASE)
-"""Labels of the channel that feeds all others, on a chip with several."""
+"""Labels of the channel that supplies all others, on a chip with several."""
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """One look at a meter."""
+    """One reading of a meter."""
 
     volts: float | None = None
     watts: float | None = None
     joules: float | None = None
-    """Counted since the meter was first read."""
+    """Energy since the meter was first read."""
 
 
 class PowerMeter:
-    """Reads the board's meter and counts its joules; for any thread."""
+    """Reads the board's meter and counts its energy; for any thread."""
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._root = root
@@ -42,18 +42,20 @@ class PowerMeter:
         self._counters: dict[str, float] = {}
         self._joules = 0.0
         self._last: tuple[float, float] | None = None
-        """When power was last known, and it in watts."""
-        self._reading = threading.Lock()
-        """The caretaker looks each second, the worker when a job begins and ends."""
+        """Time of the last known power, and that power in watts."""
+        self._lock = threading.Lock()
+        """The main thread reads every second, the worker when a job begins and ends."""
 
     def read(self) -> Power:
-        """From a chip that measures, else a battery, else a Pi 5's rails, else the processor's."""
-        with self._reading:
+        """From a measuring chip, otherwise a battery, a Pi 5's rails or the processor's counter."""
+        with self._lock:
             return self._read(self._clock())
 
     def _read(self, now: float) -> Power:
         supply = (
-            _measured(self._root) or _battery(self._root) or power_controller.supply(self._root)
+            _from_chip(self._root)
+            or _from_battery(self._root)
+            or power_controller.supply(self._root)
         )
         if supply is not None:
             return self._integrated(now, *supply)
@@ -70,28 +72,28 @@ class PowerMeter:
         return Power(volts, round(watts, 3), round(self._joules, 1))
 
     def _counted(self, now: float) -> Power:
-        """From the counters of x86 processors, which start anywhere and wrap."""
-        spent, known = 0.0, False
+        """From the RAPL counters of x86 processors, which start at any value and wrap around."""
+        joules, known = 0.0, False
         for zone in _zones(self._root):
             counter = number(zone / "energy_uj", 1e-6)
-            if counter is None:  # since CVE-2020-8694 only root may look
+            if counter is None:  # since CVE-2020-8694 only root may read it
                 continue
             known = True
             before = self._counters.get(zone.name, counter)
             wrap = number(zone / "max_energy_range_uj", 1e-6) or 0.0
-            spent += counter - before + (wrap if counter < before else 0.0)
+            joules += counter - before + (wrap if counter < before else 0.0)
             self._counters[zone.name] = counter
         if not known:
             self._last = None
             return Power()
         seconds = now - self._last[0] if self._last else 0.0
-        watts = round(spent / seconds, 3) if seconds > 0 else None
+        watts = round(joules / seconds, 3) if seconds > 0 else None
         self._last = (now, watts or 0.0)
-        self._joules += spent
+        self._joules += joules
         return Power(None, watts, round(self._joules, 1))
 
 
-def _measured(root: Path) -> tuple[float | None, float | None] | None:
+def _from_chip(root: Path) -> tuple[float | None, float | None] | None:
     for chip in chips(root):
         if METERS.fullmatch(chip.name):
             found = {n: _channel(chip, n) for n in chip.channels("in")}
@@ -102,7 +104,7 @@ def _measured(root: Path) -> tuple[float | None, float | None] | None:
 
 
 def _channel(chip: Chip, n: int) -> tuple[float, float | None] | None:
-    """Volts and watts; None for the shunt's own voltage, which has no current beside it."""
+    """Volts and watts; None for a channel without current, such as the shunt's own voltage."""
     volts = chip.number(f"in{n}_input", 0.001)
     amperes = chip.number(f"curr{n}_input", 0.001)
     watts = chip.number(f"power{n}_input", 1e-6)
@@ -115,8 +117,8 @@ def _feeds_all(chip: Chip, n: int) -> bool:
     return bool(WHOLE_SUPPLY.fullmatch(text(chip.folder / f"in{n}_label") or ""))
 
 
-def _battery(root: Path) -> tuple[float | None, float | None] | None:
-    """Of the battery that feeds the board; none while it charges or belongs to a mouse."""
+def _from_battery(root: Path) -> tuple[float | None, float | None] | None:
+    """Volts and watts of a battery that supplies the board; None while it charges."""
     for supply in battery.of_the_board(root):
         if text(supply / "status") == "Discharging":
             volts = number(supply / "voltage_now", 1e-6)
@@ -130,7 +132,7 @@ def _battery(root: Path) -> tuple[float | None, float | None] | None:
 
 
 def _zones(root: Path) -> list[Path]:
-    """The platform's counter where there is one, else each processor package's."""
+    """The platform's counter if there is one, otherwise those of the processor packages."""
     zones = children(root / "sys/class/powercap", "intel-rapl:")
     whole = [zone for zone in zones if text(zone / "name") == "psys"]
     packages = [zone for zone in zones if (text(zone / "name") or "").startswith("package")]

@@ -1,4 +1,4 @@
-"""Whether the board is held back: throttled by heat, or fed with too little voltage."""
+"""Whether the processor is throttled, and whether the supply is too weak."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ COOLING = ("cpufreq-", "thermal-cpufreq-", "cpu-")
 
 
 def throttled(root: Path, bits: int | None) -> bool | None:
-    """Whether the processor is slower now than it would like; None where nobody says.
-
-    `bits` are the firmware's.
-    """
+    """Whether the processor is slowed down now; None if unknown. `bits` are the firmware's."""
     if bits is not None:
         return bool(bits & SLOWED)
     found = [
@@ -31,7 +28,7 @@ def throttled(root: Path, bits: int | None) -> bool | None:
 
 
 def under_voltage(root: Path, bits: int | None) -> bool | None:
-    """Whether the supply is below the board's limit now; None where nobody says."""
+    """Whether the voltage is below the board's limit now; None if unknown."""
     known = [
         alarm
         for chip in chips(root)
@@ -43,10 +40,10 @@ def under_voltage(root: Path, bits: int | None) -> bool | None:
 
 
 def usb_over_current(root: Path) -> bool:
-    """Whether what hangs on a Pi 5's USB ports drew too much at the start, and was switched off."""
+    """Whether USB devices on a Pi 5 drew too much current at boot and were switched off."""
     return bool(word(root / "proc/device-tree/chosen/power/usb_over_current_detected"))
 
 
 def usb_supply_ma(root: Path) -> int | None:
-    """What the USB-C supply of a Pi 5 agreed to deliver, in mA; None elsewhere."""
+    """The current that the USB-C supply of a Pi 5 offers, in mA; None on other boards."""
     return word(root / "proc/device-tree/chosen/power/max_current")

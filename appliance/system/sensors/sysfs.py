@@ -1,4 +1,4 @@
-"""Small files of the kernel, read so that an absent or broken one is None and never an error."""
+"""Reads small files of the kernel; a missing or broken one is None, not an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One chip of the kernel's hardware monitor; its number changes from boot to boot."""
+    """A chip of the kernel's hardware monitor; its number changes from boot to boot."""
 
     name: str
     folder: Path
@@ -28,7 +28,7 @@ class Chip:
 
 
 def text(path: Path) -> str | None:
-    """What a file holds, stripped; None where it cannot be read or is empty.
+    """The content of a file, stripped; None if it cannot be read or is empty.
 
     Device tree strings end in NUL, sysfs strings in a line feed.
     """
@@ -39,10 +39,10 @@ def text(path: Path) -> str | None:
 
 
 def number(path: Path, scale: float = 1.0) -> float | None:
-    """The decimal number that a file holds, multiplied by `scale`."""
-    held = text(path)
+    """The integer in a file, multiplied by `scale`."""
+    content = text(path)
     try:
-        return None if held is None else float(int(held)) * scale
+        return None if content is None else float(int(content)) * scale
     except ValueError:
         return None
 
@@ -50,16 +50,16 @@ def number(path: Path, scale: float = 1.0) -> float | None:
 def word(path: Path) -> int | None:
     """The big-endian 32-bit number of a device tree property."""
     try:
-        held = path.read_bytes()
+        content = path.read_bytes()
     except OSError:
         return None
-    return int.from_bytes(held, "big") if len(held) == 4 else None  # noqa: PLR2004
+    return int.from_bytes(content, "big") if len(content) == 4 else None  # noqa: PLR2004
 
 
-def children(folder: Path, begin: str) -> list[Path]:
-    """What in `folder` begins with `begin`, sorted; nothing where there is no such folder."""
+def children(folder: Path, prefix: str) -> list[Path]:
+    """The paths in `folder` whose names begin with `begin`, sorted; empty without the folder."""
     try:
-        return sorted(path for path in folder.iterdir() if path.name.startswith(begin))
+        return sorted(path for path in folder.iterdir() if path.name.startswith(prefix))
     except OSError:
         return []
 
@@ -71,7 +71,7 @@ def numbered(folder: Path, pattern: str) -> list[int]:
 
 
 def chips(root: Path) -> Iterator[Chip]:
-    """Every chip of the hardware monitor that says its name."""
+    """Every chip of the hardware monitor that has a name."""
     for folder in children(root / "sys/class/hwmon", "hwmon"):
         name = text(folder / "name")
         if name is not None:

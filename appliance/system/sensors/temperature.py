@@ -1,4 +1,4 @@
-"""How hot the processor is: that of the chip which does the work, not just the first sensor."""
+"""Temperature of the processor, from the sensor that belongs to it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 PROCESSOR = re.compile(r"(cpu|soc|package|bigcore|littlecore)\w*_thermal|cpu\w*|coretemp|zenpower")
 """Names of the processor's sensors, as a hwmon chip or (with - for _) as a thermal zone.
-`acpitz` is left out on purpose: on many boards it is a constant or the air in the case."""
+Not `acpitz`: on many boards it is a constant or the air in the case."""
 
 POSSIBLE = (-40.0, 150.0)
-"""°C; anything else is a sensor that failed."""
+"""°C; another value means that the sensor failed."""
 
 
 def processor_c(root: Path) -> float | None:
-    """The hottest sensor of the processor in °C; None where it has none."""
+    """The hottest sensor of the processor in °C; None if it has none."""
     found = list(_from_chips(root)) or list(_from_zones(root))
     return max(found, default=None)
 
@@ -35,7 +35,7 @@ def _from_chips(root: Path) -> Iterator[float]:
 
 
 def _k10temp(chip: Chip) -> float | None:
-    """AMD's: Tctl is raised by up to 27 °C on some of them, so Tdie where it is given."""
+    """AMD's sensor: Tdie if there is one, because some add up to 27 °C to Tctl."""
     by_label = {text(chip.folder / f"temp{n}_label"): n for n in chip.channels("temp")}
     channel = by_label.get("Tdie", by_label.get("Tctl", 1))
     return chip.number(f"temp{channel}_input", 0.001)

@@ -12,14 +12,14 @@ from appliance.system.governor import (
     CLEAR_S,
     DWELL_S,
     EASE_C,
-    RANK,
     REST_C,
     RESUME_C,
+    SLOWNESS,
     WARN_C,
     GovernorState,
-    steer,
+    log_line,
+    next_state,
     threads_at,
-    told,
 )
 from appliance.values import BoardReading, Pace
 
@@ -29,14 +29,14 @@ MOMENTS = st.lists(
 )
 
 
-def courses(
+def states(
     moments: Sequence[tuple[float, float | None, bool | None]],
 ) -> list[tuple[float, GovernorState]]:
-    course, now, found = GovernorState(), 0.0, []
+    state, now, found = GovernorState(), 0.0, []
     for seconds, celsius, low in moments:
         now += seconds
-        course = steer(course, BoardReading(temperature_c=celsius, under_voltage=low), now)
-        found.append((now, course))
+        state = next_state(state, BoardReading(temperature_c=celsius, under_voltage=low), now)
+        found.append((now, state))
     return found
 
 
@@ -44,11 +44,11 @@ def courses(
 def test_heat_slows_the_board_at_once(
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
-    for (_, celsius, _), (_, course) in zip(moments, courses(moments), strict=True):
+    for (_, celsius, _), (_, state) in zip(moments, states(moments), strict=True):
         if celsius is not None and celsius >= REST_C:
-            assert course.pace is Pace.RESTING
+            assert state.pace is Pace.RESTING
         elif celsius is not None and celsius >= EASE_C:
-            assert course.pace is not Pace.FULL
+            assert state.pace is not Pace.FULL
 
 
 @given(MOMENTS)
@@ -56,15 +56,15 @@ def test_a_pace_never_rises_before_its_time_nor_while_it_is_warm(
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
     before, changed_at = GovernorState(), float("-inf")
-    for (_, celsius, _), (now, course) in zip(moments, courses(moments), strict=True):
-        if RANK[course.heat] < RANK[before.heat]:
+    for (_, celsius, _), (now, state) in zip(moments, states(moments), strict=True):
+        if SLOWNESS[state.heat] < SLOWNESS[before.heat]:
             assert celsius is not None
             assert celsius < RESUME_C
             assert now - changed_at >= DWELL_S
-            assert RANK[before.heat] - RANK[course.heat] == 1
-        if course.heat is not before.heat:
+            assert SLOWNESS[before.heat] - SLOWNESS[state.heat] == 1
+        if state.heat is not before.heat:
             changed_at = now
-        before = course
+        before = state
 
 
 @given(MOMENTS)
@@ -72,11 +72,11 @@ def test_a_weak_supply_eases_the_board_and_holds_the_model_back_until_it_held_fo
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
     low_at = float("-inf")
-    for (_, _, low), (now, course) in zip(moments, courses(moments), strict=True):
+    for (_, _, low), (now, state) in zip(moments, states(moments), strict=True):
         low_at = now if low else low_at
-        assert course.low_voltage == (now - low_at < CLEAR_S)
-        if course.low_voltage:
-            assert course.pace is not Pace.FULL
+        assert state.low_voltage == (now - low_at < CLEAR_S)
+        if state.low_voltage:
+            assert state.pace is not Pace.FULL
 
 
 @given(MOMENTS)
@@ -84,29 +84,29 @@ def test_every_board_comes_back_to_full_pace_once_it_is_cool_and_fed(
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
     calm = [(DWELL_S, 50.0, False)] * (2 + int(CLEAR_S / DWELL_S))
-    assert courses([*moments, *calm])[-1][1].pace is Pace.FULL
+    assert states([*moments, *calm])[-1][1].pace is Pace.FULL
 
 
 @given(MOMENTS)
 def test_the_pace_is_no_faster_than_heat_asks(
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
-    for _, course in courses(moments):
-        assert RANK[course.pace] >= RANK[course.heat]
-        assert not (course.pace is Pace.RESTING and course.heat is not Pace.RESTING)
+    for _, state in states(moments):
+        assert SLOWNESS[state.pace] >= SLOWNESS[state.heat]
+        assert not (state.pace is Pace.RESTING and state.heat is not Pace.RESTING)
 
 
 def test_a_temperature_that_swings_within_the_hysteresis_changes_the_pace_once() -> None:
     swing = [(1.0, celsius, None) for celsius in [79.0, 76.0, 78.5, 73.0] * 50]
-    assert {course.pace for _, course in courses(swing)} == {Pace.EASED}
+    assert {state.pace for _, state in states(swing)} == {Pace.EASED}
 
 
 def test_a_board_without_sensors_works_at_full_pace() -> None:
-    assert steer(GovernorState(), BoardReading(), 1.0) == GovernorState()
+    assert next_state(GovernorState(), BoardReading(), 1.0) == GovernorState()
 
 
 def test_a_sensor_that_dies_while_it_is_hot_leaves_the_board_resting() -> None:
-    found = courses([(1.0, 90.0, None), *[(100.0, None, None)] * 5])
+    found = states([(1.0, 90.0, None), *[(100.0, None, None)] * 5])
     assert found[-1][1].pace is Pace.RESTING
 
 
@@ -129,12 +129,12 @@ def test_an_eased_board_uses_half_its_threads_but_always_one(
 def test_every_change_is_told_once_with_what_the_owner_does() -> None:
     heating = [(1.0, WARN_C, None), (1.0, EASE_C, None), (1.0, REST_C, None), (1.0, 90.0, None)]
     cooling = [(DWELL_S, 60.0, None), (DWELL_S, 60.0, None), (DWELL_S, 60.0, True)]
-    before, said = GovernorState(), []
+    before, lines = GovernorState(), []
     moments = [*heating, *cooling]
-    for moment, (_, course) in zip(moments, courses(moments), strict=True):
-        said.append(told(before, course, BoardReading(temperature_c=moment[1])))
-        before = course
-    assert [line and line.partition(":")[0] for line in said] == [
+    for moment, (_, state) in zip(moments, states(moments), strict=True):
+        lines.append(log_line(before, state, BoardReading(temperature_c=moment[1])))
+        before = state
+    assert [line and line.partition(":")[0] for line in lines] == [
         "the board is warm at 75 °C",
         "pace eased at 78 °C",
         "pace resting at 82 °C",

@@ -23,7 +23,7 @@ from appliance.system.systemd_notify import SystemdNotifier
 def test_beats_come_twice_as_often_as_the_watchdog_asks(
     environment: dict[str, str], every: float | None
 ) -> None:
-    assert SystemdNotifier(environment).beat_every == every
+    assert SystemdNotifier(environment).beat_every_s == every
 
 
 def test_without_systemd_nothing_happens_and_nothing_fails() -> None:

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from appliance.system.sensors.firmware import ANSWERED, GENCMD, ask
+from appliance.system.sensors.firmware import GENCMD, RESPONSE_OK, send_command
 
 TEMPERATURE = "temp=48.2'C"
 
@@ -17,26 +17,26 @@ def test_the_question_goes_as_the_firmware_wants_it_and_the_answer_comes_back() 
         assert (size, code, tag, room) == (len(message), 0, GENCMD, 1024)
         assert message[24:].startswith(b"measure_temp\0")
         assert message[-4:] == bytes(4)  # the end tag
-        struct.pack_into("<I", message, 4, ANSWERED)
+        struct.pack_into("<I", message, 4, RESPONSE_OK)
         message[24 : 24 + len(TEMPERATURE) + 1] = TEMPERATURE.encode() + b"\0"
 
-    assert ask("measure_temp", firmware) == TEMPERATURE
+    assert send_command("measure_temp", firmware) == TEMPERATURE
 
 
-@pytest.mark.parametrize(("code", "error"), [(0, 0), (0x80000001, 0), (ANSWERED, 1)])
+@pytest.mark.parametrize(("code", "error"), [(0, 0), (0x80000001, 0), (RESPONSE_OK, 1)])
 def test_a_firmware_that_refuses_is_an_error(code: int, error: int) -> None:
     def firmware(message: bytearray) -> None:
         struct.pack_into("<I", message, 4, code)
         struct.pack_into("<I", message, 20, error)
 
     with pytest.raises(OSError, match="the firmware does not answer"):
-        ask("measure_temp", firmware)
+        send_command("measure_temp", firmware)
 
 
 def test_a_question_that_the_firmware_does_not_know_has_no_answer() -> None:
     def firmware(message: bytearray) -> None:
-        struct.pack_into("<I", message, 4, ANSWERED)
+        struct.pack_into("<I", message, 4, RESPONSE_OK)
         words = b'error=1 error_msg="Command not registered"\0'
         message[24 : 24 + len(words)] = words
 
-    assert ask("pmic_read_adc", firmware) == ""
+    assert send_command("pmic_read_adc", firmware) == ""
