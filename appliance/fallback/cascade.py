@@ -12,6 +12,7 @@ from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.fallback.fuzzy_match import FuzzyMatcher
 from appliance.fallback.intent_choice import IntentChooser
 from appliance.fallback.sentence_patterns import patterns_of
+from appliance.grammar.grammar import Grammar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ class _Tools:
     """What is made of one set of sentences."""
 
     sentences: SentenceSet
-    repairer: FuzzyMatcher
+    matcher: FuzzyMatcher
     chooser: IntentChooser
 
 
@@ -68,7 +69,7 @@ class Cascade:
         """The intent of the nearest sentence, if it is near and no other is as near."""
         if not self.settings.repair:
             return None
-        found = self._tools_for(sentences).repairer.repair(text)
+        found = self._tools_for(sentences).matcher.match(text)
         if found is None or (found.intent.confidence or 0.0) < self.settings.repair_threshold:
             return None
         return found.intent if found.margin >= self.settings.repair_margin else None
@@ -114,7 +115,9 @@ class Cascade:
                 self._tools = _Tools(
                     sentences,
                     FuzzyMatcher(
-                        sentences, patterns, {n for n in declared if declared[n].by_fuzzy}
+                        Grammar.of(sentences.intents),
+                        patterns,
+                        {n for n in declared if declared[n].by_fuzzy},
                     ),
                     IntentChooser(
                         sentences,

@@ -1,232 +1,214 @@
-"""The nearest declared sentence, by sound and spelling: for words heard a little wrong."""
+"""Repairs a text that was heard a little wrong: the nearest declared sentence, if it is near.
+
+The decoder's search for sentences that are spelled alike finds the candidates, letter by letter.
+Here they are compared with the text word by word, because a number, a negation or the name of a
+room must not be guessed, however small the difference in letters is.
+"""
 
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jellyfish
-from rapidfuzz import fuzz, process
-from rapidfuzz.distance import JaroWinkler, Levenshtein
 
 from appliance.fallback.prompt_parts import parts_for
-from appliance.fallback.sentence_patterns import Slot, words_of
+from appliance.fallback.slot_mentions import mentions
+from appliance.grammar.nearest_sentence import nearest, spelling_distance
+from appliance.text.normalise import words_of
 from appliance.text.number_words import digits_of_words
 from appliance.values import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from appliance.fallback.sentence_patterns import Part, Pattern, Patterns, Words
-    from appliance.sentences.sentence_set import SentenceSet
+    from appliance.fallback.sentence_patterns import Patterns, Words
+    from appliance.grammar.grammar import Grammar
+    from appliance.grammar.parse import ParsedSentence
 
-LOOKED_AT = 60
-"""Patterns that are compared word by word: the nearest at a first glance."""
+CANDIDATES = 24
+"""Sentences that are compared word by word."""
 
-LONGEST = 24
-"""Words; a longer text is no command."""
+BEAM = 96
+"""Places kept at each letter of the search for them."""
 
-LONGEST_VALUE = 4
-"""Words of the text that may stand for one value of a list."""
+MOST_WORDS = 24
+"""A longer text is not a command."""
+
+SIMILAR = 0.65
+"""Words that are less similar are not taken for each other. With 0.45 "shut down the lights"
+became "put on the lights"."""
+
+SIMILAR_SHORT = 0.45
+"""The same for two short words, of which one letter is much: "is" and "it", "o" and "off"."""
+
+SIMILAR_VALUE = 0.85
+"""The same for words of a list's value, and for two words that may be one ("bath room"). A value is
+what the command is about, and a room that nobody declared is often spelled like a declared one."""
 
 SAME_SOUND = 0.9
-"""Likeness of two words that sound the same and are spelled otherwise."""
+"""Similarity of two words that sound the same but are spelled differently."""
 
-UNLIKE = 0.45
-"""Words that are less alike than this have nothing to do with each other."""
+SHORT_LETTERS = 3
+"""Words of at most so many letters say less than longer ones, so they weigh less."""
 
-SURE_OF_VALUE = 0.85
-"""Likeness from which words may stand for a value of a list: it is what the command is about, and
-another room or device that nobody declared is spelled somewhat like one that was."""
-
-LITTLE = 3
-"""Letters; words up to this length say less than longer ones."""
-
-LITTLE_WEIGHT = 0.5
+SHORT_WEIGHT = 0.5
 
 SOUNDS_ENGLISH = frozenset({"en"})
-"""Languages whose words the phonetic key was made for."""
+"""Languages whose words the phonetic key is made for."""
 
 
 @dataclass(frozen=True, slots=True)
 class FuzzyMatch:
-    """A declared sentence that is near to what was heard."""
+    """A declared sentence that is similar to a text."""
 
     intent: Intent
-    """With `by` fuzzy, and the likeness as its confidence."""
+    """With `by` fuzzy, and the similarity as its confidence."""
     margin: float
-    """How much less alike the nearest sentence with another meaning is."""
+    """How much less similar the best sentence with another meaning is."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Match:
-    likeness: float
-    sentence: tuple[str, ...]
+class _Word:
+    text: str
+    """A number in digits."""
+    counts: bool
+    """Whether it says how many or how much: a number, "minus", "half", "all"."""
+    of_value: bool = False
+    """Whether it is part of a list's value."""
+
+    @property
+    def short(self) -> bool:
+        return len(self.text) <= SHORT_LETTERS
+
+    @property
+    def weight(self) -> float:
+        return SHORT_WEIGHT if self.short else 1.0
 
 
 class FuzzyMatcher:
-    """Looks for the declared sentence that a text was probably meant to be."""
+    """Finds the declared sentence that a text was probably meant to be."""
 
-    def __init__(self, sentences: SentenceSet, patterns: Patterns, allowed: Iterable[str]) -> None:
-        names = set(allowed)
-        self._sentences = sentences
-        self._patterns = [p for p in patterns.patterns if p.intent in names]
-        self._glances = [_glance(pattern, patterns) for pattern in self._patterns]
-        self._values = patterns.values
-        self._numbers = patterns.numbers
-        self._negations = parts_for(sentences.language).negations
-        self._counting = parts_for(sentences.language).counting
-        self._figures = digits_of_words(sentences.language)
-        self._alike = functools.lru_cache(maxsize=20_000)(
-            functools.partial(_alike, by_sound=sentences.language in SOUNDS_ENGLISH)
+    def __init__(self, grammar: Grammar, patterns: Patterns, allowed: Iterable[str]) -> None:
+        """Only intents of `allowed` are found."""
+        self._grammar = grammar
+        self._patterns = patterns
+        self._allowed = frozenset(allowed)
+        parts = parts_for(grammar.language)
+        self._negations, self._counting = parts.negations, parts.counting
+        self._digits = digits_of_words(grammar.language)
+        self._similarity = functools.lru_cache(maxsize=20_000)(
+            functools.partial(_similarity, by_sound=grammar.language in SOUNDS_ENGLISH)
         )
 
-    def repair(self, text: str) -> FuzzyMatch | None:
-        """The nearest sentence and how far ahead it is; None where nothing is near at all."""
+    def match(self, text: str) -> FuzzyMatch | None:
+        """The sentence that is spelled most alike, if it is similar word by word, too."""
         words = words_of(text)
-        if not words or len(words) > LONGEST:
+        if not words or len(words) > MOST_WORDS:
             return None
-        best: dict[tuple[str, str], tuple[float, Intent]] = {}
-        for match in self._matches(words):
-            intent = self._sentences.parse(" ".join(match.sentence))
-            if intent is None:
+        best: ParsedSentence | None = None
+        similarity_of: dict[object, float] = {}
+        for sentence, reading in self._candidates(words):
+            best = best or reading
+            if reading.meaning != best.meaning and not similarity_of[best.meaning]:
+                return None
+            similarity = self._compare(words, sentence)
+            known = similarity_of.get(reading.meaning, 0.0)
+            similarity_of[reading.meaning] = max(known, similarity)
+        similarity = similarity_of.pop(best.meaning, 0.0) if best else 0.0
+        if best is None or not similarity:
+            return None
+        margin = similarity - max(similarity_of.values(), default=0.0)
+        intent = Intent(best.intent, dict(best.slots), round(similarity, 3), "fuzzy")
+        return FuzzyMatch(intent, round(margin, 3))
+
+    def _candidates(self, words: Words) -> Iterator[tuple[str, ParsedSentence]]:
+        """Sentences spelled alike, nearest first; none with a wildcard, which fits any words."""
+        negated = not self._negations.isdisjoint(words)
+        automaton = self._grammar.automaton
+        for near in nearest(automaton, " ".join(words), most=CANDIDATES, beam=BEAM):
+            if negated == self._negations.isdisjoint(words_of(near.text)):
                 continue
-            meaning = (intent.name, repr(sorted(intent.slots.items(), key=str)))
-            if meaning not in best or match.likeness > best[meaning][0]:
-                best[meaning] = (match.likeness, intent)
-        ranked = sorted(best.values(), key=lambda found: -found[0])
-        if not ranked:
-            return None
-        likeness, intent = ranked[0]
-        second = ranked[1][0] if len(ranked) > 1 else 0.0
-        repaired = Intent(intent.name, intent.slots, round(likeness, 3), "fuzzy")
-        return FuzzyMatch(repaired, round(likeness - second, 3))
+            for reading in self._grammar.readings(near.text)[:1]:
+                if not reading.free_characters and reading.intent in self._allowed:
+                    yield near.text, reading
 
-    def _matches(self, words: Words) -> Iterator[_Match]:
-        near = process.extract(
-            " ".join(words), self._glances, scorer=fuzz.token_sort_ratio, limit=LOOKED_AT
-        )
-        negated = self._negations.intersection(words)
-        seen: set[tuple[str, ...]] = set()
-        for _, _, index in near:
-            pattern = self._patterns[index]
-            if bool(negated) != bool(self._negations.intersection(pattern.words)):
-                continue
-            match = self._match(words, pattern)
-            if match is not None and match.sentence not in seen:
-                seen.add(match.sentence)
-                yield match
+    def _compare(self, heard: Words, sentence: str) -> float:
+        """Similarity of a text and a sentence, 0.0 to 1.0: Levenshtein's distance over words."""
+        said = [self._word(word) for word in heard]
+        meant = list(self._words_of_sentence(sentence))
+        table = [[(math.inf, 0.0)] * (len(said) + 1) for _ in range(len(meant) + 1)]
+        table[0][0] = (0.0, 0.0)
+        for at, row in enumerate(table):
+            for end in range(len(row)):
+                row[end] = min([row[end], *self._ways_to(table, meant[:at], said[:end])])
+        cost, weight = table[-1][-1]
+        return 1.0 - cost / weight if math.isfinite(cost) else 0.0
 
-    def _match(self, words: Words, pattern: Pattern) -> _Match | None:
-        """The best way to lay the text over a pattern: Levenshtein over words and slots."""
-        parts = pattern.parts
-        # costs[i]: the cheapest way to have read i words of the text, its weight and sentence
-        rows: list[tuple[float, float, tuple[str, ...]] | None] = [
-            None
-            if self._counted(words[:i])
-            else (sum(map(_weight, words[:i])), sum(map(_weight, words[:i])), ())
-            for i in range(len(words) + 1)
-        ]
-        for part in parts:
-            rows = self._over(part, rows, words)
-        last = rows[-1]
-        if last is None or last[1] == 0:
-            return None
-        return _Match(1.0 - last[0] / last[1], last[2])
-
-    def _over(
+    def _ways_to(
         self,
-        part: Part,
-        before: Sequence[tuple[float, float, tuple[str, ...]] | None],
-        words: Words,
-    ) -> list[tuple[float, float, tuple[str, ...]] | None]:
-        """One part further: it is left out, or words of the text stand for it."""
-        after: list[tuple[float, float, tuple[str, ...]] | None] = []
-        for end in range(len(before)):
-            options = []
-            here = before[end]
-            if here is not None and isinstance(part, str) and not self._counted((part,)):
-                weight = _weight(part)
-                options.append((here[0] + weight, here[1] + weight, (*here[2], part)))
-            for begin in range(max(0, end - LONGEST_VALUE), end):
-                start = before[begin]
-                if start is None:
-                    continue
-                for likeness, said in self._readings(part, words[begin:end]):
-                    weight = max(_weight(word) for word in (*words[begin:end], said))
-                    cost = (1.0 - likeness) * weight
-                    options.append((start[0] + cost, start[1] + weight, (*start[2], said)))
-            previous = after[end - 1] if end else None
-            if previous is not None and not self._counted((words[end - 1],)):
-                extra = _weight(words[end - 1])
-                options.append((previous[0] + extra, previous[1] + extra, previous[2]))
-            after.append(min(options, key=lambda o: o[0]) if options else None)
-        return after
+        table: Sequence[Sequence[tuple[float, float]]],
+        meant: Sequence[_Word],
+        said: Sequence[_Word],
+    ) -> Iterator[tuple[float, float]]:
+        """Cost and weight of each way to compare these words, by their last ones."""
+        if said and not said[-1].counts:  # a word too many
+            yield _plus(table[len(meant)][len(said) - 1], said[-1].weight, 1.0)
+        if meant and not meant[-1].counts and not meant[-1].of_value:  # a missing word
+            yield _plus(table[len(meant) - 1][len(said)], meant[-1].weight, 1.0)
+        for ours, theirs in ((1, 1), (1, 2), (2, 1)):
+            if ours <= len(meant) and theirs <= len(said):
+                pair = meant[-ours:], said[-theirs:]
+                if similarity := self._similarity_of(*pair):
+                    weight = max(word.weight for words in pair for word in words)
+                    before = table[len(meant) - ours][len(said) - theirs]
+                    yield _plus(before, weight, 1.0 - similarity)
 
-    def _readings(self, part: Part, span: Words) -> Iterator[tuple[float, str]]:
-        """What a stretch of the text may stand for: the pattern's word, or values of its list."""
-        if isinstance(part, str):
-            if len(span) > 2 or self._counted(span) != self._counted((part,)):  # noqa: PLR2004
-                return
-            likeness = self._alike("".join(span), part)
-            if likeness > UNLIKE:
-                yield likeness, part
-            return
-        values = self._values[part.values]
-        if span in values:
-            yield 1.0, values[span]
-        elif part.values not in self._numbers:  # a number is heard right, or not at all
-            nearest = self._nearest(part.values, span)
-            if nearest[0] >= SURE_OF_VALUE:
-                yield nearest
-
-    def _nearest(self, values: str, span: Words) -> tuple[float, str]:
-        said, counted = self._joined(span), self._counted(span)
-        near = (
-            (self._alike(said, self._joined(key)), key, text)
-            for key, text in self._values[values].items()
+    def _similarity_of(self, meant: Sequence[_Word], said: Sequence[_Word]) -> float:
+        """0.0 if the ones must not be taken for the others."""
+        if [one.text for one in said if one.counts] != [one.text for one in meant if one.counts]:
+            return 0.0
+        similarity = self._similarity(
+            "".join(one.text for one in said), "".join(one.text for one in meant)
         )
-        alike = ((one, text) for one, key, text in near if self._counted(key) == counted)
-        return max(alike, default=(0.0, ""))
+        if len(said) != len(meant) or any(one.of_value for one in meant):
+            least = SIMILAR_VALUE
+        else:
+            least = SIMILAR_SHORT if all(one.short for one in (*said, *meant)) else SIMILAR
+        return similarity if similarity >= least else 0.0
 
-    def _joined(self, words: Words) -> str:
-        return "".join(self._figures.get(word, word) for word in words)
+    def _words_of_sentence(self, sentence: str) -> Iterator[_Word]:
+        values = mentions(sentence, self._patterns)
+        words, at = words_of(sentence), 0
+        while at < len(words):
+            if values and words[at : at + len(values[0].words)] == values[0].words:
+                value = values.pop(0).words
+                yield from (self._word(word, of_value=True) for word in value)
+                at += len(value)
+            else:
+                yield self._word(words[at])
+                at += 1
 
-    def _counted(self, words: Words) -> Words:
-        """What says how many or how much: numbers, as digits, and "minus", "half", "all"."""
-        return tuple(
-            self._figures.get(word, word)
-            for word in words
-            if word in self._figures or word in self._counting or any(map(str.isdigit, word))
-        )
-
-
-def _glance(pattern: Pattern, patterns: Patterns) -> str:
-    """A pattern as one string, with a value in each slot."""
-    return " ".join(
-        next(iter(patterns.values[part.values].values())) if isinstance(part, Slot) else part
-        for part in pattern.parts
-    )
-
-
-def _weight(word: str) -> float:
-    return LITTLE_WEIGHT if len(word) <= LITTLE else 1.0
+    def _word(self, word: str, *, of_value: bool = False) -> _Word:
+        text = self._digits.get(word, word)
+        counts = word in self._counting or any(map(str.isdigit, text))
+        return _Word(text, counts, of_value)
 
 
-def _alike(one: str, other: str, *, by_sound: bool) -> float:
-    """Likeness of two words by spelling and sound, 0.0 to 1.0."""
+def _plus(before: tuple[float, float], weight: float, share: float) -> tuple[float, float]:
+    return before[0] + share * weight, before[1] + weight
+
+
+def _similarity(one: str, other: str, *, by_sound: bool) -> float:
+    """Similarity of two words by spelling and sound, 0.0 to 1.0."""
     if one == other:
         return 1.0
-    spelled = (
-        Levenshtein.normalized_similarity(one, other) + JaroWinkler.similarity(one, other)
-    ) / 2
-    if not by_sound:
-        return spelled
-    sounds = _sound(one), _sound(other)
-    if sounds[0] and sounds[0] == sounds[1]:
+    spelled = 1.0 - spelling_distance(one, other) / max(len(one), len(other))
+    if by_sound and _sound(one) and _sound(one) == _sound(other):
         return max(spelled, SAME_SOUND)
-    return max(spelled, 0.85 * Levenshtein.normalized_similarity(*sounds) * (spelled > UNLIKE))
+    return spelled
 
 
 _sound: Callable[[str], str] = functools.lru_cache(maxsize=20_000)(jellyfish.metaphone)

@@ -105,7 +105,6 @@ def test_a_number_is_never_guessed() -> None:
         "heat to minus five degrees",
         "heat to -5 degrees",
         "heat too \N{MINUS SIGN}5 degrees",
-        "offset negative five",
         "offset positiv",
         "speeed 1,505",
         "speed one thousand five",
@@ -124,7 +123,22 @@ def test_numbers_that_were_written_otherwise_are_the_same() -> None:
 
     assert slots("speeed 1,500") == {"n": 1500}
     assert slots("ofset -5") == slots("ofset minus five") == {"n": -5}
+    assert slots("ofset negative five") == {"n": -5}
     assert slots("turn onn fan three") == slots("turn onn fan 3") == {"name": "fan 3"}
+
+
+def test_a_long_value_is_compared_whole() -> None:
+    amounts = ["a bit of skim milk", "a little bit of skim milk", "a little bit of milk"]
+    orders = sentence_set({"Order": "coffee with {milk}"}, lists={"milk": {"values": amounts}})
+    found = Cascade().repair("cofee with a litle bit of skim milk", orders)
+    assert found is not None
+    assert found.slots == {"milk": "a little bit of skim milk"}
+    assert Cascade().repair("coffee with a little bit of quimilk", orders) is None
+
+
+def test_a_sentence_is_repaired_only_to_what_is_spelled_most_alike() -> None:
+    assert repaired("shut down the machine number six teen") is None  # not machine 6
+    assert repaired("shut down the lights in the garden") is None  # not "put on the lights"
 
 
 def test_the_operator_can_switch_it_off() -> None:
