@@ -1,1 +1,1 @@
-"""Requests from MQTT: intake, parsing, and the commit of their results."""
+"""Requests over MQTT: parsing, intake, dispatch, and the thread that does this."""

@@ -1,4 +1,4 @@
-"""Takes requests in: to the inbox on disk, then an acknowledgement to the broker."""
+"""Accepts requests: writes them to the inbox, then acknowledges them to the broker."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-
-BUSY = "as many requests wait as there is room for; ask again in a moment"
+BUSY = "the queue is full; ask again in a moment"
 
 
 class RequestIntake:
@@ -53,29 +52,29 @@ class RequestIntake:
 
     def receive(self, deliveries: Sequence[Delivery], connection: BrokerConnection) -> None:
         """Accept all of them with one commit, then acknowledge each to the broker."""
-        read = [self._parser.read(delivery) for delivery in deliveries]
-        for rejection in (one for one in read if isinstance(one, Rejection)):
+        parsed = [self._parser.read(delivery) for delivery in deliveries]
+        for rejection in (one for one in parsed if isinstance(one, Rejection)):
             self._reject(rejection)
-        if offers := [one for one in read if isinstance(one, IncomingRequest)]:
-            for offer, verdict in zip(offers, self._verdicts(offers), strict=True):
-                self._act(offer, verdict)
-        for order in (one for one in read if isinstance(one, ControlRequest)):
-            self._handle_control(order)  # after the requests, for it may cancel one of them
+        if incoming := [one for one in parsed if isinstance(one, IncomingRequest)]:
+            for request, verdict in zip(incoming, self._verdicts(incoming), strict=True):
+                self._handle_verdict(request, verdict)
+        for control in (one for one in parsed if isinstance(one, ControlRequest)):
+            self._handle_control(control)  # after the requests: it may cancel one of them
         for delivery in deliveries:
             if delivery.qos:
                 connection.acknowledge(delivery)
 
-    def _verdicts(self, offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
+    def _verdicts(self, incoming: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         try:
-            return self._journal.accept(offers)
+            return self._journal.accept(incoming)
         except JournalError as error:
-            # Rejected and not left to the broker: the requester can ask another appliance now.
-            logger.error("%d requests are not accepted: %s", len(offers), error)  # noqa: TRY400
+            # Rejected, not left to the broker: so the requester can ask another appliance now.
+            logger.error("rejected %d requests as busy: %s", len(incoming), error)  # noqa: TRY400
             self._publisher.disk_breaker.record_failure(error)
-            return [InboxVerdict() for _ in offers]
+            return [InboxVerdict() for _ in incoming]
 
-    def _act(self, offer: IncomingRequest, verdict: InboxVerdict) -> None:
-        address = ReturnAddress.of(offer.request)
+    def _handle_verdict(self, incoming: IncomingRequest, verdict: InboxVerdict) -> None:
+        address = ReturnAddress.of(incoming.request)
         if verdict.result is not None:
             self.repeated += 1
             self._publisher.publish(self._topics.finished(address, verdict.result))
@@ -87,16 +86,16 @@ class RequestIntake:
         elif self._dispatcher.enqueue(verdict.accepted):
             self.accepted += 1
             if verdict.position:
-                place = self._dispatcher.position_of(verdict.accepted.id)
-                self._publish_position(address, place or verdict.position)
+                position = self._dispatcher.position_of(verdict.accepted.id)
+                self._publish_position(address, position or verdict.position)
         else:
             self._withdraw(verdict.accepted)
             self._reject(Rejection(address, "busy", BUSY))
 
-    def _handle_control(self, order: ControlRequest) -> None:
-        answer = self._dispatcher.handle_control(order)
+    def _handle_control(self, control: ControlRequest) -> None:
+        answer = self._dispatcher.handle_control(control)
         if answer is not None:
-            self._publisher.publish(self._topics.answer(order.address, answer))
+            self._publisher.publish(self._topics.answer(control.address, answer))
 
     def _withdraw(self, request: Request) -> None:
         try:
@@ -116,7 +115,7 @@ class RequestIntake:
 
     def _reject(self, rejection: Rejection) -> None:
         self.rejected += 1
-        logger.debug("a request is rejected as %s: %s", rejection.reason, rejection.message)
+        logger.debug("rejected a request as %s: %s", rejection.reason, rejection.message)
         answer = Answer(
             state=RequestState.REJECTED,
             transaction=rejection.address.transaction,

@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WAIT_S = 0.2
-"""For which a turn waits for something to happen; a stop is noticed no later."""
+"""How long a turn waits for an event; a stop is noticed after this at the latest."""
 
-LAST_RESULTS_S, LAST_WORDS_S = 0.6, 0.3
-"""For the rest of the outbox, and for `stopped`, before the connection closes."""
+DRAIN_RESULTS_S, DRAIN_STATUS_S = 0.6, 0.3
+"""At a stop, how long to send the rest of the outbox, and then the status `stopped`."""
 
 HOUSEKEEPING_S = 60.0
-BORN = b"online"
-"""What Home Assistant says on its birth topic."""
+BIRTH_PAYLOAD = b"online"
+"""Home Assistant's birth message."""
 
 RECONNECT_EVERY_S = 5.0
-"""Between two new connections to a broker whose packets our client cannot read."""
+"""Least time between two new connections to a broker that does not acknowledge."""
 
 
 class MqttService(LoopBody):
@@ -67,11 +67,11 @@ class MqttService(LoopBody):
         publisher.publish_retained(status_of(topics, Status.ONLINE))
 
     def start(self) -> None:
-        """Begin to connect; never waits for the broker."""
+        """Start to connect in the background."""
         self._connection.start()
 
     def turn(self) -> None:
-        """Wait a little for something to happen, and handle it."""
+        """Wait a moment for events, handle them, and send what is waiting."""
         self._handle(self._connection.wait(WAIT_S))
         self._publisher.turn()
         self._housekeep()
@@ -80,14 +80,14 @@ class MqttService(LoopBody):
         """Send for a moment longer, publish `stopped`, and disconnect; the rest stays on disk."""
         self._committer.commit_late(at_once=True)
         if self._connection.connected:
-            self._drain(LAST_RESULTS_S)
+            self._drain(DRAIN_RESULTS_S)
             self._publisher.publish(status_of(self._topics, Status.STOPPED))
-            self._drain(LAST_WORDS_S)
+            self._drain(DRAIN_STATUS_S)
         self._connection.stop(timeout=0.3)
         self._publisher.remove_delivered()
 
     def health(self) -> LinkHealth:
-        """Counters and errors of the connection. From any thread."""
+        """Return counters and errors of connection and queues. From any thread."""
         counts, intake = self._journal.counts, self._intake
         set_aside, oldest_s = self._disk_health()
         return LinkHealth(
@@ -112,7 +112,7 @@ class MqttService(LoopBody):
         )
 
     def _disk_health(self) -> tuple[int, float | None]:
-        """The number of dead letters, and how long the oldest message has waited."""
+        """Return the number of dead letters, and how long the oldest message has waited."""
         try:
             oldest_s = self._journal.oldest_age_s()
             return self._journal.dead_letter_count(), oldest_s and round(oldest_s, 1)
@@ -144,7 +144,7 @@ class MqttService(LoopBody):
         births = [one for one in deliveries if one.topic == self._topics.birth]
         for birth in births:
             self._connection.acknowledge(birth)
-            if birth.payload == BORN:
+            if birth.payload == BIRTH_PAYLOAD:
                 logger.info("Home Assistant has started: publishing the discovery again")
                 self._publisher.republish_retained()
         wakes = [one for one in deliveries if one.topic == self._topics.earshot]
@@ -165,7 +165,7 @@ class MqttService(LoopBody):
             )  # fmt: skip
 
     def _drain(self, seconds: float) -> None:
-        """Send until everything is acknowledged or the time is over; new requests have to wait."""
+        """Send until all is acknowledged or the time is over; requests stay at the broker."""
         deadline = Deadline(seconds)
         self._publisher.turn()
         while deadline.left() and self._connection.connected and not self._publisher.idle():
@@ -179,7 +179,9 @@ class MqttService(LoopBody):
         broken = not self._connection.alive() or self._publisher.acknowledgement_overdue()
         if broken and now - self._reconnected_at > RECONNECT_EVERY_S:
             self._reconnected_at = now
-            logger.error("the broker sends nothing that we understand; connecting again")
+            logger.error(
+                "the broker sends no acknowledgements that we understand; connecting again"
+            )
             self._publisher.forget_in_flight()
             self._connection.restart()
         if now - self._housekeeping_at > HOUSEKEEPING_S:
@@ -191,5 +193,5 @@ class MqttService(LoopBody):
 
 
 def status_of(topics: Topics, status: Status) -> Message:
-    """The retained message on `status`; the last will is one of them."""
+    """Return the retained message on `status`; it is also the last will."""
     return retained(topics.status, status.encode(), "text/plain")

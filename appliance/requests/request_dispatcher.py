@@ -1,4 +1,4 @@
-"""Where accepted requests go: into the queue and out of it; control requests are done at once."""
+"""Puts accepted requests into the job queue, and does control requests at once."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CANCELLED = "it was cancelled before its turn came"
-EXPIRED = "its time was over before its turn came"
+CANCELLED = "it was cancelled while it waited"
+EXPIRED = "its deadline passed while it waited"
 UNKNOWN = "no request with this id waits or is in progress; it may have been answered already"
 CHECKING = "a check is running already; its answer comes in a moment"
 NOT_LISTENING = "the microphone is closed or gone; see the topic health"
@@ -44,7 +44,7 @@ NOT_SPEAKING = "nothing can be said: speaking.engine is off, or its voice is not
 
 
 class RequestDispatcher:
-    """Any thread may call it; nothing here waits."""
+    """Passes requests to the job queue. Any thread may call it; nothing here waits."""
 
     def __init__(  # noqa: PLR0913  (what requests are about)
         self,
@@ -73,15 +73,15 @@ class RequestDispatcher:
         self._checking = threading.Lock()
 
     def restore(self) -> None:
-        """Queue the requests of the last run again, or give them up."""
+        """Queue the requests of the last run again; those that crashed it become dead letters."""
         for request in self._journal.waiting():
             attempts = self._journal.attempts(request.id)
             if attempts >= self._config.requests.maximum_attempts:
                 reason = (
-                    f"the appliance crashed during each of {attempts} attempts; the request is "
-                    "kept aside (appliance requests)"
+                    f"the appliance crashed during each of {attempts} attempts; the request is now "
+                    "a dead letter, see `appliance requests`"
                 )
-                logger.error("request %s is given up: %s", request.id, reason)
+                logger.error("gave up request %s: %s", request.id, reason)
                 self._end(request, Outcome.FAILED, reason, dead_letter=True)
             else:
                 self._queue.restore(request)
@@ -91,11 +91,11 @@ class RequestDispatcher:
         return self._queue.enqueue(request)
 
     def position_of(self, request_id: str) -> int | None:
-        """How many go before a request that waits, with the one in progress."""
+        """Return how many jobs go before a waiting request, with the one in progress."""
         return self._queue.position(request_id)
 
     def tick(self) -> None:
-        """Answer requests whose time is over."""
+        """Answer requests whose deadline has passed."""
         now = boot_seconds()
         for request in self._queue.requests():
             late = request.expires_at is not None and request.expires_at <= now
@@ -103,7 +103,7 @@ class RequestDispatcher:
                 self._end(request, Outcome.EXPIRED, EXPIRED)
 
     def handle_control(self, control: ControlRequest) -> Answer | None:
-        """Do what is asked of the appliance itself; None if the answer comes later, or never."""
+        """Do a control request; return its answer, or None if that comes later or never."""
         match control.form:
             case CancelRequest(id=name):
                 return self._cancel(control, str(name))
@@ -128,14 +128,13 @@ class RequestDispatcher:
         return None if control.for_the_group else control.rejected("unknown", UNKNOWN)
 
     def _named(self, name: str, reply_to: str | None) -> list[Request]:
-        """The requests that a cancellation is about.
+        """Return the requests to cancel.
 
-        Two requesters may use the same id; the one that gets its answers at the same topic is
-        meant.
+        If two requesters use the same id, the one with the same response topic is meant.
         """
-        here = self._queue.requests()
-        here += [job for job in self._queue.in_progress() if isinstance(job, Request)]
-        named = [request for request in here if name in (request.transaction, request.id)]
+        requests = self._queue.requests()
+        requests += [job for job in self._queue.in_progress() if isinstance(job, Request)]
+        named = [request for request in requests if name in (request.transaction, request.id)]
         return [request for request in named if request.reply_to == reply_to] or named
 
     def _set_options(self, control: ControlRequest, form: OptionsRequest) -> Answer:

@@ -1,4 +1,4 @@
-"""A delivery → a request that can be accepted, or why it cannot; pure."""
+"""Parses a received message into a request, a control request or a rejection; pure."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 JSON_OVERHEAD = 4096
 """Bytes that the JSON around base64 audio may take."""
 
-LONGEST_NAME = 256
-"""Characters of a requester's name that tell it from others."""
+MAXIMUM_NAME_LENGTH = 256
+"""Characters of a requester's name; the rest is ignored."""
 
 MAY_BE_EMPTY = frozenset({Control.OPTIONS, Control.CHECK, Control.LISTEN})
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a delivery is no request, and whom to tell."""
+    """Why a request is not accepted, and where that answer goes."""
 
     address: ReturnAddress
     reason: str
@@ -48,7 +48,7 @@ class Rejection:
 
 
 class RequestParser:
-    """Reads deliveries under the operator's limits."""
+    """Parses messages, within the operator's limits."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class RequestParser:
         self._now = now
 
     def read(self, delivery: Delivery) -> IncomingRequest | ControlRequest | Rejection:
-        """The request in a delivery; never raises."""
+        """Return the request in a message, or why it cannot be accepted; never raises."""
         address = ReturnAddress(
             operation=self._topics.operation_of(delivery.topic),
             reply_to=self._topics.default_reply(delivery.topic),
@@ -80,9 +80,10 @@ class RequestParser:
                 address = self._with_reply_to(address, fields)
             address = _with_transaction(address, fields)
             if address.operation in frozenset(Control):
-                order = control_requests.read(Control(address.operation), address, payload, fields)
-                return replace(order, for_the_group=self._topics.is_for_the_group(delivery.topic))
-            return self._offer(delivery, address, payload, fields)
+                control = Control(address.operation)
+                request = control_requests.read(control, address, payload, fields)
+                return replace(request, for_the_group=self._topics.is_for_the_group(delivery.topic))
+            return self._incoming_request(delivery, address, payload, fields)
         except RequestError as error:
             return Rejection(address, error.reason, str(error))
 
@@ -90,7 +91,9 @@ class RequestParser:
         if delivery.payload is None:
             raise RequestError("busy", "too many requests came at once; ask again in a moment")
         if delivery.retained:
-            raise RequestError("invalid", "a request must not be retained: it would come again")
+            raise RequestError(
+                "invalid", "a request must not be retained, because it would come again"
+            )
         if not delivery.payload and self._topics.operation_of(delivery.topic) not in MAY_BE_EMPTY:
             raise RequestError("invalid", "the request is empty")
         size = len(delivery.payload)
@@ -101,13 +104,13 @@ class RequestParser:
     def _with_reply_to(
         self, address: ReturnAddress, fields: dict[str, Any] | None
     ) -> ReturnAddress:
-        """The address with what 3.1.1 clients put into JSON."""
+        """Return the address with the topic that a 3.1.1 client put into JSON."""
         if fields is None or not isinstance(reply_to := fields.get("reply_to"), str):
             return address
         self._topics.check_reply_to(reply_to)
         return replace(address, reply_to=reply_to)
 
-    def _offer(
+    def _incoming_request(
         self,
         delivery: Delivery,
         address: ReturnAddress,
@@ -115,12 +118,12 @@ class RequestParser:
         fields: dict[str, Any] | None,
     ) -> IncomingRequest:
         operation = _operation(address.operation)
-        timeout: float | None = delivery.expiry_s
+        timeout_s: float | None = delivery.expiry_s
         priority = _priority(delivery)
-        requester = dict(delivery.user_properties).get("requester", "")[:LONGEST_NAME]
+        requester = dict(delivery.user_properties).get("requester", "")[:MAXIMUM_NAME_LENGTH]
         if fields is not None:
             payload, form = unpacked(operation, fields)
-            timeout = _sooner(timeout, form.timeout_s)
+            timeout_s = _shorter(timeout_s, form.timeout_s)
             priority = form.priority or priority
             requester = form.requester or requester
         if operation in AUDIO_OPERATIONS:
@@ -136,28 +139,28 @@ class RequestParser:
             payload=payload,
             transaction=address.transaction,
             priority=priority,
-            expires_at=None if timeout is None else self._now() + timeout,
+            expires_at=None if timeout_s is None else self._now() + timeout_s,
             reply_to=address.reply_to,
             correlation=address.correlation,
             requester=requester or address.reply_to or "",
         )
-        named = bool(address.transaction)
+        has_id = bool(address.transaction)
         return IncomingRequest(
             request,
-            _identity(request, b"" if named else delivery.mid.to_bytes(2, "big")),
-            may_repeat=named or delivery.repeated,
+            _identity(request, b"" if has_id else delivery.mid.to_bytes(2, "big")),
+            may_repeat=has_id or delivery.repeated,
         )
 
 
 def _with_transaction(address: ReturnAddress, fields: dict[str, Any] | None) -> ReturnAddress:
-    """The address with the id that a client put into JSON."""
+    """Return the address with the id that a client put into JSON."""
     if fields is None or not isinstance(transaction := fields.get("transaction"), str | int):
         return address
     return replace(address, transaction=str(transaction))
 
 
 def _as_text(correlation: bytes | None) -> str | None:
-    """Correlation Data for JSON: as it is when it is printable text, else as hex."""
+    """Return Correlation Data for JSON: unchanged if it is printable text, else as hex."""
     if correlation is None:
         return None
     try:
@@ -176,29 +179,30 @@ def _operation(name: str) -> Operation:
 
 
 def _priority(delivery: Delivery) -> int:
-    """The user property `priority`, for clients whose payload is the audio itself."""
+    """Return the user property `priority`, for clients whose payload is an audio file."""
     for name, value in delivery.user_properties:
         if name == "priority":
             if len(value) == 1 and value in "0123456789":
                 return int(value)
-            raise RequestError("invalid", "the user property priority is a number from 0 to 9")
+            raise RequestError("invalid", "the user property priority must be a number from 0 to 9")
     return 0
 
 
-def _sooner(one: float | None, other: float | None) -> float | None:
+def _shorter(one: float | None, other: float | None) -> float | None:
+    """Return the smaller of two durations, of which None means no limit."""
     return min((value for value in (one, other) if value is not None), default=None)
 
 
-def _identity(request: Request, nameless: bytes) -> bytes:
-    """A digest of who asks for what.
+def _identity(request: Request, packet_id: bytes) -> bytes:
+    """Return a digest of the requester, the request's id and the work.
 
-    The payload is part of it: a client that counts its ids from 1 after each start must
-    not get the answer to another question. A request without an id is told from others by
-    `nameless`, the broker's packet identifier, which its redelivery keeps.
+    The payload is part of it: a client that counts its ids from 1 after each start must not get
+    the answer to another question. A request without an id is identified by `packet_id`, the
+    broker's packet identifier, which stays the same when the broker sends it again.
     """
     digest = hashlib.sha256()
-    name = request.correlation or (request.transaction or "").encode()
+    own_id = request.correlation or (request.transaction or "").encode()
     reply_to = (request.reply_to or "").encode()
-    for part in (request.operation.encode(), reply_to, name, nameless, request.payload):
+    for part in (request.operation.encode(), reply_to, own_id, packet_id, request.payload):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()

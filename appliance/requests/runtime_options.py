@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class RuntimeOptions:
-    """Any thread may call it."""
+    """The current values of the options. Any thread may call it."""
 
     def __init__(self, telemetry_every_s: float, voice: VoiceInput, events: EventBus) -> None:
         self._telemetry_every_s = telemetry_every_s
@@ -30,7 +30,7 @@ class RuntimeOptions:
         return self._telemetry_every_s
 
     def current(self) -> dict[str, Any]:
-        """Every option with its value."""
+        """Return every option with its value."""
         return {
             "log_level": logs.level(),
             "telemetry_every_s": self._telemetry_every_s,
@@ -39,22 +39,22 @@ class RuntimeOptions:
         }
 
     def apply(self, form: OptionsRequest) -> None:
-        """Change those that the form names.
+        """Set the options that the form has.
 
         Raises:
-            EngineError: the trigger needs a wake word that is not there.
+            EngineError: the trigger requires a wake word, and none is loaded.
 
         """
         before = self.current()
         changes = {name: getattr(form, name) for name in before}
         for name, value in changes.items():
             if value is not None and value != before[name]:
-                logger.warning("option %s is %s now, until the next start", name, value)
+                logger.warning("option %s is now %s, until the next start", name, value)
                 self._set(name, value)
         self._events.publish(SettingsChanged())
 
     def use_telemetry_interval(self, seconds: float) -> None:
-        """As a reload of the configuration wants it."""
+        """Set `telemetry_every_s` after the configuration was reloaded."""
         self._telemetry_every_s = seconds
 
     def _set(self, name: str, value: Any) -> None:

@@ -241,10 +241,10 @@ def _impostor(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         b"",
     ],
 )
-def test_a_broker_that_talks_nonsense_does_not_end_the_postman(
+def test_a_broker_that_talks_nonsense_does_not_end_the_mqtt_thread(
     tmp_path: Path, speech: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.requests.mqtt_service.REVIVAL_S", 0.1)
+    monkeypatch.setattr("appliance.requests.mqtt_service.RECONNECT_EVERY_S", 0.1)
     monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.1, 30.0, 0.5))
     served: list[None] = []
 
@@ -258,11 +258,11 @@ def test_a_broker_that_talks_nonsense_does_not_end_the_postman(
         assert stack.journal.counts.outbox.rows == 1
 
 
-def test_a_broker_that_acknowledges_nothing_is_asked_anew(
+def test_a_broker_that_acknowledges_nothing_is_connected_to_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.publisher.ACKNOWLEDGE_TIMEOUT_S", 0.3)
-    monkeypatch.setattr("appliance.requests.mqtt_service.REVIVAL_S", 0.1)
+    monkeypatch.setattr("appliance.requests.mqtt_service.RECONNECT_EVERY_S", 0.1)
     connections: list[None] = []
 
     def welcome_and_be_silent(peer: socket.socket) -> None:
