@@ -112,7 +112,7 @@ class Observer(Protocol):
 
 
 class EventBus:
-    """Passes each event to every observer. Any thread may publish."""
+    """Passes each event to every observer. Any thread may emit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -123,7 +123,7 @@ class EventBus:
         with self._lock:
             self._observers = (*self._observers, observer)
 
-    def publish(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Pass it on, in the order in which the observers subscribed."""
         for observer in self._observers:
             observer.on_event(event)

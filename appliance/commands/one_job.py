@@ -38,7 +38,7 @@ def prepare(arguments: argparse.Namespace) -> config.Config:
 def result_of(job: Job, pipeline: Pipeline) -> Result:
     """The result of a job, by the daemon's own pipeline."""
     board = BoardState(reading=Board().read(), clock_synced=clock_synced(), boot_id=boot_id())
-    return pipeline.run(job, board, lambda: False)
+    return pipeline.process_job(job, board, lambda: False)
 
 
 def show(result: Result, *, as_json: bool, name: str = "") -> None:

@@ -130,11 +130,11 @@ class Daemon:
             parts.events.subscribe(observer)
         stack.enter_context(parts.metrics.serve(config.metrics.listen))
         parts.dispatcher.restore()  # before MQTT may bring more
-        parts.events.publish(ActivityChanged("daemon", Activity.STARTING))
+        parts.events.emit(ActivityChanged("daemon", Activity.STARTING))
         for loop in (parts.mqtt_loop, parts.worker_loop, *parts.voice_loops):
             self._start_loop(stack, loop, parts)
         parts.status.describe()
-        parts.events.publish(ActivityChanged("daemon", Activity.IDLE))
+        parts.events.emit(ActivityChanged("daemon", Activity.IDLE))
         self._notifier.ready(_status_line(parts))
         logger.info(
             "ready after %.1f s: device %s on topic %s, %d intents",

@@ -112,7 +112,7 @@ class LiveSettings:
         self._pipeline.prepare(sentences)
         self._active.replace(sentences)
         self._config, self._watch = config, watch
-        self._events.publish(SettingsChanged())
+        self._events.emit(SettingsChanged())
 
 
 def _with_reloaded(old: Config, new: Config) -> Config:

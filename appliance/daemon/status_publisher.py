@@ -187,7 +187,7 @@ class StatusPublisher:
                 return
             self._activity = shown
             self._publish_state()
-            self._events.publish(StatusChanged(shown))
+            self._events.emit(StatusChanged(shown))
 
     def _show_session(self, session: Session) -> None:
         with self._lock:

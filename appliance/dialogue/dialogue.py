@@ -142,12 +142,12 @@ class Dialogue:
 
     # From the worker.
 
-    def confirm(self, job: Job, result: Result) -> None:
+    def confirm_result(self, job: Job, result: Result) -> None:
         """Commit the result, at once or after a yes."""
         if isinstance(job, Request):
-            self._ledger.commit(job, self._unless_unconfirmed(job, result))
+            self._ledger.commit_job(job, self._unless_unconfirmed(job, result))
         elif not isinstance(job, Utterance) or job.trigger is Trigger.SAMPLE:
-            self._ledger.commit(job, result)
+            self._ledger.commit_job(job, result)
         elif job.reply:
             self._take_reply(job, result)
         else:
@@ -180,11 +180,11 @@ class Dialogue:
         if result.intent is None and self._phrases.means_stop(result.text or ""):
             self.stop(SAID_STOP)
             stopped = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=SAID_STOP)
-            self._ledger.commit(job, stopped)
+            self._ledger.commit_job(job, stopped)
         elif self._needs_yes(result):
             self._ask(job, result)
         else:
-            self._ledger.commit(job, result)
+            self._ledger.commit_job(job, result)
             self._respond(result)
 
     # Confirming.
@@ -244,7 +244,7 @@ class Dialogue:
         if pending is None:
             return
         if yes:
-            self._ledger.commit(*pending)
+            self._ledger.commit_job(*pending)
             self._respond(pending[1])
         else:
             self._drop(pending, why)
@@ -255,7 +255,7 @@ class Dialogue:
         job, result = pending
         reason = f"not confirmed: {why}"
         dropped = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=reason)
-        self._ledger.commit(job, dropped)
+        self._ledger.commit_job(job, dropped)
         if self._current is not None:
             self._current.pending = None
 
@@ -264,7 +264,7 @@ class Dialogue:
     def _begin(self, session: Session, state: _State, *, quiet: bool = False) -> None:
         self._current = _Current(session, session.trigger, state)
         if not quiet:
-            self._events.publish(SessionChanged(session))
+            self._events.emit(SessionChanged(session))
 
     def _respond(self, result: Result) -> None:
         if self.is_listening:
@@ -313,7 +313,7 @@ class Dialogue:
             self._current = None
             logger.info("session by %s ended: %s", current.trigger.replace("_", " "), reason)
             ended = msgspec.structs.replace(current.session, ended=reason)
-            self._events.publish(SessionChanged(ended))
+            self._events.emit(SessionChanged(ended))
 
 
 def filled(response: str, slots: Mapping[str, object]) -> str:

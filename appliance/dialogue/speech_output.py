@@ -115,7 +115,7 @@ class SpeechOutput(LoopBody):
     def _set_speaking(self, *, speaking: bool) -> None:
         self._listener.deafen(deaf=speaking)
         activity = Activity.SPEAKING if speaking else Activity.IDLE
-        self._events.publish(ActivityChanged("speech output", activity))
+        self._events.emit(ActivityChanged("speech output", activity))
 
     def _request(self, what: Earcon | str, done: Callable[[], None]) -> None:
         try:

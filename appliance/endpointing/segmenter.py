@@ -88,7 +88,7 @@ class Segmenter:
         """The open utterance, from its pre-roll to the newest frame; empty if there is none."""
         return _joined(self._frames if self._endpointer.open else ())
 
-    def feed(self, frame: Samples) -> list[SpeechSegment]:
+    def add_frame(self, frame: Samples) -> list[SpeechSegment]:
         """Take FRAME_SAMPLES samples; return the utterances that ended with them, mostly none."""
         self._frames_fed += 1
         if not self._gate.feed(frame) and not self._endpointer.open:
@@ -157,7 +157,7 @@ def segments_in(
     segmenter.reset()
     for start in range(0, len(samples), FRAME_SAMPLES):
         frame = samples[start : start + FRAME_SAMPLES]
-        yield from segmenter.feed(np.pad(frame, (0, FRAME_SAMPLES - len(frame))))
+        yield from segmenter.add_frame(np.pad(frame, (0, FRAME_SAMPLES - len(frame))))
     if (last := segmenter.finish()) is not None:
         yield last
 

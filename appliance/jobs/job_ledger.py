@@ -42,14 +42,14 @@ class JobLedger:
             except JournalError as error:
                 _log_uncounted(error)
 
-    def commit(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
+    def commit_job(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
         """Write the result and its messages, and remove the request, in one transaction.
 
         `dead_letter` keeps the request aside: it crashed the appliance, or failed by its fault.
         """
-        self._events.publish(JobFinished(job, result))
+        self._events.emit(JobFinished(job, result))
         request = job if isinstance(job, Request) else None
-        self._committer.commit(result, request, dead_letter=dead_letter)
+        self._committer.commit_result(result, request, dead_letter=dead_letter)
 
 
 def _log_uncounted(error: JournalError) -> None:

@@ -77,7 +77,7 @@ class JobQueue:
         self._order = itertools.count()
         self._changed = threading.Condition()
 
-    def enqueue(self, job: Job) -> bool:
+    def enqueue_job(self, job: Job) -> bool:
         """Add a job; False, at once, if the queue holds as many of its kind as it may."""
         speech = isinstance(job, Utterance)
         with self._changed:
@@ -92,7 +92,7 @@ class JobQueue:
         with self._changed:
             self._add(request)
 
-    def dequeue(self, timeout_s: float, *, with_answers: bool = True) -> QueuedJob | None:
+    def dequeue_job(self, timeout_s: float, *, with_answers: bool = True) -> QueuedJob | None:
         """The next job, now in progress; None if there was none within `timeout_s`.
 
         Without `with_answers`, requests that need the language model keep their places, unless

@@ -79,7 +79,7 @@ class Listener(LoopBody):
         frame = self._microphone.read(POLL_S)
         self._watch(self._microphone.state)
         if frame is not None:
-            self._listening.feed(frame, self._microphone.captured_at)
+            self._listening.hear_frame(frame, self._microphone.captured_at)
 
     def stop(self) -> None:
         """Close the microphone; a sentence that is not over yet is given up."""

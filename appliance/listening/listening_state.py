@@ -72,7 +72,7 @@ class ListeningState:
         self.dropped = 0
         """Sentences that found no room; part of `heard`."""
 
-    def feed(self, frame: Samples, captured_at: float) -> None:
+    def hear_frame(self, frame: Samples, captured_at: float) -> None:
         """Hear a frame whose last sample is of `captured_at`, by time.monotonic()."""
         self._captured_at = captured_at
         self.meter.feed(frame)
@@ -80,9 +80,9 @@ class ListeningState:
             self._recent.clear()
             self._detect_wake_word(frame)
         elif self._turn is not None:
-            self._feed(self._turn, frame)
+            self._hear_in_turn(self._turn, frame)
         elif self.mode == "always":
-            segments = self._segmenter.feed(frame)
+            segments = self._segmenter.add_frame(frame)
             self._show(listening=self._segmenter.in_speech)
             for segment in segments:
                 self._pass_on(segment, self._always)
@@ -99,7 +99,7 @@ class ListeningState:
         self._intake.on_listening(activation)
         for frame in before[-AFTER_WORD_FRAMES:] if activation.after_word else before:
             if self._turn is not None:
-                self._feed(self._turn, frame)
+                self._hear_in_turn(self._turn, frame)
 
     def release(self) -> None:
         """The sentence is over; if it does not listen, this means nothing."""
@@ -155,8 +155,8 @@ class ListeningState:
                 self.listen(Activation(Trigger.WAKE_WORD, wait=wait, after_word=True))
                 return
 
-    def _feed(self, turn: ListeningTurn, frame: Samples) -> None:
-        segment = turn.feed(frame)
+    def _hear_in_turn(self, turn: ListeningTurn, frame: Samples) -> None:
+        segment = turn.take_frame(frame)
         if segment is not None:
             self._close(turn, segment)
 
@@ -198,7 +198,7 @@ class ListeningState:
             speech_seconds=segment.speech_seconds,
             reply=activation.reply,
         )
-        if not self._intake.accept(utterance):
+        if not self._intake.accept_utterance(utterance):
             self.dropped += 1
             logger.warning(
                 "a sentence of %.1f s was dropped: the appliance is still busy with those "

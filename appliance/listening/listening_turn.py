@@ -27,10 +27,10 @@ class ListeningTurn:
         self._elapsed_s = 0.0
         segmenter.reset(until_release=activation.held)
 
-    def feed(self, frame: Samples) -> SpeechSegment | None:
+    def take_frame(self, frame: Samples) -> SpeechSegment | None:
         """Take a frame; return the utterance once it is over, an empty one if nobody spoke."""
         self._elapsed_s += FRAME_SECONDS
-        for segment in self._segmenter.feed(frame):
+        for segment in self._segmenter.add_frame(frame):
             if not self._is_wake_word_tail(segment):
                 return segment
         # While a button is held, silence may last as long as an utterance may. Then the turn ends:

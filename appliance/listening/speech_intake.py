@@ -55,11 +55,11 @@ class SpeechIntake:
         """An id for the next utterance."""
         return self._ids.new()
 
-    def accept(self, utterance: Utterance) -> bool:
+    def accept_utterance(self, utterance: Utterance) -> bool:
         """Queue an utterance for the worker; False if the queue has no room."""
         self._dialogue.on_utterance(utterance)
-        self._events.publish(UtteranceHeard(utterance))
-        queued = self._queue.enqueue(utterance)
+        self._events.emit(UtteranceHeard(utterance))
+        queued = self._queue.enqueue_job(utterance)
         if not queued:
             self._dialogue.on_dropped(utterance)
         return queued
@@ -71,7 +71,7 @@ class SpeechIntake:
             utterance = Utterance(activation.id, EMPTY, activation.trigger, time.time(), now)
             builder = ResultBuilder(utterance, self._dialogue.language, self._board.state())
             builder.end(Outcome.CANCELLED, reason)
-            self._ledger.commit(utterance, builder.result())
+            self._ledger.commit_job(utterance, builder.result())
         self._dialogue.on_given_up(activation, reason)
 
     def on_listening(self, activation: Activation) -> None:
@@ -87,4 +87,4 @@ class SpeechIntake:
 
     def on_activity(self, activity: Activity) -> None:
         """It listens to speech now, or not any more."""
-        self._events.publish(ActivityChanged("listener", activity))
+        self._events.emit(ActivityChanged("listener", activity))

@@ -110,7 +110,7 @@ class VoiceInput:
         state = self.state
         if state is not self._state:
             self._state = state
-            self._events.publish(MicrophoneChanged(state))
+            self._events.emit(MicrophoneChanged(state))
 
     def listen(self) -> str | None:
         """Listen to one sentence; the id of its result, or None if that is not possible."""
@@ -146,7 +146,7 @@ class VoiceInput:
         self._muted = muted
         self._control.mute(muted=muted)
         self._speech.play(Earcon.STOPPED if muted else Earcon.LISTENING)
-        self._events.publish(SettingsChanged())
+        self._events.emit(SettingsChanged())
 
     @property
     def trigger(self) -> str:

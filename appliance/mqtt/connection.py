@@ -146,7 +146,7 @@ class BrokerConnection:
         """Let `wait` return at once; from any thread."""
         self._events.put(Woken())
 
-    def publish(self, message: Message, qos: int = 1) -> int | None:
+    def send(self, message: Message, qos: int = 1) -> int | None:
         """Send a message; return the id of its acknowledgement, or None without a connection.
 
         Raises:

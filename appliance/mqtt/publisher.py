@@ -162,7 +162,7 @@ class Publisher:
     def _send(self, message: Message, rank: int | None, qos: int = 1) -> bool:
         """Send one message; False if the connection is gone."""
         try:
-            mid = self._connection.publish(message, qos)
+            mid = self._connection.send(message, qos)
         except Unpublishable as error:
             self._drop(message, rank, str(error))
             return True

@@ -47,7 +47,9 @@ class ResultCommitter:
         )
         self._retry_at = 0.0
 
-    def commit(self, result: Result, request: Request | None, *, dead_letter: bool) -> Result:
+    def commit_result(
+        self, result: Result, request: Request | None, *, dead_letter: bool
+    ) -> Result:
         """Write a result and its messages to disk; return it with its number. From any thread.
 
         If the disk refuses, the result is kept in memory until the disk takes it, and its

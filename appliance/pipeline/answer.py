@@ -39,7 +39,7 @@ class AnswerStage:
         self._history = history
         self._events = events
 
-    def run(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
+    def write_answer(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
         """Settle the outcome.
 
         Raises:
@@ -116,7 +116,7 @@ class AnswerStage:
                 pieces.clear()
                 return
             pieces.append(piece)
-            self._events.publish(AnswerWritten(job, "".join(pieces)))
+            self._events.emit(AnswerWritten(job, "".join(pieces)))
 
         return publish
 

@@ -29,7 +29,7 @@ class DecodeStage:
         self._listening = config.listening
         self._detector = detector
 
-    def run(self, work: ResultBuilder, *, cut: bool) -> None:
+    def decode_recording(self, work: ResultBuilder, *, cut: bool) -> None:
         """Decode the payload; `cut` drops what stands before and after the speech.
 
         Raises:
@@ -60,7 +60,7 @@ class RecogniseStage:
         self._recognition = recognition
         self._phrases = phrases
 
-    def run(self, work: ResultBuilder, sentences: SentenceSet) -> None:
+    def recognise_speech(self, work: ResultBuilder, sentences: SentenceSet) -> None:
         """Fill in text, confidence and, if it was a declared sentence, the intent.
 
         Raises:
@@ -89,7 +89,7 @@ class TranscribeStage:
     def __init__(self, recognition: RecognitionService) -> None:
         self._recognition = recognition
 
-    def run(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
+    def transcribe_speech(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
         """Fill in the text, and settle the outcome.
 
         Raises:

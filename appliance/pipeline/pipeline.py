@@ -122,7 +122,7 @@ class Pipeline:
         if self._language_model is not None:
             self._language_model.use_threads(threads_at(pace, self._config.threads))
 
-    def run(self, job: Job, board: BoardState, must_stop: Callable[[], bool]) -> Result:
+    def process_job(self, job: Job, board: BoardState, must_stop: Callable[[], bool]) -> Result:
         """Do a job. What goes wrong with it is in the result, and not raised, but EngineDied.
 
         `must_stop` is asked while a model is at work; True makes the outcome `cancelled`.
@@ -149,15 +149,15 @@ class Pipeline:
         if self._recognition is None and {Stage.RECOGNISE, Stage.TRANSCRIBE} & set(route):
             raise EngineError("this works on text only, and the job is sound")
         if Stage.DECODE in route:
-            self._decode.run(work, cut=is_spoken(job))
+            self._decode.decode_recording(work, cut=is_spoken(job))
         if Stage.RECOGNISE in route and not work.is_over:
-            self._recognise.run(work, sentences)
+            self._recognise.recognise_speech(work, sentences)
         if Stage.TRANSCRIBE in route and not work.is_over:
-            self._transcribe.run(work, must_stop)
+            self._transcribe.transcribe_speech(work, must_stop)
         if Stage.RESOLVE in route and not work.is_over:
-            self._resolve.run(work, sentences, must_stop)
+            self._resolve.resolve_intent(work, sentences, must_stop)
         if Stage.ANSWER in route and not work.is_over:
-            self._answer.run(work, must_stop)
+            self._answer.write_answer(work, must_stop)
 
 
 def _is_late(request: Request) -> bool:

@@ -24,7 +24,7 @@ class ResolveStage:
         self._cascade = cascade
         self._language_model = language_model
 
-    def run(
+    def resolve_intent(
         self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
     ) -> None:
         """Settle the outcome, unless the text fits no intent and the stage ANSWER is to come.

@@ -77,16 +77,16 @@ class Worker(LoopBody):
     def turn(self) -> None:
         """Do one job, or wait a moment for one."""
         # If the supply is too weak for the language model, what needs it waits its time.
-        queued = self._queue.dequeue(POLL_S, with_answers=not self._board.state().low_voltage)
+        queued = self._queue.dequeue_job(POLL_S, with_answers=not self._board.state().low_voltage)
         if queued is None:
             if self._pipeline.language_model is not None:
                 self._pipeline.language_model.restart_if_dead()
             return
-        self._events.publish(ActivityChanged("worker", Activity.THINKING))
+        self._events.emit(ActivityChanged("worker", Activity.THINKING))
         try:
             self._do(queued)
         finally:
-            self._events.publish(ActivityChanged("worker", Activity.IDLE))
+            self._events.emit(ActivityChanged("worker", Activity.IDLE))
 
     def stop(self) -> None:
         """Answer speech that still waits as cancelled, and close the models.
@@ -141,7 +141,7 @@ class Worker(LoopBody):
         board = dataclasses.replace(self._board.state(), offered_at=queued.queued_at)
         self._pipeline.use_pace(board.pace)
         try:
-            return self._pipeline.run(job, board, lambda: self._must_stop(job)), False
+            return self._pipeline.process_job(job, board, lambda: self._must_stop(job)), False
         except EngineDied as error:
             return self._failed(job, board, str(error)), True
         except Exception as error:
@@ -190,9 +190,9 @@ class Worker(LoopBody):
         words = "%s: text %r, answer %r, reason %r"
         logger.debug(words, result.id[-4:], result.text, result.answer, result.reason)
         if isinstance(job, Request) and dead_letter:
-            self._ledger.commit(job, result, dead_letter=True)
+            self._ledger.commit_job(job, result, dead_letter=True)
         else:
-            self._dialogue.confirm(job, result)
+            self._dialogue.confirm_result(job, result)
 
 
 def _is_late(job: Job) -> bool:

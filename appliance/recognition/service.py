@@ -238,7 +238,7 @@ class RecognitionService(LoopBody):
                 outdated=outdated,
             )
         if self._publishes_words and words:
-            self._events.publish(WordsHeard(words))
+            self._events.emit(WordsHeard(words))
         return progress
 
     @contextlib.contextmanager

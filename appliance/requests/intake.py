@@ -83,7 +83,7 @@ class RequestIntake:
         elif verdict.accepted is None:
             self.repeated += 1
             self._publish_position(address, verdict.position)
-        elif self._dispatcher.enqueue(verdict.accepted):
+        elif self._dispatcher.enqueue_request(verdict.accepted):
             self.accepted += 1
             if verdict.position:
                 position = self._dispatcher.position_of(verdict.accepted.id)

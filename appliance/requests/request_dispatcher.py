@@ -86,9 +86,9 @@ class RequestDispatcher:
             else:
                 self._queue.restore(request)
 
-    def enqueue(self, request: Request) -> bool:
+    def enqueue_request(self, request: Request) -> bool:
         """Queue an accepted request; False if there is no room."""
-        return self._queue.enqueue(request)
+        return self._queue.enqueue_job(request)
 
     def position_of(self, request_id: str) -> int | None:
         """Return how many jobs go before a waiting request, with the one in progress."""
@@ -177,4 +177,4 @@ class RequestDispatcher:
     ) -> None:
         builder = ResultBuilder(request, self._config.device.language, self._board.state())
         builder.end(outcome, reason)
-        self._ledger.commit(request, builder.result(), dead_letter=dead_letter)
+        self._ledger.commit_job(request, builder.result(), dead_letter=dead_letter)

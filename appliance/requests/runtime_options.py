@@ -51,7 +51,7 @@ class RuntimeOptions:
             if value is not None and value != before[name]:
                 logger.warning("option %s is now %s, until the next start", name, value)
                 self._set(name, value)
-        self._events.publish(SettingsChanged())
+        self._events.emit(SettingsChanged())
 
     def use_telemetry_interval(self, seconds: float) -> None:
         """Set `telemetry_every_s` after the configuration was reloaded."""

@@ -75,4 +75,4 @@ class BoardMonitor:
             slower = governor.SLOWNESS[self._governor.pace] > governor.SLOWNESS[before.pace]
             logger.log(logging.WARNING if slower else logging.INFO, "%s", line)
         if self._governor.pace is not before.pace:
-            self._events.publish(PaceChanged(self._governor.pace))
+            self._events.emit(PaceChanged(self._governor.pace))

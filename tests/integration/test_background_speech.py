@@ -62,7 +62,7 @@ def heard_with(
     segmenter.reset()
     for start in itertools.count(0, FRAME_SAMPLES):
         frame = np.asarray(mixed[start : start + FRAME_SAMPLES], np.float32)
-        for segment in segmenter.feed(frame):
+        for segment in segmenter.add_frame(frame):
             return float(start - len(said)) / SAMPLE_RATE, segment.samples
     raise AssertionError
 

@@ -86,7 +86,7 @@ class DispatcherParts:
 
     def begin_next(self) -> Job:
         """As the worker does."""
-        queued = self.jobs.dequeue(0.0)
+        queued = self.jobs.dequeue_job(0.0)
         assert queued is not None
         self.ledger.begin(queued.job)
         return queued.job
@@ -99,7 +99,7 @@ class DispatcherParts:
         assert isinstance(offer, IncomingRequest), offer
         (verdict,) = self.journal.accept([offer])
         assert verdict.accepted is not None
-        assert self.dispatcher.enqueue(verdict.accepted)
+        assert self.dispatcher.enqueue_request(verdict.accepted)
         return verdict.accepted
 
     def order(
@@ -274,7 +274,7 @@ def test_a_stop_in_the_middle_is_no_attempt_and_a_good_end_forgets_them(tmp_path
         parts.ledger.put_off(request)
     assert parts.journal.attempts(request.id) == 0
     parts.ledger.begin(request)
-    parts.ledger.commit(request, done(request))
+    parts.ledger.commit_job(request, done(request))
     assert parts.journal.attempts(request.id) == 0
     parts.journal.close()
 
@@ -285,9 +285,9 @@ def test_a_request_that_kills_the_engine_is_set_aside_with_its_answer(
     parts.request("deadly")
     request = parts.begin_next()
     assert isinstance(request, Request)
-    parts.ledger.commit(request, done(request, Outcome.FAILED), dead_letter=True)
+    parts.ledger.commit_job(request, done(request, Outcome.FAILED), dead_letter=True)
     harmless = parts.request("harmless")
-    parts.ledger.commit(harmless, done(harmless, Outcome.FAILED))
+    parts.ledger.commit_job(harmless, done(harmless, Outcome.FAILED))
     with open_dead_letters(tmp_path) as dead_letters:
         assert [(row.transaction, row.reason) for row in dead_letters.all()] == [
             ("deadly", "it broke")

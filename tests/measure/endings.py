@@ -75,7 +75,7 @@ def heard(samples: Samples, detector: Silero, meaning: AtOnce | None) -> list[Sp
     frames = len(padded) // FRAME_SAMPLES
     found: list[SpeechSegment] = []
     for frame in np.split(padded[: frames * FRAME_SAMPLES], frames):
-        found += segmenter.feed(frame)
+        found += segmenter.add_frame(frame)
     return found
 
 

@@ -276,7 +276,7 @@ def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:  # noqa: PLR
         return spoken[-1].timings_ms["total_after_speech"]
 
     def say() -> None:
-        jobs.enqueue(Utterance("u", samples, Trigger.ALWAYS, time.time(), time.monotonic()))
+        jobs.enqueue_job(Utterance("u", samples, Trigger.ALWAYS, time.time(), time.monotonic()))
 
     def idle() -> float:
         say()
@@ -285,7 +285,7 @@ def speech(gguf: Path, threads: int, count: int) -> dict[str, Any]:  # noqa: PLR
 
     def writing(number: int) -> float:
         text = f"Write a long story about the number {number}.".encode()
-        jobs.enqueue(Request(f"r{number}", Operation.ANSWER, text))
+        jobs.enqueue_job(Request(f"r{number}", Operation.ANSWER, text))
         speaker = threading.Timer(random.uniform(0.2, 1.2), say)  # noqa: S311
         speaker.start()
         worker.turn()

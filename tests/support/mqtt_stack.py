@@ -64,7 +64,7 @@ class MqttStack:
         self.requests: list[Request] = []
         self.link = BrokerConnection(settings, status_of(self.topics, Status.OFFLINE))
         reader = RequestParser(self.topics, settings.requests.maximum_bytes, self.ids.new)
-        self.enqueue = hand_over or self.work
+        self.enqueue_request = hand_over or self.work
         self.orders: list[ControlRequest] = []
         self.publisher = Publisher(self.journal, self.link)
         self.committer = ResultCommitter(self.journal, self.link, self.topics, self.publisher)
@@ -97,7 +97,7 @@ class MqttStack:
     def say(self, text: str, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
         """Somebody spoke."""
         result = result_for(text, self.ids.new(), outcome)
-        return self.committer.commit(result, None, dead_letter=False)
+        return self.committer.commit_result(result, None, dead_letter=False)
 
     def work(self, request: Request) -> bool:
         """Answer at once, in the postman's own thread, with the payload in capitals."""
@@ -115,7 +115,7 @@ class MqttStack:
 
     def finish(self, request: Request) -> None:
         text = request.payload.decode(errors="replace").upper()
-        self.committer.commit(result_for(text, request.id), request, dead_letter=False)
+        self.committer.commit_result(result_for(text, request.id), request, dead_letter=False)
 
 
 def answer(payload: bytes) -> dict[str, Any]:

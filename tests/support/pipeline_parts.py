@@ -49,9 +49,9 @@ class RecordedEvents(EventBus):
         super().__init__()
         self.events: list[Event] = []
 
-    def publish(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         self.events.append(event)
-        super().publish(event)
+        super().emit(event)
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -72,7 +72,7 @@ class RecordedLedger:
     def put_off(self, job: Job) -> None:
         self.put_off_jobs.append(job.id)
 
-    def commit(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
+    def commit_job(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
         assert job.id == result.id
         self.results.append(result)
         if dead_letter:
@@ -85,8 +85,8 @@ class CommitsAtOnce:
     def __init__(self, ledger: RecordedLedger) -> None:
         self._ledger = ledger
 
-    def confirm(self, job: Job, result: Result) -> None:
-        self._ledger.commit(job, result)
+    def confirm_result(self, job: Job, result: Result) -> None:
+        self._ledger.commit_job(job, result)
 
 
 class FixedBoard:
@@ -115,7 +115,7 @@ class ScriptedDecode:
     def __init__(self, *, silent: bool = False) -> None:
         self.silent = silent
 
-    def run(self, work: ResultBuilder, *, cut: bool) -> None:
+    def decode_recording(self, work: ResultBuilder, *, cut: bool) -> None:
         if work.job.payload != b"sound":  # type: ignore[union-attr]
             raise AudioError("this is no sound file")
         work.stage("decode")
@@ -164,7 +164,7 @@ class RecordedIntake:
     def new_id(self) -> str:
         return f"id-{len(self.utterances)}"
 
-    def accept(self, utterance: Utterance) -> bool:
+    def accept_utterance(self, utterance: Utterance) -> bool:
         if self._take is not None:
             return self._take(utterance)
         self.utterances.append(utterance)

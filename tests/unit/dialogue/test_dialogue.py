@@ -127,7 +127,7 @@ class DialogueParts:
     def hear(self, result: Result, *, reply: bool = False, trigger: Trigger | None = None) -> None:
         utterance = Utterance(result.id, SOUND, trigger or Trigger.WAKE_WORD, 0.0, 0.0, reply=reply)
         self.dialogue.on_utterance(utterance)
-        self.dialogue.confirm(utterance, result)
+        self.dialogue.confirm_result(utterance, result)
 
     @property
     def endings(self) -> list[str]:
@@ -282,7 +282,7 @@ def test_the_stop_phrase_ends_the_answer_of_an_earlier_session_that_is_still_bei
 
     assert parts.queue.cancelled == ["asked-before"]
     cancelled = msgspec.structs.replace(result(Outcome.CANCELLED), id="asked-before")
-    parts.dialogue.confirm(asked, cancelled)
+    parts.dialogue.confirm_result(asked, cancelled)
     assert parts.endings == ["another one began", "somebody said stop"]
 
 
@@ -343,9 +343,9 @@ def test_a_session_that_was_woken_names_its_result_while_it_is_worked_on() -> No
 def test_of_two_sentences_in_a_row_each_has_a_session_that_ends() -> None:
     parts = DialogueParts()
     first, second = parts.say("one"), parts.say("two")
-    parts.dialogue.confirm(first, msgspec.structs.replace(intent("Lamp"), id="one"))
+    parts.dialogue.confirm_result(first, msgspec.structs.replace(intent("Lamp"), id="one"))
     assert parts.endings == ["another one began"]
-    parts.dialogue.confirm(second, msgspec.structs.replace(intent("Lamp"), id="two"))
+    parts.dialogue.confirm_result(second, msgspec.structs.replace(intent("Lamp"), id="two"))
 
     assert parts.endings == ["another one began", "intent: done"]
     assert [one.id for one in parts.delivered] == ["one", "two"]
@@ -358,7 +358,7 @@ def test_an_answer_that_comes_after_the_next_wake_is_delivered_but_not_said_into
     asked = parts.say("before", Trigger.WAKE_WORD)
     parts.wake()
     answer = result(Outcome.ANSWER, "why", answer="Because.")
-    parts.dialogue.confirm(asked, msgspec.structs.replace(answer, id="before"))
+    parts.dialogue.confirm_result(asked, msgspec.structs.replace(answer, id="before"))
 
     assert [one.id for one in parts.delivered] == ["before"]
     assert parts.speech.said == []
@@ -409,7 +409,9 @@ def requested(operation: Operation) -> Request:
 
 def test_a_recording_from_elsewhere_cannot_confirm_so_it_is_refused() -> None:
     parts = DialogueParts()
-    parts.dialogue.confirm(requested(Operation.RECOGNIZE), intent("Boiler", "turn off the boiler"))
+    parts.dialogue.confirm_result(
+        requested(Operation.RECOGNIZE), intent("Boiler", "turn off the boiler")
+    )
 
     (delivered,) = parts.delivered
     assert (delivered.outcome, delivered.intent) == (Outcome.REFUSED, None)
@@ -419,7 +421,7 @@ def test_a_recording_from_elsewhere_cannot_confirm_so_it_is_refused() -> None:
 @pytest.mark.parametrize("operation", [Operation.RECOGNIZE, Operation.PARSE])
 def test_a_request_opens_no_session_and_says_nothing(operation: Operation) -> None:
     parts = DialogueParts()
-    parts.dialogue.confirm(requested(operation), intent("Lamp", area="kitchen"))
+    parts.dialogue.confirm_result(requested(operation), intent("Lamp", area="kitchen"))
 
     assert [one.outcome for one in parts.delivered] == [Outcome.INTENT]
     assert (parts.sessions, parts.speech.said) == ([], [])

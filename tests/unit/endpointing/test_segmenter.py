@@ -96,7 +96,7 @@ def test_the_detector_does_no_work_while_nothing_is_louder_than_the_noise_floor(
     detector = LoudnessDetector()
     segmenter = Segmenter(detector, SETTINGS)
     for frame in np.split(sound((QUIET, 1000)), 1000):
-        assert segmenter.feed(frame) == []
+        assert segmenter.add_frame(frame) == []
 
     assert detector.frames_judged < 20
 
@@ -105,9 +105,9 @@ def test_the_detector_gets_the_frames_from_before_the_first_loud_one() -> None:
     detector = LoudnessDetector()
     segmenter = Segmenter(detector, SETTINGS)
     for frame in np.split(sound((QUIET, 100)), 100):
-        segmenter.feed(frame)
+        segmenter.add_frame(frame)
     before = detector.frames_judged
-    segmenter.feed(sound((VOICE, 1)))
+    segmenter.add_frame(sound((VOICE, 1)))
 
     assert detector.frames_judged == before + GATE_LOOKBACK_FRAMES + 1
 
@@ -115,10 +115,10 @@ def test_the_detector_gets_the_frames_from_before_the_first_loud_one() -> None:
 def test_the_utterance_so_far_can_be_read_while_somebody_speaks() -> None:
     segmenter = Segmenter(LoudnessDetector(), SETTINGS)
     for frame in np.split(sound((QUIET, 40), (VOICE, 2)), 42):
-        segmenter.feed(frame)
+        segmenter.add_frame(frame)
     assert not segmenter.in_speech
 
-    segmenter.feed(sound((VOICE, 1)))
+    segmenter.add_frame(sound((VOICE, 1)))
 
     assert segmenter.in_speech
     assert len(segmenter.utterance_so_far) == 13 * FRAME_SAMPLES
@@ -128,7 +128,7 @@ def test_a_reset_forgets_the_sound_before_it() -> None:
     detector = LoudnessDetector()
     segmenter = Segmenter(detector, SETTINGS)
     for frame in np.split(sound((QUIET, 40), (VOICE, 20)), 60):
-        segmenter.feed(frame)
+        segmenter.add_frame(frame)
     segmenter.reset()
 
     assert detector.resets == 1

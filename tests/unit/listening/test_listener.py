@@ -72,8 +72,8 @@ class LoggedIntake(RecordedIntake):
         self._log = log
         self.utterances = utterances
 
-    def accept(self, utterance: Utterance) -> bool:
-        taken = super().accept(utterance)
+    def accept_utterance(self, utterance: Utterance) -> bool:
+        taken = super().accept_utterance(utterance)
         self._log.append(utterance.id)
         return taken
 

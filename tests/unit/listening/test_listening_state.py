@@ -140,7 +140,7 @@ class ListeningParts:
         for loudness, frames in parts:
             for _ in range(frames):
                 self.now += 0.032
-                self.listening.feed(np.asarray(loudness * wave, np.float32), self.now)
+                self.listening.hear_frame(np.asarray(loudness * wave, np.float32), self.now)
 
 
 def frames(utterance: Utterance) -> int:

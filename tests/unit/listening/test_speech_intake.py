@@ -90,9 +90,9 @@ def utterance(name: str) -> Utterance:
 
 
 def test_an_utterance_begins_its_session_and_is_queued(parts: IntakeParts) -> None:
-    assert parts.intake.accept(utterance("u"))
+    assert parts.intake.accept_utterance(utterance("u"))
 
-    queued = parts.queue.dequeue(0.0)
+    queued = parts.queue.dequeue_job(0.0)
     assert queued is not None
     assert queued.job.id == "u"
     assert parts.dialogue.told == [("utterance", "u")]
@@ -100,9 +100,9 @@ def test_an_utterance_begins_its_session_and_is_queued(parts: IntakeParts) -> No
 
 
 def test_an_utterance_for_which_there_is_no_room_is_dropped(parts: IntakeParts) -> None:
-    parts.intake.accept(utterance("first"))
+    parts.intake.accept_utterance(utterance("first"))
 
-    assert not parts.intake.accept(utterance("second"))
+    assert not parts.intake.accept_utterance(utterance("second"))
     assert parts.dialogue.told[-1] == ("dropped", "second")
 
 

@@ -64,7 +64,7 @@ def requested(operation: Operation, payload: bytes, expires_at: float | None = N
 
 
 def done(job: Job, through: Pipeline, board: BoardState | None = None) -> Result:
-    return through.run(job, board or BoardState(), lambda: False)
+    return through.process_job(job, board or BoardState(), lambda: False)
 
 
 def test_a_spoken_sentence_becomes_its_intent() -> None:
@@ -268,7 +268,7 @@ def test_a_request_past_its_time_is_expired_and_no_engine_is_asked() -> None:
 
 
 def test_a_stop_while_the_model_writes_cancels_the_job_and_keeps_what_was_heard() -> None:
-    result = pipeline("why", writes=["a b c"]).run(spoken(), BoardState(), lambda: True)
+    result = pipeline("why", writes=["a b c"]).process_job(spoken(), BoardState(), lambda: True)
     assert (result.outcome, result.text, result.answer) == (Outcome.CANCELLED, "why", None)
 
 

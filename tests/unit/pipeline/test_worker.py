@@ -88,7 +88,7 @@ def request(name: str, operation: Operation = Operation.ANSWER) -> Request:
 
 def test_a_job_is_done_shown_and_delivered() -> None:
     parts = WorkerParts("light on")
-    parts.jobs.enqueue(utterance("abcd-7f3a"))
+    parts.jobs.enqueue_job(utterance("abcd-7f3a"))
     parts.worker.turn()
     assert parts.outcomes == [("abcd-7f3a", Outcome.INTENT)]
     shown = [event.activity for event in parts.events.of(ActivityChanged)]
@@ -99,7 +99,7 @@ def test_the_log_has_one_line_a_job_without_a_word_of_what_was_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     parts = WorkerParts("light on")
-    parts.jobs.enqueue(utterance("abcd-7f3a"))
+    parts.jobs.enqueue_job(utterance("abcd-7f3a"))
     with caplog.at_level(logging.INFO):
         parts.worker.turn()
     (line,) = caplog.messages
@@ -111,7 +111,7 @@ def test_the_log_has_one_line_a_job_without_a_word_of_what_was_said(
 
 def test_what_was_said_is_in_the_log_at_debug_level(caplog: pytest.LogCaptureFixture) -> None:
     parts = WorkerParts("light on")
-    parts.jobs.enqueue(utterance("u"))
+    parts.jobs.enqueue_job(utterance("u"))
     with caplog.at_level(logging.DEBUG):
         parts.worker.turn()
     assert any("light on" in message for message in caplog.messages)
@@ -120,8 +120,8 @@ def test_what_was_said_is_in_the_log_at_debug_level(caplog: pytest.LogCaptureFix
 def test_a_fault_of_ours_fails_one_job_and_the_next_is_done() -> None:
     parts = WorkerParts("light on")
     parts.pipeline._decode = None  # type: ignore[assignment]  # a bug, whatever it is
-    parts.jobs.enqueue(request("bad", Operation.TRANSCRIBE))
-    parts.jobs.enqueue(request("good", Operation.PARSE))
+    parts.jobs.enqueue_job(request("bad", Operation.TRANSCRIBE))
+    parts.jobs.enqueue_job(request("good", Operation.PARSE))
     parts.worker.turn()
     parts.worker.turn()
     assert parts.outcomes == [("bad", Outcome.FAILED), ("good", Outcome.NOT_UNDERSTOOD)]
@@ -146,7 +146,7 @@ def test_the_log_has_no_word_of_a_request_that_failed_by_its_words(
     failure: Exception, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts = WorkerParts(model=ScriptedLanguageModel([failure]))
-    parts.jobs.enqueue(request("r"))
+    parts.jobs.enqueue_job(request("r"))
     with caplog.at_level(logging.INFO):
         parts.worker.turn()
     assert PRIVATE not in caplog.text
@@ -157,7 +157,7 @@ def test_the_log_has_no_word_of_a_request_that_failed_by_its_words(
 
 def test_a_request_that_a_stop_breaks_off_is_not_answered_so_that_it_is_done_later() -> None:
     parts = WorkerParts(model=ScriptedLanguageModel(["a b c"]))
-    parts.jobs.enqueue(request("r"))
+    parts.jobs.enqueue_job(request("r"))
     parts.stopping.set()
     parts.worker.turn()
     assert parts.delivered == []
@@ -165,7 +165,7 @@ def test_a_request_that_a_stop_breaks_off_is_not_answered_so_that_it_is_done_lat
 
 def test_speech_that_a_stop_breaks_off_is_cancelled() -> None:
     parts = WorkerParts("why", model=ScriptedLanguageModel(["a b c"]))
-    parts.jobs.enqueue(utterance("u"))
+    parts.jobs.enqueue_job(utterance("u"))
     parts.stopping.set()
     parts.worker.turn()
     assert parts.outcomes == [("u", Outcome.CANCELLED)]
@@ -173,7 +173,7 @@ def test_speech_that_a_stop_breaks_off_is_cancelled() -> None:
 
 def test_speech_being_recognised_at_a_stop_is_finished() -> None:
     parts = WorkerParts("light on")
-    parts.jobs.enqueue(utterance("u"))
+    parts.jobs.enqueue_job(utterance("u"))
     parts.stopping.set()
     parts.worker.turn()
     assert parts.outcomes == [("u", Outcome.INTENT)]
@@ -182,7 +182,7 @@ def test_speech_being_recognised_at_a_stop_is_finished() -> None:
 def test_at_a_stop_waiting_speech_is_cancelled_and_waiting_requests_stay() -> None:
     parts = WorkerParts()
     for job in (request("r"), utterance("u1"), utterance("u2")):
-        parts.jobs.enqueue(job)
+        parts.jobs.enqueue_job(job)
     parts.worker.stop()
     assert parts.outcomes == [("u1", Outcome.CANCELLED), ("u2", Outcome.CANCELLED)]
 
@@ -206,7 +206,7 @@ class Cancelling(ScriptedLanguageModel):
 def test_a_request_cancelled_while_it_is_written_is_answered_as_cancelled() -> None:
     model = Cancelling(["a b c"])
     parts = model.parts = WorkerParts(model=model)
-    parts.jobs.enqueue(request("r"))
+    parts.jobs.enqueue_job(request("r"))
     parts.worker.turn()
     assert parts.outcomes == [("r", Outcome.CANCELLED)]
     assert parts.jobs.cancel_in_progress("r") is False
@@ -217,7 +217,7 @@ def test_a_weak_supply_defers_the_model_s_requests_and_nothing_else() -> None:
     parts.board.now = BoardState(low_voltage=True)
     expired = dataclasses.replace(request("late"), expires_at=1.0)
     for job in (request("why"), request("read", Operation.PARSE), expired, utterance("said")):
-        parts.jobs.enqueue(job)
+        parts.jobs.enqueue_job(job)
     for _ in range(4):
         parts.worker.turn()
     done = [
@@ -234,7 +234,7 @@ def test_a_weak_supply_defers_the_model_s_requests_and_nothing_else() -> None:
 def test_speech_that_the_model_would_answer_is_not_understood_on_a_weak_supply() -> None:
     parts = WorkerParts("why", model=ScriptedLanguageModel(["because"]))
     parts.board.now = BoardState(low_voltage=True)
-    parts.jobs.enqueue(utterance("u"))
+    parts.jobs.enqueue_job(utterance("u"))
     parts.worker.turn()
     assert parts.outcomes == [("u", Outcome.NOT_UNDERSTOOD)]
 
@@ -242,7 +242,7 @@ def test_speech_that_the_model_would_answer_is_not_understood_on_a_weak_supply()
 def test_a_result_carries_the_joules_of_its_own_work() -> None:
     parts = WorkerParts("light on")
     parts.board.now = BoardState(joules=iter([100.0, 102.5]).__next__)
-    parts.jobs.enqueue(utterance("u"))
+    parts.jobs.enqueue_job(utterance("u"))
     parts.worker.turn()
     assert parts.delivered[0].energy_j == 2.5
 
@@ -250,7 +250,7 @@ def test_a_result_carries_the_joules_of_its_own_work() -> None:
 def test_a_board_without_a_meter_gives_no_joules() -> None:
     parts = WorkerParts("light on")
     parts.board.now = BoardState(joules=lambda: None)
-    parts.jobs.enqueue(utterance("u"))
+    parts.jobs.enqueue_job(utterance("u"))
     parts.worker.turn()
     assert parts.delivered[0].energy_j is None
 
@@ -259,7 +259,7 @@ def test_the_journal_gets_a_job_s_facts_as_fields_and_no_word_of_what_was_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     parts = WorkerParts("light on")
-    parts.jobs.enqueue(utterance("abcd-7f3a"))
+    parts.jobs.enqueue_job(utterance("abcd-7f3a"))
     with caplog.at_level(logging.INFO):
         parts.worker.turn()
     (record,) = caplog.records
@@ -285,16 +285,16 @@ class SpokenTo(ScriptedLanguageModel):
         stopping: Callable[[], bool],
         tell: Callable[[str | None], None] | None = None,
     ) -> Completion:
-        self.parts.jobs.enqueue(utterance("u1"))
-        self.parts.jobs.enqueue(utterance("u2"))
-        self.parts.jobs.enqueue(request("r2", Operation.PARSE))
+        self.parts.jobs.enqueue_job(utterance("u1"))
+        self.parts.jobs.enqueue_job(utterance("u2"))
+        self.parts.jobs.enqueue_job(request("r2", Operation.PARSE))
         return super().complete(question, stopping, tell)
 
 
 def test_speech_is_done_while_the_model_stands_still_and_then_it_writes_on() -> None:
     model = SpokenTo(["a b c"])
     parts = model.parts = WorkerParts("light on", "light on", model=model)
-    parts.jobs.enqueue(request("r"))
+    parts.jobs.enqueue_job(request("r"))
     parts.worker.turn()
     assert parts.outcomes == [
         ("u1", Outcome.INTENT),
@@ -308,7 +308,7 @@ def test_speech_is_done_while_the_model_stands_still_and_then_it_writes_on() -> 
 def test_a_request_is_cancelled_while_speech_is_done_in_between() -> None:
     model = SpokenTo(["a b c"])
     parts = model.parts = WorkerParts("light on", "light on", model=model)
-    parts.jobs.enqueue(request("r"))
+    parts.jobs.enqueue_job(request("r"))
     begin = parts.ledger.begin
 
     def cancel_the_request(job: Job) -> None:
@@ -330,20 +330,20 @@ def test_a_stop_phrase_passes_an_answer_to_speech_and_never_reaches_the_model() 
             stopping: Callable[[], bool],
             tell: Callable[[str | None], None] | None = None,
         ) -> Completion:
-            parts.jobs.enqueue(utterance("stop"))
+            parts.jobs.enqueue_job(utterance("stop"))
             return super().complete(question, stopping, tell)
 
     model = Interrupted(["a b c"])
     parts = WorkerParts("what is it", "Stop.", model=model)
-    commit = parts.ledger.commit
+    commit = parts.ledger.commit_job
 
     def cancel_the_question(job: Job, result: Result, **more: bool) -> None:
         if result.text == "Stop.":
             assert parts.jobs.cancel_in_progress("question")
         commit(job, result, **more)
 
-    parts.ledger.commit = cancel_the_question  # type: ignore[method-assign]
-    parts.jobs.enqueue(utterance("question"))
+    parts.ledger.commit_job = cancel_the_question  # type: ignore[method-assign]
+    parts.jobs.enqueue_job(utterance("question"))
     parts.worker.turn()
 
     assert parts.outcomes == [("stop", Outcome.CANCELLED), ("question", Outcome.CANCELLED)]
@@ -369,7 +369,7 @@ def test_the_engines_are_told_of_the_pace_before_a_job_is_begun() -> None:
     parts.pipeline.use_pace = told.append  # type: ignore[method-assign, assignment]
     for pace in (Pace.EASED, Pace.FULL):
         parts.board.now = BoardState(pace=pace)
-        parts.jobs.enqueue(utterance("u"))
+        parts.jobs.enqueue_job(utterance("u"))
         parts.worker.turn()
         assert parts.delivered[-1].pace is pace
     assert told == [Pace.EASED, Pace.FULL]
@@ -382,9 +382,9 @@ class DecodesMeanwhile(ScriptedDecode):
         super().__init__()
         self._happens = happens
 
-    def run(self, work: ResultBuilder, *, cut: bool) -> None:
+    def decode_recording(self, work: ResultBuilder, *, cut: bool) -> None:
         self._happens()
-        super().run(work, cut=cut)
+        super().decode_recording(work, cut=cut)
 
 
 def transcription(**more: Any) -> Request:
@@ -395,7 +395,7 @@ def test_a_transcript_that_was_cancelled_meanwhile_is_not_given() -> None:
     parts = WorkerParts("turn on the light")
     decode = DecodesMeanwhile(lambda: parts.jobs.cancel_in_progress("t"))
     parts.pipeline._decode = decode  # type: ignore[assignment]
-    parts.jobs.enqueue(transcription())
+    parts.jobs.enqueue_job(transcription())
     parts.worker.turn()
     (result,) = parts.delivered
     assert (result.outcome, result.text, result.intent) == (Outcome.CANCELLED, None, None)
@@ -409,7 +409,7 @@ def test_a_request_whose_time_ends_while_it_is_at_work_is_expired_and_gives_noth
     late = "appliance.pipeline.worker.boot_seconds"
     decode = DecodesMeanwhile(lambda: monkeypatch.setattr(late, lambda: end + 1))
     parts.pipeline._decode = decode  # type: ignore[assignment]
-    parts.jobs.enqueue(transcription(expires_at=end))
+    parts.jobs.enqueue_job(transcription(expires_at=end))
     parts.worker.turn()
     (result,) = parts.delivered
     assert (result.outcome, result.text) == (Outcome.EXPIRED, None)
@@ -423,14 +423,14 @@ def test_a_request_that_kills_the_model_is_a_dead_letter_one_that_a_stop_breaks_
             raise EngineDied("it died twice")
 
     parts = WorkerParts(model=Deadly(["a"]))
-    parts.jobs.enqueue(request("deadly"))
+    parts.jobs.enqueue_job(request("deadly"))
     parts.worker.turn()
     assert [result.outcome for result in parts.delivered] == [Outcome.FAILED]
     assert parts.delivered[0].reason == "it died twice"
     assert (parts.ledger.dead_letters, parts.ledger.put_off_jobs) == (["deadly"], [])
     parts = WorkerParts(model=ScriptedLanguageModel(["a b c"]))
     parts.stopping.set()
-    parts.jobs.enqueue(request("later"))
+    parts.jobs.enqueue_job(request("later"))
     parts.worker.turn()
     assert parts.delivered == []
     assert (parts.ledger.dead_letters, parts.ledger.put_off_jobs) == ([], ["later"])
@@ -438,6 +438,6 @@ def test_a_request_that_kills_the_model_is_a_dead_letter_one_that_a_stop_breaks_
 
 def test_each_attempt_is_counted_before_the_job_runs() -> None:
     parts = WorkerParts("light on")
-    parts.jobs.enqueue(utterance("u"))
+    parts.jobs.enqueue_job(utterance("u"))
     parts.worker.turn()
     assert parts.ledger.begun == ["u"]
