@@ -50,7 +50,7 @@ class RequestIntake:
         self.repeated = 0
         """Requests that had been accepted or answered before."""
 
-    def receive(self, deliveries: Sequence[Delivery], connection: BrokerConnection) -> None:
+    def accept_requests(self, deliveries: Sequence[Delivery], connection: BrokerConnection) -> None:
         """Accept all of them with one commit, then acknowledge each to the broker."""
         parsed = [self._parser.read(delivery) for delivery in deliveries]
         for rejection in (one for one in parsed if isinstance(one, Rejection)):

@@ -154,7 +154,7 @@ class MqttService(LoopBody):
                 self._election.on_announced(wake.payload or b"")
         requests = [one for one in deliveries if one not in births and one not in wakes]
         if requests:
-            self._intake.receive(requests, self._connection)
+            self._intake.accept_requests(requests, self._connection)
 
     def _note_subscription(self, event: Subscribed) -> None:
         self._subscribed = event.refusal is None

@@ -42,7 +42,7 @@ class FakeConnection:
     connected: bool = True
     sent: list[Message] = field(default_factory=list)
 
-    def publish(self, message: Message, _qos: int) -> int:
+    def send(self, message: Message, _qos: int) -> int:
         self.sent.append(message)
         return len(self.sent)
 
