@@ -1,4 +1,4 @@
-"""The interfaces of engines and devices; each has a real implementation and a scripted one."""
+"""The interfaces of engines and devices."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 
 from appliance.config import Config, LanguageModelSettings, SpeechSettings
-from appliance.engines.scripted import ScriptedTranscriber
 from appliance.errors import AudioError
 from appliance.events import EventBus
 from appliance.pipeline.pipeline import Pipeline
@@ -18,6 +17,7 @@ from appliance.recognition.speech_models import SpeechModels
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.system.board_state import BoardState
 from appliance.values import Outcome
+from support.scripted_engines import ScriptedTranscriber
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -43,8 +43,7 @@ class Llama:
         self.name = name or launcher.path.stem
         self.restarts = 0
         """How often a request needed another process."""
-        self.active_threads = launcher.threads
-        """Threads for the next request; at most those that it was started with."""
+        self._active_threads = launcher.threads
         self._time_limit_s = launcher.settings.time_limit_s
         self._supervisor = Supervisor(launcher)
         self._request_ids = itertools.count(1)
@@ -65,8 +64,8 @@ class Llama:
         return self._supervisor.restored
 
     def use_threads(self, count: int) -> None:
-        """With how many threads it computes from the next request on."""
-        self.active_threads = count
+        """Compute with so many threads from the next request on; at most those of the start."""
+        self._active_threads = count
 
     def start(self) -> None:
         """Open the model; the first request does it otherwise.
@@ -160,7 +159,7 @@ class Llama:
     ) -> dict[str, Any]:
         """Raises ChildDied if the process died, or wrote nothing within its time limit."""
         request_id = next(self._request_ids)
-        message = {"id": request_id, "threads": self.active_threads, **request}
+        message = {"id": request_id, "threads": self._active_threads, **request}
         process = self._send(message, should_stop)
         try:
             response = self._receive(process, request_id, should_stop, on_token)

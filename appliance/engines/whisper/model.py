@@ -147,7 +147,7 @@ class Whisper:
         return Transcript(text, audio.language, confidence, best.no_speech)
 
     def use_pace(self, pace: Pace) -> None:
-        """Hear again in the full window what the short one does not hear well, if at full pace."""
+        """Below full pace, do without the full window."""
         self.allow_full_window = pace is Pace.FULL
 
     def warm_up(self, language: str) -> None:

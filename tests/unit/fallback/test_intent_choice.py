@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from support.scripted_engines import ScriptedLanguageModel
 from support.sentences import sentence_set
 
 from appliance.config import CascadeSettings
-from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.intent_choice import IntentChoice

@@ -6,9 +6,9 @@ import string
 from datetime import datetime
 
 import pytest
+from support.scripted_engines import ScriptedLanguageModel
 from support.sentences import sentence_set
 
-from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.prompt_parts import parts_for
 from appliance.sentences.sentence_set import SentenceSet

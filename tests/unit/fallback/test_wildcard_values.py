@@ -7,9 +7,9 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.scripted_engines import ScriptedLanguageModel
 from support.sentences import sentence_set
 
-from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.intent_choice import IntentChoice
 from appliance.fallback.sentence_patterns import patterns_of

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from support.pipeline_parts import RecordedEvents, ScriptedDecode, scripted_pipeline
+from support.scripted_engines import ScriptedLanguageModel
 from support.sentences import sentence_set
 
-from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.errors import EngineError
 from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds

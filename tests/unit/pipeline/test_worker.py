@@ -16,9 +16,9 @@ from support.pipeline_parts import (
     ScriptedDecode,
     scripted_pipeline,
 )
+from support.scripted_engines import ScriptedLanguageModel
 from support.sentences import sentence_set
 
-from appliance.engines.scripted import ScriptedLanguageModel
 from appliance.errors import EngineDied, EngineError
 from appliance.events import ActivityChanged
 from appliance.ids import boot_seconds

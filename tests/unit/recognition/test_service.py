@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from support.pipeline_parts import LoadedModels, RecordedEvents
+from support.scripted_engines import ScriptedLanguageModel, ScriptedTranscriber
 from support.sentences import sentence_set
 
-from appliance.engines.scripted import ScriptedLanguageModel, ScriptedTranscriber
 from appliance.errors import EngineError, Interrupted
 from appliance.events import WordsHeard
 from appliance.recognition.early_recogniser import EarlyRecogniser

@@ -1,4 +1,4 @@
-"""Scripted engines: for tests, and for the demo without models."""
+"""Scripted engines in place of real models."""
 
 from __future__ import annotations
 
