@@ -38,7 +38,7 @@ T = TypeVar("T")
 QUESTIONS = ("Why is the sky blue?", "Name three fruits.", "What is a lamp for?")
 
 
-class Stage(msgspec.Struct, frozen=True):
+class StartStep(msgspec.Struct, frozen=True):
     """The time of one step of the start."""
 
     name: str
@@ -84,7 +84,7 @@ class BenchmarkReport(msgspec.Struct, frozen=True, kw_only=True):
     cores: int
     threads: int
     stt: str
-    start: list[Stage]
+    start: list[StartStep]
     memory_mb: float | None
     """Resident, after a use of speech recognition."""
     peak_memory_mb: float
@@ -107,7 +107,7 @@ def measure(
     config: Config, clips: Path, runs: int, *, board: str | None, report: Callable[[str], None]
 ) -> BenchmarkReport:
     """Load all engines and time them; `report` receives progress. Run nothing else meanwhile."""
-    start: list[Stage] = []
+    start: list[StartStep] = []
     sentences = _timed("sentences", start, lambda: engine_factory.load_sentences(config))
     whisper = _timed("speech model", start, lambda: speech_models.open_transcriber(config))
     recogniser = speech_models.open_recogniser(config, whisper)
@@ -140,10 +140,10 @@ def measure(
     )
 
 
-def _timed(name: str, stages: list[Stage], work: Callable[[], T]) -> T:
+def _timed(name: str, stages: list[StartStep], work: Callable[[], T]) -> T:
     began = time.perf_counter()
     done = work()
-    stages.append(Stage(name, round(time.perf_counter() - began, 3)))
+    stages.append(StartStep(name, round(time.perf_counter() - began, 3)))
     return done
 
 

@@ -20,7 +20,7 @@ BOARDS = Path(__file__).parent.parent / "fixtures/boards"
 LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib64/faketime/libfaketime.so.1")
 
 
-class Wall:
+class WallClock:
     """The clock on the wall, as the appliance sees it; its own timers are left alone."""
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +68,7 @@ def cold_board(root: Path) -> Path:
 def test_results_deadlines_and_timers_survive_a_clock_that_jumps(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    wall, board = Wall(tmp_path), tmp_path / "board"
+    wall, board = WallClock(tmp_path), tmp_path / "board"
     alarm = cold_board(board)
     with (
         Mosquitto(tmp_path / "broker", persistent=True) as broker,
@@ -126,7 +126,7 @@ def test_results_deadlines_and_timers_survive_a_clock_that_jumps(
 def test_check_says_of_1970_that_certificates_are_not_valid_yet(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    wall = Wall(tmp_path)
+    wall = WallClock(tmp_path)
     wall.jump("1970-01-01 00:01:00")
     with DaemonProcess(
         tmp_path, models_directory, mqtt={"host": "127.0.0.1", "tls": True}

@@ -32,7 +32,7 @@ LONGEST_S = 60 + 40 * KILLS
 SEED = int(os.environ.get("APPLIANCE_SEED", "7"))
 
 
-class Requester:
+class NumberedRequester:
     """Sends requests that no two have in common, and knows which the appliance accepted."""
 
     def __init__(self, client: MqttClient) -> None:
@@ -111,7 +111,7 @@ def test_kills_at_any_moment_lose_no_request(tmp_path: Path, models_directory: P
             tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
         ) as daemon,
     ):
-        requester = Requester(client)
+        requester = NumberedRequester(client)
         daemon.start()
         for _ in range(KILLS):
             until_killed = time.monotonic() + chance.uniform(0.0, 1.0)
@@ -165,7 +165,7 @@ def test_a_power_cut_loses_nothing_that_was_accepted(
         )
         daemon.write(device={"state_directory": str(card / "state")})
         daemon.start()
-        requester = Requester(client)
+        requester = NumberedRequester(client)
         waited = 0
         for number in range(KILLS):
             # Given requests of which some are accepted (the requester was told), some answered

@@ -127,7 +127,7 @@ def test_an_idle_process_that_was_killed_comes_back_by_itself(
     assert not daemon.ended()
 
 
-class Requester:
+class AnswerRequester:
     """Keeps some requests waiting for the model, and counts how each was answered."""
 
     def __init__(self, client: MqttClient) -> None:
@@ -207,7 +207,7 @@ def hall(
         yield daemon
 
 
-class Watcher(threading.Thread):
+class ThreadStateSampler(threading.Thread):
     """Looks again and again which threads of the appliance and of its model want a core."""
 
     def __init__(self, appliance: int, model: int) -> None:
@@ -279,7 +279,7 @@ def test_what_is_written_stands_still_as_soon_as_somebody_speaks_and_then_goes_o
             wish = {"text": f"Tell me story {number}.", "maximum_tokens": 900}
             plant.publish(f"{HALL}/request/answer", json.dumps(wish))
         assert hall.process is not None
-        with Watcher(hall.process.pid, process) as watcher:
+        with ThreadStateSampler(hall.process.pid, process) as watcher:
             with Speaker(microphone) as speaker:
                 until(lambda: stands_still(process), "it was not paused", 20)
                 assert lamp.heard.empty()  # while the sentence was still being spoken
@@ -302,7 +302,7 @@ def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
         MqttClient(broker.port, f"{HALL}/response/#") as plant,
         MqttClient(broker.port, f"{HALL}/result") as lamp,
     ):
-        requester, killed = Requester(plant), 0
+        requester, killed = AnswerRequester(plant), 0
         # When the process is killed again and again, with somebody speaking and two who ask
         with Speaker(microphone) as speaker:
             while killed < KILLS or not speaker.said:

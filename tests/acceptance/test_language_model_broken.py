@@ -88,7 +88,7 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
         assert not daemon.ended()
 
 
-class Killer(threading.Thread):
+class ModelProcessKiller(threading.Thread):
     """Kills the first process of the model that it sees, while it opens."""
 
     def __init__(self, daemon: DaemonProcess) -> None:
@@ -119,7 +119,7 @@ def test_a_model_whose_process_is_killed_while_it_opens_is_opened_again(
         mqtt={"host": "127.0.0.1", "port": broker.port},
         language_model={"enabled": True, "maximum_tokens": 8},
     ) as daemon:
-        killer = Killer(daemon)
+        killer = ModelProcessKiller(daemon)
         killer.start()
         daemon.start()
         killer.join()

@@ -17,7 +17,7 @@ ROOT = "appliance/kitchen"
 BOARDS = Path(__file__).parent.parent / "fixtures/boards"
 
 
-class Board:
+class AdjustableBoard:
     """A Raspberry Pi 5 whose heat and supply somebody turns."""
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +42,7 @@ class Board:
         return chips
 
 
-class Plant:
+class SteadyRequester:
     """Asks without pause, and counts what it asked and what it was told."""
 
     def __init__(self, client: MqttClient) -> None:
@@ -97,7 +97,7 @@ class Plant:
 def test_heat_takes_the_model_first_and_never_a_command(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    board = Board(tmp_path)
+    board = AdjustableBoard(tmp_path)
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/#") as client,
@@ -113,7 +113,7 @@ def test_heat_takes_the_model_first_and_never_a_command(
         daemon.environment |= {"APPLIANCE_BOARD": str(board.root), "PULSE_SERVER": "unix:/nowhere"}
         board.heat_to(50)
         daemon.start("--trial")
-        plant = Plant(client)
+        plant = SteadyRequester(client)
         cool = plant.answer(plant.ask("answer", "What is a lamp?"))
         assert (cool["outcome"], cool["pace"]) == ("answer", "full")
 
@@ -148,7 +148,7 @@ def test_heat_takes_the_model_first_and_never_a_command(
 def test_on_a_weak_supply_the_model_s_requests_wait_and_commands_are_done(
     tmp_path: Path, models_directory: Path
 ) -> None:
-    board = Board(tmp_path)
+    board = AdjustableBoard(tmp_path)
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/#") as client,
@@ -162,7 +162,7 @@ def test_on_a_weak_supply_the_model_s_requests_wait_and_commands_are_done(
         daemon.environment["APPLIANCE_BOARD"] = str(board.root)
         board.weaken(low=True)
         daemon.start()
-        plant = Plant(client)
+        plant = SteadyRequester(client)
         plant.ask_until("eased")
         asked = plant.ask("answer", "What is a lamp?")
         for _ in range(3):

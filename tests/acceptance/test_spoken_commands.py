@@ -52,7 +52,7 @@ def test_a_spoken_sentence_becomes_a_message_on_the_topic_of_its_intent(
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedDemo:
     """A trial that is over."""
 
     status: int
@@ -64,7 +64,9 @@ TEA = "language: en\nintents: {Tea: {data: [{sentences: ['make some tea']}]}}\n"
 
 
 @pytest.fixture(scope="module")
-def trials(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> dict[str, Ended]:
+def trials(
+    tmp_path_factory: pytest.TempPathFactory, models_directory: Path
+) -> dict[str, FinishedDemo]:
     """`run --once` with the starter sentences and with others, side by side: it plays real time."""
     with contextlib.ExitStack() as both:
         daemons = {}
@@ -80,11 +82,14 @@ def trials(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> 
         daemons["tea"].write(sentences={"folder": str(sentences)})
         for daemon in daemons.values():
             daemon.start("--once", ready=False)
-        return {name: Ended(daemon.status(120), daemon.said()) for name, daemon in daemons.items()}
+        return {
+            name: FinishedDemo(daemon.status(120), daemon.said())
+            for name, daemon in daemons.items()
+        }
 
 
 def test_a_trial_plays_the_samples_and_ends_well_when_each_is_understood(
-    trials: dict[str, Ended],
+    trials: dict[str, FinishedDemo],
 ) -> None:
     trial = trials["starter"]
     assert trial.status == 0, trial.said
@@ -94,7 +99,7 @@ def test_a_trial_plays_the_samples_and_ends_well_when_each_is_understood(
 
 
 def test_a_trial_ends_badly_when_a_sample_is_not_understood_as_expected(
-    trials: dict[str, Ended],
+    trials: dict[str, FinishedDemo],
 ) -> None:
     trial = trials["tea"]
     assert trial.status == 1, trial.said

@@ -38,7 +38,7 @@ MOST_GROWTH_MB = 20.0
 
 
 @dataclass(frozen=True)
-class Use:
+class ProcessUsage:
     """What a process holds."""
 
     threads: int
@@ -46,7 +46,7 @@ class Use:
     memory_mb: float
 
     @classmethod
-    def of(cls, process: int) -> Use:
+    def of(cls, process: int) -> ProcessUsage:
         """Of a running process."""
         status = Path(f"/proc/{process}/status").read_text("ascii")
         fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
@@ -57,7 +57,7 @@ class Use:
         )
 
 
-class Trouble(Exception):
+class PromiseBroken(Exception):
     """What was promised did not come."""
 
 
@@ -70,17 +70,17 @@ def told(client: MqttClient, topic: str, wanted: Any, seconds: float) -> dict[st
             payload = json.loads(message.payload) if message.topic.startswith(topic) else None
             if payload is not None and wanted(payload):
                 return dict(payload)
-    raise Trouble(f"nothing as wanted on {topic} in {seconds:g} s")
+    raise PromiseBroken(f"nothing as wanted on {topic} in {seconds:g} s")
 
 
 def understood(microphone: VirtualMicrophone, home: MqttClient, recording: Path = SENTENCE) -> None:
     """Say a sentence; up to three times, since the first may fall into the microphone's return."""
     for _ in range(3):
         microphone.play(recording)
-        with contextlib.suppress(Trouble):
+        with contextlib.suppress(PromiseBroken):
             told(home, f"{ROOT}/result", lambda one: one["outcome"] == "intent", 20)
             return
-    raise Trouble("the sentence was not understood")
+    raise PromiseBroken("the sentence was not understood")
 
 
 def other_forms(folder: Path) -> dict[str, Path]:
@@ -129,7 +129,7 @@ def interrupted(
             microphone.play(sounds[kind])
         understood(microphone, home)
         if daemon.ended():
-            raise Trouble("the appliance ended: " + daemon.said()[-2000:])
+            raise PromiseBroken("the appliance ended: " + daemon.said()[-2000:])
         print(f"round {rounds}: gone and back, {kind}: heard", flush=True)
     print(f"{rounds} interruptions, none missed; slowest return {slowest:.1f} s")
 
@@ -151,7 +151,7 @@ def opening(home: MqttClient) -> tuple[dict[str, Any], int]:
         if answer["state"] == "done":
             return answer, refused
         time.sleep(3.0)
-    raise Trouble(f"the ear does not open: {answer}")
+    raise PromiseBroken(f"the ear does not open: {answer}")
 
 
 def sessions(
@@ -160,11 +160,11 @@ def sessions(
     """Open the ear again and again; every tenth time somebody says something."""
     assert daemon.process is not None
     told(home, f"{ROOT}/health", lambda one: (one["sound"] or {}).get("level"), 30)
-    first: Use | None = None
+    first: ProcessUsage | None = None
     refused = 0
     for index in range(number):
         if index == WARM_UP:
-            first = Use.of(daemon.process.pid)
+            first = ProcessUsage.of(daemon.process.pid)
         opened, again = opening(home)
         refused += again
         if index % 10 == 0:
@@ -172,14 +172,14 @@ def sessions(
         wanted = opened["data"]["id"]
         told(home, f"{ROOT}/result", lambda one, id_=wanted: one["id"] == id_, 30)
         if index % 50 == 0:
-            print(f"session {index}: {Use.of(daemon.process.pid)}", flush=True)
-    last = Use.of(daemon.process.pid)
+            print(f"session {index}: {ProcessUsage.of(daemon.process.pid)}", flush=True)
+    last = ProcessUsage.of(daemon.process.pid)
     print(f"after {WARM_UP} sessions {first}, after {number} {last}; refused {refused} times")
     if first is None:
         return
     grown = last.memory_mb - first.memory_mb
     if last.threads > first.threads or last.files > first.files or grown > MOST_GROWTH_MB:
-        raise Trouble("something leaks")
+        raise PromiseBroken("something leaks")
 
 
 def live(minutes: float | None, number: int | None) -> None:
@@ -204,7 +204,7 @@ def live(minutes: float | None, number: int | None) -> None:
         else:
             interrupted(microphone, home, daemon, minutes or 1.0)
         if daemon.stop()[0] != 0:
-            raise Trouble("it did not stop well")
+            raise PromiseBroken("it did not stop well")
 
 
 def main() -> int:
@@ -215,7 +215,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         live(arguments.minutes, arguments.sessions)
-    except Trouble as trouble:
+    except PromiseBroken as trouble:
         print(trouble, file=sys.stderr)
         return 1
     return 0

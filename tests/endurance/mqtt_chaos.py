@@ -48,7 +48,7 @@ PAYLOADS = {
 
 
 @dataclass
-class Tally:
+class AnswerCounts:
     """What became of the requests of one requester."""
 
     answers: dict[str, list[str]] = field(default_factory=lambda: collections.defaultdict(list))
@@ -59,12 +59,12 @@ class Tally:
     """With those that were sent again."""
 
 
-class Requester:
+class PersistentRequester:
     """One client with a session that the broker keeps."""
 
     def __init__(self, name: str, port: int, operation: str, requests: int) -> None:
         self.name = name
-        self.tally = Tally()
+        self.tally = AnswerCounts()
         self._operation = operation
         self._waiting = collections.deque(f"{name}-{number}" for number in range(requests))
         self._under_way: dict[str, float] = {}
@@ -174,7 +174,7 @@ def live(
             daemon.start()
             share = requests // requesters
             crowd = [
-                Requester(f"r{number}", broker.port, operation, share)
+                PersistentRequester(f"r{number}", broker.port, operation, share)
                 for number in range(requesters)
             ]
             over = threading.Event()
@@ -201,7 +201,7 @@ def live(
 
 
 def _summed_up(
-    crowd: list[Requester], share: int, disturbed: collections.Counter[str]
+    crowd: list[PersistentRequester], share: int, disturbed: collections.Counter[str]
 ) -> dict[str, Any]:
     answers = {name: ids for one in crowd for name, ids in one.tally.answers.items()}
     asked = {f"{one.name}-{number}" for one in crowd for number in range(share)}

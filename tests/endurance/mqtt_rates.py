@@ -40,7 +40,7 @@ WINDOW = 50
 """Requests under way at a time."""
 
 
-class Forgetful:
+class JournalWithoutDisk:
     """What a journal would be without a disk."""
 
     last_id = None
@@ -135,7 +135,7 @@ def of_the_room(directory: Path, requests: int, *, forgetful: bool) -> float:
         stack = MqttStack(settings(directory, broker.port))
         if forgetful:
             stack.journal.close()
-            journal: Any = Forgetful()
+            journal: Any = JournalWithoutDisk()
             stack.journal = stack.mqtt._journal = stack.committer._journal = journal
             stack.publisher._outbox._journal = stack.intake._journal = journal
         with stack:

@@ -12,7 +12,7 @@ from appliance_image.health import Health
 REPOSITORY = Path(__file__).parents[2]
 
 
-class WithoutErrors(Appliance):
+class HealthyAppliance(Appliance):
     """Its `check` is tested elsewhere."""
 
     def errors(self) -> list[str]:
@@ -23,7 +23,9 @@ class WithoutErrors(Appliance):
 def health(tmp_path: Path, models_directory: Path) -> Health:
     config = tmp_path / "config.toml"
     config.write_text(f'[device]\nmodels_directory = "{models_directory}"\n')
-    appliance = WithoutErrors((sys.executable, "-m", "appliance"), {"PYTHONPATH": f"{REPOSITORY}"})
+    appliance = HealthyAppliance(
+        (sys.executable, "-m", "appliance"), {"PYTHONPATH": f"{REPOSITORY}"}
+    )
     return Health(
         appliance, base_config=config, work=tmp_path / "work", state_of_service=lambda _: "active"
     )

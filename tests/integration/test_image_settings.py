@@ -29,7 +29,7 @@ intents:
 """
 
 
-class Here(Appliance):
+class InProcessAppliance(Appliance):
     """The appliance's own commands, without a process for each."""
 
     def ask(
@@ -44,7 +44,7 @@ class Here(Appliance):
 @pytest.fixture
 def system(tmp_path: Path) -> System:
     """The inside of an image, with the real appliance as judge."""
-    system = System(Here(), tmp_path)
+    system = System(InProcessAppliance(), tmp_path)
     for folder in (system.owner, system.etc, system.persistent, system.shipped / "mosquitto"):
         folder.mkdir(parents=True)
     (system.shipped / "sentences").mkdir()

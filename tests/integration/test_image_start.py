@@ -15,12 +15,13 @@ from appliance_image.slots import Places, Slot
 from appliance_image.start import Start
 from appliance_image.system import System
 from appliance_image.update import Slots
+from support.recorded_restarts import RecordedRestarts
 
 REPOSITORY = Path(__file__).parent.parent.parent
 UNDERSTOOD = {"outcome": "intent", "intent": {"name": "HassTurnOn"}}
 
 
-class Obliging(Appliance):
+class FakeAppliance(Appliance):
     """An appliance that finds nothing wrong, unless told to."""
 
     errors_found: list[str]
@@ -41,23 +42,12 @@ class Obliging(Appliance):
         return REPOSITORY / "appliance/samples"
 
 
-class Board:
-    def __init__(self) -> None:
-        self.orders: list[str] = []
-
-    def restart(self) -> None:
-        self.orders.append("restart")
-
-    def restart_into_trial(self) -> None:
-        self.orders.append("try")
-
-
-class House:
+class ImageStart:
     """A start, with all that it meets."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.appliance = Obliging()
+        self.appliance = FakeAppliance()
         object.__setattr__(self.appliance, "errors_found", [])
         object.__setattr__(self.appliance, "heard", UNDERSTOOD)
         self.system = System(self.appliance, root)
@@ -67,7 +57,7 @@ class House:
             cmdline=root / "cmdline",
             image=root / "image.json",
         )
-        self.board, self.restarts, self.states = Board(), 0, ["active"]
+        self.board, self.restarts, self.states = RecordedRestarts(), 0, ["active"]
         self.names: list[str] = []
         slots = Slots(places, self.board, tell=lambda _: None)
         health = Health(
@@ -103,92 +93,94 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    house = House(tmp_path)
-    for folder in (house.system.owner, house.system.shipped / "mosquitto", tmp_path / "persistent"):
+def image(tmp_path: Path) -> ImageStart:
+    image = ImageStart(tmp_path)
+    for folder in (image.system.owner, image.system.shipped / "mosquitto", tmp_path / "persistent"):
         folder.mkdir(parents=True)
-    shutil.copy(REPOSITORY / "docs/examples/mosquitto/acl", house.system.shipped / "mosquitto/acl")
-    (house.system.shipped / "config.toml").write_text("[listening]\npause_ms = 600\n")
+    shutil.copy(REPOSITORY / "docs/examples/mosquitto/acl", image.system.shipped / "mosquitto/acl")
+    (image.system.shipped / "config.toml").write_text("[listening]\npause_ms = 600\n")
     (tmp_path / "image.json").write_text(json.dumps({"version": "1.0", "built": "2026"}))
-    house.slot(Slot.A)
-    return house
+    image.slot(Slot.A)
+    return image
 
 
-def test_the_owner_reads_on_the_card_how_it_went(house: House) -> None:
-    (house.system.owner / "config.toml").write_text("[device]\nname = 'kitchen'\n")
-    house.start.before()
-    assert 'The appliance "kitchen"\r\n' in house.status
-    assert house.names == ["kitchen"]
-    assert "It is starting" in house.status
-    house.start.after()
-    assert "It works." in house.status
-    assert "in force  config.toml: 1 key of yours" in house.status
+def test_the_owner_reads_on_the_card_how_it_went(image: ImageStart) -> None:
+    (image.system.owner / "config.toml").write_text("[device]\nname = 'kitchen'\n")
+    image.start.before()
+    assert 'The appliance "kitchen"\r\n' in image.status
+    assert image.names == ["kitchen"]
+    assert "It is starting" in image.status
+    image.start.after()
+    assert "It works." in image.status
+    assert "in force  config.toml: 1 key of yours" in image.status
 
 
-def test_the_owner_finds_what_other_programs_need(house: House) -> None:
-    house.start.before()
-    page = (house.system.owner / "ACCESS.txt").read_text()
+def test_the_owner_finds_what_other_programs_need(image: ImageStart) -> None:
+    image.start.before()
+    page = (image.system.owner / "ACCESS.txt").read_text()
     assert "8883" in page
     assert "homeassistant" in page
-    assert "BEGIN CERTIFICATE" in (house.system.owner / "broker-ca.pem").read_text()
+    assert "BEGIN CERTIFICATE" in (image.system.owner / "broker-ca.pem").read_text()
 
 
-def test_a_page_that_says_the_same_is_not_written_again(house: House) -> None:
-    house.start.before()
-    house.start.after()
-    first = {path.name: path.stat().st_mtime_ns for path in house.system.owner.iterdir()}
-    house.start.after()
-    assert {path.name: path.stat().st_mtime_ns for path in house.system.owner.iterdir()} == first
+def test_a_page_that_says_the_same_is_not_written_again(image: ImageStart) -> None:
+    image.start.before()
+    image.start.after()
+    first = {path.name: path.stat().st_mtime_ns for path in image.system.owner.iterdir()}
+    image.start.after()
+    assert {path.name: path.stat().st_mtime_ns for path in image.system.owner.iterdir()} == first
 
 
-def test_a_refused_setting_is_told_to_mqtt_too(house: House) -> None:
-    (house.system.owner / "config.toml").write_text("[listening]\npause_ms = -1\n")
-    house.start.before()
-    house.start.after()
-    assert "REFUSED   config.toml: listening.pause_ms: too small" in house.status
-    assert "config.toml was refused" in house.notices
+def test_a_refused_setting_is_told_to_mqtt_too(image: ImageStart) -> None:
+    (image.system.owner / "config.toml").write_text("[listening]\npause_ms = -1\n")
+    image.start.before()
+    image.start.after()
+    assert "REFUSED   config.toml: listening.pause_ms: too small" in image.status
+    assert "config.toml was refused" in image.notices
 
 
-def test_a_configuration_that_the_appliance_does_not_start_with_is_taken_back(house: House) -> None:
-    config = house.system.owner / "config.toml"
+def test_a_configuration_that_the_appliance_does_not_start_with_is_taken_back(
+    image: ImageStart,
+) -> None:
+    config = image.system.owner / "config.toml"
     config.write_text("[listening]\npause_ms = 700\n")
-    house.start.before()
-    house.start.after()
+    image.start.before()
+    image.start.after()
     config.write_text("[listening]\npause_ms = 800\n")
-    house.start.before()
-    assert "pause_ms = 800" in house.system.config.read_text()
-    house.states = ["failed", "active"]
-    house.start.after()
-    assert house.restarts == 1
-    assert "pause_ms = 700" in house.system.config.read_text()
-    assert "does not start with it" in house.status
-    assert "It works." in house.status
-    house.start.before()
-    assert "pause_ms = 700" in house.system.config.read_text()
-    assert "REFUSED   config.toml" in house.status
+    image.start.before()
+    assert "pause_ms = 800" in image.system.config.read_text()
+    image.states = ["failed", "active"]
+    image.start.after()
+    assert image.restarts == 1
+    assert "pause_ms = 700" in image.system.config.read_text()
+    assert "does not start with it" in image.status
+    assert "It works." in image.status
+    image.start.before()
+    assert "pause_ms = 700" in image.system.config.read_text()
+    assert "REFUSED   config.toml" in image.status
 
 
-def test_sentences_that_the_appliance_does_not_start_with_are_taken_back(house: House) -> None:
-    taken = house.system.etc / "sentences/a.yaml"
-    house.system.keep(taken, "good")
-    house.start.after()
-    house.system.keep(taken, "better")
-    house.states = ["failed", "active"]
-    house.start.after()
+def test_sentences_that_the_appliance_does_not_start_with_are_taken_back(image: ImageStart) -> None:
+    taken = image.system.etc / "sentences/a.yaml"
+    image.system.keep(taken, "good")
+    image.start.after()
+    image.system.keep(taken, "better")
+    image.states = ["failed", "active"]
+    image.start.after()
     assert taken.read_text() == "good"
-    assert house.restarts == 1
+    assert image.restarts == 1
 
 
 def test_a_power_cut_while_settings_are_taken_back_leaves_some_that_work(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    image: ImageStart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = house.system.owner / "config.toml"
+    config = image.system.owner / "config.toml"
     config.write_text("[listening]\npause_ms = 700\n")
-    house.start.before()
-    house.start.after()
+    image.start.before()
+    image.start.after()
     config.write_text("[listening]\npause_ms = 800\n")
-    house.start.before()
-    house.states = ["failed", "active"]
+    image.start.before()
+    image.states = ["failed", "active"]
 
     def power_cut(_source: Path, target: Path) -> None:
         target.write_text("[list")
@@ -197,78 +189,78 @@ def test_a_power_cut_while_settings_are_taken_back_leaves_some_that_work(
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "copyfile", power_cut)
         with pytest.raises(KeyboardInterrupt):
-            house.start.after()
-    assert "pause_ms = 800" in house.system.config.read_text()
-    house.states = ["failed", "active"]
-    house.start.after()
-    assert "pause_ms = 700" in house.system.config.read_text()
+            image.start.after()
+    assert "pause_ms = 800" in image.system.config.read_text()
+    image.states = ["failed", "active"]
+    image.start.after()
+    assert "pause_ms = 700" in image.system.config.read_text()
 
 
-def test_the_first_configuration_is_taken_back_to_that_of_the_image(house: House) -> None:
-    (house.system.owner / "config.toml").write_text("[listening]\npause_ms = 800\n")
-    house.start.before()
-    house.states = ["activating", "active"]
-    house.start.after()
-    assert "pause_ms = 600" in house.system.config.read_text()
+def test_the_first_configuration_is_taken_back_to_that_of_the_image(image: ImageStart) -> None:
+    (image.system.owner / "config.toml").write_text("[listening]\npause_ms = 800\n")
+    image.start.before()
+    image.states = ["activating", "active"]
+    image.start.after()
+    assert "pause_ms = 600" in image.system.config.read_text()
 
 
-def test_without_anything_to_take_back_it_says_that_it_does_not_work(house: House) -> None:
-    house.start.before()
-    house.states = ["failed"]
-    house.start.after()
-    assert house.restarts == 0
-    assert "IT DOES NOT WORK" in house.status
+def test_without_anything_to_take_back_it_says_that_it_does_not_work(image: ImageStart) -> None:
+    image.start.before()
+    image.states = ["failed"]
+    image.start.after()
+    assert image.restarts == 0
+    assert "IT DOES NOT WORK" in image.status
 
 
-def test_a_model_that_went_away_later_does_not_leave_a_dead_device(house: House) -> None:
-    config = house.system.owner / "config.toml"
+def test_a_model_that_went_away_later_does_not_leave_a_dead_device(image: ImageStart) -> None:
+    config = image.system.owner / "config.toml"
     config.write_text('[speech]\nmodel = "mine"\n[listening]\npause_ms = 700\n')
-    house.start.before()
-    house.start.after()
-    house.start.before()
-    house.states = ["failed", "active"]
-    house.start.after()
-    assert house.restarts == 1
-    assert "mine" not in house.system.config.read_text()
-    assert "pause_ms = 700" in house.system.config.read_text()
-    assert "this time without them" in house.status
-    assert "It works." in house.status
-    house.start.before()
-    assert "mine" in house.system.config.read_text()
+    image.start.before()
+    image.start.after()
+    image.start.before()
+    image.states = ["failed", "active"]
+    image.start.after()
+    assert image.restarts == 1
+    assert "mine" not in image.system.config.read_text()
+    assert "pause_ms = 700" in image.system.config.read_text()
+    assert "this time without them" in image.status
+    assert "It works." in image.status
+    image.start.before()
+    assert "mine" in image.system.config.read_text()
 
 
 def test_settings_that_cannot_be_kept_do_not_hold_up_the_broker(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    image: ImageStart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("appliance_image.settings.apply_all", full)
-    house.start.before()
-    assert (house.root / "etc/mosquitto/passwords").exists()
-    assert "No space left" in house.notices
+    image.start.before()
+    assert (image.root / "etc/mosquitto/passwords").exists()
+    assert "No space left" in image.notices
 
 
-def test_a_tried_slot_that_works_is_kept(house: House) -> None:
-    house.slot(Slot.B)
-    house.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})
-    house.start.before()
-    house.start.after()
-    assert autoboot.committed_slot(house.places.autoboot) is Slot.B
-    assert house.board.orders == []
+def test_a_tried_slot_that_works_is_kept(image: ImageStart) -> None:
+    image.slot(Slot.B)
+    image.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})
+    image.start.before()
+    image.start.after()
+    assert autoboot.committed_slot(image.places.autoboot) is Slot.B
+    assert image.board.orders == []
 
 
-def deaf(house: House) -> None:
-    object.__setattr__(house.appliance, "heard", {"outcome": "not_understood", "text": "turn in"})
+def deaf(image: ImageStart) -> None:
+    object.__setattr__(image.appliance, "heard", {"outcome": "not_understood", "text": "turn in"})
 
 
-def without_broker(house: House) -> None:
-    object.__setattr__(house.appliance, "errors_found", ["broker: it does not answer"])
+def without_broker(image: ImageStart) -> None:
+    object.__setattr__(image.appliance, "errors_found", ["broker: it does not answer"])
 
 
-def not_ready(house: House) -> None:
-    house.start.health = Health(house.appliance, state_of_service=lambda _: "failed")
-    house.states = ["failed"]
+def not_ready(image: ImageStart) -> None:
+    image.start.health = Health(image.appliance, state_of_service=lambda _: "failed")
+    image.states = ["failed"]
 
 
 @pytest.mark.parametrize(
@@ -276,56 +268,56 @@ def not_ready(house: House) -> None:
     [(deaf, "was not understood: turn in"), (without_broker, "broker"), (not_ready, "ready")],
 )
 def test_a_tried_slot_that_does_not_work_is_left(
-    house: House, fault: Callable[[House], None], why: str
+    image: ImageStart, fault: Callable[[ImageStart], None], why: str
 ) -> None:
-    house.slot(Slot.B)
-    house.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})
-    house.start.before()
-    fault(house)
-    house.start.after()
-    assert house.board.orders == ["restart"]
-    assert autoboot.committed_slot(house.places.autoboot) is Slot.A
-    assert why in house.start.slots.records.history()[-1]["why"]
+    image.slot(Slot.B)
+    image.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})
+    image.start.before()
+    fault(image)
+    image.start.after()
+    assert image.board.orders == ["restart"]
+    assert autoboot.committed_slot(image.places.autoboot) is Slot.A
+    assert why in image.start.slots.records.history()[-1]["why"]
 
 
-def test_what_was_wrong_before_the_update_is_not_held_against_it(house: House) -> None:
-    house.slot(Slot.B)
+def test_what_was_wrong_before_the_update_is_not_held_against_it(image: ImageStart) -> None:
+    image.slot(Slot.B)
     known = ["microphone: it is silent", "broker: it does not answer"]
-    house.start.slots.records.keep_trial({"slot": "b", "known_errors": known})
-    house.start.before()
-    without_broker(house)
-    house.start.after()
-    assert autoboot.committed_slot(house.places.autoboot) is Slot.B
+    image.start.slots.records.keep_trial({"slot": "b", "known_errors": known})
+    image.start.before()
+    without_broker(image)
+    image.start.after()
+    assert autoboot.committed_slot(image.places.autoboot) is Slot.B
 
 
-def test_after_a_trial_that_ended_in_the_dark_the_owner_is_told(house: House) -> None:
-    house.slot(Slot.A)
-    house.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})
-    house.start.before()
-    house.start.after()
-    assert "the update to 1.1 did not come up" in house.status
-    assert "the update to 1.1 did not come up" in house.notices
+def test_after_a_trial_that_ended_in_the_dark_the_owner_is_told(image: ImageStart) -> None:
+    image.slot(Slot.A)
+    image.start.slots.records.keep_trial({"slot": "b", "version": "1.1"})
+    image.start.before()
+    image.start.after()
+    assert "the update to 1.1 did not come up" in image.status
+    assert "the update to 1.1 did not come up" in image.notices
 
 
-def test_a_damaged_file_for_the_firmware_stops_nothing(house: House) -> None:
-    house.places.autoboot.write_bytes(b"")
-    house.start.before()
-    house.start.after()
-    assert "It works." in house.status
-    assert "updates are not possible" in house.status
+def test_a_damaged_file_for_the_firmware_stops_nothing(image: ImageStart) -> None:
+    image.places.autoboot.write_bytes(b"")
+    image.start.before()
+    image.start.after()
+    assert "It works." in image.status
+    assert "updates are not possible" in image.status
 
 
-def test_a_card_without_the_owners_folder_gets_one(house: House) -> None:
-    shutil.rmtree(house.system.owner)
-    house.start.before()
-    assert "There are no settings of yours" in house.status
+def test_a_card_without_the_owners_folder_gets_one(image: ImageStart) -> None:
+    shutil.rmtree(image.system.owner)
+    image.start.before()
+    assert "There are no settings of yours" in image.status
 
 
-def test_another_broker_of_the_owner_keeps_ours_from_starting(house: House) -> None:
-    mark = house.system.run / "foreign-broker"
-    (house.system.owner / "config.toml").write_text("[mqtt]\nhost = '192.168.1.2'\n")
-    house.start.before()
+def test_another_broker_of_the_owner_keeps_ours_from_starting(image: ImageStart) -> None:
+    mark = image.system.run / "foreign-broker"
+    (image.system.owner / "config.toml").write_text("[mqtt]\nhost = '192.168.1.2'\n")
+    image.start.before()
     assert mark.exists()
-    (house.system.owner / "config.toml").write_text("[device]\nname = 'kitchen'\n")
-    house.start.before()
+    (image.system.owner / "config.toml").write_text("[device]\nname = 'kitchen'\n")
+    image.start.before()
     assert not mark.exists()

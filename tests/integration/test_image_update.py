@@ -15,6 +15,7 @@ from appliance_image.bundle import Manifest
 from appliance_image.errors import Failed, Refused
 from appliance_image.slots import Places, Slot
 from appliance_image.update import Slots
+from support.recorded_restarts import RecordedRestarts
 
 BOOT, SYSTEM = b"boot" * 1000, bytes(range(256)) * 9000
 
@@ -22,7 +23,7 @@ BOOT, SYSTEM = b"boot" * 1000, bytes(range(256)) * 9000
 Pack = Callable[..., bytes]
 
 
-class Card(Slots):
+class FakeCard(Slots):
     """A card of which slot a runs; `orders` are those that the board got."""
 
     orders: list[str]
@@ -34,17 +35,6 @@ class Card(Slots):
         self.places.cmdline.write_text(f"root=PARTLABEL=system_{slot} appliance.slot={slot} quiet")
 
 
-class Board:
-    def __init__(self, orders: list[str]) -> None:
-        self._orders = orders
-
-    def restart(self) -> None:
-        self._orders.append("restart")
-
-    def restart_into_trial(self) -> None:
-        self._orders.append("try")
-
-
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
@@ -53,7 +43,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def card(tmp_path: Path, keys: Path) -> Card:
+def card(tmp_path: Path, keys: Path) -> FakeCard:
     (tmp_path / "parts").mkdir()
     for slot in Slot:
         (tmp_path / f"parts/boot_{slot}").write_bytes(b"old boot".ljust(len(BOOT) + 512, b"."))
@@ -73,9 +63,9 @@ def card(tmp_path: Path, keys: Path) -> Card:
     places.image.write_text(json.dumps({"version": "1.0.0", "built": "2026-11-01T00:00:00+00:00"}))
     orders: list[str] = []
     named: list[tuple[str, Slot]] = []
-    card = Card(
+    card = FakeCard(
         places,
-        Board(orders),
+        RecordedRestarts(orders),
         tell=lambda _: None,
         name_the_slot=lambda partition, slot: named.append((partition.name, slot)),
     )
@@ -113,15 +103,15 @@ def pack(tmp_path: Path, keys: Path) -> Pack:
     return pack
 
 
-def contents(card: Card) -> dict[str, bytes]:
+def contents(card: FakeCard) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in card.places.partitions.iterdir()}
 
 
-def untouched(card: Card, before: dict[str, bytes]) -> bool:
+def untouched(card: FakeCard, before: dict[str, bytes]) -> bool:
     return contents(card) == before and card.committed is Slot.A and not card.orders
 
 
-def test_an_update_is_written_to_the_slot_that_does_not_run(card: Card, pack: Pack) -> None:
+def test_an_update_is_written_to_the_slot_that_does_not_run(card: FakeCard, pack: Pack) -> None:
     before = contents(card)
     manifest = card.install(io.BytesIO(pack()))
     after = contents(card)
@@ -135,7 +125,9 @@ def test_an_update_is_written_to_the_slot_that_does_not_run(card: Card, pack: Pa
     assert card.status()["other"]["version"] == "1.1.0"
 
 
-def test_a_tried_slot_is_left_by_the_next_start_unless_it_is_kept(card: Card, pack: Pack) -> None:
+def test_a_tried_slot_is_left_by_the_next_start_unless_it_is_kept(
+    card: FakeCard, pack: Pack
+) -> None:
     card.install(io.BytesIO(pack()))
     card.try_other([])
     assert card.orders == ["try"]
@@ -148,7 +140,7 @@ def test_a_tried_slot_is_left_by_the_next_start_unless_it_is_kept(card: Card, pa
     assert card.records.history()[-1]["outcome"] == "rolled back"
 
 
-def test_a_slot_that_is_kept_is_started_from_then_on(card: Card, pack: Pack) -> None:
+def test_a_slot_that_is_kept_is_started_from_then_on(card: FakeCard, pack: Pack) -> None:
     card.install(io.BytesIO(pack()))
     card.try_other([])
     card.power_on(tryboot=True)
@@ -159,7 +151,7 @@ def test_a_slot_that_is_kept_is_started_from_then_on(card: Card, pack: Pack) -> 
     assert card.records.history()[-1]["why"] == "it works"
 
 
-def test_a_tried_slot_can_be_left_with_a_reason(card: Card, pack: Pack) -> None:
+def test_a_tried_slot_can_be_left_with_a_reason(card: FakeCard, pack: Pack) -> None:
     card.install(io.BytesIO(pack()))
     card.try_other([])
     card.power_on(tryboot=True)
@@ -169,7 +161,7 @@ def test_a_tried_slot_can_be_left_with_a_reason(card: Card, pack: Pack) -> None:
 
 
 def test_a_tried_slot_is_left_even_where_that_cannot_be_written_down(
-    card: Card, pack: Pack
+    card: FakeCard, pack: Pack
 ) -> None:
     card.install(io.BytesIO(pack()))
     card.try_other([])
@@ -182,7 +174,7 @@ def test_a_tried_slot_is_left_even_where_that_cannot_be_written_down(
 
 
 def test_a_board_that_cannot_try_is_not_said_to_have_tried(
-    card: Card, pack: Pack, monkeypatch: pytest.MonkeyPatch
+    card: FakeCard, pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cannot() -> None:
         raise Failed("the kernel has no module for it")
@@ -196,7 +188,9 @@ def test_a_board_that_cannot_try_is_not_said_to_have_tried(
     assert card.records.history()[-1]["outcome"] == "not tried"
 
 
-def test_after_it_was_kept_the_version_before_can_be_tried_again(card: Card, pack: Pack) -> None:
+def test_after_it_was_kept_the_version_before_can_be_tried_again(
+    card: FakeCard, pack: Pack
+) -> None:
     card.install(io.BytesIO(pack()))
     card.try_other([])
     card.power_on(tryboot=True)
@@ -205,7 +199,9 @@ def test_after_it_was_kept_the_version_before_can_be_tried_again(card: Card, pac
     assert card.orders == ["try", "try"]
 
 
-def test_while_a_slot_is_tried_the_one_to_go_back_to_is_not_written(card: Card, pack: Pack) -> None:
+def test_while_a_slot_is_tried_the_one_to_go_back_to_is_not_written(
+    card: FakeCard, pack: Pack
+) -> None:
     card.install(io.BytesIO(pack()))
     card.try_other([])
     card.power_on(tryboot=True)
@@ -225,7 +221,7 @@ def test_while_a_slot_is_tried_the_one_to_go_back_to_is_not_written(card: Card, 
     ],
 )
 def test_an_update_that_does_not_suit_is_refused_before_anything_is_written(
-    card: Card, pack: Pack, change: dict[str, Any], told: str
+    card: FakeCard, pack: Pack, change: dict[str, Any], told: str
 ) -> None:
     before = contents(card)
     with pytest.raises(Refused, match=told):
@@ -234,11 +230,11 @@ def test_an_update_that_does_not_suit_is_refused_before_anything_is_written(
     assert not card.records.slot(Slot.B)
 
 
-def test_an_older_one_is_taken_where_the_owner_means_it(card: Card, pack: Pack) -> None:
+def test_an_older_one_is_taken_where_the_owner_means_it(card: FakeCard, pack: Pack) -> None:
     assert card.install(io.BytesIO(pack(version="0.9.9")), allow_older=True).version == "0.9.9"
 
 
-def test_the_same_version_built_later_is_newer(card: Card, pack: Pack) -> None:
+def test_the_same_version_built_later_is_newer(card: FakeCard, pack: Pack) -> None:
     assert card.install(io.BytesIO(pack(version="1.0.0"))).version == "1.0.0"
 
 
@@ -246,7 +242,7 @@ def test_version_ten_is_newer_than_version_nine() -> None:
     assert bundle.age_of("1.10.0", "") > bundle.age_of("1.9.0", "")
 
 
-def test_an_update_by_another_key_is_refused(card: Card, pack: Pack, tmp_path: Path) -> None:
+def test_an_update_by_another_key_is_refused(card: FakeCard, pack: Pack, tmp_path: Path) -> None:
     signature.make_key(tmp_path / "foreign.pem", tmp_path / "foreign.pub")
     before = contents(card)
     with pytest.raises(Refused, match="not signed by the key"):
@@ -254,20 +250,20 @@ def test_an_update_by_another_key_is_refused(card: Card, pack: Pack, tmp_path: P
     assert untouched(card, before)
 
 
-def test_a_changed_manifest_is_refused(card: Card, pack: Pack) -> None:
+def test_a_changed_manifest_is_refused(card: FakeCard, pack: Pack) -> None:
     content, before = pack(), contents(card)
     with pytest.raises(Refused, match="not signed"):
         card.install(io.BytesIO(content.replace(b'"1.1.0"', b'"9.1.0"', 1)))
     assert untouched(card, before)
 
 
-def test_without_a_key_nothing_is_taken(card: Card, pack: Pack, tmp_path: Path) -> None:
+def test_without_a_key_nothing_is_taken(card: FakeCard, pack: Pack, tmp_path: Path) -> None:
     card.places = Places(**{**vars(card.places), "key": tmp_path / "none.pem"})
     with pytest.raises(Refused, match="no key"):
         card.install(io.BytesIO(pack()))
 
 
-def test_an_update_whose_content_was_changed_is_never_tried(card: Card, pack: Pack) -> None:
+def test_an_update_whose_content_was_changed_is_never_tried(card: FakeCard, pack: Pack) -> None:
     content = pack()
     place = content.index(SYSTEM[:4096]) + 100_000
     content = content[:place] + b"\x00\x01" + content[place + 2 :]
@@ -280,7 +276,7 @@ def test_an_update_whose_content_was_changed_is_never_tried(card: Card, pack: Pa
 
 @pytest.mark.parametrize("part", [0.0, 0.0001, 0.002, 0.3, 0.99])
 def test_a_truncated_update_is_refused_and_the_running_slot_stays(
-    card: Card, pack: Pack, part: float
+    card: FakeCard, pack: Pack, part: float
 ) -> None:
     content, before = pack(), contents(card)
     with pytest.raises(Refused):
@@ -291,7 +287,7 @@ def test_a_truncated_update_is_refused_and_the_running_slot_stays(
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 20_000, b"PK\x03\x04" * 5000, b"\x1f\x8b" * 999])
-def test_what_is_no_update_file_is_refused(card: Card, content: bytes) -> None:
+def test_what_is_no_update_file_is_refused(card: FakeCard, content: bytes) -> None:
     before = contents(card)
     with pytest.raises(Refused):
         card.install(io.BytesIO(content))
@@ -303,7 +299,7 @@ class PowerCutError(Exception):
 
 
 def test_a_power_cut_at_any_moment_leaves_the_running_slot_and_the_next_attempt_works(
-    card: Card, pack: Pack
+    card: FakeCard, pack: Pack
 ) -> None:
     content, before, chance = pack(), contents(card), random.Random(8)  # noqa: S311
     for _ in range(20):
@@ -338,7 +334,7 @@ class CutSource(io.BytesIO):
 
 
 def test_a_card_that_forgets_what_was_written_is_noticed(
-    card: Card, pack: Pack, monkeypatch: pytest.MonkeyPatch
+    card: FakeCard, pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write_badly(partition: Path, pieces: Iterator[bytes]) -> None:
         for _ in pieces:
@@ -352,7 +348,7 @@ def test_a_card_that_forgets_what_was_written_is_noticed(
 
 
 def test_the_file_that_the_firmware_reads_changes_in_place_and_keeps_its_size(
-    card: Card, pack: Pack
+    card: FakeCard, pack: Pack
 ) -> None:
     before = card.places.autoboot.stat()
     autoboot.commit(card.places.autoboot, Slot.B)
@@ -362,7 +358,7 @@ def test_the_file_that_the_firmware_reads_changes_in_place_and_keeps_its_size(
     assert card.committed is Slot.B
 
 
-def test_a_damaged_file_for_the_firmware_is_made_anew_by_commit(card: Card) -> None:
+def test_a_damaged_file_for_the_firmware_is_made_anew_by_commit(card: FakeCard) -> None:
     card.places.autoboot.write_bytes(b"\xff\x00 nothing")
     with pytest.raises(Refused, match="does not say"):
         card.status()
@@ -370,7 +366,7 @@ def test_a_damaged_file_for_the_firmware_is_made_anew_by_commit(card: Card) -> N
     assert card.committed is Slot.A
 
 
-def test_a_system_without_slots_says_so(card: Card) -> None:
+def test_a_system_without_slots_says_so(card: FakeCard) -> None:
     card.places.cmdline.write_text("root=/dev/sda1 quiet")
     with pytest.raises(Refused, match="not started from a slot"):
         card.status()

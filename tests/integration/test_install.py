@@ -35,7 +35,7 @@ esac
 """
 
 
-class System:
+class FakeSystemTree:
     """The tree of a system without an appliance, and a checkout that goes onto it."""
 
     def __init__(self, place: Path) -> None:
@@ -98,11 +98,13 @@ class System:
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> System:
-    return System(tmp_path)
+def system(tmp_path: Path) -> FakeSystemTree:
+    return FakeSystemTree(tmp_path)
 
 
-def test_a_fresh_system_gets_unit_configuration_command_and_log_limits(system: System) -> None:
+def test_a_fresh_system_gets_unit_configuration_command_and_log_limits(
+    system: FakeSystemTree,
+) -> None:
     done = system.install()
     assert done.returncode == 0, done.stdout
     assert system.in_force == VERSION
@@ -124,7 +126,7 @@ def test_a_fresh_system_gets_unit_configuration_command_and_log_limits(system: S
     assert (link / "bin/python").exists()
 
 
-def test_a_button_is_allowed_only_where_there_are_pins(system: System) -> None:
+def test_a_button_is_allowed_only_where_there_are_pins(system: FakeSystemTree) -> None:
     (system.tree / "etc/group").write_text("audio:x:29:\ngpio:x:993:pi\n")
     assert system.install().returncode == 0
     assert "etc/systemd/system/appliance.service.d/gpio.conf" in system.files
@@ -133,14 +135,14 @@ def test_a_button_is_allowed_only_where_there_are_pins(system: System) -> None:
 FIRMWARE = "etc/systemd/system/appliance.service.d/firmware.conf"
 
 
-def be_board(system: System, model: str) -> None:
+def be_board(system: FakeSystemTree, model: str) -> None:
     (system.tree / "etc/group").write_text("video:x:44:\n")
     name = system.tree / "proc/device-tree/model"
     name.parent.mkdir(parents=True)
     name.write_bytes(model.encode() + b"\0")
 
 
-def test_a_raspberry_pi_5_s_firmware_may_be_asked(system: System) -> None:
+def test_a_raspberry_pi_5_s_firmware_may_be_asked(system: FakeSystemTree) -> None:
     be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
     assert system.install().returncode == 0
     assert FIRMWARE in system.files
@@ -149,7 +151,7 @@ def test_a_raspberry_pi_5_s_firmware_may_be_asked(system: System) -> None:
 
 
 def test_another_board_s_firmware_may_be_asked_only_where_its_owner_wants_it(
-    system: System,
+    system: FakeSystemTree,
 ) -> None:
     be_board(system, "Raspberry Pi 4 Model B Rev 1.4")
     assert system.install().returncode == 0
@@ -162,7 +164,7 @@ def test_another_board_s_firmware_may_be_asked_only_where_its_owner_wants_it(
     assert FIRMWARE in system.files
 
 
-def test_an_owner_s_no_to_the_firmware_is_left_alone(system: System) -> None:
+def test_an_owner_s_no_to_the_firmware_is_left_alone(system: FakeSystemTree) -> None:
     be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
     system.install()
     (system.tree / FIRMWARE).unlink()
@@ -174,7 +176,7 @@ def test_an_owner_s_no_to_the_firmware_is_left_alone(system: System) -> None:
 
 @pytest.mark.parametrize("words", [(), ("--uninstall", "--keep")])
 def test_the_firmware_s_file_under_its_old_name_goes(
-    system: System, words: tuple[str, ...]
+    system: FakeSystemTree, words: tuple[str, ...]
 ) -> None:
     system.install()
     be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
@@ -186,7 +188,9 @@ def test_the_firmware_s_file_under_its_old_name_goes(
     assert (FIRMWARE in system.files) is (not words)
 
 
-def test_an_update_keeps_configuration_and_state_and_the_version_before(system: System) -> None:
+def test_an_update_keeps_configuration_and_state_and_the_version_before(
+    system: FakeSystemTree,
+) -> None:
     system.install()
     config, journal = (
         system.tree / "etc/appliance/config.toml",
@@ -206,7 +210,7 @@ def test_an_update_keeps_configuration_and_state_and_the_version_before(system: 
     assert kept == {"9.8.8", "9.8.9"}
 
 
-def test_a_version_that_fails_its_check_does_not_come_into_force(system: System) -> None:
+def test_a_version_that_fails_its_check_does_not_come_into_force(system: FakeSystemTree) -> None:
     system.install()
     system.be_version("9.9.0")
     system.check_says("9.9.0", models="whisper is damaged")
@@ -221,7 +225,7 @@ def test_a_version_that_fails_its_check_does_not_come_into_force(system: System)
 NEW_LINE = "# of the new version\n"
 
 
-def be_newer(system: System, version: str) -> None:
+def be_newer(system: FakeSystemTree, version: str) -> None:
     """A version that brings other files beside itself, and one that the one before had not."""
     system.be_version(version)
     for name in ("config.toml", "systemd/journald@appliance.conf", "systemd/gpio.conf"):
@@ -232,7 +236,7 @@ def be_newer(system: System, version: str) -> None:
     be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
 
 
-def contents(system: System) -> dict[str, str]:
+def contents(system: FakeSystemTree) -> dict[str, str]:
     skipped = ("etc/group", "proc/")
     return {
         name: (system.tree / name).read_text()
@@ -243,7 +247,7 @@ def contents(system: System) -> dict[str, str]:
 
 @pytest.mark.parametrize("failing", ["check", "models"])
 def test_what_a_version_brings_beside_itself_goes_back_with_it(
-    system: System, failing: str
+    system: FakeSystemTree, failing: str
 ) -> None:
     (system.tree / "etc/group").write_text("gpio:x:993:\n")
     system.install()
@@ -271,14 +275,14 @@ def test_what_a_version_brings_beside_itself_goes_back_with_it(
 
 
 def test_a_first_installation_without_models_leaves_only_what_an_owner_may_have_changed(
-    system: System,
+    system: FakeSystemTree,
 ) -> None:
     (system.told / "models").write_text("69")
     assert system.install().returncode == 69
     assert system.files == {"etc/appliance/config.toml"}
 
 
-def test_what_was_wrong_before_does_not_hinder_an_update(system: System) -> None:
+def test_what_was_wrong_before_does_not_hinder_an_update(system: FakeSystemTree) -> None:
     system.install()
     system.check_says(VERSION, broker="10.0.0.7:1883: nobody answers after 3 s")
     system.be_version("9.9.0")
@@ -287,7 +291,7 @@ def test_what_was_wrong_before_does_not_hinder_an_update(system: System) -> None
     assert system.in_force == "9.9.0"
 
 
-def test_a_version_that_does_not_even_start_is_told_with_its_words(system: System) -> None:
+def test_a_version_that_does_not_even_start_is_told_with_its_words(system: FakeSystemTree) -> None:
     system.install()
     system.be_version("9.9.0")
     (system.told / "check-9.9.0").write_text("ImportError: libgomp.so.1\n")
@@ -298,7 +302,7 @@ def test_a_version_that_does_not_even_start_is_told_with_its_words(system: Syste
 
 
 def test_a_first_installation_with_a_fault_is_there_and_says_what_to_put_right(
-    system: System,
+    system: FakeSystemTree,
 ) -> None:
     system.check_says(VERSION, broker="no such host")
     done = system.install()
@@ -307,7 +311,7 @@ def test_a_first_installation_with_a_fault_is_there_and_says_what_to_put_right(
     assert system.in_force == VERSION
 
 
-def test_without_the_models_nothing_changes(system: System) -> None:
+def test_without_the_models_nothing_changes(system: FakeSystemTree) -> None:
     system.install()
     (system.told / "models").write_text("69")
     system.be_version("9.9.0")
@@ -318,7 +322,9 @@ def test_without_the_models_nothing_changes(system: System) -> None:
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_nothing_is_left_behind_but_what_was_asked_for(system: System, *, keep: bool) -> None:
+def test_nothing_is_left_behind_but_what_was_asked_for(
+    system: FakeSystemTree, *, keep: bool
+) -> None:
     (system.tree / "etc/group").write_text("gpio:x:993:\n")
     before = system.files
     system.install()
@@ -337,7 +343,7 @@ def test_nothing_is_left_behind_but_what_was_asked_for(system: System, *, keep: 
     assert system.install("--uninstall").returncode == 0  # a second time, too
 
 
-def test_a_wrong_word_is_refused_before_anything_is_done(system: System) -> None:
+def test_a_wrong_word_is_refused_before_anything_is_done(system: FakeSystemTree) -> None:
     done = system.install("--purge")
     assert done.returncode == 2
     assert "there is no --purge" in done.stdout

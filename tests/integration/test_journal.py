@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.fake_clock import FakeClock
 from support.mqtt_stack import result_for
 
 from appliance import config
@@ -31,18 +32,8 @@ IDS = Ids()
 DAY = 86_400.0
 
 
-class Clock:
-    """Seconds that a test lets pass."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @contextmanager
-def opened(directory: Path, clock: Clock | None = None, **bounds: float) -> Iterator[Journal]:
+def opened(directory: Path, clock: FakeClock | None = None, **bounds: float) -> Iterator[Journal]:
     requests = {key: int(bounds.pop(key)) for key in list(bounds) if key.startswith("maximum_w")}
     journal = Journal(
         directory,
@@ -164,7 +155,7 @@ def test_beyond_the_bound_of_bytes_the_oldest_go_but_never_the_newest(tmp_path: 
 
 
 def test_age_counts_the_time_in_service_whatever_the_calendar_says(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = FakeClock()
     with opened(tmp_path, clock, maximum_age_days=7) as journal:
         journal.commit(said("old"), messages)
         clock.now += 5 * DAY
@@ -180,7 +171,7 @@ def test_age_counts_the_time_in_service_whatever_the_calendar_says(tmp_path: Pat
 
 
 def test_how_long_the_oldest_message_waits_is_known_over_a_restart(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = FakeClock()
     with opened(tmp_path, clock) as journal:
         assert journal.oldest_age_s() is None
         journal.commit(said("one"), messages)
@@ -206,7 +197,7 @@ def test_the_inbox_is_bounded_in_rows_and_bytes(tmp_path: Path) -> None:
 def test_the_same_request_waits_once_and_is_answered_again_from_the_journal(
     tmp_path: Path,
 ) -> None:
-    clock = Clock()
+    clock = FakeClock()
     with opened(tmp_path, clock) as journal:
         first, again = offer(b"x", identity=b"i"), offer(b"x", identity=b"i")
         assert journal.accept([first, again]) == [

@@ -27,7 +27,7 @@ def fields(datagram: bytes) -> dict[str, str]:
     return found
 
 
-class Reader:
+class FakeJournald:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -36,8 +36,8 @@ class Reader:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "socket")
+def journal(tmp_path: Path) -> Iterator[FakeJournald]:
+    reader = FakeJournald(tmp_path / "socket")
     yield reader
     reader.socket.close()
 
@@ -67,7 +67,7 @@ def logger(elsewhere: io.StringIO) -> Iterator[Make]:
 
 
 def test_a_line_with_fields_goes_to_the_journal_with_each_of_them(
-    journal: Reader, elsewhere: io.StringIO, logger: Make
+    journal: FakeJournald, elsewhere: io.StringIO, logger: Make
 ) -> None:
     facts = {"job_id": "7f3a", "ms_transcribe": 52.1, "intent": None, "temperature-c": 61}
     logger(journal.path).info("answered %s", "it", extra={"fields": facts})
@@ -84,7 +84,7 @@ def test_a_line_with_fields_goes_to_the_journal_with_each_of_them(
 
 
 def test_a_line_without_fields_goes_where_it_always_went(
-    journal: Reader, elsewhere: io.StringIO, logger: Make
+    journal: FakeJournald, elsewhere: io.StringIO, logger: Make
 ) -> None:
     logger(journal.path).info("ready")
     assert elsewhere.getvalue() == "ready\n"
@@ -100,7 +100,7 @@ def test_without_a_journal_no_line_is_lost(
 
 
 def test_a_journal_that_does_not_read_holds_nobody_up_and_no_line_is_lost(
-    journal: Reader, elsewhere: io.StringIO, logger: Make
+    journal: FakeJournald, elsewhere: io.StringIO, logger: Make
 ) -> None:
     own = logger(journal.path)
     for number in range(2000):

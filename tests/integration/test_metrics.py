@@ -104,7 +104,7 @@ def test_what_the_board_cannot_tell_is_absent_and_not_nought(free_port: int) -> 
     assert ("appliance_throttled_total", ()) not in found
 
 
-class OverUnix(http.client.HTTPConnection):
+class UnixSocketConnection(http.client.HTTPConnection):
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=5)
         self._path = str(path)
@@ -120,7 +120,7 @@ def test_a_unix_socket_serves_too_and_goes_with_its_owner(tmp_path: Path) -> Non
     metrics = MetricsServer(lambda: figures(BoardReading()))
     with metrics.served(f"unix:{path}"):
         for _ in range(2):
-            assert read(OverUnix(path))["appliance_uptime_seconds", ()] == 7.0
+            assert read(UnixSocketConnection(path))["appliance_uptime_seconds", ()] == 7.0
     assert not path.exists()
 
 

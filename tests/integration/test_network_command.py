@@ -12,7 +12,7 @@ from appliance.commands import network
 from appliance.system.ip_allowlist import DROP_IN
 
 
-class Machine:
+class FakeSystemd:
     """A root to write to, and a systemd that counts how often it was told to read its units."""
 
     def __init__(self, root: Path) -> None:
@@ -37,8 +37,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    found = Machine(tmp_path)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystemd:
+    found = FakeSystemd(tmp_path)
     found.be_systemd()
     monkeypatch.setenv("PATH", f"{tmp_path}/programs:{os.environ['PATH']}")
     monkeypatch.setattr(network, "ROOT", tmp_path)
@@ -46,7 +46,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def test_a_start_allows_the_broker_of_the_configuration_and_forgets_the_one_before(
-    machine: Machine,
+    machine: FakeSystemd,
 ) -> None:
     assert machine.apply("192.168.7.7") == 0
     assert "IPAddressAllow=localhost 192.168.7.7\n" in machine.drop_in.read_text("utf-8")
@@ -56,13 +56,13 @@ def test_a_start_allows_the_broker_of_the_configuration_and_forgets_the_one_befo
     assert machine.reloads == 2
 
 
-def test_a_start_with_the_same_broker_leaves_systemd_alone(machine: Machine) -> None:
+def test_a_start_with_the_same_broker_leaves_systemd_alone(machine: FakeSystemd) -> None:
     for _ in range(3):
         assert machine.apply("192.168.7.7") == 0
     assert machine.reloads == 1
 
 
-def test_a_name_takes_the_narrowing_back(machine: Machine) -> None:
+def test_a_name_takes_the_narrowing_back(machine: FakeSystemd) -> None:
     machine.apply("192.168.7.7")
     assert machine.apply("broker.lan") == 0
     assert not machine.drop_in.exists()
@@ -72,7 +72,7 @@ def test_a_name_takes_the_narrowing_back(machine: Machine) -> None:
 
 
 def test_what_systemd_did_not_take_is_tried_again_at_the_next_start(
-    machine: Machine, capsys: pytest.CaptureFixture[str]
+    machine: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.be_systemd(status=1)
     assert machine.apply("192.168.7.7") == 1
@@ -83,7 +83,7 @@ def test_what_systemd_did_not_take_is_tried_again_at_the_next_start(
     assert machine.drop_in.exists()
 
 
-def test_a_wrong_configuration_changes_nothing(machine: Machine) -> None:
+def test_a_wrong_configuration_changes_nothing(machine: FakeSystemd) -> None:
     machine.apply("192.168.7.7")
     machine.config.write_text("nonsense = [", "utf-8")
     assert cli.main(["network", "--apply", "--config", str(machine.config)]) == 78
@@ -92,7 +92,7 @@ def test_a_wrong_configuration_changes_nothing(machine: Machine) -> None:
 
 
 def test_without_apply_it_is_only_shown(
-    machine: Machine, capsys: pytest.CaptureFixture[str]
+    machine: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.config.write_text('[mqtt]\nhost = "192.168.7.7"\n', "utf-8")
     assert cli.main(["network", "--config", str(machine.config)]) == 0

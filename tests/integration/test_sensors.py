@@ -122,11 +122,11 @@ def test_a_broken_sensor_never_hurts_the_others(
 def test_a_source_that_raises_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
     board = Board(BOARDS / "pi4")
 
-    class Burnt(PowerMeter):
+    class FailingPowerMeter(PowerMeter):
         def read(self) -> Power:
             raise RuntimeError("burnt")
 
-    board._meter = Burnt(BOARDS)
+    board._meter = FailingPowerMeter(BOARDS)
     with caplog.at_level(logging.WARNING):
         assert board.read().temperature_c == 48.7
         assert board.read().watts is None

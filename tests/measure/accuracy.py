@@ -53,7 +53,7 @@ def understanding(whisper: Whisper) -> SentenceRecogniser:
     )
 
 
-class Ears:
+class OneOrTwoModels:
     """A model, and a second one that is asked where it is in doubt."""
 
     def __init__(
@@ -80,7 +80,7 @@ def right(found: RecognisedSentence, slots: dict[str, str]) -> bool:
 
 
 def timed(
-    ears: Ears, grammar: Grammar, clip: Sound, *, compare: bool
+    ears: OneOrTwoModels, grammar: Grammar, clip: Sound, *, compare: bool
 ) -> tuple[RecognisedSentence, float, float]:
     """Result, seconds under the grammar, seconds of padded free decoding (nan if not asked)."""
     started = time.perf_counter()
@@ -123,7 +123,7 @@ def ways(options: argparse.Namespace) -> dict[str, tuple[str, str | None]]:
     return alone | both
 
 
-def measure(ears: Ears, recordings: Path, options: argparse.Namespace) -> list[float]:
+def measure(ears: OneOrTwoModels, recordings: Path, options: argparse.Namespace) -> list[float]:
     """Print a line for each level; returns the per cent that were right."""
     grammar = Grammar.of(coffee_intents())
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
@@ -165,7 +165,7 @@ def main() -> int:
     drawn: dict[str, list[float]] = {}
     for name, (model, second) in ways(options).items():
         print(f"\n{name}")
-        drawn[name] = measure(Ears(model, second), recordings, options)
+        drawn[name] = measure(OneOrTwoModels(model, second), recordings, options)
     if options.plot:
         levels = ["clean" if snr is None else f"{snr:g}" for snr in options.snr]
         options.plot.write_text(accuracy_plot(levels, drawn))

@@ -27,7 +27,7 @@ from appliance.decoding.calibration import Calibration
 from appliance.decoding.calibration_fit import ScoredClip, confidence, fit_both, reliability_table
 from appliance.decoding.sentence_recogniser import RecognisedSentence, RejectionLimits
 from appliance.grammar.grammar import Grammar
-from measure.accuracy import FAR, LEVELS, Ears, right
+from measure.accuracy import FAR, LEVELS, OneOrTwoModels, right
 from measure.recordings import (
     NoRecordings,
     Sound,
@@ -88,7 +88,7 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
     if options.keep and options.keep.exists():
         lines = options.keep.read_text().splitlines()
         known = {one["name"]: one for one in map(json.loads, lines)}
-    ears = Ears(options.model, options.second, RejectionLimits(least_confidence=0.0))
+    ears = OneOrTwoModels(options.model, options.second, RejectionLimits(least_confidence=0.0))
     grammar = Grammar.of(coffee_intents())
     for name, kind, fold, sound, slots in pieces(recordings, options.offsets):
         if name in known:

@@ -27,7 +27,7 @@ CONSTANTS = ("homeassistant/const.py", f"{MQTT}/const.py")
 SCHEMAS = {"config": f"{MQTT}/config.py", "schemas": f"{MQTT}/schemas.py"}
 
 
-class Source:
+class ReleaseSource:
     """The files of a release, with the constants that they name keys by."""
 
     def __init__(self, wheel: Path) -> None:
@@ -77,7 +77,7 @@ class Source:
 
 def taken_from(wheel: Path) -> dict[str, Any]:
     """The document that goes into tests/fixtures."""
-    source = Source(wheel)
+    source = ReleaseSource(wheel)
     base = source.keys(SCHEMAS["config"])
     shared = source.keys(SCHEMAS["schemas"])
     common = shared["MQTT_ENTITY_COMMON_SCHEMA"]

@@ -27,7 +27,7 @@ from measure.voices import PICO, espeak, pico
 
 
 @dataclass(frozen=True)
-class House:
+class SpokenHome:
     """A house in one language, and what is said in it."""
 
     areas: tuple[str, ...]
@@ -49,7 +49,7 @@ class House:
 
 
 HOUSES = {
-    "de": House(
+    "de": SpokenHome(
         ("Küche", "Wohnzimmer", "Schlafzimmer"),
         "Stehlampe",
         "Ventilator",
@@ -62,7 +62,7 @@ HOUSES = {
             "Stelle einen Timer auf zehn Minuten.",
         ),
     ),
-    "fr": House(
+    "fr": SpokenHome(
         ("cuisine", "salon", "chambre"),
         "lampe",
         "ventilateur",
@@ -76,7 +76,7 @@ HOUSES = {
             "Règle la luminosité du salon à cinquante pour cent.",
         ),
     ),
-    "es": House(
+    "es": SpokenHome(
         ("cocina", "salón", "dormitorio"),
         "lámpara",
         "ventilador",
@@ -90,7 +90,7 @@ HOUSES = {
             "Ajusta el brillo del dormitorio al cincuenta por ciento.",
         ),
     ),
-    "it": House(
+    "it": SpokenHome(
         ("cucina", "soggiorno", "camera"),
         "lampada",
         "ventilatore",
@@ -104,7 +104,7 @@ HOUSES = {
             "Accendi le luci della cucina.",
         ),
     ),
-    "nl": House(
+    "nl": SpokenHome(
         ("keuken", "woonkamer", "slaapkamer"),
         "lamp",
         "ventilator",

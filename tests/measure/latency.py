@@ -64,7 +64,7 @@ HOME = {
 
 
 @dataclass(frozen=True)
-class Clip:
+class SpokenClip:
     """A sentence as it is said, and what is to come of it."""
 
     path: Path
@@ -78,7 +78,7 @@ class Clip:
         return bool(found["name"] == self.intent and same)
 
 
-class Witness:
+class RoomRecorder:
     """Hears the room, too, and notes when each sample came."""
 
     def __init__(self, microphone: VirtualMicrophone) -> None:
@@ -138,17 +138,17 @@ def result_of(client: MqttClient, seconds: float) -> tuple[float, dict[str, Any]
     return None
 
 
-def orders(folder: Path, first: int, number: int) -> list[Clip]:
+def orders(folder: Path, first: int, number: int) -> list[SpokenClip]:
     """Recorded orders, without the silence behind them."""
     made = []
     spoken = coffee_orders(recordings_folder())[first : first + number]
     for index, (samples, slots) in enumerate(spoken, first):
         path = kept(samples, folder / f"order{index}.wav")
-        made.append(Clip(path, "OrderDrink", slots))
+        made.append(SpokenClip(path, "OrderDrink", slots))
     return made
 
 
-def by_voices(folder: Path) -> list[Clip]:
+def by_voices(folder: Path) -> list[SpokenClip]:
     """Commands of two to four seconds, each by two synthetic voices."""
     sentences = load(None, "en")
     made = []
@@ -158,7 +158,7 @@ def by_voices(folder: Path) -> list[Clip]:
             if intent is None:
                 raise SystemExit(f"this is no sentence of the starter set any more: {text}")
             path = kept(pico(text, voice, speed=0.9), folder / f"spoken_{voice}_{number}.wav")
-            made.append(Clip(path, intent.name, dict(intent.slots)))
+            made.append(SpokenClip(path, intent.name, dict(intent.slots)))
     return made
 
 
@@ -175,23 +175,23 @@ def kept(samples: Sound, path: Path) -> Path:
     return path
 
 
-def at_home() -> list[Clip]:
+def at_home() -> list[SpokenClip]:
     """Commands that people said at home."""
-    return [Clip(recordings_folder() / "home" / f"{k}.wav", v, None) for k, v in HOME.items()]
+    return [SpokenClip(recordings_folder() / "home" / f"{k}.wav", v, None) for k, v in HOME.items()]
 
 
-def samples_of_ours() -> list[Clip]:
+def samples_of_ours() -> list[SpokenClip]:
     """The shipped samples that are sentences."""
     lines = manifest.read(SAMPLES / "manifest.jsonl")
     return [
-        Clip(SAMPLES / one.audio, one.intent, dict(one.slots))
+        SpokenClip(SAMPLES / one.audio, one.intent, dict(one.slots))
         for one in lines
         if one.audio and one.intent
     ]
 
 
 @dataclass
-class Tally:
+class LatencyTally:
     """What came of some sentences."""
 
     all_ms: list[float] = field(default_factory=list)
@@ -212,11 +212,11 @@ class Tally:
 
 
 def say_all(
-    microphone: VirtualMicrophone, home: MqttClient, clips: list[Clip], *, told: bool
-) -> Tally:
+    microphone: VirtualMicrophone, home: MqttClient, clips: list[SpokenClip], *, told: bool
+) -> LatencyTally:
     """Say each; the milliseconds of those that were understood."""
-    tally = Tally()
-    witness = Witness(microphone)
+    tally = LatencyTally()
+    witness = RoomRecorder(microphone)
     time.sleep(4.0)  # a null sink takes two to bring its first sound
     for clip in clips:
         while result_of(home, 0.1):

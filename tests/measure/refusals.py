@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from appliance.grammar.grammar import Grammar
 from appliance.sentences.sentence_set import SHIPPED, load
-from measure.accuracy import Ears
+from measure.accuracy import OneOrTwoModels
 from measure.recordings import (
     NoRecordings,
     Sound,
@@ -100,7 +100,7 @@ def main() -> int:
     except NoRecordings as missing:
         print(missing)
         return 69
-    ears = Ears(options.model, options.second)
+    ears = OneOrTwoModels(options.model, options.second)
     coffee, house = Grammar.of(coffee_intents()), Grammar.of(load(SHIPPED, "en").intents)
     print("| pieces | under | number | refused |\n|---|---|---|---|")
     for snr in (None, 9.0):
@@ -117,7 +117,7 @@ def under(grammar: Grammar, pieces: Iterator[Piece]) -> Iterator[tuple[Piece, Gr
     return ((piece, grammar) for piece in pieces if not (piece[1] and grammar.allows(piece[1])))
 
 
-def count(ears: Ears, pieces: Iterator[tuple[Piece, Grammar]], what: str) -> None:
+def count(ears: OneOrTwoModels, pieces: Iterator[tuple[Piece, Grammar]], what: str) -> None:
     """Print what was taken, and a line for each kind."""
     asked: dict[str, list[bool]] = {}
     for (kind, said, samples), grammar in pieces:

@@ -39,7 +39,7 @@ VOCABULARY = TokenVocabulary.of([*TEXTS, None], END)
 
 
 @dataclass(frozen=True)
-class Said:
+class FakeContinuation:
     tokens: Tokens
     logits: NDArray[np.float32]
 
@@ -70,7 +70,7 @@ class FakeWhisper:
             row[END if text == "" else TEXTS.index(text)] = value
         return row
 
-    def continuations(self, prefixes: Sequence[Tokens], further: int) -> list[Said]:
+    def continuations(self, prefixes: Sequence[Tokens], further: int) -> list[FakeContinuation]:
         self.asked.append(tuple(prefixes))
         longest = max(map(len, prefixes)) + further
         found = []
@@ -82,7 +82,7 @@ class FakeWhisper:
                     break
                 tokens.append(best)
             rows = np.stack([self.row(i) for i in range(min(len(tokens) + 1, longest))])
-            found.append(Said(tuple(tokens), rows))
+            found.append(FakeContinuation(tuple(tokens), rows))
         return found
 
 

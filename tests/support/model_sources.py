@@ -23,7 +23,7 @@ HALF = len(WEIGHTS) // 2
 """Just over one megabyte, in two parts."""
 
 
-class Terminal:
+class RecordedProgress:
     """Keeps what a pull tells."""
 
     def __init__(self) -> None:
@@ -148,8 +148,8 @@ HUB = Hub(repository="maker/small", revision="1" * 40)
 
 
 @pytest.fixture
-def terminal() -> Terminal:
-    return Terminal()
+def progress_log() -> RecordedProgress:
+    return RecordedProgress()
 
 
 @pytest.fixture

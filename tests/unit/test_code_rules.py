@@ -1,4 +1,4 @@
-"""Laws of the house that no linter knows."""
+"""Rules of this code base that no linter knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[2] / "appliance"
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PACKAGE = REPOSITORY / "appliance"
 
 EVERYWHERE = {"appliance", "msgspec", "numpy"}
 
@@ -38,6 +41,16 @@ def test_each_third_party_library_is_imported_in_one_file() -> None:
         for library in imports_of(path) - EVERYWHERE - SEVERAL.keys():
             importers[library].add(path.relative_to(PACKAGE).as_posix())
     assert {name: files for name, files in importers.items() if len(files) > 1} == {}
+
+
+@pytest.mark.parametrize("folder", ["appliance", "tests"])
+def test_each_class_name_stands_once(folder: str) -> None:
+    places = defaultdict(list)
+    for path in (REPOSITORY / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(f"{path.relative_to(REPOSITORY)}:{node.lineno}")
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_every_module_says_in_its_first_line_what_it_is() -> None:

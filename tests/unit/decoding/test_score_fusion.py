@@ -31,7 +31,7 @@ def opinion(heard: list[dict[str, float]]) -> ModelOpinion:
 
 
 @dataclass
-class Heard(FakeWhisper):
+class FakeEncodedAudio(FakeWhisper):
     """A model that heard something, as it is asked to understand it."""
 
     silent: bool = False
@@ -40,16 +40,16 @@ class Heard(FakeWhisper):
 
 
 @dataclass
-class Ears:
+class TwoFakeWhispers:
     """Two models, and how often the second was asked."""
 
     first: list[dict[str, float]]
     second: list[dict[str, float]]
     asked: int = field(default=0)
 
-    def again(self) -> Heard:
+    def again(self) -> FakeEncodedAudio:
         self.asked += 1
-        return Heard(self.second)
+        return FakeEncodedAudio(self.second)
 
 
 HOW = SentenceRecogniser(vocabulary=VOCABULARY, spell=lambda tokens: spelled(tuple(tokens)))
@@ -117,24 +117,24 @@ def test_the_same_two_opinions_make_the_same_result() -> None:
 def test_the_second_model_is_asked_where_the_first_is_in_doubt_and_only_there(
     heard: list[dict[str, float]], asked: int
 ) -> None:
-    ears = Ears(heard, SURE_LAMP)
-    found = BOTH.recognise(Heard(heard), LAMPS, ears.again)
+    ears = TwoFakeWhispers(heard, SURE_LAMP)
+    found = BOTH.recognise(FakeEncodedAudio(heard), LAMPS, ears.again)
     assert (ears.asked, found.models_asked) == (asked, 1 + asked)
     assert found.text.casefold() == "turn on the lamp"
 
 
 def test_other_speech_is_refused_without_asking_again() -> None:
-    ears = Ears([{" bread": 0.0}, {" milk": 0.0}, {" bread": 0.0}], SURE_LAMP)
-    found = BOTH.recognise(Heard(ears.first), LAMPS, ears.again)
+    ears = TwoFakeWhispers([{" bread": 0.0}, {" milk": 0.0}, {" bread": 0.0}], SURE_LAMP)
+    found = BOTH.recognise(FakeEncodedAudio(ears.first), LAMPS, ears.again)
     assert (found.refused, ears.asked) == ("no_sentence", 0)
 
 
 def test_a_sentence_of_which_only_the_second_heard_enough_is_understood() -> None:
     # Spelled not unlike "turn on the lamp", and likelier than any sentence by far.
     mumbled = [{" Turn": -9.0, " bread": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0}]
-    ears = Ears(mumbled, SURE_LAMP)
-    alone = HOW.recognise(Heard(mumbled), LAMPS)
-    both = BOTH.recognise(Heard(mumbled), LAMPS, ears.again)
+    ears = TwoFakeWhispers(mumbled, SURE_LAMP)
+    alone = HOW.recognise(FakeEncodedAudio(mumbled), LAMPS)
+    both = BOTH.recognise(FakeEncodedAudio(mumbled), LAMPS, ears.again)
     assert (alone.refused, alone.distance <= BOTH.limits.second_model_distance) == (
         "no_sentence",
         True,
@@ -144,9 +144,11 @@ def test_a_sentence_of_which_only_the_second_heard_enough_is_understood() -> Non
 
 def test_two_that_do_not_agree_are_less_sure_than_two_that_do() -> None:
     doubting = replace(BOTH, limits=RejectionLimits(second_model_below=1.0))
-    agree = doubting.recognise(Heard(SURE_LAMP), LAMPS, lambda: Heard(SURE_LAMP))
+    agree = doubting.recognise(
+        FakeEncodedAudio(SURE_LAMP), LAMPS, lambda: FakeEncodedAudio(SURE_LAMP)
+    )
     other = [{" Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" light": 0.0}]
-    differ = doubting.recognise(Heard(SURE_LAMP), LAMPS, lambda: Heard(other))
+    differ = doubting.recognise(FakeEncodedAudio(SURE_LAMP), LAMPS, lambda: FakeEncodedAudio(other))
     assert agree.models_asked == differ.models_asked == 2
     assert differ.confidence < agree.confidence
 
@@ -154,6 +156,8 @@ def test_two_that_do_not_agree_are_less_sure_than_two_that_do() -> None:
 def test_nobody_spoke_only_where_both_say_so() -> None:
     doubting = replace(BOTH, limits=RejectionLimits(second_model_below=1.0))
     found = doubting.recognise(
-        Heard(SURE_LAMP, no_speech=0.1), LAMPS, lambda: Heard(SURE_LAMP, no_speech=0.9)
+        FakeEncodedAudio(SURE_LAMP, no_speech=0.1),
+        LAMPS,
+        lambda: FakeEncodedAudio(SURE_LAMP, no_speech=0.9),
     )
     assert found.refused is None

@@ -69,7 +69,7 @@ ORDERS = Grammar.of(
 
 
 @dataclass
-class Sound:
+class EncodedAudioOnPaper:
     """What `decode` is given; it is the decoding that is made up here."""
 
     silent: bool = False
@@ -94,7 +94,7 @@ def understood(
         vocabulary=TokenVocabulary.of([*TEXTS, None], len(TEXTS)),
         spell=lambda tokens: " ".join(TEXTS[token] for token in tokens),
     )
-    return how.recognise(Sound(), ORDERS)  # type: ignore[arg-type]
+    return how.recognise(EncodedAudioOnPaper(), ORDERS)  # type: ignore[arg-type]
 
 
 def test_several_ways_to_say_the_same_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
     decoding = Decoding(candidates=(best,), free=best, free_text="lamp on", calls=1, tokens=1)
     monkeypatch.setattr(score_fusion, "decode", lambda *_: decoding)
     how = SentenceRecogniser(vocabulary=TokenVocabulary.of([said, None], 1), spell=lambda _: said)
-    assert how.recognise(Sound(), WAITING).refused == refused  # type: ignore[arg-type]
+    assert how.recognise(EncodedAudioOnPaper(), WAITING).refused == refused  # type: ignore[arg-type]
 
 
 def test_what_was_tried_and_means_something_else_makes_a_result_doubtful(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Loudspeaker:
+class RecordedLoudspeaker:
     """Notes how many samples it was given."""
 
     def __init__(self, _device: str, _volume: float) -> None:
@@ -32,7 +32,7 @@ class Loudspeaker:
             self.played.append(len(samples))
 
 
-class Synthesizer:
+class FakeSynthesizer:
     """A sample for each letter."""
 
     def speak(self, text: str) -> Spoken:
@@ -41,15 +41,15 @@ class Synthesizer:
 
 @pytest.fixture
 def voice(monkeypatch: pytest.MonkeyPatch) -> SpeechOutput:
-    monkeypatch.setattr(voices, "Loudspeaker", Loudspeaker)
-    monkeypatch.setattr(voices, "open_synthesizer", lambda *_: Synthesizer())
+    monkeypatch.setattr(voices, "Loudspeaker", RecordedLoudspeaker)
+    monkeypatch.setattr(voices, "open_synthesizer", lambda *_: FakeSynthesizer())
     config = Config(speaking=SpeakingSettings(earcons=True))
     return SpeechOutput(config, ListenerControl(), RecordedEvents())
 
 
 def played(voice: SpeechOutput) -> list[int]:
     loudspeaker = voice._loudspeaker
-    assert isinstance(loudspeaker, Loudspeaker)
+    assert isinstance(loudspeaker, RecordedLoudspeaker)
     return loudspeaker.played
 
 
@@ -77,13 +77,13 @@ def test_what_is_requested_after_an_interruption_is_heard(voice: SpeechOutput) -
 def test_an_interruption_in_the_middle_drops_the_rest_but_not_what_comes_after(
     voice: SpeechOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def speak(_: Synthesizer, text: str) -> Spoken:
+    def speak(_: FakeSynthesizer, text: str) -> Spoken:
         if text == "Two.":
             voice.interrupt()
             voice.say("Afterwards.")
         return Spoken(np.zeros(len(text), np.float32), SAMPLE_RATE)
 
-    monkeypatch.setattr(Synthesizer, "speak", speak)
+    monkeypatch.setattr(FakeSynthesizer, "speak", speak)
     voice.say("One. Two. Three.")
     voice.turn()
 

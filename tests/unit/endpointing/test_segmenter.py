@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from support.loudness_detector import LoudnessDetector
 
 from appliance.config import ListeningSettings
 from appliance.endpointing.segmenter import (
@@ -22,21 +23,6 @@ SETTINGS = ListeningSettings(pause_ms=320, pre_roll_ms=320, minimum_speech_ms=96
 """In frames: pause 10, pre-roll 10, minimum 3, maximum 100."""
 
 QUIET, VOICE = 0.001, 0.5
-
-
-class LoudnessDetector:
-    """A voice activity detector that takes every loud frame for speech, and counts its frames."""
-
-    def __init__(self) -> None:
-        self.frames_judged = 0
-        self.resets = 0
-
-    def probability(self, frame: Samples) -> float:
-        self.frames_judged += 1
-        return 0.9 if np.abs(frame).max() > 0.1 else 0.1
-
-    def reset(self) -> None:
-        self.resets += 1
 
 
 def sound(*parts: tuple[float, int]) -> Samples:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
+from support.fake_clock import FakeClock
+
 from appliance.fallback.chat_history import CHARACTERS, SESSIONS, ChatHistory
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_session_remembers_its_last_turns_in_order() -> None:
@@ -22,7 +17,7 @@ def test_a_session_remembers_its_last_turns_in_order() -> None:
 
 
 def test_a_session_that_was_silent_too_long_is_over() -> None:
-    clock = Clock()
+    clock = FakeClock(0.0)
     sessions = ChatHistory(turns=2, minutes=1.0, now=clock)
     sessions.note("a", "q", "a")
     clock.now = 61.0

@@ -121,7 +121,7 @@ def test_what_is_forbidden_is_not_even_weighed(text: str) -> None:
     assert model.scored_options == []
 
 
-class Failing(ScriptedLanguageModel):
+class FailingModel(ScriptedLanguageModel):
     def __init__(self, error: EngineError) -> None:
         super().__init__([])
         self.error = error
@@ -135,7 +135,7 @@ class Failing(ScriptedLanguageModel):
 def test_a_model_that_cannot_weigh_is_no_choice_and_that_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    cascade, model = Cascade(), Failing(EngineError("the menu is too long"))
+    cascade, model = Cascade(), FailingModel(EngineError("the menu is too long"))
     for _ in range(3):
         found = cascade.choose("dark kitchen", SENTENCES, model, lambda: False, spoken=False)
         assert found is None
@@ -145,7 +145,9 @@ def test_a_model_that_cannot_weigh_is_no_choice_and_that_is_logged_once(
 @pytest.mark.parametrize("error", [EngineDied("twice"), Interrupted("stopped")])
 def test_a_text_that_killed_the_model_or_is_not_wanted_any_more_is_told(error: EngineError) -> None:
     with pytest.raises(type(error)):
-        Cascade().choose("dark kitchen", SENTENCES, Failing(error), lambda: False, spoken=False)
+        Cascade().choose(
+            "dark kitchen", SENTENCES, FailingModel(error), lambda: False, spoken=False
+        )
 
 
 def test_the_menu_is_the_same_for_every_text_and_made_of_the_operators_sentences() -> None:

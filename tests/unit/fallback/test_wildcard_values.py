@@ -180,13 +180,13 @@ WORDS = [*SAID.split(), "\n", "\x00"]
 def test_no_word_comes_out_that_was_not_said_in_that_order(words: list[str], which: int) -> None:
     text = " ".join(words)
 
-    class Wilful(ScriptedLanguageModel):
+    class ModelThatFavours(ScriptedLanguageModel):
         def score_options(self, menu, text, options, stopping):  # type: ignore[no-untyped-def]
             favoured = options[which % len(options)]
             self._weighs = {text.removesuffix(" =>"): {favoured: 0.99999}}
             return super().score_options(menu, text, options, stopping)
 
-    choice = CASCADE.choose(text, SENTENCES, Wilful([]), lambda: False, spoken=False)
+    choice = CASCADE.choose(text, SENTENCES, ModelThatFavours([]), lambda: False, spoken=False)
     assert choice is not None
     if choice.intent is not None:
         said = f" {' '.join(text.split())} "

@@ -65,13 +65,13 @@ def test_a_lost_bit_is_noticed(tmp_path: Path) -> None:
 
 
 def test_what_another_program_left_there_is_not_run(tmp_path: Path) -> None:
-    class Trap:
+    class FileMakingPickle:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return Path.touch, (tmp_path / "sprung",)  # type: ignore[return-value]
 
     Grammar.of(intents("lamp on"), cache=tmp_path)
     [kept] = tmp_path.iterdir()
-    kept.write_bytes(pickle.dumps(Trap()))
+    kept.write_bytes(pickle.dumps(FileMakingPickle()))
     assert Grammar.of(intents("lamp on"), cache=tmp_path).allows("lamp on")
     assert not (tmp_path / "sprung").exists()
 

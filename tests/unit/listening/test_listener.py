@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from support.loudness_detector import LoudnessDetector
 from support.pipeline_parts import RecordedIntake
 
 from appliance.config import ListeningSettings
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
 
 SETTINGS = ListeningSettings(pause_ms=320, pre_roll_ms=320, minimum_speech_ms=96, maximum_s=3.2)
 QUIET, VOICE = 0.001, 0.5
-
-
-class LevelDetector:
-    """Hears speech in whatever is loud."""
-
-    def probability(self, frame: Samples) -> float:
-        return 0.9 if np.abs(frame).max() > 0.1 else 0.1
-
-    def reset(self) -> None:
-        """It remembers nothing."""
 
 
 class ScriptedMicrophone:
@@ -92,7 +83,7 @@ class ListenerParts:
         self.log: list[object] = []
         self.control = ListenerControl()
         intake = LoggedIntake(self.log, self.utterances, room_for)
-        self.listening = ListeningState(LevelDetector(), SETTINGS, intake)  # type: ignore[arg-type]
+        self.listening = ListeningState(LoudnessDetector(), SETTINGS, intake)  # type: ignore[arg-type]
         self.listener = Listener(self.microphone, self.listening, self.control)
 
     def play(self) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from support.loudness_detector import LoudnessDetector
 from support.pipeline_parts import RecordedIntake
 
 from appliance.config import ListeningSettings
@@ -33,16 +34,6 @@ if TYPE_CHECKING:
 QUIET, FADING, VOICE, WORD = 0.001, 0.11, 0.8, 0.7
 """Loudness of a quiet room, of the end of a word, of somebody who speaks, and of the wake word's
 last frame."""
-
-
-class LevelDetector:
-    """Hears speech in whatever is loud."""
-
-    def probability(self, frame: Samples) -> float:
-        return 0.9 if np.abs(frame).max() > 0.1 else 0.1
-
-    def reset(self) -> None:
-        """It remembers nothing."""
 
 
 class LoudSpotter:
@@ -127,7 +118,7 @@ class ListeningParts:
             wait_s=1.6,
         )
         self.listening = ListeningState(
-            LevelDetector(),
+            LoudnessDetector(),
             settings,
             self.intake,  # type: ignore[arg-type]
             wake_word_detectors=spotters,

@@ -78,7 +78,7 @@ def test_a_spoken_sentence_becomes_its_intent() -> None:
 
 
 def test_a_result_that_two_models_decided_names_both() -> None:
-    class TwoModels:
+    class RecogniserOfTwoModels:
         name = "stt"
 
         def prepare(self, _: object) -> None:
@@ -87,7 +87,7 @@ def test_a_result_that_two_models_decided_names_both() -> None:
         def recognise(self, *_: object) -> RecognisedSpeech:
             return RecognisedSpeech("light on", SENTENCES.parse("light on"), 0.9, by="stt+other")
 
-    asked = pipeline(recogniser=TwoModels())
+    asked = pipeline(recogniser=RecogniserOfTwoModels())
     assert done(spoken(), asked).models.stt == "stt+other"
 
 
@@ -146,7 +146,7 @@ def test_repair_never_makes_an_intent_of_a_text_that_is_marked_never_by_voice() 
     assert done(spoken(), pipeline("unlock the dor")).outcome is Outcome.REFUSED
 
 
-class Faltering(ScriptedLanguageModel):
+class ModelThatBeginsAgain(ScriptedLanguageModel):
     """Its process dies in the middle of an answer, and writes it anew."""
 
     def complete(
@@ -163,7 +163,7 @@ class Faltering(ScriptedLanguageModel):
 
 def test_what_is_seen_of_an_answer_that_is_written_anew_is_not_there_twice() -> None:
     events = RecordedEvents()
-    asked = pipeline(model=Faltering(["They roll."]), events=events)
+    asked = pipeline(model=ModelThatBeginsAgain(["They roll."]), events=events)
     prompt = PromptRequest("why do trains run", stream=True)
     done(requested(Operation.ANSWER, prompt.packed()), asked)
     seen = [event.text for event in events.of(AnswerWritten)]

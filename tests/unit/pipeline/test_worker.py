@@ -187,7 +187,7 @@ def test_at_a_stop_waiting_speech_is_cancelled_and_waiting_requests_stay() -> No
     assert parts.outcomes == [("u1", Outcome.CANCELLED), ("u2", Outcome.CANCELLED)]
 
 
-class Cancelling(ScriptedLanguageModel):
+class ModelCancelledMeanwhile(ScriptedLanguageModel):
     """A language model during whose work somebody cancels it."""
 
     parts: WorkerParts
@@ -204,7 +204,7 @@ class Cancelling(ScriptedLanguageModel):
 
 
 def test_a_request_cancelled_while_it_is_written_is_answered_as_cancelled() -> None:
-    model = Cancelling(["a b c"])
+    model = ModelCancelledMeanwhile(["a b c"])
     parts = model.parts = WorkerParts(model=model)
     parts.jobs.enqueue_job(request("r"))
     parts.worker.turn()
@@ -274,7 +274,7 @@ def test_the_journal_gets_a_job_s_facts_as_fields_and_no_word_of_what_was_said(
     assert "light on" not in str(fields)
 
 
-class SpokenTo(ScriptedLanguageModel):
+class ModelInterruptedBySpeech(ScriptedLanguageModel):
     """A language model during whose work somebody speaks."""
 
     parts: WorkerParts
@@ -292,7 +292,7 @@ class SpokenTo(ScriptedLanguageModel):
 
 
 def test_speech_is_done_while_the_model_stands_still_and_then_it_writes_on() -> None:
-    model = SpokenTo(["a b c"])
+    model = ModelInterruptedBySpeech(["a b c"])
     parts = model.parts = WorkerParts("light on", "light on", model=model)
     parts.jobs.enqueue_job(request("r"))
     parts.worker.turn()
@@ -306,7 +306,7 @@ def test_speech_is_done_while_the_model_stands_still_and_then_it_writes_on() -> 
 
 
 def test_a_request_is_cancelled_while_speech_is_done_in_between() -> None:
-    model = SpokenTo(["a b c"])
+    model = ModelInterruptedBySpeech(["a b c"])
     parts = model.parts = WorkerParts("light on", "light on", model=model)
     parts.jobs.enqueue_job(request("r"))
     begin = parts.ledger.begin
@@ -323,7 +323,7 @@ def test_a_request_is_cancelled_while_speech_is_done_in_between() -> None:
 
 
 def test_a_stop_phrase_passes_an_answer_to_speech_and_never_reaches_the_model() -> None:
-    class Interrupted(ScriptedLanguageModel):
+    class ModelInterruptedByStop(ScriptedLanguageModel):
         def complete(
             self,
             question: Question,
@@ -333,7 +333,7 @@ def test_a_stop_phrase_passes_an_answer_to_speech_and_never_reaches_the_model() 
             parts.jobs.enqueue_job(utterance("stop"))
             return super().complete(question, stopping, tell)
 
-    model = Interrupted(["a b c"])
+    model = ModelInterruptedByStop(["a b c"])
     parts = WorkerParts("what is it", "Stop.", model=model)
     commit = parts.ledger.commit_job
 
@@ -352,13 +352,13 @@ def test_a_stop_phrase_passes_an_answer_to_speech_and_never_reaches_the_model() 
 
 
 def test_an_idle_turn_looks_after_the_model() -> None:
-    class Watched(ScriptedLanguageModel):
+    class CountedModel(ScriptedLanguageModel):
         looks = 0
 
         def restart_if_dead(self) -> None:
             self.looks += 1
 
-    model = Watched([])
+    model = CountedModel([])
     WorkerParts(model=model).worker.turn()
     assert model.looks == 1
 
@@ -418,11 +418,11 @@ def test_a_request_whose_time_ends_while_it_is_at_work_is_expired_and_gives_noth
 def test_a_request_that_kills_the_model_is_a_dead_letter_one_that_a_stop_breaks_off_is_not() -> (
     None
 ):
-    class Deadly(ScriptedLanguageModel):
+    class DyingModel(ScriptedLanguageModel):
         def complete(self, *_: object) -> Completion:
             raise EngineDied("it died twice")
 
-    parts = WorkerParts(model=Deadly(["a"]))
+    parts = WorkerParts(model=DyingModel(["a"]))
     parts.jobs.enqueue_job(request("deadly"))
     parts.worker.turn()
     assert [result.outcome for result in parts.delivered] == [Outcome.FAILED]

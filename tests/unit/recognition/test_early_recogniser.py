@@ -42,7 +42,7 @@ ORDERS = sentence_set(
 )
 
 
-class Found:
+class FoundSentence:
     """What the decoder found; only what is looked at."""
 
     def __init__(self, text: str, confidence: float) -> None:
@@ -51,7 +51,7 @@ class Found:
         self.reading = object() if confidence > 0.5 else None
 
 
-class Decoder:
+class ScriptedDecoder:
     """Hears what the test wants, and counts how often it had to work."""
 
     name = "scripted"
@@ -59,7 +59,7 @@ class Decoder:
     def __init__(
         self, text: str = "", confidence: float = 0.95, sentences: SentenceSet = SENTENCES
     ) -> None:
-        self.found = Found(text, confidence)
+        self.found = FoundSentence(text, confidence)
         self.worked = 0
         self.over = self.asked_whether_outdated = False
         self.thorough: list[bool] = []
@@ -75,7 +75,7 @@ class Decoder:
         *,
         thorough: bool,
         outdated: Callable[[], bool],
-    ) -> tuple[Found, str]:
+    ) -> tuple[FoundSentence, str]:
         self.worked += 1
         self.thorough.append(thorough)
         self.asked_whether_outdated = outdated()
@@ -86,8 +86,8 @@ class Decoder:
         return self.over
 
 
-def early(text: str, confidence: float = 0.95) -> tuple[EarlyRecogniser, Decoder]:
-    decoder = Decoder(text, confidence)
+def early(text: str, confidence: float = 0.95) -> tuple[EarlyRecogniser, ScriptedDecoder]:
+    decoder = ScriptedDecoder(text, confidence)
     return EarlyRecogniser(decoder), decoder  # type: ignore[arg-type]
 
 
@@ -136,7 +136,7 @@ def test_what_could_still_be_added_decides_whether_the_voice_is_asked(
     over: bool,  # noqa: FBT001
     expected: SentenceProgress,
 ) -> None:
-    decoder = Decoder(text, sentences=ORDERS)
+    decoder = ScriptedDecoder(text, sentences=ORDERS)
     decoder.over = over
     asked = EarlyRecogniser(decoder)  # type: ignore[arg-type]
 

@@ -204,7 +204,7 @@ def test_between_the_pieces_of_a_long_recording_somebody_who_spoke_is_heard_firs
         heard.append(asked.recognise(SOUND, SENTENCES, lambda _: None))
         return False
 
-    class InPieces(ScriptedTranscriber):
+    class InterruptibleTranscriber(ScriptedTranscriber):
         def transcribe(
             self, samples: Samples, language: str, stopping: Callable[[], bool] = lambda: False
         ) -> Transcript:
@@ -213,7 +213,7 @@ def test_between_the_pieces_of_a_long_recording_somebody_who_spoke_is_heard_firs
             return super().transcribe(samples, language)
 
     asked = service()
-    transcriber = InPieces(["spoken", "a long recording"])
+    transcriber = InterruptibleTranscriber(["spoken", "a long recording"])
     asked._models = SpeechModels(FreeRecogniser(transcriber, 0.6), transcriber)
     asked._early = None
     long = np.zeros(2 * len(SOUND), np.float32)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Terminal(io.StringIO):
+class FakeTerminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
@@ -83,7 +83,7 @@ def test_what_comes_from_outside_cannot_write_over_the_terminal() -> None:
 
 
 def test_a_terminal_gets_the_time_and_names_what_is_unusual() -> None:
-    terminal = Terminal()
+    terminal = FakeTerminal()
     logs.set_up("debug", terminal, {})
     ours = logging.getLogger("appliance.audio")
     ours.info("listening")

@@ -5,15 +5,9 @@ from __future__ import annotations
 import logging
 
 import pytest
+from support.fake_clock import FakeClock
 
 from appliance.engines.llama.circuit_breaker import FAIL_FAST_AFTER, LONGEST_PAUSE_S, CircuitBreaker
-
-
-class FakeClock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def attempts(breaker: CircuitBreaker, clock: FakeClock, seconds: float) -> int:

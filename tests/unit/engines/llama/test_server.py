@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class TwoTokens:
+class TwoTokenModel:
     """A model that writes two tokens for each text, and counts the texts in progress."""
 
     def __init__(self) -> None:
@@ -51,8 +51,8 @@ class FakeClient(io.StringIO):
         return len(text)
 
 
-def served(at: str, requests: int) -> tuple[TwoTokens, list[tuple[int, str]]]:
-    model, inbox = TwoTokens(), _Inbox()
+def served(at: str, requests: int) -> tuple[TwoTokenModel, list[tuple[int, str]]]:
+    model, inbox = TwoTokenModel(), _Inbox()
     client = FakeClient(inbox, at, requests)
     service = _Service(model, inbox, client, ValueError)  # type: ignore[arg-type]
     service.serve({"id": 1, "threads": 1})
