@@ -224,8 +224,8 @@ class Dialogue:
             current = self._current
             if current is None or current.pending is None:
                 return
-            wait = self._settings.wait_s
-            self._listener.listen(Activation(current.trigger, reply=True, wait=wait))
+            wait_s = self._settings.wait_s
+            self._listener.listen(Activation(current.trigger, reply=True, wait_s=wait_s))
             logger.info("%s waits for a yes", current.pending[1].id[-4:])
 
     def _take_reply(self, job: Utterance, result: Result) -> None:
@@ -296,7 +296,7 @@ class Dialogue:
                 return
             self._end(f"{result.outcome}: done")
         if self._settings.follow_up and current.trigger is Trigger.WAKE_WORD:
-            self._listener.listen(Activation(current.trigger, wait=self._settings.wait_s))
+            self._listener.listen(Activation(current.trigger, wait_s=self._settings.wait_s))
 
     def _play(self, earcon: Earcon) -> None:
         # If it always listens, it hears all the talk in the room, and nobody waits for a sign.

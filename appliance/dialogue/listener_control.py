@@ -19,14 +19,14 @@ class Activation:
 
     trigger: Trigger
     id: str | None = None
-    """The utterance's id if it is known beforehand, as that of a request is."""
+    """The utterance's id if it is known beforehand, like that of a request."""
     held: bool = False
     """The sentence ends when the button is released, and not at a pause."""
     reply: bool = False
     """For a yes or a no, and not for one of the sentences."""
-    wait: float = 5.0
-    """Seconds in which somebody must begin to speak."""
-    after_word: bool = False
+    wait_s: float = 5.0
+    """Within which somebody must begin to speak."""
+    after_wake_word: bool = False
     """Whether the end of the wake word may still be heard."""
 
 

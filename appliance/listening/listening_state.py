@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AFTER_WORD_FRAMES = 3
+AFTER_WAKE_WORD_FRAMES = 3
 """Frames (96 ms) before a wake word was detected that belong to the sentence: it is detected at its
 end or a little later, and some people do not pause."""
 
@@ -97,7 +97,7 @@ class ListeningState:
         self._turn = ListeningTurn(self._segmenter, activation)
         self._show(listening=True)
         self._intake.on_listening(activation)
-        for frame in before[-AFTER_WORD_FRAMES:] if activation.after_word else before:
+        for frame in before[-AFTER_WAKE_WORD_FRAMES:] if activation.after_wake_word else before:
             if self._turn is not None:
                 self._hear_in_turn(self._turn, frame)
 
@@ -151,8 +151,8 @@ class ListeningState:
                 logger.info("woken by %s, score %.2f", wake.word, wake.score)
                 self._reset_detectors()
                 self._intake.on_wake(wake, self.meter.level())
-                wait = self._settings.wait_s
-                self.listen(Activation(Trigger.WAKE_WORD, wait=wait, after_word=True))
+                wait_s = self._settings.wait_s
+                self.listen(Activation(Trigger.WAKE_WORD, wait_s=wait_s, after_wake_word=True))
                 return
 
     def _hear_in_turn(self, turn: ListeningTurn, frame: Samples) -> None:

@@ -35,7 +35,7 @@ class ListeningTurn:
                 return segment
         # While a button is held, silence may last as long as an utterance may. Then the turn ends:
         # a button that is held for an hour is a button on which something lies.
-        wait_s = self._segmenter.maximum_seconds if self.activation.held else self.activation.wait
+        wait_s = self._segmenter.maximum_seconds if self.activation.held else self.activation.wait_s
         if not self._segmenter.maybe_in_speech and self._elapsed_s >= wait_s:
             return nothing_said()
         return None
@@ -46,7 +46,7 @@ class ListeningTurn:
 
     def _is_wake_word_tail(self, segment: SpeechSegment) -> bool:
         spoken_s = self._elapsed_s - segment.seconds_since_speech
-        return self.activation.after_word and spoken_s <= WAKE_WORD_TAIL_S
+        return self.activation.after_wake_word and spoken_s <= WAKE_WORD_TAIL_S
 
 
 def nothing_said() -> SpeechSegment:

@@ -124,8 +124,8 @@ class VoiceInput:
         self, trigger: Trigger, utterance_id: str | None = None, *, held: bool = False
     ) -> None:
         """Listen to one sentence; `held` until it is released."""
-        wait = self._config.listening.wait_s
-        self._control.listen(Activation(trigger, id=utterance_id, held=held, wait=wait))
+        wait_s = self._config.listening.wait_s
+        self._control.listen(Activation(trigger, id=utterance_id, held=held, wait_s=wait_s))
 
     def release(self) -> None:
         """The sentence is over."""

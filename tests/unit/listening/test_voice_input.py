@@ -45,7 +45,7 @@ def test_a_request_to_listen_names_the_result_to_come(monkeypatch: pytest.Monkey
     parts.set_state(monkeypatch, MicrophoneState.OK)
 
     assert parts.voice.listen() == "id-0"
-    expected = Activation(Trigger.REQUEST, id="id-0", wait=3.0)
+    expected = Activation(Trigger.REQUEST, id="id-0", wait_s=3.0)
     assert commands_of(parts.control) == [Listen(expected)]
 
 
