@@ -6,21 +6,14 @@ import contextlib
 import hashlib
 import json
 import os
-import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.engines import llama_library
+from appliance.engines.disk_cache import DiskCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-MAGIC = b"appliance prefix 2\n"
-
-KEPT = 4
-"""States on disk; if there are more, the least recently used is deleted."""
-
-CHECKSUM_BYTES = 4
+    from pathlib import Path
 
 
 class PrefixCache:
@@ -29,56 +22,26 @@ class PrefixCache:
     They hold text of the configuration and of the sentences, and nothing that anybody said.
     """
 
-    def __init__(self, directory: Path | None, model: Path, *others: Path) -> None:
-        self._directory = directory
-        self._key = ""
-        if directory is not None:
-            fingerprints = _Fingerprints(directory / "fingerprints.json")
-            files = [fingerprints.of(file) for file in (model, *others)]
-            self._key = json.dumps([llama_library.VERSION, files])
+    def __init__(self, folder: Path | None, *files: Path) -> None:
+        """`files` are the model and its adapter; without a folder nothing is saved."""
+        self._cache = None if folder is None else DiskCache(folder, "{}.prefix")
+        self._version = ""
+        if folder is not None:
+            fingerprints = _Fingerprints(folder / "fingerprints.json")
+            hashes = [fingerprints.of(file) for file in files]
+            self._version = json.dumps([llama_library.VERSION, hashes])
 
     def load(self, tokens: Sequence[int]) -> bytes | None:
         """The state after `tokens`; None if it was not saved, or is damaged."""
-        if self._directory is None:
-            return None
-        path = self._path(tokens)
-        try:
-            saved = path.read_bytes()
-        except OSError:
-            return None
-        state = saved[len(MAGIC) + CHECKSUM_BYTES :]
-        if saved[: len(MAGIC)] != MAGIC or _checksum(state) != saved[len(MAGIC) :][:CHECKSUM_BYTES]:
-            return None
-        with contextlib.suppress(OSError):
-            os.utime(path)
-        return state
+        return None if self._cache is None else self._cache.load(self._key(tokens))
 
     def save(self, tokens: Sequence[int], state: bytes) -> None:
-        """Save a state; if the disk is full or read-only, the prefix is read again next time."""
-        if self._directory is None or not state:
-            return
-        path = self._path(tokens)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                file.write(MAGIC + _checksum(state) + state)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            self._delete_oldest(path.parent)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        """Save a state, unless it is empty."""
+        if self._cache is not None and state:
+            self._cache.save(self._key(tokens), state)
 
-    def _path(self, tokens: Sequence[int]) -> Path:
-        digest = hashlib.sha256(f"{self._key} {list(tokens)}".encode()).hexdigest()
-        return (self._directory or Path()) / f"{digest[:32]}.prefix"
-
-    def _delete_oldest(self, folder: Path) -> None:
-        states = sorted(folder.glob("*.prefix"), key=lambda path: path.stat().st_mtime)
-        for old in states[:-KEPT]:
-            old.unlink(missing_ok=True)
+    def _key(self, tokens: Sequence[int]) -> str:
+        return hashlib.sha256(f"{self._version} {list(tokens)}".encode()).hexdigest()[:32]
 
 
 class _Fingerprints:
@@ -115,7 +78,3 @@ class _Fingerprints:
             for entry in saved.values()
         )
         return saved if valid else {}
-
-
-def _checksum(state: bytes) -> bytes:
-    return zlib.crc32(state).to_bytes(CHECKSUM_BYTES, "big")

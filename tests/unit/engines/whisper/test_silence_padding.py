@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from appliance.engines.whisper.silence_padding import KEPT, cached_or_computed
+from appliance.engines.disk_cache import KEPT
+from appliance.engines.whisper.silence_padding import cached_or_computed
 
 if TYPE_CHECKING:
     from pathlib import Path
