@@ -13,7 +13,6 @@ import msgspec
 from appliance import config as configuration
 from appliance.commands.actions import add_actions
 from appliance.errors import SentencesError
-from appliance.grammar.grammar import Grammar
 from appliance.sentences import sentence_set
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         loaded = sentence_set.load(folder, language, builtin=config.sentences.builtin)
         if arguments.action == "check":
-            Grammar.of(loaded.intents)  # compiling for speech has limits of its own
+            _ = loaded.grammar  # compiling for speech has limits of its own
     except SentencesError as error:
         return _report_problems(error, language, as_json=arguments.json)
     if arguments.action == "check":

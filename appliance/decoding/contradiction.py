@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from appliance.grammar.numbers import digits_of_words
 from appliance.text.normalise import normalise
+from appliance.text.number_words import digits_of_words
 
 SURE_NATS_PER_TOKEN = -0.4
 """The free text is believed only if its mean log probability is above this."""

@@ -42,6 +42,9 @@ class _File(msgspec.Struct, frozen=True, array_like=True):
     tags: dict[int, int]
     meanings: list[tuple[str, dict[str, Any]]]
     start: int
+    body: int
+    sentences: list[tuple[int, list[int]]]
+    clauses: list[list[str]]
 
 
 def kept(path: Path, form: int) -> Network | None:
@@ -90,6 +93,9 @@ def _file(network: Network, form: int) -> _File:
         tags=network.tags,
         meanings=[_described(meaning) for meaning in network.meanings],
         start=network.start,
+        body=network.body,
+        sentences=network.sentences,
+        clauses=network.clauses,
     )
 
 
@@ -107,6 +113,9 @@ def _network(file: _File) -> Network:
         tags=file.tags,
         meanings=[_KINDS[name](**fields) for name, fields in file.meanings],
         start=file.start,
+        body=file.body,
+        sentences=file.sentences,
+        clauses=file.clauses,
     )
 
 

@@ -19,10 +19,11 @@ from appliance.errors import SentencesError
 from appliance.grammar.lists import Lists
 from appliance.grammar.name_scope import NameScope
 from appliance.grammar.network import Builder, Network
-from appliance.grammar.numbers import SIGNS, digits_of_words, spoken
+from appliance.grammar.numbers import SIGNS, spoken
+from appliance.grammar.required_words import RequiredWords
 from appliance.grammar.semantic_tags import SentenceOf
 from appliance.text.normalise import UNIT_SIGNS, template_text, unaccented
-from appliance.text.number_words import said_in_words
+from appliance.text.number_words import digits_of_words, said_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +35,15 @@ SKIPS = 2
 
 DOTTED = {"am": "a.m", "pm": "p.m"}
 """Words that Whisper writes with stops in them."""
+
+LONGEST_NUMBER = 4
+"""Words of a number up to one hundred: "quatre vingt dix neuf"."""
+
+LONGEST_NUMBER = 4
+"""Words of a number up to one hundred: "quatre vingt dix neuf"."""
+
+COMPOUNDING = frozenset({"af", "da", "de", "fi", "lb", "nb", "nl", "sv"})
+"""Languages that write "Erdgeschoss" and "Temperatur" as one word."""
 
 LARGEST_PERMUTATION = 6
 """Its states double with every part; a sentence with more parts is refused."""
@@ -75,6 +85,7 @@ class _Compiler:
         self._build = Builder()
         self._networks: dict[Any, tuple[int, frozenset[str]]] = {}
         self._number_words = digits_of_words(intents.language)
+        self._required = RequiredWords(intents.language)
         self._list_networks = Lists(self._build, intents.language, self._expression)
 
     def compile(self) -> Network:
@@ -92,7 +103,7 @@ class _Compiler:
         if not any(source == body for source, _, _ in self._build.edges):
             raise SentencesError(["the sentences allow nothing to be said"])
         self._skips(end, self._build.state(final=True))
-        return self._build.network(start)
+        return self._build.network(start, body)
 
     def _skips(self, source: int, target: int) -> None:
         """Up to SKIPS skip words on the way from `source` to `target`."""
@@ -131,7 +142,8 @@ class _Compiler:
                     [f"{problem}, in {sentence.text!r}" for problem in error.problems]
                 ) from error
             if missing <= scope.given:
-                self._build.empty(body, first)
+                clauses = self._required.clauses(sentence.expression, scope)
+                self._build.sentence(body, first, clauses)
                 self._build.empty(self._build.meaning(last, meaning), end)
 
     def _scope(self, data: IntentData) -> NameScope:
@@ -167,35 +179,48 @@ class _Compiler:
             if what.is_optional or not what.items:
                 self._build.empty(source, target)
             return target
+        before: Expression | None = None
         for item in what.items:
-            source = self._expression(item, source, scope)
+            if isinstance(before, ListReference) and isinstance(item, TextChunk):
+                source = self._after_list(item.text, source)
+            else:
+                source = self._expression(item, source, scope)
+            before = item
         return source
+
+    def _after_list(self, text: str, source: int) -> int:
+        """Read `text`; in some languages as one word with the value: "Erdgeschosstemperatur"."""
+        if text[:1] == " " and self._intents.language.split("-")[0] in COMPOUNDING:
+            gap = self._build.text(source, " ")
+            self._build.empty(source, gap)
+            return self._words(gap, text.lstrip())
+        return self._words(source, text)
 
     def _words(self, source: int, text: str) -> int:
         """Read `text`; a number in it as words or digits, "percent" also as "%"."""
-        plain = template_text(text)
-        parts = plain.split(" ")
-        for index, part in enumerate(parts):
+        begins: list[tuple[int, int]] = []
+        """Before each word, and before the space before it."""
+        words = template_text(text).split(" ")
+        for index, word in enumerate(words):
             before = source
-            if index:
-                source = self._build.text(source, " ")
-            begin, source = source, self._build.text(source, part)
-            for other in self._otherwise(part):
+            begin = self._build.text(source, " ") if index else source
+            begins.append((begin, before))
+            source = self._build.text(begin, word)
+            for other in self._otherwise(word):
                 self._build.text(begin, other, source)
-            if part in UNIT_SIGNS and not index:
-                self._build.text(before, f" {part}", source)
-            if part in SIGNS:
-                self._build.text(before, SIGNS[part], source)
-            two = " ".join(parts[index - 1 : index + 1]) if index else ""
-            if two in SIGNS:
-                self._build.text(before, SIGNS[two], source)
+            if not index and (word in UNIT_SIGNS or word in SIGNS):
+                self._build.text(before, f" {word}", source)
+            for first in range(max(0, index - LONGEST_NUMBER + 1), index + 1):
+                said = " ".join(words[first : index + 1])
+                if said in self._number_words:
+                    self._build.text(begins[first][0], self._number_words[said], source)
+                if said in SIGNS:
+                    self._build.text(begins[first][1], SIGNS[said], source)
         return source
 
     def _otherwise(self, word: str) -> Iterator[str]:
         """Other ways to write a word of a sentence."""
         language = self._intents.language
-        if word in self._number_words:
-            yield self._number_words[word]
         if said_in_words(word):
             yield from spoken(int(word), language)
         if language.startswith("en"):

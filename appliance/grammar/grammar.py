@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
-FORM = 5
+FORM = 6
 """Of the file on disk; grows when the compiler would make another network of the same files."""
 
 MADE_WITH = ("hassil", "unicode-rbnf")
@@ -52,7 +52,7 @@ class Grammar:
         self.network = network
         self._skips = skips or Skips()
         self.automaton = Automaton(network, self._skips)
-        self._parser = Parser(network)
+        self._parser = Parser(network, self._skips)
         self._written = written
         self._walks: dict[int, TokenWalk] = {}
         self._lock = threading.Lock()
@@ -96,19 +96,11 @@ class Grammar:
 
     def prepare(self, vocabulary: TokenVocabulary) -> None:
         """Do now what the first sentence would have to wait for; takes up to seconds."""
-        self._parser.prepare()
         self.walk(vocabulary).prepare()
 
     def readings(self, text: str) -> list[ParsedSentence]:
         """All meanings of `text`, best first; none if it is not a sentence."""
-        best: list[ParsedSentence] = []
-        for said in self._skips.left_out(text):
-            found = self._parser.readings(said)
-            if found and (not best or not found[0].free_characters):
-                best = found
-            if best and not best[0].free_characters:
-                break  # else a wildcard took the skip words, too: is there a sentence without?
-        return best
+        return self._parser.readings(text)
 
     def allows(self, text: str) -> bool:
         """Whether `text` is a whole sentence."""

@@ -11,14 +11,14 @@ from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 from appliance.errors import SentencesError
 from appliance.grammar.name_scope import NameScope, chosen_values
 from appliance.grammar.network import ANY, Builder
-from appliance.grammar.numbers import SIGNS, digits_of_words, spoken, written
+from appliance.grammar.numbers import SIGNS, spoken, written
 from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SlotStart
 from appliance.text.normalise import template_text, unaccented
-from appliance.text.number_words import said_in_words
+from appliance.text.number_words import digits_of_words, said_in_words
 from appliance.values import RANGE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from hassil.expression import ListReference
     from hassil.intents import SlotList
@@ -34,7 +34,7 @@ class Lists:
         self._build = build
         self._language = language
         self._compile = compile_expression
-        self._number_words = digits_of_words(language)
+        self._number_words = {word for words in digits_of_words(language) for word in words.split()}
         self._networks: dict[Any, tuple[int, frozenset[str]]] = {}
         self._spellings: list[Callable[[str], str]] = [self._in_words] if self._number_words else []
         if language.startswith("en"):  # whose models write "Motorhead"
@@ -50,8 +50,8 @@ class Lists:
         if slots is None:
             raise SentencesError([f"list {{{reference.list_name}}} is missing"])
         source = self._build.text(source, template_text(reference.prefix or ""))
-        if not reference.is_capture:
-            source = self._build.meaning(source, SlotStart(reference.slot_name))
+        slot = "" if reference.is_capture else reference.slot_name
+        source = self._build.meaning(source, SlotStart(slot, isinstance(slots, WildcardSlotList)))
         start, given = self._values(slots, scope)
         scope.given |= given
         target = self._build.call(source, start)
@@ -145,5 +145,5 @@ class Lists:
             self._build.empty(node, end)
 
 
-def _has_number(text: str, number_words: Mapping[str, str]) -> bool:
+def _has_number(text: str, number_words: Container[str]) -> bool:
     return any(word in number_words or word in SIGNS for word in text.split())

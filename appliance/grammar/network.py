@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EMPTY = 0
 """Label of an edge that reads nothing."""
 
 ANY = 1
 """Label of an edge that reads any character of a wildcard."""
+
+Clause = frozenset[str]
+"""Parts of words; a text must have one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,12 @@ class Network:
     """State: index in `meanings`, of what passing through it means."""
     meanings: list[Any]
     start: int
+    body: int
+    """The state where all sentences begin."""
+    sentences: list[tuple[int, list[int]]]
+    """The first state of each sentence, and indices in `clauses`: what its words must meet."""
+    clauses: list[list[str]]
+    """Parts of words; a text meets a clause if it has one of them."""
 
     @property
     def size(self) -> int:
@@ -54,6 +66,8 @@ class Builder:
     finals: bytearray = field(default_factory=bytearray)
     tags: dict[int, int] = field(default_factory=dict)
     meanings: list[Any] = field(default_factory=list)
+    sentences: list[tuple[int, list[int]]] = field(default_factory=list)
+    clauses: dict[Clause, int] = field(default_factory=dict)
 
     def state(self, *, final: bool = False) -> int:
         """A new state."""
@@ -92,7 +106,13 @@ class Builder:
         self.empty(source, target)
         return target
 
-    def network(self, start: int) -> Network:
+    def sentence(self, body: int, first: int, clauses: Iterable[Clause]) -> None:
+        """A sentence that begins in `first`, of a text that meets all `clauses`."""
+        self.empty(body, first)
+        numbers = [self.clauses.setdefault(clause, len(self.clauses)) for clause in clauses]
+        self.sentences.append((first, numbers))
+
+    def network(self, start: int, body: int) -> Network:
         """Sort and freeze."""
         size = len(self.finals)
         edge_from, labels, targets = _by_source(self.edges, size)
@@ -108,6 +128,9 @@ class Builder:
             tags=self.tags,
             meanings=self.meanings,
             start=start,
+            body=body,
+            sentences=self.sentences,
+            clauses=[sorted(clause) for clause in self.clauses],
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from appliance.text import number_words
 from appliance.text.normalise import template_text
 from appliance.text.number_words import in_words
 
@@ -95,13 +94,6 @@ def _by_rules(number: float, language: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-@cache
-def digits_of_words(language: str) -> dict[str, str]:
-    """Single number words as sentences are spelled, and their digits: {"eight": "8"}."""
-    words = number_words.digits_of_words(language)
-    return {template_text(word): digits for word, digits in words.items()}
-
-
 def written(numbers: RangeSlotList, language: str) -> Iterator[tuple[str, float]]:
     """Each text that stands for a number of the range, and its value.
 
@@ -125,6 +117,8 @@ def _digits(number: float, language: str) -> list[str]:
         return [f"{sign}{text}" for sign in before for text in above]
     plain = f"{number:g}" if number < 100_000 else str(number)  # noqa: PLR2004
     forms = [plain, plain.replace(".", ",")] if "." in plain else [plain]
+    if plain.startswith("0."):
+        forms.append(plain[1:])
     if number >= 1_000 and "." not in plain:  # noqa: PLR2004
         forms.append(f"{int(number):,}")
     if half := _half(number, language):

@@ -1,34 +1,53 @@
-"""From an allowed text back to what it means: every reading, the likeliest first."""
+"""From a text to what it means: each sentence that fits, the best first."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hassil.util import check_excluded_context, check_required_context
 
 from appliance.grammar.network import ANY, EMPTY, Network
 from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SentenceOf, SlotStart
-from appliance.text.normalise import APOSTROPHES, PUNCTUATION, UNIT_SIGNS, folded, normalise
+from appliance.text.normalise import APOSTROPHES, PUNCTUATION, UNIT_SIGNS, folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_PLACES = 20_000
-"""A text that stands in more places than this at once is too ambiguous to be read."""
+    from appliance.grammar.skip_words import Skips
+
+MAX_PLACES = 20_000
+"""A text that may stand in more places than this at once is too ambiguous to be read."""
 
 _SPACE = " "
 _SIGN = "\N{MINUS SIGN}"
 """A hyphen that begins a number; the others join words."""
 
+_NUMBER = re.compile(r"\s*[.,]?\d")
+"""A hyphen before it is a sign, even if spaces are between them: "- 5" is not 5."""
+
+_BRACKETS = "()[]{}"
+"""Written in names, and not read: "lamp (left)"."""
+
+_CLOSING = frozenset(")]}")
+
+_UNBRACKETED = str.maketrans("", "", _BRACKETS)
+
 _AROUND = "".join(PUNCTUATION | APOSTROPHES) + " -"
-"""Stands before or behind the words of a slot: "à l'école", where the list begins behind "l"."""
+"""Stands before or after the words of a slot: "à l'école", where the list begins after "l"."""
 
 _Trail = tuple[Any, ...]
-"""(tag, position, trail before), or () at the beginning."""
-_Place = tuple[int, Any, _Trail]
-"""State, stack of (return state, stack), trail."""
+"""(tag, position in the text, trail before), or () at the beginning. A negative tag is the number
+of letters of a skip word that was left out here."""
+
+_Place = tuple[int, Any, int]
+"""State, stack of (return state, stack), and the number of the context that the words have given,
+or below zero that of the sentence that has ended."""
+
+_Places = dict[_Place, _Trail]
+"""The best trail to each place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +58,9 @@ class ParsedSentence:
     slots: Mapping[str, Any]
     metadata: Mapping[str, Any] | None
     free_characters: int
-    """Characters that wildcards took; fewer is better."""
-    slot_characters: int
-    """Characters that any slot took; fewer means that more was meant literally."""
+    """Characters that wildcards took."""
+    rank: tuple[Any, ...] = field(compare=False, repr=False)
+    """Lower is better; see `Parser.readings`."""
 
     @property
     def meaning(self) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -50,88 +69,170 @@ class ParsedSentence:
 
 
 class Parser:
-    """Reads texts; keeps what every text begins with."""
+    """Reads texts by a network.
 
-    def __init__(self, network: Network) -> None:
+    Dynamic programming over the positions of the text (Viterbi 1967): of all ways that lead to a
+    place, only the best is followed, so that the time grows with the number of places and not
+    with the number of readings. Sentences whose own words the text lacks are not begun at all.
+    """
+
+    def __init__(self, network: Network, skips: Skips) -> None:
+        """`skips` may be said between any two words but those of a wildcard."""
         self._net = network
-        self._begin: list[_Place] | None = None
-        self._first: dict[str, list[_Place]] = {}
-
-    def readings(self, text: str) -> list[ParsedSentence]:
-        """All meanings of `text`, best first; none if it is not a sentence of the network.
-
-        Order: fewer characters in wildcards, more literal text, then the order of the files.
-        """
-        found: dict[Any, ParsedSentence] = {}
-        for _, _, trail in sorted(self._ends(text), key=lambda place: _tag_order(place[2])):
-            reading = _reading(self._net, trail, text)
-            if reading is not None:
-                kept = found.setdefault(reading.meaning, reading)
-                if _rank(reading) < _rank(kept):
-                    found[reading.meaning] = reading
-        return sorted(found.values(), key=_rank)
-
-    def _ends(self, text: str) -> list[_Place]:
-        """Where the whole text leads to."""
-        characters = _characters(text)
-        if not characters:
-            return []
-        places: list[_Place] = []
-        for number, (char, index) in enumerate(characters):
-            read = {"-": _SPACE, _SIGN: "-"}.get(char, char)
-            ahead = self._read(places, read) if number else self._read_first(read)
-            if char in UNIT_SIGNS:  # "62%" is "62 %"
-                ahead += self._read(
-                    self._closure(self._read(places, _SPACE), index, at_word=True), char
-                )
-            if not ahead and char == "-":
-                continue
-            places = self._closure(ahead, index + 1, at_word=read == _SPACE)
-            if not places or len(places) > MOST_PLACES:
-                return []
-        places = self._closure(places, len(text), at_word=True)
-        return [p for p in places if self._net.finals[p[0]] and p[1] is None]
-
-    def prepare(self) -> None:
-        """Find out now where every text begins."""
-        self._beginning()
-
-    def _beginning(self) -> list[_Place]:
-        if self._begin is None:
-            self._begin = self._closure([(self._net.start, None, ())], 0, at_word=True)
-        return self._begin
-
-    def _read_first(self, char: str) -> list[_Place]:
-        """The first character; every text begins in the same places, so they are kept."""
-        if char not in self._first:
-            self._first[char] = self._read(self._beginning(), char)
-        return self._first[char]
-
-    def _read(self, places: list[_Place], char: str) -> list[_Place]:
-        net = self._net
-        labels = {ord(char)} if char in PUNCTUATION else {ord(char), ANY}
-        return [
-            (net.targets[edge], stack, trail)
-            for state, stack, trail in places
-            for edge in range(net.edge_from[state], net.edge_from[state + 1])
-            if net.labels[edge] in labels
+        self._skips = skips
+        self._sentences = [
+            (first, sum(1 << clause for clause in set(clauses)))
+            for first, clauses in network.sentences
         ]
 
-    def _closure(self, places: list[_Place], position: int, *, at_word: bool) -> list[_Place]:
+    def readings(self, text: str) -> list[ParsedSentence]:
+        """The best meaning of each sentence that fits `text`, best first; none if none fits.
+
+        The order is that of hassil's `recognize_best`, as Home Assistant calls it: a sentence
+        with a device's name before those without, a longer name before a shorter one, fewer
+        wildcards, more words of the sentence's own, fewer letters in wildcards, then the intent's
+        name and the order of the files.
+        """
+        found: dict[Any, ParsedSentence] = {}
+        readings = _Reader(self._net, self._skips, self._sentences, text).readings()
+        for reading in sorted(readings, key=lambda one: one.rank):
+            found.setdefault(reading.meaning, reading)
+        return list(found.values())
+
+
+class _Reader:
+    """Reads one text."""
+
+    def __init__(
+        self, network: Network, skips: Skips, sentences: list[tuple[int, int]], text: str
+    ) -> None:
+        self._net = network
+        self._skips = skips
+        self._text = text
+        self._characters = _characters(text)
+        self._contexts: list[dict[str, Any]] = [{}]
+        self._context_numbers: dict[str, int] = {}
+        self._letters = [0]
+        """Letters and digits before each position of the text."""
+        for char in text:
+            self._letters.append(self._letters[-1] + char.isalnum())
+        missing = self._missing_words()
+        self._begun = [first for first, words in sentences if not words & missing]
+
+    def readings(self) -> Iterator[ParsedSentence]:
+        """What the text means, in no order."""
+        for trail in self._read().values():
+            yield self._reading(trail)
+
+    def _missing_words(self) -> int:
+        """A bit for each clause of the network that the text does not meet."""
+        plain = "".join(char for char, _ in self._characters)
+        spelled = f"{plain.replace('-', ' ')}\n{plain.replace('-', '')}"
+        return sum(
+            1 << number
+            for number, words in enumerate(self._net.clauses)
+            if not any(word in spelled for word in words)
+        )
+
+    def _read(self) -> _Places:
+        """Where the whole text leads to."""
+        if not self._characters or not self._begun:
+            return {}
+        length = len(self._characters)
+        skipped = self._skipped()
+        waiting: dict[int, _Places] = {}
+        """Places after a skip word, by the number of the character that comes next."""
+        places = self._closure({(self._net.start, None, 0): ()}, 0, at_word=True)
+        before = _SPACE
+        for number, (char, index) in enumerate(self._characters):
+            self._merge(places, waiting.pop(number, {}), index)
+            for end in skipped.get(number, ()):
+                after = self._skip(places, number, end)
+                self._merge(waiting.setdefault(end, {}), after, index)
+            read = {"-": _SPACE, _SIGN: "-"}.get(char, char)
+            ahead = self._step(places, read, index)
+            if char in UNIT_SIGNS or (char.isalpha() and before.isdigit()):
+                # As "62 %" and "5 min" for "62%" and "5min".
+                gap = self._closure(self._step(places, _SPACE, index), index, at_word=True)
+                self._merge(ahead, self._step(gap, char, index), index)
+            if ahead or char != "-":  # "wi-fi" is "wifi", too
+                places = self._closure(ahead, index + 1, at_word=read == _SPACE)
+            before = char
+            if not (places or waiting) or len(places) > MAX_PLACES:
+                return {}
+        self._merge(places, waiting.get(length, {}), len(self._text))
+        places = self._closure(places, len(self._text), at_word=True)
+        return {p: t for p, t in places.items() if self._net.finals[p[0]] and p[1] is None}
+
+    def _skipped(self) -> dict[int, list[int]]:
+        """Where a skip word begins, and for each the numbers of the characters after them."""
+        spelled = "".join(_SPACE if char == "-" else char for char, _ in self._characters)
+        begins = [0, *(n for n, char in enumerate(spelled, 1) if char == _SPACE)]
+        return {
+            begin: ends
+            for begin in begins
+            if (ends := [min(end, len(spelled)) for end in self._skips.ends(spelled, begin)])
+        }
+
+    def _skip(self, places: _Places, begin: int, end: int) -> _Places:
+        """The places after a skip word; a wildcard takes it as one of its own words.
+
+        As in hassil, a sentence that begins with a wildcard skips words only after its last one.
+        """
+        letters = -sum(char.isalnum() for char, _ in self._characters[begin:end])
+        position = self._characters[begin][1]
+        last = end == len(self._characters)
+        return {
+            place: (letters, position, trail)
+            for place, trail in places.items()
+            if not self._inside_wildcard(place[0]) and (last or not self._begins_free(trail))
+        }
+
+    def _inside_wildcard(self, state: int) -> bool:
         net = self._net
-        seen, todo = set(places), list(places)
-        while todo:
-            state, stack, trail = todo.pop()
-            for ahead, below in self._ahead(state, stack, at_word=at_word):
-                tag = net.tags.get(ahead)
-                place = (ahead, below, trail if tag is None else (tag, position, trail))
-                if place not in seen:
-                    seen.add(place)
-                    todo.append(place)
-        return list(seen)
+        return any(
+            net.labels[edge] == ANY and net.targets[edge] == state
+            for edge in range(net.edge_from[state], net.edge_from[state + 1])
+        )
+
+    def _begins_free(self, trail: _Trail) -> bool:
+        while trail and trail[2]:
+            trail = trail[2]
+        first = self._net.meanings[trail[0]] if trail and trail[0] >= 0 else None
+        return isinstance(first, SlotStart) and first.free and trail[1] == 0
+
+    def _step(self, places: _Places, char: str, index: int) -> _Places:
+        net = self._net
+        labels = {ord(char)} if char in PUNCTUATION else {ord(char), ANY}
+        ahead: _Places = {}
+        for (state, stack, given), trail in places.items():
+            for edge in range(net.edge_from[state], net.edge_from[state + 1]):
+                if net.labels[edge] in labels:
+                    self._add(ahead, (net.targets[edge], stack, given), trail, index)
+        return ahead
+
+    def _closure(self, places: _Places, position: int, *, at_word: bool) -> _Places:
+        """With all places that can be reached without reading."""
+        found, todo = dict(places), list(places.items())
+        while todo and len(found) <= MAX_PLACES:
+            place, trail = todo.pop()
+            if found[place] is not trail:
+                continue  # a better trail has come since
+            for state, stack in self._ahead(place[0], place[1], at_word=at_word):
+                tag = self._net.tags.get(state)
+                given = place[2] if tag is None else self._given(tag, place[2])
+                if given is None:
+                    continue
+                ahead, way = (state, stack, given), trail if tag is None else (tag, position, trail)
+                if self._add(found, ahead, way, position):
+                    todo.append((ahead, way))
+        return found
 
     def _ahead(self, state: int, stack: Any, *, at_word: bool) -> Iterator[tuple[int, Any]]:
         net = self._net
+        if state == net.body:
+            yield from ((first, stack) for first in self._begun)
+            return
         for edge in range(net.edge_from[state], net.edge_from[state + 1]):
             if net.labels[edge] == EMPTY or (at_word and net.labels[edge] == ord(_SPACE)):
                 yield net.targets[edge], stack
@@ -140,85 +241,134 @@ class Parser:
         if net.finals[state] and stack is not None:
             yield stack
 
+    def _given(self, tag: int, given: int) -> int | None:
+        """What is given after this tag; None if the context is not the one that is required."""
+        what = self._net.meanings[tag]
+        if isinstance(what, ListValue) and what.context:
+            return self._context({**self._contexts[given], **what.context})
+        if isinstance(what, SentenceOf):
+            context = {**what.context, **self._contexts[given]}
+            fits = check_required_context(what.requires, context)
+            return -1 - tag if fits and check_excluded_context(what.excludes, context) else None
+        return given
 
-def _tag_order(trail: _Trail) -> tuple[int, ...]:
-    tags: list[int] = []
-    while trail:
-        tag, _, trail = trail
-        tags.append(tag)
-    return tuple(tags)
+    def _context(self, context: dict[str, Any]) -> int:
+        number = self._context_numbers.setdefault(f"{context}", len(self._contexts))
+        if number == len(self._contexts):
+            self._contexts.append(context)
+        return number
+
+    def _merge(self, places: _Places, others: _Places, position: int) -> None:
+        for place, trail in others.items():
+            self._add(places, place, trail, position)
+
+    def _add(self, places: _Places, place: _Place, trail: _Trail, position: int) -> bool:
+        """Keep the better trail to a place; whether it is this one."""
+        known = places.get(place)
+        if known is not None and (
+            known is trail or self._cost(known, position) <= self._cost(trail, position)
+        ):
+            return False
+        places[place] = trail
+        return True
+
+    def _cost(self, trail: _Trail, position: int) -> tuple[Any, ...]:
+        """The rank of a trail; a slot that is open ends at `position`."""
+        named = wildcards = taken = free = 0
+        ends: list[int] = []
+        tags, positions = [], []
+        while trail:
+            tag, begin, trail = trail
+            if tag < 0:
+                taken -= tag
+                continue
+            tags.append(tag)
+            positions.append(begin)
+            what = self._net.meanings[tag]
+            if isinstance(what, SlotStart):
+                end = ends.pop() if ends else position
+                letters = self._letters[end] - self._letters[begin]
+                taken += letters
+                if what.free:
+                    wildcards, free = wildcards + 1, free + letters
+                elif what.slot == "name":
+                    named += letters
+            elif not isinstance(what, SentenceOf):
+                ends.append(begin)
+        return -named, wildcards, taken, free, tags, positions[::-1]
+
+    def _reading(self, trail: _Trail) -> ParsedSentence:
+        """What the trail says."""
+        (tag, _), *steps = (step for step in _steps(trail) if step[0] >= 0)
+        sentence: SentenceOf = self._net.meanings[tag]
+        slots: dict[str, Any] = {}
+        context = dict(sentence.context)
+        opened: list[tuple[str, int]] = []
+        starts: set[tuple[str, bool]] = set()
+        free = 0
+        for tag, position in reversed(steps):
+            what = self._net.meanings[tag]
+            if isinstance(what, SlotStart):
+                starts.add((what.slot, what.free))
+                opened.append((what.slot, position))
+                continue
+            slot, begin = opened.pop()
+            slots[slot] = self._value(what, begin, position)
+            free += len(slots[slot]) if isinstance(what, FreeValue) else 0
+            context.update(what.context or {} if isinstance(what, ListValue) else {})
+        slots.pop("", None)
+        slots = {**sentence.fixed, **_from_context(sentence, context), **slots}
+        named, *rank, tags, positions = self._cost(trail, len(self._text))
+        of_device = "name" in slots and ("name", True) not in starts
+        rank = [not of_device, named, *rank, sentence.intent, tags, positions]
+        return ParsedSentence(sentence.intent, slots, sentence.metadata, free, tuple(rank))
+
+    def _value(self, what: Any, begin: int, end: int) -> Any:
+        """What the words of a slot stand for."""
+        if isinstance(what, FreeValue):
+            while self._text[end : end + 1] in _CLOSING:  # "call Mum (mobile)"
+                end += 1
+            return self._text[begin:end].strip(_AROUND)
+        if isinstance(what, ListValue) and what.value is not None:
+            return what.value
+        if isinstance(what, NumberValue):
+            read = [char for char, index in self._characters if begin <= index < end]
+            words = "".join(read).replace("-", _SPACE).replace(_SIGN, "-").strip()
+            return what.values.get(words, words)
+        return self._text[begin:end].translate(_UNBRACKETED).strip(_AROUND)
 
 
-def _reading(network: Network, trail: _Trail, text: str) -> ParsedSentence | None:
-    """What the trail says; None where the context that its words give is not the required one."""
-    steps: list[tuple[Any, int]] = []
+def _steps(trail: _Trail) -> Iterator[tuple[int, int]]:
     while trail:
         tag, position, trail = trail
-        steps.append((network.meanings[tag], position))
-    sentence: SentenceOf | None = None
-    slots: dict[str, Any] = {}
-    context: dict[str, Any] = {}
-    opened: tuple[str, int] | None = None
-    free = taken = 0
-    for what, position in reversed(steps):
-        if isinstance(what, SlotStart):
-            opened = (what.slot, position)
-        elif isinstance(what, SentenceOf):
-            sentence = what
-        else:
-            slot, begin = opened or ("", position)
-            opened = None
-            said = text[begin:position]
-            words = said.strip(_AROUND)
-            taken += len(words)
-            free += len(words) if isinstance(what, FreeValue) else 0
-            slots[slot] = _value(what, normalise(said) if isinstance(what, NumberValue) else words)
-            context.update(what.context or {} if isinstance(what, ListValue) else {})
-    slots.pop("", None)
-    if sentence is None:
-        return None
-    context = {**sentence.context, **context}
-    if not check_required_context(sentence.requires, context):
-        return None
-    if not check_excluded_context(sentence.excludes, context):
-        return None
-    slots = {**sentence.fixed, **_from_context(sentence, context), **slots}
-    return ParsedSentence(sentence.intent, slots, sentence.metadata, free, taken)
+        yield tag, position
 
 
 def _from_context(sentence: SentenceOf, context: Mapping[str, Any]) -> dict[str, Any]:
     """Slots that the context fills: `requires_context: {area: {slot: true}}`."""
     found: dict[str, Any] = {}
     for key, wanted in sentence.requires.items():
-        if isinstance(wanted, Mapping) and wanted.get("slot"):
+        if isinstance(wanted, Mapping) and (slot := wanted.get("slot")):
             value = context[key]
-            found[key] = value.get("value") if isinstance(value, Mapping) else value
+            name = slot if isinstance(slot, str) else key
+            found[name] = value.get("value") if isinstance(value, Mapping) else value
     return found
 
 
-def _value(what: Any, words: str) -> Any:
-    if isinstance(what, ListValue):
-        return what.value
-    if isinstance(what, NumberValue):
-        return what.values.get(words, words)
-    return words
-
-
-def _rank(reading: ParsedSentence) -> tuple[int, bool, int]:
-    return reading.free_characters, "name" not in reading.slots, reading.slot_characters
-
-
 def _characters(text: str) -> list[tuple[str, int]]:
-    """Folded characters, each with its index in `text`; spaces once, stops of words left out."""
+    """Folded characters, each with its index in `text`; spaces once, no punctuation."""
     out: list[tuple[str, int]] = []
     for index, raw in enumerate(text):
-        before, behind = text[index - 1 : index] or _SPACE, text[index + 1 : index + 2]
+        before, after = text[index - 1 : index] or _SPACE, text[index + 1 : index + 2]
         begins = before.isspace()
         for letter in folded(raw):
-            apart = letter == ":" and before.isalnum() and behind.isalnum()
-            char = _SPACE if apart else _SIGN if letter == "-" and begins else letter
-            inside = char in ".," and behind.isdigit() and (before.isdigit() or begins)
-            if char in PUNCTUATION and not inside:
+            apart = letter == ":" and before.isalnum() and after.isalnum()
+            signs = letter == "-" and begins and _NUMBER.match(text, index + 1)
+            char = _SPACE if apart else _SIGN if signs else letter
+            inside = char in ".," and after.isdigit() and (not before.isalpha())
+            if (char in PUNCTUATION and not inside) or char in _BRACKETS:
+                continue
+            if char == "-" and begins:
                 continue
             if char == _SPACE and (not out or out[-1][0] in " -"):
                 continue

@@ -24,11 +24,14 @@ class SlotStart:
     """Meaning: the slot's words begin here."""
 
     slot: str
+    """"" for a capture, which is no slot."""
+    free: bool
+    """Whether a wildcard takes the words."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListValue:
-    """Meaning: the slot's words end here and stand for `value`."""
+    """Meaning: the slot's words end here and stand for `value`, or if it is None for themselves."""
 
     value: Any
     context: dict[str, Any] | None

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING
 
-from appliance.text.normalise import PUNCTUATION, template_text
+from appliance.text.normalise import template_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-MOST_LEFT_OUT = 4
-"""A text with more skip words is read without all of them, or with all."""
+    from collections.abc import Iterable
 
 
 class Skips:
@@ -34,25 +30,7 @@ class Skips:
         found = [word[-1] for word in self._begun if word[:-1] == text]
         return [*found, " "] if text in self.whole else found
 
-    def left_out(self, text: str) -> Iterator[str]:
-        """The text, then without one skip word, without another, without two, and so on."""
-        yield text
-        words = text.split()
-        places = list(self._places(words))
-        counts = range(1, len(places) + 1) if len(places) <= MOST_LEFT_OUT else [len(places)]
-        for count in counts:
-            for chosen in combinations(places, count):
-                gone = {index for begin, end in chosen for index in range(begin, end)}
-                yield " ".join(word for index, word in enumerate(words) if index not in gone)
-
-    def _places(self, words: list[str]) -> Iterator[tuple[int, int]]:
-        """Where skip words stand, the longest at each word."""
-        plain = [template_text(word.strip("".join(PUNCTUATION))) for word in words]
-        begin = 0
-        longest = max((word.count(" ") + 1 for word in self.whole), default=0)
-        while begin < len(words):
-            ends = range(min(begin + longest, len(words)), begin, -1)
-            end = next((e for e in ends if " ".join(plain[begin:e]) in self.whole), None)
-            if end is not None:
-                yield begin, end
-            begin = end or begin + 1
+    def ends(self, text: str, begin: int) -> list[int]:
+        """Where it goes on after each skip word that stands at `begin` of a spelled text."""
+        ends = (begin + len(word) for word in self.whole if text.startswith(word, begin))
+        return [end + 1 for end in ends if text[end : end + 1] in ("", " ")]

@@ -44,8 +44,12 @@ def go_offline() -> None:
 def load_sentences(config: Config) -> SentenceSet:
     """The operator's sentences; SentencesError with every problem in them."""
     loaded = sentence_set.load(
-        config.sentence_folder, config.device.language, builtin=config.sentences.builtin
+        config.sentence_folder,
+        config.device.language,
+        builtin=config.sentences.builtin,
+        cache=config.state_directory / "grammars",
     )
+    _ = loaded.grammar  # compiled now: an error is reported here, and the first text need not wait
     for warning in loaded.warnings:
         logger.warning("%s", warning)
     return loaded

@@ -12,7 +12,6 @@ from appliance.decoding.search_types import SearchEffort
 from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
 from appliance.engines.whisper.end_of_utterance import sounds_finished
 from appliance.errors import Interrupted
-from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import TokenVocabulary
 from appliance.recognition.free_recogniser import spoken_text
 from appliance.recognition.recogniser import RecognisedSpeech
@@ -20,12 +19,12 @@ from appliance.values import SAMPLE_RATE, Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from appliance.decoding.calibration import Calibration
     from appliance.decoding.sentence_recogniser import RejectionLimits
     from appliance.engines.whisper.encoded_audio import EncodedAudio, GreedyContinuation
     from appliance.engines.whisper.model import Whisper
+    from appliance.grammar.grammar import Grammar
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
 
@@ -96,15 +95,12 @@ class GrammarRecogniser:
         *,
         limits: RejectionLimits,
         calibration: Calibration,
-        cache: Path | None,
         second: SecondModel | None = None,
     ) -> None:
-        """`cache` is a folder of our own for compiled grammars; None keeps none on disk."""
         self.name = whisper.name
         self._whisper = whisper
         self._second = second
         self._both = None if second is None else f"{whisper.name}+{second.whisper.name}"
-        self._cache = cache
         self._limits = limits
         self._sentence_recogniser = SentenceRecogniser(
             vocabulary=TokenVocabulary.of(whisper.tokens, whisper.end),
@@ -119,8 +115,8 @@ class GrammarRecogniser:
             self._sentence_recogniser, effort=quick, fusion=None
         )
         self._lock = threading.Lock()
-        self._compiled: deque[tuple[SentenceSet, Grammar]] = deque(maxlen=2)
-        """The active ones and, during a reload, the next."""
+        self._prepared: deque[Grammar] = deque(maxlen=2)
+        """The current grammar and, during a reload, the next."""
 
     def prepare(self, sentences: SentenceSet) -> Grammar:
         """Compile the grammar of `sentences`, so that no speaker waits for it.
@@ -129,16 +125,14 @@ class GrammarRecogniser:
             SentencesError: they allow nothing, or name what is not there.
 
         """
+        grammar = sentences.grammar
         with self._lock:
-            for known, grammar in self._compiled:
-                if known is sentences:
-                    return grammar
-            grammar = Grammar.of(sentences.intents, cache=self._cache)
-            grammar.prepare(self._sentence_recogniser.vocabulary)
-            if self._sentence_recogniser.fusion is not None:
-                grammar.prepare(self._sentence_recogniser.fusion.vocabulary)
-            self._compiled.append((sentences, grammar))
-            return grammar
+            if grammar not in self._prepared:
+                grammar.prepare(self._sentence_recogniser.vocabulary)
+                if self._sentence_recogniser.fusion is not None:
+                    grammar.prepare(self._sentence_recogniser.fusion.vocabulary)
+                self._prepared.append(grammar)
+        return grammar
 
     def decode(
         self,

@@ -72,7 +72,6 @@ def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
             second_model_below=speech.second_below,
         ),
         calibration=Calibration.of(speech.calibration),
-        cache=config.state_directory / "grammars",
         second=second,
     )
 

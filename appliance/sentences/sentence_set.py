@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import importlib.resources
-import re
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hassil import Intents, recognize_all
+from hassil import Intents
 from hassil.intents import WildcardSlotList
 
 from appliance.errors import SentencesError
+from appliance.grammar.grammar import Grammar
 from appliance.sentences import template_check
 from appliance.sentences.enumeration import Allowed, in_words, spread
 from appliance.sentences.home_assistant_words import shared_data
 from appliance.sentences.problems import Problems
-from appliance.sentences.ranges import mend_ranges
 from appliance.sentences.reference_check import check_references
 from appliance.sentences.sentence_files import (
     BUILTIN,
@@ -25,7 +26,6 @@ from appliance.sentences.sentence_files import (
     add_builtin,
     gather,
 )
-from appliance.text.number_words import respelled
 from appliance.values import Intent
 
 if TYPE_CHECKING:
@@ -33,13 +33,12 @@ if TYPE_CHECKING:
 
     from hassil.expression import Sentence
     from hassil.intents import IntentData
-    from hassil.recognize import RecognizeResult
 
 SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
 """The starter set."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SentenceSet:
     """The sentences of one language; new files make a new object."""
 
@@ -50,6 +49,11 @@ class SentenceSet:
     """By the intent's name: confirm, never_by_voice, response."""
     warnings: tuple[str, ...] = ()
     """What is odd in the files, as `file:line: what`."""
+    cache: Path | None = None
+    """Folder for compiled grammars; None keeps none."""
+    _compiling: threading.Lock = field(
+        default_factory=threading.Lock, init=False, repr=False, compare=False
+    )
 
     def parse(self, text: str) -> Intent | None:
         """The intent whose sentence `text` is, and its slots; None where no sentence fits.
@@ -59,23 +63,25 @@ class SentenceSet:
         The same text always gives the same intent: of several that fit, the one with the
         fewest wildcards, then one that names a device, then with the most words of its own.
         """
-        if not text.strip():
-            return None
-        plain = _numbers_whole(text)
-        found = self._best(plain)
-        if found is None or any(one.is_wildcard for one in found.entities_list):
-            # A wildcard takes any number; in another spelling it may be that of the sentence.
-            # Ties go to fewer changes, whatever the letters: what a wildcard took stays as it is.
-            others = (self._best(way) for way in respelled(plain, self.language))
-            ways = [way for way in (found, *others) if way is not None]
-            found = min(ways, key=lambda way: _rank(way)[:-3], default=None)
-        if found is None:
-            return None
-        slots = {name: _plain(entity.value) for name, entity in found.entities.items()}
-        return Intent(name=found.intent.name, slots=slots, confidence=1.0, by="grammar")
+        for reading in self.grammar.readings(text)[:1]:
+            slots = dict(reading.slots)
+            return Intent(name=reading.intent, slots=slots, confidence=1.0, by="grammar")
+        return None
 
-    def _best(self, text: str) -> RecognizeResult | None:
-        return min(recognize_all(text, self.intents), key=_rank, default=None)
+    @property
+    def grammar(self) -> Grammar:
+        """The sentences compiled, once for text and speech.
+
+        Raises:
+            SentencesError: nothing can be said, or more than a grammar holds.
+
+        """
+        with self._compiling:
+            return self._grammar
+
+    @cached_property
+    def _grammar(self) -> Grammar:
+        return Grammar.of(self.intents, cache=self.cache)
 
     def how_many(self, name: str | None = None) -> str:
         """How many sentences are allowed, of one intent or of all, for a person to read."""
@@ -110,26 +116,29 @@ class SentenceSet:
         )
 
 
-def load(folder: Path | None, language: str, *, builtin: bool = False) -> SentenceSet:
+def load(
+    folder: Path | None, language: str, *, builtin: bool = False, cache: Path | None = None
+) -> SentenceSet:
     """Read the sentences of a language.
 
     Args:
         folder: of the owner's files; None is the starter set, or with `builtin` nothing.
         language: ISO 639-1 code.
         builtin: Home Assistant's own sentences, too; areas, floors and names are the owner's.
+        cache: folder for compiled grammars; None keeps none.
 
     Raises:
         SentencesError: with every problem in the files, as `file:line: what`.
 
     """
     try:
-        return _load(folder, language, builtin=builtin)
+        return _load(folder, language, builtin=builtin, cache=cache)
     except RecursionError:
         what = "the rules call one another too deeply; put some of them together"
         raise SentencesError([f"{SHIPPED if folder is None else folder}: {what}"]) from None
 
 
-def _load(folder: Path | None, language: str, *, builtin: bool) -> SentenceSet:
+def _load(folder: Path | None, language: str, *, builtin: bool, cache: Path | None) -> SentenceSet:
     findings = Problems()
     if folder is None and builtin:
         gathered = Gathered(language)
@@ -150,7 +159,7 @@ def _load(folder: Path | None, language: str, *, builtin: bool) -> SentenceSet:
     # What is odd in sentences that are not the owner's, the owner cannot mend.
     own = [warning for warning in findings.warnings if warning[0] != BUILTIN]
     warnings = tuple(findings.lines(own))
-    return SentenceSet(language, intents, gathered.declared, warnings)
+    return SentenceSet(language, intents, gathered.declared, warnings, cache)
 
 
 def _compile(gathered: Gathered) -> Intents:
@@ -167,7 +176,6 @@ def _compile(gathered: Gathered) -> Intents:
             "settings": gathered.settings,
         }
     )
-    mend_ranges(intents)
     for intent in intents.intents.values():
         for block in intent.data:
             _ = block.sentences  # parsed now, so that the first person to speak need not wait
@@ -200,28 +208,3 @@ def _check_wildcards(gathered: Gathered, intents: Intents, findings: Problems) -
                 elif starts:
                     what = f"{text!r} may begin with the wildcard {{{min(starts)}}}"
                     findings.warn(placed.document, path, f"{what}; it is easily misheard")
-
-
-def _rank(found: RecognizeResult) -> tuple[int, bool, int, int, int, str]:
-    """Fewer wildcards, a device by its name, more literal text, fewer letters in slots.
-
-    As speech is ranked, and as Home Assistant has it: where a fan is called "fan", "turn on the
-    fan in the hall" means this one, and "Lampe ein" is no brightness of one ("ein").
-    """
-    wild = [len(one.text or "") for one in found.entities_list if one.is_wildcard]
-    named = any(one.name == "name" and not one.is_wildcard for one in found.entities_list)
-    taken = sum(len(one.text or "") for one in found.entities_list)
-    literal = found.text_chunks_matched
-    return len(wild), not named, -literal, sum(wild), taken, found.intent.name
-
-
-def _numbers_whole(text: str) -> str:
-    """With what hassil takes for punctuation: .5 would be 5."""
-    return re.sub(r"(?<![\w.,])\.(?=\d)", "0.", text.replace("\N{MINUS SIGN}", "-"))
-
-
-def _plain(value: Any) -> Any:
-    """Digits come as floats from hassil, words as ints: 5 is 5."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value.strip() if isinstance(value, str) else value

@@ -94,9 +94,7 @@ def test_a_whole_sentence_is_over_although_somebody_half_as_loud_talks_on(
     order: int, most: float, speech: Path, models_directory: Path
 ) -> None:
     whisper = Whisper(models_directory / "whisper-tiny.en", threads=1)
-    recogniser = GrammarRecogniser(
-        whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
-    )
+    recogniser = GrammarRecogniser(whisper, limits=RejectionLimits(), calibration=Calibration())
     sentences = SentenceSet("en", coffee_intents(), {})
     early = EarlyRecogniser(recogniser)
     spoken, slots = coffee_orders(speech)[order]

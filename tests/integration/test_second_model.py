@@ -40,7 +40,6 @@ def recogniser(whisper: Whisper, doubt: float) -> GrammarRecogniser:
         whisper,
         limits=RejectionLimits(second_model_below=doubt),
         calibration=Calibration(),
-        cache=None,
         second=SecondModel(whisper, Calibration()),
     )
 

@@ -73,7 +73,11 @@ def starter() -> SentenceSet:
         ("How much time is left?", "HassTimerStatus", {}),
         ("Dim the bedroom light to 20%.", "HassLightSet", {"area": "bedroom", "brightness": 20}),
         ("make the hall light warm white", "HassLightSet", {"area": "hall", "color": "warm white"}),
-        ("What's the temperature in the kid's room?", None, {}),
+        (
+            "What's the temperature in the kid's room?",
+            "HassClimateGetTemperature",
+            {"area": "children's room"},
+        ),
         ("What time is it?", "HassGetCurrentTime", {}),
         ("Start machine number four", "MachineStart", {"machine": 4}),
         ("Acknowledge the alarm on machine 12", "MachineAcknowledge", {"machine": 12}),

@@ -36,9 +36,7 @@ def test_a_file_changed_while_a_command_is_being_decoded_changes_the_next_alone(
     models_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whisper = Whisper(models_directory / "whisper-tiny.en", threads=1)
-    recogniser = GrammarRecogniser(
-        whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
-    )
+    recogniser = GrammarRecogniser(whisper, limits=RejectionLimits(), calibration=Calibration())
     samples, spoken = sound_of(SAMPLES / CLIP["audio"]), load(None, "en")
     undisturbed, _ = recogniser.decode(samples, spoken)
     changed: list[SentenceSet] = []

@@ -29,9 +29,7 @@ def test_every_command_is_one_sentence_that_is_not_ended_inside(
     speech: Path, models_directory: Path
 ) -> None:
     whisper = Whisper(models_directory / "whisper-tiny.en", threads=1)
-    recogniser = GrammarRecogniser(
-        whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
-    )
+    recogniser = GrammarRecogniser(whisper, limits=RejectionLimits(), calibration=Calibration())
     sentences = load(None, "en")
     early = EarlyRecogniser(recogniser)
     detector = Silero()

@@ -94,9 +94,7 @@ def at_home(recordings: Path, recogniser: GrammarRecogniser, detector: Silero) -
 def main() -> None:
     recordings = folder()
     whisper = Whisper(model_folder("whisper-tiny.en"), threads=1)
-    recogniser = GrammarRecogniser(
-        whisper, limits=RejectionLimits(), calibration=Calibration(), cache=None
-    )
+    recogniser = GrammarRecogniser(whisper, limits=RejectionLimits(), calibration=Calibration())
     sentences = SentenceSet("en", coffee_intents(), {})
     early = EarlyRecogniser(recogniser)
     detector = Silero()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOUND: Samples = np.zeros(512, dtype=np.float32)
-SENTENCES = sentence_set({})
+SENTENCES = sentence_set({"Stop": "stop"})
 
 
 class ScriptedLooks(EarlyRecogniser):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from unicode_rbnf import RbnfEngine
 
-from appliance.text.number_words import digits_of_words, in_one_way, in_words, respelled
+from appliance.text.number_words import digits_of_words, in_one_way, in_words
 
 
 def test_a_number_is_written_in_every_way_that_the_rules_know() -> None:
@@ -34,33 +34,13 @@ def test_no_language_stumbles_over_a_number(language: str, number: float) -> Non
     assert all(isinstance(words, str) for words in in_words(number, language))
 
 
-def test_a_single_word_is_the_number_that_it_says() -> None:
+def test_the_words_of_a_number_are_spelled_as_in_sentences() -> None:
     words = digits_of_words("en")
     assert (words["zero"], words["eight"], words["ninety"]) == ("0", "8", "90")
-    assert not any(" " in word or "-" in word for word in words)
+    assert words["twenty five"] == "25"
+    assert not any("-" in word for word in words)
 
 
 def test_words_that_are_articles_too_are_no_numbers() -> None:
     assert "ein" not in digits_of_words("de")
     assert "un" not in digits_of_words("fr")
-
-
-@pytest.mark.parametrize(
-    ("text", "ways"),
-    [
-        ("room 12", ["room twelve"]),
-        ("room twenty-one", ["room 21"]),
-        ("Room Twenty One, please", ["Room 21, please"]),
-        ("two of 3", ["2 of 3", "two of three", "2 of three"]),
-        ("3D film at 12:30, 1.5 or 1,000, a12 or 112", []),
-        ("someone often", []),
-        ("1 2 3 4 five", []),
-        ("", []),
-    ],
-)
-def test_numbers_are_respelled_whole_and_few_before_many(text: str, ways: list[str]) -> None:
-    assert list(respelled(text, "en")) == ways
-
-
-def test_a_text_in_a_language_without_rules_stays_as_it_is() -> None:
-    assert list(respelled("room 12", "tlh")) == []

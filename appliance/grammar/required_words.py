@@ -1,0 +1,98 @@
+"""What a text must have to be a given sentence, so that the parser need not try the others.
+
+hassil has the same (`Sentence.get_required_clauses`); this one knows the spellings of numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hassil.expression import (
+    Alternative,
+    Expression,
+    Group,
+    ListReference,
+    RuleReference,
+    TextChunk,
+)
+from hassil.intents import TextSlotList
+
+from appliance.grammar.name_scope import NameScope, chosen_values
+from appliance.grammar.network import Clause
+from appliance.grammar.numbers import SIGNS
+from appliance.text.normalise import template_text, unaccented
+from appliance.text.number_words import digits_of_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_PARTS = 300
+"""Of one clause; a longer one costs more time than it saves."""
+
+_SIGN_WORDS = frozenset(word for sign in SIGNS for word in sign.split())
+
+_Clauses = frozenset[Clause]
+
+
+class RequiredWords:
+    """Finds the clauses of expressions; remembers those of rules and lists."""
+
+    def __init__(self, language: str) -> None:
+        numbers = (word for words in digits_of_words(language) for word in words.split())
+        self._spelled_otherwise = _SIGN_WORDS.union(numbers)
+        self._accents_matter = not language.startswith("en")
+        self._known: dict[Any, _Clauses] = {}
+
+    def clauses(self, what: Expression, scope: NameScope) -> _Clauses:
+        """All clauses that each text of an expression meets."""
+        if isinstance(what, TextChunk):
+            return frozenset(frozenset((word,)) for word in self._words(what.text))
+        if isinstance(what, Alternative):
+            ways = [self.clauses(item, scope) for item in what.items]
+            return frozenset() if what.is_optional else self._one_of(ways)
+        if isinstance(what, Group):
+            return frozenset[Clause]().union(*(self.clauses(item, scope) for item in what.items))
+        if isinstance(what, RuleReference):
+            return self._of_rule(what.rule_name, scope)
+        slots = scope.lists.get(what.list_name) if isinstance(what, ListReference) else None
+        return self._of_list(slots, scope) if isinstance(slots, TextSlotList) else frozenset()
+
+    def _of_rule(self, name: str, scope: NameScope) -> _Clauses:
+        key = ("rule", name, scope.key)
+        if key not in self._known:
+            self._known[key] = self.clauses(scope.rules[name].expression, scope)
+        return self._known[key]
+
+    def _of_list(self, slots: TextSlotList, scope: NameScope) -> _Clauses:
+        key = ("list", id(slots), scope.key)
+        if key not in self._known:
+            values = (slots.values[index].text_in for index in chosen_values(slots, scope))
+            self._known[key] = self._one_of(self.clauses(value, scope) for value in values)
+        return self._known[key]
+
+    def _one_of(self, ways: Iterable[_Clauses]) -> _Clauses:
+        """The clause that each of several ways meets with the clause that says most of it."""
+        parts: set[str] = set()
+        for clauses in ways:
+            if not clauses:
+                return frozenset()
+            parts |= min(
+                clauses, key=lambda clause: (len(clause), -min(map(len, clause)), *sorted(clause))
+            )
+            if len(parts) > MAX_PARTS:
+                return frozenset()
+        return frozenset((frozenset(parts),)) if parts else frozenset()
+
+    def _words(self, text: str) -> list[str]:
+        """Words, or parts of them at the ends of the text, that are written in one way only."""
+        return [
+            word
+            for word in template_text(text).split()
+            if word.isalpha() and word not in self._spelled_otherwise
+            if self._accents_matter or unaccented(word) == word
+        ]
+
+
+def _vagueness(clause: Clause) -> tuple[int, int, list[str]]:
+    """Few long parts are met by the fewest texts."""
+    return len(clause), -min(map(len, clause)), sorted(clause)
