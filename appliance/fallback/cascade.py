@@ -1,4 +1,4 @@
-"""What is tried where no sentence fits: the nearest sentence, then the language model's choice."""
+"""The cascade for a text that no sentence fits: fuzzy match, then the language model's choice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Tools:
-    """What is made of one set of sentences."""
+    """What is built from one sentence set."""
 
     sentences: SentenceSet
     matcher: FuzzyMatcher
@@ -35,38 +35,38 @@ class _Tools:
 
 
 class Cascade:
-    """The steps behind the grammar; the first that is sure enough has the word.
+    """The steps after the grammar; the first that is sure enough decides.
 
-    Whatever comes out is a declared intent in one of its declared sentences.
+    The result is always a declared intent in one of its declared sentences.
     """
 
     def __init__(
         self, settings: CascadeSettings | None = None, *, repairs_speech: bool = True
     ) -> None:
-        """`repairs_speech` is for who writes speech down freely.
+        """`repairs_speech` is for transcripts of free recognition.
 
-        What was held against the sentences as sound, and refused, is not taken after all for
-        being spelled alike.
+        Speech that was decoded under the grammar and rejected must not be accepted because its
+        transcript is spelled alike.
         """
         self.settings = settings or CascadeSettings()
         self.repairs_speech = repairs_speech
         self._tools: _Tools | None = None
-        self._making = threading.Lock()
-        self._complained_of: str | None = None
+        self._building = threading.Lock()
+        self._warned_of: str | None = None
 
     def prepare(
         self,
         sentences: SentenceSet,
         model: LanguageModel | None,
-        stopping: Callable[[], bool] = lambda: False,
+        must_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Make all that the first text would have to wait for."""
+        """Build now what the first text would otherwise wait for."""
         tools = self._tools_for(sentences)
         if model is not None and self.settings.choose:
-            tools.chooser.prepare(model, stopping)
+            tools.chooser.prepare(model, must_stop)
 
     def repair(self, text: str, sentences: SentenceSet) -> Intent | None:
-        """The intent of the nearest sentence, if it is near and no other is as near."""
+        """The intent of the nearest sentence, if it is near enough and no other is as near."""
         if not self.settings.repair:
             return None
         found = self._tools_for(sentences).matcher.match(text)
@@ -79,14 +79,14 @@ class Cascade:
         text: str,
         sentences: SentenceSet,
         model: LanguageModel,
-        stopping: Callable[[], bool],
+        must_stop: Callable[[], bool],
         *,
         spoken: bool,
     ) -> IntentChoice | None:
-        """What the model chooses among the intents; None where it is not to be asked, or cannot.
+        """What the model chooses among the intents; None if it is not asked or fails.
 
         Raises:
-            Interrupted: `stopping` said True.
+            Interrupted: `stopping` returned True.
             EngineDied: the model's process died of the text, twice.
 
         """
@@ -94,21 +94,21 @@ class Cascade:
             return None
         chooser = self._tools_for(sentences).chooser
         try:
-            return chooser.choose(text, model, self.settings.choose_threshold, stopping)
+            return chooser.choose(text, model, self.settings.choose_threshold, must_stop)
         except (EngineDied, Interrupted):
             raise
         except EngineError as error:
-            self._complain(str(error))
+            self._warn(str(error))
             return None
 
-    def _complain(self, reason: str) -> None:
-        """Once of each reason in turn: it may be the same with every text."""
-        if reason != self._complained_of:
-            self._complained_of = reason
+    def _warn(self, reason: str) -> None:
+        """Log a reason once in a row: it may be the same for every text."""
+        if reason != self._warned_of:
+            self._warned_of = reason
             logger.warning("the language model cannot choose among the intents: %s", reason)
 
     def _tools_for(self, sentences: SentenceSet) -> _Tools:
-        with self._making:
+        with self._building:
             if self._tools is None or self._tools.sentences is not sentences:
                 patterns = patterns_of(sentences)
                 declared = sentences.declared

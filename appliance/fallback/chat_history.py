@@ -1,4 +1,4 @@
-"""Follow-up questions: what was said before in a session, bounded in number, length and time."""
+"""Earlier questions and answers of a session, bounded in number, length and age."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SESSIONS = 32
-"""Sessions that are remembered; of more, the one that was silent longest is forgotten."""
+"""Sessions that are kept; the one that was idle longest is dropped first."""
 
 CHARACTERS = 2_000
-"""Of a session's questions and answers together: they must be read again at each turn."""
+"""Of a session's questions and answers together: the model reads them at each turn."""
 
 
 class ChatHistory:
-    """Questions and answers by session; in memory only, gone with the process."""
+    """Questions and answers by session, in memory only."""
 
     def __init__(
-        self, turns: int, minutes: float, now: Callable[[], float] = time.monotonic
+        self, most_turns: int, minutes: float, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self._turns = turns
+        self._most_turns = most_turns
         self._seconds = minutes * 60
         self._now = now
         self._sessions: OrderedDict[str, tuple[float, deque[tuple[str, str]]]] = OrderedDict()
 
-    def said(self, session: str | None) -> tuple[str, ...]:
-        """Questions and answers so far, in turn; none where the session is new or over."""
+    def turns(self, session: str | None) -> tuple[str, ...]:
+        """Questions and answers so far, alternating; empty if the session is new or expired."""
         if session is None or session not in self._sessions:
             return ()
         touched, turns = self._sessions[session]
@@ -37,12 +37,14 @@ class ChatHistory:
             return ()
         return tuple(text for turn in turns for text in turn)
 
-    def note(self, session: str | None, question: str, answer: str) -> None:
-        """A question was answered."""
-        if session is None or not self._turns:
+    def add(self, session: str | None, question: str, answer: str) -> None:
+        """Keep a question and its answer."""
+        if session is None or not self._most_turns:
             return
-        self.said(session)  # forgets what is too old
-        _, turns = self._sessions.pop(session, (0.0, deque[tuple[str, str]](maxlen=self._turns)))
+        self.turns(session)  # drops the session if it is expired
+        _, turns = self._sessions.pop(
+            session, (0.0, deque[tuple[str, str]](maxlen=self._most_turns))
+        )
         turns.append((question, answer))
         while len(turns) > 1 and sum(len(q) + len(a) for q, a in turns) > CHARACTERS:
             turns.popleft()

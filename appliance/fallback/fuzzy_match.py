@@ -97,7 +97,7 @@ class FuzzyMatcher:
         self._patterns = patterns
         self._allowed = frozenset(allowed)
         parts = parts_for(grammar.language)
-        self._negations, self._counting = parts.negations, parts.counting
+        self._negations, self._quantities = parts.negations, parts.quantities
         self._digits = digits_of_words(grammar.language)
         self._similarity = functools.lru_cache(maxsize=20_000)(
             functools.partial(_similarity, by_sound=grammar.language in SOUNDS_ENGLISH)
@@ -193,7 +193,7 @@ class FuzzyMatcher:
 
     def _word(self, word: str, *, of_value: bool = False) -> _Word:
         text = self._digits.get(word, word)
-        counts = word in self._counting or any(map(str.isdigit, text))
+        counts = word in self._quantities or any(map(str.isdigit, text))
         return _Word(text, counts, of_value)
 
 

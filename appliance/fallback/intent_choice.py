@@ -1,4 +1,4 @@
-"""The language model's choice among the declared intents: it weighs them, it writes nothing."""
+"""The language model's choice among the declared intents: it scores them and writes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from appliance.fallback.prompt_parts import parts_for
 from appliance.fallback.sentence_patterns import words_of
 from appliance.fallback.slot_mentions import by_intent, candidates, mentions
-from appliance.fallback.wildcard_values import filled, openings
+from appliance.fallback.wildcard_values import filled, wildcard_spans
 from appliance.sentences.enumeration import WILDCARD
 from appliance.values import Intent, Tokens
 
@@ -27,39 +27,42 @@ if TYPE_CHECKING:
 ARROW = " =>"
 
 EXAMPLES = 2
-"""Of each intent, from the operator's own sentences."""
+"""Of each intent, taken from the operator's own sentences."""
 
 MENU_CHARACTERS = 2_400
-"""Of the menu, some 600 tokens; where many intents are declared, each has fewer examples."""
+"""Of the menu, about 600 tokens; with many intents, each has fewer examples."""
 
-HABIT = 0.5
-"""How much of its habit is taken off. Tuned on tests/fixtures/paraphrases_for_tuning.jsonl."""
+BIAS_SHARE = 0.5
+"""Share of the bias that is subtracted, tuned on tests/fixtures/paraphrases_for_tuning.jsonl.
 
-PROBABLY = 0.5
-"""From here on a text is a command that was not understood, and no question to be answered."""
+The bias is what it scores for texts without content: contextual calibration (Zhao et al. 2021).
+"""
 
-LONGEST = 240
-"""Characters of a text that is a command."""
+LIKELY_COMMAND = 0.5
+"""From this probability on, a text is a command that was not understood, and not a question."""
+
+MOST_CHARACTERS = 240
+"""A longer text is not a command."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntentChoice:
-    """What came of asking the model."""
+    """What the model chose."""
 
     intent: Intent | None
-    """With `by` model; None where it was not sure enough of any."""
+    """With `by` model; None if it was not sure enough of any."""
     confidence: float
-    """Of the likeliest intent, or of none."""
+    """Of the likeliest intent, or of "none"."""
     tokens: Tokens
-    perhaps: str | None = None
-    """The intent that was probably meant, but not surely enough."""
+    likely_intent: str | None = None
+    """The intent that was probably meant, if none was sure enough."""
 
 
 class IntentChooser:
     """Asks the model which declared intent a text means, and what fills its slots.
 
-    Only an intent of `allowed` can come out, in one of its declared sentences, and only with
-    values that the text itself mentions, or for a wildcard with words of the text.
+    It chooses only intents of `allowed`, in one of their declared sentences, and only values that
+    the text itself mentions; a wildcard takes only words of the text.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class IntentChooser:
         allowed: Iterable[str],
         barred: Container[str] = frozenset(),
     ) -> None:
-        """What is `barred` is weighed, so that no other is taken for it, and never comes out."""
+        """`barred` intents are scored, so that no other is taken for them, but never chosen."""
         self._barred = barred
         self._sentences = sentences
         self._patterns = patterns
@@ -77,53 +80,51 @@ class IntentChooser:
         self._words = parts_for(sentences.language)
         self._labels = _labels(self._intents, self._words.none)
         self._options = [f" {label}" for label in (*self._labels.values(), self._words.none)]
-        said = (*patterns.patterns, *patterns.open)
+        said = (*patterns.patterns, *patterns.with_wildcard)
         self._verbs = {pattern.words[0] for pattern in said if pattern.words}
-        self._habit: tuple[float, ...] | None = None
+        self._bias: tuple[float, ...] | None = None
         self.menu = self._menu()
-        """What the model reads once, before all texts."""
+        """The prompt that the model reads once, before all texts."""
 
-    def prepare(self, model: LanguageModel, stopping: Callable[[], bool]) -> None:
-        """Have the model read the menu, and learn its habits; done by choose() if not before."""
-        if self._habit is None and self._intents:
+    def prepare(self, model: LanguageModel, must_stop: Callable[[], bool]) -> None:
+        """Have the model read the menu, and measure its bias; `choose` does it if nobody did."""
+        if self._bias is None and self._intents:
             asked = [
-                self._weigh(model, text, self._options, stopping).scores
-                for text in self._words.nothing
+                self._weigh(model, text, self._options, must_stop).scores
+                for text in self._words.content_free
             ]
-            self._habit = tuple(sum(each) / len(asked) for each in zip(*asked, strict=True))
+            self._bias = tuple(sum(each) / len(asked) for each in zip(*asked, strict=True))
 
     def choose(
-        self, text: str, model: LanguageModel, threshold: float, stopping: Callable[[], bool]
+        self, text: str, model: LanguageModel, threshold: float, must_stop: Callable[[], bool]
     ) -> IntentChoice:
-        """The intent that `text` means, if the model is at least `threshold` sure of it."""
-        if len(text) > LONGEST or self._forbids(words_of(text)):
+        """The intent that `text` means, if its probability is at least `threshold`."""
+        if len(text) > MOST_CHARACTERS or self._forbids(words_of(text)):
             return IntentChoice(None, 0.0, Tokens())
-        meanings, open_ones = self._meanings(text), self._openings(text)
-        if not meanings and not open_ones:
-            return IntentChoice(
-                None, 0.0, Tokens()
-            )  # nothing declared can be meant: it is not asked
-        self.prepare(model, stopping)
-        weighing = self._weigh(model, text, self._options, stopping)
-        likely = self._probabilities(weighing.scores, meanings.keys() | open_ones.keys())
+        meanings, spans = self._meanings(text), self._spans(text)
+        if not meanings and not spans:
+            return IntentChoice(None, 0.0, Tokens())  # no intent is possible: no need to ask
+        self.prepare(model, must_stop)
+        weighing = self._weigh(model, text, self._options, must_stop)
+        likely = self._probabilities(weighing.scores, meanings.keys() | spans.keys())
         name, sure = max(likely.items(), key=lambda entry: entry[1])
         tokens = Tokens(prompt=weighing.prompt_tokens, cached=weighing.cached_tokens, generated=0)
         if name is None or sure < threshold:
-            return IntentChoice(None, sure, tokens, self._perhaps(text, likely))
-        if name in self._barred or (name not in meanings and not open_ones[name].whole):
+            return IntentChoice(None, sure, tokens, self._likely_intent(text, likely))
+        if name in self._barred or (name not in meanings and not spans[name].complete):
             return IntentChoice(None, sure, tokens, name)
         intent: Intent | None
         if name in meanings:
-            intent, share = self._filled(text, name, meanings[name], model, stopping)
+            intent, share = self._fill_slots(text, name, meanings[name], model, must_stop)
         else:
-            intent, share = self._opened(text, name, open_ones[name], model, stopping)
+            intent, share = self._choose_value(text, name, spans[name], model, must_stop)
         sure = round(sure * share, 3)
         if intent is None or sure < threshold:
             return IntentChoice(None, sure, tokens, name)
         return IntentChoice(Intent(name, intent.slots, sure, "model"), sure, tokens)
 
     def _meanings(self, text: str) -> dict[str, list[Intent]]:
-        """What each allowed intent would mean with what the text mentions."""
+        """For each allowed intent, what it could mean with the values that the text mentions."""
         found: dict[str, list[Intent]] = {}
         for name, declared in by_intent(candidates(text, self._patterns)).items():
             if name not in self._labels:
@@ -136,12 +137,12 @@ class IntentChooser:
                 found.setdefault(name, []).append(intent)
         return found
 
-    def _openings(self, text: str) -> dict[str, WildcardSpan]:
-        found = openings(text, self._patterns, self._sentences)
-        return {name: opening for name, opening in found.items() if name in self._labels}
+    def _spans(self, text: str) -> dict[str, WildcardSpan]:
+        found = wildcard_spans(text, self._patterns, self._sentences)
+        return {name: span for name, span in found.items() if name in self._labels}
 
     def _forbids(self, words: Sequence[str]) -> bool:
-        """Whether the text says not to do something: `do not start`, `don't turn on`."""
+        """Whether the text says not to do something: "do not start", "don't turn on"."""
         return any(
             word in self._words.negations and following in self._verbs
             for word, following in itertools.pairwise(words)
@@ -152,74 +153,74 @@ class IntentChooser:
         model: LanguageModel,
         text: str,
         options: Sequence[str],
-        stopping: Callable[[], bool],
+        must_stop: Callable[[], bool],
         behind: str = "",
     ) -> OptionScores:
         line = f"{' '.join(text.split())}{ARROW}{behind}"
-        weighing: OptionScores = model.score_options(self.menu, line, options, stopping)
+        weighing: OptionScores = model.score_options(self.menu, line, options, must_stop)
         return weighing
 
     def _probabilities(
         self, scores: Sequence[float], possible: Container[str]
     ) -> dict[str | None, float]:
-        """Of the intents that are possible at all, against each other and none (None)."""
-        habit = self._habit or (0.0,) * len(scores)
+        """Of each possible intent, and of no intent (None)."""
+        biases = self._bias or (0.0,) * len(scores)
         corrected = {
-            name: math.exp(score - HABIT * usual)
-            for name, score, usual in zip((*self._labels, None), scores, habit, strict=True)
+            name: math.exp(score - BIAS_SHARE * bias)
+            for name, score, bias in zip((*self._labels, None), scores, biases, strict=True)
             if name is None or name in possible
         }
         total = sum(corrected.values())
         return {name: round(value / total, 3) for name, value in corrected.items()}
 
-    def _perhaps(self, text: str, likely: dict[str | None, float]) -> str | None:
-        """The likeliest intent, where the text is rather a command than a question.
+    def _likely_intent(self, text: str, likely: dict[str | None, float]) -> str | None:
+        """The likeliest intent, if the text is a command rather than a question.
 
-        One that names a room or a device of ours always is: the model knows nothing of it. One
-        with a number is, unless the model says that it is none; any other only where the
-        model says which.
+        A text that names a declared room or device always is, because the model knows nothing
+        about those. One with a number is, unless the model chooses "none"; any other is only if
+        the model chooses an intent.
         """
         name = max((n for n in likely if n is not None), key=lambda n: likely[n])
         found = mentions(text, self._patterns)
         if any(mention.values.keys() - self._patterns.numbers for mention in found):
             return name
-        return name if (likely[None] if found else 1 - likely[name]) < PROBABLY else None
+        return name if (likely[None] if found else 1 - likely[name]) < LIKELY_COMMAND else None
 
-    def _filled(
+    def _fill_slots(
         self,
         text: str,
         name: str,
         meanings: Sequence[Intent],
         model: LanguageModel,
-        stopping: Callable[[], bool],
+        must_stop: Callable[[], bool],
     ) -> tuple[Intent, float]:
-        """The slots, and how sure they are: of several ways to fill them the likeliest."""
+        """The likeliest way to fill the slots, and its probability."""
         if len(meanings) == 1:
             return meanings[0], 1.0
         options = [_spelled(intent.slots) for intent in meanings]
         behind = f" {self._labels[name]},"
-        scores = self._weigh(model, text, options, stopping, behind).scores
+        scores = self._weigh(model, text, options, must_stop, behind).scores
         best = max(range(len(scores)), key=lambda index: scores[index])
         return meanings[best], math.exp(scores[best])
 
-    def _opened(
+    def _choose_value(
         self,
         text: str,
         name: str,
-        opening: WildcardSpan,
+        span: WildcardSpan,
         model: LanguageModel,
-        stopping: Callable[[], bool],
+        must_stop: Callable[[], bool],
     ) -> tuple[Intent | None, float]:
-        """The likeliest of the values that the text has for a wildcard, and how sure it is."""
-        slots = opening.intent.slots
-        options = [_spelled({**slots, opening.slot: value}) for value in opening.values]
+        """The likeliest value of the wildcard, and its probability."""
+        slots = span.intent.slots
+        options = [_spelled({**slots, span.slot: value}) for value in span.values]
         behind = f" {self._labels[name]},"
-        scores = self._weigh(model, text, options, stopping, behind).scores
+        scores = self._weigh(model, text, options, must_stop, behind).scores
         best = max(range(len(scores)), key=lambda index: scores[index])
-        return filled(opening, opening.values[best], self._sentences), math.exp(scores[best])
+        return filled(span, span.values[best], self._sentences), math.exp(scores[best])
 
     def _menu(self) -> str:
-        """Each intent's examples in turn, then the next ones, within the bound."""
+        """One example of each intent, then the next ones, up to MENU_CHARACTERS."""
         rows = [list(self._examples(name)) for name in self._intents]
         others = [text for text in self._words.not_commands if not self._sentences.parse(text)]
         lines: list[str] = []
@@ -236,11 +237,11 @@ class IntentChooser:
         found = [sentence for _, sentence in self._sentences.examples(EXAMPLES, name)]
         places = [(2 * n + 1) * len(found) // (2 * EXAMPLES) for n in range(EXAMPLES)]
         chosen = [found[place] for place in dict.fromkeys(places)] if found else []
-        fillings = zip(chosen, itertools.cycle(self._words.anything))
+        fillings = zip(chosen, itertools.cycle(self._words.wildcard_examples))
         return [line for one in fillings if (line := self._example(name, *one))]
 
     def _example(self, name: str, sentence: str, filling: str) -> str:
-        """A line of the menu; with a wildcard it shows what becomes of what was said there."""
+        """A line of the menu; for a wildcard it shows the value that its words become."""
         if WILDCARD not in sentence:
             return f"{sentence}{ARROW} {self._labels[name]}\n"
         said = sentence.replace(WILDCARD, filling)
@@ -251,7 +252,7 @@ class IntentChooser:
 
 
 def _labels(names: Sequence[str], none: str) -> dict[str, str]:
-    """An intent's name as words: `HassTurnOn` is `turn on`."""
+    """The intents' names as words: `HassTurnOn` is "turn on"."""
     labels: dict[str, str] = {}
     for name in names:
         plain = name.removeprefix("Hass") or name

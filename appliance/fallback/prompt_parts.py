@@ -1,4 +1,4 @@
-"""What stands in a prompt beside the operator's own words, in the language that is spoken."""
+"""The fixed words of prompts and the word lists of the fallback, for each language."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ FALLBACK = "en"
 
 
 class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file of `prompts/`."""
+    """The words of one language: a file of `prompts/`."""
 
     headline: str
-    """Stands above the examples of the operator's intents."""
+    """The line above the examples of the intents."""
     none: str
-    """The option that no intent is meant."""
+    """The label for "no intent is meant"."""
     not_commands: tuple[str, ...]
-    """Examples of it; they are about nothing that a sentence could be about."""
-    nothing: tuple[str, ...]
-    """Texts that ask for nothing: what the model prefers then is its habit, not its choice."""
-    anything: tuple[str, ...]
-    """What may stand in the place of a wildcard, in an example."""
+    """Example texts with that label, about topics that no sentence is about."""
+    content_free: tuple[str, ...]
+    """Texts without content: what the model prefers for these is its bias."""
+    wildcard_examples: tuple[str, ...]
+    """What fills a wildcard in an example."""
     negations: frozenset[str]
-    """Words that turn a sentence round."""
-    counting: frozenset[str]
-    """Words that say how many or how much; a repair neither adds one nor leaves one out."""
+    """Words that negate a sentence."""
+    quantities: frozenset[str]
+    """Words that say how many or how much; a repair must not add or drop one."""
     undoing: frozenset[str]
-    """Words that ask to take something back; where a text has one, no wildcard is filled."""
+    """Words that ask to take something back; a text with one never fills a wildcard."""
     clock: str
-    """Tells the model date and time, before a question."""
+    """The line that tells the model date and time."""
     weekdays: Annotated[tuple[str, ...], Meta(min_length=7, max_length=7)]
     """From Monday on."""
     months: Annotated[tuple[str, ...], Meta(min_length=12, max_length=12)]
 
-    def told(self, now: datetime) -> str:
-        """Date and time in words."""
+    def clock_line(self, now: datetime) -> str:
+        """`clock` with date and time."""
         return self.clock.format(
             weekday=self.weekdays[now.weekday()],
             day=now.day,
@@ -53,13 +53,15 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 @functools.cache
 def parts_for(language: str) -> PromptParts:
-    """Those of a language; of one without a file the English ones, which small models know best.
+    """Those of a language; `de-CH` is `de`.
 
-    `de-CH` is served by `de`.
+    A language without a file has the English prompts, which small models know best, and no word
+    lists: "no" is "in the" in Portuguese.
     """
     file = resources.files(__package__).joinpath(f"prompts/{language.partition('-')[0]}.toml")
     if file.is_file():
         return msgspec.toml.decode(file.read_bytes(), type=PromptParts)
-    # English negations would be other words there: "no" is "in the" in Portuguese.
     none: frozenset[str] = frozenset()
-    return msgspec.structs.replace(parts_for(FALLBACK), negations=none, counting=none, undoing=none)
+    return msgspec.structs.replace(
+        parts_for(FALLBACK), negations=none, quantities=none, undoing=none
+    )

@@ -1,4 +1,4 @@
-"""Declared sentences with their slots left open: what repair and choosing look through."""
+"""Patterns: declared sentences with their slots left open, for the language model's choice."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from appliance.sentences.sentence_set import SentenceSet
 
 PER_TEMPLATE = 48
-"""Ways through one template that are kept, evenly spread over all of them."""
+"""Ways to say one template that are kept, evenly spread over all of them."""
 
 AT_MOST = 6_000
-"""Patterns of all templates together; of a larger set fewer of each are kept."""
+"""Of all templates together; in a larger set fewer are kept of each template."""
 
 PER_VALUE = 12
-"""Ways to say one value of a list that are kept."""
+"""Ways to say one value of a list that are kept, evenly spread over all of them."""
 
 LARGEST_RANGE = 1_000
-"""Numbers of one range; a larger one is thinned out no further, it is left to the grammar."""
+"""Numbers of one range that are kept, from its start."""
 
 MARK = "\ue000"
-"""Stands before and behind a list's name inside a pattern; no text of a person holds it."""
+"""Put around a list's key inside a text; a private character that nobody types."""
 
 _MARKED = re.compile(f"{MARK}(.+?){MARK}")
 
@@ -59,7 +59,7 @@ class Pattern:
 
     intent: str
     block: int
-    """Of the intent's data: sentences of one block have the same fixed slots."""
+    """Index in the intent's data: sentences of one block have the same fixed slots."""
     parts: tuple[Part, ...]
 
     @property
@@ -75,22 +75,22 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """All that may be said, for who looks for what is near to it."""
+    """The patterns of all declared sentences, and the values of their lists."""
 
     patterns: tuple[Pattern, ...]
-    """Without those that hold a wildcard: it would take whatever is said."""
+    """Those without a wildcard."""
     values: Mapping[str, Mapping[Words, str]]
-    """For each list, the words of a value → the same as the grammar reads it."""
+    """For each list: the words of a value → the value's text."""
     numbers: frozenset[str]
     """Keys of the lists that are ranges of numbers."""
     wildcards: frozenset[str]
     """Keys of the lists that take any words."""
-    open: tuple[Pattern, ...]
-    """Those that hold one wildcard, for who knows what may fill it."""
-    telling: Mapping[str, frozenset[str]]
-    """For each intent, the words that no other intent's sentences have."""
-    common: frozenset[str]
-    """The words that several intents' sentences have."""
+    with_wildcard: tuple[Pattern, ...]
+    """Those with exactly one wildcard."""
+    distinctive_words: Mapping[str, frozenset[str]]
+    """For each intent, the words that occur in no other intent's sentences."""
+    shared_words: frozenset[str]
+    """The words that occur in sentences of several intents."""
 
 
 def words_of(text: str) -> Words:
@@ -105,7 +105,7 @@ def words_of(text: str) -> Words:
 
 
 def patterns_of(sentences: SentenceSet) -> Patterns:
-    """Every template opened up, within the bounds above."""
+    """The patterns of every template, within the bounds above."""
     intents = sentences.intents
     values: dict[str, dict[Words, str]] = {}
     numbers: set[str] = set()
@@ -149,7 +149,7 @@ def _is_open(pattern: Pattern, known: Container[str], wild: Container[str]) -> b
 
 
 def _users(found: Iterable[Pattern]) -> dict[str, set[str]]:
-    """For each word the intents of which a sentence has it."""
+    """For each word, the intents whose sentences have it."""
     users: dict[str, set[str]] = defaultdict(set)
     for pattern in found:
         for word in pattern.words:
@@ -166,7 +166,7 @@ def _telling(users: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
 
 
 def _marked(lists: Mapping[str, SlotList], keys: Mapping[str, str]) -> dict[str, SlotList]:
-    """Lists of one value each: the list's own key between marks."""
+    """The lists, each with one value: its own key between marks."""
     return {
         name: TextSlotList(
             name=name,

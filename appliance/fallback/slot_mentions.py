@@ -1,4 +1,4 @@
-"""Which values of the lists a text mentions, and which declared sentences could mean it."""
+"""Finds the list values that a text mentions, and the declared sentences that could mean it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
     from appliance.fallback.sentence_patterns import Pattern, Patterns, Words
 
 LONGEST_VALUE = 6
-"""Words of a value that is looked for."""
+"""Words of the longest value that is found."""
 
 MOST_MENTIONS = 4
-"""A text that mentions more is no command of one sentence."""
+"""A text that mentions more values is not one command."""
 
+MISSING_WORD_COST = 0.3
+"""How much a word of the sentence that the text lacks counts against it; a shared word counts 1."""
 
-STRANGE = 0.3
-"""What a word of a sentence that the text lacks speaks against it, one that it has being 1."""
-
-CLEARLY = 0.9
-"""How much nearer a use of the same words must be to be the only one."""
+CLEAR_LEAD = 0.9
+"""A sentence of the same values is left out if another one matches better by this much."""
 
 _Use = tuple[str, int, tuple[str, ...]]
 """Intent, block, and the values in the slots."""
@@ -33,23 +32,23 @@ _Use = tuple[str, int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Some words of the text that are a value of at least one list."""
+    """Words of the text that are a value of at least one list."""
 
     words: Words
     values: Mapping[str, str]
-    """List → the value, as the grammar reads it."""
+    """List → the value's text."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntentCandidate:
-    """A declared sentence that says with its slots what the text mentions, and nothing else."""
+    """A declared sentence whose slots are exactly the values that the text mentions."""
 
     intent: str
     sentence: str
 
 
 def mentions(text: str, patterns: Patterns) -> list[Mention]:
-    """What the text mentions, in order; of values that overlap the longest."""
+    """The values that the text mentions, in order; of overlapping ones the longest."""
     words, found, at = words_of(text), [], 0
     while at < len(words):
         for end in range(min(len(words), at + LONGEST_VALUE), at, -1):
@@ -64,10 +63,10 @@ def mentions(text: str, patterns: Patterns) -> list[Mention]:
 
 
 def candidates(text: str, patterns: Patterns) -> list[IntentCandidate]:
-    """One for each way to take the text: of each intent and each use of what is mentioned.
+    """The best sentences for each intent and each way to put the mentioned values into slots.
 
-    Whatever the text mentions must be a slot of the sentence or a part of its own words, and
-    every slot must be mentioned: so no value is ever made up, and none is passed over.
+    Each mentioned value must be a slot of the sentence or part of its own words, and each slot
+    must be mentioned. So no value is made up, and none is ignored.
     """
     found = mentions(text, patterns)
     if len(found) > MOST_MENTIONS:
@@ -76,30 +75,30 @@ def candidates(text: str, patterns: Patterns) -> list[IntentCandidate]:
     nearest: dict[_Use, tuple[float, dict[tuple[Slot, ...], tuple[float, IntentCandidate]]]] = {}
     for pattern in patterns.patterns:
         own = set(pattern.words)
-        nearness = len(wanted & own) - STRANGE * len(own - wanted)
+        nearness = len(wanted & own) - MISSING_WORD_COST * len(own - wanted)
         for fill in fills(pattern.words, pattern.slots, found):
             use = (pattern.intent, pattern.block, fill)
             top, ways = nearest.get(use, (nearness, {}))
             if pattern.slots not in ways or nearness > ways[pattern.slots][0]:
                 ways[pattern.slots] = (
                     nearness,
-                    IntentCandidate(pattern.intent, _filled(pattern, fill)),
+                    IntentCandidate(pattern.intent, _fill_slots(pattern, fill)),
                 )
             nearest[use] = max(top, nearness), ways
     return [
         candidate
         for top, ways in nearest.values()
         for nearness, candidate in ways.values()
-        if nearness > top - CLEARLY  # `ten minutes` are minutes; `ten` alone may be hours, too
+        if nearness > top - CLEAR_LEAD  # "ten minutes" are minutes; only "ten" may be hours, too
     ]
 
 
 def fills(
     words: Words, slots: tuple[Slot, ...], found: Sequence[Mention]
 ) -> Iterator[tuple[str, ...]]:
-    """For each order of the mentions that fits the slots, the slots' values.
+    """The slots' values for each order of the mentions that fits the slots.
 
-    Without those mentions that are a part of the sentence's own `words`.
+    Mentions that are part of the sentence's own `words` are left out.
     """
     own = set(words)
     free = [mention for mention in found if not own.issuperset(mention.words)]
@@ -114,7 +113,7 @@ def fills(
                 yield fill
 
 
-def _filled(pattern: Pattern, fill: Sequence[str]) -> str:
+def _fill_slots(pattern: Pattern, fill: Sequence[str]) -> str:
     values = iter(fill)
     return " ".join(next(values) if isinstance(part, Slot) else part for part in pattern.parts)
 

@@ -1,4 +1,4 @@
-"""What could fill a wildcard: words of the text itself, as they stand there, and no others."""
+"""Finds what of a text could fill a wildcard: its own words, unchanged, and no others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from appliance.fallback.prompt_parts import parts_for
 from appliance.fallback.sentence_patterns import Slot, words_of
-from appliance.fallback.slot_mentions import STRANGE, fills, mentions
+from appliance.fallback.slot_mentions import MISSING_WORD_COST, fills, mentions
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -19,129 +19,132 @@ if TYPE_CHECKING:
     from appliance.values import Intent
 
 MOST_WORDS = 12
-"""Of a stretch that a wildcard's value is looked for in; a text with a longer one is left alone."""
+"""Words in a row that a value may be taken from; a text with more is not considered."""
 
-MOST_WEIGHED = 100
-"""Words of all possible values together, those of equal beginnings counted once: what is weighed
-is computed at one go."""
+MOST_SCORED_WORDS = 100
+"""Words of all possible values together, shared beginnings counted once: the model scores them in
+one batch."""
 
-LITTLE = 2
-"""Letters; words up to this length need not be said: `to` and `me` tell nothing."""
+SHORT_LETTERS = 2
+"""Words of at most so many letters need not be said: "to" and "me" distinguish nothing."""
 
 STOPS = ".!?:;"
-"""No value goes on over them, but where they are within a word: `1.5`, `10:30`."""
+"""A value ends at these, unless they are inside a word: "1.5", "10:30"."""
 
 _WORD = re.compile(rf"[^\s{STOPS}]+(?:[{STOPS}]+[^\s{STOPS}]+)*|[{STOPS}](?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class WildcardSpan:
-    """A declared sentence with one wildcard, and what of the text may stand there."""
+    """A declared sentence with one wildcard, and what of the text may fill it."""
 
     intent: Intent
-    """As the grammar reads the sentence with the first of `values`."""
+    """What the sentence means with the first of `values`."""
     slot: str
     """The slot that the wildcard fills."""
     values: tuple[str, ...]
     before: tuple[str, ...]
-    """The sentence up to the wildcard, its other slots filled; then the rest of it."""
-    behind: tuple[str, ...]
-    whole: bool
-    """Whether the text has all the words that the sentence needs and none that undoes; else it is
-    perhaps what was meant, and perhaps the opposite: `delete milk on the shopping list`."""
+    """The words of the sentence before the wildcard, with the other slots filled."""
+    after: tuple[str, ...]
+    """The words after the wildcard."""
+    complete: bool
+    """Whether the text has all words that the sentence needs, and none that takes something back.
+    If not, it may mean the opposite: "delete milk on the shopping list"."""
 
     def sentence(self, value: str) -> str:
-        """The declared sentence with `value` in place of the wildcard."""
-        return " ".join((*self.before, value, *self.behind))
+        """The sentence with `value` in place of the wildcard."""
+        return " ".join((*self.before, value, *self.after))
 
 
-def openings(text: str, patterns: Patterns, sentences: SentenceSet) -> dict[str, WildcardSpan]:
-    """For each intent the nearest of its sentences with a wildcard that the text could mean.
+def wildcard_spans(
+    text: str, patterns: Patterns, sentences: SentenceSet
+) -> dict[str, WildcardSpan]:
+    """For each intent, the best sentence with a wildcard that the text could mean.
 
-    The text must have a word that no other intent's sentences have, the other slots must be
-    mentioned, and what is mentioned besides must stand within the wildcard's value.
+    The text must have a word that occurs in no other intent's sentences. It must mention the other
+    slots, and any other value that it mentions must be inside the wildcard's value.
     """
     wanted = set(words_of(text))
     undone = wanted & parts_for(sentences.language).undoing
     nearest: dict[str, tuple[tuple[bool, float], WildcardSpan]] = {}
-    for pattern in patterns.open:
+    for pattern in patterns.with_wildcard:
         own = set(pattern.words)
-        if wanted.isdisjoint(patterns.telling.get(pattern.intent, frozenset()) & own):
+        if wanted.isdisjoint(patterns.distinctive_words.get(pattern.intent, frozenset()) & own):
             continue
-        whole = undone <= own and wanted.issuperset(_needed(pattern))
-        nearness = whole, len(wanted & own) - STRANGE * len(own - wanted)
+        complete = undone <= own and wanted.issuperset(_needed(pattern))
+        nearness = complete, len(wanted & own) - MISSING_WORD_COST * len(own - wanted)
         if pattern.intent in nearest and nearness <= nearest[pattern.intent][0]:
             continue
-        found = _opening(text, pattern, patterns, sentences)
+        found = _span(text, pattern, patterns, sentences)
         if found is not None:
-            nearest[pattern.intent] = nearness, dataclasses.replace(found, whole=whole)
-    return {name: opening for name, (_, opening) in nearest.items()}
+            nearest[pattern.intent] = nearness, dataclasses.replace(found, complete=complete)
+    return {name: span for name, (_, span) in nearest.items()}
 
 
-def filled(opening: WildcardSpan, value: str, sentences: SentenceSet) -> Intent | None:
-    """The intent with `value` for its wildcard; None where the grammar reads something else."""
-    intent = sentences.parse(opening.sentence(value))
-    if intent is None or intent.name != opening.intent.name:
+def filled(span: WildcardSpan, value: str, sentences: SentenceSet) -> Intent | None:
+    """The intent with `value` in its wildcard; None if the grammar reads something else."""
+    intent = sentences.parse(span.sentence(value))
+    if intent is None or intent.name != span.intent.name:
         return None
-    said = words_of(str(intent.slots.get(opening.slot, "")))
-    others = {name: held for name, held in intent.slots.items() if name != opening.slot}
-    same = {name: held for name, held in opening.intent.slots.items() if name != opening.slot}
+    said = words_of(str(intent.slots.get(span.slot, "")))
+    others = {name: held for name, held in intent.slots.items() if name != span.slot}
+    same = {name: held for name, held in span.intent.slots.items() if name != span.slot}
     return intent if said == words_of(value) and others == same else None
 
 
 def _needed(pattern: Pattern) -> set[str]:
-    """The words without which a text may want something else, its verb above all."""
-    return {word for word in pattern.words if len(word) > LITTLE} or set(pattern.words)
+    """The words without which a text may mean something else, above all its verb."""
+    return {word for word in pattern.words if len(word) > SHORT_LETTERS} or set(pattern.words)
 
 
-def _opening(
+def _span(
     text: str, pattern: Pattern, patterns: Patterns, sentences: SentenceSet
 ) -> WildcardSpan | None:
     closed = tuple(slot for slot in pattern.slots if slot.values not in patterns.wildcards)
     values: dict[tuple[str, ...], list[str]] = {}
-    for value, rest in _stretches(text, set(pattern.words), patterns.common):
+    for value, rest in _stretches(text, set(pattern.words), patterns.shared_words):
         for fill in fills(pattern.words, closed, mentions(rest, patterns)):
             values.setdefault(fill, []).append(value)
     if len(values) != 1:  # none, or it is not clear what the other slots are
         return None
     ((fill, possible),) = values.items()
-    before, behind = _around(pattern, fill, patterns.wildcards)
-    intent = sentences.parse(" ".join((*before, possible[0], *behind)))
+    before, after = _around(pattern, fill, patterns.wildcards)
+    intent = sentences.parse(" ".join((*before, possible[0], *after)))
     if intent is None or intent.name != pattern.intent:
         return None
     for slot, held in intent.slots.items():
         if words_of(str(held)) == words_of(possible[0]):
             values_said = tuple(dict.fromkeys(possible))
-            return WildcardSpan(intent, slot, values_said, before, behind, whole=False)
+            return WildcardSpan(intent, slot, values_said, before, after, complete=False)
     return None
 
 
-def _stretches(text: str, own: set[str], common: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Each stretch of words that are not the sentence's own, and the text without it.
+def _stretches(text: str, own: set[str], shared: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Each run of words that are not the sentence's own, and the text without it.
 
-    None of them is made of `common` words alone.
+    A run of only `shared` words is left out.
     """
     text = " ".join(text.split())
     words = [(m[0], m.start(), m.end()) for m in _WORD.finditer(text)]
     runs = list(_runs(words, own))
     if any(len(run) > MOST_WORDS for run in runs):
         return
-    if sum(len(run) * (len(run) + 1) // 2 for run in runs) > MOST_WEIGHED:
+    if sum(len(run) * (len(run) + 1) // 2 for run in runs) > MOST_SCORED_WORDS:
         return
     for run in runs:
         for first in range(len(run)):
             for last in _ends(run, first):
                 begin, end = run[first][1], run[last][2]
                 value = text[begin:end].strip(" ,\"'()")
-                if not common.issuperset(words_of(value)):
+                if not shared.issuperset(words_of(value)):
                     yield value, f"{text[:begin]} {text[end:]}"
 
 
 def _ends(run: Sequence[tuple[str, int, int]], first: int) -> Iterator[int]:
-    """Where a value may end: with the stretch or at a comma, or else a word earlier.
+    """Where a value may end: at the end of the run, at a comma, or one word before either.
 
-    What stands in the middle of something is mostly half of what was meant; the one word is for
-    "put milk on".
+    A value that ends anywhere else is usually half of what was meant. The one word is for "put
+    milk on".
     """
     for last in range(first, len(run)):
         near = run[last : last + 2]
@@ -164,7 +167,7 @@ def _runs(
 def _around(
     pattern: Pattern, fill: Sequence[str], wildcards: Container[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is said before the wildcard and behind it; `fill` has the values of the other slots."""
+    """The words before and after the wildcard; `fill` has the values of the other slots."""
     others = iter(fill)
     sides: tuple[list[str], list[str]] = ([], [])
     at = 0

@@ -82,7 +82,7 @@ class AnswerStage:
             raise EngineError("there is no text to answer")
         work.lm = model.name
         session = _session_of(work.job, prompt)
-        said = (*self._history.said(session), self._with_time(work, prompt.text))
+        said = (*self._history.turns(session), self._with_time(work, prompt.text))
         question = Question(said, prompt.schema, prompt.maximum_tokens)
         completion = model.complete(question, must_stop, self._progress(work.job, prompt))
         work.stage("answer")
@@ -96,14 +96,14 @@ class AnswerStage:
         if not completion.text.strip():
             raise EngineError("the language model wrote nothing")
         work.answer = completion.text.strip()
-        self._history.note(session, prompt.text, work.answer)
+        self._history.add(session, prompt.text, work.answer)
         work.end(Outcome.ANSWER)
 
     def _with_time(self, work: ResultBuilder, text: str) -> str:
         """The clock stands with the question: before it, the model would read everything again."""
         if not self._settings.tells_time or work.board.clock_synced is False:
             return text
-        return f"{parts_for(work.language).told(datetime.now().astimezone())} {text}"
+        return f"{parts_for(work.language).clock_line(datetime.now().astimezone())} {text}"
 
     def _progress(self, job: Job, prompt: PromptRequest) -> Callable[[str | None], None] | None:
         """Publishes an answer while it is written, if its requester wants to see that."""

@@ -68,7 +68,7 @@ class ResolveStage:
         if choice is None or choice.tokens.prompt is None:
             return None
         work.stage("choose")
-        work.lm, work.tokens, work.perhaps = model.name, choice.tokens, choice.perhaps
+        work.lm, work.tokens, work.perhaps = model.name, choice.tokens, choice.likely_intent
         return choice.intent
 
 

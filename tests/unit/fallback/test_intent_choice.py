@@ -102,7 +102,7 @@ def test_an_intent_marked_never_by_voice_cannot_come_out_nor_another_in_its_plac
     )
     choice = Cascade().choose(text, barred, model, lambda: False, spoken=False)
     assert choice is not None
-    assert (choice.intent, choice.perhaps) == (None, "HassTurnOn")
+    assert (choice.intent, choice.likely_intent) == (None, "HassTurnOn")
 
 
 def test_of_two_ways_to_fill_the_slots_the_model_weighs_which() -> None:
@@ -127,7 +127,7 @@ class FailingModel(ScriptedLanguageModel):
         self.error = error
 
     def score_options(
-        self, menu: str, text: str, options: Sequence[str], stopping: Callable[[], bool]
+        self, menu: str, text: str, options: Sequence[str], must_stop: Callable[[], bool]
     ) -> OptionScores:
         raise self.error
 
@@ -155,7 +155,7 @@ def test_the_menu_is_the_same_for_every_text_and_made_of_the_operators_sentences
     cascade = Cascade()
     cascade.prepare(SENTENCES, model)
     assert [text for text, _ in model.scored_options] == [
-        f"{text} =>" for text in parts_for("en").nothing
+        f"{text} =>" for text in parts_for("en").content_free
     ]
     menu = cascade._tools_for(SENTENCES).chooser.menu
     assert "turn on the kitchen light => turn on\n" in menu
@@ -188,4 +188,4 @@ def test_what_names_a_room_of_ours_is_never_left_to_free_talk(
 ) -> None:
     choice, _ = chosen(text, intent=likely)
     assert choice.intent is None
-    assert choice.perhaps == perhaps
+    assert choice.likely_intent == perhaps

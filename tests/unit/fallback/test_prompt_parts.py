@@ -30,8 +30,10 @@ def menu_of(declared: SentenceSet) -> str:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_has_parts_of_its_own(language: str) -> None:
     parts, english = parts_for(language), parts_for("en")
-    assert all((parts.headline, parts.none, parts.not_commands, parts.nothing, parts.negations))
-    assert len(set(parts.anything)) == 2
+    assert all(
+        (parts.headline, parts.none, parts.not_commands, parts.content_free, parts.negations)
+    )
+    assert len(set(parts.wildcard_examples)) == 2
     assert len(set(parts.weekdays)) == 7
     assert len(set(parts.months)) == 12
     fields = {name for _, name, _, _ in string.Formatter().parse(parts.clock) if name}
@@ -40,8 +42,8 @@ def test_each_language_has_parts_of_its_own(language: str) -> None:
 
 
 def test_date_and_time_are_told_in_words() -> None:
-    assert parts_for("en").told(NOON) == "(It is Monday, 23 November 2026, 12:05.)"
-    assert parts_for("de").told(NOON) == "(Es ist Montag, der 23. November 2026, 12:05 Uhr.)"
+    assert parts_for("en").clock_line(NOON) == "(It is Monday, 23 November 2026, 12:05.)"
+    assert parts_for("de").clock_line(NOON) == "(Es ist Montag, der 23. November 2026, 12:05 Uhr.)"
 
 
 def test_a_menu_is_in_the_language_of_the_sentences() -> None:

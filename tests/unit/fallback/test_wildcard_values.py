@@ -13,7 +13,7 @@ from support.sentences import sentence_set
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.intent_choice import IntentChoice
 from appliance.fallback.sentence_patterns import patterns_of
-from appliance.fallback.wildcard_values import openings
+from appliance.fallback.wildcard_values import wildcard_spans
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet
 
@@ -62,7 +62,7 @@ def test_where_it_is_not_sure_which_words_nothing_is_done_and_nobody_chats() -> 
     unsure = {"item_oat_milk": 0.5, "item_milk": 0.45}
     text = "on my shopping list please put oat milk"
     choice, _ = chosen(text, "list add", **unsure)
-    assert (choice.intent, choice.perhaps) == (None, "ListAdd")
+    assert (choice.intent, choice.likely_intent) == (None, "ListAdd")
 
 
 def test_what_is_weighed_are_stretches_of_the_text_without_the_sentence_s_own_words() -> None:
@@ -74,9 +74,9 @@ def test_what_is_weighed_are_stretches_of_the_text_without_the_sentence_s_own_wo
 
 
 def test_no_value_goes_over_the_end_of_a_sentence_and_none_is_endless() -> None:
-    found = openings("take a note. buy stamps", PATTERNS, SENTENCES)["Note"]
+    found = wildcard_spans("take a note. buy stamps", PATTERNS, SENTENCES)["Note"]
     assert set(found.values) == {"take", "take a", "a", "buy", "buy stamps", "stamps"}
-    assert "Note" not in openings(f"note this: {'word ' * 13}", PATTERNS, SENTENCES)
+    assert "Note" not in wildcard_spans(f"note this: {'word ' * 13}", PATTERNS, SENTENCES)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_without_the_sentence_s_verb_or_with_one_that_undoes_it_is_only_perhaps_
     text: str,
 ) -> None:
     choice, _ = chosen(text, "list add", item_oat_milk=0.99)
-    assert (choice.intent, choice.perhaps) == (None, "ListAdd")
+    assert (choice.intent, choice.likely_intent) == (None, "ListAdd")
 
 
 @pytest.mark.parametrize("text", ["delete the note about stamps", "forget the note: stamps"])
@@ -122,19 +122,21 @@ def test_what_is_forbidden_is_not_even_weighed_with_a_wildcard_either(text: str)
     [("note this: 1.5 litres oil", "1.5 litres oil"), ("a note: 10:30 tea", "10:30 tea")],
 )
 def test_a_number_is_not_cut_in_two(text: str, value: str) -> None:
-    values = openings(text, PATTERNS, SENTENCES)["Note"].values
+    values = wildcard_spans(text, PATTERNS, SENTENCES)["Note"].values
     assert value in values
     assert not {"5 litres oil", "30 tea"}.intersection(values)
 
 
 def test_a_text_with_more_possible_values_than_are_weighed_at_a_time_is_left_alone() -> None:
     endless = ", ".join(["milk"] * 12)
-    assert "ListAdd" in openings(f"shopping list {endless}", PATTERNS, SENTENCES)
-    assert "ListAdd" not in openings(f"{endless} shopping list {endless}", PATTERNS, SENTENCES)
+    assert "ListAdd" in wildcard_spans(f"shopping list {endless}", PATTERNS, SENTENCES)
+    assert "ListAdd" not in wildcard_spans(
+        f"{endless} shopping list {endless}", PATTERNS, SENTENCES
+    )
 
 
 def test_what_names_a_room_outside_the_wildcard_is_not_passed_over() -> None:
-    found = openings("a note that the kitchen is cold", PATTERNS, SENTENCES)["Note"]
+    found = wildcard_spans("a note that the kitchen is cold", PATTERNS, SENTENCES)["Note"]
     assert "is cold" not in found.values
     assert all("kitchen" in value for value in found.values)
     choice, _ = chosen("please put milk on the list in the kitchen", "list add", item_milk=0.99)
@@ -149,7 +151,7 @@ def test_the_other_slots_of_the_sentence_are_filled_by_what_is_mentioned() -> No
 
 
 def test_a_sentence_with_two_wildcards_is_for_the_grammar_alone() -> None:
-    assert "Copy" not in openings("copy that over this", PATTERNS, SENTENCES)
+    assert "Copy" not in wildcard_spans("copy that over this", PATTERNS, SENTENCES)
 
 
 def test_an_intent_that_is_not_for_the_model_has_no_wildcard_filled() -> None:
@@ -181,10 +183,10 @@ def test_no_word_comes_out_that_was_not_said_in_that_order(words: list[str], whi
     text = " ".join(words)
 
     class ModelThatFavours(ScriptedLanguageModel):
-        def score_options(self, menu, text, options, stopping):  # type: ignore[no-untyped-def]
+        def score_options(self, menu, text, options, must_stop):  # type: ignore[no-untyped-def]
             favoured = options[which % len(options)]
             self._weighs = {text.removesuffix(" =>"): {favoured: 0.99999}}
-            return super().score_options(menu, text, options, stopping)
+            return super().score_options(menu, text, options, must_stop)
 
     choice = CASCADE.choose(text, SENTENCES, ModelThatFavours([]), lambda: False, spoken=False)
     assert choice is not None
