@@ -30,7 +30,7 @@ sys.exit(main(sys.argv[1:]))
 HELD = """
 import sys, time
 from pathlib import Path
-from appliance.engines.whisper import Whisper
+from appliance.engines.whisper.model import Whisper
 load = Whisper.warm_up
 def held(self, language):
     while not Path(sys.argv[-1]).exists():

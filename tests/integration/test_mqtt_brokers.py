@@ -114,7 +114,7 @@ def test_acknowledgements_that_are_lost_give_a_double_with_the_same_id_and_no_lo
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.publisher.ACKNOWLEDGE_TIMEOUT_S", 0.3)
-    monkeypatch.setattr("appliance.requests.mqtt_service.REVIVAL_S", 0.1)
+    monkeypatch.setattr("appliance.requests.mqtt_service.RECONNECT_EVERY_S", 0.1)
     losses = [True]
 
     def lose(whole: bytes) -> bytes:

@@ -24,34 +24,41 @@ from appliance.events import EventBus
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
-SPEAKER_AND_EAR = textwrap.dedent("""
+SPEAK_AND_LISTEN = textwrap.dedent("""
     import sys, threading, time
     import numpy as np
-    from appliance.audio.capture import SoundCard
     from appliance.audio.earcons import Earcon
-    from appliance.config import Config, Speaking
-    from appliance.voice import Voice
+    from appliance.audio.microphone import SoundCardMicrophone
+    from appliance.config import Config, SpeakingSettings
+    from appliance.dialogue.listener_control import ListenerControl
+    from appliance.dialogue.speech_output import SpeechOutput
+    from appliance.events import EventBus
 
-    speaking, loud, done = [], [], threading.Event()
-    voice = Voice(Config(speaking=Speaking(engine="espeak-ng", earcons=True)), speaking.append)
-    ear = SoundCard()
-    ear.open()
-    while ear.read(0.2) is None:
+    deaf_states, levels, done = [], [], threading.Event()
+    class RecordedControl(ListenerControl):
+        def deafen(self, *, deaf):
+            deaf_states.append(deaf)
+    speaking = SpeakingSettings(engine="espeak-ng", earcons=True)
+    output = SpeechOutput(Config(speaking=speaking), RecordedControl(), EventBus())
+    microphone = SoundCardMicrophone()
+    microphone.open()
+    while microphone.read(0.2) is None:
         pass
-    voice.play(Earcon.LISTENING)
-    voice.say("One moment please. " * int(sys.argv[1]), done=done.set)
-    mouth = threading.Thread(target=voice.turn)
+    output.play(Earcon.LISTENING)
+    output.say("One moment please. " * int(sys.argv[1]), done=done.set)
+    thread = threading.Thread(target=output.turn)
     began = time.monotonic()
-    mouth.start()
+    thread.start()
     while not done.is_set() or time.monotonic() - began < 2.0:
-        frame = ear.read(0.2)
+        frame = microphone.read(0.2)
         if frame is not None:
-            loud.append(float(np.abs(frame).max()))
-        if len(sys.argv) > 2 and sum(level > 0.05 for level in loud) > 10:
-            voice.hush()
-    mouth.join()
-    ear.close()
-    print(sum(level > 0.05 for level in loud), speaking, round(time.monotonic() - began, 1))
+            levels.append(float(np.abs(frame).max()))
+        if len(sys.argv) > 2 and sum(level > 0.05 for level in levels) > 10:
+            output.interrupt()
+    thread.join()
+    microphone.close()
+    loud = sum(level > 0.05 for level in levels)
+    print(loud, deaf_states, round(time.monotonic() - began, 1))
 """)
 """PortAudio reads the environment when it is loaded, so this is a process."""
 
@@ -181,7 +188,7 @@ def test_a_long_speech_can_be_hushed(tmp_path: Path) -> None:
 
 def outcome(environment: dict[str, str], *words: str) -> tuple[int, str, float]:
     done = subprocess.run(
-        [sys.executable, "-c", SPEAKER_AND_EAR, *words],
+        [sys.executable, "-c", SPEAK_AND_LISTEN, *words],
         env={**environment, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
