@@ -127,7 +127,7 @@ def test_what_others_publish_among_the_results_does_not_end_a_trial(
         daemon.start("--trial")
         for payload in (b"hello", b"{}", b"\xff"):
             stranger.publish(f"{ROOT}/result", payload)
-        until(lambda: daemon.said().count("what is no result") == 3, daemon.said())
+        until(lambda: daemon.said().count("it is not a result") == 3, daemon.said())
         assert not daemon.ended()
 
 
@@ -176,7 +176,7 @@ def test_changed_sentences_are_in_force_without_a_signal(
         until(lambda: "the sentences have changed: 1 intents" in daemon.said(), daemon.said(), 20)
         assert outcome(plant, "brew me a pot") == "intent"
         with_tea(folder, "brew (me a pot")
-        until(lambda: "cannot be used, the old stay in force" in daemon.said(), daemon.said(), 20)
+        until(lambda: "cannot be used, the old ones stay active" in daemon.said(), daemon.said(), 20)
         assert "tea.yaml:2" in daemon.said()
         assert outcome(plant, "brew me a pot") == "intent"
 

@@ -82,7 +82,7 @@ def test_an_answer_under_a_schema_is_json_of_it_or_failed(
     assert good["result"]["tokens"]["cached"] > 10
     assert good["result"]["timings_ms"]["first_token"] > 0
     assert (bad["state"], bad["result"]["answer"]) == ("failed", None)
-    assert "no JSON Schema" in bad["message"]
+    assert "not a JSON Schema" in bad["message"]
 
 
 def test_an_answer_is_seen_while_it_is_written_by_who_asks_for_it(

@@ -48,7 +48,7 @@ def test_it_is_tried_answered_failed_and_set_aside_where_the_operator_sees_it(
         while (answer := json.loads(plant.next(seconds=30).payload))["state"] == "queued":
             pass
         assert (answer["state"], answer["transaction"]) == ("failed", "deadly")
-        assert "set aside" in answer["message"]
+        assert "the request is now a dead letter" in answer["message"]
         plant.publish(f"{ROOT}/request/parse", "stop machine three")
         assert json.loads(plant.next(f"{ROOT}/response/parse").payload)["state"] == "done"
         # And the operator sees it, studies it, and forgets it, while the appliance runs

@@ -60,7 +60,7 @@ def test_sighup_takes_over_new_sentences_and_keeps_the_old_ones_when_the_new_are
         # Then the new ones are in force, and what needs a restart is said
         assert parse(plant, "brew me a pot") == "intent"
         assert parse(plant, "make some tea") == "not_understood"
-        assert "only a restart applies it: requests.maximum_waiting" in daemon.said()
+        assert "changed, but needs a restart: requests.maximum_waiting" in daemon.said()
         assert daemon.notified("RELOADING=1")
         # When a file is broken
         with_sentences(folder, "brew (me a pot")

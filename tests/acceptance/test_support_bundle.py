@@ -32,7 +32,7 @@ def live(daemon: DaemonProcess, plant: MqttClient) -> None:
     order = {"text": DIARY, "schema": {"type": DIARY}}
     plant.publish("appliance/kitchen/request/answer", json.dumps(order))
     answer = plant.next("appliance/kitchen/response/answer", 60.0).payload.decode()
-    assert f"the schema is no JSON Schema: .type '{DIARY}'" in answer
+    assert f"not a JSON Schema: .type '{DIARY}'" in answer
 
 
 def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
@@ -97,7 +97,7 @@ def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(
         assert PASSWORD not in text, name
         assert SENTENCE not in text.lower(), name
         assert DIARY not in text, name
-    assert "failed (the schema is no JSON Schema), " in files["log.txt"]
+    assert "failed (not a JSON Schema), " in files["log.txt"]
     assert (tmp_path / "bundle.tar.gz").stat().st_mode & 0o777 == 0o600
     # And `check` points at the fault
     assert "1 since boot; the last: the previous run did not stop" in checked
