@@ -176,7 +176,9 @@ def test_changed_sentences_are_in_force_without_a_signal(
         until(lambda: "the sentences have changed: 1 intents" in daemon.said(), daemon.said(), 20)
         assert outcome(plant, "brew me a pot") == "intent"
         with_tea(folder, "brew (me a pot")
-        until(lambda: "cannot be used, the old ones stay active" in daemon.said(), daemon.said(), 20)
+        until(
+            lambda: "cannot be used, the old ones stay active" in daemon.said(), daemon.said(), 20
+        )
         assert "tea.yaml:2" in daemon.said()
         assert outcome(plant, "brew me a pot") == "intent"
 

@@ -122,7 +122,7 @@ def test_a_stop_while_it_starts_is_obeyed(
 ) -> None:
     with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
         daemon.start(ready=False)
-        until(lambda: "a small one of our own" in daemon.said(), daemon.said())
+        until(lambda: "an embedded one listens on" in daemon.said(), daemon.said())
         status, seconds = daemon.stop()
         assert (status, seconds < 5.0) == (0, True)
 
