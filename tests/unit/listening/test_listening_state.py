@@ -11,18 +11,11 @@ from support.pipeline_parts import RecordedIntake
 
 from appliance.config import ListeningSettings
 from appliance.dialogue.listener_control import Activation
-from appliance.endpointing.early_endpointer import (
-    REPEAT_AFTER_FRAMES,
-    REQUEST_AFTER_FRAMES,
-    THOROUGH_AFTER_FRAMES,
-)
 from appliance.listening.listening_state import ListeningState
 from appliance.protocols import FRAME_SAMPLES
-from appliance.recognition.early_verdict import EarlyVerdict
 from appliance.values import (
     Activity,
     Samples,
-    SentenceProgress,
     Trigger,
     Utterance,
     Wake,
@@ -31,9 +24,8 @@ from appliance.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-QUIET, FADING, VOICE, WORD = 0.001, 0.11, 0.8, 0.7
-"""Loudness of a quiet room, of the end of a word, of somebody who speaks, and of the wake word's
-last frame."""
+QUIET, VOICE, WORD = 0.001, 0.8, 0.7
+"""Loudness of a quiet room, of somebody who speaks, and of the wake word's last frame."""
 
 
 class LoudSpotter:
@@ -55,39 +47,6 @@ class LoudSpotter:
         self.closed = True
 
 
-class Script:
-    """Says of every sentence so far what the test wants."""
-
-    def __init__(self, so_far: SentenceProgress) -> None:
-        self.so_far = so_far
-        self.asked = 0
-        self.answers = True
-        self.pending = False
-        self.withdrawn = 0
-        self.thorough: list[bool] = []
-        self.unanswered: tuple[Samples, int, bool] | None = None
-        self.verdict: EarlyVerdict | None = None
-
-    def request(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
-        self.asked += 1
-        self.thorough.append(thorough)
-        if self.answers:
-            self.verdict = EarlyVerdict(samples, mark, self.so_far, thorough)
-        else:
-            self.pending, self.unanswered = True, (samples, mark, thorough)
-
-    def pending_thorough(self, mark: int) -> Samples | None:
-        samples, asked, thorough = self.unanswered or (None, 0, False)
-        return samples if thorough and asked == mark else None
-
-    def cancel(self) -> None:
-        self.withdrawn += self.pending
-        self.pending, self.unanswered = False, None
-
-    def reset(self) -> None:
-        self.verdict = None
-
-
 class ListeningParts:
     """A listening state, and what it gives to the intake."""
 
@@ -95,10 +54,6 @@ class ListeningParts:
         self,
         mode: str,
         spotters: Sequence[LoudSpotter] = (),
-        meaning: Script | None = None,
-        *,
-        short_pause_ms: int = 160,
-        maximum_s: float = 3.2,
     ) -> None:
         self.intake = RecordedIntake()
         self.utterances = self.intake.utterances
@@ -110,11 +65,11 @@ class ListeningParts:
             trigger=mode,  # type: ignore[arg-type]
             pause_ms=320,
             over_pause_ms=120,
-            short_pause_ms=short_pause_ms,
+            short_pause_ms=160,
             long_pause_ms=640,
             pre_roll_ms=320,
             minimum_speech_ms=96,
-            maximum_s=maximum_s,
+            maximum_s=3.2,
             wait_s=1.6,
         )
         self.listening = ListeningState(
@@ -122,7 +77,6 @@ class ListeningParts:
             settings,
             self.intake,  # type: ignore[arg-type]
             wake_word_detectors=spotters,
-            early_verdicts=meaning,
         )
         self.now = 100.0
 
@@ -286,192 +240,3 @@ def test_an_always_open_ear_does_not_take_its_own_voice_for_a_sentence() -> None
     parts.hear((VOICE, 40), (QUIET, 40))
 
     assert parts.utterances == []
-
-
-def test_a_sentence_that_cannot_go_on_is_over_at_once() -> None:
-    script = Script(SentenceProgress.COMPLETE)
-    parts = ListeningParts("always", meaning=script)
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
-
-    (utterance,) = parts.utterances
-    assert script.verdict is not None
-    assert utterance.samples is script.verdict.samples
-
-
-def test_a_sentence_that_could_go_on_waits_for_a_short_pause() -> None:
-    parts = ListeningParts("always", meaning=Script(SentenceProgress.COULD_GO_ON))
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 4))
-    assert parts.utterances == []
-    parts.hear((QUIET, 1))
-
-    assert len(parts.utterances) == 1
-
-
-def test_a_sentence_that_sounds_over_waits_for_less() -> None:
-    parts = ListeningParts("always", meaning=Script(SentenceProgress.SOUNDS_OVER))
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
-    assert parts.utterances == []
-    parts.hear((QUIET, 1))
-
-    assert len(parts.utterances) == 1
-
-
-def test_a_sentence_that_could_go_on_is_looked_at_again_in_a_longer_silence() -> None:
-    script = Script(SentenceProgress.COULD_GO_ON)
-    parts = ListeningParts("always", meaning=script, short_pause_ms=600)
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, REQUEST_AFTER_FRAMES + REPEAT_AFTER_FRAMES - 1))
-    assert script.asked == 1
-    script.so_far = SentenceProgress.SOUNDS_OVER
-    parts.hear((QUIET, 2))
-
-    assert script.asked == 2
-    assert len(parts.utterances) == 1
-
-
-def test_a_second_look_takes_nothing_back() -> None:
-    script = Script(SentenceProgress.COULD_GO_ON)
-    parts = ListeningParts("always", meaning=script, short_pause_ms=600)
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, REQUEST_AFTER_FRAMES))
-    assert script.verdict is not None
-    first = script.verdict.samples
-    script.so_far = SentenceProgress.INCOMPLETE
-    parts.hear((QUIET, 17))
-
-    (utterance,) = parts.utterances
-    assert script.asked > 1
-    assert utterance.samples is first
-
-
-def test_softer_words_behind_a_beginning_that_was_studied_are_not_lost() -> None:
-    script = Script(SentenceProgress.INCOMPLETE)
-    parts = ListeningParts("always", meaning=script)
-    parts.hear((QUIET, 20), (VOICE, 30), (QUIET, THOROUGH_AFTER_FRAMES + 3))
-    assert script.thorough[-1]
-    studied = len(script.verdict.samples) if script.verdict else 0
-    parts.hear((FADING, 8), (QUIET, 60))
-
-    (utterance,) = parts.utterances
-    assert len(utterance.samples) > studied + 8 * FRAME_SAMPLES
-
-
-def test_softer_words_behind_a_sentence_that_could_go_on_belong_to_it() -> None:
-    script = Script(SentenceProgress.COULD_GO_ON)
-    parts = ListeningParts("always", meaning=script, short_pause_ms=600)
-    parts.hear((QUIET, 20), (VOICE, 30), (QUIET, 13))
-    asked = script.asked
-    script.so_far = SentenceProgress.COMPLETE
-    parts.hear((FADING, 8), (QUIET, 3))
-
-    (utterance,) = parts.utterances
-    assert script.asked == asked + 1
-    assert len(utterance.samples) >= 50 * FRAME_SAMPLES
-
-
-def test_a_sentence_is_not_over_where_softer_words_make_a_beginning_of_it() -> None:
-    script = Script(SentenceProgress.COULD_GO_ON)
-    parts = ListeningParts("always", meaning=script, short_pause_ms=160)
-    parts.hear((QUIET, 20), (VOICE, 30), (QUIET, 2))
-    assert script.verdict is not None
-    whole = script.verdict.samples
-    script.so_far = SentenceProgress.INCOMPLETE
-    parts.hear((FADING, 6), (QUIET, 60))
-
-    (utterance,) = parts.utterances
-    assert len(utterance.samples) > len(whole)
-
-
-def test_what_was_over_before_more_was_said_is_not_the_sentence_when_the_talker_leaves() -> None:
-    script = Script(SentenceProgress.SOUNDS_OVER)
-    parts = ListeningParts("always", meaning=script, maximum_s=12.0)
-    parts.hear((QUIET, 20), (VOICE, 30), (QUIET, 3))
-    script.answers = False  # the machine is slow
-    parts.hear((VOICE, 60), (0.35, 120), (QUIET, 10))
-
-    assert len(parts.utterances[0].samples) >= 90 * FRAME_SAMPLES
-
-
-def test_a_last_word_that_fades_away_is_asked_about_again_when_it_has() -> None:
-    script = Script(SentenceProgress.INCOMPLETE)
-    parts = ListeningParts("always", meaning=script)
-    parts.hear((QUIET, 20), (VOICE, 20), (FADING, 3))
-    assert script.asked == 1
-    script.so_far = SentenceProgress.COMPLETE
-    parts.hear((QUIET, 3))
-
-    assert script.asked == 2
-    assert len(parts.utterances) == 1
-
-
-def test_a_beginning_waits_for_the_rest_longer_than_anything_else() -> None:
-    parts = ListeningParts("always", meaning=Script(SentenceProgress.INCOMPLETE))
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 19))
-    assert parts.utterances == []
-    parts.hear((VOICE, 10), (QUIET, 20))
-
-    (utterance,) = parts.utterances
-    assert utterance.speech_seconds == pytest.approx(30 * 0.032)
-
-
-def test_what_nobody_understands_waits_for_the_usual_pause() -> None:
-    parts = ListeningParts("always", meaning=Script(SentenceProgress.UNKNOWN))
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 9))
-    assert parts.utterances == []
-    parts.hear((QUIET, 1))
-
-    assert len(parts.utterances) == 1
-
-
-def test_a_verdict_about_less_than_was_said_does_not_count() -> None:
-    script = Script(SentenceProgress.COMPLETE)
-    parts = ListeningParts("always", meaning=script)
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
-    script.answers = False  # the machine is slow
-    parts.hear((VOICE, 5), (QUIET, 9))
-    assert parts.utterances == []
-    parts.hear((QUIET, 1))
-
-    assert parts.utterances[0].speech_seconds == pytest.approx(25 * 0.032)
-
-
-def test_what_was_asked_is_withdrawn_as_soon_as_more_is_said() -> None:
-    script = Script(SentenceProgress.COMPLETE)
-    script.answers = False
-    parts = ListeningParts("always", meaning=script)
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 2))
-    assert (script.asked, script.withdrawn) == (1, 0)
-    parts.hear((VOICE, 1))
-    assert script.withdrawn == 1
-    parts.hear((QUIET, 2))
-
-    assert script.asked == 2
-
-
-def test_what_is_not_known_at_a_glance_is_studied_in_the_rest_of_the_pause() -> None:
-    script = Script(SentenceProgress.INCOMPLETE)
-    parts = ListeningParts("always", meaning=script)
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, THOROUGH_AFTER_FRAMES - 1))
-    assert script.thorough == [False]
-    script.so_far = SentenceProgress.UNKNOWN
-    parts.hear((QUIET, 1))
-    assert script.thorough == [False, True]
-    parts.hear((QUIET, 10))
-
-    (utterance,) = parts.utterances
-    assert script.thorough == [False, True]
-    assert script.verdict is not None
-    assert utterance.samples is script.verdict.samples
-
-
-def test_a_sound_that_is_still_studied_when_the_pause_is_over_is_the_one_that_is_understood() -> (
-    None
-):
-    script = Script(SentenceProgress.INCOMPLETE)
-    parts = ListeningParts("always", meaning=script)
-    parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 3))
-    script.answers = False
-    parts.hear((QUIET, 20))
-
-    (utterance,) = parts.utterances
-    assert script.unanswered is not None
-    assert utterance.samples is script.unanswered[0]
-    assert utterance.speech_seconds == pytest.approx(20 * 0.032)
