@@ -1,26 +1,26 @@
-"""Every error the appliance raises, as a tree.
+"""All errors that the appliance raises, as a tree.
 
 ApplianceError
 ├── ConfigError         config.toml cannot be used (exit status 78)
 ├── SentencesError      a sentence file cannot be used
-├── NeededError         something needed is not there (exit status 69)
+├── NeededError         something required is missing (exit status 69)
 │   ├── MicrophoneError     no sound comes from the microphone
 │   ├── LoudspeakerError    nothing can be played
 │   ├── ModelMissing        a model file is absent
 │   └── BrokerError         the embedded broker cannot start
 ├── AudioError          a recording cannot be decoded
 ├── ManifestError       a manifest of recordings cannot be used
-├── EngineError         a model cannot be loaded or failed at its work
-│   ├── Interrupted         the work was stopped because the appliance stops
-│   └── EngineDied          a model's process died of the work, and again when it was tried anew
-├── ModelDamaged        a model file is not the published one
+├── EngineError         a model cannot be loaded, or failed
+│   ├── Interrupted         a job was interrupted because the appliance stops
+│   └── EngineDied          a model's process crashed at a job, and again at its retry
+├── ModelDamaged        a model file differs from the published one
 ├── FetchError          a model could not be fetched
 ├── RequestError        a request over MQTT cannot be accepted
 ├── JournalError        the journal on disk cannot be written or read
 ├── StateLocked         another daemon uses the same state directory
-└── ThreadStuck         a thread did not stop in its time
+└── ThreadStuck         a thread did not stop in time
 
-A message says what happened and what the owner does next.
+A message says what happened and what the owner should do next.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 
 class ApplianceError(Exception):
-    """Anything that we raise ourselves."""
+    """Base of all errors that the appliance raises."""
 
     exit_status = 1
 
 
 class ConfigError(ApplianceError):
-    """config.toml cannot be used; `problems` lists everything wrong with it, a line each."""
+    """config.toml cannot be used; `problems` lists every mistake, one line each."""
 
     exit_status = 78
 
@@ -48,7 +48,7 @@ class ConfigError(ApplianceError):
 
 
 class SentencesError(ApplianceError):
-    """A sentence file cannot be used; `problems` are lines of `file:line: what`."""
+    """A sentence file cannot be used; `problems` are lines of `file:line: problem`."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -56,7 +56,7 @@ class SentencesError(ApplianceError):
 
 
 class NeededError(ApplianceError):
-    """Something that is needed is not there."""
+    """Something required is missing."""
 
     exit_status = 69
 
@@ -86,19 +86,19 @@ class ManifestError(ApplianceError):
 
 
 class EngineError(ApplianceError):
-    """A model cannot be loaded or failed at its work."""
+    """A model cannot be loaded, or failed."""
 
 
 class Interrupted(EngineError):
-    """The work was stopped because the appliance stops."""
+    """A job was interrupted because the appliance stops."""
 
 
 class EngineDied(EngineError):
-    """A model's process died of the work, and again when it was tried anew."""
+    """A model's process crashed at a job, and again at its retry."""
 
 
 class ModelDamaged(ApplianceError):
-    """A model file is not the published one."""
+    """A model file differs from the published one."""
 
 
 class FetchError(ApplianceError):
@@ -106,7 +106,7 @@ class FetchError(ApplianceError):
 
 
 class RequestError(ApplianceError):
-    """A request over MQTT cannot be accepted; `state` and `reason` go into the answer."""
+    """A request over MQTT cannot be accepted; `reason` is part of the answer."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -123,4 +123,4 @@ class StateLocked(NeededError):
 
 
 class ThreadStuck(ApplianceError):
-    """A thread did not stop in its time."""
+    """A thread did not stop in time."""

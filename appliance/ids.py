@@ -1,4 +1,4 @@
-"""Ids that sort by time and stay unique over reboots, whatever the clock does."""
+"""Ids that sort by time and stay unique over reboots, even if the clock is wrong; boot time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import time
 
 
 class Ids:
-    """Makes UUIDs of version 7 (RFC 9562, section 5.7) that only ever grow.
+    """Makes UUIDs of version 7 (RFC 9562, section 5.7), each greater than the one before.
 
-    A board without a clock battery starts in 1970 and jumps. `last` is the newest id that
-    the journal holds; ids made after a reboot continue behind it.
+    A board without a clock battery boots in 1970, and its clock jumps later. `last` is the newest
+    id in the journal; ids made after a reboot are greater.
     """
 
     def __init__(self, last: str | None = None) -> None:
@@ -32,15 +32,15 @@ class Ids:
 
 
 def boot_seconds() -> float:
-    """Seconds since the board was switched on: no change of the calendar moves this clock.
+    """Seconds since boot; setting the system clock does not affect it.
 
-    It goes on while the process is down, and begins anew with `boot_id`.
+    It continues while the process is down, and starts again at 0 when `boot_id` changes.
     """
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def boot_id() -> str | None:
-    """The kernel's random id of this boot; None where there is no /proc."""
+    """The kernel's random id of this boot; None without /proc."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
             return file.read().strip()

@@ -12,11 +12,11 @@ from appliance.errors import ApplianceError, ThreadStuck
 
 logger = logging.getLogger(__name__)
 
-STOP_BUDGET = 4.0
-"""Seconds that all loops together may take to stop; the contract allows the process 5."""
+STOP_BUDGET_S = 4.0
+"""Seconds that all loops together may take to stop; the whole process has 5."""
 
-LAST_WORDS = 1.3
-"""Seconds of that which are left for the loop that is stopped last: it sends what is ready."""
+LAST_LOOP_BUDGET_S = 1.3
+"""Seconds of that for the loop that is stopped last: it publishes what is ready."""
 
 TURN_LIMIT_S = 10.0
 """Seconds that one turn may take, unless a loop is given more: then it counts as stuck."""
@@ -94,7 +94,7 @@ class Loop(threading.Thread):
                 self._body.turn()
         except BaseException as error:  # kept for the main thread, which ends the process
             self.error = error
-            expected = isinstance(error, ApplianceError)  # then its words say all that helps
+            expected = isinstance(error, ApplianceError)  # then the message is enough
             logger.critical(
                 "the %s stopped working: %s", self.name, error, exc_info=None if expected else error
             )
@@ -125,4 +125,4 @@ class Loop(threading.Thread):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop(Deadline(STOP_BUDGET))
+        self.stop(Deadline(STOP_BUDGET_S))

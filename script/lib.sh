@@ -1,7 +1,7 @@
-# Sourced by run and test: shows a step while it works, and its log when it fails.
+# Sourced by run, test and install: runs a step with a progress line, and prints its log if it fails.
 # shellcheck shell=bash
 
-readonly NOT_THERE=69 # sysexits' EX_UNAVAILABLE: something needed is not there
+readonly NOT_THERE=69 # EX_UNAVAILABLE of sysexits: something required is missing
 
 step_process=
 
@@ -18,20 +18,20 @@ end_steps() {
   rm -rf "$logs"
 }
 
-# A step is a process group of its own, so that a compiler behind pip ends with it.
+# A step is a process group of its own, so that a compiler that pip started is stopped with it.
 stop_step() {
   if [[ -n $step_process ]]; then
-    local patience=300
+    local tries=300
     kill -TERM -- "-$step_process" 2>/dev/null || true
     wait "$step_process" 2>/dev/null || true
-    # The rest of the group may still be clearing up behind it.
-    while ((patience-- > 0)) && kill -0 -- "-$step_process" 2>/dev/null; do sleep 0.1; done
+    # Other processes of the group may still be cleaning up.
+    while ((tries-- > 0)) && kill -0 -- "-$step_process" 2>/dev/null; do sleep 0.1; done
     kill -KILL -- "-$step_process" 2>/dev/null || true
     step_process=
   fi
 }
 
-# step LABEL ADVICE COMMAND...: one line of progress with its seconds; the advice if it fails.
+# step LABEL ADVICE COMMAND...: runs it with a progress line; prints the advice if it fails.
 step() {
   local label=$1 advice=$2 log="$logs/step" status=0 began=$SECONDS
   shift 2
@@ -47,9 +47,9 @@ step() {
     finish_line "$label: done in $((SECONDS - began)) s"
     return
   fi
-  finish_line "$label: FAILED after $((SECONDS - began)) s; the end of what it said:"
+  finish_line "$label: FAILED after $((SECONDS - began)) s; the end of its output:"
   tail -n 30 "$log" | sed 's/^/    /' >&2
-  printf '\n%s did not work. %s\n' "$label" "$advice" >&2
+  printf '\n%s failed. %s\n' "$label" "$advice" >&2
   exit "$status"
 }
 
@@ -71,22 +71,22 @@ finish_line() {
   if [[ -t 1 ]]; then printf '\r\033[K%s\n' "$1"; else printf '%s\n' "$1"; fi
 }
 
-# The percentage of a build, from ninja's last "[12/140]" in the log; nothing for other work.
+# The percentage of a build, from ninja's last "[12/140]" in the log; empty for other steps.
 portion() {
   local last
   last=$(tail -c 20000 "$1" | grep -oE '\[[0-9]+/[0-9]+\]' | tail -n 1) || return 0
   [[ $last =~ ([0-9]+)/([0-9]+) ]] && printf '%d %%, ' $((100 * BASH_REMATCH[1] / BASH_REMATCH[2]))
 }
 
-# Stop with what is missing and what the owner does about it.
+# stop LINE...: print what is missing and what the owner should do, then exit.
 stop() {
   printf '%s\n' "$@" >&2
   exit "$NOT_THERE"
 }
 
-# Take the lock on open file 9, saying so where that means waiting.
+# take_lock WHO: take the lock on file descriptor 9; print a line if that means waiting.
 take_lock() {
   flock --nonblock 9 && return
-  echo "waiting: $1 is at work in another terminal"
+  echo "waiting: $1 is running in another terminal"
   flock 9
 }

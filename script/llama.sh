@@ -1,5 +1,5 @@
-# Sourced by setup.sh: llama-cpp-python comes as source only, and is compiled once for each kind
-# of processor; the wheel stays in the user's cache, where the next clone finds it.
+# Sourced by setup.sh. There are no wheels of llama-cpp-python: it is compiled once for each kind
+# of processor. The wheel is kept in the user's cache, where the next checkout finds it.
 # shellcheck shell=bash
 
 readonly wheels=${XDG_CACHE_HOME:-~/.cache}/appliance/wheels
@@ -7,7 +7,7 @@ readonly llama_lock="$root/script/llama-cpp-python.lock"
 
 llama_version() { sed -n 's/^llama-cpp-python==\([^ ]*\).*/\1/p' "$llama_lock"; }
 
-# The build uses all that this processor knows, so a wheel serves only where that is the same.
+# The build uses all instructions of this processor, so the key has everything that they depend on.
 llama_folder() {
   local key
   key=$({
@@ -34,26 +34,26 @@ install_llama() {
   mkdir -p "$wheels"
   exec 8>"$wheels/.lock"
   flock --nonblock 8 || {
-    echo "waiting: llama.cpp is being compiled by another set-up"
+    echo "waiting: another set-up is compiling llama.cpp"
     flock 8
   }
   if ! has_file "$folder" "*.whl"; then
     step "llama.cpp, compiled once for this processor (4 to 20 minutes)" \
-      "Memory or disk too small? The whole log: $wheels/build.log" build_llama "$folder"
+      "Is there enough memory and disk space? The complete log: $wheels/build.log" build_llama "$folder"
   fi
   exec 8>&-
   step "llama-cpp-python $(llama_version)" "See the lines above." \
     pip_install --no-deps --no-index "$folder"/*.whl
 }
 
-# In a folder that goes with the shell that works in it; the wheel moves out in one piece.
+# Builds in a temporary folder, which the subshell deletes at its end; then moves the wheel.
 build_llama() (
   set -o pipefail
   find "$wheels" -maxdepth 1 -name 'building.*' -exec rm -rf {} + # left by a power cut
   work=$(mktemp -d "$wheels/building.XXXXXX") || exit
   trap 'rm -rf "$work"' EXIT
   trap 'exit 143' TERM
-  export TMPDIR=$work # /tmp may be memory, too small for this
+  export TMPDIR=$work # /tmp may be in memory and too small
   { make_tools "$work" && compile_llama "$work" && mkdir -p "$1" && mv "$work"/wheel/*.whl "$1/"; } 2>&1 |
     tee "$wheels/build.log"
 )
@@ -73,7 +73,7 @@ compile_llama() {
     --wheel-dir "$1/wheel"
 }
 
-# A job of the compiler takes up to 1 GB: as many as there are cores, and as memory allows.
+# Parallel compiler jobs: one per core, but 1 GB of memory for each.
 jobs_that_fit() {
   local cores gigabytes
   cores=$(nproc)

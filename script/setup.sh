@@ -1,4 +1,4 @@
-# Sourced by run and test: from a bare Debian-like machine to a `.venv` that holds the appliance.
+# Sourced by run, test and install: makes a `.venv` with the appliance on a Debian-like machine.
 # shellcheck shell=bash
 
 # shellcheck source=script/lib.sh
@@ -9,15 +9,15 @@ source "$root/script/system-packages.sh"
 source "$root/script/llama.sh"
 
 readonly venv="${venv:-$root/.venv}" # script/install names another
-readonly network="Is there a network? What was done is kept; the same command goes on from there."
+readonly network="Is there a network? Run the same command again: it continues where it stopped."
 
-# set_up run | set_up run test: everything but the models. What stands is left as it is.
+# set_up run | set_up run test: installs everything that is missing, except the models.
 set_up() {
   local lock="$root/script/requirements.lock"
   [[ " $* " == *" test "* ]] && lock="$root/script/requirements-test.lock"
   find_python
   exec 9<"$root"
-  take_lock "a set-up of this folder"
+  take_lock "another set-up of this folder"
   start_steps
   system_packages "$@"
   if ! is_ready "${@: -1}"; then
@@ -31,7 +31,7 @@ set_up() {
   exec 9<&-
 }
 
-# The newest Python here that is at least 3.11: $python, $python_version.
+# Finds a Python of at least 3.11: sets $python and $python_version.
 find_python() {
   local name
   for name in "$venv/bin/python" python3 python3.{14,13,12,11}; do
@@ -40,11 +40,11 @@ find_python() {
       if sys.version_info >= (3, 11) else "")' 2>/dev/null) || continue
     [[ -z $python_version ]] || return 0
   done
-  stop "This needs Python 3.11 or later, and there is none." \
-    "On Debian 12, Raspberry Pi OS 12 or newer: sudo apt-get install -y python3 python3-venv"
+  stop "Python 3.11 or later is required, but not installed." \
+    "On Debian 12, Raspberry Pi OS 12 or later: sudo apt-get install -y python3 python3-venv"
 }
 
-# What .venv was made from, and for; when it differs, .venv is brought up to date.
+# What .venv was made from; if it differs from the stored one, .venv is updated.
 fingerprint() {
   echo "$root $python_version $(uname -m)"
   (cd "$root" && sha256sum script/*.lock pyproject.toml)
@@ -54,18 +54,18 @@ is_ready() {
   [[ -x $venv/bin/appliance && $(fingerprint) == "$(cat "$venv/ready-for-$1" 2>/dev/null)" ]]
 }
 
-# A .venv that was copied from elsewhere, or whose Python has gone, is made anew.
+# Makes .venv; also if it was copied from another folder or its Python was removed.
 make_venv() {
   local check='import sys, pip; sys.exit(sys.prefix != sys.argv[1])'
   "$venv/bin/python" -c "$check" "$venv" 2>/dev/null && return
   rm -rf "$venv"
   find_python
-  [[ $(uname -m) != armv[67]l ]] || stop "This needs a 64-bit system; the board's is 32-bit."
+  [[ $(uname -m) != armv[67]l ]] || stop "A 64-bit operating system is required; this one is 32-bit."
   step ".venv with Python $python_version" "See the lines above." "$python" -m venv "$venv"
 }
 
-# pip, deaf to settings that would lead elsewhere; downloads lie beside .venv, as /tmp may be
-# memory.
+# pip without settings that would install elsewhere; it downloads into .venv, because /tmp may be
+# in memory.
 pip_install() {
   mkdir -p "$venv/tmp"
   env -u PIP_USER -u PIP_TARGET -u PIP_PREFIX -u PIP_CONSTRAINT -u PYTHONPATH -u PYTHONHOME \
@@ -77,5 +77,5 @@ install_requirements() { pip_install --require-hashes --only-binary :all: --requ
 
 install_appliance() { pip_install --no-deps --no-build-isolation --editable "$root"; }
 
-# pull_models NAME...: those named, else those that the config names.
+# pull_models NAME...: the named models, otherwise those in the configuration.
 pull_models() { "$venv/bin/python" -m appliance models pull "$@" </dev/null; }

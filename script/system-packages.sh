@@ -1,7 +1,7 @@
-# Sourced by setup.sh: what the operating system must have, judged by the thing itself.
+# Sourced by setup.sh: finds and installs missing system packages, by testing what they provide.
 # shellcheck shell=bash
 
-# need PACKAGE COMMAND...: the package is missing unless the command succeeds.
+# need PACKAGE COMMAND...: records the package as missing unless the command succeeds.
 need() {
   local package=$1
   shift
@@ -11,11 +11,11 @@ need() {
 has_library() { PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -F "$1"; } # no -q: pipefail
 has_program() { PATH=$PATH:/sbin:/usr/sbin command -v "$1"; }
 
-# has_file FOLDER PATTERN: the folder's own name may hold anything.
+# has_file FOLDER PATTERN: the folder's name may contain any character.
 has_file() { (cd "$1" 2>/dev/null && compgen -G "$2"); } >/dev/null
 
 needs_to_run() {
-  # A Python of the owner's own making brings venv along; Debian's has it in a package.
+  # Debian has venv in a separate package; a Python that the owner built includes it.
   [[ -x $venv/bin/python ]] || need "python${python_version}-venv" "$python" -c 'import venv, ensurepip'
   need libportaudio2 has_library libportaudio.so.2
   need libgomp1 has_library libgomp.so.1
@@ -37,16 +37,16 @@ needs_to_test() {
   need libfaketime has_file /usr/lib '*/faketime/libfaketime.so.1'
 }
 
-# Install what `needs_to_...` found missing; without the right to, say the one command.
+# Install the missing packages; if not root, print the command that does it.
 system_packages() {
   local missing=() what
   for what in "$@"; do "needs_to_$what"; done
   ((${#missing[@]})) || return 0
   if ! has_program apt-get >/dev/null; then
-    stop "This system lacks what Debian calls: ${missing[*]}" "Install that, then run this again."
+    stop "These Debian packages are missing: ${missing[*]}" "Install their equivalents, then run this again."
   fi
   if (($(id -u) != 0)); then
-    stop "The system lacks: ${missing[*]}" "Run this one command, then this script again:" "" \
+    stop "These system packages are missing: ${missing[*]}" "Run this command, then this script again:" "" \
       "    sudo apt-get install -y ${missing[*]}" ""
   fi
   step "system packages (${missing[*]})" \
@@ -59,7 +59,7 @@ install_packages() {
   local install=("${apt[@]}" install -y --no-install-recommends "$@")
   export DEBIAN_FRONTEND=noninteractive
   "${install[@]}" || { "${apt[@]}" update && "${install[@]}"; }
-  # The tests start brokers of their own; the one that the package started is not wanted.
+  # The tests start brokers of their own; the one of the package is not needed.
   if [[ " $* " == *" mosquitto "* && -d /run/systemd/system ]]; then
     systemctl disable --now mosquitto
   fi

@@ -14,7 +14,7 @@ from appliance.errors import EngineError
 from appliance.evaluation.manifest import SAMPLES
 from appliance.pipeline import engine_factory
 from appliance.recognition import speech_models
-from appliance.threads import STOP_BUDGET, Deadline, Loop, LoopBody, StopSignal
+from appliance.threads import STOP_BUDGET_S, Deadline, Loop, LoopBody, StopSignal
 from appliance.values import Question
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def soak(
             rows.append(row)
         return rows
     finally:
-        writer.stop(Deadline(STOP_BUDGET))
+        writer.stop(Deadline(STOP_BUDGET_S))
 
 
 def intervals(

@@ -21,7 +21,7 @@ from appliance.system import logs, signals
 from appliance.system.run_record import RunRecord
 from appliance.system.state_lock import StateLock
 from appliance.system.systemd_notify import SystemdNotifier
-from appliance.threads import LAST_WORDS, STOP_BUDGET, Deadline, Loop
+from appliance.threads import LAST_LOOP_BUDGET_S, STOP_BUDGET_S, Deadline, Loop
 from appliance.values import Activity
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Daemon:
                 return 0
             finally:
                 self._notifier.stopping()
-                self._stop_deadline = Deadline(STOP_BUDGET)
+                self._stop_deadline = Deadline(STOP_BUDGET_S)
 
     def _start(self, stack: ExitStack) -> Parts:
         """Consumers before producers; the stack stops them in reverse."""
@@ -161,11 +161,11 @@ class Daemon:
 
     def _stop_loop(self, loop: Loop, parts: Parts) -> None:
         """Wait for its end, but leave time for MQTT, which is stopped last."""
-        deadline = self._stop_deadline or Deadline(STOP_BUDGET)
+        deadline = self._stop_deadline or Deadline(STOP_BUDGET_S)
         left = deadline.left()
         last = loop is parts.mqtt_loop
         try:
-            loop.stop(Deadline(left if last else max(0.1, left - LAST_WORDS)))
+            loop.stop(Deadline(left if last else max(0.1, left - LAST_LOOP_BUDGET_S)))
         except ThreadStuck as stuck:
             logger.warning("%s; the process ends without it", stuck)
             self.late.append(loop.name)

@@ -216,7 +216,7 @@ def test_a_version_that_fails_its_check_does_not_come_into_force(system: FakeSys
     system.check_says("9.9.0", models="whisper is damaged")
     done = system.install()
     assert done.returncode == 1
-    assert "the one before stays in force" in done.stdout
+    assert "the previous one stays active" in done.stdout
     assert "models: whisper is damaged" in done.stdout
     assert system.in_force == VERSION
     assert len(list((system.tree / "opt/appliance/releases").iterdir())) == 1
@@ -317,7 +317,7 @@ def test_without_the_models_nothing_changes(system: FakeSystemTree) -> None:
     system.be_version("9.9.0")
     done = system.install()
     assert done.returncode == 69
-    assert "The models are not all here" in done.stdout
+    assert "Models are missing" in done.stdout
     assert system.in_force == VERSION
 
 
@@ -346,5 +346,5 @@ def test_nothing_is_left_behind_but_what_was_asked_for(
 def test_a_wrong_word_is_refused_before_anything_is_done(system: FakeSystemTree) -> None:
     done = system.install("--purge")
     assert done.returncode == 2
-    assert "there is no --purge" in done.stdout
+    assert "there is no option --purge" in done.stdout
     assert system.files == set()

@@ -170,7 +170,7 @@ def test_without_a_python_that_is_new_enough_the_need_is_told(checkout: Checkout
         checkout.program(f"python{version}", old)
     done = checkout.run(str(checkout.root / "script" / "run"))
     assert done.returncode == 69
-    assert "needs Python 3.11" in done.stdout
+    assert "Python 3.11 or later is required" in done.stdout
 
 
 def test_a_second_call_does_nothing_but_look_at_the_models_and_run(checkout: Checkout) -> None:
