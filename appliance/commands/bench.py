@@ -131,7 +131,7 @@ def _soak(config: Config, minutes: float, picture: Path | None, *, as_json: bool
 def _as_text(report: BenchmarkReport) -> str:
     memory = "" if report.memory_mb is None else f", {report.memory_mb:.0f} MB resident"
     memory += f" ({report.peak_memory_mb:.0f} MB at most)"
-    columns = f"{'recording':28} {'s':>5} {'ours ms':>8} {'encode':>7} {'padded':>8} {'ratio':>6}"
+    columns = f"{'recording':28} {'s':>5} {'grammar':>8} {'encode':>7} {'padded':>8} {'ratio':>6}"
     lines = [
         (
             f"{report.board or 'this machine'}: {report.cores} cores, "
@@ -139,6 +139,7 @@ def _as_text(report: BenchmarkReport) -> str:
         ),
         "start: " + ", ".join(f"{stage.name} {stage.seconds:.2f} s" for stage in report.start),
         "",
+        "times in ms; padded: unconstrained decoding in a 30 s window",
         f"{columns} {'calls':>6} {'tokens':>7}  right",
     ]
     lines += [

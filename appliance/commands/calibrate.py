@@ -57,14 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise ManifestError(f"{arguments.manifest}: {message}")
     manifest.check_recordings(arguments.manifest, clips)
     found = list(_scored(clips, arguments.manifest.parent, config))
-    heard = [one for one, _ in found if one is not None]
-    alone = [one for _, one in found if one is not None]
+    scored = [one for one, _ in found if one is not None]
+    first_model = [one for _, one in found if one is not None]
     before = [
         Calibration.of(of) for of in (config.speech.calibration, config.speech.second_calibration)
     ]
-    after = calibration_fit.fit_both(heard, alone, before)
-    least = calibration_fit.least_confidence(heard, after, config.speech.least_confidence)
-    print("\n".join(_lines(heard, len(clips), after, least)))
+    after = calibration_fit.fit_both(scored, first_model, before)
+    least = calibration_fit.least_confidence(scored, after, config.speech.least_confidence)
+    print("\n".join(_lines(scored, len(clips), after, least)))
     if config.speech.second_model:
         print(_line("second_calibration", after[1]))
     return 0
@@ -104,11 +104,11 @@ def _is_right(found: RecognisedSentence, clip: Clip) -> bool:
 
 
 def _lines(
-    heard: Sequence[ScoredClip], clips: int, maps: Sequence[Calibration], least: float
+    scored: Sequence[ScoredClip], clips: int, maps: Sequence[Calibration], least: float
 ) -> Iterator[str]:
-    yield f"# {clips} clips, {clips - len(heard)} of them similar to no sentence"
+    yield f"# {clips} clips, {clips - len(scored)} of them similar to no sentence"
     yield "# confidence   results   right"
-    given = [(calibration_fit.confidence(one, maps), one.right) for one in heard]
+    given = [(calibration_fit.confidence(one, maps), one.right) for one in scored]
     for row in calibration_fit.reliability_table(given):
         share = f"{100 * row.right / row.results:4.0f} %" if row.results else "     -"
         yield f"# {row.low:.2f} to {row.high:.2f} {row.results:9} {share:>8}"

@@ -81,13 +81,13 @@ def _known_model(store: Store, name: str) -> CheckResult:
         return error("models", str(failure), "correct its name in config.toml")
     # Every byte is read: a check must not rely on an earlier one.
     condition = store.inspect(model, full=True)
-    where = store.folder(model)
+    folder = store.folder(model)
     remedy = f"run: appliance models pull {name}"
     if condition.state is ModelState.MISSING:
         return error("models", f"{name} is not in {store.directory}", remedy)
     if condition.state is ModelState.DAMAGED:
-        return error("models", f"{name} in {where} is damaged: {condition}", remedy)
-    return ok("models", f"{name}: {len(model.files)} files in {where}, SHA-256 correct")
+        return error("models", f"{name} in {folder} is damaged: {condition}", remedy)
+    return ok("models", f"{name}: {len(model.files)} files in {folder}, SHA-256 correct")
 
 
 def image(_: CheckContext) -> Iterator[CheckResult]:

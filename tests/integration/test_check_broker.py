@@ -91,7 +91,9 @@ def test_a_broker_that_lets_us_in_is_fine(tmp_path: Path, free_port: int, versio
     with mosquitto(tmp_path, free_port, "allow_anonymous true"):
         found = answer(at(free_port, version=version))
     assert found.verdict is CheckVerdict.OK
-    begin = f"127.0.0.1:{free_port} accepts us without a login, MQTT {version}, no TLS, "
+    begin = (
+        f"127.0.0.1:{free_port} accepts the connection without a login, MQTT {version}, no TLS, "
+    )
     assert found.found.startswith(begin)
 
 
@@ -107,7 +109,7 @@ def test_the_configured_login_is_used(
         good, bad = tried("password"), tried("wrong")
         none = answer(at(free_port, version=version))
     assert good.verdict is CheckVerdict.OK
-    assert "accepts us as ada" in good.found
+    assert "accepts the connection as ada" in good.found
     for refused in (bad, none):
         assert refused.verdict is CheckVerdict.ERROR
         assert "refuses the connection" in refused.found
