@@ -83,7 +83,7 @@ def test_a_board_is_judged_by_its_sensors(
     assert said(asked(question, board=board)) == expected
 
 
-def test_usb_ports_that_were_switched_off_are_a_warning(tmp_path: Path) -> None:
+def test_usb_ports_switched_off_at_boot_are_a_warning(tmp_path: Path) -> None:
     shown = tmp_path / "proc/device-tree/chosen/power/usb_over_current_detected"
     shown.parent.mkdir(parents=True)
     shown.write_bytes(bytes(4))
@@ -100,7 +100,7 @@ def test_usb_ports_that_were_switched_off_are_a_warning(tmp_path: Path) -> None:
     ("total_kb", "available_kb", "verdict"),
     [(300_000, 250_000, "error"), (1_000_000, 100_000, "warning"), (1_000_000, 600_000, "ok")],
 )
-def test_models_that_do_not_fit_are_named_before_they_are_loaded(
+def test_models_that_do_not_fit_into_memory_are_reported(
     tmp_path: Path, total_kb: int, available_kb: int, verdict: str
 ) -> None:
     (tmp_path / "proc").mkdir()
@@ -110,7 +110,7 @@ def test_models_that_do_not_fit_are_named_before_they_are_loaded(
     assert answer.verdict == verdict
 
 
-def test_a_clock_that_nobody_keeps_is_a_warning(tmp_path: Path) -> None:
+def test_a_clock_that_is_not_synchronised_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "run/systemd/timesync").mkdir(parents=True)
     (answer,) = examine(CheckContext(Config(), root=tmp_path), ["clock"])
     assert answer.verdict is CheckVerdict.WARNING
@@ -119,7 +119,7 @@ def test_a_clock_that_nobody_keeps_is_a_warning(tmp_path: Path) -> None:
     assert answer.verdict is CheckVerdict.OK
 
 
-def test_a_clock_that_was_never_set_breaks_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_was_never_set_is_an_error_with_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 86400.0)
     (plain,) = asked("clock", Config(mqtt=MqttSettings(host="broker")))
     (secure,) = asked("clock", Config(mqtt=MqttSettings(host="broker", tls=True)))
@@ -127,7 +127,7 @@ def test_a_clock_that_was_never_set_breaks_tls(monkeypatch: pytest.MonkeyPatch) 
     assert "TLS certificates are not valid yet" in secure.found
 
 
-def test_sentences_are_counted_and_their_faults_have_file_and_line(tmp_path: Path) -> None:
+def test_sentences_are_counted_and_their_mistakes_have_file_and_line(tmp_path: Path) -> None:
     (answer,) = asked("sentences")
     assert answer.verdict is CheckVerdict.OK
     assert answer.found.startswith("the starter set: ")
@@ -137,7 +137,7 @@ def test_sentences_are_counted_and_their_faults_have_file_and_line(tmp_path: Pat
         assert "bad.yaml:5" in broken.found
 
 
-def test_sentences_that_speech_cannot_be_held_to_are_an_error(tmp_path: Path) -> None:
+def test_sentences_that_cannot_be_compiled_for_speech_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(
         'intents: {A: {data: [{sentences: ["(a;b;c;d;e;f;g) now"]}]}}', "utf-8"
     )
@@ -149,7 +149,7 @@ def test_sentences_that_speech_cannot_be_held_to_are_an_error(tmp_path: Path) ->
     assert answer.verdict is CheckVerdict.OK
 
 
-def test_a_missing_a_tampered_and_an_own_model_are_told_apart(tmp_path: Path) -> None:
+def test_missing_tampered_and_own_models_give_different_answers(tmp_path: Path) -> None:
     def about(name: str) -> CheckResult:
         config = Config(
             device=DeviceSettings(models_directory=str(tmp_path)),
@@ -187,18 +187,18 @@ def test_the_published_models_are_recognised(models_directory: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["/proc/appliance", "/sys/appliance"])
-def test_a_place_that_takes_no_files_is_an_error(folder: str) -> None:
+def test_a_state_directory_that_is_not_writable_is_an_error(folder: str) -> None:
     (answer,) = asked("disk", Config(device=DeviceSettings(state_directory=folder)))
     assert answer.verdict is CheckVerdict.ERROR
     assert "device.state_directory" in str(answer.advice)
 
 
-def test_a_check_leaves_nothing_behind(config: Path, tmp_path: Path) -> None:
+def test_a_check_leaves_no_files(config: Path, tmp_path: Path) -> None:
     cli.main(["check", "--config", str(config), "--json"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml"]
 
 
-def test_no_microphone_is_asked_for_where_none_is_wanted() -> None:
+def test_the_microphone_is_not_checked_if_the_trigger_is_off() -> None:
     (answer,) = asked("microphone", Config(listening=ListeningSettings(trigger="off")))
     assert answer.verdict is CheckVerdict.NOT_HERE
 
@@ -210,7 +210,7 @@ def quiet_room(tmp_path: Path) -> Iterator[VirtualMicrophone]:
         yield place
 
 
-def test_a_muted_microphone_is_a_warning_and_the_sound_library_keeps_quiet(
+def test_a_muted_microphone_is_a_warning_and_alsa_prints_nothing(
     quiet_room: VirtualMicrophone, config: Path
 ) -> None:
     config.write_text(config.read_text().replace('"off"', '"always"'))
@@ -244,7 +244,7 @@ with StateLock(Path(sys.argv[1])), socket.create_server((sys.argv[2], 0)) as ser
     ("address", "verdict"),
     [("127.0.0.1", CheckVerdict.OK), ("0.0.0.0", CheckVerdict.ERROR)],  # noqa: S104 (the wrong one)
 )
-def test_the_sockets_of_the_running_appliance_are_looked_at(
+def test_the_sockets_of_the_running_appliance_are_checked(
     tmp_path: Path, address: str, verdict: CheckVerdict
 ) -> None:
     with subprocess.Popen(
@@ -281,7 +281,7 @@ def test_errors_give_status_1_and_one_json_document(
     assert {answer["question"] for answer in report["answers"]} == {"config", *asked}
 
 
-def test_warnings_alone_give_status_0_unless_they_shall_count(
+def test_warnings_give_status_0_unless_they_count_as_errors(
     config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only = {
@@ -295,7 +295,7 @@ def test_warnings_alone_give_status_0_unless_they_shall_count(
     assert cli.main(["check", "--config", str(config), "--warnings-as-errors"]) == 1
 
 
-def test_a_wrong_config_is_told_whole_with_status_78(
+def test_every_mistake_of_a_wrong_config_is_reported_with_status_78(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "config.toml"
@@ -306,7 +306,7 @@ def test_a_wrong_config_is_told_whole_with_status_78(
     assert "did you mean device.name?" in report["answers"][0]["found"]
 
 
-def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: int) -> None:
+def test_a_missing_password_file_is_an_error_of_the_broker(free_port: int) -> None:
     where = {"host": "127.0.0.1", "port": free_port, "password_file": "/nowhere/pw"}
     (answer,) = asked("broker", Config(mqtt=msgspec.convert(where, MqttSettings)))
     expected = "mqtt.password_file: /nowhere/pw: No such file or directory; put the password into"
@@ -391,7 +391,7 @@ def test_a_password_file_that_is_not_there_is_the_broker_s_trouble(free_port: in
         ("", 0, "warning: model whisper-tiny.en is not in "),
     ],
 )
-def test_a_file_that_the_configuration_names_and_that_is_not_there_is_told_before_the_start(
+def test_a_missing_file_that_the_configuration_names_is_reported_before_the_start(
     config: Path, more: str, status: int, found: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written = [line for line in config.read_text("utf-8").splitlines() if "device." in line]
@@ -402,7 +402,7 @@ def test_a_file_that_the_configuration_names_and_that_is_not_there_is_told_befor
     assert ("ok" in shown.out.split()) == (status == 0)
 
 
-def test_config_check_goes_by_the_models_names_and_sizes_and_reads_none(
+def test_config_check_compares_names_and_sizes_of_models_without_reading_them(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = catalogue.find("whisper-tiny.en")
@@ -420,12 +420,12 @@ def test_config_check_goes_by_the_models_names_and_sizes_and_reads_none(
     assert "does not have the published size; run: appliance models pull whisper-tiny.en" in told
 
 
-def test_check_reads_the_models_and_does_not_ask_twice() -> None:
+def test_check_verifies_the_models_content_and_not_also_their_sizes() -> None:
     assert "models" in USUAL
     assert "model files" not in USUAL
 
 
-def test_config_check_keeps_what_is_wrong_in_the_file_apart_from_what_it_names(
+def test_config_check_separates_mistakes_in_the_file_from_missing_files(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = config.read_text("utf-8")
@@ -436,12 +436,12 @@ def test_config_check_keeps_what_is_wrong_in_the_file_apart_from_what_it_names(
     assert "/no/sentences" in report["files"][0]
 
 
-def test_check_has_one_line_for_the_files_that_are_there() -> None:
+def test_check_has_one_line_for_all_usable_files() -> None:
     (answer,) = asked("files")
     assert said([answer]) == [("ok", "all files that the configuration names can be used")]
 
 
-def test_a_file_where_the_models_should_be_is_told_as_that(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_models_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "models").touch()
     here = Config(device=DeviceSettings(models_directory=str(tmp_path / "models")))
     (answer,) = asked("models", here)
@@ -451,7 +451,7 @@ def test_a_file_where_the_models_should_be_is_told_as_that(tmp_path: Path) -> No
     )
 
 
-def test_a_newer_version_s_journal_that_stays_is_shown_until_it_is_removed(tmp_path: Path) -> None:
+def test_the_journal_of_a_newer_version_is_reported_until_it_is_deleted(tmp_path: Path) -> None:
     (tmp_path / "journal.db.version-4-20261123T120000").touch()
     (tmp_path / "journal.db.version-4-20261123T120000-wal").touch()
     kept = Config(device=DeviceSettings(state_directory=str(tmp_path)))
@@ -462,7 +462,7 @@ def test_a_newer_version_s_journal_that_stays_is_shown_until_it_is_removed(tmp_p
     assert disk.verdict is CheckVerdict.OK
 
 
-def test_offline_says_who_is_talked_to_and_what_holds_it_back(
+def test_offline_reports_connections_traffic_and_rules(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["check", "--offline", "--json", "--config", str(config)]) == 0
@@ -507,7 +507,7 @@ def test_rules_that_the_kernel_cannot_enforce_are_a_warning(service: Path) -> No
     assert said(list(examine(place, ["rules"]))) == [held]
 
 
-def test_a_broker_that_the_rules_keep_out_is_an_error(service: Path) -> None:
+def test_a_broker_that_the_rules_do_not_allow_is_an_error(service: Path) -> None:
     place = CheckContext(Config(mqtt=MqttSettings(host="10.1.2.3")), root=service)
     answer = next(one for one in examine(place, ["rules"]) if one.verdict is CheckVerdict.ERROR)
     assert answer.found == "connections to the broker 10.1.2.3:1883 are not allowed"
@@ -515,7 +515,7 @@ def test_a_broker_that_the_rules_keep_out_is_an_error(service: Path) -> None:
 
 
 @pytest.mark.parametrize(("host", "told"), [("10.1.2.3", True), ("", True), ("a.b.invalid", False)])
-def test_rules_that_were_not_narrowed_to_a_broker_s_address_are_a_warning(
+def test_rules_that_allow_more_than_the_broker_s_address_are_a_warning(
     service: Path, host: str, *, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALLOWED", " ".join(map(str, LOCAL)))
@@ -559,20 +559,20 @@ def test_a_language_model_that_cannot_be_opened_is_an_error(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("models_process")
-def test_a_language_model_that_failed_and_runs_again_is_a_warning(tmp_path: Path) -> None:
+def test_a_language_model_that_failed_and_is_running_again_is_a_warning(tmp_path: Path) -> None:
     assert asked_of_the_model(tmp_path, os.getpid()) == ("ok", "it is running")
     break_the_model(tmp_path)
     assert asked_of_the_model(tmp_path, os.getpid()) == ("warning", f"it is running now; it {LAST}")
 
 
-def test_a_language_model_that_nobody_has_asked_for_yet_is_fine(tmp_path: Path) -> None:
+def test_a_language_model_that_is_not_loaded_yet_is_ok(tmp_path: Path) -> None:
     told = ("ok", "it is loaded at its first use")
     assert asked_of_the_model(tmp_path, os.getpid()) == told
     off = Config(language_model=LanguageModelSettings(enabled=False))
     assert asked("language model", off)[0].verdict is CheckVerdict.NOT_HERE
 
 
-def test_a_damaged_journal_is_pointed_at_until_it_is_taken_away(tmp_path: Path) -> None:
+def test_a_damaged_journal_is_reported_until_it_is_deleted(tmp_path: Path) -> None:
     aside = tmp_path / "journal.db.corrupt-20260101T000000"
     aside.touch()
     aside.with_name(f"{aside.name}-wal").touch()

@@ -87,7 +87,7 @@ def login(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_a_broker_that_lets_us_in_is_fine(tmp_path: Path, free_port: int, version: str) -> None:
+def test_a_broker_that_accepts_the_connection_is_ok(tmp_path: Path, free_port: int, version: str) -> None:
     with mosquitto(tmp_path, free_port, "allow_anonymous true"):
         found = answer(at(free_port, version=version))
     assert found.verdict is CheckVerdict.OK
@@ -116,7 +116,7 @@ def test_the_configured_login_is_used(
         assert "mqtt.username" in refused.found
 
 
-def test_the_running_appliance_is_not_thrown_out(tmp_path: Path, free_port: int) -> None:
+def test_the_check_does_not_disconnect_the_running_appliance(tmp_path: Path, free_port: int) -> None:
     config = Config(mqtt=at(free_port))
     with mosquitto(tmp_path, free_port, "allow_anonymous true"):
         words = [
@@ -138,13 +138,13 @@ def test_the_running_appliance_is_not_thrown_out(tmp_path: Path, free_port: int)
             assert appliance.communicate(timeout=10)[0] == b"still here\n"
 
 
-def test_nobody_there_is_an_error_where_a_broker_is_configured(free_port: int) -> None:
+def test_a_configured_broker_that_is_not_running_is_an_error(free_port: int) -> None:
     found = answer(at(free_port))
     assert found.verdict is CheckVerdict.ERROR
     assert found.found == f"127.0.0.1:{free_port}: nothing listens there; is the broker running?"
 
 
-def test_a_name_that_nobody_knows_is_said_so() -> None:
+def test_a_host_name_that_cannot_be_resolved_is_reported() -> None:
     found = answer(MqttSettings(host="broker.invalid"))
     assert (found.verdict, found.found) == (
         CheckVerdict.ERROR,
@@ -152,17 +152,17 @@ def test_a_name_that_nobody_knows_is_said_so() -> None:
     )
 
 
-def test_without_a_broker_the_own_one_is_promised(free_port: int) -> None:
+def test_without_a_configured_broker_the_embedded_one_is_announced(free_port: int) -> None:
     found = answer(MqttSettings(embedded_port=free_port))
     assert found.verdict is CheckVerdict.NOT_HERE
     assert f"127.0.0.1:{free_port}" in found.found
 
 
-def test_the_own_broker_must_answer_while_the_appliance_runs(free_port: int) -> None:
+def test_the_embedded_broker_must_answer_while_the_appliance_runs(free_port: int) -> None:
     assert answer(MqttSettings(embedded_port=free_port), daemon=4711).verdict is CheckVerdict.ERROR
 
 
-def test_a_stranger_in_the_own_broker_s_place_is_a_warning(tmp_path: Path, free_port: int) -> None:
+def test_another_broker_at_the_embedded_broker_s_address_is_a_warning(tmp_path: Path, free_port: int) -> None:
     with mosquitto(tmp_path, free_port, "allow_anonymous true"):
         found = answer(MqttSettings(embedded_port=free_port))
     assert found.verdict is CheckVerdict.WARNING
@@ -177,7 +177,7 @@ def test_a_stranger_in_the_own_broker_s_place_is_a_warning(tmp_path: Path, free_
         (b"\x20\x02\x00", "it is not an MQTT broker"),
     ],
 )
-def test_what_is_no_broker_is_told_from_one(free_port: int, says: bytes, found: str) -> None:
+def test_a_server_that_is_not_a_broker_is_reported(free_port: int, says: bytes, found: str) -> None:
     with listener(free_port, says):
         answered = answer(at(free_port))
     assert (answered.verdict, answered.found) == (
@@ -186,12 +186,12 @@ def test_what_is_no_broker_is_told_from_one(free_port: int, says: bytes, found: 
     )
 
 
-def test_a_welcome_with_many_properties_is_a_welcome(free_port: int) -> None:
+def test_a_connack_with_many_properties_is_understood(free_port: int) -> None:
     with listener(free_port, b"\x20\x85\x01\x00\x00\x81\x01" + bytes(129)):
         assert answer(at(free_port)).verdict is CheckVerdict.OK
 
 
-def test_a_broker_that_says_nothing_is_given_up(
+def test_a_broker_that_does_not_answer_is_reported_after_the_timeout(
     free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mqtt_handshake, "TIMEOUT_S", 0.3)

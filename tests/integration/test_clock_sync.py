@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_mark_of_the_time_daemon_is_believed(tmp_path: Path) -> None:
+def test_the_file_of_systemd_timesyncd_decides(tmp_path: Path) -> None:
     assert clock_synced(tmp_path) is None
     daemon = tmp_path / "run/systemd/timesync"
     daemon.mkdir(parents=True)
@@ -20,7 +20,7 @@ def test_the_mark_of_the_time_daemon_is_believed(tmp_path: Path) -> None:
     assert clock_synced(tmp_path) is True
 
 
-def test_this_machine_s_clock_is_asked_without_being_touched() -> None:
+def test_reading_the_clock_s_state_does_not_change_the_clock() -> None:
     before, steady = time.time(), time.monotonic()
     assert clock_synced() in {True, False, None}
     assert abs((time.time() - before) - (time.monotonic() - steady)) < 1.0

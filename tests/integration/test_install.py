@@ -126,7 +126,7 @@ def test_a_fresh_system_gets_unit_configuration_command_and_log_limits(
     assert (link / "bin/python").exists()
 
 
-def test_a_button_is_allowed_only_where_there_are_pins(system: FakeSystemTree) -> None:
+def test_gpio_access_is_allowed_only_on_a_board_with_pins(system: FakeSystemTree) -> None:
     (system.tree / "etc/group").write_text("audio:x:29:\ngpio:x:993:pi\n")
     assert system.install().returncode == 0
     assert "etc/systemd/system/appliance.service.d/gpio.conf" in system.files
@@ -150,7 +150,7 @@ def test_a_raspberry_pi_5_s_firmware_may_be_asked(system: FakeSystemTree) -> Non
     assert FIRMWARE not in system.files
 
 
-def test_another_board_s_firmware_may_be_asked_only_where_its_owner_wants_it(
+def test_another_board_s_firmware_may_be_asked_only_on_request(
     system: FakeSystemTree,
 ) -> None:
     be_board(system, "Raspberry Pi 4 Model B Rev 1.4")
@@ -164,7 +164,7 @@ def test_another_board_s_firmware_may_be_asked_only_where_its_owner_wants_it(
     assert FIRMWARE in system.files
 
 
-def test_an_owner_s_no_to_the_firmware_is_left_alone(system: FakeSystemTree) -> None:
+def test_a_link_to_dev_null_keeps_the_firmware_disabled(system: FakeSystemTree) -> None:
     be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
     system.install()
     (system.tree / FIRMWARE).unlink()
@@ -175,7 +175,7 @@ def test_an_owner_s_no_to_the_firmware_is_left_alone(system: FakeSystemTree) -> 
 
 
 @pytest.mark.parametrize("words", [(), ("--uninstall", "--keep")])
-def test_the_firmware_s_file_under_its_old_name_goes(
+def test_the_old_name_of_the_firmware_file_is_removed(
     system: FakeSystemTree, words: tuple[str, ...]
 ) -> None:
     system.install()
@@ -210,7 +210,7 @@ def test_an_update_keeps_configuration_and_state_and_the_version_before(
     assert kept == {"9.8.8", "9.8.9"}
 
 
-def test_a_version_that_fails_its_check_does_not_come_into_force(system: FakeSystemTree) -> None:
+def test_a_version_that_fails_its_check_is_not_activated(system: FakeSystemTree) -> None:
     system.install()
     system.be_version("9.9.0")
     system.check_says("9.9.0", models="whisper is damaged")
@@ -246,7 +246,7 @@ def contents(system: FakeSystemTree) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("failing", ["check", "models"])
-def test_what_a_version_brings_beside_itself_goes_back_with_it(
+def test_a_rollback_restores_the_files_outside_the_release(
     system: FakeSystemTree, failing: str
 ) -> None:
     (system.tree / "etc/group").write_text("gpio:x:993:\n")
@@ -282,7 +282,7 @@ def test_a_first_installation_without_models_leaves_only_what_an_owner_may_have_
     assert system.files == {"etc/appliance/config.toml"}
 
 
-def test_what_was_wrong_before_does_not_hinder_an_update(system: FakeSystemTree) -> None:
+def test_errors_of_the_old_version_do_not_block_an_update(system: FakeSystemTree) -> None:
     system.install()
     system.check_says(VERSION, broker="10.0.0.7:1883: nobody answers after 3 s")
     system.be_version("9.9.0")
@@ -291,7 +291,7 @@ def test_what_was_wrong_before_does_not_hinder_an_update(system: FakeSystemTree)
     assert system.in_force == "9.9.0"
 
 
-def test_a_version_that_does_not_even_start_is_told_with_its_words(system: FakeSystemTree) -> None:
+def test_the_error_of_a_version_that_does_not_start_is_printed(system: FakeSystemTree) -> None:
     system.install()
     system.be_version("9.9.0")
     (system.told / "check-9.9.0").write_text("ImportError: libgomp.so.1\n")
@@ -301,7 +301,7 @@ def test_a_version_that_does_not_even_start_is_told_with_its_words(system: FakeS
     assert system.in_force == VERSION
 
 
-def test_a_first_installation_with_a_fault_is_there_and_says_what_to_put_right(
+def test_a_first_installation_with_errors_stays_and_says_what_to_correct(
     system: FakeSystemTree,
 ) -> None:
     system.check_says(VERSION, broker="no such host")
@@ -322,7 +322,7 @@ def test_without_the_models_nothing_changes(system: FakeSystemTree) -> None:
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_nothing_is_left_behind_but_what_was_asked_for(
+def test_an_uninstall_leaves_only_what_should_be_kept(
     system: FakeSystemTree, *, keep: bool
 ) -> None:
     (system.tree / "etc/group").write_text("gpio:x:993:\n")
@@ -343,7 +343,7 @@ def test_nothing_is_left_behind_but_what_was_asked_for(
     assert system.install("--uninstall").returncode == 0  # a second time, too
 
 
-def test_a_wrong_word_is_refused_before_anything_is_done(system: FakeSystemTree) -> None:
+def test_an_unknown_option_is_rejected_first(system: FakeSystemTree) -> None:
     done = system.install("--purge")
     assert done.returncode == 2
     assert "there is no option --purge" in done.stdout

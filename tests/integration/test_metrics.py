@@ -73,7 +73,7 @@ def read(connection: http.client.HTTPConnection) -> dict[tuple[str, tuple[str, .
     return samples(text)
 
 
-def test_jobs_are_counted_by_what_they_were_and_what_came_of_them(free_port: int) -> None:
+def test_jobs_are_counted_by_operation_and_outcome(free_port: int) -> None:
     metrics = MetricsServer(lambda: figures(BoardReading()))
     with metrics.served(f"127.0.0.1:{free_port}"):
         for _ in range(2):
@@ -93,7 +93,7 @@ def test_jobs_are_counted_by_what_they_were_and_what_came_of_them(free_port: int
     assert found["appliance_pace", ("full",)] == 0
 
 
-def test_what_the_board_cannot_tell_is_absent_and_not_nought(free_port: int) -> None:
+def test_a_value_that_the_board_cannot_measure_is_absent_and_not_0(free_port: int) -> None:
     reading = BoardReading(temperature_c=61.5, under_voltages=0, core_volts=0.85)
     with MetricsServer(lambda: figures(reading)).served(f"127.0.0.1:{free_port}"):
         found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=5))
@@ -114,7 +114,7 @@ class UnixSocketConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def test_a_unix_socket_serves_too_and_goes_with_its_owner(tmp_path: Path) -> None:
+def test_a_unix_socket_is_served_and_removed_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "metrics"
     path.touch()  # of a run that was killed
     metrics = MetricsServer(lambda: figures(BoardReading()))
@@ -124,7 +124,7 @@ def test_a_unix_socket_serves_too_and_goes_with_its_owner(tmp_path: Path) -> Non
     assert not path.exists()
 
 
-def test_a_port_that_is_taken_is_named_with_the_key_to_change(free_port: int) -> None:
+def test_a_port_in_use_is_reported_with_the_key_to_change(free_port: int) -> None:
     with (
         socket.create_server(("127.0.0.1", free_port)),
         pytest.raises(NeededError, match=r"Address already in use; see metrics\.listen"),
@@ -133,7 +133,7 @@ def test_a_port_that_is_taken_is_named_with_the_key_to_change(free_port: int) ->
         pass
 
 
-def test_who_asks_and_says_no_more_holds_nobody_up_for_long(free_port: int) -> None:
+def test_a_client_that_stops_sending_blocks_others_only_briefly(free_port: int) -> None:
     with (
         MetricsServer(lambda: figures(BoardReading())).served(f"127.0.0.1:{free_port}"),
         socket.create_connection(("127.0.0.1", free_port)) as silent,
@@ -152,7 +152,7 @@ def said_of(port: int, path: str) -> tuple[int, str]:
     return answer.status, words
 
 
-def test_a_supervisor_is_told_whether_it_lives_and_whether_it_can_work(free_port: int) -> None:
+def test_healthz_and_readyz_report_the_state_with_its_reason(free_port: int) -> None:
     state: dict[str, str | None] = {}
     with MetricsServer(lambda: figures(BoardReading(), **state)).served(f"127.0.0.1:{free_port}"):
         assert said_of(free_port, "/healthz") == (200, "ok")

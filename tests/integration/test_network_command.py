@@ -45,7 +45,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystemd:
     return found
 
 
-def test_a_start_allows_the_broker_of_the_configuration_and_forgets_the_one_before(
+def test_a_start_allows_only_the_configured_broker(
     machine: FakeSystemd,
 ) -> None:
     assert machine.apply("192.168.7.7") == 0
@@ -56,13 +56,13 @@ def test_a_start_allows_the_broker_of_the_configuration_and_forgets_the_one_befo
     assert machine.reloads == 2
 
 
-def test_a_start_with_the_same_broker_leaves_systemd_alone(machine: FakeSystemd) -> None:
+def test_a_start_with_the_same_broker_does_not_reload_systemd(machine: FakeSystemd) -> None:
     for _ in range(3):
         assert machine.apply("192.168.7.7") == 0
     assert machine.reloads == 1
 
 
-def test_a_name_takes_the_narrowing_back(machine: FakeSystemd) -> None:
+def test_a_host_name_removes_the_drop_in(machine: FakeSystemd) -> None:
     machine.apply("192.168.7.7")
     assert machine.apply("broker.lan") == 0
     assert not machine.drop_in.exists()
@@ -71,7 +71,7 @@ def test_a_name_takes_the_narrowing_back(machine: FakeSystemd) -> None:
     assert machine.reloads == 2
 
 
-def test_what_systemd_did_not_take_is_tried_again_at_the_next_start(
+def test_a_failed_reload_of_systemd_is_tried_again_at_the_next_start(
     machine: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.be_systemd(status=1)
@@ -91,7 +91,7 @@ def test_a_wrong_configuration_changes_nothing(machine: FakeSystemd) -> None:
     assert machine.reloads == 1
 
 
-def test_without_apply_it_is_only_shown(
+def test_without_apply_the_drop_in_is_only_printed(
     machine: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.config.write_text('[mqtt]\nhost = "192.168.7.7"\n', "utf-8")

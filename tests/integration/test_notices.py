@@ -27,7 +27,7 @@ def test_each_notice_is_a_warning_of_check(file: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "{", '{"notices": 5}', '{"notices": []}'])
-def test_without_notices_nothing_is_said(file: Path, content: str | None) -> None:
+def test_without_notices_there_is_no_answer(file: Path, content: str | None) -> None:
     if content is not None:
         file.write_text(content)
     assert notices.read() == []

@@ -28,14 +28,14 @@ def messages(folder: Path) -> list[str]:
     return [fault.message for fault in fault_log.read(folder)]
 
 
-def test_a_run_that_ended_in_order_leaves_no_mark(tmp_path: Path) -> None:
+def test_a_clean_stop_removes_the_file(tmp_path: Path) -> None:
     mark = RunMark(tmp_path)
     assert mark.create() is None
     mark.remove()
     assert RunMark(tmp_path).create() is None
 
 
-def test_a_killed_run_is_told_from_a_power_cut(
+def test_a_killed_run_is_distinguished_from_a_power_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     RunMark(tmp_path).create()
@@ -44,7 +44,7 @@ def test_a_killed_run_is_told_from_a_power_cut(
     assert str(RunMark(tmp_path).create()).endswith("the board lost power or was reset")
 
 
-def test_a_mark_that_cannot_be_read_still_says_that_the_run_did_not_end_in_order(
+def test_an_unreadable_file_still_means_that_the_run_did_not_stop_cleanly(
     tmp_path: Path,
 ) -> None:
     for content in (b"", b"\xff", b"{}"):
@@ -53,7 +53,7 @@ def test_a_mark_that_cannot_be_read_still_says_that_the_run_did_not_end_in_order
         assert str(found) == "the previous run did not stop cleanly"
 
 
-def test_a_folder_that_cannot_be_written_costs_the_mark_and_no_more(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_has_no_other_effect(tmp_path: Path) -> None:
     mark = RunMark(tmp_path / "missing")
     assert mark.create() is None
     mark.remove()
@@ -72,7 +72,7 @@ def test_errors_are_kept_and_warnings_are_not(tmp_path: Path, logger: logging.Lo
     assert fault.at > 0
 
 
-def test_of_a_trace_places_are_kept_and_values_are_not(
+def test_of_a_traceback_lines_are_kept_but_no_values(
     tmp_path: Path, logger: logging.Logger
 ) -> None:
     try:
@@ -85,7 +85,7 @@ def test_of_a_trace_places_are_kept_and_values_are_not(
     assert "what somebody said" not in (tmp_path / fault_log.FILE).read_text()
 
 
-def test_a_death_of_the_language_model_s_process_is_kept_and_no_other_warning(
+def test_of_warnings_only_those_of_the_language_model_are_kept(
     tmp_path: Path,
 ) -> None:
     ring = FaultRing(tmp_path)
@@ -103,13 +103,13 @@ def test_the_newest_fifty_are_kept(tmp_path: Path, logger: logging.Logger) -> No
     assert messages(tmp_path) == [f"fault {number}" for number in range(7, MAXIMUM_FAULTS + 7)]
 
 
-def test_faults_of_before_a_restart_are_still_there(tmp_path: Path, logger: logging.Logger) -> None:
+def test_faults_are_kept_over_a_restart(tmp_path: Path, logger: logging.Logger) -> None:
     logger.error("before")
     FaultRing(tmp_path).keep("appliance", "after")
     assert messages(tmp_path) == ["before", "after"]
 
 
-def test_a_fault_that_comes_again_and_again_is_counted_and_seldom_written(tmp_path: Path) -> None:
+def test_a_repeated_fault_is_counted_and_rarely_written(tmp_path: Path) -> None:
     now = [0.0]
     ring = FaultRing(tmp_path, clock=lambda: now[0])
     ring.keep("appliance", "the broker refuses")
@@ -122,7 +122,7 @@ def test_a_fault_that_comes_again_and_again_is_counted_and_seldom_written(tmp_pa
     ring.close()
 
 
-def test_what_is_not_written_yet_is_written_at_the_end(tmp_path: Path) -> None:
+def test_pending_faults_are_written_at_the_end(tmp_path: Path) -> None:
     ring = FaultRing(tmp_path)
     for _ in range(3):
         ring.keep("appliance", "the broker refuses")
@@ -130,7 +130,7 @@ def test_what_is_not_written_yet_is_written_at_the_end(tmp_path: Path) -> None:
     assert [fault.times for fault in fault_log.read(tmp_path)] == [3]
 
 
-def test_lines_that_a_power_cut_spoiled_are_passed_over(tmp_path: Path) -> None:
+def test_lines_damaged_by_a_power_cut_are_skipped(tmp_path: Path) -> None:
     FaultRing(tmp_path).keep("appliance", "whole")
     with (tmp_path / fault_log.FILE).open("ab") as file:
         file.write(b'{"at": 1.0, "mess')
@@ -139,7 +139,7 @@ def test_lines_that_a_power_cut_spoiled_are_passed_over(tmp_path: Path) -> None:
     assert messages(tmp_path) == ["whole", "next"]
 
 
-def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
+def test_a_full_disk_has_no_other_effect(tmp_path: Path) -> None:
     ring = FaultRing(tmp_path / "missing")
     ring.keep("appliance", "a fault")
     (tmp_path / "missing").mkdir()
@@ -147,7 +147,7 @@ def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
     assert messages(tmp_path / "missing") == ["a fault", "another"]
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(
+def test_a_file_is_replaced_atomically(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
@@ -170,7 +170,7 @@ def end(folder: Path, error: BaseException | None) -> None:
 
 
 @pytest.mark.parametrize("error", [None, BrokerError("port 1883 is taken; see mqtt.host")])
-def test_a_run_that_stops_or_says_why_it_cannot_go_on_ended_in_order(
+def test_a_stop_or_an_error_with_a_reason_counts_as_clean(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, error: BaseException | None
 ) -> None:
     end(tmp_path, error)
@@ -180,7 +180,7 @@ def test_a_run_that_stops_or_says_why_it_cannot_go_on_ended_in_order(
 
 
 @pytest.mark.parametrize("error", [RuntimeError("what was said"), ThreadStuck("the worker")])
-def test_a_run_that_crashed_or_hung_did_not_end_in_order_and_the_next_one_says_so(
+def test_a_crash_or_a_hang_is_reported_by_the_next_run(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
     end(tmp_path, error)

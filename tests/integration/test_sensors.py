@@ -80,7 +80,7 @@ def answering(root: Path, answers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("tree", TREES)
-def test_a_board_reads_as_its_golden_file_says(tree: str) -> None:
+def test_the_readings_of_a_board_are_those_in_its_golden_file(tree: str) -> None:
     board = Board(BOARDS / tree)
     expected = msgspec.json.decode((BOARDS / f"{tree}.json").read_bytes())
     assert {"model": board.model, **of_the_board(board.read())} == expected
@@ -98,7 +98,7 @@ def test_a_board_reads_as_its_golden_file_says(tree: str) -> None:
     ],
     ids=["empty", "not text", "impossible", "a folder", "gone"],
 )
-def test_a_broken_sensor_never_hurts_the_others(
+def test_a_broken_sensor_does_not_affect_the_others(
     tree: str, spoil: Callable[[Path], object], tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken"
@@ -119,7 +119,7 @@ def test_a_broken_sensor_never_hurts_the_others(
     assert of_the_board(Board(broken).read()) == whole
 
 
-def test_a_source_that_raises_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sensor_that_raises_is_ignored_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     board = Board(BOARDS / "pi4")
 
     class FailingPowerMeter(PowerMeter):
@@ -135,7 +135,7 @@ def test_a_source_that_raises_is_left_out_and_named_once(caplog: pytest.LogCaptu
     ]
 
 
-def test_a_board_without_anything_has_no_readings_and_no_zeroes(tmp_path: Path) -> None:
+def test_a_board_without_sensors_has_no_readings_and_no_zeros(tmp_path: Path) -> None:
     assert set(of_the_board(Board(tmp_path).read()).values()) == {None}
     assert Board(tmp_path).model is None
 
@@ -149,7 +149,7 @@ def test_the_appliance_s_own_memory_and_disk_are_measured(tmp_path: Path) -> Non
     )
 
 
-def test_the_hottest_zone_counts_where_the_processor_has_several(tmp_path: Path) -> None:
+def test_of_several_thermal_zones_the_hottest_counts(tmp_path: Path) -> None:
     zones = [("soc-thermal", 51000), ("bigcore0-thermal", 63200), ("gpu-thermal", 80000)]
     for n, (kind, millidegrees) in enumerate(zones):
         put(tmp_path, f"sys/class/thermal/thermal_zone{n}/type", kind)
@@ -157,7 +157,7 @@ def test_the_hottest_zone_counts_where_the_processor_has_several(tmp_path: Path)
     assert Board(tmp_path).read().temperature_c == 63.2
 
 
-def test_an_amd_processor_s_true_temperature_is_preferred(tmp_path: Path) -> None:
+def test_of_an_amd_processor_tdie_is_preferred(tmp_path: Path) -> None:
     put(tmp_path, "sys/class/hwmon/hwmon3/name", "k10temp")
     for n, (label, millidegrees) in enumerate([("Tctl", 77000), ("Tdie", 50000)], start=1):
         put(tmp_path, f"sys/class/hwmon/hwmon3/temp{n}_label", label)
@@ -165,7 +165,7 @@ def test_an_amd_processor_s_true_temperature_is_preferred(tmp_path: Path) -> Non
     assert Board(tmp_path).read().temperature_c == 50.0
 
 
-def test_a_kernel_that_slows_the_processor_counts_as_throttled(tmp_path: Path) -> None:
+def test_a_processor_that_the_kernel_slows_down_counts_as_throttled(tmp_path: Path) -> None:
     put(tmp_path, "sys/class/thermal/cooling_device1/type", "cpufreq-cpu0")
     put(tmp_path, "sys/class/thermal/cooling_device1/cur_state", 0)
     assert Board(tmp_path).read().throttled is False
@@ -173,13 +173,13 @@ def test_a_kernel_that_slows_the_processor_counts_as_throttled(tmp_path: Path) -
     assert Board(tmp_path).read().throttled is True
 
 
-def test_throttling_long_ago_is_not_throttling_now(tmp_path: Path) -> None:
+def test_past_throttling_does_not_count_as_throttled_now(tmp_path: Path) -> None:
     put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "50000")
     reading = Board(tmp_path).read()
     assert (reading.throttled, reading.under_voltage) == (False, False)
 
 
-def test_the_channel_that_feeds_all_is_read_on_a_meter_with_three(tmp_path: Path) -> None:
+def test_of_a_meter_with_three_channels_the_one_that_supplies_all_is_read(tmp_path: Path) -> None:
     chip = "sys/class/hwmon/hwmon0"
     put(tmp_path, f"{chip}/name", "ina3221")
     for n, label, volts, amperes in [(1, "CPU", 900, 500), (2, "VDD_IN", 5000, 1200)]:
@@ -190,7 +190,7 @@ def test_the_channel_that_feeds_all_is_read_on_a_meter_with_three(tmp_path: Path
     assert (reading.volts, reading.watts) == (5.0, 6.0)
 
 
-def test_joules_are_the_watts_of_a_meter_over_time(tmp_path: Path) -> None:
+def test_joules_are_the_integral_of_watts_over_time(tmp_path: Path) -> None:
     chip = "sys/class/hwmon/hwmon0"
     put(tmp_path, f"{chip}/name", "ina219")
     put(tmp_path, f"{chip}/in1_input", 5000)
@@ -202,7 +202,7 @@ def test_joules_are_the_watts_of_a_meter_over_time(tmp_path: Path) -> None:
     assert meter.read().joules == 90.0
 
 
-def test_time_in_which_the_meter_was_silent_is_not_counted(tmp_path: Path) -> None:
+def test_time_without_readings_of_the_meter_is_not_counted(tmp_path: Path) -> None:
     chip = "sys/class/hwmon/hwmon0"
     put(tmp_path, f"{chip}/name", "ina219")
     put(tmp_path, f"{chip}/in1_input", 5000)
@@ -216,7 +216,7 @@ def test_time_in_which_the_meter_was_silent_is_not_counted(tmp_path: Path) -> No
     assert meter.read().joules == 40.0
 
 
-def test_a_processor_s_counter_may_wrap(tmp_path: Path) -> None:
+def test_a_rapl_counter_may_wrap_around(tmp_path: Path) -> None:
     zone = "sys/class/powercap/intel-rapl:0"
     put(tmp_path, f"{zone}/name", "package-0")
     put(tmp_path, f"{zone}/max_energy_range_uj", 100_000_000)
@@ -228,25 +228,25 @@ def test_a_processor_s_counter_may_wrap(tmp_path: Path) -> None:
     assert (power.joules, power.watts) == (10.0, 2.0)
 
 
-def test_what_a_usb_supply_agreed_to_is_known_on_the_board_that_tells() -> None:
+def test_the_current_of_a_usb_supply_is_read_if_the_board_knows_it() -> None:
     assert supply.usb_supply_ma(BOARDS / "pi5") == 5000
     assert supply.usb_supply_ma(BOARDS / "pi-weak-supply") == 3000
     assert supply.usb_supply_ma(BOARDS / "pi4") is None
 
 
-def test_what_lasts_is_counted_once_and_what_comes_again_is_counted_again() -> None:
+def test_a_flag_is_counted_each_time_that_it_is_raised() -> None:
     under_voltages = Transitions()
     flags = [None, True, True, None, True, False, True, False, False]
     assert [under_voltages.count(flag) for flag in flags] == [None, 1, 1, 1, 1, 1, 2, 2, 2]
 
 
-def test_a_flag_that_was_never_up_counts_as_nought_and_not_as_unknown(tmp_path: Path) -> None:
+def test_a_flag_that_was_never_raised_counts_0_and_not_unknown(tmp_path: Path) -> None:
     put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "0")
     reading = Board(tmp_path).read()
     assert (reading.under_voltages, reading.throttlings) == (0, 0)
 
 
-def test_a_dip_between_two_looks_is_counted_by_what_the_firmware_remembers(
+def test_a_dip_between_two_readings_is_counted_from_the_since_boot_bits(
     tmp_path: Path,
 ) -> None:
     board = Board(tmp_path)
@@ -258,13 +258,13 @@ def test_a_dip_between_two_looks_is_counted_by_what_the_firmware_remembers(
     assert found == [(0, 0), (1, 1), (1, 1), (2, 2), (2, 2), (2, 2), (3, 2)]
 
 
-def test_what_the_firmware_remembers_from_before_the_start_is_not_counted(tmp_path: Path) -> None:
+def test_since_boot_bits_from_before_the_start_are_not_counted(tmp_path: Path) -> None:
     put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "50000")
     reading = Board(tmp_path).read()
     assert (reading.under_voltages, reading.throttlings) == (0, 0)
 
 
-def test_the_firmware_is_asked_for_its_bits_where_the_kernel_does_not_show_them(
+def test_the_firmware_is_asked_for_its_bits_if_the_kernel_does_not_show_them(
     tmp_path: Path,
 ) -> None:
     board = Board(tmp_path)
@@ -278,14 +278,14 @@ def test_the_firmware_is_asked_for_its_bits_where_the_kernel_does_not_show_them(
     assert reading.firmware_bits == 0x50005
 
 
-def test_a_firmware_that_does_not_know_the_question_leaves_it_unknown(tmp_path: Path) -> None:
+def test_a_command_that_the_firmware_does_not_know_gives_none(tmp_path: Path) -> None:
     answering(tmp_path, {})
     reading = Board(tmp_path).read()
     assert (reading.throttled, reading.firmware_bits, reading.watts) == (None, None, None)
     assert (reading.core_volts, reading.clock_mhz) == (None, None)
 
 
-def test_a_clock_that_the_firmware_caps_is_told_as_it_is_and_not_as_it_was_asked_for(
+def test_a_clock_that_the_firmware_caps_is_the_measured_one(
     tmp_path: Path,
 ) -> None:
     policy = "sys/devices/system/cpu/cpufreq/policy0"
@@ -299,7 +299,7 @@ def test_a_clock_that_the_firmware_caps_is_told_as_it_is_and_not_as_it_was_asked
     assert Board(tmp_path).read().clock_mhz == 1800
 
 
-def test_the_core_s_voltage_comes_from_the_kernel_where_it_shows_it_else_from_the_firmware(
+def test_the_core_voltage_comes_from_the_kernel_or_else_from_the_firmware(
     tmp_path: Path,
 ) -> None:
     answering(tmp_path, {"measure_volts core": "volt=0.8437V"})
@@ -315,17 +315,17 @@ def test_the_core_s_voltage_comes_from_the_kernel_where_it_shows_it_else_from_th
 
 
 @pytest.mark.parametrize("answer", ["volt=", "volt=0.84", "volt=-1.0V", "temp=48.2'C", ""])
-def test_what_is_no_voltage_is_none(answer: str, tmp_path: Path) -> None:
+def test_a_reply_that_is_not_a_voltage_gives_none(answer: str, tmp_path: Path) -> None:
     answering(tmp_path, {"measure_volts core": answer})
     assert Board(tmp_path).read().core_volts is None
 
 
-def test_a_device_that_is_no_mailbox_is_no_firmware(tmp_path: Path) -> None:
+def test_a_device_that_is_not_a_mailbox_gives_none(tmp_path: Path) -> None:
     put(tmp_path, firmware.MAILBOX, "")
     assert Board(tmp_path).read().firmware_bits is None
 
 
-def test_the_processes_are_counted_now_and_then_not_at_each_look(
+def test_own_memory_is_cached_between_readings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, looks = [100.0], itertools.count(1)
@@ -338,7 +338,7 @@ def test_the_processes_are_counted_now_and_then_not_at_each_look(
     assert shown == [1, 1, 1, 2, 2]
 
 
-def test_a_mouse_s_battery_is_not_the_board_s(tmp_path: Path) -> None:
+def test_the_battery_of_a_mouse_is_ignored(tmp_path: Path) -> None:
     supply_folder = "sys/class/power_supply/hidpp_battery_0"
     put(tmp_path, f"{supply_folder}/type", "Battery")
     put(tmp_path, f"{supply_folder}/scope", "Device")
@@ -346,14 +346,14 @@ def test_a_mouse_s_battery_is_not_the_board_s(tmp_path: Path) -> None:
     assert Board(tmp_path).read().battery_percent is None
 
 
-def test_a_fan_that_stands_still_is_not_an_absent_one(tmp_path: Path) -> None:
+def test_a_fan_that_stands_still_is_0_and_not_absent(tmp_path: Path) -> None:
     assert Board(tmp_path).read().fan_rpm is None
     put(tmp_path, "sys/class/hwmon/hwmon0/name", "pwmfan")
     put(tmp_path, "sys/class/hwmon/hwmon0/fan1_input", 0)
     assert Board(tmp_path).read().fan_rpm == 0
 
 
-def test_a_job_s_joules_are_those_between_two_looks(tmp_path: Path) -> None:
+def test_the_energy_of_a_job_is_the_difference_of_two_readings(tmp_path: Path) -> None:
     board = Board(BOARDS / "pi4-ina219")
     before = board.joules()
     time.sleep(0.05)
@@ -364,6 +364,6 @@ def test_a_job_s_joules_are_those_between_two_looks(tmp_path: Path) -> None:
     assert Board(tmp_path).joules() is None
 
 
-def test_another_board_s_tree_is_read_where_the_environment_names_one() -> None:
+def test_the_environment_can_name_another_board_s_files() -> None:
     assert board_root({}) == Path("/")
     assert board_root({"APPLIANCE_BOARD": str(BOARDS / "pi4")}) == BOARDS / "pi4"

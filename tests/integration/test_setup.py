@@ -87,7 +87,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
-def test_a_lock_holds_names_versions_and_hashes_and_no_address(lock: Path) -> None:
+def test_a_lock_file_has_names_versions_and_hashes_but_no_url(lock: Path) -> None:
     text = lock.read_text()
     assert not re.search(r"https?:|--index|--extra|--find|--trusted", text)
     for requirement in text.replace("\\\n", " ").splitlines():
@@ -97,7 +97,7 @@ def test_a_lock_holds_names_versions_and_hashes_and_no_address(lock: Path) -> No
         assert all(re.fullmatch(r"[0-9a-f]{64}", each.strip()) for each in hashes)
 
 
-def test_every_package_that_we_ask_for_is_locked() -> None:
+def test_every_required_package_is_locked() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     run = project["project"]["dependencies"]
     groups = project["dependency-groups"]
@@ -114,7 +114,7 @@ def test_every_package_that_we_ask_for_is_locked() -> None:
         assert names <= locked, "run script/lock"
 
 
-def test_tests_run_with_the_versions_that_the_appliance_runs_with() -> None:
+def test_the_tests_use_the_same_versions_as_the_appliance() -> None:
     run, test = (
         set(re.findall(r"^\S+==\S+", (REPOSITORY / "script" / name).read_text(), re.MULTILINE))
         for name in ("requirements.lock", "requirements-test.lock")
@@ -123,12 +123,12 @@ def test_tests_run_with_the_versions_that_the_appliance_runs_with() -> None:
 
 
 @pytest.mark.parametrize("name", ["script/run", "script/test", "script/lock", ".ci/run"])
-def test_the_scripts_can_be_started_as_they_are(name: str) -> None:
+def test_the_scripts_are_executable(name: str) -> None:
     assert os.access(REPOSITORY / name, os.X_OK)
     subprocess.run(["bash", "-n", REPOSITORY / name], check=True)
 
 
-def test_without_root_the_one_command_to_run_is_named(checkout: Checkout) -> None:
+def test_without_root_the_command_to_run_is_printed(checkout: Checkout) -> None:
     checkout.program("id", "echo 1000")
     checkout.program("ldconfig", "true")
     checkout.program("apt-get", "echo must not be called; exit 1")
@@ -139,7 +139,7 @@ def test_without_root_the_one_command_to_run_is_named(checkout: Checkout) -> Non
     assert not (checkout.root / ".venv").exists()
 
 
-def test_as_root_what_is_missing_is_installed_and_the_lists_are_fetched_only_if_need_be(
+def test_root_installs_what_is_missing_and_updates_the_lists_only_if_necessary(
     checkout: Checkout,
 ) -> None:
     calls = checkout.root / "calls"
@@ -164,7 +164,7 @@ esac""",
     assert "libportaudio2" in done.stdout
 
 
-def test_without_a_python_that_is_new_enough_the_need_is_told(checkout: Checkout) -> None:
+def test_without_a_recent_python_the_required_version_is_printed(checkout: Checkout) -> None:
     old = "test \"$1\" != -c || echo ''"
     for version in ("3", *(f"3.{minor}" for minor in range(11, 15))):
         checkout.program(f"python{version}", old)
@@ -173,7 +173,7 @@ def test_without_a_python_that_is_new_enough_the_need_is_told(checkout: Checkout
     assert "Python 3.11 or later is required" in done.stdout
 
 
-def test_a_second_call_does_nothing_but_look_at_the_models_and_run(checkout: Checkout) -> None:
+def test_a_second_call_only_checks_the_models_and_runs(checkout: Checkout) -> None:
     checkout.furnish()
     done = checkout.run(str(checkout.root / "script" / "run"), "--once")
     assert done.returncode == 0, done.stdout
@@ -185,7 +185,7 @@ def test_a_second_call_does_nothing_but_look_at_the_models_and_run(checkout: Che
 
 
 @pytest.mark.parametrize("words", [("--config", "mine.toml"), ("--config=mine.toml",)])
-def test_a_config_that_is_named_is_meant_from_where_the_caller_stands(
+def test_a_relative_config_path_is_relative_to_the_caller_s_folder(
     checkout: Checkout, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     checkout.furnish()
@@ -209,7 +209,7 @@ def test_standard_input_may_be_closed(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("changed", ["script/requirements.lock", "pyproject.toml"])
-def test_a_changed_lock_makes_set_up_do_its_work_again(checkout: Checkout, changed: str) -> None:
+def test_a_changed_lock_file_makes_set_up_run_again(checkout: Checkout, changed: str) -> None:
     checkout.furnish()
     look = "find_python; is_ready run && echo ready || echo stale"
     assert checkout.shell(look).stdout == "ready\n"
@@ -218,7 +218,7 @@ def test_a_changed_lock_makes_set_up_do_its_work_again(checkout: Checkout, chang
     assert checkout.shell(look).stdout == "stale\n"
 
 
-def test_a_set_up_waits_for_the_one_that_is_at_work(checkout: Checkout) -> None:
+def test_a_set_up_waits_for_another_one_that_is_running(checkout: Checkout) -> None:
     checkout.furnish()
     folder = os.open(checkout.root, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
@@ -243,7 +243,7 @@ def test_a_step_that_fails_shows_why_and_what_to_do(checkout: Checkout) -> None:
     assert "Try flour." in done.stdout
 
 
-def test_a_step_ends_with_all_that_it_started_when_set_up_is_stopped(
+def test_stopping_set_up_stops_all_processes_of_a_step(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     told = tmp_path / "child"
@@ -262,7 +262,7 @@ def test_a_step_ends_with_all_that_it_started_when_set_up_is_stopped(
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def test_a_step_that_is_stopped_has_cleared_up_when_set_up_ends(
+def test_set_up_waits_until_a_stopped_step_has_cleaned_up(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     told, cleared = tmp_path / "begun", tmp_path / "cleared"
@@ -282,7 +282,7 @@ def test_a_step_that_is_stopped_has_cleared_up_when_set_up_ends(
         assert cleared.exists()
 
 
-def test_a_compilation_tells_its_percentage(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_compilation_shows_its_percentage(checkout: Checkout, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("-- found\n  [1/140] /usr/bin/g++ a\n  [35/140] /usr/bin/g++ b\nwarning: x\n")
     assert checkout.shell(f'portion "{log}"').stdout == "25 %, "
@@ -290,7 +290,7 @@ def test_a_compilation_tells_its_percentage(checkout: Checkout, tmp_path: Path) 
     assert checkout.shell(f'portion "{log}"').stdout == ""
 
 
-def test_a_wheel_that_was_compiled_is_kept_apart_for_each_kind_of_processor(
+def test_compiled_wheels_are_stored_per_kind_of_processor(
     checkout: Checkout,
 ) -> None:
     here = checkout.shell("llama_folder").stdout
@@ -308,7 +308,7 @@ def test_a_compilation_that_fails_leaves_no_wheel_and_no_folder(checkout: Checko
     assert [path.name for path in wheels.iterdir()] == ["build.log"]
 
 
-def test_the_first_python_of_the_path_that_is_new_enough_is_taken(checkout: Checkout) -> None:
+def test_the_first_recent_python_in_path_is_used(checkout: Checkout) -> None:
     checkout.environment["PATH"] = f"{Path(sys.executable).parent}:{checkout.environment['PATH']}"
     done = checkout.shell('find_python; echo "$python_version"')
     assert done.stdout.strip() == f"{sys.version_info.major}.{sys.version_info.minor}"

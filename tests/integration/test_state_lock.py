@@ -48,7 +48,7 @@ def another(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_the_second_appliance_is_told_who_has_the_directory(
+def test_a_second_appliance_reports_who_uses_the_directory(
     another: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
     state = tmp_path / "state"
@@ -61,7 +61,7 @@ def test_the_second_appliance_is_told_who_has_the_directory(
     assert raised.value.exit_status == 69
 
 
-def test_an_appliance_that_was_killed_leaves_no_lock_behind(
+def test_a_killed_appliance_leaves_no_lock(
     another: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
     another.send_signal(signal.SIGKILL)
@@ -81,7 +81,7 @@ def test_a_child_process_does_not_keep_the_lock(tmp_path: Path) -> None:
         child.kill()
 
 
-def test_a_glance_at_the_lock_does_not_stop_an_appliance_that_starts(
+def test_reading_the_lock_s_holder_does_not_stop_a_starting_appliance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / state_lock.FILE).touch()
@@ -97,7 +97,7 @@ def test_a_glance_at_the_lock_does_not_stop_an_appliance_that_starts(
         assert holder(tmp_path) == os.getpid()
 
 
-def test_the_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+def test_the_directory_is_readable_for_its_owner_only(tmp_path: Path) -> None:
     state = tmp_path / "deep" / "state"
     with StateLock(state):
         assert stat.S_IMODE(state.stat().st_mode) == 0o700
@@ -105,25 +105,25 @@ def test_the_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     StateLock(state).release()
 
 
-def test_nobody_holds_what_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_directory_has_no_holder(tmp_path: Path) -> None:
     assert holder(tmp_path / "nowhere") is None
 
 
 @pytest.mark.parametrize("place", ["/proc/appliance", "/dev/null/state"])
-def test_a_place_that_takes_no_files_is_named_with_what_to_do(place: str) -> None:
+def test_a_directory_that_is_not_writable_is_reported_with_what_to_do(place: str) -> None:
     with pytest.raises(NeededError) as raised:
         StateLock(Path(place)).acquire()
     pattern = rf"the state directory {place} cannot be used: .+; .* or set device\.state_directory"
     assert re.fullmatch(pattern, str(raised.value))
 
 
-def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(NeededError, match=r"state cannot be used: File exists"):
         StateLock(tmp_path / "state").acquire()
 
 
-def test_on_a_full_disk_the_lock_still_holds(tmp_path: Path) -> None:
+def test_the_lock_works_on_a_full_disk(tmp_path: Path) -> None:
     (tmp_path / state_lock.FILE).touch()
     held = StateLock(tmp_path)
     script = (

@@ -43,19 +43,19 @@ def silent(listening: socket.socket) -> bool:
     return True
 
 
-def test_ready_comes_with_what_it_is_ready_for(supervisor: Supervisor) -> None:
+def test_ready_is_sent_with_a_status(supervisor: Supervisor) -> None:
     listening, environment = supervisor
     SystemdNotifier(environment).ready("listening, 0 waiting, 52 °C")
     assert heard(listening) == ["READY=1", "STATUS=listening, 0 waiting, 52 °C"]
 
 
-def test_a_status_cannot_smuggle_in_an_assignment(supervisor: Supervisor) -> None:
+def test_a_status_cannot_add_an_assignment(supervisor: Supervisor) -> None:
     listening, environment = supervisor
     SystemdNotifier(environment).status("reload failed:\nMAINPID=1")
     assert heard(listening) == ["STATUS=reload failed: MAINPID=1"]
 
 
-def test_the_same_status_is_told_once(supervisor: Supervisor) -> None:
+def test_the_same_status_is_sent_once(supervisor: Supervisor) -> None:
     listening, environment = supervisor
     notifier = SystemdNotifier(environment)
     notifier.status("idle")
@@ -74,7 +74,7 @@ def test_a_beat_is_sent_when_it_is_due_and_not_before(supervisor: Supervisor) ->
     assert silent(listening)
 
 
-def test_a_reload_names_its_moment_on_the_clock_that_systemd_compares(
+def test_a_reload_sends_the_monotonic_time(
     supervisor: Supervisor,
 ) -> None:
     listening, environment = supervisor
@@ -87,7 +87,7 @@ def test_a_reload_names_its_moment_on_the_clock_that_systemd_compares(
     assert before <= int(microseconds) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
-def test_more_time_and_the_stop_are_told(supervisor: Supervisor) -> None:
+def test_an_extended_timeout_and_the_stop_are_sent(supervisor: Supervisor) -> None:
     listening, environment = supervisor
     notifier = SystemdNotifier(environment)
     notifier.extend(1.5)
@@ -96,11 +96,11 @@ def test_more_time_and_the_stop_are_told(supervisor: Supervisor) -> None:
     assert heard(listening) == ["STOPPING=1", "STATUS=stopping"]
 
 
-def test_a_supervisor_that_does_not_listen_never_stops_the_service(tmp_path: Path) -> None:
+def test_a_missing_socket_does_not_stop_the_service(tmp_path: Path) -> None:
     SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready("listening")
 
 
-def test_a_supervisor_that_is_busy_never_blocks_the_service(tmp_path: Path) -> None:
+def test_a_full_socket_does_not_block_the_service(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
         notifier = SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})

@@ -31,7 +31,7 @@ def service() -> dict[str, str]:
     return dict(reader["Service"])
 
 
-def test_systemd_has_nothing_to_say_against_the_unit(systemd_analyze: str, tmp_path: Path) -> None:
+def test_systemd_analyze_accepts_the_unit(systemd_analyze: str, tmp_path: Path) -> None:
     # It wants the program to be there, which on this machine lies elsewhere.
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text("utf-8").replace(PYTHON, sys.executable), "utf-8")
@@ -43,7 +43,7 @@ def test_systemd_has_nothing_to_say_against_the_unit(systemd_analyze: str, tmp_p
     assert (said, done.returncode) == ([], 0)
 
 
-def test_what_the_service_could_do_to_the_machine_stays_small(
+def test_the_exposure_level_of_the_service_is_low(
     systemd_analyze: str, tmp_path: Path
 ) -> None:
     """Also on a board with everything: pins, and a firmware that is asked."""
@@ -64,7 +64,7 @@ def test_what_the_service_could_do_to_the_machine_stays_small(
         assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
-def test_a_wrong_configuration_is_not_tried_again_and_all_else_is_for_ever() -> None:
+def test_systemd_restarts_after_every_error_except_a_wrong_configuration() -> None:
     unit = UNIT.read_text("utf-8")
     assert service()["RestartPreventExitStatus"] == "78"
     assert service()["Restart"] == "on-failure"
@@ -78,7 +78,7 @@ def test_the_service_cannot_reach_any_address_but_local_ones() -> None:
     assert "HF_HUB_OFFLINE=1" in service()["Environment"]
 
 
-def test_before_each_start_the_rule_is_narrowed_and_a_failure_of_that_stops_nothing() -> None:
+def test_each_start_applies_the_allow_list_and_its_failure_does_not_stop_the_start() -> None:
     before = service()["ExecStartPre"]
     assert before.startswith("+-")
     assert "-m appliance network --apply --config /etc/appliance/config.toml" in before

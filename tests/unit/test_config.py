@@ -179,7 +179,7 @@ def test_directories_follow_the_config_then_systemd_then_the_user(
     assert (chosen.state_directory, chosen.models_directory) == (Path("/data"), Path("/models"))
 
 
-def test_the_models_in_use_are_named_once_and_the_second_where_the_grammar_asks_it() -> None:
+def test_each_model_in_use_is_named_once_and_the_second_one_only_with_the_grammar() -> None:
     def models(**speech: object) -> list[str]:
         return msgspec.convert({"speech": speech}, config.Config).models
 

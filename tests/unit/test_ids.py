@@ -18,7 +18,7 @@ def test_ids_are_uuids_of_version_7_that_sort_in_the_order_they_were_made() -> N
     assert {uuid.UUID(each).variant for each in made} == {uuid.RFC_4122}
 
 
-def test_ids_go_on_behind_the_last_one_when_the_clock_starts_in_1970(
+def test_ids_are_greater_than_the_last_one_even_if_the_clock_starts_in_1970(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before_the_reboot = Ids().new()

@@ -34,7 +34,7 @@ class RecordedBody(LoopBody):
         self.done.append("stop")
 
 
-def test_a_loop_turns_until_it_is_stopped_and_ends_in_order() -> None:
+def test_a_loop_calls_turn_until_it_is_stopped() -> None:
     body = RecordedBody(lambda: threading.Event().wait(0.02))
     loop = Loop("worker", body)
     with loop:

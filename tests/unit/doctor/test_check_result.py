@@ -23,7 +23,7 @@ def hiss(loudness: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     return (loudness * np.sin(np.arange(4800))).astype(np.float32)
 
 
-def test_a_microphone_that_hears_the_room_is_fine() -> None:
+def test_a_microphone_with_sound_is_ok() -> None:
     answer = _sound_result("USB", hiss(0.01))
     assert (answer.verdict, answer.found) == (
         CheckVerdict.OK,
@@ -40,7 +40,7 @@ def test_a_microphone_that_hears_the_room_is_fine() -> None:
         (hiss(0.0001), "USB is very quiet: its peak is -80 dBFS"),
     ],
 )
-def test_a_microphone_that_hears_nothing_is_a_warning_with_advice(
+def test_a_microphone_without_sound_is_a_warning_with_advice(
     sound: np.ndarray[tuple[int], np.dtype[np.float32]], found: str
 ) -> None:
     answer = _sound_result("USB", sound)
@@ -61,14 +61,14 @@ def test_a_microphone_that_hears_nothing_is_a_warning_with_advice(
         (Socket(HERE, ("9.9.9.9", 8883), listening=False), [CheckVerdict.WARNING]),
     ],
 )
-def test_whoever_is_not_the_broker_and_not_local_is_reported(
+def test_a_connection_outside_the_local_network_is_reported(
     opened: Socket, verdicts: list[CheckVerdict]
 ) -> None:
     config = Config(mqtt=MqttSettings(host="9.9.9.9", port=8883))
     assert [answer.verdict for answer in _outside_connections(config, [opened])] == verdicts
 
 
-def test_a_question_that_fails_does_not_keep_the_next_from_being_asked(
+def test_a_check_that_crashes_does_not_stop_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(place: CheckContext) -> Iterator[CheckResult]:
@@ -86,7 +86,7 @@ def test_a_question_that_fails_does_not_keep_the_next_from_being_asked(
     assert {first.verdict, second.verdict} == {CheckVerdict.ERROR}
 
 
-def test_a_line_holds_mark_question_finding_and_advice() -> None:
+def test_a_line_has_mark_question_finding_and_advice() -> None:
     answer = CheckResult(
         question="clock",
         verdict=CheckVerdict.WARNING,

@@ -52,7 +52,7 @@ def test_heat_slows_the_board_at_once(
 
 
 @given(MOMENTS)
-def test_a_pace_never_rises_before_its_time_nor_while_it_is_warm(
+def test_a_pace_does_not_rise_too_early_or_while_the_board_is_warm(
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
     before, changed_at = GovernorState(), float("-inf")
@@ -68,7 +68,7 @@ def test_a_pace_never_rises_before_its_time_nor_while_it_is_warm(
 
 
 @given(MOMENTS)
-def test_a_weak_supply_eases_the_board_and_holds_the_model_back_until_it_held_for_a_minute(
+def test_a_weak_supply_eases_the_board_and_pauses_the_language_model_for_a_minute(
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
     low_at = float("-inf")
@@ -80,7 +80,7 @@ def test_a_weak_supply_eases_the_board_and_holds_the_model_back_until_it_held_fo
 
 
 @given(MOMENTS)
-def test_every_board_comes_back_to_full_pace_once_it_is_cool_and_fed(
+def test_every_board_returns_to_full_pace_when_it_is_cool_and_the_supply_is_right(
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
     calm = [(DWELL_S, 50.0, False)] * (2 + int(CLEAR_S / DWELL_S))
@@ -88,7 +88,7 @@ def test_every_board_comes_back_to_full_pace_once_it_is_cool_and_fed(
 
 
 @given(MOMENTS)
-def test_the_pace_is_no_faster_than_heat_asks(
+def test_the_pace_is_never_faster_than_heat_allows(
     moments: list[tuple[float, float | None, bool | None]],
 ) -> None:
     for _, state in states(moments):
@@ -105,7 +105,7 @@ def test_a_board_without_sensors_works_at_full_pace() -> None:
     assert next_state(GovernorState(), BoardReading(), 1.0) == GovernorState()
 
 
-def test_a_sensor_that_dies_while_it_is_hot_leaves_the_board_resting() -> None:
+def test_a_sensor_that_fails_while_the_board_is_hot_leaves_it_resting() -> None:
     found = states([(1.0, 90.0, None), *[(100.0, None, None)] * 5])
     assert found[-1][1].pace is Pace.RESTING
 
@@ -126,7 +126,7 @@ def test_an_eased_board_uses_half_its_threads_but_always_one(
     assert threads_at(pace, budget) == threads
 
 
-def test_every_change_is_told_once_with_what_the_owner_does() -> None:
+def test_every_change_is_logged_once_with_its_reason() -> None:
     heating = [(1.0, WARN_C, None), (1.0, EASE_C, None), (1.0, REST_C, None), (1.0, 90.0, None)]
     cooling = [(DWELL_S, 60.0, None), (DWELL_S, 60.0, None), (DWELL_S, 60.0, True)]
     before, lines = GovernorState(), []

@@ -23,19 +23,19 @@ def allowed(host: str) -> str:
         ("::ffff:192.168.7.7", "192.168.7.7"),
     ],
 )
-def test_a_broker_s_address_is_all_that_is_allowed_beside_this_machine(
+def test_only_the_broker_s_address_and_this_machine_are_allowed(
     host: str, address: str
 ) -> None:
     assert allowed(host) == f"localhost {address}"
 
 
 @pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "::1"])
-def test_a_broker_on_this_machine_needs_nobody_else(host: str) -> None:
+def test_with_a_broker_on_this_machine_only_localhost_is_allowed(host: str) -> None:
     assert allowed(host) == "localhost"
 
 
 @pytest.mark.parametrize("host", ["broker.lan", "homeassistant.local", "10.0.0", "a b\nc"])
-def test_a_name_leaves_the_unit_s_rule_as_it_is(host: str) -> None:
+def test_a_host_name_leaves_the_unit_s_rules_unchanged(host: str) -> None:
     assert drop_in(host) is None
 
 

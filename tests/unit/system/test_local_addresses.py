@@ -31,7 +31,7 @@ def test_this_machine_and_the_local_network_are_local(address: str) -> None:
     "address",
     ["8.8.8.8", "172.32.0.1", "100.64.0.1", "0.0.0.0", "::", "2606:4700::1", "::ffff:8.8.8.8", ""],  # noqa: S104
 )
-def test_everything_else_is_not(address: str) -> None:
+def test_every_other_address_is_not_local(address: str) -> None:
     assert not is_local(address)
 
 
@@ -39,6 +39,6 @@ def test_an_address_of_the_internet_is_never_local() -> None:
     assert not any(is_local(str(ipaddress.ip_address(n * 2**24 + 1))) for n in range(11, 127))
 
 
-def test_only_loopback_is_this_machine_alone() -> None:
+def test_only_loopback_addresses_are_this_machine() -> None:
     local = ("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::", "192.168.1.7")  # noqa: S104
     assert [is_loopback(address) for address in local] == [True] * 4 + [False] * 3

@@ -76,13 +76,13 @@ def test_an_empty_message_is_still_a_line() -> None:
     assert logs.JournalFormatter("%(message)s").format(record(logging.INFO, "")) == "<6>"
 
 
-def test_what_comes_from_outside_cannot_write_over_the_terminal() -> None:
+def test_text_from_outside_cannot_rewrite_the_terminal() -> None:
     for formatter in (logs.JournalFormatter("%(message)s"), logs.TerminalFormatter("%(message)s")):
         formatted = formatter.format(record(logging.INFO, "said %s", "\x1b[2J\rbad\x9b31m"))
         assert formatted.endswith("said �[2J�bad�31m")
 
 
-def test_a_terminal_gets_the_time_and_names_what_is_unusual() -> None:
+def test_a_terminal_line_has_the_time_and_levels_other_than_info() -> None:
     terminal = FakeTerminal()
     logs.set_up("debug", terminal, {})
     ours = logging.getLogger("appliance.audio")
@@ -103,7 +103,7 @@ def test_a_file_gets_the_date_and_the_zone() -> None:
     assert text == "listening\n"
 
 
-def test_libraries_only_warn_whatever_our_level() -> None:
+def test_libraries_log_warnings_only_at_every_level() -> None:
     file = io.StringIO()
     logs.set_up("debug", file, {})
     for library in ("faster_whisper", "paho", "httpx", "urllib3.connectionpool"):
@@ -134,6 +134,6 @@ def test_setting_up_twice_writes_each_line_once() -> None:
 
 
 @pytest.mark.parametrize("named", ["", "8", "8:x", "8:999999999"])
-def test_another_stream_s_journal_is_not_ours(named: str) -> None:
+def test_journald_on_another_stream_does_not_count(named: str) -> None:
     assert not logs.read_by_journal(sys.stderr, {"JOURNAL_STREAM": named})
     assert not logs.read_by_journal(io.StringIO(), {"JOURNAL_STREAM": named})

@@ -20,7 +20,7 @@ from appliance.system.systemd_notify import SystemdNotifier
         ({"WATCHDOG_USEC": "soon"}, None),
     ],
 )
-def test_beats_come_twice_as_often_as_the_watchdog_asks(
+def test_a_beat_is_due_twice_per_watchdog_interval(
     environment: dict[str, str], every: float | None
 ) -> None:
     assert SystemdNotifier(environment).beat_every_s == every

@@ -35,20 +35,20 @@ SHOWN = {
         ("no address", False),
     ],
 )
-def test_what_is_allowed_passes_and_all_else_does_not(address: str, *, passes: bool) -> None:
+def test_only_allowed_addresses_pass(address: str, *, passes: bool) -> None:
     rules = read(SHOWN)
     assert rules.deny_the_rest
     assert rules.allow(address) is passes
 
 
-def test_bytes_and_families_are_read() -> None:
+def test_traffic_and_address_families_are_parsed() -> None:
     rules = read(SHOWN)
     assert (rules.sent_bytes, rules.received_bytes) == (4711, 815)
     assert rules.families == ("AF_INET", "AF_UNIX")
 
 
 @pytest.mark.parametrize("shown", ["18446744073709551615", "[no data]", "[not set]", ""])
-def test_bytes_that_nobody_counted_are_unknown_and_not_nought(shown: str) -> None:
+def test_traffic_without_accounting_is_unknown_and_not_0(shown: str) -> None:
     assert read({**SHOWN, "IPEgressBytes": shown}).sent_bytes is None
 
 
@@ -57,11 +57,11 @@ def test_a_unit_that_denies_less_than_everything_denies_nothing_that_counts(deni
     assert not read({**SHOWN, "IPAddressDeny": denied}).deny_the_rest
 
 
-def test_where_nothing_is_denied_everything_passes() -> None:
+def test_if_nothing_is_denied_everything_passes() -> None:
     assert read({}).allow("198.51.100.7")
 
 
-def test_the_networks_that_the_unit_allows_are_those_that_we_call_local() -> None:
+def test_the_unit_allows_exactly_the_local_networks() -> None:
     reader = configparser.RawConfigParser(strict=False, interpolation=None)
     reader.optionxform = str  # type: ignore[assignment,method-assign]
     reader.read(UNIT)

@@ -35,7 +35,7 @@ CALM = BoardReading(
 )
 
 
-def test_the_first_reading_is_always_told() -> None:
+def test_the_first_reading_is_always_published() -> None:
     assert changed(None, BoardReading())
 
 
@@ -55,7 +55,7 @@ def test_the_first_reading_is_always_told() -> None:
         ("joules", 5000.0),
     ],
 )
-def test_a_value_that_only_trembles_is_not_told_again(field: str, value: Any) -> None:
+def test_a_small_change_is_not_published(field: str, value: Any) -> None:
     assert not changed(CALM, dataclasses.replace(CALM, **{field: value}))
 
 
@@ -76,12 +76,12 @@ def test_a_value_that_only_trembles_is_not_told_again(field: str, value: Any) ->
         ("watts", 6.0),
     ],
 )
-def test_a_value_that_moved_is_told(field: str, value: Any) -> None:
+def test_a_large_change_is_published(field: str, value: Any) -> None:
     assert changed(CALM, dataclasses.replace(CALM, **{field: value}))
 
 
 @pytest.mark.parametrize("field", [*DEAD_BANDS, "throttled", "under_voltage"])
-def test_a_sensor_that_comes_or_goes_is_told(field: str) -> None:
+def test_a_sensor_that_appears_or_disappears_is_published(field: str) -> None:
     without = dataclasses.replace(CALM, **{field: None})
     assert changed(CALM, without)
     assert changed(without, CALM)
@@ -89,7 +89,7 @@ def test_a_sensor_that_comes_or_goes_is_told(field: str) -> None:
 
 
 @given(st.floats(20, 90), st.lists(st.floats(-1, 1), max_size=200))
-def test_whoever_listens_is_never_further_off_than_the_dead_band(
+def test_the_published_value_is_never_off_by_more_than_the_dead_band(
     start: float, steps: list[float]
 ) -> None:
     told = BoardReading(temperature_c=start)

@@ -11,7 +11,7 @@ from appliance.system.sensors.firmware import GENCMD, RESPONSE_OK, send_command
 TEMPERATURE = "temp=48.2'C"
 
 
-def test_the_question_goes_as_the_firmware_wants_it_and_the_answer_comes_back() -> None:
+def test_a_command_is_sent_in_the_firmware_s_format_and_its_reply_returned() -> None:
     def firmware(message: bytearray) -> None:
         size, code, tag, room, _, _ = struct.unpack_from("<6I", message)
         assert (size, code, tag, room) == (len(message), 0, GENCMD, 1024)
@@ -33,7 +33,7 @@ def test_a_firmware_that_refuses_is_an_error(code: int, error: int) -> None:
         send_command("measure_temp", firmware)
 
 
-def test_a_question_that_the_firmware_does_not_know_has_no_answer() -> None:
+def test_an_unknown_command_has_an_empty_reply() -> None:
     def firmware(message: bytearray) -> None:
         struct.pack_into("<I", message, 4, RESPONSE_OK)
         words = b'error=1 error_msg="Command not registered"\0'

@@ -18,10 +18,10 @@ ANSWER = """\
 """
 
 
-def test_the_rails_that_have_both_are_summed_and_the_input_is_not() -> None:
+def test_only_rails_with_volts_and_amperes_are_summed() -> None:
     assert rails_watts(ANSWER) == pytest.approx(0.37 + 0.165 + 1.2)
 
 
 @pytest.mark.parametrize("answer", ["", "throttled=0x0", "\x00\xff"])
-def test_another_board_s_answer_is_no_measurement(answer: str) -> None:
+def test_another_board_s_reply_is_not_a_measurement(answer: str) -> None:
     assert rails_watts(answer) is None
