@@ -46,7 +46,7 @@ def said(answers: list[CheckResult]) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A config file that touches nothing outside tmp_path."""
+    """A config file that uses only tmp_path."""
     path = tmp_path / "config.toml"
     path.write_text(
         f'device.state_directory = "{tmp_path}/state"\n'
@@ -276,8 +276,8 @@ def test_errors_give_status_1_and_one_json_document(
 ) -> None:
     assert cli.main(["check", "--config", str(config), "--json"]) == 1
     report = document(capsys)
-    assert (report["ok"], report["errors"]) == (False, 1)  # the model is not there
-    asked = set(USUAL) - {"image"}  # which is silent where there is none
+    assert (report["ok"], report["errors"]) == (False, 1)  # the model is missing
+    asked = set(USUAL) - {"image"}  # which has no answer without an image
     assert {answer["question"] for answer in report["answers"]} == {"config", *asked}
 
 
@@ -474,7 +474,7 @@ def test_offline_reports_connections_traffic_and_rules(
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installed unit, as systemctl tells of it; returns the root of a board to look at."""
+    """A fake systemctl that shows an installed unit; returns the root of a board."""
     programs = tmp_path / "programs"
     programs.mkdir()
     systemctl = programs / "systemctl"
@@ -491,7 +491,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_rules_that_the_kernel_cannot_enforce_are_a_warning(service: Path) -> None:
-    """With cgroup version 1, systemd accepts IPAddressDeny= and nothing holds the service to it."""
+    """With cgroup version 1, systemd accepts IPAddressDeny= but the kernel does not enforce it."""
     place = CheckContext(Config(mqtt=MqttSettings(host="127.0.0.1")), root=service)
     held = (
         "ok",
@@ -528,7 +528,7 @@ def test_rules_that_allow_more_than_the_broker_s_address_are_a_warning(
 
 @pytest.fixture
 def models_process() -> Iterator[None]:
-    """A process below this one that looks like the language model's."""
+    """A child process that looks like the language model's."""
     words = [sys.executable, "-c", "import time; time.sleep(60)", MODULE]
     with subprocess.Popen(words) as process:
         yield

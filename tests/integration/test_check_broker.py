@@ -1,4 +1,4 @@
-"""The question about the broker, put to real brokers and to what is none."""
+"""The broker check against real brokers and against servers that are not brokers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def mosquitto(folder: Path, port: int, *lines: str) -> Iterator[None]:
 
 @contextmanager
 def listener(port: int, says: bytes | None) -> Iterator[None]:
-    """Somebody who answers everything with `says`, or, for None, never."""
+    """A server that answers everything with `says`, or for None never."""
     with socket.create_server(("127.0.0.1", port)) as server:
         server.settimeout(10)
 
@@ -75,7 +75,7 @@ def at(port: int, **more: object) -> MqttSettings:
 
 @pytest.fixture
 def login(tmp_path: Path) -> list[str]:
-    """mosquitto.conf for one user, ada, whose password lies in tmp_path / password."""
+    """mosquitto.conf for one user, ada; her password is in tmp_path / password."""
     (tmp_path / "password").write_text("correct horse\n")
     (tmp_path / "wrong").write_text("incorrect donkey\n")
     made = tmp_path / "users"
@@ -87,7 +87,9 @@ def login(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_a_broker_that_accepts_the_connection_is_ok(tmp_path: Path, free_port: int, version: str) -> None:
+def test_a_broker_that_accepts_the_connection_is_ok(
+    tmp_path: Path, free_port: int, version: str
+) -> None:
     with mosquitto(tmp_path, free_port, "allow_anonymous true"):
         found = answer(at(free_port, version=version))
     assert found.verdict is CheckVerdict.OK
@@ -116,7 +118,9 @@ def test_the_configured_login_is_used(
         assert "mqtt.username" in refused.found
 
 
-def test_the_check_does_not_disconnect_the_running_appliance(tmp_path: Path, free_port: int) -> None:
+def test_the_check_does_not_disconnect_the_running_appliance(
+    tmp_path: Path, free_port: int
+) -> None:
     config = Config(mqtt=at(free_port))
     with mosquitto(tmp_path, free_port, "allow_anonymous true"):
         words = [
@@ -162,7 +166,9 @@ def test_the_embedded_broker_must_answer_while_the_appliance_runs(free_port: int
     assert answer(MqttSettings(embedded_port=free_port), daemon=4711).verdict is CheckVerdict.ERROR
 
 
-def test_another_broker_at_the_embedded_broker_s_address_is_a_warning(tmp_path: Path, free_port: int) -> None:
+def test_another_broker_at_the_embedded_broker_s_address_is_a_warning(
+    tmp_path: Path, free_port: int
+) -> None:
     with mosquitto(tmp_path, free_port, "allow_anonymous true"):
         found = answer(MqttSettings(embedded_port=free_port))
     assert found.verdict is CheckVerdict.WARNING

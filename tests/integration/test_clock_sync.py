@@ -1,4 +1,4 @@
-"""Whether the clock is believed."""
+"""Whether the clock counts as synchronised."""
 
 from __future__ import annotations
 

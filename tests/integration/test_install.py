@@ -1,4 +1,4 @@
-"""script/install: what it puts where, what it keeps, when it goes back."""
+"""script/install: what it installs, what it keeps, when it rolls back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 VERSION = "9.8.7"
 
 PYTHON = """#!/bin/bash
-# Stands for Python where it would fetch, compile or need a model; the rest is done by the real one.
+# A fake Python for downloads, compilation and models; the real one does the rest.
 told=__TOLD__
 echo "$@" >>"$told/said"
 case "$1 $2 $3 $4" in
@@ -36,7 +36,7 @@ esac
 
 
 class FakeSystemTree:
-    """The tree of a system without an appliance, and a checkout that goes onto it."""
+    """The file system of a machine without an appliance, and a checkout to install from."""
 
     def __init__(self, place: Path) -> None:
         self.tree = place / "a tree"
@@ -84,7 +84,7 @@ class FakeSystemTree:
 
     @property
     def in_force(self) -> str:
-        """The version that the service would run."""
+        """The version that the service runs."""
         release = (self.tree / "opt/appliance/.venv").resolve().parent.name
         return release.rsplit(".", 2)[0]
 
@@ -118,7 +118,7 @@ def test_a_fresh_system_gets_unit_configuration_command_and_log_limits(
     }
     assert (system.tree / "var/lib/appliance").stat().st_mode & 0o777 == 0o700
     assert os.access(system.tree / "usr/local/bin/appliance", os.X_OK)
-    # The unit starts what was installed, wherever the tree will be.
+    # The unit starts what was installed, independent of the root folder.
     unit = (system.tree / "etc/systemd/system/appliance.service").read_text()
     link = system.tree / "opt/appliance/.venv"
     assert "ExecStart=/opt/appliance/.venv/bin/python " in unit
@@ -158,7 +158,7 @@ def test_another_board_s_firmware_may_be_asked_only_on_request(
     assert FIRMWARE not in system.files
     assert system.install("--firmware").returncode == 0
     assert FIRMWARE in system.files
-    # And what was wanted once is wanted after an update.
+    # An update keeps it.
     system.be_version("9.8.8")
     assert system.install().returncode == 0
     assert FIRMWARE in system.files
@@ -226,7 +226,7 @@ NEW_LINE = "# of the new version\n"
 
 
 def be_newer(system: FakeSystemTree, version: str) -> None:
-    """A version that brings other files beside itself, and one that the one before had not."""
+    """A version with changed files outside its release, and with a new one."""
     system.be_version(version)
     for name in ("config.toml", "systemd/journald@appliance.conf", "systemd/gpio.conf"):
         with (system.checkout / name).open("a", encoding="utf-8") as file:
@@ -259,7 +259,7 @@ def test_a_rollback_restores_the_files_outside_the_release(
         (system.told / "models").write_text("69")
     assert system.install().returncode != 0
     assert contents(system) == before
-    # And it comes with it where nothing is wrong.
+    # Without an error the new files stay.
     system.check_says("9.9.0")
     (system.told / "models").unlink(missing_ok=True)
     assert system.install().returncode == 0

@@ -1,4 +1,4 @@
-"""Metrics as Prometheus reads them, from a real socket."""
+"""Metrics as Prometheus reads them from a real socket."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class UnixSocketConnection(http.client.HTTPConnection):
 
 def test_a_unix_socket_is_served_and_removed_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "metrics"
-    path.touch()  # of a run that was killed
+    path.touch()  # left by a killed run
     metrics = MetricsServer(lambda: figures(BoardReading()))
     with metrics.served(f"unix:{path}"):
         for _ in range(2):

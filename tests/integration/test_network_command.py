@@ -13,7 +13,7 @@ from appliance.system.ip_allowlist import DROP_IN
 
 
 class FakeSystemd:
-    """A root to write to, and a systemd that counts how often it was told to read its units."""
+    """A root folder, and a fake systemd that counts its reloads."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

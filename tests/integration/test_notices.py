@@ -1,4 +1,4 @@
-"""What the image around the appliance wants its owner to know."""
+"""Notices of the image are shown by `check`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the system room keeps on disk: the mark of a run, the last faults."""
+"""What is kept on disk of each run: whether it stopped cleanly, and the last faults."""
 
 from __future__ import annotations
 
@@ -147,9 +147,7 @@ def test_a_full_disk_has_no_other_effect(tmp_path: Path) -> None:
     assert messages(tmp_path / "missing") == ["a fault", "another"]
 
 
-def test_a_file_is_replaced_atomically(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_is_replaced_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     atomic_file.replace(path, b"old")
 

@@ -1,4 +1,4 @@
-"""The board's sensors against trees of files as the kernels of several boards show them."""
+"""The board's sensors against copies of the kernel's files from several boards."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OF_ONE_FILE = [
     {"battery_percent", "volts", "watts", "joules"},
     {"core_volts", "volts", "watts", "joules"},
 ]
-"""What goes together when a file breaks: a chip's name, the type of a supply, the mailbox."""
+"""Files that several sensors depend on: a chip's name, the type of a supply, the mailbox."""
 
 
 def put(root: Path, path: str, text: object) -> None:
@@ -57,7 +57,7 @@ def clock_of(*seconds: float) -> Callable[[], float]:
 
 @pytest.fixture(autouse=True)
 def _firmware(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind a tree's /dev/vcio: what the file says to each question, in JSON."""
+    """A fake firmware: the file in place of /dev/vcio has the reply to each command, as JSON."""
 
     def ioctl(mailbox: int, request: int, message: bytearray) -> int:
         assert request == firmware.IOCTL
@@ -75,7 +75,7 @@ def _firmware(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answering(root: Path, answers: dict[str, str]) -> None:
-    """Have the firmware of the board under `root` give these answers."""
+    """Make the firmware of the board under `root` give these replies."""
     put(root, firmware.MAILBOX, msgspec.json.encode(answers).decode())
 
 

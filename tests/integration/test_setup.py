@@ -1,4 +1,4 @@
-"""script/run and script/test: what they say and do before, instead of and around the installing."""
+"""script/run and script/test: what they print and do before and after the installation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ esac
 
 
 class Checkout:
-    """A copy of what set-up needs, in a folder with a space; its `programs` come before PATH."""
+    """A checkout in a folder with a space in its name; its `programs` come first in PATH."""
 
     def __init__(self, place: Path) -> None:
         self.root = place / "my appliance"
@@ -65,7 +65,7 @@ class Checkout:
         return self.run("bash", "-c", start + program)
 
     def furnish(self) -> None:
-        """A .venv that looks set up, whose Python tells what it is asked."""
+        """A .venv that looks complete, whose Python prints its arguments."""
         for name in ("python", "appliance"):
             path = self.root / ".venv" / "bin" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,9 +243,7 @@ def test_a_step_that_fails_shows_why_and_what_to_do(checkout: Checkout) -> None:
     assert "Try flour." in done.stdout
 
 
-def test_stopping_set_up_stops_all_processes_of_a_step(
-    checkout: Checkout, tmp_path: Path
-) -> None:
+def test_stopping_set_up_stops_all_processes_of_a_step(checkout: Checkout, tmp_path: Path) -> None:
     told = tmp_path / "child"
     os.mkfifo(told)
     work = f"bash -c 'sleep 60 & echo $! >{told}; wait'"

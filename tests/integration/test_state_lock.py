@@ -1,4 +1,4 @@
-"""One appliance at a time in a state directory, with real processes and a real disk."""
+"""Only one appliance uses a state directory; with real processes and a real disk."""
 
 from __future__ import annotations
 

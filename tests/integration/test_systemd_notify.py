@@ -1,4 +1,4 @@
-"""What the service says to systemd, read from a real socket."""
+"""What the service sends to systemd, read from a real socket."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ PYTHON = "/opt/appliance/.venv/bin/python"
 
 @pytest.fixture
 def systemd_analyze() -> str:
-    """The program, which Debian's package systemd holds."""
+    """The program, which is in Debian's package systemd."""
     program = shutil.which("systemd-analyze")
     if program is None:
         skip_unless_ci("systemd-analyze is not here: install the package systemd")
@@ -32,7 +32,7 @@ def service() -> dict[str, str]:
 
 
 def test_systemd_analyze_accepts_the_unit(systemd_analyze: str, tmp_path: Path) -> None:
-    # It wants the program to be there, which on this machine lies elsewhere.
+    # systemd-analyze requires the program, which is elsewhere on this machine.
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text("utf-8").replace(PYTHON, sys.executable), "utf-8")
     done = subprocess.run(
@@ -43,9 +43,7 @@ def test_systemd_analyze_accepts_the_unit(systemd_analyze: str, tmp_path: Path) 
     assert (said, done.returncode) == ([], 0)
 
 
-def test_the_exposure_level_of_the_service_is_low(
-    systemd_analyze: str, tmp_path: Path
-) -> None:
+def test_the_exposure_level_of_the_service_is_low(systemd_analyze: str, tmp_path: Path) -> None:
     """Also on a board with everything: pins, and a firmware that is asked."""
     whole = tmp_path / UNIT.name
     parts = [UNIT.read_text("utf-8").partition("[Install]")[0]]

@@ -1,4 +1,4 @@
-"""The command line teaches, and turns errors into exit statuses."""
+"""Help and exit statuses of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""config.toml is read whole or refused with every problem named."""
+"""config.toml is read, or rejected with every mistake listed."""
 
 from __future__ import annotations
 

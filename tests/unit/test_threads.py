@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RecordedBody(LoopBody):
-    """Keeps the order of what a loop does."""
+    """Records the order of a loop's calls."""
 
     def __init__(self, turn: Callable[[], object] = lambda: None) -> None:
         self.done: list[str] = []

@@ -1,4 +1,4 @@
-"""What is concluded from what was seen."""
+"""The doctor's conclusions from sound, sockets and errors."""
 
 from __future__ import annotations
 

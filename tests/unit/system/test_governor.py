@@ -1,4 +1,4 @@
-"""The governor: what it decides for every course that heat and supply may take."""
+"""The governor's decisions for random sequences of temperature and supply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom the service may talk to, by the broker that the configuration names."""
+"""The IP allow list that follows from the configured broker."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def allowed(host: str) -> str:
         ("::ffff:192.168.7.7", "192.168.7.7"),
     ],
 )
-def test_only_the_broker_s_address_and_this_machine_are_allowed(
-    host: str, address: str
-) -> None:
+def test_only_the_broker_s_address_and_this_machine_are_allowed(host: str, address: str) -> None:
     assert allowed(host) == f"localhost {address}"
 
 

@@ -1,4 +1,4 @@
-"""Which addresses are local; the unit's firewall must agree."""
+"""Which addresses are local; the unit's rules must agree."""
 
 from __future__ import annotations
 

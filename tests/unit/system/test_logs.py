@@ -1,4 +1,4 @@
-"""What a log line looks like, on a terminal and in the journal."""
+"""The format of a log line on a terminal and in the journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the service, as systemd shows them."""
+"""Parsing of the service's rules as systemd shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which readings are worth telling again."""
+"""Which readings differ enough to be published."""
 
 from __future__ import annotations
 

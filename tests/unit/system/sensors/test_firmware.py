@@ -1,4 +1,4 @@
-"""The firmware's mailbox: what is asked, and how its answer is read."""
+"""The firmware's mailbox: format of commands and replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Pi 5's power controller: how its answer is read."""
+"""Parsing of the reply of a Pi 5's power controller."""
 
 from __future__ import annotations
 
