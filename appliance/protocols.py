@@ -78,13 +78,13 @@ class Transcriber(Protocol):
     """The model's name in the catalogue."""
 
     def transcribe(
-        self, samples: Samples, language: str, should_stop: Callable[[], bool] = lambda: False
+        self, samples: Samples, language: str, must_stop: Callable[[], bool] = lambda: False
     ) -> Transcript:
         """What was said.
 
         Raises:
             EngineError: the engine failed.
-            Interrupted: `should_stop` returned True; long audio is checked in between.
+            Interrupted: `must_stop` returned True; long audio is checked in between.
 
         """
 
@@ -101,24 +101,24 @@ class LanguageModel(Protocol):
     def complete(
         self,
         question: Question,
-        should_stop: Callable[[], bool],
+        must_stop: Callable[[], bool],
         on_token: Callable[[str | None], None] | None = None,
     ) -> Completion:
         """The answer to `question`.
 
         Args:
             question: the conversation, and what the answer must keep to.
-            should_stop: checked between tokens.
+            must_stop: checked between tokens.
             on_token: receives each piece of the answer; None if it starts again.
 
         Raises:
             EngineError: the model failed, with the reason.
-            Interrupted: `should_stop` returned True.
+            Interrupted: `must_stop` returned True.
 
         """
 
     def score_options(
-        self, menu: str, text: str, options: Sequence[str], should_stop: Callable[[], bool]
+        self, menu: str, text: str, options: Sequence[str], must_stop: Callable[[], bool]
     ) -> OptionScores:
         """How likely each option is to follow `menu` and `text`, if one of them must.
 

@@ -300,7 +300,7 @@ class Intent(msgspec.Struct, frozen=True):
 class Question:
     """A prompt for the language model."""
 
-    said: tuple[str, ...]
+    turns: tuple[str, ...]
     """Questions and answers in turn; the last one is the question."""
     schema: Any = None
     """A JSON Schema that the answer must meet; None for an answer in words."""

@@ -122,7 +122,7 @@ def test_a_killed_process_is_restarted_and_the_text_is_answered(model: Llama) ->
 
 
 class KillingEachTime:
-    """A `should_stop` that kills the process each time its model is open."""
+    """A `must_stop` that kills the process each time its model is open."""
 
     def __init__(self, model: Llama) -> None:
         self.model = model
@@ -142,14 +142,14 @@ def test_a_text_at_which_the_process_dies_twice_fails_with_the_reason(model: Lla
 
 
 def freezing(process_id: int) -> Callable[[], bool]:
-    """A `should_stop` that suspends a process each time."""
+    """A `must_stop` that suspends a process each time."""
 
-    def should_stop() -> bool:
+    def must_stop() -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process_id, signal.SIGSTOP)
         return False
 
-    return should_stop
+    return must_stop
 
 
 def test_a_process_that_hangs_is_killed_and_the_text_is_answered_by_a_new_one(gguf: Path) -> None:

@@ -41,7 +41,7 @@ def model(models_directory: Path) -> Iterator[Llama]:
 
 
 class Interrupting:
-    """A `should_stop` that does something once, after a few tokens."""
+    """A `must_stop` that does something once, after a few tokens."""
 
     def __init__(self, what: Callable[[], None]) -> None:
         self.tokens = 0

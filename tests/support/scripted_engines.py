@@ -27,7 +27,7 @@ class ScriptedTranscriber:
         self.heard: list[Samples] = []
 
     def transcribe(
-        self, samples: Samples, language: str, should_stop: Callable[[], bool] = lambda: False
+        self, samples: Samples, language: str, must_stop: Callable[[], bool] = lambda: False
     ) -> Transcript:
         self.heard.append(samples)
         line = self._script.popleft()
@@ -62,7 +62,7 @@ class ScriptedLanguageModel:
     def complete(
         self,
         question: Question,
-        should_stop: Callable[[], bool],
+        must_stop: Callable[[], bool],
         on_token: Callable[[str | None], None] | None = None,
     ) -> Completion:
         self.asked.append(question)
@@ -71,21 +71,21 @@ class ScriptedLanguageModel:
             raise line
         words = line.split()
         for word in words:
-            if should_stop():
+            if must_stop():
                 raise Interrupted("the appliance is stopping")
             if on_token is not None:
                 on_token(word)
-        prompt = len(question.said[-1].split())
+        prompt = len(question.turns[-1].split())
         return Completion(line, prompt_tokens=prompt, cached_tokens=0, generated_tokens=len(words))
 
     def score_options(
-        self, menu: str, text: str, options: Sequence[str], should_stop: Callable[[], bool]
+        self, menu: str, text: str, options: Sequence[str], must_stop: Callable[[], bool]
     ) -> OptionScores:
         self.scored_options.append((text, tuple(options)))
-        said = self._option_probabilities.get(text.removesuffix(" =>"), {})
-        others = [option for option in options if option not in said]
-        rest = max(1e-9, 1.0 - sum(said.values())) / max(1, len(others))
-        return OptionScores(tuple(math.log(said.get(option, rest)) for option in options), 9, 5)
+        given = self._option_probabilities.get(text.removesuffix(" =>"), {})
+        others = [option for option in options if option not in given]
+        rest = max(1e-9, 1.0 - sum(given.values())) / max(1, len(others))
+        return OptionScores(tuple(math.log(given.get(option, rest)) for option in options), 9, 5)
 
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:

@@ -111,9 +111,9 @@ class Chat:
         """
         marks = [f"{MARK}{number}{MARK}" for number in range(turns)]
         roles = ("user", "assistant")
-        said = [{"role": roles[n % 2], "content": mark} for n, mark in enumerate(marks)]
-        separate = [{"role": "system", "content": system}, *said]
-        merged = [{"role": "user", "content": f"{system}\n\n{marks[0]}"}, *said[1:]]
+        conversation = [{"role": roles[n % 2], "content": mark} for n, mark in enumerate(marks)]
+        separate = [{"role": "system", "content": system}, *conversation]
+        merged = [{"role": "user", "content": f"{system}\n\n{marks[0]}"}, *conversation[1:]]
         # Some families have no system role: their template raises, or leaves it out silently.
         for messages in (separate, merged):
             prompt = self._rendered(messages)

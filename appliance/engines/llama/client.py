@@ -95,7 +95,7 @@ class Llama:
     def complete(
         self,
         question: Question,
-        should_stop: Callable[[], bool],
+        must_stop: Callable[[], bool],
         on_token: OnToken | None = None,
     ) -> Completion:
         """The answer; if the process dies, a new one is asked once more.
@@ -103,18 +103,18 @@ class Llama:
         Raises:
             EngineError: the model failed or took too long, with the reason.
             EngineDied: the process died twice at this text.
-            Interrupted: `should_stop` returned True.
+            Interrupted: `must_stop` returned True.
 
         """
         request = {
-            "said": question.said,
+            "turns": question.turns,
             "schema": question.schema,
             "maximum_tokens": question.maximum_tokens,
         }
-        return Completion(**self._request(request, should_stop, on_token))
+        return Completion(**self._request(request, must_stop, on_token))
 
     def score_options(
-        self, menu: str, text: str, options: Sequence[str], should_stop: Callable[[], bool]
+        self, menu: str, text: str, options: Sequence[str], must_stop: Callable[[], bool]
     ) -> OptionScores:
         """How likely each option is to follow `menu` and `text`, if one of them must.
 
@@ -123,12 +123,12 @@ class Llama:
 
         """
         request = {"score": {"menu": menu, "text": text, "options": list(options)}}
-        return OptionScores(**self._request(request, should_stop))
+        return OptionScores(**self._request(request, must_stop))
 
     def _request(
         self,
         request: dict[str, Any],
-        should_stop: Callable[[], bool],
+        must_stop: Callable[[], bool],
         on_token: OnToken | None = None,
     ) -> dict[str, Any]:
         """The response; a second attempt if the process dies.
@@ -138,7 +138,7 @@ class Llama:
         deaths: Counter[type] = Counter()
         while True:
             try:
-                return self._attempt(request, should_stop, on_token)
+                return self._attempt(request, must_stop, on_token)
             except ModelMissing as missing:
                 raise EngineError(str(missing)) from missing
             except ChildDied as death:
@@ -155,14 +155,14 @@ class Llama:
                 on_token(None)
 
     def _attempt(
-        self, request: dict[str, Any], should_stop: Callable[[], bool], on_token: OnToken | None
+        self, request: dict[str, Any], must_stop: Callable[[], bool], on_token: OnToken | None
     ) -> dict[str, Any]:
         """Raises ChildDied if the process died, or wrote nothing within its time limit."""
         request_id = next(self._request_ids)
         message = {"id": request_id, "threads": self._active_threads, **request}
-        process = self._send(message, should_stop)
+        process = self._send(message, must_stop)
         try:
-            response = self._receive(process, request_id, should_stop, on_token)
+            response = self._receive(process, request_id, must_stop, on_token)
         except ChildDied:
             self._supervisor.discard(process)
             raise
@@ -174,11 +174,11 @@ class Llama:
         self._supervisor.breaker.record_success()
         return response
 
-    def _send(self, message: dict[str, Any], should_stop: Callable[[], bool]) -> ServerProcess:
+    def _send(self, message: dict[str, Any], must_stop: Callable[[], bool]) -> ServerProcess:
         """The process that received the message; _NotSent if it died before."""
         process = None
         try:
-            process = self._supervisor.process(should_stop)
+            process = self._supervisor.process(must_stop)
             process.child.send(message)
         except RecursionError:
             raise EngineError(TOO_DEEP) from None
@@ -191,13 +191,13 @@ class Llama:
         self,
         process: ServerProcess,
         request_id: int,
-        should_stop: Callable[[], bool],
+        must_stop: Callable[[], bool],
         on_token: OnToken | None,
     ) -> dict[str, Any]:
         clock = WorkClock(self._time_limit_s, self._supervisor.suspender)
         first_token_ms: float | None = None
         while True:
-            response = process.next_response(request_id, clock, should_stop)
+            response = process.next_response(request_id, clock, must_stop)
             if response is None:
                 self._supervisor.discard(process)
                 raise self._timeout(wrote_nothing=first_token_ms is None)

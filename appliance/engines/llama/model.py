@@ -98,9 +98,9 @@ class LlamaModel:
             yield scores[0] if scores else None
 
     def complete(
-        self, request: dict[str, Any], should_stop: Callable[[], bool]
+        self, request: dict[str, Any], must_stop: Callable[[], bool]
     ) -> Iterator[dict[str, Any]]:
-        """The answer to `request["said"]`: `{"token": piece}` for each, then `{"done": {...}}`.
+        """The answer to `request["turns"]`: `{"token": piece}` for each, then `{"done": {...}}`.
 
         Between two tokens another text may be completed, or options scored. What people said
         is read as plain text: a role marker in it is some characters, not a role.
@@ -109,7 +109,7 @@ class LlamaModel:
             ModelError: the text is too long, or the schema cannot be met.
 
         """
-        prompt = self._prompt.tokens(request["said"])
+        prompt = self._prompt.tokens(request["turns"])
         limits = GenerationLimits.of(self._weights, self._settings, request)
         maximum_tokens = self._maximum_tokens(prompt, limits)
         if self._nested >= MAXIMUM_NESTED:
@@ -124,7 +124,7 @@ class LlamaModel:
             else:
                 self._sequences.clear(sequence)
             generation = Generation(self._weights, limits, maximum_tokens)
-            yield from self._generate(generation, prompt, cached, sequence, should_stop)
+            yield from self._generate(generation, prompt, cached, sequence, must_stop)
             text = generation.text()
             counts = {
                 "prompt_tokens": len(prompt),
@@ -142,15 +142,15 @@ class LlamaModel:
         prompt: list[int],
         cached: int,
         sequence: int,
-        should_stop: Callable[[], bool],
+        must_stop: Callable[[], bool],
     ) -> Iterator[dict[str, Any]]:
         scores = None
         for scores in self._read(prompt, cached, sequence):  # noqa: B007 (the last is used)
             yield {}
-            if should_stop():
+            if must_stop():
                 return
         length = len(prompt)
-        while scores is not None and not should_stop():
+        while scores is not None and not must_stop():
             tokens = generation.next(scores)
             if not tokens:
                 return

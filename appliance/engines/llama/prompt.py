@@ -33,14 +33,14 @@ class Prompt:
         self.head = self._with_begin(self._chat.between(system, 1)[0])
         """Tokens before the first text of a user; the same for every request."""
 
-    def tokens(self, said: Sequence[str]) -> list[int]:
+    def tokens(self, turns: Sequence[str]) -> list[int]:
         """Tokens of a conversation: questions and answers in turn, a question last."""
         try:
-            between = self._chat.between(self._system, len(said))
+            between = self._chat.between(self._system, len(turns))
         except ValueError as error:
             raise ModelError(str(error)) from None
         found = self._with_begin(between[0])
-        for text, after in zip(said, between[1:], strict=True):
+        for text, after in zip(turns, between[1:], strict=True):
             found += self._weights.tokens(text, special=False)
             found += self._weights.tokens(after, special=True)
         return found

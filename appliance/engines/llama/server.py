@@ -1,6 +1,6 @@
 """The language model's process: reads requests as JSON lines, and ends with its parent.
 
-In:  {"path", "settings", "threads", ...} once; then {"id", "said": [...]} for an answer,
+In:  {"path", "settings", "threads", ...} once; then {"id", "turns": [...]} for an answer,
      {"id", "score": {...}} to score options, {"stop": id} to cancel a request.
 Out: {"ready": true}, then for each request lines with its id: {"token"}..., and {"done"},
      {"scored"} or {"error"}.

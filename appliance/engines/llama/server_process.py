@@ -37,21 +37,21 @@ class ServerProcess:
         self._responses: dict[int, deque[dict[str, Any]]] = defaultdict(deque)
 
     def next_response(
-        self, request_id: int, clock: WorkClock, should_stop: Callable[[], bool]
+        self, request_id: int, clock: WorkClock, must_stop: Callable[[], bool]
     ) -> dict[str, Any] | None:
         """The next response to a request; None if its time is over.
 
         Raises:
             ChildDied: the process ended.
-            Interrupted: `should_stop` returned True.
+            Interrupted: `must_stop` returned True.
 
         """
         while True:
             if request_id == START and self._responses[START]:
-                return self._responses[START][0]  # kept: a request within should_stop needs it, too
+                return self._responses[START][0]  # kept: a request within must_stop needs it, too
             if self._responses[request_id]:
                 return self._responses[request_id].popleft()
-            if clock.excluding(should_stop):
+            if clock.excluding(must_stop):
                 raise Interrupted(CANCELLED)
             if self.ended:
                 raise ChildDied("it ended during another request")

@@ -62,20 +62,20 @@ class Supervisor:
         except ChildDied as death:
             raise EngineError(self._died_opening(death)) from death
 
-    def process(self, should_stop: Callable[[], bool]) -> ServerProcess:
+    def process(self, must_stop: Callable[[], bool]) -> ServerProcess:
         """The process with an open model, as soon as nobody suspends it.
 
         Raises:
             ModelMissing: the file is missing.
             EngineError: the model does not open, with the reason.
             ChildDied: the process died while opening the model.
-            Interrupted: `should_stop` returned True.
+            Interrupted: `must_stop` returned True.
 
         """
         self.suspender.release_thread()
-        process = self._open(should_stop)
+        process = self._open(must_stop)
         while self.suspender.is_held():
-            if should_stop():
+            if must_stop():
                 raise Interrupted(CANCELLED)
             time.sleep(POLL_S)
         return process
@@ -137,7 +137,7 @@ class Supervisor:
         self.suspender.attach(child)
         return self._process
 
-    def _open(self, should_stop: Callable[[], bool]) -> ServerProcess:
+    def _open(self, must_stop: Callable[[], bool]) -> ServerProcess:
         self._wanted = True
         process = self._process
         if process is None:
@@ -146,7 +146,7 @@ class Supervisor:
             process = self._launch()
         if not process.ready:
             try:
-                response = process.next_response(START, process.start_clock, should_stop)
+                response = process.next_response(START, process.start_clock, must_stop)
             except ChildDied as death:
                 self._fail(process, self._died_opening(death), permanent=False)
                 raise

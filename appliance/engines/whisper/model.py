@@ -97,23 +97,23 @@ class Whisper:
         return (*whole, *([None] * (self._tokenizer.get_vocab_size() - self.end)))
 
     def transcribe(
-        self, samples: Samples, language: str, should_stop: Callable[[], bool] = lambda: False
+        self, samples: Samples, language: str, must_stop: Callable[[], bool] = lambda: False
     ) -> Transcript:
         """Transcribe speech of any length.
 
         Args:
             samples: mono, 16 kHz, -1 to 1, shape (n,).
             language: ISO 639-1 code.
-            should_stop: checked between pieces of up to 28 seconds.
+            must_stop: checked between pieces of up to 28 seconds.
 
         Raises:
             EngineError: the model does not know the language, or failed.
-            Interrupted: `should_stop` returned True.
+            Interrupted: `must_stop` returned True.
 
         """
         found: list[Transcript] = []
         for piece in pieces(samples):
-            if found and should_stop():
+            if found and must_stop():
                 raise Interrupted("the transcription was cancelled")
             found.append(self.transcript(self.encode(piece, language)))
         texts = [one.text for one in found if one.text]

@@ -292,11 +292,11 @@ def test_what_a_request_wishes_reaches_the_model_and_its_session_is_remembered()
     model = asked.language_model
     assert isinstance(model, ScriptedLanguageModel)
     first, second = model.asked[:2]
-    assert (first.said, first.schema, first.maximum_tokens) == (("why",), {"type": "boolean"}, 9)
-    assert second.said == ("why", "Because it is.", "really")
+    assert (first.turns, first.schema, first.maximum_tokens) == (("why",), {"type": "boolean"}, 9)
+    assert second.turns == ("why", "Because it is.", "really")
     shown = [event.text for event in events.of(AnswerWritten)]
     assert shown == ["Because", "Becauseit", "Becauseitis."]
-    assert model.asked[2].said == ("and now",)
+    assert model.asked[2].turns == ("and now",)
 
 
 def test_a_session_belongs_to_its_requester() -> None:
@@ -306,7 +306,7 @@ def test_a_session_belongs_to_its_requester() -> None:
         done(Request("r", Operation.ANSWER, wish, requester=requester), asked)
     model = asked.language_model
     assert isinstance(model, ScriptedLanguageModel)
-    assert model.asked[1].said == ("why",)
+    assert model.asked[1].turns == ("why",)
 
 
 def test_the_clock_stands_with_the_question_where_the_operator_wants_it_told() -> None:
@@ -315,7 +315,7 @@ def test_the_clock_stands_with_the_question_where_the_operator_wants_it_told() -
     done(requested(Operation.ANSWER, b"when"), asked, BoardState(clock_synced=False))
     model = asked.language_model
     assert isinstance(model, ScriptedLanguageModel)
-    told, untold = (question.said[0] for question in model.asked)
+    told, untold = (question.turns[0] for question in model.asked)
     assert told.startswith("(It is ")
     assert told.endswith(" when")
     assert untold == "when"

@@ -100,7 +100,7 @@ def test_tokens_and_then_done_are_an_answer() -> None:
         2,
     )
     assert completion.first_token_ms is not None
-    assert [order["said"] for order in child.sent] == [("Well?",)]
+    assert [message["turns"] for message in child.sent] == [("Well?",)]
 
 
 def test_an_answer_without_a_token_has_no_time_to_the_first() -> None:
@@ -222,13 +222,13 @@ def test_a_request_waits_until_no_other_thread_suspends_the_process() -> None:
     with contextlib.ExitStack() as elsewhere:
         elsewhere.enter_context(suspended_elsewhere(model))
 
-        def should_stop() -> bool:
+        def must_stop() -> bool:
             seen.append((child.is_suspended, len(child.sent)))
             if len(seen) == 3:
                 elsewhere.close()
             return False
 
-        assert model.complete(Question(("Well?",)), should_stop).text == "Yes."
+        assert model.complete(Question(("Well?",)), must_stop).text == "Yes."
     assert seen[:3] == [(True, 0)] * 3
     assert not child.is_suspended
 
@@ -259,13 +259,13 @@ def test_a_cancelled_process_runs_until_it_has_stopped_and_is_suspended_again() 
     child.send = send  # type: ignore[method-assign]
     with contextlib.ExitStack() as elsewhere:
 
-        def should_stop() -> bool:
+        def must_stop() -> bool:
             if now := next(stops):
                 elsewhere.enter_context(suspended_elsewhere(model))
             return now
 
         with pytest.raises(Interrupted):
-            model.complete(Question(("Tell",)), should_stop)
+            model.complete(Question(("Tell",)), must_stop)
         assert seen == [False, False]
         assert child.is_suspended
 
@@ -310,7 +310,7 @@ def test_suspension_by_another_thread_does_not_use_up_the_time_limit() -> None:
         child.lines.append(DONE)
         elsewhere.close()
 
-    def should_stop() -> bool:
+    def must_stop() -> bool:
         nonlocal checks
         checks += 1
         if checks == 3:  # the model is open, and the process has the request
@@ -318,7 +318,7 @@ def test_suspension_by_another_thread_does_not_use_up_the_time_limit() -> None:
             threading.Timer(0.6, resume).start()
         return False
 
-    assert model.complete(Question(("Well?",)), should_stop).text == "Yes."
+    assert model.complete(Question(("Well?",)), must_stop).text == "Yes."
     assert not child.killed
 
 

@@ -23,7 +23,7 @@ class TwoTokenModel:
         pass
 
     def complete(
-        self, request: dict[str, Any], should_stop: Callable[[], bool]
+        self, request: dict[str, Any], must_stop: Callable[[], bool]
     ) -> Iterator[dict[str, Any]]:
         self.nested += 1
         self.most_nested = max(self.most_nested, self.nested)
