@@ -38,6 +38,6 @@ class DiskCircuitBreaker:
         self.error = str(error)
         self._retry_at = self._clock() + RETRY_S
 
-    def may_try(self) -> bool:
-        """Whether the last refusal is long enough ago."""
-        return self._clock() >= self._retry_at
+    def is_waiting(self) -> bool:
+        """Whether the last refusal is too recent to try again."""
+        return self._clock() < self._retry_at

@@ -55,7 +55,7 @@ class OutboxSender:
     def pending(self, room: int, in_flight: Collection[int]) -> list[OutboxRow]:
         """Return up to `room` messages that may be sent now, oldest first."""
         self._end_waiting()
-        if room <= 0 or not self._may_hold_more or not self.breaker.may_try():
+        if room <= 0 or not self._may_hold_more or self.breaker.is_waiting():
             return []
         # Cleared before the query: what another thread writes after it must not be overlooked.
         self._may_hold_more = False
@@ -96,7 +96,7 @@ class OutboxSender:
         """Remove delivered messages from disk, if enough of them wait or `at_once` is true."""
         waited_s = self._clock() - self._delivered_since
         due = at_once or waited_s >= BATCH_S or len(self._delivered) >= BATCH_ROWS
-        if not self._delivered or not due or not self.breaker.may_try():
+        if not self._delivered or not due or self.breaker.is_waiting():
             return
         try:
             self._journal.remove_delivered(self._delivered)

@@ -52,7 +52,7 @@ class RequestIntake:
 
     def accept_requests(self, deliveries: Sequence[Delivery], connection: BrokerConnection) -> None:
         """Accept all of them with one commit, then acknowledge each to the broker."""
-        parsed = [self._parser.read(delivery) for delivery in deliveries]
+        parsed = [self._parser.parse(delivery) for delivery in deliveries]
         for rejection in (one for one in parsed if isinstance(one, Rejection)):
             self._reject(rejection)
         if incoming := [one for one in parsed if isinstance(one, IncomingRequest)]:

@@ -62,7 +62,7 @@ class RequestParser:
         self._new_id = new_id
         self._now = now
 
-    def read(self, delivery: Delivery) -> IncomingRequest | ControlRequest | Rejection:
+    def parse(self, delivery: Delivery) -> IncomingRequest | ControlRequest | Rejection:
         """Return the request in a message, or why it cannot be accepted; never raises."""
         address = ReturnAddress(
             operation=self._topics.operation_of(delivery.topic),

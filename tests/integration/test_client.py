@@ -1,4 +1,4 @@
-"""The client for who sends work, against the messaging room and a real mosquitto."""
+"""The client for programs, with a real mosquitto and the MQTT stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield running
 
 
-def test_many_threads_get_each_its_own_answer(tmp_path: Path, broker: Mosquitto) -> None:
+def test_each_of_many_threads_gets_its_own_answer(tmp_path: Path, broker: Mosquitto) -> None:
     with (
         MqttStack(settings(tmp_path, broker.port)) as stack,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
@@ -38,7 +38,9 @@ def test_many_threads_get_each_its_own_answer(tmp_path: Path, broker: Mosquitto)
         assert [result["text"] for result in results] == [text.upper() for text in said]
 
 
-def test_what_is_rejected_says_why(tmp_path: Path, broker: Mosquitto) -> None:
+def test_a_rejected_request_raises_an_error_with_the_reason(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
     with (
         MqttStack(settings(tmp_path, broker.port)) as stack,
         Client("127.0.0.1", broker.port, root=ROOT) as client,
@@ -49,7 +51,7 @@ def test_what_is_rejected_says_why(tmp_path: Path, broker: Mosquitto) -> None:
         assert (caught.value.state, caught.value.reason) == ("rejected", "invalid")
 
 
-def test_where_nobody_answers_the_client_says_so(broker: Mosquitto) -> None:
+def test_without_an_answer_in_time_the_client_raises_an_error(broker: Mosquitto) -> None:
     with (
         Client("127.0.0.1", broker.port, root=ROOT, resend_after_s=0.1) as client,
         pytest.raises(NoAnswer, match=r"no answer to appliance/kitchen/request/parse in 0\.5 s"),
@@ -57,7 +59,7 @@ def test_where_nobody_answers_the_client_says_so(broker: Mosquitto) -> None:
         client.parse("hello", timeout=0.5)
 
 
-def test_a_broker_that_lets_nobody_in_is_named(tmp_path: Path) -> None:
+def test_if_the_broker_refuses_the_client_the_error_says_why(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker", users={"voice": "secret"}) as broker,
         Client("127.0.0.1", broker.port, root=ROOT, username="voice", password="x") as client,
@@ -66,7 +68,7 @@ def test_a_broker_that_lets_nobody_in_is_named(tmp_path: Path) -> None:
         client.parse("hello", timeout=1.0)
 
 
-def test_a_busy_appliance_is_asked_again(
+def test_a_request_is_sent_again_to_a_busy_appliance(
     tmp_path: Path, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.client.BUSY_PAUSE_S", 0.05)
@@ -83,7 +85,7 @@ def test_a_busy_appliance_is_asked_again(
         assert client.parse("hello")["text"] == "HELLO"
 
 
-def test_a_request_is_answered_though_broker_and_appliance_go_away_meanwhile(
+def test_a_request_is_answered_after_a_restart_of_broker_and_appliance(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
     held: list[Request] = []
@@ -108,7 +110,7 @@ def test_a_request_is_answered_though_broker_and_appliance_go_away_meanwhile(
             assert stack.requests == []  # the work was done before, once
 
 
-def test_it_ends_at_once_though_the_broker_was_never_there(free_port: int) -> None:
+def test_the_client_stops_at_once_if_there_never_was_a_broker(free_port: int) -> None:
     before = set(threading.enumerate())
     with Client("127.0.0.1", free_port, root=ROOT) as client, pytest.raises(NoAnswer):
         client.parse("hello", timeout=0.2)

@@ -1,4 +1,4 @@
-"""The trial's own broker, as an owner's clients see it."""
+"""The embedded broker of the demo, as clients see it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_request_with_response_topic_and_correlation_is_answered(
         until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
 
 
-def test_results_wait_for_it_and_come_when_it_is_back(tmp_path: Path, free_port: int) -> None:
+def test_results_wait_until_the_broker_is_back(tmp_path: Path, free_port: int) -> None:
     with MqttStack(settings(tmp_path, free_port)) as stack:
         stack.say("first")
         with (
@@ -73,7 +73,7 @@ def test_results_wait_for_it_and_come_when_it_is_back(tmp_path: Path, free_port:
             assert answer(reader.next().payload)["text"] == "second"
 
 
-def test_a_port_in_use_is_named_with_what_to_do(tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_together_with_the_remedy(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as other,
         pytest.raises(BrokerError, match=rf"port {other.port} is in use.*mqtt\.embedded_port"),
@@ -81,7 +81,7 @@ def test_a_port_in_use_is_named_with_what_to_do(tmp_path: Path) -> None:
         EmbeddedBroker(other.port, 8_388_608).start()
 
 
-def test_it_stops_at_once_though_the_daemon_blocks_signals(free_port: int) -> None:
+def test_it_stops_at_once_even_if_the_daemon_blocks_signals(free_port: int) -> None:
     signals = {signal.SIGTERM, signal.SIGINT}
 
     def live() -> None:

@@ -73,7 +73,7 @@ def texts(journal: Journal) -> list[str]:
     return [row.message.payload.decode() for row in journal.pending(1000)]
 
 
-def test_what_was_finished_is_there_after_a_restart_and_numbers_go_on(tmp_path: Path) -> None:
+def test_committed_results_survive_a_restart_and_their_numbers_continue(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
         assert journal.last_id is None
         assert journal.commit(said("one"), messages).seq == 1
@@ -85,14 +85,14 @@ def test_what_was_finished_is_there_after_a_restart_and_numbers_go_on(tmp_path: 
         assert journal.counts.outbox.rows == 3
 
 
-def test_a_message_comes_back_as_it_was_put_in(tmp_path: Path) -> None:
+def test_a_message_is_read_as_it_was_written(tmp_path: Path) -> None:
     message = Message("t", b"\x00", True, "text/plain", b"\xff", (("a", "b"), ("a", "c")))  # noqa: FBT003
     with opened(tmp_path) as journal:
         journal.commit(said("x"), lambda _: [message])
         assert [row.message for row in journal.pending(9)] == [message]
 
 
-def test_a_request_waits_with_all_it_brought_until_its_result_is_put_out(tmp_path: Path) -> None:
+def test_a_request_stays_on_disk_unchanged_until_its_result_is_committed(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
         one, two = offer(b"one"), offer(b"two")
         verdicts = journal.accept([one, two])
@@ -105,7 +105,7 @@ def test_a_request_waits_with_all_it_brought_until_its_result_is_put_out(tmp_pat
         assert texts(journal) == ["ONE"]
 
 
-def test_result_and_removal_of_the_request_are_one_commit(tmp_path: Path) -> None:
+def test_the_result_and_the_removal_of_its_request_are_one_commit(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
         one = offer(b"one")
         journal.accept([one])
@@ -120,7 +120,7 @@ def test_result_and_removal_of_the_request_are_one_commit(tmp_path: Path) -> Non
         assert journal.commit(said("ONE"), messages, one.request.id).seq == 1
 
 
-def test_what_is_delivered_is_forgotten_and_what_is_excepted_is_passed_over(
+def test_delivered_messages_are_removed_and_excluded_messages_are_skipped(
     tmp_path: Path,
 ) -> None:
     with opened(tmp_path) as journal:
@@ -135,7 +135,7 @@ def test_what_is_delivered_is_forgotten_and_what_is_excepted_is_passed_over(
         assert journal.counts.dropped == 0
 
 
-def test_beyond_the_bound_of_rows_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
+def test_over_the_limit_of_rows_the_oldest_are_dropped_and_counted(tmp_path: Path) -> None:
     with opened(tmp_path, maximum_rows=3) as journal:
         for number in range(5):
             journal.commit(said(str(number)), messages)
@@ -145,7 +145,9 @@ def test_beyond_the_bound_of_rows_the_oldest_go_and_are_counted(tmp_path: Path) 
         assert journal.counts.dropped == 2
 
 
-def test_beyond_the_bound_of_bytes_the_oldest_go_but_never_the_newest(tmp_path: Path) -> None:
+def test_over_the_limit_of_bytes_the_oldest_are_dropped_but_never_the_newest(
+    tmp_path: Path,
+) -> None:
     with opened(tmp_path, maximum_bytes=65_536) as journal:
         journal.commit(said("small"), messages)
         journal.commit(said("x" * 100_000), messages)
@@ -154,7 +156,7 @@ def test_beyond_the_bound_of_bytes_the_oldest_go_but_never_the_newest(tmp_path: 
         assert texts(journal) == ["small again"]
 
 
-def test_age_counts_the_time_in_service_whatever_the_calendar_says(tmp_path: Path) -> None:
+def test_the_age_of_a_message_counts_only_while_the_journal_is_open(tmp_path: Path) -> None:
     clock = FakeClock()
     with opened(tmp_path, clock, maximum_age_days=7) as journal:
         journal.commit(said("old"), messages)
@@ -170,7 +172,7 @@ def test_age_counts_the_time_in_service_whatever_the_calendar_says(tmp_path: Pat
         assert journal.counts.dropped == 1
 
 
-def test_how_long_the_oldest_message_waits_is_known_over_a_restart(tmp_path: Path) -> None:
+def test_the_age_of_the_oldest_message_is_known_after_a_restart(tmp_path: Path) -> None:
     clock = FakeClock()
     with opened(tmp_path, clock) as journal:
         assert journal.oldest_age_s() is None
@@ -194,7 +196,7 @@ def test_the_inbox_is_bounded_in_rows_and_bytes(tmp_path: Path) -> None:
         assert journal.counts.inbox.rows == 2
 
 
-def test_the_same_request_waits_once_and_is_answered_again_from_the_journal(
+def test_a_repeated_request_is_accepted_once_and_answered_from_the_journal(
     tmp_path: Path,
 ) -> None:
     clock = FakeClock()
@@ -213,7 +215,7 @@ def test_the_same_request_waits_once_and_is_answered_again_from_the_journal(
 
 
 @pytest.mark.parametrize("outcome", [Outcome.EXPIRED, Outcome.CANCELLED])
-def test_a_request_that_was_not_worked_on_may_be_asked_again(
+def test_a_request_that_was_cancelled_or_expired_can_be_sent_again(
     tmp_path: Path, outcome: Outcome
 ) -> None:
     with opened(tmp_path) as journal:
@@ -223,7 +225,7 @@ def test_a_request_that_was_not_worked_on_may_be_asked_again(
         assert journal.accept([again])[0].accepted == again.request
 
 
-def test_what_was_said_to_be_on_disk_is_there_after_a_kill(tmp_path: Path) -> None:
+def test_committed_results_are_on_disk_after_a_kill(tmp_path: Path) -> None:
     here = Path(__file__).parents[1]
     script = (
         "import sys\n"
@@ -276,7 +278,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(small_disk: Path) -> None:
+def test_a_full_disk_gives_an_error_that_names_it_and_loses_nothing(small_disk: Path) -> None:
     def fill(journal: Journal) -> None:
         for _ in range(100):
             journal.commit(said("x" * 60_000), messages)
@@ -296,7 +298,7 @@ def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(small_disk: Path
         assert len(texts(journal)) == len(kept) + 1
 
 
-def test_a_read_only_disk_is_an_error_that_says_so(small_disk: Path) -> None:
+def test_a_read_only_disk_gives_an_error_that_names_it(small_disk: Path) -> None:
     with opened(small_disk) as journal:
         journal.commit(said("before"), messages)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -307,7 +309,7 @@ def test_a_read_only_disk_is_an_error_that_says_so(small_disk: Path) -> None:
         assert texts(journal) == ["before"]
 
 
-def test_a_directory_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(JournalError, match=r"cannot open the journal .*journal\.db"),
@@ -317,7 +319,7 @@ def test_a_directory_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Pat
 
 
 @pytest.mark.parametrize("damage", ["header", "pages", "tables", "not a database"])
-def test_a_damaged_journal_is_set_aside_and_what_is_legible_is_saved(
+def test_a_damaged_journal_is_renamed_and_its_readable_rows_are_kept(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with opened(tmp_path) as journal:
@@ -376,7 +378,7 @@ def _of_version_1(directory: Path) -> None:
         database.commit()
 
 
-def test_what_waits_in_a_journal_of_an_older_version_goes_on(tmp_path: Path) -> None:
+def test_requests_and_messages_of_an_older_version_are_kept(tmp_path: Path) -> None:
     _of_version_1(tmp_path)
     with opened(tmp_path) as journal:
         (request,) = journal.waiting()
@@ -390,7 +392,7 @@ def test_what_waits_in_a_journal_of_an_older_version_goes_on(tmp_path: Path) -> 
         assert journal.waiting() == []
 
 
-def test_a_journal_is_written_in_small_pages_for_the_sake_of_the_card(tmp_path: Path) -> None:
+def test_a_journal_has_small_pages_to_spare_the_card(tmp_path: Path) -> None:
     _of_version_1(tmp_path)
     assert _page_bytes(tmp_path) == 4096
     with opened(tmp_path):
@@ -400,7 +402,7 @@ def test_a_journal_is_written_in_small_pages_for_the_sake_of_the_card(tmp_path: 
         assert _page_bytes(tmp_path) == 1024
 
 
-def test_an_older_journal_that_somebody_reads_keeps_its_pages_and_works(tmp_path: Path) -> None:
+def test_an_older_journal_in_use_keeps_its_large_pages_and_works(tmp_path: Path) -> None:
     _of_version_1(tmp_path)
     with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as reader:
         reader.execute("PRAGMA journal_mode = WAL")
@@ -414,7 +416,7 @@ def test_an_older_journal_that_somebody_reads_keeps_its_pages_and_works(tmp_path
     assert _page_bytes(tmp_path) == 1024
 
 
-def test_a_rank_is_not_given_to_another_message_while_the_process_lives(tmp_path: Path) -> None:
+def test_no_rank_is_used_twice_within_one_process(tmp_path: Path) -> None:
     """An acknowledgement that comes late must not take another message off the disk."""
     with opened(tmp_path) as journal:
         journal.commit(said("one"), messages)
@@ -431,7 +433,7 @@ def _page_bytes(directory: Path) -> int:
         return size
 
 
-def test_a_damaged_journal_of_an_older_version_is_saved_into_a_new_one(tmp_path: Path) -> None:
+def test_the_rows_of_a_damaged_journal_of_an_older_version_are_kept(tmp_path: Path) -> None:
     _of_version_1(tmp_path)
     with closing(sqlite3.connect(tmp_path / "journal.db")) as database:
         database.execute("DROP TABLE answers")
@@ -440,7 +442,7 @@ def test_a_damaged_journal_of_an_older_version_is_saved_into_a_new_one(tmp_path:
         assert texts(journal) == ["hi"]
 
 
-def test_the_calendar_may_jump_by_a_year_and_no_deadline_moves(
+def test_no_deadline_moves_if_the_calendar_jumps_by_a_year(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
@@ -452,7 +454,7 @@ def test_the_calendar_may_jump_by_a_year_and_no_deadline_moves(
         assert request.expires_at == 5.0
 
 
-def test_after_a_newer_version_what_waits_in_its_journal_goes_on(
+def test_requests_and_messages_of_a_newer_version_are_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An update that had to be taken back must not stop the version before it."""
@@ -474,7 +476,7 @@ def test_after_a_newer_version_what_waits_in_its_journal_goes_on(
         assert texts(journal) == ["precious", "next"]
 
 
-def test_a_disk_too_full_to_bring_a_journal_up_to_date_is_told_and_nothing_is_lost(
+def test_a_disk_too_full_to_upgrade_a_journal_gives_an_error_and_nothing_is_lost(
     small_disk: Path,
 ) -> None:
     with closing(sqlite3.connect(small_disk / "journal.db", isolation_level=None)) as file:
@@ -495,7 +497,7 @@ def test_a_disk_too_full_to_bring_a_journal_up_to_date_is_told_and_nothing_is_lo
 
 
 @pytest.mark.parametrize("moment", ["while it is saved", "before the saved takes its place"])
-def test_a_start_that_fails_amid_saving_a_journal_leaves_it_to_the_next(
+def test_a_start_that_fails_while_rows_are_kept_is_repeated_by_the_next_start(
     tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(tmp_path) as journal:

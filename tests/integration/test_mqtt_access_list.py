@@ -1,4 +1,4 @@
-"""The access list that we ship as an example, in force in a real mosquitto."""
+"""The access list that is shipped as an example, used by a real mosquitto."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ def user(broker: Mosquitto, name: str, *filters: str) -> MqttClient:
     return MqttClient(broker.port, *filters, username=name, password=USERS[name])
 
 
-def test_a_lamp_sees_intents_and_nothing_else_that_was_said(
-    broker: Mosquitto, stack: MqttStack
-) -> None:
+def test_a_lamp_can_read_intents_and_no_other_results(broker: Mosquitto, stack: MqttStack) -> None:
     with user(broker, "lamp", f"{ROOT}/intent/#", f"{ROOT}/result") as lamp:
         stack.say("secret talk")
         stack.say("lamp on", Outcome.INTENT)
@@ -65,7 +63,7 @@ def test_a_lamp_cannot_send_requests(broker: Mosquitto, stack: MqttStack) -> Non
         assert stack.orders == []
 
 
-def test_a_worker_gets_its_answers_and_hears_nothing_that_is_spoken(
+def test_a_program_gets_its_answers_and_cannot_read_what_is_spoken(
     broker: Mosquitto, stack: MqttStack
 ) -> None:
     with (
@@ -81,7 +79,7 @@ def test_a_worker_gets_its_answers_and_hears_nothing_that_is_spoken(
         assert stack.orders == []
 
 
-def test_an_appliance_has_its_own_branch_and_no_other(broker: Mosquitto, stack: MqttStack) -> None:
+def test_an_appliance_may_use_only_its_own_branch(broker: Mosquitto, stack: MqttStack) -> None:
     with user(broker, "hall", "appliance/#") as other, user(broker, "worker") as worker:
         stack.say("secret talk")
         other.publish(f"{ROOT}/request/parse", "from next door")
@@ -91,7 +89,7 @@ def test_an_appliance_has_its_own_branch_and_no_other(broker: Mosquitto, stack: 
         assert other.silent()
 
 
-def test_the_shipped_configuration_starts_a_broker_with_tls_that_nobody_enters_without_a_name(
+def test_the_shipped_configuration_starts_a_broker_with_tls_that_requires_a_user_name(
     tmp_path: Path,
 ) -> None:
     certificates = Certificates.made(tmp_path / "certificates")

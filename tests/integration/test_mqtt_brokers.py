@@ -1,4 +1,4 @@
-"""Brokers on a bad day: at their quota, slow, forgetful, repeating, not acknowledging."""
+"""Brokers with faults: over quota, slow, forgetful, repeating, not acknowledging."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def between(port: int, to_us: Callable[[bytes], bytes]) -> Iterator[int]:
         one.join()
 
 
-def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
+def test_a_broker_over_its_quota_gets_the_result_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.retry_policy.REFUSED_TOPIC", Backoff(0.2, 300.0))
@@ -110,7 +110,7 @@ def test_a_broker_at_its_quota_gets_the_result_when_it_has_room(
         assert stack.mqtt.health().dropped == 0
 
 
-def test_acknowledgements_that_are_lost_give_a_double_with_the_same_id_and_no_loss(
+def test_after_a_lost_acknowledgement_the_result_comes_twice_with_the_same_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.publisher.ACKNOWLEDGE_TIMEOUT_S", 0.3)
@@ -153,7 +153,7 @@ def test_a_request_that_the_broker_delivers_twice_is_done_once(tmp_path: Path) -
         assert len(stack.requests) == 1
 
 
-def test_a_slow_broker_gets_everything_and_makes_nobody_wait(tmp_path: Path) -> None:
+def test_a_slow_broker_gets_everything_and_blocks_no_thread(tmp_path: Path) -> None:
     def slowly(whole: bytes) -> bytes:
         time.sleep(0.05)
         return whole
@@ -172,7 +172,7 @@ def test_a_slow_broker_gets_everything_and_makes_nobody_wait(tmp_path: Path) -> 
         until(lambda: stack.journal.counts.outbox.rows == 0, "they did not leave the disk")
 
 
-def test_after_a_session_that_expired_requests_come_in_again(
+def test_requests_are_received_again_after_the_session_expired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(4.0, 30.0, 0.5))
@@ -204,7 +204,7 @@ def test_after_a_session_that_expired_requests_come_in_again(
         until(lambda: stack.journal.counts.outbox.rows == 0, "the result did not arrive")
 
 
-def test_a_broker_that_is_stopped_in_time_is_noticed_and_found_again(
+def test_a_broker_that_stops_and_returns_is_connected_to_again(
     tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.2, 30.0, 0.5))

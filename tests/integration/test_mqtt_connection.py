@@ -1,4 +1,4 @@
-"""Being let in, or not: passwords, certificates, and brokers that misbehave."""
+"""Connecting: passwords, certificates, and brokers that misbehave."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_password_is_read_from_its_file_without_the_last_newline(tmp_path: P
             assert answer(reader.next().payload)["text"] == "let in"
 
 
-def test_a_wrong_password_is_said_once_and_results_wait(
+def test_a_wrong_password_is_logged_once_and_results_wait(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT_SLOWLY", Backoff(0.1, 60.0, 0.5))
@@ -81,7 +81,7 @@ def test_a_wrong_password_is_said_once_and_results_wait(
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_a_refusal_of_either_protocol_is_said_in_the_owners_words(
+def test_a_refusal_of_either_protocol_version_is_explained_to_the_owner(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, version: str
 ) -> None:
     with (
@@ -91,7 +91,7 @@ def test_a_refusal_of_either_protocol_is_said_in_the_owners_words(
         _warned(caplog, "see mqtt.username")
 
 
-def test_a_password_file_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
+def test_a_missing_password_file_is_a_config_error(tmp_path: Path) -> None:
     mqtt = settings(tmp_path, 1883, username="voice", password_file=str(tmp_path / "absent"))
     with pytest.raises(ConfigError, match=r"mqtt\.password_file: .*absent: No such file"):
         MqttStack(mqtt)
@@ -108,12 +108,12 @@ def test_a_relative_password_file_may_be_a_systemd_credential(
             until(lambda: stack.link.connected, "not let in")
 
 
-def test_a_name_no_host_can_have_is_a_config_error(tmp_path: Path) -> None:
+def test_an_invalid_host_name_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"mqtt\.host"):
         MqttStack(settings(tmp_path, 1883, host="broker..lan"))
 
 
-def test_results_go_over_tls_with_an_authority_and_a_client_certificate(
+def test_results_are_sent_over_tls_with_an_authority_and_a_client_certificate(
     tmp_path: Path, certificates: Certificates
 ) -> None:
     with Mosquitto(tmp_path / "broker", tls=certificates, require_certificate=True) as broker:
@@ -155,7 +155,7 @@ def test_a_certificate_for_another_name_is_not_trusted(
             assert not stack.link.connected
 
 
-def test_a_missing_client_certificate_keeps_us_out_and_is_no_crash(
+def test_without_the_required_client_certificate_the_appliance_is_refused_and_does_not_crash(
     tmp_path: Path, certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Mosquitto(tmp_path / "broker", tls=certificates, require_certificate=True) as broker:
@@ -165,7 +165,7 @@ def test_a_missing_client_certificate_keeps_us_out_and_is_no_crash(
             assert not stack.link.connected
 
 
-def test_tls_files_that_are_none_are_config_errors_all_together(
+def test_all_invalid_tls_files_are_reported_in_one_config_error(
     tmp_path: Path, certificates: Certificates
 ) -> None:
     mqtt = settings(
@@ -183,7 +183,7 @@ def test_tls_files_that_are_none_are_config_errors_all_together(
     assert "mqtt.certificate_file" in caught.value.problems[1]
 
 
-def test_an_access_list_that_forbids_requests_is_said_and_results_still_go(
+def test_a_refused_subscription_is_logged_and_results_are_still_sent(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     acl = f"topic readwrite {ROOT}/#\ntopic deny {ROOT}/request/#\n"
@@ -197,7 +197,7 @@ def test_an_access_list_that_forbids_requests_is_said_and_results_still_go(
         assert stack.mqtt.health().connected
 
 
-def test_two_appliances_with_one_client_id_are_told_so(
+def test_two_appliances_with_the_same_client_id_log_that(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.2, 30.0, 0.5))
@@ -241,7 +241,7 @@ def _impostor(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         b"",
     ],
 )
-def test_a_broker_that_talks_nonsense_does_not_end_the_mqtt_thread(
+def test_a_broker_that_sends_nonsense_does_not_end_the_mqtt_thread(
     tmp_path: Path, speech: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.requests.mqtt_service.RECONNECT_EVERY_S", 0.1)
@@ -258,7 +258,7 @@ def test_a_broker_that_talks_nonsense_does_not_end_the_mqtt_thread(
         assert stack.journal.counts.outbox.rows == 1
 
 
-def test_a_broker_that_acknowledges_nothing_is_connected_to_again(
+def test_if_the_broker_acknowledges_nothing_the_appliance_connects_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.publisher.ACKNOWLEDGE_TIMEOUT_S", 0.3)

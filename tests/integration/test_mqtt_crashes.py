@@ -1,4 +1,4 @@
-"""The process is killed at every step of the road; nothing accepted is lost."""
+"""The process is killed at every step between request and answer; no request is lost."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _daemon(directory: Path, port: int, step: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_request_is_answered_though_the_process_died(tmp_path: Path, step: str) -> None:
+def test_a_request_is_answered_after_the_process_was_killed(tmp_path: Path, step: str) -> None:
     with (
         Mosquitto(tmp_path / "broker", persistent=True) as broker,
         MqttClient(broker.port, "home/answers") as asker,
@@ -91,7 +91,7 @@ def test_a_request_is_answered_though_the_process_died(tmp_path: Path, step: str
             assert stack.journal.counts.inbox.rows == 0
 
 
-def test_the_last_will_says_offline_when_the_process_is_killed(tmp_path: Path) -> None:
+def test_the_last_will_publishes_offline_when_the_process_is_killed(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/status") as reader,

@@ -1,4 +1,4 @@
-"""Results on their way to a real broker, whatever happens to it."""
+"""Delivery of results to a real broker, whatever happens to it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_results_of_the_last_run_are_delivered_by_the_next(tmp_path: Path) -> No
         assert stack.say("after it").seq == 2
 
 
-def test_results_that_wait_through_a_broker_killed_and_restarted_all_arrive(
+def test_all_results_arrive_after_the_broker_was_killed_and_restarted(
     tmp_path: Path,
 ) -> None:
     with (
@@ -78,7 +78,7 @@ def test_results_that_wait_through_a_broker_killed_and_restarted_all_arrive(
             until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
 
 
-def test_shown_values_are_retained_and_come_back_when_the_broker_forgot_them(
+def test_retained_values_are_published_again_after_the_broker_lost_them(
     tmp_path: Path,
 ) -> None:
     with (
@@ -111,7 +111,7 @@ def test_status_is_online_then_stopped_after_a_clean_stop(tmp_path: Path) -> Non
             assert (heard.payload, heard.retain) == (b"stopped", True)
 
 
-def test_what_waits_at_a_clean_stop_goes_out_before_stopped(tmp_path: Path) -> None:
+def test_a_clean_stop_sends_waiting_results_before_the_status_stopped(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,
@@ -123,7 +123,7 @@ def test_what_waits_at_a_clean_stop_goes_out_before_stopped(tmp_path: Path) -> N
         assert reader.next().payload == b"stopped"
 
 
-def test_a_topic_that_the_access_list_forbids_keeps_its_messages_and_stops_no_other(
+def test_messages_for_a_forbidden_topic_stay_on_disk_and_block_no_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     acl = f"topic readwrite {ROOT}/#\ntopic deny {ROOT}/intent/#\ntopic read {ROOT}/#\n"
@@ -143,7 +143,7 @@ def test_a_topic_that_the_access_list_forbids_keeps_its_messages_and_stops_no_ot
         assert f"{ROOT}/intent/TurnOn" in warnings[0]
 
 
-def test_a_message_larger_than_the_broker_takes_is_dropped_and_counted(tmp_path: Path) -> None:
+def test_a_message_that_is_too_large_for_the_broker_is_dropped_and_counted(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker", lines=("max_packet_size 2000",)) as broker,
         MqttClient(broker.port, f"{ROOT}/result") as reader,
@@ -157,7 +157,7 @@ def test_a_message_larger_than_the_broker_takes_is_dropped_and_counted(tmp_path:
         until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
 
 
-def test_a_message_at_which_the_broker_hangs_up_waits_alone_and_stops_no_other(
+def test_a_message_that_breaks_the_connection_is_held_back_and_blocks_no_others(
     tmp_path: Path,
 ) -> None:
     # mosquitto 2.0 refuses with a reason code that PUBACK must not have, and paho hangs up.
@@ -176,7 +176,7 @@ def test_a_message_at_which_the_broker_hangs_up_waits_alone_and_stops_no_other(
         until(lambda: stack.journal.counts.outbox.rows == 1, "not just the bad one waits")
 
 
-def test_the_protocol_of_2014_delivers_too(tmp_path: Path) -> None:
+def test_results_are_delivered_over_mqtt_3_1_1(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/result", f"{ROOT}/status") as reader,

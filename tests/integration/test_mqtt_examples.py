@@ -52,7 +52,7 @@ def test_the_page_has_an_example_of_every_topic() -> None:
 
 
 @pytest.mark.parametrize("channel", PUBLISHED, ids=lambda channel: channel.name)
-def test_what_the_appliance_publishes_meets_the_schema(
+def test_a_published_example_conforms_to_its_schema(
     channel: Channel, broker: Mosquitto, stack: MqttStack
 ) -> None:
     assert WRITTEN[channel.example_topic] == example_json(channel)
@@ -69,7 +69,7 @@ def test_what_the_appliance_publishes_meets_the_schema(
 
 
 @pytest.mark.parametrize("channel", RECEIVED, ids=lambda channel: channel.name)
-def test_what_it_takes_is_taken_and_the_answer_meets_its_schema(
+def test_an_example_request_is_done_and_its_answer_conforms_to_the_schema(
     channel: Channel, broker: Mosquitto, stack: MqttStack
 ) -> None:
     payload = json.dumps(WRITTEN[channel.example_topic])
@@ -83,7 +83,7 @@ def test_what_it_takes_is_taken_and_the_answer_meets_its_schema(
 
 
 @pytest.mark.parametrize("page", ["docs/reference/mqtt.md", "README.md"])
-def test_the_client_of_the_page_works_as_it_stands_there(
+def test_the_client_program_on_the_page_works_unchanged(
     page: str,
     broker: Mosquitto,
     stack: MqttStack,

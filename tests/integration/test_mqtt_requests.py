@@ -1,4 +1,4 @@
-"""Work that comes in through a real broker, in order or not."""
+"""Valid and invalid requests through a real broker."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_answer_goes_to_the_response_topic_with_its_correlation_data(tmp_pat
         assert stack.journal.counts.inbox.rows == 0
 
 
-def test_a_client_of_2014_asks_in_json(tmp_path: Path) -> None:
+def test_a_client_of_mqtt_3_1_1_sends_its_request_as_json(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, "home/answers", version=MQTTProtocolVersion.MQTTv311) as asker,
@@ -73,7 +73,7 @@ def test_a_client_of_2014_asks_in_json(tmp_path: Path) -> None:
         assert stack.requests[0].priority == 3
 
 
-def test_an_audio_file_is_the_payload_as_it_is(tmp_path: Path) -> None:
+def test_a_payload_may_be_an_audio_file(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
@@ -85,7 +85,7 @@ def test_an_audio_file_is_the_payload_as_it_is(tmp_path: Path) -> None:
         assert stack.requests[0].payload == b"fLaC\xff\x00" * 200_000
 
 
-def test_what_is_not_a_request_is_told_why(tmp_path: Path) -> None:
+def test_an_invalid_request_is_rejected_with_the_reason(tmp_path: Path) -> None:
     too_large = b"x" * 8_388_609
     cases: list[tuple[str, bytes, str]] = [
         ("parse", b"", "invalid"),
@@ -123,7 +123,7 @@ def test_what_is_not_a_request_is_told_why(tmp_path: Path) -> None:
         assert stack.journal.counts.inbox.rows == 0
 
 
-def test_a_packet_beyond_all_limits_does_not_break_the_connection(tmp_path: Path) -> None:
+def test_a_packet_over_all_limits_does_not_break_the_connection(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
@@ -136,7 +136,7 @@ def test_a_packet_beyond_all_limits_does_not_break_the_connection(tmp_path: Path
         assert stack.link.connections == 1
 
 
-def test_a_retained_request_is_not_done_again_at_every_connection(tmp_path: Path) -> None:
+def test_a_retained_request_is_not_done_again_after_each_reconnection(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker") as broker, MqttClient(broker.port, RESPONSES) as asker:
         asker.publish(f"{ROOT}/request/parse", "stop the machine", retain=True)
         with MqttStack(settings(tmp_path, broker.port)) as stack:
@@ -163,7 +163,7 @@ def test_the_same_id_gets_the_same_answer_and_the_work_is_done_once(tmp_path: Pa
         assert answer(asker.next().payload)["result"]["text"] == "ANOTHER THING"
 
 
-def test_the_same_id_is_told_its_place_while_it_waits(tmp_path: Path) -> None:
+def test_a_repeated_request_that_still_waits_gets_its_position(tmp_path: Path) -> None:
     waiting: list[Request] = []
 
     def hold(request: Request) -> bool:
@@ -189,7 +189,7 @@ def test_the_same_id_is_told_its_place_while_it_waits(tmp_path: Path) -> None:
         assert states == ["done", "done"]
 
 
-def test_the_request_over_the_bound_is_told_busy_at_once(tmp_path: Path) -> None:
+def test_a_request_over_the_limit_is_rejected_as_busy_at_once(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, RESPONSES) as asker,
@@ -202,7 +202,7 @@ def test_the_request_over_the_bound_is_told_busy_at_once(tmp_path: Path) -> None
         assert stack.journal.counts.inbox.rows == 0
 
 
-def test_requests_sent_while_the_appliance_was_off_are_done_when_it_returns(
+def test_requests_sent_while_the_appliance_was_off_are_done_after_its_start(
     tmp_path: Path,
 ) -> None:
     with (
@@ -264,7 +264,7 @@ def test_a_request_whose_acknowledgement_was_lost_is_not_done_twice(
             assert stack.mqtt.health().repeated == 1
 
 
-def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
+def test_unanswered_requests_keep_their_return_address_over_a_restart(
     tmp_path: Path,
 ) -> None:
     with (
@@ -288,7 +288,7 @@ def test_requests_not_yet_answered_are_found_after_a_restart_with_their_address(
             assert answer(heard.payload)["result"]["text"] == "LATER"
 
 
-def test_a_disk_that_refuses_makes_requests_busy_and_is_no_crash(
+def test_requests_are_rejected_as_busy_while_the_disk_refuses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
@@ -308,7 +308,7 @@ def test_a_disk_that_refuses_makes_requests_busy_and_is_no_crash(
         assert answer(asker.next().payload)["state"] == "done"
 
 
-def test_an_exception_in_a_callback_does_not_make_us_deaf(
+def test_after_an_exception_in_a_callback_requests_are_still_received(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> Iterator[None]:
@@ -329,7 +329,7 @@ def test_an_exception_in_a_callback_does_not_make_us_deaf(
         assert stack.link.alive()
 
 
-def test_a_flood_of_requests_is_answered_one_by_one_done_or_busy(tmp_path: Path) -> None:
+def test_each_request_of_a_flood_is_answered_as_done_or_busy(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path / "broker", lines=("max_queued_messages 0",)) as broker,
         MqttClient(broker.port, RESPONSES) as asker,

@@ -1,4 +1,4 @@
-"""The desk, between a real journal and a queue: what becomes of requests that end early."""
+"""The dispatcher, with a real journal and queue: what becomes of requests that end early."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class DispatcherParts:
         self.topics = Topics.of(settings)
         self.journal = Journal(directory, settings.journal, settings.requests)
         self.jobs = JobQueue(10)
-        self.reader = RequestParser(self.topics, 10_000, Ids(self.journal.last_id).new)
+        self.parser = RequestParser(self.topics, 10_000, Ids(self.journal.last_id).new)
         connection = BrokerConnection(settings, status_of(self.topics, Status.OFFLINE))
         self.publisher = Publisher(self.journal, connection)
         committer = ResultCommitter(self.journal, connection, self.topics, self.publisher)
@@ -85,7 +85,7 @@ class DispatcherParts:
         self.dispatcher = RequestDispatcher(settings, self.jobs, self.journal, self.ledger, **parts)
 
     def begin_next(self) -> Job:
-        """As the worker does."""
+        """Start the next job, as the worker does."""
         queued = self.jobs.dequeue_job(0.0)
         assert queued is not None
         self.ledger.begin(queued.job)
@@ -93,22 +93,24 @@ class DispatcherParts:
 
     def request(self, name: str, *, root: str = ROOT, **sent: Any) -> Request:
         """An accepted request, in the queue."""
-        offer = self.reader.read(
+        incoming = self.parser.parse(
             Delivery(1, f"{root}/request/parse", b"hello", correlation=name.encode(), **sent)
         )
-        assert isinstance(offer, IncomingRequest), offer
-        (verdict,) = self.journal.accept([offer])
+        assert isinstance(incoming, IncomingRequest), incoming
+        (verdict,) = self.journal.accept([incoming])
         assert verdict.accepted is not None
         assert self.dispatcher.enqueue_request(verdict.accepted)
         return verdict.accepted
 
-    def order(
+    def control(
         self, control: str, payload: bytes = b"", *, root: str = ROOT, **sent: Any
     ) -> Answer | None:
-        """What is answered to an order at once."""
-        order = self.reader.read(Delivery(1, f"{root}/request/{control}", payload, **sent))
-        assert isinstance(order, ControlRequest), order
-        return self.dispatcher.handle_control(order)
+        """Send a control request; return its immediate answer."""
+        control_request = self.parser.parse(
+            Delivery(1, f"{root}/request/{control}", payload, **sent)
+        )
+        assert isinstance(control_request, ControlRequest), control_request
+        return self.dispatcher.handle_control(control_request)
 
     def answers(self) -> list[tuple[str, str | None]]:
         """State and id of the answers that wait for the broker."""
@@ -137,12 +139,12 @@ def done(request: Request, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
     )
 
 
-def test_a_request_that_waits_is_cancelled_by_its_id_and_answered_so(
+def test_a_waiting_request_is_cancelled_by_its_id_and_answered_as_cancelled(
     parts: DispatcherParts,
 ) -> None:
     parts.request("one")
     parts.request("two")
-    answer = parts.order("cancel", b"one")
+    answer = parts.control("cancel", b"one")
     assert answer is not None
     assert (answer.state, answer.data) == ("done", {"cancelled": 1})
     assert parts.answers() == [("cancelled", "one")]
@@ -150,32 +152,32 @@ def test_a_request_that_waits_is_cancelled_by_its_id_and_answered_so(
     assert parts.journal.counts.inbox.rows == 1
 
 
-def test_the_request_at_work_is_broken_off(parts: DispatcherParts) -> None:
+def test_a_request_in_progress_is_cancelled(parts: DispatcherParts) -> None:
     parts.request("one")
     parts.begin_next()
-    answer = parts.order("cancel", b'{"id": "one", "transaction": "t"}')
+    answer = parts.control("cancel", b'{"id": "one", "transaction": "t"}')
     assert answer is not None
     assert (answer.state, answer.transaction) == ("done", "t")
 
 
-def test_a_cancellation_means_the_request_with_the_same_reply_topic_first(
+def test_of_two_requests_with_one_id_the_one_with_the_same_reply_topic_is_cancelled(
     parts: DispatcherParts,
 ) -> None:
     parts.request("1", response_topic="home/a")
     parts.request("1", response_topic="home/b")
-    parts.order("cancel", b"1", response_topic="home/b")
+    parts.control("cancel", b"1", response_topic="home/b")
     assert [request.reply_to for request in parts.jobs.requests()] == ["home/a"]
-    parts.order("cancel", b"1")
+    parts.control("cancel", b"1")
     assert parts.jobs.requests() == []
 
 
 def test_an_id_that_nobody_has_is_unknown_but_in_a_group_another_member_may_have_it(
     parts: DispatcherParts,
 ) -> None:
-    answer = parts.order("cancel", b"nobody")
+    answer = parts.control("cancel", b"nobody")
     assert answer is not None
     assert (answer.state, answer.reason) == ("rejected", "unknown")
-    assert parts.order("cancel", b"nobody", root="work") is None
+    assert parts.control("cancel", b"nobody", root="work") is None
 
 
 def test_a_request_of_the_group_is_answered_below_the_group(parts: DispatcherParts) -> None:
@@ -183,7 +185,7 @@ def test_a_request_of_the_group_is_answered_below_the_group(parts: DispatcherPar
     assert request.reply_to == "work/response/parse"
 
 
-def test_a_request_is_expired_at_its_time_while_it_waits(parts: DispatcherParts) -> None:
+def test_a_waiting_request_expires_at_its_deadline(parts: DispatcherParts) -> None:
     parts.request("late", expiry_s=0)
     parts.request("early", expiry_s=60)
     parts.request("whenever")
@@ -198,7 +200,7 @@ def test_options_change_what_is_given_and_report_what_is_active(
 ) -> None:
     levels: list[str] = []
     monkeypatch.setattr(logs, "set_level", levels.append)
-    answer = parts.order("options", b'{"log_level": "error", "muted": true}')
+    answer = parts.control("options", b'{"log_level": "error", "muted": true}')
     assert answer is not None
     assert levels == ["error"]
     assert {name: answer.data[name] for name in ("telemetry_every_s", "muted", "trigger")} == {
@@ -211,7 +213,7 @@ def test_options_change_what_is_given_and_report_what_is_active(
 def test_an_option_that_cannot_be_changed_is_rejected_with_the_reason(
     parts: DispatcherParts,
 ) -> None:
-    answer = parts.order("options", b'{"trigger": "wake_word"}')
+    answer = parts.control("options", b'{"trigger": "wake_word"}')
     assert answer is not None
     assert (answer.state, answer.reason) == ("rejected", "unsupported")
     assert answer.message == "there is no model for wake_word"
@@ -227,11 +229,11 @@ def test_one_check_at_a_time_answers_as_the_command_does(
         lambda message: told.append(msgspec.json.decode(message.payload, type=Answer)),
     )
     parts.dispatcher._checking.acquire()
-    busy = parts.order("check")
+    busy = parts.control("check")
     assert busy is not None
     assert busy.reason == "busy"
     parts.dispatcher._checking.release()
-    assert parts.order("check") is None
+    assert parts.control("check") is None
     end = time.monotonic() + 30
     while not told and time.monotonic() < end:
         time.sleep(0.05)
@@ -240,7 +242,7 @@ def test_one_check_at_a_time_answers_as_the_command_does(
     assert report["errors"] + report["warnings"] <= len(report["answers"])
 
 
-def test_work_that_ends_the_process_is_tried_so_often_then_failed_and_set_aside(
+def test_a_request_that_crashes_the_process_becomes_a_dead_letter_after_some_attempts(
     tmp_path: Path,
 ) -> None:
     for attempt in range(ATTEMPTS):
@@ -266,7 +268,7 @@ def test_work_that_ends_the_process_is_tried_so_often_then_failed_and_set_aside(
     parts.journal.close()
 
 
-def test_a_stop_in_the_middle_is_no_attempt_and_a_good_end_forgets_them(tmp_path: Path) -> None:
+def test_a_stop_does_not_count_as_an_attempt_and_a_result_ends_the_count(tmp_path: Path) -> None:
     parts = DispatcherParts(tmp_path)
     request = parts.request("one")
     for _ in range(ATTEMPTS + 2):
@@ -279,7 +281,7 @@ def test_a_stop_in_the_middle_is_no_attempt_and_a_good_end_forgets_them(tmp_path
     parts.journal.close()
 
 
-def test_a_request_that_kills_the_engine_is_set_aside_with_its_answer(
+def test_a_request_that_crashes_the_engine_becomes_a_dead_letter_with_its_answer(
     parts: DispatcherParts, tmp_path: Path
 ) -> None:
     parts.request("deadly")
@@ -294,7 +296,7 @@ def test_a_request_that_kills_the_engine_is_set_aside_with_its_answer(
         ]
 
 
-def test_the_deadline_of_a_request_that_waits_over_a_restart_holds(tmp_path: Path) -> None:
+def test_a_deadline_still_applies_after_a_restart(tmp_path: Path) -> None:
     parts = DispatcherParts(tmp_path)
     parts.request("soon", expiry_s=1000)
     parts.journal.close()

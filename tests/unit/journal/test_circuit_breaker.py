@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 def test_a_disk_that_refused_is_tried_again_only_after_some_seconds() -> None:
     now = 100.0
     breaker = DiskCircuitBreaker(lambda: now)
-    assert breaker.may_try()
+    assert not breaker.is_waiting()
     breaker.record_failure(JournalError("full"))
-    assert not breaker.may_try()
+    assert breaker.is_waiting()
     now += RETRY_S
-    assert breaker.may_try()
+    assert not breaker.is_waiting()
     assert breaker.error == "full"  # until a write succeeded
     breaker.record_success()
     assert breaker.error is None

@@ -65,7 +65,7 @@ def rendered(component: str, value: Any, template: str = "value_template") -> st
     return environment.from_string(text).render(value=value)
 
 
-def test_it_is_one_retained_message_where_home_assistant_looks() -> None:
+def test_the_discovery_is_one_retained_message_on_the_topic_that_home_assistant_reads() -> None:
     assert MESSAGE.topic == "homeassistant/device/appliance_kitchen/config"
     assert MESSAGE.retain
     removal = discovery.removal(SETTINGS)
@@ -73,18 +73,18 @@ def test_it_is_one_retained_message_where_home_assistant_looks() -> None:
 
 
 @pytest.mark.parametrize("part", ["device", "origin"])
-def test_device_and_origin_have_no_key_that_it_does_not_take(part: str) -> None:
+def test_device_and_origin_have_only_keys_that_home_assistant_knows(part: str) -> None:
     assert set(TOLD[part]) <= set(TAKEN[part])
     assert {key for key, needed in TAKEN[part].items() if needed} <= set(TOLD[part])
 
 
-def test_the_whole_has_no_key_that_it_does_not_take() -> None:
+def test_the_discovery_message_has_only_keys_that_home_assistant_knows() -> None:
     assert set(TOLD) <= set(TAKEN["discovery"])
     assert {key for key, needed in TAKEN["discovery"].items() if needed} <= set(TOLD)
 
 
 @pytest.mark.parametrize("name", TOLD["components"])
-def test_an_entity_has_all_that_its_platform_needs_and_nothing_that_it_does_not_take(
+def test_an_entity_has_all_required_keys_of_its_platform_and_no_unknown_ones(
     name: str,
 ) -> None:
     entity = dict(TOLD["components"][name])
@@ -94,7 +94,7 @@ def test_an_entity_has_all_that_its_platform_needs_and_nothing_that_it_does_not_
     assert entity["unique_id"] == f"appliance_kitchen_{name}"
 
 
-def test_without_a_language_model_there_is_nothing_to_ask() -> None:
+def test_without_a_language_model_there_is_no_entity_to_ask_it() -> None:
     mute = config.Config(language_model=config.LanguageModelSettings(enabled=False))
     told = json.loads(discovery.discovery(mute, TOPICS).payload)
     assert "ask" not in told["components"]
@@ -111,7 +111,7 @@ def test_every_result_becomes_an_event_of_a_declared_type(outcome: Outcome) -> N
     assert event["intent"] == ("TurnOn" if outcome is Outcome.INTENT else None)
 
 
-def test_the_texts_of_an_event_stay_below_what_its_recorder_keeps() -> None:
+def test_the_texts_of_an_event_are_cut_to_what_the_recorder_keeps() -> None:
     long = msgspec.structs.replace(RESULT, text="x" * 20_000, answer="y" * 20_000)
     assert len(rendered("result", encode(long))) < 16_384
 
@@ -123,7 +123,7 @@ def test_a_sensor_that_the_board_lacks_is_unknown_and_not_zero() -> None:
             assert rendered(name, telemetry) == "None", name
 
 
-def test_what_a_sensor_shows_is_in_its_unit() -> None:
+def test_a_sensors_value_is_in_its_unit() -> None:
     reading = BoardReading(joules=7200.0, temperature_c=51.5, under_voltage=True, throttled=False)
     telemetry = encode(Telemetry.of(reading, pace="full", clock_synced=True))  # type: ignore[arg-type]
     assert rendered("energy", telemetry) == "2.0"
@@ -131,7 +131,7 @@ def test_what_a_sensor_shows_is_in_its_unit() -> None:
     assert (rendered("under_voltage", telemetry), rendered("throttled", telemetry)) == ("ON", "OFF")
 
 
-def test_health_and_state_are_shown() -> None:
+def test_health_and_state_have_entities() -> None:
     link = dict.fromkeys(LinkHealth.__struct_fields__, 3) | {"journal_error": None}
     health = encode(
         Health(uptime_s=1.0, mqtt=LinkHealth(**link), microphone=MicrophoneState.LOST)  # type: ignore[arg-type]
@@ -147,14 +147,14 @@ def test_health_and_state_are_shown() -> None:
     assert set(TOLD["components"]["state"]["options"]) == set(Activity)
 
 
-def test_what_is_typed_becomes_a_request_whatever_it_holds() -> None:
+def test_any_typed_text_becomes_a_valid_request() -> None:
     words = 'what is "x"\n{}'
     assert json.loads(rendered("ask", words, "command_template")) == {"text": words}
     assert json.loads(rendered("say", words, "command_template")) == {"text": words}
     assert json.loads(rendered("log_level", "debug", "command_template")) == {"log_level": "debug"}
 
 
-def test_the_switch_sends_and_shows_what_the_options_are() -> None:
+def test_the_switch_sends_and_shows_the_options() -> None:
     switch = TOLD["components"]["muted"]
     for state in (True, False):
         sent = json.loads(switch["payload_on" if state else "payload_off"])
@@ -163,12 +163,12 @@ def test_the_switch_sends_and_shows_what_the_options_are() -> None:
         assert shown == switch["state_on" if state else "state_off"]
 
 
-def test_nothing_is_said_where_there_is_no_voice() -> None:
+def test_without_a_voice_there_is_no_entity_to_speak() -> None:
     told = json.loads(discovery.discovery(config.Config(), TOPICS).payload)
     assert "say" not in told["components"]
 
 
-def test_stopped_is_not_available_either() -> None:
+def test_a_stopped_appliance_is_not_available() -> None:
     environment = jinja2.Environment(autoescape=False)  # noqa: S701
     template = environment.from_string(TOLD["availability"][0]["value_template"])
     shown = [template.render(value=word) for word in ("online", "stopped", "offline")]

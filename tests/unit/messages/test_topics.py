@@ -15,7 +15,7 @@ TOPICS = Topics("site/line 1/voice")
 REQUEST = Request("id", Operation.PARSE, b"x", "t", reply_to="home/answers", correlation=b"\x01")
 
 
-def test_every_result_goes_to_everybody_and_an_intent_also_to_its_own_topic() -> None:
+def test_every_result_is_published_on_result_and_an_intent_also_on_its_own_topic() -> None:
     said = result_for("turn on", "id", Outcome.INTENT)
     messages = list(TOPICS.messages_for(said))
     assert [message.topic for message in messages] == [
@@ -26,7 +26,7 @@ def test_every_result_goes_to_everybody_and_an_intent_also_to_its_own_topic() ->
     assert not any(message.retain for message in messages)
 
 
-def test_the_requester_is_told_with_its_own_id() -> None:
+def test_the_requester_gets_its_answer_with_its_own_id() -> None:
     answer = list(TOPICS.messages_for(result_for("x", "id"), REQUEST))[-1]
     assert (answer.topic, answer.correlation) == ("home/answers", b"\x01")
     told = msgspec.json.decode(answer.payload, type=Answer)
@@ -55,7 +55,7 @@ def test_an_intents_name_cannot_leave_its_level() -> None:
     assert TOPICS.intent("Turn/On+#") == "site/line 1/voice/intent/Turn_On__"
 
 
-def test_an_answer_may_go_anywhere_but_among_our_own_topics() -> None:
+def test_an_answer_may_go_to_any_topic_except_our_own() -> None:
     for fine in ("home/answers", "site/line 1/voice/response/me", "site/line 1/voices"):
         TOPICS.check_reply_to(fine)
     for wrong in ("", "a/#", "+", "a\x00", "$share/x", f"{TOPICS.root}/intent/X", "x" * 70_000):

@@ -1,4 +1,4 @@
-"""The owner is told what to look at."""
+"""Errors of the connection tell the owner what to do."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from appliance.mqtt import connect_errors
         (None, "unknown reason"),
     ],
 )
-def test_a_failure_names_the_key_or_the_cause(error: BaseException | None, words: str) -> None:
+def test_an_explained_failure_names_the_key_or_the_cause(
+    error: BaseException | None, words: str
+) -> None:
     assert words in connect_errors.explain_failure(error)
 
 
-def test_a_refusal_without_our_words_has_the_standards() -> None:
+def test_a_refusal_that_we_do_not_explain_has_the_words_of_the_standard() -> None:
     assert "mqtt.password_file" in connect_errors.explain_refusal(0x86, "Bad user name or password")
     assert connect_errors.explain_refusal(0x9F, "Connection rate exceeded") == (
         "it says: connection rate exceeded"

@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("name", page.files())
-def test_the_documents_say_what_the_code_does(name: str) -> None:
+def test_the_generated_documents_are_up_to_date(name: str) -> None:
     written = (DOCS / name).read_text("utf-8")
     assert written == page.files()[name], "run script/mqtt-docs and commit what it writes"
 
@@ -30,7 +30,7 @@ def test_the_document_is_asyncapi_3() -> None:
     AsyncAPI3.model_validate(json.loads(json.dumps(asyncapi.document())))
 
 
-def test_every_reference_in_the_document_leads_somewhere() -> None:
+def test_every_reference_in_the_document_can_be_resolved() -> None:
     document = json.loads((DOCS / "reference/asyncapi.json").read_text("utf-8"))
 
     def references(node: object) -> list[str]:
@@ -50,7 +50,7 @@ def test_every_reference_in_the_document_leads_somewhere() -> None:
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
-def test_an_example_meets_the_schema_of_its_topic(channel: Channel) -> None:
+def test_an_example_conforms_to_the_schema_of_its_topic(channel: Channel) -> None:
     schema = schema_of(channel.payload)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(asyncapi.example_json(channel))
@@ -72,7 +72,7 @@ def test_the_schemas_refuse_what_the_appliance_refuses(name: str, wrong: object)
         jsonschema.Draft202012Validator(schema_of(channel.payload)).validate(wrong)
 
 
-def test_what_the_code_says_of_a_field_is_in_the_schema() -> None:
+def test_the_docstring_of_a_field_is_in_the_schema() -> None:
     (channel,) = (one for one in CHANNELS if one.name == "result")
     fields = schema_of(channel.payload)["components"]["schemas"]["Result"]["properties"]
     assert fields["seq"]["description"].startswith("Counts results over reboots")

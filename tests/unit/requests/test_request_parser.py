@@ -1,4 +1,4 @@
-"""Deliveries become requests, or a reason why not; whatever the bytes are."""
+"""Any message becomes a request, or a rejection with its reason."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ ROOT = "home/kitchen"
 LIMIT = 100_000
 
 
-def read(
+def parse(
     payload: bytes | None, operation: str = "parse", **more: Any
 ) -> IncomingRequest | ControlRequest | Rejection:
     numbers = itertools.count()
-    reader = RequestParser(Topics(ROOT), LIMIT, lambda: f"id-{next(numbers)}", lambda: 1000.0)
-    return reader.read(Delivery(1, f"{ROOT}/request/{operation}", payload, **more))
+    parser = RequestParser(Topics(ROOT), LIMIT, lambda: f"id-{next(numbers)}", lambda: 1000.0)
+    return parser.parse(Delivery(1, f"{ROOT}/request/{operation}", payload, **more))
 
 
 def accepted(payload: bytes, operation: str = "parse", **more: Any) -> IncomingRequest:
-    offer = read(payload, operation, **more)
-    assert isinstance(offer, IncomingRequest), offer
-    return offer
+    incoming = parse(payload, operation, **more)
+    assert isinstance(incoming, IncomingRequest), incoming
+    return incoming
 
 
 def rejected(payload: bytes | None, operation: str = "parse", **more: Any) -> Rejection:
-    rejection = read(payload, operation, **more)
+    rejection = parse(payload, operation, **more)
     assert isinstance(rejection, Rejection), rejection
     return rejection
 
@@ -46,7 +46,7 @@ def form(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
-def test_properties_say_id_address_and_deadline() -> None:
+def test_id_return_address_and_deadline_are_read_from_properties() -> None:
     request = accepted(
         b" turn on the lamp ",
         response_topic="home/answers",
@@ -63,7 +63,7 @@ def test_properties_say_id_address_and_deadline() -> None:
     assert request.priority == 7
 
 
-def test_json_says_the_same_for_clients_without_properties() -> None:
+def test_id_return_address_and_deadline_are_read_from_json() -> None:
     request = accepted(
         form(text="hello", transaction=17, reply_to="home/answers", timeout_s=2.5, priority=7)
     ).request
@@ -72,7 +72,7 @@ def test_json_says_the_same_for_clients_without_properties() -> None:
     assert (request.expires_at, request.priority) == (1002.5, 7)
 
 
-def test_properties_go_before_json_and_the_sooner_deadline_holds() -> None:
+def test_properties_override_json_and_the_earlier_deadline_applies() -> None:
     request = accepted(
         form(text="hello", reply_to="home/json", timeout_s=60),
         response_topic="home/property",
@@ -92,20 +92,20 @@ def test_a_sentence_may_begin_with_a_brace_when_the_content_type_says_text() -> 
     assert rejected(b"{curly}").reason == "invalid"
 
 
-def test_json_is_believed_when_the_content_type_says_so() -> None:
+def test_a_payload_with_the_content_type_json_is_read_as_json() -> None:
     kind = "application/json; charset=utf-8"
     assert accepted(b'  {"text": "hello"}', content_type=kind).request.payload == b"hello"
     assert "not an object" in rejected(b'["hello"]', content_type=kind).message
     assert "not JSON" in rejected(b"hello", content_type=kind).message
 
 
-def test_audio_is_taken_as_it_is_or_from_base64() -> None:
+def test_audio_is_read_as_a_file_or_from_base64() -> None:
     assert accepted(b"RIFF\x00\xff", "transcribe").request.payload == b"RIFF\x00\xff"
     assert accepted(form(audio="UklGRg=="), "transcribe").request.payload == b"RIFF"
     assert accepted(b"{}", "transcribe", content_type="audio/wav").request.payload == b"{}"
 
 
-def test_correlation_data_that_is_no_text_is_shown_as_hex() -> None:
+def test_correlation_data_that_is_not_text_is_shown_as_hex() -> None:
     assert accepted(b"hello", correlation=b"\x00\x01").request.transaction == "0001"
     assert accepted(b"hello", correlation=b"\xff").request.transaction == "ff"
     assert accepted(b"hello", correlation=b"\n").request.transaction == "0a"
@@ -136,7 +136,7 @@ def test_correlation_data_that_is_no_text_is_shown_as_hex() -> None:
         (b"hello", "parse", {"response_topic": f"{ROOT}/status"}, "invalid"),
     ],
 )
-def test_what_is_no_request_has_a_reason_and_a_message(
+def test_an_invalid_request_has_a_reason_and_a_message(
     payload: bytes | None, operation: str, more: dict[str, Any], reason: str
 ) -> None:
     rejection = rejected(payload, operation, **more)
@@ -144,14 +144,14 @@ def test_what_is_no_request_has_a_reason_and_a_message(
     assert rejection.message
 
 
-def test_a_rejection_goes_to_the_address_as_far_as_it_could_be_read() -> None:
+def test_a_rejection_goes_to_as_much_of_the_return_address_as_could_be_read() -> None:
     address = rejected(form(texts="?", transaction="t", reply_to="home/answers")).address
     assert (address.transaction, address.reply_to) == ("t", "home/answers")
     address = rejected(b"hello", response_topic="a/#", correlation=b"c").address
     assert (address.correlation, address.reply_to) == (b"c", None)
 
 
-def test_the_same_id_asking_for_the_same_is_the_same_request() -> None:
+def test_the_same_id_and_payload_are_the_same_request() -> None:
     one = accepted(b"hello", correlation=b"1")
     assert one.may_repeat
     assert one.identity == accepted(b"hello", correlation=b"1", mid=9).identity
@@ -164,7 +164,7 @@ def test_the_same_id_asking_for_the_same_is_the_same_request() -> None:
     assert one.identity not in [other.identity for other in others]
 
 
-def test_without_an_id_only_the_brokers_own_repetition_is_the_same_request() -> None:
+def test_without_an_id_only_a_redelivery_by_the_broker_is_the_same_request() -> None:
     one = accepted(b"hello", mid=5)
     assert not one.may_repeat
     again = accepted(b"hello", mid=5, repeated=True)
@@ -180,8 +180,8 @@ def test_without_an_id_only_the_brokers_own_repetition_is_the_same_request() -> 
     correlation=st.one_of(st.none(), st.binary()),
     response_topic=st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))),
 )
-def test_no_bytes_whatever_raise(**sent: Any) -> None:
-    outcome = read(sent.pop("payload"), sent.pop("operation"), **sent)
+def test_no_payload_raises_an_exception(**sent: Any) -> None:
+    outcome = parse(sent.pop("payload"), sent.pop("operation"), **sent)
     assert isinstance(outcome, IncomingRequest | Rejection)
 
 
@@ -199,5 +199,5 @@ json_values = st.recursive(
     ),
     operation=st.sampled_from(["transcribe", "parse", "answer"]),
 )
-def test_no_json_whatever_raises(fields: dict[str, Any], operation: str) -> None:
-    assert isinstance(read(form(**fields), operation), IncomingRequest | Rejection)
+def test_no_json_raises_an_exception(fields: dict[str, Any], operation: str) -> None:
+    assert isinstance(parse(form(**fields), operation), IncomingRequest | Rejection)
