@@ -15,7 +15,7 @@ from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
 from appliance.evaluation import manifest
-from appliance.evaluation.scores import Summary, Trial, summarise
+from appliance.evaluation.scores import EvaluatedClip, Summary, summarise
 from appliance.ids import Ids
 from appliance.pipeline import engine_factory
 from appliance.values import SAMPLE_RATE, Source, TextInput, Trigger, encode
@@ -89,12 +89,12 @@ def with_overrides(config: Config, arguments: argparse.Namespace) -> Config:
 
 def _evaluate_clip(
     clip: Clip, folder: Path, config: Config, pipeline: Pipeline, detector: VoiceActivityDetector
-) -> Trial:
+) -> EvaluatedClip:
     """One clip through the daemon's own pipeline."""
     if clip.audio is None:
         job = TextInput(Ids().new(), clip.text or "", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
         result = one_job.result_of(job, pipeline)
-        return Trial(clip, result, result.timings_ms.get("total", 0.0), None)
+        return EvaluatedClip(clip, result, result.timings_ms.get("total", 0.0), None)
     path = folder / clip.audio
     try:
         samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)
@@ -102,7 +102,9 @@ def _evaluate_clip(
         raise ManifestError(str(error)) from error
     utterance = utterance_from(samples, detector, config.listening, new_id=Ids().new())
     result = one_job.result_of(utterance, pipeline)
-    return Trial(clip, result, result.timings_ms["total_after_speech"], len(samples) / SAMPLE_RATE)
+    return EvaluatedClip(
+        clip, result, result.timings_ms["total_after_speech"], len(samples) / SAMPLE_RATE
+    )
 
 
 def progress(number: int, of: int) -> None:

@@ -1,1 +1,1 @@
-"""Recordings with what is expected of each, and how many results were right."""
+"""Recordings with the expected result of each, and the figures of an evaluation."""

@@ -1,4 +1,4 @@
-"""A manifest of recordings with what is expected of each, and whether a result is that."""
+"""Reads a manifest: recordings with the expected result of each; compares results with it."""
 
 from __future__ import annotations
 
@@ -19,37 +19,35 @@ if TYPE_CHECKING:
     from appliance.values import Result
 
 SAMPLES = Path(str(importlib.resources.files("appliance"))) / "samples"
-"""The recordings that are shipped, with their `manifest.jsonl`."""
+"""The shipped recordings, with their `manifest.jsonl`."""
 
-UNUNDERSTOOD = frozenset(
-    {Outcome.NOT_UNDERSTOOD, Outcome.NO_SPEECH, Outcome.REFUSED, Outcome.ANSWER}
-)
-"""What may come of something that is none of the sentences: no intent, at any rate."""
+NO_INTENT = frozenset({Outcome.NOT_UNDERSTOOD, Outcome.NO_SPEECH, Outcome.REFUSED, Outcome.ANSWER})
+"""Right outcomes for a clip that is none of the declared sentences."""
 
-NAMED = 5
-"""Missing recordings in a message; an owner who moved a folder need not read them all."""
+MOST_NAMED = 5
+"""Missing recordings that a message names; if a folder was moved, all are missing."""
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a manifest. Other keys are allowed and not looked at."""
+    """A line of a manifest; unknown keys are ignored."""
 
     audio: str | None = None
-    """A path, relative to the manifest; without one, the text is what is worked on."""
+    """Path relative to the manifest; without one, `text` is evaluated as text."""
     text: str | None = None
-    """The words that are said."""
+    """The words that are spoken."""
     intent: str | UnsetType | None = UNSET
-    """The intent that is meant; null where it must be refused; absent where only words count."""
+    """The expected intent; null if it must be rejected; absent if only the words count."""
     slots: dict[str, Any] = {}
-    """Exactly the slots that are meant."""
+    """All expected slots."""
     outcome: Outcome | None = None
-    """The outcome, where it must be that one and no other."""
+    """The expected outcome, if only one is right."""
 
 
 def read(path: Path) -> list[Clip]:
     """The lines of a manifest (JSON, one document a line).
 
     Raises:
-        ManifestError: it cannot be read, or a line, which is named, is not of the form.
+        ManifestError: it cannot be read, or a line is wrong; the message has its number.
 
     """
     try:
@@ -69,30 +67,29 @@ def read(path: Path) -> list[Clip]:
 def _clip(line: bytes) -> Clip:
     clip = msgspec.json.decode(line, type=Clip)
     if clip.audio is None and not clip.text:
-        raise msgspec.ValidationError("neither `audio` nor `text` is given")
+        raise msgspec.ValidationError("`audio` and `text` are both missing")
     return clip
 
 
 def check_recordings(path: Path, clips: Sequence[Clip]) -> None:
-    """Look now, rather than after minutes of work, whether every recording is there.
+    """Check that every recording exists, before minutes of work.
 
     Raises:
-        ManifestError: one is not; the first few are named.
+        ManifestError: some do not; the message names the first few.
 
     """
     named = (clip.audio for clip in clips if clip.audio is not None)
     missing = list(dict.fromkeys(name for name in named if not (path.parent / name).is_file()))
     if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-        names = ", ".join(missing[:NAMED])
-        raise ManifestError(f"{path}: not beside it: {names}{more}")
+        more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+        names = ", ".join(missing[:MOST_NAMED])
+        raise ManifestError(f"{path}: recordings not found: {names}{more}")
 
 
 def is_as_expected(clip: Clip, results: list[Result]) -> bool:
-    """Whether the results of a clip, in order, are the one that it asks for.
+    """Whether the results of a clip are the one that it expects.
 
-    Nothing at all is right where no speech is expected: an ear that is always open has
-    nothing to say about silence.
+    No result is right if no speech is expected: continuous listening reports nothing for silence.
     """
     if not results:
         return clip.outcome is Outcome.NO_SPEECH
@@ -102,7 +99,7 @@ def is_as_expected(clip: Clip, results: list[Result]) -> bool:
     if clip.outcome is not None and result.outcome is not clip.outcome:
         return False
     if clip.intent is None:
-        return result.outcome in UNUNDERSTOOD
+        return result.outcome in NO_INTENT
     if clip.intent is UNSET:
         return True
     return (

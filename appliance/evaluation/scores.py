@@ -1,9 +1,9 @@
-"""Accuracy and latency on a manifest of recordings or texts: the figures, without any engine."""
+"""The figures of an evaluation: accuracy, word error rate, latency."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
-    """A clip that did not come out as the manifest says."""
+    """A clip whose result is not the expected one."""
 
     clip: str
     kind: str
@@ -41,21 +41,21 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What `appliance evaluate` prints. A figure about nothing is null."""
+    """What `appliance evaluate` prints. A figure over no clips is null."""
 
     clips: int
     correct: int
-    """Intent and exactly the slots given are equal, or it was refused as it must be."""
+    """Intent and all slots are equal, or it was rejected as expected."""
     accuracy: float | None
-    """`correct` as a share of the clips that say what intent they mean."""
+    """`correct` as a share of the clips that have an expected intent or rejection."""
     wrong_action: int
-    """An intent or slot other than what was said."""
+    """The intent or a slot is another one than expected."""
     false_reject: int
-    """A declared sentence that was refused."""
+    """A declared sentence was rejected."""
     false_accept: int
-    """An intent made of something that is none of the sentences."""
+    """Something that is not a declared sentence became an intent."""
     wer: float | None
-    """Word error rate over the clips that give their words."""
+    """Word error rate over the clips that have `text`."""
     latency_ms: Latency | None
     realtime_factor: float | None
     """Seconds of work per second of sound."""
@@ -64,8 +64,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """A clip and what came of it."""
+class EvaluatedClip:
+    """A clip and its result."""
 
     clip: Clip
     result: Result
@@ -74,46 +74,43 @@ class Trial:
     """None for a text."""
 
 
-def summarise(trials: Sequence[Trial], peak_rss_mb: float) -> Summary:
-    """The figures of contract and table alike."""
-    kinds = [_kind(trial) for trial in trials]
-    judged = [kind for kind, trial in zip(kinds, trials, strict=True) if _means(trial.clip)]
+def summarise(evaluated: Sequence[EvaluatedClip], peak_rss_mb: float) -> Summary:
+    """All figures of an evaluation."""
+    kinds = [_kind(one) for one in evaluated]
+    judged = [
+        kind for kind, one in zip(kinds, evaluated, strict=True) if one.clip.intent is not UNSET
+    ]
     correct = judged.count("correct")
-    sound = [trial for trial in trials if trial.audio_seconds]
-    seconds = sum(trial.audio_seconds or 0.0 for trial in sound)
+    sound = [one for one in evaluated if one.audio_seconds]
+    seconds = sum(one.audio_seconds or 0.0 for one in sound)
     return Summary(
-        clips=len(trials),
+        clips=len(evaluated),
         correct=correct,
         accuracy=round(correct / len(judged), 4) if judged else None,
         wrong_action=kinds.count("wrong_action"),
         false_reject=kinds.count("false_reject"),
         false_accept=kinds.count("false_accept"),
-        wer=_word_error_rate(trials),
-        latency_ms=_latency([trial.latency_ms for trial in trials]),
+        wer=_word_error_rate(evaluated),
+        latency_ms=_latency([one.latency_ms for one in evaluated]),
         realtime_factor=(
-            round(sum(trial.latency_ms for trial in sound) / 1000 / seconds, 4) if seconds else None
+            round(sum(one.latency_ms for one in sound) / 1000 / seconds, 4) if seconds else None
         ),
         peak_rss_mb=round(peak_rss_mb, 1),
         errors=[
-            _mistake(trial, kind)
-            for trial, kind in zip(trials, kinds, strict=True)
+            _mistake(one, kind)
+            for one, kind in zip(evaluated, kinds, strict=True)
             if kind != "correct"
         ],
     )
 
 
-def _means(clip: Clip) -> bool:
-    """Whether the manifest says which intent the clip means, or that it means none."""
-    return clip.intent is not UNSET
-
-
-def _kind(trial: Trial) -> str:
-    clip, intent = trial.clip, trial.result.intent
+def _kind(one: EvaluatedClip) -> str:
+    clip, intent = one.clip, one.result.intent
     if clip.intent is UNSET and clip.text is None:
-        return "correct"  # nothing is said of it: only its time counts
+        return "correct"  # nothing is expected: only its latency counts
     if clip.intent is UNSET:
         return (
-            "correct" if words_of(clip.text or "") == words_of(trial.result.text or "") else "words"
+            "correct" if words_of(clip.text or "") == words_of(one.result.text or "") else "words"
         )
     if clip.intent is None:
         return "correct" if intent is None else "false_accept"
@@ -123,9 +120,11 @@ def _kind(trial: Trial) -> str:
     return "correct" if same else "wrong_action"
 
 
-def _word_error_rate(trials: Sequence[Trial]) -> float | None:
+def _word_error_rate(evaluated: Sequence[EvaluatedClip]) -> float | None:
     """Levenshtein distance in words over the words said, pooled over all clips."""
-    spoken = [(words_of(t.clip.text), words_of(t.result.text or "")) for t in trials if t.clip.text]
+    spoken = [
+        (words_of(t.clip.text), words_of(t.result.text or "")) for t in evaluated if t.clip.text
+    ]
     said = sum(len(expected) for expected, _ in spoken)
     if not said:
         return None
@@ -136,18 +135,20 @@ def _word_error_rate(trials: Sequence[Trial]) -> float | None:
 def _latency(milliseconds: Sequence[float]) -> Latency | None:
     if not milliseconds:
         return None
-    half, most = np.percentile(milliseconds, [50, 95])
-    return Latency(round(float(half), 1), round(float(most), 1), round(max(milliseconds), 1))
+    median, p95 = np.percentile(milliseconds, [50, 95])
+    return Latency(round(float(median), 1), round(float(p95), 1), round(max(milliseconds), 1))
 
 
-def _mistake(trial: Trial, kind: str) -> Mistake:
-    clip, result = trial.clip, trial.result
+def _mistake(one: EvaluatedClip, kind: str) -> Mistake:
+    clip, result = one.clip, one.result
     if clip.intent is UNSET:
         expected, heard = clip.text or "", result.text or ""
     else:
-        expected = _told(clip.intent, comparable(clip.slots)) if clip.intent else "a refusal"
+        expected = (
+            _intent_text(clip.intent, comparable(clip.slots)) if clip.intent else "a rejection"
+        )
         heard = (
-            _told(result.intent.name, comparable(result.intent.slots))
+            _intent_text(result.intent.name, comparable(result.intent.slots))
             if result.intent
             else str(result.outcome)
         )
@@ -161,5 +162,6 @@ def _mistake(trial: Trial, kind: str) -> Mistake:
     )
 
 
-def _told(intent: str, slots: dict[str, str]) -> str:
-    return " ".join([intent, *(f"{name}={value}" for name, value in sorted(slots.items()))])
+def _intent_text(intent: str, slots: dict[str, Any]) -> str:
+    pairs = sorted(comparable(slots).items())
+    return " ".join([intent, *(f"{name}={value}" for name, value in pairs)])

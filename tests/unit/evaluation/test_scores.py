@@ -11,7 +11,7 @@ from msgspec import UNSET
 from appliance.errors import ManifestError
 from appliance.evaluation import manifest
 from appliance.evaluation.manifest import Clip
-from appliance.evaluation.scores import Trial, summarise
+from appliance.evaluation.scores import EvaluatedClip, summarise
 from appliance.values import Intent, Outcome, Result, Source, Trigger
 
 LAMP = Clip(audio="a.wav", intent="On", slots={"area": "Kitchen"})
@@ -34,7 +34,7 @@ def result(
 
 
 def summary(*pairs: tuple[Clip, Result], latency: float = 100.0) -> Any:
-    return summarise([Trial(clip, given, latency, 2.0) for clip, given in pairs], 100.0)
+    return summarise([EvaluatedClip(clip, given, latency, 2.0) for clip, given in pairs], 100.0)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_manifest_is_read_line_by_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{}", "neither `audio` nor `text`"),
+        ("{}", "`audio` and `text` are both missing"),
         ('{"audio": 7}', "audio"),
         ("{", "truncated"),
         ("\xff", "malformed"),
