@@ -31,6 +31,7 @@ SAMPLES = REPOSITORY / "appliance" / "samples"
 LISTENING_PROGRAM = textwrap.dedent("""
     import json, sys, time
     import numpy as np
+    from support.pipeline_parts import RecordedIntake
     from appliance.audio.microphone import SoundCardMicrophone
     from appliance.config import ListeningSettings
     from appliance.dialogue.listener_control import ListenerControl
@@ -41,22 +42,15 @@ LISTENING_PROGRAM = textwrap.dedent("""
     def report(**fields):
         print(json.dumps(fields), flush=True)
 
-    class PrintingIntake:
-        def new_id(self):
-            return "1"
-
-        def on_activity(self, activity):
-            pass
-
-        def accept(self, utterance):
-            path = f"{sys.argv[1]}/{utterance.id}.npy"
-            np.save(path, utterance.samples)
-            report(path=path, after=time.monotonic() - utterance.speech_ended,
-                   speech=utterance.speech_seconds, overruns=microphone.overruns)
-            return True
+    def take(utterance):
+        path = f"{sys.argv[1]}/{utterance.id}.npy"
+        np.save(path, utterance.samples)
+        report(path=path, after=time.monotonic() - utterance.speech_ended,
+               speech=utterance.speech_seconds, overruns=microphone.overruns)
+        return True
 
     microphone = SoundCardMicrophone()
-    listening = ListeningState(Silero(), ListeningSettings(), PrintingIntake())
+    listening = ListeningState(Silero(), ListeningSettings(), RecordedIntake(take))
     listener = Listener(microphone, listening, ListenerControl())
     listener.start()
     state = None
@@ -99,7 +93,7 @@ class ListeningProcess:
 def listening_to(microphone: VirtualMicrophone) -> Iterator[ListeningProcess]:
     process = subprocess.Popen(
         [sys.executable, "-c", LISTENING_PROGRAM, str(microphone.folder)],
-        env={**microphone.environment, "PYTHONPATH": str(REPOSITORY)},
+        env={**microphone.environment, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'tests'}"},
         stdout=subprocess.PIPE,
         text=True,
     )
