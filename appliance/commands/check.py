@@ -23,6 +23,9 @@ MARKS = {
     CheckVerdict.ERROR: "[FAIL]",
     CheckVerdict.NOT_HERE: "[ -- ]",
 }
+CONFIG = "config"
+"""The question about the configuration itself."""
+
 QUESTION_WIDTH = max(map(len, doctor.QUESTIONS))
 
 
@@ -49,24 +52,18 @@ Exit status: 0 no error, 1 an error (with --warnings-as-errors also a warning),
 def run(arguments: argparse.Namespace) -> int:
     """Answer every question; 0 with warnings only, 1 with an error, 78 if the config is wrong."""
     answers: list[CheckResult] = []
-    status = 0
-    try:
-        for answer in _answers(arguments):
-            answers.append(answer)
-            if not arguments.json:
-                print(line_of(answer), flush=True)
-    except ConfigError as failure:
-        status = failure.exit_status
-        for answer in doctor.config_errors(failure):
-            answers.append(answer)
-            if not arguments.json:
-                print(line_of(answer), flush=True)
+    for answer in _answers(arguments):
+        answers.append(answer)
+        if not arguments.json:
+            print(line_of(answer), flush=True)
     report = doctor.report_of(answers, warnings_are_errors=arguments.warnings_as_errors)
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
         print(f"\n{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}")
-    return status or (0 if report.ok else 1)
+    if any(one.question == CONFIG and one.verdict is CheckVerdict.ERROR for one in answers):
+        return ConfigError.exit_status
+    return 0 if report.ok else 1
 
 
 def line_of(answer: CheckResult) -> str:
@@ -76,10 +73,13 @@ def line_of(answer: CheckResult) -> str:
 
 
 def _answers(arguments: argparse.Namespace) -> Iterator[CheckResult]:
-    config = load(arguments.config)
-    yield ok("config", f"{arguments.config}")
-    questions = doctor.OFFLINE if arguments.offline else doctor.USUAL
-    yield from doctor.examine(doctor.context_of(config), questions)
+    try:
+        config = load(arguments.config)
+        yield ok(CONFIG, f"{arguments.config}")
+        questions = doctor.OFFLINE if arguments.offline else doctor.USUAL
+        yield from doctor.examine(doctor.context_of(config), questions)
+    except ConfigError as failure:
+        yield from doctor.config_errors(failure, CONFIG)
 
 
 def _count(number: int, noun: str) -> str:

@@ -87,7 +87,7 @@ def examine(context: CheckContext, questions: Iterable[str] = USUAL) -> Iterator
             yield error(question, what, "report this as a bug")
 
 
-def config_errors(failure: ConfigError, question: str = "config") -> Iterator[CheckResult]:
+def config_errors(failure: ConfigError, question: str) -> Iterator[CheckResult]:
     """One answer for each problem of the configuration."""
     for problem in failure.problems:
         yield error(question, problem)
