@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_manifest(parser: argparse.ArgumentParser) -> None:
     """The recordings, and the settings to process them with."""
-    parser.add_argument("manifest", type=Path, metavar="MANIFEST.jsonl")
+    parser.add_argument("manifest", type=Path, metavar="MANIFEST.jsonl", help="see below")
     parser.add_argument("--intents", type=Path, metavar="DIR", help="in place of sentences.folder")
     parser.add_argument("--language", metavar="CODE", help="in place of device.language")
     parser.add_argument("--stt", metavar="NAME", help="in place of speech.model")

@@ -51,7 +51,9 @@ none."""
         action.add_argument("--language", metavar="CODE", help="in place of device.language")
         action.add_argument("--json", action="store_true", help="JSON; JSON lines for test")
     *_, test = actions
-    test.add_argument("sentence", nargs="+", metavar="SENTENCE")
+    test.add_argument(
+        "sentence", nargs="+", metavar="SENTENCE", help="a sentence, or several in quotes"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

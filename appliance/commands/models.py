@@ -52,7 +52,7 @@ such model, 69 (verify) a model is missing."""
     verify.add_argument(
         "names", nargs="*", metavar="NAME", help="default: those in use or installed"
     )
-    remove.add_argument("names", nargs="+", metavar="NAME")
+    remove.add_argument("names", nargs="+", metavar="NAME", help="as `list` shows it")
 
 
 def run(arguments: argparse.Namespace) -> int:

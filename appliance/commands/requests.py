@@ -38,9 +38,9 @@ Exit status: 0 done, 1 there is no such request."""
         },
     )
     listing.add_argument("--json", action="store_true", help="one JSON document")
-    save.add_argument("id", metavar="ID")
-    save.add_argument("file", type=Path, metavar="FILE")
-    forget.add_argument("ids", nargs="+", metavar="ID")
+    save.add_argument("id", metavar="ID", help="as `list` shows it")
+    save.add_argument("file", type=Path, metavar="FILE", help="file to write")
+    forget.add_argument("ids", nargs="+", metavar="ID", help="as `list` shows it")
 
 
 def run(arguments: argparse.Namespace) -> int:
