@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from hassil.expression import (
@@ -13,7 +14,7 @@ from hassil.expression import (
     RuleReference,
     TextChunk,
 )
-from hassil.util import check_excluded_context, check_required_context
+from hassil.util import CJK_WHITESPACE, check_excluded_context, check_required_context
 
 from appliance.errors import SentencesError
 from appliance.grammar.lists import Lists
@@ -26,7 +27,7 @@ from appliance.text.normalise import UNIT_SIGNS, template_text, unaccented
 from appliance.text.number_words import digits_of_words, said_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from hassil.intents import IntentData, Intents, SlotList
 
@@ -180,7 +181,7 @@ class _Compiler:
                 self._build.empty(source, target)
             return target
         before: Expression | None = None
-        for item in what.items:
+        for item in _joined(what.items):
             if isinstance(before, ListReference) and isinstance(item, TextChunk):
                 source = self._after_list(item.text, source)
             else:
@@ -198,6 +199,8 @@ class _Compiler:
 
     def _words(self, source: int, text: str) -> int:
         """Read `text`; a number in it as words or digits, "percent" also as "%"."""
+        if self._intents.settings.ignore_whitespace:
+            text = CJK_WHITESPACE.sub("", text)
         begins: list[tuple[int, int]] = []
         """Before each word, and before the space before it."""
         words = template_text(text).split(" ")
@@ -265,3 +268,12 @@ class _Compiler:
                 target = done.setdefault(subset | (1 << index), self._build.state())
                 self._build.empty(self._build.call(done[subset], start), target)
         return done[(1 << len(items)) - 1]
+
+
+def _joined(items: Iterable[Expression]) -> Iterator[Expression]:
+    """Texts that hassil splits at spaces as one, so that a number of several words is seen."""
+    for is_text, group in groupby(items, lambda item: isinstance(item, TextChunk)):
+        if is_text:
+            yield TextChunk("".join(item.text for item in group if isinstance(item, TextChunk)))
+        else:
+            yield from group

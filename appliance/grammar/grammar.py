@@ -99,7 +99,7 @@ class Grammar:
         self.walk(vocabulary).prepare()
 
     def readings(self, text: str) -> list[ParsedSentence]:
-        """All meanings of `text`, best first; none if it is not a sentence."""
+        """The best meaning of each sentence that fits `text`, best first; none if none fits."""
         return self._parser.readings(text)
 
     def allows(self, text: str) -> bool:
@@ -151,6 +151,7 @@ def _content(
         lists,
         rules,
         intents.skip_words,
+        intents.settings.ignore_whitespace,
         intent_context,
     )
     return repr(content)

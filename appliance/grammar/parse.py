@@ -145,7 +145,9 @@ class _Reader:
         places = self._closure({(self._net.start, None, 0): ()}, 0, at_word=True)
         before = _SPACE
         for number, (char, index) in enumerate(self._characters):
-            self._merge(places, waiting.pop(number, {}), index)
+            if number in waiting:
+                self._merge(places, waiting.pop(number), index)
+                places = self._closure(places, index, at_word=True)
             for end in skipped.get(number, ()):
                 after = self._skip(places, number, end)
                 self._merge(waiting.setdefault(end, {}), after, index)

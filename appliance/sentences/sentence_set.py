@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hassil import Intents
 from hassil.intents import WildcardSlotList
+from hassil.util import CJK_WHITESPACE
 
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
@@ -63,6 +64,8 @@ class SentenceSet:
         The same text always gives the same intent: of several that fit, the one with the
         fewest wildcards, then one that names a device, then with the most words of its own.
         """
+        if self.intents.settings.ignore_whitespace:
+            text = CJK_WHITESPACE.sub("", text)
         for reading in self.grammar.readings(text)[:1]:
             slots = dict(reading.slots)
             return Intent(name=reading.intent, slots=slots, confidence=1.0, by="grammar")

@@ -386,6 +386,13 @@ def test_a_language_of_another_kind_is_listed_like_any_other(tmp_path: Path, lan
     assert {intent for intent, _ in loaded.examples(1)} == set(loaded.intents.intents)
 
 
+def test_spaces_between_characters_do_not_matter_if_the_file_says_so(tmp_path: Path) -> None:
+    rest = "lists: {name: {values: [灯]}}\nsettings: {ignore_whitespace: true}\n"
+    intent = load(written(tmp_path, a=block("打开{name}", rest)), "zh-CN").parse("打 开 灯")
+    assert intent is not None
+    assert intent.slots == {"name": "灯"}
+
+
 def test_home_assistants_own_sentences_alone_need_no_folder() -> None:
     assert load(None, "de", builtin=True).parse("wie spät ist es") is not None
     with pytest.raises(SentencesError, match="no sentences in language xx"):

@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -91,18 +92,31 @@ def ours(sentences: SentenceSet, text: str) -> Meaning:
     return comparable(intent.name, intent.slots) if intent else None
 
 
+class ForgetfulCache(dict[Any, Any]):
+    """Keeps nothing.
+
+    hassil keeps the number words of a range by its bounds only, so that the -20 of one range
+    becomes the 20 of another with the same bounds and another multiplier.
+    """
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Nothing."""
+
+
 def hassils(intents: Intents, text: str) -> Meaning:
     """What hassil makes of it, asked as Home Assistant asks."""
-    # hassil keeps the number words of a range by its bounds only, so that the -20 of one range
-    # becomes the 20 of another with the same bounds and another multiplier.
-    string_matcher._RANGE_TRIE_CACHE.clear() if _multiplies(intents) else None
     found = recognize_best(text, intents, best_slot_name="name")
     slots = {name: entity.value for name, entity in found.entities.items()} if found else {}
     return comparable(found.intent.name, slots) if found else None
 
 
-def _multiplies(intents: Intents) -> bool:
-    return any(getattr(slots, "multiplier", None) for slots in intents.slot_lists.values())
+def hassils_without_cache(intents: Intents, text: str) -> Meaning:
+    """The same, with the right numbers."""
+    string_matcher._RANGE_TRIE_CACHE = defaultdict(ForgetfulCache)
+    try:
+        return hassils(intents, text)
+    finally:
+        string_matcher._RANGE_TRIE_CACHE = defaultdict(dict)
 
 
 def timed(parse: Callable[[str], Meaning], texts: list[str]) -> tuple[list[Meaning], list[float]]:
@@ -134,7 +148,7 @@ def rows(options: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
         differing = [
             f"  {text!r}\n    ours:   {own}\n    hassil: {other}"
             for text, own, other in zip(texts, mine, others, strict=True)
-            if own != other
+            if own != other and own != hassils_without_cache(sentences.intents, text)
         ]
         equal = len(texts) - len(differing)
         row = f"| {language} | {len(texts)} | {equal} | {len(differing)} | {figures(my_times)}"
