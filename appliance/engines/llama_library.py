@@ -49,7 +49,7 @@ class Cell:
     token: int
     position: int
     sequences: Sequence[int]
-    wants_scores: bool = False
+    with_scores: bool = False
     """Whether to compute the scores of the tokens after it."""
 
 
@@ -96,7 +96,6 @@ class Weights:
             raise ModelError(f"the model file {path} cannot be opened: {_error_log.cause()}")
         self.vocabulary = llama_cpp.llama_model_get_vocab(self.model)
         self.size = int(llama_cpp.llama_vocab_n_tokens(self.vocabulary))
-        self.trained_context = int(llama_cpp.llama_model_n_ctx_train(self.model))
 
     def metadata(self, key: str) -> str | None:
         """The file's value of `key`; None if it has none."""
@@ -174,7 +173,6 @@ class Sequences:
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._size = weights.size
         self._batch = llama_cpp.llama_batch_init(MAXIMUM_BATCH, 0, sequences)
-        self.cells = int(llama_cpp.llama_n_ctx(self._context))
 
     def use_threads(self, threads: int) -> None:
         """Compute with so many threads from now on; at most those of the start."""
@@ -197,7 +195,7 @@ class Sequences:
         """Compute up to MAXIMUM_BATCH cells.
 
         Returns:
-            For each cell with `wants_scores` the logits after it, shape (vocabulary,).
+            For each cell with `with_scores` the logits after it, shape (vocabulary,).
 
         Raises:
             ModelError: llama.cpp failed, for example for lack of memory.
@@ -211,12 +209,12 @@ class Sequences:
             batch.n_seq_id[index] = len(cell.sequences)
             for number, sequence in enumerate(cell.sequences):
                 batch.seq_id[index][number] = sequence
-            batch.logits[index] = cell.wants_scores
+            batch.logits[index] = cell.with_scores
         _error_log.lines.clear()
         status = llama_cpp.llama_decode(self._context, batch)
         if status:
             raise ModelError(f"llama.cpp cannot compute (status {status}): {_error_log.cause()}")
-        return [self._scores(index) for index, cell in enumerate(cells) if cell.wants_scores]
+        return [self._scores(index) for index, cell in enumerate(cells) if cell.with_scores]
 
     def _scores(self, index: int) -> NDArray[np.float32]:
         pointer = llama_cpp.llama_get_logits_ith(self._context, index)

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from appliance.engines.llama_library import Weights
 
-SEPARATORS = (",", ":")
-"""JSON without spaces: they are tokens that cost time and say nothing."""
-
 
 def tokenizer_of(weights: Weights) -> LLTokenizer:
     """The model's vocabulary for the grammars; making it takes about a second."""
@@ -35,6 +32,7 @@ class JsonMask:
         if schema is False:
             raise ModelError("the schema cannot be met: false allows nothing")
         try:
+            # No spaces: they are tokens that cost time and say nothing.
             grammar = LLMatcher.grammar_from_json_schema(
                 {} if schema is True else schema, overrides={"whitespace_flexible": False}
             )
