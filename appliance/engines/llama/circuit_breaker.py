@@ -21,7 +21,7 @@ FAIL_FAST_AFTER = 8
 """Deaths in a row after which requests fail at once, too, until the pause is over."""
 
 
-class CircuitBreaker:
+class ModelCircuitBreaker:
     """Counts failures since the last success, and spaces out the attempts to open the model."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from appliance.engines.child_process import ChildDied
-from appliance.engines.llama.circuit_breaker import CircuitBreaker
+from appliance.engines.llama.circuit_breaker import ModelCircuitBreaker
 from appliance.engines.llama.server_process import CANCELLED, POLL_S, START, ServerProcess
 from appliance.engines.llama.work_clock import Suspender, WorkClock
 from appliance.errors import EngineError, Interrupted, ModelMissing
@@ -37,7 +37,7 @@ class Supervisor:
 
     def __init__(self, launcher: ServerLauncher) -> None:
         self.suspender = Suspender()
-        self.breaker = CircuitBreaker()
+        self.breaker = ModelCircuitBreaker()
         self.restored = False
         """Whether the fixed part of the prompt came from the disk at the last start."""
         self._launcher = launcher

@@ -7,10 +7,14 @@ import logging
 import pytest
 from support.fake_clock import FakeClock
 
-from appliance.engines.llama.circuit_breaker import FAIL_FAST_AFTER, LONGEST_PAUSE_S, CircuitBreaker
+from appliance.engines.llama.circuit_breaker import (
+    FAIL_FAST_AFTER,
+    LONGEST_PAUSE_S,
+    ModelCircuitBreaker,
+)
 
 
-def attempts(breaker: CircuitBreaker, clock: FakeClock, seconds: float) -> int:
+def attempts(breaker: ModelCircuitBreaker, clock: FakeClock, seconds: float) -> int:
     """Failing attempts in so many seconds, if it is checked each second."""
     count, end = 0, clock.now + seconds
     while clock.now < end:
@@ -23,7 +27,7 @@ def attempts(breaker: CircuitBreaker, clock: FakeClock, seconds: float) -> int:
 
 def test_a_model_that_does_not_open_is_tried_less_and_less_often_but_for_ever() -> None:
     clock = FakeClock()
-    breaker = CircuitBreaker(clock)
+    breaker = ModelCircuitBreaker(clock)
     assert 4 <= attempts(breaker, clock, 60) <= 8
     attempts(breaker, clock, 1000)
     assert attempts(breaker, clock, 10 * LONGEST_PAUSE_S) == 10
@@ -31,7 +35,7 @@ def test_a_model_that_does_not_open_is_tried_less_and_less_often_but_for_ever() 
 
 def test_the_first_failure_is_tried_again_at_once_and_a_success_resets_the_count() -> None:
     clock = FakeClock()
-    breaker = CircuitBreaker(clock)
+    breaker = ModelCircuitBreaker(clock)
     breaker.record_failure("killed", permanent=False)
     assert not breaker.is_waiting()
     breaker.record_failure("killed", permanent=False)
@@ -44,7 +48,7 @@ def test_the_first_failure_is_tried_again_at_once_and_a_success_resets_the_count
 
 def test_a_request_fails_fast_after_a_permanent_failure_and_not_after_one_death() -> None:
     clock = FakeClock()
-    breaker = CircuitBreaker(clock)
+    breaker = ModelCircuitBreaker(clock)
     for _ in range(FAIL_FAST_AFTER - 1):
         breaker.record_failure("killed", permanent=False)
         assert breaker.reason_to_refuse() is None
@@ -61,7 +65,7 @@ def test_a_request_fails_fast_after_a_permanent_failure_and_not_after_one_death(
 def test_each_failure_is_logged_as_an_error_with_the_same_text(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    breaker = CircuitBreaker(FakeClock())
+    breaker = ModelCircuitBreaker(FakeClock())
     breaker.record_failure("it is cut off", permanent=True)
     breaker.record_failure("it is cut off", permanent=True)
     assert {(one.levelno, "it is cut off" in one.message) for one in caplog.records} == {
