@@ -3,9 +3,9 @@
     APPLIANCE_MODELS=... PYTHONPATH=.:tests python -m endurance.mqtt_chaos
         [--requests 10000] [--requesters 5] [--operation parse] [--seed 1] [--limit-s 1800]
 
-Each requester has a window of requests under way and sends again, under the same id, what has no
-answer after some seconds. At the end every request must have been answered `done`, and the
-answers to one request must all have the same result. Exit status 1 where that is not so.
+Each requester has a window of requests in progress, and repeats those without an answer, under the
+same id, after some seconds. At the end every request must have been answered `done`, and the
+answers to one request must all have the same result. Exit status 1 if not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ROOT = "appliance/kitchen"
 WINDOW = 15
-"""Requests of one requester under way: five of them stay below requests.maximum_waiting."""
+"""Requests of one requester in progress: five requesters stay below requests.maximum_waiting."""
 
 RETRY_S = 4.0
 READY_SHARE = 0.8

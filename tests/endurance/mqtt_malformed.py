@@ -1,9 +1,9 @@
-"""Payloads that are none: each is answered with an error, or counted, and memory stays flat.
+"""Malformed payloads: each is answered with an error or counted, and memory does not grow.
 
     PYTHONPATH=.:tests python -m endurance.mqtt_malformed [--payloads 10000] [--seed 1]
 
-They go through a real mosquitto to the messaging room: bytes by chance, valid requests bent by
-chance, and a corpus of what is known to hurt. Exit status 1 when one is not accounted for.
+They go through a real mosquitto to the MQTT stack: random bytes, valid requests with random
+changes, and a corpus of known bad payloads. Exit status 1 if one is not accounted for.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ VALID: tuple[dict[str, Any], ...] = (
 
 
 def payloads(number: int, chance: random.Random) -> Iterator[bytes]:
-    """So many of them, the same for the same chance."""
+    """Yield so many payloads, the same for the same random source."""
     for _ in range(number):
         kind = chance.randrange(4)
         if kind == 0:
@@ -77,26 +77,26 @@ def payloads(number: int, chance: random.Random) -> Iterator[bytes]:
         elif kind == 1:
             yield chance.randbytes(chance.randrange(200))
         else:
-            yield _bent(json.dumps(chance.choice(VALID)).encode(), chance)
+            yield _damaged(json.dumps(chance.choice(VALID)).encode(), chance)
 
 
-def _bent(payload: bytes, chance: random.Random) -> bytes:
-    """A payload with some of its bytes changed, lost or doubled."""
-    bent = bytearray(payload)
+def _damaged(payload: bytes, chance: random.Random) -> bytes:
+    """Return a payload with some of its bytes changed, lost or doubled."""
+    damaged = bytearray(payload)
     for _ in range(chance.randrange(1, 4)):
-        place = chance.randrange(len(bent))
+        place = chance.randrange(len(damaged))
         what = chance.randrange(3)
         if what == 0:
-            bent[place] = chance.randrange(256)
-        elif what == 1 and len(bent) > 1:
-            del bent[place]
+            damaged[place] = chance.randrange(256)
+        elif what == 1 and len(damaged) > 1:
+            del damaged[place]
         else:
-            bent[place:place] = bent[place : place + 20]
-    return bytes(bent)
+            damaged[place:place] = damaged[place : place + 20]
+    return bytes(damaged)
 
 
 def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
-    """Send them; `unanswered` is 0 where each got an answer. A `reply_to` of its own counts."""
+    """Send them; `unanswered` is 0 if each got an answer, on any topic."""
     chance = random.Random(seed)  # noqa: S311
     process = psutil.Process()
     states: dict[str, int] = {}
@@ -133,7 +133,7 @@ def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
 
 
 def _state_of(topic: str, payload: bytes) -> str | None:
-    """The state of an answer; None for every other message."""
+    """Return the state of an answer; None for every other message."""
     if topic.startswith(f"{ROOT}/") and not topic.startswith(f"{ROOT}/response/"):
         return None
     try:
@@ -151,9 +151,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        told = live(Path(directory), arguments.payloads, arguments.seed)
-    print(json.dumps(told, indent=1))
-    return 1 if told["unanswered"] or told["left_in_inbox"] else 0
+        counts = live(Path(directory), arguments.payloads, arguments.seed)
+    print(json.dumps(counts, indent=1))
+    return 1 if counts["unanswered"] or counts["left_in_inbox"] else 0
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     APPLIANCE_MODELS=... PYTHONPATH=.:tests python -m endurance.mqtt_rates [--requests 2000]
 
-`appliance` is the daemon as it is, answering `parse`. `journal` and `memory` are the messaging
-room alone, with a worker that answers at once: once with its journal on this disk, once with
-one that forgets everything. Their ratio is the cost of durability.
+`appliance` is the whole daemon, answering `parse`. `journal` and `memory` are only the MQTT stack,
+with a worker that answers at once: the first with its journal on this disk, the second with a
+journal in memory. Their ratio is the cost of durability.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from appliance.values import Message, Request, Result
 
 WINDOW = 50
-"""Requests under way at a time."""
+"""Requests in progress at a time."""
 
 
 class JournalWithoutDisk:
@@ -111,7 +111,7 @@ class JournalWithoutDisk:
 
 
 def rate(port: int, requests: int) -> float:
-    """Requests per second from the first sent to the last answered."""
+    """Return the requests per second, from the first sent to the last answered."""
     with MqttClient(port, "plant/answers") as asker:
         began = time.monotonic()
         sent = done = 0
@@ -129,11 +129,11 @@ def rate(port: int, requests: int) -> float:
         return requests / (time.monotonic() - began)
 
 
-def of_the_room(directory: Path, requests: int, *, forgetful: bool) -> float:
-    """With a worker that answers at once."""
+def stack_rate(directory: Path, requests: int, *, in_memory: bool) -> float:
+    """Return the rate of the MQTT stack, with a worker that answers at once."""
     with Mosquitto(directory / "broker") as broker:
         stack = MqttStack(settings(directory, broker.port))
-        if forgetful:
+        if in_memory:
             stack.journal.close()
             journal: Any = JournalWithoutDisk()
             stack.journal = stack.mqtt._journal = stack.committer._journal = journal
@@ -144,8 +144,8 @@ def of_the_room(directory: Path, requests: int, *, forgetful: bool) -> float:
             return rate(broker.port, requests)
 
 
-def of_the_appliance(directory: Path, models: Path, requests: int) -> float:
-    """The daemon as it is."""
+def daemon_rate(directory: Path, models: Path, requests: int) -> float:
+    """Return the rate of the whole daemon."""
     with Mosquitto(directory / "broker") as broker:
         mqtt = {"host": "127.0.0.1", "port": broker.port}
         with DaemonProcess(directory, models, mqtt=mqtt) as daemon:
@@ -155,14 +155,14 @@ def of_the_appliance(directory: Path, models: Path, requests: int) -> float:
 
 
 def live(directory: Path, models: Path | None, requests: int) -> dict[str, float]:
-    """All of the figures, in requests per second."""
-    told = {}
+    """Return all rates, in requests per second."""
+    rates = {}
     if models is not None:
-        told["appliance"] = of_the_appliance(directory / "appliance", models, requests)
-    told["journal"] = of_the_room(directory / "journal", requests, forgetful=False)
-    told["memory"] = of_the_room(directory / "memory", requests, forgetful=True)
-    told["memory / journal"] = told["memory"] / told["journal"]
-    return {name: round(value, 2) for name, value in told.items()}
+        rates["appliance"] = daemon_rate(directory / "appliance", models, requests)
+    rates["journal"] = stack_rate(directory / "journal", requests, in_memory=False)
+    rates["memory"] = stack_rate(directory / "memory", requests, in_memory=True)
+    rates["memory / journal"] = rates["memory"] / rates["journal"]
+    return {name: round(value, 2) for name, value in rates.items()}
 
 
 def main() -> None:
@@ -173,8 +173,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:  # this disk, not a tmpfs
         for name in ("appliance", "journal", "memory"):
             Path(directory, name).mkdir()
-        told = live(Path(directory), Path(models) if models else None, arguments.requests)
-    print(json.dumps(told, indent=1))
+        rates = live(Path(directory), Path(models) if models else None, arguments.requests)
+    print(json.dumps(rates, indent=1))
 
 
 if __name__ == "__main__":
