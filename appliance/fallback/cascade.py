@@ -12,7 +12,6 @@ from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.fallback.fuzzy_match import FuzzyMatcher
 from appliance.fallback.intent_choice import IntentChooser
 from appliance.fallback.sentence_patterns import patterns_of
-from appliance.grammar.grammar import Grammar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +114,7 @@ class Cascade:
                 self._tools = _Tools(
                     sentences,
                     FuzzyMatcher(
-                        Grammar.of(sentences.intents),
+                        sentences.grammar,
                         patterns,
                         {n for n in declared if declared[n].by_fuzzy},
                     ),

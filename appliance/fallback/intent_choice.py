@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.fallback.prompt_parts import parts_for
-from appliance.fallback.sentence_patterns import words_of
 from appliance.fallback.slot_mentions import by_intent, candidates, mentions
 from appliance.fallback.wildcard_values import filled, wildcard_spans
 from appliance.sentences.enumeration import WILDCARD
+from appliance.text.normalise import words_of
 from appliance.values import Intent, Tokens
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     wildcard_examples: tuple[str, ...]
     """What fills a wildcard in an example."""
     negations: frozenset[str]
-    """Words that negate a sentence."""
+    """Words that negate a sentence; these word lists are normalised, without apostrophes."""
     quantities: frozenset[str]
     """Words that say how many or how much; a repair must not add or drop one."""
     undoing: frozenset[str]

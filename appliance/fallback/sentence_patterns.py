@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from hassil.expression import TextChunk
 from hassil.intents import RangeSlotList, TextSlotList, TextSlotValue, WildcardSlotList
 
 from appliance.sentences.enumeration import Allowed, spread
+from appliance.text.normalise import words_of
 from appliance.text.number_words import in_one_way
 
 if TYPE_CHECKING:
@@ -91,17 +91,6 @@ class Patterns:
     """For each intent, the words that occur in no other intent's sentences."""
     shared_words: frozenset[str]
     """The words that occur in sentences of several intents."""
-
-
-def words_of(text: str) -> Words:
-    """The words of a text, folded: no capitals, no punctuation, `%` said as `percent`.
-
-    A number is one word, with its sign and its fraction: -5, 12.5, and 1500 for 1,500.
-    """
-    plain = unicodedata.normalize("NFC", text).casefold().replace("%", " percent ")
-    plain = re.sub(r"[`\u2019]", "'", plain).replace("\N{MINUS SIGN}", "-")
-    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", plain)
-    return tuple(re.findall(r"(?<![\w.,])-?\d+(?:[.,]\d+)+|(?<![\w.,])-\d+|\w+(?:'\w+)*", plain))
 
 
 def patterns_of(sentences: SentenceSet) -> Patterns:

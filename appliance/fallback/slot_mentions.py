@@ -7,7 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.fallback.sentence_patterns import Slot, words_of
+from appliance.fallback.sentence_patterns import Slot
+from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

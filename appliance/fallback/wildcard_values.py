@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.fallback.prompt_parts import parts_for
-from appliance.fallback.sentence_patterns import Slot, words_of
+from appliance.fallback.sentence_patterns import Slot
 from appliance.fallback.slot_mentions import MISSING_WORD_COST, fills, mentions
+from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence

@@ -19,8 +19,8 @@ from appliance.config import LanguageModelSettings
 from appliance.engines.llama.client import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.fallback.cascade import Cascade
-from appliance.fallback.sentence_patterns import words_of
 from appliance.sentences import sentence_set as sentence_files
+from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
     from appliance.sentences.sentence_set import SentenceSet

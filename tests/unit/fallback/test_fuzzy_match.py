@@ -47,6 +47,7 @@ def repaired(text: str) -> tuple[str, dict[str, Any]] | None:
         ("what time is is", "HassGetCurrentTime", {}),
         ("start mashine 3", "MachineStart", {"machine": 3}),
         ("cancel the time", "HassCancelTimer", {}),
+        ("whats the tim", "HassGetCurrentTime", {}),
         (
             "dim the livin room light to 20 percent",
             "HassLightSet",
@@ -63,7 +64,9 @@ def test_words_heard_a_little_wrong_become_the_sentence_that_was_said(
 @pytest.mark.parametrize(
     "text",
     [
-        "don't turn on the kitchen light",
+        "don't turn on the kitchin light",
+        "don\N{RIGHT SINGLE QUOTATION MARK}t turn on the kitchin light",
+        "dont turn on the kitchin light",
         "do not start machine three",
         "turn on the television",
         "kitchen light",

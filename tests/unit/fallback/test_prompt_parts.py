@@ -12,6 +12,7 @@ from support.sentences import sentence_set
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.prompt_parts import parts_for
 from appliance.sentences.sentence_set import SentenceSet
+from appliance.text.normalise import words_of
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl")
 NOON = datetime(2026, 11, 23, 12, 5)  # noqa: DTZ001 (a wall clock's time)
@@ -35,6 +36,8 @@ def test_each_language_has_parts_of_its_own(language: str) -> None:
     )
     assert len(set(parts.wildcard_examples)) == 2
     assert len(set(parts.weekdays)) == 7
+    for word in (*parts.negations, *parts.quantities, *parts.undoing):
+        assert words_of(word) == (word,)
     assert len(set(parts.months)) == 12
     fields = {name for _, name, _, _ in string.Formatter().parse(parts.clock) if name}
     assert fields == {"weekday", "day", "month", "year", "time"}
