@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.free_port import free_port as new_free_port
+from support.mosquitto import Mosquitto
 from support.requirements import skip_unless_ci
 
 REPOSITORY = Path(__file__).parent.parent
@@ -55,6 +56,13 @@ def speech() -> Path:
     if not directory.is_dir():
         pytest.skip(f"no recordings of people in {directory} (set APPLIANCE_SPEECH)")
     return directory
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A mosquitto that keeps its sessions over a restart."""
+    with Mosquitto(tmp_path_factory.mktemp("broker"), persistent=True) as running:
+        yield running
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_every_request_is_answered_though_daemon_and_broker_are_killed(
     assert told["different"] == [], told
 
 
-def test_what_is_no_request_is_answered_or_counted_and_memory_stays_flat(tmp_path: Path) -> None:
+def test_malformed_requests_are_answered_or_counted_and_memory_stays_flat(tmp_path: Path) -> None:
     told = mqtt_malformed.live(tmp_path, 1500)
     assert told["unanswered"] == 0, told
     assert told["left_in_inbox"] == 0, told

@@ -14,7 +14,9 @@ ROOT = "appliance/kitchen"
 FOUND = "homeassistant/device/appliance_kitchen/config"
 
 
-def test_it_is_found_found_again_and_removed(tmp_path: Path, models_directory: Path) -> None:
+def test_home_assistant_discovers_the_device_again_after_a_restart_and_removes_it(
+    tmp_path: Path, models_directory: Path
+) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,
         MqttClient(broker.port, FOUND, f"{ROOT}/status") as home,

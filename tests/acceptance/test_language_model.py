@@ -31,12 +31,6 @@ KILLS = int(os.environ.get("APPLIANCE_MODEL_KILLS", "3"))
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path_factory.mktemp("broker"), persistent=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def daemon(
     tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto
 ) -> Iterator[DaemonProcess]:
@@ -85,7 +79,7 @@ def test_an_answer_under_a_schema_is_json_of_it_or_failed(
     assert "not a JSON Schema" in bad["message"]
 
 
-def test_an_answer_is_seen_while_it_is_written_by_who_asks_for_it(
+def test_a_requester_that_asks_for_partial_answers_gets_them_while_they_are_written(
     daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with (

@@ -52,7 +52,7 @@ def told(client: MqttClient, topic: str, wanted: Any, seconds: float = 30.0) -> 
     pytest.fail(f"nothing as wanted came on {topic} in {seconds:g} s")
 
 
-def test_a_wake_word_opens_the_ear_for_one_sentence_and_nothing_else_does(
+def test_only_a_wake_word_starts_listening_and_only_for_one_sentence(
     tmp_path: Path, models_directory: Path, speech: Path
 ) -> None:
     with daemon_with_microphone(
@@ -92,7 +92,7 @@ def session_of_an_open_ear(home: MqttClient) -> None:
     assert ended["session"] == begun["session"] | {"ended": "intent: done"}
 
 
-def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
+def test_requests_start_listening_mute_the_microphone_and_change_the_trigger(
     tmp_path: Path, models_directory: Path
 ) -> None:
     with daemon_with_microphone(
@@ -133,7 +133,7 @@ def test_requests_open_the_ear_close_the_microphone_and_change_what_opens_it(
         assert told(home, f"{ROOT}/response/say", lambda _: True)["state"] == "rejected"
 
 
-def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
+def test_a_microphone_that_is_gone_is_reported_within_two_seconds_and_found_again(
     tmp_path: Path, models_directory: Path
 ) -> None:
     with daemon_with_microphone(
@@ -162,7 +162,7 @@ def test_a_microphone_that_is_gone_is_told_within_two_seconds_and_found_again(
         assert health["sound"]["reopened"] >= 1
 
 
-def test_a_device_that_opens_but_never_calls_back_is_told_and_opened_again(
+def test_a_device_that_opens_but_never_calls_back_is_reported_and_opened_again(
     tmp_path: Path, models_directory: Path
 ) -> None:
     with daemon_with_microphone(
@@ -252,7 +252,7 @@ def test_without_any_sound_system_it_lives_and_serves_requests(
         assert not daemon.ended()
 
 
-def test_session_after_session_leaves_nothing_behind(
+def test_many_sessions_leak_no_memory_threads_or_descriptors(
     tmp_path: Path, models_directory: Path
 ) -> None:
     """The short form of endurance.listening."""
@@ -278,7 +278,7 @@ def one_went_on(home: MqttClient, heard: list[dict[str, Any]]) -> bool:
     return yielded and any("outcome" in one for one in heard)
 
 
-def test_of_two_that_heard_the_word_one_goes_on_and_the_other_yields(
+def test_of_two_appliances_that_heard_the_wake_word_one_goes_on_and_the_other_yields(
     tmp_path: Path, models_directory: Path, speech: Path
 ) -> None:
     with (

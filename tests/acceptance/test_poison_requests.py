@@ -12,7 +12,7 @@ from support.mqtt_client import MqttClient
 ROOT = "appliance/kitchen"
 
 
-def test_it_is_tried_answered_failed_and_set_aside_where_the_operator_sees_it(
+def test_a_poison_request_fails_after_its_attempts_and_becomes_a_dead_letter(
     tmp_path: Path, models_directory: Path
 ) -> None:
     with (

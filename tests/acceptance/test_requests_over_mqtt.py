@@ -22,12 +22,6 @@ OWN = "plant/answers"
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path_factory.mktemp("broker"), persistent=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def daemon(
     tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto
 ) -> Iterator[DaemonProcess]:
@@ -147,7 +141,7 @@ def test_a_request_that_cannot_be_taken_is_rejected_with_the_reason(
 
 
 @pytest.mark.parametrize("sound", [b"not a recording", b"RIFF\x24\x00\x00\x00WAVE"])
-def test_a_recording_that_is_none_fails_with_the_reason(
+def test_a_payload_that_is_not_a_recording_fails_with_the_reason(
     daemon: DaemonProcess, broker: Mosquitto, sound: bytes
 ) -> None:
     with MqttClient(broker.port, ANSWERS) as plant:
@@ -187,7 +181,7 @@ def test_the_same_request_again_gets_the_same_answer_without_being_done_twice(
     assert first["result"] == again["result"]
 
 
-def test_who_it_is_and_how_it_is_stands_on_retained_topics(
+def test_identity_and_health_are_on_retained_topics(
     daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with MqttClient(broker.port, f"{ROOT}/#") as looker:
@@ -298,7 +292,7 @@ def everything(client: MqttClient) -> list[Any]:
     return heard
 
 
-def test_the_log_level_is_changed_while_it_runs_and_told_on_info(
+def test_the_log_level_changes_at_run_time_and_is_published_on_info(
     daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with MqttClient(broker.port, ANSWERS, f"{ROOT}/info") as plant:

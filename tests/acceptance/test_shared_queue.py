@@ -57,7 +57,7 @@ def test_work_is_shared_out_and_the_share_of_one_that_dies_is_done_by_the_others
         assert all("answered parse request" in daemon.said() for daemon in daemons)
 
 
-def test_a_request_of_the_queue_can_be_cancelled_whoever_has_it(
+def test_a_request_of_the_shared_queue_can_be_cancelled_at_any_member(
     tmp_path: Path, models_directory: Path
 ) -> None:
     with (

@@ -88,7 +88,7 @@ def trials(
         }
 
 
-def test_a_trial_plays_the_samples_and_ends_well_when_each_is_understood(
+def test_the_demo_plays_the_samples_and_ends_with_status_0_if_each_is_understood(
     trials: dict[str, FinishedDemo],
 ) -> None:
     trial = trials["starter"]
@@ -98,7 +98,7 @@ def test_a_trial_plays_the_samples_and_ends_well_when_each_is_understood(
     assert "no connection" not in trial.said
 
 
-def test_a_trial_ends_badly_when_a_sample_is_not_understood_as_expected(
+def test_the_demo_ends_with_status_1_if_a_sample_is_not_understood_as_expected(
     trials: dict[str, FinishedDemo],
 ) -> None:
     trial = trials["tea"]

@@ -97,7 +97,7 @@ def test_what_was_said_is_in_the_log_only_at_debug_level(
         until(lambda: "the secret is seven" in daemon.said(), daemon.said())
 
 
-def test_it_tells_systemd_that_it_starts_lives_and_stops(
+def test_systemd_is_notified_of_the_start_of_life_signs_and_of_the_stop(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
     with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:
@@ -117,7 +117,7 @@ def test_ctrl_c_stops_it_as_well(tmp_path: Path, models_directory: Path, free_po
         assert "Traceback" not in daemon.said()
 
 
-def test_a_stop_while_it_starts_is_obeyed(
+def test_a_stop_during_the_start_is_obeyed(
     tmp_path: Path, models_directory: Path, free_port: int
 ) -> None:
     with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as daemon:

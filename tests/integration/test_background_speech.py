@@ -90,7 +90,7 @@ def test_a_television_in_the_background_does_not_keep_the_utterance_open(
         pytest.param(24, 3.5, id="recognised after the speaker has stopped"),
     ],
 )
-def test_a_whole_sentence_is_over_although_somebody_half_as_loud_talks_on(
+def test_a_whole_sentence_is_over_although_a_speaker_half_as_loud_goes_on(
     order: int, most: float, speech: Path, models_directory: Path
 ) -> None:
     whisper = Whisper(models_directory / "whisper-tiny.en", threads=1)

@@ -22,7 +22,7 @@ def config(tmp_path: Path, models_directory: Path) -> Path:
 
 
 @pytest.mark.timeout(120)
-def test_it_prints_lines_for_the_config_and_how_far_they_can_be_believed(
+def test_calibrate_prints_lines_for_the_config_and_their_uncertainty(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = SAMPLES / "manifest.jsonl"

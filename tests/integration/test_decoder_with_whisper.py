@@ -109,7 +109,7 @@ def test_speech_of_another_domain_is_refused(
     assert not understood
 
 
-def test_orders_are_refused_where_lamps_are_declared(
+def test_orders_of_other_things_are_refused_if_only_lamps_are_declared(
     recordings: Path, whisper: Whisper, how: SentenceRecogniser, home: Grammar
 ) -> None:
     understood = [
@@ -120,7 +120,7 @@ def test_orders_are_refused_where_lamps_are_declared(
     assert not understood
 
 
-def test_orders_in_a_noisy_kitchen(
+def test_orders_in_a_noisy_kitchen_are_understood(
     recordings: Path, whisper: Whisper, how: SentenceRecogniser, coffee: Grammar
 ) -> None:
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
@@ -145,7 +145,7 @@ def test_half_an_order_is_refused(
 
 
 @pytest.mark.parametrize("share", [0.2, 0.35])
-def test_what_is_cut_off_is_no_other_order(
+def test_a_sentence_that_is_cut_off_is_not_taken_for_another(
     share: float, recordings: Path, whisper: Whisper, how: SentenceRecogniser, coffee: Grammar
 ) -> None:
     for number in (0, 3, 9, 39, 48):
@@ -188,7 +188,7 @@ def noises() -> dict[str, Sound]:
 
 
 @pytest.mark.parametrize("kind", list(noises()))
-def test_what_is_no_speech_is_no_command_and_no_words(
+def test_noise_gives_no_command_and_no_words(
     kind: str, whisper: Whisper, how: SentenceRecogniser, home: Grammar, coffee: Grammar
 ) -> None:
     for grammar in (home, coffee):
@@ -196,7 +196,7 @@ def test_what_is_no_speech_is_no_command_and_no_words(
     assert whisper.transcribe(noises()[kind], "en").text == ""
 
 
-def test_kitchen_noise_is_no_command(
+def test_kitchen_noise_is_not_taken_for_a_command(
     recordings: Path, whisper: Whisper, how: SentenceRecogniser, home: Grammar, coffee: Grammar
 ) -> None:
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
@@ -244,17 +244,17 @@ def test_free_dictation_does_not_loop(recordings: Path, whisper: Whisper) -> Non
         assert "".join(c for c in text.casefold() if c not in ".?!,") == words
 
 
-def test_a_language_that_the_model_lacks(whisper: Whisper) -> None:
+def test_a_language_that_the_model_lacks_is_an_error(whisper: Whisper) -> None:
     with pytest.raises(EngineError, match="English only"):
         whisper.encode(np.ones(16_000, np.float32), "fr")
 
 
-def test_a_folder_without_a_model(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"model\.bin"):
         Whisper(tmp_path)
 
 
-def test_a_damaged_model(tmp_path: Path) -> None:
+def test_the_error_for_a_damaged_model_says_that_it_is_damaged(tmp_path: Path) -> None:
     for name in ("config.json", "model.bin", "tokenizer.json"):
         (tmp_path / name).write_bytes(b"{}")
     with pytest.raises(EngineError, match="cannot be opened"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_it_listens_on_loopback_only(free_port: int) -> None:
+def test_the_embedded_broker_listens_on_loopback_only(free_port: int) -> None:
     with EmbeddedBroker(free_port, 8_388_608) as broker:
         listening = {
             connection.laddr.ip

@@ -60,7 +60,7 @@ def test_what_is_written_about_the_image_does_not(repository: Path) -> None:
     assert digest() == before
 
 
-def test_nothing_is_proven_where_nothing_is_written() -> None:
+def test_nothing_is_proven_if_there_is_no_record() -> None:
     assert proof.state()[0] == 1
 
 

@@ -209,7 +209,7 @@ def test_a_misspelled_name_is_answered_with_the_right_one(system: System) -> Non
     assert set(outcomes) == {"wlan.txt", "confg.toml"}
 
 
-def test_what_the_device_has_written_is_no_setting(system: System) -> None:
+def test_files_that_the_device_wrote_are_not_settings(system: System) -> None:
     owner(system, "STATUS.txt", "")
     owner(system, "ACCESS.txt", "")
     owner(system, "broker-ca.pem", "")
@@ -249,7 +249,7 @@ def test_a_file_that_was_taken_away_leaves_its_settings_in_force(system: System)
     assert in_force(system)["listening"]["pause_ms"] == 700
 
 
-def test_a_damaged_record_of_the_last_time_is_as_none(system: System) -> None:
+def test_a_damaged_record_of_the_last_time_counts_as_missing(system: System) -> None:
     owner(system, "config.toml", "[listening]\npause_ms = 700\n")
     applied(system)
     (system.persistent / settings.STATE).write_text('{"config.toml": 5}')
@@ -347,7 +347,7 @@ def test_a_card_that_fills_up_while_a_model_is_copied_leaves_the_old_one(
         ("models/whisper/model.bin", b"x", "config.json"),
     ],
 )
-def test_what_is_no_model_is_refused(
+def test_a_file_that_is_not_a_model_is_refused(
     system: System, name: str, content: str | bytes, told: str
 ) -> None:
     owner(system, name, content)
@@ -406,7 +406,7 @@ def test_certificates_that_do_not_fit_are_refused(
     assert not (system.etc / "mqtt.ca.pem").exists()
 
 
-def test_the_broker_is_furnished_once_and_keeps_its_secrets(system: System) -> None:
+def test_the_broker_is_configured_once_and_keeps_its_secrets(system: System) -> None:
     owner(system, "config.toml", '[device]\nname = "kitchen"\n')
     applied(system)
     broker.furnish(system, "kitchen")

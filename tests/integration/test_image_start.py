@@ -131,7 +131,7 @@ def test_a_page_that_says_the_same_is_not_written_again(image: ImageStart) -> No
     assert {path.name: path.stat().st_mtime_ns for path in image.system.owner.iterdir()} == first
 
 
-def test_a_refused_setting_is_told_to_mqtt_too(image: ImageStart) -> None:
+def test_a_refused_setting_is_published_on_mqtt_too(image: ImageStart) -> None:
     (image.system.owner / "config.toml").write_text("[listening]\npause_ms = -1\n")
     image.start.before()
     image.start.after()

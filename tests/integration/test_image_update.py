@@ -160,9 +160,7 @@ def test_a_tried_slot_can_be_left_with_a_reason(card: FakeCard, pack: Pack) -> N
     assert card.records.history()[-1]["why"] == "it did not understand"
 
 
-def test_a_tried_slot_is_left_even_where_that_cannot_be_written_down(
-    card: FakeCard, pack: Pack
-) -> None:
+def test_a_tried_slot_is_left_even_if_that_cannot_be_recorded(card: FakeCard, pack: Pack) -> None:
     card.install(io.BytesIO(pack()))
     card.try_other([])
     card.power_on(tryboot=True)
@@ -230,7 +228,7 @@ def test_an_update_that_does_not_suit_is_refused_before_anything_is_written(
     assert not card.records.slot(Slot.B)
 
 
-def test_an_older_one_is_taken_where_the_owner_means_it(card: FakeCard, pack: Pack) -> None:
+def test_an_older_image_is_taken_if_the_owner_forces_the_update(card: FakeCard, pack: Pack) -> None:
     assert card.install(io.BytesIO(pack(version="0.9.9")), allow_older=True).version == "0.9.9"
 
 
@@ -287,7 +285,7 @@ def test_a_truncated_update_is_refused_and_the_running_slot_stays(
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 20_000, b"PK\x03\x04" * 5000, b"\x1f\x8b" * 999])
-def test_what_is_no_update_file_is_refused(card: FakeCard, content: bytes) -> None:
+def test_a_file_that_is_not_an_update_is_refused(card: FakeCard, content: bytes) -> None:
     before = contents(card)
     with pytest.raises(Refused):
         card.install(io.BytesIO(content))

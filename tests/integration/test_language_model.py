@@ -60,7 +60,7 @@ def pid(model: Llama) -> int:
     return model.process_id
 
 
-def test_it_answers_and_counts_its_tokens(model: Llama) -> None:
+def test_an_answer_comes_with_the_number_of_its_tokens(model: Llama) -> None:
     completion = model.complete(Question((QUESTION,)), never)
     assert "Paris" in completion.text
     assert 0 < completion.generated_tokens <= LanguageModelSettings().maximum_tokens

@@ -61,7 +61,7 @@ def test_a_language_of_home_assistant_is_understood(
 
 
 @pytest.mark.parametrize("language", list(HOUSES))
-def test_every_sentence_of_a_house_can_be_said(language: str) -> None:
+def test_every_sentence_of_a_large_home_can_be_said(language: str) -> None:
     for text in HOUSES[language].said:
         assert grammar(language).allows(text), text
         assert grammar(language).readings(text), text

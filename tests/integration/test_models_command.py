@@ -75,7 +75,7 @@ def test_an_unknown_name_is_wrong_use_and_answered_with_what_was_meant(
         assert "did you mean small?" in capsys.readouterr().err
 
 
-def test_list_tells_of_each_model_where_it_stands(
+def test_list_shows_the_state_of_each_model(
     model: Model, typed: Typed, models: Path, capsys: Capture
 ) -> None:
     assert typed("list", "--json") == 0

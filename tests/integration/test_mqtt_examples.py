@@ -35,12 +35,6 @@ WRITTEN: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def stack(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MqttStack]:
     with MqttStack(settings(tmp_path_factory.mktemp("house"), broker.port)) as running:
         until(lambda: running.mqtt.health().subscribed, "no subscription")

@@ -171,7 +171,7 @@ def test_of_two_requests_with_one_id_the_one_with_the_same_reply_topic_is_cancel
     assert parts.jobs.requests() == []
 
 
-def test_an_id_that_nobody_has_is_unknown_but_in_a_group_another_member_may_have_it(
+def test_an_id_that_nobody_has_is_unknown_but_in_a_group_another_member_may_have_the_request(
     parts: DispatcherParts,
 ) -> None:
     answer = parts.control("cancel", b"nobody")

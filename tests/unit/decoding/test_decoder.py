@@ -64,7 +64,7 @@ def test_a_late_doubt_may_overturn_an_early_choice() -> None:
     assert best(model, made) == "turn on the light"
 
 
-def test_it_finds_what_trying_everything_finds() -> None:
+def test_the_beam_search_finds_what_an_exhaustive_search_finds() -> None:
     made = grammar("(turn|set|add) (on|off|to) [the] (lamp|light|milk|bread)")
     rng = np.random.default_rng(7)
     for _ in range(20):
@@ -141,7 +141,7 @@ def test_a_loop_of_the_model_ends_at_the_limit() -> None:
 
 
 @pytest.mark.parametrize("text", ["turn", "turn on the", "the lamp"])
-def test_half_a_sentence_is_no_sentence(text: str) -> None:
+def test_half_a_sentence_is_not_accepted(text: str) -> None:
     assert not LAMP.allows(text)
 
 
@@ -186,7 +186,7 @@ def test_a_sentence_is_found_by_its_end_where_its_beginning_was_misheard() -> No
     assert best(FakeWhisper(heard), made, hasty) == "set on the lamp to bread"
 
 
-def test_half_a_sentence_is_no_better_than_the_whole() -> None:
+def test_half_a_sentence_scores_no_better_than_the_whole() -> None:
     effort = SearchEffort(spelling_nats=0.0)
     heard, said = "turn on the lampe and the fan", "turn on the lamp and the fan"
     whole, half = -30.0, -16.0

@@ -153,7 +153,7 @@ def test_two_that_do_not_agree_are_less_sure_than_two_that_do() -> None:
     assert differ.confidence < agree.confidence
 
 
-def test_nobody_spoke_only_where_both_say_so() -> None:
+def test_no_speech_is_reported_only_if_both_models_agree() -> None:
     doubting = replace(BOTH, limits=RejectionLimits(second_model_below=1.0))
     found = doubting.recognise(
         FakeEncodedAudio(SURE_LAMP, no_speech=0.1),

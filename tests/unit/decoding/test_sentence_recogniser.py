@@ -42,7 +42,7 @@ def test_confidence_survives_what_no_sound_gives() -> None:
     assert 0.0 <= Calibration().confidence(0.0, 0.0, np.inf) <= 1.0
 
 
-def test_of_those_given_nine_in_ten_nine_in_ten_are_right() -> None:
+def test_of_results_with_a_confidence_of_nine_in_ten_nine_in_ten_are_right() -> None:
     rng = np.random.default_rng(3)
     truth = Calibration(bias=2.0, fit=1.5, deficit=-2.0, margin=0.8)
     measured = [

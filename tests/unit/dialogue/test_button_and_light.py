@@ -66,7 +66,7 @@ def test_without_pins_in_the_configuration_nothing_is_touched() -> None:
     assert Device.pin_factory is before
 
 
-def test_where_there_are_no_pins_light_and_button_do_nothing_and_the_owner_is_told(
+def test_without_gpio_pins_light_and_button_do_nothing_and_a_warning_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Device, "pin_factory", None)
@@ -97,7 +97,7 @@ def test_a_light_between_pin_and_supply_is_on_at_a_low_level(pins: MockFactory) 
     pressed.panel.close()
 
 
-def test_a_light_of_three_colours_shows_them(pins: MockFactory) -> None:
+def test_a_light_of_three_colours_shows_a_colour_for_each_state(pins: MockFactory) -> None:
     pressed = PressedButton(PanelSettings(led_pins=[17, 27, 22]))
     pressed.panel.show(Activity.LISTENING)
     colour = [pins.pin(number).state for number in (17, 27, 22)]
@@ -146,7 +146,7 @@ def test_a_button_to_the_supply_is_pressed_at_a_high_level(pins: MockFactory) ->
     pressed.panel.close()
 
 
-def test_a_long_press_is_told_once_however_long_it_is(pins: MockFactory) -> None:
+def test_a_long_press_is_reported_once_however_long_it_is(pins: MockFactory) -> None:
     pressed = PressedButton(PanelSettings(button_pin=BUTTON, long_press_s=0.5, debounce_ms=0))
     pins.pin(BUTTON).drive_low()
     assert pressed.until("press", "long")

@@ -192,7 +192,7 @@ def test_an_answer_is_said() -> None:
     assert parts.speech.said == ["Because."]
 
 
-def test_what_asks_for_a_yes_is_not_delivered_before_it() -> None:
+def test_an_intent_that_needs_confirmation_is_not_published_before_the_yes() -> None:
     parts = DialogueParts()
     parts.wake()
     parts.hear(intent("Boiler", "turn off the boiler."))
@@ -286,7 +286,7 @@ def test_the_stop_phrase_ends_the_answer_of_an_earlier_session_that_is_still_bei
     assert parts.endings == ["another one began", "somebody said stop"]
 
 
-def test_a_sentence_for_which_there_is_no_parts_ends_its_session() -> None:
+def test_a_sentence_that_the_full_queue_drops_ends_its_session() -> None:
     parts = DialogueParts()
     utterance = Utterance("dropped", SOUND, Trigger.ALWAYS, 0.0, 0.0)
     parts.dialogue.on_utterance(utterance)
@@ -306,7 +306,7 @@ def test_the_stop_phrase_also_ends_a_question() -> None:
     assert [one.outcome for one in parts.delivered] == [Outcome.CANCELLED]
 
 
-def test_the_ear_opens_again_where_the_owner_wants_it_and_silence_ends_that() -> None:
+def test_listening_starts_again_for_a_follow_up_and_silence_ends_it() -> None:
     parts = DialogueParts(follow_up=True)
     parts.wake()
     parts.hear(intent("Lamp", area="kitchen"))
@@ -319,7 +319,7 @@ def test_the_ear_opens_again_where_the_owner_wants_it_and_silence_ends_that() ->
     assert len(parts.activations) == 1
 
 
-def test_a_session_of_an_always_open_ear_is_told_when_it_begins_and_when_it_ends() -> None:
+def test_with_the_trigger_always_a_session_is_reported_at_its_start_and_its_end() -> None:
     parts = DialogueParts()
     parts.hear(intent("Plain"), trigger=Trigger.ALWAYS)
 
@@ -352,7 +352,7 @@ def test_of_two_sentences_in_a_row_each_has_a_session_that_ends() -> None:
     assert len(parts.speech.said) == 2
 
 
-def test_an_answer_that_comes_after_the_next_wake_is_delivered_but_not_said_into_it() -> None:
+def test_an_answer_that_comes_after_the_next_wake_word_is_published_but_not_spoken() -> None:
     parts = DialogueParts()
     parts.wake()
     asked = parts.say("before", Trigger.WAKE_WORD)
@@ -374,7 +374,7 @@ def test_a_second_wake_ends_the_first_session() -> None:
     assert parts.endings == ["another one began"]
 
 
-def test_an_ear_that_was_closed_again_ends_the_session_with_that_reason() -> None:
+def test_a_closed_microphone_ends_the_session_with_that_reason() -> None:
     parts = DialogueParts()
     parts.wake()
     parts.dialogue.on_given_up(Activation(Trigger.WAKE_WORD), "the microphone is closed")
@@ -382,7 +382,7 @@ def test_an_ear_that_was_closed_again_ends_the_session_with_that_reason() -> Non
     assert parts.endings == ["the microphone is closed"]
 
 
-def test_an_always_open_ear_makes_no_sign_for_the_talk_in_the_parts() -> None:
+def test_with_the_trigger_always_background_talk_plays_no_earcon() -> None:
     parts = DialogueParts()
     parts.hear(result(Outcome.NOT_UNDERSTOOD, "what a day"), trigger=Trigger.ALWAYS)
 

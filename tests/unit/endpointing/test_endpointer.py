@@ -85,7 +85,7 @@ def test_with_a_low_threshold_speech_still_ends() -> None:
     ]
 
 
-def test_it_counts_speech_and_the_silence_after_it() -> None:
+def test_the_endpointer_counts_speech_and_the_silence_after_the_speech() -> None:
     endpointer = new_endpointer()
     events(endpointer, [SPEECH] * 6 + [SILENCE] * 4)
 

@@ -133,7 +133,7 @@ def test_one_result_must_be_as_expected_and_silence_may_have_none() -> None:
     assert not manifest.is_as_expected(NOTHING, [right])
 
 
-def test_a_clip_of_which_nothing_is_said_is_no_mistake() -> None:
+def test_a_clip_without_an_expectation_is_not_a_mistake() -> None:
     figures = summary((Clip(audio="a.wav"), result("On", "turn it on", area="kitchen")))
     assert (figures.clips, figures.accuracy, figures.wer, figures.errors) == (1, None, None, [])
     assert figures.latency_ms is not None

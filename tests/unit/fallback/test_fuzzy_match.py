@@ -144,7 +144,7 @@ def test_a_sentence_is_repaired_only_to_what_is_spelled_most_alike() -> None:
     assert repaired("shut down the lights in the garden") is None  # not "put on the lights"
 
 
-def test_the_operator_can_switch_it_off() -> None:
+def test_the_operator_can_switch_the_fuzzy_match_off() -> None:
     assert Cascade(CascadeSettings(repair=False)).repair("what time is is", SENTENCES) is None
     assert (
         Cascade(CascadeSettings(repair_threshold=1.0)).repair("what time is is", SENTENCES) is None

@@ -62,7 +62,7 @@ def test_a_sure_choice_is_the_intent_with_the_values_that_were_mentioned() -> No
     assert choice.intent.confidence == choice.confidence > 0.8
 
 
-def test_an_unsure_choice_is_none_and_its_confidence_is_told() -> None:
+def test_an_unsure_choice_gives_no_intent_and_its_confidence_is_reported() -> None:
     choice, _ = chosen("the kitchen light", intent={" turn on": 0.5, " turn off": 0.4})
     assert choice.intent is None
     assert 0.4 < choice.confidence < 0.8
@@ -132,7 +132,7 @@ class FailingModel(ScriptedLanguageModel):
         raise self.error
 
 
-def test_a_model_that_cannot_weigh_is_no_choice_and_that_is_logged_once(
+def test_a_model_that_cannot_score_options_chooses_nothing_and_that_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cascade, model = Cascade(), FailingModel(EngineError("the menu is too long"))
@@ -162,7 +162,7 @@ def test_the_menu_is_the_same_for_every_text_and_made_of_the_operators_sentences
     assert "unlock" not in menu
 
 
-def test_speech_is_chosen_for_only_where_the_operator_allows_it() -> None:
+def test_the_model_chooses_intents_for_speech_only_if_the_operator_allows_it() -> None:
     model = ScriptedLanguageModel([], option_probabilities={"dark kitchen": {" turn on": 0.99}})
     text = "dark kitchen"
     quiet = Cascade()

@@ -44,7 +44,7 @@ def test_each_language_has_parts_of_its_own(language: str) -> None:
     assert (parts.headline == english.headline) == (language == "en")
 
 
-def test_date_and_time_are_told_in_words() -> None:
+def test_date_and_time_stand_in_words_in_the_prompt() -> None:
     assert parts_for("en").clock_line(NOON) == "(It is Monday, 23 November 2026, 12:05.)"
     assert parts_for("de").clock_line(NOON) == "(Es ist Montag, der 23. November 2026, 12:05 Uhr.)"
 

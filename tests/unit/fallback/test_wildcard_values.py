@@ -58,7 +58,7 @@ def test_a_wildcard_takes_the_words_that_the_model_finds_likeliest() -> None:
     assert choice.confidence == choice.intent.confidence == pytest.approx(0.93, abs=0.02)
 
 
-def test_where_it_is_not_sure_which_words_nothing_is_done_and_nobody_chats() -> None:
+def test_if_the_words_are_unsure_nothing_is_done_and_no_answer_is_written() -> None:
     unsure = {"item_oat_milk": 0.5, "item_milk": 0.45}
     text = "on my shopping list please put oat milk"
     choice, _ = chosen(text, "list add", **unsure)

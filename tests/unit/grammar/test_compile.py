@@ -43,7 +43,7 @@ def test_nothing_else_is_allowed(text: str) -> None:
 
 @pytest.mark.parametrize("template", ["{n}[ (Prozent|%)]", "{n}[%| Prozent]", "{n}[ ]%", "{n} %"])
 @pytest.mark.parametrize("said", ["auf 20%", "Auf 20 %.", "auf zwanzig %", "auf 20% bitte"])
-def test_a_sign_behind_a_number_may_stand_apart_however_it_is_declared(
+def test_a_sign_after_a_number_may_stand_apart_however_it_is_declared(
     template: str, said: str
 ) -> None:
     lists = {"n": {"range": {"from": 0, "to": 100}}}
@@ -106,7 +106,7 @@ def test_a_range_is_said_in_digits_and_words(said: str) -> None:
         ("1001", None),
     ],
 )
-def test_numbers_up_to_a_thousand(said: str, value: int | None) -> None:
+def test_numbers_up_to_a_thousand_are_understood(said: str, value: int | None) -> None:
     made = grammar("set it to {n}", lists={"n": {"range": {"from": 0, "to": 1000}}})
     assert slots(made, f"set it to {said}") == (None if value is None else {"n": value})
 
@@ -119,7 +119,7 @@ def test_each_number_up_to_a_thousand_is_said_in_digits_and_in_words() -> None:
             assert slots(made, f"set it to {words}") == {"n": number}, words
 
 
-def test_halves_multipliers_and_numbers_below_zero() -> None:
+def test_halves_multipliers_and_numbers_below_zero_are_understood() -> None:
     lists = {
         "t": {"range": {"from": -10, "to": 30, "fractions": "halves"}},
         "k": {"range": {"from": 1, "to": 9, "multiplier": 100}},
@@ -131,7 +131,7 @@ def test_halves_multipliers_and_numbers_below_zero() -> None:
     assert slots(made, "3 hundred") == {"k": 300}
 
 
-def test_an_inline_range() -> None:
+def test_an_inline_range_allows_the_numbers_in_it() -> None:
     assert slots(grammar("wait {1..5:n} minutes"), "wait three minutes") == {"n": 3}
 
 
@@ -177,7 +177,7 @@ def test_skip_words_at_either_end() -> None:
         "please turn on the please please lamp please",
     ],
 )
-def test_skip_words_between_any_two_words(text: str) -> None:
+def test_skip_words_may_stand_between_any_two_words(text: str) -> None:
     words = ["please", "can you"]
     source = {"intents": {"Say": {"data": [{"sentences": ["turn on [the] lamp"]}]}}}
     intents = Intents.from_dict({"language": "en", **source, "skip_words": words})
@@ -186,13 +186,13 @@ def test_skip_words_between_any_two_words(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["allume est-ce que la lampe", "allume est ce que la lampe"])
-def test_a_skip_word_with_a_hyphen(text: str) -> None:
+def test_a_skip_word_with_a_hyphen_may_be_left_out(text: str) -> None:
     made = grammar("allume [la] lampe", language="fr", skip_words=["est-ce que"])
     assert slots(made, text) == {}
 
 
 @pytest.mark.parametrize("text", ["turn pleaseon the lamp", "turn on can the lamp", "turn on can"])
-def test_half_a_skip_word_is_none(text: str) -> None:
+def test_half_a_skip_word_is_not_skipped(text: str) -> None:
     assert slots(grammar("turn on [the] lamp", skip_words=["please", "can you"]), text) is None
 
 
@@ -267,7 +267,7 @@ def test_signs_may_stand_before_a_sentence_and_apart_from_it(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["qué ? hora", "?", "qué hora es ? qué"])
-def test_signs_alone_say_nothing(text: str) -> None:
+def test_a_text_of_punctuation_only_means_nothing(text: str) -> None:
     assert slots(grammar("qué hora es"), text) is None
 
 
@@ -308,7 +308,7 @@ def test_what_it_allows_is_what_hassil_recognises() -> None:
             assert (reading.intent, dict(reading.slots)) in expected
 
 
-def test_a_missing_list_a_missing_rule_and_a_rule_that_calls_itself_are_told_together() -> None:
+def test_a_missing_list_a_missing_rule_and_a_rule_that_calls_itself_are_reported_together() -> None:
     with pytest.raises(SentencesError) as caught:
         Grammar.of(
             Intents.from_dict(
@@ -335,12 +335,12 @@ def test_rules_that_call_one_another_too_deeply() -> None:
         grammar("<r0>", expansion_rules={**rules, "r300": "home"})
 
 
-def test_an_empty_grammar() -> None:
+def test_a_grammar_without_sentences_is_an_error() -> None:
     with pytest.raises(SentencesError, match="nothing to be said"):
         Grammar.of(Intents.from_dict({"language": "en", "intents": {}}))
 
 
-def test_a_list_of_twenty_thousand_values() -> None:
+def test_a_name_among_twenty_thousand_values_is_found() -> None:
     values = [f"{word} {number}" for word in ("alpha", "beta") for number in range(10_000)]
     made = grammar("call {who} now", lists={"who": {"values": values}})
     assert slots(made, "call beta 9999 now") == {"who": "beta 9999"}
@@ -387,7 +387,7 @@ def test_a_number_keeps_its_sign_and_its_fraction(said: str, value: float | None
     assert slots(made, f"Offset {said}.") == (None if value is None else {"n": value})
 
 
-def test_where_numbers_are_all_below_zero_none_above_can_be_said() -> None:
+def test_a_range_below_zero_allows_no_number_above_zero() -> None:
     made = grammar("offset {n}", lists={"n": {"range": {"from": -9, "to": -1}}})
     assert slots(made, "offset 5") is None
     assert slots(made, "offset minus 5") == {"n": -5}

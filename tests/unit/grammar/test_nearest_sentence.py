@@ -56,7 +56,7 @@ def test_a_sentence_is_at_no_distance_from_itself_and_far_from_other_speech() ->
     assert not other or other[0].distance > 0.35
 
 
-def test_words_of_a_wildcard_are_no_evidence() -> None:
+def test_words_of_a_wildcard_do_not_count_as_evidence() -> None:
     made = grammar("play {what} loudly", lists={"what": {"wildcard": True}})
     [near, *_] = nearest(made.automaton, "play yellow submarine loudly", most=1, beam=96)
     assert near.text == "play yellow submarine loudly"

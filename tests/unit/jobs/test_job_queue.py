@@ -98,7 +98,7 @@ def test_requesters_take_turns_however_many_requests_one_of_them_has_sent() -> N
     assert taken(jobs) == ["a0", "b0", "c0", "a1", "a2", "a3"]
 
 
-def test_who_comes_while_another_is_being_served_waits_one_turn_and_gains_none() -> None:
+def test_a_requester_that_comes_later_waits_one_turn_and_gains_none() -> None:
     jobs = JobQueue(maximum_requests=10)
     for number in range(4):
         jobs.enqueue_job(asked("a", number))

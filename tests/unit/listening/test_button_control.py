@@ -67,7 +67,7 @@ def test_held_down_it_listens_until_it_is_released() -> None:
     assert parts.voice.orders == ["interrupt", ("listen", Trigger.BUTTON, True), "release"]
 
 
-def test_toggled_a_press_begins_and_a_press_ends_it() -> None:
+def test_in_toggle_mode_one_press_starts_listening_and_the_next_stops_it() -> None:
     parts = ButtonParts("toggle")
     parts.press()
     parts.dialogue.is_listening = True

@@ -148,7 +148,7 @@ def test_a_sentence_that_finds_no_room_is_counted_and_the_owner_is_told(
     assert "dropped: the appliance is still busy" in caplog.text
 
 
-def test_a_lost_microphone_is_told_once_and_its_return_too(
+def test_a_lost_microphone_and_its_return_are_each_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     parts = ListenerParts(script((QUIET, 10), (None, 20), (QUIET, 10)))

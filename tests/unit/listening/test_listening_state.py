@@ -92,7 +92,7 @@ def frames(utterance: Utterance) -> int:
     return len(utterance.samples) // FRAME_SAMPLES
 
 
-def test_a_closed_ear_hears_nothing_until_its_word_is_said() -> None:
+def test_before_the_wake_word_no_speech_is_heard() -> None:
     parts = ListeningParts("wake_word", [LoudSpotter()])
     parts.hear((QUIET, 20), (VOICE, 20), (QUIET, 20))
     assert parts.utterances == []
@@ -107,7 +107,7 @@ def test_a_closed_ear_hears_nothing_until_its_word_is_said() -> None:
     assert parts.woken[0][1] is not None
 
 
-def test_it_is_closed_again_after_one_sentence() -> None:
+def test_listening_stops_after_one_sentence() -> None:
     parts = ListeningParts("wake_word", [LoudSpotter()])
     parts.hear((QUIET, 20), (WORD, 1), (QUIET, 6), (VOICE, 20), (QUIET, 12))
     parts.hear((VOICE, 20), (QUIET, 20))
@@ -115,7 +115,7 @@ def test_it_is_closed_again_after_one_sentence() -> None:
     assert len(parts.utterances) == 1
 
 
-def test_who_does_not_pause_after_the_word_loses_no_syllable() -> None:
+def test_a_speaker_who_does_not_pause_after_the_wake_word_loses_no_syllable() -> None:
     parts = ListeningParts("wake_word", [LoudSpotter()])
     parts.hear((QUIET, 20), (WORD, 1), (VOICE, 20), (QUIET, 12))
 
@@ -123,7 +123,7 @@ def test_who_does_not_pause_after_the_word_loses_no_syllable() -> None:
     assert utterance.speech_seconds == pytest.approx(21 * 0.032)
 
 
-def test_the_rest_of_the_word_is_no_sentence() -> None:
+def test_the_rest_of_the_wake_word_is_not_a_sentence() -> None:
     parts = ListeningParts("wake_word", [LoudSpotter()])
     parts.hear((QUIET, 20), (WORD, 1), (VOICE, 5), (QUIET, 14))
     assert parts.utterances == []
@@ -192,7 +192,7 @@ def test_speech_that_never_ends_is_ended_at_the_limit_held_or_not() -> None:
         assert parts.utterances[0].seconds <= 3.2 + 0.1
 
 
-def test_a_request_opens_the_ear_for_an_utterance_of_its_own_id() -> None:
+def test_a_listen_request_gives_an_utterance_with_the_id_of_the_request() -> None:
     parts = ListeningParts("request")
     parts.listening.listen(Activation(Trigger.REQUEST, id="asked"))
     parts.hear((QUIET, 10), (VOICE, 20), (QUIET, 12))
@@ -210,7 +210,7 @@ def test_a_second_request_takes_the_place_of_the_first_which_is_told() -> None:
     assert [one.id for one in parts.utterances] == ["second"]
 
 
-def test_what_opens_the_ear_can_be_changed_while_it_runs() -> None:
+def test_the_trigger_can_be_changed_at_run_time() -> None:
     old = LoudSpotter()
     parts = ListeningParts("wake_word", [old])
     parts.listening.use("always", [])
@@ -233,7 +233,7 @@ def test_it_does_not_hear_itself_but_its_word() -> None:
     assert [word for word, _ in parts.woken] == ["okay_nabu"]
 
 
-def test_an_always_open_ear_does_not_take_its_own_voice_for_a_sentence() -> None:
+def test_with_the_trigger_always_speech_output_is_not_taken_for_a_sentence() -> None:
     parts = ListeningParts("always")
     parts.hear((QUIET, 20), (VOICE, 5))
     parts.listening.be_deaf(deaf=True)

@@ -99,7 +99,7 @@ def test_an_utterance_begins_its_session_and_is_queued(parts: IntakeParts) -> No
     assert [event.utterance.id for event in parts.events.of(UtteranceHeard)] == ["u"]
 
 
-def test_an_utterance_for_which_there_is_no_room_is_dropped(parts: IntakeParts) -> None:
+def test_an_utterance_is_dropped_if_the_queue_is_full(parts: IntakeParts) -> None:
     parts.intake.accept_utterance(utterance("first"))
 
     assert not parts.intake.accept_utterance(utterance("second"))

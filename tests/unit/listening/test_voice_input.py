@@ -90,7 +90,7 @@ def test_what_starts_the_listening_can_be_changed() -> None:
     assert commands_of(parts.control) == [UseTrigger("always", None)]
 
 
-def test_whoever_speaks_to_it_while_it_speaks_is_heard_at_once() -> None:
+def test_interrupted_speech_output_ends_the_deafness_at_once() -> None:
     parts = VoiceParts()
     parts.voice.interrupt_speech()
 

@@ -101,7 +101,7 @@ def test_calls_at_different_times_do_not_meet() -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"hello", b"{}", b'{"device": 3}', b"\xff\xfe"])
-def test_what_is_no_announcement_is_ignored(payload: bytes) -> None:
+def test_a_payload_that_is_not_an_announcement_is_ignored(payload: bytes) -> None:
     earshot = Earshot("kitchen")
     earshot.wake("kitchen", 10.0)
     earshot.members["kitchen"].on_announced(payload)

@@ -98,7 +98,7 @@ def test_the_time_counts_from_the_last_sound_of_speech() -> None:
     assert "total" not in timings
 
 
-def test_the_wait_in_the_queue_is_told_apart_from_the_wait_for_the_pause() -> None:
+def test_the_wait_in_the_queue_and_the_wait_for_the_pause_are_measured_apart() -> None:
     utterance = spoken()
     offered = utterance.speech_ended + 0.2
     timings = done(utterance, pipeline("light on"), BoardState(offered_at=offered)).timings_ms
@@ -124,14 +124,14 @@ def test_other_speech_is_not_understood_and_shown_as_heard() -> None:
     assert result.intent is None
 
 
-def test_other_speech_is_answered_where_the_config_allows_it() -> None:
+def test_other_speech_is_answered_if_the_config_allows_it() -> None:
     result = done(spoken(), pipeline("why do trains run", writes=["They have wheels."]))
     assert (result.outcome, result.answer) == (Outcome.ANSWER, "They have wheels.")
     assert (result.tokens.prompt, result.tokens.cached, result.tokens.generated) == (4, 0, 3)
     assert (result.models.lm, result.text) == ("pen", "why do trains run")
 
 
-def test_other_speech_is_not_understood_where_the_config_lets_the_model_answer_text_alone() -> None:
+def test_other_speech_is_not_understood_if_the_model_may_answer_only_text() -> None:
     for_text = pipeline("why do trains run", writes=["They have wheels."], answers_speech=False)
     result = done(spoken(), for_text)
     assert (result.outcome, result.text) == (Outcome.NOT_UNDERSTOOD, "why do trains run")
@@ -215,13 +215,13 @@ def test_a_transcribe_request_gives_text_and_no_intent() -> None:
     assert {"decode", "transcribe", "total"} <= result.timings_ms.keys()
 
 
-def test_sound_without_speech_in_a_request_is_no_speech() -> None:
+def test_sound_without_speech_in_a_request_gives_no_speech() -> None:
     asked = pipeline()
     asked._decode = ScriptedDecode(silent=True)  # type: ignore[assignment]
     assert done(requested(Operation.TRANSCRIBE, b"sound"), asked).outcome is Outcome.NO_SPEECH
 
 
-def test_a_request_whose_payload_is_no_sound_fails_with_the_reason() -> None:
+def test_a_request_whose_payload_is_not_sound_fails_with_the_reason() -> None:
     result = done(requested(Operation.TRANSCRIBE, b"text"), pipeline())
     assert (result.outcome, result.reason) == (Outcome.FAILED, "this is no sound file")
 
@@ -309,7 +309,7 @@ def test_a_session_belongs_to_its_requester() -> None:
     assert model.asked[1].turns == ("why",)
 
 
-def test_the_clock_stands_with_the_question_where_the_operator_wants_it_told() -> None:
+def test_the_clock_stands_beside_the_question_if_the_operator_enables_it() -> None:
     asked = pipeline(writes=["Soon.", "Soon."], tells_time=True)
     done(requested(Operation.ANSWER, b"when"), asked)
     done(requested(Operation.ANSWER, b"when"), asked, BoardState(clock_synced=False))

@@ -363,7 +363,7 @@ def test_an_idle_turn_looks_after_the_model() -> None:
     assert model.looks == 1
 
 
-def test_the_engines_are_told_of_the_pace_before_a_job_is_begun() -> None:
+def test_the_engines_get_the_pace_before_a_job_begins() -> None:
     parts = WorkerParts("light on", "light on")
     told: list[Pace] = []
     parts.pipeline.use_pace = told.append  # type: ignore[method-assign, assignment]

@@ -27,7 +27,7 @@ def test_a_key_given_twice_is_noted_with_both_lines() -> None:
     assert document.line(("a",)) == 3
 
 
-def test_what_is_no_yaml_is_told_with_its_line() -> None:
+def test_a_file_that_is_not_yaml_is_reported_with_its_line() -> None:
     assert problem("a:\n  - b\n c: [\n").startswith("a.yaml:3: not valid YAML")
 
 

@@ -27,7 +27,9 @@ def allowed() -> Allowed:
         ("go" + " [x" * 51 + "]" * 51, "more than 50 brackets nested"),
     ],
 )
-def test_a_wrong_template_is_told_with_what_is_wrong_and_where(text: str, complaint: str) -> None:
+def test_a_wrong_template_is_reported_with_its_error_and_position(
+    text: str, complaint: str
+) -> None:
     with pytest.raises(template_check.TemplateError) as error:
         template_check.read(text)
     assert complaint in str(error.value)
@@ -66,7 +68,7 @@ def test_numbers_are_picked_as_words() -> None:
     assert allowed().pick(expression, 20) == "set twenty-one"
 
 
-def test_a_number_of_sentences_too_large_to_read_is_told_by_its_power_of_ten() -> None:
+def test_a_number_of_sentences_too_large_to_read_is_given_as_a_power_of_ten() -> None:
     rules = {"ten": template_check.read("(0|1|2|3|4|5|6|7|8|9)")}
     count = Allowed("en", {}, rules).count(template_check.read(" ".join(["<ten>"] * 40)).expression)
     assert in_words(count, endless=False) == "more than 10^40"

@@ -48,5 +48,7 @@ def test_letters_are_the_same_in_either_unicode_form() -> None:
         ("\U0001f4a1 \x00", []),
     ],
 )
-def test_a_number_is_one_word_and_a_sign_is_none(text: str, words: list[str]) -> None:
+def test_a_number_is_one_word_and_a_punctuation_mark_is_not_a_word(
+    text: str, words: list[str]
+) -> None:
     assert list(words_of(text)) == words

@@ -41,6 +41,6 @@ def test_the_words_of_a_number_are_spelled_as_in_sentences() -> None:
     assert not any("-" in word for word in words)
 
 
-def test_words_that_are_articles_too_are_no_numbers() -> None:
+def test_words_that_are_articles_too_are_not_numbers() -> None:
     assert "ein" not in digits_of_words("de")
     assert "un" not in digits_of_words("fr")
