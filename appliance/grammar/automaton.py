@@ -46,7 +46,7 @@ class Automaton:
         self._states: list[tuple[Places, int, _Begun]] = []
         self._state_ids: dict[tuple[Places, int, _Begun, int], int] = {}
         self._ended: list[int] = []
-        """For each state behind the stop of a fraction that behind a stop which ends a word."""
+        """For each state after the stop of a fraction: the state after a stop that ends a word."""
         self._moves: dict[int, dict[int, list[int]]] = {}
         self._steps: dict[tuple[int, str], int] = {}
         self._accepts: dict[int, bool] = {}
@@ -74,7 +74,7 @@ class Automaton:
         return [divmod(place, size) for place in self._reach.returns(context) if place != ACCEPT]
 
     def step(self, state: int, char: str) -> int:
-        """The state behind one more (folded) character, or DEAD."""
+        """The state after one more (folded) character, or DEAD."""
         known = self._steps.get((state, char))
         if known is None:
             with self._lock:
@@ -82,7 +82,7 @@ class Automaton:
         return known
 
     def walk(self, state: int, text: str) -> int:
-        """The state behind (folded) `text`, or DEAD."""
+        """The state after (folded) `text`, or DEAD."""
         for char in text:
             state = self.step(state, char)
             if state == DEAD:
@@ -104,7 +104,7 @@ class Automaton:
         return known
 
     def is_open(self, state: int) -> bool:
-        """Whether a wildcard may go on here or behind a space, so that any word is allowed."""
+        """Whether a wildcard may go on here or after a space, so that any word is allowed."""
         with self._lock:
             if ANY in self._moves_of(state):
                 return True
@@ -116,7 +116,7 @@ class Automaton:
         return self._states[state][1]
 
     def characters(self, state: int) -> list[str]:
-        """The characters of sentences that may come next, in order; wildcards left out."""
+        """The characters of sentences that may come next, in order; without wildcards."""
         with self._lock:
             found = {chr(label) for label in self._moves_of(state) if label != ANY}
             for said in [said for _, said in self._states[state][2]]:
@@ -128,7 +128,7 @@ class Automaton:
         return not self._states[state][0]
 
     def arcs(self, state: int) -> list[tuple[str, int]]:
-        """Each of `characters` with the state behind it."""
+        """Each of `characters` with the state after it."""
         known = self._arcs.get(state)
         if known is None:
             found = [(char, self.step(state, char)) for char in self.characters(state)]
@@ -204,7 +204,7 @@ class Automaton:
 
     def _find_gap(self, state: int, char: str) -> int:
         mode = self.mode(state)
-        if mode == AT_WORD:  # behind a space, "-" is the sign of a number
+        if mode == AT_WORD:  # after a space, "-" is the sign of a number
             return state if char == " " else self._move(state, ord("-"), IN_WORD, wild=False)
         ahead = self._move(state, SPACE, AT_WORD, wild=True)
         if char == " " and self.accepts(state):

@@ -1,4 +1,4 @@
-"""Compiled grammars on disk: data alone, so that loading a file never runs what is in it."""
+"""Compiled grammars on disk: only data, so that loading a file never runs code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEPT = 8
-"""Files; the oldest go when another is written, as every change of the sentences makes one."""
+"""Files; the oldest are deleted when another is written, because every change makes one."""
 
 _DIGEST = 32
 _PLAIN = (str, int, float, bool, type(None))
@@ -48,7 +48,7 @@ class _File(msgspec.Struct, frozen=True, array_like=True):
 
 
 def kept(path: Path, form: int) -> Network | None:
-    """The network in a file; None where there is none, or it is damaged or of another form."""
+    """The network in a file; None if there is none, or it is damaged or of another form."""
     try:
         data = path.read_bytes()
         if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
@@ -60,9 +60,9 @@ def kept(path: Path, form: int) -> Network | None:
 
 
 def keep(path: Path, network: Network, form: int) -> None:
-    """Write beside and rename, so that no half file is ever found under the name.
+    """Write a temporary file and rename it, so that a file is never half written.
 
-    A full disk costs a second at the next start, no more.
+    If the disk is full, the next start compiles again.
     """
     beside = path.with_suffix(f".{os.getpid()}")
     try:
@@ -72,7 +72,7 @@ def keep(path: Path, network: Network, form: int) -> None:
         beside.replace(path)
         _clear(path.parent)
     except TypeError:
-        return  # a value that is no plain data: compiled anew each time
+        return  # a value that is not plain data: compiled again at each start
     except OSError:
         with contextlib.suppress(OSError):
             beside.unlink()
@@ -127,7 +127,7 @@ def _described(meaning: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _demand_plain(value: Any) -> None:
-    """TypeError for what would come back from the file as something else, such as a date."""
+    """TypeError for a value that would be loaded as another type, such as a date."""
     if isinstance(value, dict):
         for key, each in value.items():
             _demand_plain(key)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from appliance.grammar.network import Network
 
 ACCEPT = -1
-"""The place behind a whole sentence."""
+"""The place after a whole sentence."""
 
 SPACE = ord(" ")
 
@@ -31,11 +31,11 @@ class _Local:
     reading: tuple[int, ...]
     """Nodes at which something can be read."""
     calls: tuple[tuple[int, int], ...]
-    """Where a sub-network begins, and the node to return to."""
+    """The first node of each called sub-network, and the node to return to."""
     ends: bool
     """Whether the sub-network may end here."""
     plain: bool
-    """Whether it reaches itself alone, and can be read."""
+    """Whether it reaches only itself, and something can be read there."""
 
 
 _UNKNOWN = _Local((), (), ends=False, plain=False)
@@ -56,7 +56,7 @@ class Reach:
         self._locals: tuple[dict[int, _Local], dict[int, _Local]] = ({}, {})
 
     def closure(self, places: list[int], *, at_word: bool) -> Places:
-        """All that can be reached without reading; behind a space, spaces are not read either."""
+        """All that can be reached without reading; after a space, spaces are not read either."""
         size, known = self._network.size, self._locals[at_word]
         if all(known.get(place % size, _UNKNOWN).plain for place in places):
             return tuple(sorted(set(places)))  # inside words, which is most of the time
@@ -122,7 +122,7 @@ class _Closure:
         self._settled: dict[int, int] = {}
 
     def of(self, places: list[int]) -> Places:
-        """Follow the places as far as nothing needs to be read."""
+        """Follow the places as far as possible without reading."""
         self._go(places)
         while self._todo:
             context, node = divmod(self._todo.pop(), self._size)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hassil.intents import IntentData, Intents, SlotList
 
 SKIPS = 2
-"""Skip words that may stand before a sentence, and behind it."""
+"""Skip words before a sentence, and after it."""
 
 DOTTED = {"am": "a.m", "pm": "p.m"}
 """Words that Whisper writes with stops in them."""
@@ -47,7 +47,7 @@ COMPOUNDING = frozenset({"af", "da", "de", "fi", "lb", "nb", "nl", "sv"})
 """Languages that write "Erdgeschoss" and "Temperatur" as one word."""
 
 LARGEST_PERMUTATION = 6
-"""Its states double with every part; a sentence with more parts is refused."""
+"""Its states double with every part; a sentence with more parts is an error."""
 
 
 def compile_network(
@@ -59,7 +59,7 @@ def compile_network(
 
     Args:
         intents: as hassil parsed them.
-        slot_lists: lists beside those of `intents`, which they overrule.
+        slot_lists: lists that replace those of `intents` with the same name.
         intent_context: what is known beforehand, such as the area of the microphone.
 
     Raises:
@@ -159,7 +159,7 @@ class _Compiler:
         )
 
     def _expression(self, what: Expression, source: int, scope: NameScope) -> int:
-        """Compile `what` behind `source`; returns the state behind it."""
+        """Compile `what` after `source`; returns the state after it."""
         if isinstance(what, TextChunk):
             return self._words(source, what.text)
         if isinstance(what, ListReference):
@@ -168,7 +168,7 @@ class _Compiler:
             return self._rule(what.rule_name, source, scope)
         if isinstance(what, Group):
             return self._group(what, source, scope)
-        raise SentencesError([f"{what!r} is no part of a sentence that we know"])
+        raise SentencesError([f"{what!r} is not a known part of a sentence"])
 
     def _group(self, what: Group, source: int, scope: NameScope) -> int:
         if isinstance(what, Permutation):

@@ -1,4 +1,4 @@
-"""What may still be said behind a sentence that is whole already."""
+"""What may still follow a whole sentence."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class WhatFollows(enum.Enum):
 
 
 class SentenceCompletions:
-    """Looks ahead in a grammar, and remembers what it saw. Use it from one thread."""
+    """Looks ahead in a grammar and caches the results. Use it from one thread."""
 
     def __init__(self, grammar: Grammar, skip_words: Iterable[str]) -> None:
         self.grammar = grammar
@@ -49,7 +49,7 @@ class SentenceCompletions:
         self._slots: dict[int, int] = {}
 
     def ahead(self, text: str) -> WhatFollows:
-        """What may follow `text`, which is a whole sentence; MORE where it is none."""
+        """What may follow `text`, which is a whole sentence; MORE if it is not one."""
         said = normalise(text)
         state = self._automaton.walk(self._automaton.start, said)
         if state == DEAD:

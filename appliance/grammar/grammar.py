@@ -1,4 +1,4 @@
-"""The grammar as one object: compiled once, kept on disk, asked for texts and for meanings."""
+"""The grammar of one set of sentences: compiled once, cached on disk, read by text and speech."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
 FORM = 6
-"""Of the file on disk; grows when the compiler would make another network of the same files."""
+"""Version of the file on disk; raise it if the compiler makes another network of the same files."""
 
 MADE_WITH = ("hassil", "unicode-rbnf")
-"""What reads the templates and spells the numbers."""
+"""Packages that read the templates and spell the numbers; another version compiles again."""
 
 
 class Grammar:
-    """Everything that may be said in one language; does not change.
+    """Everything that may be said in one language; immutable.
 
-    A change of the files makes a new grammar, which takes the place of the old one between two
-    utterances; whoever is decoding goes on with the one that it has.
+    A change of the files makes a new grammar, which replaces the old one between two utterances;
+    a decoder at work goes on with the one that it has.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Grammar:
 
         Args:
             intents: as hassil parsed them.
-            slot_lists: lists beside those of `intents`, which they overrule.
+            slot_lists: lists that replace those of `intents` with the same name.
             intent_context: what is known beforehand, such as the area of the microphone.
             cache: folder for compiled networks; what is damaged there is compiled again.
 
@@ -95,7 +95,7 @@ class Grammar:
         return cls(network, intents.language, written, skips)
 
     def prepare(self, vocabulary: TokenVocabulary) -> None:
-        """Do now what the first sentence would have to wait for; takes up to seconds."""
+        """Do now what would delay the first utterance; takes up to seconds."""
         self.walk(vocabulary).prepare()
 
     def readings(self, text: str) -> list[ParsedSentence]:
@@ -108,7 +108,7 @@ class Grammar:
         return state != DEAD and self.automaton.accepts(state)
 
     def walk(self, vocabulary: TokenVocabulary) -> TokenWalk:
-        """The sentences in a model's tokens; what is found out is kept for the next time."""
+        """The sentences in a model's tokens; results are cached."""
         with self._lock:
             return self._walks.setdefault(
                 id(vocabulary), TokenWalk(self.automaton, vocabulary, self._written)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hassil.intents import SlotList
 
 Compile = Callable[[Expression, int, NameScope], int]
-"""Compiles an expression behind a state; returns the state behind it."""
+"""Compiles an expression after a state; returns the state after it."""
 
 
 class Lists:
@@ -37,11 +37,11 @@ class Lists:
         self._number_words = {word for words in digits_of_words(language) for word in words.split()}
         self._networks: dict[Any, tuple[int, frozenset[str]]] = {}
         self._spellings: list[Callable[[str], str]] = [self._in_words] if self._number_words else []
-        if language.startswith("en"):  # whose models write "Motorhead"
+        if language.startswith("en"):  # because English models write "Motorhead"
             self._spellings.append(unaccented)
 
     def reference(self, reference: ListReference, source: int, scope: NameScope) -> int:
-        """Read a value of the list behind `source`; returns the state behind it."""
+        """Read a value of the list after `source`; returns the state after it."""
         slots = scope.lists.get(reference.list_name)
         inline = reference.get_inline_range()
         if slots is None and inline is not None:

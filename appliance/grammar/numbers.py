@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hassil.intents import RangeSlotList
 
 MANY = 1_001
-"""As many as from 0 to 1000; a range with more numbers has words for its round numbers only."""
+"""From 0 to 1000; a range with more numbers has words only for its round numbers."""
 
 SMALL = 120
 ROUND = 50
@@ -37,7 +37,7 @@ SIGNS = {
     "gradi": "°",
     "graden": "°",
 }
-"""Words that Whisper writes as a sign behind a number."""
+"""Words that Whisper writes as a sign after a number."""
 
 
 HALF = 0.5
@@ -53,7 +53,7 @@ HALVES = {
 """A whole number and half of one, as people say it."""
 
 NEGATIVE = {"en": ("minus", "negative")}
-"""Words before a number below zero, where it is not the rules' own one alone."""
+"""Words before a number below zero, besides that of the language's own rules."""
 
 
 def _family(language: str) -> str:
@@ -73,7 +73,7 @@ def below_zero(language: str) -> tuple[str, ...]:
 
 @cache
 def spoken(number: float, language: str) -> tuple[str, ...]:
-    """Every way in which `number` is said; nothing where the language has no rules."""
+    """Every way in which `number` is said; empty if the language has no rules."""
     if number < 0:
         ways = [
             (sign, above) for sign in below_zero(language) for above in spoken(-number, language)
@@ -127,5 +127,5 @@ def _digits(number: float, language: str) -> list[str]:
 
 
 def _half(number: float, language: str) -> str | None:
-    """How a number and a half is said, the number left open; None where it is none."""
+    """How a number and a half is said, with {} for the number; None if it is not one."""
     return HALVES.get(_family(language)) if number > 1 and number % 1 == HALF else None

@@ -1,4 +1,4 @@
-"""What passing through a state of the network means, for whoever reads a text back."""
+"""What passing through a state of the network means, for the parser."""
 
 from __future__ import annotations
 

@@ -26,11 +26,11 @@ class Skips:
         return text in self._begun
 
     def ahead(self, text: str) -> list[str]:
-        """The letters of skip words behind `text`, and the space behind a whole one."""
+        """The letters that continue skip words after `text`, and a space after a whole one."""
         found = [word[-1] for word in self._begun if word[:-1] == text]
         return [*found, " "] if text in self.whole else found
 
     def ends(self, text: str, begin: int) -> list[int]:
-        """Where it goes on after each skip word that stands at `begin` of a spelled text."""
+        """The position after each skip word at `begin` of a spelled text, and after its space."""
         ends = (begin + len(word) for word in self.whole if text.startswith(word, begin))
         return [end + 1 for end in ends if text[end : end + 1] in ("", " ")]

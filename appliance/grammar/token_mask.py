@@ -37,7 +37,7 @@ _BEFORE = _BETWEEN | SPACED_PUNCTUATION
 """The same of what may follow a space."""
 
 _ODD = re.compile(r"[^\S ]|  ")
-"""White space that nobody speaks: tabs, lines, runs."""
+"""White space that is not spoken: tabs, line ends, runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +102,12 @@ class TokenVocabulary:
         return [next((one for one in same if one in self.capital), word[0]), *word[1:]]
 
     def children(self, prefix: str, low: int, high: int) -> Mapping[str, tuple[int, int]]:
-        """The letters behind `prefix`, each with the slice of `words` that goes on with it.
+        """The letters after `prefix`, each with the slice of `words` that goes on with it.
 
         Args:
             prefix: of all the `words` from `low` up to `high`, and none of them itself.
             low: first of them.
-            high: the one behind the last of them.
+            high: the one after the last of them.
 
         """
         known = self._children.get(prefix)
@@ -201,7 +201,7 @@ class TokenWalk:
         self._choices: dict[int, Choices] = {}
 
     def step(self, state: int, token: int) -> int:
-        """The state behind one more token, or DEAD."""
+        """The state after one more token, or DEAD."""
         texts = self.vocabulary.texts
         text = texts[token] if token < len(texts) else None  # behind them: times, and padding
         if text == "" and token in self.vocabulary.unread:
@@ -213,12 +213,12 @@ class TokenWalk:
         return self.automaton.mode(state) == IN_WORD
 
     def prepare(self) -> None:
-        """Find out now what every sentence begins with, so that the first one need not wait."""
+        """Find now what every sentence begins with, so that the first utterance need not wait."""
         for state in self.choices(self.automaton.start).targets:
             self.choices(state)
 
     def choices(self, state: int) -> Choices:
-        """Every token of the sentences that may come next; wildcards left out."""
+        """Every token of the sentences that may come next; without wildcards."""
         if state not in self._choices:
             found: _Groups = {}
             self._descend(state, "", 0, len(self.vocabulary.words), found)

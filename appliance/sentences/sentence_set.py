@@ -1,4 +1,4 @@
-"""What may be said: the operator's sentence files as one set, and the intent a text means."""
+"""The operator's sentence files as one set, and the intent that a text means."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class SentenceSet:
 
     language: str
     intents: Intents
-    """As hassil holds them: for a grammar that shall allow exactly these sentences."""
+    """As hassil parsed the templates."""
     declared: Mapping[str, DeclaredIntent]
     """By the intent's name: confirm, never_by_voice, response."""
     warnings: tuple[str, ...] = ()
-    """What is odd in the files, as `file:line: what`."""
+    """Suspicious lines of the files, as `file:line: what`."""
     cache: Path | None = None
     """Folder for compiled grammars; None keeps none."""
     _compiling: threading.Lock = field(
@@ -57,12 +57,11 @@ class SentenceSet:
     )
 
     def parse(self, text: str) -> Intent | None:
-        """The intent whose sentence `text` is, and its slots; None where no sentence fits.
+        """The intent whose sentence `text` is, and its slots; None if no sentence fits.
 
         Capitals, punctuation and skip words do not matter; numbers may be digits or words, in
         the text as in the sentences: "12 ounce" is "twelve ounce".
-        The same text always gives the same intent: of several that fit, the one with the
-        fewest wildcards, then one that names a device, then with the most words of its own.
+        The same text always gives the same intent; `Parser.readings` says which of several.
         """
         if self.intents.settings.ignore_whitespace:
             text = CJK_WHITESPACE.sub("", text)
@@ -109,10 +108,10 @@ class SentenceSet:
         for intent in self.intents.intents.values():
             if name is None or intent.name == name:
                 for block in intent.data:
-                    allowed = Allowed(self.language, *self._in_force(block))
+                    allowed = Allowed(self.language, *self._lists_and_rules(block))
                     yield from ((intent.name, allowed, sentence) for sentence in block.sentences)
 
-    def _in_force(self, block: IntentData) -> tuple[dict[str, Any], dict[str, Sentence]]:
+    def _lists_and_rules(self, block: IntentData) -> tuple[dict[str, Any], dict[str, Sentence]]:
         return (
             {**self.intents.slot_lists, **block.slot_lists},
             {**self.intents.expansion_rules, **block.expansion_rules},
@@ -159,7 +158,7 @@ def _load(folder: Path | None, language: str, *, builtin: bool, cache: Path | No
     _check_wildcards(gathered, intents, findings)
     if findings.errors:
         raise SentencesError(findings.lines(findings.errors))
-    # What is odd in sentences that are not the owner's, the owner cannot mend.
+    # The owner cannot change the sentences of Home Assistant, so their warnings are left out.
     own = [warning for warning in findings.warnings if warning[0] != BUILTIN]
     warnings = tuple(findings.lines(own))
     return SentenceSet(language, intents, gathered.declared, warnings, cache)
@@ -186,7 +185,7 @@ def _compile(gathered: Gathered) -> Intents:
 
 
 def _block(block: dict[str, Any]) -> dict[str, Any]:
-    """Without the keys that stand there with nothing behind them; hassil wants none such."""
+    """Without the keys that have no value; hassil accepts none of those."""
     return {key: value for key, value in block.items() if value is not None}
 
 
