@@ -64,6 +64,7 @@ def test_words_heard_a_little_wrong_become_the_sentence_that_was_said(
 @pytest.mark.parametrize(
     "text",
     [
+        "don't turn on the kitchen light",
         "don't turn on the kitchin light",
         "don\N{RIGHT SINGLE QUOTATION MARK}t turn on the kitchin light",
         "dont turn on the kitchin light",
