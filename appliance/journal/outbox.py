@@ -49,7 +49,7 @@ class Outbox:
         last_rank_before = self._last_rank
         for message in messages:
             self._insert(message, now_s)
-        return self._make_room(last_rank_before)
+        return self._evict_oldest(last_rank_before)
 
     def oldest(
         self, limit: int, skip_ranks: Collection[int], skip_topics: Collection[str]
@@ -99,7 +99,7 @@ class Outbox:
         )  # fmt: skip
         self.size = self.size.plus(size)
 
-    def _make_room(self, last_rank: int) -> int:
+    def _evict_oldest(self, last_rank: int) -> int:
         """Drop the oldest, up to `last_rank`: the messages just written always stay."""
         dropped = 0
         while (

@@ -52,16 +52,16 @@ class OutboxSender:
         """Note which ranks were in flight when the connection broke."""
         self._quarantine.record_failure(in_flight)
 
-    def pending(self, room: int, in_flight: Collection[int]) -> list[OutboxRow]:
-        """Return up to `room` messages that may be sent now, oldest first."""
+    def pending(self, free_slots: int, in_flight: Collection[int]) -> list[OutboxRow]:
+        """Return up to `free_slots` messages that may be sent now, oldest first."""
         self._end_waiting()
-        if room <= 0 or not self._may_hold_more or self.breaker.is_waiting():
+        if free_slots <= 0 or not self._may_hold_more or self.breaker.is_waiting():
             return []
         # Cleared before the query: what another thread writes after it must not be overlooked.
         self._may_hold_more = False
         skip_ranks = self._delivered.union(in_flight, self._waiting_ranks)
         try:
-            return self._journal.pending(room, skip_ranks, self._waiting_topics)
+            return self._journal.pending(free_slots, skip_ranks, self._waiting_topics)
         except JournalError as error:
             self._may_hold_more = True
             self.breaker.record_failure(error)

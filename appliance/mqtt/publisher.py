@@ -136,7 +136,7 @@ class Publisher:
     def _ranks_in_flight(self) -> set[int]:
         return {sent.rank for sent in self._in_flight.values() if sent.rank is not None}
 
-    def _room(self) -> int:
+    def _free_slots(self) -> int:
         return self._connection.window - len(self._in_flight)
 
     def _send_retained(self) -> None:
@@ -145,13 +145,13 @@ class Publisher:
             self._send(message, None, qos=0)
 
     def _send_transient(self) -> None:
-        while (message := self.transient.first()) and self._room() > 0:
+        while (message := self.transient.first()) and self._free_slots() > 0:
             if not self._send(message, None, qos=0 if message.fleeting else 1):
                 break
             self.transient.dequeue()
 
     def _send_outbox(self) -> None:
-        for row in self._outbox.pending(self._room(), self._ranks_in_flight()):
+        for row in self._outbox.pending(self._free_slots(), self._ranks_in_flight()):
             in_flight = self._ranks_in_flight()
             if not self._outbox.may_send(row.rank, in_flight) or not self._send(
                 row.message, row.rank

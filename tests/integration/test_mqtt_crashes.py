@@ -29,14 +29,14 @@ target, name, when = {
     "after the attempt is counted": (stack.journal, "record_attempt", "after"),
     "before the result is on disk": (stack.journal, "commit", "before"),
     "after the result is on disk": (stack.journal, "commit", "after"),
-    "after the result is published": (stack.link, "publish", "after"),
+    "after the result is published": (stack.link, "send", "after"),
     "before it leaves the disk": (stack.journal, "remove_delivered", "before"),
     "after it left the disk": (stack.journal, "remove_delivered", "after"),
     "never": (stack.journal, "close", "before"),
 }[step]
 true = getattr(target, name)
 def deadly(*words, **more):
-    if name == "publish" and words[0].topic.endswith("/status"):
+    if name == "send" and words[0].topic.endswith("/status"):
         return true(*words, **more)
     if when == "before":
         os._exit(9)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tokenize
 from collections import defaultdict
 from pathlib import Path
 
@@ -51,6 +53,27 @@ def test_each_class_name_stands_once(folder: str) -> None:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{path.relative_to(REPOSITORY)}:{node.lineno}")
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+METAPHORS = {
+    *("desk", "furnish", "furnished", "house", "mind", "neighbour", "neighbours", "office"),
+    *("outlook", "patience", "person", "presence", "room", "rooms", "shelf", "suspect"),
+    *("suspects", "talker", "workshop"),
+}
+"""Words that name no concept of the field; each had another name before a reader asked for it."""
+
+
+def test_no_identifier_and_no_file_is_named_by_a_metaphor() -> None:
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        names = [path.stem]
+        with tokenize.open(path) as source:
+            tokens = tokenize.generate_tokens(source.readline)
+            names += [token.string for token in tokens if token.type == tokenize.NAME]
+        for name in names:
+            words = {word.lower() for word in re.findall("[A-Z]?[a-z]+", name)}
+            found |= {f"{path.relative_to(PACKAGE)}: {name}" for word in words & METAPHORS}
+    assert found == set()
 
 
 def test_every_module_says_in_its_first_line_what_it_is() -> None:
