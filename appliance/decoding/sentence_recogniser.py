@@ -186,7 +186,7 @@ class SentenceRecogniser:
             score, tokens = best.best.score, len(best.best.tokens) + 1
             fit = score / tokens
             # Free words of a wildcard are no evidence for the words around it.
-            declared = 1 - best.reading.free_characters / max(1, len(best.text))
+            declared = 1 - best.reading.wildcard_characters / max(1, len(best.text))
             deficit = max(0.0, free - score) / max(1.0, tokens * declared)
             confidence = calibration.confidence(min(fit, -deficit), deficit, margin, declared)
             evidence = Evidence(surplus=free - score, deficit=deficit, fit=free / free_tokens)
@@ -213,7 +213,7 @@ class SentenceRecogniser:
     def _is_contradicted(
         self, best: _Meaning, free_text: str, language: str, evidence: Evidence
     ) -> bool:
-        if best.reading.free_characters:  # a wildcard fits whatever was said
+        if best.reading.wildcard_characters:  # a wildcard fits whatever was said
             return evidence.deficit > self.limits.wildcard_deficit
         return contradicts(free_text, best.text, language, evidence)
 

@@ -83,7 +83,7 @@ class SpellingCandidates:
         return nearest(
             self._walk.automaton,
             text,
-            most=effort.candidates_per_round,
+            limit=effort.candidates_per_round,
             beam=effort.spelling_beam,
             layers=self._layers,
         )

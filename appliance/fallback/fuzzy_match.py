@@ -128,11 +128,11 @@ class FuzzyMatcher:
         """Sentences spelled alike, nearest first; none with a wildcard, which fits any words."""
         negated = not self._negations.isdisjoint(words)
         automaton = self._grammar.automaton
-        for near in nearest(automaton, " ".join(words), most=CANDIDATES, beam=BEAM):
+        for near in nearest(automaton, " ".join(words), limit=CANDIDATES, beam=BEAM):
             if negated == self._negations.isdisjoint(words_of(near.text)):
                 continue
             for reading in self._grammar.readings(near.text)[:1]:
-                if not reading.free_characters and reading.intent in self._allowed:
+                if not reading.wildcard_characters and reading.intent in self._allowed:
                     yield near.text, reading
 
     def _compare(self, heard: Words, sentence: str) -> float:

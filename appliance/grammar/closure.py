@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.grammar.network import EMPTY
+from appliance.grammar.network import EPSILON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,7 @@ class _Local:
 _UNKNOWN = _Local((), (), ends=False, plain=False)
 
 
-class Reach:
+class EpsilonClosures:
     """Follows a network; remembers what each node reaches, and the contexts that it has met.
 
     A context is the set of places where one goes on when a sub-network ends. Two hundred names
@@ -55,18 +55,20 @@ class Reach:
         self._numbers: dict[Places, int] = {(): 0}
         self._locals: tuple[dict[int, _Local], dict[int, _Local]] = ({}, {})
 
-    def closure(self, places: list[int], *, at_word: bool) -> Places:
+    def closure(self, places: list[int], *, after_space: bool) -> Places:
         """All that can be reached without reading; after a space, spaces are not read either."""
-        size, known = self._network.size, self._locals[at_word]
+        size, known = self._network.size, self._locals[after_space]
         if all(known.get(place % size, _UNKNOWN).plain for place in places):
             return tuple(sorted(set(places)))  # inside words, which is most of the time
-        return _Closure(self, self._network.size, at_word=at_word).of(places)
+        return _Closure(self, self._network.size, after_space=after_space).of(places)
 
-    def local(self, node: int, *, at_word: bool) -> _Local:
+    def local(self, node: int, *, after_space: bool) -> _Local:
         """What a node reaches inside its own sub-network."""
-        known = self._locals[at_word].get(node)
+        known = self._locals[after_space].get(node)
         if known is None:
-            known = self._locals[at_word][node] = _local(self._network, node, at_word=at_word)
+            known = self._locals[after_space][node] = _local(
+                self._network, node, after_space=after_space
+            )
         return known
 
     def returns(self, context: int) -> Places:
@@ -81,7 +83,7 @@ class Reach:
         return self._numbers[returns]
 
 
-def _local(net: Network, start: int, *, at_word: bool) -> _Local:
+def _local(net: Network, start: int, *, after_space: bool) -> _Local:
     seen, todo = {start}, [start]
     reading: list[int] = []
     calls: list[tuple[int, int]] = []
@@ -91,15 +93,15 @@ def _local(net: Network, start: int, *, at_word: bool) -> _Local:
         reads = False
         for edge in range(net.edge_from[node], net.edge_from[node + 1]):
             label, target = net.labels[edge], net.targets[edge]
-            if label != EMPTY and not (at_word and label == SPACE):
+            if label != EPSILON and not (after_space and label == SPACE):
                 reads = True
             elif target not in seen:
                 seen.add(target)
                 todo.append(target)
         if reads:
             reading.append(node)
-        first, behind = net.call_from[node], net.call_from[node + 1]
-        calls += zip(net.callees[first:behind], net.returns[first:behind], strict=True)
+        first, after = net.call_from[node], net.call_from[node + 1]
+        calls += zip(net.callees[first:after], net.returns[first:after], strict=True)
         ends = ends or bool(net.finals[node])
     plain = reading == [start] and not calls and not ends
     return _Local(tuple(reading), tuple(calls), ends, plain)
@@ -108,13 +110,13 @@ def _local(net: Network, start: int, *, at_word: bool) -> _Local:
 class _Closure:
     """One closure; a context gets a negative number until all of its returns are known."""
 
-    def __init__(self, reach: Reach, size: int, *, at_word: bool) -> None:
-        self._reach = reach
+    def __init__(self, closures: EpsilonClosures, size: int, *, after_space: bool) -> None:
+        self._closures = closures
         self._size = size
-        self._at_word = at_word
+        self._after_space = after_space
         self._seen: set[int] = set()
         self._todo: list[int] = []
-        self._keep: set[int] = set()
+        self._reached: set[int] = set()
         self._called: dict[int, int] = {}
         """The number of each sub-network that is called here."""
         self._returns: list[set[int]] = []
@@ -126,14 +128,14 @@ class _Closure:
         self._go(places)
         while self._todo:
             context, node = divmod(self._todo.pop(), self._size)
-            local = self._reach.local(node, at_word=self._at_word)
+            local = self._closures.local(node, after_space=self._after_space)
             below = context * self._size
-            self._keep.update([below + reading for reading in local.reading])
+            self._reached.update([below + reading for reading in local.reading])
             for callee, back in local.calls:
                 self._call(callee, below + back)
             if local.ends:
                 self._end(context)
-        return tuple(sorted(map(self._settle, self._keep)))
+        return tuple(sorted(map(self._settle, self._reached)))
 
     def _go(self, places: Iterable[int]) -> None:
         new = [place for place in places if place not in self._seen]
@@ -153,9 +155,9 @@ class _Closure:
 
     def _end(self, context: int) -> None:
         if context == 0:
-            self._keep.add(ACCEPT)
+            self._reached.add(ACCEPT)
         elif context > 0:
-            self._go(self._reach.returns(context))
+            self._go(self._closures.returns(context))
         elif _NEW - context not in self._ended:
             self._ended.add(_NEW - context)
             self._go(self._returns[_NEW - context])
@@ -167,5 +169,5 @@ class _Closure:
             return place
         if context not in self._settled:
             returns = tuple(sorted(map(self._settle, self._returns[_NEW - context])))
-            self._settled[context] = self._reach.context(returns)
+            self._settled[context] = self._closures.context(returns)
         return self._settled[context] * self._size + node

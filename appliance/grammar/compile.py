@@ -22,7 +22,7 @@ from appliance.grammar.name_scope import NameScope
 from appliance.grammar.network import Builder, Network
 from appliance.grammar.numbers import SIGNS, spoken
 from appliance.grammar.required_words import RequiredWords
-from appliance.grammar.semantic_tags import SentenceOf
+from appliance.grammar.semantic_tags import SentenceEnd
 from appliance.text.normalise import UNIT_SIGNS, template_text, unaccented
 from appliance.text.number_words import digits_of_words, said_in_words
 
@@ -31,14 +31,11 @@ if TYPE_CHECKING:
 
     from hassil.intents import IntentData, Intents, SlotList
 
-SKIPS = 2
+MAX_SKIP_WORDS = 2
 """Skip words before a sentence, and after it."""
 
 DOTTED = {"am": "a.m", "pm": "p.m"}
 """Words that Whisper writes with stops in them."""
-
-LONGEST_NUMBER = 4
-"""Words of a number up to one hundred: "quatre vingt dix neuf"."""
 
 LONGEST_NUMBER = 4
 """Words of a number up to one hundred: "quatre vingt dix neuf"."""
@@ -91,7 +88,7 @@ class _Compiler:
 
     def compile(self) -> Network:
         start, body, end = (self._build.state() for _ in range(3))
-        self._skips(start, body)
+        self._skip_words(start, body)
         problems: list[str] = []
         for intent in self._intents.intents.values():
             for data in intent.data:
@@ -103,19 +100,19 @@ class _Compiler:
             raise SentencesError(problems)
         if not any(source == body for source, _, _ in self._build.edges):
             raise SentencesError(["the sentences allow nothing to be said"])
-        self._skips(end, self._build.state(final=True))
+        self._skip_words(end, self._build.state(final=True))
         return self._build.network(start, body)
 
-    def _skips(self, source: int, target: int) -> None:
+    def _skip_words(self, source: int, target: int) -> None:
         """Up to SKIPS skip words on the way from `source` to `target`."""
         words = [template_text(word).strip() for word in self._intents.skip_words]
-        for _ in range(SKIPS if words else 0):
-            self._build.empty(source, target)
+        for _ in range(MAX_SKIP_WORDS if words else 0):
+            self._build.epsilon(source, target)
             after = self._build.state()
             for word in filter(None, words):
                 self._build.text(source, f" {word} ", after)
             source = after
-        self._build.empty(source, target)
+        self._build.epsilon(source, target)
 
     def _block(self, intent: str, data: IntentData, body: int, end: int) -> None:
         if not check_required_context(
@@ -125,7 +122,7 @@ class _Compiler:
         if not check_excluded_context(data.excludes_context, self._context):
             return
         missing = set(data.requires_context) - set(self._context)
-        meaning = SentenceOf(
+        meaning = SentenceEnd(
             intent=intent,
             fixed=dict(data.slots),
             requires=dict(data.requires_context),
@@ -142,10 +139,10 @@ class _Compiler:
                 raise SentencesError(
                     [f"{problem}, in {sentence.text!r}" for problem in error.problems]
                 ) from error
-            if missing <= scope.given:
+            if missing <= scope.context_keys:
                 clauses = self._required.clauses(sentence.expression, scope)
                 self._build.sentence(body, first, clauses)
-                self._build.empty(self._build.meaning(last, meaning), end)
+                self._build.epsilon(self._build.semantic_tag(last, meaning), end)
 
     def _scope(self, data: IntentData) -> NameScope:
         own = id(data) if data.slot_lists or data.expansion_rules else 0
@@ -176,9 +173,9 @@ class _Compiler:
         if isinstance(what, Alternative):
             target = self._build.state()
             for item in what.items:
-                self._build.empty(self._expression(item, source, scope), target)
+                self._build.epsilon(self._expression(item, source, scope), target)
             if what.is_optional or not what.items:
-                self._build.empty(source, target)
+                self._build.epsilon(source, target)
             return target
         before: Expression | None = None
         for item in _joined(what.items):
@@ -193,7 +190,7 @@ class _Compiler:
         """Read `text`; in some languages as one word with the value: "Erdgeschosstemperatur"."""
         if text[:1] == " " and self._intents.language.split("-")[0] in COMPOUNDING:
             gap = self._build.text(source, " ")
-            self._build.empty(source, gap)
+            self._build.epsilon(source, gap)
             return self._words(gap, text.lstrip())
         return self._words(source, text)
 
@@ -240,18 +237,18 @@ class _Compiler:
         key = ("rule", name, scope.key)
         if key not in self._networks:
             scope.rule_stack.append(name)
-            given_before, scope.given = scope.given, set()
+            outer_keys, scope.context_keys = scope.context_keys, set()
             start = self._sub_network(scope.rules[name].expression, scope)
-            self._networks[key] = start, frozenset(scope.given)
-            scope.given = given_before
+            self._networks[key] = start, frozenset(scope.context_keys)
+            scope.context_keys = outer_keys
             scope.rule_stack.pop()
-        start, given = self._networks[key]
-        scope.given |= given
+        start, context_keys = self._networks[key]
+        scope.context_keys |= context_keys
         return self._build.call(source, start)
 
     def _sub_network(self, what: Expression, scope: NameScope) -> int:
         start = self._build.state()
-        self._build.empty(self._expression(what, start, scope), self._build.state(final=True))
+        self._build.epsilon(self._expression(what, start, scope), self._build.state(final=True))
         return start
 
     def _permutation(self, items: list[Expression], source: int, scope: NameScope) -> int:
@@ -266,7 +263,7 @@ class _Compiler:
                 if subset & (1 << index):
                     continue
                 target = done.setdefault(subset | (1 << index), self._build.state())
-                self._build.empty(self._build.call(done[subset], start), target)
+                self._build.epsilon(self._build.call(done[subset], start), target)
         return done[(1 << len(items)) - 1]
 
 

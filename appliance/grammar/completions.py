@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from appliance.grammar.grammar import Grammar
 
-LOOKS_AHEAD = 3
+MAX_LETTERS = 3
 """Letters of the next word that tell whether it is one of the skip words."""
 
-MOST_ENDINGS = 32
+MAX_ENDINGS = 32
 """Sentences that are read to see whether they all mean the same; where there are more, they do
 not."""
 
-MOST_STEPS = 1000
+MAX_STEPS = 1000
 """Characters that are walked to find them."""
 
 
@@ -48,53 +48,53 @@ class SentenceCompletions:
         self._known: dict[int, WhatFollows] = {}
         self._slots: dict[int, int] = {}
 
-    def ahead(self, text: str) -> WhatFollows:
+    def what_follows(self, text: str) -> WhatFollows:
         """What may follow `text`, which is a whole sentence; MORE if it is not one."""
         said = normalise(text)
         state = self._automaton.walk(self._automaton.start, said)
         if state == DEAD:
             return WhatFollows.MORE
         if state not in self._known:
-            self._known[state] = self._look(state, said)
+            self._known[state] = self._what_follows(state, said)
         return self._known[state]
 
-    def begins(self, text: str) -> bool:
+    def is_prefix(self, text: str) -> bool:
         """Whether a sentence begins with these words."""
         return self._automaton.walk(self._automaton.start, normalise(text)) != DEAD
 
-    def _look(self, state: int, said: str) -> WhatFollows:
+    def _what_follows(self, state: int, said: str) -> WhatFollows:
         if self._automaton.is_open(state):
             return WhatFollows.MORE
-        if self._only_skipped(state):
+        if self._only_skip_words_follow(state):
             return WhatFollows.NOTHING
-        slots = max(
-            (self._slots_behind(place) for place in self._automaton.nodes(state)), default=0
-        )
-        if slots == 0 and self._changes_nothing(state, said):
+        slots = max((self._slots_after(place) for place in self._automaton.nodes(state)), default=0)
+        if slots == 0 and self._keeps_meaning(state, said):
             return WhatFollows.SAME
         return WhatFollows.ONE if slots <= 1 else WhatFollows.MORE
 
-    def _only_skipped(self, state: int) -> bool:
+    def _only_skip_words_follow(self, state: int) -> bool:
         # A longer word does not count ("light", "lights"): nobody pauses in the middle of one.
-        behind = [(self._automaton.step(state, " "), "")]
-        for _ in range(LOOKS_AHEAD):
-            behind = [
+        positions = [(self._automaton.step(state, " "), "")]
+        for _ in range(MAX_LETTERS):
+            positions = [
                 (self._automaton.step(place, char), said + char)
-                for place, said in behind
+                for place, said in positions
                 if place != DEAD
                 for char in self._automaton.characters(place)
                 if char.isalnum()
             ]
-            if not all(any(word.startswith(said) for word in self._skipped) for _, said in behind):
+            if not all(
+                any(word.startswith(said) for word in self._skipped) for _, said in positions
+            ):
                 return False
         return True
 
-    def _changes_nothing(self, state: int, said: str) -> bool:
+    def _keeps_meaning(self, state: int, said: str) -> bool:
         """Whether every longer sentence means what this one means."""
-        meanings = [reading.meaning for reading in self.grammar.readings(said)[:1]]
+        semantic_tags = [reading.meaning for reading in self.grammar.readings(said)[:1]]
         for count, ending in enumerate(self._endings(state)):
             longer = [one.meaning for one in self.grammar.readings(f"{said} {ending}")[:1]]
-            if count >= MOST_ENDINGS or longer != meanings:
+            if count >= MAX_ENDINGS or longer != semantic_tags:
                 return False
         return True
 
@@ -107,8 +107,8 @@ class SentenceCompletions:
             if place == DEAD or any(f" {said}".endswith(f" {word}") for word in self._skipped):
                 continue
             steps += 1
-            if steps > MOST_STEPS or self._automaton.takes_any(place):
-                yield from [""] * (MOST_ENDINGS + 1)
+            if steps > MAX_STEPS or self._automaton.takes_any(place):
+                yield from [""] * (MAX_ENDINGS + 1)
                 return
             if said and said[-1].isalnum() and self._automaton.accepts(place):
                 yield said
@@ -116,36 +116,39 @@ class SentenceCompletions:
                 if char not in PUNCTUATION and not (char == " " and said[-1:] in ("", " ")):
                     todo.append((self._automaton.step(place, char), said + char))
 
-    def _slots_behind(self, place: tuple[int, int]) -> int:
+    def _slots_after(self, place: tuple[int, int]) -> int:
         """The most slots on one way from here to the end of a sentence."""
         context, node = place
         returns = self._automaton.returns(context)
-        return self._slots_within(node) + max(map(self._slots_behind, returns), default=0)
+        return self._slots_within(node) + max(map(self._slots_after, returns), default=0)
 
     def _slots_within(self, start: int) -> int:
         """The same to the end of the node's own list or rule."""
         todo, above = [start], set[int]()
         while todo:
             node = todo[-1]
-            ways = list(self._ways(node))
-            passed = {n for _, way in ways for n in way}
+            moves = list(self._moves(node))
+            passed = {n for _, passed_nodes in moves for n in passed_nodes}
             new = [n for n in passed if n not in self._slots and n not in above]
             if new:  # those first; what leads back to itself begins nothing new
                 above.add(node)
                 todo += new
                 continue
             todo.pop()
-            found = (slot + sum(self._slots.get(n, 0) for n in way) for slot, way in ways)
+            found = (
+                slot + sum(self._slots.get(n, 0) for n in passed_nodes)
+                for slot, passed_nodes in moves
+            )
             self._slots[node] = max(found, default=0)
         return self._slots[start]
 
-    def _ways(self, node: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+    def _moves(self, node: int) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Each step on: whether a slot begins with it, and the nodes that are passed then."""
         net = self.grammar.network
         for edge in range(net.edge_from[node], net.edge_from[node + 1]):
             target = net.targets[edge]
             tag = net.tags.get(target)
-            slot = tag is not None and isinstance(net.meanings[tag], SlotStart)
+            slot = tag is not None and isinstance(net.semantic_tags[tag], SlotStart)
             yield int(slot), (target,)
         for call in range(net.call_from[node], net.call_from[node + 1]):
             yield 0, (net.callees[call], net.returns[call])

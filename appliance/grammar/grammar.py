@@ -9,10 +9,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from appliance.grammar.automaton import DEAD, Automaton
-from appliance.grammar.cache import keep, kept
+from appliance.grammar.cache import load, save
 from appliance.grammar.compile import compile_network
 from appliance.grammar.parse import ParsedSentence, Parser
-from appliance.grammar.skip_words import Skips
+from appliance.grammar.skip_words import SkipWords
 from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
 from appliance.text.normalise import folded
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
-FORM = 6
+CACHE_VERSION = 6
 """Version of the file on disk; raise it if the compiler makes another network of the same files."""
 
-MADE_WITH = ("hassil", "unicode-rbnf")
+COMPILED_WITH = ("hassil", "unicode-rbnf")
 """Packages that read the templates and spell the numbers; another version compiles again."""
 
 
@@ -45,14 +45,14 @@ class Grammar:
         network: Network,
         language: str,
         written: frozenset[str] = frozenset(),
-        skips: Skips | None = None,
+        skip_words: SkipWords | None = None,
     ) -> None:
         """`written` are words that the sentences write with an apostrophe."""
         self.language = language
         self.network = network
-        self._skips = skips or Skips()
-        self.automaton = Automaton(network, self._skips)
-        self._parser = Parser(network, self._skips)
+        self._skip_words = skip_words or SkipWords()
+        self.automaton = Automaton(network, self._skip_words)
+        self._parser = Parser(network, self._skip_words)
         self._written = written
         self._walks: dict[int, TokenWalk] = {}
         self._lock = threading.Lock()
@@ -83,16 +83,16 @@ class Grammar:
             _content(intents, slot_lists, intent_context).replace("\u2019", "'").replace("\\'", "'")
         )
         written = frozenset(_APOSTROPHE.findall(content))
-        skips = Skips(intents.skip_words)
+        skip_words = SkipWords(intents.skip_words)
         if cache is None:
             compiled = compile_network(intents, slot_lists, intent_context)
-            return cls(compiled, intents.language, written, skips)
+            return cls(compiled, intents.language, written, skip_words)
         path = cache / f"grammar-{fingerprint(intents, slot_lists, intent_context)}"
-        network = kept(path, FORM)
+        network = load(path, CACHE_VERSION)
         if network is None:
             network = compile_network(intents, slot_lists, intent_context)
-            keep(path, network, FORM)
-        return cls(network, intents.language, written, skips)
+            save(path, network, CACHE_VERSION)
+        return cls(network, intents.language, written, skip_words)
 
     def prepare(self, vocabulary: TokenVocabulary) -> None:
         """Do now what would delay the first utterance; takes up to seconds."""
@@ -122,7 +122,7 @@ def fingerprint(
 ) -> str:
     """Equal for equal content, read by the same versions of the libraries."""
     content = _content(intents, slot_lists, intent_context)
-    made_with = [f"{name} {version(name)}" for name in MADE_WITH]
+    made_with = [f"{name} {version(name)}" for name in COMPILED_WITH]
     return hashlib.sha256("\n".join([content, *made_with]).encode()).hexdigest()[:32]
 
 
@@ -144,7 +144,7 @@ def _content(
     lists = {**intents.slot_lists, **(slot_lists or {})}
     rules = {name: rule.expression for name, rule in intents.expansion_rules.items()}
     content = (
-        FORM,
+        CACHE_VERSION,
         intents.language,
         blocks,
         own,

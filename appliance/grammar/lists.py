@@ -12,7 +12,7 @@ from appliance.errors import SentencesError
 from appliance.grammar.name_scope import NameScope, chosen_values
 from appliance.grammar.network import ANY, Builder
 from appliance.grammar.numbers import SIGNS, spoken, written
-from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SlotStart
+from appliance.grammar.semantic_tags import ListValue, NumberValue, SlotStart, WildcardValue
 from appliance.text.normalise import template_text, unaccented
 from appliance.text.number_words import digits_of_words, said_in_words
 from appliance.values import RANGE_LIMIT
@@ -51,9 +51,11 @@ class Lists:
             raise SentencesError([f"list {{{reference.list_name}}} is missing"])
         source = self._build.text(source, template_text(reference.prefix or ""))
         slot = "" if reference.is_capture else reference.slot_name
-        source = self._build.meaning(source, SlotStart(slot, isinstance(slots, WildcardSlotList)))
-        start, given = self._values(slots, scope)
-        scope.given |= given
+        source = self._build.semantic_tag(
+            source, SlotStart(slot, isinstance(slots, WildcardSlotList))
+        )
+        start, context_keys = self._values(slots, scope)
+        scope.context_keys |= context_keys
         target = self._build.call(source, start)
         return self._build.text(target, template_text(reference.suffix or ""))
 
@@ -82,8 +84,8 @@ class Lists:
         """One word or more."""
         start, inside = self._build.state(), self._build.state()
         self._build.edges += [(start, ANY, inside), (inside, ANY, inside)]
-        end = self._build.meaning(inside, FreeValue())
-        self._build.empty(end, self._build.state(final=True))
+        end = self._build.semantic_tag(inside, WildcardValue())
+        self._build.epsilon(end, self._build.state(final=True))
         return start
 
     def _range(self, slots: RangeSlotList) -> int:
@@ -96,8 +98,8 @@ class Lists:
             values.setdefault(text, value)
         start, inside = self._build.state(), self._build.state()
         self._trie(start, dict.fromkeys(values, inside))
-        end = self._build.meaning(inside, NumberValue(values))
-        self._build.empty(end, self._build.state(final=True))
+        end = self._build.semantic_tag(inside, NumberValue(values))
+        self._build.epsilon(end, self._build.state(final=True))
         return start
 
     def _texts(
@@ -105,10 +107,10 @@ class Lists:
     ) -> tuple[int, frozenset[str]]:
         start, final = self._build.state(), self._build.state(final=True)
         ends: dict[str, int] = {}
-        given: set[str] = set()
+        context_keys: set[str] = set()
         for index in chosen:
             value = slots.values[index]
-            given |= set(value.context or {})
+            context_keys |= set(value.context or {})
             if isinstance(value.text_in, TextChunk) and not _has_number(
                 text := template_text(value.text_in.text).strip(), self._number_words
             ):
@@ -119,11 +121,11 @@ class Lists:
                 end = self._compile(value.text_in, start, scope)
             if end is not None:
                 meaning = ListValue(value.value_out, value.context)
-                self._build.empty(self._build.meaning(end, meaning), final)
+                self._build.epsilon(self._build.semantic_tag(end, meaning), final)
         for other in self._spellings:
             ends = {**{other(text): end for text, end in ends.items()}, **ends}
         self._trie(start, ends)
-        return start, frozenset(given)
+        return start, frozenset(context_keys)
 
     def _in_words(self, text: str) -> str:
         """The same with its numbers in words: "fan three"."""
@@ -142,7 +144,7 @@ class Lists:
                 if (node, char) not in nodes:
                     nodes[node, char] = self._build.text(node, char)
                 node = nodes[node, char]
-            self._build.empty(node, end)
+            self._build.epsilon(node, end)
 
 
 def _has_number(text: str, number_words: Container[str]) -> bool:

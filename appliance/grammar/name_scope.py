@@ -23,7 +23,7 @@ class NameScope:
     context: Mapping[str, Any]
     key: str
     rule_stack: list[str] = field(default_factory=list)
-    given: set[str] = field(default_factory=set)
+    context_keys: set[str] = field(default_factory=set)
     """Context keys that a list value of the sentence can give."""
 
 

@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
     from appliance.grammar.automaton import Automaton
 
-MISSING = 0.7
+INSERTION = 0.7
 """Cost of a letter of the sentence that the text lacks."""
 
-SURPLUS = 0.7
+DELETION = 0.7
 """Cost of a letter of the text that the sentence lacks."""
 
 SPACE = 0.4
 """Cost of a space too many or too few."""
 
-SOUNDS_ALIKE = 0.5
+ALIKE_SUBSTITUTION = 0.5
 """Cost of a letter in place of one that sounds like it."""
 
-OTHER = 1.0
+SUBSTITUTION = 1.0
 """Cost of a letter in place of any other."""
 
-IN_WILDCARD = 0.15
+WILDCARD_LETTER = 0.15
 """Cost of a letter that a wildcard takes, so that declared words go first."""
 
 PER_STATE = 2
@@ -69,7 +69,7 @@ def nearest(
     automaton: Automaton,
     text: str,
     *,
-    most: int,
+    limit: int,
     beam: int,
     per_state: int = PER_STATE,
     layers: SearchLayers | None = None,
@@ -79,7 +79,7 @@ def nearest(
     Args:
         automaton: of the sentences.
         text: as a model wrote it.
-        most: largest number of sentences to find.
+        limit: largest number of sentences to find.
         beam: places that are kept at each letter.
         per_state: different beginnings that are kept for each state of the automaton.
         layers: of earlier calls with the same beam; this call uses and extends them.
@@ -96,11 +96,11 @@ def nearest(
         needed = beam if index + 1 < len(heard) else None
         layer = _next_layer(automaton, layers[beginning], heard[index], needed)
     found: dict[str, NearSentence] = {}
-    for cost, state, _, letters in _cheapest(automaton, layer, 4 * beam, most):
+    for cost, state, _, letters in _cheapest(automaton, layer, 4 * beam, limit):
         if automaton.accepts(state):
             near = _near_sentence(letters, cost, len(heard))
             found.setdefault(near.text, near)
-            if len(found) == most:
+            if len(found) == limit:
                 break
     return sorted(found.values(), key=lambda near: near.distance)
 
@@ -109,15 +109,15 @@ def spelling_distance(heard: str, meant: str) -> float:
     """What it costs to turn one normalised text into the other, by the costs above."""
     if heard == meant:
         return 0.0
-    missing = np.array([SPACE if other == " " else MISSING for other in meant])
-    missing_before = np.concatenate(([0.0], np.cumsum(missing)))
+    inserted = np.array([SPACE if other == " " else INSERTION for other in meant])
+    inserted_before = np.concatenate(([0.0], np.cumsum(inserted)))
     costs = {char: np.array([_costs(char)[other] for other in meant]) for char in set(heard)}
-    row = missing_before
+    row = inserted_before
     for char in heard:
-        reached = row + (SPACE if char == " " else SURPLUS)
+        reached = row + (SPACE if char == " " else DELETION)
         reached[1:] = np.minimum(reached[1:], row[:-1] + costs[char])
         # The cheapest place to the left, with all letters from there to here missing.
-        row = np.minimum.accumulate(reached - missing_before) + missing_before
+        row = np.minimum.accumulate(reached - inserted_before) + inserted_before
     return float(row[-1])
 
 
@@ -129,17 +129,22 @@ def _next_layer(
     If only the `needed` cheapest are used, places that surely cost more are left out.
     """
     reached: dict[tuple[int, int], _Place] = {}
-    surplus = SPACE if char == " " else SURPLUS
-    worst = places[-1][0] + surplus if len(places) == needed else math.inf
+    deletion = SPACE if char == " " else DELETION
+    worst = places[-1][0] + deletion if len(places) == needed else math.inf
     costs, takes_any, arcs = _costs(char), automaton.takes_any, automaton.arcs
     for cost, state, hashed, letters in places:
         key = state, hashed
-        total = cost + surplus
+        total = cost + deletion
         if key not in reached or total < reached[key][0]:
             reached[key] = (total, state, hashed, letters)
         if takes_any(state):
             last = (char, True, letters)
-            place = (cost + IN_WILDCARD, automaton.step(state, char), hash((hashed, char)), last)
+            place = (
+                cost + WILDCARD_LETTER,
+                automaton.step(state, char),
+                hash((hashed, char)),
+                last,
+            )
             _keep_cheaper(reached, place)
         for other, target in arcs(state):
             total = cost + costs[other]
@@ -154,7 +159,7 @@ def _cheapest(
     automaton: Automaton, layer: list[_Place], beam: int, per_state: int
 ) -> Iterator[_Place]:
     """Places in the order of their cost, those after letters that the text lacks included."""
-    first, worst = _beam(layer, beam, per_state)
+    first, worst = _prune(layer, beam, per_state)
     queue = [(place[0], number, place) for number, place in enumerate(first)]
     number, yielded = len(queue), 0
     seen: dict[int, list[int]] = {}
@@ -167,24 +172,24 @@ def _cheapest(
         before.append(hashed)
         yielded += 1
         yield place
-        if cost + min(SPACE, MISSING) > worst:
+        if cost + min(SPACE, INSERTION) > worst:
             continue
         for other, target in automaton.arcs(state):
-            total = cost + (SPACE if other == " " else MISSING)
+            total = cost + (SPACE if other == " " else INSERTION)
             # A skip word that the text lacks was not said; it must not make sentences differ.
-            if total <= worst and not automaton.only_skips(target):
+            if total <= worst and not automaton.only_in_skip_word(target):
                 number += 1
                 last = (other, False, letters)
                 heapq.heappush(queue, (total, number, (total, target, hash((hashed, other)), last)))
 
 
-def _beam(layer: list[_Place], beam: int, per_state: int) -> tuple[list[_Place], float]:
+def _prune(layer: list[_Place], beam: int, per_state: int) -> tuple[list[_Place], float]:
     """Those of the layer that can be among the `beam` cheapest, and the highest cost of these.
 
     At most `per_state` for a state. Places after missing letters cannot raise that cost.
     """
     count: dict[int, int] = {}
-    kept: list[_Place] = []
+    pruned: list[_Place] = []
     worst = math.inf
     for place in sorted(layer, key=itemgetter(0)):
         if place[0] > worst:
@@ -192,10 +197,10 @@ def _beam(layer: list[_Place], beam: int, per_state: int) -> tuple[list[_Place],
         before = count.get(place[1], 0)
         if before < per_state:
             count[place[1]] = before + 1
-            kept.append(place)
-            if len(kept) == beam:
+            pruned.append(place)
+            if len(pruned) == beam:
                 worst = place[0]
-    return kept, worst
+    return pruned, worst
 
 
 def _keep_cheaper(reached: dict[tuple[int, int], _Place], place: _Place) -> None:
@@ -214,7 +219,7 @@ def _near_sentence(last: _Letters, cost: float, length: int) -> NearSentence:
         in_wildcards += in_wildcard
     text = " ".join("".join(reversed(letters)).split())
     declared = max(length - in_wildcards, len(text) - in_wildcards, 1)
-    return NearSentence(text, (cost - IN_WILDCARD * in_wildcards) / declared)
+    return NearSentence(text, (cost - WILDCARD_LETTER * in_wildcards) / declared)
 
 
 class _Costs(dict[str, float]):
@@ -236,6 +241,6 @@ def _substitution(heard: str, meant: str) -> float:
     if heard == meant:
         return 0.0
     if " " in (heard, meant):
-        return OTHER + SPACE
+        return SUBSTITUTION + SPACE
     alike = any(heard in sounds and meant in sounds for sounds in SOUNDS)
-    return SOUNDS_ALIKE if alike else OTHER
+    return ALIKE_SUBSTITUTION if alike else SUBSTITUTION

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-EMPTY = 0
+EPSILON = 0
 """Label of an edge that reads nothing."""
 
 ANY = 1
@@ -42,7 +42,7 @@ class Network:
     """1 for a state that ends its own (sub-)network."""
     tags: dict[int, int]
     """State: index in `meanings`, of what passing through it means."""
-    meanings: list[Any]
+    semantic_tags: list[Any]
     start: int
     body: int
     """The state where all sentences begin."""
@@ -65,7 +65,7 @@ class Builder:
     calls: list[tuple[int, int, int]] = field(default_factory=list)
     finals: bytearray = field(default_factory=bytearray)
     tags: dict[int, int] = field(default_factory=dict)
-    meanings: list[Any] = field(default_factory=list)
+    semantic_tags: list[Any] = field(default_factory=list)
     sentences: list[tuple[int, list[int]]] = field(default_factory=list)
     clauses: dict[Clause, int] = field(default_factory=dict)
 
@@ -74,16 +74,16 @@ class Builder:
         self.finals.append(final)
         return len(self.finals) - 1
 
-    def empty(self, source: int, target: int) -> None:
+    def epsilon(self, source: int, target: int) -> None:
         """An edge that reads nothing."""
-        self.edges.append((source, EMPTY, target))
+        self.edges.append((source, EPSILON, target))
 
     def text(self, source: int, text: str, target: int | None = None) -> int:
         """A chain of edges that reads `text`; returns its last state."""
         if not text:
             if target is None:
                 return source
-            self.empty(source, target)
+            self.epsilon(source, target)
             return target
         for index, char in enumerate(text):
             last = index == len(text) - 1
@@ -98,17 +98,17 @@ class Builder:
         self.calls.append((source, callee, target))
         return target
 
-    def meaning(self, source: int, meaning: Any) -> int:
+    def semantic_tag(self, source: int, semantic_tag: Any) -> int:
         """An edge that reads nothing and says `meaning`; returns where it leads."""
         target = self.state()
-        self.tags[target] = len(self.meanings)
-        self.meanings.append(meaning)
-        self.empty(source, target)
+        self.tags[target] = len(self.semantic_tags)
+        self.semantic_tags.append(semantic_tag)
+        self.epsilon(source, target)
         return target
 
     def sentence(self, body: int, first: int, clauses: Iterable[Clause]) -> None:
         """A sentence that begins in `first`, of a text that meets all `clauses`."""
-        self.empty(body, first)
+        self.epsilon(body, first)
         numbers = [self.clauses.setdefault(clause, len(self.clauses)) for clause in clauses]
         self.sentences.append((first, numbers))
 
@@ -126,7 +126,7 @@ class Builder:
             returns=returns,
             finals=bytes(self.finals),
             tags=self.tags,
-            meanings=self.meanings,
+            semantic_tags=self.semantic_tags,
             start=start,
             body=body,
             sentences=self.sentences,

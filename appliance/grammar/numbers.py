@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hassil.intents import RangeSlotList
 
-MANY = 1_001
+MOST_IN_WORDS = 1_001
 """From 0 to 1000; a range with more numbers has words only for its round numbers."""
 
 SMALL = 120
@@ -105,7 +105,9 @@ def written(numbers: RangeSlotList, language: str) -> Iterator[tuple[str, float]
         value = int(value) if float(value).is_integer() else value
         if numbers.digits:
             yield from ((text, value) for text in _digits(number, language))
-        if numbers.words and (len(values) <= MANY or abs(number) <= SMALL or number % ROUND == 0):
+        if numbers.words and (
+            len(values) <= MOST_IN_WORDS or abs(number) <= SMALL or number % ROUND == 0
+        ):
             for text in spoken(number, numbers.words_language or language):
                 yield text, value
 

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from hassil.util import check_excluded_context, check_required_context
 
-from appliance.grammar.network import ANY, EMPTY, Network
-from appliance.grammar.semantic_tags import FreeValue, ListValue, NumberValue, SentenceOf, SlotStart
+from appliance.grammar.network import ANY, EPSILON, Network
+from appliance.grammar.semantic_tags import (
+    ListValue,
+    NumberValue,
+    SentenceEnd,
+    SlotStart,
+    WildcardValue,
+)
 from appliance.text.normalise import APOSTROPHES, PUNCTUATION, UNIT_SIGNS, folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appliance.grammar.skip_words import Skips
+    from appliance.grammar.skip_words import SkipWords
 
 MAX_PLACES = 20_000
 """A text that may stand in more places than this at once is too ambiguous to be read."""
@@ -57,7 +63,7 @@ class ParsedSentence:
     intent: str
     slots: Mapping[str, Any]
     metadata: Mapping[str, Any] | None
-    free_characters: int
+    wildcard_characters: int
     """Characters that wildcards took."""
     rank: tuple[Any, ...] = field(compare=False, repr=False)
     """Lower is better; see `Parser.readings`."""
@@ -76,10 +82,10 @@ class Parser:
     with the number of readings. Sentences whose own words the text lacks are not begun at all.
     """
 
-    def __init__(self, network: Network, skips: Skips) -> None:
+    def __init__(self, network: Network, skip_words: SkipWords) -> None:
         """`skips` may be said between any two words but those of a wildcard."""
         self._net = network
-        self._skips = skips
+        self._skip_words = skip_words
         self._sentences = [
             (first, sum(1 << clause for clause in set(clauses)))
             for first, clauses in network.sentences
@@ -94,20 +100,20 @@ class Parser:
         name and the order of the files.
         """
         found: dict[Any, ParsedSentence] = {}
-        readings = _Reader(self._net, self._skips, self._sentences, text).readings()
+        readings = _Parse(self._net, self._skip_words, self._sentences, text).readings()
         for reading in sorted(readings, key=lambda one: one.rank):
             found.setdefault(reading.meaning, reading)
         return list(found.values())
 
 
-class _Reader:
+class _Parse:
     """Reads one text."""
 
     def __init__(
-        self, network: Network, skips: Skips, sentences: list[tuple[int, int]], text: str
+        self, network: Network, skip_words: SkipWords, sentences: list[tuple[int, int]], text: str
     ) -> None:
         self._net = network
-        self._skips = skips
+        self._skip_words = skip_words
         self._text = text
         self._characters = _characters(text)
         self._contexts: list[dict[str, Any]] = [{}]
@@ -117,7 +123,7 @@ class _Reader:
         for char in text:
             self._letters.append(self._letters[-1] + char.isalnum())
         missing = self._missing_words()
-        self._begun = [first for first, words in sentences if not words & missing]
+        self._possible = [first for first, words in sentences if not words & missing]
 
     def readings(self) -> Iterator[ParsedSentence]:
         """What the text means, in no order."""
@@ -136,44 +142,44 @@ class _Reader:
 
     def _read(self) -> _Places:
         """Where the whole text leads to."""
-        if not self._characters or not self._begun:
+        if not self._characters or not self._possible:
             return {}
         length = len(self._characters)
-        skipped = self._skipped()
+        skip_word_ends = self._skip_word_ends()
         waiting: dict[int, _Places] = {}
         """Places after a skip word, by the number of the character that comes next."""
-        places = self._closure({(self._net.start, None, 0): ()}, 0, at_word=True)
+        places = self._closure({(self._net.start, None, 0): ()}, 0, after_space=True)
         before = _SPACE
         for number, (char, index) in enumerate(self._characters):
             if number in waiting:
                 self._merge(places, waiting.pop(number), index)
-                places = self._closure(places, index, at_word=True)
-            for end in skipped.get(number, ()):
+                places = self._closure(places, index, after_space=True)
+            for end in skip_word_ends.get(number, ()):
                 after = self._skip(places, number, end)
                 self._merge(waiting.setdefault(end, {}), after, index)
             read = {"-": _SPACE, _SIGN: "-"}.get(char, char)
             ahead = self._step(places, read, index)
             if char in UNIT_SIGNS or (char.isalpha() and before.isdigit()):
                 # As "62 %" and "5 min" for "62%" and "5min".
-                gap = self._closure(self._step(places, _SPACE, index), index, at_word=True)
+                gap = self._closure(self._step(places, _SPACE, index), index, after_space=True)
                 self._merge(ahead, self._step(gap, char, index), index)
             if ahead or char != "-":  # "wi-fi" is "wifi", too
-                places = self._closure(ahead, index + 1, at_word=read == _SPACE)
+                places = self._closure(ahead, index + 1, after_space=read == _SPACE)
             before = char
             if not (places or waiting) or len(places) > MAX_PLACES:
                 return {}
         self._merge(places, waiting.get(length, {}), len(self._text))
-        places = self._closure(places, len(self._text), at_word=True)
+        places = self._closure(places, len(self._text), after_space=True)
         return {p: t for p, t in places.items() if self._net.finals[p[0]] and p[1] is None}
 
-    def _skipped(self) -> dict[int, list[int]]:
+    def _skip_word_ends(self) -> dict[int, list[int]]:
         """Where a skip word begins, and for each the numbers of the characters after them."""
         spelled = "".join(_SPACE if char == "-" else char for char, _ in self._characters)
         begins = [0, *(n for n, char in enumerate(spelled, 1) if char == _SPACE)]
         return {
             begin: ends
             for begin in begins
-            if (ends := [min(end, len(spelled)) for end in self._skips.ends(spelled, begin)])
+            if (ends := [min(end, len(spelled)) for end in self._skip_words.ends(spelled, begin)])
         }
 
     def _skip(self, places: _Places, begin: int, end: int) -> _Places:
@@ -187,7 +193,8 @@ class _Reader:
         return {
             place: (letters, position, trail)
             for place, trail in places.items()
-            if not self._inside_wildcard(place[0]) and (last or not self._begins_free(trail))
+            if not self._inside_wildcard(place[0])
+            and (last or not self._begins_with_wildcard(trail))
         }
 
     def _inside_wildcard(self, state: int) -> bool:
@@ -197,10 +204,10 @@ class _Reader:
             for edge in range(net.edge_from[state], net.edge_from[state + 1])
         )
 
-    def _begins_free(self, trail: _Trail) -> bool:
+    def _begins_with_wildcard(self, trail: _Trail) -> bool:
         while trail and trail[2]:
             trail = trail[2]
-        first = self._net.meanings[trail[0]] if trail and trail[0] >= 0 else None
+        first = self._net.semantic_tags[trail[0]] if trail and trail[0] >= 0 else None
         return isinstance(first, SlotStart) and first.free and trail[1] == 0
 
     def _step(self, places: _Places, char: str, index: int) -> _Places:
@@ -213,16 +220,16 @@ class _Reader:
                     self._add(ahead, (net.targets[edge], stack, given), trail, index)
         return ahead
 
-    def _closure(self, places: _Places, position: int, *, at_word: bool) -> _Places:
+    def _closure(self, places: _Places, position: int, *, after_space: bool) -> _Places:
         """With all places that can be reached without reading."""
         found, todo = dict(places), list(places.items())
         while todo and len(found) <= MAX_PLACES:
             place, trail = todo.pop()
             if found[place] is not trail:
                 continue  # a better trail has come since
-            for state, stack in self._ahead(place[0], place[1], at_word=at_word):
+            for state, stack in self._epsilon_moves(place[0], place[1], after_space=after_space):
                 tag = self._net.tags.get(state)
-                given = place[2] if tag is None else self._given(tag, place[2])
+                given = place[2] if tag is None else self._context_after(tag, place[2])
                 if given is None:
                     continue
                 ahead, way = (state, stack, given), trail if tag is None else (tag, position, trail)
@@ -230,25 +237,27 @@ class _Reader:
                     todo.append((ahead, way))
         return found
 
-    def _ahead(self, state: int, stack: Any, *, at_word: bool) -> Iterator[tuple[int, Any]]:
+    def _epsilon_moves(
+        self, state: int, stack: Any, *, after_space: bool
+    ) -> Iterator[tuple[int, Any]]:
         net = self._net
         if state == net.body:
-            yield from ((first, stack) for first in self._begun)
+            yield from ((first, stack) for first in self._possible)
             return
         for edge in range(net.edge_from[state], net.edge_from[state + 1]):
-            if net.labels[edge] == EMPTY or (at_word and net.labels[edge] == ord(_SPACE)):
+            if net.labels[edge] == EPSILON or (after_space and net.labels[edge] == ord(_SPACE)):
                 yield net.targets[edge], stack
         for call in range(net.call_from[state], net.call_from[state + 1]):
             yield net.callees[call], (net.returns[call], stack)
         if net.finals[state] and stack is not None:
             yield stack
 
-    def _given(self, tag: int, given: int) -> int | None:
+    def _context_after(self, tag: int, given: int) -> int | None:
         """What is given after this tag; None if the context is not the one that is required."""
-        what = self._net.meanings[tag]
+        what = self._net.semantic_tags[tag]
         if isinstance(what, ListValue) and what.context:
             return self._context({**self._contexts[given], **what.context})
-        if isinstance(what, SentenceOf):
+        if isinstance(what, SentenceEnd):
             context = {**what.context, **self._contexts[given]}
             fits = check_required_context(what.requires, context)
             return -1 - tag if fits and check_excluded_context(what.excludes, context) else None
@@ -276,47 +285,47 @@ class _Reader:
 
     def _cost(self, trail: _Trail, position: int) -> tuple[Any, ...]:
         """The rank of a trail; a slot that is open ends at `position`."""
-        named = wildcards = taken = free = 0
+        named = wildcards = not_own = free = 0
         ends: list[int] = []
         tags, positions = [], []
         while trail:
             tag, begin, trail = trail
             if tag < 0:
-                taken -= tag
+                not_own -= tag
                 continue
             tags.append(tag)
             positions.append(begin)
-            what = self._net.meanings[tag]
+            what = self._net.semantic_tags[tag]
             if isinstance(what, SlotStart):
                 end = ends.pop() if ends else position
                 letters = self._letters[end] - self._letters[begin]
-                taken += letters
+                not_own += letters
                 if what.free:
                     wildcards, free = wildcards + 1, free + letters
                 elif what.slot == "name":
                     named += letters
-            elif not isinstance(what, SentenceOf):
+            elif not isinstance(what, SentenceEnd):
                 ends.append(begin)
-        return -named, wildcards, taken, free, tags, positions[::-1]
+        return -named, wildcards, not_own, free, tags, positions[::-1]
 
     def _reading(self, trail: _Trail) -> ParsedSentence:
         """What the trail says."""
         (tag, _), *steps = (step for step in _steps(trail) if step[0] >= 0)
-        sentence: SentenceOf = self._net.meanings[tag]
+        sentence: SentenceEnd = self._net.semantic_tags[tag]
         slots: dict[str, Any] = {}
         context = dict(sentence.context)
         opened: list[tuple[str, int]] = []
         starts: set[tuple[str, bool]] = set()
         free = 0
         for tag, position in reversed(steps):
-            what = self._net.meanings[tag]
+            what = self._net.semantic_tags[tag]
             if isinstance(what, SlotStart):
                 starts.add((what.slot, what.free))
                 opened.append((what.slot, position))
                 continue
             slot, begin = opened.pop()
             slots[slot] = self._value(what, begin, position)
-            free += len(slots[slot]) if isinstance(what, FreeValue) else 0
+            free += len(slots[slot]) if isinstance(what, WildcardValue) else 0
             context.update(what.context or {} if isinstance(what, ListValue) else {})
         slots.pop("", None)
         slots = {**sentence.fixed, **_from_context(sentence, context), **slots}
@@ -327,7 +336,7 @@ class _Reader:
 
     def _value(self, what: Any, begin: int, end: int) -> Any:
         """What the words of a slot stand for."""
-        if isinstance(what, FreeValue):
+        if isinstance(what, WildcardValue):
             while self._text[end : end + 1] in _CLOSING:  # "call Mum (mobile)"
                 end += 1
             return self._text[begin:end].strip(_AROUND)
@@ -346,7 +355,7 @@ def _steps(trail: _Trail) -> Iterator[tuple[int, int]]:
         yield tag, position
 
 
-def _from_context(sentence: SentenceOf, context: Mapping[str, Any]) -> dict[str, Any]:
+def _from_context(sentence: SentenceEnd, context: Mapping[str, Any]) -> dict[str, Any]:
     """Slots that the context fills: `requires_context: {area: {slot: true}}`."""
     found: dict[str, Any] = {}
     for key, wanted in sentence.requires.items():

@@ -76,9 +76,8 @@ class RequiredWords:
         for clauses in ways:
             if not clauses:
                 return frozenset()
-            parts |= min(
-                clauses, key=lambda clause: (len(clause), -min(map(len, clause)), *sorted(clause))
-            )
+            strictest: Clause = min(clauses, key=_vagueness)
+            parts |= strictest
             if len(parts) > MAX_PARTS:
                 return frozenset()
         return frozenset((frozenset(parts),)) if parts else frozenset()
@@ -93,6 +92,6 @@ class RequiredWords:
         ]
 
 
-def _vagueness(clause: Clause) -> tuple[int, int, list[str]]:
+def _vagueness(clause: Clause) -> list[Any]:
     """Few long parts are met by the fewest texts."""
-    return len(clause), -min(map(len, clause)), sorted(clause)
+    return [len(clause), -min(map(len, clause)), *sorted(clause)]

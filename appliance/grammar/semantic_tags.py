@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class SentenceOf:
+class SentenceEnd:
     """Meaning: this sentence belongs to the intent; `fixed` are slots that it always gives."""
 
     intent: str
@@ -45,5 +45,5 @@ class NumberValue:
 
 
 @dataclass(frozen=True, slots=True)
-class FreeValue:
+class WildcardValue:
     """Meaning: the slot's words end here and stand for themselves."""

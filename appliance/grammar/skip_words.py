@@ -10,27 +10,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Skips:
+class SkipWords:
     """Words and phrases that may be said anywhere and change nothing."""
 
     def __init__(self, words: Iterable[str] = ()) -> None:
         spelled = (" ".join(template_text(word).split()) for word in words)
-        self.whole = frozenset(filter(None, spelled))
+        self.words = frozenset(filter(None, spelled))
         """Each as the automaton reads it."""
-        self._begun = frozenset(
-            word[:end] for word in self.whole for end in range(1, len(word) + 1)
+        self._prefixes = frozenset(
+            word[:end] for word in self.words for end in range(1, len(word) + 1)
         )
 
-    def begun(self, text: str) -> bool:
+    def is_prefix(self, text: str) -> bool:
         """Whether a skip word begins with `text`."""
-        return text in self._begun
+        return text in self._prefixes
 
-    def ahead(self, text: str) -> list[str]:
+    def next_characters(self, text: str) -> list[str]:
         """The letters that continue skip words after `text`, and a space after a whole one."""
-        found = [word[-1] for word in self._begun if word[:-1] == text]
-        return [*found, " "] if text in self.whole else found
+        found = [word[-1] for word in self._prefixes if word[:-1] == text]
+        return [*found, " "] if text in self.words else found
 
     def ends(self, text: str, begin: int) -> list[int]:
         """The position after each skip word at `begin` of a spelled text, and after its space."""
-        ends = (begin + len(word) for word in self.whole if text.startswith(word, begin))
+        ends = (begin + len(word) for word in self.words if text.startswith(word, begin))
         return [end + 1 for end in ends if text[end : end + 1] in ("", " ")]

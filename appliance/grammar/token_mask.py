@@ -25,18 +25,18 @@ Tokens = tuple[int, ...]
 _Groups = dict[tuple[int, str], list[int]]
 """Tokens by the state that they lead to and by what they say: " milk," as "Milk", not "cream"."""
 
-_ANY = "*"
+_WILDCARD = "*"
 """What the tokens of a wildcard say: one is as good as the other."""
 
-_NEVER = 1_000_000
+_IMPOSSIBLE = 1_000_000
 
-_BETWEEN = frozenset(" -")
-_BESIDE = _BETWEEN | PUNCTUATION | UNIT_SIGNS
+_GAPS = frozenset(" -")
+_AFTER_LETTER = _GAPS | PUNCTUATION | UNIT_SIGNS
 """What may follow a letter of a word without being a letter of the sentence."""
-_BEFORE = _BETWEEN | SPACED_PUNCTUATION
+_AFTER_SPACE = _GAPS | SPACED_PUNCTUATION
 """The same of what may follow a space."""
 
-_ODD = re.compile(r"[^\S ]|  ")
+_UNSPOKEN_SPACE = re.compile(r"[^\S ]|  ")
 """White space that is not spoken: tabs, line ends, runs."""
 
 
@@ -54,9 +54,9 @@ class TokenVocabulary:
     """The tokens of each of `words`."""
     capital: frozenset[int] = field(default=frozenset(), repr=False)
     """Tokens whose first letter is a capital one."""
-    tails: Mapping[str, int] = field(default_factory=dict, repr=False)
+    contractions: Mapping[str, int] = field(default_factory=dict, repr=False)
     """Tokens that begin with an apostrophe, by their letters."""
-    unread: tuple[int, ...] = field(default=(), repr=False)
+    apostrophes: tuple[int, ...] = field(default=(), repr=False)
     """Tokens of nothing but an apostrophe; the commonest first."""
     _children: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict, repr=False)
 
@@ -91,8 +91,8 @@ class TokenVocabulary:
 
     def contracted(self, head: str, tail: str) -> Tokens:
         """Tokens that spell folded `head` and `tail` with an apostrophe between them."""
-        mark = self.tails.get(tail)
-        rest = [mark] if mark is not None else [*self.unread[:1], *self._word(tail)]
+        mark = self.contractions.get(tail)
+        rest = [mark] if mark is not None else [*self.apostrophes[:1], *self._word(tail)]
         begin = self._word(" " + head)
         return (*begin, *rest) if begin and rest else ()
 
@@ -115,9 +115,9 @@ class TokenVocabulary:
             known = {}
             while low < high:
                 char = self.words[low][len(prefix)]
-                behind = bisect_left(self.words, prefix + chr(ord(char) + 1), low, high)
-                known[char] = low, behind
-                low = behind
+                end = bisect_left(self.words, prefix + chr(ord(char) + 1), low, high)
+                known[char] = low, end
+                low = end
             self._children[prefix] = known
         return known
 
@@ -128,17 +128,18 @@ class TokenVocabulary:
             ways = [
                 (best[begin][0] + 1, best[begin][1] + ids[0], [*best[begin][2], ids[0]])
                 for begin in range(end)
-                if (ids := self.by_text.get(word[begin:end])) and best[begin][0] < _NEVER
+                if (ids := self.by_text.get(word[begin:end])) and best[begin][0] < _IMPOSSIBLE
                 if word[begin:end] != " "
             ]
-            best.append(min(ways, default=(_NEVER, 0, [])))
+            best.append(min(ways, default=(_IMPOSSIBLE, 0, [])))
         return best[-1][2]
 
     @classmethod
     def of(cls, tokens: Sequence[str | None], end: int) -> TokenVocabulary:
         """Make one from the text of each token, None for a token that is no text."""
         texts = tuple(
-            None if text is None or _ODD.search(text) else folded(text) for text in tokens
+            None if text is None or _UNSPOKEN_SPACE.search(text) else folded(text)
+            for text in tokens
         )
         by_text: dict[str, list[int]] = {}
         for token, text in enumerate(texts):
@@ -153,8 +154,10 @@ class TokenVocabulary:
             capital=frozenset(
                 token for token, text in enumerate(tokens) if text and text.lstrip()[:1].isupper()
             ),
-            unread=tuple(token for token, text in enumerate(texts) if text == "" and tokens[token]),
-            tails={
+            apostrophes=tuple(
+                token for token, text in enumerate(texts) if text == "" and tokens[token]
+            ),
+            contractions={
                 text[1:]: token
                 for token, text in enumerate(tokens)
                 if text and text[0] == "'" and text[1:].isalpha()
@@ -204,13 +207,13 @@ class TokenWalk:
         """The state after one more token, or DEAD."""
         texts = self.vocabulary.texts
         text = texts[token] if token < len(texts) else None  # behind them: times, and padding
-        if text == "" and token in self.vocabulary.unread:
+        if text == "" and token in self.vocabulary.apostrophes:
             return state if self._takes_apostrophe(state) else DEAD
         return self.automaton.walk(state, text) if text else DEAD
 
     def _takes_apostrophe(self, state: int) -> bool:
         """Inside a word and behind one: "o'clock", "the neighbours' lamp"."""
-        return self.automaton.mode(state) == IN_WORD
+        return self.automaton.last_kind(state) == IN_WORD
 
     def prepare(self) -> None:
         """Find now what every sentence begins with, so that the first utterance need not wait."""
@@ -222,8 +225,8 @@ class TokenWalk:
         if state not in self._choices:
             found: _Groups = {}
             self._descend(state, "", 0, len(self.vocabulary.words), found)
-            if self.vocabulary.unread and self._takes_apostrophe(state):
-                found[state, ""] = list(self.vocabulary.unread)
+            if self.vocabulary.apostrophes and self._takes_apostrophe(state):
+                found[state, ""] = list(self.vocabulary.apostrophes)
             self._choices[state] = _grouped(found)
         return self._choices[state]
 
@@ -234,7 +237,7 @@ class TokenWalk:
         found: _Groups = {}
         for token in likely.tolist():
             if token not in declared and (target := self.step(state, token)) != DEAD:
-                found.setdefault((target, _ANY), []).append(token)
+                found.setdefault((target, _WILDCARD), []).append(token)
         ends = [*known.first.tolist()[1:], len(known.ids)][: len(known.first)]
         ways = zip(known.targets, known.said, known.first.tolist(), ends, strict=True)
         for target, said, first, end in ways:
@@ -251,7 +254,7 @@ class TokenWalk:
             return
         children = self.vocabulary.children(prefix, low, high)
         chars = self.automaton.characters(state)
-        extra = _BESIDE if self.automaton.mode(state) == IN_WORD else _BEFORE
+        extra = _AFTER_LETTER if self.automaton.last_kind(state) == IN_WORD else _AFTER_SPACE
         for char in sorted(children.keys() & {*chars, *extra}):
             target = self.automaton.step(state, char)
             if target != DEAD:

@@ -92,7 +92,7 @@ class EarlyRecogniser:
         sentences: SentenceSet,
         text: str,
     ) -> SentenceProgress:
-        follows = completions.ahead(text)
+        follows = completions.what_follows(text)
         if follows is WhatFollows.NOTHING:
             return SentenceProgress.COMPLETE
         if follows is WhatFollows.SAME:
@@ -122,5 +122,5 @@ def _is_guessed(text: str, heard: str) -> bool:
 
 def _beginning(completions: SentenceCompletions, text: str) -> SentenceProgress:
     """INCOMPLETE where a sentence begins with these words."""
-    begins = completions.begins(text) and len(text.split()) >= FEWEST_WORDS
+    begins = completions.is_prefix(text) and len(text.split()) >= FEWEST_WORDS
     return SentenceProgress.INCOMPLETE if begins else SentenceProgress.UNKNOWN

@@ -31,7 +31,7 @@ EXACT_UP_TO = 1_000_000_000
 WILDCARD = "…"
 
 
-class Allowed:
+class SentenceEnumerator:
     """What templates allow under given lists and rules.
 
     A number counts once, however it may be written; sentences that two ways through the
@@ -137,14 +137,14 @@ class Allowed:
         return str(number) if said is None else said
 
 
-def spread(count: int, wanted: int) -> list[int]:
+def evenly_spaced(count: int, wanted: int) -> list[int]:
     """At most `wanted` indices below `count`, evenly spread: the middle of equal parts."""
     if count <= wanted:
         return list(range(count))
     return [(2 * position + 1) * count // (2 * wanted) for position in range(wanted)]
 
 
-def in_words(count: int, *, endless: bool) -> str:
+def describe_count(count: int, *, endless: bool) -> str:
     """A number of sentences as a person reads it."""
     if endless:
         return "endlessly many"

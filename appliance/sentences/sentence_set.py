@@ -16,7 +16,7 @@ from hassil.util import CJK_WHITESPACE
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
 from appliance.sentences import template_check
-from appliance.sentences.enumeration import Allowed, in_words, spread
+from appliance.sentences.enumeration import SentenceEnumerator, describe_count, evenly_spaced
 from appliance.sentences.home_assistant_words import shared_data
 from appliance.sentences.problems import Problems
 from appliance.sentences.reference_check import check_references
@@ -88,28 +88,28 @@ class SentenceSet:
     def how_many(self, name: str | None = None) -> str:
         """How many sentences are allowed, of one intent or of all, for a person to read."""
         count, endless = self.count(name)
-        return in_words(count, endless=endless)
+        return describe_count(count, endless=endless)
 
     def count(self, name: str | None = None) -> tuple[int, bool]:
         """Sentences allowed with each wildcard as one value, and whether there is a wildcard."""
         count, endless = 0, False
-        for _, allowed, sentence in self._templates(name):
-            count += allowed.count(sentence.expression)
-            endless = endless or allowed.wildcard_met
+        for _, enumerator, sentence in self._templates(name):
+            count += enumerator.count(sentence.expression)
+            endless = endless or enumerator.wildcard_met
         return count, endless
 
     def examples(self, per_template: int, name: str | None = None) -> Iterator[tuple[str, str]]:
         """Intent and sentence, up to `per_template` of each template, evenly spread over it."""
-        for intent, allowed, sentence in self._templates(name):
-            for index in spread(allowed.count(sentence.expression), per_template):
-                yield intent, allowed.pick(sentence.expression, index)
+        for intent, enumerator, sentence in self._templates(name):
+            for index in evenly_spaced(enumerator.count(sentence.expression), per_template):
+                yield intent, enumerator.pick(sentence.expression, index)
 
-    def _templates(self, name: str | None) -> Iterator[tuple[str, Allowed, Sentence]]:
+    def _templates(self, name: str | None) -> Iterator[tuple[str, SentenceEnumerator, Sentence]]:
         for intent in self.intents.intents.values():
             if name is None or intent.name == name:
                 for block in intent.data:
-                    allowed = Allowed(self.language, *self._lists_and_rules(block))
-                    yield from ((intent.name, allowed, sentence) for sentence in block.sentences)
+                    enumerator = SentenceEnumerator(self.language, *self._lists_and_rules(block))
+                    yield from ((intent.name, enumerator, sentence) for sentence in block.sentences)
 
     def _lists_and_rules(self, block: IntentData) -> tuple[dict[str, Any], dict[str, Sentence]]:
         return (

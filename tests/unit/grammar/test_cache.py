@@ -11,7 +11,7 @@ from hassil import Intents
 from support.sentences import intents_of
 
 from appliance.grammar import grammar
-from appliance.grammar.cache import KEPT
+from appliance.grammar.cache import MAX_FILES
 from appliance.grammar.grammar import Grammar, fingerprint
 
 
@@ -122,9 +122,9 @@ def test_a_value_that_is_no_plain_data_is_compiled_each_time(tmp_path: Path) -> 
 
 
 def test_old_files_go(tmp_path: Path) -> None:
-    for number in range(KEPT + 3):
+    for number in range(MAX_FILES + 3):
         Grammar.of(intents(f"lamp {'x' * number} on"), cache=tmp_path)
-    assert len(list(tmp_path.iterdir())) == KEPT
+    assert len(list(tmp_path.iterdir())) == MAX_FILES
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:

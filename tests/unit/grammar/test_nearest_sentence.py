@@ -16,7 +16,7 @@ from appliance.text.normalise import normalise
 
 
 def texts(made: Grammar, heard: str, most: int = 3) -> list[str]:
-    return [near.text for near in nearest(made.automaton, heard, most=most, beam=96)]
+    return [near.text for near in nearest(made.automaton, heard, limit=most, beam=96)]
 
 
 def grammar(*sentences: str, **parts: Any) -> Grammar:
@@ -44,24 +44,24 @@ def test_the_nearest_sentence_is_the_one_that_sounds_alike(heard: str, meant: st
 
 
 def test_they_come_nearest_first_and_differ() -> None:
-    found = nearest(HOME.automaton, "turn on the lump", most=5, beam=96)
+    found = nearest(HOME.automaton, "turn on the lump", limit=5, beam=96)
     assert [near.distance for near in found] == sorted(near.distance for near in found)
     assert len({near.text for near in found}) == len(found) > 1
 
 
 def test_a_sentence_is_at_no_distance_from_itself_and_far_from_other_speech() -> None:
-    [same, *_] = nearest(HOME.automaton, "What time is it?", most=1, beam=96)
+    [same, *_] = nearest(HOME.automaton, "What time is it?", limit=1, beam=96)
     assert same.distance == 0.0
-    other = nearest(HOME.automaton, "we walked along the river", most=1, beam=96)
+    other = nearest(HOME.automaton, "we walked along the river", limit=1, beam=96)
     assert not other or other[0].distance > 0.35
 
 
 def test_words_of_a_wildcard_do_not_count_as_evidence() -> None:
     made = grammar("play {what} loudly", lists={"what": {"wildcard": True}})
-    [near, *_] = nearest(made.automaton, "play yellow submarine loudly", most=1, beam=96)
+    [near, *_] = nearest(made.automaton, "play yellow submarine loudly", limit=1, beam=96)
     assert near.text == "play yellow submarine loudly"
     assert near.distance == pytest.approx(0.0)
-    [near, *_] = nearest(made.automaton, "stop yellow submarine badly", most=1, beam=96)
+    [near, *_] = nearest(made.automaton, "stop yellow submarine badly", limit=1, beam=96)
     assert near.distance > 0.3
 
 

@@ -4,15 +4,17 @@ import pytest
 from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 
 from appliance.sentences import template_check
-from appliance.sentences.enumeration import Allowed, in_words, spread
+from appliance.sentences.enumeration import SentenceEnumerator, describe_count, evenly_spaced
 
 ROOMS = TextSlotList.from_strings(["kitchen", "(hall|hallway)"], name="room")
 NUMBER = RangeSlotList("number", 1, 100)
 RULES = {"the": template_check.read("(the|my)")}
 
 
-def allowed() -> Allowed:
-    return Allowed("en", {"room": ROOMS, "number": NUMBER, "any": WildcardSlotList("any")}, RULES)
+def allowed() -> SentenceEnumerator:
+    return SentenceEnumerator(
+        "en", {"room": ROOMS, "number": NUMBER, "any": WildcardSlotList("any")}, RULES
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,16 +72,18 @@ def test_numbers_are_picked_as_words() -> None:
 
 def test_a_number_of_sentences_too_large_to_read_is_given_as_a_power_of_ten() -> None:
     rules = {"ten": template_check.read("(0|1|2|3|4|5|6|7|8|9)")}
-    count = Allowed("en", {}, rules).count(template_check.read(" ".join(["<ten>"] * 40)).expression)
-    assert in_words(count, endless=False) == "more than 10^40"
-    assert in_words(7 * 10**9000, endless=False) == "more than 10^9000"
-    assert in_words(1234, endless=False) == "1,234"
-    assert in_words(1, endless=True) == "endlessly many"
+    count = SentenceEnumerator("en", {}, rules).count(
+        template_check.read(" ".join(["<ten>"] * 40)).expression
+    )
+    assert describe_count(count, endless=False) == "more than 10^40"
+    assert describe_count(7 * 10**9000, endless=False) == "more than 10^9000"
+    assert describe_count(1234, endless=False) == "1,234"
+    assert describe_count(1, endless=True) == "endlessly many"
 
 
 def test_a_spread_takes_the_middle_of_equal_parts() -> None:
-    assert spread(100, 4) == [12, 37, 62, 87]
-    assert spread(3, 10) == [0, 1, 2]
+    assert evenly_spaced(100, 4) == [12, 37, 62, 87]
+    assert evenly_spaced(3, 10) == [0, 1, 2]
 
 
 def test_a_rule_that_calls_itself_is_found_with_the_way_back() -> None:
