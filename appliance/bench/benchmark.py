@@ -11,16 +11,16 @@ import msgspec
 import numpy as np
 
 from appliance.audio import decode
-from appliance.bench import llama_speed
+from appliance.bench import prefix_speed
 from appliance.bench.padded_whisper import PaddedWhisper
 from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
 from appliance.errors import ManifestError
 from appliance.evaluation import manifest
 from appliance.models.store import Store
-from appliance.pipeline import engine_factory
+from appliance.pipeline import pipeline_factory
 from appliance.recognition import speech_models
-from appliance.system.processes import peak_mb, resident_mb
+from appliance.system.process_usage import peak_mb, resident_mb
 from appliance.values import SAMPLE_RATE, Question
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.config import Config
-    from appliance.engines.llama.client import Llama
+    from appliance.engines.llama.language_model import Llama
     from appliance.recognition.grammar_recogniser import GrammarRecogniser
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
@@ -73,7 +73,7 @@ class LanguageModelSpeed(msgspec.Struct, frozen=True, kw_only=True):
     """For each question; the first one without a warm cache, the others with the cached prefix."""
     tokens_per_s: float | None
     memory_mb: float | None
-    prefix: llama_speed.PrefixSpeed
+    prefix: prefix_speed.PrefixSpeed
     """Compared with the plain chat call of llama-cpp-python."""
 
 
@@ -108,7 +108,7 @@ def measure(
 ) -> BenchmarkReport:
     """Load all engines and time them; `report` receives progress. Run nothing else meanwhile."""
     start: list[StartStep] = []
-    sentences = _timed("sentences", start, lambda: engine_factory.load_sentences(config))
+    sentences = _timed("sentences", start, lambda: pipeline_factory.load_sentences(config))
     whisper = _timed("speech model", start, lambda: speech_models.open_transcriber(config))
     recogniser = speech_models.open_recogniser(config, whisper)
     _timed("grammar", start, lambda: recogniser.prepare(sentences))
@@ -211,9 +211,9 @@ def _language_model(config: Config) -> LanguageModelSpeed | None:
     if not config.language_model.enabled:
         return None
     path = Store(config.models_directory).path_of(config.language_model.model)
-    prefix = llama_speed.measure(path, config.language_model, config.threads)
+    prefix = prefix_speed.measure(path, config.language_model, config.threads)
     began = time.perf_counter()
-    model = engine_factory.open_language_model(config)
+    model = pipeline_factory.open_language_model(config)
     if model is None:
         return None
     try:
@@ -223,7 +223,7 @@ def _language_model(config: Config) -> LanguageModelSpeed | None:
         model.close()
 
 
-def _asked(model: Llama, load_s: float, prefix: llama_speed.PrefixSpeed) -> LanguageModelSpeed:
+def _asked(model: Llama, load_s: float, prefix: prefix_speed.PrefixSpeed) -> LanguageModelSpeed:
     first, tokens, seconds = [], 0, 0.0
     for question in QUESTIONS:
         began = time.perf_counter()

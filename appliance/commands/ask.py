@@ -6,7 +6,7 @@ import argparse
 
 from appliance.commands import one_job
 from appliance.ids import Ids
-from appliance.pipeline import engine_factory
+from appliance.pipeline import pipeline_factory
 from appliance.values import Source, TextInput, Trigger
 
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         source=Source.COMMAND_LINE,
         trigger=Trigger.COMMAND_LINE,
     )
-    with engine_factory.opened_pipeline(config, hears=False) as pipeline:
+    with pipeline_factory.opened_pipeline(config, hears=False) as pipeline:
         result = one_job.result_of(job, pipeline)
     one_job.show(result, as_json=arguments.json)
     return one_job.exit_status_of(result)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.bench import benchmark, soak
+from appliance.bench import benchmark, thermal_soak
 from appliance.commands import one_job
 from appliance.evaluation.manifest import SAMPLES
 from appliance.system.sensors import Board, board_root
 
 if TYPE_CHECKING:
     from appliance.bench.benchmark import BenchmarkReport
-    from appliance.bench.llama_speed import PrefixSpeed
+    from appliance.bench.prefix_speed import PrefixSpeed
     from appliance.config import Config
 
 A_DAY = 1440.0
@@ -113,18 +113,18 @@ def _writable_path(word: str) -> Path:
 def _soak(config: Config, minutes: float, picture: Path | None, *, as_json: bool) -> int:
     board = Board(board_root())
 
-    def say(row: soak.SoakSample) -> None:
+    def say(row: thermal_soak.SoakSample) -> None:
         if not as_json:
-            print(soak.as_line(row), flush=True)
+            print(thermal_soak.as_line(row), flush=True)
 
     if not as_json:
-        print(soak.table_head(), flush=True)
+        print(thermal_soak.table_head(), flush=True)
     every_s = min(30.0, minutes * 60 / ROWS)
-    rows = soak.soak(config, board, minutes, every_s, say)
-    report = soak.judge(board.model, rows)
+    rows = thermal_soak.soak(config, board, minutes, every_s, say)
+    report = thermal_soak.judge(board.model, rows)
     if picture is not None:
-        picture.write_text(soak.as_svg(report), encoding="utf-8")
-    print(msgspec.json.encode(report).decode() if as_json else soak.as_text(report))
+        picture.write_text(thermal_soak.as_svg(report), encoding="utf-8")
+    print(msgspec.json.encode(report).decode() if as_json else thermal_soak.as_text(report))
     return 0
 
 

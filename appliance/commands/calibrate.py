@@ -16,7 +16,7 @@ from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
 from appliance.evaluation import manifest
-from appliance.pipeline import engine_factory
+from appliance.pipeline import pipeline_factory
 from appliance.recognition import speech_models
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _scored(
     clips: Sequence[Clip], folder: Path, config: Config
 ) -> Iterator[tuple[ScoredClip | None, ScoredClip | None]]:
     """The scores of each clip, and those of the first model only; nothing is rejected."""
-    sentences = engine_factory.load_sentences(config)
+    sentences = pipeline_factory.load_sentences(config)
     speech = msgspec.structs.replace(config.speech, least_confidence=0.0)
     every = msgspec.structs.replace(config, speech=speech)
     recogniser = speech_models.open_recogniser(every, speech_models.open_transcriber(every))

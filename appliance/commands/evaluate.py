@@ -17,7 +17,7 @@ from appliance.errors import AudioError, ManifestError
 from appliance.evaluation import manifest
 from appliance.evaluation.scores import EvaluatedClip, Summary, summarise
 from appliance.ids import Ids
-from appliance.pipeline import engine_factory
+from appliance.pipeline import pipeline_factory
 from appliance.values import SAMPLE_RATE, Source, TextInput, Trigger, encode
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     manifest.check_recordings(arguments.manifest, clips)
     trials = []
     hears = any(clip.audio is not None for clip in clips)
-    with engine_factory.opened_pipeline(config, hears=hears) as pipeline:
+    with pipeline_factory.opened_pipeline(config, hears=hears) as pipeline:
         detector = Silero()
         for number, clip in enumerate(clips, 1):
             progress(number, len(clips))

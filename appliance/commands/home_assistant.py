@@ -9,7 +9,7 @@ import msgspec
 
 from appliance import config as configuration
 from appliance.client import Connection
-from appliance.commands.actions import add_actions
+from appliance.commands.subcommands import add_actions
 from appliance.errors import BrokerError
 from appliance.messages import discovery
 from appliance.messages.topics import Topics

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance import config as configuration
-from appliance.commands.actions import add_actions
+from appliance.commands.subcommands import add_actions
 from appliance.errors import SentencesError
 from appliance.sentences import sentence_set
 

@@ -12,7 +12,7 @@ from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError
 from appliance.ids import Ids
-from appliance.pipeline import engine_factory
+from appliance.pipeline import pipeline_factory
 from appliance.values import Source, Trigger
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = one_job.prepare(arguments)
     ids, status = Ids(), 0
     detector = Silero()
-    with engine_factory.opened_pipeline(config) as pipeline:
+    with pipeline_factory.opened_pipeline(config) as pipeline:
         for path in arguments.files:
             try:
                 samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)

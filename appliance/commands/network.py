@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from appliance import config as configuration
 from appliance.errors import ApplianceError
-from appliance.system import ip_allowlist, systemd_unit
+from appliance.system import systemd_ip_allowlist, systemd_queries
 
 if TYPE_CHECKING:
     import argparse
@@ -35,16 +35,16 @@ again)."""
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the drop-in, or apply it; if that fails, remove it again."""
-    text = ip_allowlist.drop_in(configuration.load(arguments.config).mqtt.host)
+    text = systemd_ip_allowlist.drop_in(configuration.load(arguments.config).mqtt.host)
     if not arguments.apply:
         print(text or NOT_AN_ADDRESS)
         return 0
     try:
-        if ip_allowlist.write_drop_in(text, ROOT):
-            systemd_unit.reload()
+        if systemd_ip_allowlist.write_drop_in(text, ROOT):
+            systemd_queries.reload()
     except (OSError, subprocess.TimeoutExpired) as error:
         with contextlib.suppress(OSError):
-            ip_allowlist.write_drop_in(None, ROOT)
+            systemd_ip_allowlist.write_drop_in(None, ROOT)
         raise ApplianceError(
             f"the IP allow list could not be applied: {error}; "
             "run as root, under systemd: appliance network --apply"

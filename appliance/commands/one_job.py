@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from appliance import config
 from appliance.ids import boot_id
 from appliance.jobs.result_text import readable
-from appliance.pipeline import engine_factory
+from appliance.pipeline import pipeline_factory
 from appliance.system import logs
 from appliance.system.board_state import BoardState
 from appliance.system.clock_sync import clock_synced
@@ -31,7 +31,7 @@ def prepare(arguments: argparse.Namespace) -> config.Config:
     """Load the configuration and log warnings only: the output is the result."""
     loaded = config.load(arguments.config)
     logs.set_up("debug" if loaded.log.level == "debug" else "warning")
-    engine_factory.go_offline()
+    pipeline_factory.go_offline()
     return loaded
 
 

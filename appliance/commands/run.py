@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.system import allocator, signals
+from appliance.system import allocator, signal_wait
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,7 @@ understood, 69 something required is missing, 78 wrong configuration."""
 def run(arguments: argparse.Namespace) -> int:
     # Before numpy and the engines are imported: the import starts threads, and a signal that one of
     # them receives would end the process at once.
-    signals.block()
+    signal_wait.block()
     allocator.limit_memory()
     from appliance.config import load  # noqa: PLC0415
     from appliance.daemon import daemon  # noqa: PLC0415

@@ -21,7 +21,7 @@ from appliance.commands.config import HIDDEN, current_settings
 from appliance.config import load
 from appliance.errors import ApplianceError, ConfigError
 from appliance.mqtt import credentials
-from appliance.system import fault_log
+from appliance.system import kept_faults
 from appliance.system.sensors import Board, board_root
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _board(config: Config) -> dict[str, Any]:
 
 
 def _faults(config: Config) -> str:
-    kept = fault_log.read(config.state_directory)
+    kept = kept_faults.read(config.state_directory)
     return "".join(msgspec.json.encode(fault).decode() + "\n" for fault in kept)
 
 

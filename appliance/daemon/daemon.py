@@ -16,9 +16,9 @@ from appliance.daemon.wiring import wire
 from appliance.errors import ApplianceError, ThreadStuck
 from appliance.events import ActivityChanged
 from appliance.journal.journal import Journal
-from appliance.pipeline import engine_factory
-from appliance.system import logs, signals
-from appliance.system.run_record import RunRecord
+from appliance.pipeline import pipeline_factory
+from appliance.system import logs, signal_wait
+from appliance.system.run_history import RunRecord
 from appliance.system.state_lock import StateLock
 from appliance.system.systemd_notify import SystemdNotifier
 from appliance.threads import LAST_LOOP_BUDGET_S, STOP_BUDGET_S, Deadline, Loop
@@ -67,7 +67,7 @@ def run(config_path: Path, config: Config | None = None, extras: Extras | None =
     """Run until a signal (0), a crash (1 or the error's own status), or a companion's end."""
     config = config or load(config_path)
     logs.set_up(config.log.level)
-    engine_factory.go_offline()
+    pipeline_factory.go_offline()
     daemon = Daemon(config_path, config, extras or Extras())
     status = 1
     try:
@@ -118,7 +118,7 @@ class Daemon:
     def _start(self, stack: ExitStack) -> Parts:
         """Consumers before producers; the stack stops them in reverse."""
         config, extras = self._config, self._extras
-        engine_factory.find_models(config)  # what is missing is said at once, not after a minute
+        pipeline_factory.find_models(config)  # what is missing is said at once, not after a minute
         stack.enter_context(StateLock(config.state_directory))
         stack.enter_context(RunRecord(config.state_directory))
         journal = Journal(config.state_directory, config.journal, config.requests)
@@ -153,10 +153,10 @@ class Daemon:
         while not loop.ready.is_set():
             if loop.error is not None:
                 raise loop.error
-            caught = signals.wait(0.02)
-            if caught in signals.STOP:
+            caught = signal_wait.wait(0.02)
+            if caught in signal_wait.STOP:
                 raise Stopped("asked to stop before it was ready")
-            if caught is signals.RELOAD:
+            if caught is signal_wait.RELOAD:
                 self._reload_asked.set()
 
     def _stop_loop(self, loop: Loop, parts: Parts) -> None:
@@ -175,9 +175,9 @@ class Daemon:
     def _watch(self, parts: Parts) -> int:
         """Until a signal (0), a crash (1 or the error's own), or a companion's end."""
         while True:
-            caught = signals.RELOAD if self._reload_asked.is_set() else signals.wait(TICK_S)
+            caught = signal_wait.RELOAD if self._reload_asked.is_set() else signal_wait.wait(TICK_S)
             self._reload_asked.clear()
-            if caught is signals.RELOAD:
+            if caught is signal_wait.RELOAD:
                 self._reload(parts)
             elif caught is not None:
                 logger.info("%s: stopping", caught.name)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from appliance.daemon.status_publisher import StatusPublisher
     from appliance.events import Event, EventBus
     from appliance.jobs.job_queue import JobQueue
-    from appliance.requests.mqtt_service import MqttService
+    from appliance.requests.mqtt_thread import MqttService
     from appliance.system.board_monitor import BoardMonitor
     from appliance.system.metrics_server import Figures, MetricsServer
 
@@ -42,9 +42,8 @@ class MetricsCollector:
         """Answer on this address until the end; nothing, at no cost, if it is empty."""
         if not listen:
             return contextlib.nullcontext()
-        from appliance.system.metrics_server import (  # noqa: PLC0415 - it costs time and memory
-            MetricsServer,
-        )
+        # It costs time and memory, so it is imported only if it is wanted.
+        from appliance.system.metrics_server import MetricsServer  # noqa: PLC0415
 
         server = MetricsServer(self.figures)
         self._events.subscribe(_JobCounter(server))

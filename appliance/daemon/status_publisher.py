@@ -21,29 +21,22 @@ from appliance.events import (
 from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messages import discovery
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
-from appliance.messages.status_payloads import (
-    Health,
-    Info,
-    Limits,
-    Partial,
-    StateNow,
-    Telemetry,
-)
+from appliance.messages.status_payloads import Health, Info, Limits, Partial, StateNow, Telemetry
 from appliance.messages.topics import retained
-from appliance.system import notices
+from appliance.system import image_notices
 from appliance.system.sensors import changed
 from appliance.values import Activity, Message, MicrophoneState, encode
 
 if TYPE_CHECKING:
-    from appliance.daemon.live_settings import LiveSettings
+    from appliance.daemon.reload import LiveSettings
     from appliance.events import Event, EventBus
     from appliance.jobs.job_queue import JobQueue
     from appliance.listening.voice_input import VoiceInput
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
     from appliance.protocols import LanguageModel
-    from appliance.requests.mqtt_service import MqttService
-    from appliance.requests.runtime_options import RuntimeOptions
+    from appliance.requests.mqtt_thread import MqttService
+    from appliance.requests.settings_by_request import RuntimeOptions
     from appliance.system.board_monitor import BoardMonitor
     from appliance.values import BoardReading, Session, SoundHealth
 
@@ -243,7 +236,7 @@ class StatusPublisher:
             memory_mb=self._board.reading.memory_used_mb,
             waiting_jobs=sum(self._queue.depth()),
             language_model_error=health.language_model_error,
-            notices=notices.read(),
+            notices=image_notices.read(),
         )
 
     def _publish_partial(self, partial: Partial) -> None:

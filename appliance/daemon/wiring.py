@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.daemon.live_settings import LiveSettings
 from appliance.daemon.metrics_collector import MetricsCollector
+from appliance.daemon.reload import LiveSettings
 from appliance.daemon.status_publisher import StatusPublisher
 from appliance.dialogue.button_and_light import ButtonAndLight
-from appliance.dialogue.dialogue import Dialogue
+from appliance.dialogue.confirm_and_session import Dialogue
 from appliance.dialogue.listener_control import ListenerControl
 from appliance.dialogue.speech_output import SpeechOutput
 from appliance.events import EventBus
 from appliance.ids import Ids
-from appliance.jobs.job_ledger import JobLedger
+from appliance.jobs.commit_stage import JobLedger
 from appliance.jobs.job_queue import JobQueue
 from appliance.listening.button_control import ButtonControl
 from appliance.listening.speech_intake import SpeechIntake
@@ -25,19 +25,16 @@ from appliance.messages.topics import Topics
 from appliance.mqtt.connection import BrokerConnection
 from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
-from appliance.pipeline.engine_factory import (
-    load_sentences,
-    open_language_model,
-)
 from appliance.pipeline.pipeline import Pipeline
+from appliance.pipeline.pipeline_factory import load_sentences, open_language_model
 from appliance.pipeline.worker import Worker
 from appliance.recognition.service import RecognitionService
 from appliance.recognition.speech_models import SpeechModelLoader
 from appliance.requests.intake import RequestIntake
-from appliance.requests.mqtt_service import MqttService, status_of
+from appliance.requests.mqtt_thread import MqttService, status_of
 from appliance.requests.request_dispatcher import RequestDispatcher
 from appliance.requests.request_parser import RequestParser
-from appliance.requests.runtime_options import RuntimeOptions
+from appliance.requests.settings_by_request import RuntimeOptions
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.system.board_monitor import BoardMonitor

@@ -10,15 +10,15 @@ import numpy as np
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.contradiction import Evidence, contradicts
-from appliance.decoding.score_fusion import ModelOpinion
 from appliance.decoding.search_types import Candidate, Decoding, Scorer, SearchEffort
+from appliance.decoding.two_model_fusion import ModelOpinion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from appliance.decoding.score_fusion import ScoreFusion
+    from appliance.decoding.two_model_fusion import ScoreFusion
     from appliance.grammar.grammar import Grammar
-    from appliance.grammar.parse import ParsedSentence
+    from appliance.grammar.text_parser import ParsedSentence
     from appliance.grammar.token_mask import TokenVocabulary
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from appliance.doctor import board, broker, components, files, offline
+from appliance.doctor import board, broker, files, models_sentences_microphone, offline
 from appliance.doctor.check_result import (
     CheckContext,
     CheckReport,
@@ -38,19 +38,19 @@ logger = logging.getLogger(__name__)
 
 QUESTIONS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
     "files": files.files,
-    "sentences": components.sentences,
+    "sentences": models_sentences_microphone.sentences,
     "model files": files.model_files,
-    "models": components.models,
-    "language model": components.language_model,
+    "models": models_sentences_microphone.models,
+    "language model": models_sentences_microphone.language_model,
     "memory": board.memory,
     "disk": board.disk,
-    "microphone": components.microphone,
+    "microphone": models_sentences_microphone.microphone,
     "broker": broker.broker,
     "clock": board.clock,
     "temperature": board.heat,
     "power": board.power,
-    "faults": components.last_faults,
-    "image": components.image,
+    "faults": models_sentences_microphone.last_faults,
+    "image": models_sentences_microphone.image,
     "offline": offline.connections,
     "sockets": offline.sockets,
     "traffic": offline.traffic,

@@ -12,8 +12,8 @@ from appliance.journal.database import damaged_journals, newer_journals
 from appliance.models import catalogue
 from appliance.models.store import is_path
 from appliance.system.clock_sync import clock_synced
-from appliance.system.sensors import firmware, supply, temperature
-from appliance.system.sensors import memory as ram
+from appliance.system.sensors import firmware, temperature, throttling
+from appliance.system.sensors import load_memory_disk as ram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +71,11 @@ def heat(context: CheckContext) -> Iterator[CheckResult]:
 def power(context: CheckContext) -> Iterator[CheckResult]:
     """Whether the supply delivers enough."""
     bits = firmware.bits(context.root)
-    low, slowed = supply.under_voltage(context.root, bits), supply.throttled(context.root, bits)
-    offered = supply.usb_supply_ma(context.root)
+    low, slowed = (
+        throttling.under_voltage(context.root, bits),
+        throttling.throttled(context.root, bits),
+    )
+    offered = throttling.usb_supply_ma(context.root)
     problems = []
     if low:
         found = "the supply's voltage is too low"
@@ -80,7 +83,7 @@ def power(context: CheckContext) -> Iterator[CheckResult]:
     if slowed:
         advice = "see the power and temperature lines"
         problems.append(warning("power", "the processor is throttled now", advice))
-    if supply.usb_over_current(context.root):
+    if throttling.usb_over_current(context.root):
         found = "USB devices drew too much current at boot"
         problems.append(warning("power", found, "use a powered USB hub"))
     if offered is not None and 0 < offered < GOOD_SUPPLY_MA:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.doctor.check_result import CheckContext, CheckResult, error, ok, warning
-from appliance.engines.llama import gguf_file
+from appliance.engines.llama import model_file_check
 from appliance.engines.tts import piper
 from appliance.engines.wake_word import wake_words
 from appliance.errors import ApplianceError, ConfigError, EngineError, ModelMissing
@@ -70,7 +70,7 @@ def _check_catalogue_model(name: str, config: Config) -> None:
 def _check_own_model(path: Path, name: str, config: Config) -> None:
     """EngineError if the owner's own model cannot be used."""
     if name == config.language_model.model and config.language_model.enabled:
-        gguf_file.check(path, "language_model.model")
+        model_file_check.check(path, "language_model.model")
         return
     # Imported here: its library is slow to load, and few owners have a model of their own.
     from appliance.engines.whisper.model import missing_from  # noqa: PLC0415
@@ -98,7 +98,7 @@ def _language_model(config: Config) -> Iterator[CheckResult]:
     adapter = config.language_model.adapter
     if adapter and config.language_model.enabled:
         try:
-            gguf_file.check(Path(adapter).expanduser(), "language_model.adapter")
+            model_file_check.check(Path(adapter).expanduser(), "language_model.adapter")
         except ApplianceError as failure:
             yield error("files", str(failure))
 

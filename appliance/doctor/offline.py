@@ -7,13 +7,13 @@ import socket
 from typing import TYPE_CHECKING
 
 from appliance.doctor.check_result import CheckContext, CheckResult, error, not_here, ok, warning
-from appliance.system import ip_allowlist, local_addresses, processes, systemd_unit
+from appliance.system import local_addresses, process_usage, systemd_ip_allowlist, systemd_queries
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from appliance.config import Config
-    from appliance.system.processes import Socket
+    from appliance.system.process_usage import Socket
 
 NOT_RUNNING = "no appliance is running with this state directory"
 
@@ -88,16 +88,16 @@ def rules(context: CheckContext) -> Iterator[CheckResult]:
         networks = " ".join(map(str, outside))
         yield warning("rules", f"it may connect to addresses outside the local network: {networks}")
     yield from _allow_list_problems(context.config, found)
-    if not systemd_unit.are_enforced(context.root):
+    if not systemd_queries.are_enforced(context.root):
         advice = "boot with cgroup version 2: systemd.unified_cgroup_hierarchy=1"
         yield warning("rules", "this kernel does not enforce the rules", advice)
     families = f"; address families {' '.join(found.families)}" if found.families else ""
     yield ok("rules", f"everything is denied except {allowed}{families}")
 
 
-def _allow_list_problems(config: Config, found: systemd_unit.UnitRules) -> Iterator[CheckResult]:
+def _allow_list_problems(config: Config, found: systemd_queries.UnitRules) -> Iterator[CheckResult]:
     """Rules that do not fit the broker; the service derives them at each start."""
-    is_an_address = ip_allowlist.drop_in(config.mqtt.host) is not None
+    is_an_address = systemd_ip_allowlist.drop_in(config.mqtt.host) is not None
     for address, port in sorted(_broker_addresses(config)):
         if not found.allow(address):
             what = f"connections to the broker {_endpoint((address, port))} are not allowed"
@@ -112,19 +112,19 @@ def _allow_list_problems(config: Config, found: systemd_unit.UnitRules) -> Itera
         yield warning("rules", what, advice)
 
 
-def _unit_rules(context: CheckContext) -> systemd_unit.UnitRules | None:
+def _unit_rules(context: CheckContext) -> systemd_queries.UnitRules | None:
     """The rules of the running service, otherwise of the installed one."""
     if context.daemon:
-        name = systemd_unit.service_of(context.daemon)
-        return None if name is None else systemd_unit.rules(name)
-    return systemd_unit.rules()
+        name = systemd_queries.service_of(context.daemon)
+        return None if name is None else systemd_queries.rules(name)
+    return systemd_queries.rules()
 
 
 def _open_sockets(
     context: CheckContext, question: str
 ) -> Generator[CheckResult, None, list[Socket] | None]:
     """The sockets of the running appliance; None after an answer that says why not."""
-    opened = processes.sockets(context.daemon) if context.daemon else None
+    opened = process_usage.sockets(context.daemon) if context.daemon else None
     if context.daemon is None:
         yield not_here(question, NOT_RUNNING, "check again while it is running")
     elif opened is None:

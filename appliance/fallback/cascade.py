@@ -11,7 +11,7 @@ from appliance.config import CascadeSettings
 from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.fallback.fuzzy_match import FuzzyMatcher
 from appliance.fallback.intent_choice import IntentChooser
-from appliance.fallback.sentence_patterns import patterns_of
+from appliance.fallback.open_sentences import patterns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

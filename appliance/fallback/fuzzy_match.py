@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import jellyfish
 
-from appliance.fallback.prompt_parts import parts_for
-from appliance.fallback.slot_mentions import mentions
+from appliance.fallback.mentioned_values import mentions
+from appliance.fallback.prompt_words import parts_for
 from appliance.grammar.nearest_sentence import nearest, spelling_distance
 from appliance.text.normalise import words_of
 from appliance.text.number_words import digits_of_words
@@ -24,9 +24,9 @@ from appliance.values import Intent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from appliance.fallback.sentence_patterns import Patterns, Words
+    from appliance.fallback.open_sentences import Patterns, Words
     from appliance.grammar.grammar import Grammar
-    from appliance.grammar.parse import ParsedSentence
+    from appliance.grammar.text_parser import ParsedSentence
 
 CANDIDATES = 24
 """Sentences that are compared word by word."""

@@ -8,17 +8,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.fallback.prompt_parts import parts_for
-from appliance.fallback.slot_mentions import by_intent, candidates, mentions
+from appliance.fallback.mentioned_values import by_intent, candidates, mentions
+from appliance.fallback.prompt_words import parts_for
 from appliance.fallback.wildcard_values import filled, wildcard_spans
-from appliance.sentences.enumeration import WILDCARD
+from appliance.sentences.sentence_count import WILDCARD
 from appliance.text.normalise import words_of
 from appliance.values import Intent, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-    from appliance.fallback.sentence_patterns import Patterns
+    from appliance.fallback.open_sentences import Patterns
     from appliance.fallback.wildcard_values import WildcardSpan
     from appliance.protocols import LanguageModel
     from appliance.sentences.sentence_set import SentenceSet

@@ -8,11 +8,11 @@ import threading
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from appliance.grammar.automaton import DEAD, Automaton
 from appliance.grammar.cache import load, save
 from appliance.grammar.compile import compile_network
-from appliance.grammar.parse import ParsedSentence, Parser
+from appliance.grammar.lazy_automaton import DEAD, Automaton
 from appliance.grammar.skip_words import SkipWords
+from appliance.grammar.text_parser import ParsedSentence, Parser
 from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
 from appliance.text.normalise import folded
 

@@ -21,7 +21,7 @@ from appliance.text.normalise import normalise
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appliance.grammar.automaton import Automaton
+    from appliance.grammar.lazy_automaton import Automaton
 
 INSERTION = 0.7
 """Cost of a letter of the sentence that the text lacks."""

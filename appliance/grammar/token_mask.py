@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.grammar.automaton import DEAD, IN_WORD
+from appliance.grammar.lazy_automaton import DEAD, IN_WORD
 from appliance.text.normalise import PUNCTUATION, SPACED_PUNCTUATION, UNIT_SIGNS, folded, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from appliance.grammar.automaton import Automaton
+    from appliance.grammar.lazy_automaton import Automaton
 
 Ids = NDArray[np.int32]
 Tokens = tuple[int, ...]

@@ -8,7 +8,7 @@ from appliance.values import Trigger
 
 if TYPE_CHECKING:
     from appliance.config import PanelSettings
-    from appliance.dialogue.dialogue import Dialogue
+    from appliance.dialogue.confirm_and_session import Dialogue
     from appliance.listening.voice_input import VoiceInput
 
 

@@ -6,21 +6,14 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from appliance.dialogue.listener_control import (
-    Cancel,
-    Deafen,
-    Listen,
-    Mute,
-    Release,
-    UseTrigger,
-)
+from appliance.dialogue.listener_control import Cancel, Deafen, Listen, Mute, Release, UseTrigger
 from appliance.errors import MicrophoneError
 from appliance.threads import LoopBody
 from appliance.values import MicrophoneState
 
 if TYPE_CHECKING:
     from appliance.dialogue.listener_control import ListenerCommand, ListenerControl
-    from appliance.listening.listening_state import ListeningState
+    from appliance.listening.frames_to_utterances import FramesToUtterances
     from appliance.protocols import Microphone
 
 logger = logging.getLogger(__name__)
@@ -46,7 +39,7 @@ class Listener(LoopBody):
     """
 
     def __init__(
-        self, microphone: Microphone, listening: ListeningState, control: ListenerControl
+        self, microphone: Microphone, listening: FramesToUtterances, control: ListenerControl
     ) -> None:
         """Nothing is opened yet."""
         self._microphone = microphone

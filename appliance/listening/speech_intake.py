@@ -11,12 +11,12 @@ from appliance.jobs.result_builder import EMPTY, ResultBuilder
 from appliance.values import Outcome, Utterance
 
 if TYPE_CHECKING:
-    from appliance.dialogue.dialogue import Dialogue
+    from appliance.dialogue.confirm_and_session import Dialogue
     from appliance.dialogue.listener_control import Activation, ListenerControl
     from appliance.dialogue.speech_output import SpeechOutput
     from appliance.events import EventBus
     from appliance.ids import Ids
-    from appliance.jobs.job_ledger import JobLedger
+    from appliance.jobs.commit_stage import JobLedger
     from appliance.jobs.job_queue import JobQueue
     from appliance.listening.wake_election import WakeElection
     from appliance.system.board_monitor import BoardMonitor

@@ -10,8 +10,8 @@ from appliance.dialogue.listener_control import Activation
 from appliance.engines.silero import Silero
 from appliance.engines.wake_word import wake_words
 from appliance.events import MicrophoneChanged, SettingsChanged
+from appliance.listening.frames_to_utterances import FramesToUtterances
 from appliance.listening.listener import Listener
-from appliance.listening.listening_state import ListeningState
 from appliance.threads import Loop
 from appliance.values import MicrophoneState, SoundHealth, Trigger
 
@@ -60,7 +60,7 @@ class VoiceInput:
         early = config.listening.by_meaning and config.speech.grammar
         self._recognition = recognition if early else None
         by_wake_word = config.listening.trigger == "wake_word"
-        self._listening = ListeningState(
+        self._listening = FramesToUtterances(
             Silero(),
             config.listening,
             intake,

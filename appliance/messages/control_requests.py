@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance.errors import RequestError
-from appliance.messages.payloads import (
+from appliance.messages.request_payloads import (
     Answer,
     CancelRequest,
     CheckRequest,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from appliance.errors import RequestError
-from appliance.messages.payloads import AnswerRequest, AudioRequest, TextRequest
+from appliance.messages.request_payloads import AnswerRequest, AudioRequest, TextRequest
 from appliance.values import AUDIO_OPERATIONS, Operation, PromptRequest
 
 MAXIMUM_TEXT_BYTES = 16_384

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from appliance.messages.payloads import Control, Name
+from appliance.messages.request_payloads import Control, Name
 from appliance.values import (
     SCHEMA,
     Activity,

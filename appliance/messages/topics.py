@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.errors import RequestError
-from appliance.messages.payloads import Answer, Control, RequestState
+from appliance.messages.request_payloads import Answer, Control, RequestState
 from appliance.values import Message, Operation, Outcome, Request, Result, encode
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.models.catalogue import Model
-    from appliance.models.progress import Progress
+    from appliance.models.progress_interface import Progress
 
     Source = Callable[[Model, Collection[str], Path, Progress], None]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from appliance.backoff import Backoff
 from appliance.errors import FetchError
-from appliance.models.progress import with_offset
+from appliance.models.progress_interface import with_offset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
     from appliance.models.catalogue import Hub, Model
-    from appliance.models.progress import Progress
+    from appliance.models.progress_interface import Progress
 
 MAXIMUM_FAILURES = 5
 """Connections in a row that break without a byte of one file."""

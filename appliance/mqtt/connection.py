@@ -16,7 +16,7 @@ from paho.mqtt.exception import MQTTException
 
 from appliance.errors import ConfigError
 from appliance.mqtt import connect_errors, credentials
-from appliance.mqtt.connection_events import (
+from appliance.mqtt.connection_event_types import (
     Acknowledged,
     Connected,
     ConnectionEvent,
@@ -26,7 +26,7 @@ from appliance.mqtt.connection_events import (
     Woken,
 )
 from appliance.mqtt.inbound_limit import InboundLimit
-from appliance.mqtt.packets import (
+from appliance.mqtt.paho_conversion import (
     IN_FLIGHT,
     MAXIMUM_PACKET,
     check_size,

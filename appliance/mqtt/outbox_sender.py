@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
 from appliance.journal.circuit_breaker import DiskCircuitBreaker
-from appliance.mqtt.quarantine import Quarantine
+from appliance.mqtt.outbox_quarantine import Quarantine
 from appliance.mqtt.retry_policy import TopicRetryPolicy
 
 if TYPE_CHECKING:

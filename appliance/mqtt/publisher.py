@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from appliance.mqtt import connect_errors
 from appliance.mqtt.connection import Unpublishable
-from appliance.mqtt.memory_queues import RetainedValues, TransientMessages
 from appliance.mqtt.outbox_sender import OutboxSender
+from appliance.mqtt.unjournalled_messages import RetainedValues, TransientMessages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.journal.journal import Journal
     from appliance.mqtt.connection import BrokerConnection
-    from appliance.mqtt.connection_events import Acknowledged
+    from appliance.mqtt.connection_event_types import Acknowledged
     from appliance.values import Message
 
 logger = logging.getLogger(__name__)

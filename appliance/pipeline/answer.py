@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import EngineError
 from appliance.events import AnswerWritten
-from appliance.fallback.prompt_parts import parts_for
+from appliance.fallback.prompt_words import parts_for
 from appliance.pipeline.route import is_spoken
 from appliance.values import Operation, Outcome, PromptRequest, Question, Request, Tokens
 

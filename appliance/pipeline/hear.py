@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.config import Config
-    from appliance.dialogue.phrases import Phrases
+    from appliance.dialogue.yes_and_stop_words import Phrases
     from appliance.jobs.result_builder import ResultBuilder
     from appliance.protocols import VoiceActivityDetector
     from appliance.recognition.service import RecognitionService

@@ -6,7 +6,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from appliance.dialogue.phrases import phrases_for
+from appliance.dialogue.yes_and_stop_words import phrases_for
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, EngineDied, EngineError, Interrupted
 from appliance.fallback.cascade import Cascade

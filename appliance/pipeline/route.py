@@ -21,7 +21,7 @@ class Stage(enum.StrEnum):
     CAPTURE = "capture"
     """listening.listener.Listener"""
     ENDPOINT = "endpoint"
-    """listening.listening_state.ListeningState, with endpointing.segmenter.Segmenter"""
+    """listening.frames_to_utterances.ListeningState, with endpointing.segmenter.Segmenter"""
     DECODE = "decode"
     """pipeline.hear.DecodeStage: a recording from a request to samples"""
     RECOGNISE = "recognise"
@@ -33,11 +33,11 @@ class Stage(enum.StrEnum):
     ANSWER = "answer"
     """pipeline.answer.AnswerStage: a text to an answer by the language model"""
     CONFIRM = "confirm"
-    """dialogue.dialogue.Dialogue: asks back if the intent is declared `confirm`"""
+    """dialogue.confirm_and_session.Dialogue: asks back if the intent is declared `confirm`"""
     COMMIT = "commit"
-    """jobs.job_ledger.JobLedger: the result and its messages to disk"""
+    """jobs.commit_stage.JobLedger: the result and its messages to disk"""
     PUBLISH = "publish"
-    """requests.mqtt_service.MqttService: the messages to the broker"""
+    """requests.mqtt_thread.MqttService: the messages to the broker"""
 
 
 UTTERANCE = (Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER, Stage.CONFIRM, Stage.COMMIT)

@@ -19,9 +19,9 @@ from appliance.threads import LoopBody
 from appliance.values import Activity, Outcome, Request
 
 if TYPE_CHECKING:
-    from appliance.dialogue.dialogue import Dialogue
+    from appliance.dialogue.confirm_and_session import Dialogue
     from appliance.events import EventBus
-    from appliance.jobs.job_ledger import JobLedger
+    from appliance.jobs.commit_stage import JobLedger
     from appliance.jobs.job_queue import JobQueue, QueuedJob
     from appliance.pipeline.pipeline import Pipeline
     from appliance.system.board_monitor import BoardMonitor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from appliance.grammar.completions import SentenceCompletions, WhatFollows
+from appliance.grammar.possible_endings import SentenceCompletions, WhatFollows
 from appliance.recognition.grammar_recogniser import LONGEST_COMMAND_S, stop_if_outdated
 from appliance.text.normalise import normalise
 from appliance.values import SAMPLE_RATE, SentenceProgress

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.recognition.recogniser import RecognisedSpeech
+from appliance.recognition.recogniser_interface import RecognisedSpeech
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,14 +7,14 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from appliance.decoding.score_fusion import ScoreFusion
 from appliance.decoding.search_types import SearchEffort
 from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
-from appliance.engines.whisper.end_of_utterance import sounds_finished
+from appliance.decoding.two_model_fusion import ScoreFusion
+from appliance.engines.whisper.finished_by_punctuation import sounds_finished
 from appliance.errors import Interrupted
 from appliance.grammar.token_mask import TokenVocabulary
 from appliance.recognition.free_recogniser import spoken_text
-from appliance.recognition.recogniser import RecognisedSpeech
+from appliance.recognition.recogniser_interface import RecognisedSpeech
 from appliance.values import SAMPLE_RATE, Intent
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from appliance.events import EventBus
     from appliance.protocols import LanguageModel
-    from appliance.recognition.recogniser import RecognisedSpeech
+    from appliance.recognition.recogniser_interface import RecognisedSpeech
     from appliance.recognition.speech_models import SpeechModelLoader, SpeechModels
     from appliance.sentences.active_sentences import ActiveSentences
     from appliance.sentences.sentence_set import SentenceSet

@@ -16,7 +16,7 @@ from appliance.recognition.grammar_recogniser import GrammarRecogniser, SecondMo
 if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.protocols import Transcriber
-    from appliance.recognition.recogniser import Recogniser
+    from appliance.recognition.recogniser_interface import Recogniser
 
 
 @dataclass(frozen=True, slots=True)

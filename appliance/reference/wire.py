@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
-from appliance.messages.payloads import (
+from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
+from appliance.messages.request_payloads import (
     Answer,
     AnswerRequest,
     AudioRequest,
@@ -19,7 +20,6 @@ from appliance.messages.payloads import (
     SayRequest,
     TextRequest,
 )
-from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.status_payloads import (
     Health,
     Info,

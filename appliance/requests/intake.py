@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from appliance.errors import JournalError
 from appliance.journal.inbox import InboxVerdict, IncomingRequest
 from appliance.messages.control_requests import ControlRequest
-from appliance.messages.payloads import Answer, RequestState
+from appliance.messages.request_payloads import Answer, RequestState
 from appliance.messages.topics import ReturnAddress
 from appliance.requests.request_parser import Rejection
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from appliance.journal.journal import Journal
     from appliance.messages.topics import Topics
     from appliance.mqtt.connection import BrokerConnection
-    from appliance.mqtt.connection_events import Delivery
+    from appliance.mqtt.connection_event_types import Delivery
     from appliance.mqtt.publisher import Publisher
     from appliance.requests.request_dispatcher import RequestDispatcher
     from appliance.requests.request_parser import RequestParser

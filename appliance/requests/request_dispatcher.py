@@ -10,7 +10,7 @@ from appliance import doctor
 from appliance.errors import ApplianceError
 from appliance.ids import boot_seconds
 from appliance.jobs.result_builder import ResultBuilder
-from appliance.messages.payloads import (
+from appliance.messages.request_payloads import (
     CancelRequest,
     Control,
     ListenRequest,
@@ -22,15 +22,15 @@ from appliance.values import Outcome, Request
 if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.dialogue.speech_output import SpeechOutput
-    from appliance.jobs.job_ledger import JobLedger
+    from appliance.jobs.commit_stage import JobLedger
     from appliance.jobs.job_queue import JobQueue
     from appliance.journal.journal import Journal
     from appliance.listening.voice_input import VoiceInput
     from appliance.messages.control_requests import ControlRequest
-    from appliance.messages.payloads import Answer
+    from appliance.messages.request_payloads import Answer
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
-    from appliance.requests.runtime_options import RuntimeOptions
+    from appliance.requests.settings_by_request import RuntimeOptions
     from appliance.system.board_monitor import BoardMonitor
 
 logger = logging.getLogger(__name__)

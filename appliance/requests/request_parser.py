@@ -10,7 +10,6 @@ from appliance.errors import RequestError
 from appliance.ids import boot_seconds
 from appliance.journal.inbox import IncomingRequest
 from appliance.messages import control_requests
-from appliance.messages.payloads import AnswerRequest, Control
 from appliance.messages.request_body import (
     checked_text,
     json_fields,
@@ -18,6 +17,7 @@ from appliance.messages.request_body import (
     unpacked,
     with_prompt_options,
 )
+from appliance.messages.request_payloads import AnswerRequest, Control
 from appliance.messages.topics import ReturnAddress
 from appliance.values import AUDIO_OPERATIONS, Operation, Request
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from appliance.messages.control_requests import ControlRequest
     from appliance.messages.topics import Topics
-    from appliance.mqtt.connection_events import Delivery
+    from appliance.mqtt.connection_event_types import Delivery
 
 JSON_OVERHEAD = 4096
 """Bytes that the JSON around base64 audio may take."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hassil.expression import ListReference
 
 from appliance.sentences import template_check
-from appliance.sentences.home_assistant_words import OWNER_LISTS, shared_data
+from appliance.sentences.home_assistant_builtins import OWNER_LISTS, shared_data
 from appliance.sentences.problems import LocatedValue
 
 if TYPE_CHECKING:

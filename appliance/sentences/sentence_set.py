@@ -16,10 +16,10 @@ from hassil.util import CJK_WHITESPACE
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar
 from appliance.sentences import template_check
-from appliance.sentences.enumeration import SentenceEnumerator, describe_count, evenly_spaced
-from appliance.sentences.home_assistant_words import shared_data
+from appliance.sentences.home_assistant_builtins import shared_data
 from appliance.sentences.problems import Problems
 from appliance.sentences.reference_check import check_references
+from appliance.sentences.sentence_count import SentenceEnumerator, describe_count, evenly_spaced
 from appliance.sentences.sentence_files import (
     BUILTIN,
     DeclaredIntent,

@@ -60,7 +60,7 @@ def model_process(daemon: DaemonProcess) -> int | None:
     assert daemon.process is not None
     for child in psutil.Process(daemon.process.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if any("llama.server" in word for word in child.cmdline()):
+            if any("llama.server_main" in word for word in child.cmdline()):
                 return child.pid
     return None
 

@@ -16,7 +16,7 @@ from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
 from support.waiting import until
 
-from appliance.system import fault_log
+from appliance.system import kept_faults
 
 ROOT = "appliance/kitchen"
 MODEL = "smollm2-135m-instruct"
@@ -73,7 +73,7 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
         assert failed["state"] == "failed"
         assert "not within the file bounds" in failed["message"]
         assert "own.gguf" in str(told_by_health(broker, broken=True))
-        kept = [fault.message for fault in fault_log.read(daemon.state)]
+        kept = [fault.message for fault in kept_faults.read(daemon.state)]
         assert any("own.gguf" in message for message in kept), kept
         checked = next(
             line for line in daemon.command("check").stdout.splitlines() if "language model" in line
@@ -104,7 +104,7 @@ class ModelProcessKiller(threading.Thread):
             return False
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(self._owner.process.pid).children():
-                if any("llama.server" in word for word in child.cmdline()):
+                if any("llama.server_main" in word for word in child.cmdline()):
                     child.kill()
                     self.killed += 1
         return self.killed > 0
@@ -127,5 +127,5 @@ def test_a_model_whose_process_is_killed_while_it_opens_is_opened_again(
         understood = ask(broker, "parse", "turn on the kitchen light")["result"]
         assert understood["outcome"] == "intent"
         assert ask(broker, "answer", "What is the capital of France?")["state"] == "done"
-        assert any("while opening" in fault.message for fault in fault_log.read(daemon.state))
+        assert any("while opening" in fault.message for fault in kept_faults.read(daemon.state))
         assert not daemon.ended()

@@ -29,7 +29,7 @@ from appliance.doctor import OFFLINE, USUAL, context_of, examine
 from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
 from appliance.engines.llama.server_launcher import MODULE
 from appliance.models import catalogue
-from appliance.system.fault_log import FaultRing
+from appliance.system.kept_faults import FaultRing
 from appliance.system.local_addresses import LOCAL
 
 REPOSITORY = Path(__file__).parents[2]
@@ -549,7 +549,7 @@ def break_the_model(state: Path) -> None:
     ring = FaultRing(state)
     ring.keep("appliance.engines.llama.supervisor", "the language model process died")
     ring.keep("appliance.engines.llama.circuit_breaker", BROKEN)
-    ring.keep("appliance.requests.mqtt_service", "the broker says nothing that we understand")
+    ring.keep("appliance.requests.mqtt_thread", "the broker says nothing that we understand")
 
 
 def test_a_language_model_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from support.sentences import sentence_set
 
 from appliance.config import CascadeSettings, LanguageModelSettings
 from appliance.engines.child_process import Child
-from appliance.engines.llama.client import Llama
+from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError, Interrupted, ModelMissing
 from appliance.fallback.cascade import Cascade
@@ -229,7 +229,7 @@ def test_the_process_ends_when_its_parent_is_killed(gguf: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path\n"
         "from appliance.config import LanguageModelSettings\n"
-        "from appliance.engines.llama.client import Llama\n"
+        "from appliance.engines.llama.language_model import Llama\n"
         "from appliance.engines.llama.server_launcher import ServerLauncher\n"
         f"model = Llama(ServerLauncher(Path({str(gguf)!r}), LanguageModelSettings(), 1))\n"
         "model.start(); print(model.process_id, flush=True); time.sleep(60)\n"

@@ -11,7 +11,7 @@ import pytest
 from support import tiny_models
 
 from appliance.config import LanguageModelSettings
-from appliance.engines.llama.client import Llama
+from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError, ModelMissing
 from appliance.values import Question

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from appliance.config import LanguageModelSettings
-from appliance.engines.llama.client import Llama
+from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError
 from appliance.values import Question

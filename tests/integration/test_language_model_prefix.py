@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appliance.config import LanguageModelSettings
-from appliance.engines.llama.client import Llama
+from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.values import Question
 

@@ -13,7 +13,7 @@ import pytest
 
 from appliance.config import LanguageModelSettings
 from appliance.engines.llama import supervisor
-from appliance.engines.llama.client import Llama
+from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import Interrupted
 from appliance.values import Question

@@ -37,7 +37,7 @@ LISTENING_PROGRAM = textwrap.dedent("""
     from appliance.dialogue.listener_control import ListenerControl
     from appliance.engines.silero import Silero
     from appliance.listening.listener import Listener
-    from appliance.listening.listening_state import ListeningState
+    from appliance.listening.frames_to_utterances import FramesToUtterances
 
     def report(**fields):
         print(json.dumps(fields), flush=True)
@@ -50,7 +50,7 @@ LISTENING_PROGRAM = textwrap.dedent("""
         return True
 
     microphone = SoundCardMicrophone()
-    listening = ListeningState(Silero(), ListeningSettings(), RecordedIntake(take))
+    listening = FramesToUtterances(Silero(), ListeningSettings(), RecordedIntake(take))
     listener = Listener(microphone, listening, ListenerControl())
     listener.start()
     state = None

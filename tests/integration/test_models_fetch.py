@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.models.catalogue import Model
-    from appliance.models.progress import Progress
+    from appliance.models.progress_interface import Progress
 
 __all__ = ["hub", "index", "progress_log"]  # pytest finds fixtures by the names in this module
 

@@ -114,7 +114,7 @@ def test_after_a_lost_acknowledgement_the_result_comes_twice_with_the_same_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.publisher.ACKNOWLEDGE_TIMEOUT_S", 0.3)
-    monkeypatch.setattr("appliance.requests.mqtt_service.RECONNECT_EVERY_S", 0.1)
+    monkeypatch.setattr("appliance.requests.mqtt_thread.RECONNECT_EVERY_S", 0.1)
     losses = [True]
 
     def lose(whole: bytes) -> bytes:

@@ -244,7 +244,7 @@ def _impostor(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 def test_a_broker_that_sends_nonsense_does_not_end_the_mqtt_thread(
     tmp_path: Path, speech: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.requests.mqtt_service.RECONNECT_EVERY_S", 0.1)
+    monkeypatch.setattr("appliance.requests.mqtt_thread.RECONNECT_EVERY_S", 0.1)
     monkeypatch.setattr("appliance.mqtt.retry_policy.RECONNECT", Backoff(0.1, 30.0, 0.5))
     served: list[None] = []
 
@@ -262,7 +262,7 @@ def test_if_the_broker_acknowledges_nothing_the_appliance_connects_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.mqtt.publisher.ACKNOWLEDGE_TIMEOUT_S", 0.3)
-    monkeypatch.setattr("appliance.requests.mqtt_service.RECONNECT_EVERY_S", 0.1)
+    monkeypatch.setattr("appliance.requests.mqtt_thread.RECONNECT_EVERY_S", 0.1)
     connections: list[None] = []
 
     def welcome_and_be_silent(peer: socket.socket) -> None:

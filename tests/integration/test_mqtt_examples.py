@@ -15,7 +15,7 @@ from support.mqtt_client import MqttClient
 from support.mqtt_stack import MqttStack, settings
 from support.waiting import until
 
-from appliance.messages.payloads import Answer
+from appliance.messages.request_payloads import Answer
 from appliance.reference.asyncapi import example_json
 from appliance.reference.schemas import schema_of
 from appliance.reference.wire import PUBLISHED, RECEIVED, ROOT, Channel

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pytest
 
     from appliance.journal.inbox import InboxVerdict, IncomingRequest
-    from appliance.mqtt.connection_events import Delivery
+    from appliance.mqtt.connection_event_types import Delivery
     from appliance.values import Request
 
 RESPONSES = f"{ROOT}/response/#"

@@ -9,7 +9,7 @@ import pytest
 
 from appliance import cli
 from appliance.commands import network
-from appliance.system.ip_allowlist import DROP_IN
+from appliance.system.systemd_ip_allowlist import DROP_IN
 
 
 class FakeSystemd:

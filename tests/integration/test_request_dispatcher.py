@@ -12,23 +12,23 @@ from support.pipeline_parts import FixedBoard, RecordedEvents
 from appliance import config
 from appliance.errors import EngineError
 from appliance.ids import Ids, boot_seconds
-from appliance.jobs.job_ledger import JobLedger
+from appliance.jobs.commit_stage import JobLedger
 from appliance.jobs.job_queue import JobQueue
 from appliance.journal.dead_letters import open_dead_letters
 from appliance.journal.inbox import IncomingRequest
 from appliance.journal.journal import Journal
 from appliance.messages.control_requests import ControlRequest
-from appliance.messages.payloads import Answer
+from appliance.messages.request_payloads import Answer
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection import BrokerConnection
-from appliance.mqtt.connection_events import Delivery
+from appliance.mqtt.connection_event_types import Delivery
 from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
-from appliance.requests.mqtt_service import status_of
+from appliance.requests.mqtt_thread import status_of
 from appliance.requests.request_dispatcher import RequestDispatcher
 from appliance.requests.request_parser import RequestParser
-from appliance.requests.runtime_options import RuntimeOptions
+from appliance.requests.settings_by_request import RuntimeOptions
 from appliance.system import logs
 from appliance.values import Outcome, Request, Result
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from appliance.engines.llama import circuit_breaker, client, supervisor
+from appliance.engines.llama import circuit_breaker, language_model, supervisor
 from appliance.errors import BrokerError, ThreadStuck
-from appliance.system import atomic_file, fault_log, run_mark, run_record
-from appliance.system.fault_log import MAXIMUM_FAULTS, FaultRing
+from appliance.system import atomic_file, kept_faults, run_history, run_mark
+from appliance.system.kept_faults import MAXIMUM_FAULTS, FaultRing
+from appliance.system.run_history import RunRecord
 from appliance.system.run_mark import RunMark
-from appliance.system.run_record import RunRecord
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def logger(tmp_path: Path) -> logging.Logger:
 
 
 def messages(folder: Path) -> list[str]:
-    return [fault.message for fault in fault_log.read(folder)]
+    return [fault.message for fault in kept_faults.read(folder)]
 
 
 def test_a_clean_stop_removes_the_file(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_folder_that_is_not_writable_has_no_other_effect(tmp_path: Path) -> No
 def test_errors_are_kept_and_warnings_are_not(tmp_path: Path, logger: logging.Logger) -> None:
     logger.warning("a warning")
     logger.error("a fault of %s", "something")
-    (fault,) = fault_log.read(tmp_path)
+    (fault,) = kept_faults.read(tmp_path)
     assert (fault.where, fault.message, fault.times) == (
         "appliance.somewhere",
         "a fault of something",
@@ -79,17 +79,22 @@ def test_of_a_traceback_lines_are_kept_but_no_values(
         int("what somebody said")
     except ValueError:
         logger.exception("job 7f3a failed")
-    (fault,) = fault_log.read(tmp_path)
+    (fault,) = kept_faults.read(tmp_path)
     assert fault.trace[-1] == "ValueError"
     assert fault.trace[0].startswith("test_run_mark_and_fault_log.py:")
-    assert "what somebody said" not in (tmp_path / fault_log.FILE).read_text()
+    assert "what somebody said" not in (tmp_path / kept_faults.FILE).read_text()
 
 
 def test_of_warnings_only_those_of_the_language_model_are_kept(
     tmp_path: Path,
 ) -> None:
     ring = FaultRing(tmp_path)
-    for module in (client.logger, supervisor.logger, circuit_breaker.logger, run_record.logger):
+    for module in (
+        language_model.logger,
+        supervisor.logger,
+        circuit_breaker.logger,
+        run_history.logger,
+    ):
         module.addHandler(ring)
         module.warning("of %s", module.name.rpartition(".")[2])
         module.info("nothing of note")
@@ -115,10 +120,10 @@ def test_a_repeated_fault_is_counted_and_rarely_written(tmp_path: Path) -> None:
     ring.keep("appliance", "the broker refuses")
     for _ in range(20):
         ring.keep("appliance", "the broker refuses")
-    assert [fault.times for fault in fault_log.read(tmp_path)] == [1]
+    assert [fault.times for fault in kept_faults.read(tmp_path)] == [1]
     now[0] = 61.0
     ring.keep("appliance", "the broker refuses")
-    assert [fault.times for fault in fault_log.read(tmp_path)] == [22]
+    assert [fault.times for fault in kept_faults.read(tmp_path)] == [22]
     ring.close()
 
 
@@ -127,12 +132,12 @@ def test_pending_faults_are_written_at_the_end(tmp_path: Path) -> None:
     for _ in range(3):
         ring.keep("appliance", "the broker refuses")
     ring.close()
-    assert [fault.times for fault in fault_log.read(tmp_path)] == [3]
+    assert [fault.times for fault in kept_faults.read(tmp_path)] == [3]
 
 
 def test_lines_damaged_by_a_power_cut_are_skipped(tmp_path: Path) -> None:
     FaultRing(tmp_path).keep("appliance", "whole")
-    with (tmp_path / fault_log.FILE).open("ab") as file:
+    with (tmp_path / kept_faults.FILE).open("ab") as file:
         file.write(b'{"at": 1.0, "mess')
     assert messages(tmp_path) == ["whole"]
     FaultRing(tmp_path).keep("appliance", "next")

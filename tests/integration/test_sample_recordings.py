@@ -20,8 +20,8 @@ from appliance.dialogue.listener_control import ListenerControl
 from appliance.endpointing.segmenter import segments_in, utterance_from
 from appliance.engines.silero import Silero
 from appliance.engines.whisper.model import Whisper
+from appliance.listening.frames_to_utterances import FramesToUtterances
 from appliance.listening.listener import Listener
-from appliance.listening.listening_state import ListeningState
 from appliance.values import SAMPLE_RATE, Activity, MicrophoneState, Trigger, Utterance
 
 SAMPLES = Path(appliance.__file__).parent / "samples"
@@ -103,7 +103,7 @@ def test_recordings_are_heard_in_real_time_as_from_a_microphone(silero: Silero) 
     sounds = [recording(name) for name in names]
     microphone = FileMicrophone(sounds, silence_seconds=1.0, on_recording=playing.append)
     intake = RecordedIntake(take)
-    listening = ListeningState(
+    listening = FramesToUtterances(
         silero,
         ListeningSettings(),
         intake,  # type: ignore[arg-type]

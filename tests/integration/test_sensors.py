@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from appliance.system.sensors import Board, Transitions, board_root, firmware, memory, supply
+from appliance.system.sensors import (
+    Board,
+    Transitions,
+    board_root,
+    firmware,
+    load_memory_disk,
+    throttling,
+)
 from appliance.system.sensors.power_meter import Power, PowerMeter
 
 if TYPE_CHECKING:
@@ -145,7 +152,7 @@ def test_the_appliance_s_own_memory_and_disk_are_measured(tmp_path: Path) -> Non
     assert reading.memory_used_mb is not None
     assert reading.memory_used_mb > 10
     assert reading.disk_free_mb == pytest.approx(
-        shutil.disk_usage(tmp_path).free / memory.MB, rel=0.05
+        shutil.disk_usage(tmp_path).free / load_memory_disk.MB, rel=0.05
     )
 
 
@@ -229,9 +236,9 @@ def test_a_rapl_counter_may_wrap_around(tmp_path: Path) -> None:
 
 
 def test_the_current_of_a_usb_supply_is_read_if_the_board_knows_it() -> None:
-    assert supply.usb_supply_ma(BOARDS / "pi5") == 5000
-    assert supply.usb_supply_ma(BOARDS / "pi-weak-supply") == 3000
-    assert supply.usb_supply_ma(BOARDS / "pi4") is None
+    assert throttling.usb_supply_ma(BOARDS / "pi5") == 5000
+    assert throttling.usb_supply_ma(BOARDS / "pi-weak-supply") == 3000
+    assert throttling.usb_supply_ma(BOARDS / "pi4") is None
 
 
 def test_a_flag_is_counted_each_time_that_it_is_raised() -> None:
@@ -330,7 +337,7 @@ def test_own_memory_is_cached_between_readings(
 ) -> None:
     now, looks = [100.0], itertools.count(1)
     monkeypatch.setattr("appliance.system.sensors.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("appliance.system.processes.resident_mb", lambda: float(next(looks)))
+    monkeypatch.setattr("appliance.system.process_usage.resident_mb", lambda: float(next(looks)))
     board = Board(BOARDS / "vm")
     shown = []
     for now[0] in (100.0, 101.0, 109.0, 110.0, 111.0):

@@ -23,7 +23,7 @@ from appliance.protocols import FRAME_SAMPLES
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.early_verdict import EarlyVerdict
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
-from appliance.recognition.recogniser import RecognisedSpeech
+from appliance.recognition.recogniser_interface import RecognisedSpeech
 from appliance.sentences.sentence_set import SentenceSet, load
 from appliance.values import SAMPLE_RATE, Samples
 from measure.recordings import coffee_intents, coffee_orders, folder, mixed, model_folder, sound

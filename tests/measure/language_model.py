@@ -28,17 +28,17 @@ import msgspec
 from support.pipeline_parts import CommitsAtOnce, FixedBoard, RecordedLedger
 
 from appliance.audio.decode import decode
-from appliance.bench import llama_speed
-from appliance.bench.llama_speed import REQUEST, SYSTEM
+from appliance.bench import prefix_speed
+from appliance.bench.prefix_speed import REQUEST, SYSTEM
 from appliance.config import CascadeSettings, Config, DeviceSettings, LanguageModelSettings
-from appliance.engines.llama.client import Llama
+from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError
 from appliance.events import EventBus
 from appliance.fallback import intent_choice
 from appliance.fallback.cascade import Cascade
 from appliance.jobs.job_queue import JobQueue
-from appliance.pipeline import engine_factory
+from appliance.pipeline import pipeline_factory
 from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.worker import Worker
 from appliance.recognition.service import RecognitionService
@@ -50,7 +50,7 @@ from appliance.values import Operation, Question, Request, Source, Trigger, Utte
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
-SAMPLES = Path(engine_factory.__file__).parent / "samples"
+SAMPLES = Path(pipeline_factory.__file__).parent / "samples"
 
 
 def go_on() -> bool:
@@ -68,7 +68,7 @@ def opened(gguf: Path, threads: int, states: Path | None, **settings: Any) -> Ll
 def prefix(gguf: Path, threads: int, count: int) -> dict[str, Any]:
     """Time to the first token: cold, warm, restored, and a plain chat call in turn with it."""
     restarts = max(3, count // 3)
-    speed = llama_speed.measure(
+    speed = prefix_speed.measure(
         gguf, LanguageModelSettings(), threads, runs=count, restarts=restarts
     )
     return {

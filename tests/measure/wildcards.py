@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from appliance.config import LanguageModelSettings
-from appliance.engines.llama.client import Llama
+from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.fallback.cascade import Cascade
 from appliance.sentences import sentence_set as sentence_files

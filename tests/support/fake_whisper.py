@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.decoding.decoder import log_sum
 from appliance.decoding.search_types import Tokens
+from appliance.decoding.sentence_search import log_sum
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import TokenVocabulary
 from support.sentences import intents_of

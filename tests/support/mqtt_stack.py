@@ -10,14 +10,14 @@ from appliance import config
 from appliance.ids import Ids
 from appliance.journal.journal import Journal
 from appliance.messages.control_requests import ControlRequest
-from appliance.messages.payloads import Answer
+from appliance.messages.request_payloads import Answer
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection import BrokerConnection
 from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
 from appliance.requests.intake import RequestIntake
-from appliance.requests.mqtt_service import MqttService, status_of
+from appliance.requests.mqtt_thread import MqttService, status_of
 from appliance.requests.request_parser import RequestParser
 from appliance.threads import Loop
 from appliance.values import Intent, Outcome, Request, Result, Source, Trigger

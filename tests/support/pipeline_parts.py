@@ -22,11 +22,7 @@ from support.scripted_engines import ScriptedTranscriber
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.dialogue.listener_control import (
-        Activation,
-        ListenerCommand,
-        ListenerControl,
-    )
+    from appliance.dialogue.listener_control import Activation, ListenerCommand, ListenerControl
     from appliance.events import Event
     from appliance.jobs.result_builder import ResultBuilder
     from appliance.sentences.sentence_set import SentenceSet

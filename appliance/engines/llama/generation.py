@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from appliance.engines.llama.json_grammar import JsonMask, tokenizer_of
+from appliance.engines.llama.json_token_mask import JsonMask, tokenizer_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.engines.child_process import Child, ChildDied
-from appliance.engines.llama import gguf_file
+from appliance.engines.llama import model_file_check
 from appliance.errors import EngineError
 
 if TYPE_CHECKING:
     from appliance.config import LanguageModelSettings
 
-MODULE = "appliance.engines.llama.server"
+MODULE = "appliance.engines.llama.server_main"
 
 EXTRA_MEMORY_MB = 512
 """Memory that the process may use in addition to the file's size, if no limit is set."""
@@ -46,10 +46,10 @@ class ServerLauncher:
             ChildDied: the process died at once.
 
         """
-        gguf_file.check(self.path, "language_model.model" if self.is_own_file else None)
+        model_file_check.check(self.path, "language_model.model" if self.is_own_file else None)
         adapter = self.settings.adapter and str(Path(self.settings.adapter).expanduser())
         if adapter:
-            gguf_file.check(Path(adapter), "language_model.adapter")
+            model_file_check.check(Path(adapter), "language_model.adapter")
         # The whole size of the file counts: weights that are repacked are no longer mapped.
         usual_mb = self.path.stat().st_size // 1_000_000 + EXTRA_MEMORY_MB
         start = {

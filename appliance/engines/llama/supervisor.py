@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from appliance.engines.child_process import ChildDied
 from appliance.engines.llama.circuit_breaker import ModelCircuitBreaker
-from appliance.engines.llama.server_process import CANCELLED, POLL_S, START, ServerProcess
-from appliance.engines.llama.work_clock import Suspender, WorkClock
+from appliance.engines.llama.running_server import CANCELLED, POLL_S, START, ServerProcess
+from appliance.engines.llama.suspension import Suspender, WorkClock
 from appliance.errors import EngineError, Interrupted, ModelMissing
 
 if TYPE_CHECKING:

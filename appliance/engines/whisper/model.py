@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 
 from appliance.engines.whisper.ctranslate_model import VERSION, CTranslateModel
 from appliance.engines.whisper.encoded_audio import UNSURE, EncodedAudio
+from appliance.engines.whisper.encoded_silence_cache import cached_or_computed
 from appliance.engines.whisper.repetition import is_repetitive, without_repetition
-from appliance.engines.whisper.silence_padding import cached_or_computed
 from appliance.engines.whisper.spectrogram import log_mel, pieces, without_silence
 from appliance.errors import EngineError, Interrupted
 from appliance.values import SAMPLE_RATE, Pace, Transcript

@@ -8,16 +8,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from appliance.system import processes
+from appliance.system import process_usage
 from appliance.system.sensors import (
     battery,
     core_voltage,
     fan,
     firmware,
     frequency,
-    memory,
-    supply,
+    load_memory_disk,
     temperature,
+    throttling,
 )
 from appliance.system.sensors.power_meter import Power, PowerMeter
 from appliance.system.sensors.sysfs import text
@@ -116,14 +116,16 @@ class Board:
         root = self._root
         power = self._read_sensor("meter", self._meter.read) or Power()
         bits = self._read_sensor("firmware", lambda: firmware.bits(root))
-        slowed = self._read_sensor("throttling", lambda: supply.throttled(root, bits))
-        low = self._read_sensor("supply", lambda: supply.under_voltage(root, bits))
+        slowed = self._read_sensor("throttling", lambda: throttling.throttled(root, bits))
+        low = self._read_sensor("supply", lambda: throttling.under_voltage(root, bits))
         return BoardReading(
             temperature_c=self._read_sensor("temperature", lambda: temperature.processor_c(root)),
             clock_mhz=self._read_sensor("clock", lambda: frequency.processor_mhz(root)),
             clock_limit_mhz=self._read_sensor("clock limit", lambda: frequency.limit_mhz(root)),
-            load=self._read_sensor("load", lambda: memory.load(root)),
-            memory_available_mb=self._read_sensor("memory", lambda: memory.available_mb(root)),
+            load=self._read_sensor("load", lambda: load_memory_disk.load(root)),
+            memory_available_mb=self._read_sensor(
+                "memory", lambda: load_memory_disk.available_mb(root)
+            ),
             memory_used_mb=self._memory_used_mb(),
             disk_free_mb=self._read_sensor("disk", self._disk_free_mb),
             throttled=slowed,
@@ -132,7 +134,7 @@ class Board:
             watts=power.watts,
             joules=power.joules,
             fan_rpm=self._read_sensor("fan", lambda: fan.rpm(root)),
-            supply_ma=self._read_sensor("USB supply", lambda: supply.usb_supply_ma(root)),
+            supply_ma=self._read_sensor("USB supply", lambda: throttling.usb_supply_ma(root)),
             battery_percent=self._read_sensor("battery", lambda: battery.percent(root)),
             under_voltages=self._under_voltages.count(low, bits),
             throttlings=self._throttlings.count(slowed, bits),
@@ -150,13 +152,13 @@ class Board:
         read_at, known = self._own_memory
         now = time.monotonic()
         if now - read_at >= OWN_MEMORY_EVERY_S:
-            known = self._read_sensor("own memory", processes.resident_mb)
+            known = self._read_sensor("own memory", process_usage.resident_mb)
             self._own_memory = (now, known)
         return known
 
     def _disk_free_mb(self) -> float | None:
         folder = self._state_directory
-        return None if folder is None else memory.disk_free_mb(folder)
+        return None if folder is None else load_memory_disk.disk_free_mb(folder)
 
     def _read_sensor(self, sensor: str, source: Callable[[], T | None]) -> T | None:
         try:

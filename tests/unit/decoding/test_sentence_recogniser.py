@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.sentences import intents_of
 
-from appliance.decoding import score_fusion
+from appliance.decoding import two_model_fusion
 from appliance.decoding.calibration import Calibration, fit_calibration
 from appliance.decoding.search_types import Candidate, Decoding
 from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
@@ -89,7 +89,7 @@ def understood(
         calls=1,
         tokens=1,
     )
-    monkeypatch.setattr(score_fusion, "decode", lambda *_: decoding)
+    monkeypatch.setattr(two_model_fusion, "decode", lambda *_: decoding)
     how = SentenceRecogniser(
         vocabulary=TokenVocabulary.of([*TEXTS, None], len(TEXTS)),
         spell=lambda tokens: " ".join(TEXTS[token] for token in tokens),
@@ -131,7 +131,7 @@ def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
     tokens = tuple(range(len(said.split())))
     best = Candidate(tokens, score, score)
     decoding = Decoding(candidates=(best,), free=best, free_text="lamp on", calls=1, tokens=1)
-    monkeypatch.setattr(score_fusion, "decode", lambda *_: decoding)
+    monkeypatch.setattr(two_model_fusion, "decode", lambda *_: decoding)
     how = SentenceRecogniser(vocabulary=TokenVocabulary.of([said, None], 1), spell=lambda _: said)
     assert how.recognise(EncodedAudioOnPaper(), WAITING).refused == refused  # type: ignore[arg-type]
 

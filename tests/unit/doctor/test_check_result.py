@@ -11,10 +11,10 @@ from appliance import doctor
 from appliance.commands.check import line_of
 from appliance.config import Config, MqttSettings
 from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
-from appliance.doctor.components import _sound_result
+from appliance.doctor.models_sentences_microphone import _sound_result
 from appliance.doctor.offline import _outside_connections
 from appliance.errors import EngineError
-from appliance.system.processes import Socket
+from appliance.system.process_usage import Socket
 
 HERE = ("127.0.0.1", 40000)
 

@@ -7,12 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config import ListeningSettings
-from appliance.endpointing.endpointer import (
-    Endpointer,
-    EndpointEvent,
-    EndpointPolicy,
-    frames_in,
-)
+from appliance.endpointing.endpointer import Endpointer, EndpointEvent, EndpointPolicy, frames_in
 
 SPEECH, SILENCE = 0.9, 0.05
 

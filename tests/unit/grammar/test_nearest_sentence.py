@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hassil import Intents
 
-from appliance.decoding.spelling_candidates import spelled_words
-from appliance.grammar.automaton import DEAD
+from appliance.decoding.similar_sentences import spelled_words
 from appliance.grammar.grammar import Grammar
+from appliance.grammar.lazy_automaton import DEAD
 from appliance.grammar.nearest_sentence import nearest, spelling_distance
 from appliance.grammar.token_mask import TokenVocabulary
 from appliance.text.normalise import normalise

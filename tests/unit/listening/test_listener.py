@@ -13,8 +13,8 @@ from support.pipeline_parts import RecordedIntake
 
 from appliance.config import ListeningSettings
 from appliance.dialogue.listener_control import ListenerControl
+from appliance.listening.frames_to_utterances import FramesToUtterances
 from appliance.listening.listener import Listener
-from appliance.listening.listening_state import ListeningState
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Activity, MicrophoneState, Samples, Trigger, Utterance
 
@@ -83,7 +83,7 @@ class ListenerParts:
         self.log: list[object] = []
         self.control = ListenerControl()
         intake = LoggedIntake(self.log, self.utterances, room_for)
-        self.listening = ListeningState(LoudnessDetector(), SETTINGS, intake)  # type: ignore[arg-type]
+        self.listening = FramesToUtterances(LoudnessDetector(), SETTINGS, intake)  # type: ignore[arg-type]
         self.listener = Listener(self.microphone, self.listening, self.control)
 
     def play(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from appliance import config
 from appliance.messages import discovery
-from appliance.messages.payloads import OptionsRequest
+from appliance.messages.request_payloads import OptionsRequest
 from appliance.messages.status_payloads import Health, LinkHealth, Telemetry
 from appliance.messages.topics import Topics
 from appliance.values import (

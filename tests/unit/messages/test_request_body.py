@@ -11,7 +11,7 @@ import pytest
 from appliance.journal.inbox import IncomingRequest
 from appliance.messages.request_body import MAXIMUM_PROMPT_BYTES
 from appliance.messages.topics import Topics
-from appliance.mqtt.connection_events import Delivery
+from appliance.mqtt.connection_event_types import Delivery
 from appliance.requests.request_parser import Rejection, RequestParser
 from appliance.values import PromptRequest
 

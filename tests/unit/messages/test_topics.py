@@ -7,7 +7,7 @@ import pytest
 from support.mqtt_stack import result_for
 
 from appliance.errors import RequestError
-from appliance.messages.payloads import Answer, RequestState
+from appliance.messages.request_payloads import Answer, RequestState
 from appliance.messages.topics import Topics
 from appliance.values import Operation, Outcome, Request
 

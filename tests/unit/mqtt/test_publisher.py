@@ -9,7 +9,7 @@ import pytest
 
 from appliance.errors import JournalError
 from appliance.journal.outbox import OutboxRow
-from appliance.mqtt.connection_events import Acknowledged
+from appliance.mqtt.connection_event_types import Acknowledged
 from appliance.mqtt.outbox_sender import BATCH_ROWS, BATCH_S
 from appliance.mqtt.publisher import Publisher
 from appliance.values import Message

@@ -14,7 +14,7 @@ from support.sentences import sentence_set
 from appliance.errors import EngineError
 from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds
-from appliance.recognition.recogniser import RecognisedSpeech
+from appliance.recognition.recogniser_interface import RecognisedSpeech
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.system.board_state import BoardState
 from appliance.values import (

@@ -15,7 +15,7 @@ from appliance.errors import EngineError, Interrupted
 from appliance.events import WordsHeard
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.free_recogniser import FreeRecogniser
-from appliance.recognition.recogniser import RecognisedSpeech
+from appliance.recognition.recogniser_interface import RecognisedSpeech
 from appliance.recognition.service import RecognitionService
 from appliance.recognition.speech_models import SpeechModels
 from appliance.sentences.active_sentences import ActiveSentences

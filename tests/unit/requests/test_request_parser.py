@@ -14,7 +14,7 @@ from appliance.journal.inbox import IncomingRequest
 from appliance.messages.control_requests import ControlRequest
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.topics import Topics
-from appliance.mqtt.connection_events import Delivery
+from appliance.mqtt.connection_event_types import Delivery
 from appliance.requests.request_parser import Rejection, RequestParser
 from appliance.values import Operation
 

@@ -4,7 +4,7 @@ import pytest
 from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 
 from appliance.sentences import template_check
-from appliance.sentences.enumeration import SentenceEnumerator, describe_count, evenly_spaced
+from appliance.sentences.sentence_count import SentenceEnumerator, describe_count, evenly_spaced
 
 ROOMS = TextSlotList.from_strings(["kitchen", "(hall|hallway)"], name="room")
 NUMBER = RangeSlotList("number", 1, 100)

@@ -1,0 +1,136 @@
+"""What may change while the daemon runs: sentences, and a few configuration keys."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance.config import load
+from appliance.errors import ConfigError, SentencesError
+from appliance.events import SettingsChanged
+from appliance.pipeline.pipeline_factory import load_sentences
+from appliance.sentences.file_watch import SentenceFileWatch
+from appliance.system import logs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from appliance.config import Config
+    from appliance.events import EventBus
+    from appliance.pipeline.pipeline import Pipeline
+    from appliance.sentences.active_sentences import ActiveSentences
+    from appliance.sentences.sentence_set import SentenceSet
+
+logger = logging.getLogger(__name__)
+
+RELOADED = frozenset({"log.level", "sentences.folder", "sentences.builtin", "telemetry.every_s"})
+"""Keys that SIGHUP applies; the sentence files themselves are read again, too."""
+
+WATCH_EVERY = 2.0
+"""Seconds between two looks at the sentence files."""
+
+
+class LiveSettings:
+    """The active configuration and sentences; a mistake in new ones changes nothing."""
+
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        active: ActiveSentences,
+        watch: SentenceFileWatch,
+        pipeline: Pipeline,
+        events: EventBus,
+    ) -> None:
+        """`active` holds the sentences of `config`, whose files `watch` has seen before.
+
+        `pipeline` prepares others before they become active.
+        """
+        self._path = path
+        self._active = active
+        self._pipeline = pipeline
+        self._events = events
+        self._config = config
+        self._watch = watch
+        self.fault = ""
+        """What the operator should look at, in front of the status line."""
+        self._watch_at = 0.0
+
+    @property
+    def config(self) -> Config:
+        """The active configuration."""
+        return self._config
+
+    @property
+    def sentences(self) -> SentenceSet:
+        """The active sentences."""
+        return self._active.current
+
+    def reload(self) -> bool:
+        """Read the configuration and the sentences again; whether they are active now."""
+        try:
+            asked = load(self._path)
+            needs_restart = sorted(_changed_keys(self._config, asked) - RELOADED)
+            self._replace(_with_reloaded(self._config, asked))
+        except (ConfigError, SentencesError) as error:
+            logger.error("not reloaded, the old settings stay active:\n%s", error)  # noqa: TRY400
+            self.fault = "reload failed, see the log; "
+            return False
+        self.fault = ""
+        logs.set_level(asked.log.level)
+        if needs_restart:
+            keys = ", ".join(needs_restart)
+            logger.warning("changed, but needs a restart: %s", keys)
+        logger.info("reloaded: %d intents", len(self.sentences.declared))
+        return True
+
+    def watch(self) -> None:
+        """Activate changed sentence files within seconds; a mistake in one changes nothing."""
+        now = time.monotonic()
+        if now < self._watch_at:
+            return
+        self._watch_at = now + WATCH_EVERY
+        if not self._watch.has_changed():
+            return
+        try:
+            self._replace(self._config)
+        except SentencesError as error:
+            message = "the changed sentences cannot be used, the old ones stay active:\n%s"
+            logger.error(message, error)  # noqa: TRY400
+            self.fault = "the changed sentences cannot be used, see the log; "
+        else:
+            self.fault = ""
+            logger.info("the sentences have changed: %d intents", len(self.sentences.declared))
+
+    def _replace(self, config: Config) -> None:
+        # Taken first: what is saved while a large grammar is compiled is a change, too.
+        watch = SentenceFileWatch(config.sentence_folder)
+        sentences = load_sentences(config)
+        self._pipeline.prepare(sentences)
+        self._active.replace(sentences)
+        self._config, self._watch = config, watch
+        self._events.emit(SettingsChanged())
+
+
+def _with_reloaded(old: Config, new: Config) -> Config:
+    """The old configuration with what a reload may change of the new one."""
+    for name in RELOADED:
+        section, key = name.split(".")
+        table = msgspec.structs.replace(
+            getattr(old, section), **{key: getattr(getattr(new, section), key)}
+        )
+        old = msgspec.structs.replace(old, **{section: table})
+    return old
+
+
+def _changed_keys(old: Config, new: Config) -> set[str]:
+    before, after = msgspec.to_builtins(old), msgspec.to_builtins(new)
+    return {
+        f"{section}.{key}"
+        for section, keys in after.items()
+        for key, value in keys.items()
+        if before[section][key] != value
+    }

@@ -1,0 +1,321 @@
+"""The stage CONFIRM, and the session around it: listening starts, a reply is awaited, it ends."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import re
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance.audio.earcons import Earcon
+from appliance.dialogue.listener_control import Activation
+from appliance.dialogue.yes_and_stop_words import phrases_for
+from appliance.events import SessionChanged
+from appliance.jobs.result_builder import SAID_STOP
+from appliance.values import Operation, Outcome, Request, Session, Trigger, Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appliance.config import Config
+    from appliance.dialogue.listener_control import ListenerControl
+    from appliance.dialogue.speech_output import SpeechOutput
+    from appliance.events import EventBus
+    from appliance.jobs.commit_stage import JobLedger
+    from appliance.jobs.job_queue import JobQueue
+    from appliance.sentences.active_sentences import ActiveSentences
+    from appliance.sentences.sentence_files import DeclaredIntent
+    from appliance.values import Job, Result
+
+logger = logging.getLogger(__name__)
+
+ENDINGS = {
+    Outcome.NO_SPEECH: "nothing was said",
+    Outcome.NOT_UNDERSTOOD: "it was none of the sentences",
+    Outcome.REFUSED: "it is refused",
+    Outcome.FAILED: "it failed",
+    Outcome.CANCELLED: "it was cancelled",
+}
+
+
+class _State(enum.Enum):
+    LISTENING = enum.auto()
+    """Until the sentence is over."""
+    WORKING = enum.auto()
+    """The sentence has no result yet, or its answer is being spoken."""
+    CONFIRMING = enum.auto()
+    """It was understood, and waits for a yes."""
+
+
+@dataclass(slots=True)
+class _Current:
+    """The session that goes on."""
+
+    session: Session
+    trigger: Trigger
+    state: _State
+    pending: tuple[Utterance, Result] | None = None
+    """What waits for a yes, in the state CONFIRMING."""
+
+
+class Dialogue:
+    """Between the listener, the worker, the speech output and the button. Any thread."""
+
+    def __init__(  # noqa: PLR0913  (each of them is a party to the session)
+        self,
+        config: Config,
+        ledger: JobLedger,
+        queue: JobQueue,
+        *,
+        sentences: ActiveSentences,
+        listener: ListenerControl,
+        speech: SpeechOutput,
+        events: EventBus,
+    ) -> None:
+        self._settings = config.listening
+        self.language = config.device.language
+        self._phrases = phrases_for(config.device.language)
+        self._ledger = ledger
+        self._queue = queue
+        self._sentences = sentences
+        self._listener = listener
+        self._speech = speech
+        self._events = events
+        self._lock = threading.RLock()
+        self._current: _Current | None = None
+        self._unanswered: set[str] = set()
+        """Sentences that were heard and have no result yet; also of sessions before this one."""
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether a sentence of this session is awaited or being spoken."""
+        current = self._current
+        return current is not None and current.state is _State.LISTENING
+
+    # From the listener.
+
+    def on_listening(self, activation: Activation) -> None:
+        """Listening starts, and a session with it, unless it is for the reply to a question."""
+        if activation.reply:
+            return
+        with self._lock:
+            self._end("another one began")
+            session = Session(id=activation.id or "", trigger=activation.trigger)
+            self._begin(session, _State.LISTENING)
+        if activation.trigger is not Trigger.BUTTON:
+            self._speech.play(Earcon.LISTENING)
+
+    def on_given_up(self, activation: Activation, reason: str) -> None:
+        """Listening ended before anything was said."""
+        with self._lock:
+            pending = self._current.pending if self._current is not None else None
+            if activation.reply and pending is not None:
+                self._drop(pending, reason)
+            if activation.reply or self._current is not None:
+                self._end(reason)
+
+    def on_utterance(self, utterance: Utterance) -> None:
+        """A sentence was heard; if nothing had to start the listening, its session begins."""
+        if utterance.reply or utterance.trigger is Trigger.SAMPLE:
+            return
+        with self._lock:
+            self._unanswered.add(utterance.id)
+            current = self._current
+            if current is not None and current.pending is not None:
+                return
+            if current is not None and current.session.id not in ("", utterance.id):
+                self._end("another one began")
+            # While it is worked on, `state` names the result that is to come.
+            session = Session(id=utterance.id, trigger=utterance.trigger)
+            self._begin(session, _State.WORKING)
+
+    def on_dropped(self, utterance: Utterance) -> None:
+        """The queue had no room for it; there will be no result."""
+        with self._lock:
+            self._unanswered.discard(utterance.id)
+            if self._current is not None and self._current.session.id == utterance.id:
+                self._end("too much waits already")
+
+    # From the worker.
+
+    def confirm_result(self, job: Job, result: Result) -> None:
+        """Commit the result, at once or after a yes."""
+        if isinstance(job, Request):
+            self._ledger.commit_job(job, self._unless_unconfirmed(job, result))
+        elif not isinstance(job, Utterance) or job.trigger is Trigger.SAMPLE:
+            self._ledger.commit_job(job, result)
+        elif job.reply:
+            self._take_reply(job, result)
+        else:
+            self._unanswered.discard(job.id)
+            self._take_sentence(job, result)
+
+    def stop(self, reason: str) -> None:
+        """End whatever goes on: speaking, listening, the work, and the session."""
+        self._speech.interrupt()
+        self._listener.cancel(reason)
+        with self._lock:
+            current = self._current
+            if current is not None and current.pending is not None:
+                self._drop(current.pending, reason)
+            for utterance_id in tuple(self._unanswered):  # the worker takes them out
+                self._queue.cancel_in_progress(utterance_id)
+            self._end(reason)
+
+    def answer_question(self, *, yes: bool) -> bool:
+        """The button answers in place of the voice; False if nothing was asked."""
+        with self._lock:
+            current = self._current
+            if current is None or current.pending is None:
+                return False
+            self._settle(current, yes=yes, why="the button said no")
+        self._listener.cancel("the button answered")
+        return True
+
+    def _take_sentence(self, job: Utterance, result: Result) -> None:
+        if result.intent is None and self._phrases.means_stop(result.text or ""):
+            self.stop(SAID_STOP)
+            stopped = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=SAID_STOP)
+            self._ledger.commit_job(job, stopped)
+        elif self._needs_yes(result):
+            self._ask(job, result)
+        else:
+            self._ledger.commit_job(job, result)
+            self._respond(result)
+
+    # Confirming.
+
+    def _declared(self) -> Mapping[str, DeclaredIntent]:
+        return self._sentences.current.declared
+
+    def _needs_yes(self, result: Result) -> bool:
+        if result.outcome is not Outcome.INTENT or result.intent is None:
+            return False
+        declared = self._declared().get(result.intent.name)
+        return declared is not None and declared.confirm
+
+    def _unless_unconfirmed(self, request: Request, result: Result) -> Result:
+        """A recording from elsewhere: nobody can be asked there, so nothing is done."""
+        if request.operation is not Operation.RECOGNIZE or not self._needs_yes(result):
+            return result
+        name = "" if result.intent is None else result.intent.name
+        reason = f"{name} is declared confirm, and a recording cannot confirm: say it at the device"
+        return msgspec.structs.replace(result, outcome=Outcome.REFUSED, intent=None, reason=reason)
+
+    def _ask(self, job: Utterance, result: Result) -> None:
+        with self._lock:
+            if self._current is None:
+                self._begin(Session(id=job.id, trigger=job.trigger), _State.WORKING, quiet=True)
+            if self._current is not None:
+                self._current.state, self._current.pending = _State.CONFIRMING, (job, result)
+        if self._speech.speaks:
+            # What was understood, said as a question, needs no words of any language.
+            question = f"{(result.text or '').rstrip('.!? ')}?"
+            self._speech.say(question, done=self._listen_for_reply)
+        else:
+            self._listen_for_reply()
+
+    def _listen_for_reply(self) -> None:
+        with self._lock:
+            current = self._current
+            if current is None or current.pending is None:
+                return
+            wait_s = self._settings.wait_s
+            self._listener.listen(Activation(current.trigger, reply=True, wait_s=wait_s))
+            logger.info("%s waits for a yes", current.pending[1].id[-4:])
+
+    def _take_reply(self, job: Utterance, result: Result) -> None:
+        self._unanswered.discard(job.id)
+        with self._lock:
+            current = self._current
+            if current is None or current.pending is None:
+                return
+            said = result.text or ""
+            why = "no yes was heard" if said else "nothing was said"
+            self._settle(current, yes=self._phrases.means_yes(said), why=why)
+
+    def _settle(self, current: _Current, *, yes: bool, why: str) -> None:
+        pending, current.pending = current.pending, None
+        current.state = _State.WORKING
+        if pending is None:
+            return
+        if yes:
+            self._ledger.commit_job(*pending)
+            self._respond(pending[1])
+        else:
+            self._drop(pending, why)
+            self._play(Earcon.STOPPED)
+            self._end(f"not confirmed: {why}")
+
+    def _drop(self, pending: tuple[Utterance, Result], why: str) -> None:
+        job, result = pending
+        reason = f"not confirmed: {why}"
+        dropped = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=reason)
+        self._ledger.commit_job(job, dropped)
+        if self._current is not None:
+            self._current.pending = None
+
+    # Beginning and ending.
+
+    def _begin(self, session: Session, state: _State, *, quiet: bool = False) -> None:
+        self._current = _Current(session, session.trigger, state)
+        if not quiet:
+            self._events.emit(SessionChanged(session))
+
+    def _respond(self, result: Result) -> None:
+        if self.is_listening:
+            return  # it is of a session before, and somebody speaks already
+        words = result.answer or self._response(result)
+        if result.outcome in ENDINGS:
+            failed = result.outcome is Outcome.FAILED
+            self._play(Earcon.FAULT if failed else Earcon.NOTHING)
+            self._end(ENDINGS[result.outcome], of=result.id)
+        elif words and self._speech.speaks:
+            self._speech.say(words, done=lambda: self._finish(result))
+        else:
+            self._play(Earcon.UNDERSTOOD)
+            self._finish(result)
+
+    def _response(self, result: Result) -> str | None:
+        if result.intent is None:
+            return None
+        declared = self._declared().get(result.intent.name)
+        if declared is None or declared.response is None:
+            return None
+        return filled(declared.response, result.intent.slots)
+
+    def _finish(self, result: Result) -> None:
+        """What was to be said has been said."""
+        with self._lock:
+            current = self._current
+            if current is None or current.session.id != result.id:
+                return
+            self._end(f"{result.outcome}: done")
+        if self._settings.follow_up and current.trigger is Trigger.WAKE_WORD:
+            self._listener.listen(Activation(current.trigger, wait_s=self._settings.wait_s))
+
+    def _play(self, earcon: Earcon) -> None:
+        # If it always listens, it hears all the talk in the room, and nobody waits for a sign.
+        current = self._current
+        if current is not None and current.trigger is not Trigger.ALWAYS:
+            self._speech.play(earcon)
+
+    def _end(self, reason: str, of: str | None = None) -> None:
+        """End the session that goes on; with `of` only if it is the one of that result."""
+        with self._lock:
+            current = self._current
+            if current is None or of not in (None, current.session.id):
+                return
+            self._current = None
+            logger.info("session by %s ended: %s", current.trigger.replace("_", " "), reason)
+            ended = msgspec.structs.replace(current.session, ended=reason)
+            self._events.emit(SessionChanged(ended))
+
+
+def filled(response: str, slots: Mapping[str, object]) -> str:
+    """A response with the values of its `{slot}`s; a slot without a value is left out."""
+    return re.sub(r"\{\s*(\w+)\s*\}", lambda m: str(slots.get(m.group(1), "")), response).strip()

@@ -1,0 +1,203 @@
+"""The stage PUBLISH, and the MQTT thread: requests in, the outbox to the broker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from appliance.errors import JournalError
+from appliance.messages.status_payloads import LinkHealth, Status
+from appliance.messages.topics import retained
+from appliance.mqtt.connection_event_types import (
+    Acknowledged,
+    Connected,
+    Delivery,
+    Lost,
+    Subscribed,
+)
+from appliance.threads import Deadline, LoopBody
+
+if TYPE_CHECKING:
+    from appliance.journal.journal import Journal
+    from appliance.listening.wake_election import WakeElection
+    from appliance.messages.topics import Topics
+    from appliance.mqtt.connection import BrokerConnection
+    from appliance.mqtt.connection_event_types import ConnectionEvent
+    from appliance.mqtt.publisher import Publisher
+    from appliance.mqtt.result_commit import ResultCommitter
+    from appliance.requests.intake import RequestIntake
+    from appliance.values import Message
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 0.2
+"""How long a turn waits for an event; a stop is noticed after this at the latest."""
+
+DRAIN_RESULTS_S, DRAIN_STATUS_S = 0.6, 0.3
+"""At a stop, how long to send the rest of the outbox, and then the status `stopped`."""
+
+HOUSEKEEPING_S = 60.0
+BIRTH_PAYLOAD = b"online"
+"""Home Assistant's birth message."""
+
+RECONNECT_EVERY_S = 5.0
+"""Least time between two new connections to a broker that does not acknowledge."""
+
+
+class MqttService(LoopBody):
+    """The work of the MQTT thread."""
+
+    def __init__(  # noqa: PLR0913  (the parts that messages pass)
+        self,
+        journal: Journal,
+        connection: BrokerConnection,
+        topics: Topics,
+        publisher: Publisher,
+        committer: ResultCommitter,
+        *,
+        intake: RequestIntake,
+        election: WakeElection | None = None,
+    ) -> None:
+        self._journal = journal
+        self._connection = connection
+        self._topics = topics
+        self._publisher = publisher
+        self._committer = committer
+        self._intake = intake
+        self._election = election
+        self._epoch = 0
+        self._subscribed = False
+        self._housekeeping_at = 0.0
+        self._reconnected_at = 0.0
+        publisher.publish_retained(status_of(topics, Status.ONLINE))
+
+    def start(self) -> None:
+        """Start to connect in the background."""
+        self._connection.start()
+
+    def turn(self) -> None:
+        """Wait a moment for events, handle them, and send what is waiting."""
+        self._handle(self._connection.wait(WAIT_S))
+        self._publisher.turn()
+        self._housekeep()
+
+    def stop(self) -> None:
+        """Send for a moment longer, publish `stopped`, and disconnect; the rest stays on disk."""
+        self._committer.commit_late(at_once=True)
+        if self._connection.connected:
+            self._drain(DRAIN_RESULTS_S)
+            self._publisher.publish(status_of(self._topics, Status.STOPPED))
+            self._drain(DRAIN_STATUS_S)
+        self._connection.stop(timeout=0.3)
+        self._publisher.remove_delivered()
+
+    def health(self) -> LinkHealth:
+        """Return counters and errors of connection and queues. From any thread."""
+        counts, intake = self._journal.counts, self._intake
+        set_aside, oldest_s = self._disk_health()
+        return LinkHealth(
+            connected=self._connection.connected,
+            connections=self._connection.connections,
+            subscribed=self._subscribed,
+            outbox_rows=counts.outbox.rows,
+            outbox_bytes=counts.outbox.bytes,
+            outbox_oldest_s=oldest_s,
+            set_aside=set_aside,
+            inbox_rows=counts.inbox.rows,
+            inbox_bytes=counts.inbox.bytes,
+            dropped=counts.dropped,
+            refused=self._publisher.refused,
+            accepted=intake.accepted,
+            rejected=intake.rejected,
+            repeated=intake.repeated,
+            overrun=self._connection.inbound.overrun,
+            unsaid=self._publisher.transient.dropped,
+            damaged_journals=self._journal.damaged,
+            journal_error=self._publisher.disk_breaker.error,
+        )
+
+    def _disk_health(self) -> tuple[int, float | None]:
+        """Return the number of dead letters, and how long the oldest message has waited."""
+        try:
+            oldest_s = self._journal.oldest_age_s()
+            return self._journal.dead_letter_count(), oldest_s and round(oldest_s, 1)
+        except JournalError:
+            return 0, None  # the error of the disk is in the same payload
+
+    def _handle(self, events: list[ConnectionEvent]) -> None:
+        deliveries = []
+        for event in events:
+            match event:
+                case Delivery():
+                    deliveries.append(event)
+                case Connected():
+                    self._epoch = event.epoch
+                    self._subscribed = False
+                    self._publisher.connected()
+                    self._connection.subscribe(self._topics.subscriptions)
+                case Lost():
+                    self._subscribed = False
+                    self._publisher.disconnected()
+                case Acknowledged() if event.epoch == self._epoch:
+                    self._publisher.acknowledged(event)
+                case Subscribed() if event.epoch == self._epoch:
+                    self._note_subscription(event)
+        if deliveries:
+            self._receive(deliveries)
+
+    def _receive(self, deliveries: list[Delivery]) -> None:
+        births = [one for one in deliveries if one.topic == self._topics.birth]
+        for birth in births:
+            self._connection.acknowledge(birth)
+            if birth.payload == BIRTH_PAYLOAD:
+                logger.info("Home Assistant has started: publishing the discovery again")
+                self._publisher.republish_retained()
+        wakes = [one for one in deliveries if one.topic == self._topics.earshot]
+        for wake in wakes:
+            self._connection.acknowledge(wake)
+            if self._election is not None:
+                self._election.on_announced(wake.payload or b"")
+        requests = [one for one in deliveries if one not in births and one not in wakes]
+        if requests:
+            self._intake.accept_requests(requests, self._connection)
+
+    def _note_subscription(self, event: Subscribed) -> None:
+        self._subscribed = event.refusal is None
+        if event.refusal is not None:
+            logger.warning(
+                "the broker refuses the subscription to %s (%s); see its access list",
+                self._topics.requests, event.refusal.lower(),
+            )  # fmt: skip
+
+    def _drain(self, seconds: float) -> None:
+        """Send until all is acknowledged or the time is over; requests stay at the broker."""
+        deadline = Deadline(seconds)
+        self._publisher.turn()
+        while deadline.left() and self._connection.connected and not self._publisher.idle():
+            events = self._connection.wait(min(deadline.left(), WAIT_S))
+            self._handle([event for event in events if not isinstance(event, Delivery)])
+            self._publisher.turn()
+
+    def _housekeep(self) -> None:
+        now = time.monotonic()
+        self._committer.commit_late()
+        broken = not self._connection.alive() or self._publisher.acknowledgement_overdue()
+        if broken and now - self._reconnected_at > RECONNECT_EVERY_S:
+            self._reconnected_at = now
+            logger.error(
+                "the broker sends no acknowledgements that we understand; connecting again"
+            )
+            self._publisher.forget_in_flight()
+            self._connection.restart()
+        if now - self._housekeeping_at > HOUSEKEEPING_S:
+            self._housekeeping_at = now
+            try:
+                self._journal.drop_old()
+            except JournalError as error:
+                logger.error("%s", error)  # noqa: TRY400
+
+
+def status_of(topics: Topics, status: Status) -> Message:
+    """Return the retained message on `status`; it is also the last will."""
+    return retained(topics.status, status.encode(), "text/plain")
