@@ -1,1 +1,1 @@
-"""What may be said: sentences compiled to an automaton, and text parsed with it."""
+"""The sentence templates compiled to an automaton, which parses text and constrains decoding."""

@@ -1,4 +1,4 @@
-"""Compiled grammars on disk: only data, so that loading a file never runs code."""
+"""Saves and loads compiled grammars; the files hold only data, so that loading runs no code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_FILES = 8
-"""Files; the oldest are deleted when another is written, because every change makes one."""
+"""Each change of the sentences makes a file; if there are more, the oldest are deleted."""
 
 _DIGEST = 32
 _PLAIN = (str, int, float, bool, type(None))
@@ -39,7 +39,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 class _File(msgspec.Struct, frozen=True, array_like=True):
-    """Arrays are 32-bit integers, lowest byte first."""
+    """The layout of a file; arrays are 32-bit integers, little-endian."""
 
     version: int
     edges: tuple[bytes, bytes, bytes]
@@ -54,7 +54,7 @@ class _File(msgspec.Struct, frozen=True, array_like=True):
 
 
 def load(path: Path, version: int) -> Network | None:
-    """The network in a file; None if there is none, or it is damaged or of another form."""
+    """The network in a file; None if the file is missing, damaged or of another version."""
     try:
         data = path.read_bytes()
         if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
@@ -66,7 +66,7 @@ def load(path: Path, version: int) -> Network | None:
 
 
 def save(path: Path, network: Network, version: int) -> None:
-    """Write a temporary file and rename it, so that a file is never half written.
+    """Write a temporary file and rename it, so that no file is ever half written.
 
     If the disk is full, the next start compiles again.
     """
@@ -78,7 +78,7 @@ def save(path: Path, network: Network, version: int) -> None:
         temporary.replace(path)
         _clear(path.parent)
     except TypeError:
-        return  # a value that is not plain data: compiled again at each start
+        return  # a value is not plain data, so each start compiles again
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -97,7 +97,7 @@ def _file(network: Network, version: int) -> _File:
         calls=_packed(network.call_from, network.callees, network.returns),
         finals=network.finals,
         tags=network.tags,
-        semantic_tags=[_tag_fields(meaning) for meaning in network.semantic_tags],
+        semantic_tags=[_tag_fields(tag) for tag in network.semantic_tags],
         start=network.start,
         body=network.body,
         sentences=network.sentences,
@@ -125,15 +125,15 @@ def _network(file: _File) -> Network:
     )
 
 
-def _tag_fields(meaning: Any) -> tuple[str, dict[str, Any]]:
-    fields = {name: getattr(meaning, name) for name in type(meaning).__slots__}
+def _tag_fields(tag: Any) -> tuple[str, dict[str, Any]]:
+    fields = {name: getattr(tag, name) for name in type(tag).__slots__}
     for value in fields.values():
         _require_plain(value)
-    return _NAMES[type(meaning)], fields
+    return _NAMES[type(tag)], fields
 
 
 def _require_plain(value: Any) -> None:
-    """TypeError for a value that would be loaded as another type, such as a date."""
+    """Raise TypeError for a value that would be loaded as another type, such as a date."""
     if isinstance(value, dict):
         for key, each in value.items():
             _require_plain(key)
@@ -142,7 +142,7 @@ def _require_plain(value: Any) -> None:
         for each in value:
             _require_plain(each)
     elif type(value) not in _PLAIN:
-        raise TypeError(f"{value!r} is no plain value")
+        raise TypeError(f"{value!r} is not plain data")
 
 
 def _packed(one: array[int], two: array[int], three: array[int]) -> tuple[bytes, bytes, bytes]:

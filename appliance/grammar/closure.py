@@ -1,4 +1,4 @@
-"""What the network reaches without reading: where a text may stand, with the calls to return to."""
+"""The epsilon closure of a recursive transition network: all that is reached without reading."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ ACCEPT = -1
 SPACE = ord(" ")
 
 _NEW = -2
-"""The number of the first context that has not all of its returns yet; the others go down."""
+"""The first number for contexts whose returns are not all known yet; the next are lower."""
 
 Places = tuple[int, ...]
-"""Sorted; each is a node of the network, and a context times the network's size."""
+"""Sorted; each is a node of the network, plus its context times the size of the network."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Local:
-    """What a node reaches inside its own sub-network."""
+    """What a node reaches without reading, inside its own sub-network."""
 
     reading: tuple[int, ...]
-    """Nodes at which something can be read."""
+    """Nodes that have an edge that reads."""
     calls: tuple[tuple[int, int], ...]
-    """The first node of each called sub-network, and the node to return to."""
+    """The first node of each sub-network that is called, and the node to return to."""
     ends: bool
     """Whether the sub-network may end here."""
     plain: bool
-    """Whether it reaches only itself, and something can be read there."""
+    """Whether it reaches only itself."""
 
 
 _UNKNOWN = _Local((), (), ends=False, plain=False)
 
 
 class EpsilonClosures:
-    """Follows a network; remembers what each node reaches, and the contexts that it has met.
+    """Finds epsilon closures; caches what each node reaches, and numbers the contexts.
 
-    A context is the set of places where one goes on when a sub-network ends. Two hundred names
-    that sixty sentences call at the same character are one call with sixty returns, so they are
-    walked once (Tomita's graph-structured stack, 1985).
+    A context is the set of places to which a sub-network returns. If sixty sentences call the
+    list of names at the same character, that is one call with sixty returns, so the names are
+    walked once (the graph-structured stack of Tomita, 1985).
     """
 
     def __init__(self, network: Network) -> None:
@@ -56,10 +56,10 @@ class EpsilonClosures:
         self._locals: tuple[dict[int, _Local], dict[int, _Local]] = ({}, {})
 
     def closure(self, places: list[int], *, after_space: bool) -> Places:
-        """All that can be reached without reading; after a space, spaces are not read either."""
+        """All places that are reached without reading; after a space, more spaces are free, too."""
         size, known = self._network.size, self._locals[after_space]
         if all(known.get(place % size, _UNKNOWN).plain for place in places):
-            return tuple(sorted(set(places)))  # inside words, which is most of the time
+            return tuple(sorted(set(places)))  # inside a word, the usual case
         return _Closure(self, self._network.size, after_space=after_space).of(places)
 
     def local(self, node: int, *, after_space: bool) -> _Local:
@@ -72,7 +72,7 @@ class EpsilonClosures:
         return known
 
     def returns(self, context: int) -> Places:
-        """Where one goes on when the sub-network ends that was called in this context."""
+        """The places to which a sub-network returns that was called in this context."""
         return self._contexts[context]
 
     def context(self, returns: Places) -> int:
@@ -84,12 +84,12 @@ class EpsilonClosures:
 
 
 def _local(net: Network, start: int, *, after_space: bool) -> _Local:
-    seen, todo = {start}, [start]
+    seen, pending = {start}, [start]
     reading: list[int] = []
     calls: list[tuple[int, int]] = []
     ends = False
-    while todo:
-        node = todo.pop()
+    while pending:
+        node = pending.pop()
         reads = False
         for edge in range(net.edge_from[node], net.edge_from[node + 1]):
             label, target = net.labels[edge], net.targets[edge]
@@ -97,7 +97,7 @@ def _local(net: Network, start: int, *, after_space: bool) -> _Local:
                 reads = True
             elif target not in seen:
                 seen.add(target)
-                todo.append(target)
+                pending.append(target)
         if reads:
             reading.append(node)
         first, after = net.call_from[node], net.call_from[node + 1]
@@ -108,7 +108,7 @@ def _local(net: Network, start: int, *, after_space: bool) -> _Local:
 
 
 class _Closure:
-    """One closure; a context gets a negative number until all of its returns are known."""
+    """One computation; a context has a negative number until all of its returns are known."""
 
     def __init__(self, closures: EpsilonClosures, size: int, *, after_space: bool) -> None:
         self._closures = closures
@@ -118,13 +118,13 @@ class _Closure:
         self._todo: list[int] = []
         self._reached: set[int] = set()
         self._called: dict[int, int] = {}
-        """The number of each sub-network that is called here."""
+        """By the first node of each sub-network that is called: its index in `_returns`."""
         self._returns: list[set[int]] = []
         self._ended: set[int] = set()
         self._settled: dict[int, int] = {}
 
     def of(self, places: list[int]) -> Places:
-        """Follow the places as far as possible without reading."""
+        """The closure of the places."""
         self._go(places)
         while self._todo:
             context, node = divmod(self._todo.pop(), self._size)
@@ -163,7 +163,7 @@ class _Closure:
             self._go(self._returns[_NEW - context])
 
     def _settle(self, place: int) -> int:
-        """The place with the number that its context keeps; no rule calls itself, so this ends."""
+        """The place with its context's final number; no rule calls itself, so this ends."""
         context, node = divmod(place, self._size)
         if context >= 0 or place == ACCEPT:
             return place

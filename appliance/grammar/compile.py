@@ -1,4 +1,4 @@
-"""hassil's sentences, rules and lists become one network."""
+"""Compiles the templates that hassil parsed into one recursive transition network."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from hassil.intents import IntentData, Intents, SlotList
 
 MAX_SKIP_WORDS = 2
-"""Skip words before a sentence, and after it."""
+"""As many may stand before a sentence, and as many after it."""
 
 DOTTED = {"am": "a.m", "pm": "p.m"}
 """Words that Whisper writes with stops in them."""
 
 LONGEST_NUMBER = 4
-"""Words of a number up to one hundred: "quatre vingt dix neuf"."""
+"""In words, of numbers up to one hundred: "quatre vingt dix neuf"."""
 
 COMPOUNDING = frozenset({"af", "da", "de", "fi", "lb", "nb", "nl", "sv"})
 """Languages that write "Erdgeschoss" and "Temperatur" as one word."""
 
 LARGEST_PERMUTATION = 6
-"""Its states double with every part; a sentence with more parts is an error."""
+"""In parts; each part more doubles the nodes, so that more parts are an error."""
 
 
 def compile_network(
@@ -52,12 +52,12 @@ def compile_network(
     slot_lists: Mapping[str, SlotList] | None = None,
     intent_context: Mapping[str, Any] | None = None,
 ) -> Network:
-    """Compile every sentence that can be said at all.
+    """Compile every sentence that the context allows.
 
     Args:
         intents: as hassil parsed them.
         slot_lists: lists that replace those of `intents` with the same name.
-        intent_context: what is known beforehand, such as the area of the microphone.
+        intent_context: what is known before anything is said, such as the area of the microphone.
 
     Raises:
         SentencesError: a list or rule is missing, a rule calls itself, or nothing can be said.
@@ -71,6 +71,8 @@ def compile_network(
 
 
 class _Compiler:
+    """Compiles one set of sentences."""
+
     def __init__(
         self,
         intents: Intents,
@@ -87,8 +89,8 @@ class _Compiler:
         self._list_networks = Lists(self._build, intents.language, self._expression)
 
     def compile(self) -> Network:
-        start, body, end = (self._build.state() for _ in range(3))
-        self._skip_words(start, body)
+        start, body, end = (self._build.node() for _ in range(3))
+        self._add_skip_words(start, body)
         problems: list[str] = []
         for intent in self._intents.intents.values():
             for data in intent.data:
@@ -100,15 +102,15 @@ class _Compiler:
             raise SentencesError(problems)
         if not any(source == body for source, _, _ in self._build.edges):
             raise SentencesError(["the sentences allow nothing to be said"])
-        self._skip_words(end, self._build.state(final=True))
+        self._add_skip_words(end, self._build.node(final=True))
         return self._build.network(start, body)
 
-    def _skip_words(self, source: int, target: int) -> None:
-        """Up to SKIPS skip words on the way from `source` to `target`."""
+    def _add_skip_words(self, source: int, target: int) -> None:
+        """Allow up to MAX_SKIP_WORDS skip words between `source` and `target`."""
         words = [template_text(word).strip() for word in self._intents.skip_words]
         for _ in range(MAX_SKIP_WORDS if words else 0):
             self._build.epsilon(source, target)
-            after = self._build.state()
+            after = self._build.node()
             for word in filter(None, words):
                 self._build.text(source, f" {word} ", after)
             source = after
@@ -122,7 +124,7 @@ class _Compiler:
         if not check_excluded_context(data.excludes_context, self._context):
             return
         missing = set(data.requires_context) - set(self._context)
-        meaning = SentenceEnd(
+        tag = SentenceEnd(
             intent=intent,
             fixed=dict(data.slots),
             requires=dict(data.requires_context),
@@ -132,7 +134,7 @@ class _Compiler:
         )
         for sentence in data.sentences:
             scope = self._scope(data)
-            first = self._build.state()
+            first = self._build.node()
             try:
                 last = self._expression(sentence.expression, first, scope)
             except SentencesError as error:
@@ -142,7 +144,7 @@ class _Compiler:
             if missing <= scope.context_keys:
                 clauses = self._required.clauses(sentence.expression, scope)
                 self._build.sentence(body, first, clauses)
-                self._build.epsilon(self._build.semantic_tag(last, meaning), end)
+                self._build.epsilon(self._build.semantic_tag(last, tag), end)
 
     def _scope(self, data: IntentData) -> NameScope:
         own = id(data) if data.slot_lists or data.expansion_rules else 0
@@ -156,7 +158,7 @@ class _Compiler:
         )
 
     def _expression(self, what: Expression, source: int, scope: NameScope) -> int:
-        """Compile `what` after `source`; returns the state after it."""
+        """Compile `what` after `source`; return the node after it."""
         if isinstance(what, TextChunk):
             return self._words(source, what.text)
         if isinstance(what, ListReference):
@@ -171,7 +173,7 @@ class _Compiler:
         if isinstance(what, Permutation):
             return self._permutation(what.items, source, scope)
         if isinstance(what, Alternative):
-            target = self._build.state()
+            target = self._build.node()
             for item in what.items:
                 self._build.epsilon(self._expression(item, source, scope), target)
             if what.is_optional or not what.items:
@@ -187,7 +189,7 @@ class _Compiler:
         return source
 
     def _after_list(self, text: str, source: int) -> int:
-        """Read `text`; in some languages as one word with the value: "Erdgeschosstemperatur"."""
+        """Read `text` after a value; in some languages as one word: "Erdgeschosstemperatur"."""
         if text[:1] == " " and self._intents.language.split("-")[0] in COMPOUNDING:
             gap = self._build.text(source, " ")
             self._build.epsilon(source, gap)
@@ -195,11 +197,11 @@ class _Compiler:
         return self._words(source, text)
 
     def _words(self, source: int, text: str) -> int:
-        """Read `text`; a number in it as words or digits, "percent" also as "%"."""
+        """Read `text`; a number in it in words or digits, "percent" also as "%"."""
         if self._intents.settings.ignore_whitespace:
             text = CJK_WHITESPACE.sub("", text)
         begins: list[tuple[int, int]] = []
-        """Before each word, and before the space before it."""
+        """The node before each word, and the node before the space that precedes it."""
         words = template_text(text).split(" ")
         for index, word in enumerate(words):
             before = source
@@ -219,7 +221,7 @@ class _Compiler:
         return source
 
     def _otherwise(self, word: str) -> Iterator[str]:
-        """Other ways to write a word of a sentence."""
+        """Other spellings of a word."""
         language = self._intents.language
         if said_in_words(word):
             yield from spoken(int(word), language)
@@ -247,8 +249,8 @@ class _Compiler:
         return self._build.call(source, start)
 
     def _sub_network(self, what: Expression, scope: NameScope) -> int:
-        start = self._build.state()
-        self._build.epsilon(self._expression(what, start, scope), self._build.state(final=True))
+        start = self._build.node()
+        self._build.epsilon(self._expression(what, start, scope), self._build.node(final=True))
         return start
 
     def _permutation(self, items: list[Expression], source: int, scope: NameScope) -> int:
@@ -262,13 +264,13 @@ class _Compiler:
             for index, start in enumerate(starts):
                 if subset & (1 << index):
                     continue
-                target = done.setdefault(subset | (1 << index), self._build.state())
+                target = done.setdefault(subset | (1 << index), self._build.node())
                 self._build.epsilon(self._build.call(done[subset], start), target)
         return done[(1 << len(items)) - 1]
 
 
 def _joined(items: Iterable[Expression]) -> Iterator[Expression]:
-    """Texts that hassil splits at spaces as one, so that a number of several words is seen."""
+    """Join the texts that hassil splits at spaces, so that a number of several words is found."""
     for is_text, group in groupby(items, lambda item: isinstance(item, TextChunk)):
         if is_text:
             yield TextChunk("".join(item.text for item in group if isinstance(item, TextChunk)))

@@ -1,4 +1,4 @@
-"""The grammar of one set of sentences: compiled once, cached on disk, read by text and speech."""
+"""The grammar of a set of sentences: compiled once, cached on disk, used for text and speech."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ if TYPE_CHECKING:
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
 CACHE_VERSION = 6
-"""Version of the file on disk; raise it if the compiler makes another network of the same files."""
+"""Raise it if the file's layout changes, or if the same sentences compile to another network."""
 
 COMPILED_WITH = ("hassil", "unicode-rbnf")
-"""Packages that read the templates and spell the numbers; another version compiles again."""
+"""Packages that parse the templates and spell the numbers; a new version compiles again."""
 
 
 class Grammar:
     """Everything that may be said in one language; immutable.
 
-    A change of the files makes a new grammar, which replaces the old one between two utterances;
-    a decoder at work goes on with the one that it has.
+    If the files change, a new grammar replaces this one between two utterances; a decoder that
+    is running finishes with the one that it has.
     """
 
     def __init__(
         self,
         network: Network,
         language: str,
-        written: frozenset[str] = frozenset(),
+        with_apostrophe: frozenset[str] = frozenset(),
         skip_words: SkipWords | None = None,
     ) -> None:
-        """`written` are words that the sentences write with an apostrophe."""
+        """`with_apostrophe` are the words of the sentences that have an apostrophe."""
         self.language = language
         self.network = network
         self._skip_words = skip_words or SkipWords()
         self.automaton = Automaton(network, self._skip_words)
         self._parser = Parser(network, self._skip_words)
-        self._written = written
+        self._with_apostrophe = with_apostrophe
         self._walks: dict[int, TokenWalk] = {}
         self._lock = threading.Lock()
 
@@ -66,40 +66,40 @@ class Grammar:
         *,
         cache: Path | None = None,
     ) -> Grammar:
-        """Compile, or take what was compiled from the same content before.
+        """Compile, or load what was compiled before from the same content.
 
         Args:
             intents: as hassil parsed them.
             slot_lists: lists that replace those of `intents` with the same name.
-            intent_context: what is known beforehand, such as the area of the microphone.
-            cache: folder for compiled networks; what is damaged there is compiled again.
+            intent_context: what is known before, such as the area of the microphone.
+            cache: folder for compiled networks; a damaged file is compiled again.
 
         Raises:
-            SentencesError: a list or rule is missing, a rule calls itself, or nothing can be
-                said.
+            SentencesError: a list or rule is missing, a rule calls itself, or the sentences
+                allow nothing.
 
         """
         content = (
             _content(intents, slot_lists, intent_context).replace("\u2019", "'").replace("\\'", "'")
         )
-        written = frozenset(_APOSTROPHE.findall(content))
+        with_apostrophe = frozenset(_APOSTROPHE.findall(content))
         skip_words = SkipWords(intents.skip_words)
         if cache is None:
             compiled = compile_network(intents, slot_lists, intent_context)
-            return cls(compiled, intents.language, written, skip_words)
+            return cls(compiled, intents.language, with_apostrophe, skip_words)
         path = cache / f"grammar-{fingerprint(intents, slot_lists, intent_context)}"
         network = load(path, CACHE_VERSION)
         if network is None:
             network = compile_network(intents, slot_lists, intent_context)
             save(path, network, CACHE_VERSION)
-        return cls(network, intents.language, written, skip_words)
+        return cls(network, intents.language, with_apostrophe, skip_words)
 
     def prepare(self, vocabulary: TokenVocabulary) -> None:
-        """Do now what would delay the first utterance; takes up to seconds."""
+        """Compute now what would delay the first utterance; takes up to several seconds."""
         self.walk(vocabulary).prepare()
 
     def readings(self, text: str) -> list[ParsedSentence]:
-        """The best meaning of each sentence that fits `text`, best first; none if none fits."""
+        """The best parse for each meaning of `text`, best first; empty if no sentence fits."""
         return self._parser.readings(text)
 
     def allows(self, text: str) -> bool:
@@ -108,10 +108,10 @@ class Grammar:
         return state != DEAD and self.automaton.accepts(state)
 
     def walk(self, vocabulary: TokenVocabulary) -> TokenWalk:
-        """The sentences in a model's tokens; results are cached."""
+        """The automaton in the tokens of a model; cached for each vocabulary."""
         with self._lock:
             return self._walks.setdefault(
-                id(vocabulary), TokenWalk(self.automaton, vocabulary, self._written)
+                id(vocabulary), TokenWalk(self.automaton, vocabulary, self._with_apostrophe)
             )
 
 
@@ -120,7 +120,7 @@ def fingerprint(
     slot_lists: Mapping[str, SlotList] | None,
     intent_context: Mapping[str, Any] | None,
 ) -> str:
-    """Equal for equal content, read by the same versions of the libraries."""
+    """A hash of the content and of the versions of the packages that read it."""
     content = _content(intents, slot_lists, intent_context)
     made_with = [f"{name} {version(name)}" for name in COMPILED_WITH]
     return hashlib.sha256("\n".join([content, *made_with]).encode()).hexdigest()[:32]

@@ -1,9 +1,9 @@
-"""The network made deterministic as it is walked, a character at a time.
+"""A deterministic automaton over the network, built while it is walked a character at a time.
 
-A state of the automaton is the set of places in the network where the text so far may stand,
-each with the calls that it must return to. Sets are built when first reached and kept: a walk
-costs a dictionary look-up per character from the second time on (Rabin and Scott's subset
-construction, done lazily).
+A state is the set of places in the network that the text so far may have reached. A place is a
+node and the calls to return to. States are built when first reached and cached, so that from the
+second time on a step is one dictionary look-up (the subset construction of Rabin and Scott, 1959,
+done lazily).
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ DEAD = -1
 """The state after text that no sentence begins with."""
 
 IN_WORD, AFTER_SPACE, AFTER_STOP = 0, 1, 2
-"""What the last character was: of a word; a space or nothing at all; a comma or period."""
+"""The kinds of a state's last character: a letter; a space, or none yet; a comma or period."""
 
 _PartialSkipWords = tuple[tuple[int, str], ...]
-"""Skip words in the middle: the state before each, and its letters so far."""
+"""Unfinished skip words: the state before each, and its letters so far."""
 
 
 class Automaton:
     """Deterministic view of a network; states are small integers, `start` is the first.
 
-    Runs of spaces count as one, spaces at either end as none, and stops may follow any word.
+    Several spaces count as one, spaces at either end do not count, and a stop may follow any word.
     """
 
     start = 0
 
     def __init__(self, network: Network, skip_words: SkipWords | None = None) -> None:
-        """`skips` may be said between any two words but those of a wildcard."""
+        """`skip_words` may stand between any two words except those of a wildcard."""
         self.network = network
-        self._skip_words = skip_words or SkipWords()
+        self._skips = skip_words or SkipWords()
         self._lock = threading.RLock()
         self._closures = EpsilonClosures(network)
         self._states: list[tuple[Places, int, _PartialSkipWords]] = []
         self._state_ids: dict[tuple[Places, int, _PartialSkipWords, int], int] = {}
         self._if_full_stop: list[int] = []
-        """For each state after the stop of a fraction: the state after a stop that ends a word."""
+        """For each state after a decimal point: the state if it is a full stop; else DEAD."""
         self._transitions: dict[int, dict[int, list[int]]] = {}
         self._steps: dict[tuple[int, str], int] = {}
         self._accepts: dict[int, bool] = {}
@@ -60,16 +60,16 @@ class Automaton:
         return len(self._states)
 
     def places(self, state: int) -> int:
-        """In how many places of the network the text so far may stand."""
+        """Number of places that the text so far may have reached."""
         return len(self._states[state][0])
 
     def nodes(self, state: int) -> list[tuple[int, int]]:
-        """The places themselves: contexts and nodes of the network, see Reach."""
+        """The places as (context, node), see `EpsilonClosures`; without the end of a sentence."""
         size = self.network.size
         return [divmod(place, size) for place in self._states[state][0] if place != ACCEPT]
 
     def returns(self, context: int) -> list[tuple[int, int]]:
-        """Where it goes on when what was called in this context ends."""
+        """The places, as (context, node), to which calls in this context return."""
         size = self.network.size
         return [divmod(place, size) for place in self._closures.returns(context) if place != ACCEPT]
 
@@ -94,43 +94,41 @@ class Automaton:
         known = self._accepts.get(state)
         if known is None:
             places, _, partial = self._states[state]
+            full_stop = self._if_full_stop[state]
             with self._lock:
                 spaces = self._transitions_of(state).get(SPACE, [])
-                known = ACCEPT in places or ACCEPT in self._closures.closure(
-                    spaces, after_space=True
+                known = (
+                    ACCEPT in places
+                    or ACCEPT in self._closures.closure(spaces, after_space=True)
+                    or any(self.accepts(b) for b, said in partial if said in self._skips.words)
+                    or (full_stop != DEAD and self.accepts(full_stop))
                 )
-                whole = [before for before, said in partial if said in self._skip_words.words]
-                ended = [self._if_full_stop[state]] if self._if_full_stop[state] != DEAD else []
-                known = known or any(map(self.accepts, whole + ended))
                 self._accepts[state] = known
         return known
 
     def is_open(self, state: int) -> bool:
-        """Whether a wildcard may go on here or after a space, so that any word is allowed."""
+        """Whether a wildcard may continue here or after a space, so that any word is allowed."""
         with self._lock:
             if ANY in self._transitions_of(state):
                 return True
-            behind = self.step(state, " ")
-            return behind != DEAD and ANY in self._transitions_of(behind)
+            next_word = self.step(state, " ")
+            return next_word != DEAD and ANY in self._transitions_of(next_word)
 
-    def last_kind(self, state: int) -> int:
-        """IN_WORD, AT_WORD or AFTER_STOP."""
+    def last_character(self, state: int) -> int:
+        """IN_WORD, AFTER_SPACE or AFTER_STOP."""
         return self._states[state][1]
 
     def characters(self, state: int) -> list[str]:
-        """The characters of sentences that may come next, in order; without wildcards."""
+        """The characters that may come next, sorted; without those that only a wildcard takes."""
         with self._lock:
             found = {chr(label) for label in self._transitions_of(state) if label != ANY}
-            for said in [said for _, said in self._states[state][2]]:
-                found.update(self._skip_words.next_characters(said))
-            return sorted(
-                found.union(self._skip_words.next_characters(""))
-                if self._skip_word_starts(state)
-                else found
-            )
+            prefixes = [said for _, said in self._states[state][2]]
+            if self._skip_word_starts(state):
+                prefixes.append("")
+            return sorted(found.union(*map(self._skips.next_characters, prefixes)))
 
     def only_in_skip_word(self, state: int) -> bool:
-        """Whether the last letters are of a skip word and of nothing else."""
+        """Whether the last letters belong only to a skip word."""
         return not self._states[state][0]
 
     def arcs(self, state: int) -> list[tuple[str, int]]:
@@ -142,7 +140,7 @@ class Automaton:
         return known
 
     def takes_any(self, state: int) -> bool:
-        """Whether the next character may be any of a wildcard."""
+        """Whether a wildcard may take the next character."""
         known = self._takes_any.get(state)
         if known is None:
             with self._lock:
@@ -150,41 +148,37 @@ class Automaton:
         return known
 
     def _next_state(self, state: int, char: str) -> int:
-        """The sentences' own way on, and that of the skip words beside it."""
-        places, last_kind, partial = self._states[state]
-        find = (
-            self._next_of_unit_sign
-            if char in UNIT_SIGNS and last_kind == IN_WORD
-            else self._next_of_sentence
-        )
-        ahead = find(state, char) if places else DEAD
-        if ahead == DEAD and self._if_full_stop[state] != DEAD:
-            ahead = self.step(self._if_full_stop[state], char)  # "set it to 3." or "3.5"
-        if char == " " and last_kind == AFTER_SPACE:
+        """The union of what the sentence and the skip words reach with `char`."""
+        places, last, partial = self._states[state]
+        is_unit = char in UNIT_SIGNS and last == IN_WORD
+        find = self._next_of_unit_sign if is_unit else self._next_of_sentence
+        target = find(state, char) if places else DEAD
+        if target == DEAD and self._if_full_stop[state] != DEAD:
+            target = self.step(self._if_full_stop[state], char)  # "set it to 3." or "3.5"
+        if char == " " and last == AFTER_SPACE:
             return state
         if char in PUNCTUATION:
-            onward = [one for one in partial if one[1] in self._skip_words.words]
+            going_on = [one for one in partial if one[1] in self._skips.words]
         else:
             more = " " if char == "-" else char
-            onward = [
-                (b, said + more) for b, said in partial if self._skip_words.is_prefix(said + more)
-            ]
-            if self._skip_words.is_prefix(char) and (declared := self._skip_word_starts(state)):
-                onward.append((self._state(declared, AFTER_SPACE), char))
-        back = [b for b, said in partial if char == " " and said in self._skip_words.words]
-        if not onward and not back:
-            return ahead
-        reached, now, _ = self._states[ahead] if ahead != DEAD else ((), _kind_of(char), ())
-        together = {*reached, *(place for b in back for place in self._states[b][0])}
-        return self._state(tuple(sorted(together)), now, tuple(sorted(onward)))
+            longer = [(before, said + more) for before, said in partial]
+            going_on = [one for one in longer if self._skips.is_prefix(one[1])]
+            if self._skips.is_prefix(char) and (starts := self._skip_word_starts(state)):
+                going_on.append((self._state(starts, AFTER_SPACE), char))
+        skipped = [b for b, said in partial if char == " " and said in self._skips.words]
+        if not going_on and not skipped:
+            return target
+        reached, last, _ = self._states[target] if target != DEAD else ((), _kind_of(char), ())
+        union = {*reached, *(place for before in skipped for place in self._states[before][0])}
+        return self._state(tuple(sorted(union)), last, tuple(sorted(going_on)))
 
     def _skip_word_starts(self, state: int) -> Places:
-        """The places where a skip word may begin; a wildcard takes it as one of its own words.
+        """The places where a skip word may begin: none in a wildcard, which takes it as its own.
 
-        Before the first word the network has skip words itself.
+        There is none before the first word, because there the network itself has the skip words.
         """
-        places, last_kind, _ = self._states[state]
-        if not self._skip_words.words or state == self.start or last_kind != AFTER_SPACE:
+        places, last, _ = self._states[state]
+        if not self._skips.words or state == self.start or last != AFTER_SPACE:
             return ()
         if ANY not in self._transitions_of(state):
             return places
@@ -197,68 +191,65 @@ class Automaton:
         )
 
     def _next_of_sentence(self, state: int, char: str) -> int:
-        places, last_kind, _ = self._states[state]
+        places, last, _ = self._states[state]
         if char in " -":
             return self._next_of_gap(state, char)
-        if char == ":" and last_kind == IN_WORD:  # "7:30" is "7 30"
+        if char == ":" and last == IN_WORD:  # "7:30" is "7 30"
             gap = self._next_of_gap(state, " ")
             return self._state(places, AFTER_STOP) if gap == DEAD else gap
-        if last_kind == AFTER_STOP or (last_kind == AFTER_SPACE and char in SPACED_PUNCTUATION):
-            if char in PUNCTUATION and not self._reads(state, char):
+        if last == AFTER_STOP or (last == AFTER_SPACE and char in SPACED_PUNCTUATION):
+            if char in PUNCTUATION and ord(char) not in self._transitions_of(state):
                 return state  # "¿Qué", "est-il ?", "..."
-            if last_kind == AFTER_STOP:
+            if last == AFTER_STOP:
                 return DEAD
-        ahead = self._transition(state, ord(char), IN_WORD, wild=char not in PUNCTUATION)
-        if char not in PUNCTUATION or last_kind != IN_WORD:
-            return ahead
-        ended = self._state(places, AFTER_STOP)
-        return ended if ahead == DEAD else self._state(self._states[ahead][0], IN_WORD, (), ended)
+        target = self._transition(state, ord(char), IN_WORD, wild=char not in PUNCTUATION)
+        if char not in PUNCTUATION or last != IN_WORD:
+            return target
+        full_stop = self._state(places, AFTER_STOP)
+        decimal_point = () if target == DEAD else self._states[target][0]
+        return self._state(decimal_point, IN_WORD, (), full_stop) if decimal_point else full_stop
 
     def _next_of_gap(self, state: int, char: str) -> int:
-        last_kind = self.last_kind(state)
-        if last_kind == AFTER_SPACE:  # after a space, "-" is the sign of a number
+        last = self.last_character(state)
+        if last == AFTER_SPACE:  # after a space, "-" is the sign of a number
             return state if char == " " else self._transition(state, ord("-"), IN_WORD, wild=False)
-        ahead = self._transition(state, SPACE, AFTER_SPACE, wild=True)
+        target = self._transition(state, SPACE, AFTER_SPACE, wild=True)
         if char == " " and self.accepts(state):
-            places = () if ahead == DEAD else self._states[ahead][0]
-            return self._state(
-                (ACCEPT, *(place for place in places if place != ACCEPT)), AFTER_SPACE
-            )
-        return state if ahead == DEAD and char == "-" and last_kind == IN_WORD else ahead
+            places = () if target == DEAD else self._states[target][0]
+            others = (place for place in places if place != ACCEPT)
+            return self._state((ACCEPT, *others), AFTER_SPACE)
+        return state if target == DEAD and char == "-" and last == IN_WORD else target
 
     def _next_of_unit_sign(self, state: int, char: str) -> int:
-        """In "62%", which templates write as "62 %", too."""
+        """After the sign in "62%", which a template may also write as "62 %"."""
         gap = self._next_of_gap(state, " ")
-        behind = DEAD if gap == DEAD else self._transition(gap, ord(char), IN_WORD, wild=False)
-        ahead = self._transition(state, ord(char), IN_WORD, wild=True)
-        if DEAD in (ahead, behind):
-            return max(ahead, behind)
-        together = {*self._states[ahead][0], *self._states[behind][0]}
-        return self._state(tuple(sorted(together)), IN_WORD)
+        spaced = DEAD if gap == DEAD else self._transition(gap, ord(char), IN_WORD, wild=False)
+        target = self._transition(state, ord(char), IN_WORD, wild=True)
+        if DEAD in (target, spaced):
+            return max(target, spaced)
+        union = {*self._states[target][0], *self._states[spaced][0]}
+        return self._state(tuple(sorted(union)), IN_WORD)
 
-    def _reads(self, state: int, char: str) -> bool:
-        return ord(char) in self._transitions_of(state)
-
-    def _transition(self, state: int, label: int, last_kind: int, *, wild: bool) -> int:
+    def _transition(self, state: int, label: int, last: int, *, wild: bool) -> int:
         transitions = self._transitions_of(state)
         targets = transitions.get(label, [])
         if wild and ANY in transitions:
             targets = targets + transitions[ANY]
-        places = self._closures.closure(targets, after_space=last_kind == AFTER_SPACE)
-        return self._state(places, last_kind) if places else DEAD
+        places = self._closures.closure(targets, after_space=last == AFTER_SPACE)
+        return self._state(places, last) if places else DEAD
 
     def _state(
-        self, places: Places, last_kind: int, partial: _PartialSkipWords = (), ended: int = DEAD
+        self, places: Places, last: int, partial: _PartialSkipWords = (), full_stop: int = DEAD
     ) -> int:
-        key = (places, last_kind, partial, ended)
+        key = (places, last, partial, full_stop)
         if key not in self._state_ids:
             self._state_ids[key] = len(self._states)
             self._states.append(key[:3])
-            self._if_full_stop.append(ended)
+            self._if_full_stop.append(full_stop)
         return self._state_ids[key]
 
     def _transitions_of(self, state: int) -> dict[int, list[int]]:
-        """What each character leads to, before closure: {label: places}."""
+        """The places that each label leads to, before the epsilon closure."""
         if state in self._transitions:
             return self._transitions[state]
         net, size = self.network, self.network.size

@@ -1,4 +1,4 @@
-"""hassil's lists as networks: texts, ranges, wildcards."""
+"""Compiles lists into sub-networks: texts, ranges of numbers, wildcards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 from appliance.errors import SentencesError
 from appliance.grammar.name_scope import NameScope, chosen_values
 from appliance.grammar.network import ANY, Builder
-from appliance.grammar.numbers import SIGNS, spoken, written
+from appliance.grammar.numbers import SIGNS, numbers_in_range, spoken
 from appliance.grammar.semantic_tags import ListValue, NumberValue, SlotStart, WildcardValue
 from appliance.text.normalise import template_text, unaccented
 from appliance.text.number_words import digits_of_words, said_in_words
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from hassil.intents import SlotList
 
 Compile = Callable[[Expression, int, NameScope], int]
-"""Compiles an expression after a state; returns the state after it."""
+"""Compiles an expression after a node; returns the node after it."""
 
 
 class Lists:
-    """Makes each list a sub-network, once for every choice of its values."""
+    """Compiles each list once for every choice of its values."""
 
     def __init__(self, build: Builder, language: str, compile_expression: Compile) -> None:
         self._build = build
@@ -41,7 +41,7 @@ class Lists:
             self._spellings.append(unaccented)
 
     def reference(self, reference: ListReference, source: int, scope: NameScope) -> int:
-        """Read a value of the list after `source`; returns the state after it."""
+        """Read a value of the list after `source`; return the node after it."""
         slots = scope.lists.get(reference.list_name)
         inline = reference.get_inline_range()
         if slots is None and inline is not None:
@@ -81,11 +81,11 @@ class Lists:
         return self._networks[key]
 
     def _wildcard(self) -> int:
-        """One word or more."""
-        start, inside = self._build.state(), self._build.state()
+        """One or more words."""
+        start, inside = self._build.node(), self._build.node()
         self._build.edges += [(start, ANY, inside), (inside, ANY, inside)]
         end = self._build.semantic_tag(inside, WildcardValue())
-        self._build.epsilon(end, self._build.state(final=True))
+        self._build.epsilon(end, self._build.node(final=True))
         return start
 
     def _range(self, slots: RangeSlotList) -> int:
@@ -94,18 +94,18 @@ class Lists:
             what = f"{{{slots.name}}} has {many:,} numbers; {RANGE_LIMIT:,} at most"
             raise SentencesError([what])
         values: dict[str, float] = {}
-        for text, value in written(slots, self._language):
+        for text, value in numbers_in_range(slots, self._language):
             values.setdefault(text, value)
-        start, inside = self._build.state(), self._build.state()
+        start, inside = self._build.node(), self._build.node()
         self._trie(start, dict.fromkeys(values, inside))
         end = self._build.semantic_tag(inside, NumberValue(values))
-        self._build.epsilon(end, self._build.state(final=True))
+        self._build.epsilon(end, self._build.node(final=True))
         return start
 
     def _texts(
         self, slots: TextSlotList, chosen: list[int], scope: NameScope
     ) -> tuple[int, frozenset[str]]:
-        start, final = self._build.state(), self._build.state(final=True)
+        start, final = self._build.node(), self._build.node(final=True)
         ends: dict[str, int] = {}
         context_keys: set[str] = set()
         for index in chosen:
@@ -115,20 +115,20 @@ class Lists:
                 text := template_text(value.text_in.text).strip(), self._number_words
             ):
                 if text and text not in ends:
-                    ends[text] = self._build.state()
+                    ends[text] = self._build.node()
                 end = ends.get(text)
             else:
                 end = self._compile(value.text_in, start, scope)
             if end is not None:
-                meaning = ListValue(value.value_out, value.context)
-                self._build.epsilon(self._build.semantic_tag(end, meaning), final)
+                tag = ListValue(value.value_out, value.context)
+                self._build.epsilon(self._build.semantic_tag(end, tag), final)
         for other in self._spellings:
             ends = {**{other(text): end for text, end in ends.items()}, **ends}
         self._trie(start, ends)
         return start, frozenset(context_keys)
 
     def _in_words(self, text: str) -> str:
-        """The same with its numbers in words: "fan three"."""
+        """The text with its numbers in words: "fan three"."""
         words = (
             spoken(int(word), self._language)[:1] if said_in_words(word) else (word,)
             for word in text.split(" ")
@@ -136,7 +136,7 @@ class Lists:
         return " ".join(word for said in words for word in said)
 
     def _trie(self, start: int, ends: Mapping[str, int]) -> None:
-        """Read any of the texts, sharing what they begin with; each leads to its own end."""
+        """Add edges that read any of the texts and share common prefixes; each has its own end."""
         nodes: dict[tuple[int, str], int] = {}
         for text, end in ends.items():
             node = start

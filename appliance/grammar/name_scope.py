@@ -1,4 +1,4 @@
-"""What a name of a list or rule stands for inside one block of sentences."""
+"""The lists and rules that a block of sentences can use, and the list values that fit it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class NameScope:
-    """The lists, rules and context of one block, and what compiling it has shown so far."""
+    """The lists, rules and context of one block, and what its compilation has found so far."""
 
     data: IntentData | None
     lists: Mapping[str, SlotList]
@@ -24,14 +24,14 @@ class NameScope:
     key: str
     rule_stack: list[str] = field(default_factory=list)
     context_keys: set[str] = field(default_factory=set)
-    """Context keys that a list value of the sentence can give."""
+    """Keys of the context that the list values of the sentence can set."""
 
 
 def chosen_values(slots: TextSlotList, scope: NameScope) -> list[int]:
-    """Which values can stand in the sentences of the scope.
+    """Indices of the values that the sentences of the scope can use.
 
-    A value that gives no answer to what the sentences ask for, where others of its list do, is
-    as good as a wrong answer: the lamp's sentences do not take a name without a domain.
+    If the sentences require a key of the context that some values of the list set, then the
+    values that do not set it are left out: sentences about lamps take no name without a domain.
     """
     asked = set(scope.data.requires_context if scope.data else {}) - set(scope.context)
     answered = asked & {key for value in slots.values for key in value.context or {}}
@@ -43,7 +43,7 @@ def chosen_values(slots: TextSlotList, scope: NameScope) -> list[int]:
 
 
 def _fits(context: Mapping[str, Any] | None, scope: NameScope) -> bool:
-    """Whether a list value with this context can stand in the sentences of the scope."""
+    """Whether the sentences of the scope can use a list value with this context."""
     if scope.data is None:
         return True
     together = {**scope.context, **(context or {})}

@@ -1,8 +1,8 @@
-"""The sentences that are spelled most like a text, found in the automaton of all sentences.
+"""Finds the sentences with the smallest edit distance to a text, by a beam search.
 
-Levenshtein's distance between a text and a language, one letter of the text at a time (Wagner and
-Fischer 1974, on an automaton); only the cheapest states are kept. Letters that sound alike cost
-less, because the text was misheard and not mistyped.
+The Levenshtein distance between a text and a language, one letter of the text at a time (Wagner
+and Fischer 1974, on an automaton). Letters that sound alike cost less, because the text was
+misheard and not mistyped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DELETION = 0.7
 """Cost of a letter of the text that the sentence lacks."""
 
 SPACE = 0.4
-"""Cost of a space too many or too few."""
+"""Cost of an extra or a missing space."""
 
 ALIKE_SUBSTITUTION = 0.5
 """Cost of a letter in place of one that sounds like it."""
@@ -39,30 +39,30 @@ SUBSTITUTION = 1.0
 """Cost of a letter in place of any other."""
 
 WILDCARD_LETTER = 0.15
-"""Cost of a letter that a wildcard takes, so that declared words go first."""
+"""Cost of a letter that a wildcard takes, so that declared words win."""
 
 PER_STATE = 2
-"""Different beginnings kept for each state of the automaton."""
+"""Different prefixes that the beam holds for each state of the automaton."""
 
 SOUNDS = ("aeiouyäöüáéíóúàèìòùâêîôû", "bpfvw", "ckgqx", "dt", "szcx", "mn", "lr", "jgy")
 
 _Letters = tuple[str, bool, "_Letters"] | None
-"""The last letter, whether a wildcard took it, the letters before."""
+"""The last letter, whether a wildcard took it, the letters before it."""
 
 _Place = tuple[float, int, int, _Letters]
 """Cost, state of the automaton, hash of the letters so far, the letters so far."""
 
 SearchLayers = dict[str, list[_Place]]
-"""The cheapest places after each beginning of a text, to be used for texts that share it."""
+"""The beam after each prefix of a text; texts with the same prefix share it."""
 
 
 @dataclass(frozen=True, slots=True)
 class NearSentence:
-    """A sentence that is spelled somewhat like a text."""
+    """A sentence whose spelling is near to a text."""
 
     text: str
     distance: float
-    """Per letter of the declared words: 0.0 for the same, 1.0 if each is another letter."""
+    """Per letter of the declared words: 0.0 if all are equal, 1.0 if all differ."""
 
 
 def nearest(
@@ -74,15 +74,15 @@ def nearest(
     per_state: int = PER_STATE,
     layers: SearchLayers | None = None,
 ) -> list[NearSentence]:
-    """Sentences near `text`, nearest first.
+    """The sentences with the smallest distance to `text`, nearest first.
 
     Args:
         automaton: of the sentences.
         text: as a model wrote it.
         limit: largest number of sentences to find.
-        beam: places that are kept at each letter.
-        per_state: different beginnings that are kept for each state of the automaton.
-        layers: of earlier calls with the same beam; this call uses and extends them.
+        beam: largest number of places after each letter.
+        per_state: largest number of different prefixes for each state of the automaton.
+        layers: from earlier calls with the same beam; this call uses and extends them.
 
     """
     heard = normalise(text)
@@ -106,7 +106,7 @@ def nearest(
 
 
 def spelling_distance(heard: str, meant: str) -> float:
-    """What it costs to turn one normalised text into the other, by the costs above."""
+    """The edit distance between two normalised texts, with the costs above."""
     if heard == meant:
         return 0.0
     inserted = np.array([SPACE if other == " " else INSERTION for other in meant])
@@ -116,7 +116,7 @@ def spelling_distance(heard: str, meant: str) -> float:
     for char in heard:
         reached = row + (SPACE if char == " " else DELETION)
         reached[1:] = np.minimum(reached[1:], row[:-1] + costs[char])
-        # The cheapest place to the left, with all letters from there to here missing.
+        # The minimum over all places to the left, with every letter from there to here inserted.
         row = np.minimum.accumulate(reached - inserted_before) + inserted_before
     return float(row[-1])
 
@@ -124,9 +124,9 @@ def spelling_distance(heard: str, meant: str) -> float:
 def _next_layer(
     automaton: Automaton, places: list[_Place], char: str, needed: int | None
 ) -> list[_Place]:
-    """The places after one more letter of the text, with the cheapest way to each.
+    """The places after one more letter of the text, each with its lowest cost.
 
-    If only the `needed` cheapest are used, places that surely cost more are left out.
+    If only the `needed` cheapest are used, places that must cost more are left out.
     """
     reached: dict[tuple[int, int], _Place] = {}
     deletion = SPACE if char == " " else DELETION
@@ -158,7 +158,7 @@ def _next_layer(
 def _cheapest(
     automaton: Automaton, layer: list[_Place], beam: int, per_state: int
 ) -> Iterator[_Place]:
-    """Places in the order of their cost, those after letters that the text lacks included."""
+    """The places in order of their cost, with those after inserted letters."""
     first, worst = _prune(layer, beam, per_state)
     queue = [(place[0], number, place) for number, place in enumerate(first)]
     number, yielded = len(queue), 0
@@ -184,9 +184,9 @@ def _cheapest(
 
 
 def _prune(layer: list[_Place], beam: int, per_state: int) -> tuple[list[_Place], float]:
-    """Those of the layer that can be among the `beam` cheapest, and the highest cost of these.
+    """The places of the layer that can be among the `beam` cheapest, and their highest cost.
 
-    At most `per_state` for a state. Places after missing letters cannot raise that cost.
+    At most `per_state` for each state. Places after inserted letters cannot raise that cost.
     """
     count: dict[int, int] = {}
     pruned: list[_Place] = []
@@ -223,7 +223,7 @@ def _near_sentence(last: _Letters, cost: float, length: int) -> NearSentence:
 
 
 class _Costs(dict[str, float]):
-    """What each letter costs in place of one that was heard."""
+    """The cost of each letter in place of the one that was heard."""
 
     def __init__(self, heard: str) -> None:
         super().__init__()

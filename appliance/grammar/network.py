@@ -1,8 +1,8 @@
-"""A recursive transition network: the sentences as states and edges, lists and rules as calls.
+"""A recursive transition network: the sentences are nodes and edges, lists and rules are calls.
 
-Woods (1970), "Transition network grammars for natural language analysis". Names that stand in
-two hundred sentences are stored once, and a sentence calls them; that keeps the network of a
-whole home about as large as its files.
+Woods (1970), "Transition network grammars for natural language analysis". A list that two hundred
+sentences use is stored once, and the sentences call it; that keeps the network of a whole home
+about as large as its files.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 EPSILON = 0
-"""Label of an edge that reads nothing."""
+"""Label of an epsilon edge, which reads nothing."""
 
 ANY = 1
 """Label of an edge that reads any character of a wildcard."""
 
 Clause = frozenset[str]
-"""Parts of words; a text must have one of them."""
+"""Parts of words; a text meets the clause if it has one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Edges sorted by the state they leave; immutable.
+    """Edges sorted by the node that they leave; immutable.
 
-    The edges of state s are `edge_from[s]:edge_from[s + 1]` in `labels` and `targets`; its
+    The edges of node n are `edge_from[n]:edge_from[n + 1]` in `labels` and `targets`; its
     calls are the same slice of `call_from` in `callees` and `returns`.
     """
 
@@ -39,27 +39,27 @@ class Network:
     callees: array[int]
     returns: array[int]
     finals: bytes
-    """1 for a state that ends its own (sub-)network."""
+    """1 for a node where its own sub-network, or the whole network, may end."""
     tags: dict[int, int]
-    """State: index in `meanings`, of what passing through it means."""
+    """Node: index in `semantic_tags` of the tag that it has."""
     semantic_tags: list[Any]
     start: int
     body: int
-    """The state where all sentences begin."""
+    """The node where all sentences begin."""
     sentences: list[tuple[int, list[int]]]
-    """The first state of each sentence, and indices in `clauses`: what its words must meet."""
+    """The first node of each sentence, and the `clauses`, by index, that a text must meet."""
     clauses: list[list[str]]
-    """Parts of words; a text meets a clause if it has one of them."""
+    """See `Clause`."""
 
     @property
     def size(self) -> int:
-        """Number of states."""
+        """Number of nodes."""
         return len(self.edge_from) - 1
 
 
 @dataclass(slots=True)
 class Builder:
-    """A network being made."""
+    """Collects the nodes and edges of a network."""
 
     edges: list[tuple[int, int, int]] = field(default_factory=list)
     calls: list[tuple[int, int, int]] = field(default_factory=list)
@@ -69,17 +69,17 @@ class Builder:
     sentences: list[tuple[int, list[int]]] = field(default_factory=list)
     clauses: dict[Clause, int] = field(default_factory=dict)
 
-    def state(self, *, final: bool = False) -> int:
-        """A new state."""
+    def node(self, *, final: bool = False) -> int:
+        """Add a node."""
         self.finals.append(final)
         return len(self.finals) - 1
 
     def epsilon(self, source: int, target: int) -> None:
-        """An edge that reads nothing."""
+        """Add an edge that reads nothing."""
         self.edges.append((source, EPSILON, target))
 
     def text(self, source: int, text: str, target: int | None = None) -> int:
-        """A chain of edges that reads `text`; returns its last state."""
+        """Add a chain of edges that reads `text`; return its last node."""
         if not text:
             if target is None:
                 return source
@@ -87,33 +87,33 @@ class Builder:
             return target
         for index, char in enumerate(text):
             last = index == len(text) - 1
-            next_state = target if last and target is not None else self.state()
-            self.edges.append((source, ord(char), next_state))
-            source = next_state
+            next_node = target if last and target is not None else self.node()
+            self.edges.append((source, ord(char), next_node))
+            source = next_node
         return source
 
     def call(self, source: int, callee: int) -> int:
-        """An edge that reads what the sub-network `callee` reads; returns where it leads."""
-        target = self.state()
+        """Add a call of the sub-network that begins at `callee`; return the node after it."""
+        target = self.node()
         self.calls.append((source, callee, target))
         return target
 
-    def semantic_tag(self, source: int, semantic_tag: Any) -> int:
-        """An edge that reads nothing and says `meaning`; returns where it leads."""
-        target = self.state()
+    def semantic_tag(self, source: int, tag: Any) -> int:
+        """Add a node with a semantic tag after `source`; return it."""
+        target = self.node()
         self.tags[target] = len(self.semantic_tags)
-        self.semantic_tags.append(semantic_tag)
+        self.semantic_tags.append(tag)
         self.epsilon(source, target)
         return target
 
     def sentence(self, body: int, first: int, clauses: Iterable[Clause]) -> None:
-        """A sentence that begins in `first`, of a text that meets all `clauses`."""
+        """Add the sentence that begins at `first`; its texts meet all `clauses`."""
         self.epsilon(body, first)
         numbers = [self.clauses.setdefault(clause, len(self.clauses)) for clause in clauses]
         self.sentences.append((first, numbers))
 
     def network(self, start: int, body: int) -> Network:
-        """Sort and freeze."""
+        """The finished network, with its edges sorted."""
         size = len(self.finals)
         edge_from, labels, targets = _by_source(self.edges, size)
         call_from, callees, returns = _by_source(self.calls, size)
@@ -140,12 +140,12 @@ def _by_source(
     first = array("i", bytes(4 * (size + 1)))
     for source, _, _ in triples:
         first[source + 1] += 1
-    for state in range(size):
-        first[state + 1] += first[state]
+    for node in range(size):
+        first[node + 1] += first[node]
     middle, last = array("i", bytes(4 * len(triples))), array("i", bytes(4 * len(triples)))
-    place = array("i", first)
+    next_index = array("i", first)
     for source, label, target in triples:
-        where = place[source]
-        middle[where], last[where] = label, target
-        place[source] = where + 1
+        index = next_index[source]
+        middle[index], last[index] = label, target
+        next_index[source] = index + 1
     return first, middle, last

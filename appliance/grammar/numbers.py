@@ -1,4 +1,4 @@
-"""Numbers as people say them and as Whisper writes them."""
+"""Spells numbers as people say them and as Whisper writes them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from hassil.intents import RangeSlotList
 
 MOST_IN_WORDS = 1_001
-"""From 0 to 1000; a range with more numbers has words only for its round numbers."""
+"""Numbers of a range, as 0 to 1000; a larger range has words for small and round ones only."""
 
 SMALL = 120
+"""Up to this, a number of a large range has words."""
+
 ROUND = 50
+"""Multiples of this have words in a large range, too."""
 
 SIGNS = {
     "percent": "%",
@@ -39,7 +42,6 @@ SIGNS = {
 }
 """Words that Whisper writes as a sign after a number."""
 
-
 HALF = 0.5
 
 HALVES = {
@@ -53,7 +55,7 @@ HALVES = {
 """A whole number and half of one, as people say it."""
 
 NEGATIVE = {"en": ("minus", "negative")}
-"""Words before a number below zero, besides that of the language's own rules."""
+"""Words before a negative number, besides those of the language's own rules."""
 
 
 def _family(language: str) -> str:
@@ -62,7 +64,7 @@ def _family(language: str) -> str:
 
 @cache
 def below_zero(language: str) -> tuple[str, ...]:
-    """Words that are said before a number below zero."""
+    """The words that are said before a negative number."""
     rules = [
         below.removesuffix(above).strip()
         for below, above in zip(_by_rules(-2, language), _by_rules(2, language), strict=False)
@@ -73,7 +75,7 @@ def below_zero(language: str) -> tuple[str, ...]:
 
 @cache
 def spoken(number: float, language: str) -> tuple[str, ...]:
-    """Every way in which `number` is said; empty if the language has no rules."""
+    """Every way to say `number`; empty if there are no rules for the language."""
     if number < 0:
         ways = [
             (sign, above) for sign in below_zero(language) for above in spoken(-number, language)
@@ -94,8 +96,8 @@ def _by_rules(number: float, language: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def written(numbers: RangeSlotList, language: str) -> Iterator[tuple[str, float]]:
-    """Each text that stands for a number of the range, and its value.
+def numbers_in_range(numbers: RangeSlotList, language: str) -> Iterator[tuple[str, float]]:
+    """Every spelling of each number of the range, with its value.
 
     Values follow hassil: the number times the list's multiplier; whole numbers are int.
     """
@@ -129,5 +131,5 @@ def _digits(number: float, language: str) -> list[str]:
 
 
 def _half(number: float, language: str) -> str | None:
-    """How a number and a half is said, with {} for the number; None if it is not one."""
+    """How to say this number and a half, with {} for the number; None if it has no half."""
     return HALVES.get(_family(language)) if number > 1 and number % 1 == HALF else None

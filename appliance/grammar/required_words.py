@@ -1,4 +1,4 @@
-"""What a text must have to be a given sentence, so that the parser need not try the others.
+"""Finds the words that a text needs for each sentence, so that the parser skips the others.
 
 hassil has the same (`Sentence.get_required_clauses`); this one knows the spellings of numbers.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_PARTS = 300
-"""Of one clause; a longer one costs more time than it saves."""
+"""Largest number of parts of a clause; a longer one costs more time than it saves."""
 
 _SIGN_WORDS = frozenset(word for sign in SIGNS for word in sign.split())
 
@@ -35,7 +35,7 @@ _Clauses = frozenset[Clause]
 
 
 class RequiredWords:
-    """Finds the clauses of expressions; remembers those of rules and lists."""
+    """Finds the clauses of expressions; caches those of rules and lists."""
 
     def __init__(self, language: str) -> None:
         numbers = (word for words in digits_of_words(language) for word in words.split())
@@ -44,12 +44,12 @@ class RequiredWords:
         self._known: dict[Any, _Clauses] = {}
 
     def clauses(self, what: Expression, scope: NameScope) -> _Clauses:
-        """All clauses that each text of an expression meets."""
+        """The clauses that every text of an expression meets."""
         if isinstance(what, TextChunk):
             return frozenset(frozenset((word,)) for word in self._words(what.text))
         if isinstance(what, Alternative):
-            ways = [self.clauses(item, scope) for item in what.items]
-            return frozenset() if what.is_optional else self._one_of(ways)
+            alternatives = [self.clauses(item, scope) for item in what.items]
+            return frozenset() if what.is_optional else self._one_of(alternatives)
         if isinstance(what, Group):
             return frozenset[Clause]().union(*(self.clauses(item, scope) for item in what.items))
         if isinstance(what, RuleReference):
@@ -70,10 +70,10 @@ class RequiredWords:
             self._known[key] = self._one_of(self.clauses(value, scope) for value in values)
         return self._known[key]
 
-    def _one_of(self, ways: Iterable[_Clauses]) -> _Clauses:
-        """The clause that each of several ways meets with the clause that says most of it."""
+    def _one_of(self, alternatives: Iterable[_Clauses]) -> _Clauses:
+        """A clause that every alternative meets, made of the strictest clause of each."""
         parts: set[str] = set()
-        for clauses in ways:
+        for clauses in alternatives:
             if not clauses:
                 return frozenset()
             strictest: Clause = min(clauses, key=_vagueness)
@@ -83,7 +83,7 @@ class RequiredWords:
         return frozenset((frozenset(parts),)) if parts else frozenset()
 
     def _words(self, text: str) -> list[str]:
-        """Words, or parts of them at the ends of the text, that are written in one way only."""
+        """The words, or parts of words at the ends of `text`, that have only one spelling."""
         return [
             word
             for word in template_text(text).split()
@@ -93,5 +93,5 @@ class RequiredWords:
 
 
 def _vagueness(clause: Clause) -> list[Any]:
-    """Few long parts are met by the fewest texts."""
+    """Sort key; the fewest texts meet a clause of few long parts."""
     return [len(clause), -min(map(len, clause)), *sorted(clause)]

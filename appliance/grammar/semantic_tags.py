@@ -1,4 +1,4 @@
-"""What passing through a state of the network means, for the parser."""
+"""The semantic tags of the network: what it means for the parser to pass a node."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SentenceEnd:
-    """Meaning: this sentence belongs to the intent; `fixed` are slots that it always gives."""
+    """A sentence of the intent ends here; `fixed` are the slots that it always has."""
 
     intent: str
     fixed: dict[str, Any]
     requires: dict[str, Any]
     excludes: dict[str, Any]
     context: dict[str, Any]
-    """What is known before anything is said."""
+    """What is known before anything is said, such as the area of the microphone."""
     metadata: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class SlotStart:
-    """Meaning: the slot's words begin here."""
+    """The words of the slot begin here."""
 
     slot: str
-    """"" for a capture, which is no slot."""
+    """Empty for what hassil calls a capture, which fills no slot."""
     free: bool
     """Whether a wildcard takes the words."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListValue:
-    """Meaning: the slot's words end here and stand for `value`, or if it is None for themselves."""
+    """The words of the slot end here; they mean `value`, or themselves if it is None."""
 
     value: Any
     context: dict[str, Any] | None
@@ -39,11 +39,11 @@ class ListValue:
 
 @dataclass(frozen=True, slots=True)
 class NumberValue:
-    """Meaning: the slot's words end here and are a number of the table."""
+    """The words of the slot end here; `values` has the number of each spelling."""
 
     values: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class WildcardValue:
-    """Meaning: the slot's words end here and stand for themselves."""
+    """The words of the slot end here; a wildcard took them, and they mean themselves."""

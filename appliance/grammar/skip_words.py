@@ -1,4 +1,4 @@
-"""Skip words in the middle of a sentence: "turn on, please, the lamp"."""
+"""Finds skip words in the middle of a sentence: "turn on, please, the lamp"."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class SkipWords:
-    """Words and phrases that may be said anywhere and change nothing."""
+    """Words and phrases that may stand anywhere and change no meaning."""
 
     def __init__(self, words: Iterable[str] = ()) -> None:
         spelled = (" ".join(template_text(word).split()) for word in words)
         self.words = frozenset(filter(None, spelled))
-        """Each as the automaton reads it."""
+        """As the automaton reads them."""
         self._prefixes = frozenset(
             word[:end] for word in self.words for end in range(1, len(word) + 1)
         )
@@ -26,11 +26,11 @@ class SkipWords:
         return text in self._prefixes
 
     def next_characters(self, text: str) -> list[str]:
-        """The letters that continue skip words after `text`, and a space after a whole one."""
+        """The characters that may follow `text` in a skip word; a space after a whole one."""
         found = [word[-1] for word in self._prefixes if word[:-1] == text]
         return [*found, " "] if text in self.words else found
 
     def ends(self, text: str, begin: int) -> list[int]:
-        """The position after each skip word at `begin` of a spelled text, and after its space."""
+        """The position after each skip word that stands at `begin`, and after its space."""
         ends = (begin + len(word) for word in self.words if text.startswith(word, begin))
         return [end + 1 for end in ends if text[end : end + 1] in ("", " ")]

@@ -1,4 +1,4 @@
-"""From a text to what it means: each sentence that fits, the best first."""
+"""Parses a text: finds each sentence that fits it, with its slots, and ranks them."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
     from appliance.grammar.skip_words import SkipWords
 
 MAX_PLACES = 20_000
-"""A text that may stand in more places than this at once is too ambiguous to be read."""
+"""A text that reaches more places than this at once is too ambiguous and fits no sentence."""
 
 _SPACE = " "
 _SIGN = "\N{MINUS SIGN}"
-"""A hyphen that begins a number; the others join words."""
+"""Stands for a hyphen that begins a number; other hyphens join words."""
 
 _NUMBER = re.compile(r"\s*[.,]?\d")
-"""A hyphen before it is a sign, even if spaces are between them: "- 5" is not 5."""
+"""After a hyphen that is a sign, even with spaces between them: "- 5" is not 5."""
 
 _BRACKETS = "()[]{}"
-"""Written in names, and not read: "lamp (left)"."""
+"""Written in names but not read: "lamp (left)"."""
 
 _CLOSING = frozenset(")]}")
 
 _UNBRACKETED = str.maketrans("", "", _BRACKETS)
 
 _AROUND = "".join(PUNCTUATION | APOSTROPHES) + " -"
-"""Stands before or after the words of a slot: "à l'école", where the list begins after "l"."""
+"""Removed at both ends of a slot: in "à l'école" the list begins after "l", with "'"."""
 
 _Trail = tuple[Any, ...]
-"""(tag, position in the text, trail before), or () at the beginning. A negative tag is the number
-of letters of a skip word that was left out here."""
+"""(tag, position in the text, trail before), or () at the beginning. A negative tag is minus the
+number of letters of a skip word that was passed here."""
 
 _Place = tuple[int, Any, int]
-"""State, stack of (return state, stack), and the number of the context that the words have given,
-or below zero that of the sentence that has ended."""
+"""Node, stack of (return node, stack), and the number of the context that the words have set; after
+the end of a sentence a negative number for the sentence."""
 
 _Places = dict[_Place, _Trail]
 """The best trail to each place."""
@@ -58,32 +58,32 @@ _Places = dict[_Place, _Trail]
 
 @dataclass(frozen=True, slots=True)
 class ParsedSentence:
-    """One meaning of a text."""
+    """One parse of a text."""
 
     intent: str
     slots: Mapping[str, Any]
     metadata: Mapping[str, Any] | None
     wildcard_characters: int
-    """Characters that wildcards took."""
+    """Number of characters that wildcards took."""
     rank: tuple[Any, ...] = field(compare=False, repr=False)
     """Lower is better; see `Parser.readings`."""
 
     @property
     def meaning(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        """Equal for two readings that ask for the same."""
+        """Equal for two parses with the same intent and slots."""
         return self.intent, tuple(sorted((k, str(v).casefold()) for k, v in self.slots.items()))
 
 
 class Parser:
-    """Reads texts by a network.
+    """Parses texts with a network.
 
-    Dynamic programming over the positions of the text (Viterbi 1967): of all ways that lead to a
-    place, only the best is followed, so that the time grows with the number of places and not
-    with the number of readings. Sentences whose own words the text lacks are not begun at all.
+    Dynamic programming over the positions of the text (Viterbi 1967): of all trails to a place,
+    only the best is followed, so that the time grows with the number of places and not with the
+    number of parses. Sentences with a required word that the text lacks are not tried at all.
     """
 
     def __init__(self, network: Network, skip_words: SkipWords) -> None:
-        """`skips` may be said between any two words but those of a wildcard."""
+        """`skip_words` may stand between any two words except those of a wildcard."""
         self._net = network
         self._skip_words = skip_words
         self._sentences = [
@@ -92,12 +92,12 @@ class Parser:
         ]
 
     def readings(self, text: str) -> list[ParsedSentence]:
-        """The best meaning of each sentence that fits `text`, best first; none if none fits.
+        """The best parse for each meaning of `text`, best first; empty if no sentence fits.
 
-        The order is that of hassil's `recognize_best`, as Home Assistant calls it: a sentence
-        with a device's name before those without, a longer name before a shorter one, fewer
-        wildcards, more words of the sentence's own, fewer letters in wildcards, then the intent's
-        name and the order of the files.
+        The ranking is that of hassil's `recognize_best`, as Home Assistant calls it: a sentence
+        with a device's name before one without, a longer name before a shorter one, fewer
+        wildcards, more words of the sentence's own, fewer letters in wildcards, then the name of
+        the intent and the order of the files.
         """
         found: dict[Any, ParsedSentence] = {}
         readings = _Parse(self._net, self._skip_words, self._sentences, text).readings()
@@ -107,7 +107,7 @@ class Parser:
 
 
 class _Parse:
-    """Reads one text."""
+    """The parsing of one text."""
 
     def __init__(
         self, network: Network, skip_words: SkipWords, sentences: list[tuple[int, int]], text: str
@@ -119,19 +119,19 @@ class _Parse:
         self._contexts: list[dict[str, Any]] = [{}]
         self._context_numbers: dict[str, int] = {}
         self._letters = [0]
-        """Letters and digits before each position of the text."""
+        """Number of letters and digits before each position of the text."""
         for char in text:
             self._letters.append(self._letters[-1] + char.isalnum())
-        missing = self._missing_words()
-        self._possible = [first for first, words in sentences if not words & missing]
+        unmet = self._unmet_clauses()
+        self._possible = [first for first, words in sentences if not words & unmet]
 
     def readings(self) -> Iterator[ParsedSentence]:
-        """What the text means, in no order."""
+        """All parses, in no order."""
         for trail in self._read().values():
             yield self._reading(trail)
 
-    def _missing_words(self) -> int:
-        """A bit for each clause of the network that the text does not meet."""
+    def _unmet_clauses(self) -> int:
+        """A bit mask of the clauses of the network that the text does not meet."""
         plain = "".join(char for char, _ in self._characters)
         spelled = f"{plain.replace('-', ' ')}\n{plain.replace('-', '')}"
         return sum(
@@ -141,13 +141,13 @@ class _Parse:
         )
 
     def _read(self) -> _Places:
-        """Where the whole text leads to."""
+        """The places at the end of a sentence that the whole text leads to."""
         if not self._characters or not self._possible:
             return {}
         length = len(self._characters)
         skip_word_ends = self._skip_word_ends()
         waiting: dict[int, _Places] = {}
-        """Places after a skip word, by the number of the character that comes next."""
+        """Places after a skip word, by the index of the character that comes next."""
         places = self._closure({(self._net.start, None, 0): ()}, 0, after_space=True)
         before = _SPACE
         for number, (char, index) in enumerate(self._characters):
@@ -158,13 +158,13 @@ class _Parse:
                 after = self._skip(places, number, end)
                 self._merge(waiting.setdefault(end, {}), after, index)
             read = {"-": _SPACE, _SIGN: "-"}.get(char, char)
-            ahead = self._step(places, read, index)
+            targets = self._step(places, read, index)
             if char in UNIT_SIGNS or (char.isalpha() and before.isdigit()):
-                # As "62 %" and "5 min" for "62%" and "5min".
+                # "62%" may be "62 %", and "5min" may be "5 min".
                 gap = self._closure(self._step(places, _SPACE, index), index, after_space=True)
-                self._merge(ahead, self._step(gap, char, index), index)
-            if ahead or char != "-":  # "wi-fi" is "wifi", too
-                places = self._closure(ahead, index + 1, after_space=read == _SPACE)
+                self._merge(targets, self._step(gap, char, index), index)
+            if targets or char != "-":  # "wi-fi" may be "wifi"
+                places = self._closure(targets, index + 1, after_space=read == _SPACE)
             before = char
             if not (places or waiting) or len(places) > MAX_PLACES:
                 return {}
@@ -173,7 +173,7 @@ class _Parse:
         return {p: t for p, t in places.items() if self._net.finals[p[0]] and p[1] is None}
 
     def _skip_word_ends(self) -> dict[int, list[int]]:
-        """Where a skip word begins, and for each the numbers of the characters after them."""
+        """By the index at which skip words begin: the index after each of them."""
         spelled = "".join(_SPACE if char == "-" else char for char, _ in self._characters)
         begins = [0, *(n for n, char in enumerate(spelled, 1) if char == _SPACE)]
         return {
@@ -183,9 +183,9 @@ class _Parse:
         }
 
     def _skip(self, places: _Places, begin: int, end: int) -> _Places:
-        """The places after a skip word; a wildcard takes it as one of its own words.
+        """The places after a skip word; not those in a wildcard, which takes it as its own word.
 
-        As in hassil, a sentence that begins with a wildcard skips words only after its last one.
+        As in hassil, a sentence that begins with a wildcard skips words only at its end.
         """
         letters = -sum(char.isalnum() for char, _ in self._characters[begin:end])
         position = self._characters[begin][1]
@@ -197,11 +197,11 @@ class _Parse:
             and (last or not self._begins_with_wildcard(trail))
         }
 
-    def _inside_wildcard(self, state: int) -> bool:
+    def _inside_wildcard(self, node: int) -> bool:
         net = self._net
         return any(
-            net.labels[edge] == ANY and net.targets[edge] == state
-            for edge in range(net.edge_from[state], net.edge_from[state + 1])
+            net.labels[edge] == ANY and net.targets[edge] == node
+            for edge in range(net.edge_from[node], net.edge_from[node + 1])
         )
 
     def _begins_with_wildcard(self, trail: _Trail) -> bool:
@@ -213,55 +213,56 @@ class _Parse:
     def _step(self, places: _Places, char: str, index: int) -> _Places:
         net = self._net
         labels = {ord(char)} if char in PUNCTUATION else {ord(char), ANY}
-        ahead: _Places = {}
-        for (state, stack, given), trail in places.items():
-            for edge in range(net.edge_from[state], net.edge_from[state + 1]):
+        targets: _Places = {}
+        for (node, stack, context_id), trail in places.items():
+            for edge in range(net.edge_from[node], net.edge_from[node + 1]):
                 if net.labels[edge] in labels:
-                    self._add(ahead, (net.targets[edge], stack, given), trail, index)
-        return ahead
+                    self._add(targets, (net.targets[edge], stack, context_id), trail, index)
+        return targets
 
     def _closure(self, places: _Places, position: int, *, after_space: bool) -> _Places:
-        """With all places that can be reached without reading."""
-        found, todo = dict(places), list(places.items())
-        while todo and len(found) <= MAX_PLACES:
-            place, trail = todo.pop()
+        """The epsilon closure: `places` and all that are reached without reading."""
+        found, pending = dict(places), list(places.items())
+        while pending and len(found) <= MAX_PLACES:
+            place, trail = pending.pop()
             if found[place] is not trail:
                 continue  # a better trail has come since
-            for state, stack in self._epsilon_moves(place[0], place[1], after_space=after_space):
-                tag = self._net.tags.get(state)
-                given = place[2] if tag is None else self._context_after(tag, place[2])
-                if given is None:
+            for node, stack in self._epsilon_moves(place[0], place[1], after_space=after_space):
+                tag = self._net.tags.get(node)
+                context_id = place[2] if tag is None else self._context_after(tag, place[2])
+                if context_id is None:
                     continue
-                ahead, way = (state, stack, given), trail if tag is None else (tag, position, trail)
-                if self._add(found, ahead, way, position):
-                    todo.append((ahead, way))
+                target = (node, stack, context_id)
+                longer = trail if tag is None else (tag, position, trail)
+                if self._add(found, target, longer, position):
+                    pending.append((target, longer))
         return found
 
     def _epsilon_moves(
-        self, state: int, stack: Any, *, after_space: bool
+        self, node: int, stack: Any, *, after_space: bool
     ) -> Iterator[tuple[int, Any]]:
         net = self._net
-        if state == net.body:
+        if node == net.body:
             yield from ((first, stack) for first in self._possible)
             return
-        for edge in range(net.edge_from[state], net.edge_from[state + 1]):
+        for edge in range(net.edge_from[node], net.edge_from[node + 1]):
             if net.labels[edge] == EPSILON or (after_space and net.labels[edge] == ord(_SPACE)):
                 yield net.targets[edge], stack
-        for call in range(net.call_from[state], net.call_from[state + 1]):
+        for call in range(net.call_from[node], net.call_from[node + 1]):
             yield net.callees[call], (net.returns[call], stack)
-        if net.finals[state] and stack is not None:
+        if net.finals[node] and stack is not None:
             yield stack
 
-    def _context_after(self, tag: int, given: int) -> int | None:
-        """What is given after this tag; None if the context is not the one that is required."""
+    def _context_after(self, tag: int, context_id: int) -> int | None:
+        """The number of the context after this tag; None if it is not the required one."""
         what = self._net.semantic_tags[tag]
         if isinstance(what, ListValue) and what.context:
-            return self._context({**self._contexts[given], **what.context})
+            return self._context({**self._contexts[context_id], **what.context})
         if isinstance(what, SentenceEnd):
-            context = {**what.context, **self._contexts[given]}
+            context = {**what.context, **self._contexts[context_id]}
             fits = check_required_context(what.requires, context)
             return -1 - tag if fits and check_excluded_context(what.excludes, context) else None
-        return given
+        return context_id
 
     def _context(self, context: dict[str, Any]) -> int:
         number = self._context_numbers.setdefault(f"{context}", len(self._contexts))
@@ -274,7 +275,7 @@ class _Parse:
             self._add(places, place, trail, position)
 
     def _add(self, places: _Places, place: _Place, trail: _Trail, position: int) -> bool:
-        """Keep the better trail to a place; whether it is this one."""
+        """Add the trail to a place if it is the best so far; whether it is."""
         known = places.get(place)
         if known is not None and (
             known is trail or self._cost(known, position) <= self._cost(trail, position)
@@ -284,8 +285,8 @@ class _Parse:
         return True
 
     def _cost(self, trail: _Trail, position: int) -> tuple[Any, ...]:
-        """The rank of a trail; a slot that is open ends at `position`."""
-        named = wildcards = not_own = free = 0
+        """The rank of a trail, lower is better; an open slot ends at `position`."""
+        named = wildcards = not_own = wildcard_letters = 0
         ends: list[int] = []
         tags, positions = [], []
         while trail:
@@ -301,22 +302,22 @@ class _Parse:
                 letters = self._letters[end] - self._letters[begin]
                 not_own += letters
                 if what.free:
-                    wildcards, free = wildcards + 1, free + letters
+                    wildcards, wildcard_letters = wildcards + 1, wildcard_letters + letters
                 elif what.slot == "name":
                     named += letters
             elif not isinstance(what, SentenceEnd):
                 ends.append(begin)
-        return -named, wildcards, not_own, free, tags, positions[::-1]
+        return -named, wildcards, not_own, wildcard_letters, tags, positions[::-1]
 
     def _reading(self, trail: _Trail) -> ParsedSentence:
-        """What the trail says."""
+        """The parse that the trail stands for."""
         (tag, _), *steps = (step for step in _steps(trail) if step[0] >= 0)
         sentence: SentenceEnd = self._net.semantic_tags[tag]
         slots: dict[str, Any] = {}
         context = dict(sentence.context)
         opened: list[tuple[str, int]] = []
         starts: set[tuple[str, bool]] = set()
-        free = 0
+        wildcard_letters = 0
         for tag, position in reversed(steps):
             what = self._net.semantic_tags[tag]
             if isinstance(what, SlotStart):
@@ -325,17 +326,19 @@ class _Parse:
                 continue
             slot, begin = opened.pop()
             slots[slot] = self._value(what, begin, position)
-            free += len(slots[slot]) if isinstance(what, WildcardValue) else 0
+            wildcard_letters += len(slots[slot]) if isinstance(what, WildcardValue) else 0
             context.update(what.context or {} if isinstance(what, ListValue) else {})
         slots.pop("", None)
         slots = {**sentence.fixed, **_from_context(sentence, context), **slots}
         named, *rank, tags, positions = self._cost(trail, len(self._text))
         of_device = "name" in slots and ("name", True) not in starts
         rank = [not of_device, named, *rank, sentence.intent, tags, positions]
-        return ParsedSentence(sentence.intent, slots, sentence.metadata, free, tuple(rank))
+        return ParsedSentence(
+            sentence.intent, slots, sentence.metadata, wildcard_letters, tuple(rank)
+        )
 
     def _value(self, what: Any, begin: int, end: int) -> Any:
-        """What the words of a slot stand for."""
+        """The value of a slot."""
         if isinstance(what, WildcardValue):
             while self._text[end : end + 1] in _CLOSING:  # "call Mum (mobile)"
                 end += 1
@@ -358,8 +361,8 @@ def _steps(trail: _Trail) -> Iterator[tuple[int, int]]:
 def _from_context(sentence: SentenceEnd, context: Mapping[str, Any]) -> dict[str, Any]:
     """Slots that the context fills: `requires_context: {area: {slot: true}}`."""
     found: dict[str, Any] = {}
-    for key, wanted in sentence.requires.items():
-        if isinstance(wanted, Mapping) and (slot := wanted.get("slot")):
+    for key, required in sentence.requires.items():
+        if isinstance(required, Mapping) and (slot := required.get("slot")):
             value = context[key]
             name = slot if isinstance(slot, str) else key
             found[name] = value.get("value") if isinstance(value, Mapping) else value
@@ -367,7 +370,7 @@ def _from_context(sentence: SentenceEnd, context: Mapping[str, Any]) -> dict[str
 
 
 def _characters(text: str) -> list[tuple[str, int]]:
-    """Folded characters, each with its index in `text`; spaces once, no punctuation."""
+    """The folded characters with their indices in `text`; single spaces, no punctuation."""
     out: list[tuple[str, int]] = []
     for index, raw in enumerate(text):
         before, after = text[index - 1 : index] or _SPACE, text[index + 1 : index + 2]

@@ -1,4 +1,4 @@
-"""A model's tokens against the automaton: which may come next, and where each leads."""
+"""Token mask: which tokens of a model may come next in the automaton, and where each leads."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ Ids = NDArray[np.int32]
 Tokens = tuple[int, ...]
 
 _Groups = dict[tuple[int, str], list[int]]
-"""Tokens by the state that they lead to and by what they say: " milk," as "Milk", not "cream"."""
+"""Tokens by the state that they lead to and by their plain text: " milk," with "Milk"."""
 
 _WILDCARD = "*"
-"""What the tokens of a wildcard say: one is as good as the other."""
+"""Stands for the text of all tokens that a wildcard takes, so that they are one group."""
 
 _IMPOSSIBLE = 1_000_000
 
 _GAPS = frozenset(" -")
 _AFTER_LETTER = _GAPS | PUNCTUATION | UNIT_SIGNS
-"""What may follow a letter of a word without being a letter of the sentence."""
+"""Characters that may follow a letter of a word, besides those of the sentence."""
 _AFTER_SPACE = _GAPS | SPACED_PUNCTUATION
-"""The same of what may follow a space."""
+"""The same after a space."""
 
 _UNSPOKEN_SPACE = re.compile(r"[^\S ]|  ")
-"""White space that is not spoken: tabs, line ends, runs."""
+"""White space that is not speech: tabs, line ends, several spaces."""
 
 
 @dataclass(frozen=True, eq=False)
 class TokenVocabulary:
-    """The pieces of text that a model writes, by token."""
+    """The text of each token of a model."""
 
     texts: tuple[str | None, ...]
     """Folded text of each token; None for special ones and for parts of a character."""
@@ -53,11 +53,11 @@ class TokenVocabulary:
     ids: list[tuple[int, ...]] = field(repr=False)
     """The tokens of each of `words`."""
     capital: frozenset[int] = field(default=frozenset(), repr=False)
-    """Tokens whose first letter is a capital one."""
+    """Tokens whose first letter is a capital."""
     contractions: Mapping[str, int] = field(default_factory=dict, repr=False)
-    """Tokens that begin with an apostrophe, by their letters."""
+    """Tokens that begin with an apostrophe, by the letters after it."""
     apostrophes: tuple[int, ...] = field(default=(), repr=False)
-    """Tokens of nothing but an apostrophe; the commonest first."""
+    """Tokens that are only an apostrophe; the most common first."""
     _children: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -70,15 +70,15 @@ class TokenVocabulary:
         return "".join(self.texts[token] or "" for token in tokens)
 
     def plain(self, tokens: Iterable[int]) -> str:
-        """The same as sentences are spelled: without stops, single spaces."""
+        """The normalised text of the tokens: without punctuation, with single spaces."""
         return normalise(self.written(tokens))
 
     def spelled(self, text: str, known: Mapping[str, Tokens]) -> Tokens:
-        """Tokens that spell folded `text`; none where a letter has no token.
+        """Tokens that spell folded `text`; empty if a letter has no token.
 
         Args:
-            text: of a sentence, words apart by one space.
-            known: how some words are spelled; the others take the fewest tokens.
+            text: of a sentence, with one space between words.
+            known: the tokens of some words; the others get the fewest tokens.
 
         """
         tokens: list[int] = []
@@ -97,17 +97,17 @@ class TokenVocabulary:
         return (*begin, *rest) if begin and rest else ()
 
     def _capitalised(self, word: Sequence[int]) -> list[int]:
-        """The word as a text begins with it, where the model has a token for that."""
+        """The word with a capital letter, if the model has a token for it."""
         same = self.by_text.get(self.texts[word[0]] or "", ())
         return [next((one for one in same if one in self.capital), word[0]), *word[1:]]
 
     def children(self, prefix: str, low: int, high: int) -> Mapping[str, tuple[int, int]]:
-        """The letters after `prefix`, each with the slice of `words` that goes on with it.
+        """The letters that follow `prefix`, each with its slice of `words`.
 
         Args:
-            prefix: of all the `words` from `low` up to `high`, and none of them itself.
-            low: first of them.
-            high: the one after the last of them.
+            prefix: of all the `words` from `low` to `high`; none of them is the prefix itself.
+            low: index of the first.
+            high: index after the last.
 
         """
         known = self._children.get(prefix)
@@ -122,7 +122,7 @@ class TokenVocabulary:
         return known
 
     def _word(self, word: str) -> list[int]:
-        """Among equally few tokens the commoner: they were numbered by how common they are."""
+        """The fewest tokens; of several ways the lower ids, because common tokens have low ids."""
         best: list[tuple[int, int, list[int]]] = [(0, 0, [])]
         for end in range(1, len(word) + 1):
             ways = [
@@ -136,7 +136,7 @@ class TokenVocabulary:
 
     @classmethod
     def of(cls, tokens: Sequence[str | None], end: int) -> TokenVocabulary:
-        """Make one from the text of each token, None for a token that is no text."""
+        """Make one from the text of each token; None for a token without text."""
         texts = tuple(
             None if text is None or _UNSPOKEN_SPACE.search(text) else folded(text)
             for text in tokens
@@ -167,19 +167,19 @@ class TokenVocabulary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choices:
-    """What may come next, tokens that say the same and lead to the same state beside each other."""
+    """The tokens that may come next, grouped by the plain text and the state that they lead to."""
 
     ids: Ids
     """Shape (n,)."""
     first: Ids
-    """Where in `ids` each group begins, shape (groups,)."""
+    """The index in `ids` where each group begins, shape (groups,)."""
     targets: tuple[int, ...]
     """The state that each group leads to."""
     said: tuple[str, ...]
     """Plain text of each group."""
 
     def group_of(self, token: int) -> int | None:
-        """The group that a token belongs to; None where it may not come next."""
+        """The group that a token belongs to; None if the token may not come next."""
         [places] = np.nonzero(self.ids == token)
         if not len(places):
             return None
@@ -187,17 +187,17 @@ class Choices:
 
 
 class TokenWalk:
-    """The tokens that the automaton allows; remembers what it found."""
+    """Walks the automaton in tokens; caches the tokens that each state allows."""
 
     def __init__(
-        self, automaton: Automaton, vocabulary: TokenVocabulary, written: Iterable[str] = ()
+        self, automaton: Automaton, vocabulary: TokenVocabulary, with_apostrophe: Iterable[str] = ()
     ) -> None:
-        """`written` are words of the sentences that have an apostrophe, with it."""
+        """`with_apostrophe` are words of the sentences that have an apostrophe, with it."""
         self.automaton = automaton
         self.vocabulary = vocabulary
         self.known: dict[str, Tokens] = {}
-        """Tokens of folded words that few tokens do not spell as the model does."""
-        for word in written:
+        """By folded word: the model's own tokens, if they are not the fewest that spell it."""
+        for word in with_apostrophe:
             head, _, tail = word.rpartition("'")
             if tokens := vocabulary.contracted(folded(head), folded(tail)):
                 self.known[folded(word)] = tokens
@@ -206,22 +206,22 @@ class TokenWalk:
     def step(self, state: int, token: int) -> int:
         """The state after one more token, or DEAD."""
         texts = self.vocabulary.texts
-        text = texts[token] if token < len(texts) else None  # behind them: times, and padding
+        text = texts[token] if token < len(texts) else None  # after the texts: timestamps, padding
         if text == "" and token in self.vocabulary.apostrophes:
             return state if self._takes_apostrophe(state) else DEAD
         return self.automaton.walk(state, text) if text else DEAD
 
     def _takes_apostrophe(self, state: int) -> bool:
-        """Inside a word and behind one: "o'clock", "the neighbours' lamp"."""
-        return self.automaton.last_kind(state) == IN_WORD
+        """Inside a word and after one: "o'clock", "the kids' lamp"."""
+        return self.automaton.last_character(state) == IN_WORD
 
     def prepare(self) -> None:
-        """Find now what every sentence begins with, so that the first utterance need not wait."""
+        """Compute the first two tokens of every sentence before the first utterance."""
         for state in self.choices(self.automaton.start).targets:
             self.choices(state)
 
     def choices(self, state: int) -> Choices:
-        """Every token of the sentences that may come next; without wildcards."""
+        """Every token that may come next; without those that only a wildcard takes."""
         if state not in self._choices:
             found: _Groups = {}
             self._descend(state, "", 0, len(self.vocabulary.words), found)
@@ -231,7 +231,7 @@ class TokenWalk:
         return self._choices[state]
 
     def open_choices(self, state: int, likely: Ids) -> Choices:
-        """Like `choices`, with those of the `likely` tokens that a wildcard here would take."""
+        """`choices`, with those of the `likely` tokens that a wildcard takes here."""
         known = self.choices(state)
         declared = set(known.ids.tolist())
         found: _Groups = {}
@@ -245,7 +245,7 @@ class TokenWalk:
         return _grouped(found)
 
     def _descend(self, state: int, prefix: str, low: int, high: int, found: _Groups) -> None:
-        """Follow the automaton and the sorted texts together; both get narrower each step."""
+        """Walk the automaton and the prefix tree of the tokens' texts together."""
         words = self.vocabulary.words
         if prefix and low < high and words[low] == prefix:
             found.setdefault((state, normalise(prefix)), []).extend(self.vocabulary.ids[low])
@@ -254,7 +254,7 @@ class TokenWalk:
             return
         children = self.vocabulary.children(prefix, low, high)
         chars = self.automaton.characters(state)
-        extra = _AFTER_LETTER if self.automaton.last_kind(state) == IN_WORD else _AFTER_SPACE
+        extra = _AFTER_LETTER if self.automaton.last_character(state) == IN_WORD else _AFTER_SPACE
         for char in sorted(children.keys() & {*chars, *extra}):
             target = self.automaton.step(state, char)
             if target != DEAD:
