@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -99,7 +98,8 @@ class Daemon:
         self._notifier = SystemdNotifier()
         self._loops: list[Loop] = []
         self._stop_deadline: Deadline | None = None
-        self._reload_asked = threading.Event()
+        self._reload_asked = False
+        """While it was starting."""
         self.late: list[str] = []
         """Threads that did not stop in time, and are left behind."""
 
@@ -157,7 +157,7 @@ class Daemon:
             if caught in signal_wait.STOP:
                 raise Stopped("asked to stop before it was ready")
             if caught is signal_wait.RELOAD:
-                self._reload_asked.set()
+                self._reload_asked = True
 
     def _stop_loop(self, loop: Loop, parts: Parts) -> None:
         """Wait for its end, but leave time for MQTT, which is stopped last."""
@@ -175,8 +175,8 @@ class Daemon:
     def _watch(self, parts: Parts) -> int:
         """Until a signal (0), a crash (1 or the error's own), or a companion's end."""
         while True:
-            caught = signal_wait.RELOAD if self._reload_asked.is_set() else signal_wait.wait(TICK_S)
-            self._reload_asked.clear()
+            caught = signal_wait.RELOAD if self._reload_asked else signal_wait.wait(TICK_S)
+            self._reload_asked = False
             if caught is signal_wait.RELOAD:
                 self._reload(parts)
             elif caught is not None:

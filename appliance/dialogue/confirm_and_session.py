@@ -16,7 +16,7 @@ from appliance.dialogue.listener_control import Activation
 from appliance.dialogue.yes_and_stop_words import phrases_for
 from appliance.events import SessionChanged
 from appliance.jobs.result_builder import SAID_STOP
-from appliance.values import Operation, Outcome, Request, Session, Trigger, Utterance
+from appliance.values import Outcome, Session, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from appliance.jobs.job_queue import JobQueue
     from appliance.sentences.active_sentences import ActiveSentences
     from appliance.sentences.sentence_files import DeclaredIntent
-    from appliance.values import Job, Result
+    from appliance.values import Result, Utterance
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ class _Current:
     state: _State
     pending: tuple[Utterance, Result] | None = None
     """What waits for a yes, in the state CONFIRMING."""
+    reply_id: str | None = None
+    """The utterance that was heard in answer to the question; no other one answers it."""
 
 
 class Dialogue:
@@ -112,17 +114,19 @@ class Dialogue:
     def on_given_up(self, activation: Activation, reason: str) -> None:
         """Listening ended before anything was said."""
         with self._lock:
-            pending = self._current.pending if self._current is not None else None
-            if activation.reply and pending is not None:
-                self._drop(pending, reason)
-            if activation.reply or self._current is not None:
+            # If a question waits, only its own reply ends the session.
+            if activation.reply or (self._current is not None and self._current.pending is None):
                 self._end(reason)
 
     def on_utterance(self, utterance: Utterance) -> None:
         """A sentence was heard; if nothing had to start the listening, its session begins."""
-        if utterance.reply or utterance.trigger is Trigger.SAMPLE:
+        if utterance.trigger is Trigger.SAMPLE:
             return
         with self._lock:
+            if utterance.reply:
+                if self._current is not None and self._current.pending is not None:
+                    self._current.reply_id = utterance.id
+                return
             self._unanswered.add(utterance.id)
             current = self._current
             if current is not None and current.pending is not None:
@@ -142,11 +146,9 @@ class Dialogue:
 
     # From the worker.
 
-    def confirm_result(self, job: Job, result: Result) -> None:
-        """Commit the result, at once or after a yes."""
-        if isinstance(job, Request):
-            self._ledger.commit_job(job, self._unless_unconfirmed(job, result))
-        elif not isinstance(job, Utterance) or job.trigger is Trigger.SAMPLE:
+    def confirm_result(self, job: Utterance, result: Result) -> None:
+        """Commit the result of what was said here, at once or after a yes."""
+        if job.trigger is Trigger.SAMPLE:
             self._ledger.commit_job(job, result)
         elif job.reply:
             self._take_reply(job, result)
@@ -159,9 +161,6 @@ class Dialogue:
         self._speech.interrupt()
         self._listener.cancel(reason)
         with self._lock:
-            current = self._current
-            if current is not None and current.pending is not None:
-                self._drop(current.pending, reason)
             for utterance_id in tuple(self._unanswered):  # the worker takes them out
                 self._queue.cancel_in_progress(utterance_id)
             self._end(reason)
@@ -198,20 +197,19 @@ class Dialogue:
         declared = self._declared().get(result.intent.name)
         return declared is not None and declared.confirm
 
-    def _unless_unconfirmed(self, request: Request, result: Result) -> Result:
-        """A recording from elsewhere: nobody can be asked there, so nothing is done."""
-        if request.operation is not Operation.RECOGNIZE or not self._needs_yes(result):
-            return result
-        name = "" if result.intent is None else result.intent.name
-        reason = f"{name} is declared confirm, and a recording cannot confirm: say it at the device"
-        return msgspec.structs.replace(result, outcome=Outcome.REFUSED, intent=None, reason=reason)
-
     def _ask(self, job: Utterance, result: Result) -> None:
         with self._lock:
-            if self._current is None:
-                self._begin(Session(id=job.id, trigger=job.trigger), _State.WORKING, quiet=True)
-            if self._current is not None:
-                self._current.state, self._current.pending = _State.CONFIRMING, (job, result)
+            current = self._current
+            if current is None:
+                session = Session(id=job.id, trigger=job.trigger)
+                current = self._begin(session, _State.WORKING, quiet=True)
+            elif current.state is not _State.WORKING:
+                # A yes must be the answer to the question that was asked, and to no other one.
+                self._commit_unconfirmed(job, result, "another sentence came before the question")
+                return
+            current.state, current.pending, current.reply_id = (
+                *(_State.CONFIRMING, (job, result), None),
+            )
         if self._speech.speaks:
             # What was understood, said as a question, needs no words of any language.
             question = f"{(result.text or '').rstrip('.!? ')}?"
@@ -232,7 +230,7 @@ class Dialogue:
         self._unanswered.discard(job.id)
         with self._lock:
             current = self._current
-            if current is None or current.pending is None:
+            if current is None or current.pending is None or current.reply_id != job.id:
                 return
             said = result.text or ""
             why = "no yes was heard" if said else "nothing was said"
@@ -247,24 +245,22 @@ class Dialogue:
             self._ledger.commit_job(*pending)
             self._respond(pending[1])
         else:
-            self._drop(pending, why)
+            self._commit_unconfirmed(*pending, why)
             self._play(Earcon.STOPPED)
             self._end(f"not confirmed: {why}")
 
-    def _drop(self, pending: tuple[Utterance, Result], why: str) -> None:
-        job, result = pending
+    def _commit_unconfirmed(self, job: Utterance, result: Result, why: str) -> None:
         reason = f"not confirmed: {why}"
-        dropped = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=reason)
-        self._ledger.commit_job(job, dropped)
-        if self._current is not None:
-            self._current.pending = None
+        cancelled = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=reason)
+        self._ledger.commit_job(job, cancelled)
 
     # Beginning and ending.
 
-    def _begin(self, session: Session, state: _State, *, quiet: bool = False) -> None:
-        self._current = _Current(session, session.trigger, state)
+    def _begin(self, session: Session, state: _State, *, quiet: bool = False) -> _Current:
+        current = self._current = _Current(session, session.trigger, state)
         if not quiet:
             self._events.emit(SessionChanged(session))
+        return current
 
     def _respond(self, result: Result) -> None:
         if self.is_listening:
@@ -305,12 +301,17 @@ class Dialogue:
             self._speech.play(earcon)
 
     def _end(self, reason: str, of: str | None = None) -> None:
-        """End the session that goes on; with `of` only if it is the one of that result."""
+        """End the session that goes on; with `of` only if it is the one of that result.
+
+        What waits for a yes is cancelled: nothing may be lost, and nothing done unconfirmed.
+        """
         with self._lock:
             current = self._current
             if current is None or of not in (None, current.session.id):
                 return
             self._current = None
+            if current.pending is not None:
+                self._commit_unconfirmed(*current.pending, reason)
             logger.info("session by %s ended: %s", current.trigger.replace("_", " "), reason)
             ended = msgspec.structs.replace(current.session, ended=reason)
             self._events.emit(SessionChanged(ended))

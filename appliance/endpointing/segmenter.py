@@ -41,6 +41,8 @@ class SpeechSegment:
     """From the last frame with speech to the newest frame fed."""
     trailing_seconds: float = 0.0
     """From the last frame with speech to the end of `samples`."""
+    start: int = 0
+    """Position of the first sample, counted as `stop`."""
 
     @property
     def peak(self) -> float:
@@ -133,13 +135,16 @@ class Segmenter:
         frames, self._frames = self._frames, []
         endpointer, counts = self._endpointer, self._endpointer.counts
         recognised = endpointer.recognised()
+        stop = self._frames_fed - frames_after
+        start = stop - len(frames)
         if recognised is None:
             frames = frames[: len(frames) - endpointer.background_frames]
         return SpeechSegment(
             # What was recognised early holds the whole sentence. The very object is handed on, so
             # that the recogniser finds its result again.
             samples=_joined(frames) if recognised is None else recognised,
-            stop=(self._frames_fed - frames_after) * FRAME_SAMPLES,
+            start=start * FRAME_SAMPLES,
+            stop=stop * FRAME_SAMPLES,
             speech_seconds=counts.speech_frames * FRAME_SECONDS,
             seconds_since_speech=(counts.frames_since_speech + frames_after) * FRAME_SECONDS,
             trailing_seconds=endpointer.trailing_frames(recognised) * FRAME_SECONDS,
@@ -178,9 +183,7 @@ def utterance_from(
     there the detector has judged every frame by the time speech ends.
     """
     segments = list(segments_in(samples, detector, settings))
-    spoken = samples
-    if segments:
-        spoken = samples[segments[0].stop - len(segments[0].samples) : segments[-1].stop]
+    spoken = spoken_part(samples, segments)
     return Utterance(
         id=new_id,
         samples=spoken,
@@ -191,6 +194,19 @@ def utterance_from(
         peak=float(np.abs(spoken).max(initial=0.0)),
         speech_seconds=sum((segment.speech_seconds for segment in segments), 0.0),
     )
+
+
+def spoken_part(samples: Samples, segments: Sequence[SpeechSegment]) -> Samples:
+    """A recording from its first utterance to its last; all of it if there is none.
+
+    A single utterance ends where the segmenter ended it: background speech after it is not part
+    of it.
+    """
+    if not segments:
+        return samples
+    first, last = segments[0], segments[-1]
+    stop = first.start + len(first.samples) if first is last else last.stop
+    return samples[first.start : stop]
 
 
 def _joined(frames: Sequence[Samples]) -> Samples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,8 @@ class Cascade:
         """
         self.settings = settings or CascadeSettings()
         self.repairs_speech = repairs_speech
-        self._tools: _Tools | None = None
+        self._tools = deque[_Tools](maxlen=2)
+        """Of the active sentences and, during a reload, of the next."""
         self._building = threading.Lock()
         self._warned_of: str | None = None
 
@@ -85,7 +87,7 @@ class Cascade:
         """What the model chooses among the intents; None if it is not asked or fails.
 
         Raises:
-            Interrupted: `stopping` returned True.
+            Interrupted: `must_stop` returned True.
             EngineDied: the model's process died of the text, twice.
 
         """
@@ -108,21 +110,25 @@ class Cascade:
 
     def _tools_for(self, sentences: SentenceSet) -> _Tools:
         with self._building:
-            if self._tools is None or self._tools.sentences is not sentences:
-                patterns = patterns_of(sentences)
-                declared = sentences.declared
-                self._tools = _Tools(
-                    sentences,
-                    FuzzyMatcher(
-                        sentences.grammar,
-                        patterns,
-                        {n for n in declared if declared[n].by_fuzzy},
-                    ),
-                    IntentChooser(
-                        sentences,
-                        patterns,
-                        {name for name in declared if declared[name].by_model},
-                        barred={name for name in declared if declared[name].never_by_voice},
-                    ),
-                )
-            return self._tools
+            tools = next((one for one in self._tools if one.sentences is sentences), None)
+            if tools is None:
+                tools = _tools_of(sentences)
+                self._tools.append(tools)
+            return tools
+
+
+def _tools_of(sentences: SentenceSet) -> _Tools:
+    patterns = patterns_of(sentences)
+    declared = sentences.declared
+    return _Tools(
+        sentences,
+        FuzzyMatcher(
+            sentences.grammar, patterns, {name for name in declared if declared[name].by_fuzzy}
+        ),
+        IntentChooser(
+            sentences,
+            patterns,
+            {name for name in declared if declared[name].by_model},
+            barred={name for name in declared if declared[name].never_by_voice},
+        ),
+    )

@@ -1,1 +1,1 @@
-"""A job to a result: queue, worker, execution."""
+"""Jobs that wait and jobs that end: queue, result builder, commit, log line."""

@@ -47,8 +47,14 @@ class JobLedger:
 
         `dead_letter` keeps the request aside: it crashed the appliance, or failed by its fault.
         """
-        self._events.emit(JobFinished(job, result))
         request = job if isinstance(job, Request) else None
+        self._committer.commit_result(result, request, dead_letter=dead_letter)
+        self._events.emit(JobFinished(job, result))
+
+    def commit_without_running(
+        self, request: Request, result: Result, *, dead_letter: bool = False
+    ) -> None:
+        """The same of a request that never ran: it counts in no metric."""
         self._committer.commit_result(result, request, dead_letter=dead_letter)
 
 

@@ -15,7 +15,7 @@ WORTH_A_WORD = 10.0
 """Milliseconds; what takes less is left out of the log."""
 
 
-def facts(job: Job, result: Result) -> dict[str, object]:
+def log_fields(job: Job, result: Result) -> dict[str, object]:
     """The same as fields, for systemd's journal: `journalctl JOB_KIND=speech -o json`."""
     return {
         "job_id": result.id,
@@ -30,7 +30,7 @@ def facts(job: Job, result: Result) -> dict[str, object]:
     }
 
 
-def told(job: Job, result: Result) -> str:
+def log_line(job: Job, result: Result) -> str:
     """A finished job in one line, without a word of what was said."""
     timings = result.timings_ms
     total = timings.get("total_after_speech", timings.get("total", 0.0)) / 1000

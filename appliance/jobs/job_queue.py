@@ -13,6 +13,8 @@ from appliance.ids import boot_seconds
 from appliance.values import Operation, Request, Utterance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appliance.values import Job
 
 Rank = tuple[int, int, int, int]
@@ -78,7 +80,7 @@ class JobQueue:
         self._changed = threading.Condition()
 
     def enqueue_job(self, job: Job) -> bool:
-        """Add a job; False, at once, if the queue holds as many of its kind as it may."""
+        """Add a job for `Worker.turn`; False, at once, if the queue is full for its kind."""
         speech = isinstance(job, Utterance)
         with self._changed:
             depth = self._depth()
@@ -92,16 +94,19 @@ class JobQueue:
         with self._changed:
             self._add(request)
 
-    def dequeue_job(self, timeout_s: float, *, with_answers: bool = True) -> QueuedJob | None:
+    def dequeue_job(
+        self, timeout_s: float, answers_allowed: Callable[[], bool] = lambda: True
+    ) -> QueuedJob | None:
         """The next job, now in progress; None if there was none within `timeout_s`.
 
-        Without `with_answers`, requests that need the language model keep their places, unless
-        their time is over, and those after them go first.
+        Unless `answers_allowed`, requests that need the language model keep their places, if
+        their time is not over, and those after them go first.
         """
         end = time.monotonic() + timeout_s
         with self._changed:
             while True:
-                ready = [one for one in self._waiting if with_answers or not _is_deferred(one.job)]
+                allowed = answers_allowed()
+                ready = [one for one in self._waiting if allowed or not _is_deferred(one.job)]
                 if ready:
                     return self._begin(min(ready, key=_rank))
                 if not self._changed.wait(max(0.0, end - time.monotonic())):

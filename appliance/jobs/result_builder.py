@@ -38,7 +38,7 @@ class ResultBuilder:
     reason: str | None = None
     stt: str | None = None
     lm: str | None = None
-    perhaps: str | None = None
+    likely_intent: str | None = None
     """An intent that was probably meant: a model that talked about it might claim to have acted."""
     tokens: Tokens = field(default_factory=Tokens)
     timings_ms: dict[str, float] = field(default_factory=dict)

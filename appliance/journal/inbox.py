@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import sqlite3
 
     from appliance import config
+
+logger = logging.getLogger(__name__)
 
 ANSWERS_KEPT_S = 3600.0
 """Seconds in which a repeated request gets the same answer: longer than any sane client retries."""
@@ -107,12 +110,24 @@ class Inbox:
         return InboxVerdict(accepted=request, position=position)
 
     def all(self) -> list[Request]:
-        """Return every request, in the order of arrival."""
+        """Return every request, in the order of arrival.
+
+        A request that a newer version accepted may ask for what this one does not know: it stays
+        on disk for that version.
+        """
         rows = self._db.execute(
             "SELECT id, operation, payload, transaction_id, priority, reply_to, correlation,"
             " requester, boot, expires_boot_seconds, expires_at FROM inbox ORDER BY rank"
         )
-        return [self._request(row) for row in rows]
+        known = frozenset(operation.value for operation in Operation)
+        requests = []
+        for row in rows:
+            if row[1] in known:
+                requests.append(self._request(row))
+            else:
+                message = "request %s stays on disk: this version has no operation %s"
+                logger.error(message, row[0], row[1])
+        return requests
 
     def _request(self, row: tuple[Any, ...]) -> Request:
         return Request(

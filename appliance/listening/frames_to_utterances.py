@@ -137,8 +137,8 @@ class FramesToUtterances:
         self._deaf = deaf
 
     def close(self) -> None:
-        """Give everything back; may be called twice."""
-        self._segmenter.reset()
+        """Give up what is being heard, and close the detectors; may be called twice."""
+        self.give_up("the appliance stops")
         for detector in self._detectors:
             detector.close()
 

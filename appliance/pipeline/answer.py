@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from appliance.errors import EngineError
 from appliance.events import AnswerWritten
 from appliance.fallback.prompt_words import parts_for
+from appliance.pipeline.resolve import prompt_of
 from appliance.pipeline.route import is_spoken
 from appliance.values import Operation, Outcome, PromptRequest, Question, Request, Tokens
 
@@ -48,12 +49,12 @@ class AnswerStage:
 
         """
         if isinstance(work.job, Request) and work.job.operation is Operation.ANSWER:
-            prompt = PromptRequest.unpacked(work.job.payload)
+            prompt = prompt_of(work.job)
             work.text = prompt.text
             self._write(work, prompt, must_stop)
-        elif work.perhaps is not None:
+        elif work.likely_intent is not None:
             # A model that talked about an intent might claim to have acted.
-            reason = f"perhaps {work.perhaps}, but that is not sure enough"
+            reason = f"perhaps {work.likely_intent}, but that is not sure enough"
             work.end(Outcome.NOT_UNDERSTOOD, reason if self._is_allowed(work) else None)
         elif (
             self._language_model is None

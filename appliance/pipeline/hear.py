@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.audio import decode
-from appliance.endpointing.segmenter import segments_in
+from appliance.endpointing.segmenter import segments_in, spoken_part
 from appliance.jobs.result_builder import SAID_STOP
 from appliance.recognition.inference_turns import Urgency
 from appliance.values import Outcome, Request, Utterance
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from appliance.protocols import VoiceActivityDetector
     from appliance.recognition.service import RecognitionService
     from appliance.sentences.sentence_set import SentenceSet
+    from appliance.values import Job
 
 
 class DecodeStage:
@@ -49,8 +50,7 @@ class DecodeStage:
         if not segments:
             work.end(Outcome.NO_SPEECH)
             return
-        first, last = segments[0], segments[-1]
-        work.samples = samples[first.stop - len(first.samples) : last.stop] if cut else samples
+        work.samples = spoken_part(samples, segments) if cut else samples
 
 
 class RecogniseStage:
@@ -60,11 +60,14 @@ class RecogniseStage:
         self._recognition = recognition
         self._phrases = phrases
 
-    def recognise_speech(self, work: ResultBuilder, sentences: SentenceSet) -> None:
+    def recognise_speech(
+        self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
+    ) -> None:
         """Fill in text, confidence and, if it was a declared sentence, the intent.
 
         Raises:
             EngineError: the model failed.
+            Interrupted: `must_stop` said so, in a recording that is too long for a command.
 
         """
         if isinstance(work.job, Utterance):
@@ -73,7 +76,9 @@ class RecogniseStage:
                 work.end(Outcome.NO_SPEECH)
                 return
         work.stt = self._recognition.recogniser_name
-        heard = self._recognition.recognise(work.samples, sentences, work.stage)
+        heard = self._recognition.recognise(
+            work.samples, sentences, work.stage, must_stop, urgency_of(work.job)
+        )
         work.stt = heard.by or work.stt
         if heard.intent is None and not heard.text:
             work.end(Outcome.NO_SPEECH)
@@ -97,16 +102,22 @@ class TranscribeStage:
             Interrupted: `must_stop` said so.
 
         """
-        urgency = Urgency.TRANSCRIPTION
         if isinstance(work.job, Utterance):
-            work.samples, urgency = work.job.samples, Urgency.UTTERANCE
+            work.samples = work.job.samples
             if work.job.speech_seconds == 0.0 or not len(work.samples):
                 work.end(Outcome.NO_SPEECH)
                 return
         work.stt = self._recognition.transcriber_name
-        transcript = self._recognition.transcribe(work.samples, work.language, must_stop, urgency)
+        transcript = self._recognition.transcribe(
+            work.samples, work.language, must_stop, urgency_of(work.job)
+        )
         work.stage("transcribe")
         work.text = transcript.text
         if isinstance(work.job, Request):
             work.confidence = transcript.confidence if work.text else None
         work.end(Outcome.TRANSCRIPT if work.text else Outcome.NO_SPEECH)
+
+
+def urgency_of(job: Job) -> Urgency:
+    """Somebody at the device goes before a recording from elsewhere."""
+    return Urgency.UTTERANCE if isinstance(job, Utterance) else Urgency.TRANSCRIPTION

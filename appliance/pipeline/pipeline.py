@@ -73,7 +73,7 @@ class Pipeline:
         return self._sentences.current.language
 
     def open(self) -> None:
-        """Load the models, in the thread that will use them.
+        """Load every model, in the thread that will use them.
 
         The language model's process ends with the thread that started it.
 
@@ -83,17 +83,27 @@ class Pipeline:
 
         """
         model = self._language_model
-        if model is not None and self._config.language_model.load == "start":
+        started = model is not None and self._config.language_model.load == "start"
+        if model is not None and started:
             with contextlib.suppress(EngineError):  # logged, and tried again when idle
                 model.start()
-        if self._recognition is not None:
-            self._recognition.open()
-        opened = model is not None and self._config.language_model.load == "start"
+        self.open_speech()
+        ready = model if model is not None and started and not model.fault else None
         try:
-            ready = model if opened and model is not None and not model.fault else None
             self._cascade.prepare(self._sentences.current, ready)
         except EngineError as error:
             logger.warning("the language model cannot choose among the intents: %s", error)
+
+    def open_speech(self) -> None:
+        """Load the speech models only; the language model starts at its first use.
+
+        Raises:
+            ModelMissing: a model is not there.
+            EngineError: a speech model cannot be opened.
+
+        """
+        if self._recognition is not None:
+            self._recognition.open()
 
     def close(self) -> None:
         """Close the language model, in the thread that opened it."""
@@ -134,8 +144,6 @@ class Pipeline:
             work.end(Outcome.CANCELLED, str(error))
         except EngineDied:
             raise  # whoever gave us the job must know what it does
-        except UnicodeDecodeError as error:
-            work.end(Outcome.FAILED, f"the text is not UTF-8, at byte {error.start}")
         except (EngineError, AudioError) as error:
             work.end(Outcome.FAILED, str(error))
         return work.result()
@@ -151,7 +159,7 @@ class Pipeline:
         if Stage.DECODE in route:
             self._decode.decode_recording(work, cut=is_spoken(job))
         if Stage.RECOGNISE in route and not work.is_over:
-            self._recognise.recognise_speech(work, sentences)
+            self._recognise.recognise_speech(work, sentences, must_stop)
         if Stage.TRANSCRIBE in route and not work.is_over:
             self._transcribe.transcribe_speech(work, must_stop)
         if Stage.RESOLVE in route and not work.is_over:

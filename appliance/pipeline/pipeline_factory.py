@@ -91,5 +91,5 @@ def opened_pipeline(config: Config, *, hears: bool = True) -> Iterator[Pipeline]
         recognition = RecognitionService(loader, sentences, events, model)
     pipeline = Pipeline(config, sentences, recognition, model, events)
     with contextlib.closing(pipeline):
-        pipeline.open()
+        pipeline.open_speech()
         yield pipeline

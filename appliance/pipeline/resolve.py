@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.errors import EngineError
 from appliance.pipeline.route import Stage, is_spoken, route_of
 from appliance.values import Outcome, PromptRequest, Request, TextInput
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from appliance.jobs.result_builder import ResultBuilder
     from appliance.protocols import LanguageModel
     from appliance.sentences.sentence_set import SentenceSet
-    from appliance.values import Intent
+    from appliance.values import Intent, Job
 
 
 class ResolveStage:
@@ -39,17 +40,17 @@ class ResolveStage:
             work.text = _text_of(work.job)
             intent = sentences.parse(work.text)
             work.stage("parse")
-        intent = intent or self._near(work, sentences, must_stop)
+        intent = intent or self._by_cascade(work, sentences, must_stop)
         if intent is None:
             if Stage.ANSWER not in route_of(work.job):
                 work.end(Outcome.NOT_UNDERSTOOD)
-        elif is_spoken(work.job) and sentences.declared[intent.name].never_by_voice:
-            work.end(Outcome.REFUSED, f"{intent.name} is declared never_by_voice")
+        elif reason := _refusal(work.job, intent.name, sentences):
+            work.end(Outcome.REFUSED, reason)
         else:
             work.intent, work.confidence = intent, intent.confidence
             work.end(Outcome.INTENT)
 
-    def _near(
+    def _by_cascade(
         self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
     ) -> Intent | None:
         """What the text means though it is not a declared sentence; None if that is not sure."""
@@ -68,11 +69,35 @@ class ResolveStage:
         if choice is None or choice.tokens.prompt is None:
             return None
         work.stage("choose")
-        work.lm, work.tokens, work.perhaps = model.name, choice.tokens, choice.likely_intent
+        work.lm, work.tokens, work.likely_intent = model.name, choice.tokens, choice.likely_intent
         return choice.intent
 
 
-def _text_of(job: object) -> str:
+def _refusal(job: Job, name: str, sentences: SentenceSet) -> str | None:
+    """Why an intent that was spoken must not be carried out; None if it may."""
+    if not is_spoken(job):
+        return None
+    if sentences.declared[name].never_by_voice:
+        return f"{name} is declared never_by_voice"
+    if sentences.declared[name].confirm and Stage.CONFIRM not in route_of(job):
+        return f"{name} is declared confirm, and a recording cannot confirm: say it at the device"
+    return None
+
+
+def prompt_of(request: Request) -> PromptRequest:
+    """What a request asks in words.
+
+    Raises:
+        EngineError: the text is not UTF-8.
+
+    """
+    try:
+        return PromptRequest.unpacked(request.payload)
+    except UnicodeDecodeError as error:
+        raise EngineError(f"the text is not UTF-8, at byte {error.start}") from None
+
+
+def _text_of(job: Job) -> str:
     if isinstance(job, Request):
-        return PromptRequest.unpacked(job.payload).text
+        return prompt_of(job).text
     return job.text if isinstance(job, TextInput) else ""

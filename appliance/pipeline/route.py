@@ -47,9 +47,9 @@ TEXT = (Stage.RESOLVE, Stage.ANSWER, Stage.COMMIT)
 
 ROUTES: dict[Operation, tuple[Stage, ...]] = {
     Operation.TRANSCRIBE: (Stage.DECODE, Stage.TRANSCRIBE, Stage.COMMIT),
+    # Without CONFIRM: a recording cannot answer a question, so such an intent is refused.
     Operation.RECOGNIZE: (
-        *(Stage.DECODE, Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER),
-        *(Stage.CONFIRM, Stage.COMMIT),
+        *(Stage.DECODE, Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER, Stage.COMMIT),
     ),
     Operation.PARSE: (Stage.RESOLVE, Stage.COMMIT),
     Operation.ANSWER: (Stage.ANSWER, Stage.COMMIT),

@@ -13,10 +13,11 @@ import msgspec
 from appliance.errors import EngineDied
 from appliance.events import ActivityChanged
 from appliance.ids import boot_seconds
-from appliance.jobs.job_log import facts, told, without_words
-from appliance.jobs.result_builder import ResultBuilder
+from appliance.jobs.job_log import log_fields, log_line, without_words
+from appliance.jobs.result_builder import SAID_STOP, ResultBuilder
+from appliance.pipeline.route import Stage, route_of
 from appliance.threads import LoopBody
-from appliance.values import Activity, Outcome, Request
+from appliance.values import Activity, Outcome, Request, Utterance
 
 if TYPE_CHECKING:
     from appliance.dialogue.confirm_and_session import Dialogue
@@ -77,7 +78,7 @@ class Worker(LoopBody):
     def turn(self) -> None:
         """Do one job, or wait a moment for one."""
         # If the supply is too weak for the language model, what needs it waits its time.
-        queued = self._queue.dequeue_job(POLL_S, with_answers=not self._board.state().low_voltage)
+        queued = self._queue.dequeue_job(POLL_S, lambda: not self._board.low_voltage)
         if queued is None:
             if self._pipeline.language_model is not None:
                 self._pipeline.language_model.restart_if_dead()
@@ -94,6 +95,7 @@ class Worker(LoopBody):
         Requests are in the journal: they run after the restart.
         """
         self._cancel_waiting_speech()
+        self._dialogue.stop(STOPPED)
         self._pipeline.close()
 
     def abandon(self) -> None:
@@ -181,18 +183,18 @@ class Worker(LoopBody):
 
     def _is_put_off(self, job: Job, result: Result) -> bool:
         """Whether a stop broke a request off: it must not be answered, it stays."""
-        broken_off = isinstance(job, Request) and result.outcome is Outcome.CANCELLED
-        return broken_off and not self._queue.is_cancelled(job)
+        interrupted = isinstance(job, Request) and result.outcome is Outcome.CANCELLED
+        return interrupted and self._stopping.is_set() and result.reason != SAID_STOP
 
     def _finish(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
-        """CONFIRM what was spoken, COMMIT the rest."""
-        logger.info("%s", told(job, result), extra={"fields": facts(job, result)})
+        """CONFIRM what was spoken here, COMMIT the rest."""
+        logger.info("%s", log_line(job, result), extra={"fields": log_fields(job, result)})
         words = "%s: text %r, answer %r, reason %r"
         logger.debug(words, result.id[-4:], result.text, result.answer, result.reason)
-        if isinstance(job, Request) and dead_letter:
-            self._ledger.commit_job(job, result, dead_letter=True)
-        else:
+        if isinstance(job, Utterance) and Stage.CONFIRM in route_of(job):
             self._dialogue.confirm_result(job, result)
+        else:
+            self._ledger.commit_job(job, result, dead_letter=dead_letter)
 
 
 def _is_late(job: Job) -> bool:

@@ -47,34 +47,38 @@ class EarlyRecogniser:
         *,
         thorough: bool = False,
         outdated: Callable[[], bool] = lambda: False,
-    ) -> tuple[SentenceProgress, str]:
-        """What has been said so far, and its words.
+        on_words: Callable[[str], None] | None = None,
+    ) -> SentenceProgress:
+        """What has been said so far.
 
         Args:
             samples: what has been said until now.
             sentences: those that may be said.
             thorough: take as much time as for a sentence that is over.
-            outdated: asked now and then whether the answer is still needed.
+            outdated: asked now and then whether the answer is not needed any more.
+            on_words: is given the words until now, whatever has been said since.
 
         Raises:
             EngineError: the model failed; Interrupted, which is one, if it became outdated.
 
         """
         if len(samples) > LONGEST_COMMAND_S * SAMPLE_RATE:
-            return SentenceProgress.UNKNOWN, ""
+            return SentenceProgress.UNKNOWN
         completions = self._completions_of(sentences)
+        given_up = outdated if on_words is None else lambda: False
         found, audio = self._recogniser.decode_early(
-            samples, sentences, thorough=thorough, outdated=outdated
+            samples, sentences, thorough=thorough, outdated=given_up
         )
-        words = found.text if found.reading is not None else found.free_text
+        if on_words is not None and (words := found.text or found.free_text):
+            on_words(words)
         sure = found.reading is not None and found.confidence >= SURE_CONFIDENCE
         complete = sure and not _is_guessed(found.text, found.free_text)
         if complete or thorough:
             self._known.append((samples, sentences, found, audio))
         if not complete:
-            return _beginning(completions, found.free_text), words
+            return _beginning(completions, found.free_text)
         stop_if_outdated(outdated)
-        return self._complete(completions, samples, sentences, found.text), words
+        return self._complete(completions, samples, sentences, found.text)
 
     def take_known(
         self, samples: Samples, sentences: SentenceSet

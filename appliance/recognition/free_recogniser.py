@@ -28,9 +28,13 @@ class FreeRecogniser:
         """Nothing: any words may be heard."""
 
     def recognise(
-        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
+        self,
+        samples: Samples,
+        sentences: SentenceSet,
+        stage: Callable[[str], None],
+        must_stop: Callable[[], bool] = lambda: False,
     ) -> RecognisedSpeech:
-        transcript = self._transcriber.transcribe(samples, sentences.language)
+        transcript = self._transcriber.transcribe(samples, sentences.language, must_stop)
         stage("transcribe")
         text = spoken_text(transcript, self._threshold)
         intent = sentences.parse(text)

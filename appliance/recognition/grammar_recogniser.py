@@ -193,10 +193,14 @@ class GrammarRecogniser:
         return sounds_finished(self._whisper, samples, sentences.language, text)
 
     def recognise(
-        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
+        self,
+        samples: Samples,
+        sentences: SentenceSet,
+        stage: Callable[[str], None],
+        must_stop: Callable[[], bool] = lambda: False,
     ) -> RecognisedSpeech:
         if len(samples) > LONGEST_COMMAND_S * SAMPLE_RATE:
-            return self._transcribe(samples, sentences, stage)
+            return self._transcribe(samples, sentences, stage, must_stop)
         self.prepare(sentences)  # before the clock of the first stage
         found, audio = self.decode(samples, sentences, stage)
         stage("decode")
@@ -220,9 +224,13 @@ class GrammarRecogniser:
         return RecognisedSpeech(text, None, transcript.confidence, by=by)
 
     def _transcribe(
-        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
+        self,
+        samples: Samples,
+        sentences: SentenceSet,
+        stage: Callable[[str], None],
+        must_stop: Callable[[], bool],
     ) -> RecognisedSpeech:
-        transcript = self._whisper.transcribe(samples, sentences.language)
+        transcript = self._whisper.transcribe(samples, sentences.language, must_stop)
         stage("transcribe")
         return RecognisedSpeech(
             spoken_text(transcript, self._limits.no_speech), None, transcript.confidence

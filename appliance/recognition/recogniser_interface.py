@@ -41,7 +41,11 @@ class Recogniser(Protocol):
         """
 
     def recognise(
-        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
+        self,
+        samples: Samples,
+        sentences: SentenceSet,
+        stage: Callable[[str], None],
+        must_stop: Callable[[], bool] = lambda: False,
     ) -> RecognisedSpeech:
         """What was said, under `sentences`; EngineError when the engine fails.
 

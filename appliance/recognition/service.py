@@ -110,24 +110,33 @@ class RecognitionService(LoopBody):
     # Whole recordings.
 
     def recognise(
-        self, samples: Samples, sentences: SentenceSet, stage: Callable[[str], None]
+        self,
+        samples: Samples,
+        sentences: SentenceSet,
+        stage: Callable[[str], None],
+        must_stop: Callable[[], bool] = lambda: False,
+        urgency: Urgency = Urgency.UTTERANCE,
     ) -> RecognisedSpeech:
         """One of `sentences`, or the words that were heard in their place.
 
-        `stage` is called at the end of each step with its name, and takes its time.
+        `stage` is called at the end of each step with its name, and takes its time. `must_stop` is
+        asked between pieces of what is too long for a command.
 
         Raises:
             EngineError: the model failed.
+            Interrupted: `must_stop` said so.
 
         """
         recogniser = self._opened.recogniser
-        with self._turns.turn(Urgency.UTTERANCE):
-            if isinstance(recogniser, GrammarRecogniser) and self._early is not None:
+        with self._turns.turn(urgency):
+            # Only what was said at the device can have been looked at early.
+            if self._early is not None and urgency is Urgency.UTTERANCE:
                 known = self._early.take_known(samples, sentences)
-                if known is not None:
+                if known is not None and isinstance(recogniser, GrammarRecogniser):
                     stage("anticipated")
                     return recogniser.conclude(*known, stage)
-            return recogniser.recognise(samples, sentences, stage)
+            breaking_in = self._breaking_in(must_stop, urgency)
+            return recogniser.recognise(samples, sentences, stage, breaking_in)
 
     def transcribe(
         self,
@@ -145,15 +154,20 @@ class RecognitionService(LoopBody):
             Interrupted: `must_stop` said so.
 
         """
+        with self._turns.turn(urgency):
+            breaking_in = self._breaking_in(must_stop, urgency)
+            found = self._opened.transcriber.transcribe(samples, language, breaking_in)
+        text = spoken_text(found, self._opened.no_speech_threshold)
+        return Transcript(text, found.language, found.confidence, found.no_speech)
 
-        def must_stop_now() -> bool:
+    def _breaking_in(self, must_stop: Callable[[], bool], urgency: Urgency) -> Callable[[], bool]:
+        """`must_stop`, with turns for others while it is asked."""
+
+        def ask() -> bool:
             with self._turns.break_in(urgency):
                 return must_stop()
 
-        with self._turns.turn(urgency):
-            found = self._opened.transcriber.transcribe(samples, language, must_stop_now)
-        text = spoken_text(found, self._opened.no_speech_threshold)
-        return Transcript(text, found.language, found.confidence, found.no_speech)
+        return ask
 
     # A sentence that is still being spoken.
 
@@ -227,19 +241,19 @@ class RecognitionService(LoopBody):
             return SentenceProgress.UNKNOWN
 
         def outdated() -> bool:
-            # The words are published whatever has been said since.
-            return question.withdrawn and not self._publishes_words
+            return question.withdrawn
 
         with self._language_model_paused(), self._turns.turn(Urgency.EARLY_LOOK):
-            progress, words = self._early.look(
+            return self._early.look(
                 question.samples,
                 self._sentences.current,
                 thorough=question.thorough,
                 outdated=outdated,
+                on_words=self._publish_words if self._publishes_words else None,
             )
-        if self._publishes_words and words:
-            self._events.emit(WordsHeard(words))
-        return progress
+
+    def _publish_words(self, words: str) -> None:
+        self._events.emit(WordsHeard(words))
 
     @contextlib.contextmanager
     def _language_model_paused(self) -> Iterator[None]:

@@ -177,4 +177,4 @@ class RequestDispatcher:
     ) -> None:
         builder = ResultBuilder(request, self._config.device.language, self._board.state())
         builder.end(outcome, reason)
-        self._ledger.commit_job(request, builder.result(), dead_letter=dead_letter)
+        self._ledger.commit_without_running(request, builder.result(), dead_letter=dead_letter)

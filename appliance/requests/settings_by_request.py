@@ -47,15 +47,18 @@ class RuntimeOptions:
         """
         before = self.current()
         changes = {name: getattr(form, name) for name in before}
-        for name, value in changes.items():
-            if value is not None and value != before[name]:
-                logger.warning("option %s is now %s, until the next start", name, value)
-                self._set(name, value)
-        self._events.emit(SettingsChanged())
+        try:
+            for name, value in changes.items():
+                if value is not None and value != before[name]:
+                    self._set(name, value)
+                    logger.warning("option %s is now %s, until the next start", name, value)
+        finally:
+            self._events.emit(SettingsChanged())
 
     def use_telemetry_interval(self, seconds: float) -> None:
         """Set `telemetry_every_s` after the configuration was reloaded."""
         self._telemetry_every_s = seconds
+        self._events.emit(SettingsChanged())
 
     def _set(self, name: str, value: Any) -> None:
         match name:

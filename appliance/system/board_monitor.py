@@ -47,6 +47,11 @@ class BoardMonitor:
         """How hard the board may work now."""
         return self._governor.pace
 
+    @property
+    def low_voltage(self) -> bool:
+        """Whether the supply is too weak for the language model, or was a moment ago."""
+        return self._governor.low_voltage
+
     def state(self) -> BoardState:
         """The board as it was read last, for the result of a job."""
         return BoardState(

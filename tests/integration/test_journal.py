@@ -105,6 +105,22 @@ def test_a_request_stays_on_disk_unchanged_until_its_result_is_committed(tmp_pat
         assert texts(journal) == ["ONE"]
 
 
+def test_a_request_of_a_newer_version_stays_on_disk_and_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path) as journal:
+        newer, known = offer(b"newer"), offer(b"known")
+        journal.accept([newer, known])
+        journal._db.execute(
+            "UPDATE inbox SET operation = 'dream' WHERE id = ?", (newer.request.id,)
+        )
+        journal._db.commit()
+    with opened(tmp_path) as journal:
+        assert journal.waiting() == [known.request]
+        assert journal.counts.inbox.rows == 2
+    assert "this version has no operation dream" in caplog.text
+
+
 def test_the_result_and_the_removal_of_its_request_are_one_commit(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
         one = offer(b"one")

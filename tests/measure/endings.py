@@ -41,7 +41,7 @@ class AtOnce:
 
     def request(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
         began = time.perf_counter()
-        so_far, _ = self.early.look(samples, self.sentences, thorough=thorough)
+        so_far = self.early.look(samples, self.sentences, thorough=thorough)
         self.seconds.append(time.perf_counter() - began)
         self.verdict = EarlyVerdict(samples, mark, so_far, thorough)
 

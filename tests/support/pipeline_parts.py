@@ -84,6 +84,9 @@ class CommitsAtOnce:
     def confirm_result(self, job: Job, result: Result) -> None:
         self._ledger.commit_job(job, result)
 
+    def stop(self, reason: str) -> None:
+        """There is no session."""
+
 
 class FixedBoard:
     """A board whose state the test sets."""
@@ -93,6 +96,10 @@ class FixedBoard:
 
     def state(self) -> BoardState:
         return self.now
+
+    @property
+    def low_voltage(self) -> bool:
+        return self.now.low_voltage
 
 
 class LoadedModels:

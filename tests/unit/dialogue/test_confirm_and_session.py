@@ -19,9 +19,7 @@ from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.values import (
     Intent,
-    Operation,
     Outcome,
-    Request,
     Result,
     Session,
     Source,
@@ -398,25 +396,63 @@ def test_a_response_takes_the_values_of_the_slots() -> None:
     assert filled("Done {unknown}", {}) == "Done"
 
 
-def requested(operation: Operation) -> Request:
-    return Request("id-1", operation, b"")
+def confirming(parts: DialogueParts, utterance_id: str, name: str = "Boiler") -> None:
+    """A sentence that needs a yes."""
+    utterance = parts.say(utterance_id)
+    understood = msgspec.structs.replace(intent(name, "turn off the boiler"), id=utterance_id)
+    parts.dialogue.confirm_result(utterance, understood)
 
 
-def test_a_recording_from_elsewhere_cannot_confirm_so_it_is_refused() -> None:
+def outcomes(parts: DialogueParts) -> list[tuple[str, Outcome]]:
+    return [(one.id, one.outcome) for one in parts.delivered]
+
+
+def test_a_wake_word_during_the_question_cancels_what_waits_and_loses_nothing() -> None:
     parts = DialogueParts()
-    parts.dialogue.confirm_result(
-        requested(Operation.RECOGNIZE), intent("Boiler", "turn off the boiler")
-    )
+    confirming(parts, "one")
+    parts.wake()
 
-    (delivered,) = parts.delivered
-    assert (delivered.outcome, delivered.intent) == (Outcome.REFUSED, None)
-    assert "say it at the device" in (delivered.reason or "")
+    assert outcomes(parts) == [("one", Outcome.CANCELLED)]
+    assert parts.delivered[0].reason == "not confirmed: another one began"
 
 
-@pytest.mark.parametrize("operation", [Operation.RECOGNIZE, Operation.PARSE])
-def test_a_request_opens_no_session_and_says_nothing(operation: Operation) -> None:
+def test_of_two_sentences_that_need_a_yes_only_the_first_is_asked_about() -> None:
     parts = DialogueParts()
-    parts.dialogue.confirm_result(requested(operation), intent("Lamp", area="kitchen"))
+    confirming(parts, "one")
+    confirming(parts, "two")
+    assert outcomes(parts) == [("two", Outcome.CANCELLED)]
 
-    assert [one.outcome for one in parts.delivered] == [Outcome.INTENT]
-    assert (parts.sessions, parts.speech.said) == ([], [])
+    assert parts.dialogue.answer_question(yes=True)
+    assert outcomes(parts) == [("two", Outcome.CANCELLED), ("one", Outcome.INTENT)]
+
+
+def test_a_result_that_needs_a_yes_asks_nothing_while_somebody_speaks_already() -> None:
+    parts = DialogueParts()
+    first = parts.say("one")
+    parts.wake()
+    understood = msgspec.structs.replace(intent("Boiler", "turn off the boiler"), id="one")
+    parts.dialogue.confirm_result(first, understood)
+
+    assert outcomes(parts) == [("one", Outcome.CANCELLED)]
+    assert parts.speech.said == []
+    assert parts.dialogue.is_listening
+
+
+def test_a_reply_answers_only_the_question_that_was_open_when_it_was_spoken() -> None:
+    parts = DialogueParts()
+    confirming(parts, "one")
+    late = Utterance("late", SOUND, Trigger.ALWAYS, 0.0, 0.0, reply=True)
+    parts.dialogue.on_utterance(late)
+    parts.dialogue.answer_question(yes=False)
+    confirming(parts, "two")
+    parts.dialogue.confirm_result(late, msgspec.structs.replace(reply("yes"), id="late"))
+
+    assert outcomes(parts) == [("one", Outcome.CANCELLED)]
+
+
+def test_what_waits_for_a_yes_is_cancelled_at_a_stop() -> None:
+    parts = DialogueParts()
+    confirming(parts, "one")
+    parts.dialogue.stop("the appliance stops")
+
+    assert outcomes(parts) == [("one", Outcome.CANCELLED)]

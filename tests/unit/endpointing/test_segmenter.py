@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import numpy as np
 import pytest
 from support.loudness_detector import LoudnessDetector
@@ -14,6 +15,7 @@ from appliance.endpointing.segmenter import (
     Segmenter,
     SpeechSegment,
     segments_in,
+    spoken_part,
     utterance_from,
 )
 from appliance.protocols import FRAME_SAMPLES
@@ -158,3 +160,23 @@ def test_a_recording_that_ends_inside_a_frame_and_a_word_is_not_cut_off() -> Non
     utterance = utterance_from(samples, LoudnessDetector(), SETTINGS, new_id="7")
 
     assert len(utterance.samples) == 30 * FRAME_SAMPLES - 100
+
+
+def test_an_utterance_that_background_speech_ends_keeps_its_beginning_and_leaves_that_out() -> None:
+    settings = msgspec.structs.replace(SETTINGS, maximum_s=20.0)
+    recording = sound((QUIET, 40), (VOICE, 60), (0.4 * VOICE, 200), (QUIET, 40))
+    first, *_ = cut(recording, settings)
+
+    assert np.array_equal(recording[first.start : first.start + len(first.samples)], first.samples)
+    assert first.start == (40 - 10) * FRAME_SAMPLES
+    assert first.start + len(first.samples) < first.stop
+    assert np.array_equal(spoken_part(recording, [first]), first.samples)
+
+
+def test_the_spoken_part_goes_from_the_first_utterance_to_the_last() -> None:
+    recording = sound((QUIET, 40), (VOICE, 20), (QUIET, 30), (VOICE, 20), (QUIET, 40))
+    first, second = cut(recording)
+    part = spoken_part(recording, [first, second])
+
+    assert len(part) == second.stop - first.start
+    assert len(spoken_part(recording, [])) == len(recording)

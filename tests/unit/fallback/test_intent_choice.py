@@ -176,7 +176,7 @@ def test_the_model_chooses_intents_for_speech_only_if_the_operator_allows_it() -
 
 
 @pytest.mark.parametrize(
-    ("text", "likely", "perhaps"),
+    ("text", "likely", "likely_intent"),
     [
         ("who is in the kitchen", {" none": 0.9}, "HassTurnOn"),
         ("name 5 fruits", {" none": 0.9}, None),
@@ -184,8 +184,8 @@ def test_the_model_chooses_intents_for_speech_only_if_the_operator_allows_it() -
     ],
 )
 def test_what_names_a_room_of_ours_is_never_left_to_free_talk(
-    text: str, likely: dict[str, float], perhaps: str | None
+    text: str, likely: dict[str, float], likely_intent: str | None
 ) -> None:
     choice, _ = chosen(text, intent=likely)
     assert choice.intent is None
-    assert choice.likely_intent == perhaps
+    assert choice.likely_intent == likely_intent

@@ -46,7 +46,7 @@ def test_an_answer_that_has_to_wait_keeps_its_place_and_lets_others_pass() -> No
     writes = Request("writes", Operation.ANSWER, b"why", priority=5)
     for job in (writes, request("a"), utterance("s")):
         jobs.enqueue_job(job)
-    passed = [jobs.dequeue_job(0.0, with_answers=False) for _ in range(3)]
+    passed = [jobs.dequeue_job(0.0, lambda: False) for _ in range(3)]
     assert [queued and queued.job.id for queued in passed] == ["s", "a", None]
     jobs.enqueue_job(request("b"))
     assert taken(jobs) == ["writes", "b"]

@@ -16,6 +16,7 @@ from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds
 from appliance.recognition.recogniser_interface import RecognisedSpeech
 from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
 from appliance.values import (
     BoardReading,
@@ -388,3 +389,13 @@ def test_a_recording_of_silence_or_of_other_speech_moves_nothing() -> None:
     assert (other.outcome, other.intent) == (Outcome.NOT_UNDERSTOOD, None)
     broken = done(requested(Operation.RECOGNIZE, b"text"), pipeline())
     assert (broken.outcome, broken.reason) == (Outcome.FAILED, "this is no sound file")
+
+
+def test_a_recording_from_elsewhere_cannot_confirm_so_such_an_intent_is_refused() -> None:
+    declared = {"Light": DeclaredIntent("Light", confirm=True), "Unlock": DeclaredIntent("Unlock")}
+    asked = scripted_pipeline(SentenceSet("en", SENTENCES.intents, declared), "light on")
+    refused = done(requested(Operation.RECOGNIZE, b"sound"), asked)
+    assert (refused.outcome, refused.intent) == (Outcome.REFUSED, None)
+    assert "say it at the device" in (refused.reason or "")
+    written = scripted_pipeline(SentenceSet("en", SENTENCES.intents, declared))
+    assert done(requested(Operation.PARSE, b"light on"), written).outcome is Outcome.INTENT

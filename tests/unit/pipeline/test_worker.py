@@ -441,3 +441,26 @@ def test_each_attempt_is_counted_before_the_job_runs() -> None:
     parts.jobs.enqueue_job(utterance("u"))
     parts.worker.turn()
     assert parts.ledger.begun == ["u"]
+
+
+def test_a_recording_that_says_stop_is_answered_and_not_put_off() -> None:
+    parts = WorkerParts("Stop.")
+    parts.jobs.enqueue_job(Request("r", Operation.RECOGNIZE, b"sound"))
+    parts.worker.turn()
+    assert parts.outcomes == [("r", Outcome.CANCELLED)]
+    assert parts.ledger.put_off_jobs == []
+
+
+def test_an_answer_waits_if_the_supply_becomes_weak_while_the_worker_waits_for_a_job() -> None:
+    parts = WorkerParts(model=ScriptedLanguageModel(["because"]))
+    wait = parts.jobs._changed.wait
+
+    def grow_weak(timeout: float) -> bool:
+        parts.board.now = BoardState(low_voltage=True)
+        if not parts.jobs.depth().requests:
+            parts.jobs.enqueue_job(request("why"))
+        return wait(timeout)
+
+    parts.jobs._changed.wait = grow_weak  # type: ignore[method-assign, assignment]
+    parts.worker.turn()
+    assert (parts.outcomes, parts.jobs.depth().requests) == ([], 1)

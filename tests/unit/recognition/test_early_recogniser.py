@@ -115,7 +115,7 @@ def test_a_sentence_so_far_is_whole_or_a_beginning_or_neither(
 ) -> None:
     asked, _ = early(text, confidence)
 
-    assert asked.look(SOUND, SENTENCES)[0] is expected
+    assert asked.look(SOUND, SENTENCES) is expected
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_what_could_still_be_added_decides_whether_the_voice_is_asked(
     decoder.over = over
     asked = EarlyRecogniser(decoder)  # type: ignore[arg-type]
 
-    assert asked.look(SOUND, ORDERS)[0] is expected
-    assert asked.look(SOUND, ORDERS)[0] is expected
+    assert asked.look(SOUND, ORDERS) is expected
+    assert asked.look(SOUND, ORDERS) is expected
 
 
 def test_what_was_recognised_early_is_known_when_the_same_sound_is_the_sentence() -> None:
@@ -187,21 +187,24 @@ def test_a_sentence_whose_last_word_nobody_heard_yet_is_not_over() -> None:
     asked, decoder = early("make some tea")
     for heard in ("Make some", "Make some t..."):
         decoder.found.free_text = heard
-        assert asked.look(SOUND, SENTENCES)[0] is SentenceProgress.INCOMPLETE
+        assert asked.look(SOUND, SENTENCES) is SentenceProgress.INCOMPLETE
     decoder.found.free_text = "Make some key."  # heard, and misheard
 
-    assert asked.look(SOUND, SENTENCES)[0] is SentenceProgress.COMPLETE
+    assert asked.look(SOUND, SENTENCES) is SentenceProgress.COMPLETE
 
 
 def test_what_is_too_long_for_a_command_is_not_looked_at() -> None:
     asked, decoder = early("make some tea")
     long = np.zeros(int(LONGEST_COMMAND_S * SAMPLE_RATE) + 1, dtype=np.float32)
 
-    assert asked.look(long, SENTENCES)[0] is SentenceProgress.UNKNOWN
+    assert asked.look(long, SENTENCES) is SentenceProgress.UNKNOWN
     assert decoder.worked == 0
 
 
-def test_a_look_gives_the_words_until_now() -> None:
-    asked, _ = early("make some", 0.2)
+def test_a_look_gives_the_words_until_now_whatever_has_been_said_since() -> None:
+    words: list[str] = []
+    asked, decoder = early("make some", 0.2)
+    asked.look(SOUND, SENTENCES, outdated=lambda: True, on_words=words.append)
 
-    assert asked.look(SOUND, SENTENCES)[1] == "make some"
+    assert words == ["make some"]
+    assert not decoder.asked_whether_outdated

@@ -15,6 +15,7 @@ from appliance.errors import EngineError, Interrupted
 from appliance.events import WordsHeard
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.free_recogniser import FreeRecogniser
+from appliance.recognition.inference_turns import Urgency
 from appliance.recognition.recogniser_interface import RecognisedSpeech
 from appliance.recognition.service import RecognitionService
 from appliance.recognition.speech_models import SpeechModels
@@ -42,9 +43,13 @@ class ScriptedLooks(EarlyRecogniser):
         *,
         thorough: bool = False,
         outdated: Callable[[], bool] = lambda: False,
-    ) -> tuple[SentenceProgress, str]:
+        on_words: Callable[[str], None] | None = None,
+    ) -> SentenceProgress:
         assert sentences is SENTENCES
-        return self._look(samples, thorough, outdated), "make some"
+        if on_words is not None:
+            on_words("make some")
+        progress: SentenceProgress = self._look(samples, thorough, outdated)
+        return progress
 
 
 def complete(*_: object) -> SentenceProgress:
@@ -170,22 +175,15 @@ def test_without_a_request_a_turn_returns_by_itself() -> None:
     assert asked.verdict is None
 
 
-def test_the_words_of_a_look_are_published_if_wanted_although_more_has_been_said() -> None:
-    outdated_now: list[bool] = []
+def test_the_words_of_a_look_are_published_only_if_wanted() -> None:
+    for wanted, expected in ((True, ["make some"]), (False, [])):
+        asked = service(publishes_words=wanted)
+        asked.request(SOUND, 1)
+        asked.turn()
 
-    def look(_samples: Samples, _thorough: bool, outdated: Any) -> SentenceProgress:  # noqa: FBT001
-        asked.cancel()
-        outdated_now.append(outdated())
-        return SentenceProgress.INCOMPLETE
-
-    asked = service(look, publishes_words=True)
-    asked.request(SOUND, 1)
-    asked.turn()
-
-    events = asked._events
-    assert isinstance(events, RecordedEvents)
-    assert [event.text for event in events.of(WordsHeard)] == ["make some"]
-    assert outdated_now == [False]
+        events = asked._events
+        assert isinstance(events, RecordedEvents)
+        assert [event.text for event in events.of(WordsHeard)] == expected
 
 
 def test_the_language_model_waits_while_somebody_speaks() -> None:
@@ -226,3 +224,31 @@ def test_words_that_a_model_invents_for_silence_are_dropped() -> None:
     asked = service(complete, Transcript("Thank you.", "en", no_speech=0.9))
 
     assert asked.transcribe(SOUND, "en").text == ""
+
+
+def test_a_recording_from_elsewhere_leaves_the_early_looks_at_the_speaker_alone() -> None:
+    taken: list[Samples] = []
+    asked = service(complete, "a recording")
+    early = asked._early
+    assert early is not None
+    early.take_known = lambda samples, _: taken.append(samples)  # type: ignore[method-assign, assignment]
+    asked.recognise(SOUND, SENTENCES, lambda _: None, urgency=Urgency.TRANSCRIPTION)
+
+    assert taken == []
+
+
+def test_a_long_recording_can_be_stopped_between_its_pieces() -> None:
+    class InPieces(ScriptedTranscriber):
+        def transcribe(
+            self, samples: Samples, language: str, must_stop: Callable[[], bool] = lambda: False
+        ) -> Transcript:
+            if must_stop():
+                raise Interrupted("stopped between pieces")
+            return super().transcribe(samples, language)
+
+    asked = service()
+    transcriber = InPieces(["never"])
+    asked._models = SpeechModels(FreeRecogniser(transcriber, 0.6), transcriber)
+    asked._early = None
+    with pytest.raises(Interrupted):
+        asked.recognise(SOUND, SENTENCES, lambda _: None, lambda: True)
