@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hassil.expression import TextChunk
 from hassil.intents import RangeSlotList, TextSlotList, TextSlotValue, WildcardSlotList
 
-from appliance.sentences.sentence_count import SentenceEnumerator, evenly_spaced
+from appliance.sentences.sentence_count import SentenceCounter, evenly_spaced
 from appliance.text.normalise import words_of
 from appliance.text.number_words import in_one_way
 
@@ -108,7 +108,7 @@ def patterns_of(sentences: SentenceSet) -> Patterns:
             lists = {**intents.slot_lists, **block.slot_lists}
             rules = {**intents.expansion_rules, **block.expansion_rules}
             keys = {name: local + name if name in block.slot_lists else name for name in lists}
-            opened = SentenceEnumerator(sentences.language, _marked(lists, keys), rules)
+            opened = SentenceCounter(sentences.language, _marked(lists, keys), rules)
             for parts in _ways(opened, block, per_template):
                 found[Pattern(intent.name, number, parts)] = None
             for name, entries in lists.items():
@@ -166,7 +166,7 @@ def _marked(lists: Mapping[str, SlotList], keys: Mapping[str, str]) -> dict[str,
 
 
 def _ways(
-    opened: SentenceEnumerator, block: IntentData, per_template: int
+    opened: SentenceCounter, block: IntentData, per_template: int
 ) -> Iterator[tuple[Part, ...]]:
     for sentence in block.sentences:
         for index in evenly_spaced(opened.count(sentence.expression), per_template):
@@ -186,7 +186,7 @@ def _values(language: str, entries: SlotList, rules: Mapping[str, Sentence]) -> 
         return _numbers(language, entries)
     if not isinstance(entries, TextSlotList):
         return {}
-    opened = SentenceEnumerator(language, {}, rules)
+    opened = SentenceCounter(language, {}, rules)
     said: dict[Words, str] = {}
     for value in entries.values:
         for index in evenly_spaced(opened.count(value.text_in), PER_VALUE):

@@ -101,7 +101,7 @@ class _Compiler:
         if problems:
             raise SentencesError(problems)
         if not any(source == body for source, _, _ in self._build.edges):
-            raise SentencesError(["the sentences allow nothing to be said"])
+            raise SentencesError(["no sentence can be said with these lists and this context"])
         self._add_skip_words(end, self._build.node(final=True))
         return self._build.network(start, body)
 

@@ -69,7 +69,7 @@ class Lists:
             chosen = chosen_values(slots, scope)
             key = ("list", id(slots), tuple(chosen))
         else:
-            raise SentencesError([f"list {slots.name!r} is of an unknown kind"])
+            raise SentencesError([f"list {slots.name!r} has an unknown type"])
         if key not in self._networks:
             if isinstance(slots, RangeSlotList):
                 made = self._range(slots), frozenset[str]()

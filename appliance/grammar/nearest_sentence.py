@@ -49,10 +49,10 @@ SOUNDS = ("aeiouyäöüáéíóúàèìòùâêîôû", "bpfvw", "ckgqx", "dt", 
 _Letters = tuple[str, bool, "_Letters"] | None
 """The last letter, whether a wildcard took it, the letters before it."""
 
-_Place = tuple[float, int, int, _Letters]
+_Hypothesis = tuple[float, int, int, _Letters]
 """Cost, state of the automaton, hash of the letters so far, the letters so far."""
 
-SearchLayers = dict[str, list[_Place]]
+SearchLayers = dict[str, list[_Hypothesis]]
 """The beam after each prefix of a text; texts with the same prefix share it."""
 
 
@@ -80,21 +80,21 @@ def nearest(
         automaton: of the sentences.
         text: as a model wrote it.
         limit: largest number of sentences to find.
-        beam: largest number of places after each letter.
+        beam: largest number of hypotheses after each letter.
         per_state: largest number of different prefixes for each state of the automaton.
         layers: from earlier calls with the same beam; this call uses and extends them.
 
     """
     heard = normalise(text)
     layers = {} if layers is None else layers
-    done = next((end for end in range(len(heard) - 1, 0, -1) if heard[:end] in layers), 0)
-    layer: list[_Place] = [(0.0, automaton.start, 0, None)]
-    for index in range(done, len(heard)):
-        beginning = heard[:index]
-        if beginning not in layers:
-            layers[beginning] = list(_cheapest(automaton, layer, beam, per_state))
-        needed = beam if index + 1 < len(heard) else None
-        layer = _next_layer(automaton, layers[beginning], heard[index], needed)
+    known_letters = next((end for end in range(len(heard) - 1, 0, -1) if heard[:end] in layers), 0)
+    layer: list[_Hypothesis] = [(0.0, automaton.start, 0, None)]
+    for index in range(known_letters, len(heard)):
+        prefix = heard[:index]
+        if prefix not in layers:
+            layers[prefix] = list(_cheapest(automaton, layer, beam, per_state))
+        used = beam if index + 1 < len(heard) else None
+        layer = _next_layer(automaton, layers[prefix], heard[index], used)
     found: dict[str, NearSentence] = {}
     for cost, state, _, letters in _cheapest(automaton, layer, 4 * beam, limit):
         if automaton.accepts(state):
@@ -116,98 +116,92 @@ def spelling_distance(heard: str, meant: str) -> float:
     for char in heard:
         reached = row + (SPACE if char == " " else DELETION)
         reached[1:] = np.minimum(reached[1:], row[:-1] + costs[char])
-        # The minimum over all places to the left, with every letter from there to here inserted.
+        # The minimum over all positions to the left, with every letter from there to here inserted.
         row = np.minimum.accumulate(reached - inserted_before) + inserted_before
     return float(row[-1])
 
 
 def _next_layer(
-    automaton: Automaton, places: list[_Place], char: str, needed: int | None
-) -> list[_Place]:
-    """The places after one more letter of the text, each with its lowest cost.
+    automaton: Automaton, hypotheses: list[_Hypothesis], char: str, used: int | None
+) -> list[_Hypothesis]:
+    """The hypotheses after one more letter of the text, each with its lowest cost.
 
-    If only the `needed` cheapest are used, places that must cost more are left out.
+    Only those that cannot be among the `used` cheapest are left out; None leaves out none.
     """
-    reached: dict[tuple[int, int], _Place] = {}
+    reached: dict[tuple[int, int], _Hypothesis] = {}
     deletion = SPACE if char == " " else DELETION
-    worst = places[-1][0] + deletion if len(places) == needed else math.inf
+    highest_cost = hypotheses[-1][0] + deletion if len(hypotheses) == used else math.inf
     costs, takes_any, arcs = _costs(char), automaton.takes_any, automaton.arcs
-    for cost, state, hashed, letters in places:
-        key = state, hashed
+    for cost, state, prefix_hash, letters in hypotheses:
+        key = state, prefix_hash
         total = cost + deletion
         if key not in reached or total < reached[key][0]:
-            reached[key] = (total, state, hashed, letters)
+            reached[key] = (total, state, prefix_hash, letters)
         if takes_any(state):
-            last = (char, True, letters)
-            place = (
-                cost + WILDCARD_LETTER,
-                automaton.step(state, char),
-                hash((hashed, char)),
-                last,
-            )
-            _keep_cheaper(reached, place)
+            key = automaton.step(state, char), hash((prefix_hash, char))
+            _keep_cheaper(reached, (cost + WILDCARD_LETTER, *key, (char, True, letters)))
         for other, target in arcs(state):
             total = cost + costs[other]
-            if total <= worst:
-                key = target, hash((hashed, other))
+            if total <= highest_cost:
+                key = target, hash((prefix_hash, other))
                 if key not in reached or total < reached[key][0]:
                     reached[key] = (total, *key, (other, False, letters))
     return list(reached.values())
 
 
 def _cheapest(
-    automaton: Automaton, layer: list[_Place], beam: int, per_state: int
-) -> Iterator[_Place]:
-    """The places in order of their cost, with those after inserted letters."""
-    first, worst = _prune(layer, beam, per_state)
-    queue = [(place[0], number, place) for number, place in enumerate(first)]
+    automaton: Automaton, layer: list[_Hypothesis], beam: int, per_state: int
+) -> Iterator[_Hypothesis]:
+    """The hypotheses in order of their cost, with those after inserted letters."""
+    first, highest_cost = _prune(layer, beam, per_state)
+    queue = [(hypothesis[0], number, hypothesis) for number, hypothesis in enumerate(first)]
     number, yielded = len(queue), 0
     seen: dict[int, list[int]] = {}
     while queue and yielded < beam:
-        _, _, place = heapq.heappop(queue)
-        cost, state, hashed, letters = place
-        before = seen.setdefault(state, [])
-        if hashed in before or len(before) >= per_state:
+        _, _, hypothesis = heapq.heappop(queue)
+        cost, state, prefix_hash, letters = hypothesis
+        prefixes = seen.setdefault(state, [])
+        if prefix_hash in prefixes or len(prefixes) >= per_state:
             continue
-        before.append(hashed)
+        prefixes.append(prefix_hash)
         yielded += 1
-        yield place
-        if cost + min(SPACE, INSERTION) > worst:
+        yield hypothesis
+        if cost + min(SPACE, INSERTION) > highest_cost:
             continue
         for other, target in automaton.arcs(state):
             total = cost + (SPACE if other == " " else INSERTION)
             # A skip word that the text lacks was not said; it must not make sentences differ.
-            if total <= worst and not automaton.only_in_skip_word(target):
+            if total <= highest_cost and not automaton.only_in_skip_word(target):
                 number += 1
-                last = (other, False, letters)
-                heapq.heappush(queue, (total, number, (total, target, hash((hashed, other)), last)))
+                longer = hash((prefix_hash, other)), (other, False, letters)
+                heapq.heappush(queue, (total, number, (total, target, *longer)))
 
 
-def _prune(layer: list[_Place], beam: int, per_state: int) -> tuple[list[_Place], float]:
-    """The places of the layer that can be among the `beam` cheapest, and their highest cost.
+def _prune(layer: list[_Hypothesis], beam: int, per_state: int) -> tuple[list[_Hypothesis], float]:
+    """The hypotheses of the layer that can be among the `beam` cheapest, and their highest cost.
 
-    At most `per_state` for each state. Places after inserted letters cannot raise that cost.
+    At most `per_state` for each state. Inserted letters cannot raise that cost.
     """
     count: dict[int, int] = {}
-    pruned: list[_Place] = []
-    worst = math.inf
-    for place in sorted(layer, key=itemgetter(0)):
-        if place[0] > worst:
+    pruned: list[_Hypothesis] = []
+    highest_cost = math.inf
+    for hypothesis in sorted(layer, key=itemgetter(0)):
+        if hypothesis[0] > highest_cost:
             break
-        before = count.get(place[1], 0)
-        if before < per_state:
-            count[place[1]] = before + 1
-            pruned.append(place)
+        found = count.get(hypothesis[1], 0)
+        if found < per_state:
+            count[hypothesis[1]] = found + 1
+            pruned.append(hypothesis)
             if len(pruned) == beam:
-                worst = place[0]
-    return pruned, worst
+                highest_cost = hypothesis[0]
+    return pruned, highest_cost
 
 
-def _keep_cheaper(reached: dict[tuple[int, int], _Place], place: _Place) -> None:
-    key = place[1], place[2]
+def _keep_cheaper(reached: dict[tuple[int, int], _Hypothesis], hypothesis: _Hypothesis) -> None:
+    key = hypothesis[1], hypothesis[2]
     known = reached.get(key)
-    if known is None or place[0] < known[0]:
-        reached[key] = place
+    if known is None or hypothesis[0] < known[0]:
+        reached[key] = hypothesis
 
 
 def _near_sentence(last: _Letters, cost: float, length: int) -> NearSentence:

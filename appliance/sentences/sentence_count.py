@@ -1,4 +1,4 @@
-"""How many sentences the templates allow, and which: counted and picked, never enumerated."""
+"""Counts the sentences that templates allow, and picks single ones without listing them all."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ if TYPE_CHECKING:
     from hassil.intents import SlotList
 
 EXACT_UP_TO = 1_000_000_000
-"""A larger number of sentences is told by its power of ten."""
+"""A larger number of sentences is given as a power of ten."""
 
 WILDCARD = "…"
+"""Stands for the words of a wildcard in a picked sentence."""
 
 
-class SentenceEnumerator:
-    """What templates allow under given lists and rules.
+class SentenceCounter:
+    """Counts and picks the sentences of templates with given lists and rules.
 
-    A number counts once, however it may be written; sentences that two ways through the
-    templates lead to count twice. A wildcard counts as one value and is noted.
+    A number counts once, in however many ways it can be written. A sentence that a template
+    allows twice counts twice. A wildcard counts as one value and sets `wildcard_met`.
     """
 
     def __init__(
@@ -44,11 +45,11 @@ class SentenceEnumerator:
         self._language = language
         self._lists = lists
         self._rules = rules
-        self._counts: dict[int, int] = {}  # by id: the expressions live as long as we do
+        self._counts: dict[int, int] = {}  # by id: expressions outlive the counter
         self.wildcard_met = False
 
     def count(self, expression: Expression) -> int:
-        """How many sentences an expression allows, with each wildcard as one value."""
+        """The number of sentences that an expression allows, with each wildcard as one value."""
         key = id(expression)
         if key not in self._counts:
             self._counts[key] = self._count(expression)
@@ -79,7 +80,7 @@ class SentenceEnumerator:
         return 1
 
     def pick(self, expression: Expression, index: int) -> str:
-        """The sentence number `index` of those that an expression allows, from 0."""
+        """The sentence with this index, from 0, among those that an expression allows."""
         return normalize_whitespace(self._pick(expression, index)).strip()
 
     def _pick(self, expression: Expression, index: int) -> str:
@@ -110,15 +111,15 @@ class SentenceEnumerator:
     def _pick_all(self, items: list[Expression], index: int) -> str:
         words: list[str] = []
         for item in items:
-            index, here = divmod(index, self.count(item))
-            words.append(self._pick(item, here))
+            index, item_index = divmod(index, self.count(item))
+            words.append(self._pick(item, item_index))
         return "".join(words)
 
     def _pick_permutation(self, items: list[Expression], index: int) -> str:
-        left, ordered = list(items), []
-        while left:
-            index, which = divmod(index, len(left))
-            ordered.append(left.pop(which))
+        remaining, ordered = list(items), []
+        while remaining:
+            index, position = divmod(index, len(remaining))
+            ordered.append(remaining.pop(position))
         return self._pick_all(ordered, index)
 
     def _pick_value(self, values: SlotList, index: int) -> str:
@@ -137,15 +138,15 @@ class SentenceEnumerator:
         return str(number) if said is None else said
 
 
-def evenly_spaced(count: int, wanted: int) -> list[int]:
-    """At most `wanted` indices below `count`, evenly spread: the middle of equal parts."""
-    if count <= wanted:
+def evenly_spaced(count: int, limit: int) -> list[int]:
+    """At most `limit` indices below `count`, evenly spaced: the middles of equal parts."""
+    if count <= limit:
         return list(range(count))
-    return [(2 * position + 1) * count // (2 * wanted) for position in range(wanted)]
+    return [(2 * position + 1) * count // (2 * limit) for position in range(limit)]
 
 
 def describe_count(count: int, *, endless: bool) -> str:
-    """A number of sentences as a person reads it."""
+    """A number of sentences as text for a person."""
     if endless:
         return "endlessly many"
     if count <= EXACT_UP_TO:

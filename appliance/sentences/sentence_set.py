@@ -1,4 +1,4 @@
-"""The operator's sentence files as one set, and the intent that a text means."""
+"""Loads sentence files into one set, which parses a text to its intent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from appliance.sentences import template_check
 from appliance.sentences.home_assistant_builtins import shared_data
 from appliance.sentences.problems import Problems
 from appliance.sentences.reference_check import check_references
-from appliance.sentences.sentence_count import SentenceEnumerator, describe_count, evenly_spaced
+from appliance.sentences.sentence_count import SentenceCounter, describe_count, evenly_spaced
 from appliance.sentences.sentence_files import (
     BUILTIN,
     DeclaredIntent,
@@ -38,10 +38,12 @@ if TYPE_CHECKING:
 SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
 """The starter set."""
 
+ADD_WORD = "add a word that must be said"
+
 
 @dataclass(frozen=True)
 class SentenceSet:
-    """The sentences of one language; new files make a new object."""
+    """The sentences of one language; immutable, changed files make a new object."""
 
     language: str
     intents: Intents
@@ -49,19 +51,19 @@ class SentenceSet:
     declared: Mapping[str, DeclaredIntent]
     """By the intent's name: confirm, never_by_voice, response."""
     warnings: tuple[str, ...] = ()
-    """Suspicious lines of the files, as `file:line: what`."""
+    """Lines of the files that may be mistakes, as `file:line: what`."""
     cache: Path | None = None
-    """Folder for compiled grammars; None keeps none."""
+    """Folder for compiled grammars; None for no cache."""
     _compiling: threading.Lock = field(
         default_factory=threading.Lock, init=False, repr=False, compare=False
     )
 
     def parse(self, text: str) -> Intent | None:
-        """The intent whose sentence `text` is, and its slots; None if no sentence fits.
+        """The intent and slots of the best sentence that fits `text`; None if no sentence fits.
 
-        Capitals, punctuation and skip words do not matter; numbers may be digits or words, in
-        the text as in the sentences: "12 ounce" is "twelve ounce".
-        The same text always gives the same intent; `Parser.readings` says which of several.
+        Capitals, punctuation and skip words do not matter; numbers may be in digits or in words,
+        both in the text and in the sentences: "12 ounce" is "twelve ounce".
+        If several sentences fit, `Parser.readings` ranks them; the result is always the same.
         """
         if self.intents.settings.ignore_whitespace:
             text = CJK_WHITESPACE.sub("", text)
@@ -72,10 +74,10 @@ class SentenceSet:
 
     @property
     def grammar(self) -> Grammar:
-        """The sentences compiled, once for text and speech.
+        """The compiled sentences, the same for text and speech.
 
         Raises:
-            SentencesError: nothing can be said, or more than a grammar holds.
+            SentencesError: the sentences allow nothing, or more than a grammar can hold.
 
         """
         with self._compiling:
@@ -86,30 +88,30 @@ class SentenceSet:
         return Grammar.of(self.intents, cache=self.cache)
 
     def how_many(self, name: str | None = None) -> str:
-        """How many sentences are allowed, of one intent or of all, for a person to read."""
+        """The number of sentences of one intent or of all, as text for a person."""
         count, endless = self.count(name)
         return describe_count(count, endless=endless)
 
     def count(self, name: str | None = None) -> tuple[int, bool]:
-        """Sentences allowed with each wildcard as one value, and whether there is a wildcard."""
+        """The number of sentences, with each wildcard as one value; and if there is a wildcard."""
         count, endless = 0, False
-        for _, enumerator, sentence in self._templates(name):
-            count += enumerator.count(sentence.expression)
-            endless = endless or enumerator.wildcard_met
+        for _, counter, sentence in self._templates(name):
+            count += counter.count(sentence.expression)
+            endless = endless or counter.wildcard_met
         return count, endless
 
     def examples(self, per_template: int, name: str | None = None) -> Iterator[tuple[str, str]]:
-        """Intent and sentence, up to `per_template` of each template, evenly spread over it."""
-        for intent, enumerator, sentence in self._templates(name):
-            for index in evenly_spaced(enumerator.count(sentence.expression), per_template):
-                yield intent, enumerator.pick(sentence.expression, index)
+        """Pairs of intent and sentence: up to `per_template` of each template, evenly spaced."""
+        for intent, counter, sentence in self._templates(name):
+            for index in evenly_spaced(counter.count(sentence.expression), per_template):
+                yield intent, counter.pick(sentence.expression, index)
 
-    def _templates(self, name: str | None) -> Iterator[tuple[str, SentenceEnumerator, Sentence]]:
+    def _templates(self, name: str | None) -> Iterator[tuple[str, SentenceCounter, Sentence]]:
         for intent in self.intents.intents.values():
             if name is None or intent.name == name:
                 for block in intent.data:
-                    enumerator = SentenceEnumerator(self.language, *self._lists_and_rules(block))
-                    yield from ((intent.name, enumerator, sentence) for sentence in block.sentences)
+                    counter = SentenceCounter(self.language, *self._lists_and_rules(block))
+                    yield from ((intent.name, counter, sentence) for sentence in block.sentences)
 
     def _lists_and_rules(self, block: IntentData) -> tuple[dict[str, Any], dict[str, Sentence]]:
         return (
@@ -124,13 +126,13 @@ def load(
     """Read the sentences of a language.
 
     Args:
-        folder: of the owner's files; None is the starter set, or with `builtin` nothing.
+        folder: with the owner's files; None for the starter set, or with `builtin` for no files.
         language: ISO 639-1 code.
-        builtin: Home Assistant's own sentences, too; areas, floors and names are the owner's.
-        cache: folder for compiled grammars; None keeps none.
+        builtin: add Home Assistant's own sentences; the owner declares areas, floors and names.
+        cache: folder for compiled grammars; None for no cache.
 
     Raises:
-        SentencesError: with every problem in the files, as `file:line: what`.
+        SentencesError: lists every problem in the files, as `file:line: what`.
 
     """
     try:
@@ -180,17 +182,17 @@ def _compile(gathered: Gathered) -> Intents:
     )
     for intent in intents.intents.values():
         for block in intent.data:
-            _ = block.sentences  # parsed now, so that the first person to speak need not wait
+            _ = block.sentences  # parse now, so that the first utterance need not wait
     return intents
 
 
 def _block(block: dict[str, Any]) -> dict[str, Any]:
-    """Without the keys that have no value; hassil accepts none of those."""
+    """The block without empty keys, which hassil does not accept."""
     return {key: value for key, value in block.items() if value is not None}
 
 
 def _check_wildcards(gathered: Gathered, intents: Intents, findings: Problems) -> None:
-    """A wildcard first is slow and hears anything; one alone would take every sound."""
+    """Warn of a wildcard at the start, which hears anything; refuse a template with no words."""
     for name, blocks in gathered.blocks.items():
         for placed, block in zip(blocks, intents.intents[name].data, strict=True):
             rules = {**intents.expansion_rules, **block.expansion_rules}
@@ -203,10 +205,10 @@ def _check_wildcards(gathered: Gathered, intents: Intents, findings: Problems) -
                 expression = template_check.read(text).expression
                 starts = {r.list_name for r in template_check.may_start(expression, rules)} & wild
                 if template_check.is_blank(expression, rules):
-                    findings.error(placed.document, path, f"{text!r} allows to say nothing at all")
+                    findings.error(placed.document, path, f"{text!r} fits silence; {ADD_WORD}")
                 elif not template_check.words_needed(expression, rules, wild):
-                    what = f"{text!r} is nothing but a wildcard; it would take whatever is said"
+                    what = f"{text!r} is only a wildcard and fits anything; {ADD_WORD}"
                     findings.error(placed.document, path, what)
                 elif starts:
                     what = f"{text!r} may begin with the wildcard {{{min(starts)}}}"
-                    findings.warn(placed.document, path, f"{what}; it is easily misheard")
+                    findings.warn(placed.document, path, f"{what} and is easily misheard")

@@ -156,10 +156,10 @@ def test_a_file_that_is_not_utf8_is_reported_with_its_line(tmp_path: Path) -> No
         ),
         (
             block("{any}", "lists:\n  any:\n    wildcard: true\n"),
-            "a.yaml:5: '{any}' is nothing but a wildcard; it would take whatever is said",
+            "a.yaml:5: '{any}' is only a wildcard and fits anything; add a word that must be said",
         ),
-        (block("[go]"), "a.yaml:5: '[go]' allows to say nothing at all"),
-        (block("\u2026"), "a.yaml:5: '\u2026' allows to say nothing at all"),
+        (block("[go]"), "a.yaml:5: '[go]' fits silence; add a word that must be said"),
+        (block("\u2026"), "a.yaml:5: '\u2026' fits silence; add a word that must be said"),
         (
             block("go {n}", "lists:\n  n:\n    range: {from: 0, to: 1000000000}\n"),
             "a.yaml:8: {n}: the range has 1,000,000,001 numbers, more than 100,000",

@@ -1,4 +1,4 @@
-"""The compiled grammar on disk: by content, never half, never fatal."""
+"""The files of compiled grammars: named by content, never half written, never fatal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_equal_content_is_compiled_once(tmp_path: Path) -> None:
     assert [one.stat().st_mtime_ns for one in tmp_path.iterdir()] == [before]
 
 
-def test_other_content_has_another_name() -> None:
+def test_other_content_gets_another_file() -> None:
     names = {
         fingerprint(intents(text), None, context)
         for text in ("a b", "a c")
@@ -36,7 +36,7 @@ def test_other_content_has_another_name() -> None:
     assert len(names) == 4
 
 
-def test_what_another_version_of_a_library_compiled_is_not_taken(
+def test_a_file_by_another_version_of_a_library_is_not_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = fingerprint(intents("lamp on"), None, None)
@@ -45,7 +45,7 @@ def test_what_another_version_of_a_library_compiled_is_not_taken(
 
 
 @pytest.mark.parametrize("end", [0, 10, 50, -1])
-def test_a_file_cut_off_by_a_power_failure_is_made_again(end: int, tmp_path: Path) -> None:
+def test_a_file_that_a_power_failure_cut_off_is_compiled_again(end: int, tmp_path: Path) -> None:
     Grammar.of(intents("lamp on"), cache=tmp_path)
     [kept] = tmp_path.iterdir()
     whole = kept.read_bytes()
@@ -54,7 +54,7 @@ def test_a_file_cut_off_by_a_power_failure_is_made_again(end: int, tmp_path: Pat
     assert kept.read_bytes() == whole
 
 
-def test_a_lost_bit_is_noticed(tmp_path: Path) -> None:
+def test_a_file_with_a_wrong_bit_is_compiled_again(tmp_path: Path) -> None:
     Grammar.of(intents("lamp on"), cache=tmp_path)
     [kept] = tmp_path.iterdir()
     whole = kept.read_bytes()
@@ -64,7 +64,7 @@ def test_a_lost_bit_is_noticed(tmp_path: Path) -> None:
         assert kept.read_bytes() == whole
 
 
-def test_what_another_program_left_there_is_not_run(tmp_path: Path) -> None:
+def test_loading_a_file_of_another_program_runs_no_code(tmp_path: Path) -> None:
     class FileMakingPickle:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return Path.touch, (tmp_path / "sprung",)  # type: ignore[return-value]
@@ -76,7 +76,7 @@ def test_what_another_program_left_there_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_all_meanings_come_back_as_they_were(tmp_path: Path) -> None:
+def test_all_semantic_tags_are_loaded_unchanged(tmp_path: Path) -> None:
     source = {
         "language": "en",
         "skip_words": ["please"],
@@ -109,7 +109,7 @@ def test_all_meanings_come_back_as_they_were(tmp_path: Path) -> None:
     assert made[0].readings(text) == made[1].readings(text) != []
 
 
-def test_a_value_that_is_no_plain_data_is_compiled_each_time(tmp_path: Path) -> None:
+def test_a_grammar_with_a_value_that_is_not_plain_data_is_not_saved(tmp_path: Path) -> None:
     source = {
         "language": "en",
         "intents": {"A": {"data": [{"sentences": ["{day}"]}]}},
@@ -121,18 +121,18 @@ def test_a_value_that_is_no_plain_data_is_compiled_each_time(tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
-def test_old_files_go(tmp_path: Path) -> None:
+def test_only_the_newest_files_remain(tmp_path: Path) -> None:
     for number in range(MAX_FILES + 3):
         Grammar.of(intents(f"lamp {'x' * number} on"), cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == MAX_FILES
 
 
-def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert Grammar.of(intents("lamp on"), cache=tmp_path / "file" / "below").allows("lamp on")
 
 
-def test_the_old_grammar_goes_on_while_a_new_one_is_made() -> None:
+def test_the_old_grammar_still_works_after_a_new_one_was_made() -> None:
     old = Grammar.of(intents("lamp on"))
     state = old.automaton.walk(old.automaton.start, "lamp")
     new = Grammar.of(intents("fan on"))

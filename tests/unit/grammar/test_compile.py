@@ -1,4 +1,4 @@
-"""hassil's language, feature by feature: what is allowed, and what it means."""
+"""Each feature of hassil's templates: which sentences it allows, and what they mean."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def slots(made: Grammar, text: str) -> dict[str, Any] | None:
     "text",
     ["turn on the lamp", "Turn on the lamp.", "switch on lamp", "Switch on, the lamp!"],
 )
-def test_alternatives_optionals_casing_and_stops(text: str) -> None:
+def test_alternatives_optional_parts_capitals_and_punctuation_are_understood(text: str) -> None:
     assert slots(grammar("(turn|switch) on [the] lamp"), text) == {}
 
 
 @pytest.mark.parametrize("text", ["turn on", "turn the lamp on", "turnon the lamp", "", "on lamp"])
-def test_nothing_else_is_allowed(text: str) -> None:
+def test_a_text_that_is_not_a_sentence_is_refused(text: str) -> None:
     assert slots(grammar("(turn|switch) on [the] lamp"), text) is None
 
 
@@ -53,13 +53,13 @@ def test_a_sign_after_a_number_may_stand_apart_however_it_is_declared(
     assert slots(made, "auf 20% %") is None
 
 
-def test_quotes_and_apostrophes_around_the_words_of_a_wildcard_are_none_of_them() -> None:
+def test_quotes_and_apostrophes_around_a_wildcard_are_not_part_of_its_value() -> None:
     made = grammar("qui est à l'{place}", language="fr", lists={"place": {"wildcard": True}})
     assert slots(made, "Qui est à l'école ?") == {"place": "école"}
     assert slots(made, "qui est à l'\u00ab école d'en haut \u00bb") == {"place": "école d'en haut"}
 
 
-def test_a_permutation_is_said_in_any_order_and_whole() -> None:
+def test_a_permutation_is_said_completely_and_in_any_order() -> None:
     made = grammar("(red;small;fast) car")
     assert slots(made, "fast red small car") == {}
     assert slots(made, "small fast red car") == {}
@@ -85,7 +85,7 @@ def test_a_list_value_may_stand_for_another_and_hold_a_template() -> None:
 
 
 @pytest.mark.parametrize("said", ["20 percent", "20%", "twenty percent", "Twenty percent."])
-def test_a_range_is_said_in_digits_and_words(said: str) -> None:
+def test_a_number_of_a_range_is_said_in_digits_or_words(said: str) -> None:
     made = grammar("dim to {level} percent", lists={"level": {"range": {"from": 0, "to": 100}}})
     assert slots(made, f"dim to {said}") == {"level": 20}
     assert slots(made, "dim to 101 percent") is None
@@ -140,7 +140,7 @@ def test_number_words_of_a_sentence_may_be_digits() -> None:
     assert slots(made, "an 8-ounce coffee") == {"size": "eight ounce"}
 
 
-def test_rules_nest_and_hold_lists() -> None:
+def test_rules_may_contain_rules_and_lists() -> None:
     made = grammar(
         "<turn_on> it",
         expansion_rules={"turn_on": "<turn> on [{what}]", "turn": "(turn|switch)"},
@@ -150,19 +150,19 @@ def test_rules_nest_and_hold_lists() -> None:
     assert slots(made, "switch on it") == {}
 
 
-def test_wildcards_take_words_and_as_few_as_fit() -> None:
+def test_a_wildcard_takes_as_few_words_as_fit() -> None:
     made = grammar("add {item} to [my] list", lists={"item": {"wildcard": True}})
     assert slots(made, "Add brown bread to my list.") == {"item": "brown bread"}
     assert slots(made, "add to list") is None
 
 
-def test_a_wildcard_at_the_start() -> None:
+def test_a_wildcard_may_begin_a_sentence() -> None:
     made = grammar("{who} is home", lists={"who": {"wildcard": True}})
     assert slots(made, "Aunt Mary is home") == {"who": "Aunt Mary"}
     assert slots(made, "is home") is None
 
 
-def test_skip_words_at_either_end() -> None:
+def test_skip_words_may_stand_at_either_end() -> None:
     made = grammar("lamp on", skip_words=["please", "can you"])
     assert slots(made, "Can you please lamp on, please?") == {}
     assert slots(made, "please") is None
@@ -203,7 +203,7 @@ def test_a_skip_word_may_be_part_of_a_name_and_of_a_wildcard() -> None:
     assert slots(made, "turn please on please lamp") == {"name": "please lamp"}
 
 
-def test_a_skip_word_is_left_out_where_a_wildcard_might_take_it_too() -> None:
+def test_a_skip_word_at_the_edge_of_a_wildcard_is_not_part_of_its_value() -> None:
     lists = {"what": {"wildcard": True}}
     made = grammar("turn on [the] lamp", "{what} lamp", lists=lists, skip_words=["please"])
     assert slots(made, "turn on please the lamp") == {}
@@ -212,13 +212,13 @@ def test_a_skip_word_is_left_out_where_a_wildcard_might_take_it_too() -> None:
 
 def test_a_sentence_whose_context_is_missing_cannot_be_said() -> None:
     block = {"requires_context": {"area": {"slot": True}}}
-    with pytest.raises(SentencesError, match="nothing"):
+    with pytest.raises(SentencesError, match="no sentence can be said"):
         grammar("lights on", block=block)
     made = grammar("lights on", block=block, context={"area": "attic"})
     assert slots(made, "lights on") == {"area": "attic"}
 
 
-def test_only_names_whose_context_fits_stand_in_a_sentence() -> None:
+def test_a_sentence_allows_only_names_whose_context_fits() -> None:
     values = [
         {"in": "desk", "out": "desk", "context": {"domain": "light"}},
         {"in": "door", "out": "door", "context": {"domain": "lock"}},
@@ -234,7 +234,7 @@ def test_only_names_whose_context_fits_stand_in_a_sentence() -> None:
     assert slots(made, "dim cat") is None
 
 
-def test_fixed_slots_are_given_and_spoken_ones_win() -> None:
+def test_a_spoken_slot_replaces_a_fixed_one() -> None:
     made = grammar(
         "go [{way:way}]",
         block={"slots": {"way": "up", "by": "foot"}},
@@ -244,7 +244,7 @@ def test_fixed_slots_are_given_and_spoken_ones_win() -> None:
     assert slots(made, "go down") == {"way": "down", "by": "foot"}
 
 
-def test_lists_of_the_caller_overrule_those_of_the_files() -> None:
+def test_lists_of_the_caller_replace_those_of_the_files() -> None:
     intents = intents_of({"On": "{name} on"}, lists={"name": {"values": ["lamp"]}})
     made = Grammar.of(intents, {"name": TextSlotList.from_strings(["fan"], name="name")})
     assert made.allows("fan on")
@@ -271,7 +271,7 @@ def test_a_text_of_punctuation_only_means_nothing(text: str) -> None:
     assert slots(grammar("qué hora es"), text) is None
 
 
-def test_what_it_allows_is_what_hassil_recognises() -> None:
+def test_the_grammar_allows_what_hassil_recognises() -> None:
     source = {
         "language": "en",
         "intents": {
@@ -329,14 +329,14 @@ def test_a_missing_list_a_missing_rule_and_a_rule_that_calls_itself_are_reported
     assert "rule <a> calls itself" in told
 
 
-def test_rules_that_call_one_another_too_deeply() -> None:
+def test_rules_that_call_one_another_too_deeply_are_an_error() -> None:
     rules = {f"r{number}": f"go <r{number + 1}>" for number in range(300)}
     with pytest.raises(SentencesError, match="too deeply"):
         grammar("<r0>", expansion_rules={**rules, "r300": "home"})
 
 
 def test_a_grammar_without_sentences_is_an_error() -> None:
-    with pytest.raises(SentencesError, match="nothing to be said"):
+    with pytest.raises(SentencesError, match="no sentence can be said"):
         Grammar.of(Intents.from_dict({"language": "en", "intents": {}}))
 
 
@@ -347,7 +347,7 @@ def test_a_name_among_twenty_thousand_values_is_found() -> None:
     assert slots(made, "call gamma 1 now") is None
 
 
-def test_other_languages_count_in_their_own_words() -> None:
+def test_number_words_follow_the_language() -> None:
     lists = {"n": {"range": {"from": 0, "to": 100}}}
     for language, text in (
         ("de", "auf einundzwanzig Prozent"),
@@ -409,7 +409,7 @@ def test_halves_are_said_as_people_say_them(language: str, said: str) -> None:
     assert slots(made, f"auf {said}") == {"n": 21.5}
 
 
-def test_times_are_written_with_a_colon_and_with_stops() -> None:
+def test_a_time_may_be_written_with_a_colon_and_with_stops() -> None:
     hours = {"h": {"range": {"from": 1, "to": 12}}, "m": {"range": {"from": 0, "to": 59}}}
     made = grammar("wake me at {h} [{m}] [(am|pm)]", lists=hours)
     assert slots(made, "Wake me at 7:30 a.m.") == {"h": 7, "m": 30}
@@ -439,7 +439,7 @@ def test_accents_of_a_foreign_name_need_not_be_written_in_english() -> None:
     assert slots(german, "heize kuche") is None
 
 
-def test_a_model_may_write_the_sign_beside_the_number() -> None:
+def test_a_model_may_write_the_sign_directly_after_the_number() -> None:
     made = grammar("auf {n} %", language="de", lists={"n": {"range": {"from": 0, "to": 20}}})
     vocabulary = TokenVocabulary.of([" auf", " 20", "%", " %", None], 4)
     walk = TokenWalk(made.automaton, vocabulary)

@@ -1,4 +1,4 @@
-"""Home Assistant's own sentences, whole languages of them, with a large home's names."""
+"""All of Home Assistant's sentences in several languages, with the names of a large home."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def grammar(language: str) -> Grammar:
         ("nl", "zet attic light 3 aan", "HassTurnOn"),
     ],
 )
-def test_a_whole_language_compiles_and_reads(language: str, text: str, intent: str) -> None:
+def test_all_sentences_of_a_language_compile_and_parse(
+    language: str, text: str, intent: str
+) -> None:
     made = grammar(language)
     found = made.readings(text)
     assert made.allows(text)
@@ -53,7 +55,7 @@ def test_a_whole_language_compiles_and_reads(language: str, text: str, intent: s
     assert found[0].slots["name"] == "attic light 3"
 
 
-def test_what_is_known_of_a_name_decides_where_it_fits() -> None:
+def test_the_domain_of_a_name_decides_which_sentences_take_it() -> None:
     made = grammar("en")
     assert made.allows("lock the attic lock 3")
     assert not made.allows("lock the attic light 3")

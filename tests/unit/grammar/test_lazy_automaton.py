@@ -1,4 +1,4 @@
-"""The network walked a character at a time, against the list of all sentences."""
+"""The automaton accepts exactly the sentences that the templates list."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def intents(*sentences: str) -> Intents:
         ["({color};{n};<please>) lamp", "{color} {n}", "<light> <light>"],
     ],
 )
-def test_every_sentence_is_accepted_and_what_it_begins_with_is_alive(sentences: list[str]) -> None:
+def test_every_sentence_is_accepted_and_none_of_its_prefixes_is_dead(sentences: list[str]) -> None:
     made = Grammar.of(intents(*sentences))
     said = {" ".join(text.split()) for _, text in sample_intents(intents(*sentences))}
     for text in said:
@@ -50,7 +50,7 @@ def test_every_sentence_is_accepted_and_what_it_begins_with_is_alive(sentences: 
         assert made.readings(text), text
 
 
-def test_what_is_alive_leads_to_a_sentence() -> None:
+def test_every_prefix_that_is_not_dead_leads_to_a_sentence() -> None:
     """Every way through letters that are offered ends in a text that can be read."""
     made = Grammar.of(intents("turn on <light> <polite>", "<nothing> turn <light> on"))
     walker, todo, accepted = made.automaton, [(0, "")], 0

@@ -1,4 +1,4 @@
-"""Sentences by their spelling, and how a model's tokens spell them."""
+"""The nearest sentences to a text, and the tokens that spell a sentence."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_nearest_sentence_is_the_one_that_sounds_alike(heard: str, meant: st
     assert texts(HOME, heard)[0] == meant
 
 
-def test_they_come_nearest_first_and_differ() -> None:
+def test_the_nearest_sentence_comes_first_and_none_comes_twice() -> None:
     found = nearest(HOME.automaton, "turn on the lump", limit=5, beam=96)
     assert [near.distance for near in found] == sorted(near.distance for near in found)
     assert len({near.text for near in found}) == len(found) > 1
@@ -74,7 +74,7 @@ def test_the_distance_of_two_texts_ignores_what_nobody_speaks() -> None:
     )
 
 
-def test_a_text_is_spelled_as_the_model_did_and_else_with_few_tokens() -> None:
+def test_words_keep_the_tokens_of_the_model_and_others_get_the_fewest() -> None:
     pieces = [" turn", " on", " la", "mp", " l", "a", "m", "p", " ", "on", " lam"]
     vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     spell = [pieces.index(piece) for piece in (" turn", " on")]
@@ -103,19 +103,19 @@ def test_a_number_with_a_sign_is_not_the_number_without_it() -> None:
     assert spelling_distance("offset -5", "offset 5") > 0
 
 
-def test_white_space_that_nobody_speaks_spells_nothing() -> None:
+def test_tokens_of_tabs_and_several_spaces_have_no_text() -> None:
     vocabulary = TokenVocabulary.of(["\t", "\n\n", " a", "  ", None], 4)
     assert vocabulary.texts[:4] == (None, None, " a", None)
 
 
-def test_a_text_begins_with_a_capital_letter_where_the_model_has_it() -> None:
+def test_a_text_begins_with_a_capital_letter_if_the_model_has_a_token_for_it() -> None:
     pieces = [" set", " Set", " lamp", " on"]
     vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     assert vocabulary.spelled("set lamp", {}) == (1, 2)
     assert vocabulary.spelled("lamp set on", {}) == (2, 0, 3)
 
 
-def test_words_that_sentences_write_with_an_apostrophe_are_spelled_so() -> None:
+def test_words_with_an_apostrophe_in_the_sentences_are_spelled_with_it() -> None:
     pieces = [" I", "'d", " id", " like", " tea"]
     vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     walk = grammar("I'd like tea").walk(vocabulary)

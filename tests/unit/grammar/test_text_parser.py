@@ -1,4 +1,4 @@
-"""From a text to its meaning: which of several readings wins, and how a text may be written."""
+"""Which of several parses of a text wins, and how a text may be written."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_number_of_several_words_may_be_digits() -> None:
     assert slots(made, "go to room 2") is None
 
 
-def test_the_meaning_of_a_word_is_the_one_whose_context_fits() -> None:
+def test_of_two_values_with_one_spelling_the_one_whose_context_fits_wins() -> None:
     values = [
         {"in": "desk", "out": "the desk's door", "context": {"domain": "lock"}},
         {"in": "desk", "out": "the desk's lamp", "context": {"domain": "light"}},

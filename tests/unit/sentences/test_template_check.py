@@ -1,18 +1,18 @@
-"""Templates: what is wrong with one, what it allows, how many sentences that is."""
+"""Errors in a template, and the number of sentences that it allows."""
 
 import pytest
 from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 
 from appliance.sentences import template_check
-from appliance.sentences.sentence_count import SentenceEnumerator, describe_count, evenly_spaced
+from appliance.sentences.sentence_count import SentenceCounter, describe_count, evenly_spaced
 
 ROOMS = TextSlotList.from_strings(["kitchen", "(hall|hallway)"], name="room")
 NUMBER = RangeSlotList("number", 1, 100)
 RULES = {"the": template_check.read("(the|my)")}
 
 
-def allowed() -> SentenceEnumerator:
-    return SentenceEnumerator(
+def counter() -> SentenceCounter:
+    return SentenceCounter(
         "en", {"room": ROOMS, "number": NUMBER, "any": WildcardSlotList("any")}, RULES
     )
 
@@ -53,26 +53,26 @@ def test_an_escaped_bracket_is_a_character() -> None:
         ("say {any}", 1),
     ],
 )
-def test_sentences_are_counted_without_being_made(text: str, count: int) -> None:
-    assert allowed().count(template_check.read(text).expression) == count
+def test_the_sentences_of_a_template_are_counted(text: str, count: int) -> None:
+    assert counter().count(template_check.read(text).expression) == count
 
 
 @pytest.mark.parametrize("text", ["(a|b) [c] <the> {room}", "(x;y;z) [w]", "{number} [times]"])
-def test_every_number_picks_another_sentence_and_all_of_them(text: str) -> None:
+def test_every_index_picks_another_sentence(text: str) -> None:
     expression = template_check.read(text).expression
-    whole = allowed()
-    picked = {whole.pick(expression, index) for index in range(whole.count(expression))}
-    assert len(picked) == whole.count(expression)
+    sentences = counter()
+    picked = {sentences.pick(expression, index) for index in range(sentences.count(expression))}
+    assert len(picked) == sentences.count(expression)
 
 
 def test_numbers_are_picked_as_words() -> None:
     expression = template_check.read("set {number}").expression
-    assert allowed().pick(expression, 20) == "set twenty-one"
+    assert counter().pick(expression, 20) == "set twenty-one"
 
 
 def test_a_number_of_sentences_too_large_to_read_is_given_as_a_power_of_ten() -> None:
     rules = {"ten": template_check.read("(0|1|2|3|4|5|6|7|8|9)")}
-    count = SentenceEnumerator("en", {}, rules).count(
+    count = SentenceCounter("en", {}, rules).count(
         template_check.read(" ".join(["<ten>"] * 40)).expression
     )
     assert describe_count(count, endless=False) == "more than 10^40"
@@ -81,7 +81,7 @@ def test_a_number_of_sentences_too_large_to_read_is_given_as_a_power_of_ten() ->
     assert describe_count(1, endless=True) == "endlessly many"
 
 
-def test_a_spread_takes_the_middle_of_equal_parts() -> None:
+def test_evenly_spaced_indices_are_the_middles_of_equal_parts() -> None:
     assert evenly_spaced(100, 4) == [12, 37, 62, 87]
     assert evenly_spaced(3, 10) == [0, 1, 2]
 
