@@ -77,7 +77,7 @@ class _BestFirstSearch:
     def run(self) -> Decoding:
         first = self._continue([()], self._effort.max_tokens)[0]
         free = self._free_candidate(first)
-        self._free_text = self._walk.vocabulary.plain(free.tokens)
+        self._free_text = self._walk.vocabulary.normalised_text(free.tokens)
         self._hopeless_score = self._below(free, self._effort.hopeless_nats_per_token)
         self._follow(first, self._root())
         if self._undecided():
@@ -86,13 +86,13 @@ class _BestFirstSearch:
 
     def score_texts(self, found: Decoding, texts: Iterable[str]) -> Decoding:
         vocabulary = self._walk.vocabulary
-        self._free_text = vocabulary.plain(found.free.tokens)
-        self._candidates = {vocabulary.plain(one.tokens): one for one in found.candidates}
+        self._free_text = vocabulary.normalised_text(found.free.tokens)
+        self._candidates = {vocabulary.normalised_text(one.tokens): one for one in found.candidates}
         self._calls, self._decoder_steps = found.calls, found.tokens
         self._distance = found.distance
         words = {**self._walk.known, **spelled_words(found.free.tokens, self._walk)}
         spelled = (
-            vocabulary.spelled(text, words) for text in texts if text not in self._candidates
+            vocabulary.tokens_of(text, words) for text in texts if text not in self._candidates
         )
         new = [tokens for tokens in spelled if tokens and len(tokens) < self._effort.max_tokens]
         for begin in range(0, len(new), self._effort.batch_size):
@@ -256,7 +256,7 @@ class _BestFirstSearch:
         texts = self._walk.vocabulary.texts
         if len(tokens) < _SHORTEST_REPETITION or texts[tokens[-1]] != texts[tokens[0]]:
             return False
-        return self._walk.vocabulary.plain(tokens[:-1]) in self._candidates
+        return self._walk.vocabulary.normalised_text(tokens[:-1]) in self._candidates
 
     def _choices(self, state: int, row: Row) -> Choices:
         if not self._walk.automaton.is_open(state):
@@ -274,7 +274,7 @@ class _BestFirstSearch:
             heapq.heappush(self._open, _Branch(cost, tokens, state, score))
 
     def _add_candidate(self, tokens: Tokens, score: float) -> None:
-        text = self._walk.vocabulary.plain(tokens)
+        text = self._walk.vocabulary.normalised_text(tokens)
         score -= self._effort.spelling_penalty(self._free_text, text, score)
         known = self._candidates.get(text)
         if known is None:
@@ -288,7 +288,7 @@ class _BestFirstSearch:
         )
 
     def _text(self, tokens: Tokens) -> str:
-        return self._walk.vocabulary.written(tokens).lstrip()
+        return self._walk.vocabulary.folded_text(tokens).lstrip()
 
 
 def log_sum(row: Row) -> float:

@@ -31,7 +31,7 @@ class SpellingCandidates:
         self._words = {**walk.known, **spelled_words(free, walk)}
         self._scored: dict[str, tuple[float, Tokens]] = {}
         self._layers: SearchLayers = {}
-        text = walk.vocabulary.written(free)
+        text = walk.vocabulary.folded_text(free)
         self._returned: set[Tokens] = set()
         self._looked_up: set[str] = set()
         self._free_text = normalise(text)
@@ -94,7 +94,7 @@ class SpellingCandidates:
             one.text: tokens
             for one in self._near
             if one.text not in self._scored
-            and (tokens := self._walk.vocabulary.spelled(one.text, self._words))
+            and (tokens := self._walk.vocabulary.tokens_of(one.text, self._words))
             and len(tokens) < self._effort.max_tokens
         }
         if not spelled:

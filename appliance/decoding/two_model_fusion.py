@@ -60,19 +60,19 @@ class ModelOpinion:
     def best_texts(self) -> list[str]:
         """Its best sentences, normalised."""
         candidates = self.decoding.candidates[:SENTENCES_PER_MODEL]
-        return [self.walk.vocabulary.plain(one.tokens) for one in candidates]
+        return [self.walk.vocabulary.normalised_text(one.tokens) for one in candidates]
 
     def score_texts(self, texts: Iterable[str]) -> tuple[Decoding, dict[str, Candidate]]:
         """Its decoding with these sentences scored, too, and the candidates by their text."""
         found = score_texts(self.scorer, self.walk, self.effort, self.decoding, texts)
-        plain = self.walk.vocabulary.plain
+        plain = self.walk.vocabulary.normalised_text
         return found, {plain(one.tokens): one for one in found.candidates}
 
     def log_probabilities(
         self, texts: Sequence[str], candidates: dict[str, Candidate]
     ) -> Sequence[float]:
         """Flattened log probability of each sentence, if one of them was said."""
-        heard = self.walk.vocabulary.plain(self.decoding.free.tokens)
+        heard = self.walk.vocabulary.normalised_text(self.decoding.free.tokens)
         flat = [
             (candidates[text].score - SPELLING_NATS * spelling_distance(heard, text)) / TEMPERATURE
             for text in texts

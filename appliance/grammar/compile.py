@@ -66,8 +66,8 @@ def compile_network(
     try:
         return _Compiler(intents, slot_lists or {}, intent_context or {}).compile()
     except RecursionError:
-        what = "the sentences are nested too deeply, or their rules call one another too deeply"
-        raise SentencesError([what]) from None
+        problem = "the sentences are nested too deeply, or their rules call one another too deeply"
+        raise SentencesError([problem]) from None
 
 
 class _Compiler:
@@ -82,14 +82,14 @@ class _Compiler:
         self._intents = intents
         self._lists = {**intents.slot_lists, **slot_lists}
         self._context = dict(intent_context)
-        self._build = Builder()
+        self._builder = Builder()
         self._networks: dict[Any, tuple[int, frozenset[str]]] = {}
         self._number_words = digits_of_words(intents.language)
         self._required = RequiredWords(intents.language)
-        self._list_networks = Lists(self._build, intents.language, self._expression)
+        self._list_networks = Lists(self._builder, intents.language, self._expression)
 
     def compile(self) -> Network:
-        start, body, end = (self._build.node() for _ in range(3))
+        start, body, end = (self._builder.node() for _ in range(3))
         self._add_skip_words(start, body)
         problems: list[str] = []
         for intent in self._intents.intents.values():
@@ -100,21 +100,21 @@ class _Compiler:
                     problems += [f"intent {intent.name}: {problem}" for problem in error.problems]
         if problems:
             raise SentencesError(problems)
-        if not any(source == body for source, _, _ in self._build.edges):
+        if not any(source == body for source, _, _ in self._builder.edges):
             raise SentencesError(["no sentence can be said with these lists and this context"])
-        self._add_skip_words(end, self._build.node(final=True))
-        return self._build.network(start, body)
+        self._add_skip_words(end, self._builder.node(final=True))
+        return self._builder.network(start, body)
 
     def _add_skip_words(self, source: int, target: int) -> None:
         """Allow up to MAX_SKIP_WORDS skip words between `source` and `target`."""
         words = [template_text(word).strip() for word in self._intents.skip_words]
         for _ in range(MAX_SKIP_WORDS if words else 0):
-            self._build.epsilon(source, target)
-            after = self._build.node()
+            self._builder.epsilon(source, target)
+            after = self._builder.node()
             for word in filter(None, words):
-                self._build.text(source, f" {word} ", after)
+                self._builder.text(source, f" {word} ", after)
             source = after
-        self._build.epsilon(source, target)
+        self._builder.epsilon(source, target)
 
     def _block(self, intent: str, data: IntentData, body: int, end: int) -> None:
         if not check_required_context(
@@ -134,7 +134,7 @@ class _Compiler:
         )
         for sentence in data.sentences:
             scope = self._scope(data)
-            first = self._build.node()
+            first = self._builder.node()
             try:
                 last = self._expression(sentence.expression, first, scope)
             except SentencesError as error:
@@ -143,8 +143,8 @@ class _Compiler:
                 ) from error
             if missing <= scope.context_keys:
                 clauses = self._required.clauses(sentence.expression, scope)
-                self._build.sentence(body, first, clauses)
-                self._build.epsilon(self._build.semantic_tag(last, tag), end)
+                self._builder.sentence(body, first, clauses)
+                self._builder.epsilon(self._builder.semantic_tag(last, tag), end)
 
     def _scope(self, data: IntentData) -> NameScope:
         own = id(data) if data.slot_lists or data.expansion_rules else 0
@@ -157,30 +157,30 @@ class _Compiler:
             key=f"{own} {asked}",
         )
 
-    def _expression(self, what: Expression, source: int, scope: NameScope) -> int:
+    def _expression(self, expression: Expression, source: int, scope: NameScope) -> int:
         """Compile `what` after `source`; return the node after it."""
-        if isinstance(what, TextChunk):
-            return self._words(source, what.text)
-        if isinstance(what, ListReference):
-            return self._list_networks.reference(what, source, scope)
-        if isinstance(what, RuleReference):
-            return self._rule(what.rule_name, source, scope)
-        if isinstance(what, Group):
-            return self._group(what, source, scope)
-        raise SentencesError([f"{what!r} is not a known part of a sentence"])
+        if isinstance(expression, TextChunk):
+            return self._words(source, expression.text)
+        if isinstance(expression, ListReference):
+            return self._list_networks.reference(expression, source, scope)
+        if isinstance(expression, RuleReference):
+            return self._rule(expression.rule_name, source, scope)
+        if isinstance(expression, Group):
+            return self._group(expression, source, scope)
+        raise SentencesError([f"{expression!r} is not a known part of a sentence"])
 
-    def _group(self, what: Group, source: int, scope: NameScope) -> int:
-        if isinstance(what, Permutation):
-            return self._permutation(what.items, source, scope)
-        if isinstance(what, Alternative):
-            target = self._build.node()
-            for item in what.items:
-                self._build.epsilon(self._expression(item, source, scope), target)
-            if what.is_optional or not what.items:
-                self._build.epsilon(source, target)
+    def _group(self, expression: Group, source: int, scope: NameScope) -> int:
+        if isinstance(expression, Permutation):
+            return self._permutation(expression.items, source, scope)
+        if isinstance(expression, Alternative):
+            target = self._builder.node()
+            for item in expression.items:
+                self._builder.epsilon(self._expression(item, source, scope), target)
+            if expression.is_optional or not expression.items:
+                self._builder.epsilon(source, target)
             return target
         before: Expression | None = None
-        for item in _joined(what.items):
+        for item in _joined(expression.items):
             if isinstance(before, ListReference) and isinstance(item, TextChunk):
                 source = self._after_list(item.text, source)
             else:
@@ -191,8 +191,8 @@ class _Compiler:
     def _after_list(self, text: str, source: int) -> int:
         """Read `text` after a value; in some languages as one word: "Erdgeschosstemperatur"."""
         if text[:1] == " " and self._intents.language.split("-")[0] in COMPOUNDING:
-            gap = self._build.text(source, " ")
-            self._build.epsilon(source, gap)
+            gap = self._builder.text(source, " ")
+            self._builder.epsilon(source, gap)
             return self._words(gap, text.lstrip())
         return self._words(source, text)
 
@@ -200,27 +200,27 @@ class _Compiler:
         """Read `text`; a number in it in words or digits, "percent" also as "%"."""
         if self._intents.settings.ignore_whitespace:
             text = CJK_WHITESPACE.sub("", text)
-        begins: list[tuple[int, int]] = []
+        word_starts: list[tuple[int, int]] = []
         """The node before each word, and the node before the space that precedes it."""
         words = template_text(text).split(" ")
         for index, word in enumerate(words):
             before = source
-            begin = self._build.text(source, " ") if index else source
-            begins.append((begin, before))
-            source = self._build.text(begin, word)
-            for other in self._otherwise(word):
-                self._build.text(begin, other, source)
+            begin = self._builder.text(source, " ") if index else source
+            word_starts.append((begin, before))
+            source = self._builder.text(begin, word)
+            for other in self._other_spellings(word):
+                self._builder.text(begin, other, source)
             if not index and (word in UNIT_SIGNS or word in SIGNS):
-                self._build.text(before, f" {word}", source)
+                self._builder.text(before, f" {word}", source)
             for first in range(max(0, index - LONGEST_NUMBER + 1), index + 1):
                 said = " ".join(words[first : index + 1])
                 if said in self._number_words:
-                    self._build.text(begins[first][0], self._number_words[said], source)
+                    self._builder.text(word_starts[first][0], self._number_words[said], source)
                 if said in SIGNS:
-                    self._build.text(begins[first][1], SIGNS[said], source)
+                    self._builder.text(word_starts[first][1], SIGNS[said], source)
         return source
 
-    def _otherwise(self, word: str) -> Iterator[str]:
+    def _other_spellings(self, word: str) -> Iterator[str]:
         """Other spellings of a word."""
         language = self._intents.language
         if said_in_words(word):
@@ -246,11 +246,13 @@ class _Compiler:
             scope.rule_stack.pop()
         start, context_keys = self._networks[key]
         scope.context_keys |= context_keys
-        return self._build.call(source, start)
+        return self._builder.call(source, start)
 
-    def _sub_network(self, what: Expression, scope: NameScope) -> int:
-        start = self._build.node()
-        self._build.epsilon(self._expression(what, start, scope), self._build.node(final=True))
+    def _sub_network(self, expression: Expression, scope: NameScope) -> int:
+        start = self._builder.node()
+        self._builder.epsilon(
+            self._expression(expression, start, scope), self._builder.node(final=True)
+        )
         return start
 
     def _permutation(self, items: list[Expression], source: int, scope: NameScope) -> int:
@@ -259,14 +261,14 @@ class _Compiler:
                 [f"a permutation of {len(items)} parts; at most {LARGEST_PERMUTATION}"]
             )
         starts = [self._sub_network(item, scope) for item in items]
-        done = {0: source}
+        node_of = {0: source}
         for subset in range(1 << len(items)):
             for index, start in enumerate(starts):
                 if subset & (1 << index):
                     continue
-                target = done.setdefault(subset | (1 << index), self._build.node())
-                self._build.epsilon(self._build.call(done[subset], start), target)
-        return done[(1 << len(items)) - 1]
+                target = node_of.setdefault(subset | (1 << index), self._builder.node())
+                self._builder.epsilon(self._builder.call(node_of[subset], start), target)
+        return node_of[(1 << len(items)) - 1]
 
 
 def _joined(items: Iterable[Expression]) -> Iterator[Expression]:

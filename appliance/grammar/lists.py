@@ -30,8 +30,8 @@ Compile = Callable[[Expression, int, NameScope], int]
 class Lists:
     """Compiles each list once for every choice of its values."""
 
-    def __init__(self, build: Builder, language: str, compile_expression: Compile) -> None:
-        self._build = build
+    def __init__(self, builder: Builder, language: str, compile_expression: Compile) -> None:
+        self._builder = builder
         self._language = language
         self._compile = compile_expression
         self._number_words = {word for words in digits_of_words(language) for word in words.split()}
@@ -49,15 +49,15 @@ class Lists:
             slots = RangeSlotList(reference.list_name, low, high, step)
         if slots is None:
             raise SentencesError([f"list {{{reference.list_name}}} is missing"])
-        source = self._build.text(source, template_text(reference.prefix or ""))
+        source = self._builder.text(source, template_text(reference.prefix or ""))
         slot = "" if reference.is_capture else reference.slot_name
-        source = self._build.semantic_tag(
+        source = self._builder.semantic_tag(
             source, SlotStart(slot, isinstance(slots, WildcardSlotList))
         )
         start, context_keys = self._values(slots, scope)
         scope.context_keys |= context_keys
-        target = self._build.call(source, start)
-        return self._build.text(target, template_text(reference.suffix or ""))
+        target = self._builder.call(source, start)
+        return self._builder.text(target, template_text(reference.suffix or ""))
 
     def _values(self, slots: SlotList, scope: NameScope) -> tuple[int, frozenset[str]]:
         if isinstance(slots, WildcardSlotList):
@@ -82,30 +82,30 @@ class Lists:
 
     def _wildcard(self) -> int:
         """One or more words."""
-        start, inside = self._build.node(), self._build.node()
-        self._build.edges += [(start, ANY, inside), (inside, ANY, inside)]
-        end = self._build.semantic_tag(inside, WildcardValue())
-        self._build.epsilon(end, self._build.node(final=True))
+        start, inside = self._builder.node(), self._builder.node()
+        self._builder.edges += [(start, ANY, inside), (inside, ANY, inside)]
+        end = self._builder.semantic_tag(inside, WildcardValue())
+        self._builder.epsilon(end, self._builder.node(final=True))
         return start
 
     def _range(self, slots: RangeSlotList) -> int:
         many = (slots.stop - slots.start) // slots.step + 1
         if many > RANGE_LIMIT:
-            what = f"{{{slots.name}}} has {many:,} numbers; {RANGE_LIMIT:,} at most"
-            raise SentencesError([what])
+            message = f"{{{slots.name}}} has {many:,} numbers; {RANGE_LIMIT:,} at most"
+            raise SentencesError([message])
         values: dict[str, float] = {}
         for text, value in numbers_in_range(slots, self._language):
             values.setdefault(text, value)
-        start, inside = self._build.node(), self._build.node()
+        start, inside = self._builder.node(), self._builder.node()
         self._trie(start, dict.fromkeys(values, inside))
-        end = self._build.semantic_tag(inside, NumberValue(values))
-        self._build.epsilon(end, self._build.node(final=True))
+        end = self._builder.semantic_tag(inside, NumberValue(values))
+        self._builder.epsilon(end, self._builder.node(final=True))
         return start
 
     def _texts(
         self, slots: TextSlotList, chosen: list[int], scope: NameScope
     ) -> tuple[int, frozenset[str]]:
-        start, final = self._build.node(), self._build.node(final=True)
+        start, final = self._builder.node(), self._builder.node(final=True)
         ends: dict[str, int] = {}
         context_keys: set[str] = set()
         for index in chosen:
@@ -115,13 +115,13 @@ class Lists:
                 text := template_text(value.text_in.text).strip(), self._number_words
             ):
                 if text and text not in ends:
-                    ends[text] = self._build.node()
+                    ends[text] = self._builder.node()
                 end = ends.get(text)
             else:
                 end = self._compile(value.text_in, start, scope)
             if end is not None:
                 tag = ListValue(value.value_out, value.context)
-                self._build.epsilon(self._build.semantic_tag(end, tag), final)
+                self._builder.epsilon(self._builder.semantic_tag(end, tag), final)
         for other in self._spellings:
             ends = {**{other(text): end for text, end in ends.items()}, **ends}
         self._trie(start, ends)
@@ -142,9 +142,9 @@ class Lists:
             node = start
             for char in text:
                 if (node, char) not in nodes:
-                    nodes[node, char] = self._build.text(node, char)
+                    nodes[node, char] = self._builder.text(node, char)
                 node = nodes[node, char]
-            self._build.epsilon(node, end)
+            self._builder.epsilon(node, end)
 
 
 def _has_number(text: str, number_words: Container[str]) -> bool:

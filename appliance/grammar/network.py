@@ -40,7 +40,7 @@ class Network:
     returns: array[int]
     finals: bytes
     """1 for a node where its own sub-network, or the whole network, may end."""
-    tags: dict[int, int]
+    tag_numbers: dict[int, int]
     """Node: index in `semantic_tags` of the tag that it has."""
     semantic_tags: list[Any]
     start: int
@@ -64,7 +64,7 @@ class Builder:
     edges: list[tuple[int, int, int]] = field(default_factory=list)
     calls: list[tuple[int, int, int]] = field(default_factory=list)
     finals: bytearray = field(default_factory=bytearray)
-    tags: dict[int, int] = field(default_factory=dict)
+    tag_numbers: dict[int, int] = field(default_factory=dict)
     semantic_tags: list[Any] = field(default_factory=list)
     sentences: list[tuple[int, list[int]]] = field(default_factory=list)
     clauses: dict[Clause, int] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Builder:
     def semantic_tag(self, source: int, tag: Any) -> int:
         """Add a node with a semantic tag after `source`; return it."""
         target = self.node()
-        self.tags[target] = len(self.semantic_tags)
+        self.tag_numbers[target] = len(self.semantic_tags)
         self.semantic_tags.append(tag)
         self.epsilon(source, target)
         return target
@@ -125,7 +125,7 @@ class Builder:
             callees=callees,
             returns=returns,
             finals=bytes(self.finals),
-            tags=self.tags,
+            tag_numbers=self.tag_numbers,
             semantic_tags=self.semantic_tags,
             start=start,
             body=body,

@@ -145,8 +145,8 @@ class SentenceCompletions:
         net = self.grammar.network
         for edge in range(net.edge_from[node], net.edge_from[node + 1]):
             target = net.targets[edge]
-            tag = net.tags.get(target)
-            slot = tag is not None and isinstance(net.semantic_tags[tag], SlotStart)
+            tag_number = net.tag_numbers.get(target)
+            slot = tag_number is not None and isinstance(net.semantic_tags[tag_number], SlotStart)
             yield int(slot), (target,)
         for call in range(net.call_from[node], net.call_from[node + 1]):
             yield 0, (net.callees[call], net.returns[call])

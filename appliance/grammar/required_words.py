@@ -43,18 +43,22 @@ class RequiredWords:
         self._accents_matter = not language.startswith("en")
         self._known: dict[Any, _Clauses] = {}
 
-    def clauses(self, what: Expression, scope: NameScope) -> _Clauses:
+    def clauses(self, expression: Expression, scope: NameScope) -> _Clauses:
         """The clauses that every text of an expression meets."""
-        if isinstance(what, TextChunk):
-            return frozenset(frozenset((word,)) for word in self._words(what.text))
-        if isinstance(what, Alternative):
-            alternatives = [self.clauses(item, scope) for item in what.items]
-            return frozenset() if what.is_optional else self._one_of(alternatives)
-        if isinstance(what, Group):
-            return frozenset[Clause]().union(*(self.clauses(item, scope) for item in what.items))
-        if isinstance(what, RuleReference):
-            return self._of_rule(what.rule_name, scope)
-        slots = scope.lists.get(what.list_name) if isinstance(what, ListReference) else None
+        if isinstance(expression, TextChunk):
+            return frozenset(frozenset((word,)) for word in self._words(expression.text))
+        if isinstance(expression, Alternative):
+            alternatives = [self.clauses(item, scope) for item in expression.items]
+            return frozenset() if expression.is_optional else self._one_of(alternatives)
+        if isinstance(expression, Group):
+            return frozenset[Clause]().union(
+                *(self.clauses(item, scope) for item in expression.items)
+            )
+        if isinstance(expression, RuleReference):
+            return self._of_rule(expression.rule_name, scope)
+        slots = (
+            scope.lists.get(expression.list_name) if isinstance(expression, ListReference) else None
+        )
         return self._of_list(slots, scope) if isinstance(slots, TextSlotList) else frozenset()
 
     def _of_rule(self, name: str, scope: NameScope) -> _Clauses:

@@ -45,8 +45,8 @@ _AROUND = "".join(PUNCTUATION | APOSTROPHES) + " -"
 """Removed at both ends of a slot: in "à l'école" the list begins after "l", with "'"."""
 
 _Trail = tuple[Any, ...]
-"""(tag, position in the text, trail before), or () at the beginning. A negative tag is minus the
-number of letters of a skip word that was passed here."""
+"""(number of a semantic tag, position in the text, trail before); () at the beginning. A negative
+number is a skip word with as many letters."""
 
 _Place = tuple[int, Any, int]
 """Node, stack of (return node, stack), and the number of the context that the words have set; after
@@ -228,12 +228,14 @@ class _Parse:
             if found[place] is not trail:
                 continue  # a better trail has come since
             for node, stack in self._epsilon_moves(place[0], place[1], after_space=after_space):
-                tag = self._net.tags.get(node)
-                context_id = place[2] if tag is None else self._context_after(tag, place[2])
+                tag_number = self._net.tag_numbers.get(node)
+                context_id = (
+                    place[2] if tag_number is None else self._context_after(tag_number, place[2])
+                )
                 if context_id is None:
                     continue
                 target = (node, stack, context_id)
-                longer = trail if tag is None else (tag, position, trail)
+                longer = trail if tag_number is None else (tag_number, position, trail)
                 if self._add(found, target, longer, position):
                     pending.append((target, longer))
         return found
@@ -253,15 +255,16 @@ class _Parse:
         if net.finals[node] and stack is not None:
             yield stack
 
-    def _context_after(self, tag: int, context_id: int) -> int | None:
+    def _context_after(self, tag_number: int, context_id: int) -> int | None:
         """The number of the context after this tag; None if it is not the required one."""
-        what = self._net.semantic_tags[tag]
-        if isinstance(what, ListValue) and what.context:
-            return self._context({**self._contexts[context_id], **what.context})
-        if isinstance(what, SentenceEnd):
-            context = {**what.context, **self._contexts[context_id]}
-            fits = check_required_context(what.requires, context)
-            return -1 - tag if fits and check_excluded_context(what.excludes, context) else None
+        tag = self._net.semantic_tags[tag_number]
+        if isinstance(tag, ListValue) and tag.context:
+            return self._context({**self._contexts[context_id], **tag.context})
+        if isinstance(tag, SentenceEnd):
+            context = {**tag.context, **self._contexts[context_id]}
+            if not check_required_context(tag.requires, context):
+                return None
+            return -1 - tag_number if check_excluded_context(tag.excludes, context) else None
         return context_id
 
     def _context(self, context: dict[str, Any]) -> int:
@@ -288,74 +291,74 @@ class _Parse:
         """The rank of a trail, lower is better; an open slot ends at `position`."""
         named = wildcards = not_own = wildcard_letters = 0
         ends: list[int] = []
-        tags, positions = [], []
+        tag_numbers, positions = [], []
         while trail:
-            tag, begin, trail = trail
-            if tag < 0:
-                not_own -= tag
+            tag_number, begin, trail = trail
+            if tag_number < 0:
+                not_own -= tag_number
                 continue
-            tags.append(tag)
+            tag_numbers.append(tag_number)
             positions.append(begin)
-            what = self._net.semantic_tags[tag]
-            if isinstance(what, SlotStart):
+            tag = self._net.semantic_tags[tag_number]
+            if isinstance(tag, SlotStart):
                 end = ends.pop() if ends else position
                 letters = self._letters[end] - self._letters[begin]
                 not_own += letters
-                if what.free:
+                if tag.free:
                     wildcards, wildcard_letters = wildcards + 1, wildcard_letters + letters
-                elif what.slot == "name":
+                elif tag.slot == "name":
                     named += letters
-            elif not isinstance(what, SentenceEnd):
+            elif not isinstance(tag, SentenceEnd):
                 ends.append(begin)
-        return -named, wildcards, not_own, wildcard_letters, tags, positions[::-1]
+        return -named, wildcards, not_own, wildcard_letters, tag_numbers, positions[::-1]
 
     def _reading(self, trail: _Trail) -> ParsedSentence:
         """The parse that the trail stands for."""
-        (tag, _), *steps = (step for step in _steps(trail) if step[0] >= 0)
-        sentence: SentenceEnd = self._net.semantic_tags[tag]
+        (tag_number, _), *steps = (step for step in _steps(trail) if step[0] >= 0)
+        sentence: SentenceEnd = self._net.semantic_tags[tag_number]
         slots: dict[str, Any] = {}
         context = dict(sentence.context)
         opened: list[tuple[str, int]] = []
         starts: set[tuple[str, bool]] = set()
         wildcard_letters = 0
-        for tag, position in reversed(steps):
-            what = self._net.semantic_tags[tag]
-            if isinstance(what, SlotStart):
-                starts.add((what.slot, what.free))
-                opened.append((what.slot, position))
+        for tag_number, position in reversed(steps):
+            tag = self._net.semantic_tags[tag_number]
+            if isinstance(tag, SlotStart):
+                starts.add((tag.slot, tag.free))
+                opened.append((tag.slot, position))
                 continue
             slot, begin = opened.pop()
-            slots[slot] = self._value(what, begin, position)
-            wildcard_letters += len(slots[slot]) if isinstance(what, WildcardValue) else 0
-            context.update(what.context or {} if isinstance(what, ListValue) else {})
+            slots[slot] = self._value(tag, begin, position)
+            wildcard_letters += len(slots[slot]) if isinstance(tag, WildcardValue) else 0
+            context.update(tag.context or {} if isinstance(tag, ListValue) else {})
         slots.pop("", None)
         slots = {**sentence.fixed, **_from_context(sentence, context), **slots}
-        named, *rank, tags, positions = self._cost(trail, len(self._text))
+        named, *rank, tag_numbers, positions = self._cost(trail, len(self._text))
         of_device = "name" in slots and ("name", True) not in starts
-        rank = [not of_device, named, *rank, sentence.intent, tags, positions]
+        rank = [not of_device, named, *rank, sentence.intent, tag_numbers, positions]
         return ParsedSentence(
             sentence.intent, slots, sentence.metadata, wildcard_letters, tuple(rank)
         )
 
-    def _value(self, what: Any, begin: int, end: int) -> Any:
+    def _value(self, tag: Any, begin: int, end: int) -> Any:
         """The value of a slot."""
-        if isinstance(what, WildcardValue):
+        if isinstance(tag, WildcardValue):
             while self._text[end : end + 1] in _CLOSING:  # "call Mum (mobile)"
                 end += 1
             return self._text[begin:end].strip(_AROUND)
-        if isinstance(what, ListValue) and what.value is not None:
-            return what.value
-        if isinstance(what, NumberValue):
+        if isinstance(tag, ListValue) and tag.value is not None:
+            return tag.value
+        if isinstance(tag, NumberValue):
             read = [char for char, index in self._characters if begin <= index < end]
             words = "".join(read).replace("-", _SPACE).replace(_SIGN, "-").strip()
-            return what.values.get(words, words)
+            return tag.values.get(words, words)
         return self._text[begin:end].translate(_UNBRACKETED).strip(_AROUND)
 
 
 def _steps(trail: _Trail) -> Iterator[tuple[int, int]]:
     while trail:
-        tag, position, trail = trail
-        yield tag, position
+        tag_number, position, trail = trail
+        yield tag_number, position
 
 
 def _from_context(sentence: SentenceEnd, context: Mapping[str, Any]) -> dict[str, Any]:

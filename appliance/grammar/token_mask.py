@@ -65,15 +65,15 @@ class TokenVocabulary:
         """The tokens of each of `words`."""
         return dict(zip(self.words, self.ids, strict=True))
 
-    def written(self, tokens: Iterable[int]) -> str:
+    def folded_text(self, tokens: Iterable[int]) -> str:
         """Folded text of the tokens."""
         return "".join(self.texts[token] or "" for token in tokens)
 
-    def plain(self, tokens: Iterable[int]) -> str:
+    def normalised_text(self, tokens: Iterable[int]) -> str:
         """The normalised text of the tokens: without punctuation, with single spaces."""
-        return normalise(self.written(tokens))
+        return normalise(self.folded_text(tokens))
 
-    def spelled(self, text: str, known: Mapping[str, Tokens]) -> Tokens:
+    def tokens_of(self, text: str, known: Mapping[str, Tokens]) -> Tokens:
         """Tokens that spell folded `text`; empty if a letter has no token.
 
         Args:
@@ -89,7 +89,7 @@ class TokenVocabulary:
             tokens += found if tokens else self._capitalised(found)
         return tuple(tokens)
 
-    def contracted(self, head: str, tail: str) -> Tokens:
+    def tokens_of_contraction(self, head: str, tail: str) -> Tokens:
         """Tokens that spell folded `head` and `tail` with an apostrophe between them."""
         mark = self.contractions.get(tail)
         rest = [mark] if mark is not None else [*self.apostrophes[:1], *self._word(tail)]
@@ -125,13 +125,13 @@ class TokenVocabulary:
         """The fewest tokens; of several ways the lower ids, because common tokens have low ids."""
         best: list[tuple[int, int, list[int]]] = [(0, 0, [])]
         for end in range(1, len(word) + 1):
-            ways = [
+            alternatives = [
                 (best[begin][0] + 1, best[begin][1] + ids[0], [*best[begin][2], ids[0]])
                 for begin in range(end)
                 if (ids := self.by_text.get(word[begin:end])) and best[begin][0] < _IMPOSSIBLE
                 if word[begin:end] != " "
             ]
-            best.append(min(ways, default=(_IMPOSSIBLE, 0, [])))
+            best.append(min(alternatives, default=(_IMPOSSIBLE, 0, [])))
         return best[-1][2]
 
     @classmethod
@@ -199,7 +199,7 @@ class TokenWalk:
         """By folded word: the model's own tokens, if they are not the fewest that spell it."""
         for word in with_apostrophe:
             head, _, tail = word.rpartition("'")
-            if tokens := vocabulary.contracted(folded(head), folded(tail)):
+            if tokens := vocabulary.tokens_of_contraction(folded(head), folded(tail)):
                 self.known[folded(word)] = tokens
         self._choices: dict[int, Choices] = {}
 
@@ -239,8 +239,8 @@ class TokenWalk:
             if token not in declared and (target := self.step(state, token)) != DEAD:
                 found.setdefault((target, _WILDCARD), []).append(token)
         ends = [*known.first.tolist()[1:], len(known.ids)][: len(known.first)]
-        ways = zip(known.targets, known.said, known.first.tolist(), ends, strict=True)
-        for target, said, first, end in ways:
+        groups = zip(known.targets, known.said, known.first.tolist(), ends, strict=True)
+        for target, said, first, end in groups:
             found[target, said] = known.ids[first:end].tolist()
         return _grouped(found)
 

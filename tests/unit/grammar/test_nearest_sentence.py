@@ -78,10 +78,10 @@ def test_words_keep_the_tokens_of_the_model_and_others_get_the_fewest() -> None:
     pieces = [" turn", " on", " la", "mp", " l", "a", "m", "p", " ", "on", " lam"]
     vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     spell = [pieces.index(piece) for piece in (" turn", " on")]
-    assert vocabulary.spelled("turn on", {}) == tuple(spell)
-    assert len(vocabulary.spelled("lamp", {})) == 2
-    assert vocabulary.spelled("lamp", {"lamp": (4, 5, 6, 7)}) == (4, 5, 6, 7)
-    assert vocabulary.spelled("turn xon", {}) == ()
+    assert vocabulary.tokens_of("turn on", {}) == tuple(spell)
+    assert len(vocabulary.tokens_of("lamp", {})) == 2
+    assert vocabulary.tokens_of("lamp", {"lamp": (4, 5, 6, 7)}) == (4, 5, 6, 7)
+    assert vocabulary.tokens_of("turn xon", {}) == ()
 
 
 def test_an_apostrophe_may_be_a_token_of_its_own() -> None:
@@ -95,7 +95,7 @@ def test_an_apostrophe_may_be_a_token_of_its_own() -> None:
         state = walk.step(state, token)
         assert state != DEAD
     assert walk.automaton.accepts(state)
-    assert vocabulary.spelled("wake at 7 oclock", walk.known) == (0, 1, 2, 3, 4, 5)
+    assert vocabulary.tokens_of("wake at 7 oclock", walk.known) == (0, 1, 2, 3, 4, 5)
     assert spelled_words((0, 3, 4, 5), walk)["oclock"] == (3, 4, 5)
 
 
@@ -111,13 +111,13 @@ def test_tokens_of_tabs_and_several_spaces_have_no_text() -> None:
 def test_a_text_begins_with_a_capital_letter_if_the_model_has_a_token_for_it() -> None:
     pieces = [" set", " Set", " lamp", " on"]
     vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
-    assert vocabulary.spelled("set lamp", {}) == (1, 2)
-    assert vocabulary.spelled("lamp set on", {}) == (2, 0, 3)
+    assert vocabulary.tokens_of("set lamp", {}) == (1, 2)
+    assert vocabulary.tokens_of("lamp set on", {}) == (2, 0, 3)
 
 
 def test_words_with_an_apostrophe_in_the_sentences_are_spelled_with_it() -> None:
     pieces = [" I", "'d", " id", " like", " tea"]
     vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     walk = grammar("I'd like tea").walk(vocabulary)
-    assert vocabulary.spelled("id like tea", walk.known) == (0, 1, 3, 4)
+    assert vocabulary.tokens_of("id like tea", walk.known) == (0, 1, 3, 4)
     assert grammar("my id").walk(vocabulary).known == {}
