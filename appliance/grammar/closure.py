@@ -1,4 +1,4 @@
-"""The epsilon closure of a recursive transition network: all that is reached without reading."""
+"""The epsilon closure of a recursive transition network: what is reached without a character."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Places = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Local:
+class _LocalClosure:
     """What a node reaches without reading, inside its own sub-network."""
 
     reading: tuple[int, ...]
@@ -34,11 +34,11 @@ class _Local:
     """The first node of each sub-network that is called, and the node to return to."""
     ends: bool
     """Whether the sub-network may end here."""
-    plain: bool
+    only_itself: bool
     """Whether it reaches only itself."""
 
 
-_UNKNOWN = _Local((), (), ends=False, plain=False)
+_UNKNOWN = _LocalClosure((), (), ends=False, only_itself=False)
 
 
 class EpsilonClosures:
@@ -53,20 +53,20 @@ class EpsilonClosures:
         self._network = network
         self._contexts: list[Places] = [()]
         self._numbers: dict[Places, int] = {(): 0}
-        self._locals: tuple[dict[int, _Local], dict[int, _Local]] = ({}, {})
+        self._locals: tuple[dict[int, _LocalClosure], dict[int, _LocalClosure]] = ({}, {})
 
     def closure(self, places: list[int], *, after_space: bool) -> Places:
-        """All places that are reached without reading; after a space, more spaces are free, too."""
+        """All places that are reached without a character; after a space, also by spaces."""
         size, known = self._network.size, self._locals[after_space]
-        if all(known.get(place % size, _UNKNOWN).plain for place in places):
+        if all(known.get(place % size, _UNKNOWN).only_itself for place in places):
             return tuple(sorted(set(places)))  # inside a word, the usual case
         return _Closure(self, self._network.size, after_space=after_space).of(places)
 
-    def local(self, node: int, *, after_space: bool) -> _Local:
+    def local(self, node: int, *, after_space: bool) -> _LocalClosure:
         """What a node reaches inside its own sub-network."""
         known = self._locals[after_space].get(node)
         if known is None:
-            known = self._locals[after_space][node] = _local(
+            known = self._locals[after_space][node] = _local_closure(
                 self._network, node, after_space=after_space
             )
         return known
@@ -83,7 +83,7 @@ class EpsilonClosures:
         return self._numbers[returns]
 
 
-def _local(net: Network, start: int, *, after_space: bool) -> _Local:
+def _local_closure(net: Network, start: int, *, after_space: bool) -> _LocalClosure:
     seen, pending = {start}, [start]
     reading: list[int] = []
     calls: list[tuple[int, int]] = []
@@ -103,8 +103,8 @@ def _local(net: Network, start: int, *, after_space: bool) -> _Local:
         first, after = net.call_from[node], net.call_from[node + 1]
         calls += zip(net.callees[first:after], net.returns[first:after], strict=True)
         ends = ends or bool(net.finals[node])
-    plain = reading == [start] and not calls and not ends
-    return _Local(tuple(reading), tuple(calls), ends, plain)
+    only_itself = reading == [start] and not calls and not ends
+    return _LocalClosure(tuple(reading), tuple(calls), ends, only_itself)
 
 
 class _Closure:
@@ -115,59 +115,59 @@ class _Closure:
         self._size = size
         self._after_space = after_space
         self._seen: set[int] = set()
-        self._todo: list[int] = []
+        self._pending: list[int] = []
         self._reached: set[int] = set()
-        self._called: dict[int, int] = {}
+        self._call_numbers: dict[int, int] = {}
         """By the first node of each sub-network that is called: its index in `_returns`."""
         self._returns: list[set[int]] = []
         self._ended: set[int] = set()
-        self._settled: dict[int, int] = {}
+        self._final_contexts: dict[int, int] = {}
 
     def of(self, places: list[int]) -> Places:
         """The closure of the places."""
-        self._go(places)
-        while self._todo:
-            context, node = divmod(self._todo.pop(), self._size)
+        self._add(places)
+        while self._pending:
+            context, node = divmod(self._pending.pop(), self._size)
             local = self._closures.local(node, after_space=self._after_space)
-            below = context * self._size
-            self._reached.update([below + reading for reading in local.reading])
-            for callee, back in local.calls:
-                self._call(callee, below + back)
+            offset = context * self._size
+            self._reached.update([offset + reading for reading in local.reading])
+            for callee, return_node in local.calls:
+                self._call(callee, offset + return_node)
             if local.ends:
                 self._end(context)
-        return tuple(sorted(map(self._settle, self._reached)))
+        return tuple(sorted(map(self._final_place, self._reached)))
 
-    def _go(self, places: Iterable[int]) -> None:
+    def _add(self, places: Iterable[int]) -> None:
         new = [place for place in places if place not in self._seen]
         self._seen.update(new)
-        self._todo += new
+        self._pending += new
 
-    def _call(self, callee: int, back: int) -> None:
-        number = self._called.get(callee)
+    def _call(self, callee: int, return_place: int) -> None:
+        number = self._call_numbers.get(callee)
         if number is None:
-            number = self._called[callee] = len(self._returns)
+            number = self._call_numbers[callee] = len(self._returns)
             self._returns.append(set())
-            self._go([(_NEW - number) * self._size + callee])
-        if back not in self._returns[number]:
-            self._returns[number].add(back)
+            self._add([(_NEW - number) * self._size + callee])
+        if return_place not in self._returns[number]:
+            self._returns[number].add(return_place)
             if number in self._ended:
-                self._go([back])
+                self._add([return_place])
 
     def _end(self, context: int) -> None:
         if context == 0:
             self._reached.add(ACCEPT)
         elif context > 0:
-            self._go(self._closures.returns(context))
+            self._add(self._closures.returns(context))
         elif _NEW - context not in self._ended:
             self._ended.add(_NEW - context)
-            self._go(self._returns[_NEW - context])
+            self._add(self._returns[_NEW - context])
 
-    def _settle(self, place: int) -> int:
+    def _final_place(self, place: int) -> int:
         """The place with its context's final number; no rule calls itself, so this ends."""
         context, node = divmod(place, self._size)
         if context >= 0 or place == ACCEPT:
             return place
-        if context not in self._settled:
-            returns = tuple(sorted(map(self._settle, self._returns[_NEW - context])))
-            self._settled[context] = self._closures.context(returns)
-        return self._settled[context] * self._size + node
+        if context not in self._final_contexts:
+            returns = tuple(sorted(map(self._final_place, self._returns[_NEW - context])))
+            self._final_contexts[context] = self._closures.context(returns)
+        return self._final_contexts[context] * self._size + node

@@ -44,7 +44,7 @@ class SentenceCompletions:
     def __init__(self, grammar: Grammar, skip_words: Iterable[str]) -> None:
         self.grammar = grammar
         self._automaton = grammar.automaton
-        self._skipped = [normalise(word) for word in skip_words]
+        self._skip_words = [normalise(word) for word in skip_words]
         self._known: dict[int, WhatFollows] = {}
         self._slots: dict[int, int] = {}
 
@@ -83,7 +83,9 @@ class SentenceCompletions:
                 for char in self._automaton.characters(state)
                 if char.isalnum()
             ]
-            if not all(any(word.startswith(said) for word in self._skipped) for _, said in walks):
+            if not all(
+                any(word.startswith(said) for word in self._skip_words) for _, said in walks
+            ):
                 return False
         return True
 
@@ -102,7 +104,7 @@ class SentenceCompletions:
         steps = 0
         while pending:
             state, said = pending.popleft()
-            if state == DEAD or any(f" {said}".endswith(f" {word}") for word in self._skipped):
+            if state == DEAD or any(f" {said}".endswith(f" {word}") for word in self._skip_words):
                 continue
             steps += 1
             if steps > MAX_STEPS or self._automaton.takes_any(state):
@@ -122,14 +124,14 @@ class SentenceCompletions:
 
     def _slots_within(self, start: int) -> int:
         """The same to the end of the sub-network of the node."""
-        pending, above = [start], set[int]()
+        pending, unfinished = [start], set[int]()
         while pending:
             node = pending[-1]
             moves = list(self._moves(node))
             passed = {n for _, passed_nodes in moves for n in passed_nodes}
-            new = [n for n in passed if n not in self._slots and n not in above]
+            new = [n for n in passed if n not in self._slots and n not in unfinished]
             if new:  # those first; a loop begins no new slot
-                above.add(node)
+                unfinished.add(node)
                 pending += new
                 continue
             pending.pop()
