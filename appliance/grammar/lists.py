@@ -51,9 +51,8 @@ class Lists:
             raise SentencesError([f"list {{{reference.list_name}}} is missing"])
         source = self._builder.text(source, template_text(reference.prefix or ""))
         slot = "" if reference.is_capture else reference.slot_name
-        source = self._builder.semantic_tag(
-            source, SlotStart(slot, isinstance(slots, WildcardSlotList))
-        )
+        tag = SlotStart(slot, isinstance(slots, WildcardSlotList))
+        source = self._builder.semantic_tag(source, tag)
         start, context_keys = self._values(slots, scope)
         scope.context_keys |= context_keys
         target = self._builder.call(source, start)

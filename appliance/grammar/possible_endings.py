@@ -83,9 +83,7 @@ class SentenceCompletions:
                 for char in self._automaton.characters(state)
                 if char.isalnum()
             ]
-            if not all(
-                any(word.startswith(said) for word in self._skip_words) for _, said in walks
-            ):
+            if not all(any(w.startswith(said) for w in self._skip_words) for _, said in walks):
                 return False
         return True
 

@@ -227,7 +227,7 @@ class _Parse:
             place, trail = pending.pop()
             if found[place] is not trail:
                 continue  # a better trail has come since
-            for node, stack in self._epsilon_moves(place[0], place[1], after_space=after_space):
+            for node, stack in self._epsilon(place[0], place[1], after_space=after_space):
                 tag_number = self._net.tag_numbers.get(node)
                 context_id = (
                     place[2] if tag_number is None else self._context_after(tag_number, place[2])
@@ -240,9 +240,7 @@ class _Parse:
                     pending.append((target, longer))
         return found
 
-    def _epsilon_moves(
-        self, node: int, stack: Any, *, after_space: bool
-    ) -> Iterator[tuple[int, Any]]:
+    def _epsilon(self, node: int, stack: Any, *, after_space: bool) -> Iterator[tuple[int, Any]]:
         net = self._net
         if node == net.body:
             yield from ((first, stack) for first in self._possible)
