@@ -47,7 +47,7 @@ sys.exit(main(sys.argv[1:-1]))
     [
         ("listening.listener", "Listener", "listener"),
         ("pipeline.worker", "Worker", "worker"),
-        ("requests.mqtt_service", "MqttService", "MQTT thread"),
+        ("requests.mqtt_thread", "MqttService", "MQTT thread"),
     ],
 )
 def test_a_part_that_crashes_ends_the_process_with_status_1(

@@ -99,7 +99,7 @@ def test_of_warnings_only_those_of_the_language_model_are_kept(
         module.warning("of %s", module.name.rpartition(".")[2])
         module.info("nothing of note")
         module.removeHandler(ring)
-    assert messages(tmp_path) == ["of client", "of supervisor", "of circuit_breaker"]
+    assert messages(tmp_path) == ["of language_model", "of supervisor", "of circuit_breaker"]
 
 
 def test_the_newest_fifty_are_kept(tmp_path: Path, logger: logging.Logger) -> None:

@@ -13,10 +13,10 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 WAITS = """
-from appliance.system import signals
-signals.block()
+from appliance.system import signal_wait
+signal_wait.block()
 print("waiting", flush=True)
-while (caught := signals.wait(0.05)) is None:
+while (caught := signal_wait.wait(0.05)) is None:
     pass
 print(caught.name, flush=True)
 """
