@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import av
 import numpy as np
 
-from appliance.audio.wav_length import lengths
+from appliance.audio.wav_truncation import lengths
 from appliance.errors import AudioError
 from appliance.values import SAMPLE_RATE
 

@@ -20,7 +20,7 @@ from appliance.evaluation import manifest
 from appliance.models.store import Store
 from appliance.pipeline import pipeline_factory
 from appliance.recognition import speech_models
-from appliance.system.process_usage import peak_mb, resident_mb
+from appliance.system.memory_and_sockets import peak_mb, resident_mb
 from appliance.values import SAMPLE_RATE, Question
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance import config
 from appliance.ids import boot_id
-from appliance.jobs.result_text import readable
+from appliance.jobs.result_for_terminal import readable
 from appliance.pipeline import pipeline_factory
 from appliance.system import logs
 from appliance.system.board_state import BoardState

@@ -23,7 +23,7 @@ from appliance.messages import discovery
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.status_payloads import Health, Info, Limits, Partial, StateNow, Telemetry
 from appliance.messages.topics import retained
-from appliance.system import image_notices
+from appliance.system import image_warnings
 from appliance.system.sensors import changed
 from appliance.values import Activity, Message, MicrophoneState, encode
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from appliance.mqtt.publisher import Publisher
     from appliance.protocols import LanguageModel
     from appliance.requests.mqtt_thread import MqttService
-    from appliance.requests.settings_by_request import RuntimeOptions
+    from appliance.requests.runtime_options import RuntimeOptions
     from appliance.system.board_monitor import BoardMonitor
     from appliance.values import BoardReading, Session, SoundHealth
 
@@ -236,7 +236,7 @@ class StatusPublisher:
             memory_mb=self._board.reading.memory_used_mb,
             waiting_jobs=sum(self._queue.depth()),
             language_model_error=health.language_model_error,
-            notices=image_notices.read(),
+            notices=image_warnings.read(),
         )
 
     def _publish_partial(self, partial: Partial) -> None:

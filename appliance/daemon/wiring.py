@@ -34,7 +34,7 @@ from appliance.requests.intake import RequestIntake
 from appliance.requests.mqtt_thread import MqttService, status_of
 from appliance.requests.request_dispatcher import RequestDispatcher
 from appliance.requests.request_parser import RequestParser
-from appliance.requests.settings_by_request import RuntimeOptions
+from appliance.requests.runtime_options import RuntimeOptions
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.system.board_monitor import BoardMonitor

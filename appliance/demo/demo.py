@@ -19,7 +19,7 @@ from appliance.errors import MicrophoneError
 from appliance.evaluation import manifest
 from appliance.evaluation.manifest import SAMPLES
 from appliance.events import UtteranceHeard
-from appliance.jobs.result_text import readable
+from appliance.jobs.result_for_terminal import readable
 from appliance.messages.topics import Topics
 from appliance.mqtt import credentials
 from appliance.values import Result

@@ -19,7 +19,7 @@ from appliance.models import catalogue
 from appliance.models.store import ModelState, Store, is_path
 from appliance.protocols import FRAME_SAMPLES
 from appliance.sentences import sentence_set
-from appliance.system import image_notices, kept_faults, process_usage
+from appliance.system import image_warnings, kept_faults, memory_and_sockets
 from appliance.threads import Deadline
 from appliance.values import SAMPLE_RATE
 
@@ -92,7 +92,7 @@ def _known_model(store: Store, name: str) -> CheckResult:
 
 def image(_: CheckContext) -> Iterator[CheckResult]:
     """The notices of the image that the appliance is part of; without one there is no answer."""
-    for notice in image_notices.read():
+    for notice in image_warnings.read():
         yield warning("image", notice, "see STATUS.txt in the folder `appliance` on the card")
 
 
@@ -118,7 +118,7 @@ def language_model(context: CheckContext) -> Iterator[CheckResult]:
     kept = kept_faults.read(context.config.state_directory)
     own = [one for one in kept if one.where.startswith(kept_faults.LANGUAGE_MODEL)]
     recent = [one for one in own if one.boot_id == boot_id()]
-    is_running = context.daemon and process_usage.descendant_runs(
+    is_running = context.daemon and memory_and_sockets.descendant_runs(
         context.daemon, server_launcher.MODULE
     )
     if recent:

@@ -7,13 +7,18 @@ import socket
 from typing import TYPE_CHECKING
 
 from appliance.doctor.check_result import CheckContext, CheckResult, error, not_here, ok, warning
-from appliance.system import local_addresses, process_usage, systemd_ip_allowlist, systemd_queries
+from appliance.system import (
+    local_addresses,
+    memory_and_sockets,
+    systemd_ip_allowlist,
+    systemd_queries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from appliance.config import Config
-    from appliance.system.process_usage import Socket
+    from appliance.system.memory_and_sockets import Socket
 
 NOT_RUNNING = "no appliance is running with this state directory"
 
@@ -124,7 +129,7 @@ def _open_sockets(
     context: CheckContext, question: str
 ) -> Generator[CheckResult, None, list[Socket] | None]:
     """The sockets of the running appliance; None after an answer that says why not."""
-    opened = process_usage.sockets(context.daemon) if context.daemon else None
+    opened = memory_and_sockets.sockets(context.daemon) if context.daemon else None
     if context.daemon is None:
         yield not_here(question, NOT_RUNNING, "check again while it is running")
     elif opened is None:

@@ -17,8 +17,8 @@ from hassil.expression import (
 from hassil.util import CJK_WHITESPACE, check_excluded_context, check_required_context
 
 from appliance.errors import SentencesError
+from appliance.grammar.block_scope import BlockScope
 from appliance.grammar.lists import Lists
-from appliance.grammar.name_scope import NameScope
 from appliance.grammar.network import Builder, Network
 from appliance.grammar.numbers import SIGNS, spoken
 from appliance.grammar.required_words import RequiredWords
@@ -146,10 +146,10 @@ class _Compiler:
                 self._builder.sentence(body, first, clauses)
                 self._builder.epsilon(self._builder.semantic_tag(last, tag), end)
 
-    def _scope(self, data: IntentData) -> NameScope:
+    def _scope(self, data: IntentData) -> BlockScope:
         own = id(data) if data.slot_lists or data.expansion_rules else 0
         asked = f"{data.requires_context!r} {data.excludes_context!r}"
-        return NameScope(
+        return BlockScope(
             data=data,
             lists={**self._lists, **data.slot_lists},
             rules={**self._intents.expansion_rules, **data.expansion_rules},
@@ -157,7 +157,7 @@ class _Compiler:
             key=f"{own} {asked}",
         )
 
-    def _expression(self, expression: Expression, source: int, scope: NameScope) -> int:
+    def _expression(self, expression: Expression, source: int, scope: BlockScope) -> int:
         """Compile `what` after `source`; return the node after it."""
         if isinstance(expression, TextChunk):
             return self._words(source, expression.text)
@@ -169,7 +169,7 @@ class _Compiler:
             return self._group(expression, source, scope)
         raise SentencesError([f"{expression!r} is not a known part of a sentence"])
 
-    def _group(self, expression: Group, source: int, scope: NameScope) -> int:
+    def _group(self, expression: Group, source: int, scope: BlockScope) -> int:
         if isinstance(expression, Permutation):
             return self._permutation(expression.items, source, scope)
         if isinstance(expression, Alternative):
@@ -231,7 +231,7 @@ class _Compiler:
             if (simple := unaccented(word)) != word:
                 yield simple
 
-    def _rule(self, name: str, source: int, scope: NameScope) -> int:
+    def _rule(self, name: str, source: int, scope: BlockScope) -> int:
         if name not in scope.rules:
             raise SentencesError([f"rule <{name}> is missing"])
         if name in scope.rule_stack:
@@ -248,14 +248,14 @@ class _Compiler:
         scope.context_keys |= context_keys
         return self._builder.call(source, start)
 
-    def _sub_network(self, expression: Expression, scope: NameScope) -> int:
+    def _sub_network(self, expression: Expression, scope: BlockScope) -> int:
         start = self._builder.node()
         self._builder.epsilon(
             self._expression(expression, start, scope), self._builder.node(final=True)
         )
         return start
 
-    def _permutation(self, items: list[Expression], source: int, scope: NameScope) -> int:
+    def _permutation(self, items: list[Expression], source: int, scope: BlockScope) -> int:
         if len(items) > LARGEST_PERMUTATION:
             raise SentencesError(
                 [f"a permutation of {len(items)} parts; at most {LARGEST_PERMUTATION}"]

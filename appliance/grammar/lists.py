@@ -9,7 +9,7 @@ from hassil.expression import Expression, TextChunk
 from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 
 from appliance.errors import SentencesError
-from appliance.grammar.name_scope import NameScope, chosen_values
+from appliance.grammar.block_scope import BlockScope, chosen_values
 from appliance.grammar.network import ANY, Builder
 from appliance.grammar.numbers import SIGNS, numbers_in_range, spoken
 from appliance.grammar.semantic_tags import ListValue, NumberValue, SlotStart, WildcardValue
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hassil.expression import ListReference
     from hassil.intents import SlotList
 
-Compile = Callable[[Expression, int, NameScope], int]
+Compile = Callable[[Expression, int, BlockScope], int]
 """Compiles an expression after a node; returns the node after it."""
 
 
@@ -40,7 +40,7 @@ class Lists:
         if language.startswith("en"):  # because English models write "Motorhead"
             self._spellings.append(unaccented)
 
-    def reference(self, reference: ListReference, source: int, scope: NameScope) -> int:
+    def reference(self, reference: ListReference, source: int, scope: BlockScope) -> int:
         """Read a value of the list after `source`; return the node after it."""
         slots = scope.lists.get(reference.list_name)
         inline = reference.get_inline_range()
@@ -58,7 +58,7 @@ class Lists:
         target = self._builder.call(source, start)
         return self._builder.text(target, template_text(reference.suffix or ""))
 
-    def _values(self, slots: SlotList, scope: NameScope) -> tuple[int, frozenset[str]]:
+    def _values(self, slots: SlotList, scope: BlockScope) -> tuple[int, frozenset[str]]:
         if isinstance(slots, WildcardSlotList):
             key: Any = "wildcard"
             chosen: list[int] = []
@@ -102,7 +102,7 @@ class Lists:
         return start
 
     def _texts(
-        self, slots: TextSlotList, chosen: list[int], scope: NameScope
+        self, slots: TextSlotList, chosen: list[int], scope: BlockScope
     ) -> tuple[int, frozenset[str]]:
         start, final = self._builder.node(), self._builder.node(final=True)
         ends: dict[str, int] = {}

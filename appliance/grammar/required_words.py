@@ -17,7 +17,7 @@ from hassil.expression import (
 )
 from hassil.intents import TextSlotList
 
-from appliance.grammar.name_scope import NameScope, chosen_values
+from appliance.grammar.block_scope import BlockScope, chosen_values
 from appliance.grammar.network import Clause
 from appliance.grammar.numbers import SIGNS
 from appliance.text.normalise import template_text, unaccented
@@ -43,7 +43,7 @@ class RequiredWords:
         self._accents_matter = not language.startswith("en")
         self._known: dict[Any, _Clauses] = {}
 
-    def clauses(self, expression: Expression, scope: NameScope) -> _Clauses:
+    def clauses(self, expression: Expression, scope: BlockScope) -> _Clauses:
         """The clauses that every text of an expression meets."""
         if isinstance(expression, TextChunk):
             return frozenset(frozenset((word,)) for word in self._words(expression.text))
@@ -61,13 +61,13 @@ class RequiredWords:
         )
         return self._of_list(slots, scope) if isinstance(slots, TextSlotList) else frozenset()
 
-    def _of_rule(self, name: str, scope: NameScope) -> _Clauses:
+    def _of_rule(self, name: str, scope: BlockScope) -> _Clauses:
         key = ("rule", name, scope.key)
         if key not in self._known:
             self._known[key] = self.clauses(scope.rules[name].expression, scope)
         return self._known[key]
 
-    def _of_list(self, slots: TextSlotList, scope: NameScope) -> _Clauses:
+    def _of_list(self, slots: TextSlotList, scope: BlockScope) -> _Clauses:
         key = ("list", id(slots), scope.key)
         if key not in self._known:
             values = (slots.values[index].text_in for index in chosen_values(slots, scope))

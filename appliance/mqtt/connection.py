@@ -1,4 +1,4 @@
-"""The connection to the broker; only this module and `packets` import paho here."""
+"""The connection to the broker; only this module and `paho_conversion` import paho."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from appliance.mqtt.connection_event_types import (
     Subscribed,
     Woken,
 )
-from appliance.mqtt.inbound_limit import InboundLimit
+from appliance.mqtt.inbound_backlog import InboundBacklog
 from appliance.mqtt.paho_conversion import (
     IN_FLIGHT,
     MAXIMUM_PACKET,
@@ -81,7 +81,7 @@ class BrokerConnection:
         """How many messages may be in flight."""
         self.connections = 0
         """Number of connections since start."""
-        self.inbound = InboundLimit(config.requests.maximum_waiting_bytes)
+        self.inbound = InboundBacklog(config.requests.maximum_waiting_bytes)
         self._maximum_packet = MAXIMUM_PACKET
         self._events: queue.SimpleQueue[ConnectionEvent] = queue.SimpleQueue()
         # Held from the check "is it still this connection?" to the end of paho's call. Reentrant,

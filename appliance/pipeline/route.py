@@ -21,7 +21,7 @@ class Stage(enum.StrEnum):
     CAPTURE = "capture"
     """listening.listener.Listener"""
     ENDPOINT = "endpoint"
-    """listening.frames_to_utterances.ListeningState, with endpointing.segmenter.Segmenter"""
+    """listening.frames_to_utterances.FramesToUtterances, with endpointing.segmenter.Segmenter"""
     DECODE = "decode"
     """pipeline.hear.DecodeStage: a recording from a request to samples"""
     RECOGNISE = "recognise"

@@ -13,7 +13,7 @@ import msgspec
 from appliance.errors import EngineDied
 from appliance.events import ActivityChanged
 from appliance.ids import boot_seconds
-from appliance.jobs.job_log import log_fields, log_line, without_words
+from appliance.jobs.finished_job_log import log_fields, log_line, without_words
 from appliance.jobs.result_builder import SAID_STOP, ResultBuilder
 from appliance.pipeline.route import Stage, route_of
 from appliance.threads import LoopBody

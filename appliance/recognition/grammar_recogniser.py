@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from appliance.decoding.search_types import SearchEffort
 from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
 from appliance.decoding.two_model_fusion import ScoreFusion
-from appliance.engines.whisper.finished_by_punctuation import sounds_finished
+from appliance.engines.whisper.next_punctuation import sounds_finished
 from appliance.errors import Interrupted
 from appliance.grammar.token_mask import TokenVocabulary
 from appliance.recognition.free_recogniser import spoken_text

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from appliance.messages.request_payloads import Answer
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
-    from appliance.requests.settings_by_request import RuntimeOptions
+    from appliance.requests.runtime_options import RuntimeOptions
     from appliance.system.board_monitor import BoardMonitor
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from appliance.errors import SentencesError
 from appliance.sentences.file_watch import files_below
 from appliance.sentences.home_assistant_builtins import OWNER_LISTS, builtin_data
-from appliance.sentences.list_schema import check_list
+from appliance.sentences.list_check import check_list
 from appliance.sentences.marked_yaml import Document
 from appliance.sentences.problems import LocatedValue, check_text, mapping, shown, unknown_keys
 

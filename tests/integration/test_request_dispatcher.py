@@ -28,7 +28,7 @@ from appliance.mqtt.result_commit import ResultCommitter
 from appliance.requests.mqtt_thread import status_of
 from appliance.requests.request_dispatcher import RequestDispatcher
 from appliance.requests.request_parser import RequestParser
-from appliance.requests.settings_by_request import RuntimeOptions
+from appliance.requests.runtime_options import RuntimeOptions
 from appliance.system import logs
 from appliance.values import Outcome, Request, Result
 

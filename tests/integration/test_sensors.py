@@ -337,7 +337,9 @@ def test_own_memory_is_cached_between_readings(
 ) -> None:
     now, looks = [100.0], itertools.count(1)
     monkeypatch.setattr("appliance.system.sensors.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("appliance.system.process_usage.resident_mb", lambda: float(next(looks)))
+    monkeypatch.setattr(
+        "appliance.system.memory_and_sockets.resident_mb", lambda: float(next(looks))
+    )
     board = Board(BOARDS / "vm")
     shown = []
     for now[0] in (100.0, 101.0, 109.0, 110.0, 111.0):

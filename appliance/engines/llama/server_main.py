@@ -23,7 +23,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from appliance.engines.llama.open_model import LlamaModel
+    from appliance.engines.llama.loaded_model import LlamaModel
 
 NICENESS = 5
 """Speech recognition goes first."""
@@ -47,7 +47,7 @@ def main() -> int:
     inbox = _Inbox()
     # A thread reads: it notices a cancellation, and the parent's end, while the model computes.
     threading.Thread(target=inbox.read, daemon=True).start()
-    from appliance.engines.llama.open_model import LlamaModel  # noqa: PLC0415 (pipes first)
+    from appliance.engines.llama.loaded_model import LlamaModel  # noqa: PLC0415 (pipes first)
     from appliance.engines.llama_library import ModelError  # noqa: PLC0415 (pipes first)
 
     try:

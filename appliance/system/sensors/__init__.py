@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from appliance.system import process_usage
+from appliance.system import memory_and_sockets
 from appliance.system.sensors import (
     battery,
     core_voltage,
@@ -152,7 +152,7 @@ class Board:
         read_at, known = self._own_memory
         now = time.monotonic()
         if now - read_at >= OWN_MEMORY_EVERY_S:
-            known = self._read_sensor("own memory", process_usage.resident_mb)
+            known = self._read_sensor("own memory", memory_and_sockets.resident_mb)
             self._own_memory = (now, known)
         return known
 

@@ -14,7 +14,7 @@ from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdic
 from appliance.doctor.models_sentences_microphone import _sound_result
 from appliance.doctor.offline import _outside_connections
 from appliance.errors import EngineError
-from appliance.system.process_usage import Socket
+from appliance.system.memory_and_sockets import Socket
 
 HERE = ("127.0.0.1", 40000)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hassil import Intents
 
-from appliance.decoding.similar_sentences import spelled_words
+from appliance.decoding.spelling_candidates import spelled_words
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.lazy_automaton import DEAD
 from appliance.grammar.nearest_sentence import nearest, spelling_distance

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class NameScope:
+class BlockScope:
     """The lists, rules and context of one block, and what its compilation has found so far."""
 
     data: IntentData | None
@@ -27,7 +27,7 @@ class NameScope:
     """Keys of the context that the list values of the sentence can set."""
 
 
-def chosen_values(slots: TextSlotList, scope: NameScope) -> list[int]:
+def chosen_values(slots: TextSlotList, scope: BlockScope) -> list[int]:
     """Indices of the values that the sentences of the scope can use.
 
     If the sentences require a key of the context that some values of the list set, then the
@@ -42,7 +42,7 @@ def chosen_values(slots: TextSlotList, scope: NameScope) -> list[int]:
     ]
 
 
-def _fits(context: Mapping[str, Any] | None, scope: NameScope) -> bool:
+def _fits(context: Mapping[str, Any] | None, scope: BlockScope) -> bool:
     """Whether the sentences of the scope can use a list value with this context."""
     if scope.data is None:
         return True

@@ -8,7 +8,7 @@ MAXIMUM_ROWS = 10_000
 """Messages without their payload, a few hundred bytes each, that wait to be answered `busy`."""
 
 
-class InboundLimit:
+class InboundBacklog:
     """Counts what paho's thread has enqueued and nobody has dequeued yet."""
 
     def __init__(self, maximum_bytes: int) -> None:

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from appliance.audio.wav_length import Lengths, lengths
+from appliance.audio.wav_truncation import Lengths, lengths
 
 RATE = 16_000
 
