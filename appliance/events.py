@@ -105,7 +105,7 @@ Event = (
 
 
 class Observer(Protocol):
-    """Is told of every event, in the thread in which it happened; it must return at once."""
+    """Receives every event, in the thread in which it happened; it must return at once."""
 
     def on_event(self, event: Event) -> None:
         """Take note of the event; observers ignore those that do not concern them."""

@@ -21,7 +21,7 @@ Rank = tuple[int, int, int, int]
 """Speech first, then by priority, then the requester's turn, then the order of arrival."""
 
 MAXIMUM_SPEECH = 4
-"""Utterances that may wait: whoever said the fifth has long given up on the first."""
+"""Utterances that may wait: a person who says a fifth has long given up on the first."""
 
 
 @dataclass(frozen=True, slots=True)

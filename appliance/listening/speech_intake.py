@@ -79,7 +79,7 @@ class SpeechIntake:
         self._dialogue.on_listening(activation)
 
     def on_wake(self, wake: Wake, level: SoundLevel | None) -> None:
-        """A wake word was detected: whoever says it need not wait until an answer has ended."""
+        """A wake word was detected: its speaker need not wait until an answer has ended."""
         if self._election is not None:
             self._election.on_own_wake(wake, level)
         self._speech.interrupt()

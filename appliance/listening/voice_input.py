@@ -132,7 +132,7 @@ class VoiceInput:
         self._control.release()
 
     def interrupt_speech(self) -> None:
-        """Whoever speaks to the appliance need not wait until it has finished."""
+        """A person who speaks to the appliance need not wait until it has finished."""
         self._speech.interrupt()
         self._control.deafen(deaf=False)
 

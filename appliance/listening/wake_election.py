@@ -28,8 +28,8 @@ WINDOW_SECONDS = 0.7
 class WakeElection:
     """All members compare alike, so no vote is needed. Any thread.
 
-    Each listens at once, and stops if another one heard better: whoever speaks on without a
-    pause is heard by the winner from the first syllable.
+    Each listens at once, and stops if another one heard better. So the winner hears a person who
+    speaks on without a pause from the first syllable.
     """
 
     def __init__(

@@ -143,7 +143,7 @@ class Pipeline:
         except Interrupted as error:
             work.end(Outcome.CANCELLED, str(error))
         except EngineDied:
-            raise  # whoever gave us the job must know what it does
+            raise  # the caller must know which job does it
         except (EngineError, AudioError) as error:
             work.end(Outcome.FAILED, str(error))
         return work.result()

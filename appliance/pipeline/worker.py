@@ -167,7 +167,7 @@ class Worker(LoopBody):
         return self._stopping.is_set() or self._queue.is_cancelled(job) or _is_late(job)
 
     def _do_waiting_speech(self) -> None:
-        """Whoever spoke meanwhile is heard now, at full speed: the language model waits."""
+        """Recognise what was said meanwhile, at full speed: the language model waits."""
         model = self._pipeline.language_model
         while (queued := self._queue.dequeue_speech()) is not None:
             with contextlib.nullcontext() if model is None else model.suspended():

@@ -1,4 +1,4 @@
-"""One inference at a time: whoever needs a speech model waits for a turn, the most urgent first."""
+"""One inference at a time: callers of a speech model take turns, the most urgent first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part that dies, starts late, or takes too long; sound that nobody can hurry."""
+"""A part that dies, starts late, or takes too long; sound that arrives at its own pace."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_home_assistant_discovers_the_device_again_after_a_restart_and_removes_i
         first = home.next(FOUND)
         components = json.loads(first.payload)["components"]
         assert components["result"]["state_topic"] == f"{ROOT}/result"
-        # When Home Assistant starts, it is told again, with the values after it
+        # When Home Assistant starts, it gets the message again, with the values after it
         while not home.heard.empty():
             home.heard.get()
         home.publish("homeassistant/status", "online")

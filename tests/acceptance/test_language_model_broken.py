@@ -1,4 +1,4 @@
-"""A language model that cannot be opened, or dies at it: all else goes on, and it is told."""
+"""A language model that cannot be opened: all else goes on, and the fault is reported."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
         )
         assert checked.startswith("[FAIL]"), checked
         assert "own.gguf" in checked
-        # Its owner copies the whole file: nothing is started anew, and it answers.
+        # Its owner copies the whole file: nothing is restarted, and it answers.
         shutil.copy(gguf, tmp_path / "whole.gguf")
         (tmp_path / "whole.gguf").replace(own)
         told_by_health(broker, broken=False)

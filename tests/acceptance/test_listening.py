@@ -1,4 +1,4 @@
-"""What opens the ear of a running appliance, and what it tells of its microphone."""
+"""What starts listening in a running appliance, and what it reports about its microphone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IMPATIENT = (
     "import sys; from appliance.listening import listener; listener.NEGLECTED_AFTER = 4.0; "
     "from appliance.cli import main; sys.exit(main())"
 )
-"""The appliance, but it does not wait for half a minute before it calls itself deaf."""
+"""The appliance, but it does not wait for half a minute before it reports that it hears nothing."""
 
 
 def beats(daemon: DaemonProcess, seconds: float = 3.0) -> bool:
@@ -83,7 +83,7 @@ def test_only_a_wake_word_starts_listening_and_only_for_one_sentence(
 
 
 def session_of_an_open_ear(home: MqttClient) -> None:
-    """It is told when somebody has spoken, and again when it is over."""
+    """`state` shows a session when somebody has spoken, and again when it has ended."""
     begun = told(home, f"{ROOT}/state", lambda now: now["session"]["trigger"] == "always")
     result = told(home, f"{ROOT}/result", lambda _: True)
     assert (result["trigger"], result["outcome"]) == ("always", "intent")

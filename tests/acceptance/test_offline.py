@@ -1,4 +1,4 @@
-"""The promise that nothing goes outside, put to the proof: every packet is looked at."""
+"""Nothing leaves the network: every packet of a running appliance is captured and checked."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ BOARDS = Path(__file__).parent.parent / "fixtures/boards"
 
 
 class AdjustableBoard:
-    """A Raspberry Pi 5 whose heat and supply somebody turns."""
+    """A Raspberry Pi 5 whose temperature and supply the test sets."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "board"

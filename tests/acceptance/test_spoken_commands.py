@@ -121,7 +121,7 @@ def test_what_is_said_while_the_broker_is_away_arrives_when_it_returns(
         daemon.environment["PULSE_SERVER"] = "unix:/nowhere"
         daemon.start("--trial")
         until(lambda: "answered speech" in daemon.said(), "nothing was heard", 60)
-        # When the appliance is stopped, started anew, and the broker comes
+        # When the appliance is stopped and restarted, and the broker comes
         assert daemon.stop()[0] == 0
         assert waiting_on_disk(daemon.state) >= 2
         with broker, MqttClient(broker.port, f"{ROOT}/intent/#") as lamp:

@@ -50,7 +50,7 @@ def result_of(client: MqttClient) -> dict[str, Any]:
 
 
 def asked(microphone: VirtualMicrophone, daemon: DaemonProcess) -> None:
-    """The sentence that wants a yes is said, and the ear opens for the reply."""
+    """The sentence that wants a yes is said, and the appliance listens for the reply."""
     before = daemon.said().count(WAITS)
     microphone.play(SAMPLES / "kitchen_light.flac")
     until(lambda: daemon.said().count(WAITS) > before, "no yes is waited for", 40.0)

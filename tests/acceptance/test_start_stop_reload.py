@@ -57,7 +57,7 @@ def test_sighup_takes_over_new_sentences_and_keeps_the_old_ones_when_the_new_are
         daemon.write(telemetry={"every_s": 2.0}, requests={"maximum_waiting": 7})
         daemon.signal(signal.SIGHUP)
         until(lambda: "reloaded: 1 intents" in daemon.said(), daemon.said())
-        # Then the new ones are in force, and what needs a restart is said
+        # Then the new ones apply, and what needs a restart is logged
         assert parse(plant, "brew me a pot") == "intent"
         assert parse(plant, "make some tea") == "not_understood"
         assert "changed, but needs a restart: requests.maximum_waiting" in daemon.said()

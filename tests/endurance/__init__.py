@@ -1,1 +1,1 @@
-"""Hours of a bad life in minutes: each module is a command, with a short form in the tests."""
+"""Hours of faults in minutes: each module is a command, with a short form in the tests."""

@@ -4,8 +4,8 @@
     PYTHONPATH=.:tests python -m endurance.listening --sessions 1000
 
 The first takes the sound server away and brings it back, with silence, clipping and other rates in
-between, and asks for a sentence to be understood after every return. The second opens the ear again
-and again and compares threads, open files and memory of the process with those after a warm-up.
+between, and asks for a sentence to be understood after every return. The second starts listening
+again and again and compares threads, open files and memory with those after a warm-up.
 """
 
 from __future__ import annotations
@@ -151,13 +151,13 @@ def opening(home: MqttClient) -> tuple[dict[str, Any], int]:
         if answer["state"] == "done":
             return answer, refused
         time.sleep(3.0)
-    raise PromiseBroken(f"the ear does not open: {answer}")
+    raise PromiseBroken(f"listening does not start: {answer}")
 
 
 def sessions(
     microphone: VirtualMicrophone, home: MqttClient, daemon: DaemonProcess, number: int
 ) -> None:
-    """Open the ear again and again; every tenth time somebody says something."""
+    """Start listening again and again; every tenth time somebody says something."""
     assert daemon.process is not None
     told(home, f"{ROOT}/health", lambda one: (one["sound"] or {}).get("level"), 30)
     first: ProcessUsage | None = None

@@ -1,4 +1,4 @@
-"""`appliance evaluate` and `bench`: the figures of a manifest, and what is told of a bad one."""
+"""`appliance evaluate` and `bench`: the figures of a manifest, and what a bad one's errors say."""
 
 from __future__ import annotations
 

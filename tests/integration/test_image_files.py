@@ -1,4 +1,4 @@
-"""The image's files as those read them who will: systemd, the firmware, the kernel."""
+"""The image's files, read as systemd, the firmware and the kernel read them."""
 
 from __future__ import annotations
 

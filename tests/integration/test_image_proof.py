@@ -1,4 +1,4 @@
-"""What is written down of the image's parts counts for the files that it was seen with."""
+"""The recorded proof of the image's parts is valid only for the files that it was made with."""
 
 from __future__ import annotations
 

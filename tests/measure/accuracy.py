@@ -80,16 +80,16 @@ def right(found: RecognisedSentence, slots: dict[str, str]) -> bool:
 
 
 def timed(
-    ears: OneOrTwoModels, grammar: Grammar, clip: Sound, *, compare: bool
+    recogniser: OneOrTwoModels, grammar: Grammar, clip: Sound, *, compare: bool
 ) -> tuple[RecognisedSentence, float, float]:
     """Result, seconds under the grammar, seconds of padded free decoding (nan if not asked)."""
     started = time.perf_counter()
-    found = ears.understand(clip, grammar)
+    found = recogniser.understand(clip, grammar)
     ours = time.perf_counter() - started
     if not compare:
         return found, ours, float("nan")
     started = time.perf_counter()
-    ears.whisper.transcript(ears.whisper.encode(clip, "en", full_window=True))
+    recogniser.whisper.transcript(recogniser.whisper.encode(clip, "en", full_window=True))
     return found, ours, time.perf_counter() - started
 
 
@@ -123,12 +123,14 @@ def ways(options: argparse.Namespace) -> dict[str, tuple[str, str | None]]:
     return alone | both
 
 
-def measure(ears: OneOrTwoModels, recordings: Path, options: argparse.Namespace) -> list[float]:
+def measure(
+    recogniser: OneOrTwoModels, recordings: Path, options: argparse.Namespace
+) -> list[float]:
     """Print a line for each level; returns the per cent that were right."""
     grammar = Grammar.of(coffee_intents())
     noise = sound(recordings / "coffee" / "noise_kitchen.wav")
     orders = coffee_orders(recordings)[:: options.every]
-    ears.understand(orders[0][0], grammar)
+    recogniser.understand(orders[0][0], grammar)
     print("| SNR dB | right % | wrong % | refused % | calls | tokens | asked % | ms | ratio |")
     print("|---|---|---|---|---|---|---|---|---|")
     drawn: list[float] = []
@@ -136,7 +138,7 @@ def measure(ears: OneOrTwoModels, recordings: Path, options: argparse.Namespace)
         results = []
         for number, (speech, slots) in enumerate(orders):
             clip = mixed(speech, noise, snr, number + FAR * options.place)
-            found, ours, padded = timed(ears, grammar, clip, compare=options.compare)
+            found, ours, padded = timed(recogniser, grammar, clip, compare=options.compare)
             ok = right(found, slots)
             taken = found.reading is not None
             work = found.calls, found.tokens, found.models_asked > 1, 1000 * ours, ours / padded

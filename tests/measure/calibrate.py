@@ -88,13 +88,15 @@ def measured(recordings: Path, options: argparse.Namespace) -> Iterator[Measured
     if options.keep and options.keep.exists():
         lines = options.keep.read_text().splitlines()
         known = {one["name"]: one for one in map(json.loads, lines)}
-    ears = OneOrTwoModels(options.model, options.second, RejectionLimits(least_confidence=0.0))
+    recogniser = OneOrTwoModels(
+        options.model, options.second, RejectionLimits(least_confidence=0.0)
+    )
     grammar = Grammar.of(coffee_intents())
     for name, kind, fold, sound, slots in pieces(recordings, options.offsets):
         if name in known:
             yield known[name]
             continue
-        found = ears.understand(sound, grammar)
+        found = recogniser.understand(sound, grammar)
         row: Measured = {"name": name, "kind": kind, "fold": fold, "calls": found.calls}
         row |= {"heard": found.free_text, "as": found.text, "believed": found.refused is None}
         row["measured"] = figures(found, slots)

@@ -100,15 +100,15 @@ def main() -> int:
     except NoRecordings as missing:
         print(missing)
         return 69
-    ears = OneOrTwoModels(options.model, options.second)
+    recogniser = OneOrTwoModels(options.model, options.second)
     coffee, house = Grammar.of(coffee_intents()), Grammar.of(load(SHIPPED, "en").intents)
     print("| pieces | under | number | refused |\n|---|---|---|---|")
     for snr in (None, 9.0):
-        count(ears, undeclared(recordings, snr), "orders without one of their values")
-    count(ears, under(coffee, other_speech(recordings)), "orders")
-    count(ears, under(coffee, halves(recordings)), "orders")
-    count(ears, under(house, other_speech(recordings)), "sentences for a house")
-    count(ears, under(house, orders(recordings)), "sentences for a house")
+        count(recogniser, undeclared(recordings, snr), "orders without one of their values")
+    count(recogniser, under(coffee, other_speech(recordings)), "orders")
+    count(recogniser, under(coffee, halves(recordings)), "orders")
+    count(recogniser, under(house, other_speech(recordings)), "sentences for a house")
+    count(recogniser, under(house, orders(recordings)), "sentences for a house")
     return 0
 
 
@@ -117,11 +117,11 @@ def under(grammar: Grammar, pieces: Iterator[Piece]) -> Iterator[tuple[Piece, Gr
     return ((piece, grammar) for piece in pieces if not (piece[1] and grammar.allows(piece[1])))
 
 
-def count(ears: OneOrTwoModels, pieces: Iterator[tuple[Piece, Grammar]], what: str) -> None:
+def count(recogniser: OneOrTwoModels, pieces: Iterator[tuple[Piece, Grammar]], what: str) -> None:
     """Print what was taken, and a line for each kind."""
     asked: dict[str, list[bool]] = {}
     for (kind, said, samples), grammar in pieces:
-        found = ears.understand(samples, grammar)
+        found = recogniser.understand(samples, grammar)
         asked.setdefault(kind, []).append(found.reading is None)
         if found.reading is not None:
             print(f"  {kind}: {said!r} as {found.text!r}, {found.confidence:.2f}")

@@ -1,4 +1,4 @@
-"""Sentences made to speech by voices that a package brings: for what no recording says."""
+"""Speech synthesised by packaged voices, for sentences of which there is no recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A microphone without hardware: a private PulseAudio whose null sink is heard as a source."""
+"""A microphone without hardware: the null sink of a private PulseAudio, as a source."""
 
 from __future__ import annotations
 

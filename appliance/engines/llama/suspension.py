@@ -64,7 +64,7 @@ class Suspender:
 
     @contextlib.contextmanager
     def overridden(self) -> Iterator[None]:
-        """Let the process run until this ends, whoever holds it: a suspended one cannot stop."""
+        """Let the process run until this ends, also if it is held: a suspended one cannot stop."""
         with self._lock:
             self._overridden = True
             self._resume()

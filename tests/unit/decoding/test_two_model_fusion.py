@@ -1,4 +1,4 @@
-"""Two models that heard the same, and what is made of both."""
+"""Two models decode the same sound: when the second is asked, and how their scores are fused."""
 
 from __future__ import annotations
 
@@ -117,24 +117,24 @@ def test_the_same_two_opinions_make_the_same_result() -> None:
 def test_the_second_model_is_asked_where_the_first_is_in_doubt_and_only_there(
     heard: list[dict[str, float]], asked: int
 ) -> None:
-    ears = TwoFakeWhispers(heard, SURE_LAMP)
-    found = BOTH.recognise(FakeEncodedAudio(heard), LAMPS, ears.again)
-    assert (ears.asked, found.models_asked) == (asked, 1 + asked)
+    models = TwoFakeWhispers(heard, SURE_LAMP)
+    found = BOTH.recognise(FakeEncodedAudio(heard), LAMPS, models.again)
+    assert (models.asked, found.models_asked) == (asked, 1 + asked)
     assert found.text.casefold() == "turn on the lamp"
 
 
 def test_other_speech_is_refused_without_asking_again() -> None:
-    ears = TwoFakeWhispers([{" bread": 0.0}, {" milk": 0.0}, {" bread": 0.0}], SURE_LAMP)
-    found = BOTH.recognise(FakeEncodedAudio(ears.first), LAMPS, ears.again)
-    assert (found.refused, ears.asked) == ("no_sentence", 0)
+    models = TwoFakeWhispers([{" bread": 0.0}, {" milk": 0.0}, {" bread": 0.0}], SURE_LAMP)
+    found = BOTH.recognise(FakeEncodedAudio(models.first), LAMPS, models.again)
+    assert (found.refused, models.asked) == ("no_sentence", 0)
 
 
 def test_a_sentence_of_which_only_the_second_heard_enough_is_understood() -> None:
     # Spelled not unlike "turn on the lamp", and likelier than any sentence by far.
     mumbled = [{" Turn": -9.0, " bread": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lap": 0.0}]
-    ears = TwoFakeWhispers(mumbled, SURE_LAMP)
+    models = TwoFakeWhispers(mumbled, SURE_LAMP)
     alone = HOW.recognise(FakeEncodedAudio(mumbled), LAMPS)
-    both = BOTH.recognise(FakeEncodedAudio(mumbled), LAMPS, ears.again)
+    both = BOTH.recognise(FakeEncodedAudio(mumbled), LAMPS, models.again)
     assert (alone.refused, alone.distance <= BOTH.limits.second_model_distance) == (
         "no_sentence",
         True,

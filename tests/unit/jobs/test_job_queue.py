@@ -1,4 +1,4 @@
-"""The queue of work that waits."""
+"""The queue of waiting jobs."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What opens the ear, and what it makes of what is said then."""
+"""What starts listening, and which utterances result."""
 
 from __future__ import annotations
 

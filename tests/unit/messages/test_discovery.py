@@ -1,4 +1,4 @@
-"""What Home Assistant is told, against what a release of it takes and its own templates."""
+"""The discovery message, against the schema of a Home Assistant release and its templates."""
 
 from __future__ import annotations
 
