@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.grammar.network import EPSILON
+from appliance.grammar.network import EPSILON, JOIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,6 +93,8 @@ def _local_closure(net: Network, start: int, *, after_space: bool) -> _LocalClos
         reads = False
         for edge in range(net.edge_from[node], net.edge_from[node + 1]):
             label, target = net.labels[edge], net.targets[edge]
+            if label == JOIN:
+                continue
             if label != EPSILON and not (after_space and label == SPACE):
                 reads = True
             elif target not in seen:

@@ -189,10 +189,10 @@ class _Compiler:
         return source
 
     def _after_list(self, text: str, source: int) -> int:
-        """Read `text` after a value; in some languages as one word: "Erdgeschosstemperatur"."""
+        """Read `text` after a value; some texts have both in one word: "Erdgeschosstemperatur"."""
         if text[:1] == " " and self._intents.language.split("-")[0] in COMPOUNDING:
             gap = self._builder.text(source, " ")
-            self._builder.epsilon(source, gap)
+            self._builder.join(source, gap)
             return self._words(gap, text.lstrip())
         return self._words(source, text)
 

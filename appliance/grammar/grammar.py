@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
-CACHE_VERSION = 6
+CACHE_VERSION = 7
 """Raise it if the file's layout changes, or if the same sentences compile to another network."""
 
 COMPILED_WITH = ("hassil", "unicode-rbnf")
@@ -103,7 +103,7 @@ class Grammar:
         return self._parser.readings(text)
 
     def allows(self, text: str) -> bool:
-        """Whether `text` is a whole sentence."""
+        """Whether speech may be decoded as `text`, a whole sentence."""
         state = self.automaton.walk(self.automaton.start, folded(text))
         return state != DEAD and self.automaton.accepts(state)
 

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from appliance.grammar.closure import ACCEPT, SPACE, EpsilonClosures, Places
-from appliance.grammar.network import ANY, EPSILON
+from appliance.grammar.network import ANY, READS_NOTHING
 from appliance.grammar.skip_words import SkipWords
 from appliance.text.normalise import PUNCTUATION, SPACED_PUNCTUATION, UNIT_SIGNS
 
@@ -259,7 +259,7 @@ class Automaton:
                 continue
             context, node = divmod(place, size)
             for edge in range(net.edge_from[node], net.edge_from[node + 1]):
-                if (label := net.labels[edge]) != EPSILON:
+                if (label := net.labels[edge]) not in READS_NOTHING:
                     transitions.setdefault(label, []).append(context * size + net.targets[edge])
         self._transitions[state] = transitions
         return transitions

@@ -20,6 +20,15 @@ EPSILON = 0
 ANY = 1
 """Label of an edge that reads any character of a wildcard."""
 
+JOIN = 2
+"""Label of an edge that reads nothing, for texts only: words that may be written as one.
+
+Speech does not take it. Its sentences would become so many more that the search for the likeliest
+one ends before it has found it.
+"""
+
+READS_NOTHING = frozenset({EPSILON, JOIN})
+
 Clause = frozenset[str]
 """Parts of words; a text meets the clause if it has one of them."""
 
@@ -77,6 +86,10 @@ class Builder:
     def epsilon(self, source: int, target: int) -> None:
         """Add an edge that reads nothing."""
         self.edges.append((source, EPSILON, target))
+
+    def join(self, source: int, target: int) -> None:
+        """Add an edge that reads nothing, for texts only."""
+        self.edges.append((source, JOIN, target))
 
     def text(self, source: int, text: str, target: int | None = None) -> int:
         """Add a chain of edges that reads `text`; return its last node."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hassil.util import check_excluded_context, check_required_context
 
-from appliance.grammar.network import ANY, EPSILON, Network
+from appliance.grammar.network import ANY, READS_NOTHING, Network
 from appliance.grammar.semantic_tags import (
     ListValue,
     NumberValue,
@@ -246,7 +246,8 @@ class _Parse:
             yield from ((first, stack) for first in self._possible)
             return
         for edge in range(net.edge_from[node], net.edge_from[node + 1]):
-            if net.labels[edge] == EPSILON or (after_space and net.labels[edge] == ord(_SPACE)):
+            label = net.labels[edge]
+            if label in READS_NOTHING or (after_space and label == ord(_SPACE)):
                 yield net.targets[edge], stack
         for call in range(net.call_from[node], net.call_from[node + 1]):
             yield net.callees[call], (net.returns[call], stack)
