@@ -224,6 +224,8 @@ def main() -> int:
     parser.add_argument("--limit-s", type=float, default=1800.0)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if "APPLIANCE_MODELS" not in os.environ:
+        parser.error("APPLIANCE_MODELS is not set; it is the folder of the models")
     with tempfile.TemporaryDirectory() as directory:
         told = live(
             Path(directory),

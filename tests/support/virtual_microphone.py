@@ -73,7 +73,7 @@ class VirtualMicrophone:
         raise RuntimeError(f"PulseAudio did not start: {log.read_text(encoding='utf-8')}")
 
     def stop(self) -> None:
-        """End the sound server; whoever listens finds the microphone gone."""
+        """End the sound server; a listener finds the microphone gone."""
         if self._daemon is not None:
             self._daemon.terminate()
             self._daemon.wait(10)

@@ -67,7 +67,7 @@ def test_an_interruption_drops_what_waits_and_calls_those_who_wait_for_its_end(
 
 
 def test_what_is_requested_after_an_interruption_is_heard(voice: SpeechOutput) -> None:
-    voice.interrupt()  # as whoever wakes it does, and then the sign that it listens
+    voice.interrupt()  # as a wake word does, and then the sign that it listens
     voice.play(Earcon.LISTENING)
     voice.turn()
 
