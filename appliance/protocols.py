@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from appliance.values import (
+        Action,
         BoardReading,
         Completion,
         MicrophoneState,
         OptionScores,
         Pace,
         Question,
+        Result,
         Samples,
         Spoken,
         Transcript,
@@ -46,6 +48,22 @@ class Microphone(Protocol):
 
     def close(self) -> None:
         """Stop; may be called twice."""
+
+
+class IntentHandler(Protocol):
+    """Carries out intents inside the appliance: devices, timers, questions about itself."""
+
+    def handle_intent(self, result: Result) -> Action | None:
+        """Carry out `result.intent`; None if this handler does not know it. Any thread.
+
+        The result is committed to the journal after this call, together with the messages of the
+        action. After a crash in between, a request comes again with the same `result.id`: what a
+        handler keeps by itself must not be done twice for one id.
+
+        Raises:
+            ApplianceError: it cannot be carried out; the outcome becomes `failed`, with this text.
+
+        """
 
 
 class VoiceActivityDetector(Protocol):

@@ -56,6 +56,9 @@ class Operation(enum.StrEnum):
     """Text to text, by the language model only."""
 
 
+ACTING_OPERATIONS = frozenset({Operation.RECOGNIZE})
+"""Those whose intent is carried out; the others only tell their requester what was understood."""
+
 AUDIO_OPERATIONS = frozenset({Operation.TRANSCRIBE, Operation.RECOGNIZE})
 """Those whose payload is a recording."""
 
@@ -426,6 +429,16 @@ class Message:
     user_properties: tuple[tuple[str, str], ...] = field(default=())
     fleeting: bool = False
     """It may be lost: it is sent once, with QoS 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What became of an intent that was carried out."""
+
+    answer: str | None = None
+    """For the person who asked, in the language of the result: spoken and published."""
+    messages: tuple[Message, ...] = ()
+    """Written to the journal with the result, in one transaction, and published after it."""
 
 
 def encode(value: Any) -> bytes:

@@ -14,6 +14,7 @@ from appliance.dialogue.listener_control import ListenerControl
 from appliance.dialogue.speech_output import SpeechOutput
 from appliance.events import EventBus
 from appliance.ids import Ids
+from appliance.jobs.act_stage import ActStage
 from appliance.jobs.commit_stage import JobLedger
 from appliance.jobs.job_queue import JobQueue
 from appliance.listening.button_control import ButtonControl
@@ -101,11 +102,11 @@ def wire(  # noqa: PLR0915  (one line for each part)
     watch = SentenceFileWatch(config.sentence_folder)
     sentences = ActiveSentences(load_sentences(config))
 
-    # COMMIT and PUBLISH.
+    # ACT, COMMIT and PUBLISH.
     connection = BrokerConnection(config, status_of(topics, Status.OFFLINE))
     publisher = Publisher(journal, connection)
     committer = ResultCommitter(journal, connection, topics, publisher)
-    ledger = JobLedger(journal, committer, events)
+    ledger = JobLedger(journal, committer, events, ActStage())
 
     # CONFIRM.
     queue = JobQueue(config.requests.maximum_waiting)

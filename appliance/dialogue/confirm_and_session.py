@@ -183,8 +183,7 @@ class Dialogue:
         elif self._needs_yes(result):
             self._ask(job, result)
         else:
-            self._ledger.commit_job(job, result)
-            self._respond(result)
+            self._respond(self._ledger.commit_job(job, result))
 
     # Confirming.
 
@@ -242,8 +241,7 @@ class Dialogue:
         if pending is None:
             return
         if yes:
-            self._ledger.commit_job(*pending)
-            self._respond(pending[1])
+            self._respond(self._ledger.commit_job(*pending))
         else:
             self._commit_unconfirmed(*pending, why)
             self._play(Earcon.STOPPED)

@@ -11,6 +11,7 @@ from appliance.values import Request
 
 if TYPE_CHECKING:
     from appliance.events import EventBus
+    from appliance.jobs.act_stage import ActStage
     from appliance.journal.journal import Journal
     from appliance.mqtt.result_commit import ResultCommitter
     from appliance.values import Job, Result
@@ -21,9 +22,16 @@ logger = logging.getLogger(__name__)
 class JobLedger:
     """Only requests are in the journal; of speech only the result is written. Any thread."""
 
-    def __init__(self, journal: Journal, committer: ResultCommitter, events: EventBus) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        committer: ResultCommitter,
+        events: EventBus,
+        act_stage: ActStage,
+    ) -> None:
         self._journal = journal
         self._committer = committer
+        self._act_stage = act_stage
         self._events = events
 
     def begin(self, job: Job) -> None:
@@ -42,14 +50,19 @@ class JobLedger:
             except JournalError as error:
                 _log_uncounted(error)
 
-    def commit_job(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
-        """Write the result and its messages, and remove the request, in one transaction.
+    def commit_job(self, job: Job, result: Result, *, dead_letter: bool = False) -> Result:
+        """ACT, then write the result and its messages, and remove the request, in one transaction.
 
         `dead_letter` keeps the request aside: it crashed the appliance, or failed by its fault.
+        Returns the result as it was committed, with the answer of what was carried out.
         """
         request = job if isinstance(job, Request) else None
-        self._committer.commit_result(result, request, dead_letter=dead_letter)
+        result, action = self._act_stage.act(job, result)
+        result = self._committer.commit_result(
+            result, request, action.messages, dead_letter=dead_letter
+        )
         self._events.emit(JobFinished(job, result))
+        return result
 
     def commit_without_running(
         self, request: Request, result: Result, *, dead_letter: bool = False

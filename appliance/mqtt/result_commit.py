@@ -11,11 +11,13 @@ from appliance.errors import JournalError
 from appliance.journal.circuit_breaker import RETRY_S
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from appliance.journal.journal import Journal
     from appliance.messages.topics import Topics
     from appliance.mqtt.connection import BrokerConnection
     from appliance.mqtt.publisher import Publisher
-    from appliance.values import Request, Result
+    from appliance.values import Message, Request, Result
 
 MAXIMUM_UNCOMMITTED = 1000
 """Results that wait in memory for the disk; if there are more, the oldest are lost."""
@@ -28,6 +30,8 @@ class FinishedJob:
     result: Result
     request: Request | None
     dead_letter: bool
+    more_messages: tuple[Message, ...] = ()
+    """What carrying out its intent publishes, after the result."""
     is_published: bool = False
     """Whether its messages were sent from memory."""
 
@@ -48,21 +52,28 @@ class ResultCommitter:
         self._retry_at = 0.0
 
     def commit_result(
-        self, result: Result, request: Request | None, *, dead_letter: bool
+        self,
+        result: Result,
+        request: Request | None,
+        more_messages: tuple[Message, ...] = (),
+        *,
+        dead_letter: bool,
     ) -> Result:
         """Write a result and its messages to disk; return it with its number. From any thread.
 
         If the disk refuses, the result is kept in memory until the disk takes it, and its
         messages are published at once if there is a connection.
         """
-        finished = FinishedJob(result, request, dead_letter=dead_letter)
+        finished = FinishedJob(
+            result, request, dead_letter=dead_letter, more_messages=more_messages
+        )
         try:
             return self._write(finished)
         except JournalError as error:
             self._publisher.disk_breaker.record_failure(error)
             if self._connection.connected:
                 finished = replace(finished, is_published=True)
-                for message in self._topics.messages_for(result, request):
+                for message in self._messages_of(finished, result):
                     self._publisher.publish(message)
             self._uncommitted.append(finished)
             return result
@@ -88,9 +99,13 @@ class ResultCommitter:
         request, skip = finished.request, finished.is_published
         numbered = self._journal.commit(
             finished.result,
-            lambda result: () if skip else self._topics.messages_for(result, request),
+            lambda result: () if skip else self._messages_of(finished, result),
             request.id if request is not None else None,
             dead_letter=finished.dead_letter,
         )
         self._publisher.notify()
         return numbered
+
+    def _messages_of(self, finished: FinishedJob, result: Result) -> Iterator[Message]:
+        yield from self._topics.messages_for(result, finished.request)
+        yield from finished.more_messages

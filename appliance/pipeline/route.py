@@ -34,22 +34,26 @@ class Stage(enum.StrEnum):
     """pipeline.answer.AnswerStage: a text to an answer by the language model"""
     CONFIRM = "confirm"
     """dialogue.confirm_and_session.Dialogue: asks back if the intent is declared `confirm`"""
+    ACT = "act"
+    """jobs.act_stage.ActStage: carries out the intent, if a part of the appliance can"""
     COMMIT = "commit"
     """jobs.commit_stage.JobLedger: the result and its messages to disk"""
     PUBLISH = "publish"
     """requests.mqtt_thread.MqttService: the messages to the broker"""
 
 
-UTTERANCE = (Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER, Stage.CONFIRM, Stage.COMMIT)
+UTTERANCE = (
+    *(Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER, Stage.CONFIRM, Stage.ACT, Stage.COMMIT),
+)
 REPLY = (Stage.TRANSCRIBE, Stage.CONFIRM)
 """What was said in answer to a question: a yes, or anything else."""
-TEXT = (Stage.RESOLVE, Stage.ANSWER, Stage.COMMIT)
+TEXT = (Stage.RESOLVE, Stage.ANSWER, Stage.ACT, Stage.COMMIT)
 
 ROUTES: dict[Operation, tuple[Stage, ...]] = {
     Operation.TRANSCRIBE: (Stage.DECODE, Stage.TRANSCRIBE, Stage.COMMIT),
     # Without CONFIRM: a recording cannot answer a question, so such an intent is refused.
     Operation.RECOGNIZE: (
-        *(Stage.DECODE, Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER, Stage.COMMIT),
+        *(Stage.DECODE, Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER, Stage.ACT, Stage.COMMIT),
     ),
     Operation.PARSE: (Stage.RESOLVE, Stage.COMMIT),
     Operation.ANSWER: (Stage.ANSWER, Stage.COMMIT),

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
-from support.mqtt_stack import ROOT, MqttStack, answer, settings
+from support.mqtt_stack import ROOT, MqttStack, answer, result_for, settings
 from support.waiting import until
 
 from appliance.messages.topics import retained
-from appliance.values import Outcome
+from appliance.values import Message, Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +56,24 @@ def test_results_of_the_last_run_are_delivered_by_the_next(tmp_path: Path) -> No
     ):
         assert answer(reader.next().payload)["text"] == "before the power cut"
         assert stack.say("after it").seq == 2
+
+
+def test_what_an_intent_sends_to_a_device_follows_its_result_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    broker = Mosquitto(tmp_path / "broker")
+    with MqttStack(settings(tmp_path, broker.port)) as stack:
+        result = result_for("turn on the lamp", stack.ids.new(), Outcome.INTENT)
+        sent = (Message("lamp/set", b"ON", content_type=None),)
+        stack.committer.commit_result(result, None, sent, dead_letter=False)
+    with (
+        broker,
+        MqttClient(broker.port, f"{ROOT}/result", "lamp/set") as reader,
+        MqttStack(settings(tmp_path, broker.port)),
+    ):
+        heard = [reader.next(), reader.next()]
+        assert [message.topic for message in heard] == [f"{ROOT}/result", "lamp/set"]
+        assert heard[1].payload == b"ON"
 
 
 def test_all_results_arrive_after_the_broker_was_killed_and_restarted(

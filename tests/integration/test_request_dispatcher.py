@@ -12,6 +12,7 @@ from support.pipeline_parts import FixedBoard, RecordedEvents
 from appliance import config
 from appliance.errors import EngineError
 from appliance.ids import Ids, boot_seconds
+from appliance.jobs.act_stage import ActStage
 from appliance.jobs.commit_stage import JobLedger
 from appliance.jobs.job_queue import JobQueue
 from appliance.journal.dead_letters import open_dead_letters
@@ -72,7 +73,7 @@ class DispatcherParts:
         self.publisher = Publisher(self.journal, connection)
         committer = ResultCommitter(self.journal, connection, self.topics, self.publisher)
         events = RecordedEvents()
-        self.ledger = JobLedger(self.journal, committer, events)
+        self.ledger = JobLedger(self.journal, committer, events, ActStage())
         self.voice = MutedVoice()
         parts: dict[str, Any] = {
             "topics": self.topics,

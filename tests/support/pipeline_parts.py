@@ -68,11 +68,12 @@ class RecordedLedger:
     def put_off(self, job: Job) -> None:
         self.put_off_jobs.append(job.id)
 
-    def commit_job(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
+    def commit_job(self, job: Job, result: Result, *, dead_letter: bool = False) -> Result:
         assert job.id == result.id
         self.results.append(result)
         if dead_letter:
             self.dead_letters.append(job.id)
+        return result
 
 
 class CommitsAtOnce:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from appliance.pipeline import route
 from appliance.pipeline.route import Stage
+from appliance.values import ACTING_OPERATIONS
 
 
 def test_each_stage_names_a_class_that_exists() -> None:
@@ -18,3 +19,8 @@ def test_each_stage_names_a_class_that_exists() -> None:
     for module, name in stages:
         holder = importlib.import_module(f"appliance.{module.rstrip('.')}")
         assert hasattr(holder, name), f"{module}{name}"
+
+
+def test_the_routes_with_the_stage_act_are_those_of_the_operations_that_act() -> None:
+    acting = {operation for operation, stages in route.ROUTES.items() if Stage.ACT in stages}
+    assert acting == ACTING_OPERATIONS

@@ -337,10 +337,10 @@ def test_a_stop_phrase_passes_an_answer_to_speech_and_never_reaches_the_model() 
     parts = WorkerParts("what is it", "Stop.", model=model)
     commit = parts.ledger.commit_job
 
-    def cancel_the_question(job: Job, result: Result, **more: bool) -> None:
+    def cancel_the_question(job: Job, result: Result, **more: bool) -> Result:
         if result.text == "Stop.":
             assert parts.jobs.cancel_in_progress("question")
-        commit(job, result, **more)
+        return commit(job, result, **more)
 
     parts.ledger.commit_job = cancel_the_question  # type: ignore[method-assign]
     parts.jobs.enqueue_job(utterance("question"))
