@@ -19,7 +19,7 @@ from appliance.journal.inbox import Inbox, InboxVerdict, Size
 from appliance.journal.outbox import Outbox, OutboxRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from appliance import config
@@ -99,11 +99,7 @@ class Journal:
     def accept(self, incoming: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         """Write requests to the inbox, all in one commit; return a verdict for each."""
         with self._writing():
-            verdicts = [self._inbox.accept(request, self._now_s()) for request in incoming]
-            for verdict in verdicts:
-                if verdict.accepted is not None:
-                    self._remember(verdict.accepted.id)
-            return verdicts
+            return self._accept(incoming)
 
     def withdraw(self, request_ids: Iterable[str]) -> None:
         """Delete accepted requests that are answered without a result."""
@@ -163,6 +159,32 @@ class Journal:
             self._remember(result.id)
             return result
 
+    def records(self, prefix: str) -> dict[str, bytes]:
+        """Return the kept records whose key begins with `prefix`, by the rest of the key."""
+        with self._reading():
+            rows = self._db.execute("SELECT key, value FROM records").fetchall()
+            return {k.removeprefix(prefix): v for k, v in rows if k.startswith(prefix)}
+
+    def write_records(
+        self,
+        changes: Mapping[str, bytes | None],
+        messages: Iterable[Message] = (),
+        requests: Iterable[IncomingRequest] = (),
+    ) -> list[InboxVerdict]:
+        """In one commit: change records (None deletes one), enqueue messages, accept requests.
+
+        Return the verdict for each request, as `accept` does.
+        """
+        with self._writing():
+            for key, value in changes.items():
+                if value is None:
+                    self._db.execute("DELETE FROM records WHERE key = ?", (key,))
+                else:
+                    query = "INSERT OR REPLACE INTO records VALUES (?, ?)"
+                    self._db.execute(query, (key, value))
+            self._dropped += self._outbox.enqueue(messages, self._now_s())
+            return self._accept(requests)
+
     def pending(
         self, limit: int, skip_ranks: Collection[int] = (), skip_topics: Collection[str] = ()
     ) -> list[OutboxRow]:
@@ -200,6 +222,13 @@ class Journal:
                 "find out why the broker does not take them", len(ranks),
             )  # fmt: skip
             self.drop(ranks)
+
+    def _accept(self, incoming: Iterable[IncomingRequest]) -> list[InboxVerdict]:
+        verdicts = [self._inbox.accept(request, self._now_s()) for request in incoming]
+        for verdict in verdicts:
+            if verdict.accepted is not None:
+                self._remember(verdict.accepted.id)
+        return verdicts
 
     def _now_s(self) -> float:
         """Return the seconds that the journal has been open in its life."""

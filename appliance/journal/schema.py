@@ -117,14 +117,23 @@ DROP TABLE old_answers;
 page more. The inbox is short (`requests.maximum_waiting`), so it is scanned without an index.
 That no rank of the outbox is used twice matters only within one process, which counts them."""
 
-VERSIONS = (FIRST, SECOND, THIRD)
+FOURTH = """
+CREATE TABLE records (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+"""
+"""Small values that a part of the appliance keeps, such as one row for each timer. They are in the
+journal so that one transaction changes them and writes the messages that tell of the change."""
 
-TABLES = ("meta", "inbox", "outbox", "answers", "attempts", "set_aside")
+VERSIONS = (FIRST, SECOND, THIRD, FOURTH)
+
+TABLES = ("meta", "inbox", "outbox", "answers", "attempts", "set_aside", "records")
+
+SINCE = {"attempts": 2, "set_aside": 2, "records": 4}
+"""The version that a table came with, if it was not the first."""
 
 
 def tables_of(version: int) -> tuple[str, ...]:
     """Return the tables of a file of this version."""
-    return TABLES[:4] if version == 1 else TABLES
+    return tuple(table for table in TABLES if SINCE.get(table, 1) <= version)
 
 
 def upgrade(database: sqlite3.Connection, version: int) -> None:

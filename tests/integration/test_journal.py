@@ -553,3 +553,30 @@ def test_dead_letters_in_a_journal_of_an_older_version_ask_for_an_upgrade(tmp_pa
         open_dead_letters(tmp_path) as dead_letters,
     ):
         dead_letters.all()
+
+
+def test_records_messages_and_requests_are_written_together_and_kept(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        message, request = Message("a/timer", b"started"), offer(b"turn it off")
+        (verdict,) = journal.write_records({"timer/1": b"x", "other/1": b"y"}, [message], [request])
+        assert verdict.accepted is not None
+        assert journal.last_id == verdict.accepted.id
+    with opened(tmp_path) as journal:
+        assert journal.records("timer/") == {"1": b"x"}
+        assert [row.message.payload for row in journal.pending(9)] == [b"started"]
+        assert [waiting.payload for waiting in journal.waiting()] == [b"turn it off"]
+        journal.write_records({"timer/1": None, "timer/2": b"z"})
+        assert journal.records("timer/") == {"2": b"z"}
+
+
+def test_a_message_that_cannot_be_written_leaves_the_records_as_they_were(tmp_path: Path) -> None:
+    def broken() -> Iterator[Message]:
+        yield Message("a/timer", b"started")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with opened(tmp_path) as journal:
+        journal.write_records({"timer/1": b"before"})
+        with pytest.raises(JournalError, match="the disk is full"):
+            journal.write_records({"timer/1": b"after"}, broken())
+        assert journal.records("timer/") == {"1": b"before"}
+        assert journal.counts.outbox.rows == 0
