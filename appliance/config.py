@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import os
 import re
@@ -49,6 +50,8 @@ class MicrophoneSettings(Section, frozen=True):
 
     device: str = ""
     """Name, part of the name, or number of the microphone."""
+    channel: Annotated[int, Meta(ge=0, le=64)] = 0
+    """Channel of the microphone's device (0 to 64)."""
 
 
 class ListeningSettings(Section, frozen=True):
@@ -434,7 +437,7 @@ def load(path: Path) -> Config:
 
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")  # some editors begin with a byte order mark
     except FileNotFoundError:
         raise ConfigError([f"{path}: there is no such file; give its path with --config"]) from None
     except OSError as error:
@@ -513,6 +516,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     """Values that are allowed for each key, but not together."""
     mqtt = config.mqtt
     yield from _bad_topics(config)
+    yield from _bad_host(mqtt.host)
     yield from _bad_thresholds(config.wake_word)
     yield from _bad_panel(config)
     yield from _bad_speech(config.speech)
@@ -529,6 +533,33 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "mqtt.username: required with mqtt.password_file"
     if config.language_model.maximum_tokens >= config.language_model.context_tokens:
         yield "language_model.maximum_tokens: must be less than context_tokens"
+
+
+HOST_IN_URL = re.compile(
+    r"""(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)? (?:[^/@]*@)?   # mqtts://user:password@
+    (?: \[ (?P<address>[^]]*) \] | (?P<name>[^/:]*) )        # [::1] or broker.local
+    (?: : (?P<port>\d+) )? (?P<path>/.*)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def _bad_host(host: str) -> Iterator[str]:
+    """What is often written into mqtt.host and is no host; the message says what to write."""
+    if re.search(r"\s", host):
+        yield f"mqtt.host: must not contain white space, not {host!r}"
+        return
+    found = HOST_IN_URL.fullmatch(host)
+    name = found and (found["address"] or found["name"])
+    if found is None or name == host:
+        return
+    kind = "an address in brackets"
+    if found["scheme"] or found["path"]:
+        kind = "a URL"
+    elif found["port"]:
+        kind = "a host with a port"
+    port = f", port = {found['port']}" if found["port"] else ""
+    tls = ", tls = true" if found["scheme"] in ("mqtts", "ssl", "tls") else ""
+    yield f"mqtt.host: {host!r} is {kind}; write: host = {json.dumps(name)}{port}{tls}"
 
 
 def _bad_thresholds(wake_word: WakeWordSettings) -> Iterator[str]:

@@ -36,10 +36,22 @@ MISSING_S = 0.1
 """Seconds that may be missing at the end of a recording that is not truncated."""
 
 
+MOST_CHANNELS = 8
+"""All are kept until the end of a recording, so they are limited like its length."""
+
+LEAST_OF_LOUDEST = 0.3
+"""Energy of the average, as a part of that of the loudest channel, below which the channels cancel
+each other or only one has sound: of two channels it is then 0.25, of two that differ at least 0.5,
+and 1 if they are equal."""
+
+
 def decode(
     source: Path | bytes, *, maximum_seconds: float, maximum_bytes: int | None = None
 ) -> Samples:
-    """The first audio stream of a recording: mono, 16 kHz.
+    """The first audio stream of a recording: mono, 16 kHz, the average of its channels.
+
+    If the average is much fainter than the loudest channel, because they are in opposite phase or
+    because the others are silent, it is that channel.
 
     Memory is in proportion to `maximum_seconds`, whatever the header claims.
 
@@ -71,14 +83,16 @@ def _open(source: Path | bytes, name: str, maximum_bytes: int | None) -> Iterato
 
 
 def _decode(file: BinaryIO, name: str, maximum_seconds: float) -> Samples:
-    if (header := lengths(file)) is not None:
+    header = lengths(file)
+    if header is not None and header.promised_s is not None:
         _check_length(header.there_s, header.promised_s, name)
     try:
         with av.open(file, mode="r", options={"format_whitelist": FORMATS}) as container:
             if not container.streams.audio:
                 raise AudioError(f"{name} has no audio stream, only others")
             stream = container.streams.audio[0]
-            promised_s = _promised_seconds(container, stream)
+            # What a WAV header from a pipe has for a length, FFmpeg takes for one.
+            promised_s = header.promised_s if header else _promised_seconds(container, stream)
             if promised_s is not None and promised_s > maximum_seconds:
                 raise _too_long(name, maximum_seconds, promised_s)
             samples = _read(container, stream, name, maximum_seconds)
@@ -102,7 +116,10 @@ def _promised_seconds(container: InputContainer, stream: AudioStream) -> float |
 def _read(
     container: InputContainer, stream: AudioStream, name: str, maximum_seconds: float
 ) -> Samples:
-    # Channels are averaged below and not by FFmpeg, whose mix can exceed 1.0.
+    if stream.channels > MOST_CHANNELS:
+        message = f"{name} has {stream.channels} channels; at most {MOST_CHANNELS} are allowed"
+        raise AudioError(message)
+    # Channels are mixed below and not by FFmpeg, whose mix can exceed 1.0.
     resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
     parts: list[Samples] = []
     count = 0
@@ -113,11 +130,11 @@ def _read(
             message = f"{name} cannot be decoded: its sample format changes in the middle"
             raise AudioError(message) from error
         for part in resampled:
-            parts.append(_mono(part))
-            count += len(parts[-1])
+            parts.append(_channels(part))
+            count += parts[-1].shape[1]
         if count > maximum_seconds * SAMPLE_RATE:
             raise _too_long(name, maximum_seconds, None)
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+    return _mono(np.concatenate(parts, axis=1)) if parts else np.zeros(0, dtype=np.float32)
 
 
 def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | None]:
@@ -125,11 +142,21 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFra
     yield None  # flushes the resampler
 
 
-def _mono(frame: AudioFrame) -> Samples:
-    samples: Samples = frame.to_ndarray().mean(axis=0, dtype=np.float32)
+def _channels(frame: AudioFrame) -> Samples:
+    """All channels of a frame, of shape (channels, samples)."""
+    samples: Samples = frame.to_ndarray().astype(np.float32, copy=False)
     # A recording of floats may contain anything, NaN too.
     np.nan_to_num(samples, copy=False)
     return samples.clip(-1.0, 1.0)
+
+
+def _mono(channels: Samples) -> Samples:
+    mixed: Samples = channels.mean(axis=0, dtype=np.float32)
+    energies = [float(np.dot(channel, channel)) for channel in channels]
+    if np.dot(mixed, mixed) >= LEAST_OF_LOUDEST * max(energies):
+        return mixed
+    loudest: Samples = channels[int(np.argmax(energies))].copy()
+    return loudest
 
 
 def _check_length(there_s: float, promised_s: float, name: str) -> None:

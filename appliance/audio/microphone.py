@@ -42,6 +42,10 @@ two."""
 REOPEN_BACKOFF = Backoff(first_s=0.5, longest_s=5.0)
 """Between attempts to open a microphone that is gone."""
 
+STEREO = 2
+"""Channels of a device whose second one is used if the first has no sound. Other devices are
+arrays, whose further channels are no microphones of their own."""
+
 RESTART_BACKOFF = Backoff(first_s=5.0, longest_s=60.0)
 """Between restarts of a device that gives constant samples. It may be stuck, and then a restart
 helps; or it is muted, and then it must not be disturbed all the time."""
@@ -54,9 +58,14 @@ class SoundCardMicrophone:
     again and again until it is back. Use it from one thread.
     """
 
-    def __init__(self, device: str = "") -> None:
-        """Name a device by a part of its name or by its number; empty is the default device."""
+    def __init__(self, device: str = "", channel: int = 0) -> None:
+        """Name a device by a part of its name or by its number; empty is the default device.
+
+        `channel` counts from 1. With 0 it is the first, or that of a stereo device which has sound.
+        """
         self._configured_device = device
+        self._configured_channel = channel
+        self._channel = max(channel, 1) - 1
         self._device = device
         self._blocks: queue.Queue[tuple[Samples, float]] = queue.Queue(QUEUED_BLOCKS)
         self._stream: Any = None
@@ -123,6 +132,7 @@ class SoundCardMicrophone:
         if self._lost:
             self._lost, self._failed_opens = False, 0
             self.reopened += 1
+        block = self._one_channel(block)
         if block.min() != block.max():
             self._last_change_at, self._restarts = self._last_block_at, 0
             self._restart_at = self._last_block_at + RESTART_BACKOFF.delay_s(1)
@@ -132,6 +142,25 @@ class SoundCardMicrophone:
             block = self._resampler.feed(block)
         self._buffer = np.concatenate([self._buffer, block])
         return True
+
+    def _one_channel(self, block: Samples) -> Samples:
+        """One channel of a block, of shape (samples, channels).
+
+        They are never mixed: microphone arrays put their processed signal into the first channel,
+        and an echo reference or single capsules into the others. But a microphone that is wired to
+        the right channel of a stereo device leaves the first one without sound.
+        """
+        chosen = block[:, self._channel]
+        silent = self._last_block_at - self._last_change_at > FAULT_AFTER_S
+        if self._configured_channel or block.shape[1] != STEREO or not silent:
+            return chosen
+        other = 1 - self._channel
+        if np.ptp(chosen) or not np.ptp(block[:, other]):
+            return chosen
+        words = "channel %d of the microphone has no sound, so channel %d is used; set it: %s"
+        logger.warning(words, self._channel + 1, other + 1, "microphone.channel")
+        self._channel = other
+        return block[:, other]
 
     def _restart(self) -> bool:
         """Restart a device that brings only constant samples; it stays SILENT."""
@@ -186,8 +215,13 @@ class SoundCardMicrophone:
     def _open_stream(self) -> Any:
         library = portaudio.library()
         device = portaudio.find("input", self._device)
+        least = self._configured_channel or 1
+        if least > (most := int(device["max_input_channels"])):
+            raise MicrophoneError(
+                f"microphone.channel is {least}, but {device['name']} has {most}; choose another"
+            )
         last_error: Exception | None = None
-        for rate, channels in portaudio.formats("input", device):
+        for rate, channels in portaudio.formats("input", device, least_channels=least):
             try:
                 stream = library.InputStream(
                     samplerate=rate,
@@ -214,9 +248,7 @@ def _callback(microphone: SoundCardMicrophone, blocks: queue.Queue[tuple[Samples
         if status.input_overflow:
             microphone.overruns += 1
         try:
-            # Only the first channel: microphone arrays put their processed signal there, and the
-            # others (echo reference, single capsules) must not be mixed in.
-            blocks.put_nowait((data[:, 0].copy(), time.monotonic()))
+            blocks.put_nowait((data.copy(), time.monotonic()))
         except queue.Full:
             microphone.overruns += 1
 

@@ -96,12 +96,12 @@ def find(direction: Direction, name: str) -> dict[str, Any]:
 
 
 def formats(
-    direction: Direction, device: dict[str, Any], rate: int = SAMPLE_RATE
+    direction: Direction, device: dict[str, Any], rate: int = SAMPLE_RATE, least_channels: int = 1
 ) -> Iterator[tuple[int, int]]:
     """Rates and channel counts to try: the appliance's own first, the device's maximum last."""
     rates = dict.fromkeys((rate, int(device["default_samplerate"]), 48_000, 44_100))
     channels = dict.fromkeys((1, 2, int(device[f"max_{direction}_channels"])))
-    return itertools.product(rates, channels)
+    return itertools.product(rates, (count for count in channels if count >= least_channels))
 
 
 def open_error(direction: Direction, device: str, error: Exception | None) -> MicrophoneError:

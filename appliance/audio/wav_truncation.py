@@ -12,19 +12,21 @@ if TYPE_CHECKING:
 UNCOMPRESSED_CODES = (0x0001, 0x0003, 0xFFFE)
 """PCM, float and extensible: format codes with a fixed number of bytes per second."""
 
-UNKNOWN_SIZES = (0, 0xFFFF_FFFF)
-"""Sizes written by a program that streams and does not know the length."""
+STREAMED_FROM = 0x7FF0_0000
+"""Bytes from which a size is not a length: a program that writes into a pipe does not know the
+length, and most put a number near 2 or 4 GiB there, each another one. No recording is as long."""
 
 
 class Lengths(NamedTuple):
     """How long a recording is by its header, and how much of it there is."""
 
-    promised_s: float
+    promised_s: float | None
+    """None if the header does not say."""
     there_s: float
 
 
 def lengths(file: BinaryIO) -> Lengths | None:
-    """Both lengths; None if it is not a WAV file or the header does not say.
+    """Both lengths; None if it is not a WAV file, or one that does not come as far as its sound.
 
     Leaves the file at its beginning.
     """
@@ -48,11 +50,18 @@ def _lengths(file: BinaryIO) -> Lengths | None:
             code, _, _, rate = struct.unpack("<HHII", file.read(12))
             bytes_per_second = rate if code in UNCOMPRESSED_CODES else 0
         elif kind == b"data":
-            if size in UNKNOWN_SIZES or bytes_per_second == 0:
-                return None
-            there_bytes = min(size, end - file.tell())
-            return Lengths(size / bytes_per_second, there_bytes / bytes_per_second)
+            return _lengths_of(size, end - file.tell(), bytes_per_second)
     return None
+
+
+def _lengths_of(size: int, behind: int, bytes_per_second: int) -> Lengths | None:
+    """Both lengths from the size of the sound and the bytes behind that, whatever they are."""
+    streamed = size == 0 or size >= STREAMED_FROM
+    if bytes_per_second == 0:
+        return Lengths(None, 0.0) if streamed else None
+    if streamed:
+        return Lengths(None, behind / bytes_per_second)
+    return Lengths(size / bytes_per_second, min(size, behind) / bytes_per_second)
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:

@@ -108,7 +108,9 @@ class Demo:
         if not self._once:
             if self._config.listening.trigger == "off":
                 return None
-            card = SoundCardMicrophone(self._config.microphone.device)
+            card = SoundCardMicrophone(
+                self._config.microphone.device, self._config.microphone.channel
+            )
             try:
                 card.open()
             except MicrophoneError as error:

@@ -151,7 +151,9 @@ def microphone(context: CheckContext) -> Iterator[CheckResult]:
         return
     try:
         with _without_alsa_output():
-            sound = _listen(SoundCardMicrophone(config.microphone.device))
+            sound = _listen(
+                SoundCardMicrophone(config.microphone.device, config.microphone.channel)
+            )
     except MicrophoneError as failure:
         yield warning("microphone", str(failure))
         return

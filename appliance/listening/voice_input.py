@@ -56,7 +56,7 @@ class VoiceInput:
         self._control = control
         self._speech = speech
         self._events = events
-        self._card = SoundCardMicrophone(config.microphone.device)
+        self._card = SoundCardMicrophone(config.microphone.device, config.microphone.channel)
         early = config.listening.by_meaning and config.speech.grammar
         self._recognition = recognition if early else None
         by_wake_word = config.listening.trigger == "wake_word"

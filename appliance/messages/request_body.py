@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 from typing import Any
 
 import msgspec
@@ -15,6 +16,9 @@ from appliance.values import AUDIO_OPERATIONS, Operation, PromptRequest
 MAXIMUM_TEXT_BYTES = 16_384
 """Limit of a text to parse or answer: several pages, far more than a small model can read."""
 
+MOST_SPACE = 1024
+"""Bytes at the beginning that are searched for a `{` after white space."""
+
 MAXIMUM_PROMPT_BYTES = 65_536
 """Limit of a text together with its JSON Schema."""
 
@@ -22,8 +26,8 @@ MAXIMUM_PROMPT_BYTES = 65_536
 def json_fields(payload: bytes, content_type: str | None) -> dict[str, Any] | None:
     """Return the fields of a JSON request; None if the payload is a text or an audio file.
 
-    No audio file begins with `{`, and hardly a sentence does: a payload that does is JSON unless
-    its Content Type says otherwise.
+    No audio file begins with `{`, and hardly a sentence does: a payload that does, after white
+    space and a byte order mark if any, is JSON unless its Content Type says otherwise.
 
     Raises:
         RequestError: it should be JSON and is not, or is not an object.
@@ -31,10 +35,11 @@ def json_fields(payload: bytes, content_type: str | None) -> dict[str, Any] | No
     """
     kind = (content_type or "").partition(";")[0].strip().lower()
     is_json = kind == "application/json" or kind.endswith("+json")
-    if not is_json and (kind or payload[:1] != b"{"):
+    text = payload.removeprefix(codecs.BOM_UTF8)
+    if not is_json and (kind or not text[:MOST_SPACE].lstrip().startswith(b"{")):
         return None
     try:
-        fields = msgspec.json.decode(payload)
+        fields = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError("invalid", f"the payload is not JSON: {error}") from None
     if not isinstance(fields, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from appliance.messages.control_requests import ControlRequest
     from appliance.messages.topics import Topics
     from appliance.mqtt.connection_event_types import Delivery
+
+logger = logging.getLogger(__name__)
 
 JSON_OVERHEAD = 4096
 """Bytes that the JSON around base64 audio may take."""
@@ -71,14 +74,12 @@ class RequestParser:
             transaction=_as_text(delivery.correlation),
         )
         try:
-            if delivery.response_topic is not None:
-                self._topics.check_reply_to(delivery.response_topic)
-                address = replace(address, reply_to=delivery.response_topic)
+            # The id first, so that no rejection goes without it.
             payload = self._payload(delivery)
             fields = json_fields(payload, delivery.content_type)
-            if delivery.response_topic is None:
-                address = self._with_reply_to(address, fields)
             address = _with_transaction(address, fields)
+            address = self._with_reply_to(address, delivery.response_topic, fields)
+            self._check(delivery, payload)
             if address.operation in frozenset(Control):
                 control = Control(address.operation)
                 request = control_requests.read(control, address, payload, fields)
@@ -90,22 +91,28 @@ class RequestParser:
     def _payload(self, delivery: Delivery) -> bytes:
         if delivery.payload is None:
             raise RequestError("busy", "too many requests came at once; ask again in a moment")
+        return delivery.payload
+
+    def _check(self, delivery: Delivery, payload: bytes) -> None:
         if delivery.retained:
+            logger.warning(
+                "dropped a retained message on %s: it would come again after each connection; "
+                "clear it there, and publish requests without the retain flag", delivery.topic,
+            )  # fmt: skip
             raise RequestError(
                 "invalid", "a request must not be retained, because it would come again"
             )
-        if not delivery.payload and self._topics.operation_of(delivery.topic) not in MAY_BE_EMPTY:
+        if not payload and self._topics.operation_of(delivery.topic) not in MAY_BE_EMPTY:
             raise RequestError("invalid", "the request is empty")
-        size = len(delivery.payload)
-        if size > self._maximum_bytes * 4 // 3 + JSON_OVERHEAD:
-            raise too_large(size, self._maximum_bytes)
-        return delivery.payload
+        if len(payload) > self._maximum_bytes * 4 // 3 + JSON_OVERHEAD:
+            raise too_large(len(payload), self._maximum_bytes)
 
     def _with_reply_to(
-        self, address: ReturnAddress, fields: dict[str, Any] | None
+        self, address: ReturnAddress, topic: str | None, fields: dict[str, Any] | None
     ) -> ReturnAddress:
-        """Return the address with the topic that a 3.1.1 client put into JSON."""
-        if fields is None or not isinstance(reply_to := fields.get("reply_to"), str):
+        """Return the address with the Response Topic, or the one that a client put into JSON."""
+        reply_to = topic if topic is not None or fields is None else fields.get("reply_to")
+        if not isinstance(reply_to, str):
             return address
         self._topics.check_reply_to(reply_to)
         return replace(address, reply_to=reply_to)

@@ -32,7 +32,7 @@ def live(daemon: DaemonProcess, plant: MqttClient) -> None:
     order = {"text": DIARY, "schema": {"type": DIARY}}
     plant.publish("appliance/kitchen/request/answer", json.dumps(order))
     answer = plant.next("appliance/kitchen/response/answer", 60.0).payload.decode()
-    assert f"not a JSON Schema: .type '{DIARY}'" in answer
+    assert f"not a JSON Schema: schema.type: '{DIARY}'" in answer
 
 
 def test_a_bundle_has_what_helps_and_neither_secrets_nor_speech(

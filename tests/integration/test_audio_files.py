@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import shutil
 import socket
 import struct
+import subprocess
 import tracemalloc
 import wave
 from typing import TYPE_CHECKING
@@ -118,6 +120,29 @@ def test_loud_stereo_does_not_exceed_full_scale() -> None:
     assert np.abs(decode(loud.getvalue(), maximum_seconds=120)).max() <= 1.0
 
 
+def several(*loudness: float) -> bytes:
+    """The tone in several channels, each as loud as given; negative: in opposite phase."""
+    channels = np.outer(tone(1.0), loudness) * 32767
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((len(loudness), 2, SAMPLE_RATE, 0, "NONE", ""))
+        writer.writeframes(channels.astype("<i2").tobytes())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "loudness", [(1, -1), (-1, 1), (1, -0.7), (1, 0), (0, 1), (1, 1), (0, 0, 1, 0, 0, 0)]
+)
+def test_channels_that_cancel_each_other_or_are_silent_do_not_make_it_faint(
+    loudness: tuple[float, ...],
+) -> None:
+    matches(decode(several(*loudness), maximum_seconds=120), 1.0)
+
+
+def test_a_recording_of_too_many_channels_is_refused() -> None:
+    assert "9 channels; at most 8" in refusal(several(*[1.0] * 9))
+
+
 def test_invalid_floats_in_a_recording_are_replaced() -> None:
     data = np.array([np.nan, np.inf, -np.inf, 7.0, 0.25] * 3200, "<f4").tobytes()
     form = struct.pack("<HHIIHH", 3, 1, 16_000, 64_000, 4, 32)
@@ -163,12 +188,23 @@ def test_a_truncated_flac_is_refused() -> None:
     assert "truncated" in message or "damaged" in message
 
 
-def test_a_wav_whose_header_gives_no_length_is_decoded() -> None:
-    matches(decode(with_size(wav(), 0xFFFF_FFFF), maximum_seconds=120), 1.0)
+# 0x7FFF_F000: espeak-ng; 0x8000_0000: arecord; 0xFFFF_FFFF: FFmpeg; the others: their neighbours.
+STREAMED = [0, 0x7FFF_0000, 0x7FFF_F000, 0x7FFF_FFDB, 0x7FFF_FFFE, 0x7FFF_FFFF]
+STREAMED += [0x8000_0000, 0x8000_0024, 0xFFFF_0000, 0xFFFF_FFDB, 0xFFFF_FFF0, 0xFFFF_FFFF]
 
 
-@pytest.mark.parametrize("size", [2_000_000_000, 0x7FFF_FFFF, 0x8000_0000])
-def test_a_header_that_claims_two_gigabytes_is_refused_without_reserving_memory(size: int) -> None:
+@pytest.mark.parametrize("size", STREAMED)
+@pytest.mark.parametrize("rate", [16_000, 22_050])
+def test_a_wav_from_a_pipe_is_decoded_whatever_its_header_has_for_a_length(
+    size: int, rate: int
+) -> None:
+    matches(decode(with_size(wav(rate=rate), size), maximum_seconds=120), 1.0)
+
+
+@pytest.mark.parametrize("size", [100_000, 2_000_000_000, 0x7FEF_FFFF])
+def test_a_header_that_claims_more_than_there_is_is_refused_without_reserving_memory(
+    size: int,
+) -> None:
     recording = with_size(wav(3.0), size)
     tracemalloc.start()
     message = refusal(recording)
@@ -177,6 +213,14 @@ def test_a_header_that_claims_two_gigabytes_is_refused_without_reserving_memory(
 
     assert "truncated: it ends after 3.0 of the" in message
     assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("command", [["espeak-ng", "--stdout", "turn on the lamp"]])
+def test_what_a_program_writes_into_a_pipe_is_decoded(command: list[str]) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    recording = subprocess.run(command, capture_output=True, check=True).stdout
+    assert len(decode(recording, maximum_seconds=120)) > SAMPLE_RATE // 2
 
 
 def test_a_recording_of_an_hour_is_refused_before_it_is_decoded(tmp_path: Path) -> None:

@@ -65,8 +65,9 @@ def test_the_answer_matches_the_schema(model: Llama, schema: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
-        ({"type": "nonsense"}, "not a JSON Schema"),
-        ({"properties": 5}, "not a JSON Schema"),
+        ({"type": "nonsense"}, "not a JSON Schema: schema.type: 'nonsense' is not one of"),
+        ({"properties": 5}, "not a JSON Schema: schema.properties: 5 is not of type 'object'"),
+        ({"anyOf": [{}, {"type": "x"}]}, r"schema.anyOf\[1\].type: 'x' is not one of"),
         ("a text", "not a JSON Schema"),
         (False, "cannot be met: false allows nothing"),
         ({"type": "string", "minLength": 5, "maxLength": 2}, "cannot be met"),

@@ -31,6 +31,40 @@ def test_the_shipped_file_has_the_defaults_of_the_code() -> None:
     assert tomllib.loads(SHIPPED.read_text("utf-8")) == defaults
 
 
+@pytest.mark.parametrize(
+    ("host", "advice"),
+    [
+        ("[::1]", 'an address in brackets; write: host = "::1"'),
+        ("[fe80::1]:1884", 'a host with a port; write: host = "fe80::1", port = 1884'),
+        ("broker:1884", 'a host with a port; write: host = "broker", port = 1884'),
+        ("192.168.1.2:1883", 'a host with a port; write: host = "192.168.1.2", port = 1883'),
+        ("mqtt://broker", 'a URL; write: host = "broker"'),
+        ("mqtts://me:secret@broker:8884/", 'write: host = "broker", port = 8884, tls = true'),
+        ("tcp://[::1]:1883", 'a URL; write: host = "::1", port = 1883'),
+        ("broker/path", 'a URL; write: host = "broker"'),
+        (" broker", "must not contain white space"),
+        ("broker ", "must not contain white space"),
+        ("my broker", "must not contain white space"),
+        (" ", "must not contain white space"),
+    ],
+)
+def test_what_is_no_host_name_is_named_for_what_it_is(host: str, advice: str) -> None:
+    (problem,) = problems_of(f"[mqtt]\nhost = '{host}'")
+    assert problem.startswith("mqtt.host: ")
+    assert advice in problem
+
+
+@pytest.mark.parametrize("host", ["broker", "b.local", "10.0.0.1", "::1", "fe80::1%eth0", "bröker"])
+def test_names_and_addresses_are_hosts(host: str) -> None:
+    assert config.parse(f"[mqtt]\nhost = '{host}'").broker_host == host
+
+
+def test_a_byte_order_mark_at_the_beginning_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf[mqtt]\nhost = 'broker'\n")
+    assert config.load(path).broker_host == "broker"
+
+
 def test_the_shipped_file_explains_every_key() -> None:
     lines = SHIPPED.read_text("utf-8").splitlines()
     unexplained = [

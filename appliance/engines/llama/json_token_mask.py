@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jsonschema import Draft202012Validator, SchemaError, ValidationError, validators
+from jsonschema import Draft202012Validator, ValidationError, validators
+from jsonschema.exceptions import best_match
 from llguidance import LLMatcher, llamacpp
 
 from appliance.engines.llama_library import ModelError
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from appliance.engines.llama_library import Weights
+
+
+LONGEST_MESSAGE = 200
+"""Characters of another library's error."""
 
 
 def tokenizer_of(weights: Weights) -> LLTokenizer:
@@ -92,12 +97,22 @@ def _validator_for(schema: Any) -> Any:
         raise ModelError("not a JSON Schema: it must be an object, true or false")
     _refuse_external_references(schema)
     kind = validators.validator_for(schema, default=Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except SchemaError as error:
-        path = "".join(f".{part}" for part in error.absolute_path)
-        raise ModelError(f"not a JSON Schema: {path} {error.message}") from None
+    error = best_match(kind(kind.META_SCHEMA).iter_errors(schema))
+    if error is not None:
+        raise ModelError(f"not a JSON Schema: {_described(error)}")
     return kind(schema)
+
+
+def _described(error: ValidationError) -> str:
+    """What is wrong, and where: `schema.properties.age.type: 'strin' is not one of [...]`."""
+    while error.context:  # of alternatives, the one that was meant: its type at least is right
+        error = min(error.context, key=lambda one: one.validator == "type")
+    path = error.absolute_path
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    message = error.message
+    if len(message) > LONGEST_MESSAGE:  # it begins with the whole value
+        message = f"{message[: LONGEST_MESSAGE // 2]} ... {message[-LONGEST_MESSAGE // 2 :]}"
+    return f"schema{place}: {message}"
 
 
 def _refuse_external_references(schema: Any) -> None:
@@ -113,4 +128,4 @@ def _refuse_external_references(schema: Any) -> None:
 
 
 def _first_line(error: object) -> str:
-    return str(error).strip().partition("\n")[0][:200]
+    return str(error).strip().partition("\n")[0][:LONGEST_MESSAGE]

@@ -263,6 +263,61 @@ def test_blocks_that_the_device_lost_are_counted_as_overruns(portaudio: FakePort
     assert card.overruns == 1
 
 
+def bring_channels(library: FakePortAudio, *channels: Samples) -> None:
+    """Bring a block of several channels."""
+    block = np.stack(channels, axis=1)
+    library.streams[-1].callback(block, len(block), None, FakeStatus())
+
+
+def test_the_configured_channel_is_read_and_the_device_opened_with_as_many(
+    portaudio: FakePortAudio,
+) -> None:
+    card = SoundCardMicrophone("built-in", channel=2)
+    card.open()
+    bring_channels(portaudio, noise()[::-1], noise())
+    frame = card.read(0.0)
+    assert portaudio.streams[-1].channels == 2
+    assert frame is not None
+    assert np.array_equal(frame, noise())
+
+
+def test_of_a_stereo_device_whose_first_channel_has_no_sound_the_second_is_used(
+    clock: FakeTimeModule, portaudio: FakePortAudio, caplog: pytest.LogCaptureFixture
+) -> None:
+    portaudio.supports = lambda _rate, channels: channels == 2
+    card = opened()
+    still = np.zeros(FRAME_SAMPLES, np.float32)
+    for _ in range(60):
+        clock.now += 0.032
+        bring_channels(portaudio, still, noise())
+        frame = card.read(0.0)
+    assert frame is not None
+    assert np.array_equal(frame, noise())
+    assert card.state is MicrophoneState.OK
+    assert "microphone.channel" in caplog.text
+
+
+@pytest.mark.parametrize(("channel", "channels"), [(1, 2), (0, 6)])
+def test_no_other_channel_is_used_if_one_is_configured_or_the_device_is_an_array(
+    clock: FakeTimeModule, portaudio: FakePortAudio, channel: int, channels: int
+) -> None:
+    portaudio.devices[0] = ("array", channels, 16_000.0)
+    portaudio.supports = lambda _rate, count: count == channels
+    card = SoundCardMicrophone("array", channel)
+    card.open()
+    still = np.zeros(FRAME_SAMPLES, np.float32)
+    for _ in range(60):
+        clock.now += 0.032
+        bring_channels(portaudio, still, *[noise()] * (channels - 1))
+        card.read(0.0)
+    assert card.state is MicrophoneState.SILENT
+
+
+def test_a_channel_that_the_device_does_not_have_is_an_error(portaudio: FakePortAudio) -> None:
+    with pytest.raises(MicrophoneError, match=r"microphone.channel is 3, but built-in has 2"):
+        SoundCardMicrophone("built-in", channel=3).open()
+
+
 def test_constant_samples_make_the_microphone_silent_and_changing_ones_ok(
     clock: FakeTimeModule, portaudio: FakePortAudio
 ) -> None:

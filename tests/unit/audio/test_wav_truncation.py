@@ -37,9 +37,22 @@ def test_other_chunks_are_skipped_even_if_their_size_is_odd() -> None:
     assert lengths(wav(64_000, 64_000, before=note)) == Lengths(promised_s=2.0, there_s=2.0)
 
 
-@pytest.mark.parametrize("size", [0, 0xFFFF_FFFF])
-def test_a_size_written_while_streaming_gives_no_length(size: int) -> None:
-    assert lengths(wav(size, 64_000)) is None
+PLACEHOLDERS = [
+    *(0, 0x7FFF_0000, 0x7FFF_F000, 0x7FFF_FFDB, 0x7FFF_FFFF, 0x8000_0000),
+    *(0x8000_0024, 0xFFFF_0000, 0xFFFF_FFDB, 0xFFFF_FFF0, 0xFFFF_FFFF),
+]
+
+
+@pytest.mark.parametrize("size", PLACEHOLDERS)
+def test_a_size_written_into_a_pipe_promises_no_length(size: int) -> None:
+    assert lengths(wav(size, 64_000)) == Lengths(promised_s=None, there_s=2.0)
+
+
+@pytest.mark.parametrize("size", PLACEHOLDERS)
+def test_compressed_sound_from_a_pipe_promises_no_length_either(size: int) -> None:
+    header = lengths(wav(size, 64_000, code=0x11))
+    assert header is not None
+    assert header.promised_s is None
 
 
 def test_compressed_sound_gives_no_length() -> None:

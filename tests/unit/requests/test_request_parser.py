@@ -92,6 +92,43 @@ def test_a_sentence_may_begin_with_a_brace_when_the_content_type_says_text() -> 
     assert rejected(b"{curly}").reason == "invalid"
 
 
+@pytest.mark.parametrize("before", [b" ", b"\n", b"\r\n\t ", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+@pytest.mark.parametrize("operation", ["parse", "answer"])
+def test_json_may_begin_with_white_space(before: bytes, operation: str) -> None:
+    payload = before + form(text="hello", transaction="t", reply_to="home/answers")
+    request = accepted(payload, operation).request
+    assert (request.transaction, request.reply_to) == ("t", "home/answers")
+
+
+@pytest.mark.parametrize(
+    ("fields", "more"),
+    [
+        ({"reply_to": "bad/+/topic"}, {}),
+        ({"reply_to": ""}, {}),
+        ({"reply_to": f"{ROOT}/status"}, {}),
+        ({}, {"response_topic": "bad/#"}),
+        ({}, {"retained": True}),
+        ({"unknown": 1}, {}),
+        ({"text": "a" * 2 * LIMIT}, {}),
+        ({"priority": 10}, {}),
+    ],
+)
+@pytest.mark.parametrize("operation", ["parse", "answer", "transcribe", "cancel", "paint"])
+def test_no_rejection_loses_the_transaction(
+    fields: dict[str, Any], more: dict[str, Any], operation: str
+) -> None:
+    rejection = rejected(
+        form(**{"text": "hello", "transaction": "t7", **fields}), operation, **more
+    )
+    assert rejection.address.transaction == "t7"
+
+
+def test_a_retained_request_that_is_dropped_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    rejected(b"hello", retained=True)
+    assert f"{ROOT}/request/parse" in caplog.text
+    assert "retain" in caplog.text
+
+
 def test_a_payload_with_the_content_type_json_is_read_as_json() -> None:
     kind = "application/json; charset=utf-8"
     assert accepted(b'  {"text": "hello"}', content_type=kind).request.payload == b"hello"
