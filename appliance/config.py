@@ -172,6 +172,15 @@ class SentenceSettings(Section, frozen=True):
     """Accept Home Assistant's own sentences, too."""
 
 
+class TimerSettings(Section, frozen=True):
+    """Timers, alarms and reminders."""
+
+    ring_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 120.0
+    """Longest time that one rings if nobody stops it, in seconds (1 to 3600)."""
+    snooze_minutes: Annotated[float, Meta(gt=0.0, le=120.0)] = 9.0
+    """Pause of an alarm that is snoozed, in minutes (above 0, to 120)."""
+
+
 class CascadeSettings(Section, frozen=True):
     """What is tried if no sentence fits."""
 
@@ -332,6 +341,7 @@ class Config(Section, frozen=True):
     speaking: SpeakingSettings = SpeakingSettings()
     speech: SpeechSettings = SpeechSettings()
     sentences: SentenceSettings = SentenceSettings()
+    timers: TimerSettings = TimerSettings()
     cascade: CascadeSettings = CascadeSettings()
     language_model: LanguageModelSettings = LanguageModelSettings()
     mqtt: MqttSettings = MqttSettings()

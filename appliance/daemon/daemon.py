@@ -131,7 +131,10 @@ class Daemon:
         stack.enter_context(parts.metrics.serve(config.metrics.listen))
         parts.dispatcher.restore()  # before MQTT may bring more
         parts.events.emit(ActivityChanged("daemon", Activity.STARTING))
-        for loop in (parts.mqtt_loop, parts.worker_loop, *parts.voice_loops):
+        # Timers before the worker: what is due must not wait until the models are loaded.
+        for loop in (parts.mqtt_loop, parts.speech_loop, parts.timers_loop):
+            self._start_loop(stack, loop, parts)
+        for loop in (parts.worker_loop, *parts.voice_loops):
             self._start_loop(stack, loop, parts)
         parts.status.describe()
         parts.events.emit(ActivityChanged("daemon", Activity.IDLE))

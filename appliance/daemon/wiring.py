@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,10 @@ from appliance.requests.runtime_options import RuntimeOptions
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.system.board_monitor import BoardMonitor
+from appliance.system.clock_sync import clock_synced
 from appliance.system.sensors import Board, board_root
 from appliance.threads import Loop, StopSignal
+from appliance.timers.timer_service import TimerService
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -73,6 +76,8 @@ class Parts:
     metrics: MetricsCollector
     mqtt_loop: Loop
     worker_loop: Loop
+    speech_loop: Loop
+    timers_loop: Loop
     voice_loops: tuple[Loop, ...]
 
 
@@ -102,16 +107,28 @@ def wire(  # noqa: PLR0915  (one line for each part)
     watch = SentenceFileWatch(config.sentence_folder)
     sentences = ActiveSentences(load_sentences(config))
 
+    # Commands to the listener, and what is spoken.
+    control = ListenerControl()
+    speech = SpeechOutput(config, control, events)
+
     # ACT, COMMIT and PUBLISH.
     connection = BrokerConnection(config, status_of(topics, Status.OFFLINE))
     publisher = Publisher(journal, connection)
     committer = ResultCommitter(journal, connection, topics, publisher)
-    ledger = JobLedger(journal, committer, events, ActStage())
+    timers = TimerService(
+        config,
+        journal,
+        publisher,
+        topics=topics,
+        ids=ids,
+        speech=speech,
+        sentences=sentences,
+        is_synced=functools.partial(clock_synced, board_root()),
+    )
+    ledger = JobLedger(journal, committer, events, ActStage([timers]))
 
     # CONFIRM.
     queue = JobQueue(config.requests.maximum_waiting)
-    control = ListenerControl()
-    speech = SpeechOutput(config, control, events)
     dialogue = Dialogue(
         config,
         ledger,
@@ -218,8 +235,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
             turn_limit_s=2 * config.language_model.time_limit_s + JOB_LIMIT_S,
             stopping=stopping,
         ),
-        voice_loops=(
-            Loop("speech output", speech, turn_limit_s=SPEECH_OUTPUT_LIMIT_S),
-            *voice.loops,
-        ),
+        speech_loop=Loop("speech output", speech, turn_limit_s=SPEECH_OUTPUT_LIMIT_S),
+        timers_loop=Loop("timers", timers),
+        voice_loops=tuple(voice.loops),
     )

@@ -82,10 +82,15 @@ class SpeechOutput(LoopBody):
             return
         self._request(text, done)
 
-    def play(self, earcon: Earcon) -> None:
-        """Play an earcon, if `speaking.earcons` is on."""
-        if self._earcons:
+    def play(self, earcon: Earcon, *, always: bool = False) -> None:
+        """Play an earcon, if `speaking.earcons` is on or it must `always` be heard."""
+        if self._earcons or always:
             self._request(earcon, lambda: None)
+
+    @property
+    def interruptions(self) -> int:
+        """How often it was interrupted, by the button, a wake word, or somebody who said stop."""
+        return self._interruptions
 
     def interrupt(self) -> None:
         """Stop speaking at once, and drop what waits; what is requested from now on is said."""

@@ -86,6 +86,7 @@ class Topics:
         self.telemetry = f"{root}/telemetry"
         self.result = f"{root}/result"
         self.partial = f"{root}/partial"
+        self.timers = f"{root}/timers"
         self.requests = f"{root}/request/+"
         """The filter for all requests to this appliance."""
         self.subscriptions = [self.requests]
@@ -109,6 +110,10 @@ class Topics:
     def intent(self, name: str) -> str:
         """Return the topic of one intent's results; forbidden characters become `_`."""
         return f"{self.root}/intent/{FORBIDDEN.sub('_', name)}"
+
+    def timer(self, change: str) -> str:
+        """Return the topic of one kind of change of timers."""
+        return f"{self.root}/timer/{change}"
 
     def request(self, operation: str) -> str:
         """Return the topic of a request."""

@@ -30,6 +30,14 @@ from appliance.messages.status_payloads import (
     Status,
     Telemetry,
 )
+from appliance.messages.timer_payloads import (
+    ShownTimer,
+    TimerChange,
+    TimerEvent,
+    TimerKind,
+    TimerPhase,
+    TimersNow,
+)
 from appliance.values import (
     Activity,
     Intent,
@@ -154,6 +162,16 @@ INFO = Info(
     ),
 )
 
+TIMER = ShownTimer(
+    id=RESULT.id,
+    kind=TimerKind.TIMER,
+    phase=TimerPhase.RUNNING,
+    name="pasta",
+    duration_s=600.0,
+    due_at="2026-01-01T12:10:00.000Z",
+    left_s=600.0,
+)
+
 PUBLISHED = (
     Channel(
         *("status", "status", Direction.OUT, Status),
@@ -206,6 +224,24 @@ PUBLISHED = (
         "The result, only if its outcome is this intent: for a lamp, or a gateway to machines.",
         RESULT,
         levels=(("name", "HassTurnOn"),),
+    ),
+    Channel(
+        *("timers", "timers", Direction.OUT, TimersNow),
+        "All timers, alarms, reminders and delayed commands; published when one changes.",
+        TimersNow(timers=[TIMER], clock_synced=True),
+        retain=True,
+        qos=0,
+    ),
+    Channel(
+        *("timer", "timer/{change}", Direction.OUT, TimerEvent),
+        "What happened to one of them. `finished`: its time has come, and it rings.",
+        TimerEvent(
+            id="0199d2cd-8241-7a07-8d3c-65d4a1a0f3b2",
+            change=TimerChange.FINISHED,
+            timer=TIMER,
+            at="2026-01-01T12:10:00.100Z",
+        ),
+        levels=(("change", "finished"),),
     ),
     Channel(
         *("partial", "partial", Direction.OUT, Partial),

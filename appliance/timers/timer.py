@@ -30,6 +30,8 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     minute: int = 0
     days: tuple[int, ...] = ()
     """Weekdays on which it is repeated, 0 is Monday; empty: once."""
+    on_one_day: bool = False
+    """The day was said, too: a clock that is set later does not move it to another day."""
     rang_on: str | None = None
     """The day on which it rang last, so that it rings once a day if the clock is set back."""
     snoozed: bool = False

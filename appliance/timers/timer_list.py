@@ -37,13 +37,14 @@ class Query:
     area: str | None = None
     duration_s: float | None = None
     """As the timer was started."""
-    hour: int | None = None
+    hours: tuple[int, ...] | None = None
+    """Any of these hours of the day: who says "seven" means 7 or 19."""
     minute: int | None = None
 
     @property
     def says_which(self) -> bool:
         """Whether it was said which one is meant."""
-        said = (self.name, self.area, self.duration_s, self.hour, self.minute)
+        said = (self.name, self.area, self.duration_s, self.hours)
         return any(value is not None for value in said)
 
     def fits(self, timer: Timer) -> bool:
@@ -53,7 +54,7 @@ class Query:
             and (self.name is None or _same(self.name, timer.name or timer.text))
             and (self.area is None or _same(self.area, timer.area))
             and self.duration_s in (None, timer.duration_s)
-            and self.hour in (None, timer.hour)
+            and (self.hours is None or timer.hour in self.hours)
             and self.minute in (None, timer.minute)
         )
 
@@ -184,6 +185,8 @@ class TimerList:
         self._put(change, again)
 
     def _next_day(self, timer: Timer) -> Moment:
+        if timer.on_one_day:
+            return timer.due
         hour, minute = timer.hour or 0, timer.minute
         return self.clocks.next_time_of_day(hour, minute, timer.days, timer.rang_on)
 

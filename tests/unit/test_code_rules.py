@@ -20,6 +20,7 @@ EVERYWHERE = {"appliance", "msgspec", "numpy"}
 
 SEVERAL = {
     "hassil": "sentences are its objects: read in one place, counted and compiled in others",
+    "jinja2": "chat templates and Home Assistant's responses are templates of two kinds",
     "rapidfuzz": "one function: the distance of two lists of words, or of sounds",
     "paho": "the daemon's link and the client for the other side are two programs",
 }

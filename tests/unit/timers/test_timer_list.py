@@ -9,14 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from support.board_clock import NOON, BoardClock
 
 from appliance.messages.timer_payloads import TimerChange, TimerKind, TimerPhase
-from appliance.timers.clocks import Clocks, Moment
+from appliance.timers.clocks import Moment
 from appliance.timers.timer import Timer
 from appliance.timers.timer_list import LATE_S, STALE_S, Query, TimerList
-
-NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
-"""A Monday."""
 
 
 @pytest.fixture(autouse=True)
@@ -30,23 +28,6 @@ def zone() -> Iterator[None]:
     if before is not None:
         os.environ["TZ"] = before
     time.tzset()
-
-
-class BoardClock:
-    """The clock of a boot and the calendar, moved together or apart."""
-
-    def __init__(self, calendar: float = NOON, boot: str = "first") -> None:
-        self.boot, self.seconds, self.calendar = boot, 100.0, calendar
-        self.synced: bool | None = None
-
-    def clocks(self, latest: float = 0.0) -> Clocks:
-        return Clocks(
-            latest, self.boot, lambda: self.seconds, lambda: self.calendar, lambda: self.synced
-        )
-
-    def go(self, seconds: float) -> None:
-        self.seconds += seconds
-        self.calendar += seconds
 
 
 def timers(board: BoardClock) -> TimerList:

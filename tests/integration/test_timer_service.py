@@ -1,0 +1,292 @@
+"""Timers with a real journal on disk: orders, ringing, crashes, a disk that refuses."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.board_clock import BoardClock
+from support.mqtt_stack import result_for
+
+from appliance import config
+from appliance.audio.earcons import Earcon
+from appliance.errors import JournalError
+from appliance.ids import Ids
+from appliance.journal.circuit_breaker import DiskCircuitBreaker
+from appliance.journal.journal import Journal
+from appliance.messages.topics import Topics
+from appliance.sentences import sentence_set
+from appliance.sentences.active_sentences import ActiveSentences
+from appliance.timers import timer_service
+from appliance.timers.timer_service import TimerService
+from appliance.values import Intent, Message, Outcome
+
+
+class RecordedPublisher:
+    """Keeps what is published without the journal."""
+
+    def __init__(self, board: BoardClock) -> None:
+        self.retained: list[Message] = []
+        self.transient: list[Message] = []
+        self.disk_breaker = DiskCircuitBreaker(lambda: board.seconds)
+
+    def publish_retained(self, message: Message, *, repeat: bool = False) -> None:
+        self.retained.append(message)
+
+    def publish(self, message: Message) -> None:
+        self.transient.append(message)
+
+    def notify(self) -> None:
+        pass
+
+
+class RecordedSpeech:
+    """Keeps what would be heard."""
+
+    def __init__(self) -> None:
+        self.interruptions = 0
+        self.heard: list[Any] = []
+
+    def play(self, earcon: Earcon, *, always: bool = False) -> None:
+        assert always
+        self.heard.append(earcon)
+
+    def say(self, text: str) -> None:
+        self.heard.append(text)
+
+
+class Rig:
+    """The service with a journal in a folder; `restart` as after a crash, `reboot` as after a
+    power cut."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.board = BoardClock()
+        monkeypatch.setattr(timer_service, "Clocks", lambda latest, **_: self.board.clocks(latest))
+        self.ids = Ids()
+        self.sentences = ActiveSentences(sentence_set.load(None, "en"))
+        self.journal: Journal | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        if self.journal is not None:
+            self.journal.close()
+        self.journal = Journal(self.folder, config.JournalSettings(), config.RequestSettings())
+        self.publisher, self.speech = RecordedPublisher(self.board), RecordedSpeech()
+        self.service = TimerService(
+            config.Config(),
+            self.journal,
+            self.publisher,  # type: ignore[arg-type]
+            topics=Topics("a"),
+            ids=self.ids,
+            speech=self.speech,  # type: ignore[arg-type]
+            sentences=self.sentences,
+            is_synced=lambda: self.board.synced,
+        )
+        self.service.start()
+        self.service._wake.set()
+
+    def reboot(self, off_s: float) -> None:
+        before = self.board
+        self.board = BoardClock(before.calendar + off_s, before.boot + "+")
+        self.restart()
+
+    def order(self, name: str, id_: str | None = None, /, **slots: Any) -> str | None:
+        id_ = id_ or self.ids.new()
+        result = result_for("", id_, Outcome.INTENT)
+        result = type(result)(
+            **{field: getattr(result, field) for field in result.__struct_fields__}
+            | {"intent": Intent(name, slots), "language": "en"}
+        )
+        action = self.service.handle_intent(result)
+        return None if action is None else action.answer
+
+    def pass_time(self, seconds: float) -> None:
+        self.board.go(seconds)
+        self.service._wake.set()
+        self.service.turn()
+
+    def events(self) -> list[str]:
+        assert self.journal is not None
+        return [row.message.topic.removeprefix("a/timer/") for row in self.journal.pending(999)]
+
+    def shown(self) -> list[dict[str, Any]]:
+        listed = json.loads(self.publisher.retained[-1].payload)["timers"]
+        return [dict(one) for one in listed]
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    return Rig(tmp_path, monkeypatch)
+
+
+def test_an_order_is_answered_announced_listed_and_rung(rig: Rig) -> None:
+    assert rig.order("HassStartTimer", minutes=1, name="pasta") == (
+        "Timer set for 1 minute named pasta"
+    )
+    (shown,) = rig.shown()
+    assert (shown["name"], shown["phase"], shown["left_s"]) == ("pasta", "running", 60.0)
+    rig.pass_time(59.0)
+    assert rig.speech.heard == []
+    rig.pass_time(1.1)
+    assert rig.speech.heard == [Earcon.RING, "Your pasta timer is up."]
+    assert rig.events() == ["started", "finished"]
+    assert rig.shown()[0]["phase"] == "ringing"
+
+
+def test_an_intent_that_is_not_about_timers_is_left_to_others(rig: Rig) -> None:
+    assert rig.order("HassTurnOn", area="kitchen") is None
+    assert rig.events() == []
+
+
+def test_a_request_that_comes_again_after_a_crash_is_not_done_twice(rig: Rig) -> None:
+    rig.order("HassStartTimer", "one", minutes=10)
+    rig.order("HassIncreaseTimer", "two", minutes=5)
+    rig.restart()
+    assert rig.order("HassIncreaseTimer", "two", minutes=5) == "5 minutes added to timer"
+    assert rig.order("HassStartTimer", "one", minutes=10) == "Timer set for 10 minutes"
+    (shown,) = rig.shown()
+    assert shown["left_s"] == 900.0
+    assert rig.events() == ["started", "updated"]
+
+
+def test_it_rings_on_after_a_crash_and_is_announced_once(rig: Rig) -> None:
+    rig.order("HassStartTimer", seconds=2)
+    rig.restart()
+    rig.pass_time(2.5)
+    rig.restart()
+    rig.pass_time(1.0)
+    assert rig.speech.heard == [Earcon.RING, "Your timer is up."]
+    assert rig.events() == ["started", "finished"]
+
+
+def test_it_stops_ringing_if_somebody_interrupts_the_sound(rig: Rig) -> None:
+    rig.order("HassStartTimer", seconds=1)
+    rig.pass_time(1.5)
+    rig.speech.interruptions += 1
+    rig.pass_time(0.2)
+    assert rig.events() == ["started", "finished", "silenced"]
+    assert rig.shown() == []
+    heard = len(rig.speech.heard)
+    rig.pass_time(10.0)
+    assert len(rig.speech.heard) == heard
+
+
+def test_an_interruption_before_it_rang_does_not_stop_it(rig: Rig) -> None:
+    rig.order("HassStartTimer", seconds=1)
+    rig.speech.interruptions += 1
+    rig.pass_time(0.2)
+    rig.pass_time(1.0)
+    assert rig.events() == ["started", "finished"]
+
+
+def test_it_stops_ringing_after_two_minutes(rig: Rig) -> None:
+    rig.order("HassStartTimer", seconds=1)
+    rig.pass_time(1.0)
+    rig.pass_time(119.0)
+    assert rig.events() == ["started", "finished"]
+    rig.pass_time(2.0)
+    assert rig.events() == ["started", "finished", "silenced"]
+
+
+def test_cancel_ends_the_ringing(rig: Rig) -> None:
+    rig.order("HassStartTimer", seconds=1)
+    rig.order("HassStartTimer", minutes=10)
+    rig.pass_time(1.0)
+    assert rig.order("HassCancelTimer") == "Timer cancelled"
+    assert [one["duration_s"] for one in rig.shown()] == [600.0]
+
+
+def test_what_was_missed_while_the_power_was_off_is_said_and_announced(rig: Rig) -> None:
+    rig.order("HassStartTimer", minutes=1, name="pasta")
+    rig.order("HassStartTimer", hours=2)
+    rig.reboot(3600.0)
+    rig.pass_time(0.1)
+    assert rig.speech.heard == ["While I was off, this was missed: the pasta timer."]
+    assert rig.events() == ["started", "started", "missed"]
+    assert [one["duration_s"] for one in rig.shown()] == [7200.0]
+
+
+def test_several_timers_are_asked_back_and_nothing_is_changed(rig: Rig) -> None:
+    rig.order("HassStartTimer", minutes=1, name="pasta")
+    rig.order("HassStartTimer", minutes=10)
+    answer = rig.order("HassCancelTimer")
+    assert answer == "Which one: the pasta timer or the timer for 10 minutes?"
+    assert len(rig.shown()) == 2
+
+
+def test_a_snoozed_alarm_rings_again(rig: Rig) -> None:
+    assert rig.order("AlarmSnooze") == "Nothing is ringing."
+    rig.order("AlarmSet", hour=12, minute=0)
+    due_s = rig.shown()[0]["left_s"]
+    rig.pass_time(due_s + 0.1)
+    rig.speech.interruptions += 1  # the wake word, before "snooze" is said
+    rig.pass_time(0.2)
+    assert rig.order("AlarmSnooze") == "It rings again in 9 minutes."
+    rig.pass_time(539.0)
+    assert rig.shown()[0]["phase"] == "running"
+    rig.pass_time(2.0)
+    assert rig.shown()[0]["phase"] == "ringing"
+
+
+def test_an_alarm_says_so_if_the_clock_is_not_set(rig: Rig) -> None:
+    rig.board.synced = False
+    answer = rig.order("AlarmSet", hour=7, minute=30) or ""
+    assert answer.endswith("But my clock is not set yet, so it may ring at the wrong time.")
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("make me rich", "I do not know this command: make me rich."),
+        ("start machine 3", "That cannot be done later by itself: start machine 3."),
+        ("set a timer for 5 minutes", "That cannot be done later by itself: "),
+    ],
+)
+def test_a_command_that_cannot_be_done_without_a_person_is_refused(
+    rig: Rig, command: str, answer: str
+) -> None:
+    said = rig.order("HassStartTimer", minutes=10, conversation_command=command) or ""
+    assert said.startswith(answer)
+    assert rig.events() == []
+
+
+def test_too_long_and_too_many_are_refused(rig: Rig) -> None:
+    assert rig.order("HassStartTimer", hours=100_000) == "That is too long."
+    for _ in range(100):
+        rig.order("HassStartTimer", minutes=1)
+    assert rig.order("HassStartTimer", minutes=1) == "There are too many timers already."
+    assert len(rig.shown()) == 100
+
+
+def test_a_disk_that_refuses_does_not_keep_a_timer_from_ringing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise JournalError("the journal cannot be written: the disk is full")
+
+    assert rig.journal is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.journal, "write_records", refuse)
+        rig.order("HassStartTimer", seconds=1)
+        rig.pass_time(1.5)
+    assert rig.speech.heard == [Earcon.RING, "Your timer is up."]
+    published = [one.topic for one in rig.publisher.transient]
+    assert published == ["a/timer/started", "a/timer/finished"]
+    rig.pass_time(6.0)  # the circuit breaker leaves the disk alone for a while
+    assert len(rig.journal.records("timer/")) == 1
+
+
+def test_a_timer_of_a_newer_version_stays_on_disk(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    with sqlite3.connect(rig.folder / "journal.db") as database:
+        database.execute("INSERT INTO records VALUES ('timer/new', '{\"kind\": \"egg\"}')")
+    database.close()
+    rig.restart()
+    assert "timer new stays on disk" in caplog.text
+    assert rig.journal is not None
+    assert set(rig.journal.records("timer/")) == {"new"}
