@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from appliance.text.normalise import words_of
 if TYPE_CHECKING:
     from appliance.timers.clocks import Clocks, Moment
     from appliance.timers.timer import Timer
+
+logger = logging.getLogger(__name__)
 
 LATE_S = 300.0
 """What is due longer ago than this was missed: it is said once, and does not ring."""
@@ -157,6 +160,7 @@ class TimerList:
                 commands.append(timer)
                 self._drop(TimerChange.FINISHED, timer)
             else:
+                logger.info("%s %s rings, %.1f s after its time", timer.kind, timer.id[-4:], late_s)
                 self._ring(timer)
         return commands, missed
 
