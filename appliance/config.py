@@ -176,7 +176,7 @@ class TimerSettings(Section, frozen=True):
     """Timers, alarms and reminders."""
 
     ring_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 120.0
-    """Longest time that one rings if nobody stops it, in seconds (1 to 3600)."""
+    """Longest time that one rings, in seconds (1 to 3600)."""
     snooze_minutes: Annotated[float, Meta(gt=0.0, le=120.0)] = 9.0
     """Pause of an alarm that is snoozed, in minutes (above 0, to 120)."""
 
