@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count = Annotated[int, Meta(ge=1)]
+MAXIMUM_AREA_LENGTH = 256
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -41,6 +42,8 @@ class DeviceSettings(Section, frozen=True):
     """Folder for the models."""
     language: Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")] = "en"
     """Spoken language, as a code of ISO 639."""
+    area: Annotated[str, Meta(max_length=MAXIMUM_AREA_LENGTH)] = ""
+    """Room in which the appliance stands."""
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
     """CPU threads that an engine may use (0 to 64)."""
 

@@ -16,6 +16,9 @@ SAMPLE_RATE = 16_000
 RANGE_LIMIT = 100_000
 """Numbers in one range of a sentence; each is listed when the sentences are read."""
 
+AREA = "area"
+"""The key of Home Assistant's context that says in which room the speaker is."""
+
 SCHEMA = 1
 """Version of the result's form; increased when a field changes its meaning."""
 
@@ -181,6 +184,8 @@ class Utterance:
     """Seconds in which the detector heard speech; 0.0 for none, None if it was not asked."""
     reply: bool = False
     """A reply to a question of the appliance (yes or no), not one of the sentences."""
+    area: str = ""
+    """The room of the speaker; empty: that of the appliance."""
 
     @property
     def seconds(self) -> float:
@@ -215,6 +220,8 @@ class TextInput:
     text: str
     source: Source
     trigger: Trigger
+    area: str = ""
+    """The room of the speaker; empty: that of the appliance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +246,8 @@ class Request:
     """Correlation Data, which the answer returns unchanged."""
     requester: str = ""
     """Who asks, for fair turns: the given name, otherwise the reply topic."""
+    area: str = ""
+    """The room of the speaker; empty: that of the appliance."""
 
 
 Job = Utterance | TextInput | Request

@@ -82,12 +82,13 @@ def _scored(
     for number, clip in enumerate(clips, 1):
         evaluate.progress(number, len(clips))
         path = folder / str(clip.audio)
+        placed = sentences.in_area(clip.area) if clip.area else sentences
         try:
             samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)
         except AudioError as error:
             raise ManifestError(str(error)) from error
         utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")
-        found, _ = recogniser.decode(utterance.samples, sentences)
+        found, _ = recogniser.decode(utterance.samples, placed)
         both, first = (
             ScoredClip.of(one, right=_is_right(one, clip))
             for one in (found, found.by_first_model or found)

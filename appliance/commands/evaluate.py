@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import resource
 import sys
 from pathlib import Path
@@ -33,7 +34,8 @@ Each line of the manifest is a JSON object:
   {"audio": "a.wav", "text": "...", "intent": "Stop", "slots": {"machine": 3}}
 
 "audio" is relative to the manifest; without it, the text is processed as text.
-"intent": null must be refused; without "intent" only the words are compared. A
+"intent": null must be refused; without "intent" only the words are compared.
+"area" is the room of the speaker, in place of device.area. A
 clip is correct if the intent and exactly the given slots are equal.
 """
 
@@ -92,7 +94,10 @@ def _evaluate_clip(
 ) -> EvaluatedClip:
     """One clip through the daemon's own pipeline."""
     if clip.audio is None:
-        job = TextInput(Ids().new(), clip.text or "", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
+        job = TextInput(
+            *(Ids().new(), clip.text or "", Source.COMMAND_LINE, Trigger.COMMAND_LINE),
+            area=clip.area,
+        )
         result = one_job.result_of(job, pipeline)
         return EvaluatedClip(clip, result, result.timings_ms.get("total", 0.0), None)
     path = folder / clip.audio
@@ -101,6 +106,7 @@ def _evaluate_clip(
     except AudioError as error:
         raise ManifestError(str(error)) from error
     utterance = utterance_from(samples, detector, config.listening, new_id=Ids().new())
+    utterance = dataclasses.replace(utterance, area=clip.area)
     result = one_job.result_of(utterance, pipeline)
     return EvaluatedClip(
         clip, result, result.timings_ms["total_after_speech"], len(samples) / SAMPLE_RATE

@@ -62,7 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.intents or config.sentence_folder
     language = arguments.language or config.device.language
     try:
-        loaded = sentence_set.load(folder, language, builtin=config.sentences.builtin)
+        loaded = sentence_set.load(
+            folder, language, builtin=config.sentences.builtin, area=config.device.area
+        )
         if arguments.action == "check":
             _ = loaded.grammar  # compiling for speech has limits of its own
     except SentencesError as error:
@@ -148,6 +150,8 @@ def _test(loaded: SentenceSet, text: str, *, as_json: bool) -> bool:
         declared = loaded.declared[intent.name]
         marks = [key for key in ("confirm", "never_by_voice") if getattr(declared, key)]
         print(f"{text}: {intent.name}" + "".join(f", {part}" for part in (slots, *marks) if part))
+    elif reason := loaded.lacking(text):
+        print(f"{text}: {reason}")
     else:
         near = f"; nearest: {' / '.join(nearest)}" if nearest else ""
         print(f"{text}: no sentence fits{near}")

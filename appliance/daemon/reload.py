@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RELOADED = frozenset({"log.level", "sentences.folder", "sentences.builtin", "telemetry.every_s"})
+RELOADED = frozenset(
+    {"device.area", "log.level", "sentences.folder", "sentences.builtin", "telemetry.every_s"}
+)
 """Keys that SIGHUP applies; the sentence files themselves are read again, too."""
 
 WATCH_EVERY = 2.0

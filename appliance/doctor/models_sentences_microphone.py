@@ -40,6 +40,7 @@ def sentences(context: CheckContext) -> Iterator[CheckResult]:
             context.config.sentence_folder,
             context.config.device.language,
             builtin=context.config.sentences.builtin,
+            area=context.config.device.area,
         )
         if context.config.speech.grammar:
             _ = found.grammar  # compiling for speech has limits of its own

@@ -41,6 +41,8 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     """All expected slots."""
     outcome: Outcome | None = None
     """The expected outcome, if only one is right."""
+    area: str = ""
+    """The room of the speaker; empty: that of the appliance."""
 
 
 def read(path: Path) -> list[Clip]:

@@ -33,6 +33,14 @@ class _Tools:
     matcher: FuzzyMatcher
     chooser: IntentChooser
 
+    def for_sentences(self, sentences: SentenceSet) -> _Tools:
+        """The same for the same sentences, said in another room."""
+        return _Tools(
+            sentences,
+            self.matcher.for_grammar(sentences.grammar),
+            self.chooser.for_sentences(sentences),
+        )
+
 
 class Cascade:
     """The steps after the grammar; the first that is sure enough decides.
@@ -110,11 +118,14 @@ class Cascade:
 
     def _tools_for(self, sentences: SentenceSet) -> _Tools:
         with self._building:
-            tools = next((one for one in self._tools if one.sentences is sentences), None)
+            intents = sentences.intents
+            tools = next((one for one in self._tools if one.sentences.intents is intents), None)
             if tools is None:
                 tools = _tools_of(sentences)
                 self._tools.append(tools)
-            return tools
+            if tools.sentences is sentences:
+                return tools
+            return tools.for_sentences(sentences)
 
 
 def _tools_of(sentences: SentenceSet) -> _Tools:

@@ -7,6 +7,7 @@ room must not be guessed, however small the difference in letters is.
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from dataclasses import dataclass
@@ -103,6 +104,12 @@ class FuzzyMatcher:
             functools.partial(_similarity, by_sound=grammar.language in SOUNDS_ENGLISH)
         )
 
+    def for_grammar(self, grammar: Grammar) -> FuzzyMatcher:
+        """The same for the same sentences, said in another room."""
+        other = copy.copy(self)
+        other._grammar = grammar  # noqa: SLF001 (its own copy)
+        return other
+
     def match(self, text: str) -> FuzzyMatch | None:
         """The sentence that is spelled most alike, if it is similar word by word, too."""
         words = words_of(text)
@@ -118,7 +125,7 @@ class FuzzyMatcher:
             known = similarity_of.get(reading.meaning, 0.0)
             similarity_of[reading.meaning] = max(known, similarity)
         similarity = similarity_of.pop(best.meaning, 0.0) if best else 0.0
-        if best is None or not similarity:
+        if best is None or not similarity or best.lacks_area:
             return None
         margin = similarity - max(similarity_of.values(), default=0.0)
         intent = Intent(best.intent, dict(best.slots), round(similarity, 3), "fuzzy")

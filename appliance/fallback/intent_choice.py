@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import re
@@ -85,6 +86,12 @@ class IntentChooser:
         self._bias: tuple[float, ...] | None = None
         self.menu = self._menu()
         """The prompt that the model reads once, before all texts."""
+
+    def for_sentences(self, sentences: SentenceSet) -> IntentChooser:
+        """The same for the same sentences, said in another room."""
+        other = copy.copy(self)
+        other._sentences = sentences  # noqa: SLF001 (its own copy)
+        return other
 
     def prepare(self, model: LanguageModel, must_stop: Callable[[], bool]) -> None:
         """Have the model read the menu, and measure its bias; `choose` does it if nobody did."""

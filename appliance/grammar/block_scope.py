@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hassil.util import check_excluded_context, check_required_context
 
+from appliance.values import AREA
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,12 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class BlockScope:
-    """The lists, rules and context of one block, and what its compilation has found so far."""
+    """The lists and rules of one block, and what its compilation has found so far."""
 
     data: IntentData | None
     lists: Mapping[str, SlotList]
     rules: Mapping[str, Any]
-    context: Mapping[str, Any]
     key: str
     rule_stack: list[str] = field(default_factory=list)
     context_keys: set[str] = field(default_factory=set)
@@ -32,8 +33,9 @@ def chosen_values(slots: TextSlotList, scope: BlockScope) -> list[int]:
 
     If the sentences require a key of the context that some values of the list set, then the
     values that do not set it are left out: sentences about lamps take no name without a domain.
+    The area is known from elsewhere, too: it is where the speaker is.
     """
-    asked = set(scope.data.requires_context if scope.data else {}) - set(scope.context)
+    asked = set(scope.data.requires_context if scope.data else {}) - {AREA}
     answered = asked & {key for value in slots.values for key in value.context or {}}
     return [
         index
@@ -46,8 +48,8 @@ def _fits(context: Mapping[str, Any] | None, scope: BlockScope) -> bool:
     """Whether the sentences of the scope can use a list value with this context."""
     if scope.data is None:
         return True
-    together = {**scope.context, **(context or {})}
+    known = dict(context or {})
     return bool(
-        check_required_context(scope.data.requires_context, together, allow_missing_keys=True)
-        and check_excluded_context(scope.data.excludes_context, together)
+        check_required_context(scope.data.requires_context, known, allow_missing_keys=True)
+        and check_excluded_context(scope.data.excludes_context, known)
     )

@@ -14,7 +14,7 @@ from hassil.expression import (
     RuleReference,
     TextChunk,
 )
-from hassil.util import CJK_WHITESPACE, check_excluded_context, check_required_context
+from hassil.util import CJK_WHITESPACE
 
 from appliance.errors import SentencesError
 from appliance.grammar.block_scope import BlockScope
@@ -25,6 +25,7 @@ from appliance.grammar.required_words import RequiredWords
 from appliance.grammar.semantic_tags import SentenceEnd
 from appliance.text.normalise import UNIT_SIGNS, template_text, unaccented
 from appliance.text.number_words import digits_of_words, said_in_words
+from appliance.values import AREA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -50,21 +51,19 @@ LARGEST_PERMUTATION = 6
 def compile_network(
     intents: Intents,
     slot_lists: Mapping[str, SlotList] | None = None,
-    intent_context: Mapping[str, Any] | None = None,
 ) -> Network:
-    """Compile every sentence that the context allows.
+    """Compile every sentence whose required context can be met.
 
     Args:
         intents: as hassil parsed them.
         slot_lists: lists that replace those of `intents` with the same name.
-        intent_context: what is known before anything is said, such as the area of the microphone.
 
     Raises:
         SentencesError: a list or rule is missing, a rule calls itself, or nothing can be said.
 
     """
     try:
-        return _Compiler(intents, slot_lists or {}, intent_context or {}).compile()
+        return _Compiler(intents, slot_lists or {}).compile()
     except RecursionError:
         problem = "the sentences are nested too deeply, or their rules call one another too deeply"
         raise SentencesError([problem]) from None
@@ -77,11 +76,9 @@ class _Compiler:
         self,
         intents: Intents,
         slot_lists: Mapping[str, SlotList],
-        intent_context: Mapping[str, Any],
     ) -> None:
         self._intents = intents
         self._lists = {**intents.slot_lists, **slot_lists}
-        self._context = dict(intent_context)
         self._builder = Builder()
         self._networks: dict[Any, tuple[int, frozenset[str]]] = {}
         self._number_words = digits_of_words(intents.language)
@@ -101,7 +98,7 @@ class _Compiler:
         if problems:
             raise SentencesError(problems)
         if not any(source == body for source, _, _ in self._builder.edges):
-            raise SentencesError(["no sentence can be said with these lists and this context"])
+            raise SentencesError(["no sentence can be said with these lists"])
         self._add_skip_words(end, self._builder.node(final=True))
         return self._builder.network(start, body)
 
@@ -117,19 +114,12 @@ class _Compiler:
         self._builder.epsilon(source, target)
 
     def _block(self, intent: str, data: IntentData, body: int, end: int) -> None:
-        if not check_required_context(
-            data.requires_context, self._context, allow_missing_keys=True
-        ):
-            return
-        if not check_excluded_context(data.excludes_context, self._context):
-            return
-        missing = set(data.requires_context) - set(self._context)
+        missing = set(data.requires_context) - {AREA}
         tag = SentenceEnd(
             intent=intent,
             fixed=dict(data.slots),
             requires=dict(data.requires_context),
             excludes=dict(data.excludes_context),
-            context=self._context,
             metadata=data.metadata,
         )
         for sentence in data.sentences:
@@ -153,7 +143,6 @@ class _Compiler:
             data=data,
             lists={**self._lists, **data.slot_lists},
             rules={**self._intents.expansion_rules, **data.expansion_rules},
-            context=self._context,
             key=f"{own} {asked}",
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
 import threading
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from appliance.grammar.cache import load, save
 from appliance.grammar.compile import compile_network
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
-CACHE_VERSION = 7
+CACHE_VERSION = 8
 """Raise it if the file's layout changes, or if the same sentences compile to another network."""
 
 COMPILED_WITH = ("hassil", "unicode-rbnf")
@@ -48,6 +49,8 @@ class Grammar:
         skip_words: SkipWords | None = None,
     ) -> None:
         """`with_apostrophe` are the words of the sentences that have an apostrophe."""
+        self.area: str | None = None
+        """The room of the speaker."""
         self.language = language
         self.network = network
         self._skip_words = skip_words or SkipWords()
@@ -62,7 +65,6 @@ class Grammar:
         cls,
         intents: Intents,
         slot_lists: Mapping[str, SlotList] | None = None,
-        intent_context: Mapping[str, Any] | None = None,
         *,
         cache: Path | None = None,
     ) -> Grammar:
@@ -71,7 +73,6 @@ class Grammar:
         Args:
             intents: as hassil parsed them.
             slot_lists: lists that replace those of `intents` with the same name.
-            intent_context: what is known before, such as the area of the microphone.
             cache: folder for compiled networks; a damaged file is compiled again.
 
         Raises:
@@ -79,20 +80,24 @@ class Grammar:
                 allow nothing.
 
         """
-        content = (
-            _content(intents, slot_lists, intent_context).replace("\u2019", "'").replace("\\'", "'")
-        )
+        content = _content(intents, slot_lists).replace("\u2019", "'").replace("\\'", "'")
         with_apostrophe = frozenset(_APOSTROPHE.findall(content))
         skip_words = SkipWords(intents.skip_words)
         if cache is None:
-            compiled = compile_network(intents, slot_lists, intent_context)
+            compiled = compile_network(intents, slot_lists)
             return cls(compiled, intents.language, with_apostrophe, skip_words)
-        path = cache / f"grammar-{fingerprint(intents, slot_lists, intent_context)}"
+        path = cache / f"grammar-{fingerprint(intents, slot_lists)}"
         network = load(path, CACHE_VERSION)
         if network is None:
-            network = compile_network(intents, slot_lists, intent_context)
+            network = compile_network(intents, slot_lists)
             save(path, network, CACHE_VERSION)
         return cls(network, intents.language, with_apostrophe, skip_words)
+
+    def in_area(self, area: str | None) -> Grammar:
+        """The same grammar, for a speaker in this room; it shares all that was computed."""
+        other = copy.copy(self)
+        other.area = area
+        return other
 
     def prepare(self, vocabulary: TokenVocabulary) -> None:
         """Compute now what would delay the first utterance; takes up to several seconds."""
@@ -100,7 +105,7 @@ class Grammar:
 
     def readings(self, text: str) -> list[ParsedSentence]:
         """The best parse for each meaning of `text`, best first; empty if no sentence fits."""
-        return self._parser.readings(text)
+        return self._parser.readings(text, self.area)
 
     def allows(self, text: str) -> bool:
         """Whether speech may be decoded as `text`, a whole sentence."""
@@ -115,22 +120,14 @@ class Grammar:
             )
 
 
-def fingerprint(
-    intents: Intents,
-    slot_lists: Mapping[str, SlotList] | None,
-    intent_context: Mapping[str, Any] | None,
-) -> str:
+def fingerprint(intents: Intents, slot_lists: Mapping[str, SlotList] | None) -> str:
     """A hash of the content and of the versions of the packages that read it."""
-    content = _content(intents, slot_lists, intent_context)
+    content = _content(intents, slot_lists)
     made_with = [f"{name} {version(name)}" for name in COMPILED_WITH]
     return hashlib.sha256("\n".join([content, *made_with]).encode()).hexdigest()[:32]
 
 
-def _content(
-    intents: Intents,
-    slot_lists: Mapping[str, SlotList] | None,
-    intent_context: Mapping[str, Any] | None,
-) -> str:
+def _content(intents: Intents, slot_lists: Mapping[str, SlotList] | None) -> str:
     blocks = [
         (name, [data.sentence_texts, data.slots, data.requires_context, data.excludes_context])
         for name, intent in intents.intents.items()
@@ -152,6 +149,5 @@ def _content(
         rules,
         intents.skip_words,
         intents.settings.ignore_whitespace,
-        intent_context,
     )
     return repr(content)

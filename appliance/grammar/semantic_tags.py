@@ -14,8 +14,6 @@ class SentenceEnd:
     fixed: dict[str, Any]
     requires: dict[str, Any]
     excludes: dict[str, Any]
-    context: dict[str, Any]
-    """What is known before anything is said, such as the area of the microphone."""
     metadata: dict[str, Any] | None
 
 

@@ -18,6 +18,7 @@ from appliance.grammar.semantic_tags import (
     WildcardValue,
 )
 from appliance.text.normalise import APOSTROPHES, PUNCTUATION, UNIT_SIGNS, folded
+from appliance.values import AREA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,8 @@ class ParsedSentence:
     metadata: Mapping[str, Any] | None
     wildcard_characters: int
     """Number of characters that wildcards took."""
+    lacks_area: bool
+    """Whether it is about the room of the speaker, which is not known."""
     rank: tuple[Any, ...] = field(compare=False, repr=False)
     """Lower is better; see `Parser.readings`."""
 
@@ -91,16 +94,18 @@ class Parser:
             for first, clauses in network.sentences
         ]
 
-    def readings(self, text: str) -> list[ParsedSentence]:
+    def readings(self, text: str, area: str | None = None) -> list[ParsedSentence]:
         """The best parse for each meaning of `text`, best first; empty if no sentence fits.
 
-        The ranking is that of hassil's `recognize_best`, as Home Assistant calls it: a sentence
-        with a device's name before one without, a longer name before a shorter one, fewer
+        `area` is the room of the speaker, for sentences that require it; if it is None, those
+        come last. The ranking is that of hassil's `recognize_best`, as Home Assistant calls it: a
+        sentence with a device's name before one without, a longer name before a shorter one, fewer
         wildcards, more words of the sentence's own, fewer letters in wildcards, then the name of
         the intent and the order of the files.
         """
         found: dict[Any, ParsedSentence] = {}
-        readings = _Parse(self._net, self._skip_words, self._sentences, text).readings()
+        parse = _Parse(self._net, self._skip_words, self._sentences, text, area)
+        readings = parse.readings()
         for reading in sorted(readings, key=lambda one: one.rank):
             found.setdefault(reading.meaning, reading)
         return list(found.values())
@@ -110,12 +115,18 @@ class _Parse:
     """The parsing of one text."""
 
     def __init__(
-        self, network: Network, skip_words: SkipWords, sentences: list[tuple[int, int]], text: str
+        self,
+        network: Network,
+        skip_words: SkipWords,
+        sentences: list[tuple[int, int]],
+        text: str,
+        area: str | None,
     ) -> None:
         self._net = network
         self._skip_words = skip_words
         self._text = text
         self._characters = _characters(text)
+        self._area = area
         self._contexts: list[dict[str, Any]] = [{}]
         self._context_numbers: dict[str, int] = {}
         self._letters = [0]
@@ -260,7 +271,7 @@ class _Parse:
         if isinstance(tag, ListValue) and tag.context:
             return self._context({**self._contexts[context_id], **tag.context})
         if isinstance(tag, SentenceEnd):
-            context = {**tag.context, **self._contexts[context_id]}
+            context = {AREA: self._area, **self._contexts[context_id]}
             if not check_required_context(tag.requires, context):
                 return None
             return -1 - tag_number if check_excluded_context(tag.excludes, context) else None
@@ -316,7 +327,7 @@ class _Parse:
         (tag_number, _), *steps = (step for step in _steps(trail) if step[0] >= 0)
         sentence: SentenceEnd = self._net.semantic_tags[tag_number]
         slots: dict[str, Any] = {}
-        context = dict(sentence.context)
+        context: dict[str, Any] = {}
         opened: list[tuple[str, int]] = []
         starts: set[tuple[str, bool]] = set()
         wildcard_letters = 0
@@ -331,12 +342,14 @@ class _Parse:
             wildcard_letters += len(slots[slot]) if isinstance(tag, WildcardValue) else 0
             context.update(tag.context or {} if isinstance(tag, ListValue) else {})
         slots.pop("", None)
-        slots = {**sentence.fixed, **_from_context(sentence, context), **slots}
+        lacks_area = self._area is None and AREA in sentence.requires and AREA not in context
+        from_context = _from_context(sentence, {AREA: self._area, **context})
+        slots = {**sentence.fixed, **from_context, **slots}
         named, *rank, tag_numbers, positions = self._cost(trail, len(self._text))
         of_device = "name" in slots and ("name", True) not in starts
-        rank = [not of_device, named, *rank, sentence.intent, tag_numbers, positions]
+        rank = [lacks_area, not of_device, named, *rank, sentence.intent, tag_numbers, positions]
         return ParsedSentence(
-            sentence.intent, slots, sentence.metadata, wildcard_letters, tuple(rank)
+            sentence.intent, slots, sentence.metadata, wildcard_letters, lacks_area, tuple(rank)
         )
 
     def _value(self, tag: Any, begin: int, end: int) -> Any:
@@ -368,7 +381,7 @@ def _from_context(sentence: SentenceEnd, context: Mapping[str, Any]) -> dict[str
             value = context[key]
             name = slot if isinstance(slot, str) else key
             found[name] = value.get("value") if isinstance(value, Mapping) else value
-    return found
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _characters(text: str) -> list[tuple[str, int]]:

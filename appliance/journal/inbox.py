@@ -98,12 +98,13 @@ class Inbox:
         deadline = self._deadlines.stored(request.expires_at)
         self._db.execute(
             "INSERT INTO inbox (id, identity, operation, transaction_id, priority, boot,"
-            " expires_boot_seconds, expires_at, reply_to, correlation, requester, payload)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " expires_boot_seconds, expires_at, reply_to, correlation, requester, payload, area)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 request.id, incoming.identity, request.operation, request.transaction,
                 request.priority, deadline.boot, deadline.boot_seconds, deadline.unix_seconds,
                 request.reply_to, request.correlation, request.requester, request.payload,
+                request.area,
             ),
         )  # fmt: skip
         position, self.size = self.size.rows, grown
@@ -117,7 +118,7 @@ class Inbox:
         """
         rows = self._db.execute(
             "SELECT id, operation, payload, transaction_id, priority, reply_to, correlation,"
-            " requester, boot, expires_boot_seconds, expires_at FROM inbox ORDER BY rank"
+            " requester, area, boot, expires_boot_seconds, expires_at FROM inbox ORDER BY rank"
         )
         known = frozenset(operation.value for operation in Operation)
         requests = []
@@ -139,7 +140,8 @@ class Inbox:
             reply_to=row[5],
             correlation=row[6],
             requester=row[7],
-            expires_at=self._deadlines.restored(StoredDeadline(*row[8:])),
+            area=row[8],
+            expires_at=self._deadlines.restored(StoredDeadline(*row[9:])),
         )
 
     def remove(self, request_id: str) -> bytes | None:

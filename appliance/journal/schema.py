@@ -123,7 +123,12 @@ CREATE TABLE records (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """Small values that a part of the appliance keeps, such as one row for each timer. They are in the
 journal so that one transaction changes them and writes the messages that tell of the change."""
 
-VERSIONS = (FIRST, SECOND, THIRD, FOURTH)
+FIFTH = """
+ALTER TABLE inbox ADD COLUMN area TEXT NOT NULL DEFAULT '';
+"""
+"""The room of the speaker, which a request may give."""
+
+VERSIONS = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
 
 TABLES = ("meta", "inbox", "outbox", "answers", "attempts", "set_aside", "records")
 

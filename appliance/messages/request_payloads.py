@@ -66,6 +66,8 @@ class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     priority: Priority = 0
     requester: Name = ""
     """Who asks, if several requesters share a response topic: requesters take turns."""
+    area: Name = ""
+    """The room of the speaker, for sentences that name none; otherwise that of the appliance."""
 
 
 class AnswerRequest(TextRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +93,8 @@ class AudioRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     timeout_s: Seconds | None = None
     priority: Priority = 0
     requester: Name = ""
+    area: Name = ""
+    """The room of the speaker, for sentences that name none; otherwise that of the appliance."""
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -148,9 +148,14 @@ class Pipeline:
             work.end(Outcome.FAILED, str(error))
         return work.result()
 
+    def _sentences_for(self, job: Job) -> SentenceSet:
+        """Those of this moment, for a speaker in the room that the job names."""
+        sentences = self._sentences.current
+        return sentences.in_area(job.area) if job.area else sentences
+
     def _pass_stages(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
         job, route = work.job, route_of(work.job)
-        sentences = self._sentences.current  # these, also if the files change meanwhile
+        sentences = self._sentences_for(job)
         if isinstance(job, Request) and _is_late(job):
             work.end(Outcome.EXPIRED, "its turn came after the time that the requester gave it")
             return

@@ -47,6 +47,7 @@ def load_sentences(config: Config) -> SentenceSet:
         config.sentence_folder,
         config.device.language,
         builtin=config.sentences.builtin,
+        area=config.device.area,
         cache=config.state_directory / "grammars",
     )
     _ = loaded.grammar  # compiled now: an error is reported here, and the first text need not wait

@@ -40,8 +40,12 @@ class ResolveStage:
             work.text = _text_of(work.job)
             intent = sentences.parse(work.text)
             work.stage("parse")
-        intent = intent or self._by_cascade(work, sentences, must_stop)
-        if intent is None:
+        lacking = None if intent else sentences.lacking(work.text or "")
+        if lacking is None:
+            intent = intent or self._by_cascade(work, sentences, must_stop)
+        if lacking is not None:
+            work.end(Outcome.REFUSED, lacking)
+        elif intent is None:
             if Stage.ANSWER not in route_of(work.job):
                 work.end(Outcome.NOT_UNDERSTOOD)
         elif reason := _refusal(work.job, intent.name, sentences):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from appliance.engines.whisper.encoded_audio import EncodedAudio, GreedyContinuation
     from appliance.engines.whisper.model import Whisper
     from appliance.grammar.grammar import Grammar
+    from appliance.grammar.lazy_automaton import Automaton
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Samples
 
@@ -115,8 +116,8 @@ class GrammarRecogniser:
             self._sentence_recogniser, effort=quick, fusion=None
         )
         self._lock = threading.Lock()
-        self._prepared: deque[Grammar] = deque(maxlen=2)
-        """The current grammar and, during a reload, the next."""
+        self._prepared: deque[Automaton] = deque(maxlen=2)
+        """Those of the current grammar and, during a reload, of the next."""
 
     def prepare(self, sentences: SentenceSet) -> Grammar:
         """Compile the grammar of `sentences`, so that no speaker waits for it.
@@ -127,11 +128,11 @@ class GrammarRecogniser:
         """
         grammar = sentences.grammar
         with self._lock:
-            if grammar not in self._prepared:
+            if grammar.automaton not in self._prepared:
                 grammar.prepare(self._sentence_recogniser.vocabulary)
                 if self._sentence_recogniser.fusion is not None:
                     grammar.prepare(self._sentence_recogniser.fusion.vocabulary)
-                self._prepared.append(grammar)
+                self._prepared.append(grammar.automaton)
         return grammar
 
     def decode(
@@ -213,6 +214,8 @@ class GrammarRecogniser:
         by = self._both if found.models_asked > 1 else None
         if found.reading is not None:
             reading, confidence = found.reading, found.confidence
+            if reading.lacks_area:  # the next stage says what is missing
+                return RecognisedSpeech(found.text, None, confidence, by=by)
             intent = Intent(reading.intent, dict(reading.slots), confidence=confidence)
             return RecognisedSpeech(found.text, intent, confidence, by=by)
         if found.refused in ("silence", "no_speech"):

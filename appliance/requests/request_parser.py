@@ -127,12 +127,15 @@ class RequestParser:
         operation = _operation(address.operation)
         timeout_s: float | None = delivery.expiry_s
         priority = _priority(delivery)
-        requester = dict(delivery.user_properties).get("requester", "")[:MAXIMUM_NAME_LENGTH]
+        properties = dict(delivery.user_properties)
+        requester = properties.get("requester", "")[:MAXIMUM_NAME_LENGTH]
+        area = properties.get("area", "")[:MAXIMUM_NAME_LENGTH]
         if fields is not None:
             payload, form = unpacked(operation, fields)
             timeout_s = _shorter(timeout_s, form.timeout_s)
             priority = form.priority or priority
             requester = form.requester or requester
+            area = form.area or area
         if operation in AUDIO_OPERATIONS:
             if len(payload) > self._maximum_bytes:
                 raise too_large(len(payload), self._maximum_bytes)
@@ -150,6 +153,7 @@ class RequestParser:
             reply_to=address.reply_to,
             correlation=address.correlation,
             requester=requester or address.reply_to or "",
+            area=area.strip(),
         )
         has_id = bool(address.transaction)
         return IncomingRequest(
@@ -210,6 +214,7 @@ def _identity(request: Request, packet_id: bytes) -> bytes:
     digest = hashlib.sha256()
     own_id = request.correlation or (request.transaction or "").encode()
     reply_to = (request.reply_to or "").encode()
-    for part in (request.operation.encode(), reply_to, own_id, packet_id, request.payload):
+    work = (request.payload, request.area.encode()) if request.area else (request.payload,)
+    for part in (request.operation.encode(), reply_to, own_id, packet_id, *work):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.resources
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hassil import Intents
-from hassil.intents import WildcardSlotList
+from hassil.intents import TextSlotList, WildcardSlotList
 from hassil.util import CJK_WHITESPACE
 
 from appliance.errors import SentencesError
@@ -27,7 +27,8 @@ from appliance.sentences.sentence_files import (
     add_builtin,
     gather,
 )
-from appliance.values import Intent
+from appliance.text.normalise import normalise
+from appliance.values import AREA, Intent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,8 +36,13 @@ if TYPE_CHECKING:
     from hassil.expression import Sentence
     from hassil.intents import IntentData
 
+    from appliance.grammar.text_parser import ParsedSentence
+
 SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
 """The starter set."""
+
+AREA_SPELLINGS = 100
+"""Names of one room that are compared with a given one."""
 
 ADD_WORD = "add a word that must be said"
 
@@ -54,6 +60,12 @@ class SentenceSet:
     """Lines of the files that may be mistakes, as `file:line: what`."""
     cache: Path | None = None
     """Folder for compiled grammars; None for no cache."""
+    area: str | None = None
+    """The room of the speaker, for sentences that require it; None if it is not known."""
+    asked_area: str = ""
+    """The room that was given, declared or not."""
+    _shared: SentenceSet | None = field(default=None, repr=False, compare=False)
+    """The set that this one shares its grammar with; it is the same without a room."""
     _compiling: threading.Lock = field(
         default_factory=threading.Lock, init=False, repr=False, compare=False
     )
@@ -65,12 +77,62 @@ class SentenceSet:
         both in the text and in the sentences: "12 ounce" is "twelve ounce".
         If several sentences fit, `Parser.readings` ranks them; the result is always the same.
         """
+        for reading in self.readings(text)[:1]:
+            if not reading.lacks_area:
+                slots = dict(reading.slots)
+                return Intent(name=reading.intent, slots=slots, confidence=1.0, by="grammar")
+        return None
+
+    def readings(self, text: str) -> list[ParsedSentence]:
+        """Every meaning of `text`, best first; those that lack the area last."""
         if self.intents.settings.ignore_whitespace:
             text = CJK_WHITESPACE.sub("", text)
-        for reading in self.grammar.readings(text)[:1]:
-            slots = dict(reading.slots)
-            return Intent(name=reading.intent, slots=slots, confidence=1.0, by="grammar")
-        return None
+        return self.grammar.readings(text)
+
+    def lacking(self, text: str) -> str | None:
+        """What `text` needs to be understood, as a sentence for a person; None if nothing does.
+
+        It is a sentence about the room of the speaker, and the room is not known.
+        """
+        if not any(reading.lacks_area for reading in self.readings(text)[:1]):
+            return None
+        if not self.asked_area:
+            return "it is about the speaker's room: set device.area, or give the request an area"
+        return f"{undeclared_area(self.asked_area, self.areas)}; the sentence is about that room"
+
+    def in_area(self, area: str) -> SentenceSet:
+        """The same sentences, said in this room; empty for an unknown room.
+
+        In a house of one room that one is meant. A room that the sentences do not declare is not
+        known either: nothing must happen in a place that nobody declared.
+        """
+        shared = self._shared or self
+        declared = shared.areas
+        if area and declared:
+            known = declared.get(normalise(area))
+        else:
+            known = area or (min(declared.values()) if len(set(declared.values())) == 1 else None)
+        return replace(shared, area=known, asked_area=area, _shared=shared)
+
+    @cached_property
+    def areas(self) -> Mapping[str, str]:
+        """The declared rooms, as they are published, by each of their normalised names."""
+        values = self.intents.slot_lists.get(AREA)
+        if not isinstance(values, TextSlotList):
+            return {}
+        counter = SentenceCounter(
+            self.language, self.intents.slot_lists, self.intents.expansion_rules
+        )
+        found: dict[str, str] = {}
+        for value in values.values:
+            texts = [
+                counter.pick(value.text_in, index)
+                for index in evenly_spaced(counter.count(value.text_in), AREA_SPELLINGS)
+            ]
+            out = str(texts[0] if value.value_out is None else value.value_out)
+            for text in (out, *texts):
+                found.setdefault(normalise(text), out)
+        return found
 
     @property
     def grammar(self) -> Grammar:
@@ -85,6 +147,8 @@ class SentenceSet:
 
     @cached_property
     def _grammar(self) -> Grammar:
+        if self._shared is not None:
+            return self._shared.grammar.in_area(self.area)
         return Grammar.of(self.intents, cache=self.cache)
 
     def how_many(self, name: str | None = None) -> str:
@@ -121,7 +185,12 @@ class SentenceSet:
 
 
 def load(
-    folder: Path | None, language: str, *, builtin: bool = False, cache: Path | None = None
+    folder: Path | None,
+    language: str,
+    *,
+    builtin: bool = False,
+    area: str = "",
+    cache: Path | None = None,
 ) -> SentenceSet:
     """Read the sentences of a language.
 
@@ -129,6 +198,7 @@ def load(
         folder: with the owner's files; None for the starter set, or with `builtin` for no files.
         language: ISO 639-1 code.
         builtin: add Home Assistant's own sentences; the owner declares areas, floors and names.
+        area: room of the speaker; empty if it is not known.
         cache: folder for compiled grammars; None for no cache.
 
     Raises:
@@ -136,10 +206,20 @@ def load(
 
     """
     try:
-        return _load(folder, language, builtin=builtin, cache=cache)
+        loaded = _load(folder, language, builtin=builtin, cache=cache).in_area(area)
     except RecursionError:
         what = "the rules call one another too deeply; put some of them together"
         raise SentencesError([f"{SHIPPED if folder is None else folder}: {what}"]) from None
+    if area and loaded.area is None:
+        warning = f"device.area: {undeclared_area(area, loaded.areas)}"
+        loaded = replace(loaded, warnings=(*loaded.warnings, warning))
+    return loaded
+
+
+def undeclared_area(area: str, areas: Mapping[str, str]) -> str:
+    """That no sentence file declares a room, for a person."""
+    declared = ", ".join(sorted(set(areas.values())))
+    return f"{area!r} is none of the areas that the sentences declare ({declared})"
 
 
 def _load(folder: Path | None, language: str, *, builtin: bool, cache: Path | None) -> SentenceSet:

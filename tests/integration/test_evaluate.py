@@ -49,6 +49,25 @@ def test_texts_are_evaluated_without_a_speech_model(
     ]
 
 
+def test_a_line_names_the_room_of_the_speaker(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "home.yaml").write_text(
+        "intents: {Light: {data: [{sentences: [lights on], "
+        "requires_context: {area: {slot: true}}}]}}\n"
+        "lists: {area: {values: [kitchen, hall]}}\n",
+        encoding="utf-8",
+    )
+    expected = {"text": "lights on", "intent": "Light", "slots": {"area": "hall"}}
+    clips = manifest(
+        tmp_path, {**expected, "area": "hall"}, {**expected, "area": "kitchen"}, expected
+    )
+    options = ["--intents", str(tmp_path), "--config", str(config), "--json"]
+    assert cli.main(["evaluate", clips, *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["correct"], found["wrong_action"], found["false_reject"]) == (1, 1, 1)
+
+
 @pytest.mark.parametrize("command", ["evaluate", "calibrate"])
 def test_recordings_that_are_missing_are_told_before_any_work(
     command: str, tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]

@@ -65,6 +65,7 @@ def offer(payload: bytes, *, identity: bytes | None = None) -> IncomingRequest:
         expires_at=5.0,
         reply_to="home/answers",
         correlation=b"\xff",
+        area="hall",
     )
     return IncomingRequest(request, identity or payload, may_repeat=identity is not None)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hassil import Intents
+from hassil.intents import WildcardSlotList
 from support.sentences import intents_of
 
 from appliance.grammar import grammar
@@ -29,9 +30,9 @@ def test_equal_content_is_compiled_once(tmp_path: Path) -> None:
 
 def test_other_content_gets_another_file() -> None:
     names = {
-        fingerprint(intents(text), None, context)
+        fingerprint(intents(text), lists)
         for text in ("a b", "a c")
-        for context in (None, {"area": "hall"})
+        for lists in (None, {"hall": WildcardSlotList("hall")})
     }
     assert len(names) == 4
 
@@ -39,9 +40,9 @@ def test_other_content_gets_another_file() -> None:
 def test_a_file_by_another_version_of_a_library_is_not_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = fingerprint(intents("lamp on"), None, None)
+    before = fingerprint(intents("lamp on"), None)
     monkeypatch.setattr(grammar, "version", lambda _: "0.0.0")
-    assert fingerprint(intents("lamp on"), None, None) != before
+    assert fingerprint(intents("lamp on"), None) != before
 
 
 @pytest.mark.parametrize("end", [0, 10, 50, -1])
@@ -100,10 +101,7 @@ def test_all_semantic_tags_are_loaded_unchanged(tmp_path: Path) -> None:
             "who": {"wildcard": True},
         },
     }
-    made = [
-        Grammar.of(Intents.from_dict(source), None, {"area": "hall"}, cache=tmp_path)
-        for _ in range(2)
-    ]
+    made = [Grammar.of(Intents.from_dict(source), cache=tmp_path).in_area("hall") for _ in range(2)]
     assert made[0].network == made[1].network
     text = "go lamp to 1.5 for aunt Mary please"
     assert made[0].readings(text) == made[1].readings(text) != []

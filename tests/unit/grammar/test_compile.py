@@ -15,11 +15,11 @@ from appliance.grammar.numbers import spoken
 from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
 
 
-def grammar(*sentences: str, context: dict[str, Any] | None = None, **parts: Any) -> Grammar:
+def grammar(*sentences: str, area: str | None = None, **parts: Any) -> Grammar:
     block = {"sentences": list(sentences), **parts.pop("block", {})}
     language = parts.pop("language", "en")
     intents = {"language": language, "intents": {"Say": {"data": [block]}}, **parts}
-    return Grammar.of(Intents.from_dict(intents), intent_context=context)
+    return Grammar.of(Intents.from_dict(intents)).in_area(area)
 
 
 def slots(made: Grammar, text: str) -> dict[str, Any] | None:
@@ -212,10 +212,14 @@ def test_a_skip_word_at_the_edge_of_a_wildcard_is_not_part_of_its_value() -> Non
 
 def test_a_sentence_whose_context_is_missing_cannot_be_said() -> None:
     block = {"requires_context": {"area": {"slot": True}}}
+    made = grammar("lights on", block=block, area="attic")
+    assert slots(made, "lights on") == {"area": "attic"}
+    [unplaced] = made.in_area(None).readings("lights on")
+    assert unplaced.lacks_area
+    assert "area" not in unplaced.slots
+    block = {"requires_context": {"floor": {"slot": True}}}
     with pytest.raises(SentencesError, match="no sentence can be said"):
         grammar("lights on", block=block)
-    made = grammar("lights on", block=block, context={"area": "attic"})
-    assert slots(made, "lights on") == {"area": "attic"}
 
 
 def test_a_sentence_allows_only_names_whose_context_fits() -> None:

@@ -31,7 +31,7 @@ def grammar(language: str) -> Grammar:
         "area": TextSlotList.from_strings([*ROOMS, *(f"room {n}" for n in range(25))], name="area"),
         "floor": TextSlotList.from_strings([f"floor {n}" for n in range(10)], name="floor"),
     }
-    return Grammar.of(intents, lists, {"area": "hall"})
+    return Grammar.of(intents, lists).in_area("hall")
 
 
 @pytest.mark.parametrize(

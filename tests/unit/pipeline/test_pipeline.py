@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hassil import Intents
 from support.pipeline_parts import RecordedEvents, ScriptedDecode, scripted_pipeline
 from support.scripted_engines import ScriptedLanguageModel
 from support.sentences import sentence_set
@@ -76,6 +78,52 @@ def test_a_spoken_sentence_becomes_its_intent() -> None:
     assert (result.intent.by, result.intent.confidence, result.confidence) == ("grammar", 0.9, 0.9)
     assert (result.text, result.models.stt, result.models.lm) == ("Light on.", "stt", None)
     assert (result.source, result.trigger) == (Source.SPEECH, Trigger.ALWAYS)
+
+
+ROOMS = SentenceSet(
+    "en",
+    Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {
+                "Light": {
+                    "data": [
+                        {
+                            "sentences": ["turn on the lights"],
+                            "requires_context": {"area": {"slot": True}},
+                        }
+                    ]
+                }
+            },
+            "lists": {"area": {"values": ["kitchen", "hall"]}},
+        }
+    ),
+    {"Light": DeclaredIntent("Light")},
+)
+
+
+@pytest.mark.parametrize("said", ["turn on the lights", "turn on the light"])
+def test_a_request_is_about_the_room_that_it_names(said: str) -> None:
+    there = TextInput("t", said, Source.MQTT, Trigger.REQUEST, area="hall")
+    through = scripted_pipeline(ROOMS.in_area("kitchen"))
+    for job, area in ((there, "hall"), (dataclasses.replace(there, area=""), "kitchen")):
+        result = done(job, through)
+        assert result.intent is not None
+        assert result.intent.slots == {"area": area}
+
+
+def test_a_sentence_about_an_unknown_room_is_refused_with_what_is_missing() -> None:
+    for job in (spoken(), TextInput("t", "turn on the lights", Source.MQTT, Trigger.REQUEST)):
+        result = done(job, scripted_pipeline(ROOMS.in_area(""), "turn on the lights"))
+        assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
+        assert "device.area" in (result.reason or "")
+
+
+def test_a_misspelled_sentence_about_an_unknown_room_is_not_repaired() -> None:
+    job = TextInput("t", "turn on the light", Source.MQTT, Trigger.REQUEST)
+    result = done(job, scripted_pipeline(ROOMS.in_area("")))
+    assert result.outcome in (Outcome.NOT_UNDERSTOOD, Outcome.REFUSED)
+    assert result.intent is None
 
 
 def test_a_result_that_two_models_decided_names_both() -> None:

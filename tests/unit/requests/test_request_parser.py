@@ -82,6 +82,14 @@ def test_properties_override_json_and_the_earlier_deadline_applies() -> None:
     assert request.expires_at == 1010.0
 
 
+def test_the_room_of_the_speaker_comes_from_json_or_a_property() -> None:
+    spoken = accepted(b"RIFF", "recognize", user_properties=(("area", "hall"),))
+    written = accepted(form(text="lights on", area=" kitchen "))
+    assert (spoken.request.area, written.request.area) == ("hall", "kitchen")
+    elsewhere = accepted(form(text="lights on", area="attic", transaction="1"))
+    assert elsewhere.identity != accepted(form(text="lights on", transaction="1")).identity
+
+
 def test_without_an_address_the_answer_goes_to_the_default_topic() -> None:
     request = accepted(b"hello").request
     assert (request.reply_to, request.transaction, request.expires_at) == (None, None, None)
