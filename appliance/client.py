@@ -180,6 +180,22 @@ class Client(Connection):
         """Return the result for a sentence, with `outcome`, and `intent` (`name`, `slots`)."""
         return self._result("parse", text.encode(), timeout, **more)
 
+    def command(
+        self,
+        text: str,
+        timeout: float = 60.0,
+        *,
+        confirm: Callable[[str], bool] = lambda question: False,  # noqa: ARG005
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Have a sentence carried out; return the result, whose `acted` says whether it was.
+
+        An intent that is declared `confirm` is asked back: `confirm` gets the question, from the
+        calling thread, and returns whether the person said yes. Without it such a command is not
+        carried out, and NotDone is raised.
+        """
+        return self._result("command", text.encode(), timeout, confirm=confirm, **more)
+
     def answer(self, text: str, timeout: float = 120.0, **more: Any) -> dict[str, Any]:
         """Return the result for a question, with the language model's `answer`."""
         return self._result("answer", text.encode(), timeout, **more)
@@ -192,8 +208,9 @@ class Client(Connection):
         *,
         id: str | None = None,  # noqa: A002  (the usual word)
         priority: int = 0,
+        confirm: Callable[[str], bool] = lambda question: False,  # noqa: ARG005
     ) -> dict[str, Any]:
-        """Send any request and return its whole answer.
+        """Send any request and return its whole answer; `confirm` is that of `command`.
 
         Raises:
             NotDone: it was rejected or cancelled, or it expired or failed.
@@ -211,6 +228,9 @@ class Client(Connection):
                     break
                 self._send(topic, payload, correlation, left_s, priority)
                 answer = _final_answer(answers, min(left_s, resend_after_s))
+                if answer is not None and answer["state"] == "confirm":
+                    self._confirm(correlation, yes=confirm(answer["message"]))
+                    answer = _final_answer(answers, min(left_s, resend_after_s))
                 if answer is None:
                     # Not appliance.backoff: this file works without the package.
                     resend_after_s = min(LONGEST_RESEND_S, resend_after_s * 2)
@@ -231,6 +251,14 @@ class Client(Connection):
     ) -> dict[str, Any]:
         result: dict[str, Any] = self.ask(operation, payload, timeout, **more)["result"]
         return result
+
+    def _confirm(self, correlation: bytes, *, yes: bool) -> None:
+        """Answer a question; the answer to this message itself is not waited for."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ResponseTopic = self._reply_to
+        properties.CorrelationData = b"confirm-" + correlation
+        payload = json.dumps({"id": correlation.decode(), "yes": yes})
+        self.paho.publish(f"{self._root}/request/confirm", payload, 1, properties=properties)
 
     def _send(
         self, topic: str, payload: bytes, correlation: bytes, left_s: float, priority: int
@@ -253,7 +281,10 @@ class Client(Connection):
 def _final_answer(
     answers: queue.SimpleQueue[dict[str, Any]], timeout_s: float
 ) -> dict[str, Any] | None:
-    """Wait for the first answer that is not `queued`; None if it does not come in time."""
+    """Wait for the first answer that is not `queued`; None if it does not come in time.
+
+    `confirm` is such an answer, too: then another one follows.
+    """
     end = time.monotonic() + timeout_s
     while True:
         try:

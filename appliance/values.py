@@ -52,18 +52,21 @@ class Operation(enum.StrEnum):
     TRANSCRIBE = "transcribe"
     """Sound to text only."""
     RECOGNIZE = "recognize"
-    """Sound to intent, as if it had been spoken at the device."""
+    """Sound to intent. It acts, as if it had been spoken at the device."""
     PARSE = "parse"
-    """Text to intent, by the sentences only."""
+    """Text to intent, by the sentences only. It acts on nothing: its requester gets the intent."""
+    COMMAND = "command"
+    """Text to intent. It acts."""
     ANSWER = "answer"
     """Text to text, by the language model only."""
 
 
-ACTING_OPERATIONS = frozenset({Operation.RECOGNIZE})
-"""Those whose intent is carried out; the others only tell their requester what was understood."""
-
 AUDIO_OPERATIONS = frozenset({Operation.TRANSCRIBE, Operation.RECOGNIZE})
 """Those whose payload is a recording."""
+
+ACTING_OPERATIONS = frozenset({Operation.RECOGNIZE, Operation.COMMAND})
+"""Those whose intent is carried out: it is published on `intent/<Name>`, after a confirmation if it
+is declared `confirm`."""
 
 
 class Outcome(enum.StrEnum):
@@ -232,8 +235,8 @@ class Request:
     """The id that the appliance gave it; also the id of the result."""
     operation: Operation
     payload: bytes
-    """A sound file for TRANSCRIBE and RECOGNIZE, UTF-8 text for PARSE, a packed `PromptRequest`
-    for ANSWER."""
+    """A sound file for TRANSCRIBE and RECOGNIZE, UTF-8 text for PARSE and COMMAND, a packed
+    `PromptRequest` for ANSWER."""
     transaction: str | None = None
     """The requester's own id for it, from Correlation Data or JSON."""
     priority: int = 0
@@ -368,6 +371,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
     """What was said or sent, as understood."""
     intent: Intent | None = None
+    acted: bool = False
+    """Whether the intent was carried out: by a part of the appliance, or by who reads
+    `intent/<Name>`, where it is published. Otherwise it is only what the words mean."""
     answer: str | None = None
     confidence: float | None = None
     """Probability that these words were said or this intent was meant, 0.0 to 1.0. None for an

@@ -12,6 +12,7 @@ from appliance.daemon.status_publisher import StatusPublisher
 from appliance.dialogue.button_and_light import ButtonAndLight
 from appliance.dialogue.confirm_and_session import Dialogue
 from appliance.dialogue.listener_control import ListenerControl
+from appliance.dialogue.request_confirmation import RequestConfirmation
 from appliance.dialogue.speech_output import SpeechOutput
 from appliance.events import EventBus
 from appliance.ids import Ids
@@ -138,6 +139,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         speech=speech,
         events=events,
     )
+    confirmation = RequestConfirmation(ledger, sentences, topics=topics, publisher=publisher)
 
     # DECODE, RECOGNISE, TRANSCRIBE, RESOLVE and ANSWER.
     language_model = open_language_model(config)
@@ -151,7 +153,14 @@ def wire(  # noqa: PLR0915  (one line for each part)
     pipeline = Pipeline(config, sentences, recognition, language_model, events)
     stopping = StopSignal()
     worker = Worker(
-        queue, pipeline, dialogue, ledger, board=board, events=events, stopping=stopping
+        queue,
+        pipeline,
+        dialogue,
+        ledger,
+        confirmation=confirmation,
+        board=board,
+        events=events,
+        stopping=stopping,
     )
 
     # CAPTURE and ENDPOINT.
@@ -188,6 +197,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         queue,
         journal,
         ledger,
+        confirmation=confirmation,
         topics=topics,
         publisher=publisher,
         options=options,

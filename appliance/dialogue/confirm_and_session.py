@@ -180,7 +180,7 @@ class Dialogue:
             self.stop(SAID_STOP)
             stopped = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=SAID_STOP)
             self._ledger.commit_job(job, stopped)
-        elif self._needs_yes(result):
+        elif needs_yes(result, self._declared()):
             self._ask(job, result)
         else:
             self._respond(self._ledger.commit_job(job, result))
@@ -189,12 +189,6 @@ class Dialogue:
 
     def _declared(self) -> Mapping[str, DeclaredIntent]:
         return self._sentences.current.declared
-
-    def _needs_yes(self, result: Result) -> bool:
-        if result.outcome is not Outcome.INTENT or result.intent is None:
-            return False
-        declared = self._declared().get(result.intent.name)
-        return declared is not None and declared.confirm
 
     def _ask(self, job: Utterance, result: Result) -> None:
         with self._lock:
@@ -210,9 +204,7 @@ class Dialogue:
                 *(_State.CONFIRMING, (job, result), None),
             )
         if self._speech.speaks:
-            # What was understood, said as a question, needs no words of any language.
-            question = f"{(result.text or '').rstrip('.!? ')}?"
-            self._speech.say(question, done=self._listen_for_reply)
+            self._speech.say(question_of(result), done=self._listen_for_reply)
         else:
             self._listen_for_reply()
 
@@ -313,6 +305,19 @@ class Dialogue:
             logger.info("session by %s ended: %s", current.trigger.replace("_", " "), reason)
             ended = msgspec.structs.replace(current.session, ended=reason)
             self._events.emit(SessionChanged(ended))
+
+
+def needs_yes(result: Result, declared: Mapping[str, DeclaredIntent]) -> bool:
+    """Whether an intent is declared `confirm`, so that nothing may act on it before a yes."""
+    if result.outcome is not Outcome.INTENT or result.intent is None:
+        return False
+    intent = declared.get(result.intent.name)
+    return intent is not None and intent.confirm
+
+
+def question_of(result: Result) -> str:
+    """What was understood, as a question: that needs no words of any language."""
+    return f"{(result.text or '').rstrip('.!? ')}?"
 
 
 def filled(response: str, slots: Mapping[str, object]) -> str:

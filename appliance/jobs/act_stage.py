@@ -45,9 +45,8 @@ class ActStage:
             logger.error(message, job.id, exc_info=without_words(error))  # noqa: TRY400
             reason = f"a bug in the appliance ({type(error).__name__})"
             return _failed(result, reason), Action()
-        if action.answer is not None:
-            result = msgspec.structs.replace(result, answer=action.answer)
-        return result, action
+        answer = result.answer if action.answer is None else action.answer
+        return msgspec.structs.replace(result, answer=answer, acted=True), action
 
     def _first_action(self, result: Result) -> Action:
         actions = (handler.handle_intent(result) for handler in self._handlers)

@@ -47,6 +47,8 @@ class InboxVerdict:
     """Now in the inbox, to be worked on."""
     position: int | None = None
     """How many requests go first, whether it is new or was in the inbox already."""
+    waits_as: str | None = None
+    """The id under which it was in the inbox already."""
     result: Result | None = None
     """The answer, if it was answered within ANSWERS_KEPT_S."""
 
@@ -170,11 +172,11 @@ class Inbox:
     def _earlier(self, identity: bytes, now_s: float) -> InboxVerdict | None:
         """Return the verdict if the request waits already or was answered recently."""
         query = (
-            "SELECT (SELECT count(*) FROM inbox AS other WHERE other.rank < inbox.rank)"
+            "SELECT (SELECT count(*) FROM inbox AS other WHERE other.rank < inbox.rank), id"
             " FROM inbox WHERE identity = ?"
         )
         if row := self._db.execute(query, (identity,)).fetchone():
-            return InboxVerdict(position=row[0])
+            return InboxVerdict(position=row[0], waits_as=row[1])
         query = "SELECT result FROM answers WHERE identity = ? AND written >= ?"
         if row := self._db.execute(query, (identity, now_s - ANSWERS_KEPT_S)).fetchone():
             return InboxVerdict(result=msgspec.json.decode(row[0], type=Result))

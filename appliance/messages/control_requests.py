@@ -1,4 +1,4 @@
-"""Reads control requests (cancel, options, check, listen, say) and makes their answers."""
+"""Reads control requests (cancel, confirm, options and others) and makes their answers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from appliance.messages.request_payloads import (
     Answer,
     CancelRequest,
     CheckRequest,
+    ConfirmRequest,
     Control,
     ListenRequest,
     OptionsRequest,
@@ -22,10 +23,13 @@ from appliance.messages.request_payloads import (
 if TYPE_CHECKING:
     from appliance.messages.topics import ReturnAddress
 
-ControlForm = CancelRequest | OptionsRequest | CheckRequest | ListenRequest | SayRequest
+ControlForm = (
+    CancelRequest | ConfirmRequest | OptionsRequest | CheckRequest | ListenRequest | SayRequest
+)
 
 FORMS: dict[Control, type[ControlForm]] = {
     Control.CANCEL: CancelRequest,
+    Control.CONFIRM: ConfirmRequest,
     Control.OPTIONS: OptionsRequest,
     Control.CHECK: CheckRequest,
     Control.LISTEN: ListenRequest,
@@ -92,6 +96,8 @@ def _fields_of_text(control: Control, payload: bytes) -> dict[str, Any]:
         if not text:
             raise RequestError("invalid", "give the id of the request to cancel")
         return {"id": text}
+    if control is Control.CONFIRM:
+        return {"id": text} if text else {}
     if control is Control.SAY:
         return {"text": text}
     if text:

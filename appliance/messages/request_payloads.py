@@ -13,6 +13,9 @@ from appliance.values import Result  # noqa: TC001 - msgspec asks for it when it
 Seconds = Annotated[float, Meta(gt=0)]
 Priority = Annotated[int, Meta(ge=0, le=9)]
 """A higher priority goes first."""
+CONFIRM_WITHIN_S = 30.0
+"""How long a confirmation is awaited: long enough for a person with a telephone."""
+
 Name = Annotated[str, Meta(max_length=256)]
 
 
@@ -20,6 +23,7 @@ class Control(enum.StrEnum):
     """Requests to the appliance itself, on `request/<control>`; they are done at once."""
 
     CANCEL = "cancel"
+    CONFIRM = "confirm"
     OPTIONS = "options"
     CHECK = "check"
     LISTEN = "listen"
@@ -30,6 +34,8 @@ class RequestState(enum.StrEnum):
     """The state of a request."""
 
     QUEUED = "queued"
+    CONFIRM = "confirm"
+    """It was understood, and waits for `request/confirm`."""
     DONE = "done"
     REJECTED = "rejected"
     EXPIRED = "expired"
@@ -53,11 +59,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The reason in words."""
     result: Result | None = None
     data: Any = None
-    """The answer of `request/options`, `check`, `cancel` and `listen`."""
+    """The answer of `request/options`, `check`, `cancel`, `confirm` and `listen`; if the state is
+    `confirm`: `within_s`, the seconds in which the confirmation must come."""
 
 
 class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/parse`."""
+    """The JSON form of `request/parse` and `request/command`."""
 
     text: str
     transaction: str | int | None = None
@@ -104,6 +111,22 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The `transaction` or Correlation Data of the request to cancel, or the id of its result."""
     transaction: str | int | None = None
     """The id of the cancel request itself."""
+    reply_to: str | None = None
+
+
+class ConfirmRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/confirm`; without JSON, the payload is the id and means yes.
+
+    It must have the response topic of the request that it confirms.
+    """
+
+    id: str | int | None = None
+    """The `transaction` or Correlation Data of the request to confirm, or the id of its result.
+    Not needed if this message has the same transaction or Correlation Data."""
+    yes: bool = True
+    """false: it must not be done."""
+    transaction: str | int | None = None
+    """The id of the confirmation itself, which may be that of the request."""
     reply_to: str | None = None
 
 

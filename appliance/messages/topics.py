@@ -91,10 +91,13 @@ class Topics:
         """The filter for all requests to this appliance."""
         self.subscriptions = [self.requests]
         if group:
-            # By operation: every member must see `cancel`, so it is not in the shared queue.
+            # By operation: every member must see `cancel` and `confirm`, because only one of them
+            # has the request that is meant. So these two are not in the shared queue.
             shared = f"$share/{group}/{group_root}/request"
             self.subscriptions += [f"{shared}/{operation}" for operation in Operation]
-            self.subscriptions.append(f"{group_root}/request/{Control.CANCEL}")
+            self.subscriptions += [
+                f"{group_root}/request/{control}" for control in (Control.CANCEL, Control.CONFIRM)
+            ]
         if birth is not None:
             self.subscriptions.append(birth)
         if earshot is not None:
@@ -136,6 +139,14 @@ class Topics:
         if not self.is_for_the_group(topic):
             return None
         return f"{self.group_root}/response/{self.operation_of(topic)}"
+
+    def named_reply(self, address: ReturnAddress) -> str | None:
+        """Return the response topic that a requester chose; None for a default one.
+
+        The defaults of two operations differ, though one requester may use both.
+        """
+        default = f"{self.group_root}/response/{address.operation}"
+        return None if address.reply_to == default else address.reply_to
 
     def check_reply_to(self, topic: str) -> None:
         """Check a response topic.
@@ -183,7 +194,7 @@ class Topics:
         """Return what is published of a result: for everybody, and for the requester if any."""
         payload = encode(result)
         yield Message(self.result, payload)
-        if result.outcome is Outcome.INTENT and result.intent is not None:
+        if result.acted and result.intent is not None:
             yield Message(self.intent(result.intent.name), payload)
         if request is not None:
             yield self.finished(ReturnAddress.of(request), result)

@@ -83,8 +83,6 @@ def _refusal(job: Job, name: str, sentences: SentenceSet) -> str | None:
         return None
     if sentences.declared[name].never_by_voice:
         return f"{name} is declared never_by_voice"
-    if sentences.declared[name].confirm and Stage.CONFIRM not in route_of(job):
-        return f"{name} is declared confirm, and a recording cannot confirm: say it at the device"
     return None
 
 

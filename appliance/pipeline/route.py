@@ -33,7 +33,8 @@ class Stage(enum.StrEnum):
     ANSWER = "answer"
     """pipeline.answer.AnswerStage: a text to an answer by the language model"""
     CONFIRM = "confirm"
-    """dialogue.confirm_and_session.Dialogue: asks back if the intent is declared `confirm`"""
+    """dialogue.confirm_and_session.Dialogue: asks back if the intent is declared `confirm`;
+    dialogue.request_confirmation.RequestConfirmation: the same for a request, over MQTT"""
     ACT = "act"
     """jobs.act_stage.ActStage: carries out the intent, if a part of the appliance can"""
     COMMIT = "commit"
@@ -51,11 +52,13 @@ TEXT = (Stage.RESOLVE, Stage.ANSWER, Stage.ACT, Stage.COMMIT)
 
 ROUTES: dict[Operation, tuple[Stage, ...]] = {
     Operation.TRANSCRIBE: (Stage.DECODE, Stage.TRANSCRIBE, Stage.COMMIT),
-    # Without CONFIRM: a recording cannot answer a question, so such an intent is refused.
     Operation.RECOGNIZE: (
-        *(Stage.DECODE, Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER, Stage.ACT, Stage.COMMIT),
+        *(Stage.DECODE, Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER),
+        *(Stage.CONFIRM, Stage.ACT, Stage.COMMIT),
     ),
+    # PARSE without CONFIRM and ACT: it only says what a text means, and nothing acts on that.
     Operation.PARSE: (Stage.RESOLVE, Stage.COMMIT),
+    Operation.COMMAND: (Stage.RESOLVE, Stage.CONFIRM, Stage.ACT, Stage.COMMIT),
     Operation.ANSWER: (Stage.ANSWER, Stage.COMMIT),
 }
 """By the operation of a request."""

@@ -21,6 +21,7 @@ from appliance.values import Activity, Outcome, Request, Utterance
 
 if TYPE_CHECKING:
     from appliance.dialogue.confirm_and_session import Dialogue
+    from appliance.dialogue.request_confirmation import RequestConfirmation
     from appliance.events import EventBus
     from appliance.jobs.commit_stage import JobLedger
     from appliance.jobs.job_queue import JobQueue, QueuedJob
@@ -58,6 +59,7 @@ class Worker(LoopBody):
         dialogue: Dialogue,
         ledger: JobLedger,
         *,
+        confirmation: RequestConfirmation,
         board: BoardMonitor,
         events: EventBus,
         stopping: StopSignal,
@@ -65,6 +67,7 @@ class Worker(LoopBody):
         self._queue = queue
         self._pipeline = pipeline
         self._dialogue = dialogue
+        self._confirmation = confirmation
         self._ledger = ledger
         self._board = board
         self._events = events
@@ -187,14 +190,16 @@ class Worker(LoopBody):
         return interrupted and self._stopping.is_set() and result.reason != SAID_STOP
 
     def _finish(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
-        """CONFIRM what was spoken here, COMMIT the rest."""
+        """CONFIRM what acts, COMMIT the rest."""
         logger.info("%s", log_line(job, result), extra={"fields": log_fields(job, result)})
         words = "%s: text %r, answer %r, reason %r"
         logger.debug(words, result.id[-4:], result.text, result.answer, result.reason)
-        if isinstance(job, Utterance) and Stage.CONFIRM in route_of(job):
-            self._dialogue.confirm_result(job, result)
-        else:
+        if Stage.CONFIRM not in route_of(job) or dead_letter:
             self._ledger.commit_job(job, result, dead_letter=dead_letter)
+        elif isinstance(job, Utterance):
+            self._dialogue.confirm_result(job, result)
+        elif isinstance(job, Request):
+            self._confirmation.confirm_result(job, result)
 
 
 def _is_late(job: Job) -> bool:

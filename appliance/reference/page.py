@@ -12,6 +12,7 @@ from typing import Any
 from appliance.journal.dead_letters import KEPT
 from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
+from appliance.messages.request_payloads import CONFIRM_WITHIN_S
 from appliance.reference.asyncapi import document, example_json
 from appliance.reference.schemas import schemas
 from appliance.reference.wire import CHANNELS, PUBLISHED, RECEIVED, ROOT, Channel
@@ -20,6 +21,7 @@ NUMBERS = {
     "answers_kept_minutes": f"{ANSWERS_KEPT_S / 60:.0f}",
     "answers_kept": f"{ANSWERS_KEPT}",
     "dead_letters": f"{KEPT}",
+    "confirm_seconds": f"{CONFIRM_WITHIN_S:g}",
     "text_bytes": f"{MAXIMUM_TEXT_BYTES}",
     "root": ROOT,
 }

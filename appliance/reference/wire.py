@@ -14,6 +14,7 @@ from appliance.messages.request_payloads import (
     AudioRequest,
     CancelRequest,
     CheckRequest,
+    ConfirmRequest,
     ListenRequest,
     OptionsRequest,
     RequestState,
@@ -102,6 +103,7 @@ RESULT = Result(
     outcome=Outcome.INTENT,
     text="turn on the kitchen light",
     intent=Intent("HassTurnOn", {"area": "kitchen", "domain": "light"}, 0.98),
+    acted=True,
     confidence=0.98,
     timings_ms={"endpoint": 601.2, "queued": 0.3, "recognise": 93.0, "total_after_speech": 694.9},
     models=Models(stt="whisper-tiny.en"),
@@ -221,7 +223,8 @@ PUBLISHED = (
     ),
     Channel(
         *("intent", "intent/{name}", Direction.OUT, Result),
-        "The result, only if its outcome is this intent: for a lamp, or a gateway to machines.",
+        "The result, only if this intent is to be carried out: for a lamp, or a gateway to "
+        "machines.",
         RESULT,
         levels=(("name", "HassTurnOn"),),
     ),
@@ -267,15 +270,22 @@ RECEIVED = (
     ),
     Channel(
         *("recognize", "request/recognize", Direction.IN, AudioRequest),
-        "Audio to intent, as if it had been spoken at the device. An intent that is declared "
-        "`confirm` is refused: a recording cannot answer the question.",
+        "Audio to intent, and acts as if it had been spoken at the device. An intent that is "
+        "declared `confirm` must be confirmed by `request/confirm`.",
         AudioRequest(audio=EMPTY_WAV, transaction="job-13", timeout_s=10.0),
         plain="the audio file (WAV, FLAC, Ogg, MP3 ...)",
     ),
     Channel(
         *("parse", "request/parse", Direction.IN, TextRequest),
-        "Text to intent, using only the declared sentences.",
+        "Text to intent, using only the declared sentences. Nothing acts on it.",
         TextRequest(text="turn on the kitchen light", transaction="job-7", priority=5),
+        plain="the text",
+    ),
+    Channel(
+        *("command", "request/command", Direction.IN, TextRequest),
+        "Text to intent, and acts. An intent that is declared `confirm` must be confirmed by "
+        "`request/confirm`.",
+        TextRequest(text="unlock the front door", transaction="job-14", timeout_s=30.0),
         plain="the text",
     ),
     Channel(
@@ -289,6 +299,12 @@ RECEIVED = (
         "Cancel a request, whether it waits or is in progress.",
         CancelRequest(id="job-8", transaction="job-9"),
         plain="the id",
+    ),
+    Channel(
+        *("confirm", "request/confirm", Direction.IN, ConfirmRequest),
+        "Confirm a `command` or `recognize` whose answer had the state `confirm`.",
+        ConfirmRequest(id="job-14", transaction="job-15"),
+        plain="the id, or empty if the Correlation Data is that of the request",
     ),
     Channel(
         *("options", "request/options", Direction.IN, OptionsRequest),

@@ -82,7 +82,10 @@ class RequestIntake:
             self._reject(Rejection(address, "busy", BUSY))
         elif verdict.accepted is None:
             self.repeated += 1
-            self._publish_position(address, verdict.position)
+            if asked := self._dispatcher.question_of(verdict.waits_as or ""):
+                self._publisher.publish(self._topics.answer(address, asked))
+            else:
+                self._publish_position(address, verdict.position)
         elif self._dispatcher.enqueue_request(verdict.accepted):
             self.accepted += 1
             if verdict.position:

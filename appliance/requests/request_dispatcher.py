@@ -12,6 +12,7 @@ from appliance.ids import boot_seconds
 from appliance.jobs.result_builder import ResultBuilder
 from appliance.messages.request_payloads import (
     CancelRequest,
+    ConfirmRequest,
     Control,
     ListenRequest,
     OptionsRequest,
@@ -21,6 +22,7 @@ from appliance.values import Outcome, Request
 
 if TYPE_CHECKING:
     from appliance.config import Config
+    from appliance.dialogue.request_confirmation import RequestConfirmation
     from appliance.dialogue.speech_output import SpeechOutput
     from appliance.jobs.commit_stage import JobLedger
     from appliance.jobs.job_queue import JobQueue
@@ -38,6 +40,9 @@ logger = logging.getLogger(__name__)
 CANCELLED = "it was cancelled while it waited"
 EXPIRED = "its deadline passed while it waited"
 UNKNOWN = "no request with this id waits or is in progress; it may have been answered already"
+UNASKED = (
+    "no request with this id and response topic waits for a confirmation; its time may be over"
+)
 CHECKING = "a check is running already; its answer comes in a moment"
 NOT_LISTENING = "the microphone is closed or gone; see the topic health"
 NOT_SPEAKING = "nothing can be said: speaking.engine is off, or its voice is not there"
@@ -53,6 +58,7 @@ class RequestDispatcher:
         journal: Journal,
         ledger: JobLedger,
         *,
+        confirmation: RequestConfirmation,
         topics: Topics,
         publisher: Publisher,
         options: RuntimeOptions,
@@ -64,6 +70,7 @@ class RequestDispatcher:
         self._queue = queue
         self._journal = journal
         self._ledger = ledger
+        self._confirmation = confirmation
         self._topics = topics
         self._publisher = publisher
         self._options = options
@@ -94,8 +101,13 @@ class RequestDispatcher:
         """Return how many jobs go before a waiting request, with the one in progress."""
         return self._queue.position(request_id)
 
+    def question_of(self, request_id: str) -> Answer | None:
+        """Return what the requester was asked if its request waits for a confirmation."""
+        return self._confirmation.question_of(request_id)
+
     def tick(self) -> None:
         """Answer requests whose deadline has passed."""
+        self._confirmation.tick()
         now = boot_seconds()
         for request in self._queue.requests():
             late = request.expires_at is not None and request.expires_at <= now
@@ -107,6 +119,8 @@ class RequestDispatcher:
         match control.form:
             case CancelRequest(id=name):
                 return self._cancel(control, str(name))
+            case ConfirmRequest() as form:
+                return self._confirm(control, form)
             case OptionsRequest() as form:
                 return self._set_options(control, form)
             case ListenRequest():
@@ -121,6 +135,8 @@ class RequestDispatcher:
             if self._queue.remove(request.id) is not None:
                 self._end(request, Outcome.CANCELLED, CANCELLED)
                 cancelled += 1
+            elif self._confirmation.cancel(request.id):
+                cancelled += 1
             else:
                 cancelled += self._queue.cancel_in_progress(request.id)
         if cancelled:
@@ -134,8 +150,18 @@ class RequestDispatcher:
         """
         requests = self._queue.requests()
         requests += [job for job in self._queue.in_progress() if isinstance(job, Request)]
+        requests += self._confirmation.waiting()
         named = [request for request in requests if name in (request.transaction, request.id)]
         return [request for request in named if request.reply_to == reply_to] or named
+
+    def _confirm(self, control: ControlRequest, form: ConfirmRequest) -> Answer | None:
+        name = control.address.transaction if form.id is None else str(form.id)
+        if not name:
+            return control.rejected("invalid", "give the id of the request to confirm")
+        settled = self._confirmation.answer_question(name, control.address, yes=form.yes)
+        if settled:
+            return control.done({"confirmed" if form.yes else "declined": settled})
+        return None if control.for_the_group else control.rejected("unknown", UNASKED)
 
     def _set_options(self, control: ControlRequest, form: OptionsRequest) -> Answer:
         try:

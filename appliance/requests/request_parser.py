@@ -37,7 +37,7 @@ JSON_OVERHEAD = 4096
 MAXIMUM_NAME_LENGTH = 256
 """Characters of a requester's name; the rest is ignored."""
 
-MAY_BE_EMPTY = frozenset({Control.OPTIONS, Control.CHECK, Control.LISTEN})
+MAY_BE_EMPTY = frozenset({Control.CONFIRM, Control.OPTIONS, Control.CHECK, Control.LISTEN})
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ READY_SHARE = 0.8
 
 PAYLOADS = {
     "parse": b"stop machine three",
+    "command": b"stop machine three",
     "transcribe": (SAMPLES / "machine_fast.flac").read_bytes(),
 }
 

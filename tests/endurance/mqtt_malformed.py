@@ -25,7 +25,10 @@ from support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OPERATIONS = ("transcribe", "parse", "answer", "cancel", "options", "check", "say", "x", "é" * 50)
+OPERATIONS = (
+    *("transcribe", "recognize", "parse", "command", "answer", "cancel", "confirm", "options"),
+    *("check", "say", "x", "é" * 50),
+)
 
 BATCH = 100
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "mosquitto"
-USERS = {name: f"{name}-word" for name in ("kitchen", "lamp", "worker", "homeassistant", "hall")}
+NAMES = ("kitchen", "lamp", "worker", "commander", "homeassistant", "hall")
+USERS = {name: f"{name}-word" for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,26 @@ def test_a_lamp_cannot_send_requests(broker: Mosquitto, stack: MqttStack) -> Non
         until(lambda: stack.requests, "the request of one who may did not come")
         assert [request.payload for request in stack.requests] == [b"from one who may"]
         assert stack.orders == []
+
+
+def test_a_program_can_ask_what_a_text_means_and_only_a_commander_can_have_it_done(
+    broker: Mosquitto, stack: MqttStack
+) -> None:
+    with user(broker, "worker") as worker, user(broker, "commander") as commander:
+        for operation in ("command", "recognize", "confirm", "options", "listen", "say"):
+            worker.publish(f"{ROOT}/request/{operation}", "unlock the door")
+        for operation in ("options", "listen", "say", "parse"):
+            commander.publish(f"{ROOT}/request/{operation}", "not for a commander")
+        worker.publish(f"{ROOT}/request/parse", "what does it mean")
+        commander.publish(f"{ROOT}/request/command", "unlock the door")
+        until(lambda: len(stack.requests) > 1, "the two that are allowed did not come")
+        assert [(one.operation, one.payload) for one in stack.requests] == [
+            ("parse", b"what does it mean"),
+            ("command", b"unlock the door"),
+        ]
+        assert stack.orders == []
+        commander.publish(f"{ROOT}/request/confirm", "an id")
+        until(lambda: stack.orders, "the confirmation did not come")
 
 
 def test_a_program_gets_its_answers_and_cannot_read_what_is_spoken(

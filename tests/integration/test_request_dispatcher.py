@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from support.pipeline_parts import FixedBoard, RecordedEvents
+from support.sentences import sentence_set
 
 from appliance import config
+from appliance.dialogue.request_confirmation import RequestConfirmation
 from appliance.errors import EngineError
 from appliance.ids import Ids, boot_seconds
 from appliance.jobs.act_stage import ActStage
@@ -30,6 +32,8 @@ from appliance.requests.mqtt_thread import status_of
 from appliance.requests.request_dispatcher import RequestDispatcher
 from appliance.requests.request_parser import RequestParser
 from appliance.requests.runtime_options import RuntimeOptions
+from appliance.sentences.active_sentences import ActiveSentences
+from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.system import logs
 from appliance.values import Outcome, Request, Result
 
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
     from appliance.values import Job
 
 ROOT = "appliance/kitchen"
+SENTENCES = sentence_set(
+    {"Light": "light on", "Door": "unlock the door"}, DeclaredIntent("Door", confirm=True)
+)
 ATTEMPTS = 3
 
 
@@ -75,7 +82,11 @@ class DispatcherParts:
         events = RecordedEvents()
         self.ledger = JobLedger(self.journal, committer, events, ActStage())
         self.voice = MutedVoice()
+        self.confirmation = RequestConfirmation(
+            self.ledger, ActiveSentences(SENTENCES), topics=self.topics, publisher=self.publisher
+        )
         parts: dict[str, Any] = {
+            "confirmation": self.confirmation,
             "topics": self.topics,
             "publisher": self.publisher,
             "options": RuntimeOptions(5.0, self.voice, events),  # type: ignore[arg-type]

@@ -47,6 +47,7 @@ def result_for(text: str, identity: str, outcome: Outcome = Outcome.TRANSCRIPT) 
         outcome=outcome,
         text=text,
         intent=Intent("TurnOn", {"name": "lamp"}) if outcome is Outcome.INTENT else None,
+        acted=outcome is Outcome.INTENT,
         at="2026-01-01T00:00:00Z",
     )
 
@@ -107,6 +108,9 @@ class MqttStack:
         return True
 
     def position_of(self, request_id: str) -> int | None:
+        return None
+
+    def question_of(self, request_id: str) -> None:
         return None
 
     def handle_control(self, order: ControlRequest) -> Answer:

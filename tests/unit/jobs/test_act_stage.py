@@ -64,8 +64,9 @@ def test_the_first_handler_that_knows_the_intent_carries_it_out_and_its_answer_i
     assert (len(other.asked), len(first.asked), len(second.asked)) == (0, 1, 0)
 
 
-def test_an_intent_without_a_handler_stays_as_it_is() -> None:
-    assert ActStage([RecordedHandler("Other")]).act(UTTERANCE, UNDERSTOOD) == (UNDERSTOOD, Action())
+def test_an_intent_without_a_handler_is_left_to_those_who_read_its_topic() -> None:
+    acted = msgspec.structs.replace(UNDERSTOOD, acted=True)
+    assert ActStage([RecordedHandler("Other")]).act(UTTERANCE, UNDERSTOOD) == (acted, Action())
 
 
 @pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.INTENT])
@@ -79,19 +80,22 @@ def test_no_other_outcome_is_carried_out(outcome: Outcome) -> None:
 @pytest.mark.parametrize("operation", [Operation.PARSE, Operation.TRANSCRIBE, Operation.ANSWER])
 def test_a_request_that_only_asks_what_was_understood_moves_nothing(operation: Operation) -> None:
     handler = RecordedHandler("HassTurnOn")
-    ActStage([handler]).act(Request("u", operation, b"turn on the lamp"), UNDERSTOOD)
+    result, _ = ActStage([handler]).act(Request("u", operation, b"turn on the lamp"), UNDERSTOOD)
     assert handler.asked == []
+    assert not result.acted
 
 
-def test_a_recording_from_a_request_is_carried_out() -> None:
+@pytest.mark.parametrize("operation", [Operation.COMMAND, Operation.RECOGNIZE])
+def test_a_command_and_a_recording_from_a_request_are_carried_out(operation: Operation) -> None:
     handler = RecordedHandler("HassTurnOn")
-    ActStage([handler]).act(Request("u", Operation.RECOGNIZE, b""), UNDERSTOOD)
+    result, _ = ActStage([handler]).act(Request("u", operation, b""), UNDERSTOOD)
     assert handler.asked == [UNDERSTOOD]
+    assert result.acted
 
 
 @pytest.mark.parametrize("error", [EngineError("the lamp is away"), ZeroDivisionError()])
 def test_what_cannot_be_carried_out_is_a_failed_result_with_its_reason(error: Exception) -> None:
     handler = RecordedHandler("HassTurnOn", error=error)
     result, action = ActStage([handler]).act(UTTERANCE, UNDERSTOOD)
-    assert (result.outcome, action) == (Outcome.FAILED, Action())
+    assert (result.outcome, result.acted, action) == (Outcome.FAILED, False, Action())
     assert (str(error) or type(error).__name__) in (result.reason or "")

@@ -26,6 +26,12 @@ def test_every_result_is_published_on_result_and_an_intent_also_on_its_own_topic
     assert not any(message.retain for message in messages)
 
 
+def test_an_intent_that_was_only_parsed_is_not_on_its_own_topic() -> None:
+    parsed = msgspec.structs.replace(result_for("turn on", "id", Outcome.INTENT), acted=False)
+    topics = [message.topic for message in TOPICS.messages_for(parsed, REQUEST)]
+    assert topics == ["site/line 1/voice/result", "home/answers"]
+
+
 def test_the_requester_gets_its_answer_with_its_own_id() -> None:
     answer = list(TOPICS.messages_for(result_for("x", "id"), REQUEST))[-1]
     assert (answer.topic, answer.correlation) == ("home/answers", b"\x01")

@@ -18,7 +18,6 @@ from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds
 from appliance.recognition.recogniser_interface import RecognisedSpeech
 from appliance.sentences.sentence_files import DeclaredIntent
-from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
 from appliance.values import (
     BoardReading,
@@ -439,11 +438,10 @@ def test_a_recording_of_silence_or_of_other_speech_moves_nothing() -> None:
     assert (broken.outcome, broken.reason) == (Outcome.FAILED, "this is no sound file")
 
 
-def test_a_recording_from_elsewhere_cannot_confirm_so_such_an_intent_is_refused() -> None:
-    declared = {"Light": DeclaredIntent("Light", confirm=True), "Unlock": DeclaredIntent("Unlock")}
-    asked = scripted_pipeline(SentenceSet("en", SENTENCES.intents, declared), "light on")
-    refused = done(requested(Operation.RECOGNIZE, b"sound"), asked)
-    assert (refused.outcome, refused.intent) == (Outcome.REFUSED, None)
-    assert "say it at the device" in (refused.reason or "")
-    written = scripted_pipeline(SentenceSet("en", SENTENCES.intents, declared))
-    assert done(requested(Operation.PARSE, b"light on"), written).outcome is Outcome.INTENT
+def test_a_command_as_text_means_what_the_parser_says_also_if_it_is_never_by_voice() -> None:
+    for operation in (Operation.PARSE, Operation.COMMAND):
+        understood = done(requested(operation, b"unlock the door"), pipeline())
+        assert (understood.outcome, understood.acted) == (Outcome.INTENT, False)
+        assert done(requested(operation, b"make me a sandwich"), pipeline()).intent is None
+    recorded = done(requested(Operation.RECOGNIZE, b"sound"), pipeline("unlock the door"))
+    assert (recorded.outcome, recorded.intent) == (Outcome.REFUSED, None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from appliance.pipeline import route
 from appliance.pipeline.route import Stage
-from appliance.values import ACTING_OPERATIONS
+from appliance.values import ACTING_OPERATIONS, Operation
 
 
 def test_each_stage_names_a_class_that_exists() -> None:
@@ -21,6 +21,10 @@ def test_each_stage_names_a_class_that_exists() -> None:
         assert hasattr(holder, name), f"{module}{name}"
 
 
-def test_the_routes_with_the_stage_act_are_those_of_the_operations_that_act() -> None:
-    acting = {operation for operation, stages in route.ROUTES.items() if Stage.ACT in stages}
-    assert acting == ACTING_OPERATIONS
+def test_each_request_that_acts_is_confirmed_first_and_no_other_one() -> None:
+    with_stage = {
+        stage: {operation for operation, stages in route.ROUTES.items() if stage in stages}
+        for stage in (Stage.CONFIRM, Stage.ACT)
+    }
+    assert with_stage[Stage.CONFIRM] == with_stage[Stage.ACT] == ACTING_OPERATIONS
+    assert {Operation.COMMAND, Operation.RECOGNIZE} == ACTING_OPERATIONS

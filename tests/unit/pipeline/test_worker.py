@@ -64,6 +64,7 @@ class WorkerParts:
             self.pipeline,
             CommitsAtOnce(self.ledger),  # type: ignore[arg-type]
             self.ledger,  # type: ignore[arg-type]
+            confirmation=CommitsAtOnce(self.ledger),  # type: ignore[arg-type]
             board=self.board,  # type: ignore[arg-type]
             events=self.events,
             stopping=self.stopping,
