@@ -31,7 +31,7 @@ EXPIRED = "its deadline passed while it waited for a confirmation"
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _PendingConfirmation:
     """What was asked, and until when an answer counts."""
 
     request: Request
@@ -55,7 +55,7 @@ class RequestConfirmation:
         self._topics = topics
         self._publisher = publisher
         self._lock = threading.Lock()
-        self._questions: dict[str, _Question] = {}
+        self._questions: dict[str, _PendingConfirmation] = {}
         """By the request's id."""
 
     def confirm_result(self, request: Request, result: Result) -> None:
@@ -67,7 +67,7 @@ class RequestConfirmation:
         if request.expires_at is not None:
             ends_at = min(ends_at, request.expires_at)
         self._ledger.put_off(request)  # to wait for a person is no attempt that failed
-        question = _Question(request, result, ends_at)
+        question = _PendingConfirmation(request, result, ends_at)
         with self._lock:
             self._questions[request.id] = question
         self._publisher.publish(self._topics.answer(ReturnAddress.of(request), _asked(question)))
@@ -128,12 +128,12 @@ class RequestConfirmation:
             else:
                 self._end(question, Outcome.CANCELLED, NOT_IN_TIME)
 
-    def _end(self, question: _Question, outcome: Outcome, reason: str) -> None:
+    def _end(self, question: _PendingConfirmation, outcome: Outcome, reason: str) -> None:
         ended = msgspec.structs.replace(question.result, outcome=outcome, reason=reason)
         self._ledger.commit_job(question.request, ended)
 
 
-def _asked(question: _Question) -> Answer:
+def _asked(question: _PendingConfirmation) -> Answer:
     request = question.request
     return Answer(
         state=RequestState.CONFIRM,
