@@ -25,6 +25,22 @@ Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count = Annotated[int, Meta(ge=1)]
 MAXIMUM_AREA_LENGTH = 256
 Level = Literal["debug", "info", "warning", "error"]
+RequestName = Literal[
+    "transcribe",
+    "recognize",
+    "parse",
+    "command",
+    "answer",
+    "cancel",
+    "confirm",
+    "options",
+    "microphone",
+    "check",
+    "listen",
+    "say",
+]
+CLOSED = ("microphone", "listen")
+"""Requests that `mqtt.operations` does not have by default, because they control the microphone."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -271,6 +287,10 @@ class MqttSettings(Section, frozen=True):
     """Private key of the client certificate."""
     embedded_port: Port = 1883
     """Port of the embedded broker, on localhost."""
+    operations: list[RequestName] = msgspec.field(
+        default_factory=lambda: [name for name in get_args(RequestName) if name not in CLOSED]
+    )
+    """Requests that are done at all, whoever sends them."""
     group: Annotated[str, Meta(pattern=r"^[^/+#$\x00]{0,64}$")] = ""
     """Name of a queue that several appliances share."""
     group_root: str = ""

@@ -209,7 +209,7 @@ class Daemon:
     def _reload(self, parts: Parts) -> None:
         self._notifier.reloading()
         if parts.settings.reload():
-            parts.options.use_telemetry_interval(parts.settings.config.telemetry.every_s)
+            parts.options.use_config(parts.settings.config)
         self._notifier.ready(_status_line(parts))
 
 

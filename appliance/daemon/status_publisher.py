@@ -134,6 +134,7 @@ class StatusPublisher:
             stt=config.speech.model,
             lm=config.language_model.model if config.language_model.enabled else None,
             intents=sorted(self._settings.sentences.declared),
+            operations=tuple(config.mqtt.operations),
             limits=Limits(
                 request_bytes=limits.maximum_bytes,
                 text_bytes=MAXIMUM_TEXT_BYTES,

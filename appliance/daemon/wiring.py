@@ -191,7 +191,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
     stack.callback(panel.close)
 
     # Requests.
-    options = RuntimeOptions(config.telemetry.every_s, voice, events)
+    options = RuntimeOptions(config, voice, events)
     dispatcher = RequestDispatcher(
         config,
         queue,
@@ -205,7 +205,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
         speech=speech,
         board=board,
     )
-    parser = RequestParser(topics, config.requests.maximum_bytes, ids.new)
+    parser = RequestParser(
+        topics, config.requests.maximum_bytes, ids.new, operations=config.mqtt.operations
+    )
     intake = RequestIntake(journal, topics, parser, dispatcher, publisher)
     mqtt = MqttService(
         journal, connection, topics, publisher, committer, intake=intake, election=election

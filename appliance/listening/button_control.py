@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.listening.mute_state import MutedBy
 from appliance.values import Trigger
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ class ButtonControl:
         if not self._hold:
             self._press_used = True
             if not self._dialogue.answer_question(yes=False):
-                self._voice.mute(muted=not self._voice.muted)
+                muted = self._voice.is_muted_by(MutedBy.BUTTON)
+                self._voice.mute(MutedBy.BUTTON, muted=not muted)
 
     def _toggle(self) -> None:
-        if self._voice.muted:
-            self._voice.mute(muted=False)
+        if self._voice.is_muted_by(MutedBy.BUTTON):
+            self._voice.mute(MutedBy.BUTTON, muted=False)
         elif self._dialogue.answer_question(yes=True):
             pass
         elif self._dialogue.is_listening:

@@ -62,6 +62,8 @@ class Listener(LoopBody):
 
     def start(self) -> None:
         """Open the microphone if it is wanted; one that is not there is looked for later."""
+        while command := self._control.next_command():  # a mute of the last run, for example
+            self._carry_out(command)
         self._open_or_close()
 
     def turn(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from appliance.audio.earcons import Earcon
@@ -12,6 +13,7 @@ from appliance.engines.wake_word import wake_words
 from appliance.events import MicrophoneChanged, SettingsChanged
 from appliance.listening.frames_to_utterances import FramesToUtterances
 from appliance.listening.listener import Listener
+from appliance.listening.mute_state import MutedBy, MuteState
 from appliance.threads import Loop
 from appliance.values import MicrophoneState, SoundHealth, Trigger
 
@@ -70,7 +72,12 @@ class VoiceInput:
             always=Trigger.ALWAYS if microphone is None else Trigger.SAMPLE,
         )
         self._listener = Listener(microphone or self._card, self._listening, control)
-        self._muted = False
+        self._mute_lock = threading.Lock()
+        self._mute_state = MuteState(
+            config.state_directory, has_button=config.panel.button_pin != 0
+        )
+        if self.muted:
+            control.mute(muted=True)
         self._state = MicrophoneState.OK
 
     @property
@@ -139,13 +146,18 @@ class VoiceInput:
     @property
     def muted(self) -> bool:
         """Whether the microphone is closed because somebody wants it so."""
-        return self._muted
+        return bool(self._mute_state.mutes)
 
-    def mute(self, *, muted: bool) -> None:
-        """Close the microphone's device, or open it again."""
-        self._muted = muted
-        self._control.mute(muted=muted)
-        self._speech.play(Earcon.STOPPED if muted else Earcon.LISTENING)
+    def is_muted_by(self, by: MutedBy) -> bool:
+        """Whether one of those who may mute it wants it closed."""
+        return by in self._mute_state.mutes
+
+    def mute(self, by: MutedBy, *, muted: bool) -> None:
+        """Close the microphone's device, or open it again if nobody else has muted it."""
+        with self._mute_lock:
+            self._mute_state.change(by, muted=muted)
+            self._control.mute(muted=self.muted)
+        self._speech.play(Earcon.STOPPED if self.muted else Earcon.LISTENING)
         self._events.emit(SettingsChanged())
 
     @property

@@ -15,6 +15,7 @@ from appliance.messages.request_payloads import (
     ConfirmRequest,
     Control,
     ListenRequest,
+    MicrophoneRequest,
     OptionsRequest,
     RequestState,
     SayRequest,
@@ -24,13 +25,20 @@ if TYPE_CHECKING:
     from appliance.messages.topics import ReturnAddress
 
 ControlForm = (
-    CancelRequest | ConfirmRequest | OptionsRequest | CheckRequest | ListenRequest | SayRequest
+    CancelRequest
+    | ConfirmRequest
+    | OptionsRequest
+    | MicrophoneRequest
+    | CheckRequest
+    | ListenRequest
+    | SayRequest
 )
 
 FORMS: dict[Control, type[ControlForm]] = {
     Control.CANCEL: CancelRequest,
     Control.CONFIRM: ConfirmRequest,
     Control.OPTIONS: OptionsRequest,
+    Control.MICROPHONE: MicrophoneRequest,
     Control.CHECK: CheckRequest,
     Control.LISTEN: ListenRequest,
     Control.SAY: SayRequest,
@@ -79,6 +87,8 @@ def read(
     """
     if fields is None:
         fields = _fields_of_text(control, payload)
+    if control is Control.OPTIONS and not fields.keys().isdisjoint(("muted", "trigger")):
+        raise RequestError("invalid", "muted and trigger belong to request/microphone")
     try:
         return ControlRequest(control, address, msgspec.convert(fields, FORMS[control]))
     except (msgspec.ValidationError, ValueError) as error:

@@ -106,12 +106,14 @@ def _results(topics: Topics) -> dict[str, dict[str, Any]]:
 
 
 def _controls(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
+    # What was said is in the log at level debug, so only the configuration allows that level.
+    levels = ["debug"] if config.log.level == "debug" else []
     controls: dict[str, dict[str, Any]] = {
         "log_level": {
             "platform": "select",
             "name": "Log level",
             "entity_category": "config",
-            "options": ["debug", "info", "warning", "error"],
+            "options": [*levels, "info", "warning", "error"],
             "state_topic": topics.info,
             "value_template": "{{ value_json.options.log_level }}",
             "command_topic": topics.request("options"),
@@ -126,7 +128,7 @@ def _controls(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
             "value_template": "{{ 'ON' if value_json.options.get('muted') else 'OFF' }}",
             "state_on": "ON",
             "state_off": "OFF",
-            "command_topic": topics.request("options"),
+            "command_topic": topics.request("microphone"),
             "payload_on": '{"muted": true}',
             "payload_off": '{"muted": false}',
         },
@@ -152,7 +154,12 @@ def _controls(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
             "command_topic": topics.request("answer"),
             "command_template": "{{ {'text': value} | to_json }}",
         }
-    return controls
+    closed = {
+        name
+        for name, control in controls.items()
+        if control["command_topic"].rpartition("/")[2] not in config.mqtt.operations
+    }
+    return {name: control for name, control in controls.items() if name not in closed}
 
 
 def _state(topics: Topics) -> dict[str, dict[str, Any]]:

@@ -25,6 +25,7 @@ class Control(enum.StrEnum):
     CANCEL = "cancel"
     CONFIRM = "confirm"
     OPTIONS = "options"
+    MICROPHONE = "microphone"
     CHECK = "check"
     LISTEN = "listen"
     SAY = "say"
@@ -59,8 +60,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The reason in words."""
     result: Result | None = None
     data: Any = None
-    """The answer of `request/options`, `check`, `cancel`, `confirm` and `listen`; if the state is
-    `confirm`: `within_s`, the seconds in which the confirmation must come."""
+    """The answer of `options`, `microphone`, `check`, `cancel`, `confirm` and `listen`; if the
+    state is `confirm`: `within_s`, the seconds in which the confirmation must come."""
 
 
 class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,11 +139,23 @@ class OptionsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     log_level: Literal["debug", "info", "warning", "error"] | None = None
+    """`debug` only if `log.level` is `debug`, because that level writes down what was said."""
     telemetry_every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] | None = None
+    transaction: str | int | None = None
+    reply_to: str | None = None
+
+
+class MicrophoneRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/microphone`: what is not given stays as it is.
+
+    It closes, and undoes only what it has closed itself.
+    """
+
     muted: bool | None = None
-    """Whether the microphone is closed."""
+    """Whether the microphone is closed. A mute survives a restart. `false` does not undo a mute by
+    the button."""
     trigger: Literal["always", "wake_word", "button", "request", "off"] | None = None
-    """What starts listening."""
+    """What starts listening until the next start: not more than `listening.trigger` allows."""
     transaction: str | int | None = None
     reply_to: str | None = None
 

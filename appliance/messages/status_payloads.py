@@ -68,8 +68,9 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     lm: str | None = None
     intents: list[str] = []
     operations: tuple[str, ...] = (*Operation, *Control)
+    """Those that are open: `mqtt.operations`."""
     options: dict[str, Any] = {}
-    """The current values of what `request/options` changes."""
+    """The current values of what `request/options` and `request/microphone` change."""
     limits: Limits
 
 

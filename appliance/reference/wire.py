@@ -16,6 +16,7 @@ from appliance.messages.request_payloads import (
     CheckRequest,
     ConfirmRequest,
     ListenRequest,
+    MicrophoneRequest,
     OptionsRequest,
     RequestState,
     SayRequest,
@@ -308,8 +309,15 @@ RECEIVED = (
     ),
     Channel(
         *("options", "request/options", Direction.IN, OptionsRequest),
-        "Change settings until the next start.",
+        "Change harmless settings until the next start.",
         OptionsRequest(log_level="info"),
+        plain="empty, to get the current settings",
+    ),
+    Channel(
+        *("microphone", "request/microphone", Direction.IN, MicrophoneRequest),
+        "Mute the microphone, undo that, or let less start listening. Closed unless "
+        "`mqtt.operations` has it.",
+        MicrophoneRequest(muted=True, transaction="job-16"),
         plain="empty, to get the current settings",
     ),
     Channel(
@@ -320,7 +328,8 @@ RECEIVED = (
     ),
     Channel(
         *("listen", "request/listen", Direction.IN, ListenRequest),
-        "Start listening for one sentence, as the wake word or the button does.",
+        "Start listening for one sentence, as the wake word or the button does. Closed unless "
+        "`mqtt.operations` has it.",
         ListenRequest(transaction="job-11"),
         plain="empty",
     ),

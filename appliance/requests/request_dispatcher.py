@@ -15,6 +15,7 @@ from appliance.messages.request_payloads import (
     ConfirmRequest,
     Control,
     ListenRequest,
+    MicrophoneRequest,
     OptionsRequest,
     SayRequest,
 )
@@ -121,8 +122,8 @@ class RequestDispatcher:
                 return self._cancel(control, str(name))
             case ConfirmRequest() as form:
                 return self._confirm(control, form)
-            case OptionsRequest() as form:
-                return self._set_options(control, form)
+            case OptionsRequest() | MicrophoneRequest():
+                return self._set_options(control)
             case ListenRequest():
                 return self._listen(control)
             case SayRequest(text=text):
@@ -163,9 +164,12 @@ class RequestDispatcher:
             return control.done({"confirmed" if form.yes else "declined": settled})
         return None if control.for_the_group else control.rejected("unknown", UNASKED)
 
-    def _set_options(self, control: ControlRequest, form: OptionsRequest) -> Answer:
+    def _set_options(self, control: ControlRequest) -> Answer:
         try:
-            self._options.apply(form)
+            if isinstance(control.form, OptionsRequest):
+                self._options.apply(control.form)
+            elif isinstance(control.form, MicrophoneRequest):
+                self._options.apply_to_microphone(control.form)
         except ApplianceError as error:
             return control.rejected("unsupported", str(error))
         return control.done(self._options.current())

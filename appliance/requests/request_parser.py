@@ -23,7 +23,7 @@ from appliance.messages.topics import ReturnAddress
 from appliance.values import AUDIO_OPERATIONS, Operation, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from appliance.messages.control_requests import ControlRequest
     from appliance.messages.topics import Topics
@@ -37,7 +37,9 @@ JSON_OVERHEAD = 4096
 MAXIMUM_NAME_LENGTH = 256
 """Characters of a requester's name; the rest is ignored."""
 
-MAY_BE_EMPTY = frozenset({Control.CONFIRM, Control.OPTIONS, Control.CHECK, Control.LISTEN})
+MAY_BE_EMPTY = frozenset(
+    {Control.CONFIRM, Control.OPTIONS, Control.MICROPHONE, Control.CHECK, Control.LISTEN}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,12 @@ class RequestParser:
         maximum_bytes: int,
         new_id: Callable[[], str],
         now: Callable[[], float] = boot_seconds,
+        *,
+        operations: Collection[str] = (*Operation, *Control),
     ) -> None:
+        """`operations` are those that are open (`mqtt.operations`)."""
         self._topics = topics
+        self._operations = frozenset(operations)
         self._maximum_bytes = maximum_bytes
         self._new_id = new_id
         self._now = now
@@ -80,6 +86,7 @@ class RequestParser:
             address = _with_transaction(address, fields)
             address = self._with_reply_to(address, delivery.response_topic, fields)
             self._check(delivery, payload)
+            self._check_operation(address.operation)
             if address.operation in frozenset(Control):
                 control = Control(address.operation)
                 request = control_requests.read(control, address, payload, fields)
@@ -87,6 +94,17 @@ class RequestParser:
             return self._incoming_request(delivery, address, payload, fields)
         except RequestError as error:
             return Rejection(address, error.reason, str(error))
+
+    def _check_operation(self, name: str) -> None:
+        known = (*Operation, *Control)
+        if name not in known:
+            names = ", ".join(one for one in known if one in self._operations)
+            message = f"no operation has this name; known: {names}"
+            raise RequestError("unsupported", message)
+        if name not in self._operations:
+            raise RequestError(
+                "unsupported", f"request/{name} is closed on this device; add it to mqtt.operations"
+            )
 
     def _payload(self, delivery: Delivery) -> bytes:
         if delivery.payload is None:
@@ -124,7 +142,7 @@ class RequestParser:
         payload: bytes,
         fields: dict[str, Any] | None,
     ) -> IncomingRequest:
-        operation = _operation(address.operation)
+        operation = Operation(address.operation)
         timeout_s: float | None = delivery.expiry_s
         priority = _priority(delivery)
         properties = dict(delivery.user_properties)
@@ -179,14 +197,6 @@ def _as_text(correlation: bytes | None) -> str | None:
     except UnicodeDecodeError:
         return correlation.hex()
     return text if text.isprintable() else correlation.hex()
-
-
-def _operation(name: str) -> Operation:
-    try:
-        return Operation(name)
-    except ValueError:
-        known = ", ".join((*Operation, *Control))
-        raise RequestError("unsupported", f"no operation has this name; known: {known}") from None
 
 
 def _priority(delivery: Delivery) -> int:

@@ -45,8 +45,8 @@ def test_home_assistant_discovers_the_device_again_after_a_restart_and_removes_i
         with MqttClient(broker.port, f"{ROOT}/info") as looker:
             until(lambda: not looker.heard.empty(), "info did not come back")
             looker.next()
-            looker.publish(components["log_level"]["command_topic"], '{"log_level": "debug"}')
-            assert json.loads(looker.next().payload)["options"]["log_level"] == "debug"
+            looker.publish(components["log_level"]["command_topic"], '{"log_level": "error"}')
+            assert json.loads(looker.next().payload)["options"]["log_level"] == "error"
         # Then one command takes it out of Home Assistant
         daemon.stop()
         daemon.write(home_assistant={"enabled": False})

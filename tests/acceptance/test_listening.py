@@ -92,6 +92,15 @@ def session_of_an_open_ear(home: MqttClient) -> None:
     assert ended["session"] == begun["session"] | {"ended": "intent: done"}
 
 
+def test_a_request_to_say_something_is_rejected_where_nothing_speaks(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    with daemon_with_microphone(tmp_path, models_directory, f"{ROOT}/#") as (_, home, daemon):
+        daemon.start()
+        home.publish(f"{ROOT}/request/say", b"Hello.")
+        assert told(home, f"{ROOT}/response/say", lambda _: True)["state"] == "rejected"
+
+
 def test_requests_start_listening_mute_the_microphone_and_change_the_trigger(
     tmp_path: Path, models_directory: Path
 ) -> None:
@@ -99,10 +108,13 @@ def test_requests_start_listening_mute_the_microphone_and_change_the_trigger(
         tmp_path,
         models_directory,
         f"{ROOT}/#",
-        listening={"trigger": "request"},
+        listening={"trigger": "always"},
     ) as (microphone, home, daemon):
         daemon.start()
         told(home, f"{ROOT}/health", lambda health: (health["sound"] or {}).get("level"))
+        home.publish(f"{ROOT}/request/microphone", b'{"trigger": "request"}')
+        answer = told(home, f"{ROOT}/response/microphone", lambda _: True)
+        assert answer["data"]["trigger"] == "request"
         # Asked to listen, it hears one sentence.
         home.publish(f"{ROOT}/request/listen", b"")
         answer = told(home, f"{ROOT}/response/listen", lambda _: True)
@@ -113,24 +125,24 @@ def test_requests_start_listening_mute_the_microphone_and_change_the_trigger(
         assert result["id"] == answer["data"]["id"]
         assert (result["trigger"], result["outcome"]) == ("request", "intent")
         # Muted, the device is closed, and it cannot be asked.
-        home.publish(f"{ROOT}/request/options", json.dumps({"muted": True}).encode())
+        home.publish(f"{ROOT}/request/microphone", json.dumps({"muted": True}).encode())
         told(home, f"{ROOT}/health", lambda health: health["microphone"] == "muted")
         told(home, f"{ROOT}/state", lambda now: now["activity"] == "muted")
         until(lambda: microphone.listeners() == 0, "the device is still open")
         home.publish(f"{ROOT}/request/listen", b"")
         answer = told(home, f"{ROOT}/response/listen", lambda _: True)
         assert (answer["state"], answer["reason"]) == ("rejected", "unsupported")
+        # A restart does not open it.
+        daemon.kill()
+        daemon.start()
+        told(home, f"{ROOT}/health", lambda health: health["microphone"] == "muted")
+        assert microphone.listeners() == 0
         # Open again, and always so; what is said then has a session from its end on.
-        home.publish(
-            f"{ROOT}/request/options", json.dumps({"muted": False, "trigger": "always"}).encode()
-        )
+        home.publish(f"{ROOT}/request/microphone", json.dumps({"muted": False}).encode())
         told(home, f"{ROOT}/health", lambda health: (health["sound"] or {}).get("level"))
         assert microphone.listeners() == 1
         microphone.play(SAMPLES / "kitchen_light.flac")
         session_of_an_open_ear(home)
-        # Nobody speaks here.
-        home.publish(f"{ROOT}/request/say", b"Hello.")
-        assert told(home, f"{ROOT}/response/say", lambda _: True)["state"] == "rejected"
 
 
 def test_a_microphone_that_is_gone_is_reported_within_two_seconds_and_found_again(

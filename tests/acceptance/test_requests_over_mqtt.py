@@ -296,15 +296,42 @@ def test_the_log_level_changes_at_run_time_and_is_published_on_info(
     daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     with MqttClient(broker.port, ANSWERS, f"{ROOT}/info") as plant:
-        plant.publish(f"{ROOT}/request/options", '{"log_level": "debug"}')
+        plant.publish(f"{ROOT}/request/options", '{"log_level": "warning"}')
         answer = json.loads(plant.next(f"{ROOT}/response/options").payload)
-        assert answer["data"]["log_level"] == "debug"
+        assert answer["data"]["log_level"] == "warning"
         plant.publish(f"{ROOT}/request/options", '{"log_level": "info", "transaction": 7}')
         answer = json.loads(plant.next(f"{ROOT}/response/options").payload)
         assert (answer["data"]["log_level"], answer["transaction"]) == ("info", "7")
+        # The level that writes down what was said is only for the configuration.
+        plant.publish(f"{ROOT}/request/options", '{"log_level": "debug"}')
+        answer = json.loads(plant.next(f"{ROOT}/response/options").payload)
+        assert (answer["state"], answer["reason"]) == ("rejected", "unsupported")
         plant.publish(f"{ROOT}/request/options", '{"log_level": "loud"}')
         answer = json.loads(plant.next(f"{ROOT}/response/options").payload)
         assert (answer["state"], answer["reason"]) == ("rejected", "invalid")
+
+
+def test_what_the_configuration_closes_cannot_be_opened_by_a_request(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    attempts = (
+        ("options", '{"trigger": "always"}', "invalid"),
+        ("options", '{"muted": false}', "invalid"),
+        ("microphone", '{"trigger": "always"}', "unsupported"),
+        ("microphone", '{"muted": false}', "unsupported"),
+        ("listen", "{}", "unsupported"),
+    )
+    with MqttClient(broker.port, ANSWERS, f"{ROOT}/info") as plant:
+        info = json.loads(plant.next(f"{ROOT}/info").payload)
+        assert not {"listen", "microphone"} & set(info["operations"])
+        assert info["options"]["trigger"] == "off"
+        for operation, payload, reason in attempts:
+            plant.publish(f"{ROOT}/request/{operation}", payload)
+            answer = json.loads(plant.next(f"{ROOT}/response/{operation}").payload)
+            assert (answer["state"], answer["reason"]) == ("rejected", reason), payload
+        plant.publish(f"{ROOT}/request/options", "{}")
+        answer = json.loads(plant.next(f"{ROOT}/response/options").payload)
+        assert (answer["data"]["trigger"], answer["data"]["muted"]) == ("off", False)
 
 
 def test_a_check_is_answered_with_what_the_command_says(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from appliance.jobs.job_queue import JobQueue
 from appliance.journal.dead_letters import open_dead_letters
 from appliance.journal.inbox import IncomingRequest
 from appliance.journal.journal import Journal
+from appliance.listening.mute_state import MutedBy
 from appliance.messages.control_requests import ControlRequest
 from appliance.messages.request_payloads import Answer
 from appliance.messages.status_payloads import Status
@@ -53,24 +55,36 @@ ATTEMPTS = 3
 class MutedVoice:
     """A voice input whose options can be changed, except that it has no wake word."""
 
-    muted = False
-    trigger = "button"
+    def __init__(self) -> None:
+        self.mutes: set[MutedBy] = set()
+        self.trigger = "button"
 
-    def mute(self, *, muted: bool) -> None:
-        self.muted = muted
+    @property
+    def muted(self) -> bool:
+        return bool(self.mutes)
+
+    def is_muted_by(self, by: MutedBy) -> bool:
+        return by in self.mutes
+
+    def mute(self, by: MutedBy, *, muted: bool) -> None:
+        self.mutes = self.mutes | {by} if muted else self.mutes - {by}
 
     def use_trigger(self, trigger: str) -> None:
-        raise EngineError(f"there is no model for {trigger}")
+        if trigger == "wake_word":
+            raise EngineError(f"there is no model for {trigger}")
+        self.trigger = trigger
 
 
 class DispatcherParts:
     """A dispatcher with a real journal; nothing of it has a thread or a connection."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, trigger: str = "always", level: str = "info") -> None:
         settings = config.Config(
             device=config.DeviceSettings(name="kitchen", state_directory=str(directory)),
             mqtt=config.MqttSettings(group="plant", group_root="work"),
             requests=config.RequestSettings(maximum_attempts=ATTEMPTS),
+            listening=config.ListeningSettings(trigger=trigger),  # type: ignore[arg-type]
+            log=config.LogSettings(level=level),  # type: ignore[arg-type]
         )
         self.topics = Topics.of(settings)
         self.journal = Journal(directory, settings.journal, settings.requests)
@@ -89,7 +103,7 @@ class DispatcherParts:
             "confirmation": self.confirmation,
             "topics": self.topics,
             "publisher": self.publisher,
-            "options": RuntimeOptions(5.0, self.voice, events),  # type: ignore[arg-type]
+            "options": RuntimeOptions(settings, self.voice, events),  # type: ignore[arg-type]
             "voice": self.voice,
             "speech": None,
             "board": FixedBoard(),
@@ -212,7 +226,8 @@ def test_options_change_what_is_given_and_report_what_is_active(
 ) -> None:
     levels: list[str] = []
     monkeypatch.setattr(logs, "set_level", levels.append)
-    answer = parts.control("options", b'{"log_level": "error", "muted": true}')
+    parts.control("microphone", b'{"muted": true}')
+    answer = parts.control("options", b'{"log_level": "error"}')
     assert answer is not None
     assert levels == ["error"]
     assert {name: answer.data[name] for name in ("telemetry_every_s", "muted", "trigger")} == {
@@ -222,10 +237,68 @@ def test_options_change_what_is_given_and_report_what_is_active(
     }
 
 
+@pytest.mark.parametrize(
+    ("configured", "asked", "allowed"),
+    [
+        ("off", "always", False),
+        ("off", "request", False),
+        ("off", "button", False),
+        ("request", "always", False),
+        ("button", "request", True),
+        ("wake_word", "always", False),
+        ("wake_word", "request", True),
+        ("always", "always", True),
+        ("always", "off", True),
+    ],
+)
+def test_a_request_lets_less_start_the_listening_and_never_more(
+    tmp_path: Path, configured: str, asked: str, *, allowed: bool
+) -> None:
+    parts = DispatcherParts(tmp_path, trigger=configured)
+    parts.voice.trigger = configured
+    answer = parts.control("microphone", json.dumps({"trigger": asked}).encode())
+    assert answer is not None
+    assert answer.state == ("done" if allowed else "rejected")
+    assert parts.voice.trigger == (asked if allowed else configured)
+    parts.journal.close()
+
+
+def test_what_a_request_has_closed_it_may_open_again(tmp_path: Path) -> None:
+    parts = DispatcherParts(tmp_path, trigger="always")
+    parts.control("microphone", b'{"trigger": "off"}')
+    parts.control("microphone", b'{"trigger": "always"}')
+    assert parts.voice.trigger == "always"
+    parts.journal.close()
+
+
+def test_a_request_does_not_undo_the_mute_of_the_button(parts: DispatcherParts) -> None:
+    parts.voice.mute(MutedBy.BUTTON, muted=True)
+    parts.control("microphone", b'{"muted": true}')
+    answer = parts.control("microphone", b'{"muted": false}')
+    assert answer is not None
+    assert (answer.state, answer.reason) == ("rejected", "unsupported")
+    assert parts.voice.mutes == {MutedBy.BUTTON}
+
+
+@pytest.mark.parametrize("configured", ["info", "debug"])
+def test_a_request_writes_speech_into_the_log_only_if_the_configuration_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: str
+) -> None:
+    levels: list[str] = []
+    monkeypatch.setattr(logs, "set_level", levels.append)
+    parts = DispatcherParts(tmp_path, level=configured)
+    parts.control("options", b'{"log_level": "warning"}')
+    answer = parts.control("options", b'{"log_level": "debug"}')
+    assert answer is not None
+    assert answer.state == ("done" if configured == "debug" else "rejected")
+    assert levels == ["warning", *(["debug"] if configured == "debug" else [])]
+    parts.journal.close()
+
+
 def test_an_option_that_cannot_be_changed_is_rejected_with_the_reason(
     parts: DispatcherParts,
 ) -> None:
-    answer = parts.control("options", b'{"trigger": "wake_word"}')
+    answer = parts.control("microphone", b'{"trigger": "wake_word"}')
     assert answer is not None
     assert (answer.state, answer.reason) == ("rejected", "unsupported")
     assert answer.message == "there is no model for wake_word"

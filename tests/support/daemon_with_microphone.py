@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from appliance.messages.request_payloads import Control
+from appliance.values import Operation
 from support.daemon_process import DaemonProcess
 from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
@@ -13,6 +15,9 @@ from support.virtual_microphone import VirtualMicrophone, virtual_microphone
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+OPERATIONS = [*Operation, *Control]
+"""All of them: those that control the microphone are closed by default."""
 
 
 @contextmanager
@@ -25,7 +30,10 @@ def daemon_with_microphone(
         virtual_microphone(folder) as microphone,
         MqttClient(broker.port, *topics) as home,
         DaemonProcess(
-            folder, models, mqtt={"host": "127.0.0.1", "port": broker.port}, **sections
+            folder,
+            models,
+            mqtt={"host": "127.0.0.1", "port": broker.port, "operations": OPERATIONS},
+            **sections,
         ) as daemon,
     ):
         daemon.environment = dict(microphone.environment)

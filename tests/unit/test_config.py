@@ -7,7 +7,7 @@ import itertools
 import re
 import tomllib
 from pathlib import Path
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from appliance import config
 from appliance.errors import ConfigError
+from appliance.messages.request_payloads import Control
+from appliance.values import Operation
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
 
@@ -222,3 +224,11 @@ def test_each_model_in_use_is_named_once_and_the_second_one_only_with_the_gramma
     assert models(second_model="whisper-base") == both
     assert models(second_model="whisper-base", grammar=False) == models()
     assert models(second_model="whisper-tiny.en") == models()
+
+
+def test_each_request_can_be_opened_and_those_for_the_microphone_are_closed_by_default() -> None:
+    names = {*Operation, *Control}
+    assert set(get_args(config.RequestName)) == names
+    assert names - set(config.Config().mqtt.operations) == {Control.LISTEN, Control.MICROPHONE}
+    with pytest.raises(ConfigError, match="operations"):
+        config.parse('[mqtt]\noperations = ["sing"]')

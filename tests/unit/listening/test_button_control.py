@@ -6,6 +6,7 @@ import pytest
 
 from appliance.config import PanelSettings
 from appliance.listening.button_control import ButtonControl
+from appliance.listening.mute_state import MutedBy
 from appliance.values import Trigger
 
 
@@ -14,7 +15,11 @@ class RecordedVoice:
 
     def __init__(self) -> None:
         self.orders: list[object] = []
-        self.muted = False
+        self.mutes: set[MutedBy] = set()
+
+    @property
+    def muted(self) -> bool:
+        return bool(self.mutes)
 
     def interrupt_speech(self) -> None:
         self.orders.append("interrupt")
@@ -25,9 +30,12 @@ class RecordedVoice:
     def release(self) -> None:
         self.orders.append("release")
 
-    def mute(self, *, muted: bool) -> None:
+    def is_muted_by(self, by: MutedBy) -> bool:
+        return by in self.mutes
+
+    def mute(self, by: MutedBy, *, muted: bool) -> None:
         self.orders.append(("mute", muted))
-        self.muted = muted
+        self.mutes = self.mutes | {by} if muted else self.mutes - {by}
 
 
 class QuestionableDialogue:
@@ -83,6 +91,16 @@ def test_a_long_press_mutes_and_the_next_press_unmutes() -> None:
     parts.press()
 
     assert parts.voice.orders == [("mute", True), ("mute", False)]
+
+
+def test_the_button_does_not_undo_a_mute_that_was_made_over_mqtt() -> None:
+    parts = ButtonParts("toggle")
+    parts.voice.mute(MutedBy.REQUEST, muted=True)
+    parts.press()
+    parts.press(long=True)
+    assert parts.voice.mutes == {MutedBy.REQUEST, MutedBy.BUTTON}
+    parts.press()
+    assert parts.voice.mutes == {MutedBy.REQUEST}
 
 
 @pytest.mark.parametrize("mode", ["hold", "toggle"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 import msgspec
@@ -12,7 +12,7 @@ import pytest
 
 from appliance import config
 from appliance.messages import discovery
-from appliance.messages.request_payloads import OptionsRequest
+from appliance.messages.request_payloads import MicrophoneRequest
 from appliance.messages.status_payloads import Health, LinkHealth, Telemetry
 from appliance.messages.topics import Topics
 from appliance.values import (
@@ -35,7 +35,7 @@ TAKEN: dict[str, Any] = json.loads(
 
 SETTINGS = config.Config(
     device=config.DeviceSettings(name="kitchen"),
-    mqtt=config.MqttSettings(host="broker"),
+    mqtt=config.MqttSettings(host="broker", operations=[*get_args(config.RequestName)]),
     home_assistant=config.HomeAssistantSettings(enabled=True),
     speaking=config.SpeakingSettings(engine="espeak-ng"),
 )
@@ -151,16 +151,26 @@ def test_any_typed_text_becomes_a_valid_request() -> None:
     words = 'what is "x"\n{}'
     assert json.loads(rendered("ask", words, "command_template")) == {"text": words}
     assert json.loads(rendered("say", words, "command_template")) == {"text": words}
-    assert json.loads(rendered("log_level", "debug", "command_template")) == {"log_level": "debug"}
+    assert json.loads(rendered("log_level", "error", "command_template")) == {"log_level": "error"}
 
 
 def test_the_switch_sends_and_shows_the_options() -> None:
     switch = TOLD["components"]["muted"]
     for state in (True, False):
         sent = json.loads(switch["payload_on" if state else "payload_off"])
-        assert msgspec.convert(sent, OptionsRequest).muted is state
+        assert msgspec.convert(sent, MicrophoneRequest).muted is state
         shown = rendered("muted", encode({"options": sent}))
         assert shown == switch["state_on" if state else "state_off"]
+
+
+def test_what_the_configuration_closes_has_no_entity() -> None:
+    closed = json.loads(discovery.discovery(config.Config(), TOPICS).payload)["components"]
+    assert not {"muted", "listen"} & closed.keys()
+    assert {"log_level", "ask"} <= closed.keys()
+    assert "debug" not in closed["log_level"]["options"]
+    verbose = config.Config(log=config.LogSettings(level="debug"))
+    told = json.loads(discovery.discovery(verbose, TOPICS).payload)["components"]
+    assert "debug" in told["log_level"]["options"]
 
 
 def test_without_a_voice_there_is_no_entity_to_speak() -> None:

@@ -1,0 +1,72 @@
+"""Who has muted the microphone. It is kept on disk, so that a restart does not open it again."""
+
+from __future__ import annotations
+
+import enum
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance.system import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+FILE = "muted.json"
+
+
+class MutedBy(enum.StrEnum):
+    """Where the microphone was muted; only there the mute is undone."""
+
+    BUTTON = "button"
+    REQUEST = "request"
+    """`request/microphone`, over MQTT."""
+
+
+class MuteState:
+    """The mutes in force. Any thread may read them; `change` is not called by two at once."""
+
+    def __init__(self, directory: Path, *, has_button: bool) -> None:
+        """Read the file; a mute by a button that is not there any more is dropped."""
+        self._path = directory / FILE
+        self._mutes = self._kept(has_button=has_button)
+
+    @property
+    def mutes(self) -> frozenset[MutedBy]:
+        """Who has muted it; empty if nobody has."""
+        return self._mutes
+
+    def change(self, by: MutedBy, *, muted: bool) -> None:
+        """Add or remove one mute. If the disk refuses, it is in force until the next start."""
+        self._mutes = self._mutes | {by} if muted else self._mutes - {by}
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._mutes:
+                atomic_file.replace(self._path, msgspec.json.encode(sorted(self._mutes)))
+            else:
+                atomic_file.remove(self._path)
+        except OSError as error:
+            logger.error("a restart will not keep the mute: %s", error)  # noqa: TRY400
+
+    def _kept(self, *, has_button: bool) -> frozenset[MutedBy]:
+        possible = frozenset(MutedBy) if has_button else frozenset({MutedBy.REQUEST})
+        try:
+            kept = msgspec.json.decode(self._path.read_bytes(), type=list[MutedBy])
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, msgspec.MsgspecError) as error:
+            # Closed, where it is not known: nobody is to be heard who thinks that it is muted.
+            logger.error("the microphone is muted, because %s: %s", self._path, error)  # noqa: TRY400
+            return possible
+        mutes = possible & frozenset(kept)
+        if mutes:
+            logger.warning("the microphone is muted since the last run, by: %s", _names(mutes))
+        return mutes
+
+
+def _names(mutes: Iterable[MutedBy]) -> str:
+    return ", ".join(sorted(mutes))
