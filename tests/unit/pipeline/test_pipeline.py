@@ -18,6 +18,7 @@ from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds
 from appliance.recognition.recogniser_interface import RecognisedSpeech
 from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
 from appliance.values import (
     BoardReading,
