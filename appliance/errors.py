@@ -105,6 +105,10 @@ class FetchError(ApplianceError):
     """A model could not be fetched."""
 
 
+class FetchBrokenOff(FetchError):
+    """The connection broke too often; what has arrived is good, and the next pull goes on."""
+
+
 class RequestError(ApplianceError):
     """A request over MQTT cannot be accepted; `reason` is part of the answer."""
 

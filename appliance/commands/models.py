@@ -15,13 +15,14 @@ from appliance.commands.subcommands import add_actions
 from appliance.errors import FetchError
 from appliance.models import catalogue
 from appliance.models.store import Condition, ModelState, Store, is_path
+from appliance.system.sensors import board_root, load_memory_disk
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
     from appliance.config import Config
-    from appliance.models.catalogue import Model
+    from appliance.models.catalogue import HubModel, Model
 
 WRONG_USE = 2
 EXIT_STATUS = {ModelState.READY: 0, ModelState.DAMAGED: 1, ModelState.MISSING: 69}
@@ -34,6 +35,9 @@ Examples:
   appliance models list
   appliance models pull                 those in config.toml
   appliance models pull whisper-base
+  appliance models pull llama-3.2-1b-instruct --accept-terms
+  HF_TOKEN=... appliance models pull NAME   if the hub shows it only to those who
+                                            accepted its terms there
 
 Exit status: 0 done, 1 a model is damaged or could not be pulled, 2 there is no
 such model, 69 (verify) a model is missing."""
@@ -49,6 +53,11 @@ such model, 69 (verify) a model is missing."""
     for action in (listing, verify):
         action.add_argument("--json", action="store_true", help="one JSON document")
     pull.add_argument("names", nargs="*", metavar="NAME", help="default: those in config.toml")
+    pull.add_argument(
+        "--accept-terms",
+        action="store_true",
+        help="you have read and accept the terms of the named models; without it you are asked",
+    )
     verify.add_argument(
         "names", nargs="*", metavar="NAME", help="default: those in use or installed"
     )
@@ -60,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration.load(arguments.config)
     store = Store(config.models_directory)
     named = getattr(arguments, "names", [])
-    wrong = [name for name in named if name not in catalogue.models()]
+    wrong = [name for name in named if name not in catalogue.names_to_pull()]
     if wrong:
         for name in wrong:
             print(f"appliance models: {catalogue.unknown_name(name)}", file=sys.stderr)
@@ -68,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         return _list(config, store, as_json=arguments.json)
     if arguments.action == "pull":
-        return _pull(config, store, named)
+        return _pull(config, store, named, accepts_terms=arguments.accept_terms)
     if arguments.action == "verify":
         return _verify(config, store, named, as_json=arguments.json)
     return _remove(config, store, named)
@@ -77,11 +86,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(config: Config, store: Store, *, as_json: bool) -> int:
     rows = [
         _described(model, store, store.inspect(model), config.models)
-        for model in catalogue.models().values()
+        for model in store.known().values()
     ]
     if as_json:
-        others = [msgspec.to_builtins(model) for model in catalogue.manual_models().values()]
-        listed = {"directory": str(store.directory), "models": rows, "by_hand": others}
+        others = [msgspec.to_builtins(model) for model in catalogue.hub_models().values()]
+        listed = {"directory": str(store.directory), "models": rows, "hub_models": others}
         print(json.dumps(listed, indent=2))
         return 0
     print(f"models in {store.directory} (* in use by the config)")
@@ -103,12 +112,12 @@ def _list(config: Config, store: Store, *, as_json: bool) -> int:
             for file, problem in row["problems"].items():
                 print(f"{row['name']}: {file} {problem}")
         print(f"{row['name']}: from {', or '.join(row['sources'])}")
-    _list_by_hand()
+    _list_hub_models()
     return 0
 
 
-def _list_by_hand() -> None:
-    print("\nnot downloaded: copy the file to the board and set language_model.model to its path:")
+def _list_hub_models() -> None:
+    print("\non the model hub (a converted file must be copied to the board by hand):")
     print(
         _table(
             ("name", "family", "size", "memory", "suits", "licence", "file and source"),
@@ -117,7 +126,7 @@ def _list_by_hand() -> None:
                     *(model.name, model.family, f"{model.file_mb} MB", f"{model.memory_mb} MB"),
                     *(model.board, model.licence, model.source),
                 )
-                for model in catalogue.manual_models().values()
+                for model in catalogue.hub_models().values()
             ),
         )
     )
@@ -147,7 +156,7 @@ def _described(model: Model, store: Store, condition: Condition, used: list[str]
     }
 
 
-def _pull(config: Config, store: Store, named: list[str]) -> int:
+def _pull(config: Config, store: Store, named: list[str], *, accepts_terms: bool) -> int:
     # Imported here: only a pull needs the code that can reach a network.
     from appliance.models import fetch  # noqa: PLC0415
 
@@ -156,7 +165,7 @@ def _pull(config: Config, store: Store, named: list[str]) -> int:
         if is_path(name):
             print(f"{name}: your own model at {store.path_of(name)}; nothing to pull")
             continue
-        model = catalogue.find(name)
+        model = _model_to_pull(store, name, accepts_terms=accepts_terms)
         meter = ProgressBar()
         started = time.monotonic()
         try:
@@ -174,9 +183,43 @@ def _pull(config: Config, store: Store, named: list[str]) -> int:
     return 0
 
 
+def _model_to_pull(store: Store, name: str, *, accepts_terms: bool) -> Model:
+    """From the catalogue, or as the hub describes it now; FetchError if it must not be pulled."""
+    from appliance.models import from_hub  # noqa: PLC0415
+
+    wanted = catalogue.hub_models().get(name)
+    if wanted is None or name in store.known():
+        return store.find(name)
+    _check_memory(wanted)
+    print(f"{name}: licence {wanted.licence}, {wanted.file_mb} MB from {wanted.repository}")
+    if wanted.accept is not None and not accepts_terms:
+        _ask_for_acceptance(wanted)
+    return from_hub.describe(wanted)
+
+
+def _check_memory(model: HubModel) -> None:
+    total = load_memory_disk.total_mb(board_root())
+    if total is not None and model.memory_mb > total:
+        raise FetchError(
+            f"{model.name} takes about {model.memory_mb} MB of memory, and this board has "
+            f"{total:.0f} MB; choose a smaller one: appliance models list"
+        )
+
+
+def _ask_for_acceptance(model: HubModel) -> None:
+    if sys.stdin.isatty():
+        said = input(f"Do you accept the terms at {model.accept}? [y/N] ")
+        if said.strip().lower() in ("y", "yes"):
+            return
+    raise FetchError(
+        f"{model.name} was not pulled: read the terms at {model.accept}; if you accept them, run: "
+        f"appliance models pull {model.name} --accept-terms"
+    )
+
+
 def _verify(config: Config, store: Store, named: list[str], *, as_json: bool) -> int:
     names = named or _names_to_verify(config, store)
-    found = {name: store.inspect(catalogue.find(name), full=True) for name in names}
+    found = {name: store.inspect(store.find(name), full=True) for name in names}
     if as_json:
         rows = [
             {"name": name, "state": condition.state, "problems": condition.problems}
@@ -195,13 +238,13 @@ def _names_to_verify(config: Config, store: Store) -> list[str]:
     used = config.models
     return [
         name
-        for name, model in catalogue.models().items()
+        for name, model in store.known().items()
         if name in used or store.folder(model).is_dir()
     ]
 
 
 def _verdict(name: str, condition: Condition, store: Store) -> str:
-    model = catalogue.find(name)
+    model = store.find(name)
     if condition.state is ModelState.READY:
         return f"complete, {len(model.files)} files, {_mb(model.bytes)}"
     if condition.state is ModelState.MISSING:
@@ -211,7 +254,7 @@ def _verdict(name: str, condition: Condition, store: Store) -> str:
 
 def _remove(config: Config, store: Store, named: list[str]) -> int:
     for name in named:
-        freed = store.remove(catalogue.find(name))
+        freed = store.remove(store.find(name)) if name in store.known() else 0
         print(f"{name}: {_mb(freed)} freed" if freed else f"{name}: was not installed")
         if freed and name in config.models:
             print(f"{name}: config.toml still uses it; run: appliance models pull {name}")

@@ -142,8 +142,8 @@ def memory(context: CheckContext) -> Iterator[CheckResult]:
         yield not_here("memory", "the memory size is unknown")
         return
     names = context.config.models
-    known = [catalogue.models()[name] for name in names if name in catalogue.models()]
-    needed = APPLIANCE_MB + sum(model.memory_mb for model in known)
+    known = catalogue.models() | catalogue.hub_models()
+    needed = APPLIANCE_MB + sum(known[name].memory_mb for name in names if name in known)
     least = "at least " if any(is_path(name) for name in names) else ""
     found = f"{least}{needed:.0f} MB needed, {available:.0f} of {total:.0f} MB available"
     if needed > total:

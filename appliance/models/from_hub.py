@@ -1,22 +1,28 @@
-"""Downloads model files from the model hub over HTTPS; resumes after a broken connection."""
+"""Describes and downloads model files from the model hub over HTTPS; resumes where it broke off."""
 
 from __future__ import annotations
 
 import http.client
+import os
 import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from appliance.backoff import Backoff
-from appliance.errors import FetchError
+from appliance.errors import FetchBrokenOff, FetchError
+from appliance.models.catalogue import Model
 from appliance.models.progress_interface import with_offset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from appliance.models.catalogue import Hub, Model
+    from huggingface_hub.hf_api import ModelInfo
+
+    from appliance.models.catalogue import Hub, HubModel
     from appliance.models.progress_interface import Progress
 
 MAXIMUM_FAILURES = 5
@@ -34,8 +40,68 @@ BROKEN = (urllib.error.URLError, http.client.HTTPException, TimeoutError, Connec
 
 PARTIAL_CONTENT = 206
 NOT_SATISFIABLE = 416
+REFUSED = {401, 403}
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """Status codes that are worth another attempt."""
+
+
+def describe(wanted: HubModel) -> Model:
+    """The model with the size and SHA-256 that the hub gives for its file, at its newest commit.
+
+    Raises:
+        FetchError: the hub cannot be reached, does not have the file, or shows it only to those
+            who accepted its terms.
+
+    """
+    from huggingface_hub import HfApi  # noqa: PLC0415 (takes half a second)
+    from huggingface_hub import errors as hub_errors  # noqa: PLC0415
+
+    try:
+        info = HfApi(endpoint=_endpoint()).model_info(
+            wanted.repository, files_metadata=True, timeout=TIMEOUT_S
+        )
+    except hub_errors.GatedRepoError:
+        raise FetchError(_gated(wanted.repository)) from None
+    except hub_errors.RepositoryNotFoundError:
+        # The hub answers the same if the repository is private and the token is wrong.
+        raise FetchError(
+            f"the hub has no repository {wanted.repository}, or does not show it with this HF_TOKEN"
+        ) from None
+    except (hub_errors.HTTPError, OSError, ValueError) as error:  # type: ignore[attr-defined]
+        raise FetchError(f"the hub does not describe {wanted.repository}: {error}") from None
+    return _described(wanted, info)
+
+
+def _described(wanted: HubModel, info: ModelInfo) -> Model:
+    files = {one.rfilename: one for one in info.siblings or ()}
+    file = files.get(wanted.file)
+    if file is None:
+        others = ", ".join(name for name in files if name.endswith(".gguf")) or "no GGUF file"
+        raise FetchError(f"{wanted.repository} has no {wanted.file}; it has {others}")
+    if file.lfs is None or not file.size or not info.sha:
+        raise FetchError(f"the hub gives no size and SHA-256 of {wanted.file}")
+    fields = {
+        "name": wanted.name,
+        "family": wanted.family,
+        "task": "language-model",
+        "form": "gguf",
+        "licence": wanted.licence,
+        "languages": ["mul"],
+        "memory_mb": wanted.memory_mb,
+        "files": {wanted.file: {"bytes": file.size, "sha256": file.lfs.sha256}},
+        "hub": {"repository": wanted.repository, "revision": info.sha},
+    }
+    try:
+        return msgspec.convert(fields, type=Model)
+    except msgspec.ValidationError as error:
+        raise FetchError(f"the hub describes {wanted.repository} wrongly: {error}") from None
+
+
+def _gated(repository: str) -> str:
+    return (
+        f"the hub shows {repository} only to those who accepted its terms: do that on the page of "
+        f"the repository, make a token there, and pull again with HF_TOKEN=…"
+    )
 
 
 def fetch(
@@ -65,7 +131,12 @@ def _address_of(hub: Hub, name: str) -> str:
         from huggingface_hub import hf_hub_url  # noqa: PLC0415 (takes half a second)
     except ImportError:
         raise FetchError("the library huggingface-hub is not installed") from None
-    return hf_hub_url(hub.repository, name, revision=hub.revision)
+    return hf_hub_url(hub.repository, name, revision=hub.revision, endpoint=_endpoint())
+
+
+def _endpoint() -> str | None:
+    """The hub's mirror, if there is one."""
+    return os.environ.get("HF_ENDPOINT") or None
 
 
 def _fetch_file(address: str, path: Path, update: Callable[[int], None]) -> None:
@@ -80,7 +151,9 @@ def _fetch_file(address: str, path: Path, update: Callable[[int], None]) -> None
             if error.code == NOT_SATISFIABLE:
                 path.unlink(missing_ok=True)  # it is longer than the hub's: start again
             elif error.code not in TRANSIENT:
-                raise FetchError(f"{path.name}: the hub answered {reason}") from error
+                advice = "; set HF_TOKEN to a token of the hub" if error.code in REFUSED else ""
+                answered = f"{path.name}: the hub answered {reason}{advice}"
+                raise FetchError(answered) from error
         except BROKEN as error:
             reason = str(getattr(error, "reason", error))
         else:
@@ -88,7 +161,7 @@ def _fetch_file(address: str, path: Path, update: Callable[[int], None]) -> None
         grown = path.exists() and path.stat().st_size > before
         failures = 1 if grown else failures + 1
         if failures >= MAXIMUM_FAILURES:
-            raise FetchError(f"{path.name}: the hub cannot be reached: {reason}")
+            raise FetchBrokenOff(f"{path.name}: the hub cannot be reached: {reason}")
         time.sleep(RETRY.delay_s(failures))
 
 
@@ -97,6 +170,9 @@ def _continue(address: str, path: Path, start: int, update: Callable[[int], None
     request = urllib.request.Request(address)  # noqa: S310 (made from the catalogue)
     if start:
         request.add_header("Range", f"bytes={start}-")
+    if token := os.environ.get("HF_TOKEN"):
+        # Not sent on to where the hub redirects: that is another host.
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
         if response.status != PARTIAL_CONTENT:
             start = 0

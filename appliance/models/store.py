@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from appliance.errors import ModelDamaged, ModelMissing
 from appliance.models import catalogue
 
@@ -27,6 +29,10 @@ VERIFIED_FILE = ".verified.json"
 """In the folder of a model: size and times of each file when its sha256 was last verified. It saves
 a Pi from reading every byte at each start; it does not protect against people who may write
 there."""
+
+
+ENTRY_FILE = "catalogue-entry.json"
+"""In the folder of a model that was pulled by the hub's description: its `Model`."""
 
 
 class ModelState(enum.StrEnum):
@@ -67,7 +73,7 @@ class Store:
         """
         if is_path(name):
             return _own_path(name)
-        model = catalogue.find(name)
+        model = self.find(name)
         condition = self.inspect(model)
         if condition.state is ModelState.MISSING:
             raise ModelMissing(f"model {name} is not in {self.directory}; {_advice(name)}")
@@ -75,6 +81,37 @@ class Store:
             where = self.folder(model)
             raise ModelDamaged(f"model {name} in {where} is damaged: {condition}; {_advice(name)}")
         return self.folder(model) / model.engine_path
+
+    def find(self, name: str) -> Model:
+        """The model of that name, in the catalogue or as the hub described it when it was pulled.
+
+        Raises:
+            ModelMissing: there is none, or it must be pulled first.
+
+        """
+        if name in catalogue.models():
+            return catalogue.models()[name]
+        entry = self._pulled_entry(name)
+        if entry is not None:
+            return entry
+        if name in catalogue.names_to_pull():
+            raise ModelMissing(f"model {name} is not in {self.directory}; {_advice(name)}")
+        raise ModelMissing(catalogue.unknown_name(name))
+
+    def known(self) -> dict[str, Model]:
+        """By name: the models of the catalogue, and those that were pulled from the hub."""
+        pulled = {name: self._pulled_entry(name) for name in catalogue.hub_models()}
+        return catalogue.models() | {n: model for n, model in pulled.items() if model is not None}
+
+    def _pulled_entry(self, name: str) -> Model | None:
+        if name not in catalogue.hub_models():
+            return None
+        try:
+            text = (self.directory / name / ENTRY_FILE).read_bytes()
+            entry = msgspec.json.decode(text, type=catalogue.Model)
+        except (OSError, msgspec.DecodeError):
+            return None
+        return entry if entry.name == name else None
 
     def folder(self, model: Model) -> Path:
         """The folder of `model`, which may not exist."""
@@ -108,7 +145,7 @@ class Store:
         """As `path_of`, but checks only names and sizes: it reads no file of the catalogue."""
         if is_path(name):
             return _own_path(name)
-        model = catalogue.find(name)
+        model = self.find(name)
         folder = self.folder(model)
         for file, published in model.files.items():
             if not (folder / file).is_file():
@@ -122,6 +159,9 @@ class Store:
         """Move the verified files `names` from `folder` to the model's, safe from power cuts."""
         target = self.folder(model)
         target.mkdir(parents=True, exist_ok=True)
+        if model.name in catalogue.hub_models():
+            (folder / ENTRY_FILE).write_bytes(msgspec.json.encode(model))
+            names = [ENTRY_FILE, *names]
         for name in names:
             _flush(folder / name)
             (folder / name).replace(target / name)

@@ -162,7 +162,7 @@ def test_missing_tampered_and_own_models_give_different_answers(tmp_path: Path) 
     name = "whisper-tiny.en"
     assert about(name).advice == f"run: appliance models pull {name}"
     assert "is not in" in about(name).found
-    for file, published in catalogue.find(name).files.items():
+    for file, published in catalogue.models()[name].files.items():
         (tmp_path / name).mkdir(exist_ok=True)
         with (tmp_path / name / file).open("wb") as empty:
             empty.truncate(published.bytes)
@@ -405,7 +405,7 @@ def test_a_missing_file_that_the_configuration_names_is_reported_before_the_star
 def test_config_check_compares_names_and_sizes_of_models_without_reading_them(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = catalogue.find("whisper-tiny.en")
+    model = catalogue.models()["whisper-tiny.en"]
     for name, file in model.files.items():
         path = tmp_path / "models" / model.name / name
         path.parent.mkdir(parents=True, exist_ok=True)

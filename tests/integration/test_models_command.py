@@ -101,8 +101,8 @@ def test_list_says_which_file_the_owner_has_to_make(
         "converted from apple/OpenELM-270M-Instruct with llama.cpp's convert_hf_to_gguf.py"
     )
     assert typed("list", "--json") == 0
-    by_hand = json.loads(capsys.readouterr().out)["by_hand"]
-    assert [one["family"] for one in by_hand if one["converted"]] == ["openelm"]
+    others = json.loads(capsys.readouterr().out)["hub_models"]
+    assert [one["family"] for one in others if one["converted"]] == ["openelm"]
 
 
 def test_verify_tells_whole_from_damaged_from_missing_by_its_exit_status(

@@ -131,5 +131,5 @@ def test_removing_returns_the_bytes_that_it_freed(store: Store) -> None:
 
 
 def test_the_pulled_models_are_the_published_ones(models_directory: Path) -> None:
-    found = Store(models_directory).inspect(catalogue.find("whisper-tiny.en"), full=True)
+    found = Store(models_directory).inspect(catalogue.models()["whisper-tiny.en"], full=True)
     assert found.problems == {}

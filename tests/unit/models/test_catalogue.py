@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 
@@ -9,15 +12,18 @@ from appliance.config import Config
 from appliance.errors import ModelMissing
 from appliance.models import catalogue
 from appliance.models.catalogue import Model
-from appliance.models.store import is_path
+from appliance.models.store import Store, is_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODELS = pytest.mark.parametrize("model", catalogue.models().values(), ids=lambda m: m.name)
 
 
 def test_the_models_of_the_default_config_are_in_the_catalogue() -> None:
     config = Config()
-    assert catalogue.find(config.speech.model).task == "speech-to-text"
-    assert catalogue.find(config.language_model.model).task == "language-model"
+    assert catalogue.models()[config.speech.model].task == "speech-to-text"
+    assert catalogue.models()[config.language_model.model].task == "language-model"
 
 
 @MODELS
@@ -42,9 +48,9 @@ def test_a_path_is_distinguished_from_a_name(name: str) -> None:
     assert is_path(name)
 
 
-def test_a_misspelt_name_is_an_error_with_a_similar_name() -> None:
+def test_a_misspelt_name_is_an_error_with_a_similar_name(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match=r"no model is called 'wisper-base'.*mean whisper-base"):
-        catalogue.find("wisper-base")
+        Store(tmp_path).find("wisper-base")
 
 
 def test_a_name_like_no_other_is_an_error_with_all_names() -> None:
@@ -62,33 +68,29 @@ def test_a_file_name_that_leaves_the_folder_is_rejected(name: str) -> None:
 
 def test_each_family_of_language_models_is_known() -> None:
     pulled = {model.family for model in catalogue.models().values()}
-    manual = {model.family for model in catalogue.manual_models().values()}
-    families = {"openelm", "phi-3", "gemma", "llama-3", "mistral", "smollm2", "qwen"}
-    assert families <= pulled | manual
-    assert not catalogue.models().keys() & catalogue.manual_models().keys()
+    hub = {model.family for model in catalogue.hub_models().values()}
+    families = {"openelm", "phi-3", "gemma", "llama-3", "mistral", "smollm2", "qwen", "lfm2"}
+    assert families <= pulled | hub
+    assert not catalogue.models().keys() & catalogue.hub_models().keys()
 
 
-def test_a_model_that_cannot_be_pulled_is_an_error_with_its_source() -> None:
-    with pytest.raises(ModelMissing, match=r"Phi-3-mini-4k-instruct-q4\.gguf from microsoft/"):
-        catalogue.find("phi-3-mini-4k-instruct")
+def test_only_a_model_to_convert_cannot_be_pulled_and_the_message_names_the_converter() -> None:
+    names = set(catalogue.names_to_pull())
+    assert catalogue.hub_models().keys() - names == {"openelm-270m-instruct"}
+    said = catalogue.unknown_name("openelm-270m-instruct")
+    assert re.search(r"converted from apple/.* with llama\.cpp's convert_hf_to_gguf", said)
 
 
-def test_the_error_for_a_model_to_convert_names_the_converter() -> None:
-    with pytest.raises(
-        ModelMissing, match=r"converted from apple/.* with llama\.cpp's convert_hf_to_gguf"
-    ):
-        catalogue.find("openelm-270m-instruct")
+def test_a_name_with_a_slip_is_answered_with_the_nearest_names() -> None:
+    assert "llama-3.2-1b-instruct" in catalogue.unknown_name("llama-3.2-1b")
 
 
-@pytest.mark.parametrize("model", catalogue.manual_models().values(), ids=lambda m: m.name)
-def test_a_model_that_cannot_be_pulled_has_all_the_facts_for_a_choice(
-    model: catalogue.ManualModel,
-) -> None:
+@pytest.mark.parametrize("model", catalogue.hub_models().values(), ids=lambda m: m.name)
+def test_a_model_on_the_hub_has_all_the_facts_for_a_choice(model: catalogue.HubModel) -> None:
     assert model.repository.count("/") == 1
     assert model.file.endswith(".gguf")
     assert model.converted is ("gguf" not in model.repository.lower())
     assert model.file in model.source
     assert all((model.quantisation, model.licence, model.board))
     assert model.memory_mb > model.file_mb  # the context needs memory, too
-    assert model.name in catalogue.unknown_name(model.name)
-    assert model.licence in catalogue.unknown_name(model.name)
+    assert model.accept is None or model.accept.startswith("https://")

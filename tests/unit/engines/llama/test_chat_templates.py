@@ -51,9 +51,9 @@ def test_a_built_in_template_is_what_its_family_was_trained_on(name: str) -> Non
     ]
 
 
-@pytest.mark.parametrize("model", catalogue.manual_models().values(), ids=lambda model: model.name)
+@pytest.mark.parametrize("model", catalogue.hub_models().values(), ids=lambda model: model.name)
 def test_a_model_of_the_catalogue_has_the_template_of_its_family(
-    model: catalogue.ManualModel,
+    model: catalogue.HubModel,
 ) -> None:
     families = {
         "llama-3": "llama-3",
@@ -61,6 +61,7 @@ def test_a_model_of_the_catalogue_has_the_template_of_its_family(
         "gemma": "gemma",
         "mistral": "mistral",
         "qwen": "chatml",
+        "lfm2": "chatml",
         "openelm": "plain",
     }
     assert model.chat_template == families[model.family]
