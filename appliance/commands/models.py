@@ -36,8 +36,8 @@ Examples:
   appliance models pull                 those in config.toml
   appliance models pull whisper-base
   appliance models pull llama-3.2-1b-instruct --accept-terms
-  HF_TOKEN=... appliance models pull NAME   if the hub shows it only to those who
-                                            accepted its terms there
+  HF_TOKEN=... appliance models pull NAME   if the hub wants a token, because
+                                            its terms must be accepted there
 
 Exit status: 0 done, 1 a model is damaged or could not be pulled, 2 there is no
 such model, 69 (verify) a model is missing."""
