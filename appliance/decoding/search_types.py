@@ -18,6 +18,10 @@ Row = NDArray[np.float32]
 """Logits over the vocabulary, shape (tokens,)."""
 
 
+LogRows = NDArray[np.float32]
+"""Log probabilities or logits of the next token, shape (positions, tokens)."""
+
+
 class Continuation(Protocol):
     """A prefix and what the model wrote after it."""
 
@@ -63,6 +67,11 @@ class SearchEffort:
     """If no sentence is spelled so near to the free text, none was said."""
     candidates_per_round: int = 24
     """Sentences looked up by spelling at once."""
+    texts_per_pass: int = 6
+    """Of these, those that the model scores before it is seen whether more are needed."""
+    bound_lead_nats: float = 5.0
+    """A sentence that scores worse than the best by more than this is not needed: a larger lead
+    says no more (`calibration.LARGEST_MARGIN_NATS`)."""
     candidate_rounds: int = 3
     """Look-ups, each around the best candidate of the one before."""
     spelling_beam: int = 96
@@ -135,6 +144,16 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word of the free text."""
+
+    text: str
+    """Normalised."""
+    score: float
+    """Mean log probability of its tokens, natural."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decoding:
     """What the search found."""
 
@@ -144,6 +163,8 @@ class Decoding:
     """What the model writes without a grammar."""
     free_text: str
     """The same, normalised; of two models that of the second, which is the better one."""
+    heard: tuple[HeardWord, ...]
+    """Its words."""
     calls: int
     tokens: int
     """Decoder steps, summed over the batch."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.contradiction import Evidence, contradicts
-from appliance.decoding.search_types import Candidate, Decoding, Scorer, SearchEffort
+from appliance.decoding.search_types import Candidate, Decoding, HeardWord, Scorer, SearchEffort
 from appliance.decoding.two_model_fusion import ModelOpinion
 
 if TYPE_CHECKING:
@@ -86,6 +86,10 @@ class RecognisedSentence:
     """Probability that nobody spoke."""
     distance: float
     """Of the free text to the sentence spelled most like it; see `Decoding`."""
+    heard: tuple[HeardWord, ...]
+    """The words of the free text; of two models that of the second."""
+    seconds: float
+    """Length of the sound without the silence around it."""
     calls: int
     tokens: int
     models_asked: int = 1
@@ -143,13 +147,15 @@ class SentenceRecogniser:
         if speech.silent:
             return _rejected_unheard("silence")
         opinion = ModelOpinion.of(speech, grammar.walk(self.vocabulary), self.effort)
-        found = self._judge(opinion.decoding, grammar, speech.no_speech, self.calibration)
+        found = self._judge(
+            opinion.decoding, grammar, speech.no_speech, speech.seconds, self.calibration
+        )
         if self.fusion is None or encode_for_second is None or not self.is_doubtful(found):
             return found
         second = encode_for_second()
         decoding = self.fusion.fuse(opinion, second, grammar)
         no_speech = min(speech.no_speech or 0.0, second.no_speech or 0.0)
-        by_both = self._judge(decoding, grammar, no_speech, self.fusion.calibration)
+        by_both = self._judge(decoding, grammar, no_speech, speech.seconds, self.fusion.calibration)
         return replace(by_both, models_asked=2, by_first_model=found)
 
     def is_doubtful(self, found: RecognisedSentence) -> bool:
@@ -174,6 +180,7 @@ class SentenceRecogniser:
         decoding: Decoding,
         grammar: Grammar,
         no_speech: float | None,
+        seconds: float,
         calibration: Calibration,
     ) -> RecognisedSentence:
         meanings = self._meanings(decoding, grammar)
@@ -206,6 +213,8 @@ class SentenceRecogniser:
             declared_share=declared,
             no_speech=no_speech,
             distance=decoding.distance,
+            heard=decoding.heard,
+            seconds=seconds,
             calls=decoding.calls,
             tokens=decoding.tokens,
         )
@@ -242,6 +251,8 @@ def _rejected_unheard(reason: str) -> RecognisedSentence:
         declared_share=None,
         no_speech=1.0,
         distance=math.inf,
+        heard=(),
+        seconds=0.0,
         calls=0,
         tokens=0,
     )

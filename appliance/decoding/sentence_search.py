@@ -19,12 +19,15 @@ from appliance.decoding.search_types import (
     Candidate,
     Continuation,
     Decoding,
+    HeardWord,
+    LogRows,
     Row,
     Scorer,
     SearchEffort,
     Tokens,
 )
 from appliance.decoding.spelling_candidates import SpellingCandidates, spelled_words
+from appliance.text.normalise import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,8 +72,10 @@ class _BestFirstSearch:
         self._best_score_of: dict[str, float] = {}
         """For each beginning of a sentence the score of its likeliest spelling."""
         self._calls = 0
+        self._likelihood_calls = 0
         self._decoder_steps = 0
         self._free_text = ""
+        self._heard: tuple[HeardWord, ...] = ()
         self._hopeless_score = -np.inf
         self._distance = np.inf
 
@@ -79,14 +84,15 @@ class _BestFirstSearch:
         free = self._free_candidate(first)
         self._free_text = self._walk.vocabulary.normalised_text(free.tokens)
         self._hopeless_score = self._below(free, self._effort.hopeless_nats_per_token)
+        self._heard = _heard_words(self._walk, free.tokens, first.logits)
         self._follow(first, self._root())
-        if self._undecided():
-            self._search_beyond(free)
+        if self._undecided() or not self._candidates:
+            self._search_beyond(free, first.logits)
         return self._decoding(free)
 
     def score_texts(self, found: Decoding, texts: Iterable[str]) -> Decoding:
         vocabulary = self._walk.vocabulary
-        self._free_text = vocabulary.normalised_text(found.free.tokens)
+        self._free_text, self._heard = found.free_text, found.heard
         self._candidates = {vocabulary.normalised_text(one.tokens): one for one in found.candidates}
         self._calls, self._decoder_steps = found.calls, found.tokens
         self._distance = found.distance
@@ -105,7 +111,8 @@ class _BestFirstSearch:
             candidates=tuple(sorted(self._candidates.values(), key=lambda c: (-c.score, c.tokens))),
             free=free,
             free_text=self._free_text,
-            calls=self._calls,
+            heard=self._heard,
+            calls=self._calls + self._likelihood_calls,
             tokens=self._decoder_steps,
             distance=self._distance,
         )
@@ -118,13 +125,14 @@ class _BestFirstSearch:
         """The score that is so much below that of the free text, its end included."""
         return free.score - nats_per_token * (len(free.tokens) + 1)
 
-    def _search_beyond(self, free: Candidate) -> None:
+    def _search_beyond(self, free: Candidate, logits: LogRows) -> None:
         """Search on from the open branches, and from sentences that are spelled alike."""
         effort = self._effort
         if self._best_score() >= self._below(free, effort.verbatim_nats_per_token):
             self._search(effort.verbatim_calls)  # only to see whether another is as likely
             return
-        lookup = SpellingCandidates(self._scorer, self._walk, effort, free.tokens)
+        logs = logits - np.array([[log_sum(row)] for row in logits], np.float32)
+        lookup = SpellingCandidates(self._scorer, self._walk, effort, free.tokens, logs)
         self._distance = lookup.distance
         if lookup.distance > effort.max_distance:
             return
@@ -133,12 +141,12 @@ class _BestFirstSearch:
         good_fit = self._below(free, effort.good_fit_nats_per_token)
         if not self._undecided() and self._best_score() >= good_fit:
             return
-        if self._score_exactly(lookup.climb(self._hopeless_score), lookup):
+        if self._score_exactly(lookup.climb(self._hopeless_score, self._best_score()), lookup):
             self._search(effort.max_calls, lookup)
 
     def _score_exactly(self, candidates: list[Tokens], lookup: SpellingCandidates) -> bool:
         """Score candidates with their ends, and branch from them; False if there are none."""
-        self._calls += lookup.calls
+        self._likelihood_calls += lookup.calls
         self._decoder_steps += lookup.tokens
         lookup.calls = lookup.tokens = 0
         if candidates:
@@ -153,7 +161,9 @@ class _BestFirstSearch:
                 self._follow(continuation, branch)
             if lookup is not None:
                 texts = [self._text(one.tokens) for one in found]
-                self._score_exactly(lookup.near_texts(texts, self._least_useful()), lookup)
+                self._score_exactly(
+                    lookup.near_texts(texts, self._least_useful(), self._best_score()), lookup
+                )
 
     def _best_score(self) -> float:
         return max((c.score for c in self._candidates.values()), default=-np.inf)
@@ -289,6 +299,23 @@ class _BestFirstSearch:
 
     def _text(self, tokens: Tokens) -> str:
         return self._walk.vocabulary.folded_text(tokens).lstrip()
+
+
+def _heard_words(walk: TokenWalk, tokens: Tokens, logits: LogRows) -> tuple[HeardWord, ...]:
+    """The words of the free text, each with the mean log probability of its tokens."""
+    texts = walk.vocabulary.texts
+    words: list[tuple[str, list[float]]] = []
+    for token, row in zip(tokens, logits, strict=False):
+        text = texts[token] or ""
+        if text.startswith(" ") or not words:
+            words.append(("", []))
+        before, scores = words[-1]
+        words[-1] = before + text, [*scores, float(row[token]) - log_sum(row)]
+    return tuple(
+        HeardWord(part, float(np.mean(scores)))
+        for text, scores in words
+        for part in normalise(text).split()
+    )
 
 
 def log_sum(row: Row) -> float:

@@ -120,6 +120,7 @@ def fused(first: ModelOpinion, second: ModelOpinion) -> Decoding:
         candidates=tuple(sorted(candidates, key=lambda one: (-one.rank_score, one.tokens))),
         free=_mean(first_found.free, second_found.free, None),
         free_text=second_found.free_text,
+        heard=second_found.heard,
         calls=first_found.calls + second_found.calls,
         tokens=first_found.tokens + second_found.tokens,
         distance=min(first_found.distance, second_found.distance),

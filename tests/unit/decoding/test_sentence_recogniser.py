@@ -86,6 +86,7 @@ def understood(
         candidates=tuple(sorted(candidates, key=lambda one: -one.score)),
         free=Candidate((0,), free, free),
         free_text="a pot of tea",
+        heard=(),
         calls=1,
         tokens=1,
     )
@@ -130,7 +131,9 @@ def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
 ) -> None:
     tokens = tuple(range(len(said.split())))
     best = Candidate(tokens, score, score)
-    decoding = Decoding(candidates=(best,), free=best, free_text="lamp on", calls=1, tokens=1)
+    decoding = Decoding(
+        candidates=(best,), free=best, free_text="lamp on", heard=(), calls=1, tokens=1
+    )
     monkeypatch.setattr(two_model_fusion, "decode", lambda *_: decoding)
     how = SentenceRecogniser(vocabulary=TokenVocabulary.of([said, None], 1), spell=lambda _: said)
     assert how.recognise(EncodedAudioOnPaper(), WAITING).refused == refused  # type: ignore[arg-type]

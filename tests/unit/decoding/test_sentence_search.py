@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from support.fake_whisper import END, TEXTS, VOCABULARY, FakeWhisper, grammar, spelled
 
-from appliance.decoding.search_types import SearchEffort
+from appliance.decoding.search_types import SearchEffort, Tokens
 from appliance.decoding.sentence_search import decode, score_texts, without_repetition
 from appliance.grammar.grammar import Grammar
 
@@ -244,3 +246,44 @@ def test_ways_to_write_a_word_count_together() -> None:
     twice = FakeWhisper([{" turn": 0.0, " Turn": 0.0}, {" on": 0.0}, {" the": 0.0}, {" lamp": 0.0}])
     scores = [decode(model, LAMP.walk(VOCABULARY)).candidates[0].score for model in (once, twice)]
     assert scores[0] == pytest.approx(scores[1], abs=0.01)
+
+
+def test_a_sentence_is_looked_up_also_if_the_model_finds_every_branch_hopeless() -> None:
+    made = grammar("add milk to the light", "turn off the lamp")
+    model = FakeWhisper(
+        [
+            {" add": 0.0},
+            {" lap": 0.0, " milk": -9.0},
+            {" to": 0.0},
+            {" the": 0.0},
+            {" light": 0.0},
+        ],
+        unlikely=-30.0,
+    )
+    effort = SearchEffort(hopeless_nats_per_token=2.0)
+    assert best(model, made, effort) == "add milk to the light"
+    assert best(model, made, replace(effort, max_distance=0.0)) is None
+
+
+def test_sentences_that_the_free_text_rules_out_are_not_scored() -> None:
+    @dataclass
+    class CountingWhisper(FakeWhisper):
+        scored: list[str] = field(default_factory=list)
+
+        def likelihoods(self, texts: Sequence[Tokens]) -> list[float]:
+            self.scored += [spelled(text).casefold() for text in texts]
+            return super().likelihoods(texts)
+
+    made = grammar("turn on the lamp to bread", "(turn off|set on|add on) the lamp to bread")
+    heard = [
+        {" turn": 0.0},
+        {" on": 0.0, " off": -9.0},
+        {" the": 0.0},
+        {" lap": 0.0, " lamp": -3.5},
+        {" to": 0.0},
+        {" bread": 0.0},
+    ]
+    model = CountingWhisper(heard, unlikely=-25.0)
+    found = decode(model, made.walk(VOCABULARY), SearchEffort(texts_per_pass=1))
+    assert spelled(found.candidates[0].tokens).casefold() == "turn on the lamp to bread"
+    assert model.scored == ["turn on the lamp to bread"]
