@@ -90,9 +90,9 @@ def starter_grammar() -> Grammar:
 @cache
 def home_grammar(language: str) -> Grammar:
     """Home Assistant's sentences with the names of the recordings' house, in its own room."""
-    intents = load(folder() / "assist" / language, language, builtin=True).intents
     place = manifest(f"assist/{language}")[0]["area"]
-    return Grammar.of(intents, intent_context={"area": place}, cache=COMPILED)
+    sentences = folder() / "assist" / language
+    return load(sentences, language, builtin=True, area=place, cache=COMPILED).grammar
 
 
 def manifest(name: str) -> list[dict[str, Any]]:
