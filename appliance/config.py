@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import json
 import math
 import os
@@ -321,6 +322,34 @@ class HomeAssistantSettings(Section, frozen=True):
     """Discovery prefix of Home Assistant."""
 
 
+class WyomingSettings(Section, frozen=True):
+    """A server for other voice systems, such as Home Assistant's own voice assistants."""
+
+    listen: Annotated[
+        str, Meta(pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})$")
+    ] = ""
+    """Address and port of the server."""
+    allow: list[str] = []
+    """Addresses and networks whose clients are let in, beside this machine's own."""
+    dictation: bool = False
+    """Give every word that was heard to a client that does not say which model it wants."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of `listen`, which must not be empty."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def clients(self) -> list[str]:
+        """The addresses and networks beyond this machine from which clients may come."""
+        return list(self.allow) if self.listen else []
+
+    def is_port(self, port: int) -> bool:
+        """Whether the server listens on this port."""
+        return bool(self.listen) and self.address[1] == port
+
+
 class JournalSettings(Section, frozen=True):
     """Limits of the messages that wait on disk for the broker."""
 
@@ -370,6 +399,7 @@ class Config(Section, frozen=True):
     mqtt: MqttSettings = MqttSettings()
     requests: RequestSettings = RequestSettings()
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
+    wyoming: WyomingSettings = WyomingSettings()
     journal: JournalSettings = JournalSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -553,6 +583,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _bad_thresholds(config.wake_word)
     yield from _bad_panel(config)
     yield from _bad_speech(config.speech)
+    yield from _bad_wyoming(config.wyoming)
     if bool(mqtt.group) != bool(mqtt.group_root):
         yield "mqtt.group and mqtt.group_root: one needs the other"
     if mqtt.group_root == config.root:
@@ -606,6 +637,26 @@ def _bad_speech(speech: SpeechSettings) -> Iterator[str]:
             yield f"speech.{name}: must be four finite numbers"
     if speech.second_model == speech.model:
         yield "speech.second_model: must differ from speech.model"
+
+
+def _bad_wyoming(wyoming: WyomingSettings) -> Iterator[str]:
+    for text in wyoming.allow:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            yield f"wyoming.allow: {error}; give an address or a network such as 192.168.1.0/24"
+    if not wyoming.listen:
+        return
+    host, port = wyoming.address
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError as error:
+        yield f"wyoming.listen: {error}"
+        return
+    if not 1 <= port <= 65535:  # noqa: PLR2004
+        yield f"wyoming.listen: the port must be 1 to 65535, not {port}"
+    if not loopback and not wyoming.allow:
+        yield "wyoming.allow: required, because wyoming.listen can be reached by other machines"
 
 
 def _bad_panel(config: Config) -> Iterator[str]:

@@ -16,6 +16,7 @@ ApplianceError
 ├── ModelDamaged        a model file differs from the published one
 ├── FetchError          a model could not be fetched
 ├── RequestError        a request over MQTT cannot be accepted
+├── WyomingError        what a client of the Wyoming server sends cannot be used
 ├── JournalError        the journal on disk cannot be written or read
 ├── StateLocked         another daemon uses the same state directory
 └── ThreadStuck         a thread did not stop in time
@@ -116,6 +117,10 @@ class RequestError(ApplianceError):
         super().__init__(message)
         self.reason = reason
         """`busy`, `invalid`, `too_large` or `unsupported`."""
+
+
+class WyomingError(ApplianceError):
+    """What a client of the Wyoming server sends cannot be used."""
 
 
 class JournalError(ApplianceError):

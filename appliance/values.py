@@ -43,6 +43,8 @@ class Source(enum.StrEnum):
 
     SPEECH = "speech"
     MQTT = "mqtt"
+    CLIENT = "client"
+    """A program with a connection of its own, such as a client of the Wyoming server."""
     COMMAND_LINE = "command_line"
 
 
@@ -253,7 +255,32 @@ class Request:
     """The room of the speaker; empty: that of the appliance."""
 
 
-Job = Utterance | TextInput | Request
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
+class ClientRequest:
+    """Work for a client that waits on a connection of its own.
+
+    The result goes to this client and nowhere else: nothing acts on it here, nothing is published,
+    and nothing is on disk.
+    """
+
+    id: str
+    operation: Operation
+    text: str = ""
+    """For PARSE and ANSWER."""
+    samples: Samples | None = None
+    """For TRANSCRIBE and RECOGNIZE: the speech, as it was cut out of what the client sent."""
+    area: str = ""
+    """The room of the speaker; empty: that of the appliance."""
+    source: Source = Source.CLIENT
+    trigger: Trigger = Trigger.REQUEST
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether an answer that is being written waits for it: somebody has just spoken."""
+        return self.operation in (Operation.RECOGNIZE, Operation.PARSE)
+
+
+Job = Utterance | TextInput | Request | ClientRequest
 
 
 class PromptRequest(msgspec.Struct, frozen=True, omit_defaults=True):

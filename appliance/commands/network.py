@@ -26,7 +26,8 @@ Examples:
   sudo appliance network --apply
 
 It prints the systemd drop-in that limits IPAddressAllow= to the address in
-mqtt.host. The service applies it at each start.
+mqtt.host, and to wyoming.allow if that server is on. The service applies it at
+each start.
 
 Exit status: 0 done, 1 it could not be applied (the previous rules are active
 again)."""
@@ -35,7 +36,8 @@ again)."""
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the drop-in, or apply it; if that fails, remove it again."""
-    text = systemd_ip_allowlist.drop_in(configuration.load(arguments.config).mqtt.host)
+    config = configuration.load(arguments.config)
+    text = systemd_ip_allowlist.drop_in(config.mqtt.host, config.wyoming.clients)
     if not arguments.apply:
         print(text or NOT_AN_ADDRESS)
         return 0

@@ -134,7 +134,7 @@ class Daemon:
         # Timers before the worker: what is due must not wait until the models are loaded.
         for loop in (parts.mqtt_loop, parts.speech_loop, parts.timers_loop):
             self._start_loop(stack, loop, parts)
-        for loop in (parts.worker_loop, *parts.voice_loops):
+        for loop in (parts.worker_loop, *parts.voice_loops, *parts.client_loops):
             self._start_loop(stack, loop, parts)
         parts.status.describe()
         parts.events.emit(ActivityChanged("daemon", Activity.IDLE))

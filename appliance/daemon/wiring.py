@@ -17,6 +17,7 @@ from appliance.dialogue.speech_output import SpeechOutput
 from appliance.events import EventBus
 from appliance.ids import Ids
 from appliance.jobs.act_stage import ActStage
+from appliance.jobs.client_jobs import ClientJobs
 from appliance.jobs.commit_stage import JobLedger
 from appliance.jobs.job_queue import JobQueue
 from appliance.listening.button_control import ButtonControl
@@ -45,6 +46,8 @@ from appliance.system.clock_sync import clock_synced
 from appliance.system.sensors import Board, board_root
 from appliance.threads import Loop, StopSignal
 from appliance.timers.timer_service import TimerService
+from appliance.wyoming_server.server import WyomingServer
+from appliance.wyoming_server.services import Services
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -80,6 +83,8 @@ class Parts:
     speech_loop: Loop
     timers_loop: Loop
     voice_loops: tuple[Loop, ...]
+    client_loops: tuple[Loop, ...]
+    """Servers for clients with a connection of their own; mostly none."""
 
 
 def wire(  # noqa: PLR0915  (one line for each part)
@@ -213,6 +218,14 @@ def wire(  # noqa: PLR0915  (one line for each part)
         journal, connection, topics, publisher, committer, intake=intake, election=election
     )
 
+    # Clients with a connection of their own.
+    client_loops: list[Loop] = []
+    if config.wyoming.listen:
+        jobs = ClientJobs(queue, ids)
+        events.subscribe(jobs)
+        services = Services.of(config, jobs, recognition, sentences, speech.synthesizer)
+        client_loops.append(Loop("Wyoming server", WyomingServer(services)))
+
     # Observers.
     settings = LiveSettings(path, config, sentences, watch, pipeline, events)
     status = StatusPublisher(
@@ -250,4 +263,5 @@ def wire(  # noqa: PLR0915  (one line for each part)
         speech_loop=Loop("speech output", speech, turn_limit_s=SPEECH_OUTPUT_LIMIT_S),
         timers_loop=Loop("timers", timers),
         voice_loops=tuple(voice.loops),
+        client_loops=tuple(client_loops),
     )

@@ -75,6 +75,11 @@ class SpeechOutput(LoopBody):
         """Whether texts are said at all."""
         return self._synthesizer is not None
 
+    @property
+    def synthesizer(self) -> Synthesizer | None:
+        """What makes the speech, for others to use as well; None if it is off."""
+        return self._synthesizer
+
     def say(self, text: str, done: Callable[[], None] = lambda: None) -> None:
         """Say a text after what waits already; `done` is called at its end, whatever came of it."""
         if self._synthesizer is None or not text.strip():

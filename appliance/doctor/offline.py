@@ -35,7 +35,10 @@ def connections(context: CheckContext) -> Iterator[CheckResult]:
         others = {one.remote for one in opened if one.remote and one.remote not in own}
         peers = [f"{address}:{port}" for address, port in sorted(others)]
         peer_list = f"is connected to {', '.join(peers)}" if peers else "has no connection now"
-        yield ok("offline", f"pid {context.daemon} {peer_list}; nothing outside the local network")
+        served = [_endpoint(one.local) for one in opened if _serves_clients(context.config, one)]
+        clients = f"; clients in wyoming.allow reach it on {', '.join(served)}" if served else ""
+        what = f"pid {context.daemon} {peer_list}{clients}; nothing outside the local network"
+        yield ok("offline", what)
 
 
 def sockets(context: CheckContext) -> Iterator[CheckResult]:
@@ -45,22 +48,32 @@ def sockets(context: CheckContext) -> Iterator[CheckResult]:
         return
     if not opened:
         yield ok("sockets", f"pid {context.daemon} has none open")
-    brokers = _broker_addresses(context.config)
-    own = {one.local for one in opened}
     for one in sorted(opened, key=lambda one: (one.listening, one.local)):
         here = _endpoint(one.local)
         if one.listening:
-            report = ok if local_addresses.is_loopback(one.local[0]) else error
-            yield report("sockets", f"listens on {here}")
+            clients = _serves_clients(context.config, one)
+            expected = clients or local_addresses.is_loopback(one.local[0])
+            whom = " for the Wyoming clients in wyoming.allow" if clients else ""
+            yield (ok if expected else error)("sockets", f"listens on {here}{whom}")
         elif one.remote is None:
             yield warning("sockets", f"{here} is not connected", "check again; it should be gone")
-        elif one.remote in brokers:
-            yield ok("sockets", f"{here} to {_endpoint(one.remote)}, the broker")
-        elif one.remote in own:
-            yield ok("sockets", f"{here} to {_endpoint(one.remote)}, internal")
         else:
-            report = warning if local_addresses.is_local(one.remote[0]) else error
-            yield report("sockets", f"{here} to {_endpoint(one.remote)}, which is not the broker")
+            yield _connection(context.config, one, one.remote, {each.local for each in opened})
+
+
+def _connection(
+    config: Config, one: Socket, remote: tuple[str, int], own: set[tuple[str, int]]
+) -> CheckResult:
+    """Who is at the other end of a connection."""
+    ends = f"{_endpoint(one.local)} to {_endpoint(remote)}"
+    if remote in _broker_addresses(config):
+        return ok("sockets", f"{ends}, the broker")
+    if _is_client(config, one):
+        return ok("sockets", f"{ends}, a Wyoming client")
+    if remote in own:
+        return ok("sockets", f"{ends}, internal")
+    report = warning if local_addresses.is_local(remote[0]) else error
+    return report("sockets", f"{ends}, which is not the broker")
 
 
 def traffic(context: CheckContext) -> Iterator[CheckResult]:
@@ -103,6 +116,10 @@ def rules(context: CheckContext) -> Iterator[CheckResult]:
 def _allow_list_problems(config: Config, found: systemd_queries.UnitRules) -> Iterator[CheckResult]:
     """Rules that do not fit the broker; the service derives them at each start."""
     is_an_address = systemd_ip_allowlist.drop_in(config.mqtt.host) is not None
+    for client in config.wyoming.clients:
+        if not found.allow(client.partition("/")[0]):
+            what = f"the clients in wyoming.allow at {client} are not let in"
+            yield error("rules", what, "apply it to the rules: systemctl restart appliance")
     for address, port in sorted(_broker_addresses(config)):
         if not found.allow(address):
             what = f"connections to the broker {_endpoint((address, port))} are not allowed"
@@ -143,17 +160,36 @@ def _outside_connections(config: Config, opened: list[Socket]) -> Iterator[Check
     for one in opened:
         if one.remote is not None and not local_addresses.is_local(one.remote[0]):
             peer = _endpoint(one.remote)
-            if one.remote in brokers:
+            if _is_client(config, one):
+                found = f"a Wyoming client, {peer}, is outside the local network"
+                yield warning("offline", found, "let in your own network only; see wyoming.allow")
+            elif one.remote in brokers:
                 found = f"the broker, {peer}, is outside the local network"
                 yield warning("offline", found, "use a broker in your own network; see mqtt.host")
             else:
                 found = f"the appliance is connected to {peer}, outside the local network"
                 yield error("offline", found, "stop it, and report this as a bug")
-        elif one.listening and not local_addresses.is_loopback(one.local[0]):
+        elif (
+            one.listening
+            and not local_addresses.is_loopback(one.local[0])
+            and not _serves_clients(config, one)
+        ):
             found = (
                 f"the appliance listens on {_endpoint(one.local)}, which other machines can reach"
             )
             yield error("offline", found, "stop it, and report this as a bug")
+
+
+def _serves_clients(config: Config, one: Socket) -> bool:
+    """Whether it is where the Wyoming server listens."""
+    return one.listening and config.wyoming.is_port(one.local[1])
+
+
+def _is_client(config: Config, one: Socket) -> bool:
+    """Whether a Wyoming client that may be let in is at its other end."""
+    if one.remote is None or not config.wyoming.is_port(one.local[1]):
+        return False
+    return local_addresses.is_allowed(one.remote[0], config.wyoming.allow)
 
 
 def _endpoint(end: tuple[str, int]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
 from appliance.events import JobFinished
-from appliance.values import Request
+from appliance.values import ClientRequest, Request
 
 if TYPE_CHECKING:
     from appliance.events import EventBus
@@ -57,10 +57,11 @@ class JobLedger:
         Returns the result as it was committed, with the answer of what was carried out.
         """
         request = job if isinstance(job, Request) else None
-        result, action = self._act_stage.act(job, result)
-        result = self._committer.commit_result(
-            result, request, action.messages, dead_letter=dead_letter
-        )
+        if not isinstance(job, ClientRequest):  # a client's result goes to it and nowhere else
+            result, action = self._act_stage.act(job, result)
+            result = self._committer.commit_result(
+                result, request, action.messages, dead_letter=dead_letter
+            )
         self._events.emit(JobFinished(job, result))
         return result
 

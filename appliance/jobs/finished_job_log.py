@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.values import Outcome, Request, Utterance
+from appliance.values import ClientRequest, Outcome, Request, Utterance
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -59,6 +59,8 @@ def _outcome(result: Result) -> str:
 def _kind(job: Job) -> str:
     if isinstance(job, Utterance):
         return "speech"
+    if isinstance(job, ClientRequest):
+        return f"{job.operation} of a client"
     return f"{job.operation} request" if isinstance(job, Request) else "text"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from appliance.ids import boot_seconds
-from appliance.values import Operation, Request, Utterance
+from appliance.values import ClientRequest, Operation, Request, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from appliance.values import Job
 
 Rank = tuple[int, int, int, int]
-"""Speech first, then by priority, then the requester's turn, then the order of arrival."""
+"""Speech first, that at the device before that of clients; then by priority, then the requester's
+turn, then the order of arrival."""
 
 MAXIMUM_SPEECH = 4
 """Utterances that may wait: a person who says a fifth has long given up on the first."""
+
+MAXIMUM_CLIENTS = 4
+"""Requests of connected clients that may wait; each client waits for its only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,13 @@ class JobQueue:
 
     def enqueue_job(self, job: Job) -> bool:
         """Add a job for `Worker.turn`; False, at once, if the queue is full for its kind."""
-        speech = isinstance(job, Utterance)
         with self._changed:
             depth = self._depth()
-            if depth[not speech] >= self._bounds[not speech]:
+            full = {
+                Utterance: depth.speech >= self._bounds.speech,
+                ClientRequest: self._clients_waiting() >= MAXIMUM_CLIENTS,
+            }.get(type(job), depth.requests >= self._bounds.requests)
+            if full:
                 return False
             self._add(job)
             return True
@@ -115,7 +122,7 @@ class JobQueue:
     def dequeue_speech(self) -> QueuedJob | None:
         """Speech that waits, for a worker that interrupts another job for it."""
         with self._changed:
-            speech = [one for one in self._waiting if isinstance(one.job, Utterance)]
+            speech = [one for one in self._waiting if _is_speech(one.job)]
             return self._begin(min(speech, key=_rank)) if speech else None
 
     def finish(self, job: Job) -> None:
@@ -195,17 +202,27 @@ class JobQueue:
         order = next(self._order)
         if isinstance(job, Utterance):
             return (0, 0, 0, order)
+        if isinstance(job, ClientRequest) and job.interrupts:
+            return (0, 1, 0, order)
         if not isinstance(job, Request):
             return (1, 0, 0, order)
         return (1, -job.priority, self._turns[job.priority].join(job.requester), order)
 
     def _depth(self) -> Depth:
         speech = sum(isinstance(one.job, Utterance) for one in self._waiting)
-        return Depth(speech, len(self._waiting) - speech)
+        return Depth(speech, len(self._waiting) - speech - self._clients_waiting())
+
+    def _clients_waiting(self) -> int:
+        return sum(isinstance(one.job, ClientRequest) for one in self._waiting)
 
 
 def _rank(queued: QueuedJob) -> Rank:
     return queued.rank
+
+
+def _is_speech(job: Job) -> bool:
+    """Whether it goes before an answer that is being written."""
+    return isinstance(job, Utterance) or (isinstance(job, ClientRequest) and job.interrupts)
 
 
 def _is_deferred(job: Job) -> bool:

@@ -67,7 +67,7 @@ class VoiceInput:
             config.listening,
             intake,
             wake_word_detectors=self._detectors() if by_wake_word else (),
-            early_verdicts=self._recognition,
+            early_verdicts=recognition.device if early else None,
             mode="" if microphone is None else "always",  # recordings say no wake word
             always=Trigger.ALWAYS if microphone is None else Trigger.SAMPLE,
         )

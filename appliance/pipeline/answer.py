@@ -10,7 +10,15 @@ from appliance.events import AnswerWritten
 from appliance.fallback.prompt_words import parts_for
 from appliance.pipeline.resolve import prompt_of
 from appliance.pipeline.route import is_spoken
-from appliance.values import Operation, Outcome, PromptRequest, Question, Request, Tokens
+from appliance.values import (
+    ClientRequest,
+    Operation,
+    Outcome,
+    PromptRequest,
+    Question,
+    Request,
+    Tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +56,10 @@ class AnswerStage:
             Interrupted: `must_stop` said so.
 
         """
-        if isinstance(work.job, Request) and work.job.operation is Operation.ANSWER:
+        if isinstance(work.job, ClientRequest):
+            work.text = work.job.text
+            self._write(work, PromptRequest(work.text), must_stop)
+        elif isinstance(work.job, Request) and work.job.operation is Operation.ANSWER:
             prompt = prompt_of(work.job)
             work.text = prompt.text
             self._write(work, prompt, must_stop)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from appliance.audio import decode
 from appliance.endpointing.segmenter import segments_in, spoken_part
-from appliance.jobs.result_builder import SAID_STOP
+from appliance.jobs.result_builder import EMPTY, SAID_STOP
 from appliance.recognition.inference_turns import Urgency
-from appliance.values import Outcome, Request, Utterance
+from appliance.values import ClientRequest, Operation, Outcome, Request, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +70,8 @@ class RecogniseStage:
             Interrupted: `must_stop` said so, in a recording that is too long for a command.
 
         """
-        if isinstance(work.job, Utterance):
-            work.samples = work.job.samples
-            if work.job.speech_seconds == 0.0 or not len(work.samples):
-                work.end(Outcome.NO_SPEECH)
-                return
+        if not _take_samples(work):
+            return
         work.stt = self._recognition.recogniser_name
         heard = self._recognition.recognise(
             work.samples, sentences, work.stage, must_stop, urgency_of(work.job)
@@ -102,11 +99,8 @@ class TranscribeStage:
             Interrupted: `must_stop` said so.
 
         """
-        if isinstance(work.job, Utterance):
-            work.samples = work.job.samples
-            if work.job.speech_seconds == 0.0 or not len(work.samples):
-                work.end(Outcome.NO_SPEECH)
-                return
+        if not _take_samples(work):
+            return
         work.stt = self._recognition.transcriber_name
         transcript = self._recognition.transcribe(
             work.samples, work.language, must_stop, urgency_of(work.job)
@@ -118,6 +112,25 @@ class TranscribeStage:
         work.end(Outcome.TRANSCRIPT if work.text else Outcome.NO_SPEECH)
 
 
+def _take_samples(work: ResultBuilder) -> bool:
+    """The sound of a job that brings it; False if nobody spoke, which is the outcome then."""
+    job = work.job
+    if isinstance(job, Utterance):
+        work.samples = job.samples
+        silent = job.speech_seconds == 0.0
+    elif isinstance(job, ClientRequest):
+        work.samples = EMPTY if job.samples is None else job.samples
+        silent = False
+    else:
+        return True  # it was decoded
+    if silent or not len(work.samples):
+        work.end(Outcome.NO_SPEECH)
+    return not work.is_over
+
+
 def urgency_of(job: Job) -> Urgency:
-    """Somebody at the device goes before a recording from elsewhere."""
-    return Urgency.UTTERANCE if isinstance(job, Utterance) else Urgency.TRANSCRIPTION
+    """Somebody at the device goes before a client, and both before a recording."""
+    if isinstance(job, Utterance):
+        return Urgency.UTTERANCE
+    spoken = isinstance(job, ClientRequest) and job.operation is Operation.RECOGNIZE
+    return Urgency.CLIENT_UTTERANCE if spoken else Urgency.TRANSCRIPTION

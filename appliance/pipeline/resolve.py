@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import EngineError
 from appliance.pipeline.route import Stage, is_spoken, route_of
-from appliance.values import Outcome, PromptRequest, Request, TextInput
+from appliance.values import ClientRequest, Outcome, PromptRequest, Request, TextInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,8 @@ class ResolveStage:
 
 def _refusal(job: Job, name: str, sentences: SentenceSet) -> str | None:
     """Why an intent that was spoken must not be carried out; None if it may."""
-    if not is_spoken(job):
+    client = isinstance(job, ClientRequest)  # what it acts on may have been spoken elsewhere
+    if not client and not is_spoken(job):
         return None
     if sentences.declared[name].never_by_voice:
         return f"{name} is declared never_by_voice"
@@ -102,4 +103,4 @@ def prompt_of(request: Request) -> PromptRequest:
 def _text_of(job: Job) -> str:
     if isinstance(job, Request):
         return prompt_of(job).text
-    return job.text if isinstance(job, TextInput) else ""
+    return job.text if isinstance(job, TextInput | ClientRequest) else ""

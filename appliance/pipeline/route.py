@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from appliance.values import Operation, Request, Utterance
+from appliance.values import ClientRequest, Operation, Request, Utterance
 
 if TYPE_CHECKING:
     from appliance.values import Job
@@ -63,11 +63,21 @@ ROUTES: dict[Operation, tuple[Stage, ...]] = {
 }
 """By the operation of a request."""
 
+CLIENT_ROUTES: dict[Operation, tuple[Stage, ...]] = {
+    Operation.TRANSCRIBE: (Stage.TRANSCRIBE, Stage.COMMIT),
+    Operation.RECOGNIZE: (Stage.RECOGNISE, Stage.RESOLVE, Stage.COMMIT),
+    Operation.PARSE: (Stage.RESOLVE, Stage.COMMIT),
+    Operation.ANSWER: (Stage.ANSWER, Stage.COMMIT),
+}
+"""The same for a client with a connection of its own, whose sound is decoded as it comes."""
+
 
 def route_of(job: Job) -> tuple[Stage, ...]:
     """The stages that this job passes."""
     if isinstance(job, Utterance):
         return REPLY if job.reply else UTTERANCE
+    if isinstance(job, ClientRequest):
+        return CLIENT_ROUTES[job.operation]
     return ROUTES[job.operation] if isinstance(job, Request) else TEXT
 
 

@@ -80,6 +80,10 @@ class EarlyRecogniser:
         stop_if_outdated(outdated)
         return self._complete(completions, samples, sentences, found.text)
 
+    def knows(self, samples: Samples) -> bool:
+        """Whether a look at this very sound has found what may be the sentence."""
+        return any(known[0] is samples for known in self._known)
+
     def take_known(
         self, samples: Samples, sentences: SentenceSet
     ) -> tuple[RecognisedSentence, EncodedAudio] | None:

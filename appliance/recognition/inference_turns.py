@@ -20,7 +20,10 @@ class Urgency(enum.IntEnum):
     """A sentence that is over: somebody waits for its result."""
     EARLY_LOOK = 1
     """A sentence that is still being spoken."""
-    TRANSCRIPTION = 2
+    CLIENT_UTTERANCE = 2
+    """The same as UTTERANCE, but a client waits, and not somebody at the device."""
+    CLIENT_EARLY_LOOK = 3
+    TRANSCRIPTION = 4
     """A recording from a request; it may be long."""
 
 

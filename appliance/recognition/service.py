@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.errors import EngineError, Interrupted
 from appliance.events import WordsHeard
+from appliance.recognition.early_looks import EarlyLooks
 from appliance.recognition.early_recogniser import EarlyRecogniser
-from appliance.recognition.early_verdict import EarlyVerdict
 from appliance.recognition.free_recogniser import spoken_text
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
 from appliance.recognition.inference_turns import InferenceTurns, Urgency
@@ -21,8 +20,11 @@ from appliance.values import Pace, SentenceProgress, Transcript
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from appliance.decoding.sentence_recogniser import RecognisedSentence
+    from appliance.engines.whisper.encoded_audio import EncodedAudio
     from appliance.events import EventBus
     from appliance.protocols import LanguageModel
+    from appliance.recognition.early_looks import LookRequest
     from appliance.recognition.recogniser_interface import RecognisedSpeech
     from appliance.recognition.speech_models import SpeechModelLoader, SpeechModels
     from appliance.sentences.active_sentences import ActiveSentences
@@ -35,20 +37,12 @@ POLL_S = 0.2
 """Seconds that a turn waits for a question; a stop is noticed no later."""
 
 
-@dataclass(slots=True, eq=False)
-class _Question:
-    samples: Samples
-    mark: int
-    thorough: bool
-    withdrawn: bool = False
-
-
 class RecognitionService(LoopBody):
     """All use of the speech models, one inference at a time.
 
-    The worker calls `open`, `recognise` and `transcribe`. The listener asks about a sentence that
-    is still being spoken (`request`, `cancel`, `verdict`, ...) and never waits: one question at a
-    time is answered by `turn`, in a Loop; a newer one replaces one that still waits.
+    The worker calls `open`, `recognise` and `transcribe`. Whoever listens to a speaker asks about a
+    sentence that is still being spoken by EarlyLooks (`device`, `looks_of_client`) and never waits:
+    one request at a time is answered by `turn`, in a Loop, those of the device first.
     """
 
     def __init__(
@@ -67,12 +61,12 @@ class RecognitionService(LoopBody):
         self._language_model = language_model
         self._publishes_words = publishes_words
         self._models: SpeechModels | None = None
-        self._early: EarlyRecogniser | None = None
         self._turns = InferenceTurns()
         self._changed = threading.Condition()
-        self._question: _Question | None = None
-        self._in_progress: _Question | None = None
-        self._verdict: EarlyVerdict | None = None
+        self.device = EarlyLooks(self._changed)
+        """The looks at what is said at the device."""
+        self._early: dict[EarlyLooks, EarlyRecogniser] = {}
+        """By speaker, the device first; empty if no grammar constrains the recognition."""
         self._failed = False
 
     def open(self) -> None:
@@ -86,7 +80,7 @@ class RecognitionService(LoopBody):
         """
         self._models = self._loader.load()
         if isinstance(self._models.recogniser, GrammarRecogniser):
-            self._early = EarlyRecogniser(self._models.recogniser)
+            self._early[self.device] = EarlyRecogniser(self._models.recogniser)
         self.prepare(self._sentences.current)
 
     def prepare(self, sentences: SentenceSet) -> None:
@@ -129,9 +123,8 @@ class RecognitionService(LoopBody):
         """
         recogniser = self._opened.recogniser
         with self._turns.turn(urgency):
-            # Only what was said at the device can have been looked at early.
-            if self._early is not None and urgency is Urgency.UTTERANCE:
-                known = self._early.take_known(samples, sentences)
+            if urgency is not Urgency.TRANSCRIPTION:  # a recording was not looked at early
+                known = self._take_known(samples, sentences, urgency)
                 if known is not None and isinstance(recogniser, GrammarRecogniser):
                     stage("anticipated")
                     return recogniser.conclude(*known, stage)
@@ -171,62 +164,56 @@ class RecognitionService(LoopBody):
 
     # A sentence that is still being spoken.
 
-    def request(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
-        """Have a look at a sentence that is still being spoken."""
+    @contextlib.contextmanager
+    def looks_of_client(self, area: str) -> Iterator[EarlyLooks | None]:
+        """Early looks at what a client sends; None if no grammar constrains the recognition.
+
+        `area` is the room of its speaker; empty: that of the appliance.
+        """
+        recogniser = self._opened.recogniser
+        if not isinstance(recogniser, GrammarRecogniser):
+            yield None
+            return
+        looks = EarlyLooks(self._changed, area)
         with self._changed:
-            self._question = _Question(samples, mark, thorough)
-            self._changed.notify()
-
-    @property
-    def pending(self) -> bool:
-        """Whether the answer to a question is still to come."""
-        return self._in_progress is not None or self._question is not None
-
-    @property
-    def verdict(self) -> EarlyVerdict | None:
-        """The newest answer, or None since `reset`."""
-        return self._verdict
-
-    def pending_thorough(self, mark: int) -> Samples | None:
-        """The sound of a thorough question whose answer is still to come; None without one."""
-        with self._changed:
-            question = self._question or self._in_progress
-            same = question is not None and question.thorough and question.mark == mark
-            return question.samples if question is not None and same else None
-
-    def cancel(self) -> None:
-        """More is being said: what was asked before is of no use, and need not be finished."""
-        with self._changed:
-            self._question = None
-            if self._in_progress is not None:
-                self._in_progress.withdrawn = True
-
-    def reset(self) -> None:
-        """Another sentence begins; an answer that is still to come does not count any more."""
-        with self._changed:
-            self.cancel()
-            self._verdict = None
+            self._early[looks] = EarlyRecogniser(recogniser)
+        try:
+            yield looks
+        finally:
+            looks.reset()
+            with self._changed:
+                del self._early[looks]
 
     def turn(self) -> None:
-        """Answer a question, or wait a moment for one."""
+        """Answer a request, or wait a moment for one."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._question is not None, POLL_S):
+            if not self._changed.wait_for(lambda: self._next_looks() is not None, POLL_S):
                 return
-            question, self._question = self._question, None
-            self._in_progress = question
-        if question is None:
-            return
-        so_far = self._answer(question)
-        with self._changed:
-            self._in_progress = None
-            if so_far is not None and not question.withdrawn:
-                self._verdict = EarlyVerdict(
-                    question.samples, question.mark, so_far, question.thorough
-                )
+            looks = self._next_looks()
+            request = None if looks is None else looks.begin()
+        if looks is not None and request is not None:
+            looks.conclude(request, self._answer(looks, request))
 
-    def _answer(self, question: _Question) -> SentenceProgress | None:
+    def _next_looks(self) -> EarlyLooks | None:
+        """Whose request comes next: the device's, then the client's that came first."""
+        speakers = (self.device, *(one for one in self._early if one is not self.device))
+        return next((one for one in speakers if one.waits), None)
+
+    def _take_known(
+        self, samples: Samples, sentences: SentenceSet, urgency: Urgency
+    ) -> tuple[RecognisedSentence, EncodedAudio] | None:
+        """What a look at this very sound has found."""
+        with self._changed:
+            early = dict(self._early)
+        device = early.pop(self.device, None)
+        if urgency is Urgency.UTTERANCE:
+            return None if device is None else device.take_known(samples, sentences)
+        client = next((one for one in early.values() if one.knows(samples)), None)
+        return None if client is None else client.take_known(samples, sentences)
+
+    def _answer(self, looks: EarlyLooks, request: LookRequest) -> SentenceProgress | None:
         try:
-            return self._look(question)
+            return self._look(looks, request)
         except Interrupted:
             return None
         except EngineError as error:
@@ -236,20 +223,24 @@ class RecognitionService(LoopBody):
             self._failed = True
             return SentenceProgress.UNKNOWN
 
-    def _look(self, question: _Question) -> SentenceProgress:
-        if self._early is None:
+    def _look(self, looks: EarlyLooks, request: LookRequest) -> SentenceProgress:
+        early = self._early.get(looks)
+        if early is None:
             return SentenceProgress.UNKNOWN
 
         def outdated() -> bool:
-            return question.withdrawn
+            return request.withdrawn
 
-        with self._language_model_paused(), self._turns.turn(Urgency.EARLY_LOOK):
-            return self._early.look(
-                question.samples,
-                self._sentences.current,
-                thorough=question.thorough,
+        at_device = looks is self.device
+        urgency = Urgency.EARLY_LOOK if at_device else Urgency.CLIENT_EARLY_LOOK
+        sentences = self._sentences.current
+        with self._language_model_paused(), self._turns.turn(urgency):
+            return early.look(
+                request.samples,
+                sentences.in_area(looks.area) if looks.area else sentences,
+                thorough=request.thorough,
                 outdated=outdated,
-                on_words=self._publish_words if self._publishes_words else None,
+                on_words=self._publish_words if self._publishes_words and at_device else None,
             )
 
     def _publish_words(self, words: str) -> None:

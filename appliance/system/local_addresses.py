@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LOCAL = tuple(
     ipaddress.ip_network(network)
@@ -26,6 +30,14 @@ def is_loopback(address: str) -> bool:
     """Whether only this machine can reach it."""
     found = parse(address)
     return found is not None and found.is_loopback
+
+
+def is_allowed(address: str, networks: Sequence[str]) -> bool:
+    """Whether it is this machine's own, or lies in one of some networks."""
+    found = parse(address)
+    return found is not None and (
+        found.is_loopback or any(found in ipaddress.ip_network(network) for network in networks)
+    )
 
 
 def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

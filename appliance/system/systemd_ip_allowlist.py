@@ -1,4 +1,4 @@
-"""Writes the systemd drop-in that limits the service's IP addresses to the broker."""
+"""Writes the systemd drop-in that limits the service's IP addresses to broker and clients."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from typing import TYPE_CHECKING
 from appliance.system import local_addresses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 DROP_IN = "run/systemd/system/appliance.service.d/broker.conf"
 """Its name sorts before the owner's `override.conf`, which therefore wins."""
 
 TEXT = """\
-# Made at the start of the service, from mqtt.host: {why}.
+# Made at the start of the service, from mqtt.host ({why}) and wyoming.allow.
 [Service]
 IPAddressAllow=
 IPAddressAllow={allowed}
 """
 
 
-def drop_in(host: str) -> str | None:
+def drop_in(host: str, clients: Sequence[str] = ()) -> str | None:
     """The drop-in for `host`, which is mqtt.host; None if the unit's own rules apply.
 
+    `clients` are the addresses and networks from which clients with a connection of their own come.
     They apply to a name, because its address is not known before it is resolved. Without a host
     the embedded broker is used, on localhost.
     """
-    local = TEXT.format(why="the broker is on this machine", allowed="localhost")
+    local = TEXT.format(
+        why="the broker is on this machine", allowed=" ".join(("localhost", *clients))
+    )
     if host in ("", "localhost"):
         return local
     address = local_addresses.parse(host)
@@ -34,7 +38,8 @@ def drop_in(host: str) -> str | None:
         return None
     if address.is_loopback:
         return local
-    return TEXT.format(why="the broker's address", allowed=f"localhost {address}")
+    allowed = " ".join(("localhost", str(address), *clients))
+    return TEXT.format(why="the broker's address", allowed=allowed)
 
 
 def write_drop_in(text: str | None, root: Path) -> bool:

@@ -232,3 +232,27 @@ def test_each_request_can_be_opened_and_those_for_the_microphone_are_closed_by_d
     assert names - set(config.Config().mqtt.operations) == {Control.LISTEN, Control.MICROPHONE}
     with pytest.raises(ConfigError, match="operations"):
         config.parse('[mqtt]\noperations = ["sing"]')
+
+
+@pytest.mark.parametrize(
+    ("wyoming", "problem"),
+    [
+        ('listen = "0.0.0.0:10300"', "wyoming.allow: required"),
+        ('listen = "here:10300"', "wyoming.listen"),
+        ('listen = "127.0.0.1:0"', "the port must be 1 to 65535"),
+        ('listen = "999.0.0.1:10300"', "wyoming.listen"),
+        ('allow = ["kitchen"]', "wyoming.allow"),
+        ('allow = ["192.168.1.7/24"]', "wyoming.allow"),
+    ],
+)
+def test_a_server_that_anybody_could_reach_is_refused(wyoming: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        config.parse(f"[wyoming]\n{wyoming}")
+
+
+def test_a_server_for_this_machine_or_for_named_clients_is_accepted() -> None:
+    assert not config.parse('[wyoming]\nlisten = "127.0.0.1:10300"').wyoming.clients
+    assert not config.parse('[wyoming]\nallow = ["10.0.0.0/8"]').wyoming.clients
+    parsed = config.parse('[wyoming]\nlisten = "[::]:10300"\nallow = ["10.0.0.7", "fd00::/8"]')
+    assert parsed.wyoming.clients == ["10.0.0.7", "fd00::/8"]
+    assert parsed.wyoming.address == ("::", 10300)

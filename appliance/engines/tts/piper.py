@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Piper:
         except ImportError as error:
             raise EngineError(f"the package piper-tts is not installed; run: {INSTALL}") from error
         path = file_of(voice)
+        self._lock = threading.Lock()
         try:
             self._voice = library.PiperVoice.load(path)
         except Exception as error:  # it has no errors of its own
@@ -41,7 +43,8 @@ class Piper:
     def speak(self, sentence: str) -> Spoken:
         """One sentence as audio; EngineError if the engine fails."""
         try:
-            pieces = list(self._voice.synthesize(sentence))
+            with self._lock:  # its phonemizer is not made for several threads
+                pieces = list(self._voice.synthesize(sentence))
         except Exception as error:  # it has no errors of its own
             raise EngineError(f"piper cannot speak: {error}") from error
         if not pieces:

@@ -9,7 +9,7 @@ import pytest
 
 from appliance import doctor
 from appliance.commands.check import line_of
-from appliance.config import Config, MqttSettings
+from appliance.config import Config, MqttSettings, WyomingSettings
 from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
 from appliance.doctor.models_sentences_microphone import _sound_result
 from appliance.doctor.offline import _outside_connections
@@ -94,3 +94,13 @@ def test_a_line_has_mark_question_finding_and_advice() -> None:
         advice="give it a battery",
     )
     assert line_of(answer) == "[warn] clock          it is 1970; give it a battery"
+
+
+def test_the_port_for_wyoming_clients_is_expected_to_be_open_and_no_other() -> None:
+    config = Config(wyoming=WyomingSettings(listen="0.0.0.0:10300", allow=["192.168.1.0/24"]))
+    served = Socket(("0.0.0.0", 10300), None, listening=True)  # noqa: S104
+    client = Socket(("192.168.1.5", 10300), ("192.168.1.20", 5555), listening=False)
+    other = Socket(("0.0.0.0", 10301), None, listening=True)  # noqa: S104
+    assert list(_outside_connections(config, [served, client])) == []
+    assert [one.verdict for one in _outside_connections(config, [other])] == [CheckVerdict.ERROR]
+    assert [one.verdict for one in _outside_connections(Config(), [served])] == [CheckVerdict.ERROR]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +41,7 @@ class VoiceParts:
         self.voice = VoiceInput(
             config,
             RecordedIntake(),  # type: ignore[arg-type]
-            None,  # type: ignore[arg-type]
+            SimpleNamespace(device=None),  # type: ignore[arg-type]
             control=self.control,
             speech=SpeechOutput(config, self.control, self.events),
             events=self.events,

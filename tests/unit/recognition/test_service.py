@@ -13,6 +13,7 @@ from support.sentences import sentence_set
 
 from appliance.errors import EngineError, Interrupted
 from appliance.events import WordsHeard
+from appliance.recognition.early_looks import EarlyLooks
 from appliance.recognition.early_recogniser import EarlyRecogniser
 from appliance.recognition.free_recogniser import FreeRecogniser
 from appliance.recognition.inference_turns import Urgency
@@ -69,20 +70,23 @@ def service(
         publishes_words=publishes_words,
     )
     made.open()
-    made._early = ScriptedLooks(look)
+    made._early[made.device] = ScriptedLooks(look)
     return made
 
 
 def test_a_verdict_names_the_sound_and_the_moment_that_it_is_about() -> None:
     asked = service()
-    asked.request(SOUND, 7)
-    assert asked.pending
+    asked.device.request(SOUND, 7)
+    assert asked.device.pending
     asked.turn()
 
-    assert not asked.pending
-    assert asked.verdict is not None
-    assert asked.verdict.samples is SOUND
-    assert (asked.verdict.mark, asked.verdict.progress) == (7, SentenceProgress.COMPLETE)
+    assert not asked.device.pending
+    assert asked.device.verdict is not None
+    assert asked.device.verdict.samples is SOUND
+    assert (asked.device.verdict.mark, asked.device.verdict.progress) == (
+        7,
+        SentenceProgress.COMPLETE,
+    )
 
 
 def test_a_newer_request_takes_the_place_of_one_that_waits() -> None:
@@ -93,8 +97,8 @@ def test_a_newer_request_takes_the_place_of_one_that_waits() -> None:
         return SentenceProgress.UNKNOWN
 
     asked = service(look)
-    asked.request(SOUND[:100], 1)
-    asked.request(SOUND[:200], 2)
+    asked.device.request(SOUND[:100], 1)
+    asked.device.request(SOUND[:200], 2)
     asked.turn()
     asked.turn()
 
@@ -103,15 +107,15 @@ def test_a_newer_request_takes_the_place_of_one_that_waits() -> None:
 
 def test_a_verdict_that_comes_when_another_sentence_has_begun_does_not_count() -> None:
     def look(*_: object) -> SentenceProgress:
-        asked.reset()
+        asked.device.reset()
         return SentenceProgress.COMPLETE
 
     asked = service(look)
-    asked.request(SOUND, 1)
+    asked.device.request(SOUND, 1)
     asked.turn()
 
-    assert asked.verdict is None
-    assert not asked.pending
+    assert asked.device.verdict is None
+    assert not asked.device.pending
 
 
 def test_a_request_is_given_up_when_more_was_said_and_has_no_verdict() -> None:
@@ -119,36 +123,36 @@ def test_a_request_is_given_up_when_more_was_said_and_has_no_verdict() -> None:
 
     def look(_samples: Samples, _thorough: bool, outdated: Any) -> SentenceProgress:  # noqa: FBT001
         seen.append(outdated())
-        asked.cancel()
+        asked.device.cancel()
         seen.append(outdated())
         raise Interrupted("more has been said")
 
     asked = service(look)
-    asked.request(SOUND, 1)
+    asked.device.request(SOUND, 1)
     asked.turn()
 
     assert seen == [False, True]
-    assert not asked.pending
-    assert asked.verdict is None
+    assert not asked.device.pending
+    assert asked.device.verdict is None
 
 
 def test_a_thorough_request_names_its_sound_until_it_is_answered() -> None:
     named: list[Samples | None] = []
 
     def look(*_: object) -> SentenceProgress:
-        named.extend((asked.pending_thorough(3), asked.pending_thorough(4)))
+        named.extend((asked.device.pending_thorough(3), asked.device.pending_thorough(4)))
         return SentenceProgress.UNKNOWN
 
     asked = service(look)
-    asked.request(SOUND, 3, thorough=True)
-    assert asked.pending_thorough(3) is SOUND
+    asked.device.request(SOUND, 3, thorough=True)
+    assert asked.device.pending_thorough(3) is SOUND
     asked.turn()
 
     assert named[0] is SOUND
     assert named[1] is None
-    assert asked.pending_thorough(3) is None
-    assert asked.verdict is not None
-    assert asked.verdict.thorough
+    assert asked.device.pending_thorough(3) is None
+    assert asked.device.verdict is not None
+    assert asked.device.verdict.thorough
 
 
 def test_a_model_that_fails_leaves_the_end_to_the_pauses_and_is_logged_once(
@@ -160,11 +164,11 @@ def test_a_model_that_fails_leaves_the_end_to_the_pauses_and_is_logged_once(
     asked = service(fail)
     with caplog.at_level(logging.WARNING):
         for mark in (1, 2):
-            asked.request(SOUND, mark)
+            asked.device.request(SOUND, mark)
             asked.turn()
 
-    assert asked.verdict is not None
-    assert asked.verdict.progress is SentenceProgress.UNKNOWN
+    assert asked.device.verdict is not None
+    assert asked.device.verdict.progress is SentenceProgress.UNKNOWN
     assert len(caplog.records) == 1
 
 
@@ -172,13 +176,13 @@ def test_without_a_request_a_turn_returns_by_itself() -> None:
     asked = service()
     asked.turn()
 
-    assert asked.verdict is None
+    assert asked.device.verdict is None
 
 
 def test_the_words_of_a_look_are_published_only_if_wanted() -> None:
     for wanted, expected in ((True, ["make some"]), (False, [])):
         asked = service(publishes_words=wanted)
-        asked.request(SOUND, 1)
+        asked.device.request(SOUND, 1)
         asked.turn()
 
         events = asked._events
@@ -189,7 +193,7 @@ def test_the_words_of_a_look_are_published_only_if_wanted() -> None:
 def test_the_language_model_waits_while_somebody_speaks() -> None:
     model = ScriptedLanguageModel([])
     asked = service(model=model)
-    asked.request(SOUND, 1)
+    asked.device.request(SOUND, 1)
     asked.turn()
 
     assert model.pauses == 1
@@ -213,7 +217,7 @@ def test_between_the_pieces_of_a_long_recording_somebody_who_spoke_is_heard_firs
     asked = service()
     transcriber = InterruptibleTranscriber(["spoken", "a long recording"])
     asked._models = SpeechModels(FreeRecogniser(transcriber, 0.6), transcriber)
-    asked._early = None
+    asked._early.clear()
     long = np.zeros(2 * len(SOUND), np.float32)
 
     assert asked.transcribe(long, "en", speech_comes).text == "a long recording"
@@ -229,8 +233,7 @@ def test_words_that_a_model_invents_for_silence_are_dropped() -> None:
 def test_a_recording_from_elsewhere_leaves_the_early_looks_at_the_speaker_alone() -> None:
     taken: list[Samples] = []
     asked = service(complete, "a recording")
-    early = asked._early
-    assert early is not None
+    early = asked._early[asked.device]
     early.take_known = lambda samples, _: taken.append(samples)  # type: ignore[method-assign, assignment]
     asked.recognise(SOUND, SENTENCES, lambda _: None, urgency=Urgency.TRANSCRIPTION)
 
@@ -249,6 +252,39 @@ def test_a_long_recording_can_be_stopped_between_its_pieces() -> None:
     asked = service()
     transcriber = InPieces(["never"])
     asked._models = SpeechModels(FreeRecogniser(transcriber, 0.6), transcriber)
-    asked._early = None
+    asked._early.clear()
     with pytest.raises(Interrupted):
         asked.recognise(SOUND, SENTENCES, lambda _: None, lambda: True)
+
+
+def test_the_device_is_looked_at_before_a_client_whose_request_came_first() -> None:
+    order: list[int] = []
+
+    def look(samples: Samples, *_: object) -> SentenceProgress:
+        order.append(len(samples))
+        return SentenceProgress.UNKNOWN
+
+    asked = service(look)
+    client = EarlyLooks(asked._changed)
+    asked._early[client] = ScriptedLooks(look)
+    client.request(SOUND[:300], 1)
+    asked.device.request(SOUND[:200], 1)
+    asked.turn()
+    asked.turn()
+
+    assert order == [200, 300]
+    assert client.wait(0.0)
+    assert client.verdict is not None
+    assert client.verdict.mark == 1
+
+
+def test_what_a_client_says_while_it_speaks_is_not_published() -> None:
+    asked = service(publishes_words=True)
+    client = EarlyLooks(asked._changed)
+    asked._early[client] = ScriptedLooks(complete)
+    client.request(SOUND, 1)
+    asked.turn()
+
+    events = asked._events
+    assert isinstance(events, RecordedEvents)
+    assert events.of(WordsHeard) == []

@@ -7,8 +7,8 @@ import pytest
 from appliance.system.systemd_ip_allowlist import DROP_IN, drop_in
 
 
-def allowed(host: str) -> str:
-    *_, reset, last = (drop_in(host) or "").splitlines()
+def allowed(host: str, *clients: str) -> str:
+    *_, reset, last = (drop_in(host, clients) or "").splitlines()
     assert reset == "IPAddressAllow="  # or systemd would add to what the unit allows
     return last.removeprefix("IPAddressAllow=")
 
@@ -30,6 +30,13 @@ def test_only_the_broker_s_address_and_this_machine_are_allowed(host: str, addre
 @pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "::1"])
 def test_with_a_broker_on_this_machine_only_localhost_is_allowed(host: str) -> None:
     assert allowed(host) == "localhost"
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", "192.168.7.7"])
+def test_clients_with_a_connection_of_their_own_are_allowed_too(host: str) -> None:
+    addresses = allowed(host, "192.168.7.20", "10.1.0.0/16").split()
+    assert addresses[0] == "localhost"
+    assert addresses[-2:] == ["192.168.7.20", "10.1.0.0/16"]
 
 
 @pytest.mark.parametrize("host", ["broker.lan", "homeassistant.local", "10.0.0", "a b\nc"])

@@ -1,0 +1,105 @@
+"""Requests of clients that wait on a connection of their own: into the queue, results back."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from appliance.events import JobFinished
+from appliance.values import ClientRequest
+
+if TYPE_CHECKING:
+    from appliance.events import Event
+    from appliance.ids import Ids
+    from appliance.jobs.job_queue import JobQueue
+    from appliance.values import Operation, Result, Samples
+
+
+class ResultReceiver(Protocol):
+    """Whoever waits for the result of a request."""
+
+    def deliver(self, result: Result) -> None:
+        """Take the result, from another thread; it must return at once."""
+
+
+class ResultInbox:
+    """Where a thread waits for a result and for its client's socket at once.
+
+    `fileno` is readable when a result is there.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._signal = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._closed = False
+        self._result: Result | None = None
+
+    def fileno(self) -> int:
+        """For `select.poll`."""
+        return self._signal
+
+    def deliver(self, result: Result) -> None:
+        """Take the result, from another thread."""
+        with self._lock:
+            if not self._closed:
+                self._result = result
+                os.eventfd_write(self._signal, 1)
+
+    def take(self) -> Result | None:
+        """The result, once; None if it is not there yet."""
+        with self._lock:
+            result, self._result = self._result, None
+            if result is not None:
+                os.eventfd_read(self._signal)
+            return result
+
+    def close(self) -> None:
+        """Give the descriptor back; a result that comes later is dropped."""
+        with self._lock:
+            self._closed = True
+            os.close(self._signal)
+
+
+class ClientJobs:
+    """Any thread. An observer: a result comes as the event JobFinished."""
+
+    def __init__(self, queue: JobQueue, ids: Ids) -> None:
+        self._queue = queue
+        self._ids = ids
+        self._lock = threading.Lock()
+        self._receivers: dict[str, ResultReceiver] = {}
+
+    def submit(
+        self,
+        receiver: ResultReceiver,
+        operation: Operation,
+        *,
+        text: str = "",
+        samples: Samples | None = None,
+        area: str = "",
+    ) -> str | None:
+        """Queue a request, whose result `receiver` gets; its id, or None if the queue is full."""
+        request = ClientRequest(self._ids.new(), operation, text, samples, area)
+        with self._lock:
+            self._receivers[request.id] = receiver
+        if self._queue.enqueue_job(request):
+            return request.id
+        with self._lock:
+            del self._receivers[request.id]
+        return None
+
+    def cancel(self, job_id: str) -> None:
+        """Nobody waits any more: the work ends as soon as it can."""
+        with self._lock:
+            self._receivers.pop(job_id, None)
+        if self._queue.remove(job_id) is None:
+            self._queue.cancel_in_progress(job_id)
+
+    def on_event(self, event: Event) -> None:
+        """Give a finished request's result to whoever waits for it."""
+        if isinstance(event, JobFinished) and isinstance(event.job, ClientRequest):
+            with self._lock:
+                receiver = self._receivers.pop(event.job.id, None)
+            if receiver is not None:
+                receiver.deliver(event.result)

@@ -1,0 +1,1 @@
+"""A server for the Wyoming protocol: other voice systems use the recognition of this board."""

@@ -1,0 +1,77 @@
+"""One client's requests to the worker: queued, waited for, cancelled if nobody waits any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.config import MAXIMUM_AREA_LENGTH
+from appliance.errors import EngineError
+from appliance.jobs.client_jobs import ResultInbox
+from appliance.values import AREA, Operation
+
+if TYPE_CHECKING:
+    from appliance.jobs.client_jobs import ClientJobs
+    from appliance.values import Result, Samples
+    from appliance.wyoming_server.client_socket import ClientSocket
+    from appliance.wyoming_server.outgoing_events import Context
+
+WAIT_LIMIT_S = 60.0
+"""For a result, beside the time that the language model may take."""
+
+
+class ClientRequests:
+    """Belongs to the thread of one connection."""
+
+    def __init__(self, client: ClientSocket, jobs: ClientJobs, answer_limit_s: float) -> None:
+        self._client = client
+        self._jobs = jobs
+        self._answer_limit_s = answer_limit_s
+        self._inbox = ResultInbox()
+
+    def result_of(
+        self,
+        operation: Operation,
+        context: Context,
+        *,
+        text: str = "",
+        samples: Samples | None = None,
+    ) -> Result:
+        """Have it done, and wait for the result; `context` may say in which area the speaker is.
+
+        Raises:
+            ClientGone: the client has left meanwhile; the work is stopped.
+            EngineError: it takes too long, or there is no room.
+
+        """
+        limit_s = WAIT_LIMIT_S + (self._answer_limit_s if operation is Operation.ANSWER else 0.0)
+        job_id = self._jobs.submit(
+            self._inbox, operation, text=text, samples=samples, area=area_of(context)
+        )
+        if job_id is None:
+            raise EngineError("too much waits already; try again in a moment")
+        try:
+            result = self._wait_for(job_id, limit_s)
+        except BaseException:
+            self._jobs.cancel(job_id)
+            raise
+        if result is None:
+            self._jobs.cancel(job_id)
+            raise EngineError(f"there was no result within {limit_s:g} s; try again")
+        return result
+
+    def _wait_for(self, job_id: str, limit_s: float) -> Result | None:
+        while self._client.wait_for(self._inbox, limit_s):
+            result = self._inbox.take()
+            if result is not None and result.id == job_id:  # and not one that came too late
+                return result
+        return None
+
+    def close(self) -> None:
+        """Nothing is asked any more."""
+        self._inbox.close()
+
+
+def area_of(context: Context) -> str:
+    """The room that a client names; empty if it names none."""
+    area = (context or {}).get(AREA)
+    return area.strip()[:MAXIMUM_AREA_LENGTH] if isinstance(area, str) else ""
