@@ -20,10 +20,14 @@ REFUSALS = {
     0x95: "one of our messages is larger than it allows",
     0x97: "its quota is used up",
     0x9D: "it asks us to use another broker; set mqtt.host",
+    0x9E: "it has no shared subscriptions, which mqtt.group needs",
 }
 """By MQTT 5 reason code of CONNACK and DISCONNECT."""
 
-NEEDS_A_PERSON = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x8E, 0x9D})
+KEEPALIVE_TIMEOUT = 0x8D
+"""Reason code for a peer that has said nothing during the keep-alive interval."""
+
+NEEDS_A_PERSON = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x8E, 0x9D, 0x9E})
 """Refusals that do not go away by themselves, so they are retried slowly."""
 
 PERMANENT_PUBACKS = frozenset({0x90, 0x95, 0x99})
@@ -55,6 +59,8 @@ def explain_puback(code: int) -> str:
     """Return what a failing reason code of PUBACK means."""
     return PUBACKS.get(code, f"reason code 0x{code:02x}")
 
+
+SILENT = "it accepts the connection and does not answer; see mqtt.host, mqtt.port and mqtt.tls"
 
 NO_ANSWER = "it closed the connection without an answer; see mqtt.port, mqtt.tls and mqtt.version"
 

@@ -91,6 +91,7 @@ class BrokerConnection:
         self._connected = False
         self._connected_at = 0.0
         self._refusal: int | None = None
+        self._filters: Sequence[str] = ()
         self._reconnect = ReconnectPolicy()
         self._client = self._new_client()
         self._thread: threading.Thread | None = None
@@ -170,6 +171,7 @@ class BrokerConnection:
         """Subscribe; the broker's answer comes as an event."""
         with self._lock:
             if self._connected:
+                self._filters = filters
                 self._client.subscribe(subscriptions(filters, is_v5=self._is_v5))
 
     def acknowledge(self, delivery: Delivery) -> bool:
@@ -232,7 +234,9 @@ class BrokerConnection:
             self._refusal = None
             self._connected = True
             self._connected_at = time.monotonic()
-            self._events.put(Connected(self._epoch))
+            self._events.put(
+                Connected(self._epoch, bool(getattr(sent, "SharedSubscriptionAvailable", 1)))
+            )
         logger.info("connected to the broker at %s", self._address)
 
     def _on_connect_fail(self) -> None:
@@ -254,7 +258,8 @@ class BrokerConnection:
             repeatedly = self._reconnect.failures > 1
             reason = connect_errors.explain_loss(self._config.client_id if repeatedly else None)
         else:
-            reason = connect_errors.NO_ANSWER
+            silent = code.value == connect_errors.KEEPALIVE_TIMEOUT
+            reason = connect_errors.SILENT if silent else connect_errors.NO_ANSWER
         lasted_s = time.monotonic() - self._connected_at if was_connected else 0.0
         slow = refusal in connect_errors.NEEDS_A_PERSON
         self._schedule_reconnect(reason, lasted_s=lasted_s, slow=slow)
@@ -269,8 +274,12 @@ class BrokerConnection:
         self._events.put(Acknowledged(self._epoch, mid, code.value))
 
     def _on_subscribe(self, _mid: int, codes: list[ReasonCode], _properties: Properties) -> None:
-        refusal = next((code.getName() for code in codes if code.is_failure), None)
-        self._events.put(Subscribed(self._epoch, refusal))
+        refused = {
+            topic_filter: connect_errors.explain_refusal(code.value, code.getName())
+            for topic_filter, code in zip(self._filters, codes, strict=False)
+            if code.is_failure
+        }
+        self._events.put(Subscribed(self._epoch, refused))
 
     @property
     def _address(self) -> str:

@@ -11,6 +11,8 @@ class Connected:
 
     epoch: int
     """Counts connections, to tell the events of an earlier connection from those of this one."""
+    can_share: bool = True
+    """Whether the broker has shared subscriptions, as far as it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class Subscribed:
     """The broker's answer to our subscription."""
 
     epoch: int
-    refusal: str | None
-    """None if it was granted."""
+    refused: dict[str, str]
+    """Topic filters that it refuses, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)

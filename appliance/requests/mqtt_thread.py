@@ -38,6 +38,9 @@ DRAIN_RESULTS_S, DRAIN_STATUS_S = 0.6, 0.3
 """At a stop, how long to send the rest of the outbox, and then the status `stopped`."""
 
 HOUSEKEEPING_S = 60.0
+SHARED = "$share/"
+"""The beginning of a shared subscription."""
+
 BIRTH_PAYLOAD = b"online"
 """Home Assistant's birth message."""
 
@@ -135,7 +138,7 @@ class MqttService(LoopBody):
                     self._epoch = event.epoch
                     self._subscribed = False
                     self._publisher.connected()
-                    self._connection.subscribe(self._topics.subscriptions)
+                    self._connection.subscribe(self._filters(can_share=event.can_share))
                 case Lost():
                     self._subscribed = False
                     self._publisher.disconnected()
@@ -162,13 +165,22 @@ class MqttService(LoopBody):
         if requests:
             self._intake.accept_requests(requests, self._connection)
 
+    def _filters(self, *, can_share: bool) -> list[str]:
+        """What to subscribe to; a broker may close the connection for what it does not have."""
+        filters = self._topics.subscriptions
+        if can_share or not any(one.startswith(SHARED) for one in filters):
+            return filters
+        logger.warning(
+            "the broker has no shared subscriptions, so nothing comes from the queue of "
+            "mqtt.group; use a broker that has them, or leave mqtt.group empty"
+        )
+        return [one for one in filters if not one.startswith(SHARED)]
+
     def _note_subscription(self, event: Subscribed) -> None:
-        self._subscribed = event.refusal is None
-        if event.refusal is not None:
-            logger.warning(
-                "the broker refuses the subscription to %s (%s); see its access list",
-                self._topics.requests, event.refusal.lower(),
-            )  # fmt: skip
+        self._subscribed = self._topics.requests not in event.refused
+        for topic_filter, reason in event.refused.items():
+            words = "the broker refuses the subscription to %s (%s); see its access list"
+            logger.warning(words, topic_filter, reason)
 
     def _drain(self, seconds: float) -> None:
         """Send until all is acknowledged or the time is over; requests stay at the broker."""

@@ -258,6 +258,56 @@ def test_a_broker_that_sends_nonsense_does_not_end_the_mqtt_thread(
         assert stack.journal.counts.outbox.rows == 1
 
 
+def test_a_broker_that_accepts_and_never_answers_is_logged_as_that(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def be_silent(peer: socket.socket) -> None:
+        while peer.recv(4096):
+            pass
+
+    with _impostor(be_silent) as port, MqttStack(settings(tmp_path, port, keepalive_s=1)) as stack:
+        stack.say("kept")
+        _warned(caplog, "it accepts the connection and does not answer; see mqtt.host")
+        assert stack.journal.counts.outbox.rows == 1
+
+
+@pytest.mark.parametrize("says_it", [True, False])
+def test_a_broker_without_shared_subscriptions_is_said_and_serves_the_rest(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, says_it: bool
+) -> None:
+    """In CONNACK (property 0x2A), or only in SUBACK, by code 0x9E."""
+    filters: list[bytes] = []
+
+    def serve(peer: socket.socket) -> None:
+        peer.sendall(b"\x20\x05\x00\x00\x02\x2a\x00" if says_it else b"\x20\x03\x00\x00\x00")
+        while packet := peer.recv(65_536):
+            if packet[0] == 0x82:
+                filters.append(packet)
+                codes = bytes(0x9E if b"$share" in part else 1 for part in _filters_in(packet))
+                head = 2 + (packet[1] >> 7)
+                reply = packet[head : head + 2] + b"\x00" + codes
+                peer.sendall(bytes([0x90, len(reply)]) + reply)
+
+    group = {"group": "house", "group_root": "house"}
+    with _impostor(serve) as port, MqttStack(settings(tmp_path, port, **group)) as stack:
+        _warned(caplog, "no shared subscriptions")
+        until(lambda: stack.mqtt.health().subscribed, "not subscribed to its own requests")
+        assert (b"$share" in filters[0]) is not says_it
+
+
+def _filters_in(subscribe: bytes) -> list[bytes]:
+    """The topic filters of a SUBSCRIBE packet of less than 2 MB without properties."""
+    start = 2
+    while subscribe[start - 1] & 0x80:
+        start += 1
+    rest, found = subscribe[start + 3 :], []
+    while rest:
+        size = int.from_bytes(rest[:2], "big")
+        found.append(rest[2 : 2 + size])
+        rest = rest[3 + size :]
+    return found
+
+
 def test_if_the_broker_acknowledges_nothing_the_appliance_connects_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
