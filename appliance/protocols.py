@@ -116,6 +116,10 @@ class LanguageModel(Protocol):
     name: str
     """The model's name in the catalogue."""
 
+    @property
+    def restarts(self) -> int:
+        """How often its process was started again, because it died."""
+
     def complete(
         self,
         question: Question,

@@ -6,13 +6,17 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from appliance.events import JobFinished
+from appliance.system import kept_faults
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from appliance.daemon.status_publisher import StatusPublisher
     from appliance.events import Event, EventBus
     from appliance.jobs.job_queue import JobQueue
+    from appliance.listening.voice_input import VoiceInput
+    from appliance.protocols import LanguageModel
     from appliance.requests.mqtt_thread import MqttService
     from appliance.system.board_monitor import BoardMonitor
     from appliance.system.metrics_server import Figures, MetricsServer
@@ -24,14 +28,21 @@ WATCHDOG_S = 60.0
 class MetricsCollector:
     """Counts finished jobs, and reads everything else when it is asked."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it reads from)
         self,
         status: StatusPublisher,
         mqtt: MqttService,
         queue: JobQueue,
         board: BoardMonitor,
         events: EventBus,
+        *,
+        voice: VoiceInput,
+        language_model: LanguageModel | None,
+        state_directory: Path,
     ) -> None:
+        self._voice = voice
+        self._language_model = language_model
+        self._state_directory = state_directory
         self._status = status
         self._mqtt = mqtt
         self._queue = queue
@@ -71,6 +82,11 @@ class MetricsCollector:
                 "request_overrun": health.overrun,
             },
             connected=health.connected,
+            microphone=self._voice.state,
+            model_restarts=0 if self._language_model is None else self._language_model.restarts,
+            faults=sum(fault.times for fault in kept_faults.read(self._state_directory)),
+            set_aside=health.set_aside,
+            damaged_journals=health.damaged_journals,
             uptime_s=self._status.uptime(),
             not_live=self._not_live(),
             not_ready="it is starting" if self._status.starting else health.journal_error,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance import __version__
+from appliance.daemon import content_hashes
 from appliance.events import (
     ActivityChanged,
     AnswerWritten,
@@ -146,6 +147,7 @@ class StatusPublisher:
                 attempts=limits.maximum_attempts,
             ),
             options=self._options.current(),
+            hashes=content_hashes.of(config, self._settings.sentences),
         )
         if config.home_assistant.enabled:
             self._publisher.publish_retained(discovery.discovery(config, self._topics))

@@ -252,7 +252,16 @@ def wire(  # noqa: PLR0915  (one line for each part)
         dispatcher=dispatcher,
         mqtt=mqtt,
         status=status,
-        metrics=MetricsCollector(status, mqtt, queue, board, events),
+        metrics=MetricsCollector(
+            status,
+            mqtt,
+            queue,
+            board,
+            events,
+            voice=voice,
+            language_model=language_model,
+            state_directory=config.state_directory,
+        ),
         mqtt_loop=Loop("MQTT thread", mqtt),
         worker_loop=Loop(
             "worker",

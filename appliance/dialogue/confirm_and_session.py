@@ -215,7 +215,7 @@ class Dialogue:
                 return
             wait_s = self._settings.wait_s
             self._listener.listen(Activation(current.trigger, reply=True, wait_s=wait_s))
-            logger.info("%s waits for a yes", current.pending[1].id[-4:])
+            logger.info("%s waits for a yes", current.pending[1].id)
 
     def _take_reply(self, job: Utterance, result: Result) -> None:
         self._unanswered.discard(job.id)

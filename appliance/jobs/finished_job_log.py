@@ -21,6 +21,7 @@ def log_fields(job: Job, result: Result) -> dict[str, object]:
         "job_id": result.id,
         "job_kind": _kind(job),
         "transaction": job.transaction if isinstance(job, Request) else None,
+        "requester": job.requester if isinstance(job, Request) else None,
         "outcome": result.outcome.value,
         "intent": result.intent.name if result.intent else None,
         "pace": result.pace.value,
@@ -43,7 +44,9 @@ def log_line(job: Job, result: Result) -> str:
     facts.append(f"pace {result.pace}")
     if result.temperature_c is not None:
         facts.append(f"{result.temperature_c:.0f} °C")
-    return f"answered {_kind(job)} {job.id[-4:]} in {total:.2f} s: {', '.join(facts)}"
+    # Its name comes from outside: quoted, so that it cannot look like another line.
+    who = f" of {job.requester!r}" if isinstance(job, Request) and job.requester else ""
+    return f"answered {_kind(job)} {job.id}{who} in {total:.2f} s: {', '.join(facts)}"
 
 
 def _outcome(result: Result) -> str:

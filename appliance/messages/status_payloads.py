@@ -57,6 +57,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How often a request that crashes the process is tried."""
 
 
+class ContentHashes(msgspec.Struct, frozen=True, kw_only=True):
+    """SHA-256 of what this appliance runs with, to compare several; part of `info`."""
+
+    configuration: str
+    """Of the settings in force, without `device.name`, which differs between appliances."""
+    sentences: str
+    """Of the sentences in force, with their lists, rules and what is declared of each intent."""
+    models: dict[str, str | None]
+    """By name; null for a model that is not of the catalogue, because it is not read for this."""
+
+
 class Info(msgspec.Struct, frozen=True, kw_only=True):
     """On `info`, retained: version, models, intents and limits."""
 
@@ -72,6 +83,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     """The current values of what `request/options` and `request/microphone` change."""
     limits: Limits
+    hashes: ContentHashes | None = None
 
 
 class StateNow(msgspec.Struct, frozen=True, kw_only=True):

@@ -133,7 +133,7 @@ class Worker(LoopBody):
             if self._abandoned.is_set():
                 return  # it has been answered already
             if self._is_put_off(job, result):
-                logger.info("request %s runs again after the restart", job.id[-4:])
+                logger.info("request %s runs again after the restart", job.id)
                 self._ledger.put_off(job)
             else:
                 self._finish(job, result, dead_letter=dead_letter)
@@ -154,7 +154,7 @@ class Worker(LoopBody):
             # the journal after each restart. So the job fails, and the log holds the trace.
             message = "job %s failed because of a bug in the appliance"
             logger.error(message, job.id, exc_info=without_words(error))  # noqa: TRY400
-            logger.debug("%s: %s", job.id[-4:], error)
+            logger.debug("%s: %s", job.id, error)
             reason = f"a bug in the appliance ({type(error).__name__}: {error})"
             return self._failed(job, board, reason), True
 
@@ -193,7 +193,7 @@ class Worker(LoopBody):
         """CONFIRM what acts, COMMIT the rest."""
         logger.info("%s", log_line(job, result), extra={"fields": log_fields(job, result)})
         words = "%s: text %r, answer %r, reason %r"
-        logger.debug(words, result.id[-4:], result.text, result.answer, result.reason)
+        logger.debug(words, result.id, result.text, result.answer, result.reason)
         if Stage.CONFIRM not in route_of(job) or dead_letter:
             self._ledger.commit_job(job, result, dead_letter=dead_letter)
         elif isinstance(job, Utterance):

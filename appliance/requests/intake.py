@@ -118,7 +118,11 @@ class RequestIntake:
 
     def _reject(self, rejection: Rejection) -> None:
         self.rejected += 1
-        logger.debug("rejected a request as %s: %s", rejection.reason, rejection.message)
+        address = rejection.address
+        logger.debug(
+            "rejected %s request %r as %s: %s",
+            address.operation, address.transaction, rejection.reason, rejection.message,
+        )  # fmt: skip
         answer = Answer(
             state=RequestState.REJECTED,
             transaction=rejection.address.transaction,

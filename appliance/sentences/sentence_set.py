@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
 import threading
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from hassil.intents import TextSlotList, WildcardSlotList
 from hassil.util import CJK_WHITESPACE
 
 from appliance.errors import SentencesError
-from appliance.grammar.grammar import Grammar
+from appliance.grammar.grammar import Grammar, fingerprint
 from appliance.sentences import template_check
 from appliance.sentences.home_assistant_builtins import shared_data
 from appliance.sentences.problems import Problems
@@ -150,6 +151,13 @@ class SentenceSet:
         if self._shared is not None:
             return self._shared.grammar.in_area(self.area)
         return Grammar.of(self.intents, cache=self.cache)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that is declared."""
+        declared = repr(sorted(self.declared.items()))
+        content = f"{fingerprint(self.intents, None, None)}\n{declared}"
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def how_many(self, name: str | None = None) -> str:
         """The number of sentences of one intent or of all, as text for a person."""

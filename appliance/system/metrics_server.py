@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import platform
 import socket
 import socketserver
 import threading
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 
+from appliance import __version__
 from appliance.errors import NeededError
-from appliance.values import BoardReading, Pace, Utterance
+from appliance.values import BoardReading, MicrophoneState, Pace, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +31,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+
+MEGA = 1e6
+
+BUILD = {
+    "version": __version__,
+    "python": platform.python_version(),
+    "machine": platform.machine(),
+}
 
 UNIX = "unix:"
 
@@ -49,6 +59,13 @@ class Figures:
     dropped: dict[str, int]
     """By reason; never decreases."""
     connected: bool
+    microphone: MicrophoneState = MicrophoneState.ABSENT
+    model_restarts: int = 0
+    """Of the language model's process, since the start."""
+    faults: int = 0
+    """In the file of the last faults."""
+    set_aside: int = 0
+    damaged_journals: int = 0
     uptime_s: float
     not_live: str | None = None
     """Why the process should be restarted; None if it works."""
@@ -110,10 +127,10 @@ class MetricsServer:
         for reason, count in values.dropped.items():
             dropped.add_metric([reason], count)
         yield dropped
-        pace = GaugeMetricFamily("appliance_pace", "1 for the current pace.", labels=["pace"])
-        for each in Pace:
-            pace.add_metric([each], each is values.pace)
-        yield pace
+        yield _one_of("pace", "1 for the current pace.", Pace, values.pace)
+        state, help_text = values.microphone, "1 for the state of the microphone."
+        yield _one_of("microphone", help_text, MicrophoneState, state, label="state")
+        yield InfoMetricFamily("appliance_build", "What runs here.", value=BUILD)
         for name, help_text, value in (
             ("outbox_messages", "Messages that wait for the broker.", values.outbox_rows),
             ("outbox_bytes", "Bytes that wait for the broker.", values.outbox_bytes),
@@ -126,14 +143,28 @@ class MetricsServer:
             ("broker_connected", "1 while connected.", int(values.connected)),
             ("uptime_seconds", "Seconds since the start.", values.uptime_s),
             ("soc_celsius", "Temperature of the processor.", reading.temperature_c),
-            ("soc_mhz", "Clock of the processor.", reading.clock_mhz),
-            ("soc_limit_mhz", "Highest clock that the kernel allows.", reading.clock_limit_mhz),
+            ("soc_hertz", "Clock of the processor.", _times(MEGA, reading.clock_mhz)),
+            (
+                "soc_limit_hertz",
+                "Highest clock that the kernel allows.",
+                _times(MEGA, reading.clock_limit_mhz),
+            ),
             ("fan_rpm", "Speed of the fastest fan.", reading.fan_rpm),
             ("supply_volts", "Supply voltage.", reading.volts),
             ("core_volts", "Voltage of the processor's core.", reading.core_volts),
             ("power_watts", "Power that the board draws.", reading.watts),
-            ("memory_megabytes", "Resident memory, all processes.", reading.memory_used_mb),
-            ("disk_free_megabytes", "Free space for the state directory.", reading.disk_free_mb),
+            (
+                "memory_bytes",
+                "Resident memory, all processes.",
+                _times(MEGA, reading.memory_used_mb),
+            ),
+            (
+                "disk_free_bytes",
+                "Free space for the state directory.",
+                _times(MEGA, reading.disk_free_mb),
+            ),
+            ("faults", "Faults in faults.jsonl, which keeps the last 50.", values.faults),
+            ("set_aside_requests", "Dead letters: `appliance requests list`.", values.set_aside),
         ):
             if value is not None:  # what the board cannot measure is absent, not 0
                 yield GaugeMetricFamily(f"appliance_{name}", help_text, value=value)
@@ -141,6 +172,16 @@ class MetricsServer:
             ("undervoltage", "How often the voltage fell too low.", reading.under_voltages),
             ("throttled", "How often the processor was throttled.", reading.throttlings),
             ("energy_joules", "Energy since the start.", reading.joules),
+            (
+                "language_model_restarts",
+                "How often the language model's process was started again.",
+                values.model_restarts,
+            ),
+            (
+                "damaged_journals",
+                "Journals that were damaged, and replaced by what could be saved.",
+                values.damaged_journals,
+            ),
         ):
             if total is not None:
                 yield CounterMetricFamily(f"appliance_{name}", help_text, value=total)
@@ -186,6 +227,20 @@ class MetricsServer:
             thread.join(1.0)
             if address.startswith(UNIX):
                 Path(address.removeprefix(UNIX)).unlink(missing_ok=True)
+
+
+def _one_of(
+    name: str, help_text: str, states: Iterable[str], current: str, label: str | None = None
+) -> Metric:
+    """A state as Prometheus expects it: 1 for the current one, 0 for every other."""
+    family = GaugeMetricFamily(f"appliance_{name}", help_text, labels=[label or name])
+    for each in states:
+        family.add_metric([each], each == current)
+    return family
+
+
+def _times(factor: float, value: float | None) -> float | None:
+    return None if value is None else factor * value
 
 
 def _server(address: str) -> WSGIServer:

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from appliance import __version__
 from appliance.errors import NeededError
 from appliance.system.metrics_server import Figures, MetricsServer
 from appliance.values import (
     BoardReading,
+    MicrophoneState,
     Outcome,
     Pace,
     Request,
@@ -102,6 +104,28 @@ def test_a_value_that_the_board_cannot_measure_is_absent_and_not_0(free_port: in
     assert found["appliance_core_volts", ()] == 0.85
     assert ("appliance_power_watts", ()) not in found
     assert ("appliance_throttled_total", ()) not in found
+
+
+def test_units_are_prometheus_s_base_units_and_the_state_of_every_part_is_there(
+    free_port: int,
+) -> None:
+    reading = BoardReading(clock_mhz=1500, memory_used_mb=200.0, disk_free_mb=4000.0)
+    more = {"model_restarts": 2, "faults": 3, "set_aside": 4, "damaged_journals": 1}
+    values = figures(reading, microphone=MicrophoneState.LOST, **more)
+    with MetricsServer(lambda: values).served(f"127.0.0.1:{free_port}"):
+        found = read(http.client.HTTPConnection("127.0.0.1", free_port, timeout=5))
+    assert found["appliance_soc_hertz", ()] == 1.5e9
+    assert found["appliance_memory_bytes", ()] == 2e8
+    assert found["appliance_disk_free_bytes", ()] == 4e9
+    assert found["appliance_microphone", ("lost",)] == 1
+    assert found["appliance_microphone", ("ok",)] == 0
+    assert found["appliance_language_model_restarts_total", ()] == 2
+    assert found["appliance_faults", ()] == 3
+    assert found["appliance_set_aside_requests", ()] == 4
+    assert found["appliance_damaged_journals_total", ()] == 1
+    (build,) = (labels for name, labels in found if name == "appliance_build_info")
+    assert __version__ in build
+    assert not [name for name, _ in found if name.endswith(("_mhz", "_megabytes", "_mb"))]
 
 
 class UnixSocketConnection(http.client.HTTPConnection):

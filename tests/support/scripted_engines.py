@@ -101,5 +101,7 @@ class ScriptedLanguageModel:
     def close(self) -> None:
         pass
 
+    restarts = 0
+
     def use_threads(self, count: int) -> None:
         pass

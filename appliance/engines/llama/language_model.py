@@ -41,8 +41,6 @@ class Llama:
 
     def __init__(self, launcher: ServerLauncher, name: str | None = None) -> None:
         self.name = name or launcher.path.stem
-        self.restarts = 0
-        """How often a request needed another process."""
         self._active_threads = launcher.threads
         self._time_limit_s = launcher.settings.time_limit_s
         self._supervisor = Supervisor(launcher)
@@ -52,6 +50,11 @@ class Llama:
     def process_id(self) -> int | None:
         """Of the child process; None if there is none."""
         return self._supervisor.process_id
+
+    @property
+    def restarts(self) -> int:
+        """How often its process was started again, because it died."""
+        return self._supervisor.restarts
 
     @property
     def fault(self) -> str | None:
@@ -150,7 +153,6 @@ class Llama:
                     reason = f"{died(death)} twice at this text; it is not tried again"
                     raise EngineDied(reason) from None
                 logger.warning("%s; restarting it", died(death))
-            self.restarts += 1
             if on_token is not None:
                 on_token(None)
 

@@ -43,6 +43,12 @@ class Supervisor:
         self._launcher = launcher
         self._process: ServerProcess | None = None
         self._wanted = False
+        self._starts = 0
+
+    @property
+    def restarts(self) -> int:
+        """How many processes followed the first one."""
+        return max(0, self._starts - 1)
 
     @property
     def process_id(self) -> int | None:
@@ -127,6 +133,7 @@ class Supervisor:
         """A process that has begun to open the model."""
         try:
             child = self._launcher.launch()
+            self._starts += 1
         except (EngineError, ModelMissing) as error:
             self.breaker.record_failure(str(error), permanent=True)
             raise

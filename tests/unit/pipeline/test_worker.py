@@ -104,10 +104,23 @@ def test_the_log_has_one_line_a_job_without_a_word_of_what_was_said(
     with caplog.at_level(logging.INFO):
         parts.worker.turn()
     (line,) = caplog.messages
-    assert line.startswith("answered speech 7f3a in ")
+    assert line.startswith("answered speech abcd-7f3a in ")
     assert "intent Light by grammar, heard 1.9 s" in line
     assert line.endswith("pace full, 61 °C")
     assert "light on" not in line
+
+
+def test_the_log_names_the_whole_id_and_the_requester_who_cannot_fake_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    parts = WorkerParts()
+    parts.jobs.enqueue_job(
+        Request("0192-abcd-7f3a", Operation.PARSE, b"light on", requester="panel\nanswered speech")
+    )
+    with caplog.at_level(logging.INFO):
+        parts.worker.turn()
+    (line,) = caplog.messages
+    assert line.startswith(r"answered parse request 0192-abcd-7f3a of 'panel\nanswered speech' in ")
 
 
 def test_what_was_said_is_in_the_log_at_debug_level(caplog: pytest.LogCaptureFixture) -> None:
