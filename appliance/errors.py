@@ -90,6 +90,10 @@ class EngineError(ApplianceError):
     """A model cannot be loaded, or failed."""
 
 
+class EngineMissing(EngineError):
+    """A library that a model needs is not installed."""
+
+
 class Interrupted(EngineError):
     """A job was interrupted because the appliance stops."""
 

@@ -4,6 +4,7 @@
 readonly NOT_THERE=69 # EX_UNAVAILABLE of sysexits: something required is missing
 
 step_process=
+behind= # the process behind which steps run, if there is one: they end with it
 
 # shellcheck disable=SC2064
 start_steps() {
@@ -35,7 +36,7 @@ stop_step() {
 step() {
   local label=$1 advice=$2 log="$logs/step" status=0 began=$SECONDS
   shift 2
-  [[ -t 1 ]] || printf '%s ...\n' "$label"
+  on_terminal || printf '%s ...\n' "$label"
   set -m
   "$@" >"$log" 2>&1 </dev/null 8>&- 9<&- &
   step_process=$!
@@ -53,14 +54,18 @@ step() {
   exit "$status"
 }
 
+# Whether a line can be written over. Behind an appliance it cannot, because that writes, too.
+on_terminal() { [[ -t 1 && -z $behind ]]; }
+
 watch_step() {
   local label=$1 log=$2 began=$3 shown=0 seconds
   while kill -0 "$step_process" 2>/dev/null; do
     sleep 0.3
+    [[ -z $behind ]] || kill -0 "$behind" 2>/dev/null || exit 0
     seconds=$((SECONDS - began))
-    if [[ -t 1 ]]; then
+    if on_terminal; then
       printf '\r\033[K%s: %s%d s' "$label" "$(portion "$log")" "$seconds"
-    elif ((seconds - shown >= 15)); then
+    elif ((seconds - shown >= (${#behind} ? 60 : 15))); then
       shown=$seconds
       printf '%s: %s%d s\n' "$label" "$(portion "$log")" "$seconds"
     fi
@@ -68,7 +73,7 @@ watch_step() {
 }
 
 finish_line() {
-  if [[ -t 1 ]]; then printf '\r\033[K%s\n' "$1"; else printf '%s\n' "$1"; fi
+  if on_terminal; then printf '\r\033[K%s\n' "$1"; else printf '%s\n' "$1"; fi
 }
 
 # The percentage of a build, from ninja's last "[12/140]" in the log; empty for other steps.

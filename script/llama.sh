@@ -1,5 +1,6 @@
-# Sourced by setup.sh. There are no wheels of llama-cpp-python: it is compiled once for each kind
-# of processor. The wheel is kept in the user's cache, where the next checkout finds it.
+# Sourced by setup.sh. The engine of the language model, llama.cpp: there are no wheels of
+# llama-cpp-python, so it is compiled once for each kind of processor. The wheel is kept in the
+# user's cache, where the next checkout finds it.
 # shellcheck shell=bash
 
 readonly wheels=${XDG_CACHE_HOME:-~/.cache}/appliance/wheels
@@ -46,6 +47,24 @@ install_llama() {
     pip_install --no-deps --no-index "$folder"/*.whl
 }
 
+# build_llama_behind: builds and installs it while the appliance runs that takes the place of this
+# process, and stops together with that. The appliance notices by itself when it is there.
+build_llama_behind() {
+  (
+    behind=$$
+    exec </dev/null 9<&-
+    renice -n 19 "$BASHPID" >/dev/null 2>&1 || true
+    start_steps
+    if (($(id -u) != 0)) && ! { llama_at_hand || has_program g++; } >/dev/null; then
+      echo "language model: its engine needs a compiler. Run: sudo apt-get install -y g++; then this script again."
+      exit 0
+    fi
+    system_packages build
+    install_llama
+    echo "language model: its engine is installed; the running appliance uses it within seconds."
+  ) &
+}
+
 # Builds in a temporary folder, which the subshell deletes at its end; then moves the wheel.
 build_llama() (
   set -o pipefail
@@ -60,15 +79,15 @@ build_llama() (
 
 make_tools() {
   "$venv/bin/python" -m venv "$1/tools" &&
-    "$1/tools/bin/python" -m pip install --disable-pip-version-check --no-input \
-      --progress-bar off --require-hashes --only-binary :all: --requirement "$root/script/build.lock"
+    run_pip "$1/tools/bin/python" install --require-hashes --only-binary :all: \
+      --requirement "$root/script/build.lock"
 }
 
 compile_llama() {
   local without="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF"
   without+=" -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_CURL=OFF"
   PATH=$1/tools/bin:$PATH CMAKE_GENERATOR=Ninja CMAKE_BUILD_PARALLEL_LEVEL=$(jobs_that_fit) \
-    CMAKE_ARGS=$without "$1/tools/bin/python" -m pip wheel --verbose --no-deps \
+    CMAKE_ARGS=$without run_pip "$1/tools/bin/python" wheel --verbose --no-deps \
     --no-build-isolation --no-cache-dir --require-hashes --requirement "$llama_lock" \
     --wheel-dir "$1/wheel"
 }

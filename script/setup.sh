@@ -11,10 +11,11 @@ source "$root/script/llama.sh"
 readonly venv="${venv:-$root/.venv}" # script/install names another
 readonly network="Is there a network? Run the same command again: it continues where it stopped."
 
-# set_up run | set_up run test: installs everything that is missing, except the models.
+# set_up run | set_up run test: installs everything that is missing, except the models. To run, the
+# engine of the language model is not waited for: script/run builds it behind the appliance.
 set_up() {
-  local lock="$root/script/requirements.lock"
-  [[ " $* " == *" test "* ]] && lock="$root/script/requirements-test.lock"
+  local lock="$root/script/requirements.lock" engine=later
+  [[ " $* " == *" test "* ]] && lock="$root/script/requirements-test.lock" engine=now
   find_python
   exec 9<"$root"
   take_lock "another set-up of this folder"
@@ -23,11 +24,11 @@ set_up() {
   if ! is_ready "${@: -1}"; then
     make_venv
     step "Python packages" "$network" install_requirements "$lock"
-    install_llama
     step "the appliance itself" "See the lines above." install_appliance
     local part
     for part in "$@"; do fingerprint >"$venv/ready-for-$part"; done
   fi
+  if [[ $engine == now ]] || { llama_at_hand && ! llama_installed; }; then install_llama; fi
   exec 9<&-
 }
 
@@ -64,16 +65,40 @@ make_venv() {
   step ".venv with Python $python_version" "See the lines above." "$python" -m venv "$venv"
 }
 
-# pip without settings that would install elsewhere; it downloads into .venv, because /tmp may be
-# in memory.
-pip_install() {
-  mkdir -p "$venv/tmp"
-  env -u PIP_USER -u PIP_TARGET -u PIP_PREFIX -u PIP_CONSTRAINT -u PYTHONPATH -u PYTHONHOME \
-    TMPDIR="$venv/tmp" "$venv/bin/python" -m pip install --disable-pip-version-check \
-    --no-input --progress-bar off "$@"
+# The settings by which pip reaches its index. All others, in files and in the environment, are left
+# out, because they could install elsewhere or something else: user, target, prefix, constraint...
+pip_settings() {
+  "$venv/bin/python" -m pip config list 2>/dev/null | "$venv/bin/python" -c '
+import ast, sys
+KEPT = """cache-dir cert client-cert default-timeout extra-index-url find-links index-url
+keyring-provider no-cache-dir no-index proxy retries timeout trusted-host""".split()
+for line in sys.stdin:
+    key, _, value = line.rstrip("\n").partition("=")
+    name = key.rpartition(".")[2]
+    if name in KEPT:
+        sys.stdout.write(f"PIP_{name.upper().replace(chr(45), chr(95))}={ast.literal_eval(value)}\0")'
 }
 
-install_requirements() { pip_install --require-hashes --only-binary :all: --requirement "$1"; }
+# run_pip PYTHON ARGUMENTS...: pip with its connection settings only.
+run_pip() {
+  local python=$1 command=(env -u PYTHONPATH -u PYTHONHOME) name
+  shift
+  [[ -v connection ]] || mapfile -d '' -t connection < <(pip_settings)
+  for name in "${!PIP_@}"; do command+=(-u "$name"); done
+  "${command[@]}" PIP_CONFIG_FILE=/dev/null ${connection[@]+"${connection[@]}"} \
+    "$python" -m pip "$@" --disable-pip-version-check --no-input --progress-bar off
+}
+
+# It downloads into .venv, because /tmp may be in memory.
+pip_install() {
+  mkdir -p "$venv/tmp"
+  TMPDIR="$venv/tmp" run_pip "$venv/bin/python" install "$@"
+}
+
+# The lock names every package, so pip need not look for more.
+install_requirements() {
+  pip_install --require-hashes --no-deps --only-binary :all: --requirement "$1"
+}
 
 install_appliance() { pip_install --no-deps --no-build-isolation --editable "$root"; }
 

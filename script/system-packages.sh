@@ -19,10 +19,12 @@ needs_to_run() {
   [[ -x $venv/bin/python ]] || need "python${python_version}-venv" "$python" -c 'import venv, ensurepip'
   need libportaudio2 has_library libportaudio.so.2
   need libgomp1 has_library libgomp.so.1
-  llama_at_hand || need g++ has_program g++
 }
 
+needs_to_build() { llama_at_hand || need g++ has_program g++; }
+
 needs_to_test() {
+  needs_to_build
   need mosquitto has_program mosquitto
   need mosquitto-clients has_program mosquitto_sub
   need pulseaudio has_program pulseaudio
@@ -52,6 +54,12 @@ system_packages() {
   step "system packages (${missing[*]})" \
     "Is there a network? Try: apt-get update && apt-get install ${missing[*]}" \
     install_packages "${missing[@]}"
+  # apt-get may succeed and install nothing that is needed, for example with a package on hold.
+  local asked="${missing[*]}"
+  missing=()
+  for what in "$@"; do "needs_to_$what"; done
+  ((${#missing[@]} == 0)) ||
+    stop "apt-get installed $asked, but these are still missing: ${missing[*]}" "See: apt-cache policy ${missing[*]}"
 }
 
 install_packages() {

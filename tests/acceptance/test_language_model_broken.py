@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import sysconfig
 import threading
+import venv
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,40 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it_and_is_used_on
         told_by_health(broker, broken=False)
         assert ask(broker, "answer", "What is the capital of France?")["state"] == "done"
         assert not daemon.ended()
+
+
+def without_llama(folder: Path) -> tuple[Path, Path]:
+    """An environment with every installed package except llama.cpp, and its folder of packages."""
+    venv.create(folder, with_pip=False)
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith("llama_cpp"):
+            (packages / entry.name).symlink_to(entry)
+    return folder / "bin" / "python", packages
+
+
+def test_an_engine_that_is_installed_while_the_appliance_runs_joins_it_and_nothing_waits_for_it(
+    tmp_path: Path, models_directory: Path, broker: Mosquitto
+) -> None:
+    with DaemonProcess(
+        tmp_path,
+        models_directory,
+        mqtt={"host": "127.0.0.1", "port": broker.port},
+        language_model={"enabled": True, "maximum_tokens": 8},
+    ) as daemon:
+        python, packages = without_llama(tmp_path / "environment")
+        daemon.python = str(python)
+        daemon.start()
+        understood = ask(broker, "parse", "turn on the kitchen light")["result"]
+        assert (understood["outcome"], understood["intent"]["name"]) == ("intent", "HassTurnOn")
+        failed = ask(broker, "answer", "What is the capital of France?")
+        assert (failed["state"], "not installed yet" in failed["message"]) == ("failed", True)
+        assert "not installed yet" in str(told_by_health(broker, broken=True))
+        for entry in Path(sysconfig.get_path("purelib")).glob("llama_cpp*"):
+            (packages / entry.name).symlink_to(entry)
+        told_by_health(broker, broken=False)
+        assert ask(broker, "answer", "What is the capital of France?")["state"] == "done"
+        assert daemon.said().count("not installed yet") == 1
 
 
 class ModelProcessKiller(threading.Thread):

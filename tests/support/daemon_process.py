@@ -40,6 +40,7 @@ class DaemonProcess:
         }
         self.write(**sections)
         self.environment = dict(os.environ)
+        self.python = sys.executable
         self.process: subprocess.Popen[str] | None = None
         self._notified: socket.socket | None = None
         self.notifications: list[str] = []
@@ -67,7 +68,7 @@ class DaemonProcess:
         with self.log.open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, *(("-c", program) if program else ("-m", "appliance"))),
+                    *(self.python, *(("-c", program) if program else ("-m", "appliance"))),
                     *("run", "--config", str(self.config), *words),
                     *(() if last_word is None else (last_word,)),
                 ],
@@ -127,7 +128,7 @@ class DaemonProcess:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Another command of the appliance, with the same configuration."""
         return subprocess.run(
-            [sys.executable, "-m", "appliance", *words, "--config", str(self.config)],
+            [self.python, "-m", "appliance", *words, "--config", str(self.config)],
             env=self.environment,
             cwd=REPOSITORY,
             capture_output=True,

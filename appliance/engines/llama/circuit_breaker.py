@@ -17,6 +17,9 @@ LONGEST_PAUSE_S = 300.0
 BACKOFF = Backoff(first_s=2.0, longest_s=LONGEST_PAUSE_S)
 """From the second failure on; the second attempt is made at once."""
 
+MISSING_PAUSE_S = 5.0
+"""Between two looks for a library that is being built."""
+
 FAIL_FAST_AFTER = 8
 """Deaths in a row after which requests fail at once, too, until the pause is over."""
 
@@ -41,6 +44,14 @@ class ModelCircuitBreaker:
         self.fault = reason
         # The same text each time: the fault log counts equal faults as one.
         logger.error("language model unavailable, everything else works: %s", reason)
+
+    def record_missing(self, reason: str) -> None:
+        """What opens the model is not installed. A look costs nothing, so there are many."""
+        self._retry_at = self._clock() + MISSING_PAUSE_S
+        self._fails_fast = True
+        if self.fault != reason:
+            self.fault = reason
+            logger.warning("no language model, everything else works: %s", reason)
 
     def record_opened(self) -> None:
         """The model is open. The next pause is no shorter: it may still die at once."""

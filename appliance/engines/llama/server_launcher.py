@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,15 @@ import msgspec
 
 from appliance.engines.child_process import Child, ChildDied
 from appliance.engines.llama import model_file_check
-from appliance.errors import EngineError
+from appliance.errors import EngineError, EngineMissing
 
 if TYPE_CHECKING:
     from appliance.config import LanguageModelSettings
 
 MODULE = "appliance.engines.llama.server_main"
+
+LIBRARY = "llama_cpp"
+"""Built on the board, after everything else; until then there is no language model."""
 
 EXTRA_MEMORY_MB = 512
 """Memory that the process may use in addition to the file's size, if no limit is set."""
@@ -41,11 +45,16 @@ class ServerLauncher:
         """A process that has begun to open the model.
 
         Raises:
+            EngineMissing: llama.cpp is not installed.
             ModelMissing: the model file or the adapter file is missing.
             EngineError: one of them is not a GGUF file, or no process can be started.
             ChildDied: the process died at once.
 
         """
+        if importlib.util.find_spec(LIBRARY) is None:
+            raise EngineMissing(
+                "llama.cpp is not installed yet; script/run builds it, and it is used from then on"
+            )
         model_file_check.check(self.path, "language_model.model" if self.is_own_file else None)
         adapter = self.settings.adapter and str(Path(self.settings.adapter).expanduser())
         if adapter:

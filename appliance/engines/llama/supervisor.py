@@ -11,7 +11,7 @@ from appliance.engines.child_process import ChildDied
 from appliance.engines.llama.circuit_breaker import ModelCircuitBreaker
 from appliance.engines.llama.running_server import CANCELLED, POLL_S, START, ServerProcess
 from appliance.engines.llama.suspension import Suspender, WorkClock
-from appliance.errors import EngineError, Interrupted, ModelMissing
+from appliance.errors import EngineError, EngineMissing, Interrupted, ModelMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,9 +103,9 @@ class Supervisor:
 
     def restart(self) -> None:
         """Start a process, without waiting for it; a failure goes to the circuit breaker."""
-        logger.info("restarting the language model process")
         with contextlib.suppress(EngineError, ModelMissing, ChildDied):
             self._launch()
+            logger.info("the language model process starts again")
 
     def discard(self, process: ServerProcess | None) -> None:
         """End `process`, unless another request has replaced it already."""
@@ -134,6 +134,9 @@ class Supervisor:
         try:
             child = self._launcher.launch()
             self._starts += 1
+        except EngineMissing as error:
+            self.breaker.record_missing(str(error))
+            raise
         except (EngineError, ModelMissing) as error:
             self.breaker.record_failure(str(error), permanent=True)
             raise

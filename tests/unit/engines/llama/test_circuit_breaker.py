@@ -10,6 +10,7 @@ from support.fake_clock import FakeClock
 from appliance.engines.llama.circuit_breaker import (
     FAIL_FAST_AFTER,
     LONGEST_PAUSE_S,
+    MISSING_PAUSE_S,
     ModelCircuitBreaker,
 )
 
@@ -42,6 +43,24 @@ def test_the_first_failure_is_tried_again_at_once_and_a_success_resets_the_count
     assert breaker.is_waiting()
     breaker.record_opened()
     breaker.record_success()
+    breaker.record_failure("killed", permanent=False)
+    assert not breaker.is_waiting()
+
+
+def test_a_missing_engine_is_looked_for_often_reported_once_and_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = FakeClock()
+    breaker = ModelCircuitBreaker(clock)
+    looks = 0
+    for _ in range(600):
+        if not breaker.is_waiting():
+            looks += 1
+            breaker.record_missing("not installed yet")
+        clock.now += 1.0
+    assert looks == 600 / MISSING_PAUSE_S
+    assert breaker.reason_to_refuse() == "not installed yet"
+    assert caplog.text.count("not installed yet") == 1
     breaker.record_failure("killed", permanent=False)
     assert not breaker.is_waiting()
 
