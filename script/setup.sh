@@ -23,7 +23,8 @@ set_up() {
   system_packages "$@"
   if ! is_ready "${@: -1}"; then
     make_venv
-    step "Python packages" "$network" install_requirements "$lock"
+    # Compiled when they are first used: most of them never are.
+    step "Python packages" "$network" install_requirements "$lock" --no-compile
     step "the appliance itself" "See the lines above." install_appliance
     local part
     for part in "$@"; do fingerprint >"$venv/ready-for-$part"; done
@@ -97,7 +98,7 @@ pip_install() {
 
 # The lock names every package, so pip need not look for more.
 install_requirements() {
-  pip_install --require-hashes --no-deps --only-binary :all: --requirement "$1"
+  pip_install --require-hashes --no-deps --only-binary :all: --requirement "$@"
 }
 
 install_appliance() { pip_install --no-deps --no-build-isolation --editable "$root"; }
