@@ -10,16 +10,20 @@ import signal
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
+from support.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 LOCKS = sorted(REPOSITORY.glob("script/*.lock"))
 
 FAKE_PYTHON = """#!/bin/sh
-case "$1" in
-  -c) echo 3.12 ;;
+case "$1 $2" in
+  -c*json.load*) echo true ;; # the language model is enabled
+  -c*) echo 3.12 ;;
+  "-m pip") ;;
   *) echo "python" "$@" ;;
 esac
 """
@@ -64,7 +68,7 @@ class Checkout:
         start = f'set -euo pipefail; root="{self.root}"; source "$root/script/setup.sh"; '
         return self.run("bash", "-c", start + program)
 
-    def furnish(self) -> None:
+    def furnish(self, *, engine: bool = True) -> None:
         """A .venv that looks complete, whose Python prints its arguments."""
         for name in ("python", "appliance"):
             path = self.root / ".venv" / "bin" / name
@@ -75,7 +79,8 @@ class Checkout:
         lock = (self.root / "script" / "llama-cpp-python.lock").read_text()
         version = lock.removeprefix("llama-cpp-python==").split()[0]
         (site / f"llama_cpp_python-{version}.dist-info").mkdir(parents=True)
-        (site / f"llama_cpp_python-{version}.dist-info" / "RECORD").touch()
+        if engine:
+            (site / f"llama_cpp_python-{version}.dist-info" / "RECORD").touch()
         self.program("ldconfig", "echo libportaudio.so.2 libgomp.so.1")
         done = self.shell('find_python; fingerprint >"$venv/ready-for-run"')
         assert done.returncode == 0, done.stdout
@@ -182,6 +187,109 @@ def test_a_second_call_only_checks_the_models_and_runs(checkout: Checkout) -> No
         f"python -m appliance models pull --config {config}",
         f"python -m appliance run --trial --config {config} --once",
     ]
+
+
+def test_a_run_of_the_samples_does_not_wait_for_the_language_model_s_engine(
+    checkout: Checkout,
+) -> None:
+    checkout.furnish(engine=False)
+    done = checkout.run(str(checkout.root / "script" / "run"), "--once")
+    assert done.returncode == 0, done.stdout
+    *_, said, run = done.stdout.splitlines()
+    assert "its engine is not built yet" in said
+    assert run.endswith("--once")
+    assert not (checkout.root.parent / ".cache").exists()
+
+
+def test_the_engine_is_built_behind_the_appliance_and_stops_with_it(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    checkout.furnish(engine=False)
+    building, output = tmp_path / "building", tmp_path / "output"
+    os.mkfifo(building)
+    start = f"""set -euo pipefail; root="{checkout.root}"; source "$root/script/setup.sh"
+        system_packages() {{ true; }}
+        build_llama() {{ echo "$BASHPID" >'{building}'; exec sleep 60; }}
+        start_steps; build_llama_behind; end_steps
+        echo the appliance runs; exec sleep 60"""
+    environment = {**checkout.environment, "HOME": str(tmp_path / "home")}
+    with (
+        output.open("w") as out,
+        subprocess.Popen(["bash", "-c", start], stdout=out, env=environment) as appliance,
+    ):
+        build = int(building.read_text())
+        assert appliance.poll() is None
+        appliance.terminate()
+        appliance.wait(10)
+    until(lambda: not Path(f"/proc/{build}").exists(), "the build goes on")
+    assert "the appliance runs" in output.read_text()
+
+
+def test_the_engine_is_installed_as_soon_as_it_is_built(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.furnish(engine=False)
+    start = """system_packages() { true; }
+        build_llama() { mkdir -p "$1" && touch "$1/llama.whl"; }
+        pip_install() { echo "installed ${*: -1}" >>"$HOME/installed"; }
+        start_steps; build_llama_behind; end_steps; wait"""
+    done = checkout.shell(start)
+    assert done.returncode == 0, done.stdout
+    assert (checkout.root.parent / "installed").read_text().endswith("/llama.whl\n")
+    assert "the running appliance uses it within seconds" in done.stdout
+
+
+def wheel(folder: Path) -> Path:
+    """A package of one empty module."""
+    path = folder / "tiny_package-1-py3-none-any.whl"
+    about = "tiny_package-1.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("tiny_package.py", "")
+        archive.writestr(
+            f"{about}/METADATA", "Metadata-Version: 2.1\nName: tiny-package\nVersion: 1.0"
+        )
+        archive.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any"
+        )
+        archive.writestr(f"{about}/RECORD", "")
+    return path
+
+
+def test_no_setting_of_pip_makes_it_install_elsewhere_and_those_for_the_network_are_kept(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    place = checkout.root / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", place], check=True)
+    package = wheel(tmp_path)
+    settings = tmp_path / ".config" / "pip" / "pip.conf"
+    settings.parent.mkdir(parents=True)
+    elsewhere = tmp_path / "elsewhere"
+    for wrong in (
+        *("user = true", f"target = {elsewhere}", f"prefix = {elsewhere}", f"root = {elsewhere}"),
+        *("constraint = /nowhere", "require-hashes = true", "no-binary = :all:"),
+    ):
+        key, _, value = wrong.partition(" = ")
+        settings.write_text(f"[global]\nindex-url = https://pip.example/simple\n{wrong}\n")
+        in_environment = f"export PIP_{key.upper().replace('-', '_')}='{value}'; "
+        for start in ("", in_environment):
+            done = checkout.shell(f"{start} pip_install --no-deps --no-index '{package}'")
+            assert done.returncode == 0, f"{wrong}: {done.stdout}"
+            (module,) = place.glob("lib/python3*/site-packages/tiny_package.py")
+            module.unlink()
+            for metadata in module.parent.glob("tiny_package-*"):
+                shutil.rmtree(metadata)
+    assert not elsewhere.exists()
+    kept = checkout.shell("pip_settings | tr '\\0' '\\n'").stdout.splitlines()
+    names = {line.partition("=")[0] for line in kept}  # this machine may have settings of its own
+    assert "PIP_INDEX_URL=https://pip.example/simple" in kept
+    assert not names & {"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_BINARY"}
+
+
+def test_packages_that_apt_get_did_not_bring_are_named(checkout: Checkout) -> None:
+    checkout.program("id", "echo 0")
+    checkout.program("ldconfig", "echo libgomp.so.1")
+    checkout.program("apt-get", "true")
+    done = checkout.shell("find_python; start_steps; system_packages run")
+    assert done.returncode == 69
+    assert "still missing: libportaudio2" in done.stdout
 
 
 @pytest.mark.parametrize("words", [("--config", "mine.toml"), ("--config=mine.toml",)])

@@ -59,6 +59,7 @@ def test_a_missing_engine_is_looked_for_often_reported_once_and_is_no_failure(
             breaker.record_missing("not installed yet")
         clock.now += 1.0
     assert looks == 600 / MISSING_PAUSE_S
+    breaker.record_missing("not installed yet")
     assert breaker.reason_to_refuse() == "not installed yet"
     assert caplog.text.count("not installed yet") == 1
     breaker.record_failure("killed", permanent=False)
