@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
 def of(config: Config, sentences: SentenceSet) -> ContentHashes:
     """Return the hashes of what is in force; they cost milliseconds, as no model is read."""
-    nameless = msgspec.structs.replace(config.device, name="")
+    device = msgspec.structs.replace(config.device, name="", area="")
     return ContentHashes(
-        configuration=_sha256(
-            msgspec.json.encode(msgspec.structs.replace(config, device=nameless))
-        ),
+        configuration=_sha256(msgspec.json.encode(msgspec.structs.replace(config, device=device))),
         sentences=sentences.fingerprint,
         models={name: _of_model(name) for name in config.models},
     )

@@ -71,7 +71,7 @@ class RequestConfirmation:
         with self._lock:
             self._questions[request.id] = question
         self._publisher.publish(self._topics.answer(ReturnAddress.of(request), _asked(question)))
-        logger.info("%s waits for the requester's confirmation", request.id[-4:])
+        logger.info("%s waits for the requester's confirmation", request.id)
 
     def question_of(self, request_id: str) -> Answer | None:
         """Return what the requester was asked, for one that repeats its request."""

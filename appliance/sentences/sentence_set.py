@@ -156,7 +156,7 @@ class SentenceSet:
     def fingerprint(self) -> str:
         """SHA-256 of everything that is declared."""
         declared = repr(sorted(self.declared.items()))
-        content = f"{fingerprint(self.intents, None, None)}\n{declared}"
+        content = f"{fingerprint(self.intents, None)}\n{declared}"
         return hashlib.sha256(content.encode()).hexdigest()
 
     def how_many(self, name: str | None = None) -> str:

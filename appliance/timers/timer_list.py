@@ -160,7 +160,7 @@ class TimerList:
                 commands.append(timer)
                 self._drop(TimerChange.FINISHED, timer)
             else:
-                logger.info("%s %s rings, %.1f s after its time", timer.kind, timer.id[-4:], late_s)
+                logger.info("%s %s rings, %.1f s after its time", timer.kind, timer.id, late_s)
                 self._ring(timer)
         return commands, missed
 
