@@ -205,11 +205,11 @@ class CascadeSettings(Section, frozen=True):
     """What is tried if no sentence fits."""
 
     repair: bool = True
-    """Correct to the sentence that is most similar in sound and spelling."""
+    """Take a text for the declared sentence that says the same, but for synonyms and slips."""
     repair_threshold: Probability = 0.8
-    """How similar it must be (0 to 1; 1 is equal)."""
+    """How much of the wording must be the declared one (0 to 1; 1 is all)."""
     repair_margin: Probability = 0.06
-    """How much more similar than any sentence with another meaning (0 to 1)."""
+    """How much less of it any sentence with another meaning may have (0 to 1)."""
     choose: bool = True
     """Let the language model choose an intent for text."""
     choose_speech: bool = False

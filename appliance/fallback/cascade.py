@@ -1,4 +1,4 @@
-"""The cascade for a text that no sentence fits: fuzzy match, then the language model's choice."""
+"""The cascade for a text that no sentence fits: the same content, then the model's choice."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING
 
 from appliance.config import CascadeSettings
 from appliance.errors import EngineDied, EngineError, Interrupted
-from appliance.fallback.fuzzy_match import FuzzyMatcher
+from appliance.fallback.content_match import ContentMatcher
 from appliance.fallback.intent_choice import IntentChooser
 from appliance.fallback.open_sentences import patterns_of
+from appliance.fallback.wildcard_values import filled, wildcard_spans
+from appliance.values import Intent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from appliance.fallback.intent_choice import IntentChoice
+    from appliance.fallback.open_sentences import Patterns
     from appliance.protocols import LanguageModel
     from appliance.sentences.sentence_set import SentenceSet
-    from appliance.values import Intent
 
 logger = logging.getLogger(__name__)
+
+WILDCARD_CONFIDENCE = 0.85
+"""A wildcard takes any words, so its declared words are less evidence than whole sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +35,15 @@ class _Tools:
     """What is built from one sentence set."""
 
     sentences: SentenceSet
-    matcher: FuzzyMatcher
+    patterns: Patterns
+    matcher: ContentMatcher
     chooser: IntentChooser
 
     def for_sentences(self, sentences: SentenceSet) -> _Tools:
         """The same for the same sentences, said in another room."""
-        return _Tools(
-            sentences,
-            self.matcher.for_grammar(sentences.grammar),
-            self.chooser.for_sentences(sentences),
-        )
+        matcher = self.matcher.for_grammar(sentences.grammar)
+        chooser = self.chooser.for_sentences(sentences, matcher)
+        return _Tools(sentences, self.patterns, matcher, chooser)
 
 
 class Cascade:
@@ -75,13 +79,28 @@ class Cascade:
             tools.chooser.prepare(model, must_stop)
 
     def repair(self, text: str, sentences: SentenceSet) -> Intent | None:
-        """The intent of the nearest sentence, if it is near enough and no other is as near."""
+        """The intent of the sentence that says what the text says.
+
+        Of several meanings it is the one in the most similar words, if no other is as near.
+        """
         if not self.settings.repair:
             return None
-        found = self._tools_for(sentences).matcher.match(text)
-        if found is None or (found.intent.confidence or 0.0) < self.settings.repair_threshold:
+        tools = self._tools_for(sentences)
+        found = [
+            Intent(one.reading.intent, dict(one.reading.slots), one.confidence, "fuzzy")
+            for one in tools.matcher.match(text)
+        ] or list(_filled_wildcards(text, tools))
+        sure = [intent.confidence or 0.0 for intent in found]
+        best = found[0] if found else None
+        if best is None or sure[0] < self.settings.repair_threshold:
             return None
-        return found.intent if found.margin >= self.settings.repair_margin else None
+        lead = sure[0] - max(sure[1:], default=0.0)
+        may_act = lead >= self.settings.repair_margin and sentences.declared[best.name].by_fuzzy
+        return best if may_act else None
+
+    def objection(self, text: str, sentences: SentenceSet) -> str | None:
+        """Why a text that is nearly a declared sentence is held back; None if it is near none."""
+        return self._tools_for(sentences).matcher.objection(text)
 
     def choose(
         self,
@@ -128,17 +147,32 @@ class Cascade:
             return tools.for_sentences(sentences)
 
 
+def _filled_wildcards(text: str, tools: _Tools) -> Iterator[Intent]:
+    """What the text means by sentences with a wildcard, filled with as few of its words as go."""
+    spans = wildcard_spans(text, tools.patterns, tools.sentences, tools.matcher)
+    for span in spans.values():
+        value = min(span.values, key=len)
+        head, _, tail = " ".join(text.split()).partition(value)
+        in_order = tools.matcher.includes(head, span.before) and tools.matcher.includes(
+            tail, span.after
+        )
+        intent = filled(span, value, tools.sentences) if in_order else None
+        if intent is not None:
+            yield Intent(intent.name, intent.slots, WILDCARD_CONFIDENCE, "fuzzy")
+
+
 def _tools_of(sentences: SentenceSet) -> _Tools:
     patterns = patterns_of(sentences)
     declared = sentences.declared
+    matcher = ContentMatcher(sentences.grammar, patterns)
     return _Tools(
         sentences,
-        FuzzyMatcher(
-            sentences.grammar, patterns, {name for name in declared if declared[name].by_fuzzy}
-        ),
+        patterns,
+        matcher,
         IntentChooser(
             sentences,
             patterns,
+            matcher,
             {name for name in declared if declared[name].by_model},
             barred={name for name in declared if declared[name].never_by_voice},
         ),

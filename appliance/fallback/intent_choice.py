@@ -9,16 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.fallback.mentioned_values import by_intent, candidates, mentions
 from appliance.fallback.prompt_words import parts_for
 from appliance.fallback.wildcard_values import filled, wildcard_spans
 from appliance.sentences.sentence_count import WILDCARD
-from appliance.text.normalise import words_of
 from appliance.values import Intent, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
+    from appliance.fallback.content_match import ContentMatcher
     from appliance.fallback.open_sentences import Patterns
     from appliance.fallback.wildcard_values import WildcardSpan
     from appliance.protocols import LanguageModel
@@ -38,9 +37,6 @@ BIAS_SHARE = 0.5
 
 The bias is what it scores for texts without content: contextual calibration (Zhao et al. 2021).
 """
-
-LIKELY_COMMAND = 0.5
-"""From this probability on, a text is a command that was not understood, and not a question."""
 
 MOST_CHARACTERS = 240
 """A longer text is not a command."""
@@ -62,14 +58,16 @@ class IntentChoice:
 class IntentChooser:
     """Asks the model which declared intent a text means, and what fills its slots.
 
-    It chooses only intents of `allowed`, in one of their declared sentences, and only values that
-    the text itself mentions; a wildcard takes only words of the text.
+    It chooses only intents of `allowed`, in one of their declared sentences, and only one that
+    says what the text says (`ContentMatcher`): it confirms or says no, and never widens. A
+    wildcard takes only words of the text.
     """
 
     def __init__(
         self,
         sentences: SentenceSet,
         patterns: Patterns,
+        matcher: ContentMatcher,
         allowed: Iterable[str],
         barred: Container[str] = frozenset(),
     ) -> None:
@@ -77,20 +75,20 @@ class IntentChooser:
         self._barred = barred
         self._sentences = sentences
         self._patterns = patterns
+        self._matcher = matcher
         self._intents = [name for name in sentences.declared if name in set(allowed)]
         self._words = parts_for(sentences.language)
         self._labels = _labels(self._intents, self._words.none)
         self._options = [f" {label}" for label in (*self._labels.values(), self._words.none)]
-        said = (*patterns.patterns, *patterns.with_wildcard)
-        self._verbs = {pattern.words[0] for pattern in said if pattern.words}
         self._bias: tuple[float, ...] | None = None
         self.menu = self._menu()
         """The prompt that the model reads once, before all texts."""
 
-    def for_sentences(self, sentences: SentenceSet) -> IntentChooser:
+    def for_sentences(self, sentences: SentenceSet, matcher: ContentMatcher) -> IntentChooser:
         """The same for the same sentences, said in another room."""
         other = copy.copy(self)
         other._sentences = sentences  # noqa: SLF001 (its own copy)
+        other._matcher = matcher  # noqa: SLF001
         return other
 
     def prepare(self, model: LanguageModel, must_stop: Callable[[], bool]) -> None:
@@ -106,7 +104,7 @@ class IntentChooser:
         self, text: str, model: LanguageModel, threshold: float, must_stop: Callable[[], bool]
     ) -> IntentChoice:
         """The intent that `text` means, if its probability is at least `threshold`."""
-        if len(text) > MOST_CHARACTERS or self._forbids(words_of(text)):
+        if len(text) > MOST_CHARACTERS:
             return IntentChoice(None, 0.0, Tokens())
         meanings, spans = self._meanings(text), self._spans(text)
         if not meanings and not spans:
@@ -117,8 +115,9 @@ class IntentChooser:
         name, sure = max(likely.items(), key=lambda entry: entry[1])
         tokens = Tokens(prompt=weighing.prompt_tokens, cached=weighing.cached_tokens, generated=0)
         if name is None or sure < threshold:
-            return IntentChoice(None, sure, tokens, self._likely_intent(text, likely))
-        if name in self._barred or (name not in meanings and not spans[name].complete):
+            meant = (one for one in likely if one is not None)
+            return IntentChoice(None, sure, tokens, max(meant, key=lambda one: likely[one]))
+        if name in self._barred:
             return IntentChoice(None, sure, tokens, name)
         intent: Intent | None
         if name in meanings:
@@ -133,27 +132,15 @@ class IntentChooser:
     def _meanings(self, text: str) -> dict[str, list[Intent]]:
         """For each allowed intent, what it could mean with the values that the text mentions."""
         found: dict[str, list[Intent]] = {}
-        for name, declared in by_intent(candidates(text, self._patterns)).items():
-            if name not in self._labels:
-                continue
-            for sentence in declared:
-                intent = self._sentences.parse(sentence)
-                known = [one.slots for one in found.get(name, [])]
-                if intent is None or intent.name != name or intent.slots in known:
-                    continue
-                found.setdefault(name, []).append(intent)
+        for one in self._matcher.match(text):
+            name = one.reading.intent
+            if name in self._labels:
+                found.setdefault(name, []).append(Intent(name, dict(one.reading.slots)))
         return found
 
     def _spans(self, text: str) -> dict[str, WildcardSpan]:
-        found = wildcard_spans(text, self._patterns, self._sentences)
+        found = wildcard_spans(text, self._patterns, self._sentences, self._matcher)
         return {name: span for name, span in found.items() if name in self._labels}
-
-    def _forbids(self, words: Sequence[str]) -> bool:
-        """Whether the text says not to do something: "do not start", "don't turn on"."""
-        return any(
-            word in self._words.negations and following in self._verbs
-            for word, following in itertools.pairwise(words)
-        )
 
     def _weigh(
         self,
@@ -179,19 +166,6 @@ class IntentChooser:
         }
         total = sum(corrected.values())
         return {name: round(value / total, 3) for name, value in corrected.items()}
-
-    def _likely_intent(self, text: str, likely: dict[str | None, float]) -> str | None:
-        """The likeliest intent, if the text is a command rather than a question.
-
-        A text that names a declared room or device always is, because the model knows nothing
-        about those. One with a number is, unless the model chooses "none"; any other is only if
-        the model chooses an intent.
-        """
-        name = max((n for n in likely if n is not None), key=lambda n: likely[n])
-        found = mentions(text, self._patterns)
-        if any(mention.values.keys() - self._patterns.numbers for mention in found):
-            return name
-        return name if (likely[None] if found else 1 - likely[name]) < LIKELY_COMMAND else None
 
     def _fill_slots(
         self,

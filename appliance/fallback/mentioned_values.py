@@ -1,19 +1,17 @@
-"""Finds the list values that a text mentions, and the declared sentences that could mean it."""
+"""Finds the list values that a text mentions."""
 
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.fallback.open_sentences import Slot
 from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from appliance.fallback.open_sentences import Pattern, Patterns, Words
+    from appliance.fallback.open_sentences import Patterns, Slot, Words
 
 LONGEST_VALUE = 6
 """Words of the longest value that is found."""
@@ -24,12 +22,6 @@ MOST_MENTIONS = 4
 MISSING_WORD_COST = 0.3
 """How much a word of the sentence that the text lacks counts against it; a shared word counts 1."""
 
-CLEAR_LEAD = 0.9
-"""A sentence of the same values is left out if another one matches better by this much."""
-
-_Use = tuple[str, int, tuple[str, ...]]
-"""Intent, block, and the values in the slots."""
-
 
 @dataclass(frozen=True, slots=True)
 class Mention:
@@ -38,14 +30,6 @@ class Mention:
     words: Words
     values: Mapping[str, str]
     """List → the value's text."""
-
-
-@dataclass(frozen=True, slots=True)
-class IntentCandidate:
-    """A declared sentence whose slots are exactly the values that the text mentions."""
-
-    intent: str
-    sentence: str
 
 
 def mentions(text: str, patterns: Patterns) -> list[Mention]:
@@ -61,37 +45,6 @@ def mentions(text: str, patterns: Patterns) -> list[Mention]:
                 break
         at += 1
     return found
-
-
-def candidates(text: str, patterns: Patterns) -> list[IntentCandidate]:
-    """The best sentences for each intent and each way to put the mentioned values into slots.
-
-    Each mentioned value must be a slot of the sentence or part of its own words, and each slot
-    must be mentioned. So no value is made up, and none is ignored.
-    """
-    found = mentions(text, patterns)
-    if len(found) > MOST_MENTIONS:
-        return []
-    wanted = set(words_of(text))
-    nearest: dict[_Use, tuple[float, dict[tuple[Slot, ...], tuple[float, IntentCandidate]]]] = {}
-    for pattern in patterns.patterns:
-        own = set(pattern.words)
-        nearness = len(wanted & own) - MISSING_WORD_COST * len(own - wanted)
-        for fill in fills(pattern.words, pattern.slots, found):
-            use = (pattern.intent, pattern.block, fill)
-            top, ways = nearest.get(use, (nearness, {}))
-            if pattern.slots not in ways or nearness > ways[pattern.slots][0]:
-                ways[pattern.slots] = (
-                    nearness,
-                    IntentCandidate(pattern.intent, _fill_slots(pattern, fill)),
-                )
-            nearest[use] = max(top, nearness), ways
-    return [
-        candidate
-        for top, ways in nearest.values()
-        for nearness, candidate in ways.values()
-        if nearness > top - CLEAR_LEAD  # "ten minutes" are minutes; only "ten" may be hours, too
-    ]
 
 
 def fills(
@@ -112,16 +65,3 @@ def fills(
             if fill not in seen:
                 seen.add(fill)
                 yield fill
-
-
-def _fill_slots(pattern: Pattern, fill: Sequence[str]) -> str:
-    values = iter(fill)
-    return " ".join(next(values) if isinstance(part, Slot) else part for part in pattern.parts)
-
-
-def by_intent(found: Sequence[IntentCandidate]) -> dict[str, list[str]]:
-    """The candidates' sentences, by their intent."""
-    grouped: dict[str, list[str]] = defaultdict(list)
-    for candidate in found:
-        grouped[candidate.intent].append(candidate.sentence)
-    return dict(grouped)

@@ -1,4 +1,4 @@
-"""The fixed words of prompts and the word lists of the fallback, for each language."""
+"""The fixed words of the language model's prompts, for each language."""
 
 from __future__ import annotations
 
@@ -28,12 +28,6 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Texts without content: what the model prefers for these is its bias."""
     wildcard_examples: tuple[str, ...]
     """What fills a wildcard in an example."""
-    negations: frozenset[str]
-    """Words that negate a sentence; these word lists are normalised, without apostrophes."""
-    quantities: frozenset[str]
-    """Words that say how many or how much; a repair must not add or drop one."""
-    undoing: frozenset[str]
-    """Words that ask to take something back; a text with one never fills a wildcard."""
     clock: str
     """The line that tells the model date and time."""
     weekdays: Annotated[tuple[str, ...], Meta(min_length=7, max_length=7)]
@@ -55,13 +49,9 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def parts_for(language: str) -> PromptParts:
     """Those of a language; `de-CH` is `de`.
 
-    A language without a file has the English prompts, which small models know best, and no word
-    lists: "no" is "in the" in Portuguese.
+    A language without a file has the English prompts, which small models know best.
     """
     file = resources.files(__package__).joinpath(f"prompts/{language.partition('-')[0]}.toml")
     if file.is_file():
         return msgspec.toml.decode(file.read_bytes(), type=PromptParts)
-    none: frozenset[str] = frozenset()
-    return msgspec.structs.replace(
-        parts_for(FALLBACK), negations=none, quantities=none, undoing=none
-    )
+    return parts_for(FALLBACK)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.fallback.mentioned_values import MISSING_WORD_COST, fills, mentions
 from appliance.fallback.open_sentences import Slot
-from appliance.fallback.prompt_words import parts_for
 from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
+    from appliance.fallback.content_match import ContentMatcher
     from appliance.fallback.open_sentences import Pattern, Patterns
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent
@@ -25,9 +24,6 @@ MOST_WORDS = 12
 MOST_SCORED_WORDS = 100
 """Words of all possible values together, shared beginnings counted once: the model scores them in
 one batch."""
-
-SHORT_LETTERS = 2
-"""Words of at most so many letters need not be said: "to" and "me" distinguish nothing."""
 
 STOPS = ".!?:;"
 """A value ends at these, unless they are inside a word: "1.5", "10:30"."""
@@ -48,9 +44,6 @@ class WildcardSpan:
     """The words of the sentence before the wildcard, with the other slots filled."""
     after: tuple[str, ...]
     """The words after the wildcard."""
-    complete: bool
-    """Whether the text has all words that the sentence needs, and none that takes something back.
-    If not, it may mean the opposite: "delete milk on the shopping list"."""
 
     def sentence(self, value: str) -> str:
         """The sentence with `value` in place of the wildcard."""
@@ -58,27 +51,26 @@ class WildcardSpan:
 
 
 def wildcard_spans(
-    text: str, patterns: Patterns, sentences: SentenceSet
+    text: str, patterns: Patterns, sentences: SentenceSet, matcher: ContentMatcher
 ) -> dict[str, WildcardSpan]:
-    """For each intent, the best sentence with a wildcard that the text could mean.
+    """For each intent, the best sentence with a wildcard that says what the text says.
 
     The text must have a word that occurs in no other intent's sentences. It must mention the other
-    slots, and any other value that it mentions must be inside the wildcard's value.
+    slots, and each of its words must be in the sentence or in the wildcard's value, but for
+    harmless ones.
     """
     wanted = set(words_of(text))
-    undone = wanted & parts_for(sentences.language).undoing
-    nearest: dict[str, tuple[tuple[bool, float], WildcardSpan]] = {}
+    nearest: dict[str, tuple[float, WildcardSpan]] = {}
     for pattern in patterns.with_wildcard:
         own = set(pattern.words)
         if wanted.isdisjoint(patterns.distinctive_words.get(pattern.intent, frozenset()) & own):
             continue
-        complete = undone <= own and wanted.issuperset(_needed(pattern))
-        nearness = complete, len(wanted & own) - MISSING_WORD_COST * len(own - wanted)
+        nearness = len(wanted & own) - MISSING_WORD_COST * len(own - wanted)
         if pattern.intent in nearest and nearness <= nearest[pattern.intent][0]:
             continue
-        found = _span(text, pattern, patterns, sentences)
+        found = _span(text, pattern, patterns, sentences, matcher)
         if found is not None:
-            nearest[pattern.intent] = nearness, dataclasses.replace(found, complete=complete)
+            nearest[pattern.intent] = nearness, found
     return {name: span for name, (_, span) in nearest.items()}
 
 
@@ -93,19 +85,14 @@ def filled(span: WildcardSpan, value: str, sentences: SentenceSet) -> Intent | N
     return intent if said == words_of(value) and others == same else None
 
 
-def _needed(pattern: Pattern) -> set[str]:
-    """The words without which a text may mean something else, above all its verb."""
-    return {word for word in pattern.words if len(word) > SHORT_LETTERS} or set(pattern.words)
-
-
 def _span(
-    text: str, pattern: Pattern, patterns: Patterns, sentences: SentenceSet
+    text: str,
+    pattern: Pattern,
+    patterns: Patterns,
+    sentences: SentenceSet,
+    matcher: ContentMatcher,
 ) -> WildcardSpan | None:
-    closed = tuple(slot for slot in pattern.slots if slot.values not in patterns.wildcards)
-    values: dict[tuple[str, ...], list[str]] = {}
-    for value, rest in _stretches(text, set(pattern.words), patterns.shared_words):
-        for fill in fills(pattern.words, closed, mentions(rest, patterns)):
-            values.setdefault(fill, []).append(value)
+    values = _accounted_values(text, pattern, patterns, matcher)
     if len(values) != 1:  # none, or it is not clear what the other slots are
         return None
     ((fill, possible),) = values.items()
@@ -115,13 +102,34 @@ def _span(
         return None
     for slot, held in intent.slots.items():
         if words_of(str(held)) == words_of(possible[0]):
-            values_said = tuple(dict.fromkeys(possible))
-            return WildcardSpan(intent, slot, values_said, before, after, complete=False)
+            return WildcardSpan(intent, slot, tuple(dict.fromkeys(possible)), before, after)
     return None
 
 
-def _stretches(text: str, own: set[str], shared: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Each run of words that are not the sentence's own, and the text without it.
+def _accounted_values(
+    text: str, pattern: Pattern, patterns: Patterns, matcher: ContentMatcher
+) -> dict[tuple[str, ...], list[str]]:
+    """What may fill the wildcard, so that the sentence has all the other words, too.
+
+    By the values of the other slots.
+    """
+    closed = tuple(slot for slot in pattern.slots if slot.values not in patterns.wildcards)
+    values: dict[tuple[str, ...], list[str]] = {}
+    sides = _around(pattern, ("",) * len(closed), patterns.wildcards)
+    for value, head, tail in _stretches(text, set(pattern.words), patterns.shared_words):
+        in_order = matcher.includes(head, sides[0]) and matcher.includes(tail, sides[1])
+        if not matcher.may_fill(words_of(value), in_order=in_order):
+            continue
+        rest = f"{head} {tail}"
+        for fill in fills(pattern.words, closed, mentions(rest, patterns)):
+            declared = words_of(" ".join((*pattern.words, *fill)))
+            if matcher.accounts(words_of(rest), declared):
+                values.setdefault(fill, []).append(value)
+    return values
+
+
+def _stretches(text: str, own: set[str], shared: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+    """Each run of words that are not the sentence's own, and the text before and after it.
 
     A run of only `shared` words is left out.
     """
@@ -138,7 +146,7 @@ def _stretches(text: str, own: set[str], shared: frozenset[str]) -> Iterator[tup
                 begin, end = run[first][1], run[last][2]
                 value = text[begin:end].strip(" ,\"'()")
                 if not shared.issuperset(words_of(value)):
-                    yield value, f"{text[:begin]} {text[end:]}"
+                    yield value, text[:begin], text[end:]
 
 
 def _ends(run: Sequence[tuple[str, int, int]], first: int) -> Iterator[int]:

@@ -40,6 +40,8 @@ class ResultBuilder:
     lm: str | None = None
     likely_intent: str | None = None
     """An intent that was probably meant: a model that talked about it might claim to have acted."""
+    objection: str | None = None
+    """Why the text was held back though it is nearly a declared sentence."""
     tokens: Tokens = field(default_factory=Tokens)
     timings_ms: dict[str, float] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)

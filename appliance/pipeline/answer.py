@@ -67,6 +67,8 @@ class AnswerStage:
             # A model that talked about an intent might claim to have acted.
             reason = f"perhaps {work.likely_intent}, but that is not sure enough"
             work.end(Outcome.NOT_UNDERSTOOD, reason if self._is_allowed(work) else None)
+        elif work.objection is not None:
+            work.end(Outcome.NOT_UNDERSTOOD, work.objection if self._is_allowed(work) else None)
         elif (
             self._language_model is None
             or not work.board.allows_language_model

@@ -47,7 +47,7 @@ class ResolveStage:
             work.end(Outcome.REFUSED, lacking)
         elif intent is None:
             if Stage.ANSWER not in route_of(work.job):
-                work.end(Outcome.NOT_UNDERSTOOD)
+                work.end(Outcome.NOT_UNDERSTOOD, work.objection)
         elif reason := _refusal(work.job, intent.name, sentences):
             work.end(Outcome.REFUSED, reason)
         else:
@@ -66,6 +66,8 @@ class ResolveStage:
             return None  # only its very words do it; speech is refused, with the reason
         if spoken and not guarded and not self._cascade.repairs_speech:
             intent = None
+        if intent is None:
+            work.objection = self._cascade.objection(text, sentences)
         model = self._language_model
         if intent is not None or model is None or not work.board.allows_language_model:
             return intent

@@ -12,7 +12,6 @@ from support.sentences import sentence_set
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.prompt_words import parts_for
 from appliance.sentences.sentence_set import SentenceSet
-from appliance.text.normalise import words_of
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl")
 NOON = datetime(2026, 11, 23, 12, 5)  # noqa: DTZ001 (a wall clock's time)
@@ -31,13 +30,9 @@ def menu_of(declared: SentenceSet) -> str:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_has_parts_of_its_own(language: str) -> None:
     parts, english = parts_for(language), parts_for("en")
-    assert all(
-        (parts.headline, parts.none, parts.not_commands, parts.content_free, parts.negations)
-    )
+    assert all((parts.headline, parts.none, parts.not_commands, parts.content_free))
     assert len(set(parts.wildcard_examples)) == 2
     assert len(set(parts.weekdays)) == 7
-    for word in (*parts.negations, *parts.quantities, *parts.undoing):
-        assert words_of(word) == (word,)
     assert len(set(parts.months)) == 12
     fields = {name for _, name, _, _ in string.Formatter().parse(parts.clock) if name}
     assert fields == {"weekday", "day", "month", "year", "time"}
@@ -60,10 +55,8 @@ def test_a_country_speaks_as_its_language_does() -> None:
     assert parts_for("de-CH") == parts_for("de")
 
 
-def test_a_language_without_a_file_has_english_parts_but_no_english_negations() -> None:
-    strange = parts_for("pt")
-    assert strange.headline == parts_for("en").headline
-    assert not strange.negations
+def test_a_language_without_a_file_has_english_parts() -> None:
+    assert parts_for("pt") == parts_for("en")
 
 
 def test_what_the_operator_declares_is_no_example_of_something_else() -> None:

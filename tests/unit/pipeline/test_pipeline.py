@@ -48,6 +48,13 @@ SENTENCES = sentence_set(
 )
 
 
+ONLY_BY_MODEL = SentenceSet(
+    "en",
+    SENTENCES.intents,
+    {**SENTENCES.declared, "Light": DeclaredIntent("Light", by_fuzzy=False)},
+)
+
+
 def pipeline(*said: Any, writes: list[Any] | None = None, **more: Any) -> Pipeline:
     if writes is not None:
         more["model"] = ScriptedLanguageModel(writes, name="pen")
@@ -189,10 +196,10 @@ def test_other_speech_is_not_understood_if_the_model_may_answer_only_text() -> N
 
 
 def test_repair_never_makes_an_intent_of_a_text_that_is_marked_never_by_voice() -> None:
-    near = requested(Operation.PARSE, b"unlock the dor")
+    near = requested(Operation.PARSE, b"unlock the dooor")
     assert done(near, pipeline()).outcome is Outcome.NOT_UNDERSTOOD
     assert done(requested(Operation.PARSE, b"unlock the door"), pipeline()).intent is not None
-    assert done(spoken(), pipeline("unlock the dor")).outcome is Outcome.REFUSED
+    assert done(spoken(), pipeline("unlock the dooor")).outcome is Outcome.REFUSED
 
 
 class ModelThatBeginsAgain(ScriptedLanguageModel):
@@ -384,21 +391,21 @@ def test_speech_that_the_grammar_refused_is_not_repaired() -> None:
     result = done(spoken(), pipeline("lihgt off"))
     assert result.intent is not None
     assert (result.intent.name, result.intent.by) == ("Light", "fuzzy")
-    held = pipeline("unlok the dor", grammar=True)
+    held = pipeline("unlok the door", grammar=True)
     assert done(spoken(), held).outcome is Outcome.REFUSED
 
 
 def test_speech_that_is_near_to_an_intent_marked_never_by_voice_is_refused() -> None:
-    result = done(spoken(), pipeline("unlok the dor"))
+    result = done(spoken(), pipeline("unlok the door"))
     assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
     assert result.reason == "Unlock is declared never_by_voice"
 
 
 def test_the_models_choice_is_in_the_result_with_how_sure_it_was() -> None:
-    probabilities = {"let it shine on": {" light": 0.98}}
+    probabilities = {"please put the light on": {" light": 0.98}}
     model = ScriptedLanguageModel([], name="pen", option_probabilities=probabilities)
-    asked = pipeline(model=model)
-    result = done(requested(Operation.PARSE, b"let it shine on"), asked)
+    asked = scripted_pipeline(ONLY_BY_MODEL, model=model)
+    result = done(requested(Operation.PARSE, b"please put the light on"), asked)
     assert result.intent is not None
     assert (result.intent.by, result.intent.slots) == ("model", {"state": "on"})
     assert (result.models.lm, result.tokens.cached, result.tokens.generated) == ("pen", 5, 0)
@@ -406,10 +413,10 @@ def test_the_models_choice_is_in_the_result_with_how_sure_it_was() -> None:
 
 
 def test_a_command_that_was_not_surely_understood_is_not_talked_about() -> None:
-    probabilities = {"let it shine on": {" light": 0.6}}
+    probabilities = {"please put the light on": {" light": 0.6}}
     model = ScriptedLanguageModel(["It is on."], name="pen", option_probabilities=probabilities)
-    asked = pipeline(model=model)
-    text = TextInput("t", "let it shine on", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
+    asked = scripted_pipeline(ONLY_BY_MODEL, model=model)
+    text = TextInput("t", "please put the light on", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
     result = done(text, asked)
     assert (result.outcome, result.answer, result.intent) == (Outcome.NOT_UNDERSTOOD, None, None)
     assert result.reason == "perhaps Light, but that is not sure enough"

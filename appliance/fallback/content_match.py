@@ -1,0 +1,320 @@
+"""Finds the declared sentences that say what a text says: the gate before everything that guesses.
+
+Each word of the text must be accounted for. It is in the sentence, or a synonym of a word there, or
+it says nothing ("the", "please"); each word of the sentence must be said likewise. So a question, a
+report, a negation, a time, a condition, a number, or a thing that the sentence does not have holds
+the text back, whatever the guess would be. The words are in `text/word_lists/`.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.fallback.mentioned_values import MISSING_WORD_COST, MOST_MENTIONS, mentions
+from appliance.fallback.open_sentences import Slot
+from appliance.fallback.spelling import Spelling
+from appliance.text.normalise import words_of
+from appliance.text.number_words import digits_of_words
+from appliance.text.word_lists import word_lists_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from appliance.fallback.mentioned_values import Mention
+    from appliance.fallback.open_sentences import Pattern, Patterns, Words
+    from appliance.grammar.grammar import Grammar
+    from appliance.grammar.text_parser import ParsedSentence
+
+MOST_WORDS = 24
+"""A longer text is not a command."""
+
+CHANGED_WORDS = 0.2
+"""Confidence that is lost if no word of text and sentence is the same."""
+
+ENOUGH = 2
+"""Content words and values that a text shares with a sentence that it may mean."""
+
+GUARD_WORTH = 0.5
+"""The same of a guard word, two at most."""
+
+MOST_FREE_NUMBERS = 1
+"""So many numbers may stand anywhere; with more, the order says which is which."""
+
+SLOT = "{}"
+"""Stands for a slot among the content words."""
+
+WHY = {
+    "question": '"{}" makes it a question',
+    "report": '"{}" makes it a report',
+    "negation": '"{}" says not to do it',
+    "time": '"{}" says when, and a command is done at once',
+    "condition": '"{}" makes a condition or an exception',
+    "reference": '"{}" stands for something that was not said',
+}
+"""What is said of a guard word, by its kind in the word lists."""
+
+NOT_IN_VALUES = frozenset({"negation", "condition", "reference"})
+"""Guard words that a guess does not put into a wildcard: "milk unless it is there"."""
+
+_Key = tuple[frozenset[str], int]
+"""Content words of a pattern, and the number of its slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class SameContent:
+    """A declared sentence that says what the text says."""
+
+    reading: ParsedSentence
+    sentence: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A text with its values apart."""
+
+    words: Words
+    """As they were said, slips mended."""
+    mentions: tuple[Mention, ...]
+    places: tuple[int, ...]
+    """Where each mention begins."""
+
+
+class ContentMatcher:
+    """Compares texts with all declared sentences of one set."""
+
+    def __init__(self, grammar: Grammar, patterns: Patterns) -> None:
+        self._grammar = grammar
+        self._patterns = patterns
+        self._lists = word_lists_for(grammar.language)
+        self._digits = digits_of_words(grammar.language)
+        self._by_content: dict[_Key, list[Pattern]] = defaultdict(list)
+        for pattern in patterns.patterns:
+            content = self._content(pattern.parts)
+            if content != [SLOT] * len(content):  # a name alone says nothing of what to do
+                key = frozenset(content) - {SLOT}, len(pattern.slots)
+                self._by_content[key].append(pattern)
+        self._with_wildcard: dict[_Key, list[Pattern]] = defaultdict(list)
+        for pattern in patterns.with_wildcard:
+            content = self._content(pattern.parts)
+            self._with_wildcard[frozenset(content) - {SLOT}, len(pattern.slots)].append(pattern)
+        self._spelling = Spelling(
+            grammar.language,
+            {word for words in self._all_words() for word in words if word.isalpha()},
+            self._digits,
+        )
+
+    def _all_words(self) -> Iterator[Words]:
+        for pattern in (*self._patterns.patterns, *self._patterns.with_wildcard):
+            yield pattern.words
+        for entries in self._patterns.values.values():
+            yield from entries
+        yield from self._lists.meant_by
+        yield tuple(self._lists.verbs)
+
+    def for_grammar(self, grammar: Grammar) -> ContentMatcher:
+        """The same for the same sentences, said in another room."""
+        other = copy.copy(self)
+        other._grammar = grammar  # noqa: SLF001 (its own copy)
+        return other
+
+    def match(self, text: str) -> list[SameContent]:
+        """The best sentence for each meaning that the text can have; empty if there is none."""
+        heard = words_of(text)
+        if not heard or len(heard) > MOST_WORDS or heard[-1] in self._lists.links:
+            return []
+        said = self._said(heard)
+        found: dict[object, SameContent] = {}
+        for sentence in self._sentences(said):
+            for reading in self._grammar.readings(sentence)[:1]:
+                if reading.wildcard_characters or reading.lacks_area:
+                    continue
+                confidence = _confidence(heard, words_of(sentence))
+                known = found.get(reading.meaning)
+                if known is None or known.confidence < confidence:
+                    found[reading.meaning] = SameContent(reading, sentence, confidence)
+        return sorted(found.values(), key=lambda one: -one.confidence)
+
+    def objection(self, text: str) -> str | None:
+        """Why a text is held back that is nearly a declared sentence; None if it is near none."""
+        heard = words_of(text)
+        if not heard or len(heard) > MOST_WORDS:
+            return None
+        said = self._said(heard)
+        spans = [
+            (at, at + len(one.words)) for at, one in zip(said.places, said.mentions, strict=True)
+        ]
+        content = self._content(self._parts(said, range(len(spans))))
+        near = self._nearest_pattern(said, {word for word in content if word != SLOT})
+        if near is None:
+            return None
+        meant = set(self._content(near.parts))
+        extra = [word for word in content if word not in meant and word != SLOT]
+        guard = self._lists.guard_in(extra)
+        if guard is not None:
+            why = WHY[guard[0]].format(guard[1])
+        elif extra:
+            why = f'"{extra[0]}" is not part of it'
+        elif heard[-1] in self._lists.links:
+            why = f'it ends with "{heard[-1]}": something is missing'
+        else:
+            why = "not all of it was said, or more than that"
+        return f"perhaps {near.intent}, but {why}"
+
+    def accounts(self, said: Sequence[str], sentence: Sequence[str]) -> bool:
+        """Whether the words of a text and of a sentence, both without values, say the same."""
+        return set(self._lists.content(self._numbered(said), begins=False)) == set(
+            self._lists.content(self._numbered(sentence), begins=False)
+        )
+
+    def includes(self, text: str, sentence: Sequence[str]) -> bool:
+        """Whether a text says all that these words of a sentence say."""
+        said = self._lists.content(self._numbered(words_of(text)), begins=False)
+        words = self._numbered([word for word in sentence if word])
+        return set(self._lists.content(words, begins=False)) <= set(said)
+
+    def may_fill(self, value: Sequence[str], *, in_order: bool) -> bool:
+        """Whether words may fill a wildcard: they say something, and nothing against it.
+
+        `in_order` is whether they stand where the sentence has the wildcard. If not, they may be
+        the beginning of a question or a report: "who wrote this note".
+        """
+        content = self._lists.content(value, begins=False)
+        guard = self._lists.guard_in(content)
+        return bool(content) and (guard is None or (in_order and guard[0] not in NOT_IN_VALUES))
+
+    def _said(self, heard: Words) -> _Said:
+        words = self._spelling.mended(heard)
+        found = mentions(" ".join(words), self._patterns)
+        places, at = [], 0
+        for mention in found:
+            while words[at : at + len(mention.words)] != mention.words:
+                at += 1
+            places.append(at)
+            at += len(mention.words)
+        return _Said(words, tuple(found), tuple(places))
+
+    def _sentences(self, said: _Said) -> Iterator[str]:
+        """The declared sentences with the text's content and values, each in one way to say it."""
+        yield " ".join(said.words)
+        count = len(said.mentions)
+        if count > MOST_MENTIONS:
+            return
+        for number in range(count, -1, -1):
+            for chosen in itertools.combinations(range(count), number):
+                content = self._content(self._parts(said, chosen))
+                key = frozenset(content) - {SLOT}, number
+                found = [said.mentions[index] for index in chosen]
+                for pattern in self._by_content.get(key, ()):
+                    for fill in self._fills(pattern, found, content):
+                        values = iter(fill)
+                        yield " ".join(
+                            next(values) if isinstance(part, Slot) else part
+                            for part in pattern.parts
+                        )
+
+    def _fills(
+        self, pattern: Pattern, found: Sequence[Mention], content: Sequence[str]
+    ) -> Iterator[tuple[str, ...]]:
+        """The values in the order of the pattern's slots."""
+        for order in itertools.permutations(range(len(found))):
+            pairs = [(slot, found[index]) for slot, index in zip(pattern.slots, order, strict=True)]
+            if not all(slot.values in mention.values for slot, mention in pairs):
+                continue
+            if self._places_numbers(pattern, order, content):
+                yield tuple(mention.values[slot.values] for slot, mention in pairs)
+
+    def _places_numbers(
+        self, pattern: Pattern, order: Sequence[int], content: Sequence[str]
+    ) -> bool:
+        """Whether of several numbers each stands where it does in the pattern.
+
+        They are in the same order, each beside the same word: "machine 3 to 20".
+        """
+        numbers = [
+            (at, index)
+            for at, (slot, index) in enumerate(zip(pattern.slots, order, strict=True))
+            if slot.values in self._patterns.numbers
+        ]
+        if len(numbers) < MOST_FREE_NUMBERS + 1:
+            return True
+        ours, theirs = _beside_slots(self._content(pattern.parts)), _beside_slots(content)
+        beside = all(
+            ours[at][0] == theirs[index][0] or ours[at][1] == theirs[index][1]
+            for at, index in numbers
+        )
+        return beside and [index for _, index in numbers] == sorted(index for _, index in numbers)
+
+    def _parts(self, said: _Said, chosen: Iterable[int]) -> tuple[str | Slot, ...]:
+        """The words of a text, the chosen mentions as slots."""
+        parts: list[str | Slot] = []
+        at = 0
+        for index in chosen:
+            parts += said.words[at : said.places[index]]
+            parts.append(Slot(""))
+            at = said.places[index] + len(said.mentions[index].words)
+        return (*parts, *said.words[at:])
+
+    def _content(self, parts: Sequence[str | Slot]) -> list[str]:
+        """What words and slots say, in order; `SLOT` stands for a slot."""
+        found: list[str] = []
+        begins = True
+        for is_slot, group in itertools.groupby(parts, lambda part: isinstance(part, Slot)):
+            if is_slot:
+                found += [SLOT for _ in group]
+            else:
+                words = self._numbered([part for part in group if isinstance(part, str)])
+                found += self._lists.content(words, begins=begins)
+            begins = False
+        return found
+
+    def _numbered(self, words: Sequence[str]) -> list[str]:
+        return [self._digits.get(word, word) for word in words]
+
+    def _nearest_pattern(self, said: _Said, content: set[str]) -> Pattern | None:
+        """The pattern that shares most with the text; None if that is too little to be meant."""
+        values = {key for mention in said.mentions for key in mention.values}
+        best: tuple[float, Pattern] | None = None
+        for (words, _), patterns in (*self._by_content.items(), *self._with_wildcard.items()):
+            worth = self._shared(content, words, values, patterns[0])
+            nearness = worth - MISSING_WORD_COST * len(words - content)
+            if worth >= ENOUGH and (best is None or nearness > best[0]):
+                best = nearness, patterns[0]
+        return best[1] if best else None
+
+    def _shared(
+        self, content: set[str], words: frozenset[str], values: set[str], pattern: Pattern
+    ) -> float:
+        """How much a text shares with a pattern, in words and values.
+
+        Guard words count for little: "what is" begins many questions that nobody declared. Numbers
+        alone count for nothing: they are in any text.
+        """
+        shared = content & words
+        guards = {word for word in shared if self._lists.guard_in([word]) is not None}
+        told = len(shared) - len(guards)
+        slots = {slot.values for slot in pattern.slots}
+        filled = slots & values
+        named = filled - self._patterns.numbers
+        if slots & self._patterns.wildcards:
+            own = self._patterns.distinctive_words.get(pattern.intent, frozenset())
+            filled = filled | (slots & self._patterns.wildcards if shared & own else set())
+        elif named and filled == slots:
+            return max(float(ENOUGH), told + len(filled))
+        return told + len(filled if told else named) + min(1.0, GUARD_WORTH * len(guards))
+
+
+def _beside_slots(content: Sequence[str]) -> list[tuple[str | None, str | None]]:
+    """The words before and after each slot; None for another slot's place or an end."""
+    around = [None, *content, None]
+    return [(around[at - 1], around[at + 1]) for at, word in enumerate(around) if word == SLOT]
+
+
+def _confidence(heard: Sequence[str], sentence: Sequence[str]) -> float:
+    """1.0 if the words are the same, less for each that is not."""
+    same = len(set(heard) & set(sentence))
+    return round(1.0 - CHANGED_WORDS * (1 - same / len({*heard, *sentence})), 3)

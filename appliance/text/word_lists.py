@@ -1,0 +1,114 @@
+"""The words of a language by what they do in a command: harmless words, synonyms, guard words."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance.text.normalise import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Words = tuple[str, ...]
+
+
+class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of `word_lists/`."""
+
+    links: tuple[str, ...]
+    harmless: tuple[str, ...]
+    verbs: tuple[str, ...]
+    nouns: tuple[str, ...]
+    plural_endings: tuple[str, ...]
+    compounds: bool
+    same: dict[str, tuple[str, ...]]
+    guards: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class WordLists:
+    """The words of one language."""
+
+    meant_by: Mapping[Words, Words] = field(default_factory=dict)
+    """Phrase → the words that it stands for; none if it says nothing ("the", "please")."""
+    links: frozenset[str] = frozenset()
+    """Articles and prepositions: they say nothing, but no command ends with one."""
+    verbs: frozenset[str] = frozenset()
+    """Verbs that say nothing without their object; the first word only: "switch" is a noun, too."""
+    nouns: frozenset[str] = frozenset()
+    """Kinds of devices: what may be left out of a name."""
+    plural_endings: tuple[str, ...] = ()
+    compounds: bool = False
+    """Whether words are joined freely, as in German: then no list has them all."""
+    guards: Mapping[str, frozenset[Words]] = field(default_factory=dict)
+    """Phrases that make a sentence something else than a command, by what they make of it."""
+
+    def content(self, words: Sequence[str], *, begins: bool) -> list[str]:
+        """What `words` say: synonyms as one word, without the words that say nothing.
+
+        `begins` is whether they begin the sentence, so that a verb may stand there.
+        """
+        found: list[str] = []
+        at = 0
+        while at < len(words):
+            phrase, meant = self._phrase_at(words, at)
+            at += len(phrase)
+            if begins and not found and len(phrase) == 1 and phrase[0] in self.verbs:
+                begins = False
+            else:
+                found += meant
+        return found
+
+    def guard_in(self, words: Sequence[str]) -> tuple[str, str] | None:
+        """The first guard word among `words`, and what it makes of the sentence."""
+        for at in range(len(words)):
+            for kind, phrases in self.guards.items():
+                for length in (3, 2, 1):
+                    phrase = tuple(words[at : at + length])
+                    if len(phrase) == length and phrase in phrases:
+                        return kind, " ".join(phrase)
+        return None
+
+    def _phrase_at(self, words: Sequence[str], at: int) -> tuple[Words, Words]:
+        """The longest known phrase that begins there, and what it stands for."""
+        for length in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
+            phrase = tuple(words[at : at + length])
+            if phrase in self.meant_by:
+                return phrase, self.meant_by[phrase]
+        return (words[at],), (words[at],)
+
+
+LONGEST_PHRASE = 6
+"""Words of the longest phrase in the lists."""
+
+
+@functools.cache
+def word_lists_for(language: str) -> WordLists:
+    """Those of a language, `de-CH` is `de`; empty if there is no file."""
+    file = resources.files(__package__).joinpath(f"word_lists/{language.partition('-')[0]}.toml")
+    if not file.is_file():
+        return WordLists()
+    written = msgspec.toml.decode(file.read_bytes(), type=_Written)
+    harmless = (*written.links, *written.harmless)
+    meant: dict[Words, Words] = {words_of(phrase): () for phrase in harmless}
+    for word, others in written.same.items():
+        for other in others:
+            meant[words_of(other)] = words_of(word)
+    return WordLists(
+        meant,
+        frozenset(_single(written.links)),
+        frozenset(_single(written.verbs)),
+        frozenset(_single(written.nouns)),
+        written.plural_endings,
+        written.compounds,
+        {kind: frozenset(map(words_of, phrases)) for kind, phrases in written.guards.items()},
+    )
+
+
+def _single(words: Iterable[str]) -> Iterable[str]:
+    return (word for phrase in words for word in words_of(phrase))
