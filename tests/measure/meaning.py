@@ -1,7 +1,7 @@
 """How texts of other people are understood: by the grammar, by repair too, by the model too.
 
     python tests/measure/meaning.py COMMANDS.jsonl [--house house.yaml] [--near NEAR.jsonl]
-        [--model MODEL.gguf] [--show]
+        [--area ROOM] [--model MODEL.gguf] [--show]
 
 A line of COMMANDS.jsonl has `text` and `intents`, any of which is right; with an empty list every
 action is false. `name` and `domain` say which device is meant, `cat` is the kind of text. A line of
@@ -148,13 +148,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--near", type=Path)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--language", default="en")
+    parser.add_argument("--area", default="", help="room of the speaker")
     parser.add_argument("--show", action="store_true", help="print each text that is not right")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = _arguments()
-    sentences = sentences_with(arguments.house, arguments.language)
+    sentences = sentences_with(arguments.house, arguments.language).in_area(arguments.area)
     near_sentences = sentences_with(None, arguments.language)
     model = None
     if arguments.model is not None:
