@@ -1,4 +1,4 @@
-"""Decodes recordings within limits of length and size: the only file that imports av."""
+"""Decodes recordings within limits of rate, channels and length: the only file that imports av."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ MISSING_S = 0.1
 """Seconds that may be missing at the end of a recording that is not truncated."""
 
 
+LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
+"""Hertz. A recording at 1 Hz would become 16,000 times as long when it is resampled."""
+
 MOST_CHANNELS = 8
 """All are kept until the end of a recording, so they are limited like its length."""
 
@@ -45,10 +48,10 @@ each other or only one has sound: of two channels it is then 0.25, of two that d
 and 1 if they are equal."""
 
 
-def decode(
-    source: Path | bytes, *, maximum_seconds: float, maximum_bytes: int | None = None
-) -> Samples:
+def decode(source: Path | bytes, *, maximum_seconds: float) -> Samples:
     """The first audio stream of a recording: mono, 16 kHz, the average of its channels.
+
+    In this process, which a damaged recording may end: others use `decoder_process`.
 
     If the average is much fainter than the loudest channel, because they are in opposite phase or
     because the others are silent, it is that channel.
@@ -61,14 +64,14 @@ def decode(
     """
     name = str(source) if isinstance(source, Path) else "the recording"
     try:
-        with _open(source, name, maximum_bytes) as file:
+        with _open(source, name) as file:
             return _decode(file, name, maximum_seconds)
     except OSError as error:
         raise AudioError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
 @contextmanager
-def _open(source: Path | bytes, name: str, maximum_bytes: int | None) -> Iterator[BinaryIO]:
+def _open(source: Path | bytes, name: str) -> Iterator[BinaryIO]:
     # FFmpeg gets an open file and never a name, because a name may be an address.
     if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
         raise AudioError(f"{name} is not a file")
@@ -77,8 +80,6 @@ def _open(source: Path | bytes, name: str, maximum_bytes: int | None) -> Iterato
         file.seek(0)
         if size == 0:
             raise AudioError(f"{name} is empty")
-        if maximum_bytes is not None and size > maximum_bytes:
-            raise AudioError(f"{name} has {size} bytes; at most {maximum_bytes} are allowed")
         yield file
 
 
@@ -116,14 +117,19 @@ def _promised_seconds(container: InputContainer, stream: AudioStream) -> float |
 def _read(
     container: InputContainer, stream: AudioStream, name: str, maximum_seconds: float
 ) -> Samples:
-    if stream.channels > MOST_CHANNELS:
-        message = f"{name} has {stream.channels} channels; at most {MOST_CHANNELS} are allowed"
-        raise AudioError(message)
+    _check_form(stream.rate, stream.channels, name)
     # Channels are mixed below and not by FFmpeg, whose mix can exceed 1.0.
     resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
     parts: list[Samples] = []
     count = 0
+    heard_s = 0.0
     for frame in _frames(container, stream):
+        if frame is not None:
+            # Before it is resampled: what a frame says may differ from the header.
+            _check_form(frame.sample_rate, frame.layout.nb_channels, name)
+            heard_s += frame.samples / frame.sample_rate
+            if heard_s > maximum_seconds + MISSING_S:
+                raise _too_long(name, maximum_seconds, None)
         try:
             resampled = resampler.resample(frame)
         except ValueError as error:
@@ -135,6 +141,16 @@ def _read(
         if count > maximum_seconds * SAMPLE_RATE:
             raise _too_long(name, maximum_seconds, None)
     return _mono(np.concatenate(parts, axis=1)) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _check_form(rate: int, channels: int, name: str) -> None:
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise AudioError(
+            f"{name} has {rate} samples a second; from {LOWEST_RATE} to {HIGHEST_RATE} are allowed"
+        )
+    if channels > MOST_CHANNELS:
+        message = f"{name} has {channels} channels; at most {MOST_CHANNELS} are allowed"
+        raise AudioError(message)
 
 
 def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | None]:

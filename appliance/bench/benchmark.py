@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import numpy as np
 
-from appliance.audio import decode
+from appliance.audio.decoder_process import decode_recording
 from appliance.bench import prefix_speed
 from appliance.bench.padded_whisper import PaddedWhisper
 from appliance.endpointing.segmenter import utterance_from
@@ -153,7 +153,7 @@ def _recordings(path: Path, config: Config) -> list[_Recording]:
     for clip in manifest.read(path):
         if clip.audio is None or clip.intent is msgspec.UNSET or clip.intent is None:
             continue
-        samples = decode.decode(path.parent / clip.audio, maximum_seconds=30.0)
+        samples = decode_recording(path.parent / clip.audio, maximum_seconds=30.0)
         utterance = utterance_from(samples, detector, config.listening, new_id="bench")
         found.append(_Recording(clip, utterance.samples))
     if not found:

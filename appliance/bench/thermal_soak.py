@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from appliance.audio import decode
+from appliance.audio.decoder_process import decode_recording
 from appliance.bench import svg_plot
 from appliance.errors import EngineError
 from appliance.evaluation.manifest import SAMPLES
@@ -85,7 +85,7 @@ def soak(
     sentences = pipeline_factory.load_sentences(config)
     recogniser = speech_models.open_recogniser(config, speech_models.open_transcriber(config))
     recogniser.prepare(sentences)
-    samples = decode.decode(SAMPLES / "kitchen_light.flac", maximum_seconds=30.0)
+    samples = decode_recording(SAMPLES / "kitchen_light.flac", maximum_seconds=30.0)
 
     def job() -> None:
         recogniser.decode(samples, sentences)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from appliance.audio import decode
+from appliance.audio.decoder_process import decode_recording
 from appliance.commands import evaluate, one_job
 from appliance.decoding import calibration_fit
 from appliance.decoding.calibration import Calibration
@@ -84,7 +84,7 @@ def _scored(
         path = folder / str(clip.audio)
         placed = sentences.in_area(clip.area) if clip.area else sentences
         try:
-            samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)
+            samples = decode_recording(path, maximum_seconds=config.requests.maximum_audio_s)
         except AudioError as error:
             raise ManifestError(str(error)) from error
         utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.audio import decode
+from appliance.audio.decoder_process import decode_recording
 from appliance.commands import one_job
 from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
@@ -102,7 +102,7 @@ def _evaluate_clip(
         return EvaluatedClip(clip, result, result.timings_ms.get("total", 0.0), None)
     path = folder / clip.audio
     try:
-        samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)
+        samples = decode_recording(path, maximum_seconds=config.requests.maximum_audio_s)
     except AudioError as error:
         raise ManifestError(str(error)) from error
     utterance = utterance_from(samples, detector, config.listening, new_id=Ids().new())

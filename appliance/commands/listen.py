@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.audio import decode
+from appliance.audio.decoder_process import decode_recording
 from appliance.commands import one_job
 from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     with pipeline_factory.opened_pipeline(config) as pipeline:
         for path in arguments.files:
             try:
-                samples = decode.decode(path, maximum_seconds=config.requests.maximum_audio_s)
+                samples = decode_recording(path, maximum_seconds=config.requests.maximum_audio_s)
             except AudioError as error:
                 print(f"appliance: {error}", file=sys.stderr)
                 status = 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from appliance.audio import decode
+from appliance.audio.decoder_process import decode_recording
 from appliance.audio.microphone import SoundCardMicrophone
 from appliance.client import Watcher
 from appliance.demo.file_microphone import FileMicrophone
@@ -124,7 +124,7 @@ class Demo:
                 )
                 return None
         return FileMicrophone(
-            [decode.decode(path, maximum_seconds=60.0) for path in self._paths()],
+            [decode_recording(path, maximum_seconds=60.0) for path in self._paths()],
             silence_seconds=SILENCE_S,
             on_recording=self._on_recording,
         )

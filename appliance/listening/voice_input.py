@@ -72,6 +72,8 @@ class VoiceInput:
             always=Trigger.ALWAYS if microphone is None else Trigger.SAMPLE,
         )
         self._listener = Listener(microphone or self._card, self._listening, control)
+        self._asked_trigger: str | None = None
+        """What the listener's thread is about to use, since it was changed."""
         self._mute_lock = threading.Lock()
         self._mute_state = MuteState(
             config.state_directory, has_button=config.panel.button_pin != 0
@@ -163,7 +165,7 @@ class VoiceInput:
     @property
     def trigger(self) -> str:
         """What starts the listening now, one of the values of listening.trigger."""
-        return self._listening.mode
+        return self._asked_trigger or self._listening.mode
 
     def use_trigger(self, trigger: str) -> None:
         """Let something else start it, from now on until the next start.
@@ -175,6 +177,7 @@ class VoiceInput:
         """
         needed = trigger == "wake_word" and self.trigger != trigger
         self._control.use_trigger(trigger, self._detectors() if needed else None)
+        self._asked_trigger = trigger
 
     def _detectors(self) -> Sequence[WakeWordDetector]:
         words = self._config.wake_word

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.audio import decode
+from appliance.audio.decoder_process import decode_recording
 from appliance.endpointing.segmenter import segments_in, spoken_part
 from appliance.jobs.result_builder import EMPTY, SAID_STOP
 from appliance.recognition.inference_turns import Urgency
@@ -30,19 +30,23 @@ class DecodeStage:
         self._listening = config.listening
         self._detector = detector
 
-    def decode_recording(self, work: ResultBuilder, *, cut: bool) -> None:
+    def decode_recording(
+        self, work: ResultBuilder, must_stop: Callable[[], bool], *, cut: bool
+    ) -> None:
         """Decode the payload; `cut` drops what stands before and after the speech.
 
         Raises:
             AudioError: it is not a recording, or too long.
+            Interrupted: `must_stop` said so.
 
         """
         if not isinstance(work.job, Request):
             return
-        samples = decode.decode(
+        samples = decode_recording(
             work.job.payload,
             maximum_seconds=self._requests.maximum_audio_s,
             maximum_bytes=self._requests.maximum_bytes,
+            must_stop=must_stop,
         )
         work.stage("decode")
         segments = list(segments_in(samples, self._detector, self._listening))

@@ -162,7 +162,7 @@ class Pipeline:
         if self._recognition is None and {Stage.RECOGNISE, Stage.TRANSCRIBE} & set(route):
             raise EngineError("this works on text only, and the job is sound")
         if Stage.DECODE in route:
-            self._decode.decode_recording(work, cut=is_spoken(job))
+            self._decode.decode_recording(work, must_stop, cut=is_spoken(job))
         if Stage.RECOGNISE in route and not work.is_over:
             self._recognise.recognise_speech(work, sentences, must_stop)
         if Stage.TRANSCRIBE in route and not work.is_over:

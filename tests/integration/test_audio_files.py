@@ -72,9 +72,9 @@ def matches(samples: Samples, seconds: float) -> None:
     assert np.std(middle) == pytest.approx(0.5 / np.sqrt(2), abs=0.02)
 
 
-def refusal(source: bytes | Path, seconds: float = 120.0, size: int | None = None) -> str:
+def refusal(source: bytes | Path, seconds: float = 120.0) -> str:
     with pytest.raises(AudioError) as caught:
-        decode(source, maximum_seconds=seconds, maximum_bytes=size)
+        decode(source, maximum_seconds=seconds)
     return str(caught.value)
 
 
@@ -246,8 +246,18 @@ def test_a_recording_of_an_hour_without_a_length_is_refused_at_the_limit(tmp_pat
     assert peak < 3 * 20 * SAMPLE_RATE * 4
 
 
-def test_a_recording_of_too_many_bytes_is_refused() -> None:
-    assert "at most 1024 are allowed" in refusal(wav(), size=1024)
+@pytest.mark.parametrize("rate", [1.0, 100.0, 3_999.0, 1_000_000.0])
+def test_a_rate_that_no_recorder_has_is_refused_before_a_frame_is_resampled(rate: float) -> None:
+    recording = encoded("matroska", "pcm_s16le", 0.2)
+    field = b"\xb5\x88" + struct.pack(">d", 48_000.0)  # SamplingFrequency
+    assert field in recording
+    changed = recording.replace(field, b"\xb5\x88" + struct.pack(">d", rate))
+    tracemalloc.start()
+    message = refusal(changed)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert f"has {rate:.0f} samples a second; from 4000 to 384000 are allowed" in message
+    assert peak < 1_000_000
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

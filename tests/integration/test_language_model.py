@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support.sentences import sentence_set
 
+from appliance.child_process import Child
 from appliance.config import CascadeSettings, LanguageModelSettings
-from appliance.engines.child_process import Child
 from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError, Interrupted, ModelMissing

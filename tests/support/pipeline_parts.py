@@ -119,7 +119,9 @@ class ScriptedDecode:
     def __init__(self, *, silent: bool = False) -> None:
         self.silent = silent
 
-    def decode_recording(self, work: ResultBuilder, *, cut: bool) -> None:
+    def decode_recording(
+        self, work: ResultBuilder, must_stop: Callable[[], bool], *, cut: bool
+    ) -> None:
         if work.job.payload != b"sound":  # type: ignore[union-attr]
             raise AudioError("this is no sound file")
         work.stage("decode")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from appliance.engines.child_process import ChildDied
+from appliance.child_process import ChildDied
 from appliance.engines.llama.server_main import TOO_DEEP
 from appliance.engines.llama.supervisor import Supervisor, died
 from appliance.engines.llama.suspension import WorkClock

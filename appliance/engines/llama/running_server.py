@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
-from appliance.engines.child_process import ChildDied
+from appliance.child_process import ChildDied
 from appliance.errors import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.engines.child_process import Child
+    from appliance.child_process import Child
     from appliance.engines.llama.suspension import WorkClock
 
 CANCELLED = "the appliance stopped, or the request was cancelled"

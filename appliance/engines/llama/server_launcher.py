@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.engines.child_process import Child, ChildDied
+from appliance.child_process import Child, ChildDied
 from appliance.engines.llama import model_file_check
 from appliance.errors import EngineError, EngineMissing
 

@@ -12,34 +12,26 @@ which then continues.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import queue
 import resource
-import signal
 import sys
 import threading
 from typing import IO, TYPE_CHECKING, Any
 
+from appliance.child_process_setup import take_stdout, tie_to_parent
+
 if TYPE_CHECKING:
     from appliance.engines.llama.loaded_model import LlamaModel
-
-NICENESS = 5
-"""Speech recognition goes first."""
-
-OOM_SCORE_ADJUSTMENT = b"500"
-"""If memory runs out, the kernel ends this process and not another."""
-
-PR_SET_PDEATHSIG = 1
 
 TOO_DEEP = "the schema is nested too deeply"
 
 
 def main() -> int:
     """Serve until standard input ends."""
-    _tie_to_parent()
-    out = _take_stdout()
+    tie_to_parent()
+    out = os.fdopen(take_stdout(), "w", encoding="utf-8", buffering=1)
     start = json.loads(sys.stdin.readline() or "null")
     if start is None:
         return 0
@@ -118,30 +110,12 @@ class _Service:
         _write(self._out, {"id": request_id, **response})
 
 
-def _tie_to_parent() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the parent gets them, too, and ends us in time
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", 0) as file:  # noqa: PTH123
-        file.write(OOM_SCORE_ADJUSTMENT)
-    with contextlib.suppress(OSError, AttributeError):  # not on Linux: the end of the pipe does it
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def _limit_memory(megabytes: int) -> None:
     """Limit the memory of the process; the mapped model file does not count."""
     if megabytes:
         size = megabytes * 1_000_000
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_DATA, (size, size))
-
-
-def _take_stdout() -> IO[str]:
-    """The pipe to the parent; native code that prints goes to standard error from now on."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-    return out
 
 
 def _write(out: IO[str], message: dict[str, Any]) -> None:

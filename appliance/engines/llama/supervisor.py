@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from appliance.engines.child_process import ChildDied
+from appliance.child_process import ChildDied
 from appliance.engines.llama.circuit_breaker import ModelCircuitBreaker
 from appliance.engines.llama.running_server import CANCELLED, POLL_S, START, ServerProcess
 from appliance.engines.llama.suspension import Suspender, WorkClock

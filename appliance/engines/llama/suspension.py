@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from appliance.engines.child_process import Child
+    from appliance.child_process import Child
 
 MAXIMUM_FREE_S = 60.0
 """Seconds of suspension that do not count against a request's time limit. Endless speech, such as

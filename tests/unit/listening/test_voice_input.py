@@ -141,6 +141,7 @@ def test_what_starts_the_listening_can_be_changed(tmp_path: Path) -> None:
     parts.voice.use_trigger("always")
 
     assert commands_of(parts.control) == [UseTrigger("always", None)]
+    assert parts.voice.trigger == "always"
 
 
 def test_interrupted_speech_output_ends_the_deafness_at_once(tmp_path: Path) -> None:

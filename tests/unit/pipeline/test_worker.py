@@ -396,9 +396,11 @@ class DecodesMeanwhile(ScriptedDecode):
         super().__init__()
         self._happens = happens
 
-    def decode_recording(self, work: ResultBuilder, *, cut: bool) -> None:
+    def decode_recording(
+        self, work: ResultBuilder, must_stop: Callable[[], bool], *, cut: bool
+    ) -> None:
         self._happens()
-        super().decode_recording(work, cut=cut)
+        super().decode_recording(work, must_stop, cut=cut)
 
 
 def transcription(**more: Any) -> Request:

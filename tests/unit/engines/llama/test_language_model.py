@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appliance.child_process import ChildDied
 from appliance.config import LanguageModelSettings
-from appliance.engines.child_process import ChildDied
 from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineDied, EngineError, Interrupted

@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from appliance.engines.child_process import last_error
+from appliance.child_process import last_error
 
 
 def trace(error: Exception) -> str:

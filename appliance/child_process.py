@@ -1,4 +1,4 @@
-"""A child process that runs a module of ours; both sides exchange lines of JSON."""
+"""A child process that runs a module of ours; both sides exchange lines of JSON, and bytes."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ SEND_TIMEOUT_S = 5.0
 """A thread of the child does nothing but read, so a child that takes longer hangs."""
 
 
+READ_BYTES = 1_048_576
+"""Of its standard output, at once."""
+
+
 class ChildDied(Exception):
     """The process has ended; the message says how."""
 
@@ -43,6 +47,7 @@ class Child:
         environment = os.environ | {
             "OMP_NUM_THREADS": str(threads),
             "OMP_WAIT_POLICY": "PASSIVE",
+            "OPENBLAS_NUM_THREADS": str(threads),
             "PYTHONPATH": os.pathsep.join(_import_path()),
             "PYTHONUNBUFFERED": "1",
         }
@@ -57,16 +62,16 @@ class Child:
         )
         assert self._process.stdin is not None  # noqa: S101 (it is a pipe)
         os.set_blocking(self._process.stdin.fileno(), False)
-        self._unread = b""
+        self._unread = bytearray()
 
     @property
     def process_id(self) -> int:
         return self._process.pid
 
-    def send(self, message: dict[str, Any]) -> None:
-        """Write one line; ChildDied if the process has ended or does not read it."""
+    def send(self, message: dict[str, Any], attachment: bytes = b"") -> None:
+        """Write one line, and bytes after it; ChildDied if it has ended or does not read them."""
         assert self._process.stdin is not None  # noqa: S101 (it is a pipe)
-        unsent = json.dumps(message).encode() + b"\n"
+        unsent = memoryview(json.dumps(message).encode() + b"\n" + attachment)
         try:
             while unsent:
                 _, writable, _ = select.select([], [self._process.stdin], [], SEND_TIMEOUT_S)
@@ -78,20 +83,36 @@ class Child:
 
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """The next line; None after `timeout_s`; ChildDied if the process has ended."""
-        assert self._process.stdout is not None  # noqa: S101 (it is a pipe)
         while b"\n" not in self._unread:
-            if self._process.stdout.closed:
-                raise ChildDied(self._cause())
-            readable, _, _ = select.select([self._process.stdout], [], [], max(0.0, timeout_s))
-            if not readable:
+            if not self._read(timeout_s):
                 return None
-            read = os.read(self._process.stdout.fileno(), 65536)
-            if not read:
-                raise ChildDied(self._cause())
-            self._unread += read
-        line, _, self._unread = self._unread.partition(b"\n")
+        line, _, rest = bytes(self._unread).partition(b"\n")
+        self._unread = bytearray(rest)
         message: dict[str, Any] = json.loads(line)
         return message
+
+    def receive_bytes(self, size: int, timeout_s: float) -> bytes:
+        """The bytes after a line; ChildDied if they do not come."""
+        while len(self._unread) < size:
+            if not self._read(timeout_s):
+                raise ChildDied(f"it wrote nothing for {timeout_s:g} s")
+        received = bytes(self._unread[:size])
+        del self._unread[:size]
+        return received
+
+    def _read(self, timeout_s: float) -> bool:
+        """Whether something came in time; ChildDied if the process has ended."""
+        assert self._process.stdout is not None  # noqa: S101 (it is a pipe)
+        if self._process.stdout.closed:
+            raise ChildDied(self._cause())
+        readable, _, _ = select.select([self._process.stdout], [], [], max(0.0, timeout_s))
+        if not readable:
+            return False
+        read = os.read(self._process.stdout.fileno(), READ_BYTES)
+        if not read:
+            raise ChildDied(self._cause())
+        self._unread += read
+        return True
 
     def alive(self) -> bool:
         """Whether it has not ended."""
