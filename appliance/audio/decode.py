@@ -88,10 +88,17 @@ def _decode(file: BinaryIO, name: str, maximum_seconds: float) -> Samples:
     if header is not None and header.promised_s is not None:
         _check_length(header.there_s, header.promised_s, name)
     try:
-        with av.open(file, mode="r", options={"format_whitelist": FORMATS}) as container:
+        with av.open(
+            file,
+            mode="r",
+            options={"format_whitelist": FORMATS},
+            metadata_errors="replace",  # titles in an old character set are no fault of the sound
+        ) as container:
             if not container.streams.audio:
                 raise AudioError(f"{name} has no audio stream, only others")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise AudioError(f"{name} is coded in a way that is not known; send WAV or FLAC")
             # What a WAV header from a pipe has for a length, FFmpeg takes for one.
             promised_s = header.promised_s if header else _promised_seconds(container, stream)
             if promised_s is not None and promised_s > maximum_seconds:

@@ -6,6 +6,7 @@ send. What one of them does wrong ends the child, and is the error of that recor
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
@@ -53,15 +54,15 @@ class _IdleChildren:
         self._lock = threading.Lock()
         self._children: list[Child] = []
 
-    def take(self) -> Child:
-        """One that is idle, or a new one."""
+    def take(self) -> Child | None:
+        """One that is idle; None if there is none."""
         with self._lock:
             while self._children:
                 child = self._children.pop()
                 if child.alive():
                     return child
                 child.kill()
-        return Child(MODULE, threads=1)
+        return None
 
     def give_back(self, child: Child) -> None:
         """It has done its work."""
@@ -98,26 +99,39 @@ def decode_recording(
         job["path"] = str(source.absolute())
     else:
         job["size"], content = size, source
+
+    def decode_in(child: Child) -> Samples:
+        return _decode_in(child, job, content, limits, must_stop)
+
     try:
-        child = _IDLE.take()
+        if (idle := _IDLE.take()) is not None:
+            with contextlib.suppress(ChildDied):  # perhaps of something else, before this one
+                return decode_in(idle)
+        return decode_in(Child(MODULE, threads=1))
+    except ChildDied as error:
+        raise AudioError(f"{name} cannot be decoded: {_cause(str(error), limits)}") from error
     except OSError as error:
         raise AudioError(f"the decoder's process cannot be started: {error}") from error
+
+
+def _decode_in(
+    child: Child,
+    job: dict[str, Any],
+    content: bytes,
+    limits: DecodingLimits,
+    must_stop: Callable[[], bool],
+) -> Samples:
     try:
         child.send(job, content)
         answer = _answer(child, limits.wall_s, must_stop)
-        samples = np.frombuffer(
-            child.receive_bytes(4 * answer.get("samples", 0), limits.wall_s), np.float32
-        )
-    except ChildDied as error:
-        child.kill()
-        raise AudioError(f"{name} cannot be decoded: {_cause(str(error), limits)}") from error
+        received = child.receive_bytes(4 * answer.get("samples", 0), limits.wall_s)
     except BaseException:
         child.kill()
         raise
     _IDLE.give_back(child)
     if "error" in answer:
         raise AudioError(answer["error"])
-    return samples
+    return np.frombuffer(received, np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,11 @@ class Inbox:
         query = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM inbox"
         self.size = Size(*database.execute(query).fetchone())
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no request at all has room."""
+        return self.size.rows >= self._limits.maximum_waiting
+
     def accept(self, incoming: IncomingRequest, now_s: float) -> InboxVerdict:
         """Write a request, unless it is known already or the inbox is full."""
         if incoming.may_repeat and (earlier := self._earlier(incoming.identity, now_s)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
@@ -130,4 +131,7 @@ class RequestIntake:
             reason=rejection.reason,
             message=rejection.message,
         )
-        self._publisher.publish(self._topics.answer(rejection.address, answer))
+        message = self._topics.answer(rejection.address, answer)
+        # `busy` at once or not at all: it is true only now, and in a flood of requests it must not
+        # wait for the acknowledgements of all those before it.
+        self._publisher.publish(replace(message, fleeting=rejection.reason == "busy"))

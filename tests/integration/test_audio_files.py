@@ -104,6 +104,18 @@ def test_the_formats_of_phones_and_recorders_are_decoded(container: str, codec: 
     matches(decode(encoded(container, codec), maximum_seconds=120), 2.0)
 
 
+def test_a_title_in_an_old_character_set_is_no_fault_of_the_sound() -> None:
+    title = b"TIT2" + struct.pack(">IHB", 5, 0, 3) + b"caf\xe9"  # an ID3 tag that says UTF-8
+    tag = b"ID3\x03\x00\x00" + bytes([0, 0, 0, len(title)]) + title
+    matches(decode(tag + encoded("mp3", "libmp3lame"), maximum_seconds=120), 2.0)
+
+
+def test_a_codec_that_nobody_knows_is_refused() -> None:
+    recording = bytearray(wav())
+    struct.pack_into("<H", recording, 20, 0x7777)
+    assert "coded in a way that is not known" in refusal(bytes(recording))
+
+
 def test_a_file_on_disk_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     path.write_bytes(wav())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import signal
 import wave
 from typing import TYPE_CHECKING
 
@@ -10,6 +13,7 @@ import av
 import numpy as np
 import psutil
 import pytest
+from support.waiting import until
 
 from appliance.audio import decoder_process
 from appliance.audio.decoder_process import decode_recording
@@ -49,8 +53,12 @@ def refusal(source: bytes | Path, seconds: float = 120.0, size: int | None = Non
 
 
 def children() -> set[int]:
-    found = psutil.Process().children()
-    return {one.pid for one in found if decoder_process.MODULE in " ".join(one.cmdline())}
+    found = set()
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):  # it is over
+            if decoder_process.MODULE in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found
 
 
 def test_a_recording_is_decoded_from_memory_and_from_a_file_in_the_same_process(
@@ -105,7 +113,7 @@ def test_a_decoder_that_crashes_is_the_error_of_its_recording() -> None:
 
     def crash() -> bool:
         for pid in children():
-            psutil.Process(pid).kill()
+            os.kill(pid, signal.SIGKILL)
         return False
 
     with pytest.raises(AudioError, match="its decoder ended with signal 9, SIGKILL"):
@@ -116,8 +124,8 @@ def test_a_decoder_that_crashes_is_the_error_of_its_recording() -> None:
 def test_a_decoder_that_died_while_it_was_idle_is_replaced() -> None:
     decode_recording(recorded(), maximum_seconds=10.0)
     for pid in children():
-        psutil.Process(pid).kill()
-        psutil.wait_procs([psutil.Process(pid)], timeout=5)
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not children(), "the decoder did not end")
     assert len(decode_recording(recorded(), maximum_seconds=10.0)) == SAMPLE_RATE
 
 
