@@ -84,7 +84,9 @@ def test_only_a_wake_word_starts_listening_and_only_for_one_sentence(
 
 def session_of_an_open_ear(home: MqttClient) -> None:
     """`state` shows a session when somebody has spoken, and again when it has ended."""
-    begun = told(home, f"{ROOT}/state", lambda now: now["session"]["trigger"] == "always")
+    begun = told(
+        home, f"{ROOT}/state", lambda now: (now["session"] or {}).get("trigger") == "always"
+    )
     result = told(home, f"{ROOT}/result", lambda _: True)
     assert (result["trigger"], result["outcome"]) == ("always", "intent")
     assert begun["session"] == {"id": result["id"], "trigger": "always", "ended": None}

@@ -221,7 +221,7 @@ def test_a_repeated_request_is_accepted_once_and_answered_from_the_journal(
         first, again = offer(b"x", identity=b"i"), offer(b"x", identity=b"i")
         assert journal.accept([first, again]) == [
             InboxVerdict(first.request, 0),
-            InboxVerdict(None, 0),
+            InboxVerdict(None, 0, waits_as=first.request.id),
         ]
         result = journal.commit(said("X"), messages, first.request.id)
         assert journal.accept([again]) == [InboxVerdict(result=result)]
