@@ -106,6 +106,14 @@ class Transcriber(Protocol):
 
         """
 
+    def phrase_score(self, samples: Samples, phrase: str) -> float | None:
+        """Natural log probability per token that an English phrase was said; None for silence.
+
+        Raises:
+            EngineError: the engine failed.
+
+        """
+
     def use_pace(self, pace: Pace) -> None:
         """How hard the board may work from now on."""
 

@@ -11,6 +11,7 @@ from appliance.dialogue.listener_control import Activation
 from appliance.engines.silero import Silero
 from appliance.engines.wake_word import wake_words
 from appliance.events import MicrophoneChanged, SettingsChanged
+from appliance.listening.checked_wake_words import CheckedWakeWords
 from appliance.listening.frames_to_utterances import FramesToUtterances
 from appliance.listening.listener import Listener
 from appliance.listening.mute_state import MutedBy, MuteState
@@ -61,6 +62,7 @@ class VoiceInput:
         self._card = SoundCardMicrophone(config.microphone.device, config.microphone.channel)
         early = config.listening.by_meaning and config.speech.grammar
         self._recognition = recognition if early else None
+        self._speech_models = recognition
         by_wake_word = config.listening.trigger == "wake_word"
         self._listening = FramesToUtterances(
             Silero(),
@@ -180,5 +182,6 @@ class VoiceInput:
         self._asked_trigger = trigger
 
     def _detectors(self) -> Sequence[WakeWordDetector]:
-        words = self._config.wake_word
-        return wake_words.load(wake_words.find(words.words, words.thresholds))
+        words = wake_words.find(self._config.wake_word.words, self._config.wake_word.thresholds)
+        detectors = wake_words.load(words, first_look=True)
+        return [CheckedWakeWords(detectors, words, self._speech_models)]

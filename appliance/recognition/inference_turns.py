@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Urgency(enum.IntEnum):
     """What a turn is for; the lower goes first."""
 
+    WAKE_WORD = -1
+    """A wake word was perhaps said; it takes some hundredths of a second."""
     UTTERANCE = 0
     """A sentence that is over: somebody waits for its result."""
     EARLY_LOOK = 1
@@ -46,6 +48,16 @@ class InferenceTurns:
             self._give_back()
 
     @contextlib.contextmanager
+    def turn_within(self, urgency: Urgency, seconds: float) -> Iterator[bool]:
+        """The same, but False and no turn if none comes in time."""
+        taken = self._take(urgency, seconds)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._give_back()
+
+    @contextlib.contextmanager
     def break_in(self, urgency: Urgency) -> Iterator[None]:
         """Within a turn: let others have theirs meanwhile, then wait for the next one."""
         self._give_back()
@@ -54,13 +66,21 @@ class InferenceTurns:
         finally:
             self._take(urgency)
 
-    def _take(self, urgency: Urgency) -> None:
+    def _take(self, urgency: Urgency, seconds: float | None = None) -> bool:
         with self._changed:
             ticket = (urgency, next(self._order))
             heapq.heappush(self._waiting, ticket)
-            self._changed.wait_for(lambda: not self._taken and self._waiting[0] == ticket)
+            is_ours = self._changed.wait_for(
+                lambda: not self._taken and self._waiting[0] == ticket, seconds
+            )
+            if not is_ours:
+                self._waiting.remove(ticket)
+                heapq.heapify(self._waiting)
+                self._changed.notify_all()
+                return False
             heapq.heappop(self._waiting)
             self._taken = True
+            return True
 
     def _give_back(self) -> None:
         with self._changed:

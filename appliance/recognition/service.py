@@ -37,6 +37,10 @@ POLL_S = 0.2
 """Seconds that a turn waits for a question; a stop is noticed no later."""
 
 
+PHRASE_WAIT_S = 0.1
+"""Seconds that the check of a wake word waits for its turn."""
+
+
 class RecognitionService(LoopBody):
     """All use of the speech models, one inference at a time.
 
@@ -161,6 +165,24 @@ class RecognitionService(LoopBody):
                 return must_stop()
 
         return ask
+
+    # A wake word.
+
+    def phrase_score(self, samples: Samples, phrase: str) -> float | None:
+        """How well a sound fits a phrase, as `Transcriber.phrase_score`.
+
+        None also if the models are not loaded, work on something longer, or fail.
+        """
+        if self._models is None:
+            return None
+        with self._turns.turn_within(Urgency.WAKE_WORD, PHRASE_WAIT_S) as taken:
+            if not taken:
+                return None
+            try:
+                return self._models.transcriber.phrase_score(samples, phrase)
+            except EngineError as error:
+                logger.warning("a wake word cannot be checked by the speech model: %s", error)
+                return None
 
     # A sentence that is still being spoken.
 

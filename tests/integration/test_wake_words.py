@@ -13,7 +13,10 @@ import pytest
 from support.recordings import WORDS, mixed, sound_of, wake_clips
 
 from appliance.engines.wake_word import wake_words
+from appliance.engines.whisper.model import Whisper
 from appliance.errors import EngineError
+from appliance.listening.checked_wake_words import CheckedWakeWords
+from appliance.models.store import Store
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import Samples, Wake
 
@@ -146,3 +149,57 @@ def test_a_bad_file_is_an_error_and_does_not_crash_the_appliance(
     assert callable(bad)
     with pytest.raises(EngineError, match=r"mine\.\w+ is not a model for (micro|open)Wake"):
         loaded(str(bad(tmp_path)))
+
+
+class ModelAlone:
+    """The part of the recognition service that the check of a wake word asks."""
+
+    def __init__(self, models_directory: Path) -> None:
+        folder = Store(models_directory).path_of("whisper-tiny.en")
+        self._whisper = Whisper(folder, threads=1)
+
+    def phrase_score(self, samples: Samples, phrase: str) -> float | None:
+        return self._whisper.phrase_score(samples, phrase)
+
+
+@pytest.fixture(scope="module")
+def recognition(models_directory: Path) -> ModelAlone:
+    return ModelAlone(models_directory)
+
+
+def checked(recognition: ModelAlone, *words: str) -> CheckedWakeWords:
+    found = wake_words.find(words, {})
+    detectors = wake_words.load(found, first_look=True)
+    return CheckedWakeWords(detectors, found, recognition)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_that_is_checked_twice_is_found_in_louder_noise(
+    speech: Path, recognition: ModelAlone, word: str
+) -> None:
+    detector = checked(recognition, word)
+    noise = sound_of(speech / "coffee" / "noise_kitchen.wav")
+    said = [np.concatenate([sound_of(clip), SECOND]) for clip in wake_clips(speech, word)]
+    for samples in said:
+        assert {wake.word for wake in heard([detector], samples)} == {word}
+    in_noise = [heard([detector], mixed(samples, noise, 10)) for samples in said]
+    assert sum(map(bool, in_noise)) >= len(said) - 1
+
+
+def test_of_many_people_nearly_all_wake_it_and_nobody_who_says_another_word(
+    speech: Path, recognition: ModelAlone
+) -> None:
+    detector = checked(recognition, "alexa")
+    noise = sound_of(speech / "coffee" / "noise_kitchen.wav")
+    people = sorted((speech / "wake_people" / "alexa").glob("*.flac"))[::4]
+    assert len(people) >= 25
+    clean, noisy = 0, 0
+    for clip in people:
+        said = np.concatenate([sound_of(clip), SECOND])
+        clean += bool(heard([detector], said))
+        noisy += bool(heard([detector], mixed(said, noise, 10)))
+    assert clean >= 0.97 * len(people) - 1
+    assert noisy >= 0.92 * len(people)
+    for word in ("computer", "jarvis"):
+        for clip in sorted((speech / "wake_people" / word).glob("*.flac"))[::2]:
+            assert heard([detector], np.concatenate([sound_of(clip), SECOND])) == [], clip.name

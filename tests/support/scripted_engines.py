@@ -35,6 +35,9 @@ class ScriptedTranscriber:
             raise line
         return line if isinstance(line, Transcript) else Transcript(line, language)
 
+    def phrase_score(self, samples: Samples, phrase: str) -> float | None:
+        return 0.0
+
     def use_pace(self, pace: Pace) -> None:
         pass
 

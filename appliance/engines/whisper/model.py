@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from appliance.engines.whisper.ctranslate_model import VERSION, CTranslateModel
 from appliance.engines.whisper.encoded_audio import UNSURE, EncodedAudio
 from appliance.engines.whisper.encoded_silence_cache import cached_or_computed
+from appliance.engines.whisper.phrase_score import phrase_score
 from appliance.engines.whisper.repetition import is_repetitive, without_repetition
 from appliance.engines.whisper.spectrogram import log_mel, pieces, without_silence
 from appliance.errors import EngineError, Interrupted
@@ -149,6 +150,10 @@ class Whisper:
         text = "" if best.is_no_speech else self.text(without_repetition(best.tokens))
         confidence = math.exp(best.score) if text else None
         return Transcript(text, audio.language, confidence, best.no_speech)
+
+    def phrase_score(self, samples: Samples, phrase: str) -> float | None:
+        """How well a sound fits an English phrase; see phrase_score.py."""
+        return phrase_score(self, samples, phrase)
 
     def use_pace(self, pace: Pace) -> None:
         """Below full pace, do without the full window."""
