@@ -26,8 +26,8 @@ LOOKS_BACK_S = 1.5
 LEAST_SCORE = -7.0
 """Log probability per token from which the speech model confirms a word (whisper-tiny.en). "Alexa"
 had -5.1 and more in 205 of 206 recordings of people, clean and in kitchen noise at 10 dB; other
-speech that the detector took for a wake word had -8.6 and less, but "jarvis" alone for
-"hey jarvis". `tests/measure/wake_words.py` counts both."""
+speech that the detector took for a wake word had -8.6 and less. `tests/measure/wake_words.py`
+counts both."""
 
 SETTLES_S = 0.064
 """For so long a low score may still rise, and the word end, before the speech model is asked."""

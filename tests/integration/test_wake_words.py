@@ -203,3 +203,11 @@ def test_of_many_people_nearly_all_wake_it_and_nobody_who_says_another_word(
     for word in ("computer", "jarvis"):
         for clip in sorted((speech / "wake_people" / word).glob("*.flac"))[::2]:
             assert heard([detector], np.concatenate([sound_of(clip), SECOND])) == [], clip.name
+
+
+def test_a_part_of_a_wake_word_is_not_the_wake_word(speech: Path, recognition: ModelAlone) -> None:
+    detector = checked(recognition, "hey_jarvis")
+    noise = sound_of(speech / "coffee" / "noise_kitchen.wav")
+    for clip in sorted((speech / "wake_people" / "jarvis").glob("*.flac"))[::2]:
+        said = mixed(np.concatenate([sound_of(clip), SECOND]), noise, 10)
+        assert heard([detector], said) == [], clip.name
