@@ -17,6 +17,11 @@ ApplianceError
 ├── FetchError          a model could not be fetched
 ├── RequestError        a request over MQTT cannot be accepted
 ├── WyomingError        what a client of the Wyoming server sends cannot be used
+├── DeviceError         something about a device on the broker
+│   ├── DeviceConfigError   a discovery message, or the owner's file of devices, cannot be used
+│   ├── UnsafeTemplate      a template uses more than is allowed
+│   ├── TemplateFailed      a template gives no value for this message
+│   └── ServiceRefused      a device cannot do what is asked
 ├── JournalError        the journal on disk cannot be written or read
 ├── StateLocked         another daemon uses the same state directory
 └── ThreadStuck         a thread did not stop in time
@@ -125,6 +130,26 @@ class RequestError(ApplianceError):
 
 class WyomingError(ApplianceError):
     """What a client of the Wyoming server sends cannot be used."""
+
+
+class DeviceError(ApplianceError):
+    """Something about a device on the broker."""
+
+
+class DeviceConfigError(DeviceError):
+    """A discovery message, or the owner's file of devices, cannot be used."""
+
+
+class UnsafeTemplate(DeviceError):
+    """A template uses more than is allowed: an unknown function, too much time or memory."""
+
+
+class TemplateFailed(DeviceError):
+    """A template gives no value for this message."""
+
+
+class ServiceRefused(DeviceError):
+    """A device cannot do what is asked; nothing is published."""
 
 
 class JournalError(ApplianceError):

@@ -20,7 +20,7 @@ EVERYWHERE = {"appliance", "msgspec", "numpy"}
 
 SEVERAL = {
     "hassil": "sentences are its objects: read in one place, counted and compiled in others",
-    "jinja2": "chat templates and Home Assistant's responses are templates of two kinds",
+    "jinja2": "templates of chat models, of spoken responses and of devices are three environments",
     "rapidfuzz": "one function: the distance of two lists of words, or of sounds",
     "paho": "the daemon's link and the client for the other side are two programs",
 }

@@ -1,0 +1,1 @@
+"""One file for each family of components: what it reads, and what a service publishes."""

@@ -1,0 +1,201 @@
+"""The entities that discovery messages have declared, and which topics they read."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from appliance.devices.discovery_message import DeviceGone, read_discovery
+from appliance.devices.entity_factory import make_entity
+from appliance.errors import DeviceConfigError, UnsafeTemplate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from appliance.devices.discovery_message import ComponentMessage
+    from appliance.devices.entity import DeviceEntity
+
+logger = logging.getLogger(__name__)
+
+MAXIMUM_ENTITIES = 3000
+PROBLEMS_KEPT = 100
+PROBLEMS_LOGGED = 20
+"""Of one run; the rest is counted and shown by `appliance devices list`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryRules:
+    """What is read, and where devices must not send us."""
+
+    prefix: str = "homeassistant"
+    root: str = "appliance"
+    """The appliance's own topics: no device's command may lead there."""
+    own_identifiers: frozenset[str] = frozenset()
+    """Identifiers of devices that the appliance itself declares."""
+
+    def forbids(self, topic: str) -> bool:
+        """Whether a command must not be published on this topic."""
+        own = topic == self.root or topic.startswith(f"{self.root}/")
+        discovery = topic.startswith(f"{self.prefix}/") and topic.endswith("/config")
+        return own or discovery or topic.startswith("$")
+
+
+class DiscoveredEntities:
+    """Follows discovery messages. Not locked: its owner takes care of threads."""
+
+    def __init__(self, rules: DiscoveryRules) -> None:
+        self._rules = rules
+        self.entities: dict[str, DeviceEntity] = {}
+        """By what identifies them for ever, in the order of their discovery."""
+        self.problems: dict[str, str] = {}
+        """Why a discovery topic is not used, by topic; the newest."""
+        self.refused: Counter[str] = Counter()
+        """Discovery messages that were not used, by reason."""
+        self._routes: dict[str, list[DeviceEntity]] = {}
+        self._wildcards: set[str] = set()
+        self._by_unique_id: dict[str, str] = {}
+        """The key of the entity that has a unique id, by component and id."""
+        self._given: dict[str, dict[str, Any]] = {}
+        self._parked: dict[str, DeviceEntity] = {}
+        """Entities that migrate from one message to another, by component and unique id."""
+
+    @property
+    def filters(self) -> list[str]:
+        """Every topic filter that an entity reads."""
+        return list(self._routes)
+
+    def receive_discovery(self, topic: str, payload: bytes) -> bool:
+        """Follow a message below the discovery prefix; whether the entities changed.
+
+        A message that cannot be used changes nothing; it is counted and kept in `problems`.
+        """
+        try:
+            findings = read_discovery(self._rules.prefix, topic, payload)
+        except DeviceConfigError as error:
+            self._refuse(topic, error)
+            return False
+        self.problems.pop(topic, None)
+        changed = False
+        for finding in findings:
+            try:
+                if isinstance(finding, DeviceGone):
+                    changed |= self._remove_device(finding)
+                else:
+                    changed |= self._follow(finding)
+            except (DeviceConfigError, UnsafeTemplate) as error:
+                self._refuse(topic, error)
+        return changed
+
+    def receive(self, topic: str, payload: bytes, *, retained: bool = False) -> list[DeviceEntity]:
+        """Pass a message to the entities that read its topic; those that changed."""
+        return [
+            entity
+            for topic_filter, entities in list(self._matching(topic))
+            for entity in entities
+            if entity.receive(topic_filter, payload, retained=retained)
+        ]
+
+    def reads(self, topic: str) -> bool:
+        """Whether an entity reads this topic."""
+        return any(True for _ in self._matching(topic))
+
+    def _matching(self, topic: str) -> Iterable[tuple[str, list[DeviceEntity]]]:
+        if topic in self._routes:
+            yield topic, self._routes[topic]
+        for topic_filter in self._wildcards:
+            if matches(topic_filter, topic):
+                yield topic_filter, self._routes[topic_filter]
+
+    def _follow(self, message: ComponentMessage) -> bool:
+        known = self.entities.get(message.key)
+        if message.config is None:
+            return self._remove(message.key, keep=message.migrating)
+        if known is not None and self._given[message.key] == message.config:
+            return False
+        entity = make_entity(message.component, message.key, message.config)
+        if self._is_own(entity):
+            return False
+        self._check(entity, known)
+        former = known or self._parked.pop(_unique(entity) or "", None)
+        if former is not None:
+            entity.adopt(former)
+        if known is not None:
+            self._forget(known)
+        self.entities[message.key] = entity
+        self._given[message.key] = message.config
+        self._note(entity)
+        return True
+
+    def _check(self, entity: DeviceEntity, known: DeviceEntity | None) -> None:
+        if known is None and len(self.entities) >= MAXIMUM_ENTITIES:
+            raise DeviceConfigError(f"more than {MAXIMUM_ENTITIES:,} entities")
+        for key, value in entity.config.items():
+            sends = key.endswith("command_topic") or key.startswith(("set_", "send_"))
+            if sends and isinstance(value, str) and self._rules.forbids(value):
+                raise DeviceConfigError(f"{key}: a device must not send us to {value!r}")
+        unique = _unique(entity)
+        if unique is not None and self._by_unique_id.get(unique, entity.key) != entity.key:
+            raise DeviceConfigError("another entity has the same unique_id; the first one stays")
+
+    def _is_own(self, entity: DeviceEntity) -> bool:
+        identifiers = entity.config.get("device", {}).get("identifiers", [])
+        return bool(self._rules.own_identifiers & set(identifiers))
+
+    def _remove_device(self, gone: DeviceGone) -> bool:
+        keys = [key for key in self.entities if key.partition(" ")[2].startswith(f"{gone.node} ")]
+        removed = [self._remove(key, keep=gone.migrating) for key in keys]
+        return any(removed)
+
+    def _remove(self, key: str, *, keep: bool) -> bool:
+        entity = self.entities.pop(key, None)
+        self._given.pop(key, None)
+        if entity is None:
+            return False
+        unique = _unique(entity)
+        if keep and unique is not None:
+            self._parked[unique] = entity
+        self._forget(entity)
+        return True
+
+    def _note(self, entity: DeviceEntity) -> None:
+        unique = _unique(entity)
+        if unique is not None:
+            self._by_unique_id[unique] = entity.key
+        for topic_filter in entity.filters:
+            self._routes.setdefault(topic_filter, []).append(entity)
+            if "+" in topic_filter or "#" in topic_filter:
+                self._wildcards.add(topic_filter)
+
+    def _forget(self, entity: DeviceEntity) -> None:
+        self._by_unique_id.pop(_unique(entity) or "", None)
+        for topic_filter in entity.filters:
+            self._routes[topic_filter].remove(entity)
+            if not self._routes[topic_filter]:
+                del self._routes[topic_filter]
+                self._wildcards.discard(topic_filter)
+
+    def _refuse(self, topic: str, error: Exception) -> None:
+        reason = str(error)[:200]
+        self.refused[type(error).__name__] += 1
+        if len(self.problems) < PROBLEMS_KEPT or topic in self.problems:
+            self.problems[topic[:200]] = reason
+        if self.refused.total() <= PROBLEMS_LOGGED:
+            logger.warning("the discovery message on %r is not used: %s", topic[:200], reason)
+
+
+def _unique(entity: DeviceEntity) -> str | None:
+    unique = entity.config.get("unique_id")
+    return None if unique is None else f"{entity.component} {unique}"
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether a topic fits a filter with the wildcards + and #."""
+    levels, wanted = topic.split("/"), topic_filter.split("/")
+    for index, level in enumerate(wanted):
+        if level == "#":
+            return not topic.startswith("$") or index > 0
+        if index >= len(levels) or level not in ("+", levels[index]):
+            return False
+    return len(levels) == len(wanted)
