@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "check microphone, models, broker, clock, disk and more; one line each",
     "models": "list, pull, verify or remove models",
     "intents": "check, list or test the sentences that may be said",
+    "devices": "what was found on the broker, and what a sentence would publish",
     "requests": "requests that crashed the appliance (dead letters): list, save, forget",
     "home-assistant": "what Home Assistant finds of this appliance: show, remove",
     "config": "show the current configuration, or check a file for mistakes",

@@ -192,6 +192,19 @@ class SentenceSettings(Section, frozen=True):
     """Accept Home Assistant's own sentences, too."""
 
 
+class DevicesSettings(Section, frozen=True):
+    """Devices that announce themselves on the broker."""
+
+    discovery: Literal["off", "read", "act"] = "off"
+    """What the appliance does with devices that announce themselves for Home Assistant."""
+    file: str = ""
+    """Path of the owner's file of devices (YAML)."""
+    confirm_s: Annotated[float, Meta(ge=0.5, le=300.0)] = 5.0
+    """Time in which a device must report its new state, in seconds (0.5 to 300)."""
+    stale_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 30.0
+    """Age after which a command is not sent any more, in seconds (1 to 3600)."""
+
+
 class TimerSettings(Section, frozen=True):
     """Timers, alarms and reminders."""
 
@@ -393,6 +406,7 @@ class Config(Section, frozen=True):
     speaking: SpeakingSettings = SpeakingSettings()
     speech: SpeechSettings = SpeechSettings()
     sentences: SentenceSettings = SentenceSettings()
+    devices: DevicesSettings = DevicesSettings()
     timers: TimerSettings = TimerSettings()
     cascade: CascadeSettings = CascadeSettings()
     language_model: LanguageModelSettings = LanguageModelSettings()

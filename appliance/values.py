@@ -471,6 +471,11 @@ class Message:
     user_properties: tuple[tuple[str, str], ...] = field(default=())
     fleeting: bool = False
     """It may be lost: it is sent once, with QoS 0."""
+    qos: int = 1
+    """Of a message from the outbox; a device may want another one."""
+    fresh_s: float | None = None
+    """A command that must not be late: after so many seconds, or after a crash during its sending,
+    it is dropped. None: it waits for days and is sent until it is acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)

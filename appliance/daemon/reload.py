@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.config import Config
+    from appliance.devices.device_registry import DeviceRegistry
     from appliance.events import EventBus
     from appliance.pipeline.pipeline import Pipeline
     from appliance.sentences.active_sentences import ActiveSentences
@@ -38,7 +39,7 @@ WATCH_EVERY = 2.0
 class LiveSettings:
     """The active configuration and sentences; a mistake in new ones changes nothing."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what a reload changes)
         self,
         path: Path,
         config: Config,
@@ -46,15 +47,18 @@ class LiveSettings:
         watch: SentenceFileWatch,
         pipeline: Pipeline,
         events: EventBus,
+        *,
+        devices: DeviceRegistry | None = None,
     ) -> None:
         """`active` holds the sentences of `config`, whose files `watch` has seen before.
 
-        `pipeline` prepares others before they become active.
+        `pipeline` prepares others before they become active. `devices` add names and rooms.
         """
         self._path = path
         self._active = active
         self._pipeline = pipeline
         self._events = events
+        self._devices = devices
         self._config = config
         self._watch = watch
         self.fault = ""
@@ -95,7 +99,8 @@ class LiveSettings:
         if now < self._watch_at:
             return
         self._watch_at = now + WATCH_EVERY
-        if not self._watch.has_changed():
+        found = self._devices is not None and self._devices.has_settled()
+        if not self._watch.has_changed() and not found:
             return
         try:
             self._replace(self._config)
@@ -110,7 +115,8 @@ class LiveSettings:
     def _replace(self, config: Config) -> None:
         # Taken first: what is saved while a large grammar is compiled is a change, too.
         watch = SentenceFileWatch(config.sentence_folder)
-        sentences = load_sentences(config)
+        values = None if self._devices is None else self._devices.lists()
+        sentences = load_sentences(config, values)
         self._pipeline.prepare(sentences)
         self._active.replace(sentences)
         self._config, self._watch = config, watch

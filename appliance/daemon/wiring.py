@@ -6,9 +6,11 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.daemon.device_wiring import device_messages, open_devices
 from appliance.daemon.metrics_collector import MetricsCollector
 from appliance.daemon.reload import LiveSettings
 from appliance.daemon.status_publisher import StatusPublisher
+from appliance.devices.device_actions import DeviceActions
 from appliance.dialogue.button_and_light import ButtonAndLight
 from appliance.dialogue.confirm_and_session import Dialogue
 from appliance.dialogue.listener_control import ListenerControl
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
     from appliance.journal.journal import Journal
-    from appliance.protocols import Microphone
+    from appliance.protocols import IntentHandler, Microphone
 
 SPEECH_OUTPUT_LIMIT_S = 60.0
 """For one text that is spoken."""
@@ -111,7 +113,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
     events, ids, topics = EventBus(), Ids(journal.last_id), Topics.of(config)
     board = BoardMonitor(Board(board_root(), state_directory=config.state_directory), events)
     watch = SentenceFileWatch(config.sentence_folder)
-    sentences = ActiveSentences(load_sentences(config))
+    registry = open_devices(config)
+    values = None if registry is None else registry.lists()
+    sentences = ActiveSentences(load_sentences(config, values))
 
     # Commands to the listener, and what is spoken.
     control = ListenerControl()
@@ -131,7 +135,13 @@ def wire(  # noqa: PLR0915  (one line for each part)
         sentences=sentences,
         is_synced=functools.partial(clock_synced, board_root()),
     )
-    ledger = JobLedger(journal, committer, events, ActStage([timers]))
+    devices = None
+    if registry is not None:
+        devices = DeviceActions(config.devices, registry, publisher, topics)
+    handlers: list[IntentHandler] = [timers]
+    if devices is not None:
+        handlers.append(devices)
+    ledger = JobLedger(journal, committer, events, ActStage(handlers))
 
     # CONFIRM.
     queue = JobQueue(config.requests.maximum_waiting)
@@ -215,7 +225,14 @@ def wire(  # noqa: PLR0915  (one line for each part)
     )
     intake = RequestIntake(journal, topics, parser, dispatcher, publisher)
     mqtt = MqttService(
-        journal, connection, topics, publisher, committer, intake=intake, election=election
+        journal,
+        connection,
+        topics,
+        publisher,
+        committer,
+        intake=intake,
+        election=election,
+        devices=device_messages(config, registry, devices),
     )
 
     # Clients with a connection of their own.
@@ -227,7 +244,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         client_loops.append(Loop("Wyoming server", WyomingServer(services)))
 
     # Observers.
-    settings = LiveSettings(path, config, sentences, watch, pipeline, events)
+    settings = LiveSettings(path, config, sentences, watch, pipeline, events, devices=registry)
     status = StatusPublisher(
         settings,
         options,

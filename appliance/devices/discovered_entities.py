@@ -101,6 +101,10 @@ class DiscoveredEntities:
         """Whether an entity reads this topic."""
         return any(True for _ in self._matching(topic))
 
+    def readers(self, topic: str) -> list[DeviceEntity]:
+        """The entities that read this topic."""
+        return [entity for _, entities in self._matching(topic) for entity in entities]
+
     def _matching(self, topic: str) -> Iterable[tuple[str, list[DeviceEntity]]]:
         if topic in self._routes:
             yield topic, self._routes[topic]

@@ -199,6 +199,14 @@ class Journal:
             written_s = self._outbox.oldest_written_s()
             return None if written_s is None else max(0.0, self._now_s() - written_s)
 
+    def mark_sent(self, rank: int) -> None:
+        """Note that a command is being sent: after a crash it is not sent again.
+
+        Not synced: after a power cut, which would lose the note, no command is sent anyway.
+        """
+        with self._writing(sync=False):
+            self._outbox.mark_sent(rank)
+
     def remove_delivered(self, ranks: Iterable[int]) -> None:
         """Delete messages that the broker has acknowledged.
 

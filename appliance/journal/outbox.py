@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from appliance.ids import boot_id, boot_seconds
 from appliance.journal.inbox import Size
 from appliance.values import Message, encode
 
@@ -56,10 +57,19 @@ class Outbox:
     ) -> list[OutboxRow]:
         """Return the first `limit` messages, without some ranks and topics."""
         rows = self._db.execute(
-            "SELECT rank, topic, payload, retain, content_type, correlation, user_properties"
+            "SELECT rank, topic, payload, retain, content_type, correlation, user_properties,"
+            " qos, expires_boot_seconds"
             " FROM outbox WHERE rank NOT IN (SELECT value FROM json_each(?))"
-            " AND topic NOT IN (SELECT value FROM json_each(?)) ORDER BY rank LIMIT ?",
-            (encode(list(skip_ranks)).decode(), encode(list(skip_topics)).decode(), limit),
+            " AND topic NOT IN (SELECT value FROM json_each(?))"
+            " AND (expires_boot_seconds IS NULL"
+            " OR (boot IS ? AND expires_boot_seconds > ? AND NOT sent)) ORDER BY rank LIMIT ?",
+            (
+                encode(list(skip_ranks)).decode(),
+                encode(list(skip_topics)).decode(),
+                boot_id(),
+                boot_seconds(),
+                limit,
+            ),
         )
         return [OutboxRow(row[0], _message(row)) for row in rows]
 
@@ -76,8 +86,16 @@ class Outbox:
     def too_old(self, now_s: float) -> list[int]:
         """Return the ranks that have waited longer than `journal.maximum_age_days`."""
         horizon = now_s - self._limits.maximum_age_days * DAY_S
-        rows = self._db.execute("SELECT rank FROM outbox WHERE written < ?", (horizon,))
+        rows = self._db.execute(
+            "SELECT rank FROM outbox WHERE written < ? OR (expires_boot_seconds IS NOT NULL"
+            " AND (boot IS NOT ? OR expires_boot_seconds < ?))",
+            (horizon, boot_id(), boot_seconds()),
+        )
         return [rank for (rank,) in rows]
+
+    def mark_sent(self, rank: int) -> None:
+        """Note that a command is being sent: after a crash it is not sent again."""
+        self._db.execute("UPDATE outbox SET sent = 1 WHERE rank = ?", (rank,))
 
     def oldest_written_s(self) -> float | None:
         """Return when the oldest message was written, on the journal's clock; None if empty."""
@@ -91,10 +109,13 @@ class Outbox:
         self._last_rank += 1
         self._db.execute(
             "INSERT INTO outbox (rank, size, written, topic, retain, content_type, correlation,"
-            " user_properties, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " user_properties, payload, qos, boot, expires_boot_seconds)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._last_rank, size, now_s, message.topic, message.retain, message.content_type,
                 message.correlation, encode(message.user_properties).decode(), message.payload,
+                message.qos, None if message.fresh_s is None else boot_id(),
+                None if message.fresh_s is None else boot_seconds() + message.fresh_s,
             ),
         )  # fmt: skip
         self.size = self.size.plus(size)
@@ -119,7 +140,7 @@ class Outbox:
         return dropped
 
 
-def _message(row: tuple[int, str, bytes, int, str | None, bytes | None, str]) -> Message:
+def _message(row: tuple[Any, ...]) -> Message:
     pairs = msgspec.json.decode(row[6], type=tuple[tuple[str, str], ...])
     return Message(
         topic=row[1],
@@ -128,4 +149,6 @@ def _message(row: tuple[int, str, bytes, int, str | None, bytes | None, str]) ->
         content_type=row[4],
         correlation=row[5],
         user_properties=pairs,
+        qos=row[7],
+        fresh_s=None if row[8] is None else max(0.0, row[8] - boot_seconds()),
     )

@@ -128,7 +128,15 @@ ALTER TABLE inbox ADD COLUMN area TEXT NOT NULL DEFAULT '';
 """
 """The room of the speaker, which a request may give."""
 
-VERSIONS = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
+SIXTH = """
+ALTER TABLE outbox ADD COLUMN qos INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE outbox ADD COLUMN boot TEXT;
+ALTER TABLE outbox ADD COLUMN expires_boot_seconds REAL;
+ALTER TABLE outbox ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;
+"""
+"""Commands to devices have a QoS of their own, are dropped if they are late, and are sent once."""
+
+VERSIONS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
 
 TABLES = ("meta", "inbox", "outbox", "answers", "attempts", "set_aside", "records")
 

@@ -76,6 +76,11 @@ def discovery_topic(config: Config) -> str:
     return f"{config.home_assistant.prefix}/device/{_object_id(config)}/config"
 
 
+def own_identifier(config: Config) -> str:
+    """The identifier of the appliance among devices, by which it knows its own messages."""
+    return _object_id(config)
+
+
 def _object_id(config: Config) -> str:
     return f"appliance_{config.name}"
 

@@ -114,6 +114,10 @@ class Topics:
         """Return the topic of one intent's results; forbidden characters become `_`."""
         return f"{self.root}/intent/{FORBIDDEN.sub('_', name)}"
 
+    def action(self, action_id: str) -> str:
+        """Return the topic of what became of a command at its devices."""
+        return f"{self.root}/action/{action_id}"
+
     def timer(self, change: str) -> str:
         """Return the topic of one kind of change of timers."""
         return f"{self.root}/timer/{change}"
@@ -129,6 +133,10 @@ class Topics:
     def operation_of(self, topic: str) -> str:
         """Return the operation: the last level of a request's topic."""
         return topic.rpartition("/")[2]
+
+    def is_request(self, topic: str) -> bool:
+        """Whether a topic is that of a request, to this appliance or to the queue."""
+        return topic.startswith(f"{self.root}/request/") or self.is_for_the_group(topic)
 
     def is_for_the_group(self, topic: str) -> bool:
         """Whether a request was sent to the queue that several appliances share."""

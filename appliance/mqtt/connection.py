@@ -91,7 +91,8 @@ class BrokerConnection:
         self._connected = False
         self._connected_at = 0.0
         self._refusal: int | None = None
-        self._filters: Sequence[str] = ()
+        self._filters: dict[int, Sequence[str]] = {}
+        """By packet id, until the broker answers."""
         self._reconnect = ReconnectPolicy()
         self._client = self._new_client()
         self._thread: threading.Thread | None = None
@@ -167,12 +168,16 @@ class BrokerConnection:
             raise Unpublishable(str(error)) from error
         return info.mid if info.rc == paho.MQTT_ERR_SUCCESS else None
 
-    def subscribe(self, filters: Sequence[str]) -> None:
-        """Subscribe; the broker's answer comes as an event."""
+    def subscribe(self, filters: Sequence[str], *, with_retained: bool = False) -> None:
+        """Subscribe; the broker's answer comes as an event.
+
+        `with_retained` asks for the messages that the broker keeps, too.
+        """
         with self._lock:
-            if self._connected:
-                self._filters = filters
-                self._client.subscribe(subscriptions(filters, is_v5=self._is_v5))
+            if self._connected and filters:
+                chosen = subscriptions(filters, is_v5=self._is_v5, with_retained=with_retained)
+                _, mid = self._client.subscribe(chosen)
+                self._filters[mid or 0] = filters
 
     def acknowledge(self, delivery: Delivery) -> bool:
         """Send PUBACK: the message is on our disk. False if its connection is gone.
@@ -273,13 +278,15 @@ class BrokerConnection:
     def _on_publish(self, mid: int, code: ReasonCode, _properties: Properties) -> None:
         self._events.put(Acknowledged(self._epoch, mid, code.value))
 
-    def _on_subscribe(self, _mid: int, codes: list[ReasonCode], _properties: Properties) -> None:
+    def _on_subscribe(self, mid: int, codes: list[ReasonCode], _properties: Properties) -> None:
+        with self._lock:  # the packet id is noted before its answer is handled
+            filters = self._filters.pop(mid, ())
         refused = {
             topic_filter: connect_errors.explain_refusal(code.value, code.getName())
-            for topic_filter, code in zip(self._filters, codes, strict=False)
+            for topic_filter, code in zip(filters, codes, strict=False)
             if code.is_failure
         }
-        self._events.put(Subscribed(self._epoch, refused))
+        self._events.put(Subscribed(self._epoch, tuple(filters), refused))
 
     @property
     def _address(self) -> str:

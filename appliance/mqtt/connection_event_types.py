@@ -27,6 +27,8 @@ class Subscribed:
     """The broker's answer to our subscription."""
 
     epoch: int
+    filters: tuple[str, ...]
+    """What was asked for."""
     refused: dict[str, str]
     """Topic filters that it refuses, with the reason."""
 

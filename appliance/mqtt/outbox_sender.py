@@ -73,6 +73,17 @@ class OutboxSender:
             return not in_flight
         return not any(map(self._quarantine.must_go_alone, in_flight))
 
+    def mark_sent(self, row: OutboxRow) -> bool:
+        """Note on disk that a command is being sent; False if it must not be sent now."""
+        if row.message.fresh_s is None:
+            return True
+        try:
+            self._journal.mark_sent(row.rank)
+        except JournalError as error:
+            self.breaker.record_failure(error)
+            return False
+        return True
+
     def record_failure(self, topic: str) -> bool:
         """Note that the broker refused a message; True if its topic worked until now."""
         return self._topic_retry.record_failure(topic)

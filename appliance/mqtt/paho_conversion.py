@@ -48,13 +48,18 @@ def new_client(
 
 
 def subscriptions(
-    filters: Sequence[str], *, is_v5: bool
+    filters: Sequence[str], *, is_v5: bool, with_retained: bool = False
 ) -> list[tuple[str, SubscribeOptions]] | list[tuple[str, int]]:
     """Return topic filters in the form that paho takes."""
     if not is_v5:
         return [(topic_filter, 1) for topic_filter in filters]
-    # Without retained messages, which would come again on every connection.
-    options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+    # Requests without retained messages, which would come again on every connection.
+    handling = (
+        SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+        if with_retained
+        else SubscribeOptions.RETAIN_DO_NOT_SEND
+    )
+    options = SubscribeOptions(qos=1, retainHandling=handling)
     return [(topic_filter, options) for topic_filter in filters]
 
 
@@ -76,6 +81,8 @@ def publish_properties(message: Message) -> Properties:
         properties.ContentType = message.content_type
     if message.correlation is not None:
         properties.CorrelationData = message.correlation
+    if message.fresh_s is not None:
+        properties.MessageExpiryInterval = max(1, round(message.fresh_s))
     if message.user_properties:
         properties.UserProperty = list(message.user_properties)
     return properties

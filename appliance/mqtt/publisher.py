@@ -153,9 +153,9 @@ class Publisher:
     def _send_outbox(self) -> None:
         for row in self._outbox.pending(self._free_slots(), self._ranks_in_flight()):
             in_flight = self._ranks_in_flight()
-            if not self._outbox.may_send(row.rank, in_flight) or not self._send(
-                row.message, row.rank
-            ):
+            if not self._outbox.may_send(row.rank, in_flight) or not self._outbox.mark_sent(row):
+                break
+            if not self._send(row.message, row.rank, row.message.qos):
                 break
         # If the window is full, the next acknowledgement leads here again.
 
@@ -170,6 +170,8 @@ class Publisher:
             return False
         if qos:
             self._in_flight[mid] = SentMessage(message, rank, self._clock())
+        elif rank is not None:
+            self._outbox.record_success(message.topic, rank)
         return True
 
     def _handle_refusal(self, sent: SentMessage, code: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
@@ -18,7 +18,7 @@ from appliance.sentences import sentence_set
 from appliance.sentences.active_sentences import ActiveSentences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from appliance.config import Config
@@ -41,14 +41,20 @@ def go_offline() -> None:
     os.environ.update(OFFLINE)
 
 
-def load_sentences(config: Config) -> SentenceSet:
-    """The operator's sentences; SentencesError with every problem in them."""
+def load_sentences(
+    config: Config, more_values: Mapping[str, list[Any]] | None = None
+) -> SentenceSet:
+    """The operator's sentences; SentencesError with every problem in them.
+
+    `more_values` are added to lists: the names and rooms of devices.
+    """
     loaded = sentence_set.load(
         config.sentence_folder,
         config.device.language,
         builtin=config.sentences.builtin,
         area=config.device.area,
         cache=config.state_directory / "grammars",
+        more_values=more_values,
     )
     _ = loaded.grammar  # compiled now: an error is reported here, and the first text need not wait
     for warning in loaded.warnings:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
+from appliance.messages.action_payloads import ActionReport, ActionState, ActionTarget
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.request_payloads import (
     Answer,
@@ -228,6 +229,20 @@ PUBLISHED = (
         "machines.",
         RESULT,
         levels=(("name", "HassTurnOn"),),
+    ),
+    Channel(
+        *("action", "action/{id}", Direction.OUT, ActionReport),
+        "What became of a command at its devices: first `sent`, then `confirmed` or `unconfirmed`.",
+        ActionReport(
+            id=RESULT.id,
+            state=ActionState.CONFIRMED,
+            intent="HassTurnOn",
+            targets=[
+                ActionTarget(name="Kitchen lamp", area="Kitchen", state=ActionState.CONFIRMED)
+            ],
+            at="2026-01-01T12:00:01.300Z",
+        ),
+        levels=(("id", RESULT.id),),
     ),
     Channel(
         *("timers", "timers", Direction.OUT, TimersNow),

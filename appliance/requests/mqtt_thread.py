@@ -19,6 +19,7 @@ from appliance.mqtt.connection_event_types import (
 from appliance.threads import Deadline, LoopBody
 
 if TYPE_CHECKING:
+    from appliance.devices.device_messages import DeviceMessages
     from appliance.journal.journal import Journal
     from appliance.listening.wake_election import WakeElection
     from appliance.messages.topics import Topics
@@ -61,6 +62,7 @@ class MqttService(LoopBody):
         *,
         intake: RequestIntake,
         election: WakeElection | None = None,
+        devices: DeviceMessages | None = None,
     ) -> None:
         self._journal = journal
         self._connection = connection
@@ -69,6 +71,7 @@ class MqttService(LoopBody):
         self._committer = committer
         self._intake = intake
         self._election = election
+        self._devices = devices
         self._epoch = 0
         self._subscribed = False
         self._housekeeping_at = 0.0
@@ -82,12 +85,18 @@ class MqttService(LoopBody):
     def turn(self) -> None:
         """Wait a moment for events, handle them, and send what is waiting."""
         self._handle(self._connection.wait(WAIT_S))
+        if self._devices is not None:
+            if self._connection.connected:
+                self._connection.subscribe(self._devices.new_filters(), with_retained=True)
+            self._devices.turn()
         self._publisher.turn()
         self._housekeep()
 
     def stop(self) -> None:
         """Send for a moment longer, publish `stopped`, and disconnect; the rest stays on disk."""
         self._committer.commit_late(at_once=True)
+        if self._devices is not None:
+            self._devices.stop()
         if self._connection.connected:
             self._drain(DRAIN_RESULTS_S)
             self._publisher.publish(status_of(self._topics, Status.STOPPED))
@@ -139,6 +148,7 @@ class MqttService(LoopBody):
                     self._subscribed = False
                     self._publisher.connected()
                     self._connection.subscribe(self._filters(can_share=event.can_share))
+                    self._greet_devices()
                 case Lost():
                     self._subscribed = False
                     self._publisher.disconnected()
@@ -161,7 +171,8 @@ class MqttService(LoopBody):
             self._connection.acknowledge(wake)
             if self._election is not None:
                 self._election.on_announced(wake.payload or b"")
-        requests = [one for one in deliveries if one not in births and one not in wakes]
+        others = [one for one in deliveries if one not in births and one not in wakes]
+        requests = [one for one in others if not self._is_no_request(one)]
         if requests:
             self._intake.accept_requests(requests, self._connection)
 
@@ -176,8 +187,26 @@ class MqttService(LoopBody):
         )
         return [one for one in filters if not one.startswith(SHARED)]
 
+    def _greet_devices(self) -> None:
+        birth = None if self._devices is None else self._devices.connected()
+        if birth is not None:
+            self._publisher.publish(birth)
+
+    def _is_no_request(self, delivery: Delivery) -> bool:
+        """Whether a delivery was no request; then it is done.
+
+        The broker keeps our subscriptions: a topic may be that of a device that is gone.
+        """
+        if self._topics.is_request(delivery.topic):
+            return False
+        self._connection.acknowledge(delivery)
+        if self._devices is not None and self._devices.wants(delivery.topic):
+            self._devices.receive(delivery.topic, delivery.payload, retained=delivery.retained)
+        return True
+
     def _note_subscription(self, event: Subscribed) -> None:
-        self._subscribed = self._topics.requests not in event.refused
+        if self._topics.requests in event.filters:
+            self._subscribed = self._topics.requests not in event.refused
         for topic_filter, reason in event.refused.items():
             words = "the broker refuses the subscription to %s (%s); see its access list"
             logger.warning(words, topic_filter, reason)

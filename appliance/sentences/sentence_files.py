@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from appliance.errors import SentencesError
@@ -13,10 +13,14 @@ from appliance.sentences.marked_yaml import Document
 from appliance.sentences.problems import LocatedValue, check_text, mapping, shown, unknown_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from appliance.sentences.marked_yaml import Path_
     from appliance.sentences.problems import Problems
+
+DEVICES = "devices"
+"""The name of the document that the devices on the broker make."""
 
 FILE_KEYS = frozenset(
     {"expansion_rules", "intents", "language", "lists", "responses", "settings", "skip_words"}
@@ -125,6 +129,24 @@ def add_builtin(gathered: Gathered, problems: Problems) -> None:
         _add_blocks(gathered, document, name, problems)
     for name in OWNER_LISTS:
         gathered.lists.setdefault(name, LocatedValue(document, ("lists", name), {"values": []}))
+
+
+def add_values(gathered: Gathered, more_values: Mapping[str, list[Any]]) -> None:
+    """Add values to lists, for example the names of devices; the owner's own come first."""
+    for name, values in more_values.items():
+        known = gathered.lists.get(name)
+        own = [] if known is None else known.value.get("values")
+        if not isinstance(own, list):
+            continue  # the owner made it a range or a wildcard
+        document = Document.of(DEVICES, {"lists": {name: {"values": values}}})
+        said = {_said(value).casefold() for value in own}
+        merged = [*own, *(value for value in values if _said(value).casefold() not in said)]
+        place = known or LocatedValue(document, ("lists", name), None)
+        gathered.lists[name] = replace(place, value={"values": merged})
+
+
+def _said(value: Any) -> str:
+    return str(value.get("in") if isinstance(value, dict) else value)
 
 
 def _add_file(gathered: Gathered, document: Document, problems: Problems) -> None:

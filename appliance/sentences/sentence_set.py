@@ -26,6 +26,7 @@ from appliance.sentences.sentence_files import (
     DeclaredIntent,
     Gathered,
     add_builtin,
+    add_values,
     gather,
 )
 from appliance.text.normalise import normalise
@@ -199,6 +200,7 @@ def load(
     builtin: bool = False,
     area: str = "",
     cache: Path | None = None,
+    more_values: Mapping[str, list[Any]] | None = None,
 ) -> SentenceSet:
     """Read the sentences of a language.
 
@@ -208,13 +210,16 @@ def load(
         builtin: add Home Assistant's own sentences; the owner declares areas, floors and names.
         area: room of the speaker; empty if it is not known.
         cache: folder for compiled grammars; None for no cache.
+        more_values: values that are added to lists, such as the names of devices, by list.
 
     Raises:
         SentencesError: lists every problem in the files, as `file:line: what`.
 
     """
     try:
-        loaded = _load(folder, language, builtin=builtin, cache=cache).in_area(area)
+        loaded = _load(
+            folder, language, builtin=builtin, cache=cache, more_values=more_values or {}
+        ).in_area(area)
     except RecursionError:
         what = "the rules call one another too deeply; put some of them together"
         raise SentencesError([f"{SHIPPED if folder is None else folder}: {what}"]) from None
@@ -230,7 +235,14 @@ def undeclared_area(area: str, areas: Mapping[str, str]) -> str:
     return f"{area!r} is none of the areas that the sentences declare ({declared})"
 
 
-def _load(folder: Path | None, language: str, *, builtin: bool, cache: Path | None) -> SentenceSet:
+def _load(
+    folder: Path | None,
+    language: str,
+    *,
+    builtin: bool,
+    cache: Path | None,
+    more_values: Mapping[str, list[Any]],
+) -> SentenceSet:
     findings = Problems()
     if folder is None and builtin:
         gathered = Gathered(language)
@@ -238,6 +250,7 @@ def _load(folder: Path | None, language: str, *, builtin: bool, cache: Path | No
         gathered = gather(SHIPPED if folder is None else folder, language, findings)
     if builtin:
         add_builtin(gathered, findings)
+    add_values(gathered, more_values)
     check_references(gathered, findings)
     if not findings.errors and not gathered.blocks:
         place = SHIPPED if folder is None else folder

@@ -1,0 +1,56 @@
+"""Builds what reads and commands devices, as far as `devices.discovery` allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance.devices.device_messages import DeviceMessages
+from appliance.devices.device_registry import open_registry
+from appliance.devices.owner_file import load_owner_file
+from appliance.errors import ConfigError, DeviceConfigError
+from appliance.messages.discovery import own_identifier
+from appliance.messages.topics import home_assistant_birth
+
+if TYPE_CHECKING:
+    from appliance.config import Config
+    from appliance.devices.device_actions import DeviceActions
+    from appliance.devices.device_registry import DeviceRegistry
+
+KEPT_DEVICES = "devices.json"
+"""In the state directory."""
+
+
+def open_devices(config: Config) -> DeviceRegistry | None:
+    """The registry of devices; None if discovery is off.
+
+    Raises:
+        ConfigError: the owner's file of devices has a mistake.
+
+    """
+    settings = config.devices
+    if settings.discovery == "off":
+        return None
+    path = Path(settings.file).expanduser() if settings.file else None
+    try:
+        owner = load_owner_file(path)
+    except DeviceConfigError as error:
+        raise ConfigError([f"devices.file: {error}"]) from error
+    return open_registry(
+        config.state_directory / KEPT_DEVICES,
+        owner,
+        prefix=config.home_assistant.prefix,
+        root=config.root,
+        own_identifiers=frozenset({own_identifier(config)}),
+    )
+
+
+def device_messages(
+    config: Config, registry: DeviceRegistry | None, actions: DeviceActions | None
+) -> DeviceMessages | None:
+    """What the MQTT thread does for devices; None if discovery is off."""
+    if registry is None or actions is None:
+        return None
+    acts = config.devices.discovery == "act"
+    birth = home_assistant_birth(config.home_assistant.prefix) if acts else None
+    return DeviceMessages(registry, actions, birth_topic=birth)

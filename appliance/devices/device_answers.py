@@ -1,0 +1,130 @@
+"""Answers questions about devices from their states, in Home Assistant's words."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, Any
+
+from appliance.devices.device_phrases import device_phrase
+from appliance.devices.entity import UNAVAILABLE, UNKNOWN
+from appliance.devices.intent_targets import matching_devices
+from appliance.errors import ServiceRefused
+from appliance.sentences.home_assistant_builtins import builtin_data
+from appliance.sentences.home_assistant_responses import error_response, response
+from appliance.values import Action
+
+if TYPE_CHECKING:
+    from appliance.devices.device_registry import DeviceRegistry
+    from appliance.devices.sayable_devices import SayableDevice
+    from appliance.values import Intent
+
+ASKING = frozenset({"HassGetState", "HassClimateGetTemperature"})
+
+
+class DeviceAnswers:
+    """Finds the devices that a question is about, and words their states."""
+
+    def __init__(self, registry: DeviceRegistry) -> None:
+        self._registry = registry
+
+    def answer(self, intent: Intent, language: str) -> Action | None:
+        """The answer to a question; None if no device is known at all."""
+        devices = self._registry.devices
+        if not devices:
+            return None
+        if intent.name == "HassClimateGetTemperature":
+            return Action(answer=self._temperature(intent, devices, language))
+        return Action(answer=self._state(intent, devices, language))
+
+    def _state(self, intent: Intent, devices: list[SayableDevice], language: str) -> str:
+        slots = {key: value for key, value in intent.slots.items() if key != "state"}
+        asked = str(intent.slots.get("state") or "")
+        found = matching_devices(devices, slots)
+        if not found:
+            name = str(slots.get("name") or slots.get("device_class") or slots.get("domain") or "")
+            raise ServiceRefused(error_response(language, "no_entity", entity=name))
+        matched = [device for device in found if not asked or device.entity.state == asked]
+        query = {
+            "matched": [{"name": device.name} for device in matched],
+            "unmatched": [{"name": device.name} for device in found if device not in matched],
+        }
+        if not slots.get("name"):
+            return response(language, intent.name, "which", query=query, slots=intent.slots)
+        device = found[0]
+        if missing := _missing(device, language):
+            return missing
+        state = shown_state(device, language)
+        key = "one_yesno" if asked else "one"
+        return response(language, intent.name, key, query=query, slots=intent.slots, state=state)
+
+    def _temperature(self, intent: Intent, devices: list[SayableDevice], language: str) -> str:
+        """The sensor of the room first, because a valve measures beside the radiator."""
+        sensors = matching_devices(devices, {**intent.slots, "device_class": "temperature"})
+        climates = matching_devices(devices, intent.slots, ["climate"])
+        for device in [*sensors, *climates]:
+            attributes = device.entity.attributes
+            is_sensor = device.domain == "sensor"
+            value = device.entity.state if is_sensor else attributes.get("current_temperature")
+            if value in (None, UNKNOWN, UNAVAILABLE):
+                continue
+            state = {"state": _rounded(value), "entity_id": device.entity.key}
+            return response(
+                language, intent.name, state=state, state_attr=lambda *_: None, slots=intent.slots
+            )
+        if not sensors and not climates:
+            raise ServiceRefused(error_response(language, "no_domain", domain="climate"))
+        return device_phrase(language, "unknown")
+
+
+def _missing(device: SayableDevice, language: str) -> str | None:
+    """What is said of a device whose state nobody knows."""
+    if device.entity.state == UNAVAILABLE:
+        return device_phrase(language, "unavailable", [device.name])
+    return device_phrase(language, "unknown") if device.entity.state == UNKNOWN else None
+
+
+def shown_state(device: SayableDevice, language: str) -> dict[str, Any]:
+    """A state as the responses of Home Assistant read it."""
+    entity = device.entity
+    value = entity.state
+    unit = entity.attributes.get("unit_of_measurement")
+    word = _state_words(language, _list_of(device)).get(value, value)
+    shown = f"{_rounded(value)} {unit}" if unit else word
+    return {
+        "state": value,
+        "state_with_unit": shown,
+        "name": device.name,
+        "domain": device.domain,
+        "entity_id": entity.key,
+        "attributes": entity.attributes,
+    }
+
+
+def _list_of(device: SayableDevice) -> str:
+    """The list of the package that has the words for this kind of state."""
+    if device.domain == "binary_sensor":
+        return f"bs_{device.entity.device_class}_states"
+    lists = {"cover": "cover_states", "valve": "valve_states", "lock": "lock_states"}
+    return lists.get(device.domain, "on_off_states")
+
+
+@functools.lru_cache(maxsize=64)
+def _state_words(language: str, name: str) -> dict[str, str]:
+    """For each state, the first word of the language for it."""
+    words: dict[str, str] = {}
+    for value in builtin_data(language).get("lists", {}).get(name, {}).get("values", []):
+        if isinstance(value, dict) and isinstance(value.get("in"), str):
+            plain = re.sub(r"\[[^\]]*\]", "", value["in"])
+            first = re.sub(r"\(([^|)]*)[^)]*\)", r"\1", plain).split("|")[0]
+            words.setdefault(str(value.get("out")), " ".join(first.split()))
+    return words
+
+
+def _rounded(value: Any) -> str:
+    """A number with one decimal at most; other states as they are."""
+    try:
+        number = round(float(value), 1)
+    except (TypeError, ValueError):
+        return str(value)
+    return str(int(number)) if number.is_integer() else str(number)

@@ -1,0 +1,201 @@
+"""The devices that are known now: follows discovery and states, and keeps both on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from appliance.devices.discovered_entities import DiscoveredEntities, DiscoveryRules, matches
+from appliance.devices.sayable_devices import sayable_devices, sentence_lists
+from appliance.system import atomic_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from appliance.devices.entity import DeviceEntity
+    from appliance.devices.owner_file import OwnerFile
+    from appliance.devices.sayable_devices import SayableDevice
+
+logger = logging.getLogger(__name__)
+
+SETTLE_S = 2.0
+"""Without a change for so long, a burst of discovery is over."""
+
+LONGEST_BURST_S = 8.0
+"""After which the names are taken over even if more devices still announce themselves."""
+
+SAVE_EVERY_S = 60.0
+"""Between two writes of states, to spare the SD card."""
+
+FILE_VERSION = 1
+
+
+class KeptDevices(msgspec.Struct):
+    """The file in the state directory."""
+
+    version: int = FILE_VERSION
+    discovery: dict[str, str] = {}
+    """The last discovery message on each topic."""
+    states: dict[str, dict[str, Any]] = {}
+    """What each entity knew of itself."""
+    heard_at: dict[str, float] = {}
+
+
+class DeviceRegistry:
+    """Any thread may call it."""
+
+    def __init__(self, rules: DiscoveryRules, owner: OwnerFile, file: Path) -> None:
+        """`file` keeps discovery and states over a restart: many are not retained by the broker."""
+        self._rules = rules
+        self._owner = owner
+        self._file = file
+        self._lock = threading.RLock()
+        self._found = DiscoveredEntities(rules)
+        self._discovery: dict[str, str] = {}
+        self._subscribed: set[str] = set()
+        self._devices: list[SayableDevice] | None = None
+        self._changed_at: float | None = None
+        self._first_change_at = 0.0
+        self._unsaved_since: float | None = None
+        self._load()
+
+    @property
+    def discovery_filters(self) -> list[str]:
+        """The filters of discovery messages."""
+        prefix = self._rules.prefix
+        return [f"{prefix}/+/+/config", f"{prefix}/+/+/+/config"]
+
+    def connected(self) -> None:
+        """Note that on a new connection everything must be subscribed to again."""
+        with self._lock:
+            self._subscribed = set()
+
+    def new_filters(self) -> list[str]:
+        """The filters that are not subscribed to yet; they count as subscribed from now on."""
+        with self._lock:
+            wanted = {*self.discovery_filters, *self._found.filters}
+            new = sorted(wanted - self._subscribed)
+            self._subscribed |= wanted
+            return new
+
+    def wants(self, topic: str) -> bool:
+        """Whether a message on this topic is about devices."""
+        with self._lock:
+            return self._is_discovery(topic) or self._found.reads(topic)
+
+    def receive(self, topic: str, payload: bytes, *, retained: bool) -> list[DeviceEntity]:
+        """Follow a message; the entities whose topic it was, if it is about a state."""
+        with self._lock:
+            if self._is_discovery(topic):
+                self._receive_discovery(topic, payload)
+                return []
+            changed = self._found.receive(topic, payload, retained=retained)
+            if changed and self._unsaved_since is None:
+                self._unsaved_since = time.monotonic()
+            return changed
+
+    def listeners(self, topic: str) -> list[DeviceEntity]:
+        """The entities that read a topic."""
+        with self._lock:
+            return self._found.readers(topic)
+
+    @property
+    def devices(self) -> list[SayableDevice]:
+        """Every entity, with its names and room."""
+        with self._lock:
+            if self._devices is None:
+                self._devices = sayable_devices(self._found.entities.values(), self._owner)
+            return self._devices
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why discovery messages are not used, by topic."""
+        with self._lock:
+            return dict(self._found.problems)
+
+    def lists(self) -> dict[str, list[Any]]:
+        """What the devices add to the sentences' lists."""
+        return sentence_lists(self.devices)
+
+    def has_settled(self) -> bool:
+        """Whether names have changed and the burst is over; True once for each burst."""
+        with self._lock:
+            if self._changed_at is None:
+                return False
+            now = time.monotonic()
+            over = now - self._changed_at > SETTLE_S
+            if not over and now - self._first_change_at < LONGEST_BURST_S:
+                return False
+            self._changed_at = None
+            return True
+
+    def turn(self) -> None:
+        """Write to disk if it is time."""
+        with self._lock:
+            since = self._unsaved_since
+            if since is not None and time.monotonic() - since > SAVE_EVERY_S:
+                self.save()
+
+    def save(self) -> None:
+        """Write discovery and states to disk now; a full disk costs a warning."""
+        with self._lock:
+            if self._unsaved_since is None:
+                return
+            self._unsaved_since = None
+            entities = self._found.entities
+            kept = KeptDevices(
+                discovery=self._discovery,
+                states={key: entity.values for key, entity in entities.items()},
+                heard_at={key: entity.heard_at for key, entity in entities.items()},
+            )
+            try:
+                atomic_file.replace(self._file, msgspec.json.encode(kept))
+            except OSError as error:
+                logger.warning("the devices cannot be kept in %s: %s", self._file, error)
+
+    def _is_discovery(self, topic: str) -> bool:
+        return any(matches(one, topic) for one in self.discovery_filters)
+
+    def _receive_discovery(self, topic: str, payload: bytes) -> None:
+        if not self._found.receive_discovery(topic, payload):
+            return
+        if payload:
+            self._discovery[topic] = payload.decode("utf-8", "replace")
+        else:
+            self._discovery.pop(topic, None)
+        self._devices = None
+        now = time.monotonic()
+        if self._changed_at is None:
+            self._first_change_at = now
+        self._changed_at = now
+        if self._unsaved_since is None:
+            self._unsaved_since = now
+
+    def _load(self) -> None:
+        try:
+            kept = msgspec.json.decode(self._file.read_bytes(), type=KeptDevices)
+        except FileNotFoundError:
+            return
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+            logger.warning("the kept devices in %s cannot be read: %s", self._file, error)
+            return
+        for topic, payload in kept.discovery.items():
+            if self._found.receive_discovery(topic, payload.encode()):
+                self._discovery[topic] = payload
+        for key, entity in self._found.entities.items():
+            with contextlib.suppress(TypeError, ValueError):
+                entity.values |= kept.states.get(key, {})
+                entity.heard_at = float(kept.heard_at.get(key, 0.0))
+
+
+def open_registry(
+    file: Path, owner: OwnerFile, *, prefix: str, root: str, own_identifiers: frozenset[str]
+) -> DeviceRegistry:
+    """The registry with what was kept of the last run."""
+    rules = DiscoveryRules(prefix, root, own_identifiers)
+    return DeviceRegistry(rules, owner, file)

@@ -1,0 +1,151 @@
+"""Which service an intent of Home Assistant's vocabulary means for each kind of device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from appliance.devices.entity import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appliance.devices.entity import DeviceEntity
+
+ON_OFF = ("light", "switch", "fan", "siren", "humidifier", "climate", "water_heater")
+
+SERVICES: Mapping[str, Mapping[str, str]] = {
+    "HassTurnOn": {
+        **{domain: f"{domain}.turn_on" for domain in (*ON_OFF, "scene")},
+        "button": "button.press",
+        "cover": "cover.open_cover",
+        "lock": "lock.lock",
+        "valve": "valve.open_valve",
+        "vacuum": "vacuum.start",
+        "lawn_mower": "lawn_mower.start_mowing",
+    },
+    "HassTurnOff": {
+        **{domain: f"{domain}.turn_off" for domain in ON_OFF},
+        "cover": "cover.close_cover",
+        "lock": "lock.unlock",
+        "valve": "valve.close_valve",
+        "vacuum": "vacuum.return_to_base",
+        "lawn_mower": "lawn_mower.dock",
+    },
+    "HassToggle": {
+        domain: f"{domain}.toggle"
+        for domain in ("light", "switch", "fan", "siren", "humidifier", "climate", "cover", "valve")
+    },
+    "HassLightSet": {"light": "light.turn_on"},
+    "HassFanSetSpeed": {"fan": "fan.turn_on"},
+    "HassSetPosition": {
+        "cover": "cover.set_cover_position",
+        "valve": "valve.set_valve_position",
+    },
+    "HassStopMoving": {"cover": "cover.stop_cover", "valve": "valve.stop_valve"},
+    "HassClimateSetTemperature": {
+        "climate": "climate.set_temperature",
+        "water_heater": "water_heater.set_temperature",
+    },
+    "HassClimateSetFanMode": {"climate": "climate.set_fan_mode"},
+    "HassVacuumStart": {"vacuum": "vacuum.start"},
+    "HassVacuumReturnToBase": {"vacuum": "vacuum.return_to_base"},
+    "HassLawnMowerStartMowing": {"lawn_mower": "lawn_mower.start_mowing"},
+    "HassLawnMowerDock": {"lawn_mower": "lawn_mower.dock"},
+    "HassHumidifierSetpoint": {"humidifier": "humidifier.set_humidity"},
+    "HassHumidifierMode": {"humidifier": "humidifier.set_mode"},
+}
+"""By intent and component. On of a lock is locked, of a cover open, as in Home Assistant."""
+
+SLOT_DATA = {
+    "HassLightSet": {
+        "brightness": "brightness_pct",
+        "color": "color_name",
+        "temperature": "color_temp_kelvin",
+    },
+    "HassFanSetSpeed": {"percentage": "percentage"},
+    "HassSetPosition": {"position": "position"},
+    "HassClimateSetTemperature": {"temperature": "temperature"},
+    "HassClimateSetFanMode": {"fan_mode": "fan_mode"},
+    "HassHumidifierSetpoint": {"humidity": "humidity"},
+    "HassHumidifierMode": {"mode": "mode"},
+}
+"""By intent: which slot becomes which key of the service's data."""
+
+ONE_TARGET = frozenset({"HassClimateSetTemperature", "HassClimateSetFanMode"})
+"""Intents that are refused if they could mean several devices."""
+
+NEEDS_PLACE_OR_NAME = frozenset({"HassTurnOn", "HassTurnOff", "HassToggle"})
+"""Intents that do not say by themselves what kind of device they mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCall:
+    """A service with its data."""
+
+    name: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def service_call(intent: str, slots: Mapping[str, Any], domain: str) -> ServiceCall | None:
+    """What the intent means for a component; None if it cannot do that."""
+    name = SERVICES[intent].get(domain)
+    if name is None:
+        return None
+    keys = SLOT_DATA.get(intent, {})
+    data = {key: slots[slot] for slot, key in keys.items() if slots.get(slot) is not None}
+    if intent == "HassFanSetSpeed" and not data.get("percentage"):
+        return ServiceCall("fan.turn_off")  # Home Assistant would switch it on
+    return ServiceCall(name, data)
+
+
+_REACHED: Mapping[str, frozenset[str]] = {
+    "turn_on": frozenset({"on"}),
+    "turn_off": frozenset({"off"}),
+    "open_cover": frozenset({"open", "opening"}),
+    "close_cover": frozenset({"closed", "closing"}),
+    "open_valve": frozenset({"open", "opening"}),
+    "close_valve": frozenset({"closed", "closing"}),
+    "lock": frozenset({"locked", "locking"}),
+    "unlock": frozenset({"unlocked", "unlocking"}),
+    "start": frozenset({"cleaning"}),
+    "return_to_base": frozenset({"returning", "docked"}),
+    "start_mowing": frozenset({"mowing"}),
+    "dock": frozenset({"returning", "docked"}),
+}
+"""The states that show that a service was done."""
+
+_TOLERANCES = {
+    "brightness_pct": ("brightness", 100 / 255, 2.0),
+    "percentage": ("percentage", 1.0, 5.0),
+    "position": ("current_position", 1.0, 3.0),
+    "temperature": ("temperature", 1.0, 0.5),
+    "humidity": ("humidity", 1.0, 1.0),
+}
+"""By key of the data: the attribute to compare, its factor, and how far it may be off."""
+
+
+def is_reached(call: ServiceCall, entity: DeviceEntity) -> bool:
+    """Whether the state shows that a service was done."""
+    service = call.name.partition(".")[2]
+    wanted, state = _REACHED.get(service), entity.state
+    if service == "turn_on" and entity.component in ("climate", "water_heater"):
+        in_state = state not in ("off", UNKNOWN)
+    else:
+        in_state = wanted is None or state in wanted
+    return in_state and all(_is_near(entity, key, value) for key, value in call.data.items())
+
+
+def _is_near(entity: DeviceEntity, key: str, wanted: Any) -> bool:
+    if key not in _TOLERANCES:
+        return True
+    attribute, factor, tolerance = _TOLERANCES[key]
+    now = entity.attributes.get(attribute)
+    if key == "position" and now is None:
+        return True
+    return now is not None and abs(float(now) * factor - float(wanted)) <= tolerance
+
+
+def can_confirm(entity: DeviceEntity) -> bool:
+    """Whether the device reports its state at all."""
+    return not entity.is_assumed and entity.component not in ("button", "scene")

@@ -1,0 +1,185 @@
+"""Which devices can be named in a sentence, by which words, and in which rooms they are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from appliance.devices.owner_file import DeviceEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from appliance.devices.entity import DeviceEntity
+    from appliance.devices.owner_file import OwnerFile
+
+NO_ENTRY = DeviceEntry("")
+"""Of a device that the owner's file does not name."""
+
+LONGEST_NAME = 60
+MOST_WORDS = 8
+
+EXPOSED = frozenset(
+    {"climate", "cover", "fan", "humidifier", "light", "scene", "switch", "vacuum", "water_heater"}
+)
+"""Components that can be said without being named in the owner's file, as in Home Assistant."""
+
+EXPOSED_CLASSES: Mapping[str, frozenset[str]] = {
+    "binary_sensor": frozenset(
+        {"door", "garage_door", "lock", "motion", "opening", "presence", "window"}
+    ),
+    "sensor": frozenset(
+        {
+            *("aqi", "carbon_dioxide", "carbon_monoxide", "humidity", "pm10", "pm25"),
+            *("power", "temperature", "volatile_organic_compounds"),
+        }
+    ),
+}
+GUARDED_COVERS = frozenset({"door", "garage", "gate"})
+"""Covers that let somebody into the house: only if the owner's file says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class SayableDevice:
+    """An entity under the names that people use for it."""
+
+    entity: DeviceEntity
+    name: str
+    """The first of its spoken names."""
+    names: tuple[str, ...] = ()
+    area: str | None = None
+    area_is_guess: bool = False
+    floor: str | None = None
+    problem: str | None = None
+    """Why it cannot be said; None if it can."""
+    entry: DeviceEntry = NO_ENTRY
+
+    @property
+    def domain(self) -> str:
+        """Home Assistant's name of its kind."""
+        return self.entity.component
+
+
+def spoken_name(name: str) -> str | None:
+    """A name as it can be said; None if it cannot.
+
+    Underscores and camel case are taken apart; runs of hexadecimal digits are addresses.
+    """
+    words = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", name)
+    words = " ".join(re.findall(r"[^\W_]+(?:['\u2019][^\W_]+)*", words))
+    if re.search(r"(?i)\b0x|[0-9a-f]{6,}\b", words) and re.search(r"\d", words):
+        return None
+    if not words or len(words) > LONGEST_NAME or len(words.split()) > MOST_WORDS:
+        return None
+    return words if re.search(r"[^\W\d]", words) else None
+
+
+def without_repetition(name: str) -> str:
+    """The name without a beginning that is said twice, as in "Kitchen plug Kitchen plug power"."""
+    words = name.split()
+    for length in range(len(words) // 2, 0, -1):
+        first, second = words[:length], words[length : 2 * length]
+        if [word.casefold() for word in first] == [word.casefold() for word in second]:
+            return " ".join(words[length:])
+    return name
+
+
+def sayable_devices(
+    entities: Iterable[DeviceEntity], owner: OwnerFile, areas: Iterable[str] = ()
+) -> list[SayableDevice]:
+    """Every entity with its names and room; what cannot be said has a `problem`.
+
+    `areas` are rooms that are known besides those of devices and owner's file. A newcomer never
+    takes the name of an entity that was there before.
+    """
+    entities = list(entities)
+    rooms = dict.fromkeys([*owner.areas, *_told_areas(entities, owner), *areas])
+    taken: set[tuple[str, str | None]] = set()
+    devices = []
+    folded = {room.casefold() for room in rooms}
+    for entity in entities:
+        device = _device(entity, owner, list(rooms))
+        key = (device.name.casefold(), device.area)
+        problem = device.problem
+        if problem is None and key in taken:
+            problem = "another device has the same name in the same room"
+        if problem is None and any(name.casefold() in folded for name in device.names):
+            problem = "its name is that of a room"
+        if problem is None:
+            taken.add(key)
+        devices.append(replace(device, problem=problem))
+    return devices
+
+
+def _told_areas(entities: Iterable[DeviceEntity], owner: OwnerFile) -> list[str]:
+    told = [entity.config.get("device", {}).get("suggested_area") for entity in entities]
+    told += [entry.area for entry in owner.devices]
+    return [room for room in map(spoken_name, filter(None, told)) if room]
+
+
+def _device(entity: DeviceEntity, owner: OwnerFile, rooms: list[str]) -> SayableDevice:
+    found = without_repetition(entity.name)
+    entry = owner.entry_for(entity.component, entity.name) or NO_ENTRY
+    said = [*filter(None, [entry.name or found]), *entry.aliases]
+    names = tuple(dict.fromkeys(filter(None, map(spoken_name, said))))
+    told = entry.area or entity.config.get("device", {}).get("suggested_area")
+    area = spoken_name(told) if told else None
+    guessed = None if area else _guessed_area(names, rooms)
+    return SayableDevice(
+        entity,
+        names[0] if names else found,
+        names,
+        area or guessed,
+        area_is_guess=area is None and guessed is not None,
+        floor=entry.floor,
+        problem=_problem(entity, entry, names),
+        entry=entry,
+    )
+
+
+def _guessed_area(names: tuple[str, ...], rooms: list[str]) -> str | None:
+    """The longest room with which a name begins or ends."""
+    for room in sorted(rooms, key=len, reverse=True):
+        part = room.casefold()
+        for name in map(str.casefold, names):
+            if name.startswith(f"{part} ") or name.endswith(f" {part}"):
+                return room
+    return None
+
+
+def _problem(entity: DeviceEntity, entry: DeviceEntry, names: tuple[str, ...]) -> str | None:
+    config = entity.config
+    if entry.hide:
+        return "hidden by the owner's file"
+    if config.get("entity_category") and not entry.expose:
+        return f"it is for {config['entity_category']}"
+    if not (config["enabled_by_default"] and config["visible_by_default"]) and not entry.expose:
+        return "its publisher switches it off by default"
+    if not names:
+        return "its name cannot be said: give it one in the owner's file"
+    if entry.expose or (entry.expose is None and _is_exposed(entity)):
+        return None
+    return "devices of this kind must be named in the owner's file (expose: true)"
+
+
+def _is_exposed(entity: DeviceEntity) -> bool:
+    kind, device_class = entity.component, entity.device_class
+    if kind == "cover" and device_class in GUARDED_COVERS:
+        return False
+    return kind in EXPOSED or device_class in EXPOSED_CLASSES.get(kind, frozenset())
+
+
+def sentence_lists(devices: Iterable[SayableDevice]) -> dict[str, list[Any]]:
+    """The values of the lists `name`, `area` and `floor` that the devices add to the sentences."""
+    known = [device for device in devices if device.problem is None]
+    names = [
+        {"in": spoken, "out": device.name, "context": {"domain": device.domain}}
+        for device in known
+        for spoken in device.names
+        if not device.entry.never_by_voice
+    ]
+    areas = dict.fromkeys(device.area for device in known if device.area)
+    floors = dict.fromkeys(device.floor for device in known if device.floor)
+    found: dict[str, list[Any]] = {"name": names, "area": list(areas), "floor": list(floors)}
+    return {name: values for name, values in found.items() if values}

@@ -1,0 +1,45 @@
+"""Payload of the topic `action/<id>`: what became of a command at its devices."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from appliance.values import SCHEMA
+
+
+class ActionState(enum.StrEnum):
+    """What became of a command."""
+
+    SENT = "sent"
+    """Its messages are on disk and go to the broker."""
+    CONFIRMED = "confirmed"
+    """Every device that can say so has reported the new state."""
+    UNCONFIRMED = "unconfirmed"
+    """A device has not reported it within `devices.confirm_s`."""
+    UNAVAILABLE = "unavailable"
+    """No device that was meant can be reached; nothing was sent."""
+    FAILED = "failed"
+    """No device that was meant can do it; nothing was sent."""
+
+
+class ActionTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """One device of a command."""
+
+    name: str
+    area: str | None = None
+    state: ActionState
+
+
+class ActionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a command at its devices."""
+
+    schema: int = SCHEMA
+    id: str
+    """The id of the result."""
+    state: ActionState
+    intent: str
+    targets: list[ActionTarget] = []
+    at: str
+    """UTC, ISO 8601."""

@@ -1,0 +1,182 @@
+"""What is said is done at devices that announce themselves on the broker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.daemon_process import DaemonProcess
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.waiting import until
+
+ROOT = "appliance/kitchen"
+ANSWERS = f"{ROOT}/response/#"
+
+LAMP = {
+    "name": "Kitchen lamp",
+    "uniq_id": "lamp-1",
+    "cmd_t": "lamp/kitchen/set",
+    "stat_t": "lamp/kitchen",
+    "qos": 0,
+}
+DOOR = {
+    "name": "Front door",
+    "uniq_id": "lock-1",
+    "cmd_t": "lock/front/set",
+    "stat_t": "lock/front",
+}
+
+
+@pytest.fixture(scope="module")
+def daemon(
+    tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto
+) -> Iterator[DaemonProcess]:
+    """An appliance that may act, with a lamp and a lock on the broker."""
+    folder = tmp_path_factory.mktemp("owner")
+    (folder / "devices.yaml").write_text("areas: [Kitchen]\n", encoding="utf-8")
+    with MqttClient(broker.port, "nothing") as publisher:
+        announce(publisher, "light/lamp", LAMP)
+        announce(publisher, "lock/door", DOOR)
+    with DaemonProcess(
+        folder,
+        models_directory,
+        mqtt={"host": "127.0.0.1", "port": broker.port},
+        sentences={"builtin": True},
+        devices={
+            "discovery": "act",
+            "file": str(folder / "devices.yaml"),
+            "confirm_s": 1.5,
+        },
+    ) as running:
+        yield running.start()
+
+
+def announce(client: MqttClient, place: str, config: Any) -> None:
+    """Publish a retained discovery message."""
+    payload = json.dumps(config) if config else ""
+    client.publish(f"homeassistant/{place}/config", payload, retain=True)
+
+
+def ask(client: MqttClient, operation: str, text: str) -> dict[str, Any]:
+    """Send a request; its last answer."""
+    client.publish(f"{ROOT}/request/{operation}", text)
+    while True:
+        answer: dict[str, Any] = json.loads(client.next(seconds=60).payload)
+        if answer["state"] != "queued":
+            return answer
+
+
+def understood(client: MqttClient, text: str) -> bool:
+    """Whether a sentence can be said now."""
+    return bool(ask(client, "parse", text)["result"]["outcome"] == "intent")
+
+
+def test_turn_on_the_kitchen_lamp_reaches_the_lamp_and_its_state_confirms(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    with (
+        MqttClient(broker.port, ANSWERS) as plant,
+        MqttClient(broker.port, "lamp/#") as lamp,
+        MqttClient(broker.port, f"{ROOT}/action/#") as actions,
+    ):
+        until(lambda: understood(plant, "turn on the kitchen lamp"), seconds=30)
+        answer = ask(plant, "command", "turn on the kitchen lamp")
+        assert answer["result"]["outcome"] == "intent"
+        assert answer["result"]["acted"] is True
+        assert answer["result"]["answer"] == "Turned on the light"
+        message = lamp.next("lamp/kitchen/set", 10)
+        assert message.payload == b"ON"
+        sent = json.loads(actions.next(seconds=10).payload)
+        assert (sent["id"], sent["state"]) == (answer["result"]["id"], "sent")
+        assert sent["targets"] == [{"name": "Kitchen lamp", "area": "Kitchen", "state": "sent"}]
+        lamp.publish("lamp/kitchen", "ON")
+        confirmed = json.loads(actions.next(seconds=10).payload)
+        assert (confirmed["id"], confirmed["state"]) == (sent["id"], "confirmed")
+
+
+def test_a_device_that_does_not_answer_is_unconfirmed(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    with (
+        MqttClient(broker.port, ANSWERS) as plant,
+        MqttClient(broker.port, f"{ROOT}/action/#") as actions,
+    ):
+        until(lambda: understood(plant, "turn off the kitchen lamp"), seconds=30)
+        ask(plant, "command", "turn off the kitchen lamp")
+        assert json.loads(actions.next(seconds=10).payload)["state"] == "sent"
+        assert json.loads(actions.next(seconds=10).payload)["state"] == "unconfirmed"
+
+
+def test_a_state_is_told_and_one_that_nobody_knows_is_not_guessed(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    sensor = {
+        "name": "Kitchen thermometer",
+        "uniq_id": "t1",
+        "stat_t": "thermo",
+        "dev_cla": "temperature",
+        "unit_of_meas": "°C",
+    }
+    with MqttClient(broker.port, ANSWERS) as plant:
+        announce(plant, "sensor/t", sensor)
+        question = "what is the temperature in the kitchen"
+        until(lambda: understood(plant, question), seconds=30)
+        until(
+            lambda: "not know" in str(ask(plant, "command", question)["result"]["answer"]),
+            seconds=15,
+        )
+        plant.publish("thermo", "21.46")
+        until(
+            lambda: "21.5" in str(ask(plant, "command", question)["result"]["answer"]), seconds=15
+        )
+
+
+def test_parse_only_says_what_is_meant_and_moves_nothing(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    with (
+        MqttClient(broker.port, ANSWERS) as plant,
+        MqttClient(broker.port, "lamp/kitchen/set") as lamp,
+    ):
+        until(lambda: understood(plant, "turn on the kitchen lamp"), seconds=30)
+        assert understood(plant, "turn on the kitchen lamp")
+        lamp.publish("lamp/kitchen/set", "end")
+        assert lamp.next(seconds=10).payload == b"end"
+
+
+def test_a_lock_cannot_be_said_until_the_owner_allows_it(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    with MqttClient(broker.port, ANSWERS) as plant:
+        until(lambda: understood(plant, "turn on the kitchen lamp"), seconds=30)
+        assert not understood(plant, "unlock the front door")
+
+
+def test_the_command_shows_what_was_found_and_what_a_sentence_would_publish(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    with MqttClient(broker.port, ANSWERS) as plant:
+        until(lambda: understood(plant, "turn on the kitchen lamp"), seconds=30)
+    daemon.stop()
+    words = [sys.executable, "-m", "appliance", "devices"]
+    config = ["--config", str(daemon.config)]
+    listed = subprocess.run(
+        [*words, "list", *config], capture_output=True, text=True, check=True
+    ).stdout
+    assert "Kitchen lamp (light, Kitchen (guess))" in listed
+    assert "Front door (lock" in listed
+    assert "expose: true" in listed
+    tested = subprocess.run(
+        [*words, "test", *config, "turn on the kitchen lamp"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert tested == "Kitchen lamp: lamp/kitchen/set ON (QoS 0)\n"
+    daemon.start()
