@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from appliance.devices.sayable_devices import SayableDevice
     from appliance.values import Intent
 
+OPENING_CLASSES = frozenset({"door", "garage_door", "opening", "window"})
+"""Binary sensors that are open or closed; the others have detected something or not."""
+
 ASKING = frozenset({"HassGetState", "HassClimateGetTemperature"})
 
 
@@ -104,7 +107,8 @@ def shown_state(device: SayableDevice, language: str) -> dict[str, Any]:
 def _list_of(device: SayableDevice) -> str:
     """The list of the package that has the words for this kind of state."""
     if device.domain == "binary_sensor":
-        return f"bs_{device.entity.device_class}_states"
+        opens = device.entity.device_class in OPENING_CLASSES
+        return "bs_open_states" if opens else "bs_occupancy_states"
     lists = {"cover": "cover_states", "valve": "valve_states", "lock": "lock_states"}
     return lists.get(device.domain, "on_off_states")
 
@@ -117,7 +121,7 @@ def _state_words(language: str, name: str) -> dict[str, str]:
         if isinstance(value, dict) and isinstance(value.get("in"), str):
             plain = re.sub(r"\[[^\]]*\]", "", value["in"])
             first = re.sub(r"\(([^|)]*)[^)]*\)", r"\1", plain).split("|")[0]
-            words.setdefault(str(value.get("out")), " ".join(first.split()))
+            words.setdefault(str(value.get("out")), " ".join(first.strip("()").split()))
     return words
 
 

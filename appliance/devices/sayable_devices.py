@@ -66,6 +66,8 @@ def spoken_name(name: str) -> str | None:
 
     Underscores and camel case are taken apart; runs of hexadecimal digits are addresses.
     """
+    if any(not character.isprintable() for character in name):
+        return None
     words = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", name)
     words = " ".join(re.findall(r"[^\W_]+(?:['\u2019][^\W_]+)*", words))
     if re.search(r"(?i)\b0x|[0-9a-f]{6,}\b", words) and re.search(r"\d", words):

@@ -1,0 +1,236 @@
+"""Intents become messages; the outcome is seen, or called unconfirmed."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.config import DevicesSettings
+from appliance.devices.device_actions import COMMANDS_PER_MINUTE, DeviceActions
+from appliance.devices.device_messages import DeviceMessages
+from appliance.devices.device_registry import DeviceRegistry
+from appliance.devices.discovered_entities import DiscoveryRules
+from appliance.devices.owner_file import DeviceEntry, OwnerFile
+from appliance.errors import ServiceRefused
+from appliance.messages.topics import Topics
+from appliance.values import Intent, Message, Outcome, Result, Source, Trigger
+
+OWNER = OwnerFile(
+    areas=["Kitchen", "Hall"],
+    devices=[
+        DeviceEntry("Boiler", read_only=True),
+        DeviceEntry("Front door", expose=True),
+    ],
+)
+
+
+class ListingPublisher:
+    """Keeps what would be published."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def publish(self, message: Message) -> None:
+        self.messages.append(message)
+
+
+class Home:
+    """A registry with a few devices, and what acts on them."""
+
+    def __init__(self, folder: Path, *, discovery: str = "act", confirm_s: float = 60.0) -> None:
+        self.registry = DeviceRegistry(DiscoveryRules(), OWNER, folder / "devices.json")
+        for place, more in (
+            ("light/a", {"name": "Kitchen lamp"}),
+            ("light/b", {"name": "Kitchen strip", "bri_cmd_t": "b/bri", "bri_stat_t": "b/bri/s"}),
+            ("light/c", {"name": "Hall lamp", "avty_t": "c/online"}),
+            ("switch/d", {"name": "Boiler"}),
+            ("scene/e", {"name": "Movie"}),
+            ("cover/f", {"name": "Hall blind", "dev_cla": "blind"}),
+            ("lock/g", {"name": "Front door", "cod_form": "^\\d{4}$"}),
+            ("binary_sensor/h", {"name": "Hall window", "dev_cla": "window"}),
+        ):
+            letter = place[-1]
+            config = {"cmd_t": f"{letter}/set", "stat_t": letter, "uniq_id": letter, **more}
+            topic = f"homeassistant/{place}/config"
+            self.registry.receive(topic, json.dumps(config).encode(), retained=False)
+        self.publisher = ListingPublisher()
+        self.actions = DeviceActions(
+            DevicesSettings(discovery=discovery, confirm_s=confirm_s, stale_s=30.0),  # type: ignore[arg-type]
+            self.registry,
+            self.publisher,  # type: ignore[arg-type]
+            Topics("appliance/x"),
+        )
+        self.messages = DeviceMessages(self.registry, self.actions, birth_topic=None)
+
+    def say(self, intent: str, **slots: Any) -> list[Message]:
+        """Carry out an intent; the messages to devices."""
+        action = self.actions.handle_intent(result(intent, slots))
+        assert action is not None
+        return [one for one in action.messages if not one.topic.startswith("appliance/")]
+
+    def report(self) -> dict[str, Any]:
+        """The last outcome that was published."""
+        found: dict[str, Any] = json.loads(self.publisher.messages[-1].payload)
+        return found
+
+
+def result(name: str, slots: dict[str, Any]) -> Result:
+    return Result(
+        id="1",
+        source=Source.SPEECH,
+        trigger=Trigger.ALWAYS,
+        language="en",
+        outcome=Outcome.INTENT,
+        intent=Intent(name, slots),
+        at="",
+    )
+
+
+def sent(messages: list[Message]) -> list[tuple[str, bytes]]:
+    return [(message.topic, message.payload) for message in messages]
+
+
+def test_a_named_device_gets_its_message_with_its_qos_and_a_lifetime(tmp_path: Path) -> None:
+    (message,) = Home(tmp_path).say("HassTurnOn", name="Kitchen lamp")
+    assert (message.topic, message.payload, message.qos) == ("a/set", b"ON", 0)
+    assert (message.fresh_s, message.content_type) == (30.0, None)
+
+
+def test_all_lights_of_a_room_get_theirs(tmp_path: Path) -> None:
+    messages = Home(tmp_path).say("HassTurnOff", area="Kitchen", domain="light")
+    assert sent(messages) == [("a/set", b"OFF"), ("b/set", b"OFF")]
+
+
+def test_slots_become_the_data_of_the_service(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    messages = home.say("HassLightSet", name="Kitchen strip", brightness=50)
+    assert sent(messages) == [("b/bri", b"128"), ("b/set", b"ON")]
+    messages = home.say("HassTurnOn", device_class="blind", area="Hall", domain="cover")
+    assert sent(messages) == [("f/set", b"OPEN")]
+
+
+def test_an_intent_that_says_no_kind_and_no_name_moves_nothing(tmp_path: Path) -> None:
+    for slots in ({}, {"area": "Kitchen"}, {"name": "all"}):
+        with pytest.raises(ServiceRefused):
+            Home(tmp_path).say("HassTurnOn", **slots)
+
+
+@pytest.mark.parametrize(
+    ("intent", "slots"),
+    [
+        ("HassTurnOn", {"name": "Cellar lamp"}),
+        ("HassTurnOn", {"name": "Boiler"}),
+        ("HassTurnOff", {"name": "Front door"}),
+        ("HassTurnOff", {"name": "Movie"}),
+        ("HassTurnOn", {"name": "Hall window"}),
+        ("HassTurnOn", {"domain": "light", "area": "Cellar"}),
+        ("HassTurnOn", {"name": "Hall lamp"}),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_nothing_is_sent(
+    tmp_path: Path, intent: str, slots: dict[str, Any]
+) -> None:
+    with pytest.raises(ServiceRefused):
+        Home(tmp_path).say(intent, **slots)
+
+
+def test_a_device_that_cannot_be_reached_is_called_that(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with pytest.raises(ServiceRefused, match="Hall lamp cannot be reached"):
+        home.say("HassTurnOn", name="Hall lamp")
+    assert home.report()["state"] == "unavailable"
+
+
+def test_a_state_that_comes_afterwards_confirms_and_a_stored_one_does_not(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.say("HassTurnOn", name="Kitchen lamp")
+    home.messages.receive("a", b"ON", retained=True)
+    assert home.publisher.messages == []
+    home.messages.receive("a", b"ON", retained=False)
+    assert home.report()["state"] == "confirmed"
+
+
+def test_another_state_does_not_confirm(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.say("HassLightSet", name="Kitchen strip", brightness=50)
+    home.messages.receive("b", b"ON", retained=False)
+    home.messages.receive("b/bri/s", b"30", retained=False)
+    assert home.publisher.messages == []
+    home.messages.receive("b/bri/s", b"128", retained=False)
+    assert home.report()["state"] == "confirmed"
+
+
+def test_without_an_answer_the_outcome_is_unconfirmed(tmp_path: Path) -> None:
+    home = Home(tmp_path, confirm_s=0.5)
+    home.say("HassTurnOn", area="Kitchen", domain="light")
+    home.messages.receive("a", b"ON", retained=False)
+    home.messages.turn()
+    assert home.publisher.messages == []
+    time.sleep(0.6)
+    home.messages.turn()
+    report = home.report()
+    states = {one["name"]: one["state"] for one in report["targets"]}
+    assert report["state"] == "unconfirmed"
+    assert states == {"Kitchen lamp": "confirmed", "Kitchen strip": "unconfirmed"}
+
+
+def test_what_cannot_report_stays_sent(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert sent(home.say("HassTurnOn", name="Movie")) == [("e/set", b"ON")]
+    home.messages.turn()
+    assert home.publisher.messages == []
+
+
+def test_a_device_gets_only_so_many_commands_a_minute(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for _ in range(COMMANDS_PER_MINUTE):
+        home.say("HassTurnOn", name="Kitchen lamp")
+    with pytest.raises(ServiceRefused):
+        home.say("HassTurnOn", name="Kitchen lamp")
+    assert home.say("HassTurnOn", name="Movie")
+
+
+def test_without_leave_to_act_nothing_is_sent_and_states_are_told(tmp_path: Path) -> None:
+    home = Home(tmp_path, discovery="read")
+    assert home.say("HassTurnOn", name="Kitchen lamp") == []
+    home.messages.receive("h", b"ON", retained=True)
+    action = home.actions.handle_intent(result("HassGetState", {"name": "Hall window"}))
+    assert action is not None
+    assert action.answer == "Hall window is open"
+
+
+def test_a_state_that_nobody_knows_is_not_told_as_off(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    question = {"name": "Kitchen lamp", "state": "on"}
+    action = home.actions.handle_intent(result("HassGetState", question))
+    assert action is not None
+    assert action.answer == "I do not know yet"
+    home.messages.receive("a", b"OFF", retained=True)
+    action = home.actions.handle_intent(result("HassGetState", question))
+    assert action is not None
+    assert action.answer == "No, off"
+
+
+def test_discovery_and_states_are_there_again_after_a_restart(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.messages.receive("a", b"ON", retained=False)
+    home.messages.stop()
+    again = DeviceRegistry(DiscoveryRules(), OWNER, tmp_path / "devices.json")
+    states = {device.name: device.entity.state for device in again.devices}
+    assert len(states) == 8
+    assert states["Kitchen lamp"] == "on"
+    assert states["Kitchen strip"] == "unknown"
+
+
+def test_a_damaged_file_costs_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "devices.json").write_bytes(b"{")
+    registry = DeviceRegistry(DiscoveryRules(), OWNER, tmp_path / "devices.json")
+    assert registry.devices == []
+
+
+def test_intents_of_others_are_left_to_them(tmp_path: Path) -> None:
+    assert Home(tmp_path).actions.handle_intent(result("HassStartTimer", {})) is None

@@ -1,0 +1,136 @@
+"""Names, rooms and what is exposed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from appliance.devices.entity_factory import make_entity
+from appliance.devices.owner_file import DeviceEntry, OwnerFile, load_owner_file
+from appliance.devices.sayable_devices import (
+    SayableDevice,
+    sayable_devices,
+    sentence_lists,
+    spoken_name,
+    without_repetition,
+)
+from appliance.errors import DeviceConfigError
+
+LIGHT = {"command_topic": "c", "state_topic": "s"}
+
+
+def device(component: str, name: str, owner: OwnerFile | None = None, **more: Any) -> SayableDevice:
+    """One device, as it can be said."""
+    entity = make_entity(component, f"{component} x", {**LIGHT, "name": name, **more})
+    return sayable_devices([entity], owner or OwnerFile())[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ("Kitchen lamp", "Kitchen lamp"),
+        ("kitchen_lamp", "kitchen lamp"),
+        ("KitchenLamp", "Kitchen Lamp"),
+        ("kid's room/lamp", "kid's room lamp"),
+        ("Küche Licht 2", "Küche Licht 2"),
+        ("0x00158d0001a2b3c4", None),
+        ("lamp 00158d0001a2", None),
+        ("12 34", None),
+        ("\x00\x1b[31m", None),
+        ("{name}|(all|the) lights", "name all the lights"),
+        ("x" * 200, None),
+        ("a b c d e f g h i j", None),
+        ("", None),
+    ],
+)
+def test_a_name_is_said_in_plain_words_or_not_at_all(found: str, said: str | None) -> None:
+    assert spoken_name(found) == said
+
+
+def test_a_name_that_is_said_twice_is_said_once() -> None:
+    assert without_repetition("Kitchen plug Kitchen plug power") == "Kitchen plug power"
+    assert without_repetition("Hall lamp") == "Hall lamp"
+
+
+@pytest.mark.parametrize(
+    ("component", "more", "said"),
+    [
+        ("light", {}, True),
+        ("switch", {}, True),
+        ("cover", {"device_class": "blind"}, True),
+        ("cover", {"device_class": "garage"}, False),
+        ("lock", {}, False),
+        ("valve", {}, False),
+        ("siren", {}, False),
+        ("binary_sensor", {"device_class": "window"}, True),
+        ("binary_sensor", {"device_class": "battery"}, False),
+        ("sensor", {"device_class": "temperature"}, True),
+        ("switch", {"entity_category": "config"}, False),
+        ("sensor", {"device_class": "temperature", "entity_category": "diagnostic"}, False),
+        ("light", {"enabled_by_default": False}, False),
+        ("light", {"visible_by_default": False}, False),
+    ],
+)
+def test_what_is_exposed_by_default(component: str, more: dict[str, Any], said: bool) -> None:  # noqa: FBT001
+    found = device(component, "Thing", **more)
+    assert (found.problem is None) is said
+
+
+def test_the_owner_has_the_last_word() -> None:
+    owner = OwnerFile(
+        devices=[
+            DeviceEntry("lock Front *", name="House door", expose=True, area="Hall"),
+            DeviceEntry("Lamp", hide=True),
+            DeviceEntry("Fan", expose=False),
+            DeviceEntry("0x00158d0001a2b3c4", name="Big light", aliases=["big lamp"]),
+        ]
+    )
+    lock = device("lock", "Front door", owner)
+    assert (lock.name, lock.area, lock.problem) == ("House door", "Hall", None)
+    assert device("light", "Lamp", owner).problem == "hidden by the owner's file"
+    assert device("fan", "Fan", owner).problem is not None
+    assert device("light", "0x00158d0001a2b3c4", owner).names == ("Big light", "big lamp")
+
+
+def test_a_room_is_told_or_guessed_and_a_guess_is_marked() -> None:
+    owner = OwnerFile(areas=["Living room", "Room", "Kitchen"])
+    told = device("light", "Lamp", device={"identifiers": ["x"], "suggested_area": "Kitchen"})
+    assert (told.area, told.area_is_guess) == ("Kitchen", False)
+    guessed = device("light", "Living room lamp", owner)
+    assert (guessed.area, guessed.area_is_guess) == ("Living room", True)
+    assert device("light", "Lamp kitchen", owner).area == "Kitchen"
+    assert device("light", "Kitchenette lamp", owner).area is None
+
+
+def test_a_newcomer_does_not_take_a_name_and_no_device_is_named_like_a_room() -> None:
+    entities = [
+        make_entity("light", key, {**LIGHT, "name": "Door lamp"}) for key in ("light a", "light b")
+    ]
+    first, second = sayable_devices(entities, OwnerFile())
+    assert first.problem is None
+    assert second.problem is not None
+    assert device("light", "Kitchen", OwnerFile(areas=["kitchen"])).problem is not None
+
+
+def test_lists_have_the_names_with_their_kind_and_the_rooms() -> None:
+    owner = OwnerFile(devices=[DeviceEntry("Siren", never_by_voice=True, expose=True)])
+    entities = [
+        make_entity("light", "light a", {**LIGHT, "name": "Hall lamp"}),
+        make_entity("siren", "siren b", {**LIGHT, "name": "Siren"}),
+    ]
+    lists = sentence_lists(sayable_devices(entities, owner, ["Hall"]))
+    assert lists == {
+        "name": [{"in": "Hall lamp", "out": "Hall lamp", "context": {"domain": "light"}}],
+        "area": ["Hall"],
+    }
+
+
+def test_a_mistake_in_the_owners_file_is_named(tmp_path: Any) -> None:
+    file = tmp_path / "devices.yaml"
+    for text in ("devices: [", "devices: 7", "device: []", "devices: [{device: x, colour: red}]"):
+        file.write_text(text, "utf-8")
+        with pytest.raises(DeviceConfigError, match=r"devices\.yaml"):
+            load_owner_file(file)
+    file.write_text("areas: [Hall]\ndevices:\n  - {device: '*', area: Hall}\n", "utf-8")
+    assert load_owner_file(file).areas == ["Hall"]
