@@ -1,4 +1,4 @@
-"""Which devices can be named in a sentence, by which words, and in which rooms they are."""
+"""Which devices can be named in a sentence, by which words, and in which room they are."""
 
 from __future__ import annotations
 
@@ -92,16 +92,16 @@ def sayable_devices(
 ) -> list[SayableDevice]:
     """Every entity with its names and room; what cannot be said has a `problem`.
 
-    `areas` are rooms that are known besides those of devices and owner's file. A newcomer never
+    `areas` are known besides those of devices and owner's file. A newcomer never
     takes the name of an entity that was there before.
     """
     entities = list(entities)
-    rooms = dict.fromkeys([*owner.areas, *_told_areas(entities, owner), *areas])
+    areas_known = dict.fromkeys([*owner.areas, *_told_areas(entities, owner), *areas])
     taken: set[tuple[str, str | None]] = set()
     devices = []
-    folded = {room.casefold() for room in rooms}
+    folded = {area_name.casefold() for area_name in areas_known}
     for entity in entities:
-        device = _device(entity, owner, list(rooms))
+        device = _device(entity, owner, list(areas_known))
         key = (device.name.casefold(), device.area)
         problem = device.problem
         if problem is None and key in taken:
@@ -117,17 +117,17 @@ def sayable_devices(
 def _told_areas(entities: Iterable[DeviceEntity], owner: OwnerFile) -> list[str]:
     told = [entity.config.get("device", {}).get("suggested_area") for entity in entities]
     told += [entry.area for entry in owner.devices]
-    return [room for room in map(spoken_name, filter(None, told)) if room]
+    return [area_name for area_name in map(spoken_name, filter(None, told)) if area_name]
 
 
-def _device(entity: DeviceEntity, owner: OwnerFile, rooms: list[str]) -> SayableDevice:
+def _device(entity: DeviceEntity, owner: OwnerFile, areas_known: list[str]) -> SayableDevice:
     found = without_repetition(entity.name)
     entry = owner.entry_for(entity.component, entity.name) or NO_ENTRY
     said = [*filter(None, [entry.name or found]), *entry.aliases]
     names = tuple(dict.fromkeys(filter(None, map(spoken_name, said))))
     told = entry.area or entity.config.get("device", {}).get("suggested_area")
     area = spoken_name(told) if told else None
-    guessed = None if area else _guessed_area(names, rooms)
+    guessed = None if area else _guessed_area(names, areas_known)
     return SayableDevice(
         entity,
         names[0] if names else found,
@@ -140,13 +140,13 @@ def _device(entity: DeviceEntity, owner: OwnerFile, rooms: list[str]) -> Sayable
     )
 
 
-def _guessed_area(names: tuple[str, ...], rooms: list[str]) -> str | None:
+def _guessed_area(names: tuple[str, ...], areas_known: list[str]) -> str | None:
     """The longest room with which a name begins or ends."""
-    for room in sorted(rooms, key=len, reverse=True):
-        part = room.casefold()
+    for area_name in sorted(areas_known, key=len, reverse=True):
+        part = area_name.casefold()
         for name in map(str.casefold, names):
             if name.startswith(f"{part} ") or name.endswith(f" {part}"):
-                return room
+                return area_name
     return None
 
 
