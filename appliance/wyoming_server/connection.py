@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
 from appliance.dialogue.confirm_and_session import filled
-from appliance.errors import ApplianceError, WyomingError
+from appliance.errors import ApplianceError, EngineError, WyomingError
 from appliance.jobs.finished_job_log import without_words
 from appliance.values import Operation, Outcome
 from appliance.wyoming_server import incoming_events as incoming
@@ -22,7 +23,7 @@ from appliance.wyoming_server.speaking import Speaking
 if TYPE_CHECKING:
     import socket
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from appliance.values import Result
     from appliance.wyoming_server.heard_sound import SoundPurpose
@@ -87,11 +88,13 @@ class WyomingConnection:
                 try:
                     self._handle(event)
                 except ServerBusy as busy:
-                    self._give_up(str(busy), "busy")
+                    self._client.refuse(str(busy), "busy")
+                    return  # not every client reads errors, but each notices the end
                 except WyomingError:
                     raise
                 except ApplianceError as error:
-                    self._give_up(str(error), "failed")
+                    self._client.refuse(str(error), "failed")
+                    return
         except WyomingError as error:
             logger.info("a Wyoming client was disconnected: %s", error)
             self._client.refuse(str(error), "invalid")
@@ -199,12 +202,12 @@ class WyomingConnection:
             declared = self._services.sentences.current.declared.get(result.intent.name)
             response = None if declared is None else declared.response
             if response is not None:
-                response = filled(response, result.intent.slots)
+                response = filled(response, without_braces(result.intent.slots))
             return outgoing.intents([(result.intent.name, result.intent.slots)], response, context)
         if result.outcome is Outcome.ANSWER:
             return outgoing.handled(result.answer or "", context)
         if result.outcome in (Outcome.FAILED, Outcome.CANCELLED):
-            return outgoing.failed(result.reason or "it could not be done", "failed")
+            raise EngineError(result.reason or "it could not be done")
         return outgoing.not_recognized(context)
 
     # Text to speech.
@@ -240,3 +243,8 @@ class WyomingConnection:
         if self._services.synthesizer is None:
             raise ApplianceError(NO_VOICE)
         return Speaking(self._services.synthesizer, self._client)
+
+
+def without_braces(slots: Mapping[str, object]) -> dict[str, str]:
+    """The values for a response: a client may take it for a template, and they may be anybody's."""
+    return {name: re.sub(r"[{}]", "", str(value)) for name, value in slots.items()}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from appliance.endpointing.endpointer import FRAME_SECONDS
 from appliance.engines.silero import Silero
 from appliance.engines.wake_word import wake_words
+from appliance.errors import EngineError
 from appliance.values import Operation
 from appliance.wyoming_server import outgoing_events as outgoing
 from appliance.wyoming_server.client_requests import area_of
@@ -97,12 +98,11 @@ class Transcription:
         result = self._requests.result_of(self._operation, self._asked.context, samples=samples)
         words = outgoing.words_of(result)
         if words is None:
-            self._client.refuse(result.reason or "the recognition failed", "failed")
-        elif not result.text and more_may_come:  # a noise
+            raise EngineError(result.reason or "the recognition failed")
+        if not result.text and more_may_come:  # a noise
             self._sentence.go_on()
             return False
-        else:
-            self._send(words)
+        self._send(words)
         return True
 
     def _send(self, words: str) -> None:

@@ -1,0 +1,153 @@
+"""Malformed and broken-off Wyoming connections: nothing of them is left, and memory does not grow.
+
+    PYTHONPATH=.:tests python -m endurance.wyoming_malformed [--connections 1000] [--seed 1]
+
+They go to a real appliance with its models, on loopback: random bytes, valid streams with random
+changes, and streams that break off in the middle. A ping is answered after every hundred. Exit
+status 1 if a connection is not ended, or if a thread, a file or more than 10 MB are left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.free_port import free_port
+from support.recordings import sound_of
+from support.wyoming_client import WyomingClient
+from wyoming.ping import Ping
+
+from appliance.config import Config
+from appliance.wyoming_server.pcm_frames import pcm_of
+
+BATCH = 100
+END_S = 30.0
+"""Within which a connection must have been ended, or been answered."""
+
+MOST_MB = 10.0
+
+
+def frame(kind: str, data: dict[str, object], payload: bytes = b"") -> bytes:
+    header = {"type": kind, "data": data, "payload_length": len(payload)}
+    return json.dumps(header).encode() + b"\n" + payload
+
+
+def stream(pcm: bytes, chance: random.Random) -> bytes:
+    """A whole conversation, as a client should have it."""
+    form: dict[str, object] = {"rate": 16_000, "width": 2, "channels": 1}
+    sent = [frame("describe", {}), frame("ping", {"text": "x"})]
+    sent.append(frame("transcribe", {"language": "en"}) + frame("audio-start", form))
+    size = chance.randrange(200, 8_000)
+    pieces = [pcm[start : start + size] for start in range(0, len(pcm), size)]
+    sent += [frame("audio-chunk", form, piece) for piece in pieces]
+    sent.append(frame("audio-stop", {}))
+    sent += [frame(kind, {"text": "turn on the light"}) for kind in ("transcript", "recognize")]
+    sent += [frame("synthesize", {"text": "Hello."}), frame("detect", {"names": ["okay_nabu"]})]
+    if chance.random() < 0.2:
+        chance.shuffle(sent)
+    return b"".join(sent)
+
+
+def spoiled(whole: bytes, chance: random.Random) -> bytes:
+    """The stream with a few random changes, or cut, or in its place random bytes."""
+    kind = chance.randrange(4)
+    if kind == 0:
+        return chance.randbytes(chance.randrange(1, 5_000))
+    if kind == 1:
+        return whole[: chance.randrange(len(whole))]
+    changed = bytearray(whole)
+    for _ in range(chance.randrange(1, 6)):
+        place = chance.randrange(len(changed))
+        if kind == 2:
+            changed[place] = chance.randrange(256)
+        else:
+            del changed[place : place + chance.randrange(1, 50)]
+    return bytes(changed)
+
+
+def attack(port: int, sent: bytes, chance: random.Random) -> bool:
+    """One connection; whether it came to an end or could be left."""
+    with socket.create_connection(("127.0.0.1", port), timeout=END_S) as client:
+        try:
+            client.sendall(sent)
+            if chance.random() < 0.5:
+                return True  # left without waiting for anything
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(65_536):
+                pass
+        except ConnectionError:
+            return True  # ended by the server
+        except TimeoutError:
+            return False
+    return True
+
+
+def main() -> int:
+    """Run them; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--connections", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    chance = random.Random(arguments.seed)  # noqa: S311
+    pcm = pcm_of(sound_of(SAMPLES / "kitchen_light.flac"))
+    models = Config().models_directory
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        with DaemonProcess(
+            Path(folder),
+            models,
+            wyoming={"listen": f"127.0.0.1:{port}"},
+            mqtt={"embedded_port": free_port()},
+        ) as daemon:
+            daemon.start()
+            assert daemon.process is not None
+            process = psutil.Process(daemon.process.pid)
+            hanging = rounds(process, port, pcm, arguments.connections, chance)
+            status = daemon.stop()[0]
+            bugs = daemon.said().count("because of a bug")
+    print(f"{hanging} connections hung, {bugs} bugs in the log, exit status {status}")
+    return int(bool(hanging or bugs or status))
+
+
+def rounds(
+    process: psutil.Process, port: int, pcm: bytes, connections: int, chance: random.Random
+) -> int:
+    """All connections in batches; how many hung. AssertionError if something is left."""
+    hanging, before = 0, (0, 0, 0.0)
+    for number in range(connections):
+        hanging += not attack(port, spoiled(stream(pcm, chance), chance), chance)
+        if number % BATCH != BATCH - 1:
+            continue
+        with WyomingClient(port) as client:
+            assert client.ask(Ping(text="x")).type == "pong"
+        now = settled(process, port)
+        print(f"{number + 1}: {now[0]} threads, {now[1]} files, {now[2]:.1f} MB", flush=True)
+        if number < 2 * BATCH:
+            before = now  # the models and the buffers are warm after the first
+        assert now[:2] <= before[:2], f"something is left: {before} and {now}"
+        assert now[2] < before[2] + MOST_MB, f"memory grows: {before} and {now}"
+    return hanging
+
+
+def settled(process: psutil.Process, port: int) -> tuple[int, int, float]:
+    """Threads, files and MB of the appliance, after its last client has left."""
+    end = time.monotonic() + END_S
+    while time.monotonic() < end:
+        left = [one for one in process.net_connections("tcp") if one.status == "ESTABLISHED"]
+        if not any(one.laddr.port == port for one in left):
+            break
+        time.sleep(0.1)
+    time.sleep(0.5)
+    return process.num_threads(), process.num_fds(), process.memory_info().rss / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(main())

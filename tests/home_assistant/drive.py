@@ -1,0 +1,155 @@
+"""Drives a Home Assistant as its owner's browser does; runs under Home Assistant's own Python.
+
+drive.py setup URL WYOMING_PORT     owner, integration, area, voice assistant: prints JSON
+drive.py say URL TOKEN PIPELINE PCM a recording through the voice assistant: prints JSON
+drive.py light URL TOKEN on|off     switches the light without a voice
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+CLIENT = "http://localhost/"
+LIGHT = "light.kitchen_lamp"
+PIECE_BYTES = 640
+
+
+class Browser:
+    """One login."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str, token: str = "") -> None:
+        self._http = http
+        self._url = url
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._ids = 0
+        self.token = token
+
+    async def post(self, path: str, form: Any = None, **body: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        what: dict[str, Any] = {"json": body} if form is None else {"data": form}
+        async with self._http.post(f"{self._url}{path}", headers=headers, **what) as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+    async def get(self, path: str) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        async with self._http.get(f"{self._url}{path}", headers=headers) as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+    async def open(self) -> aiohttp.ClientWebSocketResponse:
+        if self._socket is None:
+            socket = self._socket = await self._http.ws_connect(f"{self._url}/api/websocket")
+            await socket.receive_json()
+            await socket.send_json({"type": "auth", "access_token": self.token})
+            assert (await socket.receive_json())["type"] == "auth_ok"
+        return self._socket
+
+    async def command(self, kind: str, **fields: Any) -> Any:
+        """The result of a command over the WebSocket."""
+        socket = await self.open()
+        self._ids += 1
+        await socket.send_json({"id": self._ids, "type": kind, **fields})
+        while (answer := await socket.receive_json(timeout=60))["id"] != self._ids:
+            pass
+        assert answer["success"], answer
+        return answer["result"]
+
+    async def say(self, pipeline: str, pcm: bytes) -> list[Any]:
+        """A recording through a voice assistant, as it is spoken; its events."""
+        socket = await self.open()
+        self._ids += 1
+        asked = {"start_stage": "stt", "end_stage": "intent", "input": {"sample_rate": 16000}}
+        command = {"id": self._ids, "type": "assist_pipeline/run", "pipeline": pipeline, **asked}
+        await socket.send_json(command)
+        events: list[Any] = []
+        sending: asyncio.Task[None] | None = None
+        while not events or events[-1]["type"] not in ("run-end", "error"):
+            message = await socket.receive_json(timeout=60)
+            if message["type"] == "result":
+                assert message["success"], message
+                continue
+            events.append(message["event"])
+            if events[-1]["type"] == "run-start":
+                handler = events[-1]["data"]["runner_data"]["stt_binary_handler_id"]
+                sending = asyncio.ensure_future(self._send_sound(socket, handler, pcm))
+        if sending is not None:
+            sending.cancel()
+        return events
+
+    @staticmethod
+    async def _send_sound(socket: Any, handler: int, pcm: bytes) -> None:
+        for start in range(0, len(pcm), PIECE_BYTES):
+            await socket.send_bytes(bytes([handler]) + pcm[start : start + PIECE_BYTES])
+            await asyncio.sleep(PIECE_BYTES / 32_000)
+        await socket.send_bytes(bytes([handler]))
+
+
+async def setup(browser: Browser, port: int) -> dict[str, Any]:
+    """What an owner does once."""
+    code = await browser.post(
+        "/api/onboarding/users",
+        client_id=CLIENT,
+        name="Owner",
+        username="owner",
+        password="of the house",
+        language="en",
+    )
+    form = {"grant_type": "authorization_code", "code": code["auth_code"], "client_id": CLIENT}
+    browser.token = (await browser.post("/auth/token", form))["access_token"]
+    browser.token = await browser.command(
+        "auth/long_lived_access_token", client_name="test", lifespan=1
+    )
+    flow = await browser.post("/api/config/config_entries/flow", handler="wyoming")
+    entry = await browser.post(
+        f"/api/config/config_entries/flow/{flow['flow_id']}", host="127.0.0.1", port=port
+    )
+    area = await browser.command("config/area_registry/create", name="Kitchen")
+    await browser.command("config/entity_registry/update", entity_id=LIGHT, area_id=area["area_id"])
+    states = {state["entity_id"] for state in await browser.get("/api/states")}
+    pipeline = await browser.command(
+        "assist_pipeline/pipeline/create",
+        name="Kitchen",
+        language="en",
+        conversation_engine="conversation.kitchen",
+        conversation_language="en",
+        stt_engine="stt.kitchen",
+        stt_language="en",
+        tts_engine=None,
+        tts_language=None,
+        tts_voice=None,
+        wake_word_entity=None,
+        wake_word_id=None,
+    )
+    return {
+        "token": browser.token,
+        "entry": {key: entry.get(key) for key in ("type", "title", "reason")},
+        "entities": sorted(states),
+        "pipeline": pipeline["id"],
+    }
+
+
+async def main(command: str, url: str, *rest: str, pcm: bytes = b"") -> None:
+    """Do one of the commands."""
+    async with aiohttp.ClientSession() as http:
+        if command == "setup":
+            print(json.dumps(await setup(Browser(http, url), int(rest[0]))))
+            return
+        browser = Browser(http, url, rest[0])
+        if command == "say":
+            events = await browser.say(rest[1], pcm)
+            state = await browser.get(f"/api/states/{LIGHT}")
+            print(json.dumps({"events": events, "light": state["state"]}))
+        else:
+            await browser.post(f"/api/services/light/turn_{rest[1]}", entity_id=LIGHT)
+
+
+words = sys.argv[1:]
+sound = Path(words[-1]).read_bytes() if words[0] == "say" else b""
+asyncio.run(main(*words, pcm=sound))
