@@ -156,6 +156,17 @@ class SpeakingSettings(Section, frozen=True):
     """Volume (0 to 1)."""
 
 
+PriorTrigger = Literal["always", "wake_word", "button", "request"]
+"""What starts listening; a recording that is given to a command counts as a request."""
+
+COMMAND_PRIOR: dict[PriorTrigger, float] = {
+    "always": 0.5,
+    "wake_word": 0.9,
+    "button": 0.9,
+    "request": 0.9,
+}
+
+
 class SpeechSettings(Section, frozen=True):
     """Speech recognition."""
 
@@ -169,16 +180,20 @@ class SpeechSettings(Section, frozen=True):
     """Treat a recording as no_speech above this no-speech probability (0 to 1)."""
     least_confidence: Probability = 0.7
     """Refuse a sentence whose confidence is below this (0 to 1)."""
-    calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
-        default_factory=lambda: [4.7, 2.0, -1.2, 0.37]
+    prior: dict[PriorTrigger, Annotated[float, Meta(gt=0.0, lt=1.0)]] = msgspec.field(
+        default_factory=lambda: dict(COMMAND_PRIOR)
     )
-    """Four numbers that turn recognition scores into a confidence."""
+    """How probable it is, by what started listening, that speech is a command (between 0 and 1)."""
+    calibration: Annotated[list[float], Meta(min_length=4, max_length=5)] = msgspec.field(
+        default_factory=lambda: [1.2, 1.6, -0.3, 0.95, -0.65]
+    )
+    """Five numbers that turn recognition scores into a confidence."""
     second_model: str = ""
     """Second speech model, asked if the first one is in doubt."""
     second_below: Probability = 0.97
     """The first model is in doubt below this confidence (0 to 1)."""
-    second_calibration: Annotated[list[float], Meta(min_length=4, max_length=4)] = msgspec.field(
-        default_factory=lambda: [3.3, 2.1, -0.3, 1.0]
+    second_calibration: Annotated[list[float], Meta(min_length=4, max_length=5)] = msgspec.field(
+        default_factory=lambda: [3.3, 2.1, -0.3, 1.0, -0.65]
     )
     """Like calibration, for a result of both models together."""
 
@@ -648,7 +663,7 @@ def _bad_thresholds(wake_word: WakeWordSettings) -> Iterator[str]:
 def _bad_speech(speech: SpeechSettings) -> Iterator[str]:
     for name in ("calibration", "second_calibration"):
         if not all(map(math.isfinite, getattr(speech, name))):
-            yield f"speech.{name}: must be four finite numbers"
+            yield f"speech.{name}: must be finite numbers"
     if speech.second_model == speech.model:
         yield "speech.second_model: must differ from speech.model"
 

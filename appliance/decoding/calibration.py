@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 LARGEST_MARGIN_NATS = 5.0
 """A larger lead says no more; without a bound one meaning without a rival would weigh most."""
+
+USUAL_PRIOR = 0.9
+"""Probability that speech is a command among the clips that the shipped weights were fitted to."""
 
 PRIOR_STRENGTH = 0.5
 """How strongly the fit is held near the weights it starts from, as in ridge regression."""
@@ -25,29 +28,38 @@ class Calibration:
     Platt (1999), "Probabilistic outputs for support vector machines".
     """
 
-    bias: float = 4.7
-    fit: float = 2.0
+    bias: float = 1.2
+    fit: float = 1.6
     """Weight of the mean log probability per token of the sentence."""
-    deficit: float = -1.2
+    deficit: float = -0.3
     """Weight of how much better the free text scores, nats per token."""
-    margin: float = 0.37
+    margin: float = 0.95
     """Weight of the lead over the next meaning, nats, at most LARGEST_MARGIN_NATS."""
+    objection: float = -0.65
+    """Weight of what clearly heard words say against it."""
 
     @classmethod
     def of(cls, weights: Sequence[float]) -> Calibration:
-        """From its four weights, in the order above."""
-        bias, fit, deficit, margin = weights
-        return cls(bias=bias, fit=fit, deficit=deficit, margin=margin)
+        """From its weights, in the order above; shipped ones for those missing at the end."""
+        names = (one.name for one in fields(cls))
+        return cls(**dict(zip(names, weights, strict=False)))
 
     @property
-    def weights(self) -> tuple[float, float, float, float]:
-        """Its four weights, in the same order."""
-        return self.bias, self.fit, self.deficit, self.margin
+    def weights(self) -> tuple[float, ...]:
+        """Its weights, in the same order."""
+        return astuple(self)
 
     def confidence(
-        self, fit: float, deficit: float, margin: float, declared_share: float = 1.0
+        self,
+        fit: float,
+        deficit: float,
+        margin: float,
+        declared_share: float = 1.0,
+        objection: float = 0.0,
     ) -> float:
-        """Probability of being right, 0.0 to 1.0.
+        """Probability of being right, 0.0 to 1.0, if speech is a command as often as usual.
+
+        `under_prior` changes it if more is known about that.
 
         Args:
             fit: mean log probability per token, nats.
@@ -56,23 +68,42 @@ class Calibration:
             declared_share: of the sentence's letters, those that no wildcard took. A wildcard
                 fits whatever was said, so what speaks for the sentence counts by this share;
                 what speaks against it counts in full.
+            objection: as `word_differences.largest_difference` measures it, letters.
 
         """
         lead = min(max(margin, -LARGEST_MARGIN_NATS), LARGEST_MARGIN_NATS)
         favour = declared_share * (self.bias + self.margin * lead)
-        logit = favour + self.fit * fit + self.deficit * deficit
-        return 1.0 / (1.0 + math.exp(-min(max(logit, -50.0), 50.0)))
+        against = self.fit * fit + self.deficit * deficit + self.objection * objection
+        return _probability(favour + against)
+
+
+def under_prior(confidence: float, prior: float) -> float:
+    """The confidence if speech is a command with probability `prior`, by Bayes' rule.
+
+    A result that is certain to be wrong (0.0) stays so. USUAL_PRIOR changes nothing.
+    """
+    if confidence in (0.0, 1.0):
+        return confidence
+    return _probability(_logit(confidence) + _logit(prior) - _logit(USUAL_PRIOR))
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1.0 - probability))
+
+
+def _probability(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-min(max(logit, -50.0), 50.0)))
 
 
 def fit_calibration(
-    scores: Sequence[tuple[float, float, float, float]],
+    scores: Sequence[tuple[float, float, float, float, float]],
     right: Sequence[bool],
     start: Calibration | None = None,
 ) -> Calibration:
     """Fit the map to results whose meaning is known.
 
     Args:
-        scores: fit, deficit, margin and declared share of each result.
+        scores: fit, deficit, margin, declared share and objection of each result.
         right: whether intent and slots were right; half commands and other speech are not.
         start: each weight is held near it, so that a few results change little.
 
@@ -84,11 +115,12 @@ def fit_calibration(
     table = np.asarray(scores, float)
     lead = np.clip(table[:, 2], -LARGEST_MARGIN_NATS, LARGEST_MARGIN_NATS)
     share = table[:, 3]
-    x = np.column_stack([share, table[:, :2], share * lead])  # as `confidence` weighs them
+    # As `confidence` weighs them.
+    x = np.column_stack([share, table[:, :2], share * lead, table[:, 4]])
     y, weights = np.asarray(right, float), prior.copy()
     for _ in range(300):  # Newton's method in short steps; it converges much earlier
         p = 1.0 / (1.0 + np.exp(-np.clip(x @ weights, -50, 50)))
         gradient = x.T @ (y - p) - PRIOR_STRENGTH * (weights - prior)
-        hessian = (x.T * (p * (1 - p))) @ x + PRIOR_STRENGTH * np.eye(4)
+        hessian = (x.T * (p * (1 - p))) @ x + PRIOR_STRENGTH * np.eye(len(prior))
         weights = weights + np.clip(np.linalg.solve(hessian, gradient), -0.3, 0.3)
     return Calibration.of(weights.tolist())

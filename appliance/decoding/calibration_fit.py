@@ -35,6 +35,7 @@ class ScoredClip:
     declared_share: float = 1.0
     models_asked: int = 1
     """One or two; each has a calibration of its own."""
+    objection: float = 0.0
 
     @classmethod
     def of(cls, found: RecognisedSentence, *, right: bool) -> ScoredClip | None:
@@ -45,7 +46,8 @@ class ScoredClip:
             return None
         if found.confidence == 0.0:  # contradicted: no calibration gives exactly 0
             return None
-        return cls(min(score, -deficit), deficit, margin, right, share, found.models_asked)
+        fit = min(score, -deficit)
+        return cls(fit, deficit, margin, right, share, found.models_asked, found.objection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ class CalibrationRow:
 
 def fit_to_clips(clips: Sequence[ScoredClip], start: Calibration) -> Calibration:
     """The calibration for these clips, held near `start`."""
-    scores = [(one.fit, one.deficit, one.margin, one.declared_share) for one in clips]
+    scores = [
+        (one.fit, one.deficit, one.margin, one.declared_share, one.objection) for one in clips
+    ]
     return fit_calibration(scores, [one.right for one in clips], start)
 
 
@@ -106,4 +110,6 @@ def least_confidence(
 def confidence(clip: ScoredClip, calibrations: Sequence[Calibration]) -> float:
     """The probability of being right; `calibrations` are those for one model and for two."""
     calibration = calibrations[clip.models_asked - 1]
-    return calibration.confidence(clip.fit, clip.deficit, clip.margin, clip.declared_share)
+    return calibration.confidence(
+        clip.fit, clip.deficit, clip.margin, clip.declared_share, clip.objection
+    )

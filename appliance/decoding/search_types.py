@@ -57,7 +57,7 @@ class SearchEffort:
 
     batch_size: int = 2
     """Branches that the model continues in one call."""
-    max_calls: int = 10
+    max_calls: int = 7
     """Calls of the model, the one for the free text included."""
     first_pass_calls: int = 3
     """Calls of the search from left to right before candidates are looked up by spelling."""
@@ -65,16 +65,18 @@ class SearchEffort:
     """That search comes first only if a sentence is spelled so near to the free text."""
     max_distance: float = 0.35
     """If no sentence is spelled so near to the free text, none was said."""
-    candidates_per_round: int = 24
+    candidates_per_round: int = 16
     """Sentences looked up by spelling at once."""
     texts_per_pass: int = 6
     """Of these, those that the model scores before it is seen whether more are needed."""
     bound_lead_nats: float = 5.0
     """A sentence that scores worse than the best by more than this is not needed: a larger lead
     says no more (`calibration.LARGEST_MARGIN_NATS`)."""
-    candidate_rounds: int = 3
+    candidate_rounds: int = 2
     """Look-ups, each around the best candidate of the one before."""
-    spelling_beam: int = 96
+    declared_distance: float = 0.12
+    """If a sentence without a wildcard is spelled so near, those with one are not looked up."""
+    spelling_beam: int = 160
     """Places in the automaton kept at each letter of a look-up."""
     verbatim_nats_per_token: float = 0.1
     """If the free text scores better by less than this, a sentence was said word for word."""
@@ -92,7 +94,7 @@ class SearchEffort:
     """Branches kept at each token."""
     max_branch_loss_nats: float = 14.0
     """A branch that is less likely than its best sibling by more than this is not kept."""
-    tokens_per_branch: int = 20
+    tokens_per_branch: int = 12
     """Tokens that the model writes after a branch in one call."""
     wildcard_tokens: int = 24
     """The likeliest tokens that are tried at each step of a wildcard."""

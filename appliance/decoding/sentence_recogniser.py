@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from appliance.decoding.calibration import Calibration
-from appliance.decoding.contradiction import Evidence, contradicts
+from appliance.decoding.calibration import Calibration, under_prior
+from appliance.decoding.contradiction import contradicts, has_other_number, objection
 from appliance.decoding.search_types import Candidate, Decoding, HeardWord, Scorer, SearchEffort
 from appliance.decoding.two_model_fusion import ModelOpinion
+from appliance.text.normalise import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -66,6 +67,8 @@ class RecognisedSentence:
     """The sentence; empty if none was reached."""
     reading: ParsedSentence | None
     """What it means; None if it was rejected."""
+    meant: ParsedSentence | None
+    """What it means, rejected or not; None if no sentence was reached."""
     refused: str | None
     """Why it was: `silence`, `no_speech`, `no_sentence` or `unlikely`; None if it was not."""
     confidence: float
@@ -82,6 +85,8 @@ class RecognisedSentence:
     """Lead over the best sentence of another meaning that was scored, nats; inf without one."""
     declared_share: float | None
     """Share of the sentence's letters that no wildcard took, 0.0 to 1.0."""
+    objection: float
+    """How much clearly heard words speak against it; see `contradiction.objection`."""
     no_speech: float | None
     """Probability that nobody spoke."""
     distance: float
@@ -95,6 +100,19 @@ class RecognisedSentence:
     models_asked: int = 1
     by_first_model: RecognisedSentence | None = None
     """What the first model made of it, if two were asked."""
+
+    def under_prior(self, prior: float, limits: RejectionLimits) -> RecognisedSentence:
+        """The same if speech is a command with probability `prior`: accepted or rejected anew."""
+        if self.meant is None or self.refused not in (None, "unlikely"):
+            return self
+        confidence = under_prior(self.confidence, prior)
+        taken = confidence >= limits.least_confidence
+        return replace(
+            self,
+            confidence=confidence,
+            refused=None if taken else "unlikely",
+            reading=self.meant if taken else None,
+        )
 
     @property
     def intent(self) -> str | None:
@@ -186,23 +204,33 @@ class SentenceRecogniser:
         meanings = self._meanings(decoding, grammar)
         free, free_tokens = decoding.free.score, len(decoding.free.tokens) + 1
         best = meanings[0] if meanings else None
-        if best is None:
-            fit, deficit, margin, declared, confidence = None, None, None, None, 0.0
-        else:
+        fit = deficit = margin = declared = None
+        against = confidence = 0.0
+        if best is not None:
             margin = best.score - meanings[1].score if meanings[1:] else math.inf
             score, tokens = best.best.score, len(best.best.tokens) + 1
             fit = score / tokens
             # Free words of a wildcard are no evidence for the words around it.
             declared = 1 - best.reading.wildcard_characters / max(1, len(best.text))
             deficit = max(0.0, free - score) / max(1.0, tokens * declared)
-            confidence = calibration.confidence(min(fit, -deficit), deficit, margin, declared)
-            evidence = Evidence(surplus=free - score, deficit=deficit, fit=free / free_tokens)
-            if self._is_contradicted(best, decoding.free_text, grammar.language, evidence):
-                confidence = 0.0
+            surplus, plain = free - score, normalise(best.text)
+            heard, language = decoding.heard, grammar.language
+            if best.reading.wildcard_characters:  # a wildcard fits whatever was said
+                ruled_out = deficit > self.limits.wildcard_deficit or has_other_number(
+                    heard, plain, language
+                )
+            else:
+                against = objection(heard, plain, language, surplus)
+                ruled_out = contradicts(heard, plain, language, surplus)
+            if not ruled_out:
+                confidence = calibration.confidence(
+                    min(fit, -deficit), deficit, margin, declared, against
+                )
         refused = self._rejection_reason(best, confidence, no_speech)
         return RecognisedSentence(
             text=best.text if best else "",
             reading=best.reading if best and refused is None else None,
+            meant=best.reading if best else None,
             refused=refused,
             confidence=confidence,
             free_text=self.spell(decoding.free.tokens),
@@ -211,6 +239,7 @@ class SentenceRecogniser:
             deficit=deficit,
             margin=margin,
             declared_share=declared,
+            objection=against,
             no_speech=no_speech,
             distance=decoding.distance,
             heard=decoding.heard,
@@ -219,15 +248,11 @@ class SentenceRecogniser:
             tokens=decoding.tokens,
         )
 
-    def _is_contradicted(
-        self, best: _Meaning, free_text: str, language: str, evidence: Evidence
-    ) -> bool:
-        if best.reading.wildcard_characters:  # a wildcard fits whatever was said
-            return evidence.deficit > self.limits.wildcard_deficit
-        return contradicts(free_text, best.text, language, evidence)
-
     def _rejection_reason(
-        self, best: _Meaning | None, confidence: float, no_speech: float | None
+        self,
+        best: _Meaning | None,
+        confidence: float,
+        no_speech: float | None,
     ) -> str | None:
         if best is None:
             return "no_sentence"
@@ -241,6 +266,7 @@ def _rejected_unheard(reason: str) -> RecognisedSentence:
     return RecognisedSentence(
         text="",
         reading=None,
+        meant=None,
         refused=reason,
         confidence=0.0,
         free_text="",
@@ -249,6 +275,7 @@ def _rejected_unheard(reason: str) -> RecognisedSentence:
         deficit=None,
         margin=None,
         declared_share=None,
+        objection=0.0,
         no_speech=1.0,
         distance=math.inf,
         heard=(),

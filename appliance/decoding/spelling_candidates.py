@@ -38,7 +38,8 @@ class SpellingCandidates:
         self._free, self._logs = free, logs
         self._words = {**walk.known, **spelled_words(free, walk)}
         self._scored: dict[str, tuple[float, Tokens]] = {}
-        self._layers: SearchLayers = {}
+        self._layers: tuple[SearchLayers, SearchLayers] = {}, {}
+        """Without and with wildcards."""
         text = walk.vocabulary.folded_text(free)
         self._returned: set[Tokens] = set()
         self._looked_up: set[str] = set()
@@ -92,13 +93,23 @@ class SpellingCandidates:
         return chosen
 
     def _look_up(self, text: str) -> list[NearSentence]:
+        """Sentences spelled alike; those with a wildcard only if no declared words are near."""
+        declared = self._nearest(text, wildcards=False)
+        if declared and declared[0].distance <= self._effort.declared_distance:
+            return declared
+        found = {one.text: one for one in (*self._nearest(text, wildcards=True), *declared)}
+        near = sorted(found.values(), key=lambda one: one.distance)
+        return near[: self._effort.candidates_per_round]
+
+    def _nearest(self, text: str, *, wildcards: bool) -> list[NearSentence]:
         effort = self._effort
         return nearest(
             self._walk.automaton,
             text,
             limit=effort.candidates_per_round,
             beam=effort.spelling_beam,
-            layers=self._layers,
+            layers=self._layers[wildcards],
+            wildcards=wildcards,
         )
 
     def _score_near(self, best_score: float) -> bool:

@@ -71,8 +71,8 @@ def nearest(
     *,
     limit: int,
     beam: int,
-    per_state: int = PER_STATE,
     layers: SearchLayers | None = None,
+    wildcards: bool = True,
 ) -> list[NearSentence]:
     """The sentences with the smallest distance to `text`, nearest first.
 
@@ -81,8 +81,9 @@ def nearest(
         text: as a model wrote it.
         limit: largest number of sentences to find.
         beam: largest number of hypotheses after each letter.
-        per_state: largest number of different prefixes for each state of the automaton.
         layers: from earlier calls with the same beam; this call uses and extends them.
+        wildcards: whether a wildcard may take letters. It takes any, so that sentences with one
+            crowd out those whose words are declared.
 
     """
     heard = normalise(text)
@@ -92,9 +93,9 @@ def nearest(
     for index in range(known_letters, len(heard)):
         prefix = heard[:index]
         if prefix not in layers:
-            layers[prefix] = list(_cheapest(automaton, layer, beam, per_state))
+            layers[prefix] = list(_cheapest(automaton, layer, beam, PER_STATE))
         used = beam if index + 1 < len(heard) else None
-        layer = _next_layer(automaton, layers[prefix], heard[index], used)
+        layer = _next_layer(automaton, layers[prefix], heard[index], used, wildcards=wildcards)
     found: dict[str, NearSentence] = {}
     for cost, state, _, letters in _cheapest(automaton, layer, 4 * beam, limit):
         if automaton.accepts(state):
@@ -122,7 +123,12 @@ def spelling_distance(heard: str, meant: str) -> float:
 
 
 def _next_layer(
-    automaton: Automaton, hypotheses: list[_Hypothesis], char: str, used: int | None
+    automaton: Automaton,
+    hypotheses: list[_Hypothesis],
+    char: str,
+    used: int | None,
+    *,
+    wildcards: bool,
 ) -> list[_Hypothesis]:
     """The hypotheses after one more letter of the text, each with its lowest cost.
 
@@ -137,7 +143,7 @@ def _next_layer(
         total = cost + deletion
         if key not in reached or total < reached[key][0]:
             reached[key] = (total, state, prefix_hash, letters)
-        if takes_any(state):
+        if wildcards and takes_any(state):
             key = automaton.step(state, char), hash((prefix_hash, char))
             _keep_cheaper(reached, (cost + WILDCARD_LETTER, *key, (char, True, letters)))
         for other, target in arcs(state):

@@ -8,7 +8,7 @@ from appliance.audio.decoder_process import decode_recording
 from appliance.endpointing.segmenter import segments_in, spoken_part
 from appliance.jobs.result_builder import EMPTY, SAID_STOP
 from appliance.recognition.inference_turns import Urgency
-from appliance.values import ClientRequest, Operation, Outcome, Request, Utterance
+from appliance.values import ClientRequest, Operation, Outcome, Request, Trigger, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,12 @@ class RecogniseStage:
             return
         work.stt = self._recognition.recogniser_name
         heard = self._recognition.recognise(
-            work.samples, sentences, work.stage, must_stop, urgency_of(work.job)
+            work.samples,
+            sentences,
+            work.stage,
+            must_stop,
+            urgency_of(work.job),
+            trigger_of(work.job),
         )
         work.stt = heard.by or work.stt
         if heard.intent is None and not heard.text:
@@ -130,6 +135,11 @@ def _take_samples(work: ResultBuilder) -> bool:
     if silent or not len(work.samples):
         work.end(Outcome.NO_SPEECH)
     return not work.is_over
+
+
+def trigger_of(job: Job) -> Trigger:
+    """What started listening; a recording from elsewhere is a request."""
+    return job.trigger if isinstance(job, Utterance) else Trigger.REQUEST
 
 
 def urgency_of(job: Job) -> Urgency:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.recognition.recogniser_interface import RecognisedSpeech
+from appliance.values import Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ class FreeRecogniser:
         sentences: SentenceSet,
         stage: Callable[[str], None],
         must_stop: Callable[[], bool] = lambda: False,
+        trigger: Trigger = Trigger.REQUEST,
     ) -> RecognisedSpeech:
         transcript = self._transcriber.transcribe(samples, sentences.language, must_stop)
         stage("transcribe")

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from appliance.decoding.calibration import USUAL_PRIOR
 from appliance.decoding.search_types import SearchEffort
 from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
 from appliance.decoding.two_model_fusion import ScoreFusion
@@ -15,10 +16,10 @@ from appliance.errors import Interrupted
 from appliance.grammar.token_mask import TokenVocabulary
 from appliance.recognition.free_recogniser import spoken_text
 from appliance.recognition.recogniser_interface import RecognisedSpeech
-from appliance.values import SAMPLE_RATE, Intent
+from appliance.values import SAMPLE_RATE, Intent, Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from appliance.decoding.calibration import Calibration
     from appliance.decoding.sentence_recogniser import RejectionLimits
@@ -96,13 +97,16 @@ class GrammarRecogniser:
         *,
         limits: RejectionLimits,
         calibration: Calibration,
+        prior: Mapping[str, float] | None = None,
         second: SecondModel | None = None,
     ) -> None:
+        """`prior` is the probability that speech is a command, by `Trigger`; None: the usual."""
         self.name = whisper.name
         self._whisper = whisper
         self._second = second
         self._both = None if second is None else f"{whisper.name}+{second.whisper.name}"
         self._limits = limits
+        self._prior = prior or {}
         self._sentence_recogniser = SentenceRecogniser(
             vocabulary=TokenVocabulary.of(whisper.tokens, whisper.end),
             spell=whisper.text,
@@ -199,18 +203,26 @@ class GrammarRecogniser:
         sentences: SentenceSet,
         stage: Callable[[str], None],
         must_stop: Callable[[], bool] = lambda: False,
+        trigger: Trigger = Trigger.REQUEST,
     ) -> RecognisedSpeech:
         if len(samples) > LONGEST_COMMAND_S * SAMPLE_RATE:
             return self._transcribe(samples, sentences, stage, must_stop)
         self.prepare(sentences)  # before the clock of the first stage
         found, audio = self.decode(samples, sentences, stage)
         stage("decode")
-        return self.conclude(found, audio, stage)
+        return self.conclude(found, audio, stage, trigger)
 
     def conclude(
-        self, found: RecognisedSentence, audio: EncodedAudio, stage: Callable[[str], None]
+        self,
+        found: RecognisedSentence,
+        audio: EncodedAudio,
+        stage: Callable[[str], None],
+        trigger: Trigger = Trigger.REQUEST,
     ) -> RecognisedSpeech:
         """The intent that was found; without one, the words that were heard."""
+        request = self._prior.get(Trigger.REQUEST, USUAL_PRIOR)
+        prior = self._prior.get(trigger, request)  # a file is a request, too
+        found = found.under_prior(prior, self._limits)
         by = self._both if found.models_asked > 1 else None
         if found.reading is not None:
             reading, confidence = found.reading, found.confidence

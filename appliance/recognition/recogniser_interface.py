@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from appliance.values import Trigger
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -46,8 +48,10 @@ class Recogniser(Protocol):
         sentences: SentenceSet,
         stage: Callable[[str], None],
         must_stop: Callable[[], bool] = lambda: False,
+        trigger: Trigger = Trigger.REQUEST,
     ) -> RecognisedSpeech:
         """What was said, under `sentences`; EngineError when the engine fails.
 
         `stage` is called at the end of each step with the step's name, and takes its time.
+        `trigger` is what started listening: it says how probable a command is.
         """

@@ -15,7 +15,7 @@ from appliance.recognition.free_recogniser import spoken_text
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
 from appliance.recognition.inference_turns import InferenceTurns, Urgency
 from appliance.threads import LoopBody
-from appliance.values import Pace, SentenceProgress, Transcript
+from appliance.values import Pace, SentenceProgress, Transcript, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,6 +114,7 @@ class RecognitionService(LoopBody):
         stage: Callable[[str], None],
         must_stop: Callable[[], bool] = lambda: False,
         urgency: Urgency = Urgency.UTTERANCE,
+        trigger: Trigger = Trigger.REQUEST,
     ) -> RecognisedSpeech:
         """One of `sentences`, or the words that were heard in their place.
 
@@ -131,9 +132,9 @@ class RecognitionService(LoopBody):
                 known = self._take_known(samples, sentences, urgency)
                 if known is not None and isinstance(recogniser, GrammarRecogniser):
                     stage("anticipated")
-                    return recogniser.conclude(*known, stage)
+                    return recogniser.conclude(*known, stage, trigger)
             breaking_in = self._breaking_in(must_stop, urgency)
-            return recogniser.recognise(samples, sentences, stage, breaking_in)
+            return recogniser.recognise(samples, sentences, stage, breaking_in, trigger)
 
     def transcribe(
         self,

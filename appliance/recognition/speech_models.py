@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.config import COMMAND_PRIOR
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.sentence_recogniser import RejectionLimits
 from appliance.engines.whisper.model import Whisper
@@ -72,6 +73,7 @@ def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
             second_model_below=speech.second_below,
         ),
         calibration=Calibration.of(speech.calibration),
+        prior={str(name): value for name, value in (COMMAND_PRIOR | speech.prior).items()},
         second=second,
     )
 

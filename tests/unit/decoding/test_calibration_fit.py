@@ -59,6 +59,7 @@ def test_a_clip_in_which_another_sentence_was_clearly_said_teaches_nothing() -> 
         "margin": 3.0,
         "declared_share": 1.0,
         "models_asked": 1,
+        "objection": 0.0,
     }
     doubtful = SimpleNamespace(**measured, confidence=0.1)
     contradicted = SimpleNamespace(**measured, confidence=0.0)
@@ -83,9 +84,9 @@ def test_a_few_clips_change_little_and_no_clips_change_nothing() -> None:
 
 def test_many_wrong_actions_raise_the_threshold() -> None:
     # Fits of 0.6, always wrong, beside sure ones that are right.
-    between = [ScoredClip(-0.9, 0.9, -0.5, right=False)] * 40
+    between = [ScoredClip(-0.9, 0.9, 1.2, right=False)] * 40
     sure = [ScoredClip(-0.1, 0.0, 4.0, right=True)] * 40
     shipped = Calibration()
-    doubtful = shipped.confidence(-0.9, 0.9, -0.5)
+    doubtful = shipped.confidence(-0.9, 0.9, 1.2)
     assert doubtful > 0.5
     assert least_confidence([*between, *sure], [shipped], 0.5) > doubtful

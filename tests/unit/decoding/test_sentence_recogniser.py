@@ -9,9 +9,18 @@ import pytest
 from support.sentences import intents_of
 
 from appliance.decoding import two_model_fusion
-from appliance.decoding.calibration import Calibration, fit_calibration
-from appliance.decoding.search_types import Candidate, Decoding
-from appliance.decoding.sentence_recogniser import RecognisedSentence, SentenceRecogniser
+from appliance.decoding.calibration import (
+    USUAL_PRIOR,
+    Calibration,
+    fit_calibration,
+    under_prior,
+)
+from appliance.decoding.search_types import Candidate, Decoding, HeardWord
+from appliance.decoding.sentence_recogniser import (
+    RecognisedSentence,
+    RejectionLimits,
+    SentenceRecogniser,
+)
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import TokenVocabulary
 
@@ -44,9 +53,15 @@ def test_confidence_survives_what_no_sound_gives() -> None:
 
 def test_of_results_with_a_confidence_of_nine_in_ten_nine_in_ten_are_right() -> None:
     rng = np.random.default_rng(3)
-    truth = Calibration(bias=2.0, fit=1.5, deficit=-2.0, margin=0.8)
+    truth = Calibration(bias=2.0, fit=1.5, deficit=-2.0, margin=0.8, objection=-0.6)
     measured = [
-        (-rng.exponential(0.5), rng.exponential(0.4), rng.uniform(0, 4), rng.uniform(0.3, 1.0))
+        (
+            -rng.exponential(0.5),
+            rng.exponential(0.4),
+            rng.uniform(0, 4),
+            rng.uniform(0.3, 1.0),
+            rng.exponential(1.0),
+        )
         for _ in range(4000)
     ]
     right = [bool(rng.random() < truth.confidence(*one)) for one in measured]
@@ -56,6 +71,25 @@ def test_of_results_with_a_confidence_of_nine_in_ten_nine_in_ten_are_right() -> 
     assert abs(np.mean(np.array(right)[near]) - 0.9) < 0.04
     assert abs(fitted.bias - truth.bias) < 0.4  # the share is weighed in the fit as in the use
     assert abs(fitted.margin - truth.margin) < 0.2
+    assert abs(fitted.objection - truth.objection) < 0.2
+
+
+def test_what_is_heard_after_a_wake_word_needs_less_evidence_than_in_a_room_full_of_talk() -> None:
+    doubtful = 0.75
+    assert under_prior(doubtful, USUAL_PRIOR) == pytest.approx(doubtful)
+    assert under_prior(doubtful, 0.95) > doubtful > under_prior(doubtful, 0.5)
+    assert under_prior(0.999, 0.5) > 0.9  # what is clear is understood either way
+    assert under_prior(0.0, 0.9) == 0.0  # contradicted
+
+
+def test_the_prior_decides_anew_what_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = understood(monkeypatch, -2.2, -99.0, -99.0)
+    limits = RejectionLimits(least_confidence=found.confidence - 0.01)
+    rarely = found.under_prior(0.05, limits)
+    assert (rarely.refused, rarely.reading, rarely.meant) == ("unlikely", None, found.meant)
+    assert found.under_prior(0.9, limits).slots == {"drink": "tea"}
+    lenient = RejectionLimits(least_confidence=0.01)
+    assert rarely.under_prior(0.9, lenient).slots == {"drink": "tea"}
 
 
 def test_no_clips_change_nothing() -> None:
@@ -94,6 +128,7 @@ def understood(
     how = SentenceRecogniser(
         vocabulary=TokenVocabulary.of([*TEXTS, None], len(TEXTS)),
         spell=lambda tokens: " ".join(TEXTS[token] for token in tokens),
+        limits=RejectionLimits(least_confidence=0.3),  # of two that are nearly as likely
     )
     return how.recognise(EncodedAudioOnPaper(), ORDERS)  # type: ignore[arg-type]
 
@@ -105,13 +140,26 @@ def test_several_ways_to_say_the_same_count_together(monkeypatch: pytest.MonkeyP
     assert understood(monkeypatch, -2.2, -99.0, -2.0).slots == {"drink": "milk"}
 
 
-def test_free_speech_that_is_sure_of_something_else_is_believed(
+def test_a_number_that_was_heard_clearly_is_never_replaced_by_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    heard = understood(monkeypatch, -2.4, -99.0, -99.0, free=-0.2)
-    unsure = understood(monkeypatch, -2.4, -99.0, -99.0, free=-1.2)
-    assert (heard.refused, heard.confidence) == ("unlikely", 0.0)
-    assert unsure.refused is None
+    machines = Grammar.of(
+        intents_of({"Stop": "stop machine {n}"}, lists={"n": {"range": {"from": 1, "to": 20}}})
+    )
+
+    def heard(score: float) -> RecognisedSentence:
+        best = Candidate((0,), -0.4, -0.4)
+        words = (HeardWord("stop", -0.1), HeardWord("machine", -0.1), HeardWord("50", score))
+        decoding = Decoding((best,), best, "stop machine 50", words, calls=1, tokens=1)
+        monkeypatch.setattr(two_model_fusion, "decode", lambda *_: decoding)
+        how = SentenceRecogniser(
+            vocabulary=TokenVocabulary.of(["stop machine 15", None], 1),
+            spell=lambda _: "stop machine 15",
+        )
+        return how.recognise(EncodedAudioOnPaper(), machines)  # type: ignore[arg-type]
+
+    assert (heard(-0.2).refused, heard(-0.2).confidence) == ("unlikely", 0.0)
+    assert heard(-1.4).slots == {"n": 15}
 
 
 WAITING = Grammar.of(
