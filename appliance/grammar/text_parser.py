@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MAX_PLACES = 20_000
 """A text that reaches more places than this at once is too ambiguous and fits no sentence."""
 
+INCLUDED = "included"
+"""Key in a block's metadata: its sentences came with the appliance, and the owner's go first."""
+
 _SPACE = " "
 _SIGN = "\N{MINUS SIGN}"
 """Stands for a hyphen that begins a number; other hyphens join words."""
@@ -98,8 +101,9 @@ class Parser:
         """The best parse for each meaning of `text`, best first; empty if no sentence fits.
 
         `area` is the room of the speaker, for sentences that require it; if it is None, those
-        come last. The ranking is that of hassil's `recognize_best`, as Home Assistant calls it: a
-        sentence with a device's name before one without, a longer name before a shorter one, fewer
+        come last, and the included sentences come after the owner's. Otherwise the ranking is that
+        of hassil's `recognize_best`, as Home Assistant calls it: a sentence with a device's name
+        before one without, a longer name before a shorter one, fewer
         wildcards, more words of the sentence's own, fewer letters in wildcards, then the name of
         the intent and the order of the files.
         """
@@ -347,7 +351,9 @@ class _Parse:
         slots = {**sentence.fixed, **from_context, **slots}
         named, *rank, tag_numbers, positions = self._cost(trail, len(self._text))
         of_device = "name" in slots and ("name", True) not in starts
-        rank = [lacks_area, not of_device, named, *rank, sentence.intent, tag_numbers, positions]
+        included = bool((sentence.metadata or {}).get(INCLUDED))
+        rank = [lacks_area, included, not of_device, named, *rank]
+        rank += [sentence.intent, tag_numbers, positions]
         return ParsedSentence(
             sentence.intent, slots, sentence.metadata, wildcard_letters, lacks_area, tuple(rank)
         )

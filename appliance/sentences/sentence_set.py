@@ -16,8 +16,10 @@ from hassil.util import CJK_WHITESPACE
 
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar, fingerprint
+from appliance.grammar.text_parser import INCLUDED
 from appliance.sentences import template_check
 from appliance.sentences.home_assistant_builtins import shared_data
+from appliance.sentences.included_sentences import add_included
 from appliance.sentences.problems import Problems
 from appliance.sentences.reference_check import check_references
 from appliance.sentences.sentence_count import SentenceCounter, describe_count, evenly_spaced
@@ -199,6 +201,7 @@ def load(
     *,
     builtin: bool = False,
     area: str = "",
+    included: bool = False,
     cache: Path | None = None,
     more_values: Mapping[str, list[Any]] | None = None,
 ) -> SentenceSet:
@@ -209,6 +212,7 @@ def load(
         language: ISO 639-1 code.
         builtin: add Home Assistant's own sentences; the owner declares areas, floors and names.
         area: room of the speaker; empty if it is not known.
+        included: add the sentences for timers, clock and questions about the appliance.
         cache: folder for compiled grammars; None for no cache.
         more_values: values that are added to lists, such as the names of devices, by list.
 
@@ -217,9 +221,10 @@ def load(
 
     """
     try:
-        loaded = _load(
-            folder, language, builtin=builtin, cache=cache, more_values=more_values or {}
-        ).in_area(area)
+        gathered = _gathered(
+            folder, language, more_values or {}, builtin=builtin, included=included
+        )
+        loaded = _load(*gathered, folder, cache).in_area(area)
     except RecursionError:
         what = "the rules call one another too deeply; put some of them together"
         raise SentencesError([f"{SHIPPED if folder is None else folder}: {what}"]) from None
@@ -235,14 +240,15 @@ def undeclared_area(area: str, areas: Mapping[str, str]) -> str:
     return f"{area!r} is none of the areas that the sentences declare ({declared})"
 
 
-def _load(
+def _gathered(
     folder: Path | None,
     language: str,
+    more_values: Mapping[str, list[Any]],
     *,
     builtin: bool,
-    cache: Path | None,
-    more_values: Mapping[str, list[Any]],
-) -> SentenceSet:
+    included: bool,
+) -> tuple[Gathered, Problems]:
+    """The owner's files, Home Assistant's sentences and the included ones, as asked for."""
     findings = Problems()
     if folder is None and builtin:
         gathered = Gathered(language)
@@ -251,6 +257,15 @@ def _load(
     if builtin:
         add_builtin(gathered, findings)
     add_values(gathered, more_values)
+    if included:
+        add_included(gathered)
+    return gathered, findings
+
+
+def _load(
+    gathered: Gathered, findings: Problems, folder: Path | None, cache: Path | None
+) -> SentenceSet:
+    language = gathered.language
     check_references(gathered, findings)
     if not findings.errors and not gathered.blocks:
         place = SHIPPED if folder is None else folder
@@ -262,7 +277,8 @@ def _load(
     if findings.errors:
         raise SentencesError(findings.lines(findings.errors))
     # The owner cannot change the sentences of Home Assistant, so their warnings are left out.
-    own = [warning for warning in findings.warnings if warning[0] != BUILTIN]
+    shipped = (BUILTIN, INCLUDED)
+    own = [one for one in findings.warnings if not one[0].startswith(shipped)]
     warnings = tuple(findings.lines(own))
     return SentenceSet(language, intents, gathered.declared, warnings, cache)
 
