@@ -205,6 +205,8 @@ class SentenceSettings(Section, frozen=True):
     """Folder with sentence files (YAML in the form of Home Assistant)."""
     builtin: bool = False
     """Accept Home Assistant's own sentences, too."""
+    included: bool = True
+    """Accept the included sentences: timers, alarms, clock, questions about the appliance."""
 
 
 class DevicesSettings(Section, frozen=True):

@@ -79,7 +79,10 @@ def with_overrides(config: Config, arguments: argparse.Namespace) -> Config:
     """The configuration with the values that the command line overrides."""
     changed = {
         "device": {"language": arguments.language},
-        "sentences": {"folder": str(arguments.intents) if arguments.intents else None},
+        # The folder is then all that may be said, whatever is accepted beside it otherwise.
+        "sentences": {"folder": str(arguments.intents), "included": False}
+        if arguments.intents
+        else {},
         "speech": {"model": arguments.stt},
     }
     for section, keys in changed.items():

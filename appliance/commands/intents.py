@@ -63,7 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     language = arguments.language or config.device.language
     try:
         loaded = sentence_set.load(
-            folder, language, builtin=config.sentences.builtin, area=config.device.area
+            folder,
+            language,
+            builtin=config.sentences.builtin,
+            area=config.device.area,
+            included=config.sentences.included and arguments.intents is None,
         )
         if arguments.action == "check":
             _ = loaded.grammar  # compiling for speech has limits of its own

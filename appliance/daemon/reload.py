@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RELOADED = frozenset(
-    {"device.area", "log.level", "sentences.folder", "sentences.builtin", "telemetry.every_s"}
+    {"device.area", "log.level", "sentences.folder", "sentences.builtin", "sentences.included"}
+    | {"telemetry.every_s"}
 )
 """Keys that SIGHUP applies; the sentence files themselves are read again, too."""
 

@@ -6,6 +6,9 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.answers.fact_answers import FactAnswers
+from appliance.answers.last_words import LastWords
+from appliance.answers.loudspeaker_volume import LoudspeakerVolume
 from appliance.daemon.device_wiring import device_messages, open_devices
 from appliance.daemon.metrics_collector import MetricsCollector
 from appliance.daemon.reload import LiveSettings
@@ -135,10 +138,20 @@ def wire(  # noqa: PLR0915  (one line for each part)
         sentences=sentences,
         is_synced=functools.partial(clock_synced, board_root()),
     )
+    last_words = LastWords()
+    events.subscribe(last_words)
+    answers = FactAnswers(
+        config,
+        sentences,
+        board,
+        connection=connection,
+        volume=LoudspeakerVolume(journal, speech),
+        last=last_words,
+    )
     devices = None
     if registry is not None:
         devices = DeviceActions(config.devices, registry, publisher, topics)
-    handlers: list[IntentHandler] = [timers]
+    handlers: list[IntentHandler] = [timers, answers]
     if devices is not None:
         handlers.append(devices)
     ledger = JobLedger(journal, committer, events, ActStage(handlers))

@@ -69,6 +69,7 @@ class SpeechOutput(LoopBody):
         self._lock = threading.Lock()
         self._interruptions = 0
         self._failed = False
+        self._muted = False
 
     @property
     def speaks(self) -> bool:
@@ -82,20 +83,30 @@ class SpeechOutput(LoopBody):
 
     def say(self, text: str, done: Callable[[], None] = lambda: None) -> None:
         """Say a text after what waits already; `done` is called at its end, whatever came of it."""
-        if self._synthesizer is None or not text.strip():
+        if self._synthesizer is None or self._muted or not text.strip():
             done()
             return
         self._request(text, done)
 
     def play(self, earcon: Earcon, *, always: bool = False) -> None:
         """Play an earcon, if `speaking.earcons` is on or it must `always` be heard."""
-        if self._earcons or always:
+        if always or (self._earcons and not self._muted):
             self._request(earcon, lambda: None)
 
     @property
     def interruptions(self) -> int:
         """How often it was interrupted, by the button, a wake word, or somebody who said stop."""
         return self._interruptions
+
+    @property
+    def volume(self) -> float:
+        """Of the loudspeaker, 0 to 1."""
+        return self._loudspeaker.volume
+
+    def use_volume(self, volume: float, *, muted: bool) -> None:
+        """Set the volume (0 to 1) of what is said from now on; while muted only alarms sound."""
+        self._loudspeaker.volume = min(1.0, max(0.0, volume))
+        self._muted = muted
 
     def interrupt(self) -> None:
         """Stop speaking at once, and drop what waits; what is requested from now on is said."""

@@ -41,6 +41,7 @@ def sentences(context: CheckContext) -> Iterator[CheckResult]:
             context.config.device.language,
             builtin=context.config.sentences.builtin,
             area=context.config.device.area,
+            included=context.config.sentences.included,
         )
         if context.config.speech.grammar:
             _ = found.grammar  # compiling for speech has limits of its own

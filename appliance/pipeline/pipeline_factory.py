@@ -53,6 +53,7 @@ def load_sentences(
         config.device.language,
         builtin=config.sentences.builtin,
         area=config.device.area,
+        included=config.sentences.included,
         cache=config.state_directory / "grammars",
         more_values=more_values,
     )

@@ -257,7 +257,7 @@ def _gathered(
     if builtin:
         add_builtin(gathered, findings)
     add_values(gathered, more_values)
-    if included:
+    if included and (gathered.blocks or folder is None):
         add_included(gathered)
     return gathered, findings
 
