@@ -128,6 +128,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
     connection = BrokerConnection(config, status_of(topics, Status.OFFLINE))
     publisher = Publisher(journal, connection)
     committer = ResultCommitter(journal, connection, topics, publisher)
+    queue = JobQueue(config.requests.maximum_waiting)
     timers = TimerService(
         config,
         journal,
@@ -136,6 +137,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         ids=ids,
         speech=speech,
         sentences=sentences,
+        queue=queue,
         is_synced=functools.partial(clock_synced, board_root()),
     )
     last_words = LastWords()
@@ -157,7 +159,6 @@ def wire(  # noqa: PLR0915  (one line for each part)
     ledger = JobLedger(journal, committer, events, ActStage(handlers))
 
     # CONFIRM.
-    queue = JobQueue(config.requests.maximum_waiting)
     dialogue = Dialogue(
         config,
         ledger,

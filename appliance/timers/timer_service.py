@@ -12,6 +12,8 @@ import msgspec
 
 from appliance.audio.earcons import Earcon
 from appliance.errors import JournalError
+from appliance.ids import boot_seconds
+from appliance.journal.inbox import IncomingRequest
 from appliance.messages.timer_payloads import (
     ShownTimer,
     TimerEvent,
@@ -24,9 +26,9 @@ from appliance.threads import LoopBody
 from appliance.timers.clocks import Clocks
 from appliance.timers.timer import Timer
 from appliance.timers.timer_intents import TimerIntents, TimerOrder
-from appliance.timers.timer_list import TimerList
+from appliance.timers.timer_list import STALE_S, TimerList
 from appliance.timers.timer_phrases import timer_phrases_for
-from appliance.values import Action, Message, encode
+from appliance.values import Action, Message, Operation, Request, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.dialogue.speech_output import SpeechOutput
     from appliance.ids import Ids
+    from appliance.jobs.job_queue import JobQueue
     from appliance.journal.journal import Journal
     from appliance.messages.timer_payloads import TimerChange
     from appliance.messages.topics import Topics
@@ -75,15 +78,18 @@ class TimerService(LoopBody):
         ids: Ids,
         speech: SpeechOutput,
         sentences: ActiveSentences,
+        queue: JobQueue,
         is_synced: Callable[[], bool | None],
     ) -> None:
         self._settings = config.timers
         self._language = config.device.language
+        self._area = config.device.area or None
         self._journal = journal
         self._publisher = publisher
         self._topics = topics
         self._ids = ids
         self._speech = speech
+        self._queue = queue
         self._lock = threading.Lock()
         self._clocks = Clocks(_number(journal.records(LATEST).get("")), is_synced=is_synced)
         self._timers = TimerList(self._clocks, _restored(journal))
@@ -94,6 +100,8 @@ class TimerService(LoopBody):
         )
         self._interruptions = speech.interruptions
         self._ring_at = 0.0
+        self._due: list[IncomingRequest] = []
+        """Delayed commands whose time has come, until they are in the inbox."""
         self._wake = threading.Event()
 
     def handle_intent(self, result: Result) -> Action | None:
@@ -104,7 +112,7 @@ class TimerService(LoopBody):
         with self._lock:
             answer = self._answered.get(result.id)
             if answer is None:
-                order = TimerOrder(result.id, intent, result.language)
+                order = TimerOrder(result.id, intent, result.language, self._area)
                 answer = self._answered[result.id] = self._intents.carry_out(order)
                 while len(self._answered) > ANSWERS_KEPT:
                     self._answered.pop(next(iter(self._answered)))
@@ -122,14 +130,27 @@ class TimerService(LoopBody):
         self._wake.wait(POLL_S)
         self._wake.clear()
         with self._lock:
-            _, missed = self._timers.tick()
+            commands, missed = self._timers.tick()
             self._end_ringing()
+            self._due += [self._request_for(timer) for timer in commands]
             self._save()
             ringing = self._timers.ringing()
         if missed:
             self._say_missed(missed)
         if ringing:
             self._ring(ringing)
+
+    def _request_for(self, timer: Timer) -> IncomingRequest:
+        """A delayed command as a request that somebody sent now; late, it expires."""
+        request = Request(
+            id=self._ids.new(),
+            operation=Operation.COMMAND,
+            payload=(timer.text or "").encode(),
+            expires_at=boot_seconds() + STALE_S,
+            requester="timers",
+            area=timer.area or "",
+        )
+        return IncomingRequest(request, f"timer {timer.id}".encode(), may_repeat=False)
 
     def _end_ringing(self) -> None:
         """After somebody interrupted the sound, or after `timers.ring_s`."""
@@ -162,7 +183,7 @@ class TimerService(LoopBody):
         """Write what has changed, with its messages; if the disk refuses, the next turn tries."""
         timers, happened = self._timers, self._timers.happened
         waits = self._publisher.disk_breaker.is_waiting() and not (happened or more)
-        if waits or not (timers.unsaved or happened or more):
+        if waits or not (timers.unsaved or happened or more or self._due):
             return
         rows: dict[str, bytes | None] = {}
         for key in timers.unsaved:
@@ -171,14 +192,20 @@ class TimerService(LoopBody):
         rows[LATEST] = encode(self._clocks.unix())
         messages = [self._message(change, timer) for change, timer in happened]
         try:
-            self._journal.write_records({**rows, **(more or {})}, messages)
+            verdicts = self._journal.write_records({**rows, **(more or {})}, messages, self._due)
         except JournalError as error:
             self._publisher.disk_breaker.record_failure(error)
             for message in messages:
                 self._publisher.publish(message)
         else:
             timers.unsaved.clear()
+            self._due.clear()
             self._publisher.notify()
+            for verdict in verdicts:
+                if verdict.accepted is None:
+                    logger.error("a delayed command is not done: requests.maximum_waiting wait")
+                else:
+                    self._queue.restore(verdict.accepted)
         happened.clear()
         self._publish_list()
 

@@ -15,6 +15,7 @@ from appliance import config
 from appliance.audio.earcons import Earcon
 from appliance.errors import JournalError
 from appliance.ids import Ids
+from appliance.jobs.job_queue import JobQueue
 from appliance.journal.circuit_breaker import DiskCircuitBreaker
 from appliance.journal.journal import Journal
 from appliance.messages.topics import Topics
@@ -22,7 +23,7 @@ from appliance.sentences import sentence_set
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.timers import timer_service
 from appliance.timers.timer_service import TimerService
-from appliance.values import Intent, Message, Outcome
+from appliance.values import Intent, Message, Operation, Outcome
 
 
 class RecordedPublisher:
@@ -75,6 +76,7 @@ class Rig:
         if self.journal is not None:
             self.journal.close()
         self.journal = Journal(self.folder, config.JournalSettings(), config.RequestSettings())
+        self.queue = JobQueue(10)
         self.publisher, self.speech = RecordedPublisher(self.board), RecordedSpeech()
         self.service = TimerService(
             config.Config(),
@@ -84,6 +86,7 @@ class Rig:
             ids=self.ids,
             speech=self.speech,  # type: ignore[arg-type]
             sentences=self.sentences,
+            queue=self.queue,
             is_synced=lambda: self.board.synced,
         )
         self.service.start()
@@ -290,3 +293,46 @@ def test_a_timer_of_a_newer_version_stays_on_disk(
     assert "timer new stays on disk" in caplog.text
     assert rig.journal is not None
     assert set(rig.journal.records("timer/")) == {"new"}
+
+
+def test_a_delayed_command_becomes_a_request_once_through_a_crash(rig: Rig) -> None:
+    answer = rig.order("HassStartTimer", minutes=10, conversation_command="turn on all lights")
+    assert answer == "Command will be executed in 10 minutes"
+    rig.pass_time(599.0)
+    assert rig.queue.requests() == []
+    rig.pass_time(2.0)
+    (request,) = rig.queue.requests()
+    assert (request.operation, request.payload) == (Operation.COMMAND, b"turn on all lights")
+    assert rig.events() == ["started", "finished"]
+    rig.restart()
+    rig.pass_time(1.0)
+    assert rig.journal is not None
+    assert [waiting.id for waiting in rig.journal.waiting()] == [request.id]
+    assert rig.shown() == []
+
+
+def test_a_command_that_was_due_while_the_power_was_off_is_dropped_and_said(rig: Rig) -> None:
+    rig.order("HassStartTimer", minutes=10, conversation_command="turn on all lights")
+    rig.reboot(3600.0)
+    rig.pass_time(0.1)
+    assert rig.queue.requests() == []
+    assert rig.speech.heard == [
+        "While I was off, this was missed: the command: turn on all lights."
+    ]
+    assert rig.events() == ["started", "missed"]
+
+
+def test_a_command_that_the_disk_refuses_is_done_as_soon_as_it_takes_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise JournalError("the journal cannot be written: the disk is full")
+
+    assert rig.journal is not None
+    rig.order("HassStartTimer", seconds=5, conversation_command="turn on all lights")
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.journal, "write_records", refuse)
+        rig.pass_time(5.5)
+    assert rig.queue.requests() == []
+    rig.pass_time(6.0)
+    assert [request.payload for request in rig.queue.requests()] == [b"turn on all lights"]
