@@ -168,7 +168,7 @@ def test_changed_sentences_are_in_force_without_a_signal(
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
-            sentences={"folder": str(folder)},
+            sentences={"folder": str(folder), "included": False},
         ) as daemon,
     ):
         daemon.start()

@@ -47,7 +47,7 @@ def test_sighup_takes_over_new_sentences_and_keeps_the_old_ones_when_the_new_are
             tmp_path,
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
-            sentences={"folder": with_sentences(folder, "make some tea")},
+            sentences={"folder": with_sentences(folder, "make some tea"), "included": False},
         ) as daemon,
     ):
         daemon.start()
