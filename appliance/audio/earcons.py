@@ -23,8 +23,8 @@ class Earcon(enum.Enum):
     NOTHING = ((880.0, 0.07), (660.0, 0.09))
     """Falling: nothing was heard, or nothing that is one of the sentences."""
     STOPPED = ((440.0, 0.12),)
-    RING = ((880.0, 0.15), (0.0, 0.05), (1047.0, 0.15), (0.0, 0.05), (1319.0, 0.25))
-    """A timer or an alarm: three rising tones, loud enough for the next room."""
+    RING = ((880.0, 0.12), (0.0, 0.04), (1047.0, 0.12), (0.0, 0.04), (1319.0, 0.2))
+    """A timer or an alarm: three rising tones."""
     FAULT = ((330.0, 0.15), (0.0, 0.08), (330.0, 0.15))
 
 

@@ -28,7 +28,7 @@ def test_a_file_that_is_saved_while_the_one_before_is_compiled_becomes_active_to
     file = tmp_path / "mine.yaml"
     file.write_text(SENTENCES.format(name="First", words="one"))
     monkeypatch.setattr(reload, "WATCH_EVERY", 0.0)
-    sentences = msgspec.structs.replace(Config().sentences, folder=str(tmp_path))
+    sentences = msgspec.structs.replace(Config().sentences, folder=str(tmp_path), included=False)
     config = msgspec.structs.replace(Config(), sentences=sentences)
 
     class SavedMeanwhile:
