@@ -23,6 +23,7 @@ ApplianceError
 │   ├── TemplateFailed      a template gives no value for this message
 │   └── ServiceRefused      a device cannot do what is asked
 ├── JournalError        the journal on disk cannot be written or read
+├── CommandRefused      a command cannot be done later by itself
 ├── StateLocked         another daemon uses the same state directory
 └── ThreadStuck         a thread did not stop in time
 
@@ -154,6 +155,10 @@ class ServiceRefused(DeviceError):
 
 class JournalError(ApplianceError):
     """The journal on disk cannot be written or read."""
+
+
+class CommandRefused(ApplianceError):
+    """A command for later is not understood, or needs a person when it is done."""
 
 
 class StateLocked(NeededError):

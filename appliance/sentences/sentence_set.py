@@ -195,7 +195,7 @@ class SentenceSet:
         )
 
 
-def load(
+def load(  # noqa: PLR0913  (where the sentences come from)
     folder: Path | None,
     language: str,
     *,

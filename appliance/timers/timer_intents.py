@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from appliance.errors import CommandRefused
 from appliance.messages.timer_payloads import TimerKind, TimerPhase
 from appliance.sentences.home_assistant_responses import error_response, response
 from appliance.timers.spoken_times import duration_of, hours_of, one_day, repeated_days
@@ -79,7 +80,13 @@ class TimerIntents:
         return name in self._carriers
 
     def carry_out(self, order: TimerOrder) -> str:
-        """Change the list of timers, and return the answer."""
+        """Change the list of timers, and return the answer.
+
+        Raises:
+            CommandRefused: a command for later cannot be done then. It is an error and no answer,
+                since its sentences fit much talk: "in ten minutes we have to go".
+
+        """
         return self._carriers[order.intent.name](order)
 
     # Timers.
@@ -111,19 +118,20 @@ class TimerIntents:
             return phrases.too_long
         if len(self._timers.timers) >= MAXIMUM_TIMERS:
             return phrases.too_many
-        return self._command_refusal(order, command) if command else None
+        if command:
+            self._check_command(order, command)
+        return None
 
-    def _command_refusal(self, order: TimerOrder, command: str) -> str | None:
-        """Why a sentence cannot be done later, when nobody is there to confirm it."""
+    def _check_command(self, order: TimerOrder, command: str) -> None:
+        """Refuse what is no command, and what somebody must confirm when it is done."""
         phrases, _ = timer_phrases_for(order.language)
         sentences = self._sentences.current
         intent = sentences.parse(command)
         if intent is None:
-            return phrases.command_unknown.format(text=command)
+            raise CommandRefused(phrases.command_unknown.format(text=command))
         declared = sentences.declared[intent.name]
         if declared.confirm or declared.never_by_voice or self.knows(intent.name):
-            return phrases.command_refused.format(text=command)
-        return None
+            raise CommandRefused(phrases.command_refused.format(text=command))
 
     def _cancel(self, order: TimerOrder) -> str:
         query = _query(order)
