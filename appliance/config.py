@@ -322,6 +322,10 @@ class MqttSettings(Section, frozen=True):
         default_factory=lambda: [name for name in get_args(RequestName) if name not in CLOSED]
     )
     """Requests that are done at all, whoever sends them."""
+    reply_prefixes: list[Annotated[str, Meta(pattern=r"^[^+#$\x00/][^+#\x00]*/$")]] = msgspec.field(
+        default_factory=lambda: ["appliance-clients/"]
+    )
+    """Beginnings of the topics that requesters may name for their answers."""
     group: Annotated[str, Meta(pattern=r"^[^/+#$\x00]{0,64}$")] = ""
     """Name of a queue that several appliances share."""
     group_root: str = ""

@@ -15,6 +15,7 @@ from appliance.daemon.wiring import wire
 from appliance.errors import ApplianceError, ThreadStuck
 from appliance.events import ActivityChanged
 from appliance.journal.journal import Journal
+from appliance.messages.topics import Topics
 from appliance.pipeline import pipeline_factory
 from appliance.system import logs, signal_wait
 from appliance.system.run_history import RunRecord
@@ -121,7 +122,12 @@ class Daemon:
         pipeline_factory.find_models(config)  # what is missing is said at once, not after a minute
         stack.enter_context(StateLock(config.state_directory))
         stack.enter_context(RunRecord(config.state_directory))
-        journal = Journal(config.state_directory, config.journal, config.requests)
+        journal = Journal(
+            config.state_directory,
+            config.journal,
+            config.requests,
+            answer_prefixes=Topics.of(config).reply_prefixes,
+        )
         stack.callback(journal.close)
         for companion in extras.companions:
             stack.enter_context(companion)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,10 +98,7 @@ class Inbox:
         if incoming.may_repeat and (earlier := self._earlier(incoming.identity, now_s)):
             return earlier
         request, grown = incoming.request, self.size.plus(len(incoming.request.payload))
-        if (
-            grown.rows > self._limits.maximum_waiting
-            or grown.bytes > self._limits.maximum_waiting_bytes
-        ):
+        if not self._has_room(grown, 1) or not self._has_room(self._grown_of(request), 2):
             return InboxVerdict()
         deadline = self._deadlines.stored(request.expires_at)
         self._db.execute(
@@ -116,6 +114,21 @@ class Inbox:
         )  # fmt: skip
         position, self.size = self.size.rows, grown
         return InboxVerdict(accepted=request, position=position)
+
+    def _has_room(self, grown: Size, share: int) -> bool:
+        """Whether so much is allowed; one requester may use half of what all may use."""
+        limits = self._limits
+        return (
+            grown.rows <= math.ceil(limits.maximum_waiting / share)
+            and grown.bytes <= max(limits.maximum_bytes, limits.maximum_waiting_bytes // share)
+            and grown.bytes <= limits.maximum_waiting_bytes
+        )
+
+    def _grown_of(self, request: Request) -> Size:
+        """What this request's requester would have here with it."""
+        query = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM inbox WHERE requester = ?"
+        size = Size(*self._db.execute(query, (request.requester,)).fetchone())
+        return size.plus(len(request.payload))
 
     def all(self) -> list[Request]:
         """Return every request, in the order of arrival.

@@ -57,13 +57,16 @@ class Journal:
         limits: config.JournalSettings,
         requests_limits: config.RequestSettings,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        answer_prefixes: Sequence[str] = (),
     ) -> None:
+        """`answer_prefixes` begin the topics of answers, which are dropped before results."""
         self._lock = threading.RLock()
         self._db = open_database(directory)
         self.damaged = len(damaged_journals(directory))
         """Number of damaged journals that were renamed and not deleted yet."""
         self._inbox = Inbox(self._db, requests_limits)
-        self._outbox = Outbox(self._db, limits)
+        self._outbox = Outbox(self._db, limits, answer_prefixes)
         self._dead_letters = DeadLetters(self._db)
         self._unfinished_before = self._dead_letters.unfinished()
         meta = dict(self._db.execute("SELECT key, value FROM meta").fetchall())

@@ -14,7 +14,7 @@ from appliance.values import Message, encode
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from appliance import config
 
@@ -30,6 +30,8 @@ class OutboxRow:
     rank: int
     """Counts messages: the order in which they were written."""
     message: Message
+    is_answer: bool = False
+    """For one requester; otherwise for everybody."""
 
 
 class Outbox:
@@ -38,8 +40,15 @@ class Outbox:
     `now_s` is the journal's own clock, see `Journal`.
     """
 
-    def __init__(self, database: sqlite3.Connection, limits: config.JournalSettings) -> None:
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        limits: config.JournalSettings,
+        answer_prefixes: Sequence[str] = (),
+    ) -> None:
+        """`answer_prefixes` begin the topics of answers to single requesters."""
         self._db = database
+        self._answer_prefixes = tuple(answer_prefixes)
         self._limits = limits
         query = "SELECT count(*), coalesce(sum(size), 0), coalesce(max(rank), 0) FROM outbox"
         rows, size, self._last_rank = database.execute(query).fetchone()
@@ -50,7 +59,7 @@ class Outbox:
         last_rank_before = self._last_rank
         for message in messages:
             self._insert(message, now_s)
-        return self._evict_oldest(last_rank_before)
+        return self._evict(last_rank_before)
 
     def oldest(
         self, limit: int, skip_ranks: Collection[int], skip_topics: Collection[str]
@@ -71,7 +80,10 @@ class Outbox:
                 limit,
             ),
         )
-        return [OutboxRow(row[0], _message(row)) for row in rows]
+        return [
+            OutboxRow(row[0], _message(row), row[1].startswith(self._answer_prefixes))
+            for row in rows
+        ]
 
     def remove(self, ranks: Iterable[int]) -> int:
         """Delete messages; return how many of them existed."""
@@ -120,24 +132,39 @@ class Outbox:
         )  # fmt: skip
         self.size = self.size.plus(size)
 
-    def _evict_oldest(self, last_rank: int) -> int:
-        """Drop the oldest, up to `last_rank`: the messages just written always stay."""
+    def _evict(self, last_rank: int) -> int:
+        """Drop the oldest answers, then the oldest of the rest, up to `last_rank`.
+
+        The messages just written always stay. Whoever asked can ask again; a result that was
+        spoken is nowhere else.
+        """
         dropped = 0
         while (
             self.size.rows > self._limits.maximum_rows
             or self.size.bytes > self._limits.maximum_bytes
         ):
-            query = "SELECT rank FROM outbox WHERE rank <= ? ORDER BY rank LIMIT 1"
-            row = self._db.execute(query, (last_rank,)).fetchone()
+            row = self._oldest_answer(last_rank)
+            if row is None:
+                query = "SELECT rank FROM outbox WHERE rank <= ? ORDER BY rank LIMIT 1"
+                row = self._db.execute(query, (last_rank,)).fetchone()
             if row is None:
                 break
             dropped += self.remove(row)
         if dropped:
             logger.error(
-                "the outbox is full (journal.maximum_rows, journal.maximum_bytes): dropped its "
-                "oldest %d messages; find out why the broker does not take them", dropped,
+                "the outbox is full (journal.maximum_rows, journal.maximum_bytes): dropped %d "
+                "messages, answers first; find out why the broker does not take them", dropped,
             )  # fmt: skip
         return dropped
+
+    def _oldest_answer(self, last_rank: int) -> tuple[int] | None:
+        query = (
+            "SELECT rank FROM outbox WHERE rank <= ? AND EXISTS (SELECT 1 FROM json_each(?)"
+            " WHERE substr(outbox.topic, 1, length(value)) = value) ORDER BY rank LIMIT 1"
+        )
+        prefixes = encode(self._answer_prefixes).decode()
+        row: tuple[int] | None = self._db.execute(query, (last_rank, prefixes)).fetchone()
+        return row
 
 
 def _message(row: tuple[Any, ...]) -> Message:

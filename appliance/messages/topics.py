@@ -11,12 +11,15 @@ from appliance.messages.request_payloads import Answer, Control, RequestState
 from appliance.values import Message, Operation, Outcome, Request, Result, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from appliance.config import Config
 
-LONGEST_TOPIC = 65_535
-"""Bytes of UTF-8, from the MQTT standard."""
+LONGEST_REPLY_TOPIC = 1024
+"""Bytes of UTF-8: it is kept on disk with each request."""
+
+NOBODYS_REPLY = ("request", "$share")
+"""Levels that no response topic may have: an answer must not be a request to anybody."""
 
 FORBIDDEN = re.compile(r"[+#/\x00]")
 """Characters that the name of one topic level must not contain."""
@@ -64,6 +67,7 @@ class Topics:
         group_root: str = "",
         birth: str | None = None,
         earshot: str | None = None,
+        reply_prefixes: Sequence[str] = (),
     ) -> None:
         """Name the topics.
 
@@ -73,8 +77,14 @@ class Topics:
             group_root: the first levels of that queue's topics.
             birth: the topic of Home Assistant's birth message, if discovery is enabled.
             earshot: the topic on which nearby appliances announce detected wake words.
+            reply_prefixes: beginnings of the topics that requesters may name for their answers, in
+                addition to those below `response/`.
 
         """
+        self.reply_prefixes = (f"{root}/response/", *reply_prefixes)
+        """Every answer goes to a topic that begins with one of these."""
+        if group:
+            self.reply_prefixes = (f"{group_root}/response/", *self.reply_prefixes)
         self.root = root
         self.birth = birth
         self.earshot = earshot
@@ -89,7 +99,8 @@ class Topics:
         self.timers = f"{root}/timers"
         self.requests = f"{root}/request/+"
         """The filter for all requests to this appliance."""
-        self.subscriptions = [self.requests]
+        # Its own status, too, to put it right if somebody else writes it.
+        self.subscriptions = [self.requests, self.status]
         if group:
             # By operation: every member must see `cancel` and `confirm`, because only one of them
             # has the request that is meant. So these two are not in the shared queue.
@@ -108,7 +119,14 @@ class Topics:
         """Return the topics of a configuration."""
         discovery = config.home_assistant
         birth = home_assistant_birth(discovery.prefix) if discovery.enabled else None
-        return cls(config.root, config.mqtt.group, config.mqtt.group_root, birth, config.earshot)
+        return cls(
+            config.root,
+            config.mqtt.group,
+            config.mqtt.group_root,
+            birth,
+            config.earshot,
+            config.mqtt.reply_prefixes,
+        )
 
     def intent(self, name: str) -> str:
         """Return the topic of one intent's results; forbidden characters become `_`."""
@@ -165,15 +183,24 @@ class Topics:
         """
         if not topic:
             raise RequestError("invalid", "the response topic is empty")
-        if re.search(r"[+#\x00]", topic) or len(topic.encode()) > LONGEST_TOPIC:
+        if re.search(r"[+#\x00]", topic):
             raise RequestError("invalid", "the response topic must not contain + or #")
-        if topic.startswith("$"):
-            raise RequestError("invalid", "the response topic must not begin with $")
-        # On a request topic the answer would come back to us; on `status` it would be false.
+        if len(topic.encode()) > LONGEST_REPLY_TOPIC:
+            raise RequestError(
+                "invalid", f"the response topic has more than {LONGEST_REPLY_TOPIC} bytes"
+            )
+        prefix = next((one for one in self.reply_prefixes if topic.startswith(one)), None)
+        if prefix is None:
+            allowed = ", ".join(self.reply_prefixes)
+            raise RequestError(
+                "invalid",
+                f"the response topic must begin with one of: {allowed}; see mqtt.reply_prefixes",
+            )
+        # Whatever the configuration allows: an answer must not become a request, or a status.
         if topic.startswith(f"{self.root}/") and not topic.startswith(f"{self.root}/response/"):
             raise RequestError("invalid", f"the response topic must not be below {self.root}")
-        if self.group_root and topic.startswith(f"{self.group_root}/request/"):
-            raise RequestError("invalid", "the response topic must not be the group's queue")
+        if any(level in NOBODYS_REPLY for level in topic.split("/")):
+            raise RequestError("invalid", "the response topic must not be a request's topic")
 
     def answer(self, address: ReturnAddress, answer: Answer) -> Message:
         """Return the message that carries an answer to its requester."""

@@ -88,6 +88,10 @@ class OutboxSender:
         """Note that the broker refused a message; True if its topic worked until now."""
         return self._topic_retry.record_failure(topic)
 
+    def failures(self, topic: str) -> int:
+        """Return how often in a row the broker refused messages on a topic."""
+        return self._topic_retry.failures(topic)
+
     def record_success(self, topic: str, rank: int | None) -> None:
         """Note that the broker took a message; `rank` is None if it is not from the outbox."""
         self._topic_retry.record_success(topic)

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 ACKNOWLEDGE_TIMEOUT_S = 30.0
 """Seconds without an acknowledgement after which the connection is opened again."""
 
+ANSWER_TRIES = 3
+"""How often an answer is sent on a topic that the broker forbids."""
+
 FAILURE = 0x80
 """MQTT 5 reason codes from here on mean that the broker did not take a message."""
 
@@ -37,6 +40,8 @@ class SentMessage:
     rank: int | None
     """Its row in the outbox, if it comes from there."""
     sent_at: float
+    is_answer: bool = False
+    """For one requester, and from the outbox."""
 
 
 class Publisher:
@@ -155,11 +160,13 @@ class Publisher:
             in_flight = self._ranks_in_flight()
             if not self._outbox.may_send(row.rank, in_flight) or not self._outbox.mark_sent(row):
                 break
-            if not self._send(row.message, row.rank, row.message.qos):
+            if not self._send(row.message, row.rank, row.message.qos, is_answer=row.is_answer):
                 break
         # If the window is full, the next acknowledgement leads here again.
 
-    def _send(self, message: Message, rank: int | None, qos: int = 1) -> bool:
+    def _send(
+        self, message: Message, rank: int | None, qos: int = 1, *, is_answer: bool = False
+    ) -> bool:
         """Send one message; False if the connection is gone."""
         try:
             mid = self._connection.send(message, qos)
@@ -169,7 +176,7 @@ class Publisher:
         if mid is None:
             return False
         if qos:
-            self._in_flight[mid] = SentMessage(message, rank, self._clock())
+            self._in_flight[mid] = SentMessage(message, rank, self._clock(), is_answer)
         elif rank is not None:
             self._outbox.record_success(message.topic, rank)
         return True
@@ -181,6 +188,9 @@ class Publisher:
             self._drop(sent.message, sent.rank, why)
         elif sent.rank is None:
             logger.debug("the broker refused an answer on %s: %s", topic, why)
+        elif sent.is_answer and self._outbox.failures(topic) >= ANSWER_TRIES - 1:
+            # The topic is the requester's own choice, and may be forbidden for ever.
+            self._drop(sent.message, sent.rank, f"{why} ({ANSWER_TRIES} tries)")
         elif self._outbox.record_failure(topic):
             logger.warning(
                 "the broker refuses messages on %s: %s; they wait on disk and are retried",

@@ -19,6 +19,9 @@ RECONNECT_SLOWLY = Backoff(first_s=10.0, longest_s=60.0, jitter=0.5)
 
 REFUSED_TOPIC = Backoff(first_s=5.0, longest_s=300.0)
 
+MOST_REFUSED = 1000
+"""Topics whose refusals are remembered after they may be tried again."""
+
 GOOD_CONNECTION_S = 5.0
 """A connection that lasted longer ends a row of failures."""
 
@@ -67,10 +70,19 @@ class TopicRetryPolicy:
         before = self._refused.get(topic)
         if before is not None and before.retry_at > self._clock():
             return False  # sent before the first refusal came back: not a new attempt
+        if len(self._refused) >= MOST_REFUSED:
+            self._refused = {
+                name: one for name, one in self._refused.items() if one.retry_at > self._clock()
+            }
         failures = before.failures + 1 if before else 1
         retry_at = self._clock() + REFUSED_TOPIC.delay_s(failures)
         self._refused[topic] = _RefusedTopic(failures, retry_at)
         return before is None
+
+    def failures(self, topic: str) -> int:
+        """Return the number of refusals in a row."""
+        refused = self._refused.get(topic)
+        return 0 if refused is None else refused.failures
 
     def record_success(self, topic: str) -> None:
         """Note that the broker took a message on this topic."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BUSY = "the queue is full; ask again in a moment"
+BUSY = "the queue is full, or your share of it; ask again in a moment"
 
 
 class RequestIntake:

@@ -45,6 +45,9 @@ SHARED = "$share/"
 BIRTH_PAYLOAD = b"online"
 """Home Assistant's birth message."""
 
+CORRECT_EVERY_S = 1.0
+"""Least time between two corrections of `status`: two who correct each other must not race."""
+
 RECONNECT_EVERY_S = 5.0
 """Least time between two new connections to a broker that does not acknowledge."""
 
@@ -76,6 +79,9 @@ class MqttService(LoopBody):
         self._subscribed = False
         self._housekeeping_at = 0.0
         self._reconnected_at = 0.0
+        self._status_is_wrong = False
+        """Whether somebody else, or a last will that came late, has written our status."""
+        self._status_corrected_at = 0.0
         publisher.publish_retained(status_of(topics, Status.ONLINE))
 
     def start(self) -> None:
@@ -171,7 +177,12 @@ class MqttService(LoopBody):
             self._connection.acknowledge(wake)
             if self._election is not None:
                 self._election.on_announced(wake.payload or b"")
-        others = [one for one in deliveries if one not in births and one not in wakes]
+        statuses = [one for one in deliveries if one.topic == self._topics.status]
+        for status in statuses:
+            self._connection.acknowledge(status)
+            self._status_is_wrong = status.payload != Status.ONLINE.encode()
+        passed = (*births, *wakes, *statuses)
+        others = [one for one in deliveries if one not in passed]
         requests = [one for one in others if not self._is_no_request(one)]
         if requests:
             self._intake.accept_requests(requests, self._connection)
@@ -223,6 +234,10 @@ class MqttService(LoopBody):
     def _housekeep(self) -> None:
         now = time.monotonic()
         self._committer.commit_late()
+        if self._status_is_wrong and now - self._status_corrected_at > CORRECT_EVERY_S:
+            self._status_is_wrong, self._status_corrected_at = False, now
+            logger.warning("somebody else wrote %s; it is put right", self._topics.status)
+            self._publisher.publish_retained(status_of(self._topics, Status.ONLINE), repeat=True)
         broken = not self._connection.alive() or self._publisher.acknowledgement_overdue()
         if broken and now - self._reconnected_at > RECONNECT_EVERY_S:
             self._reconnected_at = now

@@ -37,6 +37,9 @@ JSON_OVERHEAD = 4096
 MAXIMUM_NAME_LENGTH = 256
 """Characters of a requester's name; the rest is ignored."""
 
+LONGEST_ID_BYTES = 1024
+"""Of Correlation Data, or of `transaction`: they are kept on disk with each request."""
+
 MAY_BE_EMPTY = frozenset(
     {Control.CONFIRM, Control.OPTIONS, Control.MICROPHONE, Control.CHECK, Control.LISTEN}
 )
@@ -76,8 +79,8 @@ class RequestParser:
         address = ReturnAddress(
             operation=self._topics.operation_of(delivery.topic),
             reply_to=self._topics.default_reply(delivery.topic),
-            correlation=delivery.correlation,
-            transaction=_as_text(delivery.correlation),
+            correlation=_short(delivery.correlation),
+            transaction=_as_text(_short(delivery.correlation)),
         )
         try:
             # The id first, so that no rejection goes without it.
@@ -120,6 +123,9 @@ class RequestParser:
             raise RequestError(
                 "invalid", "a request must not be retained, because it would come again"
             )
+        if len(delivery.correlation or b"") > LONGEST_ID_BYTES:
+            message = f"Correlation Data has more than {LONGEST_ID_BYTES} bytes"
+            raise RequestError("too_large", message)
         if not payload and self._topics.operation_of(delivery.topic) not in MAY_BE_EMPTY:
             raise RequestError("invalid", "the request is empty")
         if len(payload) > self._maximum_bytes * 4 // 3 + JSON_OVERHEAD:
@@ -185,7 +191,14 @@ def _with_transaction(address: ReturnAddress, fields: dict[str, Any] | None) -> 
     """Return the address with the id that a client put into JSON."""
     if fields is None or not isinstance(transaction := fields.get("transaction"), str | int):
         return address
+    if len(str(transaction).encode()) > LONGEST_ID_BYTES:
+        raise RequestError("too_large", f"transaction has more than {LONGEST_ID_BYTES} bytes")
     return replace(address, transaction=str(transaction))
+
+
+def _short(correlation: bytes | None) -> bytes | None:
+    """Correlation Data that an answer can return; None if it is too long for that."""
+    return None if len(correlation or b"") > LONGEST_ID_BYTES else correlation
 
 
 def _as_text(correlation: bytes | None) -> str | None:

@@ -18,7 +18,7 @@ from support.waiting import until
 
 ROOT = "appliance/kitchen"
 ANSWERS = f"{ROOT}/response/#"
-OWN = "plant/answers"
+OWN = "appliance-clients/answers"
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,12 @@ def test_a_client_of_mqtt_3_puts_into_json_what_it_has_no_properties_for(
     daemon: DaemonProcess, broker: Mosquitto
 ) -> None:
     sound = base64.b64encode((SAMPLES / "machine_fast.flac").read_bytes()).decode()
-    request = json.dumps({"audio": sound, "transaction": "t-1", "reply_to": "old/answers"})
-    with MqttClient(broker.port, "old/answers", version=MQTTProtocolVersion.MQTTv311) as old:
+    request = json.dumps(
+        {"audio": sound, "transaction": "t-1", "reply_to": "appliance-clients/old"}
+    )
+    with MqttClient(
+        broker.port, "appliance-clients/old", version=MQTTProtocolVersion.MQTTv311
+    ) as old:
         answer = ask(old, "transcribe", request)
     assert (answer["state"], answer["transaction"]) == ("done", "t-1")
     assert "machine" in answer["result"]["text"].lower()

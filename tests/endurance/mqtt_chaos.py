@@ -72,7 +72,9 @@ class PersistentRequester:
         self._lock = threading.Lock()
         self._paho = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5)
         self._paho.reconnect_delay_set(1, 1)
-        self._paho.on_connect = lambda client, *_: client.subscribe(f"plant/{name}", qos=1)
+        self._paho.on_connect = lambda client, *_: client.subscribe(
+            f"appliance-clients/{name}", qos=1
+        )
         self._paho.on_message = lambda _client, _userdata, message: self._keep(message)
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = 3600
@@ -101,7 +103,7 @@ class PersistentRequester:
 
     def _send(self, name: str, now: float) -> None:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.ResponseTopic = f"plant/{self.name}"
+        properties.ResponseTopic = f"appliance-clients/{self.name}"
         properties.CorrelationData = name.encode()
         self._paho.publish(
             f"{ROOT}/request/{self._operation}",

@@ -112,7 +112,7 @@ class JournalWithoutDisk:
 
 def rate(port: int, requests: int) -> float:
     """Return the requests per second, from the first sent to the last answered."""
-    with MqttClient(port, "plant/answers") as asker:
+    with MqttClient(port, "appliance-clients/answers") as asker:
         began = time.monotonic()
         sent = done = 0
         while done < requests:
@@ -120,11 +120,11 @@ def rate(port: int, requests: int) -> float:
                 asker.send(
                     f"{ROOT}/request/parse",
                     "stop machine three",
-                    ResponseTopic="plant/answers",
+                    ResponseTopic="appliance-clients/answers",
                     CorrelationData=f"{began}-{sent}".encode(),
                 )
                 sent += 1
-            answer = json.loads(asker.next("plant/answers", 30).payload)
+            answer = json.loads(asker.next("appliance-clients/answers", 30).payload)
             done += answer["state"] == "done"
         return requests / (time.monotonic() - began)
 

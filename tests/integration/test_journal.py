@@ -55,7 +55,7 @@ def said(text: str, outcome: Outcome = Outcome.TRANSCRIPT) -> Result:
     return result_for(text, IDS.new(), outcome)
 
 
-def offer(payload: bytes, *, identity: bytes | None = None) -> IncomingRequest:
+def offer(payload: bytes, *, identity: bytes | None = None, requester: str = "") -> IncomingRequest:
     request = Request(
         id=IDS.new(),
         operation=Operation.PARSE,
@@ -66,6 +66,7 @@ def offer(payload: bytes, *, identity: bytes | None = None) -> IncomingRequest:
         reply_to="home/answers",
         correlation=b"\xff",
         area="hall",
+        requester=requester,
     )
     return IncomingRequest(request, identity or payload, may_repeat=identity is not None)
 
@@ -206,7 +207,8 @@ def test_the_age_of_the_oldest_message_is_known_after_a_restart(tmp_path: Path) 
 
 def test_the_inbox_is_bounded_in_rows_and_bytes(tmp_path: Path) -> None:
     with opened(tmp_path, maximum_waiting=2, maximum_waiting_bytes=1024) as journal:
-        verdicts = journal.accept([offer(b"x" * 2000), offer(b"1"), offer(b"2"), offer(b"3")])
+        offers = [offer(b"x" * 2000), offer(b"1"), offer(b"2", requester="b"), offer(b"3")]
+        verdicts = journal.accept(offers)
         assert [bool(verdict.accepted) for verdict in verdicts] == [False, True, True, False]
         journal.withdraw([verdicts[1].accepted.id])  # type: ignore[union-attr]
         assert journal.accept([offer(b"4")])[0].accepted

@@ -81,7 +81,7 @@ class DispatcherParts:
     def __init__(self, directory: Path, trigger: str = "always", level: str = "info") -> None:
         settings = config.Config(
             device=config.DeviceSettings(name="kitchen", state_directory=str(directory)),
-            mqtt=config.MqttSettings(group="plant", group_root="work"),
+            mqtt=config.MqttSettings(group="plant", group_root="work", reply_prefixes=["home/"]),
             requests=config.RequestSettings(maximum_attempts=ATTEMPTS),
             listening=config.ListeningSettings(trigger=trigger),  # type: ignore[arg-type]
             log=config.LogSettings(level=level),  # type: ignore[arg-type]

@@ -33,7 +33,11 @@ def settings(directory: Path, port: int, **mqtt: Any) -> config.Config:
     """A configuration whose broker is on loopback."""
     return config.Config(
         device=config.DeviceSettings(name="kitchen", state_directory=str(directory)),
-        mqtt=config.MqttSettings(host=mqtt.pop("host", "127.0.0.1"), port=port, **mqtt),
+        mqtt=config.MqttSettings(
+            host=mqtt.pop("host", "127.0.0.1"),
+            port=port,
+            **{"reply_prefixes": ["appliance-clients/", "home/", "plant/"], **mqtt},
+        ),
     )
 
 
@@ -60,7 +64,12 @@ class MqttStack:
     ) -> None:
         self.config = settings
         self.topics = Topics.of(settings)
-        self.journal = Journal(settings.state_directory, settings.journal, settings.requests)
+        self.journal = Journal(
+            settings.state_directory,
+            settings.journal,
+            settings.requests,
+            answer_prefixes=self.topics.reply_prefixes,
+        )
         self.ids = Ids(self.journal.last_id)
         self.requests: list[Request] = []
         self.link = BrokerConnection(settings, status_of(self.topics, Status.OFFLINE))

@@ -11,7 +11,7 @@ from appliance.messages.request_payloads import Answer, RequestState
 from appliance.messages.topics import Topics
 from appliance.values import Operation, Outcome, Request
 
-TOPICS = Topics("site/line 1/voice")
+TOPICS = Topics("site/line 1/voice", reply_prefixes=["home/"])
 REQUEST = Request("id", Operation.PARSE, b"x", "t", reply_to="home/answers", correlation=b"\x01")
 
 
@@ -61,9 +61,18 @@ def test_an_intents_name_cannot_leave_its_level() -> None:
     assert TOPICS.intent("Turn/On+#") == "site/line 1/voice/intent/Turn_On__"
 
 
-def test_an_answer_may_go_to_any_topic_except_our_own() -> None:
-    for fine in ("home/answers", "site/line 1/voice/response/me", "site/line 1/voices"):
+def test_an_answer_may_go_only_where_the_configuration_allows_it_and_never_to_a_request() -> None:
+    for fine in ("home/answers", "site/line 1/voice/response/me"):
         TOPICS.check_reply_to(fine)
-    for wrong in ("", "a/#", "+", "a\x00", "$share/x", f"{TOPICS.root}/intent/X", "x" * 70_000):
+    for wrong in (
+        "",
+        "a/#",
+        "+",
+        "a\x00",
+        "$share/x",
+        f"{TOPICS.root}/intent/X",
+        "x" * 70_000,
+        "other/a",
+    ):
         with pytest.raises(RequestError):
             TOPICS.check_reply_to(wrong)

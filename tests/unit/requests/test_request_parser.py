@@ -26,7 +26,9 @@ def parse(
     payload: bytes | None, operation: str = "parse", **more: Any
 ) -> IncomingRequest | ControlRequest | Rejection:
     numbers = itertools.count()
-    parser = RequestParser(Topics(ROOT), LIMIT, lambda: f"id-{next(numbers)}", lambda: 1000.0)
+    parser = RequestParser(
+        Topics(ROOT, reply_prefixes=["home/"]), LIMIT, lambda: f"id-{next(numbers)}", lambda: 1000.0
+    )
     return parser.parse(Delivery(1, f"{ROOT}/request/{operation}", payload, **more))
 
 
@@ -204,7 +206,7 @@ def test_the_same_id_and_payload_are_the_same_request() -> None:
         accepted(b"other", correlation=b"1"),
         accepted(b"hello", correlation=b"2"),
         accepted(b"hello", "answer", correlation=b"1"),
-        accepted(b"hello", correlation=b"1", response_topic="somebody/else"),
+        accepted(b"hello", correlation=b"1", response_topic="home/else"),
     ]
     assert one.identity not in [other.identity for other in others]
 

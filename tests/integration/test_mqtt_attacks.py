@@ -1,0 +1,179 @@
+"""What a client with a login on the broker might try, through a real broker."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.mqtt_stack import ROOT, MqttStack, answer, result_for, settings
+from support.waiting import until
+
+from appliance import config
+from appliance.backoff import Backoff
+from appliance.journal.journal import Journal
+from appliance.mqtt import retry_policy
+from appliance.values import Message, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from appliance.values import Request, Result
+
+OWN = "appliance-clients/worker"
+
+
+@pytest.fixture
+def stack(broker: Mosquitto, tmp_path: Path) -> Iterator[MqttStack]:
+    with MqttStack(settings(tmp_path, broker.port)) as running:
+        until(lambda: running.mqtt.health().subscribed, "no subscription")
+        yield running
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "homeassistant/device/appliance_kitchen/config",
+        "homeassistant/status",
+        f"{ROOT}/status",
+        f"{ROOT}/intent/DoorUnlock",
+        f"{ROOT}/request/command",
+        "appliance/hall/request/command",
+        "appliance/hall/status",
+        "appliance-clients/../request/command",
+        "appliance-clients/request/command",
+        "zigbee2mqtt/bridge/request/restart",
+        "spBv1.0/plant/NCMD/line",
+        "$SYS/broker",
+        "appliance-clients",
+        "appliance-clients/" + "x" * 1100,
+    ],
+)
+def test_an_answer_cannot_be_aimed_at_others(
+    topic: str, broker: Mosquitto, stack: MqttStack
+) -> None:
+    with (
+        MqttClient(broker.port, f"{ROOT}/response/parse") as asker,
+        MqttClient(broker.port, "#") as looker,
+    ):
+        asker.publish(f"{ROOT}/request/parse", "hello", ResponseTopic=topic)
+        told = answer(asker.next().payload)
+        assert (told["state"], told["reason"]) == ("rejected", "invalid")
+        asker.publish(f"{ROOT}/request/parse", json.dumps({"text": "hello", "reply_to": topic}))
+        assert answer(asker.next().payload)["state"] == "rejected"
+        assert stack.requests == []
+        looker.silent()
+        seen = [looker.heard.get() for _ in range(looker.heard.qsize())]
+        assert [one.topic for one in seen if one.topic == topic and not one.retain] == []
+
+
+def test_a_status_that_somebody_else_wrote_is_put_right(
+    broker: Mosquitto, stack: MqttStack
+) -> None:
+    with MqttClient(broker.port, f"{ROOT}/status") as reader:
+        assert reader.next().payload == b"online"
+        for lie in (b"offline", b"stopped", b""):
+            reader.publish(f"{ROOT}/status", lie, retain=True)
+            while reader.next().payload != b"online":
+                pass
+        assert reader.silent(1.5)  # it does not correct itself
+    with MqttClient(broker.port, f"{ROOT}/status") as newcomer:
+        assert newcomer.next().payload == b"online"
+
+
+@pytest.mark.parametrize("size", [1024, 1025, 60_000])
+def test_an_id_is_kept_up_to_a_kilobyte(size: int, broker: Mosquitto, stack: MqttStack) -> None:
+    with MqttClient(broker.port, OWN) as asker:
+        asker.publish(
+            f"{ROOT}/request/parse", "hello", ResponseTopic=OWN, CorrelationData=b"x" * size
+        )
+        heard = asker.next()
+        told = answer(heard.payload)
+        if size > 1024:
+            assert (told["state"], told["reason"]) == ("rejected", "too_large")
+            assert heard.correlation is None
+        else:
+            assert (told["state"], heard.correlation) == ("done", b"x" * size)
+
+
+def test_one_requester_cannot_fill_the_whole_queue(broker: Mosquitto, tmp_path: Path) -> None:
+    waiting: list[Request] = []
+
+    def keep(request: Request) -> bool:
+        waiting.append(request)
+        return True
+
+    mine = msgspec.structs.replace(
+        settings(tmp_path, broker.port), requests=config.RequestSettings(maximum_waiting=4)
+    )
+    with (
+        MqttStack(mine, keep) as stack,
+        MqttClient(broker.port, "appliance-clients/#") as asker,
+    ):
+        until(lambda: stack.mqtt.health().subscribed, "no subscription")
+        for name in ("greedy", "greedy", "greedy", "modest"):
+            asker.publish(
+                f"{ROOT}/request/parse",
+                f"number {len(waiting)}",
+                ResponseTopic=f"appliance-clients/{name}",
+            )
+            until(lambda: stack.intake.accepted + stack.intake.rejected > 0, "no answer")
+        until(lambda: len(waiting) == 3, "the modest one was not accepted")
+        assert [request.requester for request in waiting] == [
+            *["appliance-clients/greedy"] * 2,
+            "appliance-clients/modest",
+        ]
+        told = [answer(asker.next("appliance-clients/greedy").payload) for _ in range(2)]
+        assert [one["state"] for one in told if one["state"] == "rejected"] == ["rejected"]
+
+
+def test_an_answer_that_the_broker_forbids_is_given_up_and_a_result_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry_policy, "REFUSED_TOPIC", Backoff(first_s=0.1, longest_s=0.2))
+    acl = (
+        "topic readwrite #\ntopic deny appliance-clients/forbidden\n"
+        f"topic deny {ROOT}/intent/TurnOn\n"
+    )
+    with (
+        Mosquitto(tmp_path / "broker", acl=acl) as broker,
+        MqttClient(broker.port, f"{ROOT}/result") as asker,
+        MqttStack(settings(tmp_path, broker.port)) as stack,
+    ):
+        until(lambda: stack.mqtt.health().subscribed, "no subscription")
+        stack.say("lamp on", Outcome.INTENT)
+        asker.publish(f"{ROOT}/request/parse", "hello", ResponseTopic="appliance-clients/forbidden")
+        for _ in range(2):
+            asker.next(f"{ROOT}/result")
+        until(lambda: stack.journal.counts.dropped == 1, "the answer was not given up")
+        assert asker.silent(1.0)
+        (left,) = stack.journal.pending(10)
+        assert left.message.topic == f"{ROOT}/intent/TurnOn"
+        assert not left.is_answer
+
+
+def test_answers_leave_a_full_outbox_before_results(tmp_path: Path) -> None:
+    limits = config.JournalSettings(maximum_rows=6)
+    journal = Journal(
+        tmp_path, limits, config.RequestSettings(), answer_prefixes=["appliance-clients/"]
+    )
+    for number in range(6):
+        topic = f"appliance-clients/{number}" if number % 2 else f"{ROOT}/result"
+        journal.commit(result_for("x", f"id-{number}"), functools.partial(_published, topic))
+    for number in range(4):
+        result = result_for("x", f"new-{number}")
+        journal.commit(result, functools.partial(_published, f"{ROOT}/result"))
+        kept = [row.message.topic for row in journal.pending(10)]
+        assert kept.count(f"{ROOT}/result") == min(6, 4 + number)
+        assert len(kept) == 6
+    assert journal.counts.dropped == 4
+    journal.close()
+
+
+def _published(topic: str, _result: Result) -> list[Message]:
+    return [Message(topic, b"x")]
