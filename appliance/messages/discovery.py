@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appliance import __version__
+from appliance.messages.timer_payloads import TimerChange
 from appliance.values import Activity, Message, Outcome, Pace, encode
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ EVENT = """{{ {
   'language': value_json.language,
   'source': value_json.source,
   'reason': value_json.reason,
+  'id': value_json.id
+} | to_json }}""" % {"longest": LONGEST_TEXT}  # noqa: UP031  (full of braces)
+
+TIMER_EVENT = """{{ {
+  'event_type': value_json.change,
+  'kind': value_json.timer.kind,
+  'name': value_json.timer.name,
+  'area': value_json.timer.area,
+  'text': (value_json.timer.text or '')[:%(longest)d],
+  'timer': value_json.timer.id,
   'id': value_json.id
 } | to_json }}""" % {"longest": LONGEST_TEXT}  # noqa: UP031  (full of braces)
 
@@ -88,6 +99,7 @@ def _object_id(config: Config) -> str:
 def _components(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
     return (
         _results(topics)
+        | _timers(topics)
         | _controls(config, topics)
         | _state(topics)
         | _health(topics)
@@ -107,6 +119,36 @@ def _results(topics: Topics) -> dict[str, dict[str, Any]]:
             "event_types": [str(outcome) for outcome in Outcome],
             "value_template": EVENT,
         }
+    }
+
+
+def _timers(topics: Topics) -> dict[str, dict[str, Any]]:
+    listed = {"state_topic": topics.timers}
+    next_due = "(value_json.timers | map(attribute='due_at') | select | list | first) | default"
+    return {
+        "timer": {
+            "platform": "event",
+            "name": "Timer",
+            "icon": "mdi:timer-outline",
+            "state_topic": topics.timer("+"),
+            "event_types": [str(change) for change in TimerChange],
+            "value_template": TIMER_EVENT,
+        },
+        "timers": {
+            "platform": "sensor",
+            "name": "Timers",
+            "icon": "mdi:timer-outline",
+            "value_template": "{{ value_json.timers | length }}",
+            **listed,
+            **MEASURED,
+        },
+        "next_timer": {
+            "platform": "sensor",
+            "name": "Next timer",
+            "device_class": "timestamp",
+            "value_template": f"{{{{ {next_due}(none) }}}}",
+            **listed,
+        },
     }
 
 

@@ -14,6 +14,14 @@ from appliance import config
 from appliance.messages import discovery
 from appliance.messages.request_payloads import MicrophoneRequest
 from appliance.messages.status_payloads import Health, LinkHealth, Telemetry
+from appliance.messages.timer_payloads import (
+    ShownTimer,
+    TimerChange,
+    TimerEvent,
+    TimerKind,
+    TimerPhase,
+    TimersNow,
+)
 from appliance.messages.topics import Topics
 from appliance.values import (
     Activity,
@@ -109,6 +117,26 @@ def test_every_result_becomes_an_event_of_a_declared_type(outcome: Outcome) -> N
     assert event["event_type"] in TOLD["components"]["result"]["event_types"]
     assert event["text"] == RESULT.text
     assert event["intent"] == ("TurnOn" if outcome is Outcome.INTENT else None)
+
+
+def test_timers_are_an_event_a_number_and_the_next_due_moment() -> None:
+    shown = ShownTimer(
+        id="1",
+        kind=TimerKind.TIMER,
+        phase=TimerPhase.RUNNING,
+        name="tea",
+        due_at="2026-01-01T12:10:00.000Z",
+        left_s=60.0,
+    )
+    paused = msgspec.structs.replace(shown, id="0", due_at=None, phase=TimerPhase.PAUSED)
+    event = TimerEvent(id="e", change=TimerChange.FINISHED, timer=shown, at=RESULT.at)
+    told = json.loads(rendered("timer", encode(event)))
+    assert (told["event_type"], told["name"], told["timer"]) == ("finished", "tea", "1")
+    assert told["event_type"] in TOLD["components"]["timer"]["event_types"]
+    both, none = encode(TimersNow(timers=[paused, shown])), encode(TimersNow())
+    assert [rendered("timers", both), rendered("timers", none)] == ["2", "0"]
+    assert rendered("next_timer", both) == "2026-01-01T12:10:00.000Z"
+    assert rendered("next_timer", none) == "None"
 
 
 def test_the_texts_of_an_event_are_cut_to_what_the_recorder_keeps() -> None:
