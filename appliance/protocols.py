@@ -66,6 +66,13 @@ class IntentHandler(Protocol):
         """
 
 
+class Speaker(Protocol):
+    """Says texts to whoever is there."""
+
+    def say(self, text: str) -> None:
+        """Say it after what waits already; nothing happens without a voice. Any thread."""
+
+
 class VoiceActivityDetector(Protocol):
     """Finds speech in audio, frame by frame."""
 

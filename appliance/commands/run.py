@@ -38,10 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
     # them receives would end the process at once.
     signal_wait.block()
     allocator.limit_memory()
+    import msgspec  # noqa: PLC0415
+
     from appliance.config import load  # noqa: PLC0415
     from appliance.daemon import daemon  # noqa: PLC0415
     from appliance.demo.demo import Demo  # noqa: PLC0415
     from appliance.demo.embedded_broker import EmbeddedBroker  # noqa: PLC0415
+    from appliance.demo.simulated_home import SimulatedHome  # noqa: PLC0415
     from appliance.system import logs  # noqa: PLC0415
 
     config = load(arguments.config)
@@ -52,6 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
         companions.append(EmbeddedBroker(port, config.requests.maximum_bytes))
     if not (arguments.trial or arguments.once):
         return daemon.run(arguments.config, config, daemon.Extras(companions=companions))
+    if not config.mqtt.host and not arguments.once and config.devices.discovery == "off":
+        # Nobody's own devices are on an embedded broker: the trial may act on simulated ones.
+        devices = msgspec.structs.replace(config.devices, discovery="act")
+        config = msgspec.structs.replace(config, devices=devices)
+        companions.append(SimulatedHome(config))
     demo = Demo(config, once=arguments.once)
     extras = daemon.Extras(
         companions=[*companions, demo], microphone=demo.microphone, observers=[demo]

@@ -152,7 +152,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
     )
     devices = None
     if registry is not None:
-        devices = DeviceActions(config.devices, registry, publisher, topics)
+        devices = DeviceActions(config.devices, registry, publisher, topics, speech)
     handlers: list[IntentHandler] = [timers, answers]
     if devices is not None:
         handlers.append(devices)

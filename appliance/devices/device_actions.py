@@ -22,7 +22,7 @@ from appliance.devices.intent_targets import targets_of
 from appliance.errors import ServiceRefused
 from appliance.messages.action_payloads import ActionReport, ActionState, ActionTarget
 from appliance.sentences.home_assistant_responses import response
-from appliance.values import Action, Message, encode
+from appliance.values import Action, Message, Source, encode
 
 if TYPE_CHECKING:
     from appliance.config import DevicesSettings
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from appliance.devices.sayable_devices import SayableDevice
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
+    from appliance.protocols import Speaker
     from appliance.values import Result
 
 logger = logging.getLogger(__name__)
@@ -61,8 +62,7 @@ class PlannedTarget:
 class WatchedAction:
     """A command whose devices have not all reported yet."""
 
-    id: str
-    intent: str
+    result: Result
     targets: list[PlannedTarget]
     began: float
 
@@ -76,7 +76,10 @@ class DeviceActions:
         registry: DeviceRegistry,
         publisher: Publisher,
         topics: Topics,
+        speaker: Speaker | None = None,
     ) -> None:
+        """`speaker` says which devices do not answer, if the command was spoken here."""
+        self._speaker = speaker
         self._settings = settings
         self._registry = registry
         self._publisher = publisher
@@ -127,7 +130,8 @@ class DeviceActions:
         intent = result.intent
         if intent is None:
             return []
-        devices = targets_of(intent.name, intent.slots, self._registry.devices, result.language)
+        known = [one for one in self._registry.devices if _may_command(result, one)]
+        devices = targets_of(intent.name, intent.slots, known, result.language)
         return [self._planned(device, intent.name, intent.slots) for device in devices]
 
     def _planned(self, device: SayableDevice, intent: str, slots: dict[str, Any]) -> PlannedTarget:
@@ -183,8 +187,7 @@ class DeviceActions:
         for target in sent:
             target.device.entity.values.update(target.assumed)
         with self._lock:
-            watched = WatchedAction(result.id, _name_of(result), targets, time.monotonic())
-            self._watched.append(watched)
+            self._watched.append(WatchedAction(result, targets, time.monotonic()))
         report = self._report(result.id, _name_of(result), ActionState.SENT, targets)
         return Action(answer=self._answer(result, targets), messages=(*messages, report))
 
@@ -225,9 +228,17 @@ class DeviceActions:
             self._watched.remove(action)
             state = _overall(action.targets)
             if state is not ActionState.SENT:
-                self._publisher.publish(
-                    self._report(action.id, action.intent, state, action.targets)
-                )
+                result = action.result
+                report = self._report(result.id, _name_of(result), state, action.targets)
+                self._publisher.publish(report)
+            if state is ActionState.UNCONFIRMED:
+                self._say_unconfirmed(action)
+
+    def _say_unconfirmed(self, action: WatchedAction) -> None:
+        if self._speaker is None or action.result.source is not Source.SPEECH:
+            return
+        names = [one.device.name for one in action.targets if one.state is ActionState.UNCONFIRMED]
+        self._speaker.say(device_phrase(action.result.language, "unconfirmed", names))
 
     def _report(
         self, action_id: str, intent: str, state: ActionState, targets: list[PlannedTarget]
@@ -243,6 +254,13 @@ class DeviceActions:
             at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
         return Message(self._topics.action(action_id), encode(report))
+
+
+def _may_command(result: Result, device: SayableDevice) -> bool:
+    """Speech does not reach `never_by_voice`; what was only guessed moves no guarded device."""
+    is_guess = result.intent is not None and result.intent.by != "grammar"
+    is_speech = result.source is Source.SPEECH
+    return not (is_speech and device.entry.never_by_voice) and not (is_guess and device.is_guarded)
 
 
 def _name_of(result: Result) -> str:

@@ -44,6 +44,8 @@ class DeviceAnswers:
         slots = {key: value for key, value in intent.slots.items() if key != "state"}
         asked = str(intent.slots.get("state") or "")
         found = matching_devices(devices, slots)
+        if not slots.get("name"):  # a group of lamps is not one lamp more
+            found = [device for device in found if "group" not in device.entity.config]
         if not found:
             name = str(slots.get("name") or slots.get("device_class") or slots.get("domain") or "")
             raise ServiceRefused(error_response(language, "no_entity", entity=name))

@@ -63,6 +63,7 @@ class DeviceRegistry:
         self._first_change_at = 0.0
         self._unsaved_since: float | None = None
         self._load()
+        self._last_lists = self.lists()
 
     @property
     def discovery_filters(self) -> list[str]:
@@ -123,7 +124,7 @@ class DeviceRegistry:
         return sentence_lists(self.devices)
 
     def has_settled(self) -> bool:
-        """Whether names have changed and the burst is over; True once for each burst."""
+        """Whether what can be said has changed and the burst is over; True once for each."""
         with self._lock:
             if self._changed_at is None:
                 return False
@@ -132,7 +133,8 @@ class DeviceRegistry:
             if not over and now - self._first_change_at < LONGEST_BURST_S:
                 return False
             self._changed_at = None
-            return True
+            before, self._last_lists = self._last_lists, self.lists()
+            return before != self._last_lists
 
     def turn(self) -> None:
         """Write to disk if it is time."""

@@ -56,6 +56,11 @@ class SayableDevice:
     entry: DeviceEntry = NO_ENTRY
 
     @property
+    def is_guarded(self) -> bool:
+        """Whether it can be said only because the owner's file says so: a lock, a garage door."""
+        return bool(self.entry.expose) and not is_exposed(self.entity)
+
+    @property
     def domain(self) -> str:
         """Home Assistant's name of its kind."""
         return self.entity.component
@@ -160,12 +165,13 @@ def _problem(entity: DeviceEntity, entry: DeviceEntry, names: tuple[str, ...]) -
         return "its publisher switches it off by default"
     if not names:
         return "its name cannot be said: give it one in the owner's file"
-    if entry.expose or (entry.expose is None and _is_exposed(entity)):
+    if entry.expose or (entry.expose is None and is_exposed(entity)):
         return None
     return "devices of this kind must be named in the owner's file (expose: true)"
 
 
-def _is_exposed(entity: DeviceEntity) -> bool:
+def is_exposed(entity: DeviceEntity) -> bool:
+    """Whether its kind can be said without being named in the owner's file."""
     kind, device_class = entity.component, entity.device_class
     if kind == "cover" and device_class in GUARDED_COVERS:
         return False
@@ -179,7 +185,6 @@ def sentence_lists(devices: Iterable[SayableDevice]) -> dict[str, list[Any]]:
         {"in": spoken, "out": device.name, "context": {"domain": device.domain}}
         for device in known
         for spoken in device.names
-        if not device.entry.never_by_voice
     ]
     areas = dict.fromkeys(device.area for device in known if device.area)
     floors = dict.fromkeys(device.floor for device in known if device.floor)

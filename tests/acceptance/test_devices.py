@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,3 +182,42 @@ def test_the_command_shows_what_was_found_and_what_a_sentence_would_publish(
     ).stdout
     assert tested == "Kitchen lamp: lamp/kitchen/set ON (QoS 0)\n"
     daemon.start()
+
+
+def test_a_first_try_has_a_simulated_home_that_does_what_it_is_told(
+    tmp_path: Path, models_directory: Path, free_port: int
+) -> None:
+    lamp = "simulated-home/kitchen_light/state"
+    with DaemonProcess(tmp_path, models_directory, mqtt={"embedded_port": free_port}) as trial:
+        trial.start("--trial")
+        with MqttClient(free_port, ANSWERS) as plant, MqttClient(free_port, lamp) as state:
+
+            def is_done() -> bool:
+                answer = ask(plant, "command", "turn on the kitchen light")
+                return bool(answer["result"]["answer"] == "Turned on the lights")
+
+            until(is_done, "the simulated home is not known", seconds=30)
+            until(lambda: state.next(lamp, 15).payload == b"ON", seconds=30)
+        until(lambda: "● Kitchen light: state ON" in trial.log.read_text("utf-8"), seconds=15)
+
+
+def test_over_kills_no_command_is_sent_twice(daemon: DaemonProcess, broker: Mosquitto) -> None:
+    asked = 0
+    with (
+        MqttClient(broker.port, "lamp/kitchen/set") as lamp,
+        MqttClient(broker.port, ANSWERS) as plant,
+    ):
+        for number in range(int(os.environ.get("APPLIANCE_KILLS", "3"))):
+            until(lambda: understood(plant, "turn on the kitchen lamp"), seconds=30)
+            for _ in range(5):
+                plant.publish(f"{ROOT}/request/command", "turn on the kitchen lamp")
+                asked += 1
+            time.sleep(0.05 * (number % 5))
+            daemon.kill()
+            daemon.start()
+        until(lambda: understood(plant, "turn on the kitchen lamp"), seconds=30)
+        lamp.publish("lamp/kitchen/set", "end")
+        sent = 0
+        while lamp.next(seconds=10).payload == b"ON":
+            sent += 1
+    assert 0 < sent <= asked

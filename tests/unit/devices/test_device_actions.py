@@ -24,6 +24,8 @@ OWNER = OwnerFile(
     devices=[
         DeviceEntry("Boiler", read_only=True),
         DeviceEntry("Front door", expose=True),
+        DeviceEntry("Gate", expose=True),
+        DeviceEntry("Hall fan", never_by_voice=True),
     ],
 )
 
@@ -36,6 +38,16 @@ class ListingPublisher:
 
     def publish(self, message: Message) -> None:
         self.messages.append(message)
+
+
+class ListingSpeaker:
+    """Keeps what would be said."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.texts.append(text)
 
 
 class Home:
@@ -51,6 +63,8 @@ class Home:
             ("scene/e", {"name": "Movie"}),
             ("cover/f", {"name": "Hall blind", "dev_cla": "blind"}),
             ("lock/g", {"name": "Front door", "cod_form": "^\\d{4}$"}),
+            ("lock/i", {"name": "Gate"}),
+            ("fan/j", {"name": "Hall fan"}),
             ("binary_sensor/h", {"name": "Hall window", "dev_cla": "window"}),
         ):
             letter = place[-1]
@@ -58,17 +72,21 @@ class Home:
             topic = f"homeassistant/{place}/config"
             self.registry.receive(topic, json.dumps(config).encode(), retained=False)
         self.publisher = ListingPublisher()
+        self.speaker = ListingSpeaker()
         self.actions = DeviceActions(
             DevicesSettings(discovery=discovery, confirm_s=confirm_s, stale_s=30.0),  # type: ignore[arg-type]
             self.registry,
             self.publisher,  # type: ignore[arg-type]
             Topics("appliance/x"),
+            self.speaker,
         )
         self.messages = DeviceMessages(self.registry, self.actions, birth_topic=None)
 
-    def say(self, intent: str, **slots: Any) -> list[Message]:
+    def say(
+        self, intent: str, by: str = "grammar", source: Source = Source.SPEECH, **slots: Any
+    ) -> list[Message]:
         """Carry out an intent; the messages to devices."""
-        action = self.actions.handle_intent(result(intent, slots))
+        action = self.actions.handle_intent(result(intent, slots, by, source))
         assert action is not None
         return [one for one in action.messages if not one.topic.startswith("appliance/")]
 
@@ -78,14 +96,16 @@ class Home:
         return found
 
 
-def result(name: str, slots: dict[str, Any]) -> Result:
+def result(
+    name: str, slots: dict[str, Any], by: str = "grammar", source: Source = Source.SPEECH
+) -> Result:
     return Result(
         id="1",
-        source=Source.SPEECH,
+        source=source,
         trigger=Trigger.ALWAYS,
         language="en",
         outcome=Outcome.INTENT,
-        intent=Intent(name, slots),
+        intent=Intent(name, slots, by=by),
         at="",
     )
 
@@ -114,7 +134,8 @@ def test_slots_become_the_data_of_the_service(tmp_path: Path) -> None:
 
 
 def test_an_intent_that_says_no_kind_and_no_name_moves_nothing(tmp_path: Path) -> None:
-    for slots in ({}, {"area": "Kitchen"}, {"name": "all"}):
+    unclear: list[dict[str, Any]] = [{}, {"area": "Kitchen"}, {"name": "all"}]
+    for slots in unclear:
         with pytest.raises(ServiceRefused):
             Home(tmp_path).say("HassTurnOn", **slots)
 
@@ -176,6 +197,7 @@ def test_without_an_answer_the_outcome_is_unconfirmed(tmp_path: Path) -> None:
     states = {one["name"]: one["state"] for one in report["targets"]}
     assert report["state"] == "unconfirmed"
     assert states == {"Kitchen lamp": "confirmed", "Kitchen strip": "unconfirmed"}
+    assert home.speaker.texts == ["Kitchen strip does not answer"]
 
 
 def test_what_cannot_report_stays_sent(tmp_path: Path) -> None:
@@ -221,7 +243,7 @@ def test_discovery_and_states_are_there_again_after_a_restart(tmp_path: Path) ->
     home.messages.stop()
     again = DeviceRegistry(DiscoveryRules(), OWNER, tmp_path / "devices.json")
     states = {device.name: device.entity.state for device in again.devices}
-    assert len(states) == 8
+    assert len(states) == 10
     assert states["Kitchen lamp"] == "on"
     assert states["Kitchen strip"] == "unknown"
 
@@ -234,3 +256,50 @@ def test_a_damaged_file_costs_a_warning(tmp_path: Path) -> None:
 
 def test_intents_of_others_are_left_to_them(tmp_path: Path) -> None:
     assert Home(tmp_path).actions.handle_intent(result("HassStartTimer", {})) is None
+
+
+def test_only_a_change_of_what_can_be_said_asks_for_new_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.devices.device_registry.SETTLE_S", -1.0)
+    home = Home(tmp_path)
+    assert home.registry.has_settled()
+    assert not home.registry.has_settled()
+    config = {"name": "Kitchen lamp", "cmd_t": "other/set", "stat_t": "a", "uniq_id": "a"}
+    topic = "homeassistant/light/a/config"
+    home.registry.receive(topic, json.dumps(config).encode(), retained=False)
+    assert not home.registry.has_settled()
+    config["name"] = "Hall lantern"
+    home.registry.receive(topic, json.dumps(config).encode(), retained=False)
+    assert home.registry.has_settled()
+
+
+def test_what_was_only_guessed_moves_no_lock(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for guess in ("fuzzy", "model"):
+        with pytest.raises(ServiceRefused):
+            home.say("HassTurnOff", by=guess, name="Gate")
+        assert home.say("HassTurnOn", by=guess, name="Kitchen lamp")
+    assert sent(home.say("HassTurnOff", name="Gate")) == [("i/set", b"UNLOCK")]
+
+
+def test_speech_does_not_reach_what_is_never_by_voice(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    ways: list[dict[str, Any]] = [{"name": "Hall fan"}, {"area": "Hall", "domain": "fan"}]
+    for slots in ways:
+        with pytest.raises(ServiceRefused):
+            home.say("HassTurnOn", **slots)
+        assert sent(home.say("HassTurnOn", source=Source.MQTT, **slots)) == [("j/set", b"ON")]
+
+
+def test_a_group_is_not_counted_beside_its_members(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    group = {"name": "Kitchen lights", "cmd_t": "k/set", "stat_t": "k", "grp": ["a", "b"]}
+    topic = "homeassistant/light/k/config"
+    home.registry.receive(topic, json.dumps(group).encode(), retained=False)
+    for place in ("a", "k"):
+        home.messages.receive(place, b"ON", retained=True)
+    question = {"domain": "light", "area": "Kitchen", "state": "on"}
+    action = home.actions.handle_intent(result("HassGetState", question))
+    assert action is not None
+    assert action.answer == "Kitchen lamp"

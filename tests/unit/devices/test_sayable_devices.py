@@ -114,12 +114,11 @@ def test_a_newcomer_does_not_take_a_name_and_no_device_is_named_like_a_room() ->
 
 
 def test_lists_have_the_names_with_their_kind_and_the_rooms() -> None:
-    owner = OwnerFile(devices=[DeviceEntry("Siren", never_by_voice=True, expose=True)])
     entities = [
         make_entity("light", "light a", {**LIGHT, "name": "Hall lamp"}),
         make_entity("siren", "siren b", {**LIGHT, "name": "Siren"}),
     ]
-    lists = sentence_lists(sayable_devices(entities, owner, ["Hall"]))
+    lists = sentence_lists(sayable_devices(entities, OwnerFile(), ["Hall"]))
     assert lists == {
         "name": [{"in": "Hall lamp", "out": "Hall lamp", "context": {"domain": "light"}}],
         "area": ["Hall"],
