@@ -104,12 +104,11 @@ class SpellingCandidates:
     def _nearest(self, text: str, *, wildcards: bool) -> list[NearSentence]:
         effort = self._effort
         return nearest(
-            self._walk.automaton,
+            self._walk.automaton if wildcards else self._walk.declared,
             text,
             limit=effort.candidates_per_round,
             beam=effort.spelling_beam,
             layers=self._layers[wildcards],
-            wildcards=wildcards,
         )
 
     def _score_near(self, best_score: float) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from appliance.grammar.cache import load, save
 from appliance.grammar.compile import compile_network
 from appliance.grammar.lazy_automaton import DEAD, Automaton
+from appliance.grammar.network import ANY
 from appliance.grammar.skip_words import SkipWords
 from appliance.grammar.text_parser import ParsedSentence, Parser
 from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
@@ -55,6 +56,12 @@ class Grammar:
         self.network = network
         self._skip_words = skip_words or SkipWords()
         self.automaton = Automaton(network, self._skip_words)
+        self._declared = (
+            Automaton(network, self._skip_words, wildcards=False)
+            if ANY in network.labels
+            else self.automaton
+        )
+        """Without the sentences that have a wildcard."""
         self._parser = Parser(network, self._skip_words)
         self._with_apostrophe = with_apostrophe
         self._walks: dict[int, TokenWalk] = {}
@@ -116,7 +123,8 @@ class Grammar:
         """The automaton in the tokens of a model; cached for each vocabulary."""
         with self._lock:
             return self._walks.setdefault(
-                id(vocabulary), TokenWalk(self.automaton, vocabulary, self._with_apostrophe)
+                id(vocabulary),
+                TokenWalk(self.automaton, vocabulary, self._with_apostrophe, self._declared),
             )
 
 

@@ -37,9 +37,15 @@ class Automaton:
 
     start = 0
 
-    def __init__(self, network: Network, skip_words: SkipWords | None = None) -> None:
-        """`skip_words` may stand between any two words except those of a wildcard."""
+    def __init__(
+        self, network: Network, skip_words: SkipWords | None = None, *, wildcards: bool = True
+    ) -> None:
+        """`skip_words` may stand between any two words except those of a wildcard.
+
+        Without `wildcards`, only the sentences whose words are all declared are accepted.
+        """
         self.network = network
+        self._unread = READS_NOTHING if wildcards else frozenset({*READS_NOTHING, ANY})
         self._skips = skip_words or SkipWords()
         self._lock = threading.RLock()
         self._closures = EpsilonClosures(network)
@@ -259,7 +265,7 @@ class Automaton:
                 continue
             context, node = divmod(place, size)
             for edge in range(net.edge_from[node], net.edge_from[node + 1]):
-                if (label := net.labels[edge]) not in READS_NOTHING:
+                if (label := net.labels[edge]) not in self._unread:
                     transitions.setdefault(label, []).append(context * size + net.targets[edge])
         self._transitions[state] = transitions
         return transitions

@@ -72,7 +72,6 @@ def nearest(
     limit: int,
     beam: int,
     layers: SearchLayers | None = None,
-    wildcards: bool = True,
 ) -> list[NearSentence]:
     """The sentences with the smallest distance to `text`, nearest first.
 
@@ -82,8 +81,6 @@ def nearest(
         limit: largest number of sentences to find.
         beam: largest number of hypotheses after each letter.
         layers: from earlier calls with the same beam; this call uses and extends them.
-        wildcards: whether a wildcard may take letters. It takes any, so that sentences with one
-            crowd out those whose words are declared.
 
     """
     heard = normalise(text)
@@ -95,7 +92,7 @@ def nearest(
         if prefix not in layers:
             layers[prefix] = list(_cheapest(automaton, layer, beam, PER_STATE))
         used = beam if index + 1 < len(heard) else None
-        layer = _next_layer(automaton, layers[prefix], heard[index], used, wildcards=wildcards)
+        layer = _next_layer(automaton, layers[prefix], heard[index], used)
     found: dict[str, NearSentence] = {}
     for cost, state, _, letters in _cheapest(automaton, layer, 4 * beam, limit):
         if automaton.accepts(state):
@@ -123,12 +120,7 @@ def spelling_distance(heard: str, meant: str) -> float:
 
 
 def _next_layer(
-    automaton: Automaton,
-    hypotheses: list[_Hypothesis],
-    char: str,
-    used: int | None,
-    *,
-    wildcards: bool,
+    automaton: Automaton, hypotheses: list[_Hypothesis], char: str, used: int | None
 ) -> list[_Hypothesis]:
     """The hypotheses after one more letter of the text, each with its lowest cost.
 
@@ -143,7 +135,7 @@ def _next_layer(
         total = cost + deletion
         if key not in reached or total < reached[key][0]:
             reached[key] = (total, state, prefix_hash, letters)
-        if wildcards and takes_any(state):
+        if takes_any(state):
             key = automaton.step(state, char), hash((prefix_hash, char))
             _keep_cheaper(reached, (cost + WILDCARD_LETTER, *key, (char, True, letters)))
         for other, target in arcs(state):

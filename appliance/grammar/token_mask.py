@@ -190,10 +190,16 @@ class TokenWalk:
     """Walks the automaton in tokens; caches the tokens that each state allows."""
 
     def __init__(
-        self, automaton: Automaton, vocabulary: TokenVocabulary, with_apostrophe: Iterable[str] = ()
+        self,
+        automaton: Automaton,
+        vocabulary: TokenVocabulary,
+        with_apostrophe: Iterable[str] = (),
+        declared: Automaton | None = None,
     ) -> None:
         """`with_apostrophe` are words of the sentences that have an apostrophe, with it."""
         self.automaton = automaton
+        self.declared = declared or automaton
+        """The same without the sentences that have a wildcard."""
         self.vocabulary = vocabulary
         self.known: dict[str, Tokens] = {}
         """By folded word: the model's own tokens, if they are not the fewest that spell it."""

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from hassil import Intents
+from support.sentences import intents_of
 
 from appliance.decoding.spelling_candidates import spelled_words
 from appliance.grammar.grammar import Grammar
-from appliance.grammar.lazy_automaton import DEAD
+from appliance.grammar.lazy_automaton import DEAD, Automaton
 from appliance.grammar.nearest_sentence import nearest, spelling_distance
 from appliance.grammar.token_mask import TokenVocabulary
 from appliance.text.normalise import normalise
@@ -121,3 +122,21 @@ def test_words_with_an_apostrophe_in_the_sentences_are_spelled_with_it() -> None
     walk = grammar("I'd like tea").walk(vocabulary)
     assert vocabulary.tokens_of("id like tea", walk.known) == (0, 1, 3, 4)
     assert grammar("my id").walk(vocabulary).known == {}
+
+
+def test_sentences_of_declared_words_are_found_beside_wildcards_that_take_any_letter() -> None:
+    wild = Grammar.of(
+        intents_of(
+            {
+                "Ask": "who is {what}",
+                "Later": "{what} in ten minutes",
+                "Weather": "whats the weather",
+            },
+            lists={"what": {"wildcard": True}},
+        )
+    )
+    declared = Automaton(wild.network, wildcards=False)
+    [best, *_] = nearest(declared, "what's the wedding", limit=4, beam=8)
+    assert best.text == "whats the weather"
+    assert not declared.accepts(declared.walk(declared.start, "who is the wedding"))
+    assert wild.automaton.accepts(wild.automaton.walk(0, "who is the wedding"))
