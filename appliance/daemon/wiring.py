@@ -235,7 +235,11 @@ def wire(  # noqa: PLR0915  (one line for each part)
         board=board,
     )
     parser = RequestParser(
-        topics, config.requests.maximum_bytes, ids.new, operations=config.mqtt.operations
+        topics,
+        config.requests.maximum_bytes,
+        ids.new,
+        operations=config.mqtt.operations,
+        maximum_json_tokens=config.language_model.maximum_json_tokens,
     )
     intake = RequestIntake(journal, topics, parser, dispatcher, publisher)
     mqtt = MqttService(

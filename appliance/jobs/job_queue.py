@@ -125,6 +125,12 @@ class JobQueue:
             speech = [one for one in self._waiting if _is_speech(one.job)]
             return self._begin(min(speech, key=_rank)) if speech else None
 
+    def dequeue_quick(self) -> QueuedJob | None:
+        """A text that waits to be parsed, for a worker that interrupts slow work for it."""
+        with self._changed:
+            quick = [one for one in self._waiting if is_quick(one.job)]
+            return self._begin(min(quick, key=_rank)) if quick else None
+
     def finish(self, job: Job) -> None:
         """The job is not in progress any more."""
         with self._changed:
@@ -223,6 +229,11 @@ def _rank(queued: QueuedJob) -> Rank:
 def _is_speech(job: Job) -> bool:
     """Whether it goes before an answer that is being written."""
     return isinstance(job, Utterance) or (isinstance(job, ClientRequest) and job.interrupts)
+
+
+def is_quick(job: Job) -> bool:
+    """Whether it is a request that takes milliseconds: a text whose meaning is asked for."""
+    return isinstance(job, Request) and job.operation in (Operation.PARSE, Operation.COMMAND)
 
 
 def _is_deferred(job: Job) -> bool:

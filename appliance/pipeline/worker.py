@@ -14,6 +14,7 @@ from appliance.errors import EngineDied
 from appliance.events import ActivityChanged
 from appliance.ids import boot_seconds
 from appliance.jobs.finished_job_log import log_fields, log_line, without_words
+from appliance.jobs.job_queue import is_quick
 from appliance.jobs.result_builder import SAID_STOP, ResultBuilder
 from appliance.pipeline.route import Stage, route_of
 from appliance.threads import LoopBody
@@ -167,12 +168,21 @@ class Worker(LoopBody):
         """Asked again and again while a model is at work on a job."""
         if len(self._queue.in_progress()) <= MOST_INTERRUPTIONS:
             self._do_waiting_speech()
+            if isinstance(job, Request) and not is_quick(job):
+                self._do_waiting_text()
         return self._stopping.is_set() or self._queue.is_cancelled(job) or _is_late(job)
 
     def _do_waiting_speech(self) -> None:
         """Recognise what was said meanwhile, at full speed: the language model waits."""
         model = self._pipeline.language_model
         while (queued := self._queue.dequeue_speech()) is not None:
+            with contextlib.nullcontext() if model is None else model.suspended():
+                self._do(queued)
+
+    def _do_waiting_text(self) -> None:
+        """Parse one text meanwhile: milliseconds go before seconds, and a flood stops nothing."""
+        model = self._pipeline.language_model
+        if (queued := self._queue.dequeue_quick()) is not None:
             with contextlib.nullcontext() if model is None else model.suspended():
                 self._do(queued)
 

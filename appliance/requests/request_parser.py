@@ -19,6 +19,7 @@ from appliance.messages.request_body import (
     with_prompt_options,
 )
 from appliance.messages.request_payloads import AnswerRequest, Control
+from appliance.messages.schema_limits import check_schema
 from appliance.messages.topics import ReturnAddress
 from appliance.values import AUDIO_OPERATIONS, Operation, Request
 
@@ -66,8 +67,13 @@ class RequestParser:
         now: Callable[[], float] = boot_seconds,
         *,
         operations: Collection[str] = (*Operation, *Control),
+        maximum_json_tokens: int = 256,
     ) -> None:
-        """`operations` are those that are open (`mqtt.operations`)."""
+        """`operations` are those that are open (`mqtt.operations`).
+
+        `maximum_json_tokens` is the longest answer under a schema, if a request does not say.
+        """
+        self._maximum_json_tokens = maximum_json_tokens
         self._topics = topics
         self._operations = frozenset(operations)
         self._maximum_bytes = maximum_bytes
@@ -166,6 +172,8 @@ class RequestParser:
         else:
             payload = checked_text(payload)
         if fields is not None and isinstance(form, AnswerRequest):
+            if form.schema is not None:
+                check_schema(form.schema, form.maximum_tokens or self._maximum_json_tokens)
             payload = with_prompt_options(payload, form)
         request = Request(
             id=self._new_id(),

@@ -123,6 +123,41 @@ def test_a_question_is_answered_by_the_language_model_with_its_tokens_counted(
 
 
 @pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "minItems": 10**9, "items": {"const": 0}},
+        {"type": "string", "pattern": "^((a{1000}){1000}){1000}$"},
+        {"anyOf": [{"type": "string", "pattern": "^(a{99}){99}$|b"}] * 9},
+    ],
+)
+def test_a_schema_that_no_answer_can_fit_is_refused_before_it_is_queued(
+    daemon: DaemonProcess, broker: Mosquitto, schema: dict[str, Any]
+) -> None:
+    with MqttClient(broker.port, ANSWERS) as plant:
+        answer = ask(plant, "answer", json.dumps({"text": "Count.", "schema": schema}))
+    assert (answer["state"], answer["reason"]) == ("rejected", "too_large")
+
+
+def test_a_text_is_parsed_while_the_language_model_writes_for_seconds(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    numbers = {"type": "array", "minItems": 80, "maxItems": 80, "items": {"type": "integer"}}
+    question = {"text": "Count.", "schema": numbers, "maximum_tokens": 600, "transaction": "q"}
+    with MqttClient(broker.port, ANSWERS, f"{ROOT}/state") as plant:
+        plant.publish(f"{ROOT}/request/answer", json.dumps(question))
+        while json.loads(plant.next(f"{ROOT}/state", 30).payload)["activity"] != "thinking":
+            pass
+        plant.publish(f"{ROOT}/request/parse", "stop machine three", CorrelationData=b"p")
+        ended: list[str] = []
+        while len(ended) < 2:
+            heard = plant.next(seconds=90)
+            told = json.loads(heard.payload)
+            if "/response/" in heard.topic and told["state"] != "queued":
+                ended.append(told["transaction"])
+    assert ended == ["p", "q"]
+
+
+@pytest.mark.parametrize(
     ("operation", "payload", "reason"),
     [
         ("parse", b"\xff\xfe\xfa", "invalid"),

@@ -301,7 +301,7 @@ class ModelInterruptedBySpeech(ScriptedLanguageModel):
     ) -> Completion:
         self.parts.jobs.enqueue_job(utterance("u1"))
         self.parts.jobs.enqueue_job(utterance("u2"))
-        self.parts.jobs.enqueue_job(request("r2", Operation.PARSE))
+        self.parts.jobs.enqueue_job(request("r2"))
         return super().complete(question, stopping, tell)
 
 
@@ -317,6 +317,34 @@ def test_speech_is_done_while_the_model_stands_still_and_then_it_writes_on() -> 
     ]
     assert model.pauses == 2
     assert parts.jobs.depth().requests == 1
+
+
+class ModelInterruptedByTexts(ScriptedLanguageModel):
+    """A language model during whose work texts are sent to be parsed."""
+
+    parts: WorkerParts
+
+    def complete(
+        self,
+        question: Question,
+        stopping: Callable[[], bool],
+        tell: Callable[[str | None], None] | None = None,
+    ) -> Completion:
+        for number, operation in enumerate((Operation.PARSE, Operation.COMMAND, Operation.PARSE)):
+            job = dataclasses.replace(request(f"t{number}", operation), payload=b"light on")
+            self.parts.jobs.enqueue_job(job)
+        assert not stopping()
+        assert [name for name, _ in self.parts.outcomes] == ["t0"]  # one, and it writes on
+        return super().complete(question, stopping, tell)
+
+
+def test_texts_are_parsed_while_the_model_writes_for_seconds_one_at_each_token() -> None:
+    model = ModelInterruptedByTexts(["a b c"])
+    parts = model.parts = WorkerParts(model=model)
+    parts.jobs.enqueue_job(request("r"))
+    parts.worker.turn()
+    assert parts.outcomes[-1] == ("r", Outcome.ANSWER)
+    assert parts.outcomes[:2] == [("t0", Outcome.INTENT), ("t1", Outcome.INTENT)]
 
 
 def test_a_request_is_cancelled_while_speech_is_done_in_between() -> None:
