@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from appliance.fallback.mentioned_values import MISSING_WORD_COST, MOST_MENTIONS, mentions
 from appliance.fallback.open_sentences import Slot
+from appliance.fallback.partial_names import SPANS, PartialNames
 from appliance.fallback.spelling import Spelling
 from appliance.text.normalise import words_of
 from appliance.text.number_words import digits_of_words
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
 
     from appliance.fallback.mentioned_values import Mention
     from appliance.fallback.open_sentences import Pattern, Patterns, Words
+    from appliance.fallback.partial_names import DeviceName
     from appliance.grammar.grammar import Grammar
     from appliance.grammar.text_parser import ParsedSentence
 
 MOST_WORDS = 24
 """A longer text is not a command."""
 
-CHANGED_WORDS = 0.2
+CHANGED_WORDS = 0.25
 """Confidence that is lost if no word of text and sentence is the same."""
 
 ENOUGH = 2
@@ -102,6 +104,7 @@ class ContentMatcher:
         for pattern in patterns.with_wildcard:
             content = self._content(pattern.parts)
             self._with_wildcard[frozenset(content) - {SLOT}, len(pattern.slots)].append(pattern)
+        self._names = PartialNames(patterns, self._lists)
         self._spelling = Spelling(
             grammar.language,
             {word for words in self._all_words() for word in words if word.isalpha()},
@@ -128,12 +131,41 @@ class ContentMatcher:
         if not heard or len(heard) > MOST_WORDS or heard[-1] in self._lists.links:
             return []
         said = self._said(heard)
+        return self._readings(said, heard) or self._with_whole_name(said, heard)
+
+    def _with_whole_name(self, said: _Said, heard: Words) -> list[SameContent]:
+        """What the text says if a part of a device's name means the only one that it can mean."""
+        for length in SPANS:
+            for at in range(len(said.words) - length + 1):
+                devices = self._names.of(said.words[at : at + length])
+                found = [
+                    (device, one)
+                    for device in devices
+                    for one in self._readings(_naming(said, at, device.mention), heard)
+                ]
+                if found:
+                    meanings = {one.reading.meaning for _, one in found}
+                    device, one = found[0]
+                    sure = len(meanings) == 1 and self._is_clear(device, one.sentence)
+                    return [one] if sure else []
+        return []
+
+    def _is_clear(self, device: DeviceName, sentence: str) -> bool:
+        """Whether it was said what kind of device is meant, if only by a verb like "unlock"."""
+        if self._names.tells_kind(device.mention.words):
+            return True
+        others = self._names.one_of_each_other_domain(device)
+        return not any(
+            self._grammar.readings(sentence.replace(device.name, name)) for name in others
+        )
+
+    def _readings(self, said: _Said, heard: Words) -> list[SameContent]:
         found: dict[object, SameContent] = {}
         for sentence in self._sentences(said):
             for reading in self._grammar.readings(sentence)[:1]:
                 if reading.wildcard_characters or reading.lacks_area:
                     continue
-                confidence = _confidence(heard, words_of(sentence))
+                confidence = self._confidence(heard, words_of(sentence))
                 known = found.get(reading.meaning)
                 if known is None or known.confidence < confidence:
                     found[reading.meaning] = SameContent(reading, sentence, confidence)
@@ -228,6 +260,15 @@ class ContentMatcher:
             if self._places_numbers(pattern, order, content):
                 yield tuple(mention.values[slot.values] for slot, mention in pairs)
 
+    def _confidence(self, heard: Sequence[str], sentence: Sequence[str]) -> float:
+        """1.0 if the words are the same, less for each that is not."""
+        ours, theirs = set(self._telling(heard)), set(self._telling(sentence))
+        return round(1.0 - CHANGED_WORDS * (1 - len(ours & theirs) / len(ours | theirs)), 3)
+
+    def _telling(self, words: Sequence[str]) -> Iterator[str]:
+        """The words without verbs that say nothing, and numbers in digits."""
+        return (word for word in self._numbered(words) if word not in self._lists.verbs)
+
     def _places_numbers(
         self, pattern: Pattern, order: Sequence[int], content: Sequence[str]
     ) -> bool:
@@ -308,13 +349,19 @@ class ContentMatcher:
         return told + len(filled if told else named) + min(1.0, GUARD_WORTH * len(guards))
 
 
+def _naming(said: _Said, at: int, device: Mention) -> _Said:
+    """The text with the words from `at` on taken for a device."""
+    end = at + len(device.words)
+    others = [
+        (place, one)
+        for place, one in zip(said.places, said.mentions, strict=True)
+        if place + len(one.words) <= at or place >= end
+    ]
+    placed = sorted([*others, (at, device)], key=lambda entry: entry[0])
+    return _Said(said.words, tuple(one for _, one in placed), tuple(place for place, _ in placed))
+
+
 def _beside_slots(content: Sequence[str]) -> list[tuple[str | None, str | None]]:
     """The words before and after each slot; None for another slot's place or an end."""
     around = [None, *content, None]
     return [(around[at - 1], around[at + 1]) for at, word in enumerate(around) if word == SLOT]
-
-
-def _confidence(heard: Sequence[str], sentence: Sequence[str]) -> float:
-    """1.0 if the words are the same, less for each that is not."""
-    same = len(set(heard) & set(sentence))
-    return round(1.0 - CHANGED_WORDS * (1 - same / len({*heard, *sentence})), 3)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from appliance.fallback.open_sentences import Patterns, Slot, Words
 
@@ -32,13 +32,16 @@ class Mention:
     """List → the value's text."""
 
 
-def mentions(text: str, patterns: Patterns) -> list[Mention]:
-    """The values that the text mentions, in order; of overlapping ones the longest."""
+def mentions(text: str, patterns: Patterns, but: Container[str] = ()) -> list[Mention]:
+    """The values that the text mentions, in order; of overlapping ones the longest.
+
+    `but` are lists that are left out.
+    """
     words, found, at = words_of(text), [], 0
     while at < len(words):
         for end in range(min(len(words), at + LONGEST_VALUE), at, -1):
             span = words[at:end]
-            values = {k: v[span] for k, v in patterns.values.items() if span in v}
+            values = {k: v[span] for k, v in patterns.values.items() if span in v and k not in but}
             if values:
                 found.append(Mention(span, values))
                 at = end - 1

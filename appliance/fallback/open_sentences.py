@@ -91,6 +91,8 @@ class Patterns:
     """For each intent, the words that occur in no other intent's sentences."""
     shared_words: frozenset[str]
     """The words that occur in sentences of several intents."""
+    domains: Mapping[str, Mapping[Words, str]]
+    """For each list of devices: the words of a name → the kind of device (`context: domain`)."""
 
 
 def patterns_of(sentences: SentenceSet) -> Patterns:
@@ -99,6 +101,7 @@ def patterns_of(sentences: SentenceSet) -> Patterns:
     values: dict[str, dict[Words, str]] = {}
     numbers: set[str] = set()
     wild: set[str] = set()
+    domains: dict[str, Mapping[Words, str]] = {}
     found: dict[Pattern, None] = {}
     templates = sum(len(block.sentences) for one in intents.intents.values() for block in one.data)
     per_template = max(1, min(PER_TEMPLATE, AT_MOST // max(1, templates)))
@@ -114,10 +117,9 @@ def patterns_of(sentences: SentenceSet) -> Patterns:
             for name, entries in lists.items():
                 if keys[name] not in values:
                     values[keys[name]] = _values(sentences.language, entries, rules)
-                    if isinstance(entries, RangeSlotList):
-                        numbers.add(keys[name])
-                    if isinstance(entries, WildcardSlotList):
-                        wild.add(keys[name])
+                    domains[keys[name]] = _domains(sentences.language, entries, rules)
+                    numbers |= {keys[name]} if isinstance(entries, RangeSlotList) else set()
+                    wild |= {keys[name]} if isinstance(entries, WildcardSlotList) else set()
     known = {key: entries for key, entries in values.items() if entries}
     users = _users(found)
     usable = (p for p in found if p.parts and all(slot.values in known for slot in p.slots))
@@ -129,6 +131,7 @@ def patterns_of(sentences: SentenceSet) -> Patterns:
         tuple(p for p in found if _is_open(p, known, wild)),
         _telling(users),
         frozenset(word for word, intents in users.items() if len(intents) > 1),
+        {key: declared for key, declared in domains.items() if declared},
     )
 
 
@@ -193,6 +196,17 @@ def _values(language: str, entries: SlotList, rules: Mapping[str, Sentence]) -> 
             text = opened.pick(value.text_in, index)
             said.setdefault(words_of(text), text)
     return said
+
+
+def _domains(language: str, entries: SlotList, rules: Mapping[str, Sentence]) -> dict[Words, str]:
+    """The kind of device of each value that declares one."""
+    declared: dict[Words, str] = {}
+    for value in entries.values if isinstance(entries, TextSlotList) else ():
+        domain = (value.context or {}).get("domain")
+        if isinstance(domain, str):
+            one = TextSlotList(name="", values=[value])
+            declared.update(dict.fromkeys(_values(language, one, rules), domain))
+    return declared
 
 
 def _numbers(language: str, entries: RangeSlotList) -> dict[Words, str]:
