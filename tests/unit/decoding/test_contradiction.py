@@ -67,3 +67,29 @@ def test_what_was_heard_in_place_of_the_sentence_objects_the_more_the_better_it_
     assert objection(said, "turn on the bathroom light", "en", 0.0) == 0.0
     near, far = (objection(said, "turn on the bedroom light", "en", at) for at in (3.0, 9.0))
     assert 0.0 < near < far
+
+
+@pytest.mark.parametrize(
+    ("language", "free", "said", "surplus", "believed"),
+    [
+        ("en", "Is the kitchen light on?", "The kitchen light on.", 3.6, True),
+        ("en", "Turn on the light later.", "Turn on the light please.", 4.7, True),
+        ("en", "Don't start machine three.", "Start machine three.", 2.5, True),
+        ("en", "Is the kitchen light on?", "The kitchen light on.", 1.6, False),
+        ("en", "What time is it now?", "What time is it?", 2.5, False),
+        ("en", "I like a cappuccino.", "I'd like a cappuccino.", 3.0, False),
+        ("de", "Ist das Licht in der Küche an?", "Das Licht in der Küche an.", 3.0, True),
+        ("fr", "Allume la lumière demain.", "Allume la lumière.", 3.0, True),
+        ("es", "No apagues la luz.", "Apaga la luz.", 3.0, True),
+        ("it", "Accendi la luce se piove.", "Accendi la luce.", 3.0, True),
+        ("nl", "Doe het licht niet aan.", "Doe het licht aan.", 3.0, True),
+    ],
+)
+def test_a_clear_question_negation_time_or_condition_contradicts_a_sentence_without_it(
+    language: str, free: str, said: str, surplus: float, *, believed: bool
+) -> None:
+    assert contradicts(heard(free), normalise(said), language, surplus) is believed
+
+
+def test_a_guard_word_that_was_not_heard_clearly_decides_nothing() -> None:
+    assert not contradicts(heard("is the light on", -0.9), "the light on", "en", 5.0)
