@@ -12,6 +12,7 @@ from appliance.config import CascadeSettings
 from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.fallback.content_match import ContentMatcher
 from appliance.fallback.intent_choice import IntentChooser
+from appliance.fallback.last_command import repeated_elsewhere, target_of, without_pronoun
 from appliance.fallback.open_sentences import patterns_of
 from appliance.fallback.wildcard_values import filled, wildcard_spans
 from appliance.values import Intent
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from appliance.fallback.intent_choice import IntentChoice
+    from appliance.fallback.last_command import LastCommand
     from appliance.fallback.open_sentences import Patterns
     from appliance.protocols import LanguageModel
     from appliance.sentences.sentence_set import SentenceSet
 
 logger = logging.getLogger(__name__)
+
+FOLLOW_UP_CONFIDENCE = 0.9
+"""Of a text that refers to the command before it."""
 
 WILDCARD_CONFIDENCE = 0.85
 """A wildcard takes any words, so its declared words are less evidence than whole sentences."""
@@ -97,6 +102,32 @@ class Cascade:
         lead = sure[0] - max(sure[1:], default=0.0)
         may_act = lead >= self.settings.repair_margin and sentences.declared[best.name].by_fuzzy
         return best if may_act else None
+
+    def follow_up(self, text: str, last: LastCommand, sentences: SentenceSet) -> Intent | None:
+        """What a text means that refers to the last command: "turn it off".
+
+        It is about the same as that command, or the same command for another room or device.
+        """
+        patterns, language = self._tools_for(sentences).patterns, sentences.language
+        said = without_pronoun(text, last, patterns, language)
+        if said is not None:
+            intent = self._refers(said, sentences)
+            return intent if intent is not None and target_of(intent) == last.target else None
+        for said in repeated_elsewhere(text, last, patterns, language):
+            intent = self._refers(said, sentences)
+            if intent is not None and intent.name == last.intent.name:
+                return intent
+        return None
+
+    def _refers(self, said: str, sentences: SentenceSet) -> Intent | None:
+        intent = sentences.parse(said) or self.repair(said, sentences)
+        if (
+            intent is None
+            or not self.settings.repair
+            or not sentences.declared[intent.name].by_fuzzy
+        ):
+            return None
+        return Intent(intent.name, intent.slots, FOLLOW_UP_CONFIDENCE, "fuzzy")
 
     def objection(self, text: str, sentences: SentenceSet) -> str | None:
         """Why a text that is nearly a declared sentence is held back; None if it is near none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.errors import EngineError
+from appliance.fallback.last_command import LastCommands
 from appliance.pipeline.route import Stage, is_spoken, route_of
 from appliance.values import ClientRequest, Outcome, PromptRequest, Request, TextInput
 
@@ -24,6 +25,7 @@ class ResolveStage:
     def __init__(self, cascade: Cascade, language_model: LanguageModel | None) -> None:
         self._cascade = cascade
         self._language_model = language_model
+        self._last_commands = LastCommands()
 
     def resolve_intent(
         self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
@@ -51,6 +53,8 @@ class ResolveStage:
         elif reason := _refusal(work.job, intent.name, sentences):
             work.end(Outcome.REFUSED, reason)
         else:
+            if Stage.ACT in route_of(work.job):
+                self._last_commands.note(_speaker_of(work.job), work.text or "", intent)
             work.intent, work.confidence = intent, intent.confidence
             work.end(Outcome.INTENT)
 
@@ -60,6 +64,9 @@ class ResolveStage:
         """What the text means though it is not a declared sentence; None if that is not sure."""
         text, spoken = work.text or "", is_spoken(work.job)
         intent = self._cascade.repair(text, sentences)
+        last = self._last_commands.of(_speaker_of(work.job)) if intent is None else None
+        if last is not None:
+            intent = self._cascade.follow_up(text, last, sentences)
         work.stage("repair")
         guarded = intent is not None and sentences.declared[intent.name].never_by_voice
         if guarded and not spoken:
@@ -77,6 +84,12 @@ class ResolveStage:
         work.stage("choose")
         work.lm, work.tokens, work.likely_intent = model.name, choice.tokens, choice.likely_intent
         return choice.intent
+
+
+def _speaker_of(job: Job) -> str:
+    """Who "it" is said by: one room of the microphone, one requester, or the command line."""
+    area = getattr(job, "area", "")
+    return f"{type(job).__name__}\0{getattr(job, 'requester', '')}\0{area}"
 
 
 def _refusal(job: Job, name: str, sentences: SentenceSet) -> str | None:

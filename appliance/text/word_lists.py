@@ -24,6 +24,8 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     harmless: tuple[str, ...]
     verbs: tuple[str, ...]
     nouns: tuple[str, ...]
+    pronouns: tuple[str, ...]
+    again: tuple[str, ...]
     plural_endings: tuple[str, ...]
     compounds: bool
     same: dict[str, tuple[str, ...]]
@@ -42,6 +44,10 @@ class WordLists:
     """Verbs that say nothing without their object; the first word only: "switch" is a noun, too."""
     nouns: frozenset[str] = frozenset()
     """Kinds of devices: what may be left out of a name."""
+    pronouns: frozenset[Words] = frozenset()
+    """Phrases that stand for what the last command was about: "it", "that one"."""
+    again: frozenset[Words] = frozenset()
+    """Phrases before the place in which a command is to be done, too: "the same"."""
     plural_endings: tuple[str, ...] = ()
     compounds: bool = False
     """Whether words are joined freely, as in German: then no list has them all."""
@@ -104,6 +110,8 @@ def word_lists_for(language: str) -> WordLists:
         frozenset(_single(written.links)),
         frozenset(_single(written.verbs)),
         frozenset(_single(written.nouns)),
+        frozenset(map(words_of, written.pronouns)),
+        frozenset(map(words_of, written.again)),
         written.plural_endings,
         written.compounds,
         {kind: frozenset(map(words_of, phrases)) for kind, phrases in written.guards.items()},

@@ -1,0 +1,115 @@
+"""What was commanded a moment ago, so that "turn it off" and "the same in the bedroom" mean it."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.fallback.mentioned_values import mentions
+from appliance.text.normalise import words_of
+from appliance.text.word_lists import word_lists_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from appliance.fallback.open_sentences import Patterns, Words
+    from appliance.values import Intent
+
+SECONDS = 60.0
+"""After so long, "it" may be something else."""
+
+SPEAKERS = 32
+"""Whose last command is kept; the one who was silent longest is forgotten first."""
+
+TARGETS = ("name", "area", "floor", "domain", "device_class")
+"""Slots that say what a command is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastCommand:
+    """A command that was just carried out."""
+
+    text: str
+    intent: Intent
+
+    @property
+    def target(self) -> Mapping[str, object]:
+        """What it was about."""
+        return target_of(self.intent)
+
+
+class LastCommands:
+    """The last command of each speaker, in memory only."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._said: OrderedDict[str, tuple[float, LastCommand]] = OrderedDict()
+
+    def note(self, speaker: str, text: str, intent: Intent) -> None:
+        """Keep what a speaker has commanded."""
+        self._said.pop(speaker, None)
+        self._said[speaker] = self._now(), LastCommand(text, intent)
+        while len(self._said) > SPEAKERS:
+            self._said.popitem(last=False)
+
+    def of(self, speaker: str) -> LastCommand | None:
+        """The command of the last minute."""
+        said, last = self._said.get(speaker, (0.0, None))
+        return last if last is not None and self._now() - said <= SECONDS else None
+
+
+def target_of(intent: Intent) -> dict[str, object]:
+    """The slots that say what a command is about."""
+    return {name: value for name, value in intent.slots.items() if name in TARGETS}
+
+
+def without_pronoun(text: str, last: LastCommand, patterns: Patterns, language: str) -> str | None:
+    """`text` with what the last command was about in place of "it"; None if there is no such word.
+
+    A text that names a device or a room of its own is not about the last command.
+    """
+    words, lists = words_of(text), word_lists_for(language)
+    if any(set(one.values) - patterns.numbers for one in mentions(text, patterns)):
+        return None
+    target = _target_words(words_of(last.text), patterns, lists.nouns)
+    for at in range(len(words)):
+        for length in (2, 1):
+            if target and tuple(words[at : at + length]) in lists.pronouns:
+                return " ".join((*words[:at], *target, *words[at + length :]))
+    return None
+
+
+def repeated_elsewhere(
+    text: str, last: LastCommand, patterns: Patterns, language: str
+) -> Iterator[str]:
+    """The last command with the one value that `text` names: "the same in the bedroom"."""
+    words, lists = words_of(text), word_lists_for(language)
+    named = mentions(text, patterns)
+    begin = next((n for n in (3, 2, 1) if tuple(words[:n]) in lists.again), 0)
+    if not begin or len(named) != 1:
+        return
+    rest = [word for word in words[begin:] if word not in named[0].words]
+    if not lists.links.issuperset(rest):
+        return
+    before = words_of(last.text)
+    for mention in mentions(last.text, patterns):
+        if set(mention.values) & set(named[0].values):
+            at = _place_of(mention.words, before)
+            yield " ".join((*before[:at], *named[0].words, *before[at + len(mention.words) :]))
+
+
+def _target_words(words: Words, patterns: Patterns, nouns: frozenset[str]) -> Words:
+    """The stretch of a command that says what it is about: its names, rooms and kinds."""
+    about = [at for at, word in enumerate(words) if word in nouns and at]
+    for mention in mentions(" ".join(words), patterns):
+        if set(mention.values) - patterns.numbers:
+            at = _place_of(mention.words, words)
+            about += range(at, at + len(mention.words))
+    return words[min(about) : max(about) + 1] if about else ()
+
+
+def _place_of(part: Sequence[str], words: Sequence[str]) -> int:
+    places = range(len(words) - len(part) + 1)
+    return next(at for at in places if tuple(words[at : at + len(part)]) == tuple(part))

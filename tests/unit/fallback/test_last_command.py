@@ -1,0 +1,95 @@
+"""Texts that refer to the command before them, and those that only seem to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from appliance.fallback.cascade import Cascade
+from appliance.fallback.last_command import SPEAKERS, LastCommand, LastCommands
+from appliance.sentences import sentence_set as sentence_files
+from appliance.values import Intent
+
+SENTENCES = sentence_files.load(None, "en")
+CASCADE = Cascade()
+KITCHEN = {"area": "kitchen", "domain": "light"}
+BEDROOM = {"area": "bedroom", "domain": "light"}
+
+
+def last(text: str) -> LastCommand:
+    intent = SENTENCES.parse(text)
+    assert intent is not None
+    return LastCommand(text, intent)
+
+
+def followed(text: str, after: str = "turn on the kitchen light") -> tuple[str, Any] | None:
+    intent = CASCADE.follow_up(text, last(after), SENTENCES)
+    assert intent is None or intent.by == "fuzzy"
+    return None if intent is None else (intent.name, intent.slots)
+
+
+@pytest.mark.parametrize(
+    "text", ["turn it off", "please turn it off again now", "turn that one off", "switch it off"]
+)
+@pytest.mark.parametrize("after", ["turn on the kitchen light", "turn on the light in the kitchen"])
+def test_it_is_what_the_last_command_was_about(text: str, after: str) -> None:
+    expected = None if "again" in text else ("HassTurnOff", KITCHEN)
+    assert followed(text, after) == expected
+
+
+def test_it_may_be_set_to_a_value() -> None:
+    assert followed("set it to 20 percent") == ("HassLightSet", {**KITCHEN, "brightness": 20})
+
+
+@pytest.mark.parametrize(
+    "text", ["the same in the bedroom", "and in the bedroom", "also the bedroom", "and the bedroom"]
+)
+def test_the_same_is_done_in_another_room(text: str) -> None:
+    assert followed(text) == ("HassTurnOn", BEDROOM)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is it on",
+        "it is on",
+        "don't turn it off",
+        "turn it off tomorrow",
+        "turn it off if it rains",
+        "he turned it off",
+        "turn it down",
+        "cancel it",
+        "what about the bedroom",
+        "and in the bedroom tomorrow",
+        "and not in the bedroom",
+        "the same in the cellar tonight",
+        "and the bedroom is cold",
+        "the same",
+        "it",
+    ],
+)
+def test_a_question_a_report_or_another_command_about_it_does_nothing(text: str) -> None:
+    assert followed(text) is None
+
+
+def test_a_text_that_names_a_room_of_its_own_is_not_about_the_last_command() -> None:
+    assert followed("turn it off in the bedroom") is None
+
+
+def test_the_last_command_is_forgotten_after_a_minute_and_belongs_to_its_speaker() -> None:
+    now = 0.0
+    commands = LastCommands(lambda: now)
+    intent = Intent("On", {"area": "kitchen"}, 1.0, "grammar")
+    commands.note("ada", "turn on the kitchen light", intent)
+    assert commands.of("bob") is None
+    now = 60.0
+    assert commands.of("ada") == LastCommand("turn on the kitchen light", intent)
+    now = 60.1
+    assert commands.of("ada") is None
+    for number in range(SPEAKERS):
+        commands.note(str(number), "text", intent)
+    now = 60.2
+    commands.note("ada", "text", intent)
+    assert commands.of("0") is None
+    assert commands.of("1") is not None
