@@ -70,7 +70,7 @@ def has_other_number(heard: Sequence[HeardWord], sentence: str, language: str) -
 
 
 def has_other_guard(heard: Sequence[HeardWord], sentence: str, language: str) -> bool:
-    """Whether a clearly heard word makes a question, negation, time or condition of the sentence."""
+    """Whether a clearly heard word makes a question, negation, time or condition of it."""
     lists = word_lists_for(language)
     words = sentence.split()
     own = {*words, *lists.content(words, begins=True)}
