@@ -35,6 +35,10 @@ GUARD_SURPLUS_NATS = 2.0
 Of 44 spoken texts that are nearly a command six were taken for one, each with 3 to 6; no right
 result had one."""
 
+GUARD_CLEAR = math.log(0.1)
+"""How clearly it must be heard: less than other words, as doubt must not act. The first word of a
+sentence is often unsure, and it is the "is" of a question."""
+
 HEARD_GUARDS = frozenset({"question", "negation", "time", "condition"})
 """Kinds of guard words that are believed in speech. Those of a report are short and misheard: "I"
 in "I'd like"."""
@@ -74,7 +78,7 @@ def has_other_guard(heard: Sequence[HeardWord], sentence: str, language: str) ->
     lists = word_lists_for(language)
     words = sentence.split()
     own = {*words, *lists.content(words, begins=True)}
-    clear = [one.text for one in heard if one.score > CLEAR]
+    clear = [one.text for one in heard if one.score > GUARD_CLEAR]
     said = lists.content(clear, begins=True)
     guard = lists.guard_in([word for word in said if word not in own])
     return guard is not None and guard[0] in HEARD_GUARDS

@@ -92,4 +92,4 @@ def test_a_clear_question_negation_time_or_condition_contradicts_a_sentence_with
 
 
 def test_a_guard_word_that_was_not_heard_clearly_decides_nothing() -> None:
-    assert not contradicts(heard("is the light on", -0.9), "the light on", "en", 5.0)
+    assert not contradicts(heard("is the light on", -2.5), "the light on", "en", 5.0)
