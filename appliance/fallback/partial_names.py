@@ -42,7 +42,7 @@ class PartialNames:
             for words, name in patterns.values.get(key, {}).items():
                 if words in domains and len(words) > 1:
                     content = frozenset(self._content(words))
-                    self._names.append((key, name, domains[words], content, self._rooms(words)))
+                    self._names.append((key, name, domains[words], content, self._areas_in(words)))
 
     def of(self, words: Sequence[str]) -> list[DeviceName]:
         """The devices whose name has all of these words, and the same rooms.
@@ -57,11 +57,11 @@ class PartialNames:
             or not ends.isdisjoint(self._lists.links)
         ):
             return []
-        rooms = self._rooms(words)
+        areas = self._areas_in(words)
         return [
             DeviceName(Mention(tuple(words), {key: name}), key, name, domain)
             for key, name, domain, content, own in self._names
-            if said <= content and rooms == own
+            if said <= content and areas == own
         ]
 
     def one_of_each_other_domain(self, device: DeviceName) -> Iterator[str]:
@@ -85,7 +85,7 @@ class PartialNames:
                 return word.removesuffix(ending)
         return word
 
-    def _rooms(self, words: Sequence[str]) -> list[Words]:
+    def _areas_in(self, words: Sequence[str]) -> list[Words]:
         """The values of other lists among `words`: a bedroom is not the master bedroom."""
         text = " ".join(words)
         return [one.words for one in mentions(text, self._patterns, self._patterns.domains)]
