@@ -38,8 +38,10 @@ def check_list(placed: LocatedValue, name: str, problems: Problems) -> bool:
 
 def _check_values(placed: LocatedValue, name: str, problems: Problems) -> None:
     values = placed.value["values"]
+    if values is None:  # nothing stands below the key
+        values = placed.value["values"] = []
     path = (*placed.path, "values")
-    if not isinstance(values, list) or not values:
+    if not isinstance(values, list):
         problems.error(placed.document, path, f"`values:` of {{{name}}} must be a list of values")
         return
     for index, value in enumerate(values):

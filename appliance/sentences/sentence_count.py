@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from hassil.expression import Sentence
     from hassil.intents import SlotList
 
+COUNTED_UP_TO = 10**100
+"""More are not told apart: rules that double twenty times allow 10^300,000 sentences."""
+
 EXACT_UP_TO = 1_000_000_000
 """A larger number of sentences is given as a power of ten."""
 
@@ -52,22 +55,28 @@ class SentenceCounter:
         """The number of sentences that an expression allows, with each wildcard as one value."""
         key = id(expression)
         if key not in self._counts:
-            self._counts[key] = self._count(expression)
+            self._counts[key] = min(COUNTED_UP_TO, self._count(expression))
         return self._counts[key]
 
     def _count(self, expression: Expression) -> int:
         if isinstance(expression, Alternative):
             return sum(map(self.count, expression.items))
         if isinstance(expression, Sequence):
-            return math.prod(map(self.count, expression.items))
+            return self._product(expression.items)
         if isinstance(expression, Permutation):
             orders = math.factorial(len(expression.items))
-            return orders * math.prod(map(self.count, expression.items))
+            return orders * self._product(expression.items)
         if isinstance(expression, RuleReference):
             return self.count(self._rules[expression.rule_name].expression)
         if isinstance(expression, ListReference):
             return self._count_list(self._lists[expression.list_name])
         return 1
+
+    def _product(self, items: Iterable[Expression]) -> int:
+        product = 1
+        for item in items:
+            product = min(COUNTED_UP_TO, product * self.count(item)) if product else 0
+        return product
 
     def _count_list(self, values: SlotList) -> int:
         if isinstance(values, TextSlotList):

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hassil import Intents
-from hassil.intents import TextSlotList, WildcardSlotList
+from hassil.intents import TextSlotList
 from hassil.util import CJK_WHITESPACE
 
 from appliance.errors import SentencesError
 from appliance.grammar.grammar import Grammar, fingerprint
 from appliance.grammar.text_parser import INCLUDED
-from appliance.sentences import template_check
 from appliance.sentences.home_assistant_builtins import shared_data
 from appliance.sentences.included_sentences import add_included
 from appliance.sentences.problems import Problems
 from appliance.sentences.reference_check import check_references
+from appliance.sentences.sentence_check import check_sentences
 from appliance.sentences.sentence_count import SentenceCounter, describe_count, evenly_spaced
 from appliance.sentences.sentence_files import (
     BUILTIN,
@@ -47,8 +47,6 @@ SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
 
 AREA_SPELLINGS = 100
 """Names of one room that are compared with a given one."""
-
-ADD_WORD = "add a word that must be said"
 
 
 @dataclass(frozen=True)
@@ -273,7 +271,7 @@ def _load(
     if findings.errors:
         raise SentencesError(findings.lines(findings.errors))
     intents = _compile(gathered)
-    _check_wildcards(gathered, intents, findings)
+    check_sentences(gathered, intents, findings)
     if findings.errors:
         raise SentencesError(findings.lines(findings.errors))
     # The owner cannot change the sentences of Home Assistant, so their warnings are left out.
@@ -306,26 +304,3 @@ def _compile(gathered: Gathered) -> Intents:
 def _block(block: dict[str, Any]) -> dict[str, Any]:
     """The block without empty keys, which hassil does not accept."""
     return {key: value for key, value in block.items() if value is not None}
-
-
-def _check_wildcards(gathered: Gathered, intents: Intents, findings: Problems) -> None:
-    """Warn of a wildcard at the start, which hears anything; refuse a template with no words."""
-    for name, blocks in gathered.blocks.items():
-        for placed, block in zip(blocks, intents.intents[name].data, strict=True):
-            rules = {**intents.expansion_rules, **block.expansion_rules}
-            lists = {**intents.slot_lists, **block.slot_lists}
-            wild = frozenset(
-                n for n, values in lists.items() if isinstance(values, WildcardSlotList)
-            )
-            for index, text in enumerate(block.sentence_texts):
-                path = (*placed.path, "sentences", index)
-                expression = template_check.read(text).expression
-                starts = {r.list_name for r in template_check.may_start(expression, rules)} & wild
-                if template_check.is_blank(expression, rules):
-                    findings.error(placed.document, path, f"{text!r} fits silence; {ADD_WORD}")
-                elif not template_check.words_needed(expression, rules, wild):
-                    what = f"{text!r} is only a wildcard and fits anything; {ADD_WORD}"
-                    findings.error(placed.document, path, what)
-                elif starts:
-                    what = f"{text!r} may begin with the wildcard {{{min(starts)}}}"
-                    findings.warn(placed.document, path, f"{what} and is easily misheard")

@@ -1,4 +1,4 @@
-"""Checks one sentence template, and says what it refers to and may begin with."""
+"""Checks one sentence template, and says what it refers to."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from hassil.expression import (
     Expression,
     Group,
     ListReference,
-    Permutation,
     RuleReference,
     Sentence,
-    Sequence,
-    TextChunk,
 )
 from hassil.parse_expression import parse_sentence
 from hassil.parser import ParseError
@@ -131,47 +128,3 @@ def _circle_from(
             return circle
     done.add(name)
     return None
-
-
-def is_blank(expression: Expression, rules: dict[str, Sentence]) -> bool:
-    """Whether an expression allows to say nothing at all; nobody says punctuation."""
-    if isinstance(expression, TextChunk):
-        return not any(map(str.isalnum, expression.text))
-    if isinstance(expression, RuleReference):
-        return is_blank(rules[expression.rule_name].expression, rules)
-    if isinstance(expression, Sequence | Permutation):
-        return all(is_blank(item, rules) for item in expression.items)
-    if isinstance(expression, Group):
-        return any(is_blank(item, rules) for item in expression.items)
-    return False
-
-
-def may_start(expression: Expression, rules: dict[str, Sentence]) -> Iterator[ListReference]:
-    """The lists whose value may come first in the sentence."""
-    if isinstance(expression, ListReference):
-        yield expression
-    elif isinstance(expression, RuleReference):
-        yield from may_start(rules[expression.rule_name].expression, rules)
-    elif isinstance(expression, Sequence):
-        for item in expression.items:
-            yield from may_start(item, rules)
-            if not is_blank(item, rules):
-                return
-    elif isinstance(expression, Group):
-        for item in expression.items:
-            yield from may_start(item, rules)
-
-
-def words_needed(expression: Expression, rules: dict[str, Sentence], wild: frozenset[str]) -> bool:
-    """Whether an expression requires words outside its wildcards."""
-    if isinstance(expression, TextChunk):
-        return bool(expression.text.strip())
-    if isinstance(expression, ListReference):
-        return expression.list_name not in wild
-    if isinstance(expression, RuleReference):
-        return words_needed(rules[expression.rule_name].expression, rules, wild)
-    if isinstance(expression, Sequence | Permutation):
-        return any(words_needed(item, rules, wild) for item in expression.items)
-    if isinstance(expression, Group):
-        return all(words_needed(item, rules, wild) for item in expression.items)
-    return False

@@ -115,7 +115,7 @@ def test_every_example_of_the_starter_set_means_its_own_intent(starter: Sentence
 
 def test_all_problems_of_all_files_are_reported_at_once_with_file_and_line(tmp_path: Path) -> None:
     one = "language: en\n" + block("turn [on", "          - go {roon}\n          - on\n")
-    two = "lists:\n  room:\n    values: []\n  n:\n    range: {from: 5, to: 1}\n  w: 3\n"
+    two = "lists:\n  room:\n    values: 3\n  n:\n    range: {from: 5, to: 1}\n  w: 3\n"
     assert problems(tmp_path, one=one, two=two) == [
         "one.yaml:6: '[' at character 6 has no closing ']': 'turn [on'",
         "one.yaml:7: list {roon} does not exist; did you mean room?",
@@ -142,10 +142,6 @@ def test_a_file_that_is_not_utf8_is_reported_with_its_line(tmp_path: Path) -> No
     ("text", "expected"),
     [
         (block("go <there>"), "a.yaml:5: rule <there> does not exist"),
-        (
-            block("go to {area}"),
-            "a.yaml:5: list {area} does not exist; declare your own areas",
-        ),
         (
             block("<x>", "expansion_rules:\n  x: 'a [<y>]'\n  y: b <x>\n"),
             "a.yaml:7: a rule contains itself: <x> → <y> → <x>",
@@ -198,6 +194,35 @@ def test_rules_that_call_one_another_without_end_are_an_error(tmp_path: Path) ->
     text = block("<r0>", f"expansion_rules:\n{rules}  r3000: home\n")
     (found,) = problems(tmp_path, a=text)
     assert found.endswith("the rules call one another too deeply; put some of them together")
+
+
+def test_rules_that_double_one_another_are_refused(tmp_path: Path) -> None:
+    rules = "".join(f'  r{n}: "(<r{n + 1}> <r{n + 1}>|x)"\n' for n in range(40))
+    text = block("<r0>", f"expansion_rules:\n{rules}  r40: home\n")
+    (found,) = problems(tmp_path, a=text)
+    assert found.startswith("a.yaml:5: '<r0>' allows more than 10^100 sentences")
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "lists: {name: {values: []}}\n", "lists: {name: {values: }}\n"]
+)
+def test_sentences_of_a_list_without_values_are_left_out_with_a_warning(
+    tmp_path: Path, rest: str
+) -> None:
+    more = "          - dim {name}\n          - lights on [in {name}]\n"
+    loaded = load(written(tmp_path, a=block("light {name}", more + rest)), "en")
+    (warning,) = loaded.warnings
+    assert "a.yaml:5: 'light {name}' and 1 more cannot be said" in warning
+    assert "lists: {name: {values: [...]}}" in warning
+    assert loaded.parse("lights on") is not None
+    assert loaded.parse("dim") is None
+    assert loaded.grammar.allows("lights on")
+
+
+def test_if_no_list_has_values_nothing_can_be_said_and_that_is_an_error(tmp_path: Path) -> None:
+    left_out, nothing = problems(tmp_path, a=block("light {area}"))
+    assert "the list {area} has no values" in left_out
+    assert nothing == "no sentence can be said: its lists have no values"
 
 
 def test_an_empty_grammar_is_an_error(tmp_path: Path) -> None:

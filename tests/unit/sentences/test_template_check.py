@@ -98,10 +98,3 @@ def test_a_rule_that_calls_itself_is_found_with_the_way_back() -> None:
     assert template_check.find_circle(through, ["<e>", "{c}"]) == ["{c}", "<a>", "<b>", "{c}"]
     assert template_check.find_circle(uses, ["{d}"]) is None
     assert template_check.find_circle({**uses, "{c}": []}, uses) is None
-
-
-def test_what_may_be_said_first_looks_past_what_may_be_left_out() -> None:
-    expression = template_check.read("[please] [<the>] {any} on").expression
-    assert [r.list_name for r in template_check.may_start(expression, RULES)] == ["any"]
-    expression = template_check.read("<the> {any} on").expression
-    assert list(template_check.may_start(expression, RULES)) == []
