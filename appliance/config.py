@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count = Annotated[int, Meta(ge=1)]
+LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+"""Of ISO 639, with a script or a region as in BCP 47."""
 MAXIMUM_AREA_LENGTH = 256
 Level = Literal["debug", "info", "warning", "error"]
 RequestName = Literal[
@@ -57,8 +59,8 @@ class DeviceSettings(Section, frozen=True):
     """Folder for the journal, which holds what waits to be done or sent."""
     models_directory: str = ""
     """Folder for the models."""
-    language: Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")] = "en"
-    """Spoken language, as a code of ISO 639."""
+    language: str = "en"
+    """Spoken language, as a code of ISO 639, with a region or a script if it has several."""
     area: Annotated[str, Meta(max_length=MAXIMUM_AREA_LENGTH)] = ""
     """Room in which the appliance stands."""
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
@@ -614,6 +616,9 @@ def _contradictions(config: Config) -> Iterator[str]:
     """Values that are allowed for each key, but not together."""
     mqtt = config.mqtt
     yield from _bad_topics(config)
+    if not LANGUAGE_CODE.fullmatch(config.device.language):
+        example = 'must be a code such as "en", "pt-BR" or "sr-Latn"'
+        yield f"device.language: {example}, not {config.device.language!r}"
     yield from _bad_host(mqtt.host)
     yield from _bad_thresholds(config.wake_word)
     yield from _bad_panel(config)

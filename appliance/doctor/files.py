@@ -13,6 +13,7 @@ from appliance.errors import ApplianceError, ConfigError, EngineError, ModelMiss
 from appliance.models import catalogue
 from appliance.models.store import Store, is_path
 from appliance.mqtt import credentials
+from appliance.text.language_codes import whisper_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,11 +58,11 @@ def model_files(context: CheckContext) -> Iterator[CheckResult]:
 def _check_catalogue_model(name: str, config: Config) -> None:
     """EngineError if a catalogue model is not for speech or does not support the language."""
     keys = {"speech.model": config.speech.model, "speech.second_model": config.speech.second_model}
-    known, language = catalogue.models().get(name), config.device.language.split("-")[0]
+    known, language = catalogue.models().get(name), config.device.language
     for key in (key for key, value in keys.items() if value == name):
         if known is not None and known.task != "speech-to-text":
             raise EngineError(f"{key}: {name} is not a speech model; see: appliance models list")
-        if known is not None and not {language, "mul"} & set(known.languages):
+        if known is not None and not {whisper_code(language), "mul"} & set(known.languages):
             raise EngineError(
                 f"{key}: {name} does not support {language!r}; see: appliance models list"
             )

@@ -23,6 +23,7 @@ from appliance.grammar.network import Builder, Network
 from appliance.grammar.numbers import SIGNS, spoken
 from appliance.grammar.required_words import RequiredWords
 from appliance.grammar.semantic_tags import SentenceEnd
+from appliance.text.language_codes import family
 from appliance.text.normalise import UNIT_SIGNS, template_text, unaccented
 from appliance.text.number_words import digits_of_words, said_in_words
 from appliance.values import AREA
@@ -179,7 +180,7 @@ class _Compiler:
 
     def _after_list(self, text: str, source: int) -> int:
         """Read `text` after a value; some texts have both in one word: "Erdgeschosstemperatur"."""
-        if text[:1] == " " and self._intents.language.split("-")[0] in COMPOUNDING:
+        if text[:1] == " " and family(self._intents.language) in COMPOUNDING:
             gap = self._builder.text(source, " ")
             self._builder.join(source, gap)
             return self._words(gap, text.lstrip())

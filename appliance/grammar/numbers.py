@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from appliance.text.language_codes import family
 from appliance.text.normalise import template_text
 from appliance.text.number_words import in_words
 
@@ -58,10 +59,6 @@ NEGATIVE = {"en": ("minus", "negative")}
 """Words before a negative number, besides those of the language's own rules."""
 
 
-def _family(language: str) -> str:
-    return language.split("-", maxsplit=1)[0]
-
-
 @cache
 def below_zero(language: str) -> tuple[str, ...]:
     """The words that are said before a negative number."""
@@ -70,7 +67,7 @@ def below_zero(language: str) -> tuple[str, ...]:
         for below, above in zip(_by_rules(-2, language), _by_rules(2, language), strict=False)
         if below.endswith(above)
     ]
-    return tuple(dict.fromkeys([*rules, *NEGATIVE.get(_family(language), ())]))
+    return tuple(dict.fromkeys([*rules, *NEGATIVE.get(family(language), ())]))
 
 
 @cache
@@ -90,7 +87,7 @@ def spoken(number: float, language: str) -> tuple[str, ...]:
 @cache
 def _by_rules(number: float, language: str) -> tuple[str, ...]:
     texts = dict.fromkeys(map(template_text, in_words(number, language)))
-    if _family(language) == "en" and abs(number) > 100:  # noqa: PLR2004
+    if family(language) == "en" and abs(number) > 100:  # noqa: PLR2004
         for text in list(texts):
             texts[text.replace("hundred ", "hundred and ")] = None
     return tuple(texts)
@@ -132,4 +129,4 @@ def _digits(number: float, language: str) -> list[str]:
 
 def _half(number: float, language: str) -> str | None:
     """How to say this number and a half, with {} for the number; None if it has no half."""
-    return HALVES.get(_family(language)) if number > 1 and number % 1 == HALF else None
+    return HALVES.get(family(language)) if number > 1 and number % 1 == HALF else None

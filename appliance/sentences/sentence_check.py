@@ -95,9 +95,7 @@ def _can_say_any(gathered: Gathered, intents: Intents) -> bool:
     return False
 
 
-def _warn_of_empty_lists(
-    unsaid: Mapping[str, list[LocatedSentence]], findings: Problems
-) -> None:
+def _warn_of_empty_lists(unsaid: Mapping[str, list[LocatedSentence]], findings: Problems) -> None:
     for name, sentences in unsaid.items():
         first, more = sentences[0], len(sentences) - 1
         others = f" and {more} more" if more else ""

@@ -11,6 +11,7 @@ from appliance.sentences.home_assistant_builtins import OWNER_LISTS, builtin_dat
 from appliance.sentences.list_check import check_list
 from appliance.sentences.marked_yaml import Document
 from appliance.sentences.problems import LocatedValue, check_text, mapping, shown, unknown_keys
+from appliance.text.language_codes import family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,12 +75,15 @@ class Gathered:
 
 
 def find(folder: Path, language: str) -> list[Path]:
-    """The YAML files of a language: of its subfolder if there is one, else of the folder."""
+    """The YAML files of a language: of its subfolder if there is one, else of the folder.
+
+    The subfolder of `de-CH` is `de-CH` or, without one, `de`.
+    """
     try:
         if not folder.is_dir():
             raise SentencesError([f"{folder}: folder does not exist; check sentences.folder"])
-        of_language = folder / language
-        searched = of_language if of_language.is_dir() else folder
+        own = (folder / language, folder / family(language))
+        searched = next((each for each in own if each.is_dir()), folder)
         files = sorted(files_below(searched, on_error=_fail))
     except OSError as error:
         place = error.filename or folder
@@ -179,8 +183,7 @@ def _add_file(gathered: Gathered, document: Document, problems: Problems) -> Non
 
 def _is_of_language(given: Any, wanted: str) -> bool:
     """en-US and en_GB are en, too."""
-    family = str(given).replace("_", "-").partition("-")[0]
-    return family == wanted.partition("-")[0]
+    return family(str(given).replace("_", "-")) == family(wanted)
 
 
 def _add_intents(gathered: Gathered, document: Document, problems: Problems) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hassil.numbers import get_rbnf_engine
 from unicode_rbnf.engine import NoRuleForNumberError
 
+from appliance.text.language_codes import family
 from appliance.text.normalise import template_text
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def said_in_words(digits: str) -> bool:
 def digits_of_words(language: str) -> dict[str, str]:
     """Numbers up to one hundred as sentences spell them, and their digits: {"twenty one": "21"}."""
     found: dict[str, str] = {}
-    lowest = 0 if language.partition("-")[0] == "en" else 2  # "un", "ein", "uno" are articles too
+    lowest = 0 if family(language) == "en" else 2  # "un", "ein", "uno" are articles too
     for number in range(lowest, HIGHEST + 1):
         for words in in_words(number, language):
             found.setdefault(" ".join(template_text(words).split()), str(number))

@@ -379,6 +379,16 @@ def test_a_missing_password_file_is_an_error_of_the_broker(free_port: int) -> No
             "speech.second_model: whisper-tiny.en does not support 'de'",
         ),
         (
+            'device.language = "ga"\nspeech.model = "whisper-base"\n',
+            78,
+            "speech.model: whisper-base does not support 'ga'",
+        ),
+        (
+            'device.language = "nb"\nspeech.model = "whisper-base"\nsentences.builtin = true\n',
+            0,
+            "warning: model whisper-base is not in ",
+        ),
+        (
             'language_model.enabled = true\nlanguage_model.model = "/no/model.gguf"\n',
             78,
             "there is no model at /no/model.gguf; correct its path in config.toml",

@@ -303,6 +303,12 @@ def test_the_subfolder_of_a_language_goes_before_the_folder(tmp_path: Path) -> N
     assert list(loaded.intents.intents) == ["Light"]
 
 
+def test_the_folder_of_a_language_serves_its_regions(tmp_path: Path) -> None:
+    (tmp_path / "de").mkdir()
+    written(tmp_path / "de", a="language: de\n" + block("licht an"))
+    assert load(tmp_path, "de-CH").parse("Licht an") is not None
+
+
 def test_a_file_of_another_language_is_left_out_with_a_warning(tmp_path: Path) -> None:
     german = "language: de\n" + block("licht an")
     loaded = load(written(tmp_path, a=LIGHTS, b=german), "en")

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+import home_assistant_intents
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -147,6 +148,7 @@ def test_all_problems_are_reported_together_with_their_paths() -> None:
         ("[mqtt]\ntls = true", "the embedded broker has no TLS"),
         ("[mqtt]\npassword_file = 'p'", "mqtt.username: required with"),
         ("[language_model]\nmaximum_tokens = 4096", "must be less than context_tokens"),
+        ('[device]\nlanguage = "english"', 'must be a code such as "en", "pt-BR" or "sr-Latn"'),
         ("[speech]\ncalibration = [nan, 1, 1, inf]", "speech.calibration: must be finite"),
         ("[speech]\nsecond_calibration = [1, 1, 1, inf]", "second_calibration: must be finite"),
         ("[speech]\nsecond_model = 'whisper-tiny.en'", "must differ from speech.model"),
@@ -157,6 +159,11 @@ def test_all_problems_are_reported_together_with_their_paths() -> None:
 )
 def test_a_wrong_key_is_named_with_what_is_expected(text: str, message: str) -> None:
     assert message in "\n".join(problems_of(text))
+
+
+@pytest.mark.parametrize("language", sorted(home_assistant_intents.get_languages()))
+def test_every_language_of_home_assistant_can_be_set(language: str) -> None:
+    assert config.parse(f'[device]\nlanguage = "{language}"').device.language == language
 
 
 def test_a_missing_file_a_folder_and_binary_content_are_reported_with_the_path(

@@ -21,6 +21,7 @@ from appliance.engines.whisper.phrase_score import phrase_score
 from appliance.engines.whisper.repetition import is_repetitive, without_repetition
 from appliance.engines.whisper.spectrogram import log_mel, pieces, without_silence
 from appliance.errors import EngineError, Interrupted
+from appliance.text.language_codes import family, whisper_code
 from appliance.values import SAMPLE_RATE, Pace, Transcript
 
 if TYPE_CHECKING:
@@ -55,9 +56,6 @@ lost."""
 
 FULL_WINDOW_S = 30.0
 """The window that Whisper was trained on."""
-
-WHISPER_CODES = {"nb": "no", "jv": "jw"}
-"""Languages that have another code in Whisper than in ISO 639 and in Home Assistant."""
 
 
 class Whisper:
@@ -216,12 +214,11 @@ class Whisper:
     def _start_tokens(self, language: str) -> tuple[int, ...]:
         begin = self._special_token("<|startoftranscript|>")
         plain = self._special_token("<|notimestamps|>")
-        family = language.split("-", maxsplit=1)[0]
         if not self._model.is_multilingual:
-            if family != "en":
+            if family(language) != "en":
                 raise EngineError(f"{self.name} knows English only, not {language!r}")
             return begin, plain
-        spoken = self._tokenizer.token_to_id(f"<|{WHISPER_CODES.get(family, family)}|>")
+        spoken = self._tokenizer.token_to_id(f"<|{whisper_code(language)}|>")
         if spoken is None:
             raise EngineError(f"{self.name} does not know the language {language!r}")
         return begin, int(spoken), self._special_token("<|transcribe|>"), plain
