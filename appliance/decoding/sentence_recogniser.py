@@ -6,17 +6,17 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from appliance.decoding.calibration import Calibration, under_prior
 from appliance.decoding.contradiction import contradicts, has_other_number, objection
-from appliance.decoding.search_types import Candidate, Decoding, HeardWord, Scorer, SearchEffort
+from appliance.decoding.meanings import declared_neighbours, is_contested, meanings_of
+from appliance.decoding.search_types import Decoding, HeardWord, Scorer, SearchEffort
 from appliance.decoding.two_model_fusion import ModelOpinion
 from appliance.text.normalise import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from appliance.decoding.meanings import Meaning
     from appliance.decoding.two_model_fusion import ScoreFusion
     from appliance.grammar.grammar import Grammar
     from appliance.grammar.text_parser import ParsedSentence
@@ -125,16 +125,6 @@ class RecognisedSentence:
         return self.reading.slots if self.reading else {}
 
 
-@dataclass(slots=True)
-class _Meaning:
-    """A meaning with its best candidate and the score of all its candidates together."""
-
-    best: Candidate
-    text: str
-    reading: ParsedSentence
-    score: float = -math.inf
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceRecogniser:
     """Recognises sentences of a grammar: a model's vocabulary, and the bounds measured for it."""
@@ -165,6 +155,8 @@ class SentenceRecogniser:
         if speech.silent:
             return _rejected_unheard("silence")
         opinion = ModelOpinion.of(speech, grammar.walk(self.vocabulary), self.effort)
+        texts = declared_neighbours(opinion.decoding, grammar, self.spell, self.effort)
+        opinion = opinion.with_texts(texts)
         found = self._judge(
             opinion.decoding, grammar, speech.no_speech, speech.seconds, self.calibration
         )
@@ -183,16 +175,6 @@ class SentenceRecogniser:
             return near and self.limits.second_model_below > 0.0
         return found.refused != "no_speech" and found.confidence < self.limits.second_model_below
 
-    def _meanings(self, decoding: Decoding, grammar: Grammar) -> list[_Meaning]:
-        """The meanings of the candidates, best first; texts that mean the same count together."""
-        found: dict[Any, _Meaning] = {}
-        for candidate in decoding.candidates:
-            text = self.spell(candidate.tokens)
-            for reading in grammar.readings(text)[:1]:
-                meaning = found.setdefault(reading.meaning, _Meaning(candidate, text, reading))
-                meaning.score = float(np.logaddexp(meaning.score, candidate.rank_score))
-        return sorted(found.values(), key=lambda one: -one.score)
-
     def _judge(
         self,
         decoding: Decoding,
@@ -201,7 +183,7 @@ class SentenceRecogniser:
         seconds: float,
         calibration: Calibration,
     ) -> RecognisedSentence:
-        meanings = self._meanings(decoding, grammar)
+        meanings = meanings_of(decoding, grammar, self.spell)
         free, free_tokens = decoding.free.score, len(decoding.free.tokens) + 1
         best = meanings[0] if meanings else None
         fit = deficit = margin = declared = None
@@ -216,8 +198,10 @@ class SentenceRecogniser:
             surplus, plain = free - score, normalise(best.text)
             heard, language = decoding.heard, grammar.language
             if best.reading.wildcard_characters:  # a wildcard fits whatever was said
-                ruled_out = deficit > self.limits.wildcard_deficit or has_other_number(
-                    heard, plain, language
+                ruled_out = (
+                    deficit > self.limits.wildcard_deficit
+                    or is_contested(meanings)
+                    or has_other_number(heard, plain, language)
                 )
             else:
                 against = objection(heard, plain, language, surplus)
@@ -250,7 +234,7 @@ class SentenceRecogniser:
 
     def _rejection_reason(
         self,
-        best: _Meaning | None,
+        best: Meaning | None,
         confidence: float,
         no_speech: float | None,
     ) -> str | None:

@@ -8,7 +8,7 @@ because both models are too sure (temperature, Guo et al. 2017).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +56,13 @@ class ModelOpinion:
     def of(cls, scorer: Scorer, walk: TokenWalk, effort: SearchEffort) -> ModelOpinion:
         """Search with this model only."""
         return cls(scorer, walk, effort, decode(scorer, walk, effort))
+
+    def with_texts(self, texts: Sequence[str]) -> ModelOpinion:
+        """The same with more sentences scored, which are given normalised."""
+        if not texts:
+            return self
+        decoding = score_texts(self.scorer, self.walk, self.effort, self.decoding, texts)
+        return replace(self, decoding=decoding)
 
     def best_texts(self) -> list[str]:
         """Its best sentences, normalised."""

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from appliance.grammar.nearest_sentence import spelling_distance
-from appliance.grammar.numbers import HALVES
+from appliance.text.number_spelling import number_spelling
 from appliance.text.number_words import digits_of_words
 
 if TYPE_CHECKING:
@@ -103,15 +103,15 @@ def digits_for_words(words: Sequence[tuple[str, float]], language: str) -> list[
 def _spelled_numbers(language: str) -> tuple[dict[str, str], int]:
     """Number words and their digits, halves in one word too, and the most words of one."""
     spelled = dict(digits_of_words(language))
-    half = HALVES.get(language.partition("-")[0], "")
-    if half.startswith("{}") and " " not in half:
-        spelled |= {half.format(words): f"{digits}.5" for words, digits in spelled.items()}
+    for half in number_spelling(language).half:
+        if half.startswith("{}") and " " not in half:
+            spelled |= {half.format(words): f"{digits}.5" for words, digits in spelled.items()}
     return spelled, max((len(words.split()) for words in spelled), default=1)
 
 
 def _with_halves(words: list[tuple[str, float]], language: str) -> list[tuple[str, float]]:
     """A whole number followed by the words for a half is one number."""
-    tail = HALVES.get(language.partition("-")[0], "").removeprefix("{}").split()
+    tail = "".join(number_spelling(language).half[:1]).removeprefix("{}").split()
     size = len(tail)
     found: list[tuple[str, float]] = []
     at = 0

@@ -13,6 +13,7 @@ from appliance.grammar.cache import load, save
 from appliance.grammar.compile import compile_network
 from appliance.grammar.lazy_automaton import DEAD, Automaton
 from appliance.grammar.network import ANY
+from appliance.grammar.number_respellings import respellings
 from appliance.grammar.skip_words import SkipWords
 from appliance.grammar.text_parser import ParsedSentence, Parser
 from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
@@ -111,8 +112,22 @@ class Grammar:
         self.walk(vocabulary).prepare()
 
     def readings(self, text: str) -> list[ParsedSentence]:
-        """The best parse for each meaning of `text`, best first; empty if no sentence fits."""
-        return self._parser.readings(text, self.area)
+        """The best parse for each meaning of `text`, best first; empty if no sentence fits.
+
+        If no sentence fits without a wildcard, its numbers are tried in other spellings: "1h25".
+        """
+        found = self._parser.readings(text, self.area)
+        if found and not found[0].wildcard_characters:
+            return found
+        for other in respellings(text, self.language):
+            declared = [
+                reading
+                for reading in self._parser.readings(other, self.area)
+                if not reading.wildcard_characters
+            ]
+            if declared:
+                return [*declared, *found]
+        return found
 
     def allows(self, text: str) -> bool:
         """Whether speech may be decoded as `text`, a whole sentence."""

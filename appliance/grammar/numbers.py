@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from appliance.text.language_codes import family
 from appliance.text.normalise import template_text
+from appliance.text.number_spelling import number_spelling
 from appliance.text.number_words import in_words
 
 if TYPE_CHECKING:
@@ -45,19 +45,6 @@ SIGNS = {
 
 HALF = 0.5
 
-HALVES = {
-    "en": "{} and a half",
-    "de": "{}einhalb",
-    "fr": "{} et demi",
-    "es": "{} y medio",
-    "it": "{} e mezzo",
-    "nl": "{} en een half",
-}
-"""A whole number and half of one, as people say it."""
-
-NEGATIVE = {"en": ("minus", "negative")}
-"""Words before a negative number, besides those of the language's own rules."""
-
 
 @cache
 def below_zero(language: str) -> tuple[str, ...]:
@@ -67,7 +54,7 @@ def below_zero(language: str) -> tuple[str, ...]:
         for below, above in zip(_by_rules(-2, language), _by_rules(2, language), strict=False)
         if below.endswith(above)
     ]
-    return tuple(dict.fromkeys([*rules, *NEGATIVE.get(family(language), ())]))
+    return tuple(dict.fromkeys([*rules, *number_spelling(language).negative]))
 
 
 @cache
@@ -79,17 +66,19 @@ def spoken(number: float, language: str) -> tuple[str, ...]:
         ]
         return tuple(f"{sign} {above}" for sign, above in ways)
     texts = _by_rules(number, language)
-    if half := _half(number, language):
-        texts += tuple(half.format(one) for one in _by_rules(int(number), language))
-    return texts
+    halves = [
+        half.format(one)
+        for half in _half(number, language)
+        for one in _by_rules(int(number), language)
+    ]
+    return (*texts, *halves)
 
 
 @cache
 def _by_rules(number: float, language: str) -> tuple[str, ...]:
     texts = dict.fromkeys(map(template_text, in_words(number, language)))
-    if family(language) == "en" and abs(number) > 100:  # noqa: PLR2004
-        for text in list(texts):
-            texts[text.replace("hundred ", "hundred and ")] = None
+    for text in list(texts):
+        texts |= dict.fromkeys(number_spelling(language).also(text))
     return tuple(texts)
 
 
@@ -122,11 +111,9 @@ def _digits(number: float, language: str) -> list[str]:
         forms.append(plain[1:])
     if number >= 1_000 and "." not in plain:  # noqa: PLR2004
         forms.append(f"{int(number):,}")
-    if half := _half(number, language):
-        forms.append(half.format(int(number)))
-    return forms
+    return [*forms, *(half.format(int(number)) for half in _half(number, language))]
 
 
-def _half(number: float, language: str) -> str | None:
-    """How to say this number and a half, with {} for the number; None if it has no half."""
-    return HALVES.get(family(language)) if number > 1 and number % 1 == HALF else None
+def _half(number: float, language: str) -> tuple[str, ...]:
+    """The ways to say this number and a half, with {} for it; none if it has no half."""
+    return number_spelling(language).half if number > 1 and number % 1 == HALF else ()

@@ -16,6 +16,7 @@ from appliance.sentences import template_check
 from appliance.sentences.home_assistant_builtins import OWNER_LISTS, builtin_data
 from appliance.sentences.marked_yaml import Document
 from appliance.sentences.problems import LocatedValue
+from appliance.sentences.sentence_check import SentenceScope
 from appliance.sentences.sentence_files import DeclaredIntent
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ class _Adder:
         if named - self._gathered.lists.keys():
             return False
         expression = template_check.read(text).expression
-        starts = template_check.may_start(expression, self._read_rules)
-        return not any(reference.list_name in self._wild for reference in starts)
+        starts = SentenceScope({}, self._read_rules).may_start(expression)
+        return starts.isdisjoint(self._wild)
 
     def _renamed(self, text: str) -> str:
         return REFERENCE.sub(self._rename, text)

@@ -18,6 +18,7 @@ from hassil.expression import (
 from hassil.intents import TextSlotList, WildcardSlotList
 
 from appliance.errors import SentencesError
+from appliance.grammar.text_parser import INCLUDED
 from appliance.sentences.sentence_count import COUNTED_UP_TO, SentenceCounter, describe_count
 from appliance.sentences.sentence_files import BUILTIN
 
@@ -78,7 +79,7 @@ class LocatedSentence:
 def _blocks(gathered: Gathered, intents: Intents) -> Iterator[tuple[LocatedValue, IntentData]]:
     for name, blocks in gathered.blocks.items():
         for placed, block in zip(blocks, intents.intents[name].data, strict=True):
-            if placed.document.name != BUILTIN:
+            if not placed.document.name.startswith((BUILTIN, INCLUDED)):
                 yield placed, block
 
 

@@ -1,0 +1,132 @@
+"""What the sentences that a search found mean: grouped, declared words before wildcards."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from appliance.decoding.two_model_fusion import TEMPERATURE
+from appliance.grammar.nearest_sentence import nearest, spelling_distance
+from appliance.text.normalise import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from appliance.decoding.search_types import Candidate, Decoding, SearchEffort
+    from appliance.grammar.grammar import Grammar
+    from appliance.grammar.text_parser import ParsedSentence
+
+    Spell = Callable[[Sequence[int]], str]
+    """The text of tokens."""
+
+NEAR = 0.2
+"""Spelling distance per letter up to which one sentence may have been misheard for another: that
+of "stop me in timer" to "stop mijn timer" is 0.13."""
+
+NEARLY_AS_LIKELY_NATS = 4.0
+"""A sentence that scores worse by more than this was not said: "stop the tea timer" is heard as
+such, though "stop the timer" is near."""
+
+DOUBTFUL_NATS = 8.0
+"""Until it is worse by more than this, nobody can tell which of the two was said."""
+
+
+@dataclass(slots=True)
+class Meaning:
+    """A meaning with its best candidate and the score of all its candidates together."""
+
+    best: Candidate
+    text: str
+    reading: ParsedSentence
+    score: float = -math.inf
+
+    @property
+    def own_letters(self) -> int:
+        """Letters that no wildcard took."""
+        return len(self.text) - self.reading.wildcard_characters
+
+
+def meanings_of(decoding: Decoding, grammar: Grammar, spell: Spell) -> list[Meaning]:
+    """The meanings of the candidates, best first; texts that mean the same count together.
+
+    A wildcard takes any words, also those of a declared sentence that were misheard: "create timer
+    for 6 hours in 20 minutes". So it loses to a sentence that is spelled nearly alike.
+    """
+    found: dict[Any, Meaning] = {}
+    for candidate in (*decoding.candidates, *_as_written(decoding, grammar, spell)):
+        text = spell(candidate.tokens)
+        for reading in grammar.readings(text)[:1]:
+            meaning = found.setdefault(reading.meaning, Meaning(candidate, text, reading))
+            meaning.score = float(np.logaddexp(meaning.score, candidate.rank_score))
+            if candidate.rank_score > meaning.best.rank_score:
+                meaning.best, meaning.text, meaning.reading = candidate, text, reading
+    ordered = sorted(found.values(), key=lambda one: -one.score)
+    return [
+        one
+        for one in ordered
+        if not any(
+            _is_meant_by(one, other) and _is_within(NEARLY_AS_LIKELY_NATS, one, other)
+            for other in ordered
+        )
+    ]
+
+
+def is_contested(meanings: Sequence[Meaning]) -> bool:
+    """Whether the best one has words in a wildcard that a declared sentence may have had."""
+    best = meanings[0]
+    return any(
+        _is_meant_by(best, other) and _is_within(DOUBTFUL_NATS, best, other)
+        for other in meanings[1:]
+    )
+
+
+def _is_within(nats: float, best: Meaning, other: Meaning) -> bool:
+    """Whether `other` scores at most so much worse; the scores of two models are flattened."""
+    fused = best.best.fused_score is not None
+    return other.score >= best.score - (nats / TEMPERATURE if fused else nats)
+
+
+def declared_neighbours(
+    decoding: Decoding, grammar: Grammar, spell: Spell, effort: SearchEffort
+) -> list[str]:
+    """Sentences that were perhaps said where the best one so far has a wildcard; normalised."""
+    best = next(iter(meanings_of(decoding, grammar, spell)), None)
+    if best is None or not best.reading.wildcard_characters:
+        return []
+    beam, limit = effort.spelling_beam, effort.candidates_per_round
+    near = nearest(grammar.automaton, best.text, limit=limit, beam=beam, wildcards=False)
+    meant = (
+        one.text
+        for one in near
+        for reading in grammar.readings(one.text)[:1]
+        if _is_meant_by(best, Meaning(best.best, one.text, reading))
+    )
+    return list(islice(meant, effort.batch_size))  # the model scores so many in one call
+
+
+def _as_written(decoding: Decoding, grammar: Grammar, spell: Spell) -> Iterator[Candidate]:
+    """The free text, if it is a declared sentence in a spelling that the search does not follow.
+
+    Such are "1h25" for "1 hour and 25 minutes", and two words written as one.
+    """
+    if any(one.fused_score is not None for one in decoding.candidates):
+        return  # its score is that of one model
+    text = spell(decoding.free.tokens)
+    if normalise(text) in {normalise(spell(one.tokens)) for one in decoding.candidates}:
+        return
+    if any(not reading.wildcard_characters for reading in grammar.readings(text)[:1]):
+        yield decoding.free
+
+
+def _is_meant_by(wild: Meaning, other: Meaning) -> bool:
+    """Whether `other` is nearly the same sentence, with own words for what a wildcard took."""
+    if other.reading.wildcard_characters >= wild.reading.wildcard_characters:
+        return False
+    if other.own_letters <= wild.own_letters:
+        return False  # a shorter value of the same wildcard: "milk" for "oat milk"
+    said, meant = normalise(wild.text), normalise(other.text)
+    return spelling_distance(said, meant) <= NEAR * max(len(said), len(meant))
