@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from appliance.grammar.closure import ACCEPT, SPACE, EpsilonClosures, Places
 from appliance.grammar.network import ANY, READS_NOTHING
 from appliance.grammar.skip_words import SkipWords
-from appliance.text.normalise import PUNCTUATION, SPACED_PUNCTUATION, UNIT_SIGNS
+from appliance.text.normalise import PUNCTUATION, SPACED_PUNCTUATION, UNIT_SIGNS, folded
+from appliance.text.unicode_bytes import as_text, character_of, encodings, is_byte
 
 if TYPE_CHECKING:
     from appliance.grammar.network import Network
@@ -24,6 +25,9 @@ DEAD = -1
 
 IN_WORD, AFTER_SPACE, AFTER_STOP = 0, 1, 2
 """The kinds of a state's last character: a letter; a space, or none yet; a comma or period."""
+
+Unfinished = tuple[int, bytes]
+"""A state, and the bytes after it that do not make a character yet."""
 
 _PartialSkipWords = tuple[tuple[int, str], ...]
 """Unfinished skip words: the state before each, and its letters so far."""
@@ -50,6 +54,9 @@ class Automaton:
         self._lock = threading.RLock()
         self._closures = EpsilonClosures(network)
         self._states: list[tuple[Places, int, _PartialSkipWords]] = []
+        self._unfinished: dict[int, Unfinished] = {}
+        """By state, if a character has begun and is not complete."""
+        self._of_unfinished: dict[Unfinished, int] = {}
         self._state_ids: dict[tuple[Places, int, _PartialSkipWords, int], int] = {}
         self._if_full_stop: list[int] = []
         """For each state after a decimal point: the state if it is a full stop; else DEAD."""
@@ -133,6 +140,20 @@ class Automaton:
                 prefixes.append("")
             return sorted(found.union(*map(self._skips.next_characters, prefixes)))
 
+    def bytes_after(self, state: int) -> list[str]:
+        """The bytes that may come next in characters of several bytes, see `unicode_bytes`.
+
+        Whisper has no token for many letters, only for their bytes.
+        """
+        before, begun = self._unfinished.get(state, (state, b""))
+        found = {
+            encoded[len(begun)]
+            for char in self.characters(before)
+            for encoded in encodings(char)
+            if len(encoded) > max(1, len(begun)) and encoded.startswith(begun)
+        }
+        return [as_text(byte) for byte in sorted(found)]
+
     def only_in_skip_word(self, state: int) -> bool:
         """Whether the last letters belong only to a skip word."""
         return not self._states[state][0]
@@ -155,6 +176,8 @@ class Automaton:
 
     def _next_state(self, state: int, char: str) -> int:
         """The union of what the sentence and the skip words reach with `char`."""
+        if is_byte(char) or state in self._unfinished:
+            return self._next_of_byte(state, char)
         places, last, partial = self._states[state]
         is_unit = char in UNIT_SIGNS and last == IN_WORD
         find = self._next_of_unit_sign if is_unit else self._next_of_sentence
@@ -177,6 +200,25 @@ class Automaton:
         reached, last, _ = self._states[target] if target != DEAD else ((), _kind_of(char), ())
         union = {*reached, *(place for before in skipped for place in self._states[before][0])}
         return self._state(tuple(sorted(union)), last, tuple(sorted(going_on)))
+
+    def _next_of_byte(self, state: int, char: str) -> int:
+        """The state after one byte more of a character; DEAD for anything else inside of one."""
+        before, begun = self._unfinished.get(state, (state, b""))
+        if not is_byte(char):
+            return DEAD
+        encoded = begun + bytes((ord(char) & 0xFF,))
+        if (whole := character_of(encoded)) is not None:
+            return self.walk(before, folded(whole))
+        allowed = (one for char in self.characters(before) for one in encodings(char))
+        if not self.takes_any(before) and not any(one.startswith(encoded) for one in allowed):
+            return DEAD
+        key = before, encoded
+        if key not in self._of_unfinished:
+            self._of_unfinished[key] = len(self._states)
+            self._unfinished[len(self._states)] = key
+            self._states.append(((), IN_WORD, ()))
+            self._if_full_stop.append(DEAD)
+        return self._of_unfinished[key]
 
     def _skip_word_starts(self, state: int) -> Places:
         """The places where a skip word may begin: none in a wildcard, which takes it as its own.

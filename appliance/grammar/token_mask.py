@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from appliance.grammar.lazy_automaton import DEAD, IN_WORD
 from appliance.text.normalise import PUNCTUATION, SPACED_PUNCTUATION, UNIT_SIGNS, folded, normalise
+from appliance.text.unicode_bytes import decoded, is_byte, joined, without_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,7 +46,7 @@ class TokenVocabulary:
     """The text of each token of a model."""
 
     texts: tuple[str | None, ...]
-    """Folded text of each token; None for special ones and for parts of a character."""
+    """Folded text of each token, bytes as in `unicode_bytes`; None for special ones."""
     end: int
     """The token that ends a text."""
     words: list[str] = field(repr=False)
@@ -67,11 +68,13 @@ class TokenVocabulary:
 
     def folded_text(self, tokens: Iterable[int]) -> str:
         """Folded text of the tokens."""
-        return "".join(self.texts[token] or "" for token in tokens)
+        text = "".join(self.texts[token] or "" for token in tokens)
+        whole = joined(text)
+        return text if whole is text else folded(whole)
 
     def normalised_text(self, tokens: Iterable[int]) -> str:
         """The normalised text of the tokens: without punctuation, with single spaces."""
-        return normalise(self.folded_text(tokens))
+        return normalise(without_bytes(self.folded_text(tokens)))
 
     def tokens_of(self, text: str, known: Mapping[str, Tokens]) -> Tokens:
         """Tokens that spell folded `text`; empty if a letter has no token.
@@ -83,7 +86,7 @@ class TokenVocabulary:
         """
         tokens: list[int] = []
         for word in text.split():
-            found = known.get(word) or self._word(" " + word)
+            found = known.get(word) or self._word(" " + word) or self._apart(word, first=not tokens)
             if not found:
                 return ()
             tokens += found if tokens else self._capitalised(found)
@@ -121,15 +124,22 @@ class TokenVocabulary:
             self._children[prefix] = known
         return known
 
+    def _apart(self, word: str, *, first: bool) -> list[int]:
+        """A word that no token begins together with its space; the first has none."""
+        space, rest = self.by_text.get(" ", ())[:1], self._word(word)
+        return [*(() if first else space), *rest] if rest and (space or first) else []
+
     def _word(self, word: str) -> list[int]:
         """The fewest tokens; of several ways the lower ids, because common tokens have low ids."""
+        letters = word if word.isascii() else word.encode()
         best: list[tuple[int, int, list[int]]] = [(0, 0, [])]
-        for end in range(1, len(word) + 1):
+        for end in range(1, len(letters) + 1):
             alternatives = [
                 (best[begin][0] + 1, best[begin][1] + ids[0], [*best[begin][2], ids[0]])
                 for begin in range(end)
-                if (ids := self.by_text.get(word[begin:end])) and best[begin][0] < _IMPOSSIBLE
-                if word[begin:end] != " "
+                if best[begin][0] < _IMPOSSIBLE
+                if (part := _as_token(letters[begin:end])) != " "
+                if (ids := self.by_text.get(part))
             ]
             best.append(min(alternatives, default=(_IMPOSSIBLE, 0, [])))
         return best[-1][2]
@@ -260,11 +270,18 @@ class TokenWalk:
             return
         children = self.vocabulary.children(prefix, low, high)
         chars = self.automaton.characters(state)
+        if any(map(is_byte, children)):
+            chars += self.automaton.bytes_after(state)
         extra = _AFTER_LETTER if self.automaton.last_character(state) == IN_WORD else _AFTER_SPACE
         for char in sorted(children.keys() & {*chars, *extra}):
             target = self.automaton.step(state, char)
             if target != DEAD:
                 self._descend(target, prefix + char, *children[char], found)
+
+
+def _as_token(part: str | bytes) -> str:
+    """A part of a word as the text of a token."""
+    return part if isinstance(part, str) else decoded(part)
 
 
 def _grouped(found: _Groups) -> Choices:

@@ -22,6 +22,7 @@ from appliance.engines.whisper.repetition import is_repetitive, without_repetiti
 from appliance.engines.whisper.spectrogram import log_mel, pieces, without_silence
 from appliance.errors import EngineError, Interrupted
 from appliance.text.language_codes import family, whisper_code
+from appliance.text.unicode_bytes import decoded
 from appliance.values import SAMPLE_RATE, Pace, Transcript
 
 if TYPE_CHECKING:
@@ -56,6 +57,19 @@ lost."""
 
 FULL_WINDOW_S = 30.0
 """The window that Whisper was trained on."""
+
+
+def _byte_letters() -> dict[str, int]:
+    """The letter of the tokenizer's file for each byte, as in GPT-2 (`bytes_to_unicode`)."""
+    shown = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(0x100) if byte not in shown]
+    return {
+        **{chr(byte): byte for byte in shown},
+        **{chr(0x100 + number): byte for number, byte in enumerate(others)},
+    }
+
+
+BYTE_OF_LETTER = _byte_letters()
 
 
 class Whisper:
@@ -94,10 +108,19 @@ class Whisper:
 
     @cached_property
     def tokens(self) -> tuple[str | None, ...]:
-        """The text of each token; None for special ones and for parts of a character."""
+        """The text of each token, bytes as in `unicode_bytes`; None for special ones."""
         texts = self._tokenizer.decode_batch([[token] for token in range(self.end)])
-        whole = [None if "\ufffd" in text else text for text in texts]
+        whole = [
+            self._with_bytes(token) if "\ufffd" in text else text
+            for token, text in enumerate(texts)
+        ]
         return (*whole, *([None] * (self._tokenizer.get_vocab_size() - self.end)))
+
+    def _with_bytes(self, token: int) -> str | None:
+        """The text of a token that begins or ends inside a character."""
+        letters = self._tokenizer.id_to_token(token) or ""
+        data = bytes(BYTE_OF_LETTER.get(letter, 0) for letter in letters)
+        return decoded(data) if data and all(data) else None
 
     def transcribe(
         self, samples: Samples, language: str, must_stop: Callable[[], bool] = lambda: False
