@@ -98,7 +98,7 @@ def declared_neighbours(
     if best is None or not best.reading.wildcard_characters:
         return []
     beam, limit = effort.spelling_beam, effort.candidates_per_round
-    near = nearest(grammar.automaton, best.text, limit=limit, beam=beam, wildcards=False)
+    near = nearest(grammar.declared, best.text, limit=limit, beam=beam)
     meant = (
         one.text
         for one in near

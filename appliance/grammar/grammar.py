@@ -57,7 +57,7 @@ class Grammar:
         self.network = network
         self._skip_words = skip_words or SkipWords()
         self.automaton = Automaton(network, self._skip_words)
-        self._declared = (
+        self.declared = (
             Automaton(network, self._skip_words, wildcards=False)
             if ANY in network.labels
             else self.automaton
@@ -139,7 +139,7 @@ class Grammar:
         with self._lock:
             return self._walks.setdefault(
                 id(vocabulary),
-                TokenWalk(self.automaton, vocabulary, self._with_apostrophe, self._declared),
+                TokenWalk(self.automaton, vocabulary, self._with_apostrophe, self.declared),
             )
 
 
