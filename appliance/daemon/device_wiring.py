@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from appliance.devices.device_messages import DeviceMessages
 from appliance.devices.device_registry import open_registry
 from appliance.devices.owner_file import load_owner_file
-from appliance.errors import ConfigError, DeviceConfigError
+from appliance.errors import ConfigError, DeviceConfigError, UnsafeTemplate
 from appliance.messages.discovery import own_identifier
 from appliance.messages.topics import home_assistant_birth
 
@@ -33,16 +33,15 @@ def open_devices(config: Config) -> DeviceRegistry | None:
         return None
     path = Path(settings.file).expanduser() if settings.file else None
     try:
-        owner = load_owner_file(path)
-    except DeviceConfigError as error:
+        return open_registry(
+            config.state_directory / KEPT_DEVICES,
+            load_owner_file(path),
+            prefix=config.home_assistant.prefix,
+            root=config.root,
+            own_identifiers=frozenset({own_identifier(config)}),
+        )
+    except (DeviceConfigError, UnsafeTemplate) as error:
         raise ConfigError([f"devices.file: {error}"]) from error
-    return open_registry(
-        config.state_directory / KEPT_DEVICES,
-        owner,
-        prefix=config.home_assistant.prefix,
-        root=config.root,
-        own_identifiers=frozenset({own_identifier(config)}),
-    )
 
 
 def device_messages(

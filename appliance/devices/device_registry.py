@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance.devices.discovered_entities import DiscoveredEntities, DiscoveryRules, matches
+from appliance.devices.discovery_message import declared_component
 from appliance.devices.sayable_devices import sayable_devices, sentence_lists
+from appliance.devices.tasmota_discovery import TASMOTA_FILTER, tasmota_components
+from appliance.errors import DeviceConfigError, UnsafeTemplate
 from appliance.system import atomic_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from appliance.devices.discovery_message import ComponentMessage
     from appliance.devices.entity import DeviceEntity
-    from appliance.devices.owner_file import OwnerFile
+    from appliance.devices.owner_file import OwnDevice, OwnerFile
     from appliance.devices.sayable_devices import SayableDevice
 
 logger = logging.getLogger(__name__)
@@ -31,6 +35,9 @@ LONGEST_BURST_S = 8.0
 
 SAVE_EVERY_S = 60.0
 """Between two writes of states, to spare the SD card."""
+
+OWN = "file"
+"""First word of what identifies a device of the owner's file."""
 
 FILE_VERSION = 1
 
@@ -50,7 +57,13 @@ class DeviceRegistry:
     """Any thread may call it."""
 
     def __init__(self, rules: DiscoveryRules, owner: OwnerFile, file: Path) -> None:
-        """`file` keeps discovery and states over a restart: many are not retained by the broker."""
+        """`file` keeps discovery and states over a restart: many are not retained by the broker.
+
+        Raises:
+            DeviceConfigError: a device of the owner's file cannot be used.
+            UnsafeTemplate: one of its templates cannot.
+
+        """
         self._rules = rules
         self._owner = owner
         self._file = file
@@ -62,6 +75,7 @@ class DeviceRegistry:
         self._changed_at: float | None = None
         self._first_change_at = 0.0
         self._unsaved_since: float | None = None
+        self._found.declare(map(_own_device, owner.own))
         self._load()
         self._last_lists = self.lists()
 
@@ -69,7 +83,7 @@ class DeviceRegistry:
     def discovery_filters(self) -> list[str]:
         """The filters of discovery messages."""
         prefix = self._rules.prefix
-        return [f"{prefix}/+/+/config", f"{prefix}/+/+/+/config"]
+        return [f"{prefix}/+/+/config", f"{prefix}/+/+/+/config", TASMOTA_FILTER]
 
     def connected(self) -> None:
         """Note that on a new connection everything must be subscribed to again."""
@@ -164,7 +178,7 @@ class DeviceRegistry:
         return any(matches(one, topic) for one in self.discovery_filters)
 
     def _receive_discovery(self, topic: str, payload: bytes) -> None:
-        if not self._found.receive_discovery(topic, payload):
+        if not self._follow(topic, payload):
             return
         if payload:
             self._discovery[topic] = payload.decode("utf-8", "replace")
@@ -178,6 +192,15 @@ class DeviceRegistry:
         if self._unsaved_since is None:
             self._unsaved_since = now
 
+    def _follow(self, topic: str, payload: bytes) -> bool:
+        if not _is_tasmota(topic):
+            return self._found.receive_discovery(topic, payload)
+        try:
+            return self._found.declare(tasmota_components(topic, payload))
+        except (DeviceConfigError, UnsafeTemplate) as error:
+            self._found.refuse(topic, error)
+            return False
+
     def _load(self) -> None:
         try:
             kept = msgspec.json.decode(self._file.read_bytes(), type=KeptDevices)
@@ -187,12 +210,24 @@ class DeviceRegistry:
             logger.warning("the kept devices in %s cannot be read: %s", self._file, error)
             return
         for topic, payload in kept.discovery.items():
-            if self._found.receive_discovery(topic, payload.encode()):
+            if self._follow(topic, payload.encode()):
                 self._discovery[topic] = payload
         for key, entity in self._found.entities.items():
             with contextlib.suppress(TypeError, ValueError):
                 entity.values |= kept.states.get(key, {})
                 entity.heard_at = float(kept.heard_at.get(key, 0.0))
+
+
+def _own_device(own: OwnDevice) -> ComponentMessage:
+    """What a device of the owner's file would announce."""
+    key = own.device or str(own.config.get("name", ""))
+    about = {"identifiers": [f"{OWN} {key}"], "suggested_area": own.area}
+    device = {name: value for name, value in about.items() if value}
+    return declared_component(own.component, f"{OWN} {key}", {**own.config, "device": device})
+
+
+def _is_tasmota(topic: str) -> bool:
+    return matches(TASMOTA_FILTER, topic)
 
 
 def open_registry(

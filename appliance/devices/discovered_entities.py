@@ -74,7 +74,7 @@ class DiscoveredEntities:
         try:
             findings = read_discovery(self._rules.prefix, topic, payload)
         except DeviceConfigError as error:
-            self._refuse(topic, error)
+            self.refuse(topic, error)
             return False
         self.problems.pop(topic, None)
         changed = False
@@ -85,8 +85,19 @@ class DiscoveredEntities:
                 else:
                     changed |= self._follow(finding)
             except (DeviceConfigError, UnsafeTemplate) as error:
-                self._refuse(topic, error)
+                self.refuse(topic, error)
         return changed
+
+    def declare(self, messages: Iterable[ComponentMessage]) -> bool:
+        """Follow what is declared elsewhere than by discovery; whether the entities changed.
+
+        Raises:
+            DeviceConfigError: one cannot be used.
+            UnsafeTemplate: one of its templates cannot.
+
+        """
+        changed = [self._follow(message) for message in messages]
+        return any(changed)
 
     def receive(self, topic: str, payload: bytes, *, retained: bool = False) -> list[DeviceEntity]:
         """Pass a message to the entities that read its topic; those that changed."""
@@ -180,7 +191,8 @@ class DiscoveredEntities:
                 del self._routes[topic_filter]
                 self._wildcards.discard(topic_filter)
 
-    def _refuse(self, topic: str, error: Exception) -> None:
+    def refuse(self, topic: str, error: Exception) -> None:
+        """Count and keep why the message on a topic is not used."""
         reason = str(error)[:200]
         self.refused[type(error).__name__] += 1
         if len(self.problems) < PROBLEMS_KEPT or topic in self.problems:

@@ -90,6 +90,20 @@ def read_discovery(prefix: str, topic: str, payload: bytes) -> Findings:
     return [_single(component, f"{node} {name}" if node else name, given)]
 
 
+def declared_component(component: str, name: str, given: dict[str, Any]) -> ComponentMessage:
+    """The same as a discovery message says, from elsewhere: a file, or another form of discovery.
+
+    `name` identifies it; it cannot be that of a topic, so no message can replace it.
+
+    Raises:
+        DeviceConfigError: there is no such component.
+
+    """
+    if component not in COMPONENTS:
+        raise DeviceConfigError(f"there is no component {component[:40]!r}")
+    return ComponentMessage(component, name, _with_base_topic(_with_full_names(given)))
+
+
 def _decoded(payload: bytes) -> dict[str, Any]:
     if len(payload) > MESSAGE_BYTES:
         raise DeviceConfigError(f"the message has more than {MESSAGE_BYTES:,} bytes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -33,12 +33,24 @@ class DeviceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read_only: bool = False
 
 
+class OwnDevice(msgspec.Struct, frozen=True):
+    """A device that announces nothing: what its discovery message would be, and its room."""
+
+    component: str
+    config: dict[str, Any]
+    area: str | None = None
+    device: str | None = None
+    """Identifies it if two have the same name; otherwise the name does."""
+
+
 class OwnerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of the owner's file."""
 
     areas: list[str] = []
     """Rooms: a device whose name begins or ends with one is in it."""
     devices: list[DeviceEntry] = []
+    own: list[OwnDevice] = []
+    """Devices with plain topics: Shelly, WLED, a program of one's own."""
 
     def entry_for(self, component: str, name: str) -> DeviceEntry | None:
         """The first entry whose pattern fits, in any case."""

@@ -1,0 +1,123 @@
+"""Devices that Home Assistant's discovery does not name: the owner's own, and Tasmota's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.devices.device_registry import DeviceRegistry
+from appliance.devices.discovered_entities import DiscoveryRules
+from appliance.devices.owner_file import OwnDevice, OwnerFile
+from appliance.errors import DeviceConfigError, UnsafeTemplate
+
+TOPIC = "tasmota/discovery/DC4F220000AA/config"
+PLUG: dict[str, Any] = {
+    "ip": "192.0.2.7",
+    "dn": "Hall plug",
+    "fn": ["Hall plug", None],
+    "mac": "DC4F220000AA",
+    "ofln": "Offline",
+    "onln": "Online",
+    "state": ["OFF", "ON", "TOGGLE", "HOLD"],
+    "t": "hall",
+    "ft": "%prefix%/%topic%/",
+    "tp": ["cmnd", "stat", "tele"],
+    "rl": [1, 0],
+    "lt_st": 0,
+    "ver": 1,
+}
+
+
+def registry(folder: Path, *own: OwnDevice) -> DeviceRegistry:
+    return DeviceRegistry(DiscoveryRules(), OwnerFile(own=list(own)), folder / "devices.json")
+
+
+def announce(devices: DeviceRegistry, message: dict[str, Any]) -> None:
+    devices.receive(TOPIC, json.dumps(message).encode() if message else b"", retained=True)
+
+
+def test_a_plug_of_tasmota_is_found_commanded_and_read(tmp_path: Path) -> None:
+    devices = registry(tmp_path)
+    announce(devices, PLUG)
+    (plug,) = devices.devices
+    assert (plug.name, plug.domain, plug.entity.state) == ("Hall plug", "switch", "unavailable")
+    devices.receive("tele/hall/LWT", b"Online", retained=True)
+    (message,) = plug.entity.plan("switch.turn_on", {}).messages
+    assert (message.topic, message.payload) == ("cmnd/hall/POWER1", b"ON")
+    devices.receive("stat/hall/RESULT", b'{"POWER": "ON"}', retained=False)
+    assert plug.entity.state == "on"
+    devices.receive("stat/hall/RESULT", b'{"Dimmer": 3}', retained=False)
+    assert plug.entity.state == "on"
+
+
+def test_several_outputs_have_their_own_names_and_keys(tmp_path: Path) -> None:
+    devices = registry(tmp_path)
+    announce(devices, {**PLUG, "fn": ["Pump", "Fountain"], "rl": [1, 1]})
+    assert [device.name for device in devices.devices] == ["Hall plug Pump", "Hall plug Fountain"]
+    devices.receive("tele/hall/LWT", b"Online", retained=True)
+    devices.receive("stat/hall/RESULT", b'{"POWER2": "ON"}', retained=False)
+    assert [device.entity.state for device in devices.devices] == ["unknown", "on"]
+
+
+def test_a_light_of_tasmota_is_dimmed(tmp_path: Path) -> None:
+    devices = registry(tmp_path)
+    announce(devices, {**PLUG, "rl": [2], "lt_st": 1})
+    devices.receive("tele/hall/LWT", b"Online", retained=True)
+    (lamp,) = devices.devices
+    messages = lamp.entity.plan("light.turn_on", {"brightness_pct": 40}).messages
+    assert [(one.topic, one.payload) for one in messages] == [("cmnd/hall/Dimmer", b"40")]
+
+
+def test_an_empty_message_of_tasmota_removes(tmp_path: Path) -> None:
+    devices = registry(tmp_path)
+    announce(devices, PLUG)
+    announce(devices, {})
+    assert devices.devices == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mac": "000000000000"},
+        {"tp": ["cmnd"]},
+        {"t": 7},
+        {"state": []},
+        {"ft": "%prefix%/+/"},
+        {"tp": ["appliance", "stat", "tele"]},
+    ],
+)
+def test_a_bad_message_of_tasmota_costs_a_note(tmp_path: Path, change: dict[str, Any]) -> None:
+    devices = registry(tmp_path)
+    announce(devices, {**PLUG, **change})
+    assert devices.devices == []
+    assert TOPIC in devices.problems
+
+
+def test_what_tasmota_announced_is_known_after_a_restart(tmp_path: Path) -> None:
+    devices = registry(tmp_path)
+    announce(devices, PLUG)
+    devices.save()
+    assert [device.name for device in registry(tmp_path).devices] == ["Hall plug"]
+
+
+def test_a_device_of_the_owners_file_is_there_at_once_and_no_message_replaces_it(
+    tmp_path: Path,
+) -> None:
+    config = {"name": "Shelf strip", "cmd_t": "wled/1", "stat_t": "wled/1/s", "~": "x"}
+    devices = registry(tmp_path, OwnDevice("light", config, area="Hall"))
+    (strip,) = devices.devices
+    assert (strip.name, strip.area, strip.area_is_guess) == ("Shelf strip", "Hall", False)
+    devices.receive("homeassistant/light/file/Shelf/config", b"", retained=True)
+    assert len(devices.devices) == 1
+
+
+def test_a_mistake_in_a_device_of_the_owners_file_is_an_error(tmp_path: Path) -> None:
+    for component, config in (("lamp", {}), ("light", {}), ("light", {"cmd_t": "a/#"})):
+        with pytest.raises(DeviceConfigError):
+            registry(tmp_path, OwnDevice(component, config))
+    loop = {"cmd_t": "a", "stat_t": "b", "stat_val_tpl": "{% for x in y %}{% endfor %}"}
+    with pytest.raises(UnsafeTemplate):
+        registry(tmp_path, OwnDevice("light", loop))
