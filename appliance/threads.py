@@ -101,13 +101,18 @@ class Loop(threading.Thread):
         finally:
             self._body.stop()
 
-    def is_stuck(self) -> bool:
-        """Whether a turn takes longer than it may; start and stop may take their time."""
+    def is_stuck(self, since: float = 0.0) -> bool:
+        """Whether a turn takes longer than it may; start and stop may take their time.
+
+        `since` is the time.monotonic() from which on the process has run: while it stood still, as
+        a suspended process or board does, no turn could go on.
+        """
+        began = max(self._stopping.beat, since)
         return (
             self.ready.is_set()
             and self.is_alive()
             and not self._asked
-            and time.monotonic() - self._stopping.beat > self._turn_limit_s
+            and time.monotonic() - began > self._turn_limit_s
         )
 
     def stop(self, deadline: Deadline) -> None:

@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.25
 """Between two looks of the main thread at everything."""
 
+STANDSTILL_S = 5.0
+"""Seconds without a tick and nearly without computing, after which the process was suspended."""
+
 
 class Companion(Protocol):
     """Something that runs beside the daemon and ends with it."""
@@ -100,6 +103,8 @@ class Daemon:
         self._loops: list[Loop] = []
         self._stop_deadline: Deadline | None = None
         self._reload_asked = False
+        self._ticked_at = self._running_since = time.monotonic()
+        self._computed_s = time.process_time()
         """While it was starting."""
         self.late: list[str] = []
         """Threads that did not stop in time, and are left behind."""
@@ -183,6 +188,7 @@ class Daemon:
 
     def _watch(self, parts: Parts) -> int:
         """Until a signal (0), a crash (1 or the error's own), or a companion's end."""
+        self._ticked_at, self._computed_s = time.monotonic(), time.process_time()
         while True:
             caught = signal_wait.RELOAD if self._reload_asked else signal_wait.wait(TICK_S)
             self._reload_asked = False
@@ -196,11 +202,12 @@ class Daemon:
 
     def _tick(self, parts: Parts) -> int | None:
         """Check that everything is well; an exit status if the end has come."""
+        self._notice_standstill()
         for loop in self._loops:
             if loop.error is not None:
                 error = loop.error
                 return error.exit_status if isinstance(error, ApplianceError) else 1
-            if loop.is_stuck():
+            if loop.is_stuck(self._running_since):
                 raise ThreadStuck(f"the {loop.name} has not come back for too long")
         parts.voice.tick()
         if not parts.voice.is_neglected:
@@ -211,6 +218,15 @@ class Daemon:
         self._notifier.status(_status_line(parts))
         ended = (companion.exit_status() for companion in self._extras.companions)
         return next((status for status in ended if status is not None), None)
+
+    def _notice_standstill(self) -> None:
+        """A process that was suspended (SIGSTOP, a sleeping board) is not stuck."""
+        now, computed_s = time.monotonic(), time.process_time()
+        gone_s = now - self._ticked_at
+        if gone_s > STANDSTILL_S and computed_s - self._computed_s < gone_s / 10:
+            logger.warning("the process stood still for %.0f s", gone_s)
+            self._running_since = now
+        self._ticked_at, self._computed_s = now, computed_s
 
     def _reload(self, parts: Parts) -> None:
         self._notifier.reloading()

@@ -40,7 +40,7 @@ class JobLedger:
             try:
                 self._journal.record_attempt(job.id)
             except JournalError as error:
-                _log_uncounted(error)
+                self._committer.note_disk_failure(error)
 
     def put_off(self, job: Job) -> None:
         """A stop broke the job off, which is not its fault: the attempt does not count."""
@@ -48,7 +48,7 @@ class JobLedger:
             try:
                 self._journal.undo_attempt(job.id)
             except JournalError as error:
-                _log_uncounted(error)
+                self._committer.note_disk_failure(error)
 
     def commit_job(self, job: Job, result: Result, *, dead_letter: bool = False) -> Result:
         """ACT, then write the result and its messages, and remove the request, in one transaction.
@@ -70,7 +70,3 @@ class JobLedger:
     ) -> None:
         """The same of a request that never ran: it counts in no metric."""
         self._committer.commit_result(result, request, dead_letter=dead_letter)
-
-
-def _log_uncounted(error: JournalError) -> None:
-    logger.error("attempts of requests are not counted now: %s", error)

@@ -78,6 +78,10 @@ class ResultCommitter:
             self._uncommitted.append(finished)
             return result
 
+    def note_disk_failure(self, error: JournalError) -> None:
+        """Note that the disk refused another write: only the first in a row is logged."""
+        self._publisher.disk_breaker.record_failure(error)
+
     def commit_late(self, *, at_once: bool = False) -> None:
         """Commit what the disk refused before, oldest first, if it is time or `at_once` is true.
 

@@ -70,8 +70,9 @@ class RequestIntake:
             return self._journal.accept(incoming)
         except JournalError as error:
             # Rejected, not left to the broker: so the requester can ask another appliance now.
-            logger.error("rejected %d requests as busy: %s", len(incoming), error)  # noqa: TRY400
+            # The breaker logs the first refusal of the disk, and not one for each batch.
             self._publisher.disk_breaker.record_failure(error)
+            logger.debug("rejected %d requests as busy: %s", len(incoming), error)
             return [InboxVerdict() for _ in incoming]
 
     def _handle_verdict(self, incoming: IncomingRequest, verdict: InboxVerdict) -> None:
@@ -105,8 +106,9 @@ class RequestIntake:
         try:
             self._journal.withdraw([request.id])
         except JournalError as error:
+            self._publisher.disk_breaker.record_failure(error)
             message = "a rejected request stays on disk and will run after a restart: %s"
-            logger.error(message, error)  # noqa: TRY400
+            logger.debug(message, error)
 
     def _publish_position(self, address: ReturnAddress, position: int) -> None:
         answer = Answer(

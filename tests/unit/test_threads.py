@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,6 +79,19 @@ def test_a_turn_that_takes_longer_than_its_limit_is_noticed() -> None:
     release.set()
     loop.stop(Deadline(5))
     assert not loop.is_stuck()
+
+
+def test_a_turn_that_could_not_go_on_while_the_process_stood_still_is_not_stuck() -> None:
+    release = threading.Event()
+    body = RecordedBody(lambda: release.wait(10))
+    loop = Loop("listener", body, turn_limit_s=0.0)
+    loop.start()
+    assert body.turned.wait(5)
+    while not loop.is_stuck():
+        assert loop.is_alive()
+    assert not loop.is_stuck(since=time.monotonic() + 60.0)
+    release.set()
+    loop.stop(Deadline(5))
 
 
 def test_a_loop_that_was_never_started_can_be_stopped() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +13,10 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+RENDER_LIMIT_S = 5.0
+"""Time of the processor for one text: a real template needs a millisecond."""
 
 MARK = "\ue000"
 """Around the number that stands for a text while a template is rendered; nobody types it."""
@@ -123,7 +129,13 @@ class Chat:
 
     def _rendered(self, messages: list[dict[str, str]]) -> str:
         try:
-            return self._template.render(messages=messages, **self._names)
+            with _time_limit():
+                return self._template.render(messages=messages, **self._names)
+        except TimeoutError:
+            raise ValueError(
+                f"the model's chat template has no end within {RENDER_LIMIT_S:g} s; name another "
+                "one in language_model.chat_template"
+            ) from None
         except (TemplateError, SecurityError, ValueError, TypeError, KeyError, IndexError):
             return ""
 
@@ -141,6 +153,28 @@ def _cut(prompt: str, marks: Sequence[str]) -> list[str]:
         before, _, prompt = prompt.partition(mark)
         pieces.append(before)
     return [*pieces, prompt]
+
+
+@contextlib.contextmanager
+def _time_limit() -> Iterator[None]:
+    """TimeoutError after RENDER_LIMIT_S of computing, in the main thread of a process.
+
+    A template is a program, and a sandbox does not bound how long it runs.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can be interrupted; the model's process renders in its own
+        return
+    before = signal.signal(signal.SIGVTALRM, _time_is_over)
+    signal.setitimer(signal.ITIMER_VIRTUAL, RENDER_LIMIT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _time_is_over(_number: int, _frame: object) -> None:
+    raise TimeoutError
 
 
 def _refuse(message: Any) -> Callable[[], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.engines.llama import chat_templates
 from appliance.engines.llama.chat_templates import BUILT_IN, Chat, choose
 from appliance.models import catalogue
 
@@ -93,3 +94,12 @@ def test_a_template_that_cannot_be_rendered_is_an_error(template: str) -> None:
 def test_a_template_cannot_access_the_program() -> None:
     with pytest.raises(ValueError, match="cannot be rendered"):
         between("{{ ''.__class__.__mro__ }}{% for m in messages %}{{ m.content }}{% endfor %}")
+
+
+def test_a_template_without_end_is_an_error_that_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chat_templates, "RENDER_LIMIT_S", 0.05)
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    with pytest.raises(ValueError, match=r"has no end within 0\.05 s"):
+        Chat(endless, begin="", end="").between("Be kind.", 1)
