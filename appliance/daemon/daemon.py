@@ -14,7 +14,7 @@ from appliance.config import load
 from appliance.daemon.wiring import wire
 from appliance.errors import ApplianceError, ThreadStuck
 from appliance.events import ActivityChanged
-from appliance.journal.journal import Journal
+from appliance.journal.journal import LOST, Journal
 from appliance.messages.topics import Topics
 from appliance.pipeline import pipeline_factory
 from appliance.system import logs, signal_wait
@@ -105,6 +105,7 @@ class Daemon:
         self._reload_asked = False
         self._ticked_at = self._running_since = time.monotonic()
         self._computed_s = time.process_time()
+        self._journal: Journal | None = None
         """While it was starting."""
         self.late: list[str] = []
         """Threads that did not stop in time, and are left behind."""
@@ -134,6 +135,7 @@ class Daemon:
             answer_prefixes=Topics.of(config).reply_prefixes,
         )
         stack.callback(journal.close)
+        self._journal = journal
         for companion in extras.companions:
             stack.enter_context(companion)
         parts = wire(self._config_path, config, journal, stack, extras.microphone)
@@ -203,6 +205,9 @@ class Daemon:
     def _tick(self, parts: Parts) -> int | None:
         """Check that everything is well; an exit status if the end has come."""
         self._notice_standstill()
+        if self._journal_is_lost():
+            logger.critical("%s", LOST)
+            return 1
         for loop in self._loops:
             if loop.error is not None:
                 error = loop.error
@@ -218,6 +223,9 @@ class Daemon:
         self._notifier.status(_status_line(parts))
         ended = (companion.exit_status() for companion in self._extras.companions)
         return next((status for status in ended if status is not None), None)
+
+    def _journal_is_lost(self) -> bool:
+        return self._journal is not None and self._journal.is_lost
 
     def _notice_standstill(self) -> None:
         """A process that was suspended (SIGSTOP, a sleeping board) is not stuck."""

@@ -7,9 +7,10 @@ import logging
 import os
 import sqlite3
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appliance.errors import JournalError
+from appliance.journal.raw_pages import RawPages
 from appliance.journal.schema import TABLES, VERSIONS, tables_of, upgrade
 
 if TYPE_CHECKING:
@@ -29,6 +30,31 @@ CHECKPOINT_PAGES = 4000
 
 COMPANION_SUFFIXES = ("-wal", "-shm", "-journal")
 """Of the files that SQLite keeps next to a database."""
+
+TYPES: dict[str, tuple[type, ...]] = {
+    "INTEGER": (int,),
+    "REAL": (float, int),
+    "TEXT": (str,),
+    "BLOB": (bytes,),
+    "": (str, int, float),
+}
+"""By the declared type of a column."""
+
+WITHOUT_RANK = ("meta", "attempts", "records")
+"""Tables whose rows have no number."""
+
+META_KEYS = ("lived", "seq", "dropped", "last_id")
+
+FEWEST_COLUMNS = {
+    "meta": 2,
+    "inbox": 13,
+    "outbox": 9,
+    "answers": 4,
+    "attempts": 2,
+    "set_aside": 9,
+    "records": 2,
+}
+"""Columns of each table when it was first made in its present form."""
 
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -107,6 +133,38 @@ class _NewerVersion(Exception):
         self.version = version
 
 
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file: another one if it was replaced, None if it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def write_copy(database: sqlite3.Connection, path: Path) -> None:
+    """Write an open database to a path from which its file was taken away.
+
+    A file that somebody put there in the meantime is renamed.
+
+    Raises:
+        OSError: it cannot be written.
+        sqlite3.Error: the same.
+
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = _salvaged_path(path)
+    for suffix in ("", *COMPANION_SUFFIXES):
+        beside.with_name(beside.name + suffix).unlink(missing_ok=True)
+    os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with contextlib.closing(sqlite3.connect(beside, isolation_level=None)) as copy:
+        database.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+    if path.exists():
+        _rename(path, "replaced")
+    beside.rename(path)
+
+
 def damaged_journals(directory: Path) -> list[Path]:
     """Return damaged journals that were renamed and not deleted yet, oldest first."""
     return _renamed(directory, "corrupt")
@@ -178,16 +236,29 @@ def _check(database: sqlite3.Connection) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > len(VERSIONS):
         raise _NewerVersion(version)
-    if version == 0:
+    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+    if version == 0 and not tables:
         upgrade(database, version)
         return
     check = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
-    if check != "ok" or not tables.issuperset(tables_of(version)):
-        error = sqlite3.DatabaseError(check)
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise error
-    upgrade(database, version)
+    if check != "ok" or version == 0 or not tables.issuperset(tables_of(version)):
+        raise _damage(check)
+    try:
+        upgrade(database, version)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise _damage(str(error)) from error  # the file has another version than it says
+    with contextlib.closing(sqlite3.connect(":memory:")) as sound:
+        upgrade(sound, 0)
+        if any(_columns(table, sound) != _columns(table, database) for table in TABLES):
+            raise _damage("the columns are not ours")
+
+
+def _damage(what: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def _rename(path: Path, kind: str) -> Path:
@@ -216,8 +287,57 @@ def _salvage(old: Path, database: sqlite3.Connection) -> int:
             logger.warning(
                 "the table %s of the old journal cannot be read to its end: %s", table, error
             )
+    saved += _copy_raw(old, database)
     database.execute("COMMIT")
     return saved
+
+
+def _copy_raw(old: Path, database: sqlite3.Connection) -> int:
+    """Copy what SQLite itself cannot find any more, because the page with the schema is damaged."""
+    forms = {table: _form(table, database) for table in TABLES}
+    saved = 0
+    try:
+        for rank, values in RawPages(old, PAGE_BYTES).rows():
+            for table, columns in forms.items():
+                if row := _fitted(columns, rank, values, table):
+                    names, marks = ", ".join(row), ", ".join("?" * len(row))
+                    insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+                    with contextlib.suppress(sqlite3.IntegrityError):
+                        saved += database.execute(insert, tuple(row.values())).rowcount
+                    break
+    except OSError as error:
+        logger.warning("the pages of the old journal cannot be read: %s", error)
+    return saved
+
+
+def _form(table: str, database: sqlite3.Connection) -> dict[str, tuple[type, ...]]:
+    """The columns of a table, and which types their values have."""
+    found = {}
+    for _, name, declared, must, _, key in database.execute(f"PRAGMA table_info({table})"):
+        types = TYPES[declared]
+        is_rank = key and declared == "INTEGER"  # stored as the row's number, and not as a value
+        found[name] = types if must and not is_rank else (*types, type(None))
+    return found
+
+
+def _fitted(
+    columns: dict[str, tuple[type, ...]], rank: int | None, values: list[Any], table: str
+) -> dict[str, Any] | None:
+    """The row as a row of this table; None if it is none.
+
+    An older row has fewer values than the table has columns: those that came later have defaults.
+    """
+    least = FEWEST_COLUMNS[table]
+    if not least <= len(values) <= len(columns) or (rank is None) != (table in WITHOUT_RANK):
+        return None
+    if table == "meta" and values[0] not in META_KEYS:
+        return None
+    row = dict(zip(columns, values, strict=False))
+    if any(not isinstance(value, columns[name]) for name, value in row.items()):
+        return None
+    if rank is not None:
+        row[next(iter(columns))] = rank
+    return row
 
 
 def _copy(table: str, damaged: sqlite3.Connection, database: sqlite3.Connection) -> int:

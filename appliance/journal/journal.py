@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.errors import JournalError
-from appliance.journal.database import damaged_journals, explain, open_database
+from appliance.journal.database import (
+    FILE,
+    damaged_journals,
+    explain,
+    file_identity,
+    open_database,
+    write_copy,
+)
 from appliance.journal.dead_letters import DeadLetters
 from appliance.journal.inbox import Inbox, InboxVerdict, Size
 from appliance.journal.outbox import Outbox, OutboxRow
@@ -27,6 +34,11 @@ if TYPE_CHECKING:
     from appliance.values import Message, Request, Result
 
 logger = logging.getLogger(__name__)
+
+LOST = (
+    "the state directory was removed or replaced; the journal was written there again, and the "
+    "appliance starts again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,10 @@ class Journal:
         """`answer_prefixes` begin the topics of answers, which are dropped before results."""
         self._lock = threading.RLock()
         self._db = open_database(directory)
+        self._path = directory / FILE
+        self._identity = file_identity(self._path)
+        self.is_lost = False
+        """Whether the file was taken away while it was open; then the appliance starts again."""
         self.damaged = len(damaged_journals(directory))
         """Number of damaged journals that were renamed and not deleted yet."""
         self._inbox = Inbox(self._db, requests_limits)
@@ -266,6 +282,7 @@ class Journal:
         with self._lock:
             before = self.counts
             try:
+                self._check_place()
                 self._db.execute(f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}")
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
@@ -278,6 +295,21 @@ class Journal:
                     message = f"the journal cannot be written: {explain(error)}"
                     raise JournalError(message) from error
                 raise
+
+    def _check_place(self) -> None:
+        """Notice that the state directory was removed or replaced; then put the journal back.
+
+        SQLite would go on writing into the deleted file, and all of that would be gone at the end.
+        """
+        if not self.is_lost and file_identity(self._path) != self._identity:
+            try:
+                write_copy(self._db, self._path)
+            except OSError as error:
+                message = f"the state directory is gone: {explain(error)}"
+                raise JournalError(message) from error
+            self.is_lost = True
+        if self.is_lost:
+            raise JournalError(LOST)
 
     def _write_meta(self) -> None:
         values = {
