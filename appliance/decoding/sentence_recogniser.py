@@ -47,7 +47,9 @@ class RejectionLimits:
     """
 
     no_speech: float = 0.6
-    """Rejected if the probability that nobody spoke is higher."""
+    """Rejected if the probability that nobody spoke is higher, and the confidence is lower than the
+    next number: Whisper doubts that a single short word is speech."""
+    despite_no_speech: float = 0.95
     least_confidence: float = 0.7
     """Rejected if the probability of being right is lower."""
     wildcard_deficit: float = 0.8
@@ -240,7 +242,8 @@ class SentenceRecogniser:
     ) -> str | None:
         if best is None:
             return "no_sentence"
-        if no_speech is not None and no_speech > self.limits.no_speech:
+        silent = no_speech is not None and no_speech > self.limits.no_speech
+        if silent and not confidence >= self.limits.despite_no_speech:
             return "no_speech"
         # Not "<", which would let NaN pass.
         return None if confidence >= self.limits.least_confidence else "unlikely"

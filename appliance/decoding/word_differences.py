@@ -110,7 +110,10 @@ def _spelled_numbers(language: str) -> tuple[dict[str, str], int]:
 
 
 def _with_halves(words: list[tuple[str, float]], language: str) -> list[tuple[str, float]]:
-    """A whole number followed by the words for a half is one number."""
+    """A whole number followed by the words for a half is one number.
+
+    The surest word for the half counts: "2 and a half" is also written "2 and half".
+    """
     tail = "".join(number_spelling(language).half[:1]).removeprefix("{}").split()
     size = len(tail)
     found: list[tuple[str, float]] = []
@@ -119,7 +122,7 @@ def _with_halves(words: list[tuple[str, float]], language: str) -> list[tuple[st
         text, score = words[at]
         after = words[at + 1 : at + 1 + size]
         if size and text.isdecimal() and [one for one, _ in after] == tail:
-            found.append((f"{text}.5", min([score, *(one for _, one in after)])))
+            found.append((f"{text}.5", min(score, max(one for _, one in after))))
             at += 1 + size
         else:
             found.append((text, score))

@@ -41,8 +41,15 @@ def test_a_clear_number_that_the_sentence_lacks_contradicts_it(
     assert contradicts(heard(free), normalise(said), language, 0.0) is believed
 
 
+def test_a_half_counts_by_its_surest_word() -> None:
+    scores = {"and": -0.4, "a": -1.9, "half": -0.02}
+    said = "a timer for 5 and a half minutes"
+    words = tuple(HeardWord(word, scores.get(word, -0.3)) for word in said.split())
+    assert contradicts(words, "a timer for 5 minutes", "en", 0.0)
+
+
 def test_a_number_that_was_not_heard_clearly_decides_nothing() -> None:
-    assert not contradicts(heard("stop machine 50", -0.9), "stop machine 15", "en", 30.0)
+    assert not contradicts(heard("stop machine 50", -1.8), "stop machine 15", "en", 30.0)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_a_number_that_was_heard_clearly_is_never_replaced_by_another(
         return how.recognise(EncodedAudioOnPaper(), machines)  # type: ignore[arg-type]
 
     assert (heard(-0.2).refused, heard(-0.2).confidence) == ("unlikely", 0.0)
-    assert heard(-1.4).slots == {"n": 15}
+    assert heard(-1.8).slots == {"n": 15}
 
 
 WAITING = Grammar.of(
