@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from appliance.decoding.word_differences import differences, digits_for_words, numbers_in
+from appliance.text.number_words import in_words
 from appliance.text.word_lists import word_lists_for
 
 if TYPE_CHECKING:
@@ -67,12 +68,34 @@ def contradicts(heard: Sequence[HeardWord], sentence: str, language: str, surplu
 
 
 def has_other_number(heard: Sequence[HeardWord], sentence: str, language: str) -> bool:
-    """Whether a clearly heard number is not one of the sentence's; arguments as above."""
-    said = digits_for_words([(one.text, one.score) for one in heard], language)
-    clear = [number for number, score in numbers_in(said) if score > CLEAR]
-    words = [(word, 0.0) for word in sentence.split()]
-    meant = [number for number, _ in numbers_in(digits_for_words(words, language))]
-    return bool(Counter(clear) - Counter(meant))
+    """Whether only one of the two has a number: what was heard, or the sentence.
+
+    Arguments as above.
+    """
+    words = [(one.text, one.score) for one in heard]
+    said = numbers_in(digits_for_words(words, language))
+    plain = [(word, 0.0) for word in sentence.split()]
+    meant = Counter(number for number, _ in numbers_in(digits_for_words(plain, language)))
+    clear = Counter(
+        part for number, score in said if score > CLEAR for part in _as_in(number, meant)
+    )
+    if clear - meant:
+        return True
+    known = Counter(part for number, _ in said for part in _as_in(number, meant))
+    texts = {word for word, _ in words}
+    unheard = sum(
+        count
+        for number, count in (meant - known).items()
+        if number.isdecimal() and texts.isdisjoint(in_words(int(number), language))
+    )
+    guessed = (known - meant).total()  # a number was said, and its words are not sure
+    return unheard > guessed
+
+
+def _as_in(number: str, meant: Counter[str]) -> list[str]:
+    """The number, or its two parts if the sentence has these: "7.30" is "7 30"."""
+    parts = number.split(".")
+    return parts if number not in meant and all(part in meant for part in parts) else [number]
 
 
 def has_other_guard(heard: Sequence[HeardWord], sentence: str, language: str) -> bool:

@@ -132,11 +132,20 @@ def _with_halves(words: list[tuple[str, float]], language: str) -> list[tuple[st
 
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 
+_ORDINAL = re.compile(r"\d+(?!(?:h|am|pm|min|s|m)$)[^\W\d_]{1,3}")
+"""A number with a short ending that is no unit: "1st", "1re"."""
+
+_THOUSANDS = re.compile(r"(?<=\d)[.,](?=\d{3}$)")
+
 
 def numbers_in(words: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """The numbers among words with digits, with their scores; units beside them left out."""
+    """The numbers among words with digits, with their scores; units beside them left out.
+
+    "1,500" is 1500; an ordinal is no number here, because it is as often written as a word.
+    """
     return [
-        (number.replace(",", "."), score)
+        (_THOUSANDS.sub("", number).replace(",", "."), score)
         for text, score in words
+        if not _ORDINAL.fullmatch(text)
         for number in _NUMBER.findall(text)
     ]

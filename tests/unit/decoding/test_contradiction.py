@@ -32,6 +32,13 @@ def heard(text: str, score: float = -0.1) -> tuple[HeardWord, ...]:
         ("fr", "Minuteur de soixante-dix minutes.", "Minuteur de 17 minutes", True),
         ("es", "Temporizador de cincuenta minutos.", "Temporizador de 15 minutos", True),
         ("it", "Timer di due e mezzo minuti.", "Timer di 2 minuti", True),
+        ("en", "Wake me at 7.30 am.", "Wake me at 7 30 am", False),
+        ("en", "Set it to 1,500 lumen.", "Set it to 1500 lumen", False),
+        ("en", "The lights on the 1st floor.", "the lights on the first floor", False),
+        ("en", "Stop machine surgery.", "Stop machine three", True),
+        ("fr", "Minuteur de minute et 30 secondes.", "Minuteur 1 minute et 30 secondes", True),
+        ("fr", "Minuteur une minute.", "Minuteur 1 minute", False),
+        ("fr", "Minuteur 1h25 min.", "Minuteur 1 h 25 min", False),
         ("nl", "Timer van twee en een half uur.", "Timer van 2 uur", True),
     ],
 )

@@ -179,8 +179,9 @@ def test_other_speech_in_a_wildcard_is_refused_and_an_order_is_not(
 ) -> None:
     tokens = tuple(range(len(said.split())))
     best = Candidate(tokens, score, score)
+    heard = tuple(HeardWord(word, -0.1) for word in said.split())
     decoding = Decoding(
-        candidates=(best,), free=best, free_text="lamp on", heard=(), calls=1, tokens=1
+        candidates=(best,), free=best, free_text=said, heard=heard, calls=1, tokens=1
     )
     monkeypatch.setattr(two_model_fusion, "decode", lambda *_: decoding)
     how = SentenceRecogniser(vocabulary=TokenVocabulary.of([said, None], 1), spell=lambda _: said)
