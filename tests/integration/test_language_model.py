@@ -275,7 +275,7 @@ def test_a_wildcard_is_filled_with_words_that_were_said(model: Llama) -> None:
         {"ListAdd": "add {item} to (my|the) shopping list", "Note": "note {text}"},
         lists={"item": {"wildcard": True}, "text": {"wildcard": True}},
     )
-    text = "on my shopping list, please add washing powder"
+    text = "to my shopping list, please add washing powder"
     cascade = Cascade(CascadeSettings(choose_threshold=0.5))
     choice = cascade.choose(text, sentences, model, never, spoken=False)
     assert choice is not None
