@@ -90,7 +90,7 @@ def _is_within(nats: float, best: Meaning, other: Meaning) -> bool:
     return other.score >= best.score - (nats / TEMPERATURE if fused else nats)
 
 
-def declared_neighbours(
+def declared_sentences_near(
     decoding: Decoding, grammar: Grammar, spell: Spell, effort: SearchEffort
 ) -> list[str]:
     """Sentences that were perhaps said where the best one so far has a wildcard; normalised."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from support.sentences import intents_of
 
-from appliance.decoding.meanings import declared_neighbours, is_contested, meanings_of
+from appliance.decoding.meanings import declared_sentences_near, is_contested, meanings_of
 from appliance.decoding.search_types import Candidate, Decoding, SearchEffort
 from appliance.grammar.grammar import Grammar
 
@@ -99,11 +99,13 @@ def test_a_wildcard_is_doubted_if_a_declared_sentence_is_near(
 def test_sentences_without_the_wildcard_are_looked_up() -> None:
     wild = ("set a timer for 6 hours in 20 minutes", -2.0)
     decoding, texts = found(wild[0], wild)
-    near = declared_neighbours(decoding, TIMERS, lambda tokens: texts[tokens[0]], SearchEffort())
+    near = declared_sentences_near(
+        decoding, TIMERS, lambda tokens: texts[tokens[0]], SearchEffort()
+    )
     assert "set a timer for 6 hours and 20 minutes" in near
     assert len(near) <= SearchEffort().batch_size
     plain = ("stop the timer", -2.0)
     decoding, texts = found(plain[0], plain)
-    assert not declared_neighbours(
+    assert not declared_sentences_near(
         decoding, TIMERS, lambda tokens: texts[tokens[0]], SearchEffort()
     )
