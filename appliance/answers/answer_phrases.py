@@ -33,6 +33,13 @@ class AnswerPhrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     volume: str
     muted: str
     unmuted: str
+    decimal_point: str
+    number: str
+    about: str
+    division_by_zero: str
+    other_units: str
+    days_until: str
+    no_date: str
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from appliance.answers.fact_answers import FactAnswers
 from appliance.answers.last_words import LastWords
 from appliance.answers.loudspeaker_volume import LoudspeakerVolume
+from appliance.answers.sum_answers import SumAnswers
 from appliance.daemon.device_wiring import device_messages, open_devices
 from appliance.daemon.metrics_collector import MetricsCollector
 from appliance.daemon.reload import LiveSettings
@@ -153,7 +154,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
     devices = None
     if registry is not None:
         devices = DeviceActions(config.devices, registry, publisher, topics, speech)
-    handlers: list[IntentHandler] = [timers, answers]
+    handlers: list[IntentHandler] = [timers, answers, SumAnswers()]
     if devices is not None:
         handlers.append(devices)
     ledger = JobLedger(journal, committer, events, ActStage(handlers))

@@ -17,6 +17,7 @@ OURS = {
     *("ReminderCancel", "ReminderStatus", "CommandAtTime", "AskWeekday", "AskName", "AskRoom"),
     *("AskSentences", "AskModel", "AskTemperature", "AskPower", "AskNetwork", "AskLastCommand"),
     *("RepeatAnswer", "VolumeSet", "VolumeUp", "VolumeDown", "SpeakerMute", "SpeakerUnmute"),
+    *("Calculate", "ConvertUnits", "DaysUntil"),
 }
 
 
