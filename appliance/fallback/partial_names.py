@@ -37,7 +37,7 @@ class PartialNames:
         self._patterns = patterns
         self._lists = lists
         self._kinds = set(self._content(sorted(lists.nouns)))
-        self._names: list[tuple[str, str, str, frozenset[str], list[Words]]] = []
+        self._names: list[tuple[str, str, str, frozenset[str], set[Words]]] = []
         for key, domains in patterns.domains.items():
             for words, name in patterns.values.get(key, {}).items():
                 if words in domains and len(words) > 1:
@@ -45,7 +45,7 @@ class PartialNames:
                     self._names.append((key, name, domains[words], content, self._areas_in(words)))
 
     def of(self, words: Sequence[str]) -> list[DeviceName]:
-        """The devices whose name has all of these words, and the same rooms.
+        """The devices whose name has all of these words, and every room among them.
 
         None if the only word is a kind, like "light", or the words begin or end with an article.
         """
@@ -61,7 +61,7 @@ class PartialNames:
         return [
             DeviceName(Mention(tuple(words), {key: name}), key, name, domain)
             for key, name, domain, content, own in self._names
-            if said <= content and areas == own
+            if said <= content and areas <= own
         ]
 
     def one_of_each_other_domain(self, device: DeviceName) -> Iterator[str]:
@@ -85,10 +85,10 @@ class PartialNames:
                 return word.removesuffix(ending)
         return word
 
-    def _areas_in(self, words: Sequence[str]) -> list[Words]:
+    def _areas_in(self, words: Sequence[str]) -> set[Words]:
         """The values of other lists among `words`: a bedroom is not the master bedroom."""
         text = " ".join(words)
-        return [one.words for one in mentions(text, self._patterns, self._patterns.domains)]
+        return {one.words for one in mentions(text, self._patterns, self._patterns.domains)}
 
 
 SPANS = range(LONGEST_VALUE, 0, -1)

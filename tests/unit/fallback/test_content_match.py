@@ -241,3 +241,17 @@ def test_a_wildcard_takes_the_words_that_stand_where_the_sentence_has_it() -> No
 )
 def test_a_wildcard_takes_no_question_and_no_condition(text: str) -> None:
     assert Cascade().repair(text, LIST) is None
+
+
+HOME = sentence_set(
+    {"On": ["turn on [the] {area} [the] {name} [light]", "turn on [the] {area} light"]},
+    lists={"area": {"values": ["kitchen", "hall"]}, "name": {"values": ["hall light", "lamp"]}},
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["turn on the kitchen light and the hall light", "turn on the kitchen and the hall light"],
+)
+def test_two_commands_are_not_taken_for_one(text: str) -> None:
+    assert Cascade().repair(text, HOME) is None

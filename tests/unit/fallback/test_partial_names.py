@@ -21,6 +21,8 @@ DEVICES = {
     "Hall Light left": "light",
     "Hall Light right": "light",
     "Light F": "light",
+    "Main Garage Door": "lock",
+    "Bike Garage": "lock",
 }
 SENTENCES = SentenceSet(
     "en",
@@ -53,7 +55,7 @@ SENTENCES = SentenceSet(
                         for name, domain in DEVICES.items()
                     ]
                 },
-                "area": {"values": ["office", "bedroom", "master bedroom"]},
+                "area": {"values": ["office", "bedroom", "master bedroom", "garage"]},
             },
         }
     ),
@@ -87,6 +89,7 @@ def test_a_part_of_a_name_is_enough_if_no_other_device_can_be_meant(
     [
         "turn on the hall light",
         "turn on the lights",
+        "unlock the garage",
         "turn on the light",
         "turn on the attic",
         "turn on the office",
