@@ -153,7 +153,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
     )
     devices = None
     if registry is not None:
-        devices = DeviceActions(config.devices, registry, publisher, topics, speech)
+        devices = DeviceActions(config.devices, registry, publisher, topics, sentences, speech)
     handlers: list[IntentHandler] = [timers, answers, SumAnswers()]
     if devices is not None:
         handlers.append(devices)

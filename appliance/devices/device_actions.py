@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
     from appliance.protocols import Speaker
+    from appliance.sentences.active_sentences import ActiveSentences
     from appliance.values import Result
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class DeviceActions:
         registry: DeviceRegistry,
         publisher: Publisher,
         topics: Topics,
+        sentences: ActiveSentences,
         speaker: Speaker | None = None,
     ) -> None:
         """`speaker` says which devices do not answer, if the command was spoken here."""
@@ -84,7 +86,7 @@ class DeviceActions:
         self._registry = registry
         self._publisher = publisher
         self._topics = topics
-        self._answers = DeviceAnswers(registry)
+        self._answers = DeviceAnswers(registry, sentences)
         self._lock = threading.Lock()
         self._watched: list[WatchedAction] = []
         self._commands: dict[str, list[float]] = {}
@@ -95,7 +97,7 @@ class DeviceActions:
         if intent is None:
             return None
         if intent.name in ASKING:
-            return self._answers.answer(intent, result.language)
+            return self._answers.answer(result)
         if intent.name not in SERVICES or not self._registry.devices:
             return None
         if self._settings.discovery != "act":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from appliance.devices.device_phrases import device_phrase
 from appliance.devices.entity import UNAVAILABLE, UNKNOWN
 from appliance.devices.intent_targets import matching_devices
+from appliance.devices.question_kind import question_kind
 from appliance.errors import ServiceRefused
 from appliance.sentences.home_assistant_builtins import builtin_data
 from appliance.sentences.home_assistant_responses import error_response, response
@@ -17,7 +18,8 @@ from appliance.values import Action
 if TYPE_CHECKING:
     from appliance.devices.device_registry import DeviceRegistry
     from appliance.devices.sayable_devices import SayableDevice
-    from appliance.values import Intent
+    from appliance.sentences.active_sentences import ActiveSentences
+    from appliance.values import Intent, Result
 
 OPENING_CLASSES = frozenset({"door", "garage_door", "opening", "window"})
 """Binary sensors that are open or closed; the others have detected something or not."""
@@ -28,40 +30,49 @@ ASKING = frozenset({"HassGetState", "HassClimateGetTemperature"})
 class DeviceAnswers:
     """Finds the devices that a question is about, and words their states."""
 
-    def __init__(self, registry: DeviceRegistry) -> None:
+    def __init__(self, registry: DeviceRegistry, sentences: ActiveSentences) -> None:
         self._registry = registry
+        self._sentences = sentences
 
-    def answer(self, intent: Intent, language: str) -> Action | None:
+    def answer(self, result: Result) -> Action | None:
         """The answer to a question; None if no device is known at all."""
-        devices = self._registry.devices
-        if not devices:
+        intent, devices = result.intent, self._registry.devices
+        if intent is None or not devices:
             return None
         if intent.name == "HassClimateGetTemperature":
-            return Action(answer=self._temperature(intent, devices, language))
-        return Action(answer=self._state(intent, devices, language))
+            return Action(answer=self._temperature(intent, devices, result.language))
+        if intent.slots.get("name"):
+            return Action(answer=self._one(intent, devices, result.language))
+        return Action(answer=self._several(intent, devices, result))
 
-    def _state(self, intent: Intent, devices: list[SayableDevice], language: str) -> str:
-        slots = {key: value for key, value in intent.slots.items() if key != "state"}
-        asked = str(intent.slots.get("state") or "")
-        found = matching_devices(devices, slots)
-        if not slots.get("name"):  # a group of lamps is not one lamp more
-            found = [device for device in found if "group" not in device.entity.config]
-        if not found:
-            name = str(slots.get("name") or slots.get("device_class") or slots.get("domain") or "")
-            raise ServiceRefused(error_response(language, "no_entity", entity=name))
-        matched = [device for device in found if not asked or device.entity.state == asked]
-        query = {
-            "matched": [{"name": device.name} for device in matched],
-            "unmatched": [{"name": device.name} for device in found if device not in matched],
-        }
-        if not slots.get("name"):
-            return response(language, intent.name, "which", query=query, slots=intent.slots)
-        device = found[0]
+    def _one(self, intent: Intent, devices: list[SayableDevice], language: str) -> str:
+        """What is said of a device that was named."""
+        found = _asked_devices(intent, devices, language)
+        device, asked = found[0], intent.slots.get("state")
         if missing := _missing(device, language):
             return missing
-        state = shown_state(device, language)
-        key = "one_yesno" if asked else "one"
-        return response(language, intent.name, key, query=query, slots=intent.slots, state=state)
+        query = _query(found, str(asked or ""))
+        return response(
+            *(language, intent.name, "one_yesno" if asked else "one"),
+            query=query,
+            slots=intent.slots,
+            state=shown_state(device, language),
+        )
+
+    def _several(self, intent: Intent, devices: list[SayableDevice], result: Result) -> str:
+        """Which, how many, any or all; what cannot be reached is said besides, and not counted."""
+        language = result.language
+        # A group of lamps is not one lamp more.
+        members = [one for one in devices if "group" not in one.entity.config]
+        found = _asked_devices(intent, members, language)
+        known = [one for one in found if one.entity.state not in (UNKNOWN, UNAVAILABLE)]
+        if not known:
+            return device_phrase(language, "unknown")
+        key = question_kind(self._sentences.current, intent.name, result.text or "")
+        query = _query(known, str(intent.slots.get("state") or ""))
+        said = response(language, intent.name, key, query=query, slots=intent.slots)
+        lost = [one.name for one in found if one.entity.state == UNAVAILABLE]
+        return f"{said}. {device_phrase(language, 'unavailable', lost)}" if lost else said
 
     def _temperature(self, intent: Intent, devices: list[SayableDevice], language: str) -> str:
         """The sensor of the room first, because a valve measures beside the radiator."""
@@ -80,6 +91,39 @@ class DeviceAnswers:
         if not sensors and not climates:
             raise ServiceRefused(error_response(language, "no_domain", domain="climate"))
         return device_phrase(language, "unknown")
+
+
+def _asked_devices(
+    intent: Intent, devices: list[SayableDevice], language: str
+) -> list[SayableDevice]:
+    """The devices that a question is about.
+
+    A window or door may be a cover or a contact: the sentences say "cover" for both.
+    """
+    slots = {key: value for key, value in intent.slots.items() if key != "state"}
+    found = matching_devices(devices, slots)
+    if slots.get("domain") == "cover" and slots.get("device_class"):
+        found += matching_devices(devices, {**slots, "domain": "binary_sensor"})
+    if not found:
+        name = str(slots.get("name") or slots.get("device_class") or slots.get("domain") or "")
+        raise ServiceRefused(error_response(language, "no_entity", entity=name))
+    return found
+
+
+def _query(devices: list[SayableDevice], asked: str) -> dict[str, list[dict[str, str]]]:
+    """The devices that are in the asked state, and the others, as the responses read them."""
+    matched = [one for one in devices if not asked or _is_so(one, asked)]
+    return {
+        "matched": [{"name": one.name} for one in matched],
+        "unmatched": [{"name": one.name} for one in devices if one not in matched],
+    }
+
+
+def _is_so(device: SayableDevice, asked: str) -> bool:
+    state = device.entity.state
+    if device.domain == "binary_sensor" and device.entity.device_class in OPENING_CLASSES:
+        return state == {"open": "on", "closed": "off"}.get(asked, asked)
+    return state == asked
 
 
 def _missing(device: SayableDevice, language: str) -> str | None:

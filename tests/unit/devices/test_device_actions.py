@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from appliance.config import DevicesSettings
@@ -17,6 +19,8 @@ from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import DeviceEntry, OwnerFile
 from appliance.errors import ServiceRefused
 from appliance.messages.topics import Topics
+from appliance.sentences.active_sentences import ActiveSentences
+from appliance.sentences.sentence_set import SentenceSet, load
 from appliance.values import Intent, Message, Outcome, Result, Source, Trigger
 
 OWNER = OwnerFile(
@@ -28,6 +32,16 @@ OWNER = OwnerFile(
         DeviceEntry("Hall fan", never_by_voice=True),
     ],
 )
+
+
+@functools.cache
+def home_sentences() -> SentenceSet:
+    """Home Assistant's English sentences, with the rooms and names of the home."""
+    kinds = {"Kitchen lamp": "light", "Hall window": "binary_sensor"}
+    names = [
+        {"in": name, "out": name, "context": {"domain": domain}} for name, domain in kinds.items()
+    ]
+    return load(None, "en", builtin=True, more_values={"name": names, "area": ["Kitchen", "Hall"]})
 
 
 class ListingPublisher:
@@ -78,6 +92,7 @@ class Home:
             self.registry,
             self.publisher,  # type: ignore[arg-type]
             Topics("appliance/x"),
+            ActiveSentences(home_sentences()),
             self.speaker,
         )
         self.messages = DeviceMessages(self.registry, self.actions, birth_topic=None)
@@ -303,3 +318,28 @@ def test_a_group_is_not_counted_beside_its_members(tmp_path: Path) -> None:
     action = home.actions.handle_intent(result("HassGetState", question))
     assert action is not None
     assert action.answer == "Kitchen lamp"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("which lights are on in the kitchen", "Kitchen lamp"),
+        ("how many lights are on in the kitchen", "1"),
+        ("are all lights on in the kitchen", "No, Kitchen strip is not on"),
+        ("are any lights on in the kitchen", "Yes, Kitchen lamp"),
+        ("are any lights on", "Yes, Kitchen lamp. Hall lamp cannot be reached"),
+        ("is any window open in the hall", "Yes, Hall window"),
+        ("are all windows closed in the hall", "No, Hall window is not closed"),
+        ("is the hall window open", "Yes"),
+    ],
+)
+def test_a_question_is_answered_as_it_was_asked(tmp_path: Path, text: str, answer: str) -> None:
+    home = Home(tmp_path)
+    for topic, payload in (("a", b"ON"), ("b", b"OFF"), ("h", b"ON")):
+        home.messages.receive(topic, payload, retained=True)
+    intent = home_sentences().parse(text)
+    assert intent is not None
+    asked = msgspec.structs.replace(result(intent.name, intent.slots), text=text)
+    action = home.actions.handle_intent(asked)
+    assert action is not None
+    assert action.answer == answer
