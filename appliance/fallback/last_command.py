@@ -14,6 +14,7 @@ from appliance.text.word_lists import word_lists_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from appliance.fallback.mentioned_values import Mention
     from appliance.fallback.open_sentences import Patterns, Words
     from appliance.values import Intent
 
@@ -71,7 +72,7 @@ def without_pronoun(text: str, last: LastCommand, patterns: Patterns, language: 
     A text that names a device or a room of its own is not about the last command.
     """
     words, lists = words_of(text), word_lists_for(language)
-    if any(set(one.values) - patterns.numbers for one in mentions(text, patterns)):
+    if any(_is_target(one, patterns) for one in mentions(text, patterns)):
         return None
     target = _target_words(words_of(last.text), patterns, lists.nouns)
     for at in range(len(words)):
@@ -95,16 +96,21 @@ def repeated_elsewhere(
         return
     before = words_of(last.text)
     for mention in mentions(last.text, patterns):
-        if set(mention.values) & set(named[0].values):
+        if _is_target(mention, patterns) and set(mention.values) & set(named[0].values):
             at = _place_of(mention.words, before)
             yield " ".join((*before[:at], *named[0].words, *before[at + len(mention.words) :]))
+
+
+def _is_target(mention: Mention, patterns: Patterns) -> bool:
+    """Whether it is a room or a device, and not a number, a colour or a state."""
+    return bool(set(mention.values) & {*TARGETS, *patterns.domains})
 
 
 def _target_words(words: Words, patterns: Patterns, nouns: frozenset[str]) -> Words:
     """The stretch of a command that says what it is about: its names, rooms and kinds."""
     about = [at for at, word in enumerate(words) if word in nouns and at]
     for mention in mentions(" ".join(words), patterns):
-        if set(mention.values) - patterns.numbers:
+        if _is_target(mention, patterns):
             at = _place_of(mention.words, words)
             about += range(at, at + len(mention.words))
     return words[min(about) : max(about) + 1] if about else ()

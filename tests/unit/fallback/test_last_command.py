@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.sentences import sentence_set
 
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.last_command import SPEAKERS, LastCommand, LastCommands
@@ -93,3 +94,15 @@ def test_the_last_command_is_forgotten_after_a_minute_and_belongs_to_its_speaker
     commands.note("ada", "text", intent)
     assert commands.of("0") is None
     assert commands.of("1") is not None
+
+
+def test_a_state_or_a_colour_is_not_what_a_command_is_about() -> None:
+    declared = sentence_set(
+        {"On": "turn on [the] {name}", "Off": "turn [the] {name} off", "Ask": "is {name} {state}"},
+        lists={"name": {"values": ["desk fan"]}, "state": {"values": ["on", "off"]}},
+    )
+    intent = declared.parse("turn on the desk fan")
+    assert intent is not None
+    found = CASCADE.follow_up("turn it off", LastCommand("turn on the desk fan", intent), declared)
+    assert found is not None
+    assert (found.name, found.slots) == ("Off", {"name": "desk fan"})
