@@ -14,6 +14,7 @@ from appliance.values import Operation, Outcome, Request, Result, encode
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
     from appliance import config
 
@@ -87,11 +88,23 @@ class Inbox:
         self._deadlines = deadlines or Deadlines.of_this_boot()
         query = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM inbox"
         self.size = Size(*database.execute(query).fetchone())
+        self._identities: set[bytes] = set()
+        self.read_identities()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no request at all has room."""
-        return self.size.rows >= self._limits.maximum_waiting
+    def refuses_all(self, incoming: Iterable[IncomingRequest]) -> bool:
+        """Whether no request at all has room, and none of these came before.
+
+        From memory, without the disk: in a flood of requests, those that are only refused must not
+        wait for the commits of the others.
+        """
+        if self.size.rows < self._limits.maximum_waiting:
+            return False
+        return not any(one.may_repeat and one.identity in self._identities for one in incoming)
+
+    def read_identities(self) -> None:
+        """Read which requests wait or were answered recently."""
+        query = "SELECT identity FROM inbox UNION SELECT identity FROM answers"
+        self._identities = {bytes(row[0]) for row in self._db.execute(query)}
 
     def accept(self, incoming: IncomingRequest, now_s: float) -> InboxVerdict:
         """Write a request, unless it is known already or the inbox is full."""
@@ -113,6 +126,7 @@ class Inbox:
             ),
         )  # fmt: skip
         position, self.size = self.size.rows, grown
+        self._identities.add(incoming.identity)
         return InboxVerdict(accepted=request, position=position)
 
     def _has_room(self, grown: Size, share: int) -> bool:
@@ -172,6 +186,7 @@ class Inbox:
         if row is None:
             return None
         self.size = self.size.minus(row[1])
+        self._identities.discard(bytes(row[0]))
         return bytes(row[0])
 
     def keep_answer(self, identity: bytes, result: Result, now_s: float) -> None:
@@ -182,10 +197,13 @@ class Inbox:
             "INSERT OR REPLACE INTO answers (identity, written, result) VALUES (?, ?, ?)",
             (identity, now_s, encode(result)),
         )
-        self._db.execute(
-            "DELETE FROM answers WHERE written < ? OR rank <= (SELECT max(rank) FROM answers) - ?",
+        self._identities.add(identity)
+        old = self._db.execute(
+            "DELETE FROM answers WHERE written < ? OR rank <= (SELECT max(rank) FROM answers) - ?"
+            " RETURNING identity",
             (now_s - ANSWERS_KEPT_S, ANSWERS_KEPT),
         )
+        self._identities.difference_update(bytes(row[0]) for row in old.fetchall())
 
     def _earlier(self, identity: bytes, now_s: float) -> InboxVerdict | None:
         """Return the verdict if the request waits already or was answered recently."""

@@ -117,8 +117,9 @@ class Journal:
 
     def accept(self, incoming: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         """Write requests to the inbox, all in one commit; return a verdict for each."""
-        # In a flood of requests the disk is spared: what is only refused needs no commit.
-        with self._reading() if self._inbox.is_full else self._writing():
+        if self._inbox.refuses_all(incoming):
+            return [InboxVerdict() for _ in incoming]
+        with self._writing():
             return self._accept(incoming)
 
     def withdraw(self, request_ids: Iterable[str]) -> None:
@@ -325,4 +326,6 @@ class Journal:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
         self._inbox.size, self._outbox.size = before.inbox, before.outbox
+        with contextlib.suppress(sqlite3.Error):
+            self._inbox.read_identities()
         self._dropped, self._seq, self._last_id = before.dropped, before.seq, before.last_id

@@ -217,6 +217,25 @@ def test_the_inbox_is_bounded_in_rows_and_bytes(tmp_path: Path) -> None:
         assert journal.counts.inbox.rows == 2
 
 
+def test_a_full_inbox_refuses_without_the_disk_and_still_knows_what_came_before(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path, maximum_waiting=2) as journal:
+        first = offer(b"1", identity=b"one")
+        second = offer(b"2", identity=b"two", requester="b")
+        assert all(verdict.accepted for verdict in journal.accept([first, second]))
+        with closing(sqlite3.connect(tmp_path / "journal.db", timeout=0.1)) as other:
+            other.execute("BEGIN IMMEDIATE")  # the disk is busy with something else
+            assert journal.accept([offer(b"3", requester=f"r{n}") for n in range(9)]) == [
+                InboxVerdict() for _ in range(9)
+            ]
+        (again,) = journal.accept([offer(b"1", identity=b"one")])
+        assert (again.position, again.waits_as) == (0, first.request.id)
+        result = journal.commit(said("X"), messages, first.request.id)
+        assert journal.accept([offer(b"3", identity=b"three", requester="c")])[0].accepted
+        assert journal.accept([offer(b"1", identity=b"one")])[0].result == result
+
+
 def test_a_repeated_request_is_accepted_once_and_answered_from_the_journal(
     tmp_path: Path,
 ) -> None:
