@@ -57,15 +57,15 @@ class SearchEffort:
 
     batch_size: int = 2
     """Branches that the model continues in one call."""
-    max_calls: int = 7
+    max_calls: int = 4
     """Calls of the model, the one for the free text included."""
-    first_pass_calls: int = 3
+    first_pass_calls: int = 2
     """Calls of the search from left to right before candidates are looked up by spelling."""
     first_pass_distance: float = 0.15
     """That search comes first only if a sentence is spelled so near to the free text."""
     max_distance: float = 0.35
     """If no sentence is spelled so near to the free text, none was said."""
-    candidates_per_round: int = 16
+    candidates_per_round: int = 12
     """Sentences looked up by spelling at once."""
     texts_per_pass: int = 6
     """Of these, those that the model scores before it is seen whether more are needed."""
