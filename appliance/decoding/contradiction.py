@@ -42,6 +42,10 @@ GUARD_CLEAR = math.log(0.1)
 """How clearly it must be heard: less than other words, as doubt must not act. The first word of a
 sentence is often unsure, and it is the "is" of a question."""
 
+GUARD_SHARE = 0.45
+"""Share of letters in which it must differ from what the sentence has in its place: "I was a single
+shot" is "I want a single shot", misheard."""
+
 HEARD_GUARDS = frozenset({"question", "negation", "time", "condition"})
 """Kinds of guard words that are believed in speech. Those of a report are short and misheard: "I"
 in "I'd like"."""
@@ -105,7 +109,12 @@ def has_other_guard(heard: Sequence[HeardWord], sentence: str, language: str) ->
     own = {*words, *lists.content(words, begins=True)}
     clear = [one.text for one in heard if one.score > GUARD_CLEAR]
     said = lists.content(clear, begins=True)
-    guard = lists.guard_in([word for word in said if word not in own])
+    alike = {
+        one.heard
+        for one in differences(heard, sentence, language)
+        if one.share < GUARD_SHARE and len(one.heard.split()) == len(one.meant.split()) == 1
+    }
+    guard = lists.guard_in([word for word in said if word not in own and word not in alike])
     return guard is not None and guard[0] in HEARD_GUARDS
 
 

@@ -72,7 +72,7 @@ class SearchEffort:
     bound_lead_nats: float = 5.0
     """A sentence that scores worse than the best by more than this is not needed: a larger lead
     says no more (`calibration.LARGEST_MARGIN_NATS`)."""
-    candidate_rounds: int = 2
+    candidate_rounds: int = 1
     """Look-ups, each around the best candidate of the one before."""
     declared_distance: float = 0.12
     """If a sentence without a wildcard is spelled so near, those with one are not looked up."""

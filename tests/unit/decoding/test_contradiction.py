@@ -107,3 +107,10 @@ def test_a_clear_question_negation_time_or_condition_contradicts_a_sentence_with
 
 def test_a_guard_word_that_was_not_heard_clearly_decides_nothing() -> None:
     assert not contradicts(heard("is the light on", -2.5), "the light on", "en", 5.0)
+
+
+def test_a_guard_word_that_sounds_like_the_sentence_s_own_word_was_misheard() -> None:
+    said = heard("i was a single shot espresso", -0.5)
+    assert not contradicts(said, "i want a single shot espresso", "en", 5.0)
+    asked = heard("is the lamp on", -0.5)
+    assert contradicts(asked, "the lamp on", "en", 5.0)
