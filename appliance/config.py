@@ -283,6 +283,8 @@ class LanguageModelSettings(Section, frozen=True):
     """Memory of the model's process beyond the mapped file, in MB."""
     tells_time: bool = False
     """Add date and time to each question."""
+    facts: str = ""
+    """Path of a text file with facts for the answers, one in each line."""
     session_turns: Annotated[int, Meta(ge=0, le=50)] = 4
     """Earlier questions and answers of a session that a question is answered with (0 to 50)."""
     session_minutes: Annotated[float, Meta(gt=0.0, le=1440.0)] = 10.0

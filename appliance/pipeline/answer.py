@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.errors import EngineError
 from appliance.events import AnswerWritten
+from appliance.fallback.owner_facts import OwnerFacts
 from appliance.fallback.prompt_words import parts_for
 from appliance.pipeline.resolve import prompt_of
 from appliance.pipeline.route import is_spoken
@@ -44,6 +46,7 @@ class AnswerStage:
         events: EventBus,
     ) -> None:
         self._settings = settings
+        self._facts = OwnerFacts(Path(settings.facts) if settings.facts else None)
         self._language_model = language_model
         self._history = history
         self._events = events
@@ -96,7 +99,8 @@ class AnswerStage:
             raise EngineError("there is no text to answer")
         work.lm = model.name
         session = _session_of(work.job, prompt)
-        said = (*self._history.turns(session), self._with_time(work, prompt.text))
+        asked = self._with_time(work, self._with_facts(prompt.text))
+        said = (*self._history.turns(session), asked)
         question = Question(said, prompt.schema, prompt.maximum_tokens)
         completion = model.complete(question, must_stop, self._progress(work.job, prompt))
         work.stage("answer")
@@ -118,6 +122,10 @@ class AnswerStage:
         if not self._settings.tells_time or work.board.clock_synced is False:
             return text
         return f"{parts_for(work.language).clock_line(datetime.now().astimezone())} {text}"
+
+    def _with_facts(self, text: str) -> str:
+        """The owner's facts stand with the question, too: the fixed prefix stays cached."""
+        return " ".join((*self._facts.nearest(text), text))
 
     def _progress(self, job: Job, prompt: PromptRequest) -> Callable[[str | None], None] | None:
         """Publishes an answer while it is written, if its requester wants to see that."""

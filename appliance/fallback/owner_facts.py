@@ -1,0 +1,86 @@
+"""The owner's facts for the language model: the lines of a file that are nearest to a question."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from appliance.text.normalise import words_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+MOST_LINES = 3
+"""Facts for one question: each must be read before the answer begins."""
+
+MOST_BYTES = 262_144
+"""Of the file; what comes after is left out."""
+
+LONGEST_LINE = 300
+"""Characters of one fact."""
+
+SHORTEST_WORD = 3
+"""Letters; shorter words say nothing about the subject, in any of the languages."""
+
+UNREADABLE = (0, 0)
+"""In place of the file's time and size."""
+
+
+class OwnerFacts:
+    """Read again when the file changes. One thread."""
+
+    def __init__(self, path: Path | None) -> None:
+        """`path` None: there are no facts."""
+        self._path = path
+        self._stamp: tuple[int, int] | None = None
+        self._lines: list[tuple[str, frozenset[str]]] = []
+        self._weights: dict[str, float] = {}
+
+    def nearest(self, question: str) -> list[str]:
+        """The facts that share the most telling words with a question, best first; [] if none do.
+
+        A word counts by its inverse document frequency (Sparck Jones 1972); one that is in more
+        than half of the lines says nothing about the subject.
+        """
+        self._read_if_changed()
+        asked = _telling_words(question)
+        scored = [
+            (sum(self._weights[word] for word in asked & words), -number, line)
+            for number, (line, words) in enumerate(self._lines)
+        ]
+        best = sorted((one for one in scored if one[0] > 0.0), reverse=True)
+        return [line for _, _, line in best[:MOST_LINES]]
+
+    def _read_if_changed(self) -> None:
+        if self._path is None:
+            return
+        try:
+            status = self._path.stat()
+            stamp = status.st_mtime_ns, status.st_size
+            if stamp == self._stamp:
+                return
+            with self._path.open("rb") as file:
+                text = file.read(MOST_BYTES).decode("utf-8", errors="ignore")
+        except OSError as error:
+            if self._stamp != UNREADABLE:  # once, and not with each question
+                logger.warning("language_model.facts: %s cannot be read: %s", self._path, error)
+            self._stamp, self._lines = UNREADABLE, []
+            return
+        self._stamp = stamp
+        lines = (line.strip()[:LONGEST_LINE] for line in text.splitlines())
+        facts = [line for line in lines if line and not line.startswith("#")]
+        self._lines = [(line, _telling_words(line)) for line in facts]
+        counts = Counter(word for _, words in self._lines for word in words)
+        number = len(facts)
+        self._weights = {
+            word: math.log((number + 1) / n) if n <= max(1, number // 2) else 0.0
+            for word, n in counts.items()
+        }
+
+
+def _telling_words(text: str) -> frozenset[str]:
+    return frozenset(word for word in words_of(text) if len(word) >= SHORTEST_WORD)
