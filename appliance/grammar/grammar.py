@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
-CACHE_VERSION = 8
+CACHE_VERSION = 9
 """Raise it if the file's layout changes, or if the same sentences compile to another network."""
 
 COMPILED_WITH = ("hassil", "unicode-rbnf")

@@ -17,7 +17,7 @@ from appliance.grammar.semantic_tags import (
     SlotStart,
     WildcardValue,
 )
-from appliance.text.normalise import APOSTROPHES, PUNCTUATION, UNIT_SIGNS, folded
+from appliance.text.normalise import APOSTROPHES, PUNCTUATION, UNIT_SIGNS, folded, parts_words
 from appliance.values import AREA
 
 if TYPE_CHECKING:
@@ -397,7 +397,9 @@ def _characters(text: str) -> list[tuple[str, int]]:
         before, after = text[index - 1 : index] or _SPACE, text[index + 1 : index + 2]
         begins = before.isspace()
         for letter in folded(raw):
-            apart = letter == ":" and before.isalnum() and after.isalnum()
+            apart = parts_words(before, letter, after) and not (
+                letter == "," and before.isdigit() and after.isdigit()
+            )
             signs = letter == "-" and begins and _NUMBER.match(text, index + 1)
             char = _SPACE if apart else _SIGN if signs else letter
             inside = char in ".," and after.isdigit() and (not before.isalpha())

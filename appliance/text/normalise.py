@@ -11,6 +11,9 @@ PUNCTUATION = frozenset('.,!?;:…¿¡"«»“”„')
 SPACED_PUNCTUATION = frozenset('?!:;¿¡«»"“„')
 """Those that a space may part from their word: "¿Qué", "est-il ?"."""
 
+PARTING = PUNCTUATION - {"."}
+"""Those that part two words also without a space: "Tom,Dick", "7:30", but not "U.S."."""
+
 UNIT_SIGNS = frozenset("%°")
 """Written after a number, with a space or without."""
 
@@ -39,10 +42,17 @@ def template_text(text: str) -> str:
     spelled = folded(text).replace("-", " ")
     out: list[str] = []
     for index, char in enumerate(spelled):
-        inside = spelled[index - 1 : index].isdigit() and spelled[index + 1 : index + 2].isdigit()
-        if char not in PUNCTUATION or (char in ".," and inside):
+        before, after = spelled[index - 1 : index], spelled[index + 1 : index + 2]
+        if char not in PUNCTUATION or (char in ".," and before.isdigit() and after.isdigit()):
             out.append(char)
+        elif parts_words(before, char, after):
+            out.append(" ")
     return "".join(out)
+
+
+def parts_words(before: str, char: str, after: str) -> bool:
+    """Whether a character between two others parts two words."""
+    return char in PARTING and before.isalnum() and after.isalnum()
 
 
 _WITHOUT_PUNCTUATION = str.maketrans({"-": " ", **dict.fromkeys(PUNCTUATION, "")})

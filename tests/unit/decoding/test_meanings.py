@@ -66,6 +66,21 @@ def test_a_sentence_that_is_written_otherwise_is_what_was_heard(
     assert best == ("Start", slots)
 
 
+def test_words_that_were_written_as_one_are_understood_without_a_search_for_them() -> None:
+    rooms = Grammar.of(
+        intents_of(
+            {"Ask": "[die] {floor} temperatur"},
+            language="de",
+            lists={"floor": {"values": ["Erdgeschoss", "Dachgeschoss"]}},
+        )
+    )
+    assert not rooms.allows("die Erdgeschosstemperatur")
+    decoding, texts = found("Die Erdgeschosstemperatur.")
+    [best] = meanings_of(decoding, rooms, lambda tokens: texts[tokens[0]])
+    assert best.reading.slots == {"floor": "Erdgeschoss"}
+    assert best.score == decoding.free.score
+
+
 def test_other_words_than_a_sentence_are_not_added() -> None:
     assert meanings("the weather was fine", ("stop the timer", -9.0)) == [("Stop", {})]
     assert meanings("walk the dog in 5 minutes") == [], "a wildcard takes any words"
