@@ -110,9 +110,10 @@ def has_other_guard(heard: Sequence[HeardWord], sentence: str, language: str) ->
     clear = [one.text for one in heard if one.score > GUARD_CLEAR]
     said = lists.content(clear, begins=True)
     alike = {
-        one.heard
+        word
         for one in differences(heard, sentence, language)
-        if one.share < GUARD_SHARE and len(one.heard.split()) == len(one.meant.split()) == 1
+        if one.share < GUARD_SHARE and len(one.heard.split()) == len(one.meant.split())
+        for word in one.heard.split()
     }
     guard = lists.guard_in([word for word in said if word not in own and word not in alike])
     return guard is not None and guard[0] in HEARD_GUARDS

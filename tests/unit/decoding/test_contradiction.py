@@ -112,5 +112,7 @@ def test_a_guard_word_that_was_not_heard_clearly_decides_nothing() -> None:
 def test_a_guard_word_that_sounds_like_the_sentence_s_own_word_was_misheard() -> None:
     said = heard("i was a single shot espresso", -0.5)
     assert not contradicts(said, "i want a single shot espresso", "en", 5.0)
+    timer = heard("mactime maar voor 7 uur", -0.5)
+    assert not contradicts(timer, "maak timer voor 7 uur", "nl", 6.0)
     asked = heard("is the lamp on", -0.5)
     assert contradicts(asked, "the lamp on", "en", 5.0)
