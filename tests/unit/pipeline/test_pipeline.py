@@ -17,6 +17,7 @@ from appliance.errors import EngineError
 from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds
 from appliance.recognition.recogniser_interface import RecognisedSpeech
+from appliance.sentences import sentence_set as sentence_files
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
@@ -453,3 +454,26 @@ def test_a_command_as_text_means_what_the_parser_says_also_if_it_is_never_by_voi
         assert done(requested(operation, b"make me a sandwich"), pipeline()).intent is None
     recorded = done(requested(Operation.RECOGNIZE, b"sound"), pipeline("unlock the door"))
     assert (recorded.outcome, recorded.intent) == (Outcome.REFUSED, None)
+
+
+def test_it_is_what_the_same_requester_commanded_before_and_a_parse_is_no_command() -> None:
+    asked = scripted_pipeline(sentence_files.load(None, "en"))
+
+    def says(text: bytes, operation: Operation, requester: str = "ada") -> Result:
+        return done(Request("r", operation, text, requester=requester), asked)
+
+    says(b"turn on the bedroom light", Operation.PARSE)
+    assert says(b"turn it off", Operation.COMMAND).outcome is Outcome.NOT_UNDERSTOOD
+    says(b"turn on the kitchen light", Operation.COMMAND)
+    assert says(b"turn it off", Operation.COMMAND, "bob").outcome is Outcome.NOT_UNDERSTOOD
+    result = says(b"turn it off", Operation.COMMAND)
+    assert result.intent is not None
+    assert (result.intent.name, result.intent.by) == ("HassTurnOff", "fuzzy")
+    assert result.intent.slots == {"area": "kitchen", "domain": "light"}
+
+
+def test_a_command_that_is_held_back_says_why() -> None:
+    asked = scripted_pipeline(sentence_files.load(None, "en"))
+    result = done(requested(Operation.COMMAND, b"is the kitchen light on"), asked)
+    assert (result.outcome, result.intent) == (Outcome.NOT_UNDERSTOOD, None)
+    assert result.reason == 'perhaps HassTurnOn, but "is" makes it a question'
