@@ -17,6 +17,9 @@ from support.mqtt_client import MqttClient
 
 ROOT = "appliance/kitchen"
 
+pytestmark = pytest.mark.timeout(600)
+"""Each test starts the appliance up to three times."""
+
 TOPICS = ("response/#", "timer/#", "timers")
 
 
