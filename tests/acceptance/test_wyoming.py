@@ -21,7 +21,7 @@ from support.wyoming_client import WyomingClient
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.event import Event
-from wyoming.handle import NotHandled
+from wyoming.handle import Handled, NotHandled
 from wyoming.info import Describe, Info, SelectProgram
 from wyoming.intent import Intent, Recognize
 from wyoming.ping import Ping
@@ -518,3 +518,26 @@ def test_the_offline_check_lists_the_port_and_what_it_is_for(served: Served) -> 
         report = served.daemon.command("check", "--offline").stdout
     assert f"listens on 127.0.0.1:{served.port} for the Wyoming clients" in report
     assert "a Wyoming client" in report
+
+
+def test_a_text_that_is_no_sentence_is_answered_in_words_if_the_owner_allows_it(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    port = free_port()
+    with DaemonProcess(
+        tmp_path,
+        models_directory,
+        wyoming={"listen": f"127.0.0.1:{port}"},
+        mqtt={"embedded_port": free_port()},
+        language_model={"enabled": True, "answers_speech": True},
+    ) as daemon:
+        daemon.start()
+        question = "What is the capital of France?"
+        with WyomingClient(port) as client:
+            info = Info.from_event(client.ask(Describe()))
+            assert [one.name for one in info.handle] == ["kitchen"]
+            assert client.ask(Recognize(text=question)).type == "not-recognized"
+            client.send(Transcript(text=question), Ping(text="meanwhile"))
+            assert client.next_of("pong", "handled").type == "pong"
+            answer = Handled.from_event(client.next_of("handled", "error"))
+            assert "Paris" in (answer.text or "")

@@ -17,7 +17,7 @@ from support.waiting import until
 
 FOLDER = Path(__file__).parents[1] / "home_assistant"
 VERSION = "2026.2.3"
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 CONFIGURATION = """\
 homeassistant:
