@@ -135,7 +135,7 @@ def test_requests_start_listening_mute_the_microphone_and_change_the_trigger(
         answer = told(home, f"{ROOT}/response/listen", lambda _: True)
         assert (answer["state"], answer["reason"]) == ("rejected", "unsupported")
         # A restart does not open it.
-        daemon.kill()
+        daemon.stop()
         daemon.start()
         told(home, f"{ROOT}/health", lambda health: health["microphone"] == "muted")
         assert microphone.listeners() == 0
