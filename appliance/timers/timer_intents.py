@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from appliance.timers.timer_list import TimerList
     from appliance.values import Intent
 
+SNOOZABLE_S = 600.0
+"""So long after an alarm began to ring it can still be snoozed, also if it was silenced."""
+
 EXACT_BELOW_S = 600.0
 """From here on what is left is said in whole minutes."""
 
@@ -314,7 +317,9 @@ class TimerIntents:
 
     def _snooze(self, order: TimerOrder) -> str:
         phrases, words = timer_phrases_for(order.language)
-        ringing = self._timers.ringing() or ([self.last_rung] if self.last_rung else [])
+        ringing, last = self._timers.ringing(), self.last_rung
+        if not ringing and last is not None and self._timers.rang_for_s(last) < SNOOZABLE_S:
+            ringing = [last]
         if not ringing:
             return phrases.nothing_rings
         seconds = duration_of(order.slots) or self._snooze_s

@@ -235,6 +235,16 @@ def test_a_snoozed_alarm_rings_again(rig: Rig) -> None:
     assert rig.shown()[0]["phase"] == "ringing"
 
 
+def test_an_alarm_that_was_stopped_long_ago_is_not_snoozed(rig: Rig) -> None:
+    rig.order("AlarmSet", hour=12, minute=0)
+    rig.pass_time(rig.shown()[0]["left_s"] + 0.1)
+    rig.speech.interruptions += 1
+    rig.pass_time(0.2)
+    rig.pass_time(3600.0)
+    assert rig.order("AlarmSnooze") == "Nothing is ringing."
+    assert rig.shown() == []
+
+
 def test_an_alarm_says_so_if_the_clock_is_not_set(rig: Rig) -> None:
     rig.board.synced = False
     answer = rig.order("AlarmSet", hour=7, minute=30) or ""
