@@ -35,7 +35,7 @@ CERTAINTY = 0.65
 
 GUARD_SURPLUS_NATS = 2.0
 """A guard word, such as "is" or "later", rules a sentence out if the free text fits so much better.
-Of 44 spoken texts that are nearly a command six were taken for one, each with 3 to 6; no right
+Of 88 recordings of texts that are nearly a command six had one, each with 3 to 6; no right
 result had one."""
 
 GUARD_CLEAR = math.log(0.1)
