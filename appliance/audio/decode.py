@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import av
 import numpy as np
 
 from appliance.audio.wav_truncation import lengths
 from appliance.errors import AudioError
 from appliance.values import SAMPLE_RATE
+
+try:
+    import av
+except ImportError:  # an owner may do without its codecs: THIRD-PARTY-NOTICES.md
+    av = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +67,9 @@ def decode(source: Path | bytes, *, maximum_seconds: float) -> Samples:
 
     """
     name = str(source) if isinstance(source, Path) else "the recording"
+    if av is None:
+        message = f"{name} cannot be decoded, because PyAV is not installed"
+        raise AudioError(f"{message}; run: python -m pip install av")
     try:
         with _open(source, name) as file:
             return _decode(file, name, maximum_seconds)

@@ -7,6 +7,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import tracemalloc
 import wave
 from typing import TYPE_CHECKING
@@ -270,6 +271,20 @@ def test_a_rate_that_no_recorder_has_is_refused_before_a_frame_is_resampled(rate
     tracemalloc.stop()
     assert f"has {rate:.0f} samples a second; from 4000 to 384000 are allowed" in message
     assert peak < 1_000_000
+
+
+def test_without_pyav_a_recording_is_refused_with_the_reason_and_the_rest_can_be_imported() -> None:
+    program = """
+import sys
+sys.modules["av"] = None
+import appliance.daemon.wiring
+from appliance.audio.decode import decode
+decode(b"RIFF", maximum_seconds=1.0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "AudioError: the recording cannot be decoded, because PyAV is not" in done.stderr
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ case "$1 $2 $3 $4" in
     cp "$0" "$3/bin/python" ;;
   "-m pip "*) ;;
   "-m appliance models pull") exit "$(cat "$told/models" 2>/dev/null || echo 0)" ;;
+  "-m appliance licences --json") echo '{"bomFormat": "CycloneDX"}' ;;
   "-m appliance check --json")
     [[ -d $STATE_DIRECTORY && -f ${6} ]] || exit 1
     version=${0#*/releases/} && version=${version%.*.*/venv/*}
@@ -47,7 +48,13 @@ class FakeSystemTree:
         shutil.copytree(REPOSITORY / "script", self.checkout / "script")
         shutil.copytree(REPOSITORY / "systemd", self.checkout / "systemd")
         (self.checkout / "appliance").mkdir()
-        for name in ("pyproject.toml", "config.toml", "README.md"):
+        for name in (
+            "pyproject.toml",
+            "config.toml",
+            "README.md",
+            "LICENSE",
+            "THIRD-PARTY-NOTICES.md",
+        ):
             shutil.copy(REPOSITORY / name, self.checkout)
         self.be_version(VERSION)
         lock = (REPOSITORY / "script/llama-cpp-python.lock").read_text()
@@ -124,6 +131,8 @@ def test_a_fresh_system_gets_unit_configuration_command_and_log_limits(
     assert "ExecStart=/opt/appliance/.venv/bin/python " in unit
     assert not link.readlink().is_absolute()
     assert (link / "bin/python").exists()
+    bill = (link.resolve().parent / "sbom.cdx.json").read_text()
+    assert '"CycloneDX"' in bill
 
 
 def test_gpio_access_is_allowed_only_on_a_board_with_pins(system: FakeSystemTree) -> None:
