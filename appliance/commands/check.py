@@ -77,7 +77,7 @@ def _answers(arguments: argparse.Namespace) -> Iterator[CheckResult]:
         config = load(arguments.config)
         yield ok(CONFIG, f"{arguments.config}")
         questions = doctor.OFFLINE if arguments.offline else doctor.USUAL
-        yield from doctor.examine(doctor.context_of(config), questions)
+        yield from doctor.examine(doctor.context_of(config, arguments.config), questions)
     except ConfigError as failure:
         yield from doctor.config_errors(failure, CONFIG)
 

@@ -73,7 +73,7 @@ def _check(arguments: argparse.Namespace) -> int:
     named: list[CheckResult] = []
     try:
         config = load(arguments.config)
-        answers = doctor.examine(doctor.context_of(config), doctor.CONFIGURED)
+        answers = doctor.examine(doctor.context_of(config, arguments.config), doctor.CONFIGURED)
         named = [
             one for one in answers if one.verdict in (CheckVerdict.WARNING, CheckVerdict.ERROR)
         ]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from appliance.doctor import board, broker, files, models_sentences_microphone, offline
+from appliance.doctor import (
+    board,
+    broker,
+    files,
+    models_sentences_microphone,
+    offline,
+    service,
+)
 from appliance.doctor.check_result import (
     CheckContext,
     CheckReport,
@@ -20,6 +27,7 @@ from appliance.system.state_lock import holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from appliance.config import Config
 
@@ -38,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 QUESTIONS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
     "files": files.files,
+    "service": service.service,
     "sentences": models_sentences_microphone.sentences,
     "model files": files.model_files,
     "models": models_sentences_microphone.models,
@@ -60,16 +69,17 @@ QUESTIONS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
 OFFLINE = ("offline", "sockets", "traffic", "rules")
 """The questions of `--offline`: network connections in full."""
 
-CONFIGURED = ("files", "sentences", "model files")
+CONFIGURED = ("files", "service", "sentences", "model files")
 """The questions of `appliance config check`: can everything it names be used?"""
 
 USUAL = tuple(name for name in QUESTIONS if name not in (*OFFLINE[1:], "model files"))
 """Without `model files`, because `models` reads every byte of them."""
 
 
-def context_of(config: Config) -> CheckContext:
-    """The machine, with the appliance that runs on it, if there is one."""
-    return CheckContext(config, root=board_root(), daemon=holder(config.state_directory))
+def context_of(config: Config, path: Path | None = None) -> CheckContext:
+    """The machine, with the appliance that runs on it, if there is one; `path` of the config."""
+    daemon = holder(config.state_directory)
+    return CheckContext(config, root=board_root(), daemon=daemon, config_path=path)
 
 
 def examine(context: CheckContext, questions: Iterable[str] = USUAL) -> Iterator[CheckResult]:

@@ -54,6 +54,8 @@ class CheckContext:
     """Root of the board's /sys and /proc."""
     daemon: int | None = None
     """Process id of the appliance that runs with this state directory; None: there is none."""
+    config_path: Path | None = None
+    """Where the configuration was read from; None: it does not matter."""
 
 
 def ok(question: str, found: str) -> CheckResult:
