@@ -3,6 +3,8 @@
 
 readonly NOT_THERE=69 # EX_UNAVAILABLE of sysexits: something required is missing
 
+readonly cache=${XDG_CACHE_HOME:-~/.cache}/appliance
+
 step_process=
 behind= # the process behind which steps run, if there is one: they end with it
 
@@ -87,6 +89,12 @@ portion() {
 stop() {
   printf '%s\n' "$@" >&2
   exit "$NOT_THERE"
+}
+
+# make_cache: the user's cache; says so if it belongs to somebody else, as after `sudo -E`.
+make_cache() {
+  mkdir -p "$cache" 2>/dev/null && [[ -w $cache ]] ||
+    stop "$cache cannot be written by $(id -un)." "Set HOME to your own folder, or XDG_CACHE_HOME to another one."
 }
 
 # take_lock WHO: take the lock on file descriptor 9; print a line if that means waiting.

@@ -3,7 +3,7 @@
 # user's cache, where the next checkout finds it.
 # shellcheck shell=bash
 
-readonly wheels=${XDG_CACHE_HOME:-~/.cache}/appliance/wheels
+readonly wheels=$cache/wheels
 readonly llama_lock="$root/script/llama-cpp-python.lock"
 
 llama_version() { sed -n 's/^llama-cpp-python==\([^ ]*\).*/\1/p' "$llama_lock"; }
@@ -32,6 +32,7 @@ install_llama() {
   local folder
   folder=$(llama_folder)
   llama_installed && return
+  make_cache
   mkdir -p "$wheels"
   exec 8>"$wheels/.lock"
   flock --nonblock 8 || {

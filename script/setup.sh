@@ -8,8 +8,18 @@ source "$root/script/system-packages.sh"
 # shellcheck source=script/llama.sh
 source "$root/script/llama.sh"
 
-readonly venv="${venv:-$root/.venv}" # script/install names another
-readonly network="Is there a network? Run the same command again: it continues where it stopped."
+# A checkout that cannot be written has its environment in the user's cache.
+venv_of_checkout() {
+  if [[ -w $root ]]; then
+    printf '%s/.venv' "$root"
+  else
+    printf '%s/environment-%s' "$cache" "$(printf '%s' "$root" | sha256sum | head -c 12)"
+  fi
+}
+
+readonly venv="${venv:-$(venv_of_checkout)}" # script/install names another
+proxy=${https_proxy-${HTTPS_PROXY-${ALL_PROXY-}}}
+readonly network="Is there a network${proxy:+, and is the proxy $proxy right}? Run the same command again: it continues where it stopped."
 
 # set_up run | set_up run test: installs everything that is missing, except the models. To run, the
 # engine of the language model is not waited for: script/run builds it behind the appliance.
@@ -60,6 +70,7 @@ is_ready() {
 make_venv() {
   local check='import sys, pip; sys.exit(sys.prefix != sys.argv[1])'
   "$venv/bin/python" -c "$check" "$venv" 2>/dev/null && return
+  [[ $venv != "$cache"/* ]] || make_cache
   rm -rf "$venv"
   find_python
   [[ $(uname -m) != armv[67]l ]] || stop "A 64-bit operating system is required; this one is 32-bit."
@@ -101,7 +112,22 @@ install_requirements() {
   pip_install --require-hashes --no-deps --only-binary :all: --requirement "$@"
 }
 
-install_appliance() { pip_install --no-deps --no-build-isolation --editable "$root"; }
+install_appliance() {
+  if [[ -w $root ]]; then
+    pip_install --no-deps --no-build-isolation --editable "$root"
+  else
+    install_copy
+  fi
+}
+
+# A copy of the package, not a link: the checkout cannot be written, or may be deleted.
+install_copy() {
+  local copy=$venv/tmp/source
+  mkdir -p "$copy"
+  cp -r "$root"/{appliance,pyproject.toml,README.md,LICENSE,THIRD-PARTY-NOTICES.md} "$copy"
+  pip_install --no-deps --no-build-isolation "$copy"
+  rm -rf "$copy"
+}
 
 # pull_models NAME...: the named models, otherwise those in the configuration.
 pull_models() { "$venv/bin/python" -m appliance models pull "$@" </dev/null; }

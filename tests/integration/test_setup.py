@@ -283,6 +283,28 @@ def test_no_setting_of_pip_makes_it_install_elsewhere_and_those_for_the_network_
     assert not names & {"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_BINARY"}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system read-only")
+def test_a_checkout_that_cannot_be_written_has_its_environment_in_the_cache(
+    checkout: Checkout,
+) -> None:
+    root, cache = str(checkout.root), f"{checkout.environment['HOME']}/.cache/appliance"
+    assert checkout.shell('echo "$venv"').stdout == f"{root}/.venv\n"
+    if subprocess.run(["mount", "--bind", root, root], check=False).returncode != 0:
+        pytest.skip("this machine does not let root mount")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", root], check=True)
+        assert checkout.shell('echo "$venv"').stdout.startswith(f"{cache}/environment-")
+    finally:
+        subprocess.run(["umount", root], check=True)
+
+
+def test_a_cache_that_cannot_be_written_is_said_with_what_to_do(checkout: Checkout) -> None:
+    (checkout.root.parent / ".cache").write_text("a file, where a folder should be")
+    done = checkout.shell("make_cache")
+    assert done.returncode == 69
+    assert "XDG_CACHE_HOME" in done.stdout
+
+
 def test_packages_that_apt_get_did_not_bring_are_named(checkout: Checkout) -> None:
     checkout.program("id", "echo 0")
     checkout.program("ldconfig", "echo libgomp.so.1")
