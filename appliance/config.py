@@ -360,7 +360,30 @@ class HomeAssistantSettings(Section, frozen=True):
     """Discovery prefix of Home Assistant."""
 
 
-class WyomingSettings(Section, frozen=True):
+class ServerSettings(Section, frozen=True):
+    """What every server has to which clients connect by themselves."""
+
+    if TYPE_CHECKING:  # each has comments of its own
+        listen: str
+        allow: list[str]
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port of `listen`; None if it is off, or a Unix socket."""
+        host, _, port = self.listen.rpartition(":")
+        return (host.strip("[]"), int(port)) if port.isdecimal() else None
+
+    @property
+    def clients(self) -> list[str]:
+        """The addresses and networks beyond this machine from which clients may come."""
+        return list(self.allow) if self.address else []
+
+    def is_port(self, port: int) -> bool:
+        """Whether the server listens on this port."""
+        return self.address is not None and self.address[1] == port
+
+
+class WyomingSettings(ServerSettings, frozen=True):
     """A server for other voice systems, such as Home Assistant's own voice assistants."""
 
     listen: Annotated[
@@ -371,21 +394,6 @@ class WyomingSettings(Section, frozen=True):
     """Addresses and networks whose clients are let in, beside this machine's own."""
     dictation: bool = False
     """Give every word that was heard to a client that does not say which model it wants."""
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port of `listen`, which must not be empty."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
-
-    @property
-    def clients(self) -> list[str]:
-        """The addresses and networks beyond this machine from which clients may come."""
-        return list(self.allow) if self.listen else []
-
-    def is_port(self, port: int) -> bool:
-        """Whether the server listens on this port."""
-        return bool(self.listen) and self.address[1] == port
 
 
 class JournalSettings(Section, frozen=True):
@@ -406,11 +414,15 @@ class TelemetrySettings(Section, frozen=True):
     """Interval between two readings, in seconds (1 to 3600)."""
 
 
-class MetricsSettings(Section, frozen=True):
+class MetricsSettings(ServerSettings, frozen=True):
     """Metrics for Prometheus."""
 
-    listen: Annotated[str, Meta(pattern=r"^(|(127\.0\.0\.1|\[::1\]):\d{1,5}|unix:/.{1,90})$")] = ""
+    listen: Annotated[
+        str, Meta(pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}|unix:/.{1,90})$")
+    ] = ""
     """Address of the metrics."""
+    allow: list[str] = []
+    """Addresses and networks that may read the metrics, beside this machine's own."""
 
 
 class LogSettings(Section, frozen=True):
@@ -463,6 +475,16 @@ class Config(Section, frozen=True):
         if self.language_model.enabled:
             names.append(self.language_model.model)
         return list(dict.fromkeys(names))
+
+    @property
+    def servers(self) -> dict[str, ServerSettings]:
+        """The servers that may be reached from other machines, by table."""
+        return {"wyoming": self.wyoming, "metrics": self.metrics}
+
+    @property
+    def clients(self) -> list[str]:
+        """From where clients of all servers may come."""
+        return [client for server in self.servers.values() for client in server.clients]
 
     @property
     def sentence_folder(self) -> Path | None:
@@ -625,7 +647,8 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _bad_thresholds(config.wake_word)
     yield from _bad_panel(config)
     yield from _bad_speech(config.speech)
-    yield from _bad_wyoming(config.wyoming)
+    for name, server in config.servers.items():
+        yield from _bad_server(name, server)
     if bool(mqtt.group) != bool(mqtt.group_root):
         yield "mqtt.group and mqtt.group_root: one needs the other"
     if mqtt.group_root == config.root:
@@ -681,24 +704,24 @@ def _bad_speech(speech: SpeechSettings) -> Iterator[str]:
         yield "speech.second_model: must differ from speech.model"
 
 
-def _bad_wyoming(wyoming: WyomingSettings) -> Iterator[str]:
-    for text in wyoming.allow:
+def _bad_server(name: str, server: ServerSettings) -> Iterator[str]:
+    for text in server.allow:
         try:
             ipaddress.ip_network(text)
         except ValueError as error:
-            yield f"wyoming.allow: {error}; give an address or a network such as 192.168.1.0/24"
-    if not wyoming.listen:
+            yield f"{name}.allow: {error}; give an address or a network such as 192.168.1.0/24"
+    if server.address is None:
         return
-    host, port = wyoming.address
+    host, port = server.address
     try:
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError as error:
-        yield f"wyoming.listen: {error}"
+        yield f"{name}.listen: {error}"
         return
     if not 1 <= port <= 65535:  # noqa: PLR2004
-        yield f"wyoming.listen: the port must be 1 to 65535, not {port}"
-    if not loopback and not wyoming.allow:
-        yield "wyoming.allow: required, because wyoming.listen can be reached by other machines"
+        yield f"{name}.listen: the port must be 1 to 65535, not {port}"
+    if not loopback and not server.allow:
+        yield f"{name}.allow: required, because {name}.listen can be reached by other machines"
 
 
 def _bad_panel(config: Config) -> Iterator[str]:

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = """\
 Examples:
   appliance licences
-  appliance licences --json >sbom.cdx.json     software bill of materials (CycloneDX)
+  appliance licences --json >sbom.cdx.json     in the form CycloneDX
 
 It reads what is installed: the Python packages, the libraries of other
 projects inside them, and the models in config.toml. THIRD-PARTY-NOTICES.md

@@ -26,8 +26,8 @@ Examples:
   sudo appliance network --apply
 
 It prints the systemd drop-in that limits IPAddressAllow= to the address in
-mqtt.host, and to wyoming.allow if that server is on. The service applies it at
-each start.
+mqtt.host, and to wyoming.allow and metrics.allow if these servers are on. The
+service applies it at each start.
 
 Exit status: 0 done, 1 it could not be applied (the previous rules are active
 again)."""
@@ -37,7 +37,7 @@ again)."""
 def run(arguments: argparse.Namespace) -> int:
     """Print the drop-in, or apply it; if that fails, remove it again."""
     config = configuration.load(arguments.config)
-    text = systemd_ip_allowlist.drop_in(config.mqtt.host, config.wyoming.clients)
+    text = systemd_ip_allowlist.drop_in(config.mqtt.host, config.clients)
     if not arguments.apply:
         print(text or NOT_AN_ADDRESS)
         return 0

@@ -141,7 +141,7 @@ class Daemon:
         parts = wire(self._config_path, config, journal, stack, extras.microphone)
         for observer in extras.observers:
             parts.events.subscribe(observer)
-        stack.enter_context(parts.metrics.serve(config.metrics.listen))
+        stack.enter_context(parts.metrics.serve(config.metrics))
         parts.dispatcher.restore()  # before MQTT may bring more
         parts.events.emit(ActivityChanged("daemon", Activity.STARTING))
         # Timers before the worker: what is due must not wait until the models are loaded.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from appliance.config import MetricsSettings
     from appliance.daemon.status_publisher import StatusPublisher
     from appliance.events import Event, EventBus
     from appliance.jobs.job_queue import JobQueue
@@ -49,16 +50,16 @@ class MetricsCollector:
         self._board = board
         self._events = events
 
-    def serve(self, listen: str) -> AbstractContextManager[None]:
-        """Answer on this address until the end; nothing, at no cost, if it is empty."""
-        if not listen:
+    def serve(self, settings: MetricsSettings) -> AbstractContextManager[None]:
+        """Answer on the address until the end; nothing, at no cost, if it is empty."""
+        if not settings.listen:
             return contextlib.nullcontext()
         # It costs time and memory, so it is imported only if it is wanted.
         from appliance.system.metrics_server import MetricsServer  # noqa: PLC0415
 
         server = MetricsServer(self.figures)
         self._events.subscribe(_JobCounter(server))
-        return server.served(listen)
+        return server.served(settings.listen, settings.allow)
 
     def figures(self) -> Figures:
         """Everything as it is now."""

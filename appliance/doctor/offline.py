@@ -36,7 +36,7 @@ def connections(context: CheckContext) -> Iterator[CheckResult]:
         peers = [f"{address}:{port}" for address, port in sorted(others)]
         peer_list = f"is connected to {', '.join(peers)}" if peers else "has no connection now"
         served = [_endpoint(one.local) for one in opened if _serves_clients(context.config, one)]
-        clients = f"; clients in wyoming.allow reach it on {', '.join(served)}" if served else ""
+        clients = f"; clients that are allowed reach it on {', '.join(served)}" if served else ""
         what = f"pid {context.daemon} {peer_list}{clients}; nothing outside the local network"
         yield ok("offline", what)
 
@@ -53,7 +53,7 @@ def sockets(context: CheckContext) -> Iterator[CheckResult]:
         if one.listening:
             clients = _serves_clients(context.config, one)
             expected = clients or local_addresses.is_loopback(one.local[0])
-            whom = " for the Wyoming clients in wyoming.allow" if clients else ""
+            whom = f" for the clients in {clients}.allow" if clients else ""
             yield (ok if expected else error)("sockets", f"listens on {here}{whom}")
         elif one.remote is None:
             yield warning("sockets", f"{here} is not connected", "check again; it should be gone")
@@ -69,7 +69,7 @@ def _connection(
     if remote in _broker_addresses(config):
         return ok("sockets", f"{ends}, the broker")
     if _is_client(config, one):
-        return ok("sockets", f"{ends}, a Wyoming client")
+        return ok("sockets", f"{ends}, a client that is allowed")
     if remote in own:
         return ok("sockets", f"{ends}, internal")
     report = warning if local_addresses.is_local(remote[0]) else error
@@ -116,9 +116,9 @@ def rules(context: CheckContext) -> Iterator[CheckResult]:
 def _allow_list_problems(config: Config, found: systemd_queries.UnitRules) -> Iterator[CheckResult]:
     """Rules that do not fit the broker; the service derives them at each start."""
     is_an_address = systemd_ip_allowlist.drop_in(config.mqtt.host) is not None
-    for client in config.wyoming.clients:
+    for client in config.clients:
         if not found.allow(client.partition("/")[0]):
-            what = f"the clients in wyoming.allow at {client} are not let in"
+            what = f"the clients at {client} are not let in"
             yield error("rules", what, "apply it to the rules: systemctl restart appliance")
     for address, port in sorted(_broker_addresses(config)):
         if not found.allow(address):
@@ -161,8 +161,9 @@ def _outside_connections(config: Config, opened: list[Socket]) -> Iterator[Check
         if one.remote is not None and not local_addresses.is_local(one.remote[0]):
             peer = _endpoint(one.remote)
             if _is_client(config, one):
-                found = f"a Wyoming client, {peer}, is outside the local network"
-                yield warning("offline", found, "let in your own network only; see wyoming.allow")
+                found = f"a client that is allowed, {peer}, is outside the local network"
+                advice = "let in your own network only; see wyoming.allow and metrics.allow"
+                yield warning("offline", found, advice)
             elif one.remote in brokers:
                 found = f"the broker, {peer}, is outside the local network"
                 yield warning("offline", found, "use a broker in your own network; see mqtt.host")
@@ -180,16 +181,18 @@ def _outside_connections(config: Config, opened: list[Socket]) -> Iterator[Check
             yield error("offline", found, "stop it, and report this as a bug")
 
 
-def _serves_clients(config: Config, one: Socket) -> bool:
-    """Whether it is where the Wyoming server listens."""
-    return one.listening and config.wyoming.is_port(one.local[1])
+def _serves_clients(config: Config, one: Socket) -> str | None:
+    """The table of the server that listens there; None if none does."""
+    names = [name for name, server in config.servers.items() if server.is_port(one.local[1])]
+    return names[0] if one.listening and names else None
 
 
 def _is_client(config: Config, one: Socket) -> bool:
-    """Whether a Wyoming client that may be let in is at its other end."""
-    if one.remote is None or not config.wyoming.is_port(one.local[1]):
-        return False
-    return local_addresses.is_allowed(one.remote[0], config.wyoming.allow)
+    """Whether a client that may be let in is at its other end."""
+    return one.remote is not None and any(
+        server.is_port(one.local[1]) and local_addresses.is_allowed(one.remote[0], server.allow)
+        for server in config.servers.values()
+    )
 
 
 def _endpoint(end: tuple[str, int]) -> str:

@@ -18,10 +18,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from appliance import __version__
 from appliance.errors import NeededError
+from appliance.system import local_addresses
 from appliance.values import BoardReading, MicrophoneState, Pace, Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from wsgiref.types import StartResponse
 
     from prometheus_client.core import Metric
@@ -199,15 +200,17 @@ class MetricsServer:
         return [f"{problem or 'ok'}\n".encode()]
 
     @contextlib.contextmanager
-    def served(self, address: str) -> Iterator[None]:
-        """Serve on `127.0.0.1:PORT`, `[::1]:PORT` or `unix:PATH` until the context ends.
+    def served(self, address: str, allow: Sequence[str] = ()) -> Iterator[None]:
+        """Serve on `ADDRESS:PORT` or `unix:PATH` until the context ends.
+
+        This machine and the addresses and networks in `allow` get an answer, nobody else.
 
         Raises:
             NeededError: the address or path cannot be used.
 
         """
         try:
-            server = _server(address)
+            server = _server(address, allow)
         except OSError as error:
             reason = error.strerror or str(error)
             raise NeededError(
@@ -243,7 +246,7 @@ def _times(factor: float, value: float | None) -> float | None:
     return None if value is None else factor * value
 
 
-def _server(address: str) -> WSGIServer:
+def _server(address: str, allow: Sequence[str]) -> WSGIServer:
     if address.startswith(UNIX):
         path = address.removeprefix(UNIX)
         Path(path).unlink(missing_ok=True)  # left by a crash
@@ -253,7 +256,9 @@ def _server(address: str) -> WSGIServer:
     host, _, port = address.rpartition(":")
     bare = host.strip("[]")
     kind = _Server6 if ":" in bare else _Server
-    return kind((bare, int(port)), _Handler)
+    tcp = kind((bare, int(port)), _Handler)
+    tcp.allow = allow
+    return tcp
 
 
 class _Handler(WSGIRequestHandler):
@@ -270,6 +275,12 @@ class _Handler(WSGIRequestHandler):
 class _Server(WSGIServer):
     """Binds without a DNS look-up of its own name, which WSGIServer would make."""
 
+    allow: Sequence[str] = ()
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether this client may be answered; the connection of another is closed at once."""
+        return local_addresses.is_allowed(client_address[0], self.allow)
+
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "localhost", 0
@@ -283,6 +294,9 @@ class _Server6(_Server):
 class _UnixServer(_Server):
     address_family = socket.AF_UNIX
     allow_reuse_address = False
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        return True  # the folder of the socket decides
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         asking, _ = super().get_request()

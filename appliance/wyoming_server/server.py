@@ -52,6 +52,7 @@ class WyomingServer(LoopBody):
             NeededError: the address cannot be used.
 
         """
+        assert self._settings.address is not None  # noqa: S101  (it is checked at the start)
         host, port = self._settings.address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -126,6 +127,32 @@ def test_units_are_prometheus_s_base_units_and_the_state_of_every_part_is_there(
     (build,) = (labels for name, labels in found if name == "appliance_build_info")
     assert __version__ in build
     assert not [name for name, _ in found if name.endswith(("_mhz", "_megabytes", "_mb"))]
+
+
+def addresses_of_this_machine() -> list[str]:
+    """Those that other machines would use; none where there is no network."""
+    return [
+        one.address
+        for found in psutil.net_if_addrs().values()
+        for one in found
+        if one.family == socket.AF_INET and not one.address.startswith("127.")
+    ]
+
+
+def test_another_machine_reads_the_metrics_only_if_it_is_allowed(free_port: int) -> None:
+    addresses = addresses_of_this_machine()
+    if not addresses:
+        pytest.skip("this machine has no address but its own")
+    metrics = MetricsServer(lambda: figures(BoardReading()))
+    for allow, answered in (([], False), (["203.0.113.0/24"], False), ([addresses[0]], True)):
+        with metrics.served(f"{addresses[0]}:{free_port}", allow):
+            connection = http.client.HTTPConnection(addresses[0], free_port, timeout=5)
+            if answered:
+                assert read(connection)["appliance_uptime_seconds", ()] == 7.0
+            else:
+                with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+                    read(connection)
+            connection.close()
 
 
 class UnixSocketConnection(http.client.HTTPConnection):
