@@ -111,7 +111,7 @@ class Inbox:
         if incoming.may_repeat and (earlier := self._earlier(incoming.identity, now_s)):
             return earlier
         request, grown = incoming.request, self.size.plus(len(incoming.request.payload))
-        if not self._has_room(grown, 1) or not self._has_room(self._grown_of(request), 2):
+        if not self._fits(grown, 1) or not self._fits(self._grown_of(request), 2):
             return InboxVerdict()
         deadline = self._deadlines.stored(request.expires_at)
         self._db.execute(
@@ -129,7 +129,7 @@ class Inbox:
         self._identities.add(incoming.identity)
         return InboxVerdict(accepted=request, position=position)
 
-    def _has_room(self, grown: Size, share: int) -> bool:
+    def _fits(self, grown: Size, share: int) -> bool:
         """Whether so much is allowed; one requester may use half of what all may use."""
         limits = self._limits
         return (

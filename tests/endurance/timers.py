@@ -39,7 +39,7 @@ REPEAT_S = 20.0
 
 
 @dataclass
-class Orders:
+class TimerOrders:
     """What was asked for, and what was heard of it."""
 
     client: MqttClient
@@ -104,7 +104,7 @@ class Orders:
 
 
 def killed_again_and_again(
-    daemon: DaemonProcess, orders: Orders, kills: int, at_once: int, limit_s: float
+    daemon: DaemonProcess, orders: TimerOrders, kills: int, at_once: int, limit_s: float
 ) -> None:
     """Kill it at random moments, then wait until every timer has rung."""
     end = time.monotonic() + limit_s
@@ -147,7 +147,7 @@ def main() -> int:
             mqtt={"host": "127.0.0.1", "port": broker.port},
         ) as daemon,
     ):
-        orders = Orders(client, random.Random(asked.seed))  # noqa: S311  (no secret)
+        orders = TimerOrders(client, random.Random(asked.seed))  # noqa: S311  (no secret)
         killed_again_and_again(daemon, orders, asked.kills, asked.timers, asked.limit_s)
         daemon.stop()
         return 0 if orders.report(asked.kills) else 1
