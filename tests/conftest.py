@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.free_port import free_port as new_free_port
 from support.mosquitto import Mosquitto
 from support.requirements import skip_unless_ci
 
 REPOSITORY = Path(__file__).parent.parent
+
+# Boards and build machines are noisy: no example fails, and none is too slow to draw, by the clock.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(optionalhook=True)
