@@ -640,28 +640,36 @@ def _contradictions(config: Config) -> Iterator[str]:
     """Values that are allowed for each key, but not together."""
     mqtt = config.mqtt
     yield from _bad_topics(config)
-    if not LANGUAGE_CODE.fullmatch(config.device.language):
-        example = 'must be a code such as "en", "pt-BR" or "sr-Latn"'
-        yield f"device.language: {example}, not {config.device.language!r}"
-    yield from _bad_host(mqtt.host)
+    yield from _bad_language(config.device.language)
     yield from _bad_thresholds(config.wake_word)
     yield from _bad_panel(config)
     yield from _bad_speech(config.speech)
     for name, server in config.servers.items():
         yield from _bad_server(name, server)
-    if bool(mqtt.group) != bool(mqtt.group_root):
-        yield "mqtt.group and mqtt.group_root: one needs the other"
+    yield from _bad_mqtt(mqtt)
     if mqtt.group_root == config.root:
         yield "mqtt.group_root: must differ from mqtt.root"
+    yield from _bad_for_embedded_broker(config)
+    if config.language_model.maximum_tokens >= config.language_model.context_tokens:
+        yield "language_model.maximum_tokens: must be less than context_tokens"
+
+
+def _bad_language(language: str) -> Iterator[str]:
+    if not LANGUAGE_CODE.fullmatch(language):
+        example = 'must be a code such as "en", "pt-BR" or "sr-Latn"'
+        yield f"device.language: {example}, not {language!r}"
+
+
+def _bad_mqtt(mqtt: MqttSettings) -> Iterator[str]:
+    yield from _bad_host(mqtt.host)
+    if bool(mqtt.group) != bool(mqtt.group_root):
+        yield "mqtt.group and mqtt.group_root: one needs the other"
     if bool(mqtt.certificate_file) != bool(mqtt.key_file):
         yield "mqtt.certificate_file and mqtt.key_file: one needs the other"
     if not mqtt.tls and (mqtt.ca_file or mqtt.certificate_file):
         yield "mqtt.tls: must be true if ca_file or certificate_file is given"
-    yield from _bad_for_embedded_broker(config)
     if mqtt.password_file and not mqtt.username:
         yield "mqtt.username: required with mqtt.password_file"
-    if config.language_model.maximum_tokens >= config.language_model.context_tokens:
-        yield "language_model.maximum_tokens: must be less than context_tokens"
 
 
 HOST_IN_URL = re.compile(
