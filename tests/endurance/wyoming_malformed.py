@@ -83,10 +83,10 @@ def attack(port: int, sent: bytes, chance: random.Random) -> bool:
             client.shutdown(socket.SHUT_WR)
             while client.recv(65_536):
                 pass
-        except ConnectionError:
-            return True  # ended by the server
         except TimeoutError:
             return False
+        except OSError:
+            return True  # ended by the server
     return True
 
 
