@@ -32,7 +32,7 @@ def test_calibrate_prints_lines_for_the_config_and_their_uncertainty(
     assert "confidence   results   right" in printed
     speech = tomllib.loads(printed)["speech"]
     assert speech["least_confidence"] == pytest.approx(SpeechSettings().least_confidence, abs=0.1)
-    assert len(speech["calibration"]) == 4
+    assert len(speech["calibration"]) == 5
     config.write_text(config.read_text() + printed)
     assert cli.main(["config", "check", "--config", str(config)]) == 0
 
