@@ -57,22 +57,22 @@ class SearchEffort:
 
     batch_size: int = 2
     """Branches that the model continues in one call."""
-    max_calls: int = 4
+    max_calls: int = 7
     """Calls of the model, the one for the free text included."""
-    first_pass_calls: int = 2
+    first_pass_calls: int = 3
     """Calls of the search from left to right before candidates are looked up by spelling."""
     first_pass_distance: float = 0.15
     """That search comes first only if a sentence is spelled so near to the free text."""
     max_distance: float = 0.35
     """If no sentence is spelled so near to the free text, none was said."""
-    candidates_per_round: int = 12
+    candidates_per_round: int = 16
     """Sentences looked up by spelling at once."""
     texts_per_pass: int = 6
     """Of these, those that the model scores before it is seen whether more are needed."""
     bound_lead_nats: float = 5.0
     """A sentence that scores worse than the best by more than this is not needed: a larger lead
     says no more (`calibration.LARGEST_MARGIN_NATS`)."""
-    candidate_rounds: int = 1
+    candidate_rounds: int = 2
     """Look-ups, each around the best candidate of the one before."""
     declared_distance: float = 0.12
     """If a sentence without a wildcard is spelled so near, those with one are not looked up."""
