@@ -163,7 +163,10 @@ def test_a_power_cut_loses_nothing_that_was_accepted(
                 tmp_path, models_directory, mqtt={"host": "127.0.0.1", "port": broker.port}
             )
         )
-        daemon.write(device={"state_directory": str(card / "state")})
+        # Half of the queue is the share of one requester, and none of a burst must be refused here.
+        daemon.write(
+            device={"state_directory": str(card / "state")}, requests={"maximum_waiting": 200}
+        )
         daemon.start()
         requester = NumberedRequester(client)
         waited = 0
