@@ -155,6 +155,8 @@ class TokenVocabulary:
         for token, text in enumerate(texts):
             if text:
                 by_text.setdefault(text, []).append(token)
+        for same in by_text.values():  # in words Whisper writes "pu", not "PU"
+            same.sort(key=lambda token: tokens[token] != texts[token])
         words = sorted(by_text)
         return cls(
             texts=texts,

@@ -140,3 +140,8 @@ def test_sentences_of_declared_words_are_found_beside_wildcards_that_take_any_le
     assert best.text == "whats the weather"
     assert not declared.accepts(declared.walk(declared.start, "who is the wedding"))
     assert wild.automaton.accepts(wild.automaton.walk(0, "who is the wedding"))
+
+
+def test_inside_a_word_the_small_letters_are_taken_before_the_capitals() -> None:
+    vocabulary = TokenVocabulary.of([" ca", "PU", "pu", None], 3)
+    assert vocabulary.tokens_of("capu", {}) == (0, 2)
