@@ -516,8 +516,8 @@ def test_the_offline_check_lists_the_port_and_what_it_is_for(served: Served) -> 
     with served.client() as client:
         assert client.ask(Ping(text="x")).type == "pong"
         report = served.daemon.command("check", "--offline").stdout
-    assert f"listens on 127.0.0.1:{served.port} for the Wyoming clients" in report
-    assert "a Wyoming client" in report
+    assert f"listens on 127.0.0.1:{served.port} for the clients in wyoming.allow" in report, report
+    assert "a client that is allowed" in report, report
 
 
 def test_a_text_that_is_no_sentence_is_answered_in_words_if_the_owner_allows_it(
