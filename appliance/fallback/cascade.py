@@ -13,7 +13,7 @@ from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.fallback.content_match import ContentMatcher
 from appliance.fallback.intent_choice import IntentChooser
 from appliance.fallback.last_command import repeated_elsewhere, target_of, without_pronoun
-from appliance.fallback.open_sentences import patterns_of
+from appliance.fallback.sentence_patterns import patterns_of
 from appliance.fallback.wildcard_values import filled, wildcard_spans
 from appliance.values import Intent
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from appliance.fallback.intent_choice import IntentChoice
     from appliance.fallback.last_command import LastCommand
-    from appliance.fallback.open_sentences import Patterns
+    from appliance.fallback.sentence_patterns import Patterns
     from appliance.protocols import LanguageModel
     from appliance.sentences.sentence_set import SentenceSet
 

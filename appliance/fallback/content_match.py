@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.fallback.mentioned_values import MISSING_WORD_COST, MOST_MENTIONS, mentions
-from appliance.fallback.open_sentences import Slot
 from appliance.fallback.partial_names import SPANS, PartialNames
+from appliance.fallback.sentence_patterns import Slot
 from appliance.fallback.spelling import Spelling
 from appliance.text.normalise import words_of
 from appliance.text.number_words import digits_of_words
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from appliance.fallback.mentioned_values import Mention
-    from appliance.fallback.open_sentences import Pattern, Patterns, Words
     from appliance.fallback.partial_names import DeviceName
+    from appliance.fallback.sentence_patterns import Pattern, Patterns, Words
     from appliance.grammar.grammar import Grammar
     from appliance.grammar.text_parser import ParsedSentence
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.fallback.prompt_words import parts_for
+from appliance.fallback.prompt_texts import parts_for
 from appliance.fallback.wildcard_values import filled, wildcard_spans
 from appliance.sentences.sentence_count import WILDCARD
 from appliance.values import Intent, Tokens
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from appliance.fallback.content_match import ContentMatcher
-    from appliance.fallback.open_sentences import Patterns
+    from appliance.fallback.sentence_patterns import Patterns
     from appliance.fallback.wildcard_values import WildcardSpan
     from appliance.protocols import LanguageModel
     from appliance.sentences.sentence_set import SentenceSet

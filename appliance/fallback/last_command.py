@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from appliance.fallback.mentioned_values import Mention
-    from appliance.fallback.open_sentences import Patterns, Words
+    from appliance.fallback.sentence_patterns import Patterns, Words
     from appliance.values import Intent
 
 SECONDS = 60.0

@@ -11,7 +11,7 @@ from appliance.text.normalise import words_of
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
 
-    from appliance.fallback.open_sentences import Patterns, Slot, Words
+    from appliance.fallback.sentence_patterns import Patterns, Slot, Words
 
 LONGEST_VALUE = 6
 """Words of the longest value that is found."""

@@ -10,7 +10,7 @@ from appliance.fallback.mentioned_values import LONGEST_VALUE, Mention, mentions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from appliance.fallback.open_sentences import Patterns, Words
+    from appliance.fallback.sentence_patterns import Patterns, Words
     from appliance.text.word_lists import WordLists
 
 LONG = 4

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.fallback.mentioned_values import MISSING_WORD_COST, fills, mentions
-from appliance.fallback.open_sentences import Slot
+from appliance.fallback.sentence_patterns import Slot
 from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
     from appliance.fallback.content_match import ContentMatcher
-    from appliance.fallback.open_sentences import Pattern, Patterns
+    from appliance.fallback.sentence_patterns import Pattern, Patterns
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent
 

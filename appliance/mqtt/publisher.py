@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from appliance.mqtt import connect_errors
 from appliance.mqtt.connection import Unpublishable
-from appliance.mqtt.outbox_sender import OutboxSender
+from appliance.mqtt.outbox_policy import OutboxSender
 from appliance.mqtt.unjournalled_messages import RetainedValues, TransientMessages
 
 if TYPE_CHECKING:

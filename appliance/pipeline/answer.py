@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from appliance.errors import EngineError
 from appliance.events import AnswerWritten
 from appliance.fallback.owner_facts import OwnerFacts
-from appliance.fallback.prompt_words import parts_for
+from appliance.fallback.prompt_texts import parts_for
 from appliance.pipeline.resolve import prompt_of
 from appliance.pipeline.route import is_spoken
 from appliance.values import (

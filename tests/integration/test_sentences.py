@@ -10,7 +10,7 @@ import pytest
 
 from appliance.cli import main
 from appliance.errors import SentencesError
-from appliance.fallback.open_sentences import patterns_of
+from appliance.fallback.sentence_patterns import patterns_of
 from appliance.grammar.grammar import Grammar
 from appliance.sentences.sentence_set import SHIPPED, SentenceSet, load
 

@@ -12,7 +12,7 @@ from appliance.config import CascadeSettings
 from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.intent_choice import IntentChoice
-from appliance.fallback.prompt_words import parts_for
+from appliance.fallback.prompt_texts import parts_for
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet
 

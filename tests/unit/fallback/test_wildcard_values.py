@@ -13,7 +13,7 @@ from support.sentences import sentence_set
 from appliance.fallback.cascade import Cascade
 from appliance.fallback.content_match import ContentMatcher
 from appliance.fallback.intent_choice import IntentChoice
-from appliance.fallback.open_sentences import patterns_of
+from appliance.fallback.sentence_patterns import patterns_of
 from appliance.fallback.wildcard_values import WildcardSpan, wildcard_spans
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet

@@ -10,7 +10,7 @@ import pytest
 from appliance.errors import JournalError
 from appliance.journal.outbox import OutboxRow
 from appliance.mqtt.connection_event_types import Acknowledged
-from appliance.mqtt.outbox_sender import BATCH_ROWS, BATCH_S
+from appliance.mqtt.outbox_policy import BATCH_ROWS, BATCH_S
 from appliance.mqtt.publisher import Publisher
 from appliance.values import Message
 

@@ -10,7 +10,7 @@ from support.scripted_engines import ScriptedLanguageModel
 from support.sentences import sentence_set
 
 from appliance.fallback.cascade import Cascade
-from appliance.fallback.prompt_words import parts_for
+from appliance.fallback.prompt_texts import parts_for
 from appliance.sentences.sentence_set import SentenceSet
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl")
