@@ -34,6 +34,8 @@ SHARE = 3
 
 CASCADE = Cascade()
 
+pytestmark = pytest.mark.timeout(900)  # compiles the sentences of six languages
+
 
 @functools.cache
 def home(language: str, folder: Path) -> SentenceSet:
