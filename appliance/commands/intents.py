@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 from appliance import config as configuration
 from appliance.commands.subcommands import add_actions
 from appliance.errors import SentencesError
+from appliance.grammar.nearest_sentence import nearest
 from appliance.sentences import sentence_set
 
 if TYPE_CHECKING:
@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 
     from appliance.sentences.sentence_set import SentenceSet
 
-COMPARED = 4000
-"""At most so many sentences are compared with one that fits none."""
+SHOWN = 2
+"""Nearest sentences that are shown for one that fits none."""
+
+BEAM = 200
+"""Of the search for them: the largest number of hypotheses after each letter."""
+
+FARTHEST = 0.4
+"""Distance per letter up to which a sentence may help who mistyped it."""
 
 EXAMPLES = 2
 """Examples of each intent in a list."""
@@ -61,20 +67,26 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration.load(arguments.config)
     folder = arguments.intents or config.sentence_folder
     language = arguments.language or config.device.language
-    try:
-        loaded = sentence_set.load(
+    included = config.sentences.included and arguments.intents is None
+
+    def load(*, included: bool) -> SentenceSet:
+        return sentence_set.load(
             folder,
             language,
             builtin=config.sentences.builtin,
             area=config.device.area,
-            included=config.sentences.included and arguments.intents is None,
+            included=included,
         )
+
+    try:
+        loaded = load(included=included)
+        own = load(included=False) if included and arguments.action == "check" else loaded
         if arguments.action == "check":
             _ = loaded.grammar  # compiling for speech has limits of its own
     except SentencesError as error:
         return _report_problems(error, language, as_json=arguments.json)
     if arguments.action == "check":
-        return _check(loaded, as_json=arguments.json)
+        return _check(own, loaded, as_json=arguments.json)
     if arguments.action == "list":
         return _list(loaded, as_json=arguments.json)
     tested = [_test(loaded, text, as_json=arguments.json) for text in _texts(arguments.sentence)]
@@ -91,12 +103,15 @@ def _report_problems(error: SentencesError, language: str, *, as_json: bool) -> 
     return error.exit_status
 
 
-def _check(loaded: SentenceSet, *, as_json: bool) -> int:
-    count, endless = loaded.count()
+def _check(own: SentenceSet, loaded: SentenceSet, *, as_json: bool) -> int:
+    """`loaded` has the included sentences beside the owner's `own`."""
+    count, endless = own.count()
+    included = len(loaded.intents.intents) - len(own.intents.intents)
     if as_json:
         summary = {
             "language": loaded.language,
-            "intents": len(loaded.intents.intents),
+            "intents": len(own.intents.intents),
+            "included_intents": included,
             "sentences": None if endless else count,
             "problems": [],
             "warnings": list(loaded.warnings),
@@ -105,7 +120,9 @@ def _check(loaded: SentenceSet, *, as_json: bool) -> int:
         return 0
     for warning in loaded.warnings:
         print(f"{warning} (warning)", file=sys.stderr)
-    print(f"{loaded.how_many()} sentences in {_count(len(loaded.intents.intents), 'intent')}")
+    print(f"{own.how_many()} sentences in {_count(len(own.intents.intents), 'intent')}")
+    if included:
+        print(f"beside them {_count(included, 'included intent')} (sentences.included)")
     return 0
 
 
@@ -163,10 +180,8 @@ def _test(loaded: SentenceSet, text: str, *, as_json: bool) -> bool:
 
 
 def _nearest(loaded: SentenceSet, text: str) -> list[str]:
-    templates = sum(1 for _ in loaded.examples(1))
-    per_template = max(1, COMPARED // max(1, templates))
-    known = [sentence for _, sentence in loaded.examples(per_template)]
-    return difflib.get_close_matches(text.casefold(), known, n=2, cutoff=0.6)
+    found = nearest(loaded.grammar.declared, text, limit=SHOWN, beam=BEAM)
+    return [one.text for one in found if one.distance <= FARTHEST]
 
 
 def _count(number: int, thing: str) -> str:

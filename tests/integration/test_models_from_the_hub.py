@@ -14,6 +14,7 @@ from support.hub_server import REVISION, ModelHub
 
 from appliance.models import catalogue
 from appliance.models.store import ENTRY_FILE, Store
+from appliance.pipeline.pipeline_factory import OFFLINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,11 @@ class Owner:
         """Exit status, and everything that was printed."""
         done = subprocess.run(
             [sys.executable, "-m", "appliance", "models", *words, "--config", str(self.config)],
-            env={**os.environ, "HF_ENDPOINT": hub.address, "HF_TOKEN": token},
+            env={
+                **{name: value for name, value in os.environ.items() if name not in OFFLINE},
+                "HF_ENDPOINT": hub.address,
+                "HF_TOKEN": token,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -436,10 +436,13 @@ def test_home_assistants_own_sentences_alone_need_no_folder() -> None:
 
 def test_the_command_counts_the_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["intents", "check"]) == 0
-    assert capsys.readouterr().out.endswith(" sentences in 15 intents\n")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith(" sentences in 15 intents")
+    assert second == "beside them 31 included intents (sentences.included)"
     assert main(["intents", "check", "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert (summary["intents"], summary["problems"]) == (15, [])
+    assert (summary["intents"], summary["included_intents"]) == (15, 31)
+    assert summary["problems"] == []
 
 
 def test_the_command_tells_each_problem_on_a_line_and_fails(
