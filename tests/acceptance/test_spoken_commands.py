@@ -79,7 +79,7 @@ def trials(
         sentences = daemons["tea"].folder / "sentences"
         (sentences / "en").mkdir(parents=True)
         (sentences / "en/one.yaml").write_text(TEA)
-        daemons["tea"].write(sentences={"folder": str(sentences)})
+        daemons["tea"].write(sentences={"folder": str(sentences), "included": False})
         for daemon in daemons.values():
             daemon.start("--once", ready=False)
         return {
