@@ -23,6 +23,7 @@ from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
 from appliance.values import (
     BoardReading,
+    ClientRequest,
     Operation,
     Outcome,
     Pace,
@@ -43,8 +44,9 @@ if TYPE_CHECKING:
     from appliance.values import Completion, Job, Question
 
 SENTENCES = sentence_set(
-    {"Light": "light {state}", "Unlock": "unlock the door"},
+    {"Light": "light {state}", "Unlock": "unlock the door", "Start": "start the saw"},
     DeclaredIntent("Unlock", never_by_voice=True),
+    DeclaredIntent("Start", confirm=True),
     lists={"state": {"values": ["on", "off"]}},
 )
 
@@ -435,6 +437,15 @@ def test_never_by_voice_holds_for_a_recording_from_elsewhere() -> None:
     result = done(requested(Operation.RECOGNIZE, b"sound"), pipeline("unlock the door"))
     assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
     assert result.reason == "Unlock is declared never_by_voice"
+
+
+@pytest.mark.parametrize("text", ["unlock the door", "start the saw"])
+def test_a_client_that_cannot_say_yes_gets_no_intent_that_needs_one(text: str) -> None:
+    sound = np.zeros(16_000, np.float32)
+    typed = ClientRequest("c", Operation.PARSE, text=text)
+    spoken = ClientRequest("c", Operation.RECOGNIZE, samples=sound)
+    for result in (done(typed, pipeline()), done(spoken, pipeline(text))):
+        assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
 
 
 def test_a_recording_of_silence_or_of_other_speech_moves_nothing() -> None:
