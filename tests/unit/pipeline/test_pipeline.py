@@ -44,9 +44,8 @@ if TYPE_CHECKING:
     from appliance.values import Completion, Job, Question
 
 SENTENCES = sentence_set(
-    {"Light": "light {state}", "Unlock": "unlock the door", "Start": "start the saw"},
+    {"Light": "light {state}", "Unlock": "unlock the door"},
     DeclaredIntent("Unlock", never_by_voice=True),
-    DeclaredIntent("Start", confirm=True),
     lists={"state": {"values": ["on", "off"]}},
 )
 
@@ -441,10 +440,16 @@ def test_never_by_voice_holds_for_a_recording_from_elsewhere() -> None:
 
 @pytest.mark.parametrize("text", ["unlock the door", "start the saw"])
 def test_a_client_that_cannot_say_yes_gets_no_intent_that_needs_one(text: str) -> None:
+    sentences = sentence_set(
+        {"Unlock": "unlock the door", "Start": "start the saw"},
+        DeclaredIntent("Unlock", never_by_voice=True),
+        DeclaredIntent("Start", confirm=True),
+    )
     sound = np.zeros(16_000, np.float32)
     typed = ClientRequest("c", Operation.PARSE, text=text)
     spoken = ClientRequest("c", Operation.RECOGNIZE, samples=sound)
-    for result in (done(typed, pipeline()), done(spoken, pipeline(text))):
+    through = scripted_pipeline(sentences, text)
+    for result in (done(typed, through), done(spoken, through)):
         assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
 
 
