@@ -48,6 +48,10 @@ class Source(enum.StrEnum):
     COMMAND_LINE = "command_line"
 
 
+SAID_FOR_LATER = "timers, by voice"
+"""The requester of a delayed command that was spoken; no client may call itself so."""
+
+
 class Operation(enum.StrEnum):
     """What a request asks for; each is a topic `request/<op>`."""
 
@@ -253,6 +257,11 @@ class Request:
     """Who asks, for fair turns: the given name, otherwise the reply topic."""
     area: str = ""
     """The room of the speaker; empty: that of the appliance."""
+
+    @property
+    def source(self) -> Source:
+        """A command that was said for later is still said: `never_by_voice` holds."""
+        return Source.SPEECH if self.requester == SAID_FOR_LATER else Source.MQTT
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool

@@ -33,11 +33,13 @@ def main() -> int:
     tie_to_parent()
     out = os.fdopen(take_stdout(), "wb")
     requests = sys.stdin.buffer
-    from appliance.audio import decode  # noqa: F401, PLC0415 (pipes first; its libraries count)
-
     while select.select([requests], [], [], IDLE_S)[0] and (line := requests.readline()):
         job = json.loads(line)
         source = Path(job["path"]) if "path" in job else requests.read(job["size"])
+        # After the work is read: on a busy board the libraries may take longer to load than the
+        # parent waits for its bytes to be read. Before the limits, which count from here.
+        from appliance.audio import decode  # noqa: F401, PLC0415
+
         answer, samples = _decoded(source, job)
         out.write(json.dumps(answer).encode() + b"\n")
         out.write(samples.tobytes() if samples is not None else b"")

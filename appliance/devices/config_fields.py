@@ -45,7 +45,7 @@ def checked_config(fields: Mapping[str, Field], given: Mapping[str, Any]) -> dic
         if name in given:
             try:
                 config[name] = field.convert(given[name])
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, OverflowError) as error:
                 raise DeviceConfigError(f"{name}: {error}") from error
         elif field.required:
             raise DeviceConfigError(f"{name} is missing")
@@ -181,6 +181,8 @@ def publish_topic(value: Any) -> str:
 def subscribe_topic(value: Any) -> str:
     """A topic, or a filter with wildcards."""
     topic = _topic(value)
+    if topic.startswith("$share/"):
+        raise ValueError("must not be shared: the messages would be missing elsewhere")
     levels = topic.split("/")
     for index, level in enumerate(levels):
         if "+" in level and level != "+":

@@ -259,9 +259,12 @@ class DeviceActions:
 
 
 def _may_command(result: Result, device: SayableDevice) -> bool:
-    """Speech does not reach `never_by_voice`; what was only guessed moves no guarded device."""
+    """Speech does not reach `never_by_voice`; what was only guessed moves no guarded device.
+
+    A recording that was sent is speech, and so is a command that was said for later.
+    """
     is_guess = result.intent is not None and result.intent.by != "grammar"
-    is_speech = result.source is Source.SPEECH
+    is_speech = result.source is Source.SPEECH or result.models.stt is not None
     return not (is_speech and device.entry.never_by_voice) and not (is_guess and device.is_guarded)
 
 

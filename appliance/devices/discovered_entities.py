@@ -169,7 +169,7 @@ class DiscoveredEntities:
         if entity is None:
             return False
         unique = _unique(entity)
-        if keep and unique is not None:
+        if keep and unique is not None and len(self._parked) < MAXIMUM_ENTITIES:
             self._parked[unique] = entity
         self._forget(entity)
         return True

@@ -280,7 +280,7 @@ class DeviceEntity:
     def _decoded(self, payload: bytes) -> str | None:
         try:
             return payload.decode(self.config["encoding"] or "utf-8")
-        except (UnicodeDecodeError, LookupError):
+        except (ValueError, LookupError):  # also "undefined", or a name with a null character
             return None
 
     def _handle(self, handler: Callable[[str], None], payload: str, *, retained: bool) -> None:

@@ -17,7 +17,7 @@ from appliance.devices.components.settings import Button, Number, Scene, Select,
 from appliance.devices.components.switches import Humidifier, Siren, Switch
 from appliance.devices.components.vacuum import LawnMower, Vacuum
 from appliance.devices.components.valve import Valve
-from appliance.errors import DeviceConfigError
+from appliance.errors import DeviceConfigError, UnsafeTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +58,15 @@ def make_entity(component: str, key: str, given: Mapping[str, Any]) -> DeviceEnt
         UnsafeTemplate: one of its templates cannot.
 
     """
+    try:
+        return _entity(component, key, given)
+    except (DeviceConfigError, UnsafeTemplate):
+        raise
+    except Exception as error:  # a foreign message must not end the thread that reads it
+        raise DeviceConfigError(f"it cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _entity(component: str, key: str, given: Mapping[str, Any]) -> DeviceEntity:
     if component == "light":
         schema = str(given.get("schema", "basic")).lower()
         if schema not in LIGHT_SCHEMAS:

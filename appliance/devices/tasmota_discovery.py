@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -23,15 +23,19 @@ RELAY, LIGHT = 1, 2
 MOST_OUTPUTS = 32
 
 
+TopicPart = Annotated[str, msgspec.Meta(max_length=255)]
+"""Short, since one is put into another as often as it is named there."""
+
+
 class TasmotaDevice(msgspec.Struct, frozen=True):
     """What is read of a message; the names are Tasmota's."""
 
     mac: str
-    t: str
+    t: TopicPart
     """Its topic."""
-    ft: str
+    ft: TopicPart
     """The form of its topics, such as `%prefix%/%topic%/`."""
-    tp: tuple[str, str, str]
+    tp: tuple[TopicPart, TopicPart, TopicPart]
     """The first levels for commands, answers and telemetry."""
     dn: str = "Tasmota"
     fn: list[str | None] = []

@@ -76,6 +76,8 @@ class RawPages:
         most = usable - 35 if is_table else (usable - 12) * 64 // 255 - 23
         if length <= most:
             return page[at : at + length]
+        if length > usable * len(self._pages):
+            raise ValueError("the row is longer than the file")
         least = (usable - 12) * 32 // 255 - 23
         here = least + (length - least) % (usable - 4)
         here = here if here <= most else least

@@ -21,7 +21,7 @@ from appliance.messages.request_body import (
 from appliance.messages.request_payloads import AnswerRequest, Control
 from appliance.messages.schema_limits import check_schema
 from appliance.messages.topics import ReturnAddress
-from appliance.values import AUDIO_OPERATIONS, Operation, Request
+from appliance.values import AUDIO_OPERATIONS, SAID_FOR_LATER, Operation, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -184,7 +184,7 @@ class RequestParser:
             expires_at=None if timeout_s is None else self._now() + timeout_s,
             reply_to=address.reply_to,
             correlation=address.correlation,
-            requester=requester or address.reply_to or "",
+            requester=_requester(requester, address),
             area=area.strip(),
         )
         has_id = bool(address.transaction)
@@ -228,6 +228,11 @@ def _priority(delivery: Delivery) -> int:
                 return int(value)
             raise RequestError("invalid", "the user property priority must be a number from 0 to 9")
     return 0
+
+
+def _requester(name: str, address: ReturnAddress) -> str:
+    """Who asks; nobody else takes the name of what was said here."""
+    return (name if name != SAID_FOR_LATER else "") or address.reply_to or ""
 
 
 def _shorter(one: float | None, other: float | None) -> float | None:

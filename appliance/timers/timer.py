@@ -21,6 +21,8 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The room that it was started for."""
     text: str | None = None
     """The words of a reminder, or the sentence of a delayed command."""
+    by_voice: bool = False
+    """It was said, so a delayed command must not move what is `never_by_voice`."""
     duration_s: float = 0.0
     """As it was started: "the ten minute timer"."""
     left_s: float = 0.0

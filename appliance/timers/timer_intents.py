@@ -38,6 +38,7 @@ class TimerOrder:
     language: str
     area: str | None = None
     """The room in which it was said."""
+    by_voice: bool = False
 
     @property
     def slots(self) -> dict[str, Any]:
@@ -109,6 +110,7 @@ class TimerIntents:
                 name=order.text("name"),
                 area=order.text("area") or order.area,
                 text=command,
+                by_voice=order.by_voice,
                 duration_s=seconds,
             )
         )
@@ -126,8 +128,13 @@ class TimerIntents:
         return None
 
     def _check_command(self, order: TimerOrder, command: str) -> None:
-        """Refuse what is no command, and what somebody must confirm when it is done."""
+        """Refuse what is no command, and what somebody must confirm when it is done.
+
+        Also what was only guessed: when its time comes, it would be a command in its very words.
+        """
         phrases, _ = timer_phrases_for(order.language)
+        if order.intent.by != "grammar":
+            raise CommandRefused(phrases.command_refused.format(text=command))
         sentences = self._sentences.current
         intent = sentences.parse(command)
         if intent is None:
@@ -282,6 +289,7 @@ class TimerIntents:
             due=dues[hour],
             area=order.area,
             text=text,
+            by_voice=order.by_voice,
             hour=hour,
             minute=minute,
             days=days,

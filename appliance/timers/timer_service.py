@@ -28,7 +28,15 @@ from appliance.timers.timer import Timer
 from appliance.timers.timer_intents import TimerIntents, TimerOrder
 from appliance.timers.timer_list import STALE_S, TimerList
 from appliance.timers.timer_phrases import timer_phrases_for
-from appliance.values import Action, Message, Operation, Request, encode
+from appliance.values import (
+    SAID_FOR_LATER,
+    Action,
+    Message,
+    Operation,
+    Request,
+    Source,
+    encode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +120,8 @@ class TimerService(LoopBody):
         with self._lock:
             answer = self._answered.get(result.id)
             if answer is None:
-                order = TimerOrder(result.id, intent, result.language, self._area)
+                said = result.source is Source.SPEECH or result.models.stt is not None
+                order = TimerOrder(result.id, intent, result.language, self._area, said)
                 answer = self._answered[result.id] = self._intents.carry_out(order)
                 while len(self._answered) > ANSWERS_KEPT:
                     self._answered.pop(next(iter(self._answered)))
@@ -147,7 +156,7 @@ class TimerService(LoopBody):
             operation=Operation.COMMAND,
             payload=(timer.text or "").encode(),
             expires_at=boot_seconds() + STALE_S,
-            requester="timers",
+            requester=SAID_FOR_LATER if timer.by_voice else "timers",
             area=timer.area or "",
         )
         return IncomingRequest(request, f"timer {timer.id}".encode(), may_repeat=False)

@@ -61,7 +61,9 @@ class ClientSocket:
             WyomingError: what comes is not the protocol.
 
         """
-        idle_until = time.monotonic() + IDLE_LIMIT_S
+        now = time.monotonic()
+        idle_until = now + IDLE_LIMIT_S
+        self._frame_until = now + FRAME_LIMIT_S  # what was done meanwhile is not the client's time
         while not self._waiting:
             if time.monotonic() > idle_until:
                 raise ClientGone
@@ -113,9 +115,9 @@ class ClientSocket:
         self, seconds: float, inbox: ResultInbox | None = None, *, reads: bool = True
     ) -> bool:
         """Wait for bytes or a result, and take the bytes; whether there is a result."""
-        if self._reader.is_inside_frame and time.monotonic() > self._frame_until:
-            raise WyomingError(f"an event took longer than {FRAME_LIMIT_S:g} s")
         reads = reads and not self._is_full  # what is not read waits at the client
+        if reads and self._reader.is_inside_frame and time.monotonic() > self._frame_until:
+            raise WyomingError(f"an event took longer than {FRAME_LIMIT_S:g} s")
         poll = select.poll()
         poll.register(self._stream, (select.POLLIN if reads else 0) | select.POLLRDHUP)
         if inbox is not None:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import tracemalloc
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -393,6 +394,27 @@ def test_rows_that_are_only_in_the_write_ahead_log_are_found_without_the_schema(
         rows = RawPages(tmp_path / "journal.db", PAGE_BYTES).rows()
         payloads = [values[8].decode() for rank, values in rows if rank and len(values) > 10]
         assert sorted(payloads) == sorted(texts(journal))
+
+
+def test_a_row_whose_length_is_damaged_does_not_follow_a_circle_of_pages(tmp_path: Path) -> None:
+    usable = PAGE_BYTES
+    here = (usable - 12) * 32 // 255 - 23  # bytes of the row in its own page
+    length = here + (usable - 4) * 1_000_000
+    varint = bytes(length >> shift & 0x7F | 0x80 for shift in (28, 21, 14, 7))
+    leaf = bytearray(usable)
+    leaf[0], leaf[4] = 0x0D, 1  # a page of rows, with one row
+    leaf[8:10] = (100).to_bytes(2, "big")
+    leaf[100:106] = varint + bytes([length & 0x7F, 1])
+    leaf[106 + here : 110 + here] = (3).to_bytes(4, "big")
+    circle = (3).to_bytes(4, "big") * (usable // 4)
+    file = tmp_path / "journal.db"
+    file.write_bytes(circle + bytes(leaf) + circle)
+    tracemalloc.start()
+    try:
+        assert list(RawPages(file, PAGE_BYTES).rows()) == []
+        assert tracemalloc.get_traced_memory()[1] < 64 * usable
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("damage", ["header", "pages", "tables", "not a database"])

@@ -23,7 +23,7 @@ from appliance.sentences import sentence_set
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.timers import timer_service
 from appliance.timers.timer_service import TimerService
-from appliance.values import Intent, Message, Operation, Outcome
+from appliance.values import Intent, Message, Operation, Outcome, Source
 
 
 class RecordedPublisher:
@@ -97,12 +97,21 @@ class Rig:
         self.board = BoardClock(before.calendar + off_s, before.boot + "+")
         self.restart()
 
-    def order(self, name: str, id_: str | None = None, /, **slots: Any) -> str | None:
+    def order(
+        self,
+        name: str,
+        id_: str | None = None,
+        /,
+        *,
+        by: str = "grammar",
+        source: Source = Source.MQTT,
+        **slots: Any,
+    ) -> str | None:
         id_ = id_ or self.ids.new()
         result = result_for("", id_, Outcome.INTENT)
         result = type(result)(
             **{field: getattr(result, field) for field in result.__struct_fields__}
-            | {"intent": Intent(name, slots), "language": "en"}
+            | {"intent": Intent(name, slots, by=by), "language": "en", "source": source}
         )
         action = self.service.handle_intent(result)
         return None if action is None else action.answer
@@ -319,6 +328,31 @@ def test_a_delayed_command_becomes_a_request_once_through_a_crash(rig: Rig) -> N
     rig.pass_time(1.0)
     assert rig.journal is not None
     assert [waiting.id for waiting in rig.journal.waiting()] == [request.id]
+    assert rig.shown() == []
+
+
+@pytest.mark.parametrize("source", [Source.MQTT, Source.SPEECH])
+@pytest.mark.parametrize("name", ["HassStartTimer", "CommandAtTime"])
+def test_a_command_that_was_said_for_later_is_still_speech_after_a_crash(
+    rig: Rig, source: Source, name: str
+) -> None:
+    now = rig.board.clocks().local()
+    when: dict[str, Any] = {"hours": 24} if name == "HassStartTimer" else {"hour": now.hour, "minute": now.minute}
+    rig.order(name, source=source, conversation_command="turn on all lights", **when)
+    rig.restart()
+    (shown,) = rig.shown()
+    rig.pass_time(shown["left_s"] + 1.0)
+    rig.restart()
+    assert rig.journal is not None
+    (request,) = rig.journal.waiting()
+    assert request.source is source
+
+
+def test_a_command_for_later_that_was_only_guessed_is_refused(rig: Rig) -> None:
+    with pytest.raises(CommandRefused):
+        rig.order(
+            "HassStartTimer", by="fuzzy", minutes=10, conversation_command="turn on all lights"
+        )
     assert rig.shown() == []
 
 

@@ -21,7 +21,7 @@ from appliance.errors import ServiceRefused
 from appliance.messages.topics import Topics
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.sentence_set import SentenceSet, load
-from appliance.values import Intent, Message, Outcome, Result, Source, Trigger
+from appliance.values import Intent, Message, Models, Outcome, Result, Source, Trigger
 
 OWNER = OwnerFile(
     areas=["Kitchen", "Hall"],
@@ -305,6 +305,15 @@ def test_speech_does_not_reach_what_is_never_by_voice(tmp_path: Path) -> None:
         with pytest.raises(ServiceRefused):
             home.say("HassTurnOn", **slots)
         assert sent(home.say("HassTurnOn", source=Source.MQTT, **slots)) == [("j/set", b"ON")]
+
+
+def test_a_recording_that_was_sent_is_speech_too(tmp_path: Path) -> None:
+    sent_text = result("HassTurnOn", {"name": "Hall fan"}, source=Source.MQTT)
+    recording = msgspec.structs.replace(sent_text, models=Models(stt="whisper-tiny.en"))
+    actions = Home(tmp_path).actions
+    assert actions.handle_intent(sent_text) is not None
+    with pytest.raises(ServiceRefused):
+        actions.handle_intent(recording)
 
 
 def test_a_group_is_not_counted_beside_its_members(tmp_path: Path) -> None:

@@ -215,3 +215,24 @@ def test_a_service_with_unknown_or_wrong_data_is_refused() -> None:
 )
 def test_wildcards_fit_as_in_mqtt(topic_filter: str, topic: str, fits: bool) -> None:  # noqa: FBT001
     assert matches(topic_filter, topic) is fits
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "idna", "a\0b", "rot13", "no-such"])
+def test_no_encoding_that_a_device_names_raises_an_error(encoding: str) -> None:
+    devices = devices_with(("light/a", {**LAMP, "e": encoding}))
+    assert names(devices) == ["Lamp"]
+    for payload in (b"ON", b"\xff", b"a..b"):
+        devices.receive("lamp/state", payload)
+    assert names(devices) == ["Lamp"]
+
+
+@pytest.mark.parametrize("key", ["min_temp", "max_temp", "temp_step", "precision"])
+def test_a_number_that_is_too_large_is_refused(key: str) -> None:
+    devices = devices_with(("climate/a", {"name": "Heater", key: 10**400}))
+    assert not devices.entities
+    assert devices.refused.total() == 1
+
+
+def test_a_device_cannot_share_the_messages_of_a_topic_with_others() -> None:
+    devices = devices_with(("light/a", {**LAMP, "stat_t": "$share/lamps/state"}))
+    assert devices.filters == []

@@ -121,3 +121,13 @@ def test_a_mistake_in_a_device_of_the_owners_file_is_an_error(tmp_path: Path) ->
     loop = {"cmd_t": "a", "stat_t": "b", "stat_val_tpl": "{% for x in y %}{% endfor %}"}
     with pytest.raises(UnsafeTemplate):
         registry(tmp_path, OwnDevice("light", loop))
+
+
+@pytest.mark.parametrize(
+    "change", [{"t": "x" * 256}, {"ft": "%topic%" * 40}, {"tp": ["c" * 256, "stat", "tele"]}]
+)
+def test_the_parts_of_tasmotas_topics_are_short(tmp_path: Path, change: dict[str, Any]) -> None:
+    devices = registry(tmp_path)
+    announce(devices, {**PLUG, **change})
+    assert devices.devices == []
+    assert list(devices.problems) == [TOPIC]

@@ -16,7 +16,7 @@ from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection_event_types import Delivery
 from appliance.requests.request_parser import Rejection, RequestParser
-from appliance.values import Operation
+from appliance.values import SAID_FOR_LATER, Operation, Source
 
 ROOT = "home/kitchen"
 LIMIT = 100_000
@@ -248,3 +248,10 @@ json_values = st.recursive(
 )
 def test_no_json_raises_an_exception(fields: dict[str, Any], operation: str) -> None:
     assert isinstance(parse(form(**fields), operation), IncomingRequest | Rejection)
+
+
+def test_no_client_takes_the_name_of_what_was_said_for_later() -> None:
+    as_json = accepted(form(text="x", requester=SAID_FOR_LATER))
+    as_property = accepted(b"x", user_properties=(("requester", SAID_FOR_LATER),))
+    for incoming in (as_json, as_property):
+        assert (incoming.request.requester, incoming.request.source) == ("", Source.MQTT)
