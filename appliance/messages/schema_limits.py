@@ -24,6 +24,11 @@ MOST_VALUES = 1000
 MOST_PATTERN_STEPS = 5000
 """Characters and classes that the patterns of a schema have, each repetition written out."""
 
+LARGEST = 1_000_000_000
+"""Larger numbers count as this: the product of a few would have thousands of digits."""
+
+LARGEST_DIGITS = 9
+
 CHARACTERS_PER_TOKEN = 16
 """More than the tokens of small models have in JSON, so that nothing possible is refused."""
 
@@ -107,7 +112,7 @@ def _combined(schema: dict[str, Any], deep: int) -> Iterable[int]:
 
 def _number(schema: dict[str, Any], name: str) -> int:
     value = schema.get(name, 0)
-    return int(value) if isinstance(value, int | float) and value > 0 else 0
+    return int(min(value, LARGEST)) if isinstance(value, int | float) and value > 0 else 0
 
 
 def _count_values(value: Any, deep: int = 0) -> int:
@@ -148,8 +153,11 @@ def pattern_steps(pattern: str) -> int:
     """Characters, classes and escapes in a pattern, each as often as it is repeated at least.
 
     `(a{10}b){10}` has 110. A repetition without a number counts once, {0,9} as often as its end.
-    Every dialect's pattern has a number here; whether it is valid is judged elsewhere.
+    Every dialect's pattern has a number here; whether it is valid is judged elsewhere. A pattern
+    with more characters than steps are allowed is not read.
     """
+    if len(pattern) > MOST_PATTERN_STEPS:
+        return len(pattern)
     groups, last, index = [0], 0, 0
     while index < len(pattern):
         character = pattern[index]
@@ -160,15 +168,19 @@ def pattern_steps(pattern: str) -> int:
             last = groups.pop()
             groups[-1] += last
         elif character == "{" and (count := COUNT.match(pattern, index - 1)):
-            times = max(int(count[1] or 0), int(count[3] or 0), 1)
-            groups[-1] += last * (times - 1)
-            last *= times
+            times = max(_times(count[1]), _times(count[3]), 1)
+            groups[-1] = min(LARGEST, groups[-1] + last * (times - 1))
+            last = min(LARGEST, last * times)
             index = count.end()
         elif character not in "|?*+^$":
             index = _end_of_atom(pattern, index - 1)
             last = 1
             groups[-1] += 1
     return sum(groups)
+
+
+def _times(digits: str) -> int:
+    return LARGEST if len(digits) > LARGEST_DIGITS else int(digits or 0)
 
 
 def _end_of_atom(pattern: str, start: int) -> int:

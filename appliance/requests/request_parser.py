@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.errors import RequestError
 from appliance.ids import boot_seconds
+from appliance.jobs.finished_job_log import without_words
 from appliance.journal.inbox import IncomingRequest
 from appliance.messages import control_requests
 from appliance.messages.request_body import (
@@ -103,6 +104,12 @@ class RequestParser:
             return self._incoming_request(delivery, address, payload, fields)
         except RequestError as error:
             return Rejection(address, error.reason, str(error))
+        except Exception as error:
+            # It would come again after each restart, since the broker has no acknowledgement yet.
+            message = "a request cannot be read because of a bug in the appliance"
+            logger.error(message, exc_info=without_words(error))  # noqa: TRY400
+            reason = f"a bug in the appliance ({type(error).__name__})"
+            return Rejection(address, "invalid", reason)
 
     def _check_operation(self, name: str) -> None:
         known = (*Operation, *Control)
@@ -172,9 +179,9 @@ class RequestParser:
         else:
             payload = checked_text(payload)
         if fields is not None and isinstance(form, AnswerRequest):
+            payload = with_prompt_options(payload, form)  # first: it refuses what is too long
             if form.schema is not None:
                 check_schema(form.schema, form.maximum_tokens or self._maximum_json_tokens)
-            payload = with_prompt_options(payload, form)
         request = Request(
             id=self._new_id(),
             operation=operation,

@@ -337,7 +337,9 @@ def test_a_command_that_was_said_for_later_is_still_speech_after_a_crash(
     rig: Rig, source: Source, name: str
 ) -> None:
     now = rig.board.clocks().local()
-    when: dict[str, Any] = {"hours": 24} if name == "HassStartTimer" else {"hour": now.hour, "minute": now.minute}
+    when: dict[str, Any] = (
+        {"hours": 24} if name == "HassStartTimer" else {"hour": now.hour, "minute": now.minute}
+    )
     rig.order(name, source=source, conversation_command="turn on all lights", **when)
     rig.restart()
     (shown,) = rig.shown()

@@ -100,3 +100,26 @@ def test_the_shortest_answer() -> None:
     assert shortest_answer({"type": "array", "minItems": 3, "items": {"const": "ab"}}) == 17
     assert shortest_answer({"type": "object", "required": ["a", "b"]}) == 12
     assert shortest_answer({"type": "string", "minLength": 5}) == 7
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a{" + "9" * 5000 + "}",
+        "(a{" + "9" * 3000 + "}){" + "9" * 1500 + "}",
+        "(" * 200 + "a" + "){999999999}" * 200,
+        "[" * 60_000,
+        "[\\]" * 20_000,
+    ],
+)
+def test_no_pattern_takes_long_or_counts_in_numbers_of_thousands_of_digits(pattern: str) -> None:
+    with pytest.raises(RequestError, match="steps"):
+        check_schema({"type": "string", "pattern": pattern}, 256)
+
+
+def test_the_largest_numbers_of_a_schema_are_refused_in_words() -> None:
+    inner: dict[str, object] = {"type": "string", "minLength": 1e308}
+    for _ in range(20):
+        inner = {"type": "array", "minItems": 1e308, "items": inner}
+    with pytest.raises(RequestError, match="at least"):
+        check_schema(inner, 256)

@@ -15,6 +15,7 @@ from appliance.messages.control_requests import ControlRequest
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection_event_types import Delivery
+from appliance.requests import request_parser
 from appliance.requests.request_parser import Rejection, RequestParser
 from appliance.values import SAID_FOR_LATER, Operation, Source
 
@@ -255,3 +256,17 @@ def test_no_client_takes_the_name_of_what_was_said_for_later() -> None:
     as_property = accepted(b"x", user_properties=(("requester", SAID_FOR_LATER),))
     for incoming in (as_json, as_property):
         assert (incoming.request.requester, incoming.request.source) == ("", Source.MQTT)
+
+
+def test_a_bug_in_the_reading_of_a_request_rejects_it_and_logs_none_of_its_words(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(schema: Any, _: int) -> None:
+        raise ValueError(f"cannot read {schema}")
+
+    monkeypatch.setattr(request_parser, "check_schema", fail)
+    rejection = rejected(form(text="x", schema={"title": "secret"}, transaction="7"), "answer")
+    assert (rejection.reason, rejection.address.transaction) == ("invalid", "7")
+    assert "bug in the appliance" in caplog.text
+    assert "secret" not in caplog.text
+    assert "secret" not in rejection.message
