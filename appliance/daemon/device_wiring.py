@@ -38,10 +38,17 @@ def open_devices(config: Config) -> DeviceRegistry | None:
             load_owner_file(path),
             prefix=config.home_assistant.prefix,
             root=config.root,
+            requests=_request_filters(config),
             own_identifiers=frozenset({own_identifier(config)}),
         )
     except (DeviceConfigError, UnsafeTemplate) as error:
         raise ConfigError([f"devices.file: {error}"]) from error
+
+
+def _request_filters(config: Config) -> tuple[str, ...]:
+    """Of appliances with the same configuration but for their name, and of the queue they share."""
+    roots = (config.mqtt.root.replace("{device}", "+"), config.mqtt.group_root)
+    return tuple(f"{root}/request/+" for root in roots if root)
 
 
 def device_messages(

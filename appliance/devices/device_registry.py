@@ -231,8 +231,14 @@ def _is_tasmota(topic: str) -> bool:
 
 
 def open_registry(
-    file: Path, owner: OwnerFile, *, prefix: str, root: str, own_identifiers: frozenset[str]
+    file: Path,
+    owner: OwnerFile,
+    *,
+    prefix: str,
+    root: str,
+    requests: tuple[str, ...],
+    own_identifiers: frozenset[str],
 ) -> DeviceRegistry:
     """The registry with what was kept of the last run."""
-    rules = DiscoveryRules(prefix, root, own_identifiers)
+    rules = DiscoveryRules(prefix, root, requests, own_identifiers)
     return DeviceRegistry(rules, owner, file)

@@ -32,6 +32,8 @@ class DiscoveryRules:
     prefix: str = "homeassistant"
     root: str = "appliance"
     """The appliance's own topics: no device's command may lead there."""
+    requests: tuple[str, ...] = ()
+    """Filters of requests to this appliance and others, below `root` or not."""
     own_identifiers: frozenset[str] = frozenset()
     """Identifiers of devices that the appliance itself declares."""
 
@@ -39,7 +41,13 @@ class DiscoveryRules:
         """Whether a command must not be published on this topic."""
         own = topic == self.root or topic.startswith(f"{self.root}/")
         discovery = topic.startswith(f"{self.prefix}/") and topic.endswith("/config")
-        return own or discovery or topic.startswith("$")
+        request = any(matches(one, topic) for one in self.requests)
+        return own or discovery or request or topic.startswith("$")
+
+    def is_of_requests(self, topic_filter: str) -> bool:
+        """Whether a filter has requests: the broker would send each of them twice."""
+        requests = (f"{self.root}/request/+", *self.requests)
+        return any(overlap(topic_filter, one) for one in requests)
 
 
 class DiscoveredEntities:
@@ -150,6 +158,11 @@ class DiscoveredEntities:
             sends = key.endswith("command_topic") or key.startswith(("set_", "send_"))
             if sends and isinstance(value, str) and self._rules.forbids(value):
                 raise DeviceConfigError(f"{key}: a device must not send us to {value!r}")
+        for topic_filter in entity.filters:
+            if self._rules.is_of_requests(topic_filter):
+                raise DeviceConfigError(
+                    f"a device must not read requests, as {topic_filter!r} does"
+                )
         unique = _unique(entity)
         if unique is not None and self._by_unique_id.get(unique, entity.key) != entity.key:
             raise DeviceConfigError("another entity has the same unique_id; the first one stays")
@@ -204,6 +217,18 @@ class DiscoveredEntities:
 def _unique(entity: DeviceEntity) -> str | None:
     unique = entity.config.get("unique_id")
     return None if unique is None else f"{entity.component} {unique}"
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether a topic can fit both filters."""
+    levels, others = one.split("/"), other.split("/")
+    for level, wanted in zip(levels, others, strict=False):
+        if "#" in (level, wanted):
+            return True
+        if level != wanted and "+" not in (level, wanted):
+            return False
+    rest = levels[len(others) :] or others[len(levels) :]
+    return not rest or rest[0] == "#"
 
 
 def matches(topic_filter: str, topic: str) -> bool:

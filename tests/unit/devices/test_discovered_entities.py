@@ -236,3 +236,35 @@ def test_a_number_that_is_too_large_is_refused(key: str) -> None:
 def test_a_device_cannot_share_the_messages_of_a_topic_with_others() -> None:
     devices = devices_with(("light/a", {**LAMP, "stat_t": "$share/lamps/state"}))
     assert devices.filters == []
+
+
+@pytest.mark.parametrize(
+    "topic_filter",
+    [
+        *("#", "+/#", "appliance/#", "appliance/kitchen/request/command", "+/+/request/+"),
+        *("appliance/kitchen/+/command", "all/request/command", "appliance/+/request/#"),
+    ],
+)
+def test_no_device_reads_requests_since_the_broker_would_send_them_twice(topic_filter: str) -> None:
+    devices = devices_with(
+        ("light/a", {**LAMP, "stat_t": topic_filter}),
+        root="appliance/kitchen",
+        requests=("appliance/+/request/+", "all/request/+"),
+    )
+    assert devices.filters == []
+
+
+@pytest.mark.parametrize("topic_filter", ["lamps/+/state", "appliance/kitchen/state", "home/#"])
+def test_a_device_may_read_other_topics_with_wildcards(topic_filter: str) -> None:
+    devices = devices_with(("light/a", {**LAMP, "stat_t": topic_filter}), root="appliance/kitchen")
+    assert devices.filters == [topic_filter]
+
+
+@pytest.mark.parametrize("topic", ["appliance/hall/request/command", "all/request/command"])
+def test_no_device_can_send_the_appliance_to_another_one(topic: str) -> None:
+    devices = devices_with(
+        ("light/a", {**LAMP, "cmd_t": topic}),
+        root="appliance/kitchen",
+        requests=("appliance/+/request/+", "all/request/+"),
+    )
+    assert not devices.entities
