@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from appliance.text.time_words import WEEK, WEEKEND, WORKING_DAYS
@@ -76,6 +77,7 @@ def one_day(slots: Mapping[str, Any], today: int) -> tuple[int, ...]:
 
 def _number(said: Any) -> float | None:
     try:
-        return float(said)
+        number = float(said)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None  # "inf" and "nan" may be words of a wildcard

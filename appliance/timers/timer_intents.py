@@ -331,6 +331,8 @@ class TimerIntents:
         if not ringing:
             return phrases.nothing_rings
         seconds = duration_of(order.slots) or self._snooze_s
+        if seconds > LONGEST_S:
+            return phrases.too_long
         for timer in ringing:
             self._timers.snooze(timer, seconds)
         self.last_rung = None

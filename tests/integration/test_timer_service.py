@@ -285,6 +285,22 @@ def test_too_long_and_too_many_are_refused(rig: Rig) -> None:
     assert len(rig.shown()) == 100
 
 
+@pytest.mark.parametrize("minutes", ["nan", "inf", "-inf", "some"])
+def test_what_is_no_number_starts_no_timer(rig: Rig, minutes: str) -> None:
+    assert rig.order("HassStartTimer", minutes=minutes) == "For how long?"
+    assert rig.order("AlarmSet", hour=7, to=minutes) is not None
+    assert rig.order("AlarmSet", hour=minutes) == "For how long?"
+    assert [timer["kind"] for timer in rig.shown()] == ["alarm"]
+
+
+def test_an_alarm_is_not_snoozed_for_longer_than_a_timer_may_run(rig: Rig) -> None:
+    rig.order("AlarmSet", hour=(rig.board.clocks().local().hour + 1) % 24)
+    (alarm,) = rig.shown()
+    rig.pass_time(alarm["left_s"] + 1.0)
+    assert rig.order("AlarmSnooze", hours=1e12) == "That is too long."
+    assert [timer["phase"] for timer in rig.shown()] == ["ringing"]
+
+
 def test_a_disk_that_refuses_does_not_keep_a_timer_from_ringing(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
