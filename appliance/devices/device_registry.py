@@ -39,6 +39,10 @@ SAVE_EVERY_S = 60.0
 OWN = "file"
 """First word of what identifies a device of the owner's file."""
 
+MOST_DISCOVERY_BYTES = 32_000_000
+"""Of all discovery messages: they are kept in memory and on disk. It is 10 kB for each
+of the most entities; a component has about 600 bytes."""
+
 FILE_VERSION = 1
 
 
@@ -178,6 +182,11 @@ class DeviceRegistry:
         return any(matches(one, topic) for one in self.discovery_filters)
 
     def _receive_discovery(self, topic: str, payload: bytes) -> None:
+        kept = sum(map(len, self._discovery.values())) - len(self._discovery.get(topic, ""))
+        if payload and kept + len(payload) > MOST_DISCOVERY_BYTES:
+            error = f"all discovery messages have more than {MOST_DISCOVERY_BYTES:,} bytes"
+            self._found.refuse(topic, DeviceConfigError(error))
+            return
         if not self._follow(topic, payload):
             return
         if payload:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from appliance.devices import device_registry
 from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import OwnDevice, OwnerFile
@@ -131,3 +132,19 @@ def test_the_parts_of_tasmotas_topics_are_short(tmp_path: Path, change: dict[str
     announce(devices, {**PLUG, **change})
     assert devices.devices == []
     assert list(devices.problems) == [TOPIC]
+
+
+def test_the_bytes_of_all_discovery_messages_have_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = registry(tmp_path)
+    monkeypatch.setattr(device_registry, "MOST_DISCOVERY_BYTES", 500)
+    messages = [json.dumps({"name": f"Lamp {i}", "cmd_t": "c/t"}).encode() for i in range(30)]
+    for index, message in enumerate(messages):
+        devices.receive(f"homeassistant/light/{index}/config", message, retained=False)
+    fitting = len(devices.devices)
+    assert 0 < fitting < len(messages)
+    devices.receive("homeassistant/light/0/config", messages[0] + b" ", retained=False)
+    devices.receive("homeassistant/light/0/config", b"", retained=False)
+    assert len(devices.devices) == fitting - 1
+    assert "more than" in devices.problems["homeassistant/light/29/config"]
