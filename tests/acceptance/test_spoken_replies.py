@@ -67,7 +67,7 @@ def test_a_yes_that_is_said_aloud_confirms_and_a_no_does_not(
 ) -> None:
     (tmp_path / "intents").mkdir()
     (tmp_path / "intents" / "lamp.yaml").write_text(SENTENCES, encoding="utf-8")
-    yes, please, no = (aloud(tmp_path, text) for text in ("yes", "yes please", "no"))
+    yes, please, no = (aloud(tmp_path, text) for text in ("yes", "yes please", "no thank you"))
     with daemon_with_microphone(
         tmp_path,
         models_directory,
