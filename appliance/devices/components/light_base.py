@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from appliance.devices import colour
@@ -125,7 +126,7 @@ LIGHT_FIELDS: Fields = {
 }
 
 
-class LightEntity(DeviceEntity):
+class LightEntity(DeviceEntity, ABC):
     """A lamp; the schemas differ in their topics and payloads."""
 
     component = "light"
@@ -136,13 +137,13 @@ class LightEntity(DeviceEntity):
     features: frozenset[str]
     """Of effect, flash and transition, those that it has."""
 
+    @abstractmethod
     def turn_on(self, plan: ServicePlan, data: ServiceData) -> None:
         """Add the messages of "on" with data that the lamp can do."""
-        raise NotImplementedError
 
+    @abstractmethod
     def turn_off(self, plan: ServicePlan, data: ServiceData) -> None:
         """Add the messages of "off"."""
-        raise NotImplementedError
 
     @property
     def warmest_k(self) -> int:
