@@ -325,7 +325,7 @@ class MqttSettings(Section, frozen=True):
     operations: list[RequestName] = msgspec.field(
         default_factory=lambda: [name for name in get_args(RequestName) if name not in CLOSED]
     )
-    """Requests that are done at all, whoever sends them."""
+    """Requests that are done at all, from anybody."""
     reply_prefixes: list[Annotated[str, Meta(pattern=r"^[^+#$\x00/][^+#\x00]*/$")]] = msgspec.field(
         default_factory=lambda: ["appliance-clients/"]
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def of(config: Config, sentences: SentenceSet) -> ContentHashes:
-    """Return the hashes of what is in force; they cost milliseconds, as no model is read."""
+    """Return the hashes of what is used now; they cost milliseconds, as no model is read."""
     device = msgspec.structs.replace(config.device, name="", area="")
     return ContentHashes(
         configuration=_sha256(msgspec.json.encode(msgspec.structs.replace(config, device=device))),

@@ -28,7 +28,7 @@ class MutedBy(enum.StrEnum):
 
 
 class MuteState:
-    """The mutes in force. Any thread may read them; `change` is not called by two at once."""
+    """The mutes that hold now. Any thread may read them; `change` is not called by two at once."""
 
     def __init__(self, directory: Path, *, has_button: bool) -> None:
         """Read the file; a mute by a button that is not there any more is dropped."""
@@ -41,7 +41,7 @@ class MuteState:
         return self._mutes
 
     def change(self, by: MutedBy, *, muted: bool) -> None:
-        """Add or remove one mute. If the disk refuses, it is in force until the next start."""
+        """Add or remove one mute. If the disk refuses, it holds until the next start."""
         self._mutes = self._mutes | {by} if muted else self._mutes - {by}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

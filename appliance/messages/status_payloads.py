@@ -61,10 +61,10 @@ class ContentHashes(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of what this appliance runs with, to compare several; part of `info`."""
 
     configuration: str
-    """Of the settings in force, without `device.name` and `device.area`, which are each
+    """Of the settings that are used now, without `device.name` and `device.area`, which are each
     appliance's own."""
     sentences: str
-    """Of the sentences in force, with their lists, rules and what is declared of each intent."""
+    """Of the active sentences, with their lists, rules and what is declared of each intent."""
     models: dict[str, str | None]
     """By name; null for a model that is not of the catalogue, because it is not read for this."""
 

@@ -154,7 +154,7 @@ class Sensor(ExpiringEntity):
 
     @property
     def _converts(self) -> bool:
-        """Whether degrees Fahrenheit become Celsius: the house is metric."""
+        """Whether degrees Fahrenheit become Celsius: its units are metric."""
         in_fahrenheit = self.config.get("unit_of_measurement") == FAHRENHEIT
         return in_fahrenheit and self.device_class == "temperature"
 
