@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count = Annotated[int, Meta(ge=1)]
+AddressAndPort = Annotated[
+    str, Meta(pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})$")
+]
+"""Of a server, for example `0.0.0.0:10300`; empty: off."""
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 """Of ISO 639, with a script or a region as in BCP 47."""
 MAXIMUM_AREA_LENGTH = 256
@@ -386,14 +390,25 @@ class ServerSettings(Section, frozen=True):
 class WyomingSettings(ServerSettings, frozen=True):
     """A server for other voice systems, such as Home Assistant's own voice assistants."""
 
-    listen: Annotated[
-        str, Meta(pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})$")
-    ] = ""
+    listen: AddressAndPort = ""
     """Address and port of the server."""
     allow: list[str] = []
     """Addresses and networks whose clients are let in, beside this machine's own."""
     dictation: bool = False
     """Give every word that was heard to a client that does not say which model it wants."""
+
+
+class HttpSettings(ServerSettings, frozen=True):
+    """A server for programs that know OpenAI's HTTP interface."""
+
+    listen: AddressAndPort = ""
+    """Address and port of the server."""
+    allow: list[str] = []
+    """Addresses and networks whose clients are let in, beside this machine's own."""
+    certificate_file: str = ""
+    """Certificate of the server (PEM), with those of its issuers."""
+    key_file: str = ""
+    """Private key of the certificate (PEM)."""
 
 
 class JournalSettings(Section, frozen=True):
@@ -451,6 +466,7 @@ class Config(Section, frozen=True):
     requests: RequestSettings = RequestSettings()
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
     wyoming: WyomingSettings = WyomingSettings()
+    http: HttpSettings = HttpSettings()
     journal: JournalSettings = JournalSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -479,7 +495,7 @@ class Config(Section, frozen=True):
     @property
     def servers(self) -> dict[str, ServerSettings]:
         """The servers that may be reached from other machines, by table."""
-        return {"wyoming": self.wyoming, "metrics": self.metrics}
+        return {"wyoming": self.wyoming, "http": self.http, "metrics": self.metrics}
 
     @property
     def clients(self) -> list[str]:
@@ -646,6 +662,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _bad_speech(config.speech)
     for name, server in config.servers.items():
         yield from _bad_server(name, server)
+    yield from _bad_servers(config)
     yield from _bad_mqtt(mqtt)
     if mqtt.group_root == config.root:
         yield "mqtt.group_root: must differ from mqtt.root"
@@ -730,6 +747,18 @@ def _bad_server(name: str, server: ServerSettings) -> Iterator[str]:
         yield f"{name}.listen: the port must be 1 to 65535, not {port}"
     if not loopback and not server.allow:
         yield f"{name}.allow: required, because {name}.listen can be reached by other machines"
+
+
+def _bad_servers(config: Config) -> Iterator[str]:
+    """What servers cannot have together."""
+    ports: dict[int, str] = {}
+    for name, server in config.servers.items():
+        if server.address is not None:
+            other = ports.setdefault(server.address[1], name)
+            if other != name:
+                yield f"{name}.listen: has the same port as {other}.listen"
+    if bool(config.http.certificate_file) != bool(config.http.key_file):
+        yield "http.certificate_file and http.key_file: one needs the other"
 
 
 def _bad_panel(config: Config) -> Iterator[str]:

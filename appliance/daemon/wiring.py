@@ -21,6 +21,7 @@ from appliance.dialogue.listener_control import ListenerControl
 from appliance.dialogue.request_confirmation import RequestConfirmation
 from appliance.dialogue.speech_output import SpeechOutput
 from appliance.events import EventBus
+from appliance.http_server.server import HttpServer
 from appliance.ids import Ids
 from appliance.jobs.act_stage import ActStage
 from appliance.jobs.client_jobs import ClientJobs
@@ -35,6 +36,8 @@ from appliance.messages.topics import Topics
 from appliance.mqtt.connection import BrokerConnection
 from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
+from appliance.openai_api.application import site as openai_site
+from appliance.openai_api.tokens import ClientTokens
 from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.pipeline_factory import load_sentences, open_language_model
 from appliance.pipeline.worker import Worker
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.config import Config
+    from appliance.http_server.site import Site
     from appliance.journal.journal import Journal
     from appliance.protocols import IntentHandler, Microphone
 
@@ -261,6 +265,11 @@ def wire(  # noqa: PLR0915  (one line for each part)
         events.subscribe(jobs)
         services = Services.of(config, jobs, recognition, sentences, speech.synthesizer)
         client_loops.append(Loop("Wyoming server", WyomingServer(services)))
+    sites: list[Site] = []
+    if config.http.listen:
+        sites.append(openai_site(config, ClientTokens(config.state_directory)))
+    if sites:
+        client_loops.append(Loop("HTTP server", HttpServer(sites)))
 
     # Observers.
     settings = LiveSettings(path, config, sentences, watch, pipeline, events, devices=registry)

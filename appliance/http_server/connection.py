@@ -1,0 +1,130 @@
+"""One HTTP connection: uvicorn's, with limits of number, peers and time that it does not have."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from uvicorn.config import Config as UvicornConfig
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from appliance.http_server.limits import MAXIMUM_HEADER_BYTES, RequestLimits
+from appliance.system import local_addresses
+
+if TYPE_CHECKING:
+    import asyncio
+    from typing import Any
+
+    from appliance.http_server.site import Site
+
+logger = logging.getLogger(__name__)
+
+WATCH_S = 10.0
+"""A connection on which no request has begun between two looks, so long apart, is ended."""
+
+MOST_CONNECTIONS = 32
+"""Of one site."""
+
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class SiteConnections:
+    """The open connections of one site; makes the protocol of each new one."""
+
+    def __init__(self, site: Site) -> None:
+        """Nothing is opened.
+
+        Raises:
+            OSError: the certificate or its key cannot be read.
+
+        """
+        self.site = site
+        self.settings = UvicornConfig(
+            RequestLimits(site.app, site.maximum_body_bytes),
+            http=BoundedConnection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level=logging.CRITICAL,  # what is malformed would fill the log
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            h11_max_incomplete_event_size=MAXIMUM_HEADER_BYTES,
+            ssl_certfile=site.certificate_file or None,
+            ssl_keyfile=site.key_file or None,
+        )
+        self.settings.load()
+        self.state = ServerState()
+        self._turned_away: set[str] = set()
+
+    def new(self) -> asyncio.Protocol:
+        """For a client that has just come."""
+        return BoundedConnection(self)
+
+    def is_allowed(self, peer: str) -> bool:
+        """Whether a client may come in; the first refusals are logged."""
+        if local_addresses.is_allowed(peer, self.site.settings.allow):
+            return True
+        if peer not in self._turned_away and len(self._turned_away) < MOST_CONNECTIONS:
+            self._turned_away.add(peer)
+            name = self.site.name
+            logger.warning("an HTTP client at %s was turned away: see %s.allow", peer, name)
+        return False
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The requests that are worked on."""
+        return set(self.state.tasks)
+
+    def finish(self) -> None:
+        """End each connection after the answer that it gives now."""
+        for connection in list(self.state.connections):
+            connection.shutdown()
+
+    def abort(self) -> None:
+        """End what is left at once."""
+        for task in self.tasks:
+            task.cancel()
+        for connection in list(self.state.connections):
+            connection.transport.abort()
+
+
+class BoundedConnection(H11Protocol):
+    """Belongs to the event loop."""
+
+    def __init__(self, site: SiteConnections) -> None:
+        super().__init__(site.settings, site.state, {})
+        self._site = site
+        self._watch: asyncio.TimerHandle | None = None
+        self._last_seen: tuple[Any, bool] = (None, False)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername") or ("",)
+        if not self._site.is_allowed(str(peer[0])):
+            transport.abort()
+        elif len(self.connections) > MOST_CONNECTIONS:
+            transport.write(BUSY)
+            transport.close()
+        self._watch = self.loop.call_later(WATCH_S, self._end_if_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def _end_if_idle(self) -> None:
+        """Whoever sends no whole header, or does not take the end of an answer, is let go."""
+        at_work = self.cycle is not None and not self.cycle.response_complete
+        seen = (self.cycle, at_work)
+        if self.transport.is_closing() or (not at_work and seen == self._last_seen):
+            self.transport.abort()
+            return
+        self._last_seen = seen
+        self._watch = self.loop.call_later(WATCH_S, self._end_if_idle)

@@ -1,0 +1,115 @@
+"""Limits of one request: the size and time of its body, the time of its answer, and its errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from appliance.jobs.finished_job_log import without_words
+from appliance.values import encode
+
+if TYPE_CHECKING:
+    from appliance.http_server.site import Application, Event, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+MAXIMUM_HEADER_BYTES = 16_384
+"""Of all headers together."""
+
+BODY_LIMIT_S = 30.0
+"""For the whole body of a request to arrive."""
+
+WRITE_LIMIT_S = 10.0
+"""For a client to take one piece of an answer."""
+
+
+class TooMuch(Exception):
+    """Headers or body are too large, or come too slowly; the status code and why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class RequestLimits:
+    """An ASGI application around another one."""
+
+    def __init__(self, app: Application, maximum_body_bytes: int) -> None:
+        self._app = app
+        self._maximum_body_bytes = maximum_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != "http":
+            return
+        exchange = _Exchange(receive, send, self._maximum_body_bytes)
+        try:
+            exchange.check_headers(scope)
+            await self._app(scope, exchange.receive, exchange.send)
+        except TooMuch as error:
+            await exchange.refuse(error.status, str(error))
+        except TimeoutError:
+            raise ConnectionError("the client does not take its answer") from None
+        except ConnectionError:
+            raise
+        except Exception as error:
+            message = "an HTTP request failed because of a bug in the appliance"
+            logger.error(message, exc_info=without_words(error))  # noqa: TRY400
+            await exchange.refuse(500, f"a bug in the appliance ({type(error).__name__})")
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, receive: Receive, send: Send, maximum_body_bytes: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._left_bytes = maximum_body_bytes
+        self._maximum_body_bytes = maximum_body_bytes
+        self._body_until = asyncio.get_running_loop().time() + BODY_LIMIT_S
+        self._body_is_read = False
+        self._has_begun = False
+
+    def check_headers(self, scope: Scope) -> None:
+        """Refuse too large headers; and before it is read, a body that is said to be too large."""
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAXIMUM_HEADER_BYTES:
+            raise TooMuch(431, f"the headers are larger than {MAXIMUM_HEADER_BYTES} bytes")
+        for name, value in scope["headers"]:
+            if name == b"content-length" and int(value) > self._maximum_body_bytes:
+                raise self._too_large()
+
+    async def receive(self) -> Event:
+        """The next piece of the body, or that the client has left."""
+        if self._body_is_read:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._body_until):
+                event = await self._receive()
+        except TimeoutError:
+            why = f"the request did not arrive within {BODY_LIMIT_S:g} s"
+            raise TooMuch(408, why) from None
+        self._left_bytes -= len(event.get("body", b""))
+        if self._left_bytes < 0:
+            raise self._too_large()
+        self._body_is_read = not event.get("more_body", False)
+        return event
+
+    async def send(self, event: Event) -> None:
+        """Send a piece of the answer."""
+        self._has_begun = True
+        async with asyncio.timeout(WRITE_LIMIT_S):
+            await self._send(event)
+
+    async def refuse(self, status: int, why: str) -> None:
+        """Answer with an error, if no answer has begun."""
+        if self._has_begun:
+            raise ConnectionError("an answer broke off")
+        kind = "server_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004
+        body = encode({"error": {"message": why, "type": kind, "param": None, "code": None}})
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def _too_large(self) -> TooMuch:
+        return TooMuch(413, f"the request is larger than {self._maximum_body_bytes} bytes")

@@ -1,0 +1,114 @@
+"""The HTTP server's thread: an event loop that serves every site, and ends them at a stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from appliance.errors import NeededError
+from appliance.http_server.connection import SiteConnections
+from appliance.threads import LoopBody
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appliance.http_server.site import Site
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.2
+"""Seconds that a turn serves clients; a stop is noticed no later."""
+
+STOP_S = 0.8
+"""For all answers that are being given to end at a stop."""
+
+THREADS = 4
+"""For what a handler has done outside of the event loop."""
+
+
+class HttpServer(LoopBody):
+    """`start`, `turn` and `stop` belong to a Loop; the event loop runs in its thread alone."""
+
+    def __init__(self, sites: Sequence[Site]) -> None:
+        """Nothing is opened yet."""
+        self._sites = sites
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="http")
+        self._connections: list[SiteConnections] = []
+        self._servers: list[asyncio.Server] = []
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            NeededError: an address cannot be used, or a certificate cannot be read.
+
+        """
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(self._executor)
+        for site in self._sites:
+            self._loop.run_until_complete(self._open(site))
+
+    def turn(self) -> None:
+        """Serve clients for a moment."""
+        assert self._loop is not None  # noqa: S101  (start was called)
+        self._loop.run_until_complete(asyncio.sleep(POLL_S))
+
+    def stop(self) -> None:
+        """Let nobody in any more, and end every connection."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._loop is None:
+            return
+        try:
+            self._loop.run_until_complete(self._close())
+        finally:
+            self._loop.close()
+
+    async def _open(self, site: Site) -> None:
+        connections = _connections_of(site)
+        listening = _listening(site)
+        server = await asyncio.get_running_loop().create_server(
+            connections.new, sock=listening, ssl=connections.settings.ssl
+        )
+        self._connections.append(connections)
+        self._servers.append(server)
+        logger.info("HTTP clients are served on %s (%s)", site.settings.listen, site.name)
+
+    async def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for one in self._connections:
+            one.finish()
+        if tasks := {task for one in self._connections for task in one.tasks}:
+            await asyncio.wait(tasks, timeout=STOP_S)
+        for one in self._connections:
+            one.abort()
+        await asyncio.sleep(0)  # the cancelled tasks end, and the sockets are closed
+        if tasks := {task for one in self._connections for task in one.tasks}:
+            await asyncio.wait(tasks, timeout=0.2)
+
+
+def _connections_of(site: Site) -> SiteConnections:
+    try:
+        return SiteConnections(site)
+    except OSError as error:  # an error of TLS is one, too
+        reason = error.strerror or str(error)
+        files = f"{site.certificate_file} and {site.key_file}"
+        raise NeededError(
+            f"{site.name}: the certificate cannot be used: {files}: {reason}"
+        ) from error
+
+
+def _listening(site: Site) -> socket.socket:
+    assert site.settings.address is not None  # noqa: S101  (it is checked at the start)
+    host, port = site.settings.address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=64)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        where = f"{site.name}.listen: {site.settings.listen}"
+        raise NeededError(f"{where} cannot be used: {reason}") from error

@@ -1,0 +1,1 @@
+"""Programs that know OpenAI's HTTP interface: speech to text, chat, and text to speech."""

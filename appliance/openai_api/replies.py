@@ -1,0 +1,41 @@
+"""Answers and errors in the form of OpenAI's interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from appliance.values import encode
+
+
+class ApiError(Exception):
+    """A request that is not done: status code, kind, and what the client should do."""
+
+    def __init__(
+        self, status: int, message: str, *, code: str | None = None, parameter: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        """For programs, such as `model_not_found`."""
+        self.parameter = parameter
+        """The part of the request that is wrong."""
+
+    def response(self) -> Response:
+        """In the form that the clients know."""
+        error = {
+            "message": str(self),
+            "type": "server_error" if self.status >= 500 else "invalid_request_error",  # noqa: PLR2004
+            "param": self.parameter,
+            "code": self.code,
+        }
+        headers = {"www-authenticate": "Bearer"} if self.status == 401 else None  # noqa: PLR2004
+        return json_response({"error": error}, self.status, headers)
+
+
+def json_response(
+    content: Any, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """JSON as the rest of the appliance writes it."""
+    return Response(encode(content), status, headers, media_type="application/json")
