@@ -26,6 +26,9 @@ ANSWERS_KEPT_S = 3600.0
 ANSWERS_KEPT = 1000
 """The same in number of answers, so that a flood of requests cannot fill the disk."""
 
+RESERVED_SHARE = 4
+"""One part in so many of the inbox is for requesters that are known."""
+
 NOT_KEPT = (Outcome.CANCELLED, Outcome.EXPIRED)
 """After these outcomes the work was not done, so a repeated request starts it."""
 
@@ -39,6 +42,8 @@ class IncomingRequest:
     """Equal for the same work, requester and request id."""
     may_repeat: bool
     """Whether it may have come before: it has an id, or the broker marked it as a duplicate."""
+    is_new_requester: bool = False
+    """Whether its requester has not asked before: part of the inbox is not for such requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +102,23 @@ class Inbox:
         From memory, without the disk: in a flood of requests, those that are only refused must not
         wait for the commits of the others.
         """
-        if self.size.rows < self._limits.maximum_waiting:
-            return False
-        return not any(one.may_repeat and one.identity in self._identities for one in incoming)
+        return all(
+            self.size.rows >= self._room_for(one) and not self._is_repeated(one) for one in incoming
+        )
+
+    def room_for_new(self) -> int:
+        """How many requests of requesters that are not known have room now. From memory."""
+        limit = self._limits.maximum_waiting
+        return limit - limit // RESERVED_SHARE - self.size.rows
+
+    def _room_for(self, incoming: IncomingRequest) -> int:
+        """How many rows there may be before this one."""
+        if incoming.is_new_requester:
+            return self.room_for_new() + self.size.rows
+        return self._limits.maximum_waiting
+
+    def _is_repeated(self, incoming: IncomingRequest) -> bool:
+        return incoming.may_repeat and incoming.identity in self._identities
 
     def read_identities(self) -> None:
         """Read which requests wait or were answered recently."""
@@ -108,8 +127,10 @@ class Inbox:
 
     def accept(self, incoming: IncomingRequest, now_s: float) -> InboxVerdict:
         """Write a request, unless it is known already or the inbox is full."""
-        if incoming.may_repeat and (earlier := self._earlier(incoming.identity, now_s)):
+        if self._is_repeated(incoming) and (earlier := self._earlier(incoming.identity, now_s)):
             return earlier
+        if self.size.rows >= self._room_for(incoming):
+            return InboxVerdict()
         request, grown = incoming.request, self.size.plus(len(incoming.request.payload))
         if not self._fits(grown, 1) or not self._fits(self._grown_of(request), 2):
             return InboxVerdict()

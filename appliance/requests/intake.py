@@ -11,6 +11,7 @@ from appliance.journal.inbox import InboxVerdict, IncomingRequest
 from appliance.messages.control_requests import ControlRequest
 from appliance.messages.request_payloads import Answer, RequestState
 from appliance.messages.topics import ReturnAddress
+from appliance.requests.flood_limit import FloodLimit
 from appliance.requests.request_parser import Rejection
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class RequestIntake:
         parser: RequestParser,
         dispatcher: RequestDispatcher,
         publisher: Publisher,
+        flood_limit: FloodLimit | None = None,
     ) -> None:
+        self._flood_limit = flood_limit or FloodLimit()
         self._journal = journal
         self._topics = topics
         self._parser = parser
@@ -50,13 +53,15 @@ class RequestIntake:
         self.rejected = 0
         self.repeated = 0
         """Requests that had been accepted or answered before."""
+        self.discarded = 0
+        """Requests in a flood that were not read, and not answered."""
 
     def accept_requests(self, deliveries: Sequence[Delivery], connection: BrokerConnection) -> None:
         """Accept all of them with one commit, then acknowledge each to the broker."""
-        parsed = [self._parser.parse(delivery) for delivery in deliveries]
+        parsed = [self._parser.parse(delivery) for delivery in self._readable(deliveries)]
         for rejection in (one for one in parsed if isinstance(one, Rejection)):
             self._reject(rejection)
-        if incoming := [one for one in parsed if isinstance(one, IncomingRequest)]:
+        if incoming := [self._marked(one) for one in parsed if isinstance(one, IncomingRequest)]:
             for request, verdict in zip(incoming, self._verdicts(incoming), strict=True):
                 self._handle_verdict(request, verdict)
         for control in (one for one in parsed if isinstance(one, ControlRequest)):
@@ -64,6 +69,18 @@ class RequestIntake:
         for delivery in deliveries:
             if delivery.qos:
                 connection.acknowledge(delivery)
+
+    def _readable(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """All of them, or in a flood those that it leaves; the others are not answered."""
+        if self._journal.room_for_new() > 0:
+            return deliveries
+        readable = [one for one in deliveries if self._flood_limit.may_read(one)]
+        self.discarded += len(deliveries) - len(readable)
+        return readable
+
+    def _marked(self, incoming: IncomingRequest) -> IncomingRequest:
+        known = self._flood_limit.is_known(incoming.request.requester)
+        return incoming if known else replace(incoming, is_new_requester=True)
 
     def _verdicts(self, incoming: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         try:
@@ -90,6 +107,7 @@ class RequestIntake:
                 self._publish_position(address, verdict.position)
         elif self._dispatcher.enqueue_request(verdict.accepted):
             self.accepted += 1
+            self._flood_limit.note_accepted(incoming.request.requester)
             if verdict.position:
                 position = self._dispatcher.position_of(verdict.accepted.id)
                 self._publish_position(address, position or verdict.position)

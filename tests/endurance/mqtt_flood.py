@@ -32,6 +32,9 @@ from support.mqtt_client import MqttClient
 ROOT = "appliance/kitchen"
 OWN = "appliance-clients/honest"
 
+KNOWN_BEFORE, BEFORE_S = 4, 8.0
+"""Requests of the one requester before the flood, and over how many seconds."""
+
 
 class Attacker(threading.Thread):
     """Sends as fast as the broker takes it, until it is stopped."""
@@ -88,6 +91,9 @@ def live(directory: Path, models: Path, seconds: float, attackers: int, limit_s:
         DaemonProcess(directory, models, mqtt={"host": "127.0.0.1", "port": broker.port}) as daemon,
     ):
         daemon.start()
+        for number in range(KNOWN_BEFORE):  # it is not a new name when the flood begins
+            asked(honest, f"before-{number}", 30.0)
+            time.sleep(BEFORE_S / KNOWN_BEFORE)
         over = threading.Event()
         crowd = [Attacker(broker.port, over) for _ in range(attackers)]
         for one in crowd:

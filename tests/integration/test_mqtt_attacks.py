@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
+from support.fake_clock import FakeClock
 from support.mqtt_stack import ROOT, MqttStack, answer, result_for, settings
 from support.waiting import until
 
@@ -17,6 +18,7 @@ from appliance import config
 from appliance.backoff import Backoff
 from appliance.journal.journal import Journal
 from appliance.mqtt import retry_policy
+from appliance.requests.flood_limit import BUSY_BURST, KNOWN_AFTER_S, FloodLimit
 from appliance.values import Message, Outcome
 
 if TYPE_CHECKING:
@@ -131,6 +133,56 @@ def test_one_requester_cannot_fill_the_whole_queue(broker: Mosquitto, tmp_path: 
         ]
         told = [answer(asker.next("appliance-clients/greedy").payload) for _ in range(2)]
         assert [one["state"] for one in told if one["state"] == "rejected"] == ["rejected"]
+
+
+def test_in_a_flood_of_new_names_a_known_requester_still_has_its_turn(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    waiting: list[Request] = []
+
+    def keep(request: Request) -> bool:
+        waiting.append(request)
+        return True
+
+    clock = FakeClock()
+    mine = msgspec.structs.replace(
+        settings(tmp_path, broker.port), requests=config.RequestSettings(maximum_waiting=16)
+    )
+    with (
+        MqttStack(mine, keep, flood_limit=FloodLimit(clock)) as stack,
+        MqttClient(broker.port, "appliance-clients/honest") as honest,
+        MqttClient(broker.port) as crowd,
+    ):
+        until(lambda: stack.mqtt.health().subscribed, "no subscription")
+
+        def ask(client: MqttClient, name: str, transaction: str) -> None:
+            client.publish(
+                f"{ROOT}/request/parse",
+                "hello",
+                ResponseTopic=f"appliance-clients/{name}",
+                CorrelationData=transaction.encode(),
+            )
+
+        ask(honest, "honest", "first")
+        until(lambda: len(waiting) == 1, "not accepted")
+        clock.now += KNOWN_AFTER_S
+        ask(honest, "honest", "second")
+        until(lambda: len(waiting) == 2, "not accepted")
+        flood = BUSY_BURST + 100
+        for number in range(flood):
+            ask(crowd, f"invented-{number}", "x")
+        until(lambda: stack.mqtt.health().overrun > 0, "nothing was discarded")
+        ask(honest, "honest", "third")
+        until(lambda: waiting[-1].transaction == "third", "the known one has no turn")
+        accepted = sum("invented" in request.requester for request in waiting)
+        health = stack.mqtt.health()
+        assert accepted == 10, "12 of 16 are for all, and two of these were taken"
+        assert health.rejected + health.overrun == flood - accepted
+        assert health.rejected == BUSY_BURST
+        # What was accepted is sent again with the same id: it is known, and not refused.
+        ask(honest, "honest", "third")
+        states = [answer(honest.next().payload)["state"] for _ in range(3)]
+        assert states == ["queued"] * 3
 
 
 def test_an_answer_that_the_broker_forbids_is_given_up_and_a_result_is_not(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from appliance.requests.flood_limit import FloodLimit
+
 ROOT = "appliance/kitchen"
 
 
@@ -60,7 +62,10 @@ class MqttStack:
     """Journal, connection, MQTT service and its loop; `hand_over` is the worker of the test."""
 
     def __init__(
-        self, settings: config.Config, hand_over: Callable[[Request], bool] | None = None
+        self,
+        settings: config.Config,
+        hand_over: Callable[[Request], bool] | None = None,
+        flood_limit: FloodLimit | None = None,
     ) -> None:
         self.config = settings
         self.topics = Topics.of(settings)
@@ -84,6 +89,7 @@ class MqttStack:
             reader,
             self,  # type: ignore[arg-type]
             self.publisher,
+            flood_limit,
         )
         self.mqtt = MqttService(
             self.journal,

@@ -1,0 +1,77 @@
+"""In a flood, keeps room for requesters that are known, and does not read what has no room."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.mqtt.connection_event_types import Delivery
+
+KNOWN_AFTER_S = 5.0
+"""A requester is known after two of its requests were accepted so far apart."""
+
+MOST_KNOWN, MOST_NEW = 1000, 4096
+"""Names that are remembered; those that asked last."""
+
+BUSY_BURST, BUSY_PER_S = 500, 100
+"""How many requests of unknown requesters are answered `busy`: so many at once, then so many in a
+second. What comes beyond that is discarded unread, so that the rest does not wait behind it."""
+
+
+class FloodLimit:
+    """Who is known, and how many others may be told `busy`. The MQTT thread calls it.
+
+    Names cost a client nothing, so a share for each name is no protection: an attacker invents a
+    new name for each request. A name that came back after some time is worth more than a new one.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._new: OrderedDict[str, float] = OrderedDict()
+        """When the first request was accepted."""
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._answers_left = float(BUSY_BURST)
+        self._counted_at = clock()
+
+    def is_known(self, requester: str) -> bool:
+        """Whether a requester has asked before, at another time."""
+        return requester in self._known
+
+    def note_accepted(self, requester: str) -> None:
+        """One of its requests was accepted."""
+        if requester in self._known:
+            self._known.move_to_end(requester)
+            return
+        first_s = self._new.setdefault(requester, self._clock())
+        if self._clock() - first_s >= KNOWN_AFTER_S:
+            del self._new[requester]
+            self._known[requester] = None
+        while len(self._new) > MOST_NEW:
+            self._new.popitem(last=False)
+        while len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    def may_read(self, delivery: Delivery) -> bool:
+        """Whether to read and answer a request although there is no room for a new requester."""
+        return self.is_known(named_requester(delivery)) or self._may_answer()
+
+    def _may_answer(self) -> bool:
+        now_s = self._clock()
+        grown = self._answers_left + (now_s - self._counted_at) * BUSY_PER_S
+        self._answers_left, self._counted_at = min(float(BUSY_BURST), grown), now_s
+        if self._answers_left < 1.0:
+            return False
+        self._answers_left -= 1.0
+        return True
+
+
+def named_requester(delivery: Delivery) -> str:
+    """The requester as far as the packet's properties say; a JSON payload is not read."""
+    for name, value in delivery.user_properties:
+        if name == "requester" and value:
+            return value
+    return delivery.response_topic or ""
