@@ -16,7 +16,10 @@ class Ids:
 
     def __init__(self, last: str | None = None) -> None:
         self._lock = threading.Lock()
-        self._milliseconds = int(last.replace("-", "")[:12], 16) if last else 0
+        try:
+            self._milliseconds = int(last.replace("-", "")[:12], 16) if last else 0
+        except ValueError:  # it came from a damaged journal
+            self._milliseconds = 0
 
     def new(self) -> str:
         """A new id: 48 bits of milliseconds, then 74 random bits."""

@@ -147,14 +147,20 @@ def _read(
         try:
             resampled = resampler.resample(frame)
         except ValueError as error:
-            message = f"{name} cannot be decoded: its sample format changes in the middle"
-            raise AudioError(message) from error
+            raise _changed_form(name) from error
         for part in resampled:
             parts.append(_channels(part))
             count += parts[-1].shape[1]
         if count > maximum_seconds * SAMPLE_RATE:
             raise _too_long(name, maximum_seconds, None)
+    if len({len(part) for part in parts}) > 1:
+        raise _changed_form(name)
     return _mono(np.concatenate(parts, axis=1)) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _changed_form(name: str) -> AudioError:
+    message = f"{name} cannot be decoded: its channels or sample format change in the middle"
+    return AudioError(message)
 
 
 def _check_form(rate: int, channels: int, name: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.errors import JournalError
 from appliance.journal.raw_pages import RawPages
+from appliance.journal.row_check import Form, form_of, is_sound, text_or_not
 from appliance.journal.schema import TABLES, VERSIONS, tables_of, upgrade
 
 if TYPE_CHECKING:
@@ -31,19 +32,8 @@ CHECKPOINT_PAGES = 4000
 COMPANION_SUFFIXES = ("-wal", "-shm", "-journal")
 """Of the files that SQLite keeps next to a database."""
 
-TYPES: dict[str, tuple[type, ...]] = {
-    "INTEGER": (int,),
-    "REAL": (float, int),
-    "TEXT": (str,),
-    "BLOB": (bytes,),
-    "": (str, int, float),
-}
-"""By the declared type of a column."""
-
 WITHOUT_RANK = ("meta", "attempts", "records")
 """Tables whose rows have no number."""
-
-META_KEYS = ("lived", "seq", "dropped", "last_id")
 
 FEWEST_COLUMNS = {
     "meta": 2,
@@ -253,6 +243,20 @@ def _check(database: sqlite3.Connection) -> None:
         upgrade(sound, 0)
         if any(_columns(table, sound) != _columns(table, database) for table in TABLES):
             raise _damage("the columns are not ours")
+    _check_values(database)
+
+
+def _check_values(database: sqlite3.Connection) -> None:
+    """Raise for a row that the appliance cannot use."""
+    texts, database.text_factory = database.text_factory, text_or_not
+    try:
+        for table in TABLES:
+            form = form_of(table, database)
+            for values in database.execute(f"SELECT * FROM {table}"):  # noqa: S608
+                if not is_sound(table, dict(zip(form, values, strict=True)), form):
+                    raise _damage(f"a value in the table {table} is not readable")
+    finally:
+        database.text_factory = texts
 
 
 def _damage(what: str) -> sqlite3.DatabaseError:
@@ -294,7 +298,7 @@ def _salvage(old: Path, database: sqlite3.Connection) -> int:
 
 def _copy_raw(old: Path, database: sqlite3.Connection) -> int:
     """Copy what SQLite itself cannot find any more, because the page with the schema is damaged."""
-    forms = {table: _form(table, database) for table in TABLES}
+    forms = {table: form_of(table, database) for table in TABLES}
     saved = 0
     try:
         for rank, values in RawPages(old, PAGE_BYTES).rows():
@@ -310,18 +314,8 @@ def _copy_raw(old: Path, database: sqlite3.Connection) -> int:
     return saved
 
 
-def _form(table: str, database: sqlite3.Connection) -> dict[str, tuple[type, ...]]:
-    """The columns of a table, and which types their values have."""
-    found = {}
-    for _, name, declared, must, _, key in database.execute(f"PRAGMA table_info({table})"):
-        types = TYPES[declared]
-        is_rank = key and declared == "INTEGER"  # stored as the row's number, and not as a value
-        found[name] = types if must and not is_rank else (*types, type(None))
-    return found
-
-
 def _fitted(
-    columns: dict[str, tuple[type, ...]], rank: int | None, values: list[Any], table: str
+    columns: Form, rank: int | None, values: list[Any], table: str
 ) -> dict[str, Any] | None:
     """The row as a row of this table; None if it is none.
 
@@ -330,10 +324,8 @@ def _fitted(
     least = FEWEST_COLUMNS[table]
     if not least <= len(values) <= len(columns) or (rank is None) != (table in WITHOUT_RANK):
         return None
-    if table == "meta" and values[0] not in META_KEYS:
-        return None
     row = dict(zip(columns, values, strict=False))
-    if any(not isinstance(value, columns[name]) for name, value in row.items()):
+    if not is_sound(table, row, columns):
         return None
     if rank is not None:
         row[next(iter(columns))] = rank
@@ -349,10 +341,13 @@ def _copy(table: str, damaged: sqlite3.Connection, database: sqlite3.Connection)
         return 0
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+    form = form_of(table, database)
+    damaged.text_factory = text_or_not
     for order in ("", f"ORDER BY {columns[0]} DESC"):  # the first column is the order on disk
         with contextlib.suppress(sqlite3.DatabaseError):
             for row in damaged.execute(f"SELECT {names} FROM {table} {order}"):  # noqa: S608
-                saved += database.execute(insert, row).rowcount
+                if is_sound(table, dict(zip(columns, row, strict=True)), form):
+                    saved += database.execute(insert, row).rowcount
     return saved
 
 

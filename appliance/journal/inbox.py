@@ -103,18 +103,19 @@ class Inbox:
         wait for the commits of the others.
         """
         return all(
-            self.size.rows >= self._room_for(one) and not self._is_repeated(one) for one in incoming
+            self.size.rows >= self._limit_for(one) and not self._is_repeated(one)
+            for one in incoming
         )
 
-    def room_for_new(self) -> int:
+    def free_for_new(self) -> int:
         """How many requests of requesters that are not known have room now. From memory."""
         limit = self._limits.maximum_waiting
         return limit - limit // RESERVED_SHARE - self.size.rows
 
-    def _room_for(self, incoming: IncomingRequest) -> int:
+    def _limit_for(self, incoming: IncomingRequest) -> int:
         """How many rows there may be before this one."""
         if incoming.is_new_requester:
-            return self.room_for_new() + self.size.rows
+            return self.free_for_new() + self.size.rows
         return self._limits.maximum_waiting
 
     def _is_repeated(self, incoming: IncomingRequest) -> bool:
@@ -129,7 +130,7 @@ class Inbox:
         """Write a request, unless it is known already or the inbox is full."""
         if self._is_repeated(incoming) and (earlier := self._earlier(incoming.identity, now_s)):
             return earlier
-        if self.size.rows >= self._room_for(incoming):
+        if self.size.rows >= self._limit_for(incoming):
             return InboxVerdict()
         request, grown = incoming.request, self.size.plus(len(incoming.request.payload))
         if not self._fits(grown, 1) or not self._fits(self._grown_of(request), 2):
@@ -236,5 +237,8 @@ class Inbox:
             return InboxVerdict(position=row[0], waits_as=row[1])
         query = "SELECT result FROM answers WHERE identity = ? AND written >= ?"
         if row := self._db.execute(query, (identity, now_s - ANSWERS_KEPT_S)).fetchone():
-            return InboxVerdict(result=msgspec.json.decode(row[0], type=Result))
+            try:
+                return InboxVerdict(result=msgspec.json.decode(row[0], type=Result))
+            except msgspec.MsgspecError:  # of another version, or damaged
+                logger.warning("a kept answer cannot be read; its request is done again")
         return None

@@ -122,9 +122,9 @@ class Journal:
         with self._writing():
             return self._accept(incoming)
 
-    def room_for_new(self) -> int:
+    def free_for_new(self) -> int:
         """How many requests of requesters that are not known have room now. Never waits."""
-        return self._inbox.room_for_new()
+        return self._inbox.free_for_new()
 
     def withdraw(self, request_ids: Iterable[str]) -> None:
         """Delete accepted requests that are answered without a result."""

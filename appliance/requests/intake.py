@@ -72,7 +72,7 @@ class RequestIntake:
 
     def _readable(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """All of them, or in a flood those that it leaves; the others are not answered."""
-        if self._journal.room_for_new() > 0:
+        if self._journal.free_for_new() > 0:
             return deliveries
         readable = [one for one in deliveries if self._flood_limit.may_read(one)]
         self.discarded += len(deliveries) - len(readable)

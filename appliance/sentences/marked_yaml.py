@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -102,6 +103,10 @@ class Document:
         loader.flatten_mapping(node)
         for key_node, value_node in node.value:
             key = loader.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                line = key_node.start_mark.line + 1
+                message = f"a mapping or list is used as a key, on line {line}"
+                raise ValueError(message)  # noqa: TRY004  (of the file, not of our code)
             here = (*path, key)
             if here in self._lines:
                 self.repeated.append((here, self._lines[here]))

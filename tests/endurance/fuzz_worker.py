@@ -1,4 +1,4 @@
-"""A process of its own that takes one fuzzed input after another, with limits on time and memory."""
+"""A process of its own that takes one fuzzed input after another, within a time limit."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import functools
 import json
 import logging
 import random
@@ -73,6 +74,10 @@ def _result(number: int) -> Result:
     )
 
 
+def _only(message: Message, _result: Result) -> list[Message]:
+    return [message]
+
+
 def templates(folder: Path) -> list[Path]:
     """A closed journal, and one that was cut off: its log is not in the main file yet."""
     cut, closed = folder / "cut", folder / "closed"
@@ -80,7 +85,7 @@ def templates(folder: Path) -> list[Path]:
     journal.accept([_request(number) for number in range(REQUESTS)])
     for number in range(MESSAGES):
         message = Message(f"appliance/kitchen/result/{number}", b"message of %04d" % number)
-        journal.commit(_result(number), lambda _, sent=message: [sent])
+        journal.commit(_result(number), functools.partial(_only, message))
     answered = [_request(1000 + number) for number in range(20)]
     journal.accept(answered)
     for number, one in enumerate(answered):
@@ -95,31 +100,54 @@ def templates(folder: Path) -> list[Path]:
 def damaged(data: bytearray, chance: random.Random) -> None:
     """Damage the bytes of one file, in place."""
     for _ in range(chance.choice((1, 1, 1, 2, 5, 30))):
-        if not data:
-            return
-        at = chance.randrange(len(data))
-        match chance.randrange(8):
-            case 0:
-                data[at] ^= 1 << chance.randrange(8)
-            case 1:
-                data[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF))
-            case 2:
-                data[at : at + 8] = chance.randbytes(min(8, len(data) - at))
-            case 3:
-                length = min(chance.choice((64, 512)), len(data) - at)
-                data[at : at + length] = bytes(length)
-            case 4:  # a page of an older time, or of another place
-                page, other = (chance.randrange(0, len(data), PAGE) for _ in range(2))
-                data[page : page + PAGE] = data[other : other + PAGE]
-            case 5:
-                page = chance.randrange(0, len(data), PAGE)
-                length = min(PAGE, len(data) - page)
-                data[page : page + length] = chance.choice((bytes(length), b"\xff" * length))
-            case 6 if chance.random() < 0.2:
-                del data[at:]
-            case _:  # headers and schema
-                near = chance.randrange(min(len(data), 4 * PAGE))
-                data[near] ^= 1 << chance.randrange(8)
+        if data:
+            chance.choice(FAULTS)(data, chance.randrange(len(data)), chance)
+
+
+def _flip(data: bytearray, at: int, chance: random.Random) -> None:
+    data[at] ^= 1 << chance.randrange(8)
+
+
+def _flip_in_header(data: bytearray, _at: int, chance: random.Random) -> None:
+    data[chance.randrange(min(len(data), 4 * PAGE))] ^= 1 << chance.randrange(8)
+
+
+def _set_byte(data: bytearray, at: int, chance: random.Random) -> None:
+    data[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF))
+
+
+def _set_bytes(data: bytearray, at: int, chance: random.Random) -> None:
+    data[at : at + 8] = chance.randbytes(min(8, len(data) - at))
+
+
+def _clear(data: bytearray, at: int, chance: random.Random) -> None:
+    length = min(chance.choice((64, 512)), len(data) - at)
+    data[at : at + length] = bytes(length)
+
+
+def _swap_page(data: bytearray, at: int, chance: random.Random) -> None:
+    """A page of another place."""
+    page, other = at - at % PAGE, chance.randrange(0, len(data), PAGE)
+    data[page : page + PAGE] = data[other : other + PAGE]
+
+
+def _lose_page(data: bytearray, at: int, chance: random.Random) -> None:
+    page = at - at % PAGE
+    length = min(PAGE, len(data) - page)
+    data[page : page + length] = chance.choice((bytes(length), b"\xff" * length))
+
+
+def _truncate(data: bytearray, at: int, chance: random.Random) -> None:
+    if chance.random() < RARE:
+        del data[at:]
+
+
+FAULTS = (
+    *(_flip, _flip_in_header, _flip_in_header, _set_byte, _set_bytes),
+    *(_clear, _swap_page, _lose_page, _truncate),
+)
+
+RARE = 0.2
 
 
 def payloads_in(folder: Path) -> set[bytes]:
@@ -163,7 +191,7 @@ def take(folder: str) -> str:
     return "salvaged" if again.damaged else "opened"
 
 
-class Fuzzing:
+class JournalFuzzing:
     """Damages and opens journals, and counts what became of them."""
 
     def __init__(self, folder: Path, seed: int, keep: Path | None) -> None:
@@ -201,8 +229,8 @@ class Fuzzing:
             self._note(fault, before)
             return
         kept = payloads_in(here)
-        for where, data in (("main file", raw), ("log", log)):
-            intact = {one for one in self._truth[template] if one in data}
+        for where, held in (("main file", raw), ("log", log)):
+            intact = {one for one in self._truth[template] if one in held}
             self.rows[f"whole in the {where}"] += len(intact)
             # `take` itself answered the first request and sent the first message away.
             self.rows[f"whole in the {where}, not kept"] += max(0, len(intact - kept) - 2)
@@ -249,7 +277,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for journals that were faults")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        fuzzing = Fuzzing(Path(directory), arguments.seed, arguments.keep)
+        fuzzing = JournalFuzzing(Path(directory), arguments.seed, arguments.keep)
         end = time.monotonic() + arguments.minutes * 60
         while time.monotonic() < end:
             fuzzing.turn()

@@ -1,6 +1,7 @@
 """Malformed payloads: each is answered with an error or counted, and memory does not grow.
 
-    PYTHONPATH=.:tests python -m endurance.mqtt_malformed [--payloads 10000] [--seed 1]
+    PYTHONPATH=.:tests python -m endurance.mqtt_malformed [--payloads 10000 | --minutes 60]
+        [--seed 1]
 
 They go through a real mosquitto to the MQTT stack: random bytes, valid requests with random
 changes, and a corpus of known bad payloads. Exit status 1 if one is not accounted for.
@@ -13,6 +14,7 @@ import json
 import random
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +100,9 @@ def _damaged(payload: bytes, chance: random.Random) -> bytes:
     return bytes(damaged)
 
 
-def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
+def live(
+    directory: Path, number: int, seed: int = 1, minutes: float | None = None
+) -> dict[str, Any]:
     """Send them; `unanswered` is 0 if each got an answer, on any topic."""
     chance = random.Random(seed)  # noqa: S311
     process = psutil.Process()
@@ -111,6 +115,9 @@ def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
     ):
         until(lambda: stack.mqtt.health().subscribed, "no subscription")
         sent = answered = 0
+        if minutes is not None:
+            number = sys.maxsize
+        end = time.monotonic() + 60 * (minutes or 0.0)
         for payload in payloads(number, chance):
             asker.send(f"{ROOT}/request/{chance.choice(OPERATIONS)}", payload)
             sent += 1
@@ -123,6 +130,8 @@ def live(directory: Path, number: int, seed: int = 1) -> dict[str, Any]:
                     states[state] = states.get(state, 0) + 1
                     answered += 1
             memory.append(process.memory_info().rss / 1e6)
+            if minutes is not None and time.monotonic() > end:
+                break
         health = stack.mqtt.health()
     return {
         "payloads": sent,
@@ -151,10 +160,11 @@ def _state_of(topic: str, payload: bytes) -> str | None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--payloads", type=int, default=10_000)
+    parser.add_argument("--minutes", type=float, help="so long, in place of --payloads")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        counts = live(Path(directory), arguments.payloads, arguments.seed)
+        counts = live(Path(directory), arguments.payloads, arguments.seed, arguments.minutes)
     print(json.dumps(counts, indent=1))
     return 1 if counts["unanswered"] or counts["left_in_inbox"] else 0
 

@@ -156,6 +156,25 @@ def test_a_recording_of_too_many_channels_is_refused() -> None:
     assert "9 channels; at most 8" in refusal(several(*[1.0] * 9))
 
 
+def test_a_recording_whose_channels_change_in_the_middle_is_refused() -> None:
+    mono, stereo = (encoded_with(layout) for layout in ("mono", "stereo"))
+    assert "change in the middle" in refusal(mono + stereo)
+
+
+def encoded_with(layout: str) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, mode="w", format="adts") as writer:
+        stream = writer.add_stream("aac", rate=16_000, layout=layout)
+        assert isinstance(stream, av.AudioStream)
+        planes = np.zeros((1 if layout == "mono" else 2, 1024), dtype=np.float32)
+        frame = av.AudioFrame.from_ndarray(planes, "fltp", layout)
+        frame.rate = 16_000
+        for _ in range(10):
+            writer.mux(stream.encode(frame))
+        writer.mux(stream.encode(None))
+    return file.getvalue()
+
+
 def test_invalid_floats_in_a_recording_are_replaced() -> None:
     data = np.array([np.nan, np.inf, -np.inf, 7.0, 0.25] * 3200, "<f4").tobytes()
     form = struct.pack("<HHIIHH", 3, 1, 16_000, 64_000, 4, 32)

@@ -477,6 +477,53 @@ def _of_version_1(directory: Path) -> None:
         database.commit()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE outbox SET user_properties = '[[' WHERE rank = 1",
+        "UPDATE outbox SET content_type = CAST(x'7bff' AS TEXT) WHERE rank = 1",
+        "UPDATE inbox SET identity = 'text' WHERE rank = 1",
+        "UPDATE inbox SET requester = CAST(x'ff' AS TEXT) WHERE rank = 1",
+        "UPDATE inbox SET priority = 'much' WHERE rank = 1",
+        "UPDATE meta SET value = 'many' WHERE key = 'seq'",
+        "UPDATE meta SET value = 9223372036854775807 WHERE key = 'dropped'",
+    ],
+)
+def test_a_row_with_a_damaged_value_is_left_out_and_the_others_are_kept(
+    tmp_path: Path, damage: str
+) -> None:
+    with opened(tmp_path) as journal:
+        journal.accept([offer(f"request {number}".encode()) for number in range(3)])
+        for number in range(3):
+            journal.commit(said(f"message {number}"), messages)
+    with closing(sqlite3.connect(tmp_path / database.FILE)) as damaged:
+        damaged.execute(damage)
+        damaged.commit()
+    with opened(tmp_path) as journal:
+        assert journal.damaged == 1
+        kept = len(journal.waiting()) + len(journal.pending(10))
+        assert kept == (6 if "meta" in damage else 5)
+        assert journal.accept([offer(b"a new one")])[0].accepted is not None
+        journal.commit(said("another"), messages)
+    with opened(tmp_path) as journal:
+        assert journal.damaged == 1, "it is sound now"
+
+
+def test_an_answer_of_another_version_is_not_repeated_and_ends_nothing(tmp_path: Path) -> None:
+    asked = offer(b"a request", identity=b"identity")
+    with opened(tmp_path) as journal:
+        verdict = journal.accept([asked])[0]
+        assert verdict.accepted is not None
+        journal.commit(said("done"), messages, verdict.accepted.id)
+        assert journal.accept([asked])[0].result is not None
+    with closing(sqlite3.connect(tmp_path / database.FILE)) as other:
+        other.execute("""UPDATE answers SET result = CAST('{"form": "of later"}' AS BLOB)""")
+        other.commit()
+    with opened(tmp_path) as journal:
+        assert journal.damaged == 0
+        assert journal.accept([asked])[0].accepted is not None
+
+
 def test_requests_and_messages_of_an_older_version_are_kept(tmp_path: Path) -> None:
     _of_version_1(tmp_path)
     with opened(tmp_path) as journal:

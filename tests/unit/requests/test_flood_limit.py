@@ -10,7 +10,9 @@ from appliance.requests.flood_limit import FloodLimit
 
 
 def delivery(name: str) -> Delivery:
-    return Delivery(1, "appliance/kitchen/request/parse", b"x", user_properties=(("requester", name),))
+    return Delivery(
+        1, "appliance/kitchen/request/parse", b"x", user_properties=(("requester", name),)
+    )
 
 
 def test_a_requester_is_known_after_it_came_back_and_not_after_many_at_once() -> None:

@@ -47,3 +47,8 @@ def test_aliases_that_multiply_without_end_are_refused() -> None:
 
 def test_an_alias_used_twice_is_the_same_value_twice() -> None:
     assert Document("a.yaml", "a: &x [1]\nb: *x\n").value == {"a": [1], "b": [1]}
+
+
+@pytest.mark.parametrize("key", ["{a: b}", "[a]", "? {a: 1}\n"])
+def test_a_mapping_or_list_as_a_key_is_reported_with_its_line(key: str) -> None:
+    assert "used as a key, on line 2" in problem(f"c: 1\n{key}: d\n")
