@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
@@ -407,9 +408,18 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
     """What was said or sent, as understood."""
     intent: Intent | None = None
+    """What the words mean; if they are several commands, the first one."""
+    intents: tuple[Intent, ...] | UnsetType = UNSET
+    """All commands in their order, if it is more than one. Left out if there is one."""
+    part: int | UnsetType = UNSET
+    """Only on `intent/<Name>`, if there are several commands: which of `intents` this message is
+    about, from 1; it is also in `intent`."""
+    not_done: tuple[int, ...] | UnsetType = UNSET
+    """Which of `intents`, from 1, could not be carried out; left out if there are none."""
     acted: bool = False
     """Whether the intent was carried out: by a part of the appliance, or by who reads
-    `intent/<Name>`, where it is published. Otherwise it is only what the words mean."""
+    `intent/<Name>`, where it is published. Otherwise it is only what the words mean. Of several
+    commands, whether at least one was."""
     answer: str | None = None
     confidence: float | None = None
     """Probability that these words were said or this intent was meant, 0.0 to 1.0. None for an
@@ -430,6 +440,27 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str | None = None
     seq: int | None = None
     """Counts results over reboots; given by the journal."""
+
+    @property
+    def commands(self) -> tuple[Intent, ...]:
+        """The commands that were understood, in their order; empty if there is none."""
+        if self.intents is not UNSET:
+            return self.intents
+        return () if self.intent is None else (self.intent,)
+
+    @property
+    def command_id(self) -> str:
+        """The id of this very command: two commands of one sentence have the same `id`."""
+        return self.id if self.part is UNSET else f"{self.id}.{self.part}"
+
+    def of_each_command(self) -> tuple[Result, ...]:
+        """The same result once for each command; just itself if there is only one."""
+        if self.intents is UNSET:
+            return (self,)
+        return tuple(
+            msgspec.structs.replace(self, intent=intent, part=part)
+            for part, intent in enumerate(self.intents, 1)
+        )
 
 
 @dataclass(frozen=True, slots=True)

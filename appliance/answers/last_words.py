@@ -27,5 +27,5 @@ class LastWords:
             return
         if result.outcome not in (Outcome.INTENT, Outcome.ANSWER):
             return
-        if result.intent is None or result.intent.name not in ABOUT_IT:
+        if not any(intent.name in ABOUT_IT for intent in result.commands):
             self.command, self.answer = result.text, result.answer or self.answer

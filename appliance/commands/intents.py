@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
 
     from appliance.sentences.sentence_set import SentenceSet
+    from appliance.values import Intent
 
 SHOWN = 2
 """Nearest sentences that are shown for one that fits none."""
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 Examples:
   appliance intents check --intents my-sentences
   appliance intents test "turn on the kitchen light"
+  appliance intents test "turn on the kitchen light and set a timer for 5 minutes"
 
 Exit status: 0 done, 1 a mistake in a file, or (test) a sentence that fits
 none."""
@@ -161,22 +163,30 @@ def _texts(words: list[str]) -> list[str]:
 
 
 def _test(loaded: SentenceSet, text: str, *, as_json: bool) -> bool:
-    intent = loaded.parse(text)
-    nearest = _nearest(loaded, text) if intent is None else []
+    intents = loaded.parse_all(text)
+    nearest = [] if intents else _nearest(loaded, text)
     if as_json:
-        fit = {"text": text, "intent": msgspec.to_builtins(intent), "nearest": nearest}
+        first = msgspec.to_builtins(intents[0]) if intents else None
+        fit = {"text": text, "intent": first, "nearest": nearest}
+        if len(intents) > 1:
+            fit["intents"] = msgspec.to_builtins(intents)
         print(json.dumps(fit, default=str))
-    elif intent is not None:
-        slots = ", ".join(f"{name} = {value}" for name, value in intent.slots.items())
-        declared = loaded.declared[intent.name]
-        marks = [key for key in ("confirm", "never_by_voice") if getattr(declared, key)]
-        print(f"{text}: {intent.name}" + "".join(f", {part}" for part in (slots, *marks) if part))
+    elif intents:
+        print(f"{text}: {' + '.join(_shown(loaded, intent) for intent in intents)}")
     elif reason := loaded.lacking(text):
         print(f"{text}: {reason}")
     else:
         near = f"; nearest: {' / '.join(nearest)}" if nearest else ""
         print(f"{text}: no sentence fits{near}")
-    return intent is not None
+    return bool(intents)
+
+
+def _shown(loaded: SentenceSet, intent: Intent) -> str:
+    """An intent with its slots and what is declared of it, in one line."""
+    slots = [f"{name} = {value}" for name, value in intent.slots.items()]
+    declared = loaded.declared[intent.name]
+    marks = [key for key in ("confirm", "never_by_voice") if getattr(declared, key)]
+    return ", ".join([intent.name, *slots, *marks])
 
 
 def _nearest(loaded: SentenceSet, text: str) -> list[str]:

@@ -167,7 +167,7 @@ class DeviceActions:
             return
         unavailable = [one for one in targets if one.state is ActionState.UNAVAILABLE]
         state = ActionState.UNAVAILABLE if unavailable else ActionState.FAILED
-        self._publisher.publish(self._report(result.id, _name_of(result), state, targets))
+        self._publisher.publish(self._report(result, state, targets))
         names = [target.device.name for target in unavailable or targets]
         key = "unavailable" if unavailable else "refused"
         raise ServiceRefused(device_phrase(result.language, key, names))
@@ -190,7 +190,7 @@ class DeviceActions:
             target.device.entity.values.update(target.assumed)
         with self._lock:
             self._watched.append(WatchedAction(result, targets, time.monotonic()))
-        report = self._report(result.id, _name_of(result), ActionState.SENT, targets)
+        report = self._report(result, ActionState.SENT, targets)
         return Action(answer=self._answer(result, targets), messages=(*messages, report))
 
     def _answer(self, result: Result, targets: list[PlannedTarget]) -> str | None:
@@ -230,9 +230,7 @@ class DeviceActions:
             self._watched.remove(action)
             state = _overall(action.targets)
             if state is not ActionState.SENT:
-                result = action.result
-                report = self._report(result.id, _name_of(result), state, action.targets)
-                self._publisher.publish(report)
+                self._publisher.publish(self._report(action.result, state, action.targets))
             if state is ActionState.UNCONFIRMED:
                 self._say_unconfirmed(action)
 
@@ -242,20 +240,19 @@ class DeviceActions:
         names = [one.device.name for one in action.targets if one.state is ActionState.UNCONFIRMED]
         self._speaker.say(device_phrase(action.result.language, "unconfirmed", names))
 
-    def _report(
-        self, action_id: str, intent: str, state: ActionState, targets: list[PlannedTarget]
-    ) -> Message:
+    def _report(self, result: Result, state: ActionState, targets: list[PlannedTarget]) -> Message:
         report = ActionReport(
-            id=action_id,
+            id=result.id,
+            part=result.part,
             state=state,
-            intent=intent,
+            intent=_name_of(result),
             targets=[
                 ActionTarget(name=one.device.name, area=one.device.area, state=one.state)
                 for one in targets
             ],
             at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
-        return Message(self._topics.action(action_id), encode(report))
+        return Message(self._topics.action(result.id), encode(report))
 
 
 def _may_command(result: Result, device: SayableDevice) -> bool:

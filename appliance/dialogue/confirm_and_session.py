@@ -19,7 +19,7 @@ from appliance.jobs.result_builder import SAID_STOP
 from appliance.values import Outcome, Session, Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from appliance.config import Config
     from appliance.dialogue.listener_control import ListenerControl
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from appliance.jobs.job_queue import JobQueue
     from appliance.sentences.active_sentences import ActiveSentences
     from appliance.sentences.sentence_files import DeclaredIntent
-    from appliance.values import Result, Utterance
+    from appliance.values import Intent, Result, Utterance
 
 logger = logging.getLogger(__name__)
 
@@ -267,12 +267,7 @@ class Dialogue:
             self._finish(result)
 
     def _response(self, result: Result) -> str | None:
-        if result.intent is None:
-            return None
-        declared = self._declared().get(result.intent.name)
-        if declared is None or declared.response is None:
-            return None
-        return filled(declared.response, result.intent.slots)
+        return response_to(result.commands, self._declared())
 
     def _finish(self, result: Result) -> None:
         """What was to be said has been said."""
@@ -308,11 +303,25 @@ class Dialogue:
 
 
 def needs_yes(result: Result, declared: Mapping[str, DeclaredIntent]) -> bool:
-    """Whether an intent is declared `confirm`, so that nothing may act on it before a yes."""
-    if result.outcome is not Outcome.INTENT or result.intent is None:
+    """Whether an intent is declared `confirm`, so that nothing may act on it before a yes.
+
+    Of several commands one is enough: none of them is done before.
+    """
+    if result.outcome is not Outcome.INTENT:
         return False
-    intent = declared.get(result.intent.name)
-    return intent is not None and intent.confirm
+    found = [declared.get(intent.name) for intent in result.commands]
+    return any(intent is not None and intent.confirm for intent in found)
+
+
+def response_to(commands: Iterable[Intent], declared: Mapping[str, DeclaredIntent]) -> str | None:
+    """The declared responses to what was understood; None if there are none."""
+    found = [(declared.get(intent.name), intent.slots) for intent in commands]
+    said = [
+        filled(intent.response, slots)
+        for intent, slots in found
+        if intent is not None and intent.response is not None
+    ]
+    return ". ".join(text.rstrip(".") for text in said) if said[1:] else "".join(said) or None
 
 
 def question_of(result: Result) -> str:

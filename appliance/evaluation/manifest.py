@@ -28,6 +28,13 @@ MOST_NAMED = 5
 """Missing recordings that a message names; if a folder was moved, all are missing."""
 
 
+class ExpectedCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several commands in one sentence."""
+
+    intent: str
+    slots: dict[str, Any] = {}
+
+
 class Clip(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a manifest; unknown keys are ignored."""
 
@@ -39,6 +46,8 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     """The expected intent; null if it must be rejected; absent if only the words count."""
     slots: dict[str, Any] = {}
     """All expected slots."""
+    intents: tuple[ExpectedCommand, ...] = ()
+    """In place of `intent` and `slots`, if the sentence has several commands: all, in order."""
     outcome: Outcome | None = None
     """The expected outcome, if only one is right."""
     area: str = ""
@@ -68,6 +77,8 @@ def read(path: Path) -> list[Clip]:
 
 def _clip(line: bytes) -> Clip:
     clip = msgspec.json.decode(line, type=Clip)
+    if clip.intents:
+        clip = msgspec.structs.replace(clip, intent=clip.intents[0].intent)
     if clip.audio is None and not clip.text:
         raise msgspec.ValidationError("`audio` and `text` are both missing")
     return clip
@@ -104,11 +115,20 @@ def is_as_expected(clip: Clip, results: list[Result]) -> bool:
         return result.outcome in NO_INTENT
     if clip.intent is UNSET:
         return True
-    return (
-        result.intent is not None
-        and result.intent.name == clip.intent
-        and comparable(result.intent.slots) == comparable(clip.slots)
-    )
+    return is_as_meant(clip, result)
+
+
+def is_as_meant(clip: Clip, result: Result) -> bool:
+    """Whether the commands of a result are exactly those that the clip expects, in order."""
+    expected = [(name, comparable(slots)) for name, slots in expected_commands(clip)]
+    return expected == [(one.name, comparable(one.slots)) for one in result.commands]
+
+
+def expected_commands(clip: Clip) -> list[tuple[str, dict[str, Any]]]:
+    """Intent and slots of each command that a clip expects; empty if it must be rejected."""
+    if clip.intents:
+        return [(one.intent, one.slots) for one in clip.intents]
+    return [(clip.intent, clip.slots)] if clip.intent else []
 
 
 def comparable(slots: dict[str, Any]) -> dict[str, str]:

@@ -10,11 +10,11 @@ import numpy as np
 from msgspec import UNSET
 from rapidfuzz.distance import Levenshtein
 
-from appliance.evaluation.manifest import comparable
+from appliance.evaluation.manifest import comparable, expected_commands, is_as_meant
 from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from appliance.evaluation.manifest import Clip
     from appliance.values import Result
@@ -116,8 +116,7 @@ def _kind(one: EvaluatedClip) -> str:
         return "correct" if intent is None else "false_accept"
     if intent is None:
         return "false_reject"
-    same = intent.name == clip.intent and comparable(intent.slots) == comparable(clip.slots)
-    return "correct" if same else "wrong_action"
+    return "correct" if is_as_meant(clip, one.result) else "wrong_action"
 
 
 def _word_error_rate(evaluated: Sequence[EvaluatedClip]) -> float | None:
@@ -144,14 +143,9 @@ def _mistake(one: EvaluatedClip, kind: str) -> Mistake:
     if clip.intent is UNSET:
         expected, heard = clip.text or "", result.text or ""
     else:
-        expected = (
-            _intent_text(clip.intent, comparable(clip.slots)) if clip.intent else "a rejection"
-        )
-        heard = (
-            _intent_text(result.intent.name, comparable(result.intent.slots))
-            if result.intent
-            else str(result.outcome)
-        )
+        expected = _commands_text(expected_commands(clip)) or "a rejection"
+        heard = _commands_text((one.name, one.slots) for one in result.commands)
+        heard = heard or str(result.outcome)
     return Mistake(
         clip=clip.audio or clip.text or "",
         kind=kind,
@@ -162,6 +156,10 @@ def _mistake(one: EvaluatedClip, kind: str) -> Mistake:
     )
 
 
-def _intent_text(intent: str, slots: dict[str, Any]) -> str:
-    pairs = sorted(comparable(slots).items())
-    return " ".join([intent, *(f"{name}={value}" for name, value in pairs)])
+def _commands_text(commands: Iterable[tuple[str, dict[str, Any]]]) -> str:
+    return ", ".join(
+        " ".join(
+            [intent, *(f"{name}={value}" for name, value in sorted(comparable(slots).items()))]
+        )
+        for intent, slots in commands
+    )

@@ -15,11 +15,13 @@ from appliance.fallback.intent_choice import IntentChooser
 from appliance.fallback.last_command import repeated_elsewhere, target_of, without_pronoun
 from appliance.fallback.sentence_patterns import patterns_of
 from appliance.fallback.wildcard_values import filled, wildcard_spans
+from appliance.grammar.compound_sentence import is_only_a_name
 from appliance.values import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from appliance.fallback.content_match import SameContent
     from appliance.fallback.intent_choice import IntentChoice
     from appliance.fallback.last_command import LastCommand
     from appliance.fallback.sentence_patterns import Patterns
@@ -83,17 +85,21 @@ class Cascade:
         if model is not None and self.settings.choose:
             tools.chooser.prepare(model, must_stop)
 
-    def repair(self, text: str, sentences: SentenceSet) -> Intent | None:
+    def repair(self, text: str, sentences: SentenceSet, *, is_part: bool = False) -> Intent | None:
         """The intent of the sentence that says what the text says.
 
         Of several meanings it is the one in the most similar words, if no other is as near.
+        `is_part` is for a part of a sentence, in which a name alone says nothing.
         """
         if not self.settings.repair:
             return None
         tools = self._tools_for(sentences)
+        same = tools.matcher.match(text)
+        if is_part and any(_is_only_a_name(one, sentences.language) for one in same):
+            return None
         found = [
             Intent(one.reading.intent, dict(one.reading.slots), one.confidence, "fuzzy")
-            for one in tools.matcher.match(text)
+            for one in same
         ] or list(_filled_wildcards(text, tools))
         sure = [intent.confidence or 0.0 for intent in found]
         best = found[0] if found else None
@@ -190,6 +196,10 @@ def _filled_wildcards(text: str, tools: _Tools) -> Iterator[Intent]:
         intent = filled(span, value, tools.sentences) if in_order else None
         if intent is not None:
             yield Intent(intent.name, intent.slots, WILDCARD_CONFIDENCE, "fuzzy")
+
+
+def _is_only_a_name(one: SameContent, language: str) -> bool:
+    return is_only_a_name(one.sentence, one.reading.slot_letters, language)
 
 
 def _tools_of(sentences: SentenceSet) -> _Tools:

@@ -55,6 +55,10 @@ class LastCommands:
         while len(self._said) > SPEAKERS:
             self._said.popitem(last=False)
 
+    def forget(self, speaker: str) -> None:
+        """Keep nothing: there is no one thing that "it" could be."""
+        self._said.pop(speaker, None)
+
     def of(self, speaker: str) -> LastCommand | None:
         """The command of the last minute."""
         said, last = self._said.get(speaker, (0.0, None))

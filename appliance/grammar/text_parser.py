@@ -73,6 +73,8 @@ class ParsedSentence:
     """Whether it is about the room of the speaker, which is not known."""
     rank: tuple[Any, ...] = field(compare=False, repr=False)
     """Lower is better; see `Parser.readings`."""
+    slot_letters: int = field(default=0, compare=False, repr=False)
+    """Letters and digits that slots and skip words took; the others are the sentence's own."""
 
     @property
     def meaning(self) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -352,10 +354,13 @@ class _Parse:
         named, *rank, tag_numbers, positions = self._cost(trail, len(self._text))
         of_device = "name" in slots and ("name", True) not in starts
         included = bool((sentence.metadata or {}).get(INCLUDED))
+        not_own = rank[1]
         rank = [lacks_area, included, not of_device, named, *rank]
         rank += [sentence.intent, tag_numbers, positions]
         return ParsedSentence(
-            sentence.intent, slots, sentence.metadata, wildcard_letters, lacks_area, tuple(rank)
+            *(sentence.intent, slots, sentence.metadata, wildcard_letters, lacks_area),
+            rank=tuple(rank),
+            slot_letters=not_own,
         )
 
     def _value(self, tag: Any, begin: int, end: int) -> Any:

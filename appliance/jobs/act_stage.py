@@ -30,23 +30,41 @@ class ActStage:
         self._handlers = tuple(handlers)
 
     def act(self, job: Job, result: Result) -> tuple[Result, Action]:
-        """Carry out the intent of a result that was confirmed, if it needed that.
+        """Carry out the commands of a result that was confirmed, if it needed that.
 
-        A failure is the result's outcome, and not raised: the result must still be committed.
+        A failure is the result's outcome, and not raised: the result must still be committed. Of
+        several commands the others are still carried out, and `not_done` says which failed.
         """
         if result.outcome is not Outcome.INTENT or not _may_act(job):
             return result, Action()
+        tried = [self._try(job, command) for command in result.of_each_command()]
+        done = [action for action in tried if isinstance(action, Action)]
+        reasons = [reason for reason in tried if isinstance(reason, str)]
+        if not done:
+            return _failed(result, _joined(reasons) or ""), Action()
+        answers = [one.answer if isinstance(one, Action) else one for one in tried]
+        messages = tuple(message for action in done for message in action.messages)
+        acted = msgspec.structs.replace(
+            result,
+            answer=_joined([one for one in answers if one]) or result.answer,
+            acted=True,
+            reason=_joined(reasons) or result.reason,
+        )
+        if reasons:
+            failed = tuple(at for at, one in enumerate(tried, 1) if isinstance(one, str))
+            acted = msgspec.structs.replace(acted, not_done=failed)
+        return acted, Action(acted.answer, messages)
+
+    def _try(self, job: Job, result: Result) -> Action | str:
+        """Carry out one command; the reason if it fails."""
         try:
-            action = self._first_action(result)
+            return self._first_action(result)
         except ApplianceError as error:
-            return _failed(result, str(error)), Action()
+            return str(error)
         except Exception as error:
             message = "intent of job %s failed because of a bug in the appliance"
             logger.error(message, job.id, exc_info=without_words(error))  # noqa: TRY400
-            reason = f"a bug in the appliance ({type(error).__name__})"
-            return _failed(result, reason), Action()
-        answer = result.answer if action.answer is None else action.answer
-        return msgspec.structs.replace(result, answer=answer, acted=True), action
+            return f"a bug in the appliance ({type(error).__name__})"
 
     def _first_action(self, result: Result) -> Action:
         actions = (handler.handle_intent(result) for handler in self._handlers)
@@ -55,6 +73,12 @@ class ActStage:
 
 def _may_act(job: Job) -> bool:
     return not isinstance(job, Request) or job.operation in ACTING_OPERATIONS
+
+
+def _joined(texts: Sequence[str]) -> str | None:
+    """Answers as one text; each ends with a full stop if another one follows."""
+    *before, last = texts or [""]
+    return " ".join([*(f"{text.rstrip(' .')}." for text in before), last]) or None
 
 
 def _failed(result: Result, reason: str) -> Result:

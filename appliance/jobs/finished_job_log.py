@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from appliance.values import ClientRequest, Outcome, Request, Utterance
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def log_fields(job: Job, result: Result) -> dict[str, object]:
         "transaction": job.transaction if isinstance(job, Request) else None,
         "requester": job.requester if isinstance(job, Request) else None,
         "outcome": result.outcome.value,
-        "intent": result.intent.name if result.intent else None,
+        "intent": ", ".join(intent.name for intent in result.commands) or None,
         "pace": result.pace.value,
         "temperature_c": result.temperature_c,
         "energy_j": result.energy_j,
@@ -51,7 +53,9 @@ def log_line(job: Job, result: Result) -> str:
 
 def _outcome(result: Result) -> str:
     if result.outcome is Outcome.INTENT and result.intent is not None:
-        return f"intent {result.intent.name} by {result.intent.by}"
+        found = [f"intent {intent.name} by {intent.by}" for intent in result.commands]
+        failed = "" if result.not_done is UNSET else f", {len(result.not_done)} not done"
+        return f"{', '.join(found)}{failed}"
     words = result.outcome.replace("_", " ")
     if result.reason is None:
         return words

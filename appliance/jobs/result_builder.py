@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import UNSET
 
 from appliance.values import Models, Outcome, Result, Source, Tokens, Trigger, Utterance
 
@@ -32,7 +33,8 @@ class ResultBuilder:
     outcome: Outcome | None = None
     """None as long as the work goes on."""
     text: str | None = None
-    intent: Intent | None = None
+    intents: tuple[Intent, ...] = ()
+    """The commands that were understood, in their order."""
     answer: str | None = None
     confidence: float | None = None
     reason: str | None = None
@@ -88,7 +90,8 @@ class ResultBuilder:
             language=self.language,
             outcome=self.outcome or Outcome.FAILED,
             text=self.text,
-            intent=self.intent,
+            intent=self.intents[0] if self.intents else None,
+            intents=self.intents if len(self.intents) > 1 else UNSET,
             answer=self.answer,
             confidence=self.confidence,
             reason=self.reason,

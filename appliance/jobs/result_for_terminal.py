@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 def readable(result: Result) -> list[str]:
     """At least one line; the words first, where there are any."""
     lines = [f'"{printable(result.text)}"'] if result.text else []
-    if result.intent is not None:
-        slots = " ".join(f"{name}={value}" for name, value in result.intent.slots.items())
-        lines.append(f"understood: {result.intent.name} {printable(slots)}".rstrip())
-    elif result.answer is not None:
+    for intent in result.commands:
+        slots = " ".join(f"{name}={value}" for name, value in intent.slots.items())
+        lines.append(f"understood: {intent.name} {printable(slots)}".rstrip())
+    if result.commands:
+        return lines
+    if result.answer is not None:
         lines.append(f'answered: "{printable(result.answer)}"')
     else:
         reason = f" ({result.reason})" if result.reason else ""

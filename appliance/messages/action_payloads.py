@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from appliance.values import SCHEMA
 
@@ -38,6 +39,8 @@ class ActionReport(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA
     id: str
     """The id of the result."""
+    part: int | UnsetType = UNSET
+    """Which of the result's `intents`, from 1; left out if there is one."""
     state: ActionState
     intent: str
     targets: list[ActionTarget] = []

@@ -32,6 +32,7 @@ EVENT = """{{ {
   'answer': (value_json.answer or '')[:%(longest)d],
   'intent': (value_json.intent or {}).get('name'),
   'slots': (value_json.intent or {}).get('slots'),
+  'intents': value_json.intents | default([value_json.intent] if value_json.intent else []),
   'confidence': value_json.confidence,
   'language': value_json.language,
   'source': value_json.source,

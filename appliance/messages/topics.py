@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from appliance.errors import RequestError
 from appliance.messages.request_payloads import Answer, Control, RequestState
 from appliance.values import Message, Operation, Outcome, Request, Result, encode
@@ -229,7 +231,9 @@ class Topics:
         """Return what is published of a result: for everybody, and for the requester if any."""
         payload = encode(result)
         yield Message(self.result, payload)
-        if result.acted and result.intent is not None:
-            yield Message(self.intent(result.intent.name), payload)
+        not_done = () if result.not_done is UNSET else result.not_done
+        for command in result.of_each_command() if result.acted else ():
+            if command.intent is not None and command.part not in not_done:
+                yield Message(self.intent(command.intent.name), encode(command))
         if request is not None:
             yield self.finished(ReturnAddress.of(request), result)

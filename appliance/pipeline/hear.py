@@ -86,11 +86,11 @@ class RecogniseStage:
             trigger_of(work.job),
         )
         work.stt = heard.by or work.stt
-        if heard.intent is None and not heard.text:
+        if not heard.intents and not heard.text:
             work.end(Outcome.NO_SPEECH)
             return
-        work.text, work.confidence, work.intent = heard.text, heard.confidence, heard.intent
-        if heard.intent is None and self._phrases.means_stop(heard.text):
+        work.text, work.confidence, work.intents = heard.text, heard.confidence, heard.intents
+        if not heard.intents and self._phrases.means_stop(heard.text):
             work.end(Outcome.CANCELLED, SAID_STOP)
 
 

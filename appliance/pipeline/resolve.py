@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from appliance.errors import EngineError
 from appliance.fallback.last_command import LastCommands
 from appliance.pipeline.route import Stage, is_spoken, route_of
+from appliance.pipeline.several_commands import SeveralCommands
 from appliance.values import ClientRequest, Outcome, PromptRequest, Request, TextInput
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class ResolveStage:
     def __init__(self, cascade: Cascade, language_model: LanguageModel | None) -> None:
         self._cascade = cascade
         self._language_model = language_model
+        self._several = SeveralCommands(cascade)
         self._last_commands = LastCommands()
 
     def resolve_intent(
@@ -37,31 +39,48 @@ class ResolveStage:
             Interrupted: `must_stop` said so while the model was choosing.
 
         """
-        intent, work.intent = work.intent, None
+        intents, work.intents = work.intents, ()
         if not is_spoken(work.job):
             work.text = _text_of(work.job)
             intent = sentences.parse(work.text)
+            intents = () if intent is None else (intent,)
             work.stage("parse")
-        lacking = None if intent else sentences.lacking(work.text or "")
-        if lacking is None:
-            intent = intent or self._by_cascade(work, sentences, must_stop)
+        lacking = None if intents else sentences.lacking(work.text or "")
+        if not intents and lacking is None and self._may_repair(work):
+            intents, lacking = self._several.declared(work.text or "", sentences)
+        if not intents and lacking is None:
+            intents = self._by_cascade(work, sentences, must_stop)
         if lacking is not None:
             work.end(Outcome.REFUSED, lacking)
-        elif intent is None:
+        elif not intents:
             if Stage.ANSWER not in route_of(work.job):
                 work.end(Outcome.NOT_UNDERSTOOD, work.objection)
-        elif reason := _refusal(work.job, intent.name, sentences):
+        elif reason := _refusal(work.job, intents, sentences):
             work.end(Outcome.REFUSED, reason)
         else:
-            if Stage.ACT in route_of(work.job):
-                self._last_commands.note(_speaker_of(work.job), work.text or "", intent)
-            work.intent, work.confidence = intent, intent.confidence
+            self._note(work, intents)
+            work.intents = intents
+            sure = [one.confidence for one in intents if one.confidence is not None]
+            work.confidence = min(sure, default=None)
             work.end(Outcome.INTENT)
+
+    def _may_repair(self, work: ResultBuilder) -> bool:
+        """Not speech that was decoded under the grammar, and rejected."""
+        return not is_spoken(work.job) or self._cascade.repairs_speech
+
+    def _note(self, work: ResultBuilder, intents: tuple[Intent, ...]) -> None:
+        """Keep what "it" may mean in the next sentence: after several commands, nothing."""
+        if Stage.ACT not in route_of(work.job):
+            return
+        if len(intents) == 1:
+            self._last_commands.note(_speaker_of(work.job), work.text or "", intents[0])
+        else:
+            self._last_commands.forget(_speaker_of(work.job))
 
     def _by_cascade(
         self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
-    ) -> Intent | None:
-        """What the text means though it is not a declared sentence; None if that is not sure."""
+    ) -> tuple[Intent, ...]:
+        """What the text means though it is no declared sentence; empty if that is not sure."""
         text, spoken = work.text or "", is_spoken(work.job)
         intent = self._cascade.repair(text, sentences)
         last = self._last_commands.of(_speaker_of(work.job)) if intent is None else None
@@ -70,20 +89,23 @@ class ResolveStage:
         work.stage("repair")
         guarded = intent is not None and sentences.declared[intent.name].never_by_voice
         if guarded and not spoken:
-            return None  # only its very words do it; speech is refused, with the reason
-        if spoken and not guarded and not self._cascade.repairs_speech:
+            return ()  # only its very words do it; speech is refused, with the reason
+        if not guarded and not self._may_repair(work):
             intent = None
-        if intent is None:
-            work.objection = self._cascade.objection(text, sentences)
+        if intent is not None:
+            return (intent,)
+        if self._may_repair(work) and (several := self._several.meant(text, sentences)):
+            return several
+        work.objection = self._cascade.objection(text, sentences)
         model = self._language_model
-        if intent is not None or model is None or not work.board.allows_language_model:
-            return intent
+        if model is None or not work.board.allows_language_model:
+            return ()
         choice = self._cascade.choose(text, sentences, model, must_stop, spoken=spoken)
         if choice is None or choice.tokens.prompt is None:
-            return None
+            return ()
         work.stage("choose")
         work.lm, work.tokens, work.likely_intent = model.name, choice.tokens, choice.likely_intent
-        return choice.intent
+        return () if choice.intent is None else (choice.intent,)
 
 
 def _speaker_of(job: Job) -> str:
@@ -92,8 +114,13 @@ def _speaker_of(job: Job) -> str:
     return f"{type(job).__name__}\0{getattr(job, 'requester', '')}\0{area}"
 
 
-def _refusal(job: Job, name: str, sentences: SentenceSet) -> str | None:
-    """Why an intent that was spoken must not be carried out; None if it may."""
+def _refusal(job: Job, intents: tuple[Intent, ...], sentences: SentenceSet) -> str | None:
+    """Why intents must not be carried out, because one of them must not; None if they may."""
+    reasons = (_refusal_of(job, intent.name, sentences) for intent in intents)
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def _refusal_of(job: Job, name: str, sentences: SentenceSet) -> str | None:
     client = isinstance(job, ClientRequest)  # what it acts on may have been spoken elsewhere
     if not client and not is_spoken(job):
         return None

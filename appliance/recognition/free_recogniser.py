@@ -39,12 +39,13 @@ class FreeRecogniser:
         transcript = self._transcriber.transcribe(samples, sentences.language, must_stop)
         stage("transcribe")
         text = spoken_text(transcript, self._threshold)
-        intent = sentences.parse(text)
+        # A sentence that fits exactly has the confidence of the words.
+        intents = tuple(
+            msgspec.structs.replace(intent, confidence=transcript.confidence)
+            for intent in sentences.parse_all(text)
+        )
         stage("parse")
-        if intent is not None:
-            # The sentence fits exactly; its confidence is that of the words.
-            intent = msgspec.structs.replace(intent, confidence=transcript.confidence)
-        return RecognisedSpeech(text, intent, transcript.confidence)
+        return RecognisedSpeech(text, intents, transcript.confidence)
 
 
 def spoken_text(transcript: Transcript, no_speech_threshold: float) -> str:

@@ -227,16 +227,16 @@ class GrammarRecogniser:
         if found.reading is not None:
             reading, confidence = found.reading, found.confidence
             if reading.lacks_area:  # the next stage says what is missing
-                return RecognisedSpeech(found.text, None, confidence, by=by)
+                return RecognisedSpeech(found.text, (), confidence, by=by)
             intent = Intent(reading.intent, dict(reading.slots), confidence=confidence)
-            return RecognisedSpeech(found.text, intent, confidence, by=by)
+            return RecognisedSpeech(found.text, (intent,), confidence, by=by)
         if found.refused in ("silence", "no_speech"):
             return RecognisedSpeech("")
         # For the operator to read, and for the next stages.
         transcript = self._whisper.transcript(audio)
         stage("transcribe")
         text = spoken_text(transcript, self._limits.no_speech)
-        return RecognisedSpeech(text, None, transcript.confidence, by=by)
+        return RecognisedSpeech(text, (), transcript.confidence, by=by)
 
     def _transcribe(
         self,
@@ -248,5 +248,5 @@ class GrammarRecogniser:
         transcript = self._whisper.transcribe(samples, sentences.language, must_stop)
         stage("transcribe")
         return RecognisedSpeech(
-            spoken_text(transcript, self._limits.no_speech), None, transcript.confidence
+            spoken_text(transcript, self._limits.no_speech), (), transcript.confidence
         )

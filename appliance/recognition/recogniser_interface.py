@@ -20,8 +20,8 @@ class RecognisedSpeech:
 
     text: str
     """The words, also if they are not a declared sentence; empty if nobody spoke."""
-    intent: Intent | None = None
-    """The intent that was said, or None."""
+    intents: tuple[Intent, ...] = ()
+    """What was said: an intent, or several in their order; empty if it was no declared sentence."""
     confidence: float | None = None
     """That `text` is what was said, 0.0 to 1.0."""
     by: str | None = None

@@ -15,6 +15,7 @@ from hassil.intents import TextSlotList
 from hassil.util import CJK_WHITESPACE
 
 from appliance.errors import SentencesError
+from appliance.grammar.compound_sentence import Part, is_only_a_name, parts_of
 from appliance.grammar.grammar import Grammar, fingerprint
 from appliance.grammar.text_parser import INCLUDED
 from appliance.sentences.home_assistant_builtins import shared_data
@@ -83,6 +84,33 @@ class SentenceSet:
             if not reading.lacks_area:
                 slots = dict(reading.slots)
                 return Intent(name=reading.intent, slots=slots, confidence=1.0, by="grammar")
+        return None
+
+    def parse_all(self, text: str) -> tuple[Intent, ...]:
+        """The intents of a sentence that may hold several commands; empty if none fits.
+
+        A text that fits one sentence as a whole is one command, whatever words are in it.
+        """
+        intent = self.parse(text)
+        if intent is not None:
+            return (intent,)
+        parts = self.parts(text)
+        lacking = any(one.reading is not None and one.reading.lacks_area for one in parts)
+        return () if lacking else tuple(one.intent for one in parts)
+
+    def parts(self, text: str) -> tuple[Part, ...]:
+        """The commands in `text`, if several declared sentences make it up; otherwise empty.
+
+        For a text that is no declared sentence as a whole.
+        """
+        return parts_of(text, self.language, lambda part, _: self.part(part))
+
+    def part(self, text: str) -> Part | None:
+        """The declared sentence that `text` is, as a part of a longer one; None if it is none."""
+        for reading in self.readings(text)[:1]:
+            if not is_only_a_name(text, reading.slot_letters, self.language):
+                intent = Intent(reading.intent, dict(reading.slots), 1.0, "grammar")
+                return Part(text, intent, reading)
         return None
 
     def readings(self, text: str) -> list[ParsedSentence]:

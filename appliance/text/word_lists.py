@@ -26,6 +26,7 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     nouns: tuple[str, ...]
     pronouns: tuple[str, ...]
     again: tuple[str, ...]
+    conjunctions: tuple[str, ...]
     plural_endings: tuple[str, ...]
     compounds: bool
     same: dict[str, tuple[str, ...]]
@@ -48,6 +49,8 @@ class WordLists:
     """Phrases that stand for what the last command was about: "it", "that one"."""
     again: frozenset[Words] = frozenset()
     """Phrases before the place in which a command is to be done, too: "the same"."""
+    conjunctions: frozenset[Words] = frozenset()
+    """Phrases between two commands, or between two things of one command: "and", "and then"."""
     plural_endings: tuple[str, ...] = ()
     compounds: bool = False
     """Whether words are joined freely, as in German: then no list has them all."""
@@ -79,6 +82,15 @@ class WordLists:
                     if len(phrase) == length and phrase in phrases:
                         return kind, " ".join(phrase)
         return None
+
+    def guard_of_kind(self, words: Sequence[str], kind: str) -> bool:
+        """Whether there is a guard word of this kind among `words`."""
+        phrases = self.guards.get(kind, frozenset())
+        return any(
+            tuple(words[at : at + length]) in phrases
+            for at in range(len(words))
+            for length in (1, 2, 3)
+        )
 
     def _phrase_at(self, words: Sequence[str], at: int) -> tuple[Words, Words]:
         """The longest known phrase that begins there, and what it stands for."""
@@ -112,6 +124,7 @@ def word_lists_for(language: str) -> WordLists:
         frozenset(_single(written.nouns)),
         frozenset(map(words_of, written.pronouns)),
         frozenset(map(words_of, written.again)),
+        frozenset(map(words_of, written.conjunctions)),
         written.plural_endings,
         written.compounds,
         {kind: frozenset(map(words_of, phrases)) for kind, phrases in written.guards.items()},

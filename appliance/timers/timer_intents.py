@@ -136,12 +136,13 @@ class TimerIntents:
         if order.intent.by != "grammar":
             raise CommandRefused(phrases.command_refused.format(text=command))
         sentences = self._sentences.current
-        intent = sentences.parse(command)
-        if intent is None:
+        intents = sentences.parse_all(command)
+        if not intents:
             raise CommandRefused(phrases.command_unknown.format(text=command))
-        declared = sentences.declared[intent.name]
-        if declared.confirm or declared.never_by_voice or self.knows(intent.name):
-            raise CommandRefused(phrases.command_refused.format(text=command))
+        for intent in intents:
+            declared = sentences.declared[intent.name]
+            if declared.confirm or declared.never_by_voice or self.knows(intent.name):
+                raise CommandRefused(phrases.command_refused.format(text=command))
 
     def _cancel(self, order: TimerOrder) -> str:
         query = _query(order)

@@ -118,11 +118,11 @@ class TimerService(LoopBody):
         if intent is None or not self._intents.knows(intent.name):
             return None
         with self._lock:
-            answer = self._answered.get(result.id)
+            answer = self._answered.get(result.command_id)
             if answer is None:
                 said = result.source is Source.SPEECH or result.models.stt is not None
-                order = TimerOrder(result.id, intent, result.language, self._area, said)
-                answer = self._answered[result.id] = self._intents.carry_out(order)
+                order = TimerOrder(result.command_id, intent, result.language, self._area, said)
+                answer = self._answered[result.command_id] = self._intents.carry_out(order)
                 while len(self._answered) > ANSWERS_KEPT:
                     self._answered.pop(next(iter(self._answered)))
                 self._save({ANSWERED: encode(self._answered)})

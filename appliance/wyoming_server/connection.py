@@ -8,10 +8,10 @@ import re
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
-from appliance.dialogue.confirm_and_session import filled
+from appliance.dialogue.confirm_and_session import response_to
 from appliance.errors import ApplianceError, EngineError, WyomingError
 from appliance.jobs.finished_job_log import without_words
-from appliance.values import Operation, Outcome
+from appliance.values import Intent, Operation, Outcome
 from appliance.wyoming_server import incoming_events as incoming
 from appliance.wyoming_server import outgoing_events as outgoing
 from appliance.wyoming_server.client_requests import ClientRequests
@@ -199,11 +199,10 @@ class WyomingConnection:
 
     def _answer_to(self, result: Result, context: Context) -> bytes:
         if result.outcome is Outcome.INTENT and result.intent is not None:
-            declared = self._services.sentences.current.declared.get(result.intent.name)
-            response = None if declared is None else declared.response
-            if response is not None:
-                response = filled(response, without_braces(result.intent.slots))
-            return outgoing.intents([(result.intent.name, result.intent.slots)], response, context)
+            declared = self._services.sentences.current.declared
+            found = [(intent.name, intent.slots) for intent in result.commands]
+            plain = [Intent(name, without_braces(slots)) for name, slots in found]
+            return outgoing.intents(found, response_to(plain, declared), context)
         if result.outcome is Outcome.ANSWER:
             return outgoing.handled(result.answer or "", context)
         if result.outcome in (Outcome.FAILED, Outcome.CANCELLED):

@@ -143,7 +143,7 @@ def test_a_result_that_two_models_decided_names_both() -> None:
             pass
 
         def recognise(self, *_: object) -> RecognisedSpeech:
-            return RecognisedSpeech("light on", SENTENCES.parse("light on"), 0.9, by="stt+other")
+            return RecognisedSpeech("light on", SENTENCES.parse_all("light on"), 0.9, by="stt+other")
 
     asked = pipeline(recogniser=RecogniserOfTwoModels())
     assert done(spoken(), asked).models.stt == "stt+other"

@@ -1,0 +1,52 @@
+"""Several commands in one text: each is read like a text of its own, and all are done or none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.fallback.last_command import LastCommand
+from appliance.grammar.compound_sentence import Part, parts_of
+
+if TYPE_CHECKING:
+    from appliance.fallback.cascade import Cascade
+    from appliance.sentences.sentence_set import SentenceSet
+    from appliance.values import Intent
+
+
+class SeveralCommands:
+    """Reads the parts of a text, first as declared sentences and then also as what they mean."""
+
+    def __init__(self, cascade: Cascade) -> None:
+        self._cascade = cascade
+
+    def declared(self, text: str, sentences: SentenceSet) -> tuple[tuple[Intent, ...], str | None]:
+        """The intents if each part is a declared sentence, and what one of them lacks, if any."""
+        parts = sentences.parts(text)
+        for part in parts:
+            if part.reading is not None and part.reading.lacks_area:
+                return (), sentences.lacking(part.text)
+        return _intents_of(parts), None
+
+    def meant(self, text: str, sentences: SentenceSet) -> tuple[Intent, ...]:
+        """The intents if each part is a sentence, says what one says, or refers to the one before.
+
+        The gate of the cascade holds for each part: no part is a question, a report, or for later.
+        """
+
+        def read(part: str, before: Part | None) -> Part | None:
+            found = sentences.part(part)
+            if found is not None and found.reading is not None:
+                return None if found.reading.lacks_area else found
+            intent = self._cascade.repair(part, sentences, is_part=True)
+            if intent is None and before is not None:
+                last = LastCommand(before.text, before.intent)
+                intent = self._cascade.follow_up(part, last, sentences)
+            if intent is None or sentences.declared[intent.name].never_by_voice:
+                return None  # what is declared so is done by its very words only
+            return Part(part, intent)
+
+        return _intents_of(parts_of(text, sentences.language, read))
+
+
+def _intents_of(parts: tuple[Part, ...]) -> tuple[Intent, ...]:
+    return tuple(part.intent for part in parts)
