@@ -110,7 +110,10 @@ def commands(sentences: SentenceSet, text: str) -> list[tuple[str, str]]:
         ("turn off the fan and lock the front door", [("TurnOff", "fan"), ("Lock", "front door")]),
         ("turn off the fan, lock the front door", [("TurnOff", "fan"), ("Lock", "front door")]),
         ("turn off the fan and the lamp", [("TurnOff", "fan"), ("TurnOff", "lamp")]),
-        ("turn off the light in the kitchen and hall", [("TurnOff", "kitchen"), ("TurnOff", "hall")]),
+        (
+            "turn off the light in the kitchen and hall",
+            [("TurnOff", "kitchen"), ("TurnOff", "hall")],
+        ),
         ("fan on and lamp off", [("TurnOn", "fan"), ("TurnOff", "lamp")]),
         (
             "Turn on the fan, the lamp, and lock the front door.",
@@ -183,7 +186,11 @@ def test_a_name_alone_is_no_command_beside_another_one(houses: dict[str, Sentenc
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [
-        ("de", "schalte die Lampe aus und schließe die Haustür ab", ["TurnOff lampe", "Lock haustür"]),
+        (
+            "de",
+            "schalte die Lampe aus und schließe die Haustür ab",
+            ["TurnOff lampe", "Lock haustür"],
+        ),
         ("de", "schalte die Lampe und den Ventilator ein", ["TurnOn lampe", "TurnOn ventilator"]),
         ("fr", "éteins la lampe et verrouille la porte", ["TurnOff lampe", "Lock porte"]),
         ("fr", "allume la lampe et le ventilateur", ["TurnOn lampe", "TurnOn ventilateur"]),

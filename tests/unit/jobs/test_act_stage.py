@@ -99,3 +99,36 @@ def test_what_cannot_be_carried_out_is_a_failed_result_with_its_reason(error: Ex
     result, action = ActStage([handler]).act(UTTERANCE, UNDERSTOOD)
     assert (result.outcome, result.acted, action) == (Outcome.FAILED, False, Action())
     assert (str(error) or type(error).__name__) in (result.reason or "")
+
+
+LOCK = Intent("Lock", {"name": "door"})
+BOTH = msgspec.structs.replace(UNDERSTOOD, intents=(UNDERSTOOD.commands[0], LOCK))
+
+
+def test_each_of_several_commands_is_carried_out_and_their_messages_go_together() -> None:
+    lamp, lock = RecordedHandler("HassTurnOn"), RecordedHandler("Lock", Action("Locked."))
+    result, action = ActStage((lock, lamp)).act(UTTERANCE, BOTH)
+    assert [one.command_id for one in (*lamp.asked, *lock.asked)] == ["u.1", "u.2"]
+    assert lock.asked[0].intent == LOCK
+    assert (result.answer, result.acted, result.outcome) == (
+        *("It is on. Locked.", True, Outcome.INTENT),
+    )
+    assert action.messages == (LAMP_ON,)
+    assert result.not_done is msgspec.UNSET
+
+
+def test_of_several_commands_one_that_fails_is_named_and_the_other_is_done() -> None:
+    lamp = RecordedHandler("HassTurnOn")
+    lock = RecordedHandler("Lock", error=EngineError("the door does not answer"))
+    result, action = ActStage((lamp, lock)).act(UTTERANCE, BOTH)
+    assert (result.outcome, result.acted, result.not_done) == (Outcome.INTENT, True, (2,))
+    assert result.reason == "the door does not answer"
+    assert result.answer == "It is on. the door does not answer"
+    assert action.messages == (LAMP_ON,)
+
+
+def test_several_commands_that_all_fail_are_a_failure() -> None:
+    error = EngineError("no")
+    handlers = RecordedHandler("HassTurnOn", error=error), RecordedHandler("Lock", error=error)
+    result, action = ActStage(handlers).act(UTTERANCE, BOTH)
+    assert (result.outcome, result.acted, action.messages) == (Outcome.FAILED, False, ())

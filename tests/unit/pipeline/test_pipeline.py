@@ -6,6 +6,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 from hassil import Intents
@@ -143,7 +144,9 @@ def test_a_result_that_two_models_decided_names_both() -> None:
             pass
 
         def recognise(self, *_: object) -> RecognisedSpeech:
-            return RecognisedSpeech("light on", SENTENCES.parse_all("light on"), 0.9, by="stt+other")
+            return RecognisedSpeech(
+                "light on", SENTENCES.parse_all("light on"), 0.9, by="stt+other"
+            )
 
     asked = pipeline(recogniser=RecogniserOfTwoModels())
     assert done(spoken(), asked).models.stt == "stt+other"
@@ -493,3 +496,45 @@ def test_a_command_that_is_held_back_says_why() -> None:
     result = done(requested(Operation.COMMAND, b"is the kitchen light on"), asked)
     assert (result.outcome, result.intent) == (Outcome.NOT_UNDERSTOOD, None)
     assert result.reason == 'perhaps HassTurnOn, but "is" makes it a question'
+
+
+def test_a_text_with_two_commands_has_both_in_their_order() -> None:
+    house = sentence_set(
+        {"Light": "turn on the {name}", "Dim": "dim the {name}", "Lock": "lock the door"},
+        DeclaredIntent("Lock", never_by_voice=True),
+        lists={"name": {"values": ["fan", "lamp"]}},
+    )
+    through = scripted_pipeline(house)
+
+    def commanded(text: str) -> Result:
+        return done(requested(Operation.COMMAND, text.encode()), through)
+
+    both = commanded("turn on the lamp and lock the door")
+    assert [one.name for one in both.commands] == ["Light", "Lock"]
+    assert both.intent == both.commands[0]
+    pronoun = commanded("turn on the lamp and dim it")
+    assert [(one.name, one.slots["name"]) for one in pronoun.commands] == [
+        *(("Light", "lamp"), ("Dim", "lamp")),
+    ]
+    one = commanded("turn on the lamp")
+    assert one.intents is msgspec.UNSET
+    assert commanded("dim it").commands[0].slots == {"name": "lamp"}
+    assert commanded("turn on the lamp and the fan").outcome is Outcome.INTENT
+    assert commanded("dim it").outcome is Outcome.NOT_UNDERSTOOD
+    half = commanded("turn on the lamp and don't lock the door")
+    assert (half.outcome, half.commands) == (Outcome.NOT_UNDERSTOOD, ())
+
+
+def test_spoken_commands_are_all_refused_if_one_of_them_must_not_be_spoken() -> None:
+    class Heard:
+        name = "stt"
+
+        def prepare(self, _: object) -> None:
+            pass
+
+        def recognise(self, *_: Any) -> RecognisedSpeech:
+            intents = (*SENTENCES.parse_all("light on"), *SENTENCES.parse_all("unlock the door"))
+            return RecognisedSpeech("light on and unlock the door", intents, 0.9)
+
+    result = done(spoken(), scripted_pipeline(SENTENCES, recogniser=Heard()))
+    assert (result.outcome, result.commands) == (Outcome.REFUSED, ())
