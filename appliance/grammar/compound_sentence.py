@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     class PartReader(Protocol):
         """Says what a part of a sentence means."""
 
-        def __call__(self, text: str, before: Part | None) -> Part | None:
+        def __call__(self, text: str, before: Part | None, /) -> Part | None:
             """The meaning of `text`; None if there is none. `before` is the part before it."""
 
 
