@@ -173,11 +173,15 @@ COMMAND_PRIOR: dict[PriorTrigger, float] = {
 }
 
 
+AUTO = "auto"
+"""In place of a speech model's name: the one for the language, models/speech_model_choice.py."""
+
+
 class SpeechSettings(Section, frozen=True):
     """Speech recognition."""
 
-    model: str = "whisper-tiny.en"
-    """Speech model: a name from `appliance models list`, or a folder with a CTranslate2 model."""
+    model: str = AUTO
+    """Speech model: "auto", a name from `appliance models list`, or the folder of another one."""
     compute_type: Literal["int8", "int8_float32", "float32"] = "int8"
     """Number format of the computation."""
     grammar: bool = True
@@ -196,7 +200,7 @@ class SpeechSettings(Section, frozen=True):
     """Five numbers that turn recognition scores into a confidence."""
     second_model: str = ""
     """Second speech model, asked if the first one is in doubt."""
-    second_below: Probability = 0.97
+    second_below: Probability = 0.7
     """The first model is in doubt below this confidence (0 to 1)."""
     second_calibration: Annotated[list[float], Meta(min_length=4, max_length=5)] = msgspec.field(
         default_factory=lambda: [3.3, 2.1, -0.3, 1.0, -0.65]

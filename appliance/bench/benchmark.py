@@ -13,14 +13,17 @@ import numpy as np
 from appliance.audio.decoder_process import decode_recording
 from appliance.bench import prefix_speed
 from appliance.bench.padded_whisper import PaddedWhisper
+from appliance.bench.speech_model_advice import SpeechModelAdvice, advise
 from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
-from appliance.errors import ManifestError
+from appliance.errors import ApplianceError, ManifestError
 from appliance.evaluation import manifest
+from appliance.models import catalogue
 from appliance.models.store import Store
 from appliance.pipeline import pipeline_factory
 from appliance.recognition import speech_models
 from appliance.system.memory_and_sockets import peak_mb, resident_mb
+from appliance.system.sensors import board_root, load_memory_disk
 from appliance.values import SAMPLE_RATE, Question
 
 if TYPE_CHECKING:
@@ -94,6 +97,8 @@ class BenchmarkReport(msgspec.Struct, frozen=True, kw_only=True):
     """Median over the clips."""
     realtime_factor: float
     """Seconds of work per second of speech."""
+    speech_models: list[SpeechModelAdvice]
+    """Those that know the language; each that is installed was measured alone."""
     language_model: LanguageModelSpeed | None
 
 
@@ -121,12 +126,14 @@ def measure(
     measured = [
         _compare(recording, recogniser, padded, sentences, runs) for recording in recordings
     ]
+    report("other speech models")
+    alone = _realtime_factors(config, recordings, sentences)
     report("language model")
     return BenchmarkReport(
         board=board,
         cores=os.cpu_count() or 1,
         threads=config.threads,
-        stt=config.speech.model,
+        stt="+".join(filter(None, (config.speech.model, config.speech.second_model))),
         start=start,
         memory_mb=memory_mb,
         peak_memory_mb=peak_memory_mb,
@@ -136,8 +143,33 @@ def measure(
             sum(clip.ours_ms for clip in measured) / 1000 / sum(clip.seconds for clip in measured),
             4,
         ),
+        speech_models=advise(
+            config.device.language, alone, load_memory_disk.total_mb(board_root())
+        ),
         language_model=_language_model(config),
     )
+
+
+def _realtime_factors(
+    config: Config, recordings: Sequence[_Recording], sentences: SentenceSet
+) -> dict[str, float]:
+    """Seconds of work per second of speech of each installed model that can be opened."""
+    found = {}
+    for name in [*catalogue.models(), *catalogue.hub_models()]:
+        speech = msgspec.structs.replace(config.speech, model=name, second_model="")
+        alone = msgspec.structs.replace(config, speech=speech)
+        try:
+            whisper = speech_models.open_transcriber(alone)
+        except ApplianceError:  # not installed, not for speech, or not for this language
+            continue
+        recogniser = speech_models.open_recogniser(alone, whisper)
+        recogniser.decode(recordings[0].samples, sentences)  # warms the caches
+        began = time.perf_counter()
+        for recording in recordings:
+            recogniser.decode(recording.samples, sentences)
+        worked = time.perf_counter() - began
+        found[name] = worked * SAMPLE_RATE / sum(len(one.samples) for one in recordings)
+    return found
 
 
 def _timed(name: str, stages: list[StartStep], work: Callable[[], T]) -> T:

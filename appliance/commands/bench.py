@@ -18,6 +18,7 @@ from appliance.system.sensors import Board, board_root
 if TYPE_CHECKING:
     from appliance.bench.benchmark import BenchmarkReport
     from appliance.bench.prefix_speed import PrefixSpeed
+    from appliance.bench.speech_model_advice import SpeechModelAdvice
     from appliance.config import Config
 
 A_DAY = 1440.0
@@ -153,6 +154,7 @@ def _as_text(report: BenchmarkReport) -> str:
         f"median ratio {report.ratio:.2f}; {report.realtime_factor:.3f} s of work per second of "
         "speech"
     )
+    lines += ["", "speech models that know the language:", *map(_advice, report.speech_models)]
     if (model := report.language_model) is not None:
         first = ", ".join(f"{each:.0f}" for each in model.first_token_ms)
         speed = "" if model.tokens_per_s is None else f", {model.tokens_per_s:.0f} tokens/s"
@@ -165,6 +167,12 @@ def _as_text(report: BenchmarkReport) -> str:
             *_prefix_lines(model.prefix),
         ]
     return "\n".join(lines)
+
+
+def _advice(model: SpeechModelAdvice) -> str:
+    factor = "" if model.realtime_factor is None else f"{model.realtime_factor:.2f}"
+    how = "measured" if model.measured else "estimated"
+    return f"  {model.name:18} {factor:>6} {how:9} {model.memory_mb:5} MB  {model.words}"
 
 
 def _prefix_lines(prefix: PrefixSpeed) -> list[str]:

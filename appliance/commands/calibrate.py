@@ -46,7 +46,7 @@ few clips they change only a little.
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = evaluate.with_overrides(one_job.prepare(arguments), arguments)
+    config = one_job.prepare(arguments, lambda of: evaluate.with_overrides(of, arguments))
     clips = [
         clip
         for clip in manifest.read(arguments.manifest)

@@ -55,7 +55,7 @@ def add_manifest(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = with_overrides(one_job.prepare(arguments), arguments)
+    config = one_job.prepare(arguments, lambda loaded: with_overrides(loaded, arguments))
     clips = manifest.read(arguments.manifest)
     if not clips:
         raise ManifestError(f"{arguments.manifest}: the manifest is empty")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from appliance import __version__
 from appliance import config as configuration
 from appliance.models import catalogue
+from appliance.models.speech_model_choice import wanted_model, with_model
 from appliance.system import software_bill
 from appliance.system.software_bill import Component
 
@@ -33,6 +34,7 @@ says what follows from the licences."""
 def run(arguments: argparse.Namespace) -> int:
     """Print the list or the bill; always 0."""
     config = configuration.load(arguments.config)
+    config = with_model(config, wanted_model(config))
     models = [catalogue.models().get(name) for name in config.models]
     components = [
         *software_bill.packages(),

@@ -14,6 +14,7 @@ from appliance import config as configuration
 from appliance.commands.subcommands import add_actions
 from appliance.errors import FetchError
 from appliance.models import catalogue
+from appliance.models.speech_model_choice import usable_model, wanted_model, with_model
 from appliance.models.store import Condition, ModelState, Store, is_path
 from appliance.system.sensors import board_root, load_memory_disk
 
@@ -67,6 +68,9 @@ such model, 69 (verify) a model is missing."""
 def run(arguments: argparse.Namespace) -> int:
     """Run the action; returns the exit status."""
     config = configuration.load(arguments.config)
+    # A pull brings what is wanted; the other actions are about what is used now.
+    model = wanted_model if arguments.action == "pull" else usable_model
+    config = with_model(config, model(config))
     store = Store(config.models_directory)
     named = getattr(arguments, "names", [])
     wrong = [name for name in named if name not in catalogue.names_to_pull()]

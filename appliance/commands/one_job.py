@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from appliance import config
 from appliance.ids import boot_id
 from appliance.jobs.result_for_terminal import readable
+from appliance.models.speech_model_choice import with_usable_model
 from appliance.pipeline import pipeline_factory
 from appliance.system import logs
 from appliance.system.board_state import BoardState
@@ -16,6 +17,7 @@ from appliance.values import Outcome, encode
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from appliance.pipeline.pipeline import Pipeline
     from appliance.values import Job, Result
@@ -27,12 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def prepare(arguments: argparse.Namespace) -> config.Config:
-    """Load the configuration and log warnings only: the output is the result."""
-    loaded = config.load(arguments.config)
+def prepare(
+    arguments: argparse.Namespace,
+    overridden: Callable[[config.Config], config.Config] = lambda loaded: loaded,
+) -> config.Config:
+    """Load the configuration and log warnings only: the output is the result.
+
+    `overridden` puts in what the command line says, before speech models are chosen.
+    """
+    loaded = overridden(config.load(arguments.config))
     logs.set_up("debug" if loaded.log.level == "debug" else "warning")
     pipeline_factory.go_offline()
-    return loaded
+    return with_usable_model(loaded)
 
 
 def result_of(job: Job, pipeline: Pipeline) -> Result:

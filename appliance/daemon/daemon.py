@@ -16,6 +16,7 @@ from appliance.errors import ApplianceError, ThreadStuck
 from appliance.events import ActivityChanged
 from appliance.journal.journal import LOST, Journal
 from appliance.messages.topics import Topics
+from appliance.models.speech_model_choice import with_usable_model
 from appliance.pipeline import pipeline_factory
 from appliance.system import logs, signal_wait
 from appliance.system.run_history import RunRecord
@@ -70,6 +71,7 @@ def run(config_path: Path, config: Config | None = None, extras: Extras | None =
     """Run until a signal (0), a crash (1 or the error's own status), or a companion's end."""
     config = config or load(config_path)
     logs.set_up(config.log.level)
+    config = with_usable_model(config)
     pipeline_factory.go_offline()
     daemon = Daemon(config_path, config, extras or Extras())
     status = 1

@@ -11,6 +11,7 @@ import msgspec
 from appliance.config import load
 from appliance.errors import ConfigError, SentencesError
 from appliance.events import SettingsChanged
+from appliance.models.speech_model_choice import with_usable_model
 from appliance.pipeline.pipeline_factory import load_sentences
 from appliance.sentences.file_watch import SentenceFileWatch
 from appliance.system import logs
@@ -79,7 +80,7 @@ class LiveSettings:
     def reload(self) -> bool:
         """Read the configuration and the sentences again; whether they are active now."""
         try:
-            asked = load(self._path)
+            asked = with_usable_model(load(self._path))
             needs_restart = sorted(_changed_keys(self._config, asked) - RELOADED)
             self._replace(_with_reloaded(self._config, asked))
         except (ConfigError, SentencesError) as error:

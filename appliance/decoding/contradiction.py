@@ -71,6 +71,21 @@ def contradicts(heard: Sequence[HeardWord], sentence: str, language: str, surplu
     )
 
 
+def any_contradicts(
+    hearings: Sequence[Sequence[HeardWord]], sentence: str, language: str, surplus: float
+) -> bool:
+    """The same if several models heard the words: one that contradicts is enough.
+
+    But words other than numbers do not count against a sentence that another model wrote word for
+    word. Arguments as above.
+    """
+    if any(has_other_number(heard, sentence, language) for heard in hearings):
+        return True
+    if any(" ".join(word.text for word in heard) == sentence for heard in hearings):
+        return False
+    return any(contradicts(heard, sentence, language, surplus) for heard in hearings)
+
+
 def has_other_number(heard: Sequence[HeardWord], sentence: str, language: str) -> bool:
     """Whether only one of the two has a number: what was heard, or the sentence.
 

@@ -172,3 +172,5 @@ class Decoding:
     """Decoder steps, summed over the batch."""
     distance: float = float("inf")
     """Of the free text to the sentence spelled most like it, per letter; inf if not looked up."""
+    heard_by_first: tuple[HeardWord, ...] = ()
+    """Of two models, the words of the first one's free text; empty if only one was asked."""

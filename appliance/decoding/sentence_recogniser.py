@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from appliance.decoding.calibration import Calibration, under_prior
-from appliance.decoding.contradiction import contradicts, has_other_number, objection
+from appliance.decoding.contradiction import any_contradicts, has_other_number, objection
 from appliance.decoding.meanings import declared_sentences_near, is_contested, meanings_of
 from appliance.decoding.search_types import Decoding, HeardWord, Scorer, SearchEffort
 from appliance.decoding.two_model_fusion import ModelOpinion
@@ -55,8 +55,9 @@ class RejectionLimits:
     wildcard_deficit: float = 0.8
     """Rejected if the sentence has a wildcard and its deficit is higher: a wildcard fits any
     words, so the declared words must fit well."""
-    second_model_below: float = 0.97
-    """The second model is asked if the confidence is lower; 0.0 never asks it."""
+    second_model_below: float = 0.7
+    """The second model is asked if the confidence is lower; 0.0 never asks it. It rescues refused
+    sentences; asked about accepted ones, too, it turned more right results than wrong ones down."""
     second_model_distance: float = 0.4
     """If no sentence was reached, the second model is asked if one is spelled so near."""
 
@@ -165,7 +166,11 @@ class SentenceRecogniser:
         if self.fusion is None or encode_for_second is None or not self.is_doubtful(found):
             return found
         second = encode_for_second()
-        decoding = self.fusion.fuse(opinion, second, grammar)
+        # What was heard speaks against every sentence: only one heard word for word outweighs it.
+        ruled_out = found.meant is not None and found.confidence <= 0.0
+        decoding = self.fusion.fuse(opinion, second, grammar, verbatim=ruled_out)
+        if decoding is None:
+            return replace(found, calls=found.calls + 1, models_asked=2, by_first_model=found)
         no_speech = min(speech.no_speech or 0.0, second.no_speech or 0.0)
         by_both = self._judge(decoding, grammar, no_speech, speech.seconds, self.fusion.calibration)
         return replace(by_both, models_asked=2, by_first_model=found)
@@ -207,7 +212,8 @@ class SentenceRecogniser:
                 )
             else:
                 against = objection(heard, plain, language, surplus)
-                ruled_out = contradicts(heard, plain, language, surplus)
+                hearings = [heard, decoding.heard_by_first] if decoding.heard_by_first else [heard]
+                ruled_out = any_contradicts(hearings, plain, language, surplus)
             if not ruled_out:
                 confidence = calibration.confidence(
                     min(fit, -deficit), deficit, margin, declared, against

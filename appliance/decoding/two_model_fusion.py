@@ -99,10 +99,20 @@ class ScoreFusion:
     calibration: Calibration = field(default_factory=Calibration)
     """Of the scores of both together."""
 
-    def fuse(self, first: ModelOpinion, second: Scorer, grammar: Grammar) -> Decoding:
-        """Search with the second model, too, and fuse what both found."""
+    def fuse(
+        self, first: ModelOpinion, second: Scorer, grammar: Grammar, *, verbatim: bool
+    ) -> Decoding | None:
+        """Search with the second model, too, and fuse what both found.
+
+        If `verbatim`, only what the second model writes by itself is of interest: None if that is
+        no sentence.
+        """
         walk = grammar.walk(self.vocabulary)
-        return fused(first, ModelOpinion.of(second, walk, self.effort))
+        effort = replace(self.effort, max_distance=0.0) if verbatim else self.effort
+        opinion = ModelOpinion.of(second, walk, effort)
+        if verbatim and not opinion.decoding.candidates:
+            return None
+        return fused(first, opinion)
 
 
 def fused(first: ModelOpinion, second: ModelOpinion) -> Decoding:
@@ -131,6 +141,7 @@ def fused(first: ModelOpinion, second: ModelOpinion) -> Decoding:
         calls=first_found.calls + second_found.calls,
         tokens=first_found.tokens + second_found.tokens,
         distance=min(first_found.distance, second_found.distance),
+        heard_by_first=first_found.heard,
     )
 
 

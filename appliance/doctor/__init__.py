@@ -22,6 +22,7 @@ from appliance.doctor.check_result import (
     report_of,
 )
 from appliance.errors import ApplianceError, ConfigError
+from appliance.models.speech_model_choice import advice_on, usable_model, with_model
 from appliance.system.sensors import board_root
 from appliance.system.state_lock import holder
 
@@ -79,7 +80,14 @@ USUAL = tuple(name for name in QUESTIONS if name not in (*OFFLINE[1:], "model fi
 def context_of(config: Config, path: Path | None = None) -> CheckContext:
     """The machine, with the appliance that runs on it, if there is one; `path` of the config."""
     daemon = holder(config.state_directory)
-    return CheckContext(config, root=board_root(), daemon=daemon, config_path=path)
+    model = usable_model(config)
+    return CheckContext(
+        with_model(config, model),
+        root=board_root(),
+        daemon=daemon,
+        model_advice=advice_on(model, config),
+        config_path=path,
+    )
 
 
 def examine(context: CheckContext, questions: Iterable[str] = USUAL) -> Iterator[CheckResult]:

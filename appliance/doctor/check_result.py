@@ -54,6 +54,8 @@ class CheckContext:
     """Root of the board's /sys and /proc."""
     daemon: int | None = None
     """Process id of the appliance that runs with this state directory; None: there is none."""
+    model_advice: str = ""
+    """Which speech model to install; empty if the wanted one is."""
     config_path: Path | None = None
     """Where the configuration was read from; None: it does not matter."""
 

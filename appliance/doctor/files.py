@@ -58,7 +58,8 @@ def model_files(context: CheckContext) -> Iterator[CheckResult]:
 def _check_catalogue_model(name: str, config: Config) -> None:
     """EngineError if a catalogue model is not for speech or does not support the language."""
     keys = {"speech.model": config.speech.model, "speech.second_model": config.speech.second_model}
-    known, language = catalogue.models().get(name), config.device.language
+    known = catalogue.models().get(name) or catalogue.hub_models().get(name)
+    language = config.device.language
     for key in (key for key, value in keys.items() if value == name):
         if known is not None and known.task != "speech-to-text":
             raise EngineError(f"{key}: {name} is not a speech model; see: appliance models list")

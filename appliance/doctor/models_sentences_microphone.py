@@ -66,6 +66,8 @@ def models(context: CheckContext) -> Iterator[CheckResult]:
         return
     for name in config.models:
         yield _own_model(store, name) if is_path(name) else _known_model(store, name)
+    if context.model_advice:
+        yield warning("models", context.model_advice)
 
 
 def _own_model(store: Store, name: str) -> CheckResult:

@@ -76,22 +76,29 @@ class Model(_Entry, frozen=True):
         return next((name for name in self.files if name.endswith(".gguf")), "")
 
 
-class HubModel(_Entry, frozen=True):
-    """A language model whose size and sha256 the model hub gives when it is pulled."""
+class HubModel(_Entry, frozen=True, kw_only=True):
+    """A model whose size and sha256 the model hub gives when it is pulled."""
 
     name: FileName
     family: str
+    task: Literal["speech-to-text", "language-model"] = "language-model"
+    form: Literal["ctranslate2", "gguf"] = "gguf"
+    languages: tuple[str, ...] = ("mul",)
+    """ISO 639 codes; `mul` if there are too many to list."""
     repository: str
     """On the model hub."""
     file: FileName
+    """The weights."""
+    further_files: tuple[str, ...] = ()
+    """What else belongs to it: names, or patterns such as `vocabulary.*`, one file for each."""
     quantisation: str
     licence: str
     file_mb: Annotated[int, Meta(ge=1)]
     memory_mb: Annotated[int, Meta(ge=1)]
     board: str
     """The boards that it suits."""
-    chat_template: Literal["plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"]
-    """For a file without a chat template."""
+    chat_template: Literal["", "plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"] = ""
+    """Of a language model, for a file without one."""
     converted: bool = False
     """`repository` has no GGUF file: the owner converts its weights to `file`, and it cannot be
     pulled."""

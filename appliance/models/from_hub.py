@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import hashlib
 import http.client
 import os
 import time
@@ -13,16 +15,16 @@ import msgspec
 
 from appliance.backoff import Backoff
 from appliance.errors import FetchBrokenOff, FetchError
-from appliance.models.catalogue import Model
+from appliance.models.catalogue import Hub, Model
 from appliance.models.progress_interface import with_offset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from huggingface_hub.hf_api import ModelInfo
+    from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
-    from appliance.models.catalogue import Hub, HubModel
+    from appliance.models.catalogue import HubModel
     from appliance.models.progress_interface import Progress
 
 MAXIMUM_FAILURES = 5
@@ -32,6 +34,10 @@ TIMEOUT_S = 30.0
 """Without data; then the connection counts as broken."""
 
 BLOCK_BYTES = 1 << 18
+
+LARGEST_SMALL_FILE = 16_000_000
+"""Bytes of a file whose SHA-256 the hub does not give: it keeps larger ones in another store, and
+gives it for these."""
 
 RETRY = Backoff(first_s=0.5, longest_s=4.0)
 
@@ -73,28 +79,64 @@ def describe(wanted: HubModel) -> Model:
 
 
 def _described(wanted: HubModel, info: ModelInfo) -> Model:
-    files = {one.rfilename: one for one in info.siblings or ()}
-    file = files.get(wanted.file)
-    if file is None:
-        others = ", ".join(name for name in files if name.endswith(".gguf")) or "no GGUF file"
-        raise FetchError(f"{wanted.repository} has no {wanted.file}; it has {others}")
-    if file.lfs is None or not file.size or not info.sha:
-        raise FetchError(f"the hub gives no size and SHA-256 of {wanted.file}")
+    siblings = {one.rfilename: one for one in info.siblings or ()}
+    if not info.sha:
+        raise FetchError(f"the hub gives no commit of {wanted.repository}")
+    hub = Hub(repository=wanted.repository, revision=info.sha)
+    names = [_only_match(pattern, siblings, wanted) for pattern in _patterns(wanted)]
     fields = {
         "name": wanted.name,
         "family": wanted.family,
-        "task": "language-model",
-        "form": "gguf",
+        "task": wanted.task,
+        "form": wanted.form,
         "licence": wanted.licence,
-        "languages": ["mul"],
+        "languages": wanted.languages,
         "memory_mb": wanted.memory_mb,
-        "files": {wanted.file: {"bytes": file.size, "sha256": file.lfs.sha256}},
-        "hub": {"repository": wanted.repository, "revision": info.sha},
+        "files": {name: _size_and_sum(hub, siblings[name]) for name in names},
+        "hub": {"repository": hub.repository, "revision": hub.revision},
     }
     try:
         return msgspec.convert(fields, type=Model)
     except msgspec.ValidationError as error:
         raise FetchError(f"the hub describes {wanted.repository} wrongly: {error}") from None
+
+
+def _patterns(wanted: HubModel) -> tuple[str, ...]:
+    return (wanted.file, *wanted.further_files)
+
+
+def _only_match(pattern: str, siblings: Collection[str], wanted: HubModel) -> str:
+    found = fnmatch.filter(siblings, pattern)
+    if len(found) == 1:
+        return found[0]
+    ending = ".gguf" if wanted.form == "gguf" else ""
+    others = ", ".join(name for name in siblings if name.endswith(ending)) or "no GGUF file"
+    several = f"several files like {pattern}" if found else f"no {pattern}"
+    raise FetchError(f"{wanted.repository} has {several}; it has {others}")
+
+
+def _size_and_sum(hub: Hub, file: RepoSibling) -> dict[str, object]:
+    """Size and SHA-256; of a small file the hub gives only git's checksum, so that one is read."""
+    if file.lfs is not None and file.size:
+        return {"bytes": file.size, "sha256": file.lfs.sha256}
+    if not file.size or not file.blob_id or file.size > LARGEST_SMALL_FILE:
+        raise FetchError(f"the hub gives no size and checksum of {file.rfilename}")
+    content = _small_file(_address_of(hub, file.rfilename), file.size)
+    header = f"blob {len(content)}\0".encode()
+    if hashlib.sha1(header + content, usedforsecurity=False).hexdigest() != file.blob_id:
+        raise FetchError(f"rejected: {file.rfilename} is not the file that the hub describes")
+    return {"bytes": file.size, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _small_file(address: str, size: int) -> bytes:
+    """At most `size` bytes and one more, by which a longer file is noticed."""
+    try:
+        with urllib.request.urlopen(_request(address), timeout=TIMEOUT_S) as response:  # noqa: S310
+            return bytes(response.read(size + 1))
+    except urllib.error.HTTPError as error:
+        raise FetchError(f"{address}: the hub answered {error.code} {error.reason}") from error
+    except BROKEN as error:
+        raise FetchError(f"the hub cannot be reached: {error}") from error
 
 
 def _gated(repository: str) -> str:
@@ -167,12 +209,9 @@ def _fetch_file(address: str, path: Path, update: Callable[[int], None]) -> None
 
 def _continue(address: str, path: Path, start: int, update: Callable[[int], None]) -> None:
     """One connection: append the rest, or start again if the server does not support ranges."""
-    request = urllib.request.Request(address)  # noqa: S310 (made from the catalogue)
+    request = _request(address)
     if start:
         request.add_header("Range", f"bytes={start}-")
-    if token := os.environ.get("HF_TOKEN"):
-        # Not sent on to where the hub redirects: that is another host.
-        request.add_unredirected_header("Authorization", f"Bearer {token}")
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
         if response.status != PARTIAL_CONTENT:
             start = 0
@@ -184,3 +223,11 @@ def _continue(address: str, path: Path, start: int, update: Callable[[int], None
             received = file.tell() - start
     if expected is not None and received < expected:
         raise ConnectionError(f"the connection broke after {start + received} bytes")
+
+
+def _request(address: str) -> urllib.request.Request:
+    request = urllib.request.Request(address)  # noqa: S310 (made from the catalogue)
+    if token := os.environ.get("HF_TOKEN"):
+        # Not sent on to where the hub redirects: that is another host.
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    return request

@@ -187,7 +187,10 @@ def model_names(build: Build) -> list[str]:
     )
     ears = usual["speech"] | asked.get("speech", {})
     mind = usual["language_model"] | asked.get("language_model", {})
-    names = {ears["model"], ears.get("second_model") or ears["model"]}
+    language = asked.get("device", {}).get("language", "en")
+    suits = "whisper-tiny.en" if language.split("-")[0] == "en" else "whisper-base"
+    model = suits if ears["model"] == "auto" else ears["model"]
+    names = {model, ears.get("second_model") or model}
     if mind["enabled"]:
         names.add(mind["model"])
     return sorted(name for name in names if "/" not in name)

@@ -44,3 +44,7 @@ def test_the_report_has_times_memory_and_decoder_calls(command: list[str]) -> No
         clip["ours_ms"] / 1000 / clip["seconds"], abs=0.01
     )
     assert {stage["name"] for stage in report["start"]} == {"sentences", "speech model", "grammar"}
+    advice = {one["name"]: one for one in report["speech_models"]}
+    assert advice["whisper-tiny.en"]["measured"]
+    assert not advice["whisper-small"]["measured"]
+    assert advice["whisper-small"]["realtime_factor"] > advice["whisper-tiny.en"]["realtime_factor"]

@@ -34,10 +34,13 @@ from appliance.system.local_addresses import LOCAL
 
 REPOSITORY = Path(__file__).parents[2]
 BOARDS = REPOSITORY / "tests/fixtures/boards"
+ONE_MODEL = SpeechSettings(model="whisper-tiny.en", second_model="")
+CHOSEN = Config(speech=ONE_MODEL)
+"""As after `auto` was resolved."""
 
 
 def asked(question: str, config: Config | None = None, board: str = "vm") -> list[CheckResult]:
-    return list(examine(CheckContext(config or Config(), root=BOARDS / board), [question]))
+    return list(examine(CheckContext(config or CHOSEN, root=BOARDS / board), [question]))
 
 
 def said(answers: list[CheckResult]) -> list[tuple[str, str]]:
@@ -106,7 +109,7 @@ def test_models_that_do_not_fit_into_memory_are_reported(
     (tmp_path / "proc").mkdir()
     meminfo = f"MemTotal: {total_kb} kB\nMemAvailable: {available_kb} kB\n"
     (tmp_path / "proc/meminfo").write_text(meminfo)
-    (answer,) = examine(CheckContext(Config(), root=tmp_path), ["memory"])
+    (answer,) = examine(CheckContext(CHOSEN, root=tmp_path), ["memory"])
     assert answer.verdict == verdict
 
 
@@ -153,7 +156,7 @@ def test_missing_tampered_and_own_models_give_different_answers(tmp_path: Path) 
     def about(name: str) -> CheckResult:
         config = Config(
             device=DeviceSettings(models_directory=str(tmp_path)),
-            speech=SpeechSettings(model=name),
+            speech=SpeechSettings(model=name, second_model=""),
             language_model=LanguageModelSettings(enabled=False),
         )
         (answer,) = asked("models", config)
@@ -179,6 +182,7 @@ def test_missing_tampered_and_own_models_give_different_answers(tmp_path: Path) 
 def test_the_published_models_are_recognised(models_directory: Path) -> None:
     config = Config(
         device=DeviceSettings(models_directory=str(models_directory)),
+        speech=ONE_MODEL,
         language_model=LanguageModelSettings(enabled=False),
     )
     (answer,) = asked("models", config)
@@ -595,3 +599,19 @@ def test_a_damaged_journal_is_reported_until_it_is_deleted(tmp_path: Path) -> No
     for path in tmp_path.iterdir():
         path.unlink()
     assert [answer.verdict for answer in examine(place, ["disk"])] == [CheckVerdict.OK]
+
+
+def test_a_model_that_stands_in_for_the_wanted_one_is_a_warning_with_the_command(
+    tmp_path: Path,
+) -> None:
+    for file, published in catalogue.models()["whisper-base"].files.items():
+        (tmp_path / "whisper-base").mkdir(exist_ok=True)
+        with (tmp_path / "whisper-base" / file).open("wb") as empty:
+            empty.truncate(published.bytes)
+    here = Config(
+        device=DeviceSettings(models_directory=str(tmp_path)),
+        language_model=LanguageModelSettings(enabled=False),
+    )
+    *_, answer = examine(context_of(here), ["models"])
+    assert answer.verdict is CheckVerdict.WARNING
+    assert "whisper-tiny.en is not installed, so whisper-base is used" in answer.found

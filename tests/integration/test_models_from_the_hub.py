@@ -165,3 +165,40 @@ def test_a_model_that_the_board_cannot_hold_is_not_pulled(owner: Owner, tmp_path
         patch.setenv("APPLIANCE_BOARD", str(tmp_path / "board"))
         status, said = owner.types(hub, "pull", model)
     assert (status, "5200 MB of memory" in said) == (1, True)
+
+
+SPEECH = "distil-small.en"
+SMALL_FILES = {
+    "config.json": b"{}",
+    "tokenizer.json": b'{"version": "1.0"}',
+    "vocabulary.json": b'["a", "b"]',
+}
+
+
+def test_a_speech_model_is_pulled_with_its_small_files_and_all_are_checked_from_then_on(
+    owner: Owner,
+) -> None:
+    with hub_of(SPEECH, small_files=SMALL_FILES).open() as hub:
+        status, said = owner.types(hub, "pull", SPEECH)
+    assert (status, "licence MIT" in said, "4 files" in said) == (0, True, True)
+    store = Store(owner.models)
+    assert store.path_of(SPEECH) == owner.models / SPEECH
+    assert store.find(SPEECH).task == "speech-to-text"
+    for name, content in {**SMALL_FILES, "model.bin": CONTENT}.items():
+        assert (owner.models / SPEECH / name).read_bytes() == content
+    (owner.models / SPEECH / "vocabulary.json").write_bytes(b'["a", "c"]')
+    assert owner.types(hub, "verify", SPEECH)[0] == 1
+
+
+def test_a_small_file_that_is_not_the_described_one_is_refused(owner: Owner) -> None:
+    wrong = {"tokenizer.json": b'{"version": "6.6"}'}
+    with hub_of(SPEECH, small_files=SMALL_FILES, delivered_small=wrong).open() as hub:
+        status, said = owner.types(hub, "pull", SPEECH)
+    assert (status, "tokenizer.json is not the file that the hub describes" in said) == (1, True)
+    assert not (owner.models / SPEECH).exists()
+
+
+def test_a_repository_without_one_of_the_files_is_refused_by_its_name(owner: Owner) -> None:
+    with hub_of(SPEECH, small_files={"config.json": b"{}"}).open() as hub:
+        status, said = owner.types(hub, "pull", SPEECH)
+    assert (status, "has no tokenizer.json" in said) == (1, True)

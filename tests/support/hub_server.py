@@ -18,7 +18,7 @@ REVISION = "2" * 40
 
 @dataclass
 class ModelHub:
-    """One repository with one file."""
+    """One repository with one large file."""
 
     repository: str
     file: str
@@ -31,6 +31,10 @@ class ModelHub:
     """For each answer of the store to come: the bytes after which it breaks off."""
     store_requests: list[dict[str, str]] = field(default_factory=list)
     """The headers of each request to the store of files."""
+    small_files: dict[str, bytes] = field(default_factory=dict)
+    """Files that the hub sends itself; its API has only git's checksum of them."""
+    delivered_small: dict[str, bytes] = field(default_factory=dict)
+    """What it sends in place of some of them."""
     address: str = ""
 
     @contextlib.contextmanager
@@ -60,11 +64,21 @@ class ModelHub:
         siblings = [
             {"rfilename": "README.md", "size": 3, "blobId": "a" * 40},
             {"rfilename": self.file, "size": size, "blobId": "b" * 40, "lfs": lfs},
+            *(
+                {"rfilename": name, "size": len(content), "blobId": git_checksum(content)}
+                for name, content in self.small_files.items()
+            ),
         ]
         return json.dumps(
             {"id": self.repository, "modelId": self.repository, "sha": REVISION,
              "private": False, "gated": self.token is not None, "siblings": siblings}
         ).encode()  # fmt: skip
+
+
+def git_checksum(content: bytes) -> str:
+    """As `git hash-object` prints it."""
+    header = f"blob {len(content)}\0".encode()
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
 
 
 class _HubHandler(BaseHTTPRequestHandler):
@@ -99,8 +113,15 @@ class _HubHandler(BaseHTTPRequestHandler):
             self.send_header("Location", f"{self.hub.address}/store/{self.hub.file}?signature=1")
             self.send_header("Content-Length", "0")
             self.end_headers()
+        elif name := self._small_file(path):
+            content = self.hub.delivered_small.get(name, self.hub.small_files[name])
+            self._send(200, content)
         else:
             self._refuse(404, "EntryNotFound")
+
+    def _small_file(self, path: str) -> str | None:
+        name = path.removeprefix(f"/{self.hub.repository}/resolve/{REVISION}/")
+        return name if name in self.hub.small_files else None
 
     def _send_file(self) -> None:
         self.hub.store_requests.append(dict(self.headers.items()))

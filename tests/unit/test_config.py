@@ -151,7 +151,7 @@ def test_all_problems_are_reported_together_with_their_paths() -> None:
         ('[device]\nlanguage = "english"', 'must be a code such as "en", "pt-BR" or "sr-Latn"'),
         ("[speech]\ncalibration = [nan, 1, 1, inf]", "speech.calibration: must be finite"),
         ("[speech]\nsecond_calibration = [1, 1, 1, inf]", "second_calibration: must be finite"),
-        ("[speech]\nsecond_model = 'whisper-tiny.en'", "must differ from speech.model"),
+        ("[speech]\nmodel = 'm'\nsecond_model = 'm'", "must differ from speech.model"),
         ("[device]\nname = 'a b'", "device.name: expected `str` matching regex"),
         ("[mqtt", "not valid TOML"),
         ("[log]\nlevel = 'info'\n[log]\n", "not valid TOML"),
@@ -226,11 +226,11 @@ def test_each_model_in_use_is_named_once_and_the_second_one_only_with_the_gramma
     def models(**speech: object) -> list[str]:
         return msgspec.convert({"speech": speech}, config.Config).models
 
-    assert models() == ["whisper-tiny.en", "smollm2-135m-instruct"]
-    both = ["whisper-tiny.en", "whisper-base", "smollm2-135m-instruct"]
-    assert models(second_model="whisper-base") == both
-    assert models(second_model="whisper-base", grammar=False) == models()
-    assert models(second_model="whisper-tiny.en") == models()
+    first = "whisper-tiny.en"
+    one, both = [first, "smollm2-135m-instruct"], [first, "whisper-base", "smollm2-135m-instruct"]
+    assert models(model=first, second_model="") == one
+    assert models(model=first, second_model="whisper-base") == both
+    assert models(model=first, second_model="whisper-base", grammar=False) == one
 
 
 def test_each_request_can_be_opened_and_those_for_the_microphone_are_closed_by_default() -> None:

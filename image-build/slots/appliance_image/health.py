@@ -72,7 +72,7 @@ class Health:
                     "models_directory": device.get("models_directory") or MODELS,
                     "state_directory": f"{self.work / 'health'}",
                 },
-                "speech": {"model": speech.get("model", "whisper-tiny.en")},
+                "speech": {"model": speech.get("model", "auto")},
                 "language_model": {"enabled": False},
             }
         )

@@ -14,7 +14,7 @@ from appliance.answers import fact_answers
 from appliance.answers.fact_answers import FactAnswers
 from appliance.answers.last_words import LastWords
 from appliance.answers.loudspeaker_volume import LoudspeakerVolume
-from appliance.config import Config, DeviceSettings, LanguageModelSettings
+from appliance.config import Config, DeviceSettings, LanguageModelSettings, SpeechSettings
 from appliance.events import JobFinished
 from appliance.journal.journal import Journal
 from appliance.sentences import sentence_set
@@ -59,6 +59,9 @@ class QuietSpeech:
         self.volume, self.muted = volume, muted
 
 
+TINY = SpeechSettings(model="whisper-tiny.en")
+
+
 class Asked:
     """The answers, with everything around them faked but the journal."""
 
@@ -68,7 +71,8 @@ class Asked:
         self.journal = Journal(folder, config.JournalSettings(), config.RequestSettings())
         self.number = 0
         self.answers = FactAnswers(
-            settings or Config(device=DeviceSettings(name="kitchen-box", area="kitchen")),
+            settings
+            or Config(device=DeviceSettings(name="kitchen-box", area="kitchen"), speech=TINY),
             ActiveSentences(sentence_set.load(None, "en", included=True)),
             self.board,  # type: ignore[arg-type]
             connection=self.connection,  # type: ignore[arg-type]
@@ -113,7 +117,7 @@ def test_name_room_and_models_are_those_of_the_configuration(asked: Asked, tmp_p
     assert asked.ask("AskModel") == (
         "I hear with whisper-tiny.en and answer with smollm2-135m-instruct."
     )
-    settings = Config(language_model=LanguageModelSettings(enabled=False))
+    settings = Config(language_model=LanguageModelSettings(enabled=False), speech=TINY)
     other = Asked(tmp_path / "other", settings)
     assert other.ask("AskRoom") == "Nobody has told me which room I am in."
     assert other.ask("AskModel") == (

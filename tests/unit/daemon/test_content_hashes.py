@@ -40,8 +40,9 @@ def test_the_hash_of_a_model_is_that_of_its_file_and_unknown_for_a_file_of_the_o
     tmp_path: Path,
 ) -> None:
     own = str(tmp_path / "own.gguf")
-    shipped = config.Config()
-    changed = config.parse(f"[language_model]\nmodel = '{own}'")
+    speech = "[speech]\nmodel = 'whisper-tiny.en'\nsecond_model = ''"
+    shipped = config.parse(speech)
+    changed = config.parse(f"[language_model]\nmodel = '{own}'\n{speech}")
     (file,) = catalogue.models()[shipped.language_model.model].files.values()
     hashes = content_hashes.of(shipped, LAMP).models
     assert hashes[shipped.language_model.model] == file.sha256

@@ -12,6 +12,7 @@ from appliance.config import Config
 from appliance.errors import ModelMissing
 from appliance.models import catalogue
 from appliance.models.catalogue import Model
+from appliance.models.speech_model_choice import wanted_model, with_model
 from appliance.models.store import Store, is_path
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ MODELS = pytest.mark.parametrize("model", catalogue.models().values(), ids=lambd
 
 
 def test_the_models_of_the_default_config_are_in_the_catalogue() -> None:
-    config = Config()
+    config = with_model(Config(), wanted_model(Config()))
     assert catalogue.models()[config.speech.model].task == "speech-to-text"
     assert catalogue.models()[config.language_model.model].task == "language-model"
 
@@ -88,8 +89,14 @@ def test_a_name_with_a_slip_is_answered_with_the_nearest_names() -> None:
 @pytest.mark.parametrize("model", catalogue.hub_models().values(), ids=lambda m: m.name)
 def test_a_model_on_the_hub_has_all_the_facts_for_a_choice(model: catalogue.HubModel) -> None:
     assert model.repository.count("/") == 1
-    assert model.file.endswith(".gguf")
-    assert model.converted is ("gguf" not in model.repository.lower())
+    if model.task == "speech-to-text":
+        assert (model.form, model.file, model.chat_template) == ("ctranslate2", "model.bin", "")
+        assert {"config.json", "tokenizer.json"} < {*model.further_files}
+        assert model.languages == (("en",) if model.name.endswith(".en") else ("mul",))
+    else:
+        assert model.file.endswith(".gguf")
+        assert model.converted is ("gguf" not in model.repository.lower())
+        assert model.chat_template
     assert model.file in model.source
     assert all((model.quantisation, model.licence, model.board))
     assert model.memory_mb > model.file_mb  # the context needs memory, too
