@@ -66,7 +66,8 @@ build_llama_behind() {
   ) &
 }
 
-# Builds in a temporary folder, which the subshell deletes at its end; then moves the wheel.
+# build_llama FOLDER [ARCHITECTURE]: builds in a temporary folder, which the subshell deletes at its
+# end; then moves the wheel. With an architecture: for all of its processors (llama-portable.sh).
 build_llama() (
   set -o pipefail
   find "$wheels" -maxdepth 1 -name 'building.*' -exec rm -rf {} + # left by a power cut
@@ -74,7 +75,9 @@ build_llama() (
   trap 'rm -rf "$work"' EXIT
   trap 'exit 143' TERM
   export TMPDIR=$work # /tmp may be in memory and too small
-  { make_tools "$work" && compile_llama "$work" && mkdir -p "$1" && mv "$work"/wheel/*.whl "$1/"; } 2>&1 |
+  local compile=(compile_llama "$work")
+  (($# < 2)) || compile=(compile_portable_llama "$work" "$2")
+  { make_tools "$work" && "${compile[@]}" && mkdir -p "$1" && mv "$work"/wheel/*.whl "$1/"; } 2>&1 |
     tee "$wheels/build.log"
 )
 
@@ -84,9 +87,10 @@ make_tools() {
       --requirement "$root/script/build.lock"
 }
 
+readonly without="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
+-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_CURL=OFF"
+
 compile_llama() {
-  local without="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF"
-  without+=" -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_CURL=OFF"
   PATH=$1/tools/bin:$PATH CMAKE_GENERATOR=Ninja CMAKE_BUILD_PARALLEL_LEVEL=$(jobs_that_fit) \
     CMAKE_ARGS=$without run_pip "$1/tools/bin/python" wheel --verbose --no-deps \
     --no-build-isolation --no-cache-dir --require-hashes --requirement "$llama_lock" \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import re
+import sys
 import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from importlib.metadata import Distribution
+    from pathlib import Path
 
 NOT_SAID = "NOASSERTION"
 """SPDX's word for a licence that nobody names."""
@@ -39,9 +41,10 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
         return sorted({self.licence, *(part.licence for part in self.contains)})
 
 
-def packages() -> list[Component]:
-    """Every Python package of this installation, by name."""
-    found = {_plain(one.name): one for one in importlib.metadata.distributions()}
+def packages(wheels: Iterable[Path] | None = None) -> list[Component]:
+    """Every Python package of this installation, or of these wheel files, by name."""
+    where = sys.path if wheels is None else [str(wheel) for wheel in wheels]
+    found = {_plain(one.name): one for one in importlib.metadata.distributions(path=where)}
     return [_package(name, found[name]) for name in sorted(found)]
 
 

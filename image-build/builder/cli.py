@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 HERE = REPOSITORY / "image-build"
 BUILDER = HERE / "builder"
-LLAMA = ("llama.py", "llama.sh", "wheelfile.py")
 
 STAGES = [
     Stage(
@@ -51,7 +50,7 @@ STAGES = [
         llama.NAME,
         "llama.cpp for the boards' processors",
         llama.make,
-        (*(BUILDER / name for name in LLAMA), llama.LLAMA_LOCK),
+        (BUILDER / "llama.py", BUILDER / "wheelfile.py", *llama.SCRIPTS, llama.LLAMA_LOCK),
         inputs=llama.variants,
     ),
     Stage(

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 NAME = "40-llama"
 LOCK = REPOSITORY / "script/requirements.lock"
 LLAMA_LOCK = REPOSITORY / "script/llama-cpp-python.lock"
-SCRIPT = REPOSITORY / "image-build/builder/llama.sh"
+SCRIPTS = (
+    REPOSITORY / "image-build/builder/llama.sh",
+    REPOSITORY / "script/llama-variants.sh",
+)
 PYTHON = "3.13"
 
 VARIANTS = {"pi4": "armv8.0_1", "pi5": "armv8.2_2", "virt": "armv8.2_2"}
@@ -51,7 +54,8 @@ def make(build: Build) -> None:
         *("--require-hashes", "--dest", work / "tools", "-r", tools.BUILD_LOCK),
     )
     shutil.copy(tools.BUILD_LOCK, work / "build.lock")
-    shutil.copy(SCRIPT, work / "llama.sh")
+    for script in SCRIPTS:
+        shutil.copy(script, work)
     _fetch_headers(build, work / "headers")
     compiler = "" if machine.native() else "aarch64-linux-gnu-"
     tools.inside(

@@ -19,15 +19,11 @@ mkdir llama lgpio
 tar --extract --strip-components=1 --directory=llama --file sdist/llama_cpp_python-*.tar.gz
 tar --extract --strip-components=1 --directory=lgpio --file sdist/lgpio-*.tar.gz
 
-# ggml would build eight variants; the others serve processors that no board of ours has.
-list=llama/vendor/llama.cpp/ggml/src/CMakeLists.txt
-for variant in $variants; do
-  grep -q "ggml_add_cpu_backend_variant(${variant}[ )]" "$list" || { echo "ggml has no variant $variant" >&2 && exit 1; }
-done
-sed -i -E "/ggml_add_cpu_backend_variant\((${variants// /|})[ )]/b; /^ +ggml_add_cpu_backend_variant\(/d" "$list"
-
-# Its tools' library is of no use to the binding, and a third of the work.
-sed -i 's/LLAMA_BUILD_COMMON ON CACHE/LLAMA_BUILD_COMMON OFF CACHE/' llama/CMakeLists.txt
+# shellcheck source=script/llama-variants.sh
+source llama-variants.sh
+# shellcheck disable=SC2086
+keep_variants llama $variants
+drop_common llama
 
 cat >toolchain.cmake <<END
 set(CMAKE_SYSTEM_NAME Linux)

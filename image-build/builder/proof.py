@@ -17,6 +17,7 @@ INPUTS = (
     "systemd",
     "script/requirements.lock",
     "script/llama-cpp-python.lock",
+    "script/llama-variants.sh",
     "script/build.lock",
 )
 """A change of the appliance's own code is tested without an image."""
