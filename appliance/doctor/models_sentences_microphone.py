@@ -32,6 +32,11 @@ LISTEN_S, TIMEOUT_S = 0.3, 5.0
 QUIET_DBFS = -75.0
 """dBFS; a working microphone is louder even in a quiet room."""
 
+NO_LISTEN = (
+    'listening.trigger is "request", but mqtt.operations does not have "listen": '
+    "no request can start it; add it, or set another trigger"
+)
+
 
 def sentences(context: CheckContext) -> Iterator[CheckResult]:
     """Whether every sentence file can be used, and the grammar can be compiled for speech."""
@@ -150,6 +155,8 @@ def microphone(context: CheckContext) -> Iterator[CheckResult]:
     if config.listening.trigger == "off":
         yield not_here("microphone", "not used: listening.trigger is off")
         return
+    if config.listening.trigger == "request" and "listen" not in config.mqtt.operations:
+        yield warning("microphone", NO_LISTEN)
     if context.daemon is not None:
         user = f"the running appliance (pid {context.daemon})"
         yield ok("microphone", f"in use by {user}; its state is in the topic health")

@@ -80,7 +80,7 @@ class MqttService(LoopBody):
         self._housekeeping_at = 0.0
         self._reconnected_at = 0.0
         self._status_is_wrong = False
-        """Whether somebody else, or a last will that came late, has written our status."""
+        """Whether another client, or a last will that came late, has written our status."""
         self._status_corrected_at = 0.0
         publisher.publish_retained(status_of(topics, Status.ONLINE))
 
@@ -236,7 +236,10 @@ class MqttService(LoopBody):
         self._committer.commit_late()
         if self._status_is_wrong and now - self._status_corrected_at > CORRECT_EVERY_S:
             self._status_is_wrong, self._status_corrected_at = False, now
-            logger.warning("somebody else wrote %s; it is put right", self._topics.status)
+            words = (
+                "%s did not say online; corrected (a late last will, or another client wrote it)"
+            )
+            logger.warning(words, self._topics.status)
             self._publisher.publish_retained(status_of(self._topics, Status.ONLINE), repeat=True)
         broken = not self._connection.alive() or self._publisher.acknowledgement_overdue()
         if broken and now - self._reconnected_at > RECONNECT_EVERY_S:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from appliance import doctor
 from appliance.commands.check import line_of
 from appliance.config import Config, MqttSettings, WyomingSettings
 from appliance.doctor.check_result import CheckContext, CheckResult, CheckVerdict
-from appliance.doctor.models_sentences_microphone import _sound_result
+from appliance.doctor.models_sentences_microphone import NO_LISTEN, _sound_result, microphone
 from appliance.doctor.offline import _outside_connections
 from appliance.errors import EngineError
 from appliance.system.memory_and_sockets import Socket
@@ -46,6 +48,16 @@ def test_a_microphone_without_sound_is_a_warning_with_advice(
     answer = _sound_result("USB", sound)
     assert (answer.verdict, answer.found) == (CheckVerdict.WARNING, found)
     assert answer.advice
+
+
+@pytest.mark.parametrize(("operations", "warned"), [([], True), (["listen"], False)])
+def test_a_trigger_by_request_without_the_request_listen_is_a_warning(
+    operations: list[str], *, warned: bool
+) -> None:
+    settings = {"listening": {"trigger": "request"}, "mqtt": {"operations": operations}}
+    config = msgspec.convert(settings, Config)
+    findings = list(microphone(CheckContext(config, Path("config.toml"), daemon=1)))
+    assert (findings[0].found == NO_LISTEN) == warned
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Odd days of a board: the process stands still, the state directory is taken away."""
+"""The process is stopped for a time, or its state directory is removed while it runs."""
 
 from __future__ import annotations
 
