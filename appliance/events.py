@@ -57,6 +57,14 @@ class JobFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class JobNotRun:
+    """A request has ended without work: it was cancelled or late while it waited."""
+
+    request: Request
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
 class WordsHeard:
     """What somebody has said until now."""
 
@@ -96,6 +104,7 @@ Event = (
     | SessionChanged
     | UtteranceHeard
     | JobFinished
+    | JobNotRun
     | WordsHeard
     | AnswerWritten
     | PaceChanged

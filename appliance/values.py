@@ -45,12 +45,16 @@ class Source(enum.StrEnum):
     SPEECH = "speech"
     MQTT = "mqtt"
     CLIENT = "client"
-    """A program with a connection of its own, such as a client of the Wyoming server."""
+    """A program with a connection of its own: a client of the Wyoming or the HTTP server."""
     COMMAND_LINE = "command_line"
 
 
 SAID_FOR_LATER = "timers, by voice"
 """The requester of a delayed command that was spoken; no client may call itself so."""
+
+
+HTTP_REQUESTER = "http:"
+"""The beginning of the requester's name if it is a client of the HTTP server, which waits there."""
 
 
 class Operation(enum.StrEnum):
@@ -236,7 +240,7 @@ class TextInput:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An accepted request from MQTT: it is in the journal's inbox."""
+    """An accepted request, from MQTT or HTTP: it is in the journal's inbox."""
 
     id: str
     """The id that the appliance gave it; also the id of the result."""
@@ -262,7 +266,14 @@ class Request:
     @property
     def source(self) -> Source:
         """A command that was said for later is still said: `never_by_voice` holds."""
+        if self.waits_on_http:
+            return Source.CLIENT
         return Source.SPEECH if self.requester == SAID_FOR_LATER else Source.MQTT
+
+    @property
+    def waits_on_http(self) -> bool:
+        """Whether its requester gets the answer over HTTP, and so not over MQTT."""
+        return self.requester.startswith(HTTP_REQUESTER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
@@ -304,6 +315,8 @@ class PromptRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     stream: bool = False
     """Publish the answer on `partial` while it is generated."""
     maximum_tokens: int | None = None
+    turns: tuple[str, ...] = ()
+    """Earlier questions and answers in turn, if the requester keeps them itself."""
 
     MARK: ClassVar[bytes] = b"\x00"
     """First byte of a packed request with options; no accepted text begins with it."""
@@ -326,6 +339,19 @@ class PromptRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls(payload.decode("utf-8"))
 
 
+class TextSegment(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said in one part of a recording."""
+
+    start_s: float
+    """Counted from the beginning of the recording."""
+    end_s: float
+    text: str
+    confidence: float | None = None
+    """0.0 to 1.0; None if nothing was said."""
+    no_speech: float | None = None
+    """Probability that nobody spoke, 0.0 to 1.0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """What the recogniser understood."""
@@ -336,6 +362,8 @@ class Transcript:
     """0.0 to 1.0; None if the recogniser does not give one."""
     no_speech: float | None = None
     """Probability that nobody spoke, 0.0 to 1.0."""
+    segments: tuple[TextSegment, ...] = ()
+    """By the parts of a long recording; empty if the recogniser knows none."""
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -427,6 +455,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """For a person to read: why the outcome is `failed`, `refused`, `cancelled` or `expired`, or
     what was perhaps meant if it is `not_understood`."""
+    segments: tuple[TextSegment, ...] | None = None
+    """Of a transcription: its text by the parts of the recording, each of 28 s at most."""
     timings_ms: dict[str, float] = {}
     models: Models = Models()
     tokens: Tokens = Tokens()

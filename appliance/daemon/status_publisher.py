@@ -120,7 +120,7 @@ class StatusPublisher:
                 self.describe()
             case WordsHeard(text):
                 self._publish_partial(Partial(id=None, text=text))
-            case AnswerWritten(request, text):
+            case AnswerWritten(request, text) if not request.waits_on_http:
                 self._publish_partial(
                     Partial(id=request.id, transaction=request.transaction, text=text)
                 )

@@ -37,7 +37,7 @@ from appliance.mqtt.connection import BrokerConnection
 from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
 from appliance.openai_api.application import site as openai_site
-from appliance.openai_api.tokens import ClientTokens
+from appliance.openai_api.pending_requests import PendingRequests
 from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.pipeline_factory import load_sentences, open_language_model
 from appliance.pipeline.worker import Worker
@@ -267,7 +267,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
         client_loops.append(Loop("Wyoming server", WyomingServer(services)))
     sites: list[Site] = []
     if config.http.listen:
-        sites.append(openai_site(config, ClientTokens(config.state_directory)))
+        pending = PendingRequests(intake, dispatcher, ids.new)
+        events.subscribe(pending)
+        sites.append(openai_site(config, pending, speech.synthesizer))
     if sites:
         client_loops.append(Loop("HTTP server", HttpServer(sites)))
 

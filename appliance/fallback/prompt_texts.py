@@ -28,6 +28,8 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Texts without content: what the model prefers for these is its bias."""
     wildcard_examples: tuple[str, ...]
     """What fills a wildcard in an example."""
+    no_tools: str
+    """The answer to a program that wants the model to call functions."""
     clock: str
     """The line that tells the model date and time."""
     weekdays: Annotated[tuple[str, ...], Meta(min_length=7, max_length=7)]

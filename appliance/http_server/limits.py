@@ -54,6 +54,8 @@ class RequestLimits:
         except ConnectionError:
             raise
         except Exception as error:
+            if exchange.client_has_left:
+                raise ConnectionError("the client has left") from None
             message = "an HTTP request failed because of a bug in the appliance"
             logger.error(message, exc_info=without_words(error))  # noqa: TRY400
             await exchange.refuse(500, f"a bug in the appliance ({type(error).__name__})")
@@ -70,6 +72,7 @@ class _Exchange:
         self._body_until = asyncio.get_running_loop().time() + BODY_LIMIT_S
         self._body_is_read = False
         self._has_begun = False
+        self.client_has_left = False
 
     def check_headers(self, scope: Scope) -> None:
         """Refuse too large headers; and before it is read, a body that is said to be too large."""
@@ -81,14 +84,13 @@ class _Exchange:
 
     async def receive(self) -> Event:
         """The next piece of the body, or that the client has left."""
-        if self._body_is_read:
-            return await self._receive()
         try:
-            async with asyncio.timeout_at(self._body_until):
+            async with asyncio.timeout_at(None if self._body_is_read else self._body_until):
                 event = await self._receive()
         except TimeoutError:
             why = f"the request did not arrive within {BODY_LIMIT_S:g} s"
             raise TooMuch(408, why) from None
+        self.client_has_left = event["type"] == "http.disconnect"
         self._left_bytes -= len(event.get("body", b""))
         if self._left_bytes < 0:
             raise self._too_large()

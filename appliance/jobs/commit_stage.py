@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
-from appliance.events import JobFinished
+from appliance.events import JobFinished, JobNotRun
 from appliance.values import ClientRequest, Request
 
 if TYPE_CHECKING:
@@ -69,4 +69,5 @@ class JobLedger:
         self, request: Request, result: Result, *, dead_letter: bool = False
     ) -> None:
         """The same of a request that never ran: it counts in no metric."""
-        self._committer.commit_result(result, request, dead_letter=dead_letter)
+        result = self._committer.commit_result(result, request, dead_letter=dead_letter)
+        self._events.emit(JobNotRun(request, result))

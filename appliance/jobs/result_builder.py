@@ -14,7 +14,7 @@ from appliance.values import Models, Outcome, Result, Source, Tokens, Trigger, U
 
 if TYPE_CHECKING:
     from appliance.system.board_state import BoardState
-    from appliance.values import Intent, Job, Samples
+    from appliance.values import Intent, Job, Samples, TextSegment
 
 EMPTY: Samples = np.zeros(0, dtype=np.float32)
 
@@ -37,6 +37,7 @@ class ResultBuilder:
     """The commands that were understood, in their order."""
     answer: str | None = None
     confidence: float | None = None
+    segments: tuple[TextSegment, ...] | None = None
     reason: str | None = None
     stt: str | None = None
     lm: str | None = None
@@ -95,6 +96,7 @@ class ResultBuilder:
             answer=self.answer,
             confidence=self.confidence,
             reason=self.reason,
+            segments=self.segments,
             timings_ms=self.timings_ms,
             models=Models(stt=self.stt, lm=self.lm),
             tokens=self.tokens,

@@ -85,9 +85,13 @@ def checked_text(payload: bytes) -> bytes:
 
 def with_prompt_options(text: bytes, form: AnswerRequest) -> bytes:
     """Return the text, packed with the schema and other options of a request for an answer."""
-    prompt = PromptRequest(
-        text.decode(), form.schema, form.session, form.stream, form.maximum_tokens
+    return checked_prompt(
+        PromptRequest(text.decode(), form.schema, form.session, form.stream, form.maximum_tokens)
     )
+
+
+def checked_prompt(prompt: PromptRequest) -> bytes:
+    """Return a prompt packed as a payload, or raise RequestError."""
     packed = prompt.packed()
     if len(packed) > MAXIMUM_PROMPT_BYTES:
         raise too_large(len(packed), MAXIMUM_PROMPT_BYTES)

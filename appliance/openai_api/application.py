@@ -9,7 +9,12 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from appliance.http_server.site import Site
+from appliance.openai_api.chat import ChatCompletions
+from appliance.openai_api.model_names import ModelNames
 from appliance.openai_api.replies import ApiError, json_response
+from appliance.openai_api.speech import AudioSpeech
+from appliance.openai_api.tokens import ClientTokens
+from appliance.openai_api.transcription import AudioTranscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,7 +23,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from appliance.config import Config
-    from appliance.openai_api.tokens import ClientTokens
+    from appliance.openai_api.pending_requests import PendingRequests
+    from appliance.protocols import Synthesizer
 
     Endpoint = Callable[[Request, str], Awaitable[Response]]
     """Takes the request and the client's name."""
@@ -27,9 +33,9 @@ OVERHEAD_BYTES = 65_536
 """That a form may have beside the recording."""
 
 
-def site(config: Config, tokens: ClientTokens) -> Site:
+def site(config: Config, requests: PendingRequests, synthesizer: Synthesizer | None) -> Site:
     """What `http.listen` serves."""
-    api = OpenAiApi(config, tokens)
+    api = OpenAiApi(config, requests, synthesizer)
     return Site(
         name="http",
         settings=config.http,
@@ -43,16 +49,31 @@ def site(config: Config, tokens: ClientTokens) -> Site:
 class OpenAiApi:
     """Its methods belong to the event loop of the HTTP server."""
 
-    def __init__(self, config: Config, tokens: ClientTokens) -> None:
-        self._config = config
-        self._tokens = tokens
+    def __init__(
+        self, config: Config, requests: PendingRequests, synthesizer: Synthesizer | None
+    ) -> None:
+        self._owner = config.name
+        self._tokens = ClientTokens(config.state_directory)
+        self._names = ModelNames(config, synthesizer)
+        self._chat = ChatCompletions(config, self._names, requests)
+        self._transcriptions = AudioTranscriptions(config, self._names, requests)
+        self._speech = AudioSpeech(synthesizer, self._names)
 
     def application(self) -> Starlette:
         """Every route."""
         return Starlette(
             routes=[
                 Route("/v1/models", self._guarded(self._models), methods=["GET"]),
+                *(
+                    Route(path, self._guarded(endpoint), methods=["POST"])
+                    for path, endpoint in (
+                        ("/v1/chat/completions", self._chat.respond),
+                        ("/v1/audio/transcriptions", self._transcriptions.respond),
+                        ("/v1/audio/speech", self._speech.respond),
+                    )
+                ),
             ],
+            exception_handlers={404: _not_found, 405: _not_found},
         )
 
     def _guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -76,7 +97,13 @@ class OpenAiApi:
 
     async def _models(self, request: Request, client: str) -> Response:
         models = [
-            {"id": name, "object": "model", "created": 0, "owned_by": self._config.name}
-            for name in self._config.models
+            {"id": name, "object": "model", "created": 0, "owned_by": self._owner}
+            for name in self._names.all
         ]
         return json_response({"object": "list", "data": models})
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    why = f"there is no {request.method} {request.url.path[:100]} here"
+    return ApiError(status, why).response()

@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from appliance.values import encode
 
+UNAUTHORIZED, BUSY = 401, 429
+
 
 class ApiError(Exception):
     """A request that is not done: status code, kind, and what the client should do."""
@@ -22,7 +24,7 @@ class ApiError(Exception):
         self.parameter = parameter
         """The part of the request that is wrong."""
 
-    def response(self) -> Response:
+    def content(self) -> dict[str, Any]:
         """In the form that the clients know."""
         error = {
             "message": str(self),
@@ -30,8 +32,16 @@ class ApiError(Exception):
             "param": self.parameter,
             "code": self.code,
         }
-        headers = {"www-authenticate": "Bearer"} if self.status == 401 else None  # noqa: PLR2004
-        return json_response({"error": error}, self.status, headers)
+        return {"error": error}
+
+    def response(self) -> Response:
+        """With the headers that tell a client whether to try again."""
+        headers = {"x-should-retry": "true" if self.status == BUSY else "false"}
+        if self.status == UNAUTHORIZED:
+            headers["www-authenticate"] = "Bearer"
+        elif self.status == BUSY:
+            headers["retry-after"] = "1"
+        return json_response(self.content(), self.status, headers)
 
 
 def json_response(

@@ -100,7 +100,7 @@ class AnswerStage:
         work.lm = model.name
         session = _session_of(work.job, prompt)
         asked = self._with_time(work, self._with_facts(prompt.text))
-        said = (*self._history.turns(session), asked)
+        said = (*prompt.turns, *self._history.turns(session), asked)
         question = Question(said, prompt.schema, prompt.maximum_tokens)
         completion = model.complete(question, must_stop, self._progress(work.job, prompt))
         work.stage("answer")

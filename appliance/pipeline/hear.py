@@ -118,6 +118,7 @@ class TranscribeStage:
         work.text = transcript.text
         if isinstance(work.job, Request):
             work.confidence = transcript.confidence if work.text else None
+            work.segments = transcript.segments if work.text else None
         work.end(Outcome.TRANSCRIPT if work.text else Outcome.NO_SPEECH)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from appliance.recognition.free_recogniser import spoken_text
 from appliance.recognition.grammar_recogniser import GrammarRecogniser
 from appliance.recognition.inference_turns import InferenceTurns, Urgency
 from appliance.threads import LoopBody
-from appliance.values import Pace, SentenceProgress, Transcript, Trigger
+from appliance.values import Pace, SentenceProgress, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from appliance.recognition.speech_models import SpeechModelLoader, SpeechModels
     from appliance.sentences.active_sentences import ActiveSentences
     from appliance.sentences.sentence_set import SentenceSet
-    from appliance.values import Samples
+    from appliance.values import Samples, Transcript
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +157,7 @@ class RecognitionService(LoopBody):
             breaking_in = self._breaking_in(must_stop, urgency)
             found = self._opened.transcriber.transcribe(samples, language, breaking_in)
         text = spoken_text(found, self._opened.no_speech_threshold)
-        return Transcript(text, found.language, found.confidence, found.no_speech)
+        return dataclasses.replace(found, text=text)
 
     def _breaking_in(self, must_stop: Callable[[], bool], urgency: Urgency) -> Callable[[], bool]:
         """`must_stop`, with turns for others while it is asked."""

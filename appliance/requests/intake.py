@@ -70,6 +70,21 @@ class RequestIntake:
             if delivery.qos:
                 connection.acknowledge(delivery)
 
+    def accept_request(self, incoming: IncomingRequest) -> InboxVerdict:
+        """Accept one that did not come from the broker. From any thread.
+
+        Whoever brings it waits for its result, the event JobFinished or JobNotRun.
+        """
+        (verdict,) = self._verdicts([incoming])
+        if verdict.accepted is None:
+            return verdict
+        if self._dispatcher.enqueue_request(verdict.accepted):
+            self.accepted += 1
+            return verdict
+        self._withdraw(verdict.accepted)
+        self.rejected += 1
+        return InboxVerdict()
+
     def _readable(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """All of them, or in a flood those that it leaves; the others are not answered."""
         if self._journal.free_for_new() > 0:

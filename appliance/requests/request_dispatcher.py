@@ -131,8 +131,18 @@ class RequestDispatcher:
         return self._check(control)
 
     def _cancel(self, control: ControlRequest, name: str) -> Answer | None:
+        cancelled = self.cancel_requests(name, control.address.reply_to)
+        if cancelled:
+            return control.done({"cancelled": cancelled})
+        return None if control.for_the_group else control.rejected("unknown", UNKNOWN)
+
+    def cancel_requests(self, name: str, reply_to: str | None = None) -> int:
+        """Cancel the requests of a name, waiting or in progress; how many there were.
+
+        `name` is the requester's own id for them, or the id that the appliance gave.
+        """
         cancelled = 0
-        for request in self._named(name, control.address.reply_to):
+        for request in self._named(name, reply_to):
             if self._queue.remove(request.id) is not None:
                 self._end(request, Outcome.CANCELLED, CANCELLED)
                 cancelled += 1
@@ -140,9 +150,7 @@ class RequestDispatcher:
                 cancelled += 1
             else:
                 cancelled += self._queue.cancel_in_progress(request.id)
-        if cancelled:
-            return control.done({"cancelled": cancelled})
-        return None if control.for_the_group else control.rejected("unknown", UNKNOWN)
+        return cancelled
 
     def _named(self, name: str, reply_to: str | None) -> list[Request]:
         """Return the requests to cancel.

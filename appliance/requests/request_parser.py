@@ -22,7 +22,13 @@ from appliance.messages.request_body import (
 from appliance.messages.request_payloads import AnswerRequest, Control
 from appliance.messages.schema_limits import check_schema
 from appliance.messages.topics import ReturnAddress
-from appliance.values import AUDIO_OPERATIONS, SAID_FOR_LATER, Operation, Request
+from appliance.values import (
+    AUDIO_OPERATIONS,
+    HTTP_REQUESTER,
+    SAID_FOR_LATER,
+    Operation,
+    Request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -197,7 +203,7 @@ class RequestParser:
         has_id = bool(address.transaction)
         return IncomingRequest(
             request,
-            _identity(request, b"" if has_id else delivery.mid.to_bytes(2, "big")),
+            identity_of(request, b"" if has_id else delivery.mid.to_bytes(2, "big")),
             may_repeat=has_id or delivery.repeated,
         )
 
@@ -238,8 +244,9 @@ def _priority(delivery: Delivery) -> int:
 
 
 def _requester(name: str, address: ReturnAddress) -> str:
-    """Who asks; nobody else takes the name of what was said here."""
-    return (name if name != SAID_FOR_LATER else "") or address.reply_to or ""
+    """Who asks; nobody else takes the name of what was said here, or of an HTTP client."""
+    taken = name == SAID_FOR_LATER or name.startswith(HTTP_REQUESTER)
+    return ("" if taken else name) or address.reply_to or ""
 
 
 def _shorter(one: float | None, other: float | None) -> float | None:
@@ -247,7 +254,7 @@ def _shorter(one: float | None, other: float | None) -> float | None:
     return min((value for value in (one, other) if value is not None), default=None)
 
 
-def _identity(request: Request, packet_id: bytes) -> bytes:
+def identity_of(request: Request, packet_id: bytes) -> bytes:
     """Return a digest of the requester, the request's id and the work.
 
     The payload is part of it: a client that counts its ids from 1 after each start must not get

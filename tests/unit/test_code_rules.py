@@ -22,6 +22,7 @@ SEVERAL = {
     "hassil": "sentences are its objects: read in one place, counted and compiled in others",
     "jinja2": "templates of chat models, of spoken responses and of devices are three environments",
     "rapidfuzz": "one function: the distance of two lists of words, or of sounds",
+    "av": "recordings are decoded in a child process; sound is written where it was made",
     "starlette": "requests and responses are its objects, in every route of every site",
     "paho": "the daemon's link and the client for the other side are two programs",
 }

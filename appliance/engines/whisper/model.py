@@ -23,7 +23,7 @@ from appliance.engines.whisper.spectrogram import log_mel, pieces, without_silen
 from appliance.errors import EngineError, Interrupted
 from appliance.text.language_codes import family, whisper_code
 from appliance.text.unicode_bytes import decoded
-from appliance.values import SAMPLE_RATE, Pace, Transcript
+from appliance.values import SAMPLE_RATE, Pace, TextSegment, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,10 +138,13 @@ class Whisper:
 
         """
         found: list[Transcript] = []
+        segments: list[TextSegment] = []
         for piece in pieces(samples):
             if found and must_stop():
                 raise Interrupted("the transcription was cancelled")
             found.append(self.transcript(self.encode(piece, language)))
+            start_s = segments[-1].end_s if segments else 0.0
+            segments.append(_segment(found[-1], start_s, len(piece)))
         texts = [one.text for one in found if one.text]
         scores = [one.confidence for one in found if one.confidence is not None]
         silent = [one.no_speech for one in found if one.no_speech is not None]
@@ -150,6 +153,7 @@ class Whisper:
             language=language,
             confidence=min(scores, default=None),
             no_speech=min(silent, default=None),
+            segments=tuple(segments),
         )
 
     def transcript(self, audio: EncodedAudio) -> Transcript:
@@ -271,6 +275,16 @@ class Whisper:
             return compute()
         version = f"{VERSION} {self._compute_type} {SILENCE_WINDOW_S} {SILENCE_FRAMES}"
         return cached_or_computed(self._cache_folder, self._weights, version, compute)
+
+
+def _segment(heard: Transcript, start_s: float, length: int) -> TextSegment:
+    return TextSegment(
+        start_s=start_s,
+        end_s=round(start_s + length / SAMPLE_RATE, 3),
+        text=heard.text,
+        confidence=heard.confidence,
+        no_speech=heard.no_speech,
+    )
 
 
 def missing_from(model_folder: Path) -> list[str]:

@@ -28,6 +28,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     count, more = 0, True
     while more:
         event = await receive()
+        if event["type"] == "http.disconnect":
+            raise EOFError
         count += len(event.get("body", b""))
         more = event.get("more_body", False)
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -162,3 +164,13 @@ def test_a_certificate_that_is_not_there_is_said_at_the_start() -> None:
     with pytest.raises(NeededError, match="certificate"):
         server.start()
     server.stop()
+
+
+def test_a_client_that_leaves_in_the_middle_is_no_bug(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nx"
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(head)
+    assert ask(port) == (200, b"0")
+    assert caplog.text == ""
