@@ -112,6 +112,12 @@ def client(served: HttpServed) -> Iterator[openai.OpenAI]:
         yield connected
 
 
+@pytest.fixture(autouse=True)
+def _earlier_results_are_forgotten(served: HttpServed) -> None:
+    while not served.heard.heard.empty():
+        served.heard.heard.get()
+
+
 def user(text: str) -> list[Any]:
     return [{"role": "user", "content": text}]
 
@@ -272,7 +278,7 @@ def test_what_the_system_says_is_read_with_the_first_question(client: openai.Ope
     told = [{"role": "system", "content": "Answer in one word."}, *user(QUESTION)]
     joined = user(f"Answer in one word.\n\n{QUESTION}")
     answers = [
-        client.chat.completions.create(model="", messages=messages).choices[0].message.content  # type: ignore[arg-type]
+        client.chat.completions.create(model="", messages=messages).choices[0].message.content
         for messages in (told, joined)
     ]
     assert answers[0] == answers[1]
