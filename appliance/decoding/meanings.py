@@ -59,7 +59,8 @@ def meanings_of(decoding: Decoding, grammar: Grammar, spell: Spell) -> list[Mean
     found: dict[Any, Meaning] = {}
     for candidate in (*decoding.candidates, *_as_written(decoding, grammar, spell)):
         text = spell(candidate.tokens)
-        for reading in grammar.readings(text)[:1]:
+        reading = grammar.best_reading(text)
+        if reading is not None:
             meaning = found.setdefault(reading.meaning, Meaning(candidate, text, reading))
             meaning.score = float(np.logaddexp(meaning.score, candidate.rank_score))
             if candidate.rank_score > meaning.best.rank_score:
@@ -95,7 +96,7 @@ def declared_sentences_near(
 ) -> list[str]:
     """Sentences that were perhaps said where the best one so far has a wildcard; normalised."""
     best = next(iter(meanings_of(decoding, grammar, spell)), None)
-    if best is None or not best.reading.wildcard_characters:
+    if best is None or not best.reading.wildcard_characters or best.reading.parts:
         return []
     beam, limit = effort.spelling_beam, effort.candidates_per_round
     near = nearest(grammar.declared, best.text, limit=limit, beam=beam)
@@ -118,7 +119,8 @@ def _as_written(decoding: Decoding, grammar: Grammar, spell: Spell) -> Iterator[
     text = spell(decoding.free.tokens)
     if normalise(text) in {normalise(spell(one.tokens)) for one in decoding.candidates}:
         return
-    if any(not reading.wildcard_characters for reading in grammar.readings(text)[:1]):
+    reading = grammar.best_reading(text)
+    if reading is not None and not reading.wildcard_characters:
         yield decoding.free
 
 

@@ -10,6 +10,7 @@ from appliance.decoding.calibration import Calibration, under_prior
 from appliance.decoding.contradiction import any_contradicts, has_other_number, objection
 from appliance.decoding.meanings import declared_sentences_near, is_contested, meanings_of
 from appliance.decoding.search_types import Decoding, HeardWord, Scorer, SearchEffort
+from appliance.decoding.several_commands import several_commands_near
 from appliance.decoding.two_model_fusion import ModelOpinion
 from appliance.text.normalise import normalise
 
@@ -159,6 +160,7 @@ class SentenceRecogniser:
             return _rejected_unheard("silence")
         opinion = ModelOpinion.of(speech, grammar.walk(self.vocabulary), self.effort)
         texts = declared_sentences_near(opinion.decoding, grammar, self.spell, self.effort)
+        texts += several_commands_near(opinion.decoding, grammar, self.spell, self.effort)
         opinion = opinion.with_texts(texts)
         found = self._judge(
             opinion.decoding, grammar, speech.no_speech, speech.seconds, self.calibration

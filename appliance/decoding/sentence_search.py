@@ -55,9 +55,10 @@ def decode(scorer: Scorer, walk: TokenWalk, effort: SearchEffort | None = None) 
 def score_texts(
     scorer: Scorer, walk: TokenWalk, effort: SearchEffort, found: Decoding, texts: Iterable[str]
 ) -> Decoding:
-    """`found` with more allowed sentences scored, which are given normalised.
+    """`found` with more sentences scored, which are given normalised.
 
-    A sentence that the model has no tokens for is left out.
+    They are allowed, or made up of allowed ones ("turn off the light and lock the door"). A
+    sentence that the model has no tokens for is left out.
     """
     return _BestFirstSearch(scorer, walk, effort).score_texts(found, texts)
 
@@ -102,9 +103,21 @@ class _BestFirstSearch:
         )
         new = [tokens for tokens in spelled if tokens and len(tokens) < self._effort.max_tokens]
         for begin in range(0, len(new), self._effort.batch_size):
-            for one in self._continue(new[begin : begin + self._effort.batch_size], 1):
+            batch = new[begin : begin + self._effort.batch_size]
+            for tokens, one in zip(batch, self._continue(batch, 1), strict=True):
                 self._follow(one, self._root())
+                if vocabulary.normalised_text(tokens) not in self._candidates:
+                    self._add_whole(tokens, one.logits)
         return self._decoding(found.free)
+
+    def _add_whole(self, tokens: Tokens, logits: LogRows) -> None:
+        """Score a text that is no single sentence, in this spelling only."""
+        score = sum(
+            float(row[token]) - log_sum(row) for token, row in zip(tokens, logits, strict=False)
+        )
+        if len(tokens) < len(logits):
+            row = logits[len(tokens)]
+            self._add_candidate(tokens, score + self._end_logit(row, tokens) - log_sum(row))
 
     def _decoding(self, free: Candidate) -> Decoding:
         return Decoding(

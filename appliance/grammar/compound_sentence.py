@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.grammar.text_parser import ParsedSentence
 from appliance.text.normalise import words_of
 from appliance.text.word_lists import word_lists_for
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, Protocol
 
-    from appliance.grammar.text_parser import ParsedSentence
     from appliance.text.word_lists import WordLists
     from appliance.values import Intent
 
@@ -83,30 +83,47 @@ class Part:
 Parts = tuple[Part, ...]
 
 
-def conjunctions_in(text: str, language: str) -> int:
-    """How many conjunctions stand between two words of a text; commas are none."""
-    tokens = tuple(words_of(text))
-    return sum(1 for _ in _conjunctions(tokens, word_lists_for(language)))
+def conjunctions_in(text: str, language: str) -> list[tuple[int, int]]:
+    """The conjunctions after a word of a text, as (begin, end) among its words; commas are none."""
+    words = (*text.split(), "")  # the last word may be one: somebody goes on
+    return list(_conjunctions(words, word_lists_for(language)))
+
+
+def goes_on(heard: str, sentence: str, language: str) -> bool:
+    """Whether conjunctions were heard that a sentence does not have; both texts normalised."""
+    return len(conjunctions_in(heard, language)) > len(conjunctions_in(sentence, language))
 
 
 def parts_of(text: str, language: str, read: PartReader) -> Parts:
     """The commands of a sentence in their order; empty if it is not several in one clear way.
 
-    Whoever calls this has seen that the text as a whole is no sentence.
+    It is not read as one sentence here: that comes first.
     """
     tokens = _tokens(text)
     lists = word_lists_for(language)
     if not lists.conjunctions or len(tokens) > MOST_WORDS:
         return ()
     splitter = _Splitter(lists, read)
+    splitter.forbid(tokens)
     if not 0 < len(splitter.cuts(tokens)) <= MOST_CONJUNCTIONS:
         return ()
-    found = {
-        tuple(part.meaning for part in parts): parts
+    ways = [
+        parts
         for parts in splitter.ways(tokens, None)
         if 1 < len(parts) <= MOST_COMMANDS and _is_sound(parts, lists)
+    ]
+    fewest = min(map(_wildcard_letters, ways), default=0)
+    found = {
+        tuple(part.meaning for part in parts): parts
+        for parts in ways
+        if _wildcard_letters(parts) == fewest
     }
     return next(iter(found.values())) if len(found) == 1 else ()
+
+
+def _wildcard_letters(parts: Parts) -> int:
+    """Letters that wildcards took: they take any, so that fewer are a better reading."""
+    return sum(part.reading.wildcard_characters for part in parts if part.reading is not None)
 
 
 def _tokens(text: str) -> Tokens:
@@ -124,6 +141,10 @@ class _Splitter:
         self._lists = lists
         self._read = read
         self._known: dict[tuple[str, str | None], Part | None] = {}
+
+    def forbid(self, tokens: Tokens) -> None:
+        """Do not read these tokens as one sentence: whoever calls has seen to that."""
+        self._known[self._text(tokens), None] = None
 
     def cuts(self, tokens: Tokens) -> list[tuple[int, int]]:
         """Where conjunctions and commas stand between two words, as (begin, end)."""
@@ -170,11 +191,15 @@ class _Splitter:
                         yield (first, *rest)
 
     def _one(self, tokens: Tokens, before: Part | None) -> Part | None:
-        text = " ".join(token for token in tokens if token not in _MARKS)
+        text = self._text(tokens)
         key = text, None if before is None else before.text
         if key not in self._known:
             self._known[key] = self._read(text, before) if text else None
         return self._known[key]
+
+    @staticmethod
+    def _text(tokens: Tokens) -> str:
+        return " ".join(token for token in tokens if token not in _MARKS)
 
 
 def _conjunctions(words: Sequence[str], lists: WordLists) -> Iterator[tuple[int, int]]:
@@ -210,6 +235,19 @@ def _differ_in_one_value(one: Part, other: Part) -> bool:
     return by_name and (ours.keys() | theirs.keys()) <= TARGETS and not same_targets
 
 
+def compound(parts: Sequence[ParsedSentence]) -> ParsedSentence:
+    """Several sentences as one; it lacks the area if one of them does."""
+    return ParsedSentence(
+        intent=" + ".join(part.intent for part in parts),
+        slots={},
+        metadata=None,
+        wildcard_characters=sum(part.wildcard_characters for part in parts),
+        lacks_area=any(part.lacks_area for part in parts),
+        rank=(),
+        parts=tuple(parts),
+    )
+
+
 def is_only_a_name(text: str, slot_letters: int, language: str) -> bool:
     """Whether a sentence has no word of its own: "the study light".
 
@@ -224,6 +262,13 @@ def is_only_a_name(text: str, slot_letters: int, language: str) -> bool:
     links = word_lists_for(language).links
     own = sum(len(word) for word in words_of(text) if word not in links)
     return slot_letters >= own
+
+
+def asks_or_reports(text: str, language: str) -> bool:
+    """Whether a text has a word that makes it a question or a report."""
+    lists = word_lists_for(language)
+    words = lists.content(words_of(text), begins=False)
+    return any(lists.guard_of_kind(words, kind) for kind in (QUESTION, "report"))
 
 
 def _is_number(slots: Mapping[str, Any], key: str) -> bool:

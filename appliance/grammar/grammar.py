@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING
 
 from appliance.grammar.cache import load, save
 from appliance.grammar.compile import compile_network
+from appliance.grammar.compound_sentence import (
+    Part,
+    compound,
+    conjunctions_in,
+    is_only_a_name,
+    parts_of,
+)
 from appliance.grammar.lazy_automaton import DEAD, Automaton
 from appliance.grammar.network import ANY
 from appliance.grammar.number_respellings import respellings
 from appliance.grammar.skip_words import SkipWords
 from appliance.grammar.text_parser import ParsedSentence, Parser
 from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
-from appliance.text.normalise import folded
+from appliance.text.normalise import folded, normalise
+from appliance.values import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,6 +127,8 @@ class Grammar:
         found = self._parser.readings(text, self.area)
         if found and not found[0].wildcard_characters:
             return found
+        if found and conjunctions_in(normalise(text), self.language):
+            found = [one for one in found if not self._took_a_sentence(one, text)]
         for other in respellings(text, self.language):
             declared = [
                 reading
@@ -128,6 +138,38 @@ class Grammar:
             if declared:
                 return [*declared, *found]
         return found
+
+    def _took_a_sentence(self, reading: ParsedSentence, text: str) -> bool:
+        """Whether a wildcard took the first of several commands, as if it were a name."""
+        if not reading.wildcard_characters:
+            return False
+        first = next(iter(self.parts(text)), None)
+        if first is None or first.reading is None or first.reading.wildcard_characters:
+            return False
+        taken = normalise(first.text)
+        return any(normalise(str(value)).startswith(taken) for value in reading.slots.values())
+
+    def part(self, text: str) -> Part | None:
+        """The sentence that `text` is, as a part of a longer one; None if it is none."""
+        for reading in self.readings(text)[:1]:
+            if not is_only_a_name(text, reading.slot_letters, self.language):
+                intent = Intent(reading.intent, dict(reading.slots), 1.0, "grammar")
+                return Part(text, intent, reading)
+        return None
+
+    def parts(self, text: str) -> tuple[Part, ...]:
+        """The commands in `text`, if several sentences make it up; otherwise empty.
+
+        For a text that is no sentence as a whole.
+        """
+        return parts_of(text, self.language, lambda part, _: self.part(part))
+
+    def best_reading(self, text: str) -> ParsedSentence | None:
+        """The best parse as one sentence, or else as several commands; None if nothing fits."""
+        for reading in self.readings(text)[:1]:
+            return reading
+        found = [part.reading for part in self.parts(text) if part.reading is not None]
+        return compound(found) if found else None
 
     def allows(self, text: str) -> bool:
         """Whether speech may be decoded as `text`, a whole sentence."""

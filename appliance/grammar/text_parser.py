@@ -75,10 +75,15 @@ class ParsedSentence:
     """Lower is better; see `Parser.readings`."""
     slot_letters: int = field(default=0, compare=False, repr=False)
     """Letters and digits that slots and skip words took; the others are the sentence's own."""
+    parts: tuple[ParsedSentence, ...] = field(default=(), repr=False)
+    """The commands of a sentence with several; otherwise empty. `intent` is then all their names,
+    and `slots` is empty."""
 
     @property
-    def meaning(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        """Equal for two parses with the same intent and slots."""
+    def meaning(self) -> tuple[Any, ...]:
+        """Equal for two parses with the same intent and slots, or with the same parts."""
+        if self.parts:
+            return tuple(part.meaning for part in self.parts)
         return self.intent, tuple(sorted((k, str(v).casefold()) for k, v in self.slots.items()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.fallback.last_command import LastCommand
-from appliance.grammar.compound_sentence import Part, parts_of
+from appliance.grammar.compound_sentence import Part, asks_or_reports, parts_of
 
 if TYPE_CHECKING:
     from appliance.fallback.cascade import Cascade
@@ -37,6 +37,8 @@ class SeveralCommands:
             found = sentences.part(part)
             if found is not None and found.reading is not None:
                 return None if found.reading.lacks_area else found
+            if asks_or_reports(part, sentences.language):
+                return None  # "and the light is off" is no question, whatever it is like
             intent = self._cascade.repair(part, sentences, is_part=True)
             if intent is None and before is not None:
                 last = LastCommand(before.text, before.intent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from appliance.grammar.compound_sentence import goes_on
 from appliance.grammar.possible_endings import SentenceCompletions, WhatFollows
 from appliance.recognition.grammar_recogniser import LONGEST_COMMAND_S, stop_if_outdated
 from appliance.text.normalise import normalise
@@ -72,9 +73,12 @@ class EarlyRecogniser:
         if on_words is not None and (words := found.text or found.free_text):
             on_words(words)
         sure = found.reading is not None and found.confidence >= SURE_CONFIDENCE
-        complete = sure and not _is_guessed(found.text, found.free_text)
+        more = goes_on(normalise(found.free_text), normalise(found.text), sentences.language)
+        complete = sure and not more and not _is_guessed(found.text, found.free_text)
         if complete or thorough:
             self._known.append((samples, sentences, found, audio))
+        if more and found.text:
+            return SentenceProgress.INCOMPLETE  # another command follows
         if not complete:
             return _beginning(completions, found.free_text)
         stop_if_outdated(outdated)

@@ -228,8 +228,11 @@ class GrammarRecogniser:
             reading, confidence = found.reading, found.confidence
             if reading.lacks_area:  # the next stage says what is missing
                 return RecognisedSpeech(found.text, (), confidence, by=by)
-            intent = Intent(reading.intent, dict(reading.slots), confidence=confidence)
-            return RecognisedSpeech(found.text, (intent,), confidence, by=by)
+            intents = tuple(
+                Intent(one.intent, dict(one.slots), confidence=confidence)
+                for one in reading.parts or (reading,)
+            )
+            return RecognisedSpeech(found.text, intents, confidence, by=by)
         if found.refused in ("silence", "no_speech"):
             return RecognisedSpeech("")
         # For the operator to read, and for the next stages.

@@ -15,7 +15,6 @@ from hassil.intents import TextSlotList
 from hassil.util import CJK_WHITESPACE
 
 from appliance.errors import SentencesError
-from appliance.grammar.compound_sentence import Part, is_only_a_name, parts_of
 from appliance.grammar.grammar import Grammar, fingerprint
 from appliance.grammar.text_parser import INCLUDED
 from appliance.sentences.home_assistant_builtins import shared_data
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from hassil.expression import Sentence
     from hassil.intents import IntentData
 
+    from appliance.grammar.compound_sentence import Part
     from appliance.grammar.text_parser import ParsedSentence
 
 SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
@@ -103,15 +103,11 @@ class SentenceSet:
 
         For a text that is no declared sentence as a whole.
         """
-        return parts_of(text, self.language, lambda part, _: self.part(part))
+        return self.grammar.parts(text)
 
     def part(self, text: str) -> Part | None:
         """The declared sentence that `text` is, as a part of a longer one; None if it is none."""
-        for reading in self.readings(text)[:1]:
-            if not is_only_a_name(text, reading.slot_letters, self.language):
-                intent = Intent(reading.intent, dict(reading.slots), 1.0, "grammar")
-                return Part(text, intent, reading)
-        return None
+        return self.grammar.part(text)
 
     def readings(self, text: str) -> list[ParsedSentence]:
         """Every meaning of `text`, best first; those that lack the area last."""
