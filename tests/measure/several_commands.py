@@ -38,18 +38,18 @@ LANGUAGES = {"starter": "en", "house": "en", "german": "de"}
 CASCADE = Cascade()
 
 
-class Command(msgspec.Struct, frozen=True):
+class MeantCommand(msgspec.Struct, frozen=True):
     """A command that was meant."""
 
     intent: str
     slots: dict[str, Any] = {}
 
 
-class Sentence(msgspec.Struct, frozen=True):
+class MeasuredSentence(msgspec.Struct, frozen=True):
     """A sentence and its commands; none if nothing may be done."""
 
     text: str
-    intents: tuple[Command, ...]
+    intents: tuple[MeantCommand, ...]
 
 
 def sentence_set(name: str, house: Path | None) -> SentenceSet | None:
@@ -80,7 +80,9 @@ def read(text: str, sentences: SentenceSet) -> tuple[Intent, ...]:
 
 @cache
 def model(language: str) -> Whisper:
-    return Whisper(model_folder("whisper-tiny.en" if language == "en" else "whisper-base"), 1)
+    return Whisper(
+        model_folder("whisper-tiny.en" if language == "en" else "whisper-base"), threads=1
+    )
 
 
 def hear(text: str, sentences: SentenceSet) -> tuple[Intent, ...]:
@@ -102,7 +104,7 @@ def hear(text: str, sentences: SentenceSet) -> tuple[Intent, ...]:
 WORK: Counter[str] = Counter()
 
 
-def verdict(sentence: Sentence, found: tuple[Intent, ...]) -> str:
+def verdict(sentence: MeasuredSentence, found: tuple[Intent, ...]) -> str:
     meant = [(one.intent, _plain(one.slots)) for one in sentence.intents]
     if meant == [(one.name, _plain(one.slots)) for one in found]:
         return "right"
@@ -122,7 +124,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print what is not right")
     arguments = parser.parse_args()
     path = FIXTURES / "several_commands.toml"
-    rows = msgspec.toml.decode(path.read_bytes(), type=dict[str, tuple[Sentence, ...]])
+    rows = msgspec.toml.decode(path.read_bytes(), type=dict[str, tuple[MeasuredSentence, ...]])
     understand = hear if arguments.spoken else read
     for name, lines in rows.items():
         sentences = sentence_set(name, arguments.house)

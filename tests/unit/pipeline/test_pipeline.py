@@ -526,7 +526,7 @@ def test_a_text_with_two_commands_has_both_in_their_order() -> None:
 
 
 def test_spoken_commands_are_all_refused_if_one_of_them_must_not_be_spoken() -> None:
-    class Heard:
+    class RecogniserOfSeveral:
         name = "stt"
 
         def prepare(self, _: object) -> None:
@@ -536,5 +536,5 @@ def test_spoken_commands_are_all_refused_if_one_of_them_must_not_be_spoken() -> 
             intents = (*SENTENCES.parse_all("light on"), *SENTENCES.parse_all("unlock the door"))
             return RecognisedSpeech("light on and unlock the door", intents, 0.9)
 
-    result = done(spoken(), scripted_pipeline(SENTENCES, recogniser=Heard()))
+    result = done(spoken(), scripted_pipeline(SENTENCES, recogniser=RecogniserOfSeveral()))
     assert (result.outcome, result.commands) == (Outcome.REFUSED, ())
