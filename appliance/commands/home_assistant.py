@@ -12,8 +12,10 @@ from appliance.client import Connection
 from appliance.commands.subcommands import add_actions
 from appliance.errors import BrokerError
 from appliance.messages import discovery
+from appliance.messages.announced_device import AnnouncedDevice
 from appliance.messages.topics import Topics
 from appliance.mqtt import credentials
+from appliance.pipeline.pipeline_factory import load_sentences
 
 if TYPE_CHECKING:
     import argparse
@@ -47,11 +49,13 @@ message."""
 def run(arguments: argparse.Namespace) -> int:
     """Print the discovery message, or publish the one that removes it."""
     config = configuration.load(arguments.config)
+    announced = AnnouncedDevice.of(config)
     if arguments.action == "show":
-        message = discovery.discovery(config, Topics.of(config))
+        intents = load_sentences(config, None).declared
+        message = discovery.discovery(config, Topics.of(config), intents, announced)
         print(msgspec.json.format(message.payload, indent=2).decode())
         return 0
-    _publish(config, discovery.removal(config))
+    _publish(config, discovery.removal(announced))
     print("Removed the appliance and its entities from Home Assistant.")
     if config.home_assistant.enabled:
         print(

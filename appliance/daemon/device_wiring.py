@@ -9,7 +9,7 @@ from appliance.devices.device_messages import DeviceMessages
 from appliance.devices.device_registry import open_registry
 from appliance.devices.owner_file import load_owner_file
 from appliance.errors import ConfigError, DeviceConfigError, UnsafeTemplate
-from appliance.messages.discovery import own_identifier
+from appliance.messages.announced_device import AnnouncedDevice
 from appliance.messages.topics import home_assistant_birth
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def open_devices(config: Config) -> DeviceRegistry | None:
             prefix=config.home_assistant.prefix,
             root=config.root,
             requests=_request_filters(config),
-            own_identifiers=frozenset({own_identifier(config)}),
+            own_identifiers=frozenset({AnnouncedDevice.of(config).object_id}),
         )
     except (DeviceConfigError, UnsafeTemplate) as error:
         raise ConfigError([f"devices.file: {error}"]) from error

@@ -20,7 +20,6 @@ from appliance.events import (
     WordsHeard,
 )
 from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
-from appliance.messages import discovery
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.status_payloads import Health, Info, Limits, Partial, StateNow, Telemetry
 from appliance.messages.topics import retained
@@ -29,6 +28,7 @@ from appliance.system.sensors import changed
 from appliance.values import Activity, Message, MicrophoneState, encode
 
 if TYPE_CHECKING:
+    from appliance.daemon.home_assistant_announcement import HomeAssistantAnnouncement
     from appliance.daemon.reload import LiveSettings
     from appliance.events import Event, EventBus
     from appliance.jobs.job_queue import JobQueue
@@ -85,7 +85,9 @@ class StatusPublisher:
         voice: VoiceInput,
         language_model: LanguageModel | None,
         events: EventBus,
+        announcement: HomeAssistantAnnouncement,
     ) -> None:
+        self._announcement = announcement
         self._settings = settings
         self._options = options
         self._publisher = publisher
@@ -150,7 +152,7 @@ class StatusPublisher:
             hashes=content_hashes.of(config, self._settings.sentences),
         )
         if config.home_assistant.enabled:
-            self._publisher.publish_retained(discovery.discovery(config, self._topics))
+            self._announcement.publish(config, info.intents)
         self._publish(self._topics.info, encode(info))
 
     def uptime(self) -> float:

@@ -11,6 +11,7 @@ from appliance.answers.last_words import LastWords
 from appliance.answers.loudspeaker_volume import LoudspeakerVolume
 from appliance.answers.sum_answers import SumAnswers
 from appliance.daemon.device_wiring import device_messages, open_devices
+from appliance.daemon.home_assistant_announcement import HomeAssistantAnnouncement
 from appliance.daemon.metrics_collector import MetricsCollector
 from appliance.daemon.reload import LiveSettings
 from appliance.daemon.status_publisher import StatusPublisher
@@ -286,6 +287,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         voice=voice,
         language_model=language_model,
         events=events,
+        announcement=HomeAssistantAnnouncement(config, journal, topics, publisher),
     )
     events.subscribe(status)
     events.subscribe(panel)

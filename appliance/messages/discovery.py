@@ -12,7 +12,10 @@ from appliance.messages.timer_payloads import TimerChange
 from appliance.values import Activity, Message, Outcome, Pace, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from appliance.config import Config
+    from appliance.messages.announced_device import AnnouncedDevice
     from appliance.messages.topics import Topics
 
 LONGEST_TEXT = 4000
@@ -51,10 +54,16 @@ TIMER_EVENT = """{{ {
 } | to_json }}""" % {"longest": LONGEST_TEXT}  # noqa: UP031  (full of braces)
 
 
-def discovery(config: Config, topics: Topics) -> Message:
-    """Return the retained message from which Home Assistant creates device and entities."""
+def discovery(
+    config: Config, topics: Topics, intents: Iterable[str], announced: AnnouncedDevice
+) -> Message:
+    """Return the retained message from which Home Assistant creates device and entities.
+
+    Each of `intents` is a trigger of the device. A component of `announced` that is not there any
+    more is named by its platform alone: this takes it away.
+    """
     device = {
-        "identifiers": [_object_id(config)],
+        "identifiers": [announced.object_id],
         "name": config.name,
         "manufacturer": "appliance",
         "model": "offline voice appliance",
@@ -71,30 +80,43 @@ def discovery(config: Config, topics: Topics) -> Message:
         "availability": [availability],
         "qos": 1,
         "components": {
-            name: component | {"unique_id": f"{_object_id(config)}_{name}"}
-            for name, component in _components(config, topics).items()
+            **{name: {"platform": platform} for name, platform in announced.components.items()},
+            **{
+                name: component | {"unique_id": f"{announced.object_id}_{name}"}
+                if len(component) > 1
+                else component
+                for name, component in _components(config, topics).items()
+            },
+            **_triggers(topics, intents),
         },
     }
-    return Message(discovery_topic(config), encode(payload), retain=True)
+    topic = discovery_topic(config.home_assistant.prefix, announced)
+    return Message(topic, encode(payload), retain=True)
 
 
-def removal(config: Config) -> Message:
+def removal(announced: AnnouncedDevice) -> Message:
     """Return the retained message with which Home Assistant deletes device and entities."""
-    return Message(discovery_topic(config), b"", retain=True, content_type=None)
+    topic = discovery_topic(announced.prefix, announced)
+    return Message(topic, b"", retain=True, content_type=None)
 
 
-def discovery_topic(config: Config) -> str:
+def discovery_topic(prefix: str, announced: AnnouncedDevice) -> str:
     """Return the topic of this device's discovery message."""
-    return f"{config.home_assistant.prefix}/device/{_object_id(config)}/config"
+    return f"{prefix}/device/{announced.object_id}/config"
 
 
-def own_identifier(config: Config) -> str:
-    """The identifier of the appliance among devices, by which it knows its own messages."""
-    return _object_id(config)
-
-
-def _object_id(config: Config) -> str:
-    return f"appliance_{config.name}"
+def _triggers(topics: Topics, intents: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """One for each intent. `intent/<Name>` is not retained: a trigger fires when it is said."""
+    return {
+        f"intent_{name}": {
+            "platform": "device_automation",
+            "automation_type": "trigger",
+            "type": "intent",
+            "subtype": name,
+            "topic": topics.intent(name),
+        }
+        for name in sorted(intents)
+    }
 
 
 def _components(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
@@ -188,26 +210,34 @@ def _controls(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
             "payload_press": "{}",
         },
     }
-    if config.speaking.engine != "off":
-        controls["say"] = {
+    controls |= {
+        "say": {
             "platform": "notify",
             "name": "Say",
             "command_topic": topics.request("say"),
             "command_template": "{{ {'text': value} | to_json }}",
-        }
-    if config.language_model.enabled:
-        controls["ask"] = {
+        },
+        "ask": {
             "platform": "notify",
             "name": "Ask the language model",
             "command_topic": topics.request("answer"),
             "command_template": "{{ {'text': value} | to_json }}",
-        }
+        },
+    }
     closed = {
         name
         for name, control in controls.items()
         if control["command_topic"].rpartition("/")[2] not in config.mqtt.operations
     }
-    return {name: control for name, control in controls.items() if name not in closed}
+    if config.speaking.engine == "off":
+        closed.add("say")
+    if not config.language_model.enabled:
+        closed.add("ask")
+    # Home Assistant keeps what is left out, and takes away what has its platform alone.
+    return {
+        name: {"platform": control["platform"]} if name in closed else control
+        for name, control in controls.items()
+    }
 
 
 def _state(topics: Topics) -> dict[str, dict[str, Any]]:

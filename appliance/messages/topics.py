@@ -116,6 +116,11 @@ class Topics:
         if earshot is not None:
             self.subscriptions.append(earshot)
 
+    @property
+    def retained(self) -> tuple[str, ...]:
+        """The topics on which the broker keeps the last message."""
+        return (*(self.status, self.info, self.state, self.health, self.telemetry, self.timers),)
+
     @classmethod
     def of(cls, config: Config) -> Topics:
         """Return the topics of a configuration."""

@@ -25,6 +25,9 @@ FRAME_LIMIT_S = 10.0
 IDLE_LIMIT_S = 300.0
 """Between two events."""
 
+HOLDING_LIMIT_S = 10.0
+"""The same while the client holds one of the few turns, and others are told busy."""
+
 WRITE_LIMIT_S = 5.0
 """For a client to take an answer."""
 
@@ -53,8 +56,8 @@ class ClientSocket:
         stream.settimeout(WRITE_LIMIT_S)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def next_event(self) -> IncomingEvent:
-        """The next event that is not answered here.
+    def next_event(self, idle_limit_s: float = IDLE_LIMIT_S) -> IncomingEvent:
+        """The next event that is not answered here; ClientGone if none comes in `idle_limit_s`.
 
         Raises:
             ClientGone: there will be none.
@@ -62,12 +65,12 @@ class ClientSocket:
 
         """
         now = time.monotonic()
-        idle_until = now + IDLE_LIMIT_S
+        idle_until = now + idle_limit_s
         self._frame_until = now + FRAME_LIMIT_S  # what was done meanwhile is not the client's time
         while not self._waiting:
             if time.monotonic() > idle_until:
                 raise ClientGone
-            self._poll(1.0)
+            self._poll(min(1.0, idle_limit_s))
         event = self._waiting.popleft()
         if isinstance(event, AudioChunk):
             self._waiting_bytes -= len(event.pcm)

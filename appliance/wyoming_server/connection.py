@@ -15,7 +15,12 @@ from appliance.values import Intent, Operation, Outcome
 from appliance.wyoming_server import incoming_events as incoming
 from appliance.wyoming_server import outgoing_events as outgoing
 from appliance.wyoming_server.client_requests import ClientRequests
-from appliance.wyoming_server.client_socket import ClientGone, ClientSocket
+from appliance.wyoming_server.client_socket import (
+    HOLDING_LIMIT_S,
+    IDLE_LIMIT_S,
+    ClientGone,
+    ClientSocket,
+)
 from appliance.wyoming_server.heard_sound import Transcription, WakeListening, is_model
 from appliance.wyoming_server.pcm_frames import PcmFrames
 from appliance.wyoming_server.speaking import Speaking
@@ -84,7 +89,8 @@ class WyomingConnection:
     def _serve(self) -> None:
         try:
             while True:
-                event = self._client.next_event()
+                is_holding = isinstance(self._purpose, Transcription)
+                event = self._client.next_event(HOLDING_LIMIT_S if is_holding else IDLE_LIMIT_S)
                 try:
                     self._handle(event)
                 except ServerBusy as busy:

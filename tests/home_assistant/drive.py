@@ -3,6 +3,10 @@
 drive.py setup URL WYOMING_PORT     owner, integration, area, voice assistant: prints JSON
 drive.py say URL TOKEN PIPELINE PCM a recording through the voice assistant: prints JSON
 drive.py light URL TOKEN on|off     switches the light without a voice
+drive.py mqtt URL PORT              owner, MQTT with a broker on this port: prints the token
+drive.py look URL TOKEN             prints the states, and the devices of MQTT with their triggers
+drive.py automate URL TOKEN JSON    saves an automation, as its editor does
+drive.py call URL TOKEN SERVICE ID  does something with an entity
 """
 
 from __future__ import annotations
@@ -96,8 +100,8 @@ class Browser:
         await socket.send_bytes(bytes([handler]))
 
 
-async def setup(browser: Browser, port: int) -> dict[str, Any]:
-    """What an owner does once."""
+async def new_owner(browser: Browser) -> None:
+    """What an owner does first."""
     code = await browser.post(
         "/api/onboarding/users",
         client_id=CLIENT,
@@ -111,10 +115,18 @@ async def setup(browser: Browser, port: int) -> dict[str, Any]:
     browser.token = await browser.command(
         "auth/long_lived_access_token", client_name="test", lifespan=1
     )
-    flow = await browser.post("/api/config/config_entries/flow", handler="wyoming")
-    entry = await browser.post(
-        f"/api/config/config_entries/flow/{flow['flow_id']}", host="127.0.0.1", port=port
-    )
+
+
+async def integrate(browser: Browser, handler: str, **fields: Any) -> Any:
+    """Add an integration by its form."""
+    flow = await browser.post("/api/config/config_entries/flow", handler=handler)
+    return await browser.post(f"/api/config/config_entries/flow/{flow['flow_id']}", **fields)
+
+
+async def setup(browser: Browser, port: int) -> dict[str, Any]:
+    """What an owner does once."""
+    await new_owner(browser)
+    entry = await integrate(browser, "wyoming", host="127.0.0.1", port=port)
     # A new Home Assistant has a kitchen already.
     await browser.command("config/entity_registry/update", entity_id=LIGHT, area_id="kitchen")
     states = {state["entity_id"] for state in await browser.get("/api/states")}
@@ -140,11 +152,30 @@ async def setup(browser: Browser, port: int) -> dict[str, Any]:
     }
 
 
+async def look(browser: Browser) -> dict[str, Any]:
+    """What an owner sees."""
+    devices = []
+    for device in await browser.command("config/device_registry/list"):
+        if any(kind == "mqtt" for kind, _ in device["identifiers"]):
+            triggers = await browser.command(
+                "device_automation/trigger/list", device_id=device["id"]
+            )
+            devices.append({"id": device["id"], "name": device["name"], "triggers": triggers})
+    states = {one["entity_id"]: one["state"] for one in await browser.get("/api/states")}
+    return {"states": states, "devices": devices}
+
+
 async def main(command: str, url: str, *rest: str, pcm: bytes = b"") -> None:
     """Do one of the commands."""
     async with aiohttp.ClientSession() as http:
         if command == "setup":
             print(json.dumps(await setup(Browser(http, url), int(rest[0]))))
+            return
+        if command == "mqtt":
+            browser = Browser(http, url)
+            await new_owner(browser)
+            entry = await integrate(browser, "mqtt", broker="127.0.0.1", port=int(rest[0]))
+            print(json.dumps({"token": browser.token, "type": entry["type"]}))
             return
         browser = Browser(http, url, rest[0])
         await browser.until_running()
@@ -152,6 +183,12 @@ async def main(command: str, url: str, *rest: str, pcm: bytes = b"") -> None:
             events = await browser.say(rest[1], pcm)
             state = await browser.get(f"/api/states/{LIGHT}")
             print(json.dumps({"events": events, "light": state["state"]}))
+        elif command == "look":
+            print(json.dumps(await look(browser)))
+        elif command == "automate":
+            await browser.post("/api/config/automation/config/1", **json.loads(rest[1]))
+        elif command == "call":
+            await browser.post(f"/api/services/{rest[1]}", entity_id=rest[2])
         else:
             await browser.post(f"/api/services/light/turn_{rest[1]}", entity_id=LIGHT)
 

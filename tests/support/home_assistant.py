@@ -36,6 +36,9 @@ websocket_api:
 conversation:
 intent:
 assist_pipeline:
+automation: !include automations.yaml
+counter:
+  large_coffees:
 input_boolean:
   kitchen_lamp:
 template:
@@ -77,6 +80,7 @@ class HomeAssistant:
         self.folder.mkdir(parents=True)
         text = CONFIGURATION.format(port=port)
         (self.folder / "configuration.yaml").write_text(text, "utf-8")
+        (self.folder / "automations.yaml").write_text("[]\n", "utf-8")
         shutil.copy(FOLDER / "drive.py", self.folder)
         self._process: subprocess.Popen[str] | None = None
 

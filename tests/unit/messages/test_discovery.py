@@ -12,6 +12,7 @@ import pytest
 
 from appliance import config
 from appliance.messages import discovery
+from appliance.messages.announced_device import AnnouncedDevice
 from appliance.messages.request_payloads import MicrophoneRequest
 from appliance.messages.status_payloads import Health, LinkHealth, Telemetry
 from appliance.messages.timer_payloads import (
@@ -36,6 +37,9 @@ from appliance.values import (
     encode,
 )
 
+TAKEN_AWAY = {"platform": "notify"}
+"""Home Assistant takes away what has its platform alone."""
+
 TAKEN: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "fixtures" / "home_assistant.json").read_text()
 )
@@ -48,7 +52,10 @@ SETTINGS = config.Config(
     speaking=config.SpeakingSettings(engine="espeak-ng"),
 )
 TOPICS = Topics.of(SETTINGS)
-MESSAGE = discovery.discovery(SETTINGS, TOPICS)
+ANNOUNCED = AnnouncedDevice(
+    object_id="appliance_kitchen", root="appliance/kitchen", prefix="homeassistant", machine="x"
+)
+MESSAGE = discovery.discovery(SETTINGS, TOPICS, (), ANNOUNCED)
 TOLD: dict[str, Any] = json.loads(MESSAGE.payload)
 
 RESULT = Result(
@@ -76,7 +83,7 @@ def rendered(component: str, value: Any, template: str = "value_template") -> st
 def test_the_discovery_is_one_retained_message_on_the_topic_that_home_assistant_reads() -> None:
     assert MESSAGE.topic == "homeassistant/device/appliance_kitchen/config"
     assert MESSAGE.retain
-    removal = discovery.removal(SETTINGS)
+    removal = discovery.removal(ANNOUNCED)
     assert (removal.topic, removal.payload, removal.retain) == (MESSAGE.topic, b"", True)
 
 
@@ -104,8 +111,8 @@ def test_an_entity_has_all_required_keys_of_its_platform_and_no_unknown_ones(
 
 def test_without_a_language_model_there_is_no_entity_to_ask_it() -> None:
     mute = config.Config(language_model=config.LanguageModelSettings(enabled=False))
-    told = json.loads(discovery.discovery(mute, TOPICS).payload)
-    assert "ask" not in told["components"]
+    told = json.loads(discovery.discovery(mute, TOPICS, (), ANNOUNCED).payload)
+    assert told["components"]["ask"] == TAKEN_AWAY
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -192,18 +199,21 @@ def test_the_switch_sends_and_shows_the_options() -> None:
 
 
 def test_what_the_configuration_closes_has_no_entity() -> None:
-    closed = json.loads(discovery.discovery(config.Config(), TOPICS).payload)["components"]
-    assert not {"muted", "listen"} & closed.keys()
-    assert {"log_level", "ask"} <= closed.keys()
+    closed = json.loads(discovery.discovery(config.Config(), TOPICS, (), ANNOUNCED).payload)[
+        "components"
+    ]
+    assert closed["muted"] == {"platform": "switch"}
+    assert closed["listen"] == {"platform": "button"}
+    assert all(len(closed[name]) > 1 for name in ("log_level", "ask"))
     assert "debug" not in closed["log_level"]["options"]
     verbose = config.Config(log=config.LogSettings(level="debug"))
-    told = json.loads(discovery.discovery(verbose, TOPICS).payload)["components"]
+    told = json.loads(discovery.discovery(verbose, TOPICS, (), ANNOUNCED).payload)["components"]
     assert "debug" in told["log_level"]["options"]
 
 
 def test_without_a_voice_there_is_no_entity_to_speak() -> None:
-    told = json.loads(discovery.discovery(config.Config(), TOPICS).payload)
-    assert "say" not in told["components"]
+    told = json.loads(discovery.discovery(config.Config(), TOPICS, (), ANNOUNCED).payload)
+    assert told["components"]["say"] == TAKEN_AWAY
 
 
 def test_a_stopped_appliance_is_not_available() -> None:
@@ -211,3 +221,12 @@ def test_a_stopped_appliance_is_not_available() -> None:
     template = environment.from_string(TOLD["availability"][0]["value_template"])
     shown = [template.render(value=word) for word in ("online", "stopped", "offline")]
     assert shown == ["online", "offline", "offline"]
+
+
+def test_each_intent_is_a_trigger_and_one_that_is_gone_is_taken_away() -> None:
+    announced = msgspec.structs.replace(
+        ANNOUNCED, components={"intent_Old": "device_automation", "intent_New": "device_automation"}
+    )
+    told = json.loads(discovery.discovery(SETTINGS, TOPICS, ["New"], announced).payload)
+    assert told["components"]["intent_Old"] == {"platform": "device_automation"}
+    assert told["components"]["intent_New"]["topic"] == "appliance/kitchen/intent/New"

@@ -1,0 +1,73 @@
+"""What Home Assistant was told of this appliance before: kept, so that it can be taken back."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance.system import atomic_file
+
+if TYPE_CHECKING:
+    from appliance.config import Config
+
+logger = logging.getLogger(__name__)
+
+FILE = "home-assistant.json"
+MACHINE_ID = Path("/etc/machine-id")
+
+MOST_COMPONENTS = 1000
+"""That are kept, with those that are gone: they are all in each discovery message."""
+
+
+class AnnouncedDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """The device as Home Assistant knows it."""
+
+    object_id: str
+    """From the first name; it stays if the appliance is renamed, and so do the entities."""
+    root: str
+    """Of its topics."""
+    prefix: str
+    """Of the discovery."""
+    machine: str
+    """A hash of the machine's id: a copied card is another device."""
+    components: dict[str, str] = {}
+    """The platform of each entity and trigger that was ever announced."""
+
+    @classmethod
+    def of(cls, config: Config) -> AnnouncedDevice:
+        """As it is kept, otherwise as it is announced for the first time."""
+        new = cls(
+            object_id=f"appliance_{config.name}",
+            root=config.root,
+            prefix=config.home_assistant.prefix,
+            machine=_machine(),
+        )
+        try:
+            content = (config.state_directory / FILE).read_bytes()
+            kept = msgspec.json.decode(content, type=cls)
+        except FileNotFoundError:
+            return new
+        except (OSError, msgspec.MsgspecError) as error:
+            logger.warning("what Home Assistant was told before is not known: %s", error)
+            return new
+        return kept if kept.machine == new.machine else new
+
+    def keep(self, directory: Path) -> None:
+        """Write it down. If the disk refuses, a later change may leave something behind."""
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            atomic_file.replace(directory / FILE, msgspec.json.encode(self))
+        except OSError as error:
+            logger.warning("what Home Assistant is told is not kept: %s", error)
+
+
+def _machine() -> str:
+    content = b""
+    with contextlib.suppress(OSError):
+        content = MACHINE_ID.read_bytes()
+    return hashlib.sha256(b"appliance" + content).hexdigest()[:16]
