@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.decoding.search_types import HeardWord
+    from appliance.decoding.word_differences import Difference
 
 CLEAR = math.log(0.2)
 """Mean log probability of a number's tokens from which it counts. It is the model's best guess, and
@@ -32,6 +33,12 @@ an undeclared value 24 had."""
 LETTERS = 2.4
 SHARE = 0.4
 CERTAINTY = 0.65
+
+EXCESS_LETTERS = 3
+EXCESS_SURPLUS_NATS = 4.0
+"""A stretch with all letters of the sentence's own words and so many more rules it out, if the free
+text fits so much better: "house coffee" is not "coffee", whether it was heard as that or as
+"hascoffee". None of 700 right results in seven domains had one."""
 
 GUARD_SURPLUS_NATS = 2.0
 """A guard word, such as "is" or "later", rules a sentence out if the free text fits so much better.
@@ -65,10 +72,20 @@ def contradicts(heard: Sequence[HeardWord], sentence: str, language: str, surplu
         return True
     if surplus >= GUARD_SURPLUS_NATS and has_other_guard(heard, sentence, language):
         return True
+    found = differences(heard, sentence, language)
+    if surplus >= EXCESS_SURPLUS_NATS and any(_says_more(one, language) for one in found):
+        return True
     return surplus >= SURPLUS_NATS and any(
-        one.cost >= LETTERS and one.share >= SHARE and one.certainty >= CERTAINTY
-        for one in differences(heard, sentence, language)
+        one.cost >= LETTERS and one.share >= SHARE and one.certainty >= CERTAINTY for one in found
     )
+
+
+def _says_more(one: Difference, language: str) -> bool:
+    """Whether what was heard has all of the sentence's own words, and more that mean something."""
+    if not word_lists_for(language).content(one.heard.split(), begins=False):
+        return False  # "please", "the"
+    said, meant = one.heard.replace(" ", ""), one.meant.replace(" ", "")
+    return meant in said and len(said) - len(meant) >= EXCESS_LETTERS
 
 
 def any_contradicts(

@@ -66,6 +66,8 @@ def meanings_of(decoding: Decoding, grammar: Grammar, spell: Spell) -> list[Mean
             if candidate.rank_score > meaning.best.rank_score:
                 meaning.best, meaning.text, meaning.reading = candidate, text, reading
     ordered = sorted(found.values(), key=lambda one: -one.score)
+    if ordered:
+        ordered = _with_compounds(ordered, grammar)
     return [
         one
         for one in ordered
@@ -74,6 +76,30 @@ def meanings_of(decoding: Decoding, grammar: Grammar, spell: Spell) -> list[Mean
             for other in ordered
         )
     ]
+
+
+def _with_compounds(ordered: Sequence[Meaning], grammar: Grammar) -> list[Meaning]:
+    """The same, but two words of the best one are one if a declared sentence has them so.
+
+    They sound alike, and the longest name wins: "garage deur" is the device "Garagedeur".
+    """
+    best, *others = ordered
+    words = best.text.split()
+    for at in range(1, len(words)):
+        text = " ".join([*words[: at - 1], words[at - 1] + words[at], *words[at + 1 :]])
+        reading = next(iter(grammar.readings(text)), None)
+        if (
+            reading is None
+            or reading.wildcard_characters > best.reading.wildcard_characters
+            or len(str(reading.slots.get("name", "")))
+            <= len(str(best.reading.slots.get("name", "")))
+        ):
+            continue
+        known = [one for one in others if one.reading.meaning == reading.meaning]
+        score = float(np.logaddexp.reduce([best.score, *(one.score for one in known)]))
+        rest = [one for one in others if one not in known]
+        return [Meaning(best.best, text, reading, score), *rest]
+    return [best, *others]
 
 
 def is_contested(meanings: Sequence[Meaning]) -> bool:

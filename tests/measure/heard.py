@@ -2,7 +2,8 @@
 
     APPLIANCE_SPEECH=… APPLIANCE_MODELS=… python tests/measure/heard.py SET… [--every N]
 
-Sets: orders, home, other, undeclared, numbers, or one such as orders/6, home/fr.
+Sets: orders, home, other, undeclared, numbers, rooms, noises, or one such as orders/6, home/fr.
+`rooms` and `noises` are the orders and the English home in each room, and with each noise at 10 dB.
 `other` is speech that must be refused, `undeclared` orders of which the grammar lacks one value,
 `numbers` numbers that the starter set does not have. With --memory FOLDER the calls of the models
 are kept there, so that the next run asks only new ones; --keep writes a line for each clip.
@@ -55,6 +56,9 @@ from measure.remembered_audio import RememberedAudio
 from measure.voices import espeak
 
 LEVELS = {"clean": None, "15": 15.0, "9": 9.0, "6": 6.0}
+NOISES_DB = 10.0
+ROOMS = ("rir1", "rir2", "rir3")
+NOISES = ("noise2", "noise3", "noise5")
 LANGUAGES = ("en", "fr", "de", "es", "it", "nl")
 NUMBER_VOICES = ("en-us", "en-gb", "en-us+f2", "en-gb+m3")
 SHORT_WORDS = 2
@@ -131,6 +135,43 @@ def orders(level: str) -> Iterator[Spoken]:
             intent="OrderDrink",
             slots=slots,
         )
+
+
+def in_room(spoken: Spoken, room: str) -> Spoken:
+    """The same in a room, by its impulse response."""
+
+    def heard() -> Sound:
+        samples, response = spoken.load(), read(folder() / "rooms" / f"{room}.flac")
+        size = len(samples) + len(response) - 1
+        far = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)
+        return np.asarray(far / np.abs(far).max() / 2, np.float32)
+
+    return replace(spoken, load=heard)
+
+
+def with_noise(spoken: Spoken, noise: str, number: int) -> Spoken:
+    """The same with a noise at NOISES_DB."""
+
+    def heard() -> Sound:
+        return mixed(spoken.load(), read(folder() / "noises" / f"{noise}.flac"), NOISES_DB, number)
+
+    return replace(spoken, load=heard)
+
+
+def orders_and_home() -> list[Spoken]:
+    """Clean; the kinds are `order` and `home`."""
+    return [
+        *(replace(one, kind="order") for one in orders("clean")),
+        *(replace(one, kind="home") for one in home("en")),
+    ]
+
+
+def rooms(room: str) -> Iterator[Spoken]:
+    yield from (in_room(one, room) for one in orders_and_home())
+
+
+def noises(noise: str) -> Iterator[Spoken]:
+    yield from (with_noise(one, noise, at) for at, one in enumerate(orders_and_home()))
 
 
 def kind_of(clip: dict[str, Any]) -> str:
@@ -269,6 +310,8 @@ def numbers() -> Iterator[Spoken]:
 SETS: dict[str, Callable[[], Iterator[Spoken]]] = {
     **{f"orders/{level}": partial(orders, level) for level in LEVELS},
     **{f"home/{language}": partial(home, language) for language in LANGUAGES},
+    **{f"rooms/{room}": partial(rooms, room) for room in ROOMS},
+    **{f"noises/{noise}": partial(noises, noise) for noise in NOISES},
     "other": other,
     "undeclared": undeclared,
     "numbers": numbers,
@@ -276,7 +319,7 @@ SETS: dict[str, Callable[[], Iterator[Spoken]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardClip:
     """What became of a clip; as a line of JSON it is enough to fit the confidence again."""
 
     set: str
@@ -295,7 +338,7 @@ class Heard:
     @classmethod
     def of(
         cls, where: str, spoken: Spoken, found: RecognisedSentence, ms: float, padded_ms: float
-    ) -> Heard:
+    ) -> HeardClip:
         taken = found.reading is not None
         same = taken and matches(spoken, found.intent, found.slots)
         readings = spoken.grammar().readings(found.text)[:1] if found.text else []
@@ -366,7 +409,7 @@ class Hearing:
             return self.model(name).encode(samples, language)
         return RememberedAudio(self.model(name), samples, language, memory)
 
-    def hear(self, where: str, spoken: Spoken) -> Heard:
+    def hear(self, where: str, spoken: Spoken) -> HeardClip:
         samples, grammar = spoken.load(), spoken.grammar()
         first, second = self.names(spoken.language)
         how = self.how(first, second)
@@ -384,7 +427,7 @@ class Hearing:
             if isinstance(one, RememberedAudio):
                 one.save()
         padded = self._padded_ms(first, samples, spoken) if self._options.compare else float("nan")
-        return Heard.of(where, spoken, found, ms, padded)
+        return HeardClip.of(where, spoken, found, ms, padded)
 
     def _padded_ms(self, name: str, samples: Sound, spoken: Spoken) -> float:
         if name not in self._padded:
@@ -396,7 +439,7 @@ class Hearing:
         return 1000 * (time.perf_counter() - started)
 
 
-def line(name: str, results: Sequence[Heard]) -> str:
+def line(name: str, results: Sequence[HeardClip]) -> str:
     count = len(results)
     right, wrong = sum(one.right for one in results), sum(one.wrong for one in results)
     rates = " | ".join(f"{100 * n / count:.1f}" for n in (right, wrong, count - right - wrong))
@@ -425,7 +468,7 @@ SHOWN = (
 )
 
 
-def show(results: Sequence[Heard]) -> None:
+def show(results: Sequence[HeardClip]) -> None:
     print(
         "| set | clips | right % | wrong % | refused % | best is right % | second asked % "
         "| calls: 50 %, 95 % | tokens | ms | of padded |\n|" + "---|" * 11
@@ -438,7 +481,7 @@ def show(results: Sequence[Heard]) -> None:
                 print(line(f"  {kind}", [one for one in some if one.kind == kind]))
 
 
-def show_error(one: Heard) -> None:
+def show_error(one: HeardClip) -> None:
     f = one.found
     numbers = " ".join(
         f"{key} {f[key]:.2f}" if isinstance(f[key], float) else f"{key} {f[key]}" for key in SHOWN
@@ -476,7 +519,7 @@ def main() -> int:
     return 0
 
 
-def measured(options: argparse.Namespace) -> Iterator[Heard]:
+def measured(options: argparse.Namespace) -> Iterator[HeardClip]:
     hearing = Hearing(options)
     for name in SETS:
         if not any(name == asked or name.startswith(f"{asked}/") for asked in options.sets):

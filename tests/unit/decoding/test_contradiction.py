@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from appliance.decoding.contradiction import contradicts, objection
+from appliance.decoding.contradiction import any_contradicts, contradicts, objection
 from appliance.decoding.search_types import HeardWord
 from appliance.text.normalise import normalise
 
@@ -116,3 +118,31 @@ def test_a_guard_word_that_sounds_like_the_sentence_s_own_word_was_misheard() ->
     assert not contradicts(timer, "maak timer voor 7 uur", "nl", 6.0)
     asked = heard("is the lamp on", -0.5)
     assert contradicts(asked, "the lamp on", "en", 5.0)
+
+
+@pytest.mark.parametrize(
+    ("free", "surplus", "ruled_out"),
+    [
+        ("a house coffee with milk", 6.0, True),
+        ("a hascoffee with milk", 6.0, True),
+        ("a house coffee with milk", 2.0, False),  # "it a", said while thinking
+        ("a cough with milk", 6.0, False),
+        ("please a coffee with the milk", 6.0, False),
+    ],
+)
+def test_a_sentence_does_not_leave_out_what_was_heard_beside_its_own_words(
+    free: str, surplus: float, *, ruled_out: bool
+) -> None:
+    said = heard(free, math.log(0.3))
+    assert contradicts(said, "a coffee with milk", "en", surplus) is ruled_out
+
+
+def test_words_count_against_a_sentence_unless_another_model_wrote_it_word_for_word() -> None:
+    sentence = "brew a small latte"
+    same, other, number = (
+        heard(text, math.log(0.9))
+        for text in (sentence, "bring us tomatoes", "brew 20 small latte")
+    )
+    assert any_contradicts([other], sentence, "en", 10.0)
+    assert not any_contradicts([other, same], sentence, "en", 10.0)
+    assert any_contradicts([same, number], sentence, "en", 10.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from support.sentences import intents_of
 
@@ -124,3 +125,30 @@ def test_sentences_without_the_wildcard_are_looked_up() -> None:
     assert not declared_sentences_near(
         decoding, TIMERS, lambda tokens: texts[tokens[0]], SearchEffort()
     )
+
+
+DOORS = Grammar.of(
+    intents_of(
+        {"State": ["is {name} closed", "is [the] garage deur closed"], "Open": "open {name}"},
+        lists={"name": {"values": ["garagedeur", "deur"]}},
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("heard", "name"),
+    [("is garage deur closed", "garagedeur"), ("is deur closed", "deur")],
+)
+def test_two_words_that_are_one_name_are_that_device_as_they_sound_alike(
+    heard: str, name: str
+) -> None:
+    decoding, texts = found(heard, (heard, -3.0))
+    [best] = meanings_of(decoding, DOORS, lambda tokens: texts[tokens[0]])
+    assert dict(best.reading.slots) == {"name": name}
+    assert best.score == -3.0
+
+
+def test_the_score_of_a_name_in_one_word_and_in_two_counts_together() -> None:
+    decoding, texts = found("x", ("is garage deur closed", -3.0), ("is garagedeur closed", -3.0))
+    [best] = meanings_of(decoding, DOORS, lambda tokens: texts[tokens[0]])
+    assert best.score == pytest.approx(-3.0 + np.log(2))
