@@ -32,6 +32,7 @@ COMMANDS = {
     "home-assistant": "what Home Assistant finds of this appliance: show, remove",
     "config": "show the current configuration, or check a file for mistakes",
     "licences": "what is installed and under which licence; as a list or as an SBOM",
+    "fleet": "many boards over MQTT: list them, make a signed bundle, push it in stages",
     "network": "show or apply the systemd IP allow list for the broker",
     "support-bundle": "write one archive for a bug report, without secrets and speech",
 }

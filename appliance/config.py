@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 import msgspec
 from msgspec import Meta
 
+from appliance import pushed_bundle
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,9 +46,11 @@ RequestName = Literal[
     "check",
     "listen",
     "say",
+    "apply",
 ]
-CLOSED = ("microphone", "listen")
-"""Requests that `mqtt.operations` does not have by default, because they control the microphone."""
+CLOSED = ("microphone", "listen", "apply")
+"""Requests that `mqtt.operations` does not have by default: they control the microphone, or change
+what may be said."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -415,6 +418,15 @@ class HttpSettings(ServerSettings, frozen=True):
     """Private key of the certificate (PEM)."""
 
 
+class FleetSettings(Section, frozen=True):
+    """Signed bundles of sentences, devices file and settings, for many appliances."""
+
+    public_key: str = ""
+    """File with the public key (PEM, Ed25519) of whoever may send bundles."""
+    trial_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
+    """How long the appliance must stay well with a new bundle, in seconds (1 to 3600)."""
+
+
 class JournalSettings(Section, frozen=True):
     """Limits of the messages that wait on disk for the broker."""
 
@@ -471,6 +483,7 @@ class Config(Section, frozen=True):
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
     wyoming: WyomingSettings = WyomingSettings()
     http: HttpSettings = HttpSettings()
+    fleet: FleetSettings = FleetSettings()
     journal: JournalSettings = JournalSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -573,8 +586,13 @@ def _user_directory(variable: str, default: str) -> Path:
         raise ConfigError([f"{key}: required, because this user has no home directory"]) from None
 
 
-def load(path: Path) -> Config:
-    """Read config.toml.
+def load(path: Path, *, with_bundle: bool = True, contents: Path | None = None) -> Config:
+    """Read config.toml, with what a signed bundle changes if one is in force.
+
+    Args:
+        path: of config.toml.
+        with_bundle: False for what the file itself says.
+        contents: of another bundle than the one in force.
 
     Raises:
         ConfigError: with every problem in it.
@@ -589,9 +607,24 @@ def load(path: Path) -> Config:
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not UTF-8 text, at byte {error.start}"]) from error
     try:
-        return parse(text)
+        own = parse(text)
     except ConfigError as error:
         raise ConfigError([f"{path}: {problem}" for problem in error.problems]) from None
+    return _with_bundle(own, text, contents) if with_bundle and own.fleet.public_key else own
+
+
+def _with_bundle(own: Config, text: str, contents: Path | None) -> Config:
+    serial = pushed_bundle.read_record(own.state_directory).serial
+    if contents is None and serial:
+        contents = pushed_bundle.contents_of(own.state_directory, serial)
+    if contents is None:
+        return own
+    try:
+        return _of_tables(pushed_bundle.with_bundle(tomllib.loads(text), contents))
+    except ConfigError as error:
+        raise ConfigError([f"bundle {contents.name}: {each}" for each in error.problems]) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"bundle {contents.name}: {error}"]) from error
 
 
 def parse(text: str) -> Config:
@@ -605,6 +638,10 @@ def parse(text: str) -> Config:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"not valid TOML: {error}"]) from error
+    return _of_tables(tables)
+
+
+def _of_tables(tables: dict[str, Any]) -> Config:
     problems: list[str] = []
     sections = dict(_read_struct(Config, tables, "", problems))
     if problems:

@@ -153,6 +153,10 @@ class ServiceRefused(DeviceError):
     """A device cannot do what is asked; nothing is published."""
 
 
+class BundleError(ApplianceError):
+    """A bundle of the fleet cannot be made, or is not taken."""
+
+
 class JournalError(ApplianceError):
     """The journal on disk cannot be written or read."""
 

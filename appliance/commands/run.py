@@ -8,6 +8,10 @@ from appliance.system import allocator, signal_wait
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
+
+    from appliance.config import Config
+    from appliance.daemon.daemon import Extras
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +24,8 @@ SIGTERM or Ctrl-C stops it within seconds. SIGHUP reloads configuration and
 sentences. `script/install` installs it as a systemd service.
 
 Exit status: 0 stopped on request, 1 crashed or (with --once) a sample was not
-understood, 69 something required is missing, 78 wrong configuration."""
+understood, 69 something required is missing, 75 it must start again (a signed
+bundle came or was taken back; systemd does that), 78 wrong configuration."""
     parser.add_argument(
         "--trial",
         action="store_true",
@@ -40,21 +45,20 @@ def run(arguments: argparse.Namespace) -> int:
     allocator.limit_memory()
     import msgspec  # noqa: PLC0415
 
-    from appliance.config import load  # noqa: PLC0415
     from appliance.daemon import daemon  # noqa: PLC0415
     from appliance.demo.demo import Demo  # noqa: PLC0415
     from appliance.demo.embedded_broker import EmbeddedBroker  # noqa: PLC0415
     from appliance.demo.simulated_home import SimulatedHome  # noqa: PLC0415
     from appliance.system import logs  # noqa: PLC0415
 
-    config = load(arguments.config)
+    config = _config_of_start(arguments.config)
     logs.set_up(config.log.level)
     companions: list[daemon.Companion] = []
     if not config.mqtt.host:
         port = config.mqtt.embedded_port
         companions.append(EmbeddedBroker(port, config.requests.maximum_bytes))
     if not (arguments.trial or arguments.once):
-        return daemon.run(arguments.config, config, daemon.Extras(companions=companions))
+        return _run_service(arguments.config, config, daemon.Extras(companions=companions))
     if not config.mqtt.host and not arguments.once and config.devices.discovery == "off":
         # Nobody's own devices are on an embedded broker: the trial may act on simulated ones.
         devices = msgspec.structs.replace(config.devices, discovery="act")
@@ -65,3 +69,39 @@ def run(arguments: argparse.Namespace) -> int:
         companions=[*companions, demo], microphone=demo.microphone, observers=[demo]
     )
     return daemon.run(arguments.config, config, extras)
+
+
+def _config_of_start(path: Path) -> Config:
+    """The configuration, with the signed bundle in force; one on trial must not stop the start."""
+    from appliance.config import load  # noqa: PLC0415
+    from appliance.errors import ConfigError  # noqa: PLC0415
+    from appliance.fleet.bundle_store import BundleStore  # noqa: PLC0415
+
+    own = load(path, with_bundle=False)
+    if not own.fleet.public_key:
+        return own
+    store = BundleStore(own.state_directory)
+    store.count_start()
+    try:
+        return load(path)
+    except ConfigError as error:
+        if not store.take_back(str(error)):
+            raise
+        return load(path)
+
+
+def _run_service(path: Path, config: Config, extras: Extras) -> int:
+    """The daemon; if it cannot start with a bundle on trial, the bundle is taken back."""
+    from appliance.daemon import daemon  # noqa: PLC0415
+    from appliance.errors import ApplianceError, StateLocked  # noqa: PLC0415
+    from appliance.fleet.bundle_receiver import RESTART_STATUS  # noqa: PLC0415
+    from appliance.fleet.bundle_store import BundleStore  # noqa: PLC0415
+
+    try:
+        return daemon.run(path, config, extras)
+    except StateLocked:
+        raise
+    except ApplianceError as error:
+        if config.fleet.public_key and BundleStore(config.state_directory).take_back(str(error)):
+            return RESTART_STATUS
+        raise

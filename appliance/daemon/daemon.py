@@ -14,6 +14,7 @@ from appliance.config import load
 from appliance.daemon.wiring import wire
 from appliance.errors import ApplianceError, ThreadStuck
 from appliance.events import ActivityChanged
+from appliance.fleet.bundle_receiver import RESTART_STATUS
 from appliance.journal.journal import LOST, Journal
 from appliance.messages.topics import Topics
 from appliance.models.speech_model_choice import with_usable_model
@@ -221,6 +222,10 @@ class Daemon:
             self._notifier.beat()  # systemd restarts a deaf appliance
         parts.dispatcher.tick()
         parts.settings.watch()
+        if parts.bundles.tick(parts.settings.fault):
+            parts.status.describe()
+        if parts.bundles.restart_asked:
+            return RESTART_STATUS
         parts.status.tick()
         self._notifier.status(_status_line(parts))
         ended = (companion.exit_status() for companion in self._extras.companions)

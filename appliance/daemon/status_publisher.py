@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from appliance.daemon.home_assistant_announcement import HomeAssistantAnnouncement
     from appliance.daemon.reload import LiveSettings
     from appliance.events import Event, EventBus
+    from appliance.fleet.bundle_receiver import BundleReceiver
     from appliance.jobs.job_queue import JobQueue
     from appliance.listening.voice_input import VoiceInput
     from appliance.messages.topics import Topics
@@ -86,8 +87,10 @@ class StatusPublisher:
         language_model: LanguageModel | None,
         events: EventBus,
         announcement: HomeAssistantAnnouncement,
+        bundles: BundleReceiver,
     ) -> None:
         self._announcement = announcement
+        self._bundles = bundles
         self._settings = settings
         self._options = options
         self._publisher = publisher
@@ -150,6 +153,7 @@ class StatusPublisher:
             ),
             options=self._options.current(),
             hashes=content_hashes.of(config, self._settings.sentences),
+            bundle=self._bundles.record,
         )
         if config.home_assistant.enabled:
             self._announcement.publish(config, info.intents)

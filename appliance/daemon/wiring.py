@@ -22,6 +22,7 @@ from appliance.dialogue.listener_control import ListenerControl
 from appliance.dialogue.request_confirmation import RequestConfirmation
 from appliance.dialogue.speech_output import SpeechOutput
 from appliance.events import EventBus
+from appliance.fleet.bundle_receiver import BundleReceiver
 from appliance.http_server.server import HttpServer
 from appliance.ids import Ids
 from appliance.jobs.act_stage import ActStage
@@ -88,6 +89,7 @@ class Parts:
     dispatcher: RequestDispatcher
     mqtt: MqttService
     status: StatusPublisher
+    bundles: BundleReceiver
     metrics: MetricsCollector
     mqtt_loop: Loop
     worker_loop: Loop
@@ -227,6 +229,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
 
     # Requests.
     options = RuntimeOptions(config, voice, events)
+    bundles = BundleReceiver(path, config)
     dispatcher = RequestDispatcher(
         config,
         queue,
@@ -239,6 +242,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         voice=voice,
         speech=speech,
         board=board,
+        bundles=bundles,
     )
     parser = RequestParser(
         topics,
@@ -288,6 +292,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         language_model=language_model,
         events=events,
         announcement=HomeAssistantAnnouncement(config, journal, topics, publisher),
+        bundles=bundles,
     )
     events.subscribe(status)
     events.subscribe(panel)
@@ -301,6 +306,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         dispatcher=dispatcher,
         mqtt=mqtt,
         status=status,
+        bundles=bundles,
         metrics=MetricsCollector(
             status,
             mqtt,

@@ -10,6 +10,7 @@ import msgspec
 from appliance.errors import RequestError
 from appliance.messages.request_payloads import (
     Answer,
+    ApplyRequest,
     CancelRequest,
     CheckRequest,
     ConfirmRequest,
@@ -32,6 +33,7 @@ ControlForm = (
     | CheckRequest
     | ListenRequest
     | SayRequest
+    | ApplyRequest
 )
 
 FORMS: dict[Control, type[ControlForm]] = {
@@ -42,6 +44,7 @@ FORMS: dict[Control, type[ControlForm]] = {
     Control.CHECK: CheckRequest,
     Control.LISTEN: ListenRequest,
     Control.SAY: SayRequest,
+    Control.APPLY: ApplyRequest,
 }
 
 

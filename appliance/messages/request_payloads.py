@@ -29,6 +29,7 @@ class Control(enum.StrEnum):
     CHECK = "check"
     LISTEN = "listen"
     SAY = "say"
+    APPLY = "apply"
 
 
 class RequestState(enum.StrEnum):
@@ -185,5 +186,20 @@ class CheckRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     The answer's `data` is what `appliance check --json` prints.
     """
 
+    transaction: str | int | None = None
+    reply_to: str | None = None
+
+
+class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/apply`: a signed bundle, see `appliance fleet`.
+
+    The answer comes when the bundle has been checked. It is then on trial, and the appliance
+    starts again; `bundle` in `info` says what became of it.
+    """
+
+    bundle: str
+    """What was signed, in base64."""
+    signature: str
+    """Ed25519, in base64."""
     transaction: str | int | None = None
     reply_to: str | None = None

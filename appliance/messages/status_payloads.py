@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from appliance.messages.request_payloads import Control, Name
+from appliance.pushed_bundle import BundleRecord  # noqa: TC001 - msgspec asks for it when it runs
 from appliance.values import (
     SCHEMA,
     Activity,
@@ -85,6 +86,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     """The current values of what `request/options` and `request/microphone` change."""
     limits: Limits
     hashes: ContentHashes | None = None
+    bundle: BundleRecord | None = None
+    """The signed bundle in force, and what became of the newest one; null if none are taken."""
 
 
 class StateNow(msgspec.Struct, frozen=True, kw_only=True):

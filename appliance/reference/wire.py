@@ -12,6 +12,7 @@ from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.request_payloads import (
     Answer,
     AnswerRequest,
+    ApplyRequest,
     AudioRequest,
     CancelRequest,
     CheckRequest,
@@ -353,6 +354,12 @@ RECEIVED = (
         "Speak a text through the loudspeaker.",
         SayRequest(text="The washing machine is done.", transaction="job-12"),
         plain="the text",
+    ),
+    Channel(
+        *("apply", "request/apply", Direction.IN, ApplyRequest),
+        "Take a signed bundle of sentences, devices file and settings. Closed unless "
+        "`mqtt.operations` has it.",
+        ApplyRequest(bundle="e30=", signature="c2lnbmF0dXJl", transaction="job-17"),
     ),
 )
 

@@ -11,6 +11,7 @@ from appliance.errors import ApplianceError
 from appliance.ids import boot_seconds
 from appliance.jobs.result_builder import ResultBuilder
 from appliance.messages.request_payloads import (
+    ApplyRequest,
     CancelRequest,
     ConfirmRequest,
     Control,
@@ -22,9 +23,12 @@ from appliance.messages.request_payloads import (
 from appliance.values import Outcome, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appliance.config import Config
     from appliance.dialogue.request_confirmation import RequestConfirmation
     from appliance.dialogue.speech_output import SpeechOutput
+    from appliance.fleet.bundle_receiver import BundleReceiver
     from appliance.jobs.commit_stage import JobLedger
     from appliance.jobs.job_queue import JobQueue
     from appliance.journal.journal import Journal
@@ -66,7 +70,9 @@ class RequestDispatcher:
         voice: VoiceInput,
         speech: SpeechOutput,
         board: BoardMonitor,
+        bundles: BundleReceiver,
     ) -> None:
+        self._bundles = bundles
         self._config = config
         self._queue = queue
         self._journal = journal
@@ -115,7 +121,9 @@ class RequestDispatcher:
             if late and self._queue.remove(request.id) is not None:
                 self._end(request, Outcome.EXPIRED, EXPIRED)
 
-    def handle_control(self, control: ControlRequest) -> Answer | None:
+    def handle_control(  # noqa: PLR0911  (one for each kind)
+        self, control: ControlRequest
+    ) -> Answer | None:
         """Do a control request; return its answer, or None if that comes later or never."""
         match control.form:
             case CancelRequest(id=name):
@@ -128,6 +136,8 @@ class RequestDispatcher:
                 return self._listen(control)
             case SayRequest(text=text):
                 return self._say(control, text)
+            case ApplyRequest() as form:
+                return self._bundles.receive(control, form, self._answer_of(control))
         return self._check(control)
 
     def _cancel(self, control: ControlRequest, name: str) -> Answer | None:
@@ -193,6 +203,12 @@ class RequestDispatcher:
             return control.rejected("unsupported", NOT_SPEAKING)
         self._speech.say(text)
         return control.done()
+
+    def _answer_of(self, control: ControlRequest) -> Callable[[Answer], None]:
+        def publish(answer: Answer) -> None:
+            self._publisher.publish(self._topics.answer(control.address, answer))
+
+        return publish
 
     def _check(self, control: ControlRequest) -> Answer | None:
         if not self._checking.acquire(blocking=False):

@@ -257,7 +257,7 @@ class Faults:
 
 
 @dataclass
-class Asked:
+class SentRequest:
     """One request, and all that came back for it."""
 
     operation: str
@@ -278,7 +278,7 @@ class Asked:
 class Requester:
     """Sends requests, again if there is no answer, and notes every answer and every intent."""
 
-    def __init__(self, port: int, asked: dict[str, Asked]) -> None:
+    def __init__(self, port: int, asked: dict[str, SentRequest]) -> None:
         self._asked = asked
         self._lock = threading.Lock()
         self.intents: collections.Counter[str] = collections.Counter()
@@ -353,19 +353,20 @@ class Requester:
                     one.wrong = f"{told['state']} {result.get('reason')} {intent}"
 
 
-def requests(commands: int, recordings: int, seed: int) -> dict[str, Asked]:
+def requests(commands: int, recordings: int, seed: int) -> dict[str, SentRequest]:
     """Commands and recordings, mixed."""
     folder = REPOSITORY / "appliance" / "samples"
     sound = [(folder / f"{name}.flac").read_bytes() for name in RECORDINGS]
     made = [
-        Asked("command", f"press button {n % 1000}".encode(), n % 1000) for n in range(commands)
+        SentRequest("command", f"press button {n % 1000}".encode(), n % 1000)
+        for n in range(commands)
     ]
-    made += [Asked("transcribe", sound[n % len(sound)], None) for n in range(recordings)]
+    made += [SentRequest("transcribe", sound[n % len(sound)], None) for n in range(recordings)]
     random.Random(seed).shuffle(made)  # noqa: S311  (no secret)
     return {f"request-{number}": one for number, one in enumerate(made)}
 
 
-def summary(asked: dict[str, Asked], requester: Requester) -> dict[str, Any]:
+def summary(asked: dict[str, SentRequest], requester: Requester) -> dict[str, Any]:
     """What became of all."""
     done_commands = {
         identity
@@ -435,7 +436,7 @@ def main() -> int:
     return 1 if any(told[key] for key in bad) else 0
 
 
-def _end_faults(asked: dict[str, Asked], faults: Faults) -> None:
+def _end_faults(asked: dict[str, SentRequest], faults: Faults) -> None:
     """Faults until all but the last are answered, so that the last ones can be."""
     few = max(5, len(asked) // 50)
     while sum(not one.answered for one in asked.values()) > few:

@@ -14,6 +14,7 @@ from support.sentences import sentence_set
 from appliance import config
 from appliance.dialogue.request_confirmation import RequestConfirmation
 from appliance.errors import EngineError
+from appliance.fleet.bundle_receiver import BundleReceiver
 from appliance.ids import Ids, boot_seconds
 from appliance.jobs.act_stage import ActStage
 from appliance.jobs.commit_stage import JobLedger
@@ -107,6 +108,7 @@ class DispatcherParts:
             "voice": self.voice,
             "speech": None,
             "board": FixedBoard(),
+            "bundles": BundleReceiver(directory / "config.toml", settings),
         }
         self.dispatcher = RequestDispatcher(settings, self.jobs, self.journal, self.ledger, **parts)
 

@@ -137,6 +137,17 @@ class DaemonProcess:
             check=False,
         )
 
+    def command_in_background(self, *words: str) -> subprocess.Popen[str]:
+        """The same without waiting for its end."""
+        return subprocess.Popen(
+            [self.python, "-m", "appliance", *words, "--config", str(self.config)],
+            env=self.environment,
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def __enter__(self) -> Self:
         return self
 

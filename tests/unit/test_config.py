@@ -233,10 +233,12 @@ def test_each_model_in_use_is_named_once_and_the_second_one_only_with_the_gramma
     assert models(model=first, second_model="whisper-base", grammar=False) == one
 
 
-def test_each_request_can_be_opened_and_those_for_the_microphone_are_closed_by_default() -> None:
+def test_each_request_can_be_opened_and_some_are_closed_by_default() -> None:
     names = {*Operation, *Control}
     assert set(get_args(config.RequestName)) == names
-    assert names - set(config.Config().mqtt.operations) == {Control.LISTEN, Control.MICROPHONE}
+    assert names - set(config.Config().mqtt.operations) == {
+        *(Control.LISTEN, Control.MICROPHONE, Control.APPLY),
+    }
     with pytest.raises(ConfigError, match="operations"):
         config.parse('[mqtt]\noperations = ["sing"]')
 

@@ -1,0 +1,1 @@
+"""Many boards: signed bundles of sentences, devices file and settings, and an overview."""
