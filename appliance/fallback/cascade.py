@@ -12,7 +12,12 @@ from appliance.config import CascadeSettings
 from appliance.errors import EngineDied, EngineError, Interrupted
 from appliance.fallback.content_match import ContentMatcher
 from appliance.fallback.intent_choice import IntentChooser
-from appliance.fallback.last_command import repeated_elsewhere, target_of, without_pronoun
+from appliance.fallback.last_command import (
+    LastCommand,
+    repeated_elsewhere,
+    with_other_value,
+    without_pronoun,
+)
 from appliance.fallback.sentence_patterns import patterns_of
 from appliance.fallback.wildcard_values import filled, wildcard_spans
 from appliance.grammar.compound_sentence import is_only_a_name
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
 
     from appliance.fallback.content_match import SameContent
     from appliance.fallback.intent_choice import IntentChoice
-    from appliance.fallback.last_command import LastCommand
     from appliance.fallback.sentence_patterns import Patterns
     from appliance.protocols import LanguageModel
     from appliance.sentences.sentence_set import SentenceSet
@@ -109,31 +113,40 @@ class Cascade:
         may_act = lead >= self.settings.repair_margin and sentences.declared[best.name].by_fuzzy
         return best if may_act else None
 
-    def follow_up(self, text: str, last: LastCommand, sentences: SentenceSet) -> Intent | None:
-        """What a text means that refers to the last command: "turn it off".
+    def follow_up(
+        self, text: str, last: LastCommand, sentences: SentenceSet, *, exact: bool = False
+    ) -> LastCommand | None:
+        """What a text means that refers to the last command, with the words that it stands for.
 
-        It is about the same as that command, or the same command for another room or device.
+        "Turn it off" is about the same as that command, "the same in the bedroom" is the same
+        command for another room or device, and "a bit brighter" the same with another value. With
+        `exact` the words that it stands for must be a declared sentence.
         """
         patterns, language = self._tools_for(sentences).patterns, sentences.language
-        said = without_pronoun(text, last, patterns, language)
-        if said is not None:
-            intent = self._refers(said, sentences)
-            return intent if intent is not None and target_of(intent) == last.target else None
+        for said, meant in with_other_value(text, last, patterns, language):
+            found = self._refers(said, sentences, exact=True)
+            if found is not None and _same(found.intent, meant):
+                return found
+        said_of_it = without_pronoun(text, last, patterns, language)
+        if said_of_it is not None:
+            found = self._refers(said_of_it, sentences, exact=exact)
+            return found if found is not None and found.target == last.target else None
         for said in repeated_elsewhere(text, last, patterns, language):
-            intent = self._refers(said, sentences)
-            if intent is not None and intent.name == last.intent.name:
-                return intent
+            found = self._refers(said, sentences, exact=exact)
+            if found is not None and found.intent.name == last.intent.name:
+                return found
         return None
 
-    def _refers(self, said: str, sentences: SentenceSet) -> Intent | None:
-        intent = sentences.parse(said) or self.repair(said, sentences)
+    def _refers(self, said: str, sentences: SentenceSet, *, exact: bool) -> LastCommand | None:
+        intent = sentences.parse(said) or (None if exact else self.repair(said, sentences))
         if (
             intent is None
             or not self.settings.repair
             or not sentences.declared[intent.name].by_fuzzy
         ):
             return None
-        return Intent(intent.name, intent.slots, FOLLOW_UP_CONFIDENCE, "fuzzy")
+        found = Intent(intent.name, intent.slots, FOLLOW_UP_CONFIDENCE, "fuzzy")
+        return LastCommand(said, found)
 
     def objection(self, text: str, sentences: SentenceSet) -> str | None:
         """Why a text that is nearly a declared sentence is held back; None if it is near none."""
@@ -196,6 +209,10 @@ def _filled_wildcards(text: str, tools: _Tools) -> Iterator[Intent]:
         intent = filled(span, value, tools.sentences) if in_order else None
         if intent is not None:
             yield Intent(intent.name, intent.slots, WILDCARD_CONFIDENCE, "fuzzy")
+
+
+def _same(one: Intent, other: Intent) -> bool:
+    return (one.name, dict(one.slots)) == (other.name, dict(other.slots))
 
 
 def _is_only_a_name(one: SameContent, language: str) -> bool:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from appliance.fallback.mentioned_values import mentions
 from appliance.text.normalise import words_of
 from appliance.text.word_lists import word_lists_for
+from appliance.values import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from appliance.fallback.mentioned_values import Mention
     from appliance.fallback.sentence_patterns import Patterns, Words
-    from appliance.values import Intent
 
 SECONDS = 60.0
 """After so long, "it" may be something else."""
@@ -26,6 +26,14 @@ SPEAKERS = 32
 
 TARGETS = ("name", "area", "floor", "domain", "device_class")
 """Slots that say what a command is about."""
+
+
+STEPS = {"brightness": (20, 10), "volume_level": (20, 10), "temperature": (1, 1)}
+"""How much more or less of a slot's value, and how much is "a bit"; per cent or degrees."""
+
+BOUNDS = {"brightness": (1, 100), "volume_level": (0, 100), "temperature": (1, 100)}
+"""Lowest and highest value that a step leads to, or begins from: light that gets darker is not
+turned off, and a colour temperature is no temperature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,33 @@ def repeated_elsewhere(
         if _is_target(mention, patterns) and set(mention.values) & set(named[0].values):
             at = _place_of(mention.words, before)
             yield " ".join((*before[:at], *named[0].words, *before[at + len(mention.words) :]))
+
+
+def with_other_value(
+    text: str, last: LastCommand, patterns: Patterns, language: str
+) -> Iterator[tuple[str, Intent]]:
+    """The last command with more or less of its value, if `text` says so: "a bit brighter".
+
+    Each text comes with the intent that it must have: the same, but for this one value. A command
+    that set no such value has none to begin from.
+    """
+    step = word_lists_for(language).step_in(words_of(text))
+    value = None if step is None else last.intent.slots.get(step[0])
+    if step is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    slot, direction, small = step
+    lowest, highest = BOUNDS[slot]
+    changed = value + direction * STEPS[slot][small]
+    wished = max(lowest, min(highest, changed))
+    if wished == value or not lowest <= value <= highest:
+        return
+    intent = Intent(last.intent.name, {**last.intent.slots, slot: wished})
+    before = words_of(last.text)
+    for mention in mentions(last.text, patterns):
+        if not _is_target(mention, patterns):
+            at = _place_of(mention.words, before)
+            after = before[at + len(mention.words) :]
+            yield " ".join((*before[:at], str(wished), *after)), intent
 
 
 def _is_target(mention: Mention, patterns: Patterns) -> bool:

@@ -33,6 +33,8 @@ class ResultBuilder:
     outcome: Outcome | None = None
     """None as long as the work goes on."""
     text: str | None = None
+    meant_text: str | None = None
+    """The sentence that the text stands for, if it refers to a command before it."""
     intents: tuple[Intent, ...] = ()
     """The commands that were understood, in their order."""
     answer: str | None = None

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from appliance.values import Intent, Job
 
 
+CLEARLY_HEARD = 0.7
+"""Confidence of a free transcript from which a reference such as "turn it off" is believed."""
+
+
 class ResolveStage:
     """One of the declared sentences; if it is none, fuzzy match and the model's choice."""
 
@@ -73,7 +77,9 @@ class ResolveStage:
         if Stage.ACT not in route_of(work.job):
             return
         if len(intents) == 1:
-            self._last_commands.note(_speaker_of(work.job), work.text or "", intents[0])
+            self._last_commands.note(
+                _speaker_of(work.job), work.meant_text or work.text or "", intents[0]
+            )
         else:
             self._last_commands.forget(_speaker_of(work.job))
 
@@ -83,15 +89,15 @@ class ResolveStage:
         """What the text means though it is no declared sentence; empty if that is not sure."""
         text, spoken = work.text or "", is_spoken(work.job)
         intent = self._cascade.repair(text, sentences)
-        last = self._last_commands.of(_speaker_of(work.job)) if intent is None else None
-        if last is not None:
-            intent = self._cascade.follow_up(text, last, sentences)
-        work.stage("repair")
         guarded = intent is not None and sentences.declared[intent.name].never_by_voice
-        if guarded and not spoken:
-            return ()  # only its very words do it; speech is refused, with the reason
         if not guarded and not self._may_repair(work):
             intent = None
+        if intent is None:
+            intent = self._of_last_command(work, sentences)
+            guarded = intent is not None and sentences.declared[intent.name].never_by_voice
+        work.stage("repair")
+        if guarded and not spoken:
+            return ()  # only its very words do it; speech is refused, with the reason
         if intent is not None:
             return (intent,)
         if self._may_repair(work) and (several := self._several.meant(text, sentences)):
@@ -106,6 +112,21 @@ class ResolveStage:
         work.stage("choose")
         work.lm, work.tokens, work.likely_intent = model.name, choice.tokens, choice.likely_intent
         return () if choice.intent is None else (choice.intent,)
+
+    def _of_last_command(self, work: ResultBuilder, sentences: SentenceSet) -> Intent | None:
+        """What a text means that refers to the speaker's last command: "turn it off".
+
+        Words that were heard freely must be clear, and stand for a declared sentence.
+        """
+        last = self._last_commands.of(_speaker_of(work.job))
+        heard = not self._may_repair(work)
+        if last is None or (heard and (work.confidence or 0.0) < CLEARLY_HEARD):
+            return None
+        found = self._cascade.follow_up(work.text or "", last, sentences, exact=heard)
+        if found is None:
+            return None
+        work.meant_text = found.text
+        return found.intent
 
 
 def _speaker_of(job: Job) -> str:

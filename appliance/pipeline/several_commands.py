@@ -42,7 +42,8 @@ class SeveralCommands:
             intent = self._cascade.repair(part, sentences, is_part=True)
             if intent is None and before is not None:
                 last = LastCommand(before.text, before.intent)
-                intent = self._cascade.follow_up(part, last, sentences)
+                refers = self._cascade.follow_up(part, last, sentences)
+                part, intent = (part, None) if refers is None else (refers.text, refers.intent)
             if intent is None or sentences.declared[intent.name].never_by_voice:
                 return None  # what is declared so is done by its very words only
             return Part(part, intent)

@@ -27,6 +27,8 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pronouns: tuple[str, ...]
     again: tuple[str, ...]
     conjunctions: tuple[str, ...]
+    little: tuple[str, ...]
+    steps: dict[str, dict[str, tuple[str, ...]]]
     plural_endings: tuple[str, ...]
     compounds: bool
     same: dict[str, tuple[str, ...]]
@@ -51,6 +53,10 @@ class WordLists:
     """Phrases before the place in which a command is to be done, too: "the same"."""
     conjunctions: frozenset[Words] = frozenset()
     """Phrases between two commands, or between two things of one command: "and", "and then"."""
+    little: frozenset[Words] = frozenset()
+    """Phrases that make a step smaller: "a bit"."""
+    steps: Mapping[Words, tuple[str, int]] = field(default_factory=dict)
+    """Phrases for more or less of a slot's value, with the slot and 1 or -1: "brighter"."""
     plural_endings: tuple[str, ...] = ()
     compounds: bool = False
     """Whether words are joined freely, as in German: then no list has them all."""
@@ -92,6 +98,29 @@ class WordLists:
             for length in (1, 2, 3)
         )
 
+    def step_in(self, words: Sequence[str]) -> tuple[str, int, bool] | None:
+        """The slot, 1 or -1, and whether it is a small step, if the words say this and no more."""
+        rest: list[str] = []
+        at, small = 0, False
+        while at < len(words):
+            for length in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
+                phrase = tuple(words[at : at + length])
+                if phrase in self.little:
+                    small = True
+                    break
+                harmless = phrase in self.meant_by and not self.meant_by[phrase]
+                if (
+                    phrase in self.pronouns
+                    or harmless
+                    or (at == 0 and length == 1 and phrase[0] in self.verbs)
+                ):
+                    break
+            else:
+                rest.append(words[at])
+            at += length
+        found = self.steps.get(tuple(rest))
+        return None if found is None else (*found, small)
+
     def _phrase_at(self, words: Sequence[str], at: int) -> tuple[Words, Words]:
         """The longest known phrase that begins there, and what it stands for."""
         for length in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
@@ -100,6 +129,8 @@ class WordLists:
                 return phrase, self.meant_by[phrase]
         return (words[at],), (words[at],)
 
+
+DIRECTIONS = {"more": 1, "less": -1}
 
 LONGEST_PHRASE = 6
 """Words of the longest phrase in the lists."""
@@ -125,6 +156,13 @@ def word_lists_for(language: str) -> WordLists:
         frozenset(map(words_of, written.pronouns)),
         frozenset(map(words_of, written.again)),
         frozenset(map(words_of, written.conjunctions)),
+        frozenset(map(words_of, written.little)),
+        {
+            words_of(phrase): (slot, DIRECTIONS[direction])
+            for slot, directions in written.steps.items()
+            for direction, phrases in directions.items()
+            for phrase in phrases
+        },
         written.plural_endings,
         written.compounds,
         {kind: frozenset(map(words_of, phrases)) for kind, phrases in written.guards.items()},

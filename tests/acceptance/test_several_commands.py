@@ -27,6 +27,8 @@ intents:
     data: [{sentences: ["turn on the {room} light"]}]
   LampOff:
     data: [{sentences: ["turn off the {room} light"]}]
+  LampSet:
+    data: [{sentences: ["set the {room} light to {brightness} percent"]}]
   Heater:
     confirm: true
     data: [{sentences: ["start the heater"]}]
@@ -35,6 +37,7 @@ intents:
     data: [{sentences: ["open the garage door"]}]
 lists:
   room: {values: [kitchen, bathroom, bedroom]}
+  brightness: {range: {from: 0, to: 100}}
 """
 
 
@@ -163,3 +166,23 @@ def test_nothing_is_done_if_one_part_must_not_be_done(
         assert result["outcome"] == (outcome or "not_understood")
         assert result["acted"] is False
         assert house.silent(1.0)
+
+
+def test_a_spoken_reference_is_about_the_command_just_done(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    with MqttClient(broker.port, PANEL) as plant, MqttClient(broker.port, INTENTS) as lamps:
+        send(plant, "recognize", spoken("make it a little brighter"), "nothing before")
+        told(plant, "nothing before")
+        assert lamps.silent(1.0)
+        send(plant, "command", "set the kitchen light to 20 percent", "before")
+        told(plant, "before")
+        acted(lamps, ["LampSet"])
+        send(plant, "recognize", spoken("make it a little brighter"), "brighter")
+        told(plant, "brighter")
+        (brighter,) = acted(lamps, ["LampSet"])
+        assert brighter["intent"]["slots"] == {"room": "kitchen", "brightness": 30}
+        send(plant, "command", "the same in the bedroom", "same")
+        told(plant, "same")
+        (same,) = acted(lamps, ["LampSet"])
+        assert same["intent"]["slots"] == {"room": "bedroom", "brightness": 30}

@@ -25,9 +25,9 @@ def last(text: str) -> LastCommand:
 
 
 def followed(text: str, after: str = "turn on the kitchen light") -> tuple[str, Any] | None:
-    intent = CASCADE.follow_up(text, last(after), SENTENCES)
-    assert intent is None or intent.by == "fuzzy"
-    return None if intent is None else (intent.name, intent.slots)
+    found = CASCADE.follow_up(text, last(after), SENTENCES)
+    assert found is None or found.intent.by == "fuzzy"
+    return None if found is None else (found.intent.name, found.intent.slots)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,78 @@ def test_it_is_what_the_last_command_was_about(text: str, after: str) -> None:
 
 def test_it_may_be_set_to_a_value() -> None:
     assert followed("set it to 20 percent") == ("HassLightSet", {**KITCHEN, "brightness": 20})
+
+
+@pytest.mark.parametrize(
+    ("text", "brightness"),
+    [
+        ("a bit brighter", 50),
+        ("make it a little brighter please", 50),
+        ("brighter", 60),
+        ("make that darker", 20),
+        ("still a bit dimmer", 30),
+    ],
+)
+def test_a_step_changes_the_value_of_the_last_command_and_nothing_else(
+    text: str, brightness: int
+) -> None:
+    after = "set the kitchen light to 40 percent"
+    assert followed(text, after) == ("HassLightSet", {**KITCHEN, "brightness": brightness})
+
+
+def test_a_step_ends_at_the_last_declared_value_and_turns_nothing_off() -> None:
+    assert followed("brighter", "set the kitchen light to 95 percent") == (
+        *("HassLightSet", {**KITCHEN, "brightness": 100}),
+    )
+    assert followed("brighter", "set the kitchen light to 100 percent") is None
+    assert followed("darker", "set the kitchen light to 10 percent") == (
+        *("HassLightSet", {**KITCHEN, "brightness": 1}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("a bit brighter", "turn on the kitchen light"),
+        ("a bit warmer", "set the kitchen light to 40 percent"),
+        ("is it brighter", "set the kitchen light to 40 percent"),
+        ("it is a bit brighter", "set the kitchen light to 40 percent"),
+        ("not brighter", "set the kitchen light to 40 percent"),
+        ("brighter tomorrow", "set the kitchen light to 40 percent"),
+        ("the bedroom a bit brighter", "set the kitchen light to 40 percent"),
+        ("a bit", "set the kitchen light to 40 percent"),
+        ("brighter or darker", "set the kitchen light to 40 percent"),
+    ],
+)
+def test_a_step_without_a_value_to_begin_from_or_with_other_words_does_nothing(
+    text: str, after: str
+) -> None:
+    assert followed(text, after) is None
+
+
+STEPS = {
+    "de": ("stelle die Lampe auf 40 Prozent", "etwas heller", "noch etwas dunkler"),
+    "es": ("pon la lámpara al 40", "un poco más brillante", "un poco menos brillante"),
+    "fr": ("règle la lampe à 40", "un peu plus lumineux", "un peu plus sombre"),
+    "it": ("imposta la lampada al 40", "un po' più luminosa", "un po' più scuro"),
+    "nl": ("zet de lamp op 40", "iets feller", "een beetje donkerder"),
+}
+
+
+@pytest.mark.parametrize("language", sorted(STEPS))
+def test_steps_are_known_in_each_language(language: str) -> None:
+    command, more, less = STEPS[language]
+    declared = sentence_set(
+        {"Set": command.replace("40", "{brightness}")},
+        lists={"brightness": {"range": {"from": 0, "to": 100}}},
+        language=language,
+    )
+    intent = declared.parse(command)
+    assert intent is not None
+    for text, brightness in ((more, 50), (less, 30)):
+        found = CASCADE.follow_up(text, LastCommand(command, intent), declared)
+        assert found is not None, text
+        assert found.intent.slots == {"brightness": brightness}
 
 
 @pytest.mark.parametrize(
@@ -105,4 +177,4 @@ def test_a_state_or_a_colour_is_not_what_a_command_is_about() -> None:
     assert intent is not None
     found = CASCADE.follow_up("turn it off", LastCommand("turn on the desk fan", intent), declared)
     assert found is not None
-    assert (found.name, found.slots) == ("Off", {"name": "desk fan"})
+    assert (found.intent.name, found.intent.slots) == ("Off", {"name": "desk fan"})

@@ -525,6 +525,41 @@ def test_a_text_with_two_commands_has_both_in_their_order() -> None:
     assert (half.outcome, half.commands) == (Outcome.NOT_UNDERSTOOD, ())
 
 
+def test_a_spoken_reference_is_believed_if_its_words_were_clear() -> None:
+    house = sentence_set(
+        {"Off": "turn [the] {name} off", "Set": "set [the] {name} to {brightness}"},
+        lists={
+            "name": {"values": ["lamp", "fan"]},
+            "brightness": {"range": {"from": 0, "to": 100}},
+        },
+    )
+
+    class HeardFreely:
+        name = "stt"
+
+        def prepare(self, _: object) -> None:
+            pass
+
+        def recognise(self, *_: object) -> RecognisedSpeech:
+            text, confidence = said
+            return RecognisedSpeech(text, house.parse_all(text), confidence)
+
+    through = scripted_pipeline(house, recogniser=HeardFreely(), grammar=True)
+    said = "set the lamp to 40", 0.9
+    assert done(spoken(), through).outcome is Outcome.INTENT
+    for words, slots in (
+        ("A bit brighter.", {"name": "lamp", "brightness": 50}),
+        ("Still a bit brighter.", {"name": "lamp", "brightness": 60}),
+        ("The same for the fan.", {"name": "fan", "brightness": 60}),
+        ("Turn it off.", {"name": "fan"}),
+    ):
+        said = words, 0.5
+        assert done(spoken(), through).outcome is Outcome.NOT_UNDERSTOOD
+        said = words, 0.9
+        result = done(spoken(), through)
+        assert [(one.slots, one.by) for one in result.commands] == [(slots, "fuzzy")]
+
+
 def test_spoken_commands_are_all_refused_if_one_of_them_must_not_be_spoken() -> None:
     class RecogniserOfSeveral:
         name = "stt"
