@@ -24,11 +24,11 @@ SENTENCES = """\
 language: en
 intents:
   LampOn:
-    data: [{sentences: ["turn on the {room} light"]}]
+    data: [{sentences: ["turn on the {area} light"]}]
   LampOff:
-    data: [{sentences: ["turn off the {room} light"]}]
+    data: [{sentences: ["turn off the {area} light"]}]
   LampSet:
-    data: [{sentences: ["set the {room} light to {brightness} percent"]}]
+    data: [{sentences: ["set the {area} light to {brightness} percent"]}]
   Heater:
     confirm: true
     data: [{sentences: ["start the heater"]}]
@@ -36,7 +36,7 @@ intents:
     never_by_voice: true
     data: [{sentences: ["open the garage door"]}]
 lists:
-  room: {values: [kitchen, bathroom, bedroom]}
+  area: {values: [kitchen, bathroom, bedroom]}
   brightness: {range: {from: 0, to: 100}}
 """
 
@@ -115,10 +115,10 @@ def test_each_command_is_published_on_its_own_topic_in_order(
         payload = spoken(text) if operation == "recognize" else text
         send(plant, operation, payload, f"{operation}-{text}")
         result = told(plant, f"{operation}-{text}")["result"]
-        assert [(one["name"], one["slots"]["room"]) for one in result["intents"]] == expected
+        assert [(one["name"], one["slots"]["area"]) for one in result["intents"]] == expected
         assert result["intent"] == result["intents"][0]
         heard = acted(lamps, [name for name, _ in expected])
-        assert [(one["intent"]["name"], one["intent"]["slots"]["room"]) for one in heard] == (
+        assert [(one["intent"]["name"], one["intent"]["slots"]["area"]) for one in heard] == (
             expected
         )
         assert [one["part"] for one in heard] == [1, 2]
@@ -130,7 +130,7 @@ def test_one_command_has_the_same_payload_as_ever(daemon: DaemonProcess, broker:
     with MqttClient(broker.port, PANEL) as plant:
         send(plant, "command", "turn on the kitchen light", "one")
         result = told(plant, "one")["result"]
-        assert result["intent"]["slots"] == {"room": "kitchen"}
+        assert result["intent"]["slots"] == {"area": "kitchen"}
         assert {"intents", "part", "not_done"}.isdisjoint(result)
 
 
@@ -179,10 +179,11 @@ def test_a_spoken_reference_is_about_the_command_just_done(
         told(plant, "before")
         acted(lamps, ["LampSet"])
         send(plant, "recognize", spoken("make it a little brighter"), "brighter")
-        told(plant, "brighter")
+        heard = told(plant, "brighter")["result"]
+        assert heard["acted"], heard
         (brighter,) = acted(lamps, ["LampSet"])
-        assert brighter["intent"]["slots"] == {"room": "kitchen", "brightness": 30}
+        assert brighter["intent"]["slots"] == {"area": "kitchen", "brightness": 30}
         send(plant, "command", "the same in the bedroom", "same")
         told(plant, "same")
         (same,) = acted(lamps, ["LampSet"])
-        assert same["intent"]["slots"] == {"room": "bedroom", "brightness": 30}
+        assert same["intent"]["slots"] == {"area": "bedroom", "brightness": 30}

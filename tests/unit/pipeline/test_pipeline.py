@@ -553,7 +553,7 @@ def test_a_spoken_reference_is_believed_if_its_words_were_clear() -> None:
         ("The same for the fan.", {"name": "fan", "brightness": 60}),
         ("Turn it off.", {"name": "fan"}),
     ):
-        said = words, 0.5
+        said = words, 0.4
         assert done(spoken(), through).outcome is Outcome.NOT_UNDERSTOOD
         said = words, 0.9
         result = done(spoken(), through)
