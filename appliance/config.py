@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count = Annotated[int, Meta(ge=1)]
+MULTICAST_DNS = "224.0.0.251"
+"""The address of multicast DNS (RFC 6762)."""
+MULTICAST_DNS_PORT = 5353
 AddressAndPort = Annotated[
     str, Meta(pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})$")
 ]
@@ -403,6 +406,13 @@ class WyomingSettings(ServerSettings, frozen=True):
     """Addresses and networks whose clients are let in, beside this machine's own."""
     dictation: bool = False
     """Give every word that was heard to a client that does not say which model it wants."""
+    announce: bool = False
+    """Announce the server on the local network, so that Home Assistant finds it by itself."""
+
+    @property
+    def clients(self) -> list[str]:
+        """With the multicast address at which clients ask who is there."""
+        return [*super().clients, *([MULTICAST_DNS] if self.listen and self.announce else [])]
 
 
 class HttpSettings(ServerSettings, frozen=True):

@@ -6,6 +6,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
+from appliance.config import MULTICAST_DNS_PORT
 from appliance.doctor.check_result import CheckContext, CheckResult, error, not_here, ok, warning
 from appliance.system import (
     local_addresses,
@@ -55,6 +56,8 @@ def sockets(context: CheckContext) -> Iterator[CheckResult]:
             expected = clients or local_addresses.is_loopback(one.local[0])
             whom = f" for the clients in {clients}.allow" if clients else ""
             yield (ok if expected else error)("sockets", f"listens on {here}{whom}")
+        elif one.remote is None and _announces(context.config, one):
+            yield ok("sockets", f"{here} answers multicast DNS; see wyoming.announce")
         elif one.remote is None:
             yield warning("sockets", f"{here} is not connected", "check again; it should be gone")
         else:
@@ -185,6 +188,12 @@ def _serves_clients(config: Config, one: Socket) -> str | None:
     """The table of the server that listens there; None if none does."""
     names = [name for name, server in config.servers.items() if server.is_port(one.local[1])]
     return names[0] if one.listening and names else None
+
+
+def _announces(config: Config, one: Socket) -> bool:
+    """Whether it is a socket of the Wyoming server's announcement."""
+    wyoming = config.wyoming
+    return bool(wyoming.listen and wyoming.announce) and one.local[1] == MULTICAST_DNS_PORT
 
 
 def _is_client(config: Config, one: Socket) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import resource
+import socket
 from dataclasses import dataclass
 
 import psutil
+
+from appliance.system import local_addresses
 
 MB = 1_000_000
 
@@ -83,3 +86,15 @@ def _process_tree(pid: int | None) -> list[psutil.Process] | None:
         return [first, *first.children(recursive=True)]
     except (psutil.Error, OSError):
         return None
+
+
+def own_addresses() -> list[str]:
+    """The IPv4 addresses of the machine in the local network; loopback's if it has no other."""
+    found = [
+        one.address
+        for interface in psutil.net_if_addrs().values()
+        for one in interface
+        if one.family is socket.AF_INET and local_addresses.is_local(one.address)
+    ]
+    outside = [one for one in found if not local_addresses.is_loopback(one)]
+    return outside or found

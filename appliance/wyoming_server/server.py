@@ -12,6 +12,7 @@ from appliance.errors import NeededError
 from appliance.system import local_addresses
 from appliance.threads import Deadline, LoopBody
 from appliance.wyoming_server import outgoing_events
+from appliance.wyoming_server.announcement import ZeroconfAnnouncement
 from appliance.wyoming_server.connection import BUSY, WyomingConnection
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class WyomingServer(LoopBody):
         self._services = services
         self._settings = services.config.wyoming
         self._served = threading.Semaphore(MOST_SERVED)
+        self._announcement = (
+            ZeroconfAnnouncement(services.config) if self._settings.announce else None
+        )
         self._listening: socket.socket | None = None
         self._connections: dict[WyomingConnection, threading.Thread] = {}
         self._lock = threading.Lock()
@@ -63,6 +67,8 @@ class WyomingServer(LoopBody):
                 f"wyoming.listen: {self._settings.listen} cannot be used: {reason}"
             ) from error
         self._listening.settimeout(POLL_S)
+        if self._announcement is not None:
+            self._announcement.start()
         logger.info("Wyoming clients are served on %s", self._settings.listen)
 
     def turn(self) -> None:
@@ -77,6 +83,8 @@ class WyomingServer(LoopBody):
 
     def stop(self) -> None:
         """Let nobody in any more, and end every connection."""
+        if self._announcement is not None:
+            self._announcement.stop()
         if self._listening is not None:
             self._listening.close()
         deadline = Deadline(STOP_S)

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 import soxr
+import zeroconf
 from support.daemon_process import SAMPLES, DaemonProcess
 from support.free_port import free_port
 from support.mosquitto import Mosquitto
@@ -457,6 +458,20 @@ def test_four_clients_are_served_at_once_each_its_own_and_the_fifth_is_told_that
             one.close()
 
 
+def test_four_clients_that_send_nothing_do_not_keep_others_out(served: Served) -> None:
+    silent = [served.client() for _ in range(4)]
+    try:
+        for one in silent:
+            one.send(Transcribe(), AudioStart(16_000, 2, 1))
+            assert one.ask(Ping(text="x")).type == "pong"
+        assert all(one.is_ended() for one in silent)  # after HOLDING_LIMIT_S, not IDLE_LIMIT_S
+        with served.client() as other:
+            assert other.text_of(pcm("kitchen_light")) == LIGHT
+    finally:
+        for one in silent:
+            one.close()
+
+
 def test_a_client_that_leaves_frees_its_place_and_leaves_no_thread_and_no_file(
     served: Served,
 ) -> None:
@@ -541,3 +556,37 @@ def test_a_text_that_is_no_sentence_is_answered_in_words_if_the_owner_allows_it(
             assert client.next_of("pong", "handled").type == "pong"
             answer = Handled.from_event(client.next_of("handled", "error"))
             assert "Paris" in (answer.text or "")
+
+
+# The announcement.
+
+
+def test_the_server_is_announced_and_withdrawn_at_the_end(
+    tmp_path: Path, models_directory: Path
+) -> None:
+    port = free_port()
+    seen: list[tuple[str, str]] = []
+
+    def note(*, state_change: zeroconf.ServiceStateChange, name: str, **_: object) -> None:
+        seen.append((state_change.name, name))
+
+    with (
+        zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as network,
+        DaemonProcess(
+            tmp_path,
+            models_directory,
+            wyoming={"listen": f"127.0.0.1:{port}", "announce": True},
+            mqtt={"embedded_port": free_port()},
+        ) as daemon,
+    ):
+        service = "kitchen._wyoming._tcp.local."
+        zeroconf.ServiceBrowser(network, "_wyoming._tcp.local.", handlers=[note])
+        daemon.start()
+        until(lambda: ("Added", service) in seen)
+        found = network.get_service_info("_wyoming._tcp.local.", service)
+        assert found is not None
+        assert (found.port, found.parsed_addresses()) == (port, ["127.0.0.1"])
+        checked = daemon.command("check", "--offline", "--json")
+        assert "is not connected" not in checked.stdout, checked.stdout
+        assert daemon.stop()[0] == 0
+        until(lambda: ("Removed", service) in seen)
