@@ -338,8 +338,12 @@ def log_sum(row: Row) -> float:
 
 
 def without_repetition(tokens: Tokens) -> Tokens:
-    """The tokens up to where they begin again, if they repeat themselves from the start."""
-    for period in range(3, len(tokens) // 2 + 1):
-        if tokens[period:] == tokens[:-period]:
+    """The tokens up to where they begin again, if they repeat themselves from the start.
+
+    A short word must be there three times: "pause pause" may have been said.
+    """
+    for period in range(1, len(tokens) // 2 + 1):
+        often = len(tokens) >= 3 * period or period >= _SHORTEST_REPETITION
+        if often and tokens[period:] == tokens[:-period]:
             return tokens[:period]
     return tokens

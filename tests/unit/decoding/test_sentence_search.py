@@ -151,6 +151,10 @@ def test_free_text_that_repeats_itself_counts_once() -> None:
     assert without_repetition((1, 2, 3, 4, 1, 2, 3, 4, 1, 2)) == (1, 2, 3, 4)
     assert without_repetition((1, 2, 3, 4)) == (1, 2, 3, 4)
     assert without_repetition((5, 5, 7)) == (5, 5, 7)
+    assert without_repetition((5, 5)) == (5, 5)
+    assert without_repetition((5, 5, 5)) == (5,)
+    assert without_repetition((5, 6, 5, 6, 5, 6)) == (5, 6)
+    assert without_repetition((5, 6, 5, 6)) == (5, 6, 5, 6)
     heard = [{" turn": 0.0}, {" on": 0.0}, {" lamp": 0.0}] * 4
     found = decode(FakeWhisper(heard), grammar("turn on lamp").walk(VOCABULARY))
     assert spelled(found.free.tokens) == "turn on lamp"
