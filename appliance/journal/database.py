@@ -15,6 +15,7 @@ from appliance.journal.row_check import Form, form_of, is_sound, text_or_not
 from appliance.journal.schema import TABLES, VERSIONS, tables_of, upgrade
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ FEWEST_COLUMNS = {
 }
 """Columns of each table when it was first made in its present form."""
 
+SCHEMA_ERRORS = ("unsupported file format",)
+"""Errors without a code of their own that a damaged header gives."""
+
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -68,8 +72,8 @@ def open_database(directory: Path) -> sqlite3.Connection:
             return _opened(path)
         except _NewerVersion as newer:
             kind, why = f"version-{newer.version}", str(newer)
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF not in DAMAGE_CODES:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if not _is_damage(error):
                 raise
             kind, why = "corrupt", DAMAGED_REASON
         saved = _salvage_into_new_file(path)
@@ -87,6 +91,14 @@ def open_database(directory: Path) -> sqlite3.Connection:
         saved,
     )
     return database
+
+
+def _is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:
+    """Whether an error comes from what is in the file, and not from the disk or its mode."""
+    if isinstance(error, UnicodeDecodeError) or str(error) in SCHEMA_ERRORS:
+        return True
+    code = getattr(error, "sqlite_errorcode", None)  # Python's own errors have none: a bad text
+    return code is None or code & 0xFF in DAMAGE_CODES
 
 
 def _salvage_into_new_file(path: Path) -> int:
@@ -230,7 +242,7 @@ def _check(database: sqlite3.Connection) -> None:
     if version == 0 and not tables:
         upgrade(database, version)
         return
-    check = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    check = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if check != "ok" or version == 0 or not tables.issuperset(tables_of(version)):
         raise _damage(check)
     try:
@@ -241,17 +253,16 @@ def _check(database: sqlite3.Connection) -> None:
         raise _damage(str(error)) from error  # the file has another version than it says
     with contextlib.closing(sqlite3.connect(":memory:")) as sound:
         upgrade(sound, 0)
-        if any(_columns(table, sound) != _columns(table, database) for table in TABLES):
+        if any(_declared(table, sound) != _declared(table, database) for table in TABLES):
             raise _damage("the columns are not ours")
-    _check_values(database)
+        _check_values(database, {table: form_of(table, sound) for table in TABLES})
 
 
-def _check_values(database: sqlite3.Connection) -> None:
+def _check_values(database: sqlite3.Connection, forms: Mapping[str, Form]) -> None:
     """Raise for a row that the appliance cannot use."""
     texts, database.text_factory = database.text_factory, text_or_not
     try:
-        for table in TABLES:
-            form = form_of(table, database)
+        for table, form in forms.items():
             for values in database.execute(f"SELECT * FROM {table}"):  # noqa: S608
                 if not is_sound(table, dict(zip(form, values, strict=True)), form):
                     raise _damage(f"a value in the table {table} is not readable")
@@ -287,7 +298,7 @@ def _salvage(old: Path, database: sqlite3.Connection) -> int:
         try:
             with contextlib.closing(sqlite3.connect(old, isolation_level=None)) as damaged:
                 saved += _copy(table, damaged, database)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             logger.warning(
                 "the table %s of the old journal cannot be read to its end: %s", table, error
             )
@@ -349,6 +360,11 @@ def _copy(table: str, damaged: sqlite3.Connection, database: sqlite3.Connection)
                 if is_sound(table, dict(zip(columns, row, strict=True)), form):
                     saved += database.execute(insert, row).rowcount
     return saved
+
+
+def _declared(table: str, database: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Names and types of the columns."""
+    return [(row[1], row[2]) for row in database.execute(f"PRAGMA table_info({table})")]
 
 
 def _columns(table: str, database: sqlite3.Connection) -> list[str]:

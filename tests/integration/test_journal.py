@@ -509,6 +509,50 @@ def test_a_row_with_a_damaged_value_is_left_out_and_the_others_are_kept(
         assert journal.damaged == 1, "it is sound now"
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"CREATE TABLE outbox", b"CREATE TABLE \x80utbox"),
+        (b"topic TEXT NOT NULL", b"topic TEYT NOT NULL"),
+        (b"payload BLOB NOT NULL", b"payload BLOB \xff\xffT NULL"),
+    ],
+)
+def test_a_schema_with_a_damaged_text_ends_no_start_and_its_rows_are_kept(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    with opened(tmp_path) as journal:
+        journal.accept([offer(f"request {number}".encode()) for number in range(3)])
+        journal.commit(said("message"), messages)
+    path = tmp_path / database.FILE
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    with opened(tmp_path) as journal:
+        assert journal.damaged == 1
+        assert len(journal.waiting()) == 3
+        assert texts(journal) == ["message"]
+
+
+def test_an_index_that_is_damaged_is_noticed_at_the_start(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        for number in range(3):
+            asked = offer(b"a request", identity=b"identity %d" % number)
+            accepted = journal.accept([asked])[0].accepted
+            assert accepted is not None
+            journal.commit(said("done"), messages, accepted.id)
+    with closing(sqlite3.connect(tmp_path / database.FILE)) as other:
+        query = "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = 'answers'"
+        (page,) = other.execute(query).fetchone()
+    with (tmp_path / database.FILE).open("r+b") as file:
+        file.seek((page - 1) * PAGE_BYTES + PAGE_BYTES - 40)
+        file.write(b"\x00" * 40)
+    with opened(tmp_path) as journal:
+        assert journal.damaged == 1
+        assert len(texts(journal)) == 3
+        again = offer(b"a request", identity=b"identity 1")
+        assert journal.accept([again])[0].result is not None
+
+
 def test_an_answer_of_another_version_is_not_repeated_and_ends_nothing(tmp_path: Path) -> None:
     asked = offer(b"a request", identity=b"identity")
     with opened(tmp_path) as journal:
