@@ -1,4 +1,5 @@
-# Sourced by bundle and install: the files of a bundle, their checksums and the signature of these.
+# Sourced by bundle and install: the files of a bundle, their checksums and the signature of these;
+# and the command of an installed appliance.
 # shellcheck shell=bash
 
 readonly ABOUT=bundle/about SUMS=bundle/SHA256SUMS SIGNATURE=bundle/SHA256SUMS.sig PUBLIC_KEY=bundle/key.pem
@@ -55,4 +56,17 @@ choose_bundle_key() {
     "Compare it with what script/bundle printed when the bundle was made. If it is the same, run:" "" \
     "    sudo $(printf %q "$bundle")/script/install --from $(printf %q "$bundle") --key $(printf %q "$bundle/$PUBLIC_KEY")" ""
   [[ -f $bundle_key ]] || stop "There is no key $bundle_key."
+}
+
+# launcher_text VENV: the command `appliance` of an installation.
+launcher_text() {
+  cat <<END
+#!/bin/sh
+# The installed appliance, with the configuration and the state of its service.
+export APPLIANCE_CONFIG="\${APPLIANCE_CONFIG:-/etc/appliance/config.toml}"
+export STATE_DIRECTORY="\${STATE_DIRECTORY:-/var/lib/appliance}"
+# Where the unit takes the broker's password from; only root may read it there.
+export CREDENTIALS_DIRECTORY="\${CREDENTIALS_DIRECTORY:-/etc/appliance}"
+exec $1/bin/python -m appliance "\$@"
+END
 }

@@ -28,7 +28,7 @@ MODEL = "bundle/models/small/model.bin"
 WHEEL = "bundle/wheels/tiny-1-py3-none-any.whl"
 
 
-class Bundle:
+class SignedBundle:
     """A bundle of the checkout in a folder with a space in its name, and the key that signed it."""
 
     def __init__(self, system: FakeSystemTree, place: Path, *, key: str = "owner") -> None:
@@ -66,23 +66,23 @@ def native() -> str:
 
 
 @pytest.fixture
-def bundle(system: FakeSystemTree, tmp_path: Path) -> Bundle:
-    return Bundle(system, tmp_path)
+def bundle(system: FakeSystemTree, tmp_path: Path) -> SignedBundle:
+    return SignedBundle(system, tmp_path)
 
 
 def install(
-    system: FakeSystemTree, bundle: Bundle, *words: str
+    system: FakeSystemTree, bundle: SignedBundle, *words: str
 ) -> subprocess.CompletedProcess[str]:
     return system.install("--from", str(bundle.folder), *words, script=bundle.script)
 
 
-def first_install(system: FakeSystemTree, bundle: Bundle) -> None:
+def first_install(system: FakeSystemTree, bundle: SignedBundle) -> None:
     done = install(system, bundle, "--key", str(bundle.public_key))
     assert done.returncode == 0, done.stdout
 
 
 def test_an_installation_from_a_bundle_asks_no_index_and_takes_models_and_settings(
-    system: FakeSystemTree, bundle: Bundle
+    system: FakeSystemTree, bundle: SignedBundle
 ) -> None:
     bundle.write("bundle/settings/sentences/en/coffee.yaml", "language: en\n")
     bundle.sign()
@@ -102,7 +102,7 @@ def test_an_installation_from_a_bundle_asks_no_index_and_takes_models_and_settin
 
 
 def test_an_update_from_a_bundle_keeps_the_owner_s_configuration_and_replaces_a_damaged_model(
-    system: FakeSystemTree, bundle: Bundle
+    system: FakeSystemTree, bundle: SignedBundle
 ) -> None:
     first_install(system, bundle)
     config = system.tree / "etc/appliance/config.toml"
@@ -116,7 +116,7 @@ def test_an_update_from_a_bundle_keeps_the_owner_s_configuration_and_replaces_a_
 
 
 def test_the_installed_version_s_own_script_takes_a_bundle(
-    system: FakeSystemTree, bundle: Bundle
+    system: FakeSystemTree, bundle: SignedBundle
 ) -> None:
     first_install(system, bundle)
     bundle.write("appliance/__init__.py", '__version__ = "9.9.0"\n')
@@ -127,46 +127,46 @@ def test_the_installed_version_s_own_script_takes_a_bundle(
     assert system.in_force == "9.9.0"
 
 
-def change(bundle: Bundle) -> str:
+def change(bundle: SignedBundle) -> str:
     (bundle.folder / MODEL).write_text("Weights" * 1000)
     return f"{MODEL}: is damaged or was changed"
 
 
-def truncate(bundle: Bundle) -> str:
+def truncate(bundle: SignedBundle) -> str:
     os.truncate(bundle.folder / WHEEL, 3)
     return f"{WHEEL}: is damaged or was changed"
 
 
-def delete(bundle: Bundle) -> str:
+def delete(bundle: SignedBundle) -> str:
     (bundle.folder / MODEL).unlink()
     return f"{MODEL}: is missing"
 
 
-def add(bundle: Bundle) -> str:
+def add(bundle: SignedBundle) -> str:
     bundle.write("bundle/wheels/another one-1-py3-none-any.whl", "")
     return "another one-1-py3-none-any.whl: is not part of the bundle"
 
 
-def link(bundle: Bundle) -> str:
+def link(bundle: SignedBundle) -> str:
     copy = bundle.folder.parent / "copy"
     shutil.move(bundle.folder / MODEL, copy)
     (bundle.folder / MODEL).symlink_to(copy)
     return f"{MODEL}: is not a file"
 
 
-def change_sums(bundle: Bundle) -> str:
+def change_sums(bundle: SignedBundle) -> str:
     with (bundle.folder / "bundle/SHA256SUMS").open("a") as file:
         file.write("\n")
     return "is not signed with the key"
 
 
-def change_signature(bundle: Bundle) -> str:
+def change_signature(bundle: SignedBundle) -> str:
     path = bundle.folder / "bundle/SHA256SUMS.sig"
     path.write_bytes(bytes(64))
     return "is not signed with the key"
 
 
-def lose_signature(bundle: Bundle) -> str:
+def lose_signature(bundle: SignedBundle) -> str:
     (bundle.folder / "bundle/SHA256SUMS.sig").unlink()
     return "is not a complete bundle"
 
@@ -177,7 +177,7 @@ def lose_signature(bundle: Bundle) -> str:
     ids=lambda function: function.__name__,
 )
 def test_a_bundle_that_is_not_as_it_was_made_is_named_and_nothing_is_installed(
-    system: FakeSystemTree, bundle: Bundle, damage: object
+    system: FakeSystemTree, bundle: SignedBundle, damage: object
 ) -> None:
     assert callable(damage)
     expected = damage(bundle)
@@ -189,7 +189,7 @@ def test_a_bundle_that_is_not_as_it_was_made_is_named_and_nothing_is_installed(
 
 
 def test_the_first_bundle_of_a_machine_needs_a_key_that_the_owner_names(
-    system: FakeSystemTree, bundle: Bundle
+    system: FakeSystemTree, bundle: SignedBundle
 ) -> None:
     done = install(system, bundle)
     assert done.returncode == 69
@@ -199,10 +199,10 @@ def test_the_first_bundle_of_a_machine_needs_a_key_that_the_owner_names(
 
 
 def test_afterwards_only_bundles_with_that_key_are_accepted(
-    system: FakeSystemTree, bundle: Bundle, tmp_path: Path
+    system: FakeSystemTree, bundle: SignedBundle, tmp_path: Path
 ) -> None:
     first_install(system, bundle)
-    other = Bundle(system, tmp_path, key="stranger")
+    other = SignedBundle(system, tmp_path, key="stranger")
     done = install(system, other)
     assert done.returncode == 69
     assert "is not signed with the key" in done.stdout
@@ -220,7 +220,7 @@ def test_afterwards_only_bundles_with_that_key_are_accepted(
     ],
 )
 def test_a_bundle_for_another_machine_is_refused(
-    system: FakeSystemTree, bundle: Bundle, about: str, reason: str
+    system: FakeSystemTree, bundle: SignedBundle, about: str, reason: str
 ) -> None:
     bundle.write("bundle/about", about)
     bundle.sign()
@@ -277,7 +277,7 @@ def test_what_a_failed_installation_has_fetched_stays_until_one_succeeds(
     assert not downloads.exists()
 
 
-class Index(SimpleHTTPRequestHandler):
+class CountingIndex(SimpleHTTPRequestHandler):
     """A package index of a folder, with the headers that a real one sends."""
 
     fetched: list[str]
@@ -311,10 +311,10 @@ def wheel(folder: Path, name: str) -> Path:
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[str]:
-    Index.fetched = []
+    CountingIndex.fetched = []
     folder = tmp_path / "simple"
     wheel(folder, "first")
-    handler = partial(Index, directory=str(tmp_path))
+    handler = partial(CountingIndex, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
@@ -343,9 +343,53 @@ def test_packages_that_were_fetched_before_a_failure_are_not_fetched_again(
     failed = fetch()
     assert failed.returncode != 0
     assert "second" in failed.stderr
-    assert Index.fetched == ["first"]
+    assert CountingIndex.fetched == ["first"]
     wheel(tmp_path / "simple", "second")
     done = fetch()
     assert done.returncode == 0, done.stderr
-    assert Index.fetched == ["first", "second"]
+    assert CountingIndex.fetched == ["first", "second"]
     assert (tmp_path / "site/first.py").exists()
+
+
+def test_beside_the_debian_package_nothing_is_installed(
+    system: FakeSystemTree, bundle: SignedBundle
+) -> None:
+    (system.tree / "usr/lib/appliance/venv").mkdir(parents=True)
+    done = install(system, bundle, "--key", str(bundle.public_key))
+    assert done.returncode == 69
+    assert "The Debian package of the appliance is installed" in done.stdout
+    assert system.files == set()
+
+
+def functions(of: str) -> str:
+    """What script/deb.sh needs, for a bundle of this machine."""
+    return f"""set -euo pipefail; root="{REPOSITORY}"
+        source "$root/script/lib.sh"; source "$root/script/bundle-files.sh"
+        source "$root/script/deb.sh"; work="{of}" architecture={native()} for_python={PYTHON}"""
+
+
+def test_a_debian_package_has_the_configuration_as_conffile_and_scripts_that_parse(
+    bundle: SignedBundle, tmp_path: Path
+) -> None:
+    bundle.write("bundle/sbom.cdx.json", "{}")
+    for name in ("CHANGELOG.md", "THIRD-PARTY-NOTICES.md"):
+        shutil.copy(REPOSITORY / name, bundle.folder)
+    deb = tmp_path / "appliance.deb"
+    # The Python packages need pip and real wheels: tests/systemd/bundle has them.
+    script = f"""{functions(str(tmp_path))}
+        deb_python() {{ mkdir -p "$2/lib"; }}
+        make_deb "{bundle.folder}" "{deb}" """
+    subprocess.run(["bash", "-c", script], check=True, capture_output=True)
+    subprocess.run(["dpkg-deb", "--raw-extract", deb, tmp_path / "raw"], check=True)
+    control = tmp_path / "raw/DEBIAN"
+    assert (control / "conffiles").read_text() == "/etc/appliance/config.toml\n"
+    for name in ("preinst", "postinst", "prerm", "postrm"):
+        subprocess.run(["sh", "-n", control / name], check=True)
+        assert os.access(control / name, os.X_OK)
+    about = (control / "control").read_text()
+    assert f"Architecture: {native()}\n" in about
+    assert f"python3 (>= {PYTHON}), python3 (<< 3.{sys.version_info.minor + 1})" in about
+    unit = (tmp_path / "raw/usr/lib/systemd/system/appliance.service").read_text()
+    assert "ExecStart=/usr/lib/appliance/venv/bin/python " in unit
+    assert "/opt/appliance" not in unit
+    assert (tmp_path / "raw/usr/share/appliance/models/small/model.bin").stat().st_size == 7000

@@ -142,7 +142,7 @@ def be_newer(system: FakeSystemTree, version: str) -> None:
     for name in ("config.toml", "systemd/journald@appliance.conf", "systemd/gpio.conf"):
         with (system.checkout / name).open("a", encoding="utf-8") as file:
             file.write(NEW_LINE)
-    script = system.checkout / "script/install"
+    script = system.checkout / "script/bundle-files.sh"
     script.write_text(script.read_text().replace("#!/bin/sh\n#", f"#!/bin/sh\n{NEW_LINE}#"))
     be_board(system, "Raspberry Pi 5 Model B Rev 1.0")
 
