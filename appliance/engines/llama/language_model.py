@@ -25,8 +25,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+WORTH_A_LINE_S = 5.0
+"""Seconds of reading from which its progress is logged."""
+
 MAXIMUM_STARTS = 3
 """For one text, if the process dies each time before it receives the text."""
+
+MENU_LIMIT_S = 900.0
+"""For the first reading of the list of intents; a busy board took more than a minute, and reads it
+once. As long as it goes on, each step has the time limit of an answer."""
 
 OnToken = Callable[[str | None], None]
 """Receives each piece of an answer; None if the answer starts again from its beginning."""
@@ -168,7 +175,7 @@ class Llama:
         except ChildDied:
             self._supervisor.discard(process)
             raise
-        except Interrupted:
+        except (Interrupted, _MenuTooSlow):
             self._supervisor.cancel(process, request_id)
             raise
         finally:
@@ -197,14 +204,17 @@ class Llama:
         on_token: OnToken | None,
     ) -> dict[str, Any]:
         clock = WorkClock(self._time_limit_s, self._supervisor.suspender)
+        menu = _MenuReading(WorkClock(MENU_LIMIT_S, self._supervisor.suspender))
         first_token_ms: float | None = None
         while True:
             response = process.next_response(request_id, clock, must_stop)
             if response is None:
                 self._supervisor.discard(process)
                 raise self._timeout(wrote_nothing=first_token_ms is None)
-            if "error" in response:
-                raise EngineError(response["error"])
+            menu.check(response)
+            if "reading" in response:
+                clock = WorkClock(self._time_limit_s, self._supervisor.suspender)
+                continue
             if "scored" in response:
                 scored: dict[str, Any] = response["scored"]
                 return scored
@@ -221,6 +231,39 @@ class Llama:
         if wrote_nothing:
             return ChildDied(f"it wrote nothing for {limit}")
         return EngineError(f"the language model was not done after {limit}")
+
+
+MENU_TOO_SLOW = (
+    f"the language model needs more than {MENU_LIMIT_S:g} s to read the list of intents; use a "
+    "smaller model, or set cascade.choose = false"
+)
+
+
+class _MenuTooSlow(EngineError):
+    """The list of intents is read too slowly; the process is not at fault."""
+
+
+class _MenuReading:
+    """How far the reading of a menu is; each quarter of a slow one is logged."""
+
+    def __init__(self, clock: WorkClock) -> None:
+        self._clock = clock
+        self._logged = 0
+
+    def check(self, response: dict[str, Any]) -> None:
+        """Take note of a response; EngineError if it is one, or if the menu takes too long."""
+        if "error" in response:
+            raise EngineError(response["error"])
+        if "reading" not in response:
+            return
+        done, total = response["reading"]
+        quarter, seconds = 4 * done // max(1, total), self._clock.seconds()
+        if quarter > self._logged and seconds > WORTH_A_LINE_S:
+            self._logged = quarter
+            words = "the language model has read %d of %d tokens of the list of intents, in %.0f s"
+            logger.info(words, done, total, seconds)
+        if done < total and self._clock.left_s() <= 0:
+            raise _MenuTooSlow(MENU_TOO_SLOW)
 
 
 class _NotSent(ChildDied):

@@ -72,14 +72,23 @@ class LlamaModel:
         """Compute with so many threads from now on."""
         self._sequences.use_threads(threads)
 
-    def _load_prefix(self, tokens: list[int], sequence: int) -> bool:
-        """Put `tokens` into a sequence; True if their state came from the disk."""
+    def _load_prefix(
+        self,
+        tokens: list[int],
+        sequence: int,
+        on_read: Callable[[int, int], None] = lambda *_: None,
+    ) -> bool:
+        """Put `tokens` into a sequence; True if their state came from the disk.
+
+        `on_read` is called with the number of tokens read so far, and with that of all.
+        """
         state = self._cache.load(tokens)
         if state is not None and self._sequences.restore(sequence, state):
             return True
         self._sequences.clear(sequence)
-        for _ in self._read(tokens, 0, sequence):
-            pass
+        on_read(0, len(tokens))
+        for number, _ in enumerate(self._read(tokens, 0, sequence), 1):
+            on_read(min(number * CHUNK, len(tokens)), len(tokens))
         self._cache.save(tokens, self._sequences.save(sequence))
         return False
 
@@ -178,14 +187,19 @@ class LlamaModel:
             )
         return maximum
 
-    def score_options(self, request: dict[str, Any]) -> dict[str, Any]:
+    def score_options(
+        self, request: dict[str, Any], on_read: Callable[[int, int], None] = lambda *_: None
+    ) -> dict[str, Any]:
         """How likely each of `request["options"]` is to follow the menu and `request["text"]`.
+
+        A menu that was not read before takes long: `on_read` is told how far that is, and may
+        raise to break it off.
 
         Raises:
             ModelError: the menu or the text is too long.
 
         """
-        self._load_menu(request["menu"])
+        self._load_menu(request["menu"], on_read)
         text = self._weights.tokens(request["text"], special=False)
         options = OptionTree(
             [self._weights.tokens(option, special=False) for option in request["options"]],
@@ -226,12 +240,12 @@ class LlamaModel:
             options.add_scores(forks, self._sequences.read(cells))
             unread = []
 
-    def _load_menu(self, menu: str) -> None:
+    def _load_menu(self, menu: str, on_read: Callable[[int, int], None]) -> None:
         if menu == self._menu:
             return
         tokens = self._tokens_of_menu(menu)
         self._menu_tokens, self._menu = [], None
-        self._load_prefix(tokens, MENU)
+        self._load_prefix(tokens, MENU, on_read)
         self._menu_tokens, self._menu = tokens, menu
 
     def _tokens_of_menu(self, menu: str) -> list[int]:

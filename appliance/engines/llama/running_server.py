@@ -19,6 +19,9 @@ CANCELLED = "the appliance stopped, or the request was cancelled"
 START = 0
 """Stands for a request's id in the response that says whether the model is open."""
 
+GOES_ON = frozenset({"token", "reading"})
+"""Responses after which another one comes."""
+
 POLL_S = 0.005
 """Between two checks whether to stop, and whether somebody speaks."""
 
@@ -78,7 +81,7 @@ class ServerProcess:
         while not self.ended and clock.left_s() > 0:
             self._receive(max(0.0, clock.left_s()))
             while self._responses[request_id]:
-                if "token" not in self._responses[request_id].popleft():
+                if not GOES_ON & self._responses[request_id].popleft().keys():
                     return True
         return False
 

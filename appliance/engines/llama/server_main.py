@@ -3,7 +3,7 @@
 In:  {"path", "settings", "threads", ...} once; then {"id", "turns": [...]} for an answer,
      {"id", "score": {...}} to score options, {"stop": id} to cancel a request.
 Out: {"ready": true}, then for each request lines with its id: {"token"}..., and {"done"},
-     {"scored"} or {"error"}.
+     {"scored"} or {"error"}. While a menu is read: {"reading": [tokens so far, of all]}...
 
 A later request goes first: it is served at the next token of the answer that is being written,
 which then continues.
@@ -25,6 +25,7 @@ from appliance.child_process_setup import take_stdout, tie_to_parent
 if TYPE_CHECKING:
     from appliance.engines.llama.loaded_model import LlamaModel
 
+CANCELLED_WHILE_READING = "it was cancelled while the menu was read"
 TOO_DEEP = "the schema is nested too deeply"
 
 
@@ -86,7 +87,7 @@ class _Service:
         try:
             self._model.use_threads(request["threads"])
             if "score" in request:
-                self._respond(request_id, self._model.score_options(request["score"]))
+                self._score(request_id, request["score"])
             else:
                 self._complete(request_id, request)
         except self._model_error as error:
@@ -95,6 +96,19 @@ class _Service:
             self._respond(request_id, {"error": "there is not enough memory for this text"})
         except RecursionError:
             self._respond(request_id, {"error": TOO_DEEP})
+
+    def _score(self, request_id: int, options: dict[str, Any]) -> None:
+        cancelled = self._inbox.cancelled
+
+        def report(done: int, total: int) -> None:
+            if request_id in cancelled:
+                raise self._model_error(CANCELLED_WHILE_READING)
+            self._respond(request_id, {"reading": [done, total]})
+
+        try:
+            self._respond(request_id, self._model.score_options(options, report))
+        finally:
+            cancelled.discard(request_id)
 
     def _complete(self, request_id: int, request: dict[str, Any]) -> None:
         cancelled = self._inbox.cancelled
