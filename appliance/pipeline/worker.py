@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET
 
 from appliance.errors import EngineDied
 from appliance.events import ActivityChanged
@@ -220,5 +221,5 @@ def _is_late(job: Job) -> bool:
 
 def _unwanted(result: Result, outcome: Outcome, reason: str) -> Result:
     return msgspec.structs.replace(
-        result, outcome=outcome, reason=reason, intent=None, answer=None, text=None
+        result, outcome=outcome, reason=reason, intent=None, intents=UNSET, answer=None, text=None
     )

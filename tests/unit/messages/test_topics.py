@@ -9,7 +9,7 @@ from support.mqtt_stack import result_for
 from appliance.errors import RequestError
 from appliance.messages.request_payloads import Answer, RequestState
 from appliance.messages.topics import Topics
-from appliance.values import Operation, Outcome, Request
+from appliance.values import Intent, Operation, Outcome, Request, Result
 
 TOPICS = Topics("site/line 1/voice", reply_prefixes=["home/"])
 REQUEST = Request("id", Operation.PARSE, b"x", "t", reply_to="home/answers", correlation=b"\x01")
@@ -24,6 +24,21 @@ def test_every_result_is_published_on_result_and_an_intent_also_on_its_own_topic
     ]
     assert messages[0].payload == messages[1].payload
     assert not any(message.retain for message in messages)
+
+
+def test_each_of_several_commands_that_was_done_is_on_its_own_topic_with_its_number() -> None:
+    commands = tuple(Intent(name) for name in ("LampOn", "Lock", "FanOn"))
+    several = msgspec.structs.replace(
+        result_for("x", "id", Outcome.INTENT),
+        intent=commands[0],
+        intents=commands,
+        not_done=(2,),
+        acted=True,
+    )
+    _, *messages = TOPICS.messages_for(several)
+    heard = [msgspec.json.decode(message.payload, type=Result) for message in messages]
+    assert [message.topic.rpartition("/")[2] for message in messages] == ["LampOn", "FanOn"]
+    assert [(one.part, one.intent) for one in heard] == [(1, commands[0]), (3, commands[2])]
 
 
 def test_an_intent_that_was_only_parsed_is_not_on_its_own_topic() -> None:
