@@ -57,7 +57,7 @@ from measure.voices import espeak
 
 LEVELS = {"clean": None, "15": 15.0, "9": 9.0, "6": 6.0}
 NOISES_DB = 10.0
-ROOMS = ("rir1", "rir2", "rir3")
+ROOMS = ("rir1", "rir2")
 NOISES = ("noise2", "noise3", "noise5")
 LANGUAGES = ("en", "fr", "de", "es", "it", "nl")
 NUMBER_VOICES = ("en-us", "en-gb", "en-us+f2", "en-gb+m3")
