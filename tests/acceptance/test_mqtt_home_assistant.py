@@ -29,7 +29,7 @@ lists:
 """
 
 SETTLED_S = 5.0
-"""In which a trigger that fires wrongly after a restart would have fired."""
+"""For Home Assistant to subscribe, or for a trigger that fires wrongly to have fired."""
 
 
 class OwnersView:
@@ -66,6 +66,7 @@ class OwnersView:
 
 
 def say(client: MqttClient, root: str, text: str) -> None:
+    time.sleep(SETTLED_S)
     client.publish(f"{root}/request/command", json.dumps({"text": text}))
 
 
@@ -104,7 +105,7 @@ def test_home_assistant_acts_once_for_each_command_and_on_nothing_else(  # noqa:
         until(lambda: home.coffees() == 2, "the trigger did not fire twice", 30)
 
         # When the broker, the appliance and Home Assistant start again, nothing is made
-        home.call("switch.turn_on", "switch.kitchen_muted")
+        home.call("switch/turn_on", "switch.kitchen_muted")
         until(lambda: home.state("switch.kitchen_muted") == "on", "it is not muted", 30)
         broker.kill()
         broker.start()
