@@ -112,7 +112,7 @@ def main() -> None:
                 if meaning is not None and found:
                     work += meaning.seconds
                 result = recognised(early, recogniser, found[0].samples, sentences)
-                whole = result.intent is not None and result.intent.slots == slots
+                whole = [intent.slots for intent in result.intents] == [slots]
                 right += whole
                 # The kitchen may be heard as a second sentence; that cuts nothing off.
                 cut += len(found) > 1 and not whole
