@@ -256,6 +256,12 @@ class CascadeSettings(Section, frozen=True):
     """How much of the wording must be the declared one (0 to 1; 1 is all)."""
     repair_margin: Probability = 0.06
     """How much less of it any sentence with another meaning may have (0 to 1)."""
+    propose_text: Probability = 0.45
+    """How alike the most similar declared sentence must be to a text (0 to 1; 0 is never)."""
+    propose_speech: Probability = 0.0
+    """The same for speech after a wake word, button or request (0 to 1; 0 is never)."""
+    propose_open_speech: Probability = 0.0
+    """The same for speech at a microphone that is always open (0 to 1; 0 is never)."""
     choose: bool = True
     """Let the language model choose an intent for text."""
     choose_speech: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 import threading
 from collections import deque
@@ -37,8 +38,19 @@ logger = logging.getLogger(__name__)
 FOLLOW_UP_CONFIDENCE = 0.9
 """Of a text that refers to the command before it."""
 
+PROPOSAL_LEAD = 0.1
+"""How much less like the text any sentence with another meaning must be (cosine, 0 to 1)."""
+
 WILDCARD_CONFIDENCE = 0.85
 """A wildcard takes any words, so its declared words are less evidence than whole sentences."""
+
+
+class TextSource(enum.Enum):
+    """Where a text is from, which says how much may be guessed."""
+
+    TYPED = "typed"
+    AFTER_TRIGGER = "speech after a wake word, a button or a request"
+    ALWAYS_OPEN = "speech at a microphone that is always open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,7 @@ class Cascade:
         found = [
             Intent(one.reading.intent, dict(one.reading.slots), one.confidence, "fuzzy")
             for one in same
-        ] or list(_filled_wildcards(text, tools))
+        ] or _filled_wildcards(text, tools)
         sure = [intent.confidence or 0.0 for intent in found]
         best = found[0] if found else None
         if best is None or sure[0] < self.settings.repair_threshold:
@@ -112,6 +124,31 @@ class Cascade:
         lead = sure[0] - max(sure[1:], default=0.0)
         may_act = lead >= self.settings.repair_margin and sentences.declared[best.name].by_fuzzy
         return best if may_act else None
+
+    def propose(self, text: str, sentences: SentenceSet, source: TextSource) -> Intent | None:
+        """The intent of the sentence that is most like a text, if it is like it enough.
+
+        The gate allows it only if each word of the text belongs to that meaning (see
+        `ContentMatcher.proposals`), and no other meaning is nearly as like.
+        """
+        threshold = self._proposal_threshold(source)
+        if threshold == 0:
+            return None
+        found = self._tools_for(sentences).matcher.proposals(text)
+        if not found or found[0].confidence < threshold:
+            return None
+        lead = found[0].confidence - max((one.confidence for one in found[1:]), default=0.0)
+        best = found[0].reading
+        if lead < PROPOSAL_LEAD or not sentences.declared[best.intent].by_fuzzy:
+            return None
+        return Intent(best.intent, dict(best.slots), found[0].confidence, "fuzzy")
+
+    def _proposal_threshold(self, source: TextSource) -> float:
+        return {
+            TextSource.TYPED: self.settings.propose_text,
+            TextSource.AFTER_TRIGGER: self.settings.propose_speech,
+            TextSource.ALWAYS_OPEN: self.settings.propose_open_speech,
+        }[source]
 
     def follow_up(
         self, text: str, last: LastCommand, sentences: SentenceSet, *, exact: bool = False
@@ -197,11 +234,24 @@ class Cascade:
             return tools.for_sentences(sentences)
 
 
-def _filled_wildcards(text: str, tools: _Tools) -> Iterator[Intent]:
-    """What the text means by sentences with a wildcard, filled with as few of its words as go."""
+def _filled_wildcards(said: str, tools: _Tools) -> list[Intent]:
+    """What the text means by sentences with a wildcard, filled with as few of its words as go.
+
+    If several are possible, it is the one for which the grammar takes the text with synonyms.
+    """
+    text = tools.matcher.in_declared_words(said)
+    found = list(_wildcard_intents(text, said, tools))
+    direct = tools.sentences.parse(text) if len(found) > 1 else None
+    same = [one for one in found if direct and (one.name, one.slots) == (direct.name, direct.slots)]
+    return same or found
+
+
+def _wildcard_intents(text: str, said: str, tools: _Tools) -> Iterator[Intent]:
     spans = wildcard_spans(text, tools.patterns, tools.sentences, tools.matcher)
     for span in spans.values():
         value = min(span.values, key=len)
+        if value.casefold() not in " ".join(said.split()).casefold():
+            continue  # a synonym, which nobody said
         head, _, tail = " ".join(text.split()).partition(value)
         in_order = tools.matcher.includes(head, span.before) and tools.matcher.includes(
             tail, span.after

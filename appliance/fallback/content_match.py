@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from appliance.fallback.mentioned_values import MISSING_WORD_COST, MOST_MENTIONS, mentions
 from appliance.fallback.partial_names import SPANS, PartialNames
+from appliance.fallback.proposal_index import SLOT, Proposals
+from appliance.fallback.rephrasing import as_command, in_declared_words, other_ways
 from appliance.fallback.sentence_patterns import Slot
 from appliance.fallback.spelling import Spelling
 from appliance.text.normalise import words_of
@@ -45,9 +47,6 @@ GUARD_WORTH = 0.5
 
 MOST_FREE_NUMBERS = 1
 """So many numbers may stand anywhere; with more, the order says which is which."""
-
-SLOT = "{}"
-"""Stands for a slot among the content words."""
 
 WHY = {
     "question": '"{}" makes it a question',
@@ -104,10 +103,17 @@ class ContentMatcher:
         for pattern in patterns.with_wildcard:
             content = self._content(pattern.parts)
             self._with_wildcard[frozenset(content) - {SLOT}, len(pattern.slots)].append(pattern)
+        self._proposals = Proposals.of(patterns.patterns, self._content)
         self._names = PartialNames(patterns, self._lists)
+        known = {word for words in self._all_words() for word in words if word.isalpha()}
+        self._declared_words = {
+            word
+            for pattern in (*patterns.patterns, *patterns.with_wildcard)
+            for word in pattern.words
+        }.union(*(words for values in patterns.values.values() for words in values))
         self._spelling = Spelling(
             grammar.language,
-            {word for words in self._all_words() for word in words if word.isalpha()},
+            known,
             self._digits,
         )
 
@@ -127,11 +133,62 @@ class ContentMatcher:
 
     def match(self, text: str) -> list[SameContent]:
         """The best sentence for each meaning that the text can have; empty if there is none."""
-        heard = words_of(text)
+        heard = as_command(words_of(text), self._lists)
         if not heard or len(heard) > MOST_WORDS or heard[-1] in self._lists.links:
             return []
         said = self._said(heard)
-        return self._readings(said, heard) or self._with_whole_name(said, heard)
+        ways = (
+            " ".join(way) for way in other_ways(said.words, self._lists) if self._is_declared(way)
+        )
+        sentences = itertools.chain(self._sentences(said), ways)
+        return self._readings(sentences, heard) or self._with_whole_name(said, heard)
+
+    def _is_declared(self, words: Words) -> bool:
+        return all(word in self._declared_words or word.isdecimal() for word in words)
+
+    def proposals(self, text: str) -> list[SameContent]:
+        """The declared sentences that are most like a text, best first, each meaning once.
+
+        The text has all words of the sentence, and may have others that the owner's sentences
+        with the same meaning have. No guard word, no value and no other word is passed over.
+        """
+        heard = as_command(words_of(text), self._lists)
+        if not heard or len(heard) > MOST_WORDS or heard[-1] in self._lists.links:
+            return []
+        said = self._said(heard)
+        count = len(said.mentions)
+        if count > MOST_MENTIONS:
+            return []
+        found: dict[object, SameContent] = {}
+        for number in range(count, -1, -1):
+            for chosen in itertools.combinations(range(count), number):
+                for one in self._proposed(said, chosen):
+                    known = found.get(one.reading.meaning)
+                    if known is None or known.confidence < one.confidence:
+                        found[one.reading.meaning] = one
+        return sorted(found.values(), key=lambda one: -one.confidence)
+
+    def _proposed(self, said: _Said, chosen: Sequence[int]) -> Iterator[SameContent]:
+        content = self._content(self._parts(said, chosen))
+        words = set(content) - {SLOT}
+        found = [said.mentions[index] for index in chosen]
+        for row, score in self._proposals.nearest(content, len(found)) if words else ():
+            pattern = self._proposals.patterns[row]
+            if self._lists.guard_in(sorted(words - self._proposals.words[row])) is None:
+                for sentence in self._sentences_of(pattern, found, content):
+                    for reading in self._grammar.readings(sentence)[:1]:
+                        if not reading.wildcard_characters and not reading.lacks_area:
+                            yield SameContent(reading, sentence, round(score, 3))
+
+    def _sentences_of(
+        self, pattern: Pattern, found: Sequence[Mention], content: Sequence[str]
+    ) -> Iterator[str]:
+        """The pattern with the values in its slots, in each order that fits."""
+        for fill in self._fills(pattern, found, content):
+            values = iter(fill)
+            yield " ".join(
+                next(values) if isinstance(part, Slot) else part for part in pattern.parts
+            )
 
     def _with_whole_name(self, said: _Said, heard: Words) -> list[SameContent]:
         """What the text says if a part of a device's name means the only one that it can mean."""
@@ -141,7 +198,9 @@ class ContentMatcher:
                 found = [
                     (device, one)
                     for device in devices
-                    for one in self._readings(_naming(said, at, device.mention), heard)
+                    for one in self._readings(
+                        self._sentences(_naming(said, at, device.mention)), heard
+                    )
                 ]
                 if found:
                     meanings = {one.reading.meaning for _, one in found}
@@ -159,9 +218,9 @@ class ContentMatcher:
             self._grammar.readings(sentence.replace(device.name, name)) for name in others
         )
 
-    def _readings(self, said: _Said, heard: Words) -> list[SameContent]:
+    def _readings(self, sentences: Iterable[str], heard: Words) -> list[SameContent]:
         found: dict[object, SameContent] = {}
-        for sentence in self._sentences(said):
+        for sentence in sentences:
             for reading in self._grammar.readings(sentence)[:1]:
                 if reading.wildcard_characters or reading.lacks_area:
                     continue
@@ -173,7 +232,7 @@ class ContentMatcher:
 
     def objection(self, text: str) -> str | None:
         """Why a text is held back that is nearly a declared sentence; None if it is near none."""
-        heard = words_of(text)
+        heard = as_command(words_of(text), self._lists)
         if not heard or len(heard) > MOST_WORDS:
             return None
         said = self._said(heard)
@@ -202,6 +261,10 @@ class ContentMatcher:
         return set(self._lists.content(self._numbered(said), begins=False)) == set(
             self._lists.content(self._numbered(sentence), begins=False)
         )
+
+    def in_declared_words(self, text: str) -> str:
+        """The text with synonyms of its words where only those are in the sentences."""
+        return in_declared_words(text, self._lists, self._declared_words)
 
     def includes(self, text: str, sentence: Sequence[str]) -> bool:
         """Whether a text says all that these words of a sentence say."""
@@ -242,12 +305,7 @@ class ContentMatcher:
                 key = frozenset(content) - {SLOT}, number
                 found = [said.mentions[index] for index in chosen]
                 for pattern in self._by_content.get(key, ()):
-                    for fill in self._fills(pattern, found, content):
-                        values = iter(fill)
-                        yield " ".join(
-                            next(values) if isinstance(part, Slot) else part
-                            for part in pattern.parts
-                        )
+                    yield from self._sentences_of(pattern, found, content)
 
     def _fills(
         self, pattern: Pattern, found: Sequence[Mention], content: Sequence[str]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.errors import EngineError
+from appliance.fallback.cascade import TextSource
 from appliance.fallback.last_command import LastCommands
 from appliance.pipeline.route import Stage, is_spoken, route_of
 from appliance.pipeline.several_commands import SeveralCommands
-from appliance.values import ClientRequest, Outcome, PromptRequest, Request, TextInput
+from appliance.values import ClientRequest, Outcome, PromptRequest, Request, TextInput, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +104,23 @@ class ResolveStage:
             return (intent,)
         if self._may_repair(work) and (several := self._several.meant(text, sentences)):
             return several
+        if proposed := self._proposed(work, sentences):
+            return proposed
+        return self._chosen(work, sentences, must_stop)
+
+    def _proposed(self, work: ResultBuilder, sentences: SentenceSet) -> tuple[Intent, ...]:
+        """The most similar sentence; of a typed text none that only its very words may cause."""
+        found = self._cascade.propose(work.text or "", sentences, _source_of(work.job))
+        if found is None:
+            return ()
+        guarded = sentences.declared[found.name].never_by_voice
+        return () if guarded and not is_spoken(work.job) else (found,)
+
+    def _chosen(
+        self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
+    ) -> tuple[Intent, ...]:
+        """What the language model chooses; empty if it is not there, or not sure."""
+        text, spoken = work.text or "", is_spoken(work.job)
         work.objection = self._cascade.objection(text, sentences)
         model = self._language_model
         if model is None or not work.board.allows_language_model:
@@ -128,6 +146,13 @@ class ResolveStage:
             return None
         work.meant_text = found.text
         return found.intent
+
+
+def _source_of(job: Job) -> TextSource:
+    if not is_spoken(job):
+        return TextSource.TYPED
+    trigger = getattr(job, "trigger", Trigger.ALWAYS)
+    return TextSource.ALWAYS_OPEN if trigger is Trigger.ALWAYS else TextSource.AFTER_TRIGGER
 
 
 def _speaker_of(job: Job) -> str:

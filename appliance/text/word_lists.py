@@ -31,6 +31,10 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     steps: dict[str, dict[str, tuple[str, ...]]]
     plural_endings: tuple[str, ...]
     compounds: bool
+    present: tuple[str, ...]
+    wishes: tuple[str, ...]
+    wish_links: tuple[str, ...]
+    states: dict[str, str]
     same: dict[str, tuple[str, ...]]
     guards: dict[str, tuple[str, ...]]
 
@@ -41,6 +45,8 @@ class WordLists:
 
     meant_by: Mapping[Words, Words] = field(default_factory=dict)
     """Phrase → the words that it stands for; none if it says nothing ("the", "please")."""
+    same: Mapping[Words, tuple[Words, ...]] = field(default_factory=dict)
+    """What synonyms stand for → all of them, with itself."""
     links: frozenset[str] = frozenset()
     """Articles and prepositions: they say nothing, but no command ends with one."""
     verbs: frozenset[str] = frozenset()
@@ -60,6 +66,14 @@ class WordLists:
     plural_endings: tuple[str, ...] = ()
     compounds: bool = False
     """Whether words are joined freely, as in German: then no list has them all."""
+    present: frozenset[Words] = frozenset()
+    """Phrases that say nothing in a question: what is asked is how it is now, "today"."""
+    wishes: frozenset[Words] = frozenset()
+    """Beginnings of a sentence that says what state is wanted: "make sure", "i want"."""
+    wish_links: frozenset[Words] = frozenset()
+    """Phrases that say nothing inside such a sentence: "is", "to be"."""
+    states: Mapping[Words, Words] = field(default_factory=dict)
+    """Word for a state in such a sentence → the words of the command for it, "locked": "lock"."""
     guards: Mapping[str, frozenset[Words]] = field(default_factory=dict)
     """Phrases that make a sentence something else than a command, by what they make of it."""
 
@@ -71,7 +85,7 @@ class WordLists:
         found: list[str] = []
         at = 0
         while at < len(words):
-            phrase, meant = self._phrase_at(words, at)
+            phrase, meant = self.phrase_at(words, at)
             at += len(phrase)
             if begins and not found and len(phrase) == 1 and phrase[0] in self.verbs:
                 begins = False
@@ -121,7 +135,12 @@ class WordLists:
         found = self.steps.get(tuple(rest))
         return None if found is None else (*found, small)
 
-    def _phrase_at(self, words: Sequence[str], at: int) -> tuple[Words, Words]:
+    def alike(self, phrase: Words) -> tuple[Words, ...]:
+        """The phrases that mean the same as `phrase`, with itself."""
+        meant = self.meant_by.get(phrase, phrase)
+        return self.same.get(meant, (phrase,))
+
+    def phrase_at(self, words: Sequence[str], at: int) -> tuple[Words, Words]:
         """The longest known phrase that begins there, and what it stands for."""
         for length in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
             phrase = tuple(words[at : at + length])
@@ -150,6 +169,10 @@ def word_lists_for(language: str) -> WordLists:
             meant[words_of(other)] = words_of(word)
     return WordLists(
         meant,
+        {
+            words_of(word): tuple(map(words_of, (word, *others)))
+            for word, others in written.same.items()
+        },
         frozenset(_single(written.links)),
         frozenset(_single(written.verbs)),
         frozenset(_single(written.nouns)),
@@ -165,6 +188,10 @@ def word_lists_for(language: str) -> WordLists:
         },
         written.plural_endings,
         written.compounds,
+        frozenset(map(words_of, written.present)),
+        frozenset(map(words_of, written.wishes)),
+        frozenset(map(words_of, written.wish_links)),
+        {words_of(state): words_of(verb) for state, verb in written.states.items()},
         {kind: frozenset(map(words_of, phrases)) for kind, phrases in written.guards.items()},
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from appliance.fallback.cascade import Cascade
+from appliance.fallback.cascade import Cascade, TextSource
 from appliance.sentences import sentence_set as sentence_files
 from appliance.text.normalise import normalise
 
@@ -75,7 +75,9 @@ def commands_of(sentences: SentenceSet) -> list[str]:
 
 def taken_for(text: str, sentences: SentenceSet) -> Intent | None:
     """What repair makes of a text that is no declared sentence."""
-    return None if sentences.parse(text) else CASCADE.repair(text, sentences)
+    if sentences.parse(text):
+        return None
+    return CASCADE.repair(text, sentences) or CASCADE.propose(text, sentences, TextSource.TYPED)
 
 
 @pytest.mark.parametrize("language", TEMPLATES)

@@ -1,4 +1,4 @@
-"""How texts of other people are understood: by the grammar, by repair too, by the model too.
+"""How other people's texts are understood: by the grammar, repair, proposer and model in turn.
 
     python tests/measure/meaning.py COMMANDS.jsonl [--house house.yaml] [--near NEAR.jsonl]
         [--area ROOM] [--model MODEL.gguf] [--show]
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from appliance.config import LanguageModelSettings
 from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
-from appliance.fallback.cascade import Cascade
+from appliance.fallback.cascade import Cascade, TextSource
 from appliance.sentences import sentence_set as sentence_files
 from appliance.text.normalise import words_of
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent
 
-STEPS = ("grammar", "repair", "model")
+STEPS = ("grammar", "repair", "proposer", "model")
 """In their order; each counts what the steps before it found, too."""
 
 WHOLE = {"all", "every", "everything", "everywhere", "lights", "fans", "whole", "house", "home"}
@@ -78,6 +78,7 @@ def understood(
     began = time.monotonic()
     found = [sentences.parse(text)]
     found.append(found[-1] or CASCADE.repair(text, sentences))
+    found.append(found[-1] or CASCADE.propose(text, sentences, TextSource.TYPED))
     spent = (time.monotonic() - began) * 1000
     if model is not None:
         intent = found[-1]
@@ -168,7 +169,7 @@ def main() -> None:
     if model is not None:
         model.close()
     parts = []
-    for step, name in enumerate(STEPS[: 3 if model else 2]):
+    for step, name in enumerate(STEPS[: 4 if model else 3]):
         print(f"{name}:")
         parts.append(f"{name}: {_summary(report(found, step, show=arguments.show))}")
         wrong = [one for one in tried if _acts_wrongly(one, step)]
