@@ -1,4 +1,4 @@
-"""The proposer: which of the owner's sentences a text is most like, and what the gate holds back."""
+"""The proposer: the sentence that a text is most like, and what the gate holds back."""
 
 from __future__ import annotations
 
