@@ -174,7 +174,9 @@ class ContentMatcher:
         found = [said.mentions[index] for index in chosen]
         for row, score in self._proposals.nearest(content, len(found)) if words else ():
             pattern = self._proposals.patterns[row]
-            if self._lists.guard_in(sorted(words - self._proposals.words[row])) is None:
+            extra = words - self._proposals.words[row]
+            may_act = extra.isdisjoint(self._proposals.openings)
+            if may_act and self._lists.guard_in(sorted(extra)) is None:
                 for sentence in self._sentences_of(pattern, found, content):
                     for reading in self._grammar.readings(sentence)[:1]:
                         if not reading.wildcard_characters and not reading.lacks_area:

@@ -39,6 +39,8 @@ class Proposals:
     """For each row the number of its kind: sentences with one meaning and the same slots."""
     vocabulary: tuple[frozenset[str], ...]
     """For each kind, all the words of its sentences."""
+    openings: frozenset[str]
+    """The words that begin sentences: a second one may undo the first ("stop closing")."""
     index: TermWeights
 
     @classmethod
@@ -65,6 +67,7 @@ class Proposals:
             tuple(frozenset(content) - {SLOT} for _, content in rows.values()),
             tuple(numbers),
             tuple(frozenset(vocabulary[number]) for number in range(len(kinds))),
+            frozenset(content[0] for _, content in rows.values()) - {SLOT},
             TermWeights([content for _, content in rows.values()], numbers),
         )
 
@@ -114,8 +117,7 @@ class TermWeights:
         for column, value in self._vector(content).items():
             wanted[column] = value
         products = self._values * wanted[self._row_columns]
-        found: NDArray[np.float64] = np.bincount(self._rows, products, self._count)
-        return found
+        return np.bincount(self._rows, products, self._count).astype(np.float64)
 
     def _vector(self, content: Sequence[str]) -> dict[int, float]:
         found = {

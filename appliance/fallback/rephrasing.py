@@ -46,7 +46,8 @@ def as_command(words: Sequence[str], lists: WordLists) -> Words:
 
 def in_declared_words(text: str, lists: WordLists, declared: Container[str]) -> str:
     """The text with synonyms in place of phrases that have words nobody declared."""
-    words, found, at = words_of(text), [], 0
+    words, at = words_of(text), 0
+    found: list[str] = []
     while at < len(words):
         phrase, _ = lists.phrase_at(words, at)
         at += len(phrase)

@@ -44,11 +44,11 @@ def proposed(text: str, source: TextSource = TextSource.TYPED) -> tuple[str, obj
 
 
 @pytest.mark.parametrize(
-    "text", ["prepare and brew some tea in the machine", "brew tea in the big kitchen pot"]
+    "text", ["brew some tea in the machine", "brew tea in the big kitchen pot"]
 )
 def test_words_of_other_sentences_with_the_same_meaning_may_be_there(text: str) -> None:
     assert Cascade().repair(text, SENTENCES) is None
-    assert proposed(text.replace(" and ", " ")) == ("Brew", "tea")
+    assert proposed(text) == ("Brew", "tea")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,8 @@ def test_words_of_other_sentences_with_the_same_meaning_may_be_there(text: str) 
         "tea in the big kitchen pot",
         "tea",
         "kitchen machine",
+        "prepare to brew tea in the big kitchen pot",
+        "brew tea and stop the kitchen pot",
     ],
 )
 def test_an_unknown_word_a_guard_word_a_number_or_a_second_value_is_held_back(text: str) -> None:
