@@ -317,6 +317,8 @@ class PromptRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     maximum_tokens: int | None = None
     turns: tuple[str, ...] = ()
     """Earlier questions and answers in turn, if the requester keeps them itself."""
+    extract: bool = False
+    """Whether the strings and numbers of the answer are taken from the text."""
 
     MARK: ClassVar[bytes] = b"\x00"
     """First byte of a packed request with options; no accepted text begins with it."""
@@ -386,6 +388,8 @@ class Question:
     """A JSON Schema that the answer must meet; None for an answer in words."""
     maximum_tokens: int | None = None
     """Longest answer; None: as configured."""
+    extract_from: str | None = None
+    """The text that strings and numbers are taken from; None if the model may write any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,17 @@ def checked_text(payload: bytes) -> bytes:
 
 def with_prompt_options(text: bytes, form: AnswerRequest) -> bytes:
     """Return the text, packed with the schema and other options of a request for an answer."""
+    if form.extract and form.schema is None:
+        raise RequestError("invalid", "extract needs a schema that says what to look for")
     return checked_prompt(
-        PromptRequest(text.decode(), form.schema, form.session, form.stream, form.maximum_tokens)
+        PromptRequest(
+            text.decode(),
+            form.schema,
+            form.session,
+            form.stream,
+            form.maximum_tokens,
+            extract=form.extract,
+        )
     )
 
 

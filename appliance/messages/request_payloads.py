@@ -90,6 +90,8 @@ class AnswerRequest(TextRequest, frozen=True, kw_only=True, forbid_unknown_field
     """Whether the answer is published on `partial` while it is being written."""
     maximum_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Of the answer; the context may have room for fewer."""
+    extract: bool = False
+    """Take every string and number of the JSON from the text: `schema` is needed."""
 
 
 class AudioRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -99,9 +99,7 @@ class AnswerStage:
             raise EngineError("there is no text to answer")
         work.lm = model.name
         session = _session_of(work.job, prompt)
-        asked = self._with_time(work, self._with_facts(prompt.text))
-        said = (*prompt.turns, *self._history.turns(session), asked)
-        question = Question(said, prompt.schema, prompt.maximum_tokens)
+        question = self._question(work, prompt, session)
         completion = model.complete(question, must_stop, self._progress(work.job, prompt))
         work.stage("answer")
         if completion.first_token_ms is not None:
@@ -116,6 +114,14 @@ class AnswerStage:
         work.answer = completion.text.strip()
         self._history.add(session, prompt.text, work.answer)
         work.end(Outcome.ANSWER)
+
+    def _question(self, work: ResultBuilder, prompt: PromptRequest, session: str) -> Question:
+        """What the model is asked; for an extraction the text alone."""
+        if prompt.extract:
+            return Question((prompt.text,), prompt.schema, prompt.maximum_tokens, prompt.text)
+        asked = self._with_time(work, self._with_facts(prompt.text))
+        said = (*prompt.turns, *self._history.turns(session), asked)
+        return Question(said, prompt.schema, prompt.maximum_tokens)
 
     def _with_time(self, work: ResultBuilder, text: str) -> str:
         """The clock stands with the question: before it, the model would read everything again."""

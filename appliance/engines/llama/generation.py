@@ -51,7 +51,9 @@ class GenerationLimits:
         return cls(
             maximum_tokens=default if maximum is None else maximum,
             temperature=settings["temperature"],
-            json=None if schema is None else JsonMask(schema, _tokenizer(weights)),
+            json=None
+            if schema is None
+            else JsonMask(schema, _tokenizer(weights), request.get("extract_from")),
         )
 
 

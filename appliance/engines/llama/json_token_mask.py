@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from jsonschema.exceptions import best_match
 from llguidance import LLMatcher, llamacpp
 
+from appliance.engines.llama.written_schema import bounded, extracting
 from appliance.engines.llama_library import ModelError
 
 if TYPE_CHECKING:
@@ -31,9 +32,20 @@ def tokenizer_of(weights: Weights) -> LLTokenizer:
 class JsonMask:
     """The token mask of one JSON Schema, while a text is written."""
 
-    def __init__(self, schema: Any, tokenizer: LLTokenizer) -> None:
-        """ModelError if the schema is invalid, or if no JSON can match it."""
+    def __init__(
+        self, schema: Any, tokenizer: LLTokenizer, extract_from: str | None = None
+    ) -> None:
+        """ModelError if the schema is invalid, or if no JSON can match it.
+
+        With `extract_from`, all strings and numbers are taken from that text.
+        """
         self._validator = _validator_for(schema)
+        schema = bounded(schema)
+        if extract_from is not None:
+            try:
+                schema = extracting(schema, extract_from, _fits)
+            except ValueError as error:
+                raise ModelError(str(error)) from None
         if schema is False:
             raise ModelError("the schema cannot be met: false allows nothing")
         try:
@@ -101,6 +113,10 @@ def _validator_for(schema: Any) -> Any:
     if error is not None:
         raise ModelError(f"not a JSON Schema: {_described(error)}")
     return kind(schema)
+
+
+def _fits(schema: Any, value: Any) -> bool:
+    return bool(Draft202012Validator(schema).is_valid(value))
 
 
 def _described(error: ValidationError) -> str:

@@ -120,6 +120,7 @@ class Llama:
             "turns": question.turns,
             "schema": question.schema,
             "maximum_tokens": question.maximum_tokens,
+            "extract_from": question.extract_from,
         }
         return Completion(**self._request(request, must_stop, on_token))
 
