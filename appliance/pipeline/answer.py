@@ -115,7 +115,9 @@ class AnswerStage:
         self._history.add(session, prompt.text, work.answer)
         work.end(Outcome.ANSWER)
 
-    def _question(self, work: ResultBuilder, prompt: PromptRequest, session: str) -> Question:
+    def _question(
+        self, work: ResultBuilder, prompt: PromptRequest, session: str | None
+    ) -> Question:
         """What the model is asked; for an extraction the text alone."""
         if prompt.extract:
             return Question((prompt.text,), prompt.schema, prompt.maximum_tokens, prompt.text)
