@@ -29,6 +29,7 @@ COMMANDS = {
     "devices": "what was found on the broker, and what a sentence would publish",
     "requests": "requests that crashed the appliance (dead letters): list, save, forget",
     "token": "make, list or remove the tokens of programs that use the HTTP server",
+    "page": "make a new password for the page",
     "home-assistant": "what Home Assistant finds of this appliance: show, remove",
     "config": "show the current configuration, or check a file for mistakes",
     "licences": "what is installed and under which licence; as a list or as an SBOM",

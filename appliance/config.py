@@ -443,6 +443,21 @@ class FleetSettings(Section, frozen=True):
     """How long the appliance must stay well with a new bundle, in seconds (1 to 3600)."""
 
 
+class PageSettings(ServerSettings, frozen=True):
+    """A page for browsers: to look at the appliance, try it and change it."""
+
+    listen: AddressAndPort = ""
+    """Address and port of the page."""
+    allow: list[str] = []
+    """Addresses and networks whose browsers are let in, beside this machine's own."""
+    names: list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,253}$")]] = []
+    """Further host names by which the page may be reached."""
+    certificate_file: str = ""
+    """Certificate of the page (PEM), with those of its issuers."""
+    key_file: str = ""
+    """Private key of the certificate (PEM)."""
+
+
 class JournalSettings(Section, frozen=True):
     """Limits of the messages that wait on disk for the broker."""
 
@@ -500,6 +515,7 @@ class Config(Section, frozen=True):
     wyoming: WyomingSettings = WyomingSettings()
     http: HttpSettings = HttpSettings()
     fleet: FleetSettings = FleetSettings()
+    page: PageSettings = PageSettings()
     journal: JournalSettings = JournalSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -528,7 +544,8 @@ class Config(Section, frozen=True):
     @property
     def servers(self) -> dict[str, ServerSettings]:
         """The servers that may be reached from other machines, by table."""
-        return {"wyoming": self.wyoming, "http": self.http, "metrics": self.metrics}
+        servers = {"wyoming": self.wyoming, "http": self.http, "page": self.page}
+        return {**servers, "metrics": self.metrics}
 
     @property
     def clients(self) -> list[str]:
@@ -814,8 +831,9 @@ def _bad_servers(config: Config) -> Iterator[str]:
             other = ports.setdefault(server.address[1], name)
             if other != name:
                 yield f"{name}.listen: has the same port as {other}.listen"
-    if bool(config.http.certificate_file) != bool(config.http.key_file):
-        yield "http.certificate_file and http.key_file: one needs the other"
+    for name, site in (("http", config.http), ("page", config.page)):
+        if bool(site.certificate_file) != bool(site.key_file):
+            yield f"{name}.certificate_file and {name}.key_file: one needs the other"
 
 
 def _bad_panel(config: Config) -> Iterator[str]:

@@ -23,6 +23,9 @@ NOISE_FLOOR_QUANTILE = 0.1
 CLIPPED_FROM = 0.999
 """A sample at least so large was clipped by the converter."""
 
+NEWEST_FRAMES = 8
+"""Of 32 ms each: what a moving display of the level shows."""
+
 MINIMUM_DBFS = -120.0
 """Stands for exact silence, which has no logarithm."""
 
@@ -44,6 +47,11 @@ class LevelMeter:
     def reset(self) -> None:
         """Forget the frames so far: they are of another device, or from before a gap."""
         self._frames.clear()
+
+    def newest_dbfs(self) -> float | None:
+        """The level of the last quarter of a second; None before the first frame."""
+        frames = list(self._frames)[-NEWEST_FRAMES:]
+        return decibels(max(loudness for loudness, _, _ in frames)) if frames else None
 
     def level(self) -> SoundLevel | None:
         """The figures, or None before the first frame."""

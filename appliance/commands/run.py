@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from appliance.demo.demo import Demo  # noqa: PLC0415
     from appliance.demo.embedded_broker import EmbeddedBroker  # noqa: PLC0415
     from appliance.demo.simulated_home import SimulatedHome  # noqa: PLC0415
+    from appliance.demo.trial_address import trial_address  # noqa: PLC0415
     from appliance.system import logs  # noqa: PLC0415
 
     config = _config_of_start(arguments.config)
@@ -64,6 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
         devices = msgspec.structs.replace(config.devices, discovery="act")
         config = msgspec.structs.replace(config, devices=devices)
         companions.append(SimulatedHome(config))
+    if not config.page.listen and not arguments.once:
+        listen = trial_address()
+        page = msgspec.structs.replace(config.page, listen=listen)
+        config = msgspec.structs.replace(config, page=page)
     demo = Demo(config, once=arguments.once)
     extras = daemon.Extras(
         companions=[*companions, demo], microphone=demo.microphone, observers=[demo]

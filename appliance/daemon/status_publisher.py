@@ -123,7 +123,7 @@ class StatusPublisher:
                 self._show_pace()
             case SettingsChanged():
                 self.describe()
-            case WordsHeard(text):
+            case WordsHeard(text) if self._settings.config.listening.partial:
                 self._publish_partial(Partial(id=None, text=text))
             case AnswerWritten(request, text) if not request.waits_on_http:
                 self._publish_partial(

@@ -40,6 +40,9 @@ from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
 from appliance.openai_api.application import site as openai_site
 from appliance.openai_api.pending_requests import PendingRequests
+from appliance.page.access import PageAccess
+from appliance.page.application import site as page_site
+from appliance.page.observed_activity import ObservedActivity
 from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.pipeline_factory import load_sentences, open_language_model
 from appliance.pipeline.worker import Worker
@@ -185,7 +188,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         sentences,
         events,
         language_model,
-        publishes_words=config.listening.partial,
+        publishes_words=config.listening.partial or bool(config.page.listen),
     )
     pipeline = Pipeline(config, sentences, recognition, language_model, events)
     stopping = StopSignal()
@@ -265,9 +268,10 @@ def wire(  # noqa: PLR0915  (one line for each part)
 
     # Clients with a connection of their own.
     client_loops: list[Loop] = []
-    if config.wyoming.listen:
-        jobs = ClientJobs(queue, ids)
+    jobs = ClientJobs(queue, ids)
+    if config.wyoming.listen or config.page.listen:
         events.subscribe(jobs)
+    if config.wyoming.listen:
         services = Services.of(config, jobs, recognition, sentences, speech.synthesizer)
         client_loops.append(Loop("Wyoming server", WyomingServer(services)))
     sites: list[Site] = []
@@ -275,6 +279,10 @@ def wire(  # noqa: PLR0915  (one line for each part)
         pending = PendingRequests(intake, dispatcher, ids.new)
         events.subscribe(pending)
         sites.append(openai_site(config, pending, speech.synthesizer))
+    if config.page.listen:
+        activity = ObservedActivity()
+        events.subscribe(activity)
+        sites.append(page_site(config, PageAccess(config.state_directory), activity, voice, jobs))
     if sites:
         client_loops.append(Loop("HTTP server", HttpServer(sites)))
 

@@ -22,6 +22,7 @@ from appliance.events import UtteranceHeard
 from appliance.jobs.result_for_terminal import readable
 from appliance.messages.topics import Topics
 from appliance.mqtt import credentials
+from appliance.page.access import PageAccess
 from appliance.values import Result
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Demo:
         self._give_up_at: float | None = None
         self._refusal: str | None = None
         self._over = False
+        self._page_is_shown = False
         self._watcher = Watcher(
             config.broker_host,
             config.broker_port,
@@ -91,6 +93,7 @@ class Demo:
         """Print what has happened; the exit status once a demo of `once` is over."""
         while not self._lines.empty():
             print(self._lines.get(), flush=True)
+        self._print_page_once()
         self._print_refusal()
         while not self._arrived.empty():
             self._print_message(*self._arrived.get())
@@ -167,6 +170,20 @@ class Demo:
         after = "" if ended is None else f", {arrived - ended:.2f} s after the end of speech"
         print(f"    on {topic}{after}", flush=True)
 
+    def _print_page_once(self) -> None:
+        """Where the page is, after everything has started."""
+        if not self._page_is_shown and not self._once:
+            self._page_is_shown = True
+            self._print_page()
+
+    def _print_page(self) -> None:
+        if not self._config.page.listen:
+            return
+        scheme = "https" if self._config.page.certificate_file else "http"
+        file = PageAccess(self._config.state_directory).password_path
+        password = file.read_text("utf-8").strip() if file.exists() else "the one that you made"
+        print(f"the page: {scheme}://{self._config.page.listen}/  password: {password}", flush=True)
+
     def _all_answered(self) -> bool:
         self._give_up_at = self._give_up_at or time.monotonic() + LAST_RESULT_S
         answered = sum(len(results) for results in self._results.values())
@@ -190,3 +207,4 @@ class Demo:
             "microphone and start it again. Ctrl-C stops it.",
             flush=True,
         )
+        self._print_page()

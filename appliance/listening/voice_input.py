@@ -116,6 +116,11 @@ class VoiceInput:
             dropped=self._listening.dropped,
         )
 
+    @property
+    def level_dbfs(self) -> float | None:
+        """How loud it is now, in dBFS; None if there is no sound."""
+        return self._listening.meter.newest_dbfs()
+
     def tick(self) -> None:
         """Publish what has become of the microphone; the main thread's."""
         state = self.state

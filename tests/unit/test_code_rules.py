@@ -20,7 +20,7 @@ EVERYWHERE = {"appliance", "msgspec", "numpy"}
 
 SEVERAL = {
     "hassil": "sentences are its objects: read in one place, counted and compiled in others",
-    "jinja2": "templates of chat models, of spoken responses and of devices are three environments",
+    "jinja2": "chat models, spoken responses, devices and the page: environments of their own",
     "rapidfuzz": "one function: the distance of two lists of words, or of sounds",
     "av": "recordings are decoded in a child process; sound is written where it was made",
     "starlette": "requests and responses are its objects, in every route of every site",

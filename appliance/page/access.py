@@ -1,0 +1,193 @@
+"""Who may use the page: passwords and sessions, hashed, in one file of the state directory."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import hashlib
+import os
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from appliance.errors import ApplianceError
+from appliance.system import atomic_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "page-access.json"
+
+PASSWORD_FILE = "page-password.txt"  # noqa: S105  (the name of a file)
+"""Holds the password that was made at the first start, until the owner makes another one."""
+
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Of a made password: none that look alike."""
+
+PASSWORD_LETTERS = 16
+"""31 letters to the power of 16 are 79 bits."""
+
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1
+"""Cost of one password check: 32 MB for a moment (RFC 7914)."""
+
+SCRYPT_MEMORY_BYTES = 64 * 1024 * 1024
+
+SESSION_S = 7 * 24 * 3600.0
+"""After which a browser must log in again."""
+
+MOST_SESSIONS = 100
+"""The oldest one ends if there are more."""
+
+LONGEST_PASSWORD = 256
+"""Characters that are looked at."""
+
+
+class Role(enum.StrEnum):
+    """What a password is good for."""
+
+    OWNER = "owner"
+    """Everything that the page can do."""
+    VIEWER = "viewer"
+    """Looks and tries; changes nothing."""
+
+
+class KeptPassword(msgspec.Struct, frozen=True):
+    """A password's hash, by scrypt, in hexadecimal."""
+
+    salt: str
+    scrypt: str
+
+
+class KeptSession(msgspec.Struct, frozen=True):
+    """One browser that has logged in."""
+
+    role: Role
+    ends_at: float
+    """Unix seconds."""
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    passwords: dict[Role, KeptPassword] = {}
+    sessions: dict[str, KeptSession] = {}
+    """By the SHA-256 of the cookie."""
+
+
+class PageAccess:
+    """The file of passwords and sessions. Any thread; the command line may write it, too."""
+
+    def __init__(self, state_directory: Path) -> None:
+        self._path = state_directory / FILE
+        self.password_path = state_directory / PASSWORD_FILE
+        """Where the password of the first start is, if nobody has made another one."""
+        self._lock = threading.RLock()
+        self._hashing = threading.Lock()
+        self._read_from: tuple[int, int] | None = None
+        self._kept = _Kept()
+
+    def ensure_password(self) -> Path | None:
+        """Make the owner's password if there is none; the file that has it, if there is one.
+
+        Raises:
+            ApplianceError: the file is damaged.
+            OSError: it cannot be read or written.
+
+        """
+        with self._lock:
+            if Role.OWNER not in self._read().passwords:
+                password = self.make_password(Role.OWNER)
+                atomic_file.replace(self.password_path, password.encode() + b"\n")
+        return self.password_path if self.password_path.exists() else None
+
+    def make_password(self, role: Role) -> str:
+        """Make a new password, and end every session; the password, which is nowhere else."""
+        password = "".join(secrets.choice(LETTERS) for _ in range(PASSWORD_LETTERS))
+        salt = secrets.token_bytes(16)
+        kept = KeptPassword(salt.hex(), self._hash(password, salt).hex())
+        with self._lock:
+            passwords = {**self._read().passwords, role: kept}
+            self._write(_Kept(passwords))
+            if role is Role.OWNER:
+                atomic_file.remove(self.password_path)
+        return password
+
+    def role_of_password(self, password: str) -> Role | None:
+        """For whom the password is right; None for nobody. It takes a moment, by design."""
+        if len(password) > LONGEST_PASSWORD:
+            return None
+        found = None
+        with self._lock:
+            passwords = dict(self._read().passwords)
+        for role, kept in passwords.items():
+            digest = self._hash(password, bytes.fromhex(kept.salt)).hex()
+            if secrets.compare_digest(digest, kept.scrypt):
+                found = role
+        return found
+
+    def begin_session(self, role: Role) -> str:
+        """The cookie of a new session."""
+        cookie = secrets.token_urlsafe(32)
+        with self._lock:
+            kept, now = self._read(), time.time()
+            sessions = {key: one for key, one in kept.sessions.items() if one.ends_at > now}
+            newest = sorted(sessions, key=lambda key: sessions[key].ends_at)[-MOST_SESSIONS + 1 :]
+            sessions = {key: sessions[key] for key in newest}
+            sessions[_digest(cookie)] = KeptSession(role, now + SESSION_S)
+            self._write(_Kept(kept.passwords, sessions))
+        return cookie
+
+    def role_of_session(self, cookie: str) -> Role | None:
+        """Who has logged in with this cookie; None if nobody has, or the session is over."""
+        with self._lock:
+            session = self._read().sessions.get(_digest(cookie))
+        return session.role if session is not None and session.ends_at > time.time() else None
+
+    def end_session(self, cookie: str) -> None:
+        """The cookie is good for nothing any more."""
+        with self._lock:
+            kept = self._read()
+            sessions = {key: one for key, one in kept.sessions.items() if key != _digest(cookie)}
+            if sessions != kept.sessions:
+                self._write(_Kept(kept.passwords, sessions))
+
+    def _hash(self, password: str, salt: bytes) -> bytes:
+        with self._hashing:  # one at a time: each needs memory
+            return hashlib.scrypt(
+                password.encode(),
+                salt=salt,
+                n=SCRYPT_N,
+                r=SCRYPT_R,
+                p=SCRYPT_P,
+                maxmem=SCRYPT_MEMORY_BYTES,
+            )
+
+    def _read(self) -> _Kept:
+        """What is in the file, read again if it has changed."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            self._read_from, self._kept = None, _Kept()
+            return self._kept
+        version = (found.st_ino, found.st_mtime_ns)
+        if version != self._read_from:
+            try:
+                self._kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
+            except msgspec.MsgspecError as error:
+                why = f"{self._path} is damaged ({error}); delete it, and start again"
+                raise ApplianceError(why) from error
+            self._read_from = version
+        return self._kept
+
+    def _write(self, kept: _Kept) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_file.replace(self._path, msgspec.json.format(msgspec.json.encode(kept)))
+        owner = self._path.parent.stat()
+        with contextlib.suppress(PermissionError):  # only root may give it to the service's user
+            os.chown(self._path, owner.st_uid, owner.st_gid)
+        self._read_from = None
+
+
+def _digest(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()

@@ -1,0 +1,90 @@
+"""What happens now, as server-sent events (WHATWG HTML, section 9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import StreamingResponse
+
+from appliance.page.page_request import PageError
+from appliance.values import encode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.responses import Response
+
+    from appliance.listening.voice_input import VoiceInput
+    from appliance.page.observed_activity import ObservedActivity
+    from appliance.page.page_request import PageRequest
+
+POLL_S = 0.25
+"""Between two looks at what has changed."""
+
+SILENT_POLLS = 40
+"""After so many without news a browser is told that all is well."""
+
+MOST_STREAMS = 16
+
+QUIET_DBFS = -60
+"""The left end of the level display."""
+
+
+class LiveView:
+    """Its methods belong to the event loop of the HTTP server."""
+
+    def __init__(self, activity: ObservedActivity, voice: VoiceInput) -> None:
+        self._activity = activity
+        self._voice = voice
+        self._streams = 0
+
+    async def stream(self, request: PageRequest) -> Response:
+        """The events for one browser, until it leaves.
+
+        Raises:
+            PageError: too many browsers watch already.
+
+        """
+        if self._streams >= MOST_STREAMS:
+            raise PageError(503, request.texts["error.streams"])
+        return StreamingResponse(
+            self._events(request),
+            media_type="text/event-stream",
+            headers={"x-accel-buffering": "no"},
+        )
+
+    async def _events(self, request: PageRequest) -> AsyncIterator[bytes]:
+        self._streams += 1
+        try:
+            seen, shown, silent = 0, None, 0
+            yield _event("start", None)
+            while True:
+                for numbered in self._activity.results(seen):
+                    seen = numbered.number
+                    html = request.render("result", result=numbered.result, tried=False)
+                    yield _event("result", html)
+                if (now := self._now(request.texts)) != shown or silent >= SILENT_POLLS:
+                    shown, silent = now, 0
+                    yield _event("now", now)
+                silent += 1
+                await asyncio.sleep(POLL_S)
+        finally:
+            self._streams -= 1
+
+    def _now(self, texts: dict[str, str]) -> dict[str, Any]:
+        level = self._voice.level_dbfs
+        activity, microphone = self._activity.activity, self._voice.state
+        return {
+            "activity": activity,
+            "activity_text": texts[f"activity.{activity}"],
+            "microphone": texts[f"microphone.{microphone}"],
+            "level": None if level is None else max(0, round(level) - QUIET_DBFS),
+            "level_text": "" if level is None else f"{level:.0f} dBFS",
+            "words": self._activity.words,
+        }
+
+
+def _event(name: str, data: Any) -> bytes:
+    """One event; JSON has no line break that would end it."""
+    return b"event: " + name.encode() + b"\ndata: " + encode(data) + b"\n\n"

@@ -1,0 +1,72 @@
+"""What the page shows live: the state, the words that are being said, and the last results."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.events import (
+    JobFinished,
+    MicrophoneChanged,
+    StatusChanged,
+    UtteranceHeard,
+    WordsHeard,
+)
+from appliance.values import Activity
+
+if TYPE_CHECKING:
+    from appliance.events import Event
+    from appliance.values import Result
+
+KEPT = 50
+"""Results that are shown; they are in memory only."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedResult:
+    """A result, counted since the start."""
+
+    number: int
+    result: Result
+
+
+class ObservedActivity:
+    """An observer: any thread may tell it, and any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._results: deque[NumberedResult] = deque(maxlen=KEPT)
+        self._count = 0
+        self._words = ""
+        self._activity = Activity.STARTING
+
+    def on_event(self, event: Event) -> None:
+        """Take note of it."""
+        with self._lock:
+            match event:
+                case StatusChanged(activity):
+                    self._activity = activity
+                case WordsHeard(text):
+                    self._words = text
+                case UtteranceHeard() | MicrophoneChanged():
+                    self._words = ""
+                case JobFinished(_, result):
+                    self._count += 1
+                    self._results.append(NumberedResult(self._count, result))
+
+    @property
+    def activity(self) -> Activity:
+        """What the device as a whole does."""
+        return self._activity
+
+    @property
+    def words(self) -> str:
+        """What somebody is saying now; empty if nobody speaks."""
+        return self._words
+
+    def results(self, after: int = 0) -> list[NumberedResult]:
+        """The results after this number, the oldest first."""
+        with self._lock:
+            return [one for one in self._results if one.number > after]
