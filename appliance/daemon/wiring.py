@@ -279,10 +279,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         pending = PendingRequests(intake, dispatcher, ids.new)
         events.subscribe(pending)
         sites.append(openai_site(config, pending, speech.synthesizer))
-    if config.page.listen:
-        activity = ObservedActivity()
-        events.subscribe(activity)
-        sites.append(page_site(config, PageAccess(config.state_directory), activity, voice, jobs))
+    sites += _page(config, events, voice, jobs)
     if sites:
         client_loops.append(Loop("HTTP server", HttpServer(sites)))
 
@@ -337,3 +334,12 @@ def wire(  # noqa: PLR0915  (one line for each part)
         voice_loops=tuple(voice.loops),
         client_loops=tuple(client_loops),
     )
+
+
+def _page(config: Config, events: EventBus, voice: VoiceInput, jobs: ClientJobs) -> list[Site]:
+    """The page, if it is on."""
+    if not config.page.listen:
+        return []
+    activity = ObservedActivity()
+    events.subscribe(activity)
+    return [page_site(config, PageAccess(config.state_directory), activity, voice, jobs)]

@@ -69,7 +69,9 @@ class KeptSession(msgspec.Struct, frozen=True):
     """Unix seconds."""
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class KeptAccess(msgspec.Struct, frozen=True):
+    """What is in the file."""
+
     passwords: dict[Role, KeptPassword] = {}
     sessions: dict[str, KeptSession] = {}
     """By the SHA-256 of the cookie."""
@@ -85,7 +87,7 @@ class PageAccess:
         self._lock = threading.RLock()
         self._hashing = threading.Lock()
         self._read_from: tuple[int, int] | None = None
-        self._kept = _Kept()
+        self._kept = KeptAccess()
 
     def ensure_password(self) -> Path | None:
         """Make the owner's password if there is none; the file that has it, if there is one.
@@ -108,7 +110,7 @@ class PageAccess:
         kept = KeptPassword(salt.hex(), self._hash(password, salt).hex())
         with self._lock:
             passwords = {**self._read().passwords, role: kept}
-            self._write(_Kept(passwords))
+            self._write(KeptAccess(passwords))
             if role is Role.OWNER:
                 atomic_file.remove(self.password_path)
         return password
@@ -135,7 +137,7 @@ class PageAccess:
             newest = sorted(sessions, key=lambda key: sessions[key].ends_at)[-MOST_SESSIONS + 1 :]
             sessions = {key: sessions[key] for key in newest}
             sessions[_digest(cookie)] = KeptSession(role, now + SESSION_S)
-            self._write(_Kept(kept.passwords, sessions))
+            self._write(KeptAccess(kept.passwords, sessions))
         return cookie
 
     def role_of_session(self, cookie: str) -> Role | None:
@@ -150,7 +152,7 @@ class PageAccess:
             kept = self._read()
             sessions = {key: one for key, one in kept.sessions.items() if key != _digest(cookie)}
             if sessions != kept.sessions:
-                self._write(_Kept(kept.passwords, sessions))
+                self._write(KeptAccess(kept.passwords, sessions))
 
     def _hash(self, password: str, salt: bytes) -> bytes:
         with self._hashing:  # one at a time: each needs memory
@@ -163,24 +165,24 @@ class PageAccess:
                 maxmem=SCRYPT_MEMORY_BYTES,
             )
 
-    def _read(self) -> _Kept:
+    def _read(self) -> KeptAccess:
         """What is in the file, read again if it has changed."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
-            self._read_from, self._kept = None, _Kept()
+            self._read_from, self._kept = None, KeptAccess()
             return self._kept
         version = (found.st_ino, found.st_mtime_ns)
         if version != self._read_from:
             try:
-                self._kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
+                self._kept = msgspec.json.decode(self._path.read_bytes(), type=KeptAccess)
             except msgspec.MsgspecError as error:
                 why = f"{self._path} is damaged ({error}); delete it, and start again"
                 raise ApplianceError(why) from error
             self._read_from = version
         return self._kept
 
-    def _write(self, kept: _Kept) -> None:
+    def _write(self, kept: KeptAccess) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         atomic_file.replace(self._path, msgspec.json.format(msgspec.json.encode(kept)))
         owner = self._path.parent.stat()

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from appliance.http_server.site import Application, Event, Receive, Scope, Send
 
-HEADERS = {
+HEADERS = {  # without a referrer of its own pages, a browser would send "Origin: null"
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; media-src 'self' blob:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "microphone=(self), camera=(), geolocation=()",

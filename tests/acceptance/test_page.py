@@ -1,0 +1,234 @@
+"""An owner uses the page in a real browser; what comes from elsewhere is refused."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import os
+import signal
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.browser import WebBrowser
+from support.daemon_process import SAMPLES, DaemonProcess
+from support.free_port import free_port
+from support.waiting import until
+
+SPEECH_MODEL = "whisper-tiny.en"
+LARGEST_FIRST_LOAD_BYTES = 100_000
+
+
+class ServedPage:
+    """An appliance with its page."""
+
+    def __init__(self, daemon: DaemonProcess, port: int) -> None:
+        self.daemon = daemon
+        self.port = port
+        self.address = f"http://127.0.0.1:{port}"
+        self.password = (daemon.state / "page-password.txt").read_text().strip()
+
+    def ask(
+        self, method: str, path: str, fields: dict[str, str] | None = None, **headers: str
+    ) -> tuple[int, str, dict[str, str]]:
+        """One HTTP request as a program sends it: status, text and headers of the answer."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = None
+        if fields is not None:
+            body = urllib.parse.urlencode(fields)
+            given.setdefault("content-type", "application/x-www-form-urlencoded")
+        client.request(method, path, body, given)
+        answer = client.getresponse()
+        text = answer.read().decode(errors="replace")
+        client.close()
+        return answer.status, text, {name.lower(): value for name, value in answer.getheaders()}
+
+    def cookie(self, password: str | None = None) -> str:
+        """Of a new session."""
+        fields = {"password": password or self.password}
+        status, text, headers = self.ask("POST", "/login", fields, origin=self.address)
+        assert status == 303, text
+        assert {"httponly", "samesite=strict"} <= {
+            part.strip().lower() for part in headers["set-cookie"].split(";")
+        }
+        return headers["set-cookie"].partition(";")[0]
+
+    def log_in(self, browser: WebBrowser) -> None:
+        """With keyboard alone."""
+        browser.open(self.address)
+        browser.until("document.activeElement.id === 'password'")
+        browser.type(self.password)
+        browser.press("Enter")
+        browser.until("location.pathname === '/live'")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> Iterator[ServedPage]:
+    port = free_port()
+    daemon = DaemonProcess(
+        tmp_path_factory.mktemp("page"),
+        models_directory,
+        page={"listen": f"127.0.0.1:{port}"},
+        mqtt={"embedded_port": free_port()},
+    )
+    with daemon:
+        daemon.start()
+        yield ServedPage(daemon, port)
+
+
+@pytest.fixture
+def browser() -> Iterator[WebBrowser]:
+    with WebBrowser() as opened:
+        yield opened
+
+
+def test_a_sentence_is_tried_and_shown_live_with_keyboard_alone(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    page.log_in(browser)
+    browser.open(f"{page.address}/try")
+    browser.until("document.activeElement.id === 'text'")
+    browser.type("turn on the kitchen light")
+    browser.press("Enter")
+    shown = browser.until("document.querySelector('#answer .intent')?.innerText")
+    assert "Understood" in shown
+    assert "only tried, not done" in shown
+    browser.evaluate("document.getElementById('text').select()")
+    browser.type("<b>paint the fence</b>")
+    browser.press("Enter")
+    shown = browser.until("document.querySelector('#answer .not_understood')?.innerText")
+    assert "<b>paint the fence</b>" in shown
+    browser.open(f"{page.address}/live")
+    assert browser.until("document.querySelectorAll('#results article').length >= 2")
+    assert browser.until("document.getElementById('activity').textContent === 'Waiting'")
+    assert browser.console == []
+
+
+def test_a_recording_is_tried_and_what_is_no_recording_is_refused(
+    page: ServedPage, browser: WebBrowser, tmp_path: Path
+) -> None:
+    page.log_in(browser)
+    browser.open(f"{page.address}/try")
+    browser.choose_file("#file", SAMPLES / "kitchen_light.flac")
+    shown = browser.until("document.querySelector('#answer .intent')?.innerText")
+    assert "turn on the kitchen light" in shown
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF nothing")
+    browser.choose_file("#file", broken)
+    assert browser.until("document.querySelector('#answer .problem')?.innerText")
+
+
+def test_the_page_says_that_the_appliance_is_away_and_comes_back_by_itself(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    page.log_in(browser)
+    browser.until("document.getElementById('activity').textContent === 'Waiting'")
+    page.daemon.signal(signal.SIGKILL)
+    page.daemon.status()
+    assert "does not answer" in browser.until(
+        "!document.getElementById('away').hidden && document.getElementById('away').innerText"
+    )
+    page.daemon.start()
+    browser.until("document.getElementById('away').hidden")
+    assert browser.evaluate("location.pathname") == "/live"
+
+
+def test_a_phone_in_german_sees_german_and_nothing_is_wider_than_its_screen(
+    page: ServedPage,
+) -> None:
+    with WebBrowser("--lang=de", "--accept-lang=de", width=360, height=740) as phone:
+        phone.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=360,
+            height=740,
+            deviceScaleFactor=2,
+            mobile=True,
+        )
+        page.log_in(phone)
+        for name in ("live", "try"):
+            phone.open(f"{page.address}/{name}")
+            assert phone.evaluate("document.documentElement.lang") == "de"
+            wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert phone.evaluate(wide) == 0
+
+
+def test_without_a_session_nothing_but_the_login_is_shown(page: ServedPage) -> None:
+    for method, path in [
+        *(("GET", path) for path in ("/live", "/live/events", "/try")),
+        *(("POST", path) for path in ("/try/text", "/try/sound")),
+    ]:
+        status, text, _ = page.ask(method, path, {}, origin=page.address)
+        assert status == 401, path
+        assert text == "log in first"
+    assert page.ask("GET", "/live", cookie="appliance_session=guessed")[0] == 401
+
+
+def test_another_site_can_change_nothing_and_another_name_sees_nothing(page: ServedPage) -> None:
+    cookie = page.cookie()
+    fields = {"text": "turn on the kitchen light"}
+    for origin in ("http://evil.example", "null", f"http://127.0.0.1:{page.port + 1}"):
+        assert page.ask("POST", "/try/text", fields, cookie=cookie, origin=origin)[0] == 403
+    assert page.ask("POST", "/try/text", fields, cookie=cookie)[0] == 403
+    assert page.ask("GET", "/live", cookie=cookie, host="evil.example")[0] == 421
+    assert page.ask("POST", "/try/text", fields, cookie=cookie, origin=page.address)[0] == 200
+
+
+def test_nothing_that_changes_can_be_done_by_get(page: ServedPage) -> None:
+    cookie = page.cookie()
+    for path in ("/logout", "/try/text", "/try/sound"):
+        assert page.ask("GET", path, cookie=cookie)[0] == 405
+
+
+def test_a_path_leads_nowhere_else(page: ServedPage) -> None:
+    for path in ("/static/../access.py", "/static/..%2faccess.py", "/static/%2e%2e/access.py"):
+        assert page.ask("GET", path)[0] == 404
+
+
+def test_too_large_and_malformed_requests_are_refused(page: ServedPage) -> None:
+    cookie = page.cookie()
+    common = {"cookie": cookie, "origin": page.address}
+    assert page.ask("POST", "/try/text", {"text": "x" * 1_100_000}, **common)[0] == 413
+    assert page.ask("POST", "/try/text", {"text": "x" * 5_000}, **common)[0] == 422
+    assert page.ask("POST", "/try/text", {"text": ""}, **common)[0] == 422
+    assert page.ask("POST", "/try/text", {}, content_type="application/json", **common)[0] == 415
+    assert page.ask("POST", "/try/sound", None, **common)[0] == 422
+
+
+def test_after_logging_out_the_cookie_is_worth_nothing(page: ServedPage) -> None:
+    cookie = page.cookie()
+    assert page.ask("GET", "/live", cookie=cookie)[0] == 200
+    assert page.ask("POST", "/logout", {}, cookie=cookie, origin=page.address)[0] == 303
+    assert page.ask("GET", "/live", cookie=cookie)[0] == 401
+
+
+def test_the_first_load_is_small(page: ServedPage) -> None:
+    cookie = page.cookie()
+    paths = ("/live", "/static/page.css", "/static/page.js", "/static/icon.svg")
+    texts = [page.ask("GET", path, cookie=cookie)[1].encode() for path in paths]
+    assert all(texts)
+    assert sum(map(len, texts)) < LARGEST_FIRST_LOAD_BYTES
+    assert sum(len(gzip.compress(text)) for text in texts) < LARGEST_FIRST_LOAD_BYTES / 4
+
+
+def test_wrong_passwords_are_logged_and_limited(page: ServedPage) -> None:
+    statuses = [
+        page.ask("POST", "/login", {"password": "wrong"}, origin=page.address)[0] for _ in range(7)
+    ]
+    assert statuses[0] == 403
+    assert statuses[-1] == 429
+    fields = {"password": page.password}
+    assert page.ask("POST", "/login", fields, origin=page.address)[0] == 429
+    until(lambda: "a wrong password from 127.0.0.1" in page.daemon.said(), page.daemon.said())
+
+
+def test_pages_for_the_documentation(page: ServedPage, browser: WebBrowser) -> None:
+    folder = os.environ.get("APPLIANCE_SCREENSHOTS")
+    if not folder:
+        pytest.skip("set APPLIANCE_SCREENSHOTS to a folder for the pictures")
+    page.daemon.kill()
+    page.daemon.start()
+    page.log_in(browser)
+    browser.until("document.getElementById('activity').textContent === 'Waiting'")
+    browser.screenshot(Path(folder) / "live.png")
