@@ -113,7 +113,7 @@ def test_a_recording_is_tried_and_what_is_no_recording_is_refused(
     browser.open(f"{page.address}/try")
     browser.choose_file("#file", SAMPLES / "kitchen_light.flac")
     shown = browser.until("document.querySelector('#answer .intent')?.innerText")
-    assert "turn on the kitchen light" in shown
+    assert "turn on the kitchen light" in shown.lower()
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF nothing")
     browser.choose_file("#file", broken)
