@@ -73,7 +73,7 @@ def test_an_old_session_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     kept = PageAccess(tmp_path)
     cookie = kept.begin_session(Role.OWNER)
     later = time.time() + access.SESSION_S + 1
-    monkeypatch.setattr(access.time, "time", lambda: later)
+    monkeypatch.setattr("time.time", lambda: later)
     assert kept.role_of_session(cookie) is None
 
 
