@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from appliance import config as configuration
 from appliance.commands.subcommands import add_actions
 from appliance.daemon.device_wiring import open_devices
+from appliance.devices.declared_actions import read_steps, requested
+from appliance.devices.entity import Publication
 from appliance.devices.intent_services import SERVICES, service_call
 from appliance.devices.intent_targets import targets_of
 from appliance.errors import DeviceError, ServiceRefused
@@ -16,10 +18,13 @@ from appliance.pipeline.pipeline_factory import load_sentences
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Sequence
 
     from appliance.config import Config
     from appliance.devices.device_registry import DeviceRegistry
+    from appliance.devices.intent_services import ServiceCall
     from appliance.devices.sayable_devices import SayableDevice
+    from appliance.sentences.sentence_files import DeclaredStep
     from appliance.values import Intent
 
 NOTHING = "no device is known yet: set devices.discovery, and start the daemon once"
@@ -121,15 +126,23 @@ def _show(registry: DeviceRegistry, name: str, *, as_json: bool) -> int:
 
 
 def _test(config: Config, registry: DeviceRegistry, sentence: str, *, as_json: bool) -> int:
-    intent = load_sentences(config, registry.lists()).parse(sentence)
+    sentences = load_sentences(config, registry.lists())
+    intent = sentences.parse(sentence)
     if intent is None:
         print("no sentence fits: see appliance intents test", file=sys.stderr)
         return 1
-    if intent.name not in SERVICES:
+    declared = sentences.declared.get(intent.name)
+    steps = () if declared is None else declared.actions
+    if intent.name not in SERVICES and not steps:
         print(f"{intent.name}: this intent tells no device what to do", file=sys.stderr)
         return 1
+    language = config.device.language
     try:
-        messages = list(_messages(intent, registry, config.device.language))
+        if steps:
+            asked = _declared(intent, steps, registry, sentence, language)
+        else:
+            asked = _commanded(intent, registry, language)
+        messages = [message for one in asked for message in _messages(one)]
     except DeviceError as error:
         print(error, file=sys.stderr)
         return 1
@@ -142,18 +155,50 @@ def _test(config: Config, registry: DeviceRegistry, sentence: str, *, as_json: b
     return 0 if messages else 1
 
 
-def _messages(intent: Intent, registry: DeviceRegistry, language: str) -> Any:
+def _commanded(
+    intent: Intent, registry: DeviceRegistry, language: str
+) -> list[Publication | tuple[SayableDevice, ServiceCall]]:
+    """Which service of which devices an intent of Home Assistant's vocabulary means."""
+    asked: list[Publication | tuple[SayableDevice, ServiceCall]] = []
     for device in targets_of(intent.name, intent.slots, registry.devices, language):
         call = service_call(intent.name, intent.slots, device.domain)
-        if call is None or device.entry.read_only:
-            raise ServiceRefused(f"{device.name} cannot do that, or the owner's file forbids it")
-        if not device.entity.is_available:
-            print(f"{device.name} cannot be reached", file=sys.stderr)
-        for message in device.entity.plan(call.name, call.data).messages:
-            yield {
-                "device": device.name,
-                "topic": message.topic,
-                "payload": message.payload.decode("utf-8", "replace"),
-                "qos": message.qos,
-                "retain": message.retain,
-            }
+        if call is None:
+            raise ServiceRefused(f"{device.name} cannot do that")
+        asked.append((device, call))
+    return asked
+
+
+def _declared(
+    intent: Intent,
+    steps: Sequence[DeclaredStep],
+    registry: DeviceRegistry,
+    text: str,
+    language: str,
+) -> list[Publication | tuple[SayableDevice, ServiceCall]]:
+    """What the `actions` of an intent in a sentence file ask for."""
+    read = read_steps(steps, registry.rules)
+    variables = {"slots": intent.slots, "text": text}
+    return requested(read, variables, registry.devices, registry.rules, language)
+
+
+def _messages(asked: Publication | tuple[SayableDevice, ServiceCall]) -> Iterator[dict[str, Any]]:
+    if isinstance(asked, Publication):
+        yield _shown(asked.topic, asked)
+        return
+    device, call = asked
+    if device.entry.read_only:
+        raise ServiceRefused(f"the owner's file forbids to switch {device.name}")
+    if not device.entity.is_available:
+        print(f"{device.name} cannot be reached", file=sys.stderr)
+    for message in device.entity.plan(call.name, dict(call.data)).messages:
+        yield _shown(device.name, message)
+
+
+def _shown(name: str, message: Publication) -> dict[str, Any]:
+    return {
+        "device": name,
+        "topic": message.topic,
+        "payload": message.payload.decode("utf-8", "replace"),
+        "qos": message.qos,
+        "retain": message.retain,
+    }

@@ -11,6 +11,8 @@ import msgspec
 
 from appliance import config as configuration
 from appliance.commands.subcommands import add_actions
+from appliance.devices.declared_actions import check_actions
+from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.errors import SentencesError
 from appliance.grammar.nearest_sentence import nearest
 from appliance.sentences import sentence_set
@@ -82,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         loaded = load(included=included)
+        check_actions(loaded.declared, DiscoveryRules.of(config))
         own = load(included=False) if included and arguments.action == "check" else loaded
         if arguments.action == "check":
             _ = loaded.grammar  # compiling for speech has limits of its own

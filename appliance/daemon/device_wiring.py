@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.devices.device_messages import DeviceMessages
-from appliance.devices.device_registry import open_registry
+from appliance.devices.device_registry import DeviceRegistry
+from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import load_owner_file
 from appliance.errors import ConfigError, DeviceConfigError, UnsafeTemplate
 from appliance.messages.announced_device import AnnouncedDevice
@@ -15,7 +17,6 @@ from appliance.messages.topics import home_assistant_birth
 if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.devices.device_actions import DeviceActions
-    from appliance.devices.device_registry import DeviceRegistry
 
 KEPT_DEVICES = "devices.json"
 """In the state directory."""
@@ -33,22 +34,14 @@ def open_devices(config: Config) -> DeviceRegistry | None:
         return None
     path = Path(settings.file).expanduser() if settings.file else None
     try:
-        return open_registry(
-            config.state_directory / KEPT_DEVICES,
+        own = frozenset({AnnouncedDevice.of(config).object_id})
+        return DeviceRegistry(
+            dataclasses.replace(DiscoveryRules.of(config), own_identifiers=own),
             load_owner_file(path),
-            prefix=config.home_assistant.prefix,
-            root=config.root,
-            requests=_request_filters(config),
-            own_identifiers=frozenset({AnnouncedDevice.of(config).object_id}),
+            config.state_directory / KEPT_DEVICES,
         )
     except (DeviceConfigError, UnsafeTemplate) as error:
         raise ConfigError([f"devices.file: {error}"]) from error
-
-
-def _request_filters(config: Config) -> tuple[str, ...]:
-    """Of appliances with the same configuration but for their name, and of the queue they share."""
-    roots = (config.mqtt.root.replace("{device}", "+"), config.mqtt.group_root)
-    return tuple(f"{root}/request/+" for root in roots if root)
 
 
 def device_messages(

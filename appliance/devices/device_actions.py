@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from appliance.devices.declared_actions import read_steps, requested
 from appliance.devices.device_answers import ASKING, DeviceAnswers
 from appliance.devices.device_phrases import device_phrase
 from appliance.devices.intent_services import (
@@ -19,53 +19,33 @@ from appliance.devices.intent_services import (
     service_call,
 )
 from appliance.devices.intent_targets import targets_of
+from appliance.devices.planned_command import PlannedMessage, PlannedTarget, WatchedAction
 from appliance.errors import ServiceRefused
-from appliance.messages.action_payloads import ActionReport, ActionState, ActionTarget
+from appliance.messages.action_payloads import ActionReport, ActionState
 from appliance.sentences.home_assistant_responses import response
 from appliance.values import Action, Message, Source, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from appliance.config import DevicesSettings
     from appliance.devices.device_registry import DeviceRegistry
     from appliance.devices.entity import Publication
+    from appliance.devices.planned_command import Planned
     from appliance.devices.sayable_devices import SayableDevice
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
     from appliance.protocols import Speaker
     from appliance.sentences.active_sentences import ActiveSentences
-    from appliance.values import Result
+    from appliance.sentences.sentence_files import DeclaredIntent
+    from appliance.values import Intent, Result
 
 logger = logging.getLogger(__name__)
 
-ALREADY_SO_S = 1.0
-"""After which a device that was so before counts as confirmed: many then report nothing."""
-
 COMMANDS_PER_MINUTE = 30
-"""For one device; more are refused."""
+"""For one device, and for one topic of the owner's actions; more are refused."""
 
 MINUTE_S = 60.0
-
-
-@dataclass(slots=True)
-class PlannedTarget:
-    """One device of a command, and what is sent to it."""
-
-    device: SayableDevice
-    call: ServiceCall
-    messages: list[Publication] = field(default_factory=list)
-    assumed: dict[str, Any] = field(default_factory=dict)
-    state: ActionState = ActionState.SENT
-    was_so: bool = False
-    """Whether the device was in the wished state already."""
-
-
-@dataclass(slots=True)
-class WatchedAction:
-    """A command whose devices have not all reported yet."""
-
-    result: Result
-    targets: list[PlannedTarget]
-    began: float
 
 
 class DeviceActions:
@@ -86,6 +66,7 @@ class DeviceActions:
         self._registry = registry
         self._publisher = publisher
         self._topics = topics
+        self._sentences = sentences
         self._answers = DeviceAnswers(registry, sentences)
         self._lock = threading.Lock()
         self._watched: list[WatchedAction] = []
@@ -96,6 +77,9 @@ class DeviceActions:
         intent = result.intent
         if intent is None:
             return None
+        declared = self._sentences.current.declared.get(intent.name)
+        if declared is not None and declared.actions:
+            return self._do_declared(result, intent, declared)
         if intent.name in ASKING:
             return self._answers.answer(result)
         if intent.name not in SERVICES or not self._registry.devices:
@@ -104,17 +88,14 @@ class DeviceActions:
             return Action(answer=device_phrase(result.language, "read_only"))
         targets = self._plan(result)
         self._refuse_if_nothing_is_sent(result, targets)
-        return self._send(result, targets)
+        return self._send(result, targets, self._answer(result, targets))
 
     def on_state(self, entity_keys: set[str]) -> None:
         """Look whether what has just been reported confirms a command."""
         with self._lock:
             for action in self._watched:
                 for target in action.targets:
-                    entity = target.device.entity
-                    waiting = target.state is ActionState.SENT and entity.key in entity_keys
-                    if waiting and is_reached(target.call, entity):
-                        target.state = ActionState.CONFIRMED
+                    target.note_states(entity_keys)
             self._report_finished()
 
     def turn(self) -> None:
@@ -123,7 +104,7 @@ class DeviceActions:
             now = time.monotonic()
             for action in self._watched:
                 for target in action.targets:
-                    self._note_time(target, now - action.began)
+                    target.note_time(now - action.began, self._settings.confirm_s)
             self._report_finished()
 
     # Planning.
@@ -134,12 +115,15 @@ class DeviceActions:
             return []
         known = [one for one in self._registry.devices if _may_command(result, one)]
         devices = targets_of(intent.name, intent.slots, known, result.language)
-        return [self._planned(device, intent.name, intent.slots) for device in devices]
+        return [
+            self._planned(device, service_call(intent.name, intent.slots, device.domain))
+            for device in devices
+        ]
 
-    def _planned(self, device: SayableDevice, intent: str, slots: dict[str, Any]) -> PlannedTarget:
-        call = service_call(intent, slots, device.domain)
+    def _planned(self, device: SayableDevice, call: ServiceCall | None) -> PlannedTarget:
         target = PlannedTarget(device, call or ServiceCall(""))
-        if call is None or device.entry.read_only or not self._may_act_again(device):
+        again = self._may_act_again(device.entity.key)
+        if call is None or device.entry.read_only or not again:
             target.state = ActionState.FAILED
             return target
         try:
@@ -156,23 +140,59 @@ class DeviceActions:
         target.was_so = can_confirm(device.entity) and is_reached(call, device.entity)
         return target
 
-    def _may_act_again(self, device: SayableDevice) -> bool:
+    def _may_act_again(self, key: str) -> bool:
         now = time.monotonic()
-        recent = [at for at in self._commands.get(device.entity.key, []) if now - at < MINUTE_S]
-        self._commands[device.entity.key] = [*recent, now][-COMMANDS_PER_MINUTE:]
+        recent = [at for at in self._commands.get(key, []) if now - at < MINUTE_S]
+        self._commands[key] = [*recent, now][-COMMANDS_PER_MINUTE:]
         return len(recent) < COMMANDS_PER_MINUTE
 
-    def _refuse_if_nothing_is_sent(self, result: Result, targets: list[PlannedTarget]) -> None:
+    # What a sentence file declares.
+
+    def _do_declared(self, result: Result, intent: Intent, declared: DeclaredIntent) -> Action:
+        """Do what the owner wrote under `actions`: all of it, or nothing."""
+        if self._settings.discovery != "act":
+            return Action(answer=device_phrase(result.language, "read_only"))
+        if not _may_be_guessed(intent, declared):
+            raise ServiceRefused(device_phrase(result.language, "guessed"))
+        rules = self._registry.rules
+        found = requested(
+            read_steps(declared.actions, rules),
+            {"slots": intent.slots, "text": result.text or ""},
+            [one for one in self._registry.devices if _may_command(result, one)],
+            rules,
+            result.language,
+        )
+        targets = [self._planned_step(one) for one in found]
+        if any(target.state is ActionState.FAILED for target in targets):
+            self._refuse(result, targets, ActionState.FAILED)
+        self._refuse_if_nothing_is_sent(result, targets)
+        missing = [one.name for one in targets if one.state is ActionState.UNAVAILABLE]
+        said = device_phrase(result.language, "unavailable", missing) if missing else None
+        return self._send(result, targets, said)
+
+    def _planned_step(self, step: Publication | tuple[SayableDevice, ServiceCall]) -> Planned:
+        if isinstance(step, tuple):
+            return self._planned(*step)
+        again = self._may_act_again(step.topic)
+        return PlannedMessage([step], ActionState.SENT if again else ActionState.FAILED)
+
+    # Sending.
+
+    def _refuse_if_nothing_is_sent(self, result: Result, targets: Sequence[Planned]) -> None:
         if any(target.state is ActionState.SENT for target in targets):
             return
-        unavailable = [one for one in targets if one.state is ActionState.UNAVAILABLE]
+        unavailable = any(one.state is ActionState.UNAVAILABLE for one in targets)
         state = ActionState.UNAVAILABLE if unavailable else ActionState.FAILED
+        self._refuse(result, targets, state)
+
+    def _refuse(self, result: Result, targets: Sequence[Planned], state: ActionState) -> None:
+        """Report it, and raise; nothing is sent."""
         self._publisher.publish(self._report(result, state, targets))
-        names = [target.device.name for target in unavailable or targets]
-        key = "unavailable" if unavailable else "refused"
+        names = [target.name for target in targets if target.state is state]
+        key = "unavailable" if state is ActionState.UNAVAILABLE else "refused"
         raise ServiceRefused(device_phrase(result.language, key, names))
 
-    def _send(self, result: Result, targets: list[PlannedTarget]) -> Action:
+    def _send(self, result: Result, targets: Sequence[Planned], answer: str | None) -> Action:
         sent = [target for target in targets if target.state is ActionState.SENT]
         messages = [
             Message(
@@ -187,11 +207,11 @@ class DeviceActions:
             for one in target.messages
         ]
         for target in sent:
-            target.device.entity.values.update(target.assumed)
+            target.note_sent()
         with self._lock:
-            self._watched.append(WatchedAction(result, targets, time.monotonic()))
+            self._watched.append(WatchedAction(result, list(targets), time.monotonic()))
         report = self._report(result, ActionState.SENT, targets)
-        return Action(answer=self._answer(result, targets), messages=(*messages, report))
+        return Action(answer=answer, messages=(*messages, report))
 
     def _answer(self, result: Result, targets: list[PlannedTarget]) -> str | None:
         """Home Assistant's words for what is done, and which devices could not be reached."""
@@ -207,28 +227,13 @@ class DeviceActions:
 
     # Watching.
 
-    def _note_time(self, target: PlannedTarget, waited_s: float) -> None:
-        if target.state is not ActionState.SENT:
-            return
-        if not can_confirm(target.device.entity):
-            return
-        if target.was_so and waited_s > ALREADY_SO_S:
-            target.state = ActionState.CONFIRMED
-        elif waited_s > self._settings.confirm_s:
-            target.state = ActionState.UNCONFIRMED
-
     def _report_finished(self) -> None:
         """Publish the outcome of commands for which nobody waits any more."""
         for action in list(self._watched):
-            waiting = [
-                target
-                for target in action.targets
-                if target.state is ActionState.SENT and can_confirm(target.device.entity)
-            ]
-            if waiting:
+            if any(target.waits for target in action.targets):
                 continue
             self._watched.remove(action)
-            state = _overall(action.targets)
+            state = action.outcome
             if state is not ActionState.SENT:
                 self._publisher.publish(self._report(action.result, state, action.targets))
             if state is ActionState.UNCONFIRMED:
@@ -237,19 +242,16 @@ class DeviceActions:
     def _say_unconfirmed(self, action: WatchedAction) -> None:
         if self._speaker is None or action.result.source is not Source.SPEECH:
             return
-        names = [one.device.name for one in action.targets if one.state is ActionState.UNCONFIRMED]
+        names = [one.name for one in action.targets if one.state is ActionState.UNCONFIRMED]
         self._speaker.say(device_phrase(action.result.language, "unconfirmed", names))
 
-    def _report(self, result: Result, state: ActionState, targets: list[PlannedTarget]) -> Message:
+    def _report(self, result: Result, state: ActionState, targets: Sequence[Planned]) -> Message:
         report = ActionReport(
             id=result.id,
             part=result.part,
             state=state,
             intent=_name_of(result),
-            targets=[
-                ActionTarget(name=one.device.name, area=one.device.area, state=one.state)
-                for one in targets
-            ],
+            targets=[one.report for one in targets],
             at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
         return Message(self._topics.action(result.id), encode(report))
@@ -265,15 +267,14 @@ def _may_command(result: Result, device: SayableDevice) -> bool:
     return not (is_speech and device.entry.never_by_voice) and not (is_guess and device.is_guarded)
 
 
+def _may_be_guessed(intent: Intent, declared: DeclaredIntent) -> bool:
+    """Whether it was understood exactly, or the owner allows this kind of guess."""
+    allowed = {"grammar": True, "fuzzy": declared.by_fuzzy, "model": declared.by_model}
+    return allowed.get(intent.by, False)
+
+
 def _name_of(result: Result) -> str:
     return "" if result.intent is None else result.intent.name
-
-
-def _overall(targets: list[PlannedTarget]) -> ActionState:
-    """The worst that became of a target; `sent` if no device can say more."""
-    found = {target.state for target in targets}
-    order = (ActionState.UNCONFIRMED, ActionState.CONFIRMED, ActionState.SENT)
-    return next((state for state in order if state in found), ActionState.FAILED)
 
 
 def _response_key(intent: str, domain: str, slots: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from appliance.devices.discovered_entities import DiscoveredEntities, DiscoveryRules, matches
+from appliance.devices.discovered_entities import DiscoveredEntities, matches
 from appliance.devices.discovery_message import declared_component
 from appliance.devices.sayable_devices import sayable_devices, sentence_lists
 from appliance.devices.tasmota_discovery import TASMOTA_FILTER, tasmota_components
@@ -20,6 +20,7 @@ from appliance.system import atomic_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from appliance.devices.discovered_entities import DiscoveryRules
     from appliance.devices.discovery_message import ComponentMessage
     from appliance.devices.entity import DeviceEntity
     from appliance.devices.owner_file import OwnDevice, OwnerFile
@@ -68,7 +69,7 @@ class DeviceRegistry:
             UnsafeTemplate: one of its templates cannot.
 
         """
-        self._rules = rules
+        self.rules = rules
         self._owner = owner
         self._file = file
         self._lock = threading.RLock()
@@ -86,7 +87,7 @@ class DeviceRegistry:
     @property
     def discovery_filters(self) -> list[str]:
         """The filters of discovery messages."""
-        prefix = self._rules.prefix
+        prefix = self.rules.prefix
         return [f"{prefix}/+/+/config", f"{prefix}/+/+/+/config", TASMOTA_FILTER]
 
     def connected(self) -> None:
@@ -237,17 +238,3 @@ def _own_device(own: OwnDevice) -> ComponentMessage:
 
 def _is_tasmota(topic: str) -> bool:
     return matches(TASMOTA_FILTER, topic)
-
-
-def open_registry(
-    file: Path,
-    owner: OwnerFile,
-    *,
-    prefix: str,
-    root: str,
-    requests: tuple[str, ...],
-    own_identifiers: frozenset[str],
-) -> DeviceRegistry:
-    """The registry with what was kept of the last run."""
-    rules = DiscoveryRules(prefix, root, requests, own_identifiers)
-    return DeviceRegistry(rules, owner, file)

@@ -14,6 +14,7 @@ from appliance.errors import DeviceConfigError, UnsafeTemplate
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from appliance.config import Config
     from appliance.devices.discovery_message import ComponentMessage
     from appliance.devices.entity import DeviceEntity
 
@@ -36,6 +37,20 @@ class DiscoveryRules:
     """Filters of requests to this appliance and others, below `root` or not."""
     own_identifiers: frozenset[str] = frozenset()
     """Identifiers of devices that the appliance itself declares."""
+
+    @classmethod
+    def of(cls, config: Config) -> DiscoveryRules:
+        """The rules that a configuration makes.
+
+        Requests are also those of appliances with the same configuration but for their name, and
+        of the queue that they share.
+        """
+        roots = (config.mqtt.root.replace("{device}", "+"), config.mqtt.group_root)
+        return cls(
+            config.home_assistant.prefix,
+            config.root,
+            tuple(f"{root}/request/+" for root in roots if root),
+        )
 
     def forbids(self, topic: str) -> bool:
         """Whether a command must not be published on this topic."""

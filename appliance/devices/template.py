@@ -88,12 +88,12 @@ def _method(owner: Any, name: str, *args: Any, **named: Any) -> Any:
     return measured(METHODS[name](owner, *args, **named))
 
 
-def _new_environment() -> _Environment:
+def _new_environment(undefined: type[jinja2.Undefined]) -> _Environment:
     environment = _Environment(
         optimized=False,  # the optimizer computes while it compiles
         finalize=_finalize,
         cache_size=0,
-        undefined=jinja2.Undefined,
+        undefined=undefined,
     )
     environment.globals = {**FUNCTIONS, CONCAT: _concat, METHOD: _method}
     environment.filters = dict(FILTERS)
@@ -101,14 +101,16 @@ def _new_environment() -> _Environment:
     return environment
 
 
-ENVIRONMENT = _new_environment()
+ENVIRONMENT = _new_environment(jinja2.Undefined)
+STRICT_ENVIRONMENT = _new_environment(jinja2.StrictUndefined)
+"""A value that is missing is an error, and not an empty text."""
 
 
 class DeviceTemplate:
     """One template of a device; compiled at its first use."""
 
-    def __init__(self, text: str) -> None:
-        """Check the template.
+    def __init__(self, text: str, *, strict: bool = False) -> None:
+        """Check the template; a `strict` one fails if a value is missing.
 
         Raises:
             UnsafeTemplate: it cannot be parsed, or uses more than is allowed.
@@ -117,6 +119,7 @@ class DeviceTemplate:
         if len(text.encode("utf-8", "replace")) > TEMPLATE_BYTES:
             raise UnsafeTemplate(f"the template has more than {TEMPLATE_BYTES} bytes")
         self.text = text.strip()
+        self._strict = strict
         self._is_static = not any(mark in text for mark in ("{{", "{%", "{#"))
         if not self._is_static:
             _checked_tree(self.text)
@@ -135,7 +138,7 @@ class DeviceTemplate:
         token = current_budget.set(Budget())
         try:
             # Undefined values and refused operations are both errors of Jinja.
-            rendered = _compiled(self.text).render(variables)
+            rendered = _compiled(self.text, strict=self._strict).render(variables)
         except jinja2.TemplateError as error:
             raise TemplateFailed(str(error)) from error
         except (RecursionError, MemoryError) as error:
@@ -165,9 +168,10 @@ class DeviceTemplate:
 
 
 @functools.lru_cache(maxsize=CACHED)
-def _compiled(text: str) -> jinja2.Template:
+def _compiled(text: str, *, strict: bool) -> jinja2.Template:
+    environment = STRICT_ENVIRONMENT if strict else ENVIRONMENT
     try:
-        return ENVIRONMENT.from_string(_checked_tree(text))
+        return environment.from_string(_checked_tree(text))
     except jinja2.TemplateError as error:
         raise UnsafeTemplate(f"the template is not valid: {error}") from error
     except (SyntaxError, ValueError, RecursionError, OverflowError) as error:

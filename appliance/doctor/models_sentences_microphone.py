@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from appliance.audio.microphone import SoundCardMicrophone
+from appliance.devices.declared_actions import check_actions
+from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.doctor.check_result import CheckContext, CheckResult, error, not_here, ok, warning
 from appliance.engines.llama import server_launcher
 from appliance.errors import MicrophoneError, ModelMissing, SentencesError
@@ -48,6 +50,7 @@ def sentences(context: CheckContext) -> Iterator[CheckResult]:
             area=context.config.device.area,
             included=context.config.sentences.included,
         )
+        check_actions(found.declared, DiscoveryRules.of(context.config))
         if context.config.speech.grammar:
             _ = found.grammar  # compiling for speech has limits of its own
     except SentencesError as failure:

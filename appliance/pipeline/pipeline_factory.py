@@ -7,6 +7,8 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+from appliance.devices.declared_actions import check_actions
+from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.events import EventBus
@@ -57,6 +59,7 @@ def load_sentences(
         cache=config.state_directory / "grammars",
         more_values=more_values,
     )
+    check_actions(loaded.declared, DiscoveryRules.of(config))
     _ = loaded.grammar  # compiled now: an error is reported here, and the first text need not wait
     for warning in loaded.warnings:
         logger.warning("%s", warning)

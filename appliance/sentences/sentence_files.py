@@ -27,7 +27,8 @@ FILE_KEYS = frozenset(
     {"expansion_rules", "intents", "language", "lists", "responses", "settings", "skip_words"}
 )
 INTENT_KEYS = frozenset(
-    {"by_fuzzy", "by_model", "confirm", "data", "description", "never_by_voice", "response"}
+    {"actions", "by_fuzzy", "by_model", "confirm", "data", "description", "never_by_voice"}
+    | {"response"}
 )
 BLOCK_KEYS = frozenset(
     {"excludes_context", "expansion_rules", "inferred_domain", "lists", "metadata", "name_domains"}
@@ -37,6 +38,15 @@ BLOCK_MAPPINGS = (
     *("excludes_context", "expansion_rules", "lists", "metadata"),
     *("requires_context", "settings", "slots"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredStep:
+    """One entry of an intent's `actions`, as it stands in the file."""
+
+    content: Mapping[str, Any]
+    place: str = field(default="", repr=False, compare=False)
+    """`file:line`, for an error; a line that moves makes no other declaration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,8 @@ class DeclaredIntent:
     """The language model may choose it."""
     response: str | None = None
     """What to say after it was understood; `{slot}` stands for a slot's value."""
+    actions: tuple[DeclaredStep, ...] = ()
+    """What the appliance itself does then, in this order (`devices/declared_actions.py`)."""
 
 
 @dataclass(slots=True)
@@ -210,7 +222,8 @@ def _declare(gathered: Gathered, document: Document, name: str, problems: Proble
             problems.error(document, path, f"{key} must be true or false, not {value!r}")
         flags[key] = before or value is True
     for key, before in {"by_fuzzy": earlier.by_fuzzy, "by_model": earlier.by_model}.items():
-        value = intent.get(key, True)
+        # What acts here must be allowed for guesses where it is declared.
+        value = intent.get(key, "actions" not in intent)
         if not isinstance(value, bool):
             path = ("intents", name, key)
             problems.error(document, path, f"{key} must be true or false, not {value!r}")
@@ -224,7 +237,28 @@ def _declare(gathered: Gathered, document: Document, name: str, problems: Proble
         problems.warn(
             document, path, f"another file has a response for {name}, too; this one is used"
         )
-    gathered.declared[name] = DeclaredIntent(name, **flags, response=response or earlier.response)
+    gathered.declared[name] = DeclaredIntent(
+        name,
+        **flags,
+        response=response or earlier.response,
+        actions=_steps(document, name, problems) or earlier.actions,
+    )
+    if "actions" in intent and earlier.actions:
+        path = ("intents", name, "actions")
+        problems.error(document, path, f"another file has actions for {name}, too; keep one")
+
+
+def _steps(document: Document, name: str, problems: Problems) -> tuple[DeclaredStep, ...]:
+    """The entries of `actions`; what each may have is checked by who carries them out."""
+    path = ("intents", name, "actions")
+    steps = document.value["intents"][name].get("actions", [])
+    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+        what = "actions must be a list of mappings, each with `topic:` or `service:`"
+        problems.error(document, path, what)
+        return ()
+    return tuple(
+        DeclaredStep(step, document.place((*path, index))) for index, step in enumerate(steps)
+    )
 
 
 def _add_blocks(gathered: Gathered, document: Document, name: str, problems: Problems) -> None:

@@ -65,18 +65,18 @@ def announce(client: MqttClient, place: str, config: Any) -> None:
     client.publish(f"homeassistant/{place}/config", payload, retain=True)
 
 
-def ask(client: MqttClient, operation: str, text: str) -> dict[str, Any]:
+def ask(client: MqttClient, operation: str, text: str, root: str = ROOT) -> dict[str, Any]:
     """Send a request; its last answer."""
-    client.publish(f"{ROOT}/request/{operation}", text)
+    client.publish(f"{root}/request/{operation}", text)
     while True:
         answer: dict[str, Any] = json.loads(client.next(seconds=60).payload)
         if answer["state"] != "queued":
             return answer
 
 
-def understood(client: MqttClient, text: str) -> bool:
+def understood(client: MqttClient, text: str, root: str = ROOT) -> bool:
     """Whether a sentence can be said now."""
-    return bool(ask(client, "parse", text)["result"]["outcome"] == "intent")
+    return bool(ask(client, "parse", text, root)["result"]["outcome"] == "intent")
 
 
 def test_turn_on_the_kitchen_lamp_reaches_the_lamp_and_its_state_confirms(
@@ -182,6 +182,72 @@ def test_the_command_shows_what_was_found_and_what_a_sentence_would_publish(
     ).stdout
     assert tested == "Kitchen lamp: lamp/kitchen/set ON (QoS 0)\n"
     daemon.start()
+
+
+SCENES = """
+language: en
+intents:
+  MachineStop:
+    confirm: true
+    data:
+      - sentences: ["stop machine {machine}"]
+    actions:
+      - topic: "plant/machine-{{ slots.machine }}/command"
+        payload: '{"stop": true}'
+        qos: 2
+      - service: light.turn_on
+        device: Kitchen lamp
+lists:
+  machine:
+    range: {from: 1, to: 20}
+"""
+
+
+def test_a_sentence_does_what_its_owner_wrote_after_a_yes(
+    tmp_path: Path, models_directory: Path, broker: Mosquitto
+) -> None:
+    (tmp_path / "sentences").mkdir()
+    (tmp_path / "sentences" / "scenes.yaml").write_text(SCENES, encoding="utf-8")
+    with (
+        MqttClient(broker.port, "appliance/scenes/response/#") as plant,
+        MqttClient(broker.port, "plant/#", "lamp/kitchen/set") as machines,
+        MqttClient(broker.port, "appliance/scenes/action/#") as actions,
+        DaemonProcess(
+            tmp_path,
+            models_directory,
+            device={"name": "scenes"},
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            sentences={"folder": str(tmp_path / "sentences"), "builtin": True},
+            devices={"discovery": "act", "confirm_s": 30},
+        ) as running,
+    ):
+        announce(plant, "light/lamp", LAMP)
+        running.start()
+        known = "turn on the kitchen lamp"
+        until(lambda: understood(plant, known, "appliance/scenes"), seconds=30)
+        request = {"text": "stop machine three", "transaction": "t1"}
+        plant.publish("appliance/scenes/request/command", json.dumps(request))
+        assert answered(plant, "confirm")["result"]["intent"]["slots"] == {"machine": 3}
+        plant.publish("appliance/scenes/request/confirm", json.dumps({"transaction": "t1"}))
+        done = answered(plant, "done")
+        assert done["result"]["acted"] is True
+        received = [machines.next(seconds=10) for _ in range(2)]
+        assert [(one.topic, one.payload) for one in received] == [
+            ("plant/machine-3/command", b'{"stop": true}'),
+            ("lamp/kitchen/set", b"ON"),
+        ]
+        sent = json.loads(actions.next(seconds=10).payload)
+        assert (sent["id"], sent["state"]) == (done["result"]["id"], "sent")
+        machines.publish("lamp/kitchen", "ON")
+        assert json.loads(actions.next(seconds=10).payload)["state"] == "confirmed"
+
+
+def answered(client: MqttClient, state: str) -> dict[str, Any]:
+    """The next answer to a command that has this state."""
+    while True:
+        answer: dict[str, Any] = json.loads(client.next(seconds=60).payload)
+        if (answer["state"], answer["operation"]) == (state, "command"):
+            return answer
 
 
 def test_a_first_try_has_a_simulated_home_that_does_what_it_is_told(
