@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 Examples:
   appliance intents check --intents my-sentences
   appliance intents test "turn on the kitchen light"
-  appliance intents test "turn on the kitchen light and set a timer for 5 minutes"
+  appliance intents test "turn on the lamp and set a timer for 5 minutes"
 
 Exit status: 0 done, 1 a mistake in a file, or (test) a sentence that fits
 none."""

@@ -87,7 +87,8 @@ def at_home(recordings: Path, recogniser: GrammarRecogniser, detector: Silero) -
         found = heard(sound(clip), detector, AtOnce(early, sentences))
         said = [recognised(early, recogniser, one.samples, sentences) for one in found]
         waits = [f"{one.seconds_since_speech * 1000:.0f} ms" for one in found]
-        intents = [one.intent.name if one.intent else "none of the sentences" for one in said]
+        names = [" and ".join(intent.name for intent in one.intents) for one in said]
+        intents = [name or "none of the sentences" for name in names]
         print(f"{clip.stem:20} {[one.text for one in said]} {intents} over after {waits}")
 
 

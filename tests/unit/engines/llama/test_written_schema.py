@@ -21,7 +21,7 @@ PERSON = {
 
 
 def fits(schema: Any, value: Any) -> bool:
-    return jsonschema.Draft202012Validator(schema).is_valid(value)
+    return bool(jsonschema.Draft202012Validator(schema).is_valid(value))
 
 
 def test_no_property_is_added_unless_the_schema_asks_for_others() -> None:
