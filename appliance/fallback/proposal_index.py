@@ -35,7 +35,7 @@ class Proposals:
     patterns: tuple[Pattern, ...]
     words: tuple[frozenset[str], ...]
     """Content words of each row."""
-    kinds: tuple[int, ...]
+    kinds: NDArray[np.int32]
     """For each row the number of its kind: sentences with one meaning and the same slots."""
     vocabulary: tuple[frozenset[str], ...]
     """For each kind, all the words of its sentences."""
@@ -65,7 +65,7 @@ class Proposals:
         return cls(
             tuple(pattern for pattern, _ in rows.values()),
             tuple(frozenset(content) - {SLOT} for _, content in rows.values()),
-            tuple(numbers),
+            np.array(numbers, np.int32),
             tuple(frozenset(vocabulary[number]) for number in range(len(kinds))),
             frozenset(content[0] for _, content in rows.values()) - {SLOT},
             TermWeights([content for _, content in rows.values()], numbers),
@@ -78,11 +78,15 @@ class Proposals:
         """
         words = set(content) - {SLOT}
         able = {number for number, known in enumerate(self.vocabulary) if words <= known}
+        if not able:
+            return
         scores = self.index.scores(content)
-        for row in np.argsort(-scores, kind="stable"):
+        rows = np.flatnonzero((scores > 0.0) & np.isin(self.kinds, list(able)))
+        for row in rows[np.argsort(-scores[rows], kind="stable")]:
+            kind = int(self.kinds[row])
             is_said = self.words[row] <= words and len(self.patterns[row].slots) == slots
-            if is_said and self.kinds[row] in able:
-                able.remove(self.kinds[row])
+            if is_said and kind in able:
+                able.remove(kind)
                 yield int(row), float(scores[row])
 
 

@@ -38,6 +38,10 @@ MOST_CONJUNCTIONS = 8
 MOST_WORDS = 48
 """Bounds on the work; people say less in one breath."""
 
+MOST_READ = 100
+"""Different texts that are read before a sentence counts as not understood; each takes about as long
+as a sentence of its own. Two commands need up to 44, three 64 of them."""
+
 MOST_SHARED = 8
 """Words of what stands at one side of a conjunction, if both sides share the rest."""
 
@@ -107,11 +111,14 @@ def parts_of(text: str, language: str, read: PartReader) -> Parts:
     splitter.forbid(tokens)
     if not 0 < len(splitter.cuts(tokens)) <= MOST_CONJUNCTIONS:
         return ()
-    ways = [
-        parts
-        for parts in splitter.ways(tokens, None)
-        if 1 < len(parts) <= MOST_COMMANDS and _is_sound(parts, lists)
-    ]
+    try:
+        ways = [
+            parts
+            for parts in splitter.ways(tokens, None)
+            if 1 < len(parts) <= MOST_COMMANDS and _is_sound(parts, lists)
+        ]
+    except _TooManyWays:
+        return ()
     fewest = min(map(_wildcard_letters, ways), default=0)
     found = {
         tuple(part.meaning for part in parts): parts
@@ -132,6 +139,10 @@ def _tokens(text: str) -> Tokens:
     while found and found[-1] in _MARKS:
         found.pop()
     return tuple(found)
+
+
+class _TooManyWays(Exception):  # noqa: N818 (no error: the sentence is not understood)
+    """The work is over its bound."""
 
 
 class _Splitter:
@@ -194,6 +205,8 @@ class _Splitter:
         text = self._text(tokens)
         key = text, None if before is None else before.text
         if key not in self._known:
+            if len(self._known) >= MOST_READ:
+                raise _TooManyWays
             self._known[key] = self._read(text, before) if text else None
         return self._known[key]
 

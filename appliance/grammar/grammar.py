@@ -124,11 +124,19 @@ class Grammar:
 
         If no sentence fits without a wildcard, its numbers are tried in other spellings: "1h25".
         """
+        found = self._as_one(text)
+        if found and found[0].wildcard_characters:
+            conjunctions = conjunctions_in(normalise(text), self.language)
+            first = self._first_command(text) if conjunctions else None
+            if first is not None:
+                found = [one for one in found if not _took(one, first)]
+        return found
+
+    def _as_one(self, text: str) -> list[ParsedSentence]:
+        """As `readings`, but a wildcard may take another command: its parts are not looked at."""
         found = self._parser.readings(text, self.area)
         if found and not found[0].wildcard_characters:
             return found
-        if found and conjunctions_in(normalise(text), self.language):
-            found = [one for one in found if not self._took_a_sentence(one, text)]
         for other in respellings(text, self.language):
             declared = [
                 reading
@@ -139,19 +147,16 @@ class Grammar:
                 return [*declared, *found]
         return found
 
-    def _took_a_sentence(self, reading: ParsedSentence, text: str) -> bool:
-        """Whether a wildcard took the first of several commands, as if it were a name."""
-        if not reading.wildcard_characters:
-            return False
+    def _first_command(self, text: str) -> str | None:
+        """The first of several commands, normalised; None if it is not one without a wildcard."""
         first = next(iter(self.parts(text)), None)
         if first is None or first.reading is None or first.reading.wildcard_characters:
-            return False
-        taken = normalise(first.text)
-        return any(normalise(str(value)).startswith(taken) for value in reading.slots.values())
+            return None
+        return normalise(first.text)
 
     def part(self, text: str) -> Part | None:
         """The sentence that `text` is, as a part of a longer one; None if it is none."""
-        for reading in self.readings(text)[:1]:
+        for reading in self._as_one(text)[:1]:
             if not is_only_a_name(text, reading.slot_letters, self.language):
                 intent = Intent(reading.intent, dict(reading.slots), 1.0, "grammar")
                 return Part(text, intent, reading)
@@ -216,3 +221,10 @@ def _content(intents: Intents, slot_lists: Mapping[str, SlotList] | None) -> str
         intents.settings.ignore_whitespace,
     )
     return repr(content)
+
+
+def _took(reading: ParsedSentence, command: str) -> bool:
+    """Whether a wildcard took a whole command, as if it were a name."""
+    if not reading.wildcard_characters:
+        return False
+    return any(normalise(str(value)).startswith(command) for value in reading.slots.values())
