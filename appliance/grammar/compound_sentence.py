@@ -39,8 +39,8 @@ MOST_WORDS = 48
 """Bounds on the work; people say less in one breath."""
 
 MOST_READ = 100
-"""Different texts that are read before a sentence counts as not understood; each takes about as long
-as a sentence of its own. Two commands need up to 44, three 64 of them."""
+"""Different texts that are read before a sentence counts as not understood. Each takes as long as
+a sentence of its own; two commands need up to 44 of them, three 64."""
 
 MOST_SHARED = 8
 """Words of what stands at one side of a conjunction, if both sides share the rest."""
@@ -141,7 +141,7 @@ def _tokens(text: str) -> Tokens:
     return tuple(found)
 
 
-class _TooManyWays(Exception):  # noqa: N818 (no error: the sentence is not understood)
+class _TooManyWays(Exception):
     """The work is over its bound."""
 
 
