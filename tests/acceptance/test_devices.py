@@ -232,7 +232,7 @@ def test_a_sentence_does_what_its_owner_wrote_after_a_yes(
         done = answered(plant, "done")
         assert done["result"]["acted"] is True
         received = [machines.next(seconds=10) for _ in range(2)]
-        # A broker hands a message with QoS 2 on after a second exchange: one with QoS 0 overtakes it.
+        # A broker hands on QoS 2 after a second exchange, so QoS 0 may overtake it.
         assert sorted((one.topic, one.payload) for one in received) == [
             ("lamp/kitchen/set", b"ON"),
             ("plant/machine-3/command", b'{"stop": true}'),
