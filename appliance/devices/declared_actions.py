@@ -104,6 +104,11 @@ class ServiceStep:
         place = {key: template.render(variables) for key, template in self.place.items()}
         names = [template.render(variables) for template in self.devices] or [ALL]
         found = []
+        is_all = [template.text for template in self.devices] in ([], [ALL])
+        empty = any(not value.strip() for value in (*names, *place.values()))
+        if empty or (ALL in names and not is_all):
+            # An empty place, or a slot that says "all", would mean every device there is.
+            raise ServiceRefused(device_phrase(language, "no_such_device", [self.service]))
         for name in names:
             found += self._named(name, place, devices, language)
         return [(device, ServiceCall(self.service, data)) for device in found]

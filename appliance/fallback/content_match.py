@@ -172,7 +172,9 @@ class ContentMatcher:
         content = self._content(self._parts(said, chosen))
         words = set(content) - {SLOT}
         found = [said.mentions[index] for index in chosen]
-        for row, score in self._proposals.nearest(content, len(found)) if words else ():
+        if not words or self._asks(content):
+            return
+        for row, score in self._proposals.nearest(content, len(found)):
             pattern = self._proposals.patterns[row]
             extra = words - self._proposals.words[row]
             may_act = extra.isdisjoint(self._proposals.openings)
@@ -306,8 +308,20 @@ class ContentMatcher:
                 content = self._content(self._parts(said, chosen))
                 key = frozenset(content) - {SLOT}, number
                 found = [said.mentions[index] for index in chosen]
+                ordered = self._asks(content)
                 for pattern in self._by_content.get(key, ()):
+                    if ordered and not self._is_as_said(pattern, content, said.words):
+                        continue  # "are all lights off for sure", "make sure all lights are off"
                     yield from self._sentences_of(pattern, found, content)
+
+    def _is_as_said(self, pattern: Pattern, content: Sequence[str], words: Words) -> bool:
+        """Whether a text has the content of a pattern in its order, and its verbs."""
+        verbs = {part for part in pattern.parts if part in self._lists.verbs}
+        return verbs <= set(words) and _same_order(self._content(pattern.parts), content)
+
+    def _asks(self, content: Sequence[str]) -> bool:
+        """Whether it has a word that makes a question or a report of it."""
+        return any(self._lists.guard_of_kind(content, kind) for kind in ("question", "report"))
 
     def _fills(
         self, pattern: Pattern, found: Sequence[Mention], content: Sequence[str]
@@ -425,3 +439,8 @@ def _beside_slots(content: Sequence[str]) -> list[tuple[str | None, str | None]]
     """The words before and after each slot; None for another slot's place or an end."""
     around = [None, *content, None]
     return [(around[at - 1], around[at + 1]) for at, word in enumerate(around) if word == SLOT]
+
+
+def _same_order(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two contents have the same words in the same order; a word counts once."""
+    return list(dict.fromkeys(one)) == list(dict.fromkeys(other))

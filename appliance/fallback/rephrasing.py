@@ -25,7 +25,7 @@ def as_command(words: Sequence[str], lists: WordLists) -> Words:
     Of a question about the present it leaves out "today" and the like. Another text is unchanged.
     """
     begin = _begin_of_wish(words, lists)
-    if begin is None:
+    if begin is None or _begins_with_state(words[begin:], lists):
         return _without_present(words, lists)
     found: list[str] = []
     at = begin
@@ -42,6 +42,19 @@ def as_command(words: Sequence[str], lists: WordLists) -> Words:
             found.append(words[at])
             at += 1
     return tuple(found) if has_state else _without_present(words, lists)
+
+
+def _begins_with_state(words: Sequence[str], lists: WordLists) -> bool:
+    """Whether it was done already: "have opened the gate", "make sure it turned off the lamp"."""
+    at = 0
+    while at < len(words):
+        if (words[at],) in lists.states:
+            return True
+        phrase, meant = lists.phrase_at(words, at)
+        if meant:
+            return False
+        at += len(phrase)
+    return False
 
 
 def in_declared_words(text: str, lists: WordLists, declared: Container[str]) -> str:

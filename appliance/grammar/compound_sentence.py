@@ -51,6 +51,12 @@ TARGETS = frozenset({"name", "area", "floor", "domain", "device_class"})
 OVER_ALL = ("negation", "condition")
 """Kinds of guard words that are about all commands of a sentence or about none."""
 
+TAKES_BACK = "HassNevermind"
+"""The intent after which nothing that was said before it may be done."""
+
+TIME = "time"
+"""A time counts for the command that has it, and perhaps for those after it."""
+
 QUESTION = "question"
 """It is about everything after it: "is the light on and the fan off"."""
 
@@ -289,12 +295,15 @@ def _is_number(slots: Mapping[str, Any], key: str) -> bool:
 
 
 def _is_sound(parts: Parts, lists: WordLists) -> bool:
-    """Whether the commands are different, and no guard word of one is about another one, too."""
+    """Whether the commands are different, none takes another back, and no guard word spans two."""
     if any(one.meaning == other.meaning for one, other in itertools.combinations(parts, 2)):
+        return False
+    if any(part.intent.name == TAKES_BACK for part in parts):
         return False
     said = [lists.content(words_of(part.text), begins=False) for part in parts]
     asks = [lists.guard_of_kind(words, QUESTION) for words in said]
     over_all = {
         frozenset(kind for kind in OVER_ALL if lists.guard_of_kind(words, kind)) for words in said
     }
-    return asks == sorted(asks) and len(over_all) == 1
+    timed = [lists.guard_of_kind(words, TIME) for words in said]
+    return asks == sorted(asks) and timed == sorted(timed) and len(over_all) == 1

@@ -1,4 +1,4 @@
-"""Several commands in one text: each is read like a text of its own, and all are done or none."""
+"""Several commands in one text: each is read like one of its own; all are understood or none."""
 
 from __future__ import annotations
 

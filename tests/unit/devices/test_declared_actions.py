@@ -182,6 +182,24 @@ def test_if_one_step_cannot_be_done_nothing_is(tmp_path: Path, step: str) -> Non
         plant.do()
 
 
+@pytest.mark.parametrize(
+    ("target", "machine"),
+    [
+        ("area: '{{ slots.machine }}'", ""),
+        ("area: '{{ slots.machine }}'", " "),
+        ("""area: "{{ slots.other | default('') }}\"""", "three"),
+        ("device: '{{ slots.machine }}'", "all"),
+        ("device: '{{ slots.machine }}'", ""),
+    ],
+)
+def test_a_slot_that_is_empty_or_says_all_does_not_mean_every_device(
+    tmp_path: Path, target: str, machine: str
+) -> None:
+    plant = Plant(tmp_path, f"\n      - {{service: light.turn_on, {target}}}")
+    with pytest.raises(ServiceRefused):
+        plant.do(machine=machine)
+
+
 def test_never_by_voice_holds_for_speech_only(tmp_path: Path) -> None:
     plant = Plant(tmp_path, "\n      - {service: switch.turn_on, device: Oven}")
     assert plant.sent(source=Source.MQTT) == [("e/set", b"ON")]

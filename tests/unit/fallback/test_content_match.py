@@ -65,6 +65,11 @@ def test_words_heard_a_little_wrong_become_the_sentence_that_was_said(
     "text",
     [
         "don't turn on the kitchen light",
+        "could you have turned off the kitchen light",
+        "have the kitchen lights turned off",
+        "i want to have turned off the kitchen light",
+        "make sure it turned off the kitchen light",
+        "may i turn off the kitchen light",
         "don't turn on the kitchin light",
         "don\N{RIGHT SINGLE QUOTATION MARK}t turn on the kitchin light",
         "dont turn on the kitchin light",
