@@ -61,6 +61,9 @@ class JournalWithoutDisk:
     def accept(self, offers: Sequence[IncomingRequest]) -> list[InboxVerdict]:
         return [InboxVerdict(accepted=offer.request, position=0) for offer in offers]
 
+    def free_for_new(self) -> int:
+        return WINDOW
+
     def withdraw(self, request_ids: Iterable[str]) -> None:
         pass
 

@@ -323,7 +323,8 @@ def test_a_timer_of_a_newer_version_stays_on_disk(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     with sqlite3.connect(rig.folder / "journal.db") as database:
-        database.execute("INSERT INTO records VALUES ('timer/new', '{\"kind\": \"egg\"}')")
+        record = ("timer/new", b'{"kind": "egg"}')
+        database.execute("INSERT INTO records VALUES (?, ?)", record)
     database.close()
     rig.restart()
     assert "timer new stays on disk" in caplog.text
