@@ -43,6 +43,7 @@ from appliance.openai_api.pending_requests import PendingRequests
 from appliance.page.access import PageAccess
 from appliance.page.application import site as page_site
 from appliance.page.observed_activity import ObservedActivity
+from appliance.page.page_services import PageServices
 from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.pipeline_factory import load_sentences, open_language_model
 from appliance.pipeline.worker import Worker
@@ -266,23 +267,6 @@ def wire(  # noqa: PLR0915  (one line for each part)
         devices=device_messages(config, registry, devices),
     )
 
-    # Clients with a connection of their own.
-    client_loops: list[Loop] = []
-    jobs = ClientJobs(queue, ids)
-    if config.wyoming.listen or config.page.listen:
-        events.subscribe(jobs)
-    if config.wyoming.listen:
-        services = Services.of(config, jobs, recognition, sentences, speech.synthesizer)
-        client_loops.append(Loop("Wyoming server", WyomingServer(services)))
-    sites: list[Site] = []
-    if config.http.listen:
-        pending = PendingRequests(intake, dispatcher, ids.new)
-        events.subscribe(pending)
-        sites.append(openai_site(config, pending, speech.synthesizer))
-    sites += _page(config, events, voice, jobs)
-    if sites:
-        client_loops.append(Loop("HTTP server", HttpServer(sites)))
-
     # Observers.
     settings = LiveSettings(path, config, sentences, watch, pipeline, events, devices=registry)
     status = StatusPublisher(
@@ -301,6 +285,31 @@ def wire(  # noqa: PLR0915  (one line for each part)
     )
     events.subscribe(status)
     events.subscribe(panel)
+
+    # Clients with a connection of their own.
+    client_loops: list[Loop] = []
+    jobs = ClientJobs(queue, ids)
+    if config.wyoming.listen or config.page.listen:
+        events.subscribe(jobs)
+    if config.wyoming.listen:
+        services = Services.of(config, jobs, recognition, sentences, speech.synthesizer)
+        client_loops.append(Loop("Wyoming server", WyomingServer(services)))
+    sites: list[Site] = []
+    if config.http.listen:
+        pending = PendingRequests(intake, dispatcher, ids.new)
+        events.subscribe(pending)
+        sites.append(openai_site(config, pending, speech.synthesizer))
+    page = PageServices(
+        config=config,
+        config_path=path,
+        activity=ObservedActivity(),
+        voice=voice,
+        jobs=jobs,
+    )
+    sites += _page(page, events)
+    if sites:
+        client_loops.append(Loop("HTTP server", HttpServer(sites)))
+
     return Parts(
         events=events,
         settings=settings,
@@ -336,10 +345,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
     )
 
 
-def _page(config: Config, events: EventBus, voice: VoiceInput, jobs: ClientJobs) -> list[Site]:
+def _page(services: PageServices, events: EventBus) -> list[Site]:
     """The page, if it is on."""
-    if not config.page.listen:
+    if not services.config.page.listen:
         return []
-    activity = ObservedActivity()
-    events.subscribe(activity)
-    return [page_site(config, PageAccess(config.state_directory), activity, voice, jobs)]
+    events.subscribe(services.activity)
+    return [page_site(PageAccess(services.config.state_directory), services)]

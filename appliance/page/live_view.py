@@ -1,4 +1,4 @@
-"""What happens now, as server-sent events (WHATWG HTML, section 9.2)."""
+"""Live: what happens now, as server-sent events (WHATWG HTML, section 9.2)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import StreamingResponse
 
 from appliance.page.page_request import PageError
+from appliance.page.page_view import PageRoute
 from appliance.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from starlette.responses import Response
 
@@ -34,12 +35,21 @@ QUIET_DBFS = -60
 class LiveView:
     """Its methods belong to the event loop of the HTTP server."""
 
+    name = "live"
+
     def __init__(self, activity: ObservedActivity, voice: VoiceInput) -> None:
         self._activity = activity
         self._voice = voice
         self._streams = 0
 
-    async def stream(self, request: PageRequest) -> Response:
+    def routes(self) -> Sequence[PageRoute]:
+        """Its addresses."""
+        return [PageRoute("/live", self._show), PageRoute("/live/events", self._stream)]
+
+    async def _show(self, request: PageRequest) -> Response:
+        return request.page("live")
+
+    async def _stream(self, request: PageRequest) -> Response:
         """The events for one browser, until it leaves.
 
         Raises:

@@ -42,20 +42,42 @@ class PageRequest:
     role: Role
     texts: dict[str, str]
     language: str
+    device: str
+    """Name of the appliance."""
+    navigation: tuple[str, ...]
+    """Names of the views."""
 
     @property
     def who(self) -> str:
         """For the log."""
-        return f"{self.role} at {self.http.client.host if self.http.client else 'a socket'}"
+        return f"the {self.role} at {self.http.client.host if self.http.client else 'a socket'}"
+
+    async def form(self) -> dict[str, str]:
+        """The fields of a form.
+
+        Raises:
+            PageError: it is no form, or too large.
+
+        """
+        return await form_of(self.http)
 
     def render(self, template: str, **values: Any) -> str:
         """HTML in the language of the request."""
         owner = self.role is Role.OWNER
         return render(template, t=self.texts, language=self.language, owner=owner, **values)
 
+    def page(self, template: str, **values: Any) -> Response:
+        """A whole page, with the navigation."""
+        html = self.render(template, device=self.device, navigation=self.navigation, **values)
+        return HTMLResponse(html)
+
+    def part(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A piece of a page, which the page's script puts in its place."""
+        return HTMLResponse(self.render(template, **values), status)
+
     def failed(self, status: int, why: str) -> Response:
         """Why it was not done, as HTML."""
-        return HTMLResponse(self.render("problem", problem=why), status)
+        return self.part("problem", status, problem=why)
 
 
 def texts_of(request: Request, config: Config) -> tuple[dict[str, str], str]:

@@ -1,4 +1,4 @@
-"""The texts of the page in the languages that it has, from `texts/<language>.toml`."""
+"""The texts of the page in its languages, from `texts/<language>/`, one file for each view."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ FALLBACK = "en"
 def languages() -> tuple[str, ...]:
     """The codes of the languages that the page has."""
     folder = resources.files(__package__) / "texts"
-    return tuple(sorted(one.name.removesuffix(".toml") for one in folder.iterdir()))
+    return tuple(sorted(one.name for one in folder.iterdir() if one.is_dir()))
 
 
 @functools.cache
 def texts(language: str) -> dict[str, str]:
     """Every text, by its key; one that is not translated is in English."""
-    folder = resources.files(__package__) / "texts"
+    folder = resources.files(__package__) / "texts" / language
     found: dict[str, str] = {} if language == FALLBACK else dict(texts(FALLBACK))
-    found.update(tomllib.loads((folder / f"{language}.toml").read_text("utf-8")))
+    for file in folder.iterdir():
+        if file.name.endswith(".toml"):
+            found.update(tomllib.loads(file.read_text("utf-8")))
     return found
 
 

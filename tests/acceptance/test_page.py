@@ -205,7 +205,8 @@ def test_after_logging_out_the_cookie_is_worth_nothing(page: ServedPage) -> None
 
 def test_the_first_load_is_small(page: ServedPage) -> None:
     cookie = page.cookie()
-    paths = ("/live", "/static/page.css", "/static/page.js", "/static/icon.svg")
+    files = ("page.css", "page.js", "live.js", "icon.svg")
+    paths = ("/live", *(f"/static/{name}" for name in files))
     texts = [page.ask("GET", path, cookie=cookie)[1].encode() for path in paths]
     assert all(texts)
     assert sum(map(len, texts)) < LARGEST_FIRST_LOAD_BYTES

@@ -1,0 +1,20 @@
+"""Every view of the page, in the order of the navigation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.page.live_view import LiveView
+from appliance.page.try_view import TryView
+
+if TYPE_CHECKING:
+    from appliance.page.page_services import PageServices
+    from appliance.page.page_view import PageView
+
+
+def all_views(services: PageServices) -> tuple[PageView, ...]:
+    """The views; each takes from the services what it needs."""
+    return (
+        LiveView(services.activity, services.voice),
+        TryView(services.config, services.jobs),
+    )

@@ -1,0 +1,26 @@
+"""The parts of the daemon that the views of the page show and use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from appliance.config import Config
+    from appliance.jobs.client_jobs import ClientJobs
+    from appliance.listening.voice_input import VoiceInput
+    from appliance.page.observed_activity import ObservedActivity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageServices:
+    """Made in `daemon/wiring.py`; the views belong to the event loop of the HTTP server."""
+
+    config: Config
+    config_path: Path
+    """Of config.toml."""
+    activity: ObservedActivity
+    voice: VoiceInput
+    jobs: ClientJobs
