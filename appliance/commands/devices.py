@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from appliance.values import Intent
 
 NOTHING = "no device is known yet: set devices.discovery, and start the daemon once"
+READ_ONLY = 'devices.discovery is "read": set it to "act", or nothing of this is sent'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,14 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the action; returns the exit status."""
     config = configuration.load(arguments.config)
     registry = open_devices(config)
+    if registry is not None and arguments.action == "test":
+        sentence = " ".join(arguments.sentence)
+        return _test(config, registry, sentence, as_json=arguments.json)
     if registry is None or not (registry.devices or registry.problems):
         print(NOTHING, file=sys.stderr)
         return 1
     if arguments.action == "list":
         return _list(registry, as_json=arguments.json)
-    if arguments.action == "show":
-        return _show(registry, arguments.name, as_json=arguments.json)
-    return _test(config, registry, " ".join(arguments.sentence), as_json=arguments.json)
+    return _show(registry, arguments.name, as_json=arguments.json)
 
 
 def described(device: SayableDevice) -> dict[str, Any]:
@@ -137,6 +139,8 @@ def _test(config: Config, registry: DeviceRegistry, sentence: str, *, as_json: b
         print(f"{intent.name}: this intent tells no device what to do", file=sys.stderr)
         return 1
     language = config.device.language
+    if config.devices.discovery != "act":
+        print(READ_ONLY, file=sys.stderr)
     try:
         if steps:
             asked = _declared(intent, steps, registry, sentence, language)

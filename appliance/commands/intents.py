@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         loaded = load(included=included)
-        check_actions(loaded.declared, DiscoveryRules.of(config))
+        idle = check_actions(loaded.declared, DiscoveryRules.of(config), config.devices.discovery)
+        loaded = replace(loaded, warnings=(*loaded.warnings, *idle))
         own = load(included=False) if included and arguments.action == "check" else loaded
         if arguments.action == "check":
             _ = loaded.grammar  # compiling for speech has limits of its own

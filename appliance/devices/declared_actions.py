@@ -135,8 +135,10 @@ def is_refused(topic: str, rules: DiscoveryRules) -> bool:
     return announcements or rules.forbids(topic)
 
 
-def check_actions(declared: Mapping[str, DeclaredIntent], rules: DiscoveryRules) -> None:
-    """Check the `actions` of every intent.
+def check_actions(
+    declared: Mapping[str, DeclaredIntent], rules: DiscoveryRules, discovery: str
+) -> list[str]:
+    """Check the `actions` of every intent; a warning if `discovery` does not let them be done.
 
     Raises:
         SentencesError: every mistake, as `file:line: what`.
@@ -154,6 +156,12 @@ def check_actions(declared: Mapping[str, DeclaredIntent], rules: DiscoveryRules)
             problems.append(f"{intent.actions[0].place}: {what}")
     if problems:
         raise SentencesError(problems)
+    idle = [intent for intent in declared.values() if intent.actions]
+    if discovery == "act" or not idle:
+        return []
+    names = ", ".join(intent.name for intent in idle)
+    what = f'the actions of {names} are not done while devices.discovery is "{discovery}"'
+    return [f'{idle[0].actions[0].place}: {what}; set it to "act", or leave them out']
 
 
 def read_steps(declared: Sequence[DeclaredStep], rules: DiscoveryRules) -> list[Step]:

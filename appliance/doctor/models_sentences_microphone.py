@@ -50,14 +50,15 @@ def sentences(context: CheckContext) -> Iterator[CheckResult]:
             area=context.config.device.area,
             included=context.config.sentences.included,
         )
-        check_actions(found.declared, DiscoveryRules.of(context.config))
+        rules, discovery = DiscoveryRules.of(context.config), context.config.devices.discovery
+        idle = check_actions(found.declared, rules, discovery)
         if context.config.speech.grammar:
             _ = found.grammar  # compiling for speech has limits of its own
     except SentencesError as failure:
         for problem in failure.problems:
             yield error("sentences", problem)
         return
-    for problem in found.warnings:
+    for problem in (*found.warnings, *idle):
         yield warning("sentences", problem)
     intents = len(found.intents.intents)
     whose = context.config.sentences.folder or "the starter set"

@@ -59,9 +59,9 @@ def load_sentences(
         cache=config.state_directory / "grammars",
         more_values=more_values,
     )
-    check_actions(loaded.declared, DiscoveryRules.of(config))
+    idle = check_actions(loaded.declared, DiscoveryRules.of(config), config.devices.discovery)
     _ = loaded.grammar  # compiled now: an error is reported here, and the first text need not wait
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *idle):
         logger.warning("%s", warning)
     return loaded
 

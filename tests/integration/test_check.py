@@ -19,6 +19,7 @@ from appliance import cli
 from appliance.config import (
     Config,
     DeviceSettings,
+    DevicesSettings,
     LanguageModelSettings,
     ListeningSettings,
     MqttSettings,
@@ -138,6 +139,18 @@ def test_sentences_are_counted_and_their_mistakes_have_file_and_line(tmp_path: P
     for broken in asked("sentences", Config(sentences=SentenceSettings(folder=str(tmp_path)))):
         assert broken.verdict is CheckVerdict.ERROR
         assert "bad.yaml:5" in broken.found
+
+
+def test_actions_that_are_not_done_because_acting_is_off_are_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        'intents: {A: {data: [{sentences: ["go"]}], actions: [{topic: x}]}}', "utf-8"
+    )
+    folder = SentenceSettings(folder=str(tmp_path))
+    idle, fine = asked("sentences", Config(sentences=folder))
+    assert (idle.verdict, fine.verdict) == (CheckVerdict.WARNING, CheckVerdict.OK)
+    assert 'a.yaml:1: the actions of A are not done while devices.discovery is "off"' in idle.found
+    (fine,) = asked("sentences", Config(sentences=folder, devices=DevicesSettings("act")))
+    assert fine.verdict is CheckVerdict.OK
 
 
 def test_sentences_that_cannot_be_compiled_for_speech_are_an_error(tmp_path: Path) -> None:

@@ -437,11 +437,11 @@ def test_home_assistants_own_sentences_alone_need_no_folder() -> None:
 def test_the_command_counts_the_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["intents", "check"]) == 0
     first, second = capsys.readouterr().out.splitlines()
-    assert first.endswith(" sentences in 16 intents")
+    assert first.endswith(" sentences in 15 intents")
     assert second == "beside them 31 included intents (sentences.included)"
     assert main(["intents", "check", "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert (summary["intents"], summary["included_intents"]) == (16, 31)
+    assert (summary["intents"], summary["included_intents"]) == (15, 31)
     assert summary["problems"] == []
 
 
@@ -553,7 +553,7 @@ def test_a_word_that_is_a_number_by_chance_stays_in_a_wildcard(tmp_path: Path) -
 def test_the_command_lists_every_intent_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["intents", "list", "--intents", str(SHIPPED), "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["intents"]
-    assert len(listed) == 16
+    assert len(listed) == 15
     assert all(intent["examples"] for intent in listed)
     assert main(["intents", "list"]) == 0
     assert "MachineStart  (640 sentences, confirm)\n" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from appliance.devices.device_messages import DeviceMessages
 from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import DeviceEntry, OwnerFile
+from appliance.dialogue.confirm_and_session import response_to
 from appliance.errors import SentencesError, ServiceRefused
 from appliance.messages.topics import Topics
 from appliance.sentences.active_sentences import ActiveSentences
@@ -165,6 +166,23 @@ def test_a_device_that_cannot_be_reached_is_named_and_the_others_are_switched(
     assert [one.topic for one in action.messages[:-1]] == ["a/set"]
 
 
+def test_the_response_is_said_after_the_actions_and_gives_way_to_what_was_not_reached(
+    tmp_path: Path,
+) -> None:
+    steps = "\n      - {service: light.turn_off, device: %s}"
+    response = '    response: "Machine {machine} stops."'
+    said = []
+    for device in ("Kitchen lamp", "all"):
+        folder = tmp_path / device
+        folder.mkdir()
+        plant = Plant(folder, steps % device, response)
+        action = plant.do(machine="three")
+        assert [one.topic for one in action.messages[:-1]] == ["a/set"]
+        declared = sentences(folder, steps % device, response).declared
+        said.append(action.answer or response_to([Intent("Stop", {"machine": "three"})], declared))
+    assert said == ["Machine three stops.", "Hall lamp cannot be reached"]
+
+
 @pytest.mark.parametrize(
     "step",
     [
@@ -274,7 +292,7 @@ def test_a_topic_gets_only_so_many_messages_a_minute(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, step: str, what: str) -> None:
     declared = sentences(tmp_path, f"\n      - {{topic: fine}}\n      - {step}").declared
     with pytest.raises(SentencesError) as found:
-        check_actions(declared, RULES)
+        check_actions(declared, RULES, "act")
     (problem,) = found.value.problems
     assert problem.startswith(f"{tmp_path / 'stop.yaml'}:10: ")
     assert what in problem
@@ -299,3 +317,13 @@ def test_two_files_with_actions_of_one_intent_are_an_error(tmp_path: Path) -> No
     (tmp_path / "two.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(SentencesError, match="another file has actions for Stop"):
         load(tmp_path, "en")
+
+
+@pytest.mark.parametrize("discovery", ["off", "read"])
+def test_actions_are_warned_of_while_acting_is_off(tmp_path: Path, discovery: str) -> None:
+    declared = sentences(tmp_path, STOP).declared
+    assert check_actions(declared, RULES, "act") == []
+    (warning,) = check_actions(declared, RULES, discovery)
+    assert warning.startswith(f"{tmp_path / 'stop.yaml'}:9: the actions of Stop are not done while")
+    assert f'"{discovery}"' in warning
+    assert check_actions({}, RULES, discovery) == []
