@@ -49,11 +49,12 @@ RequestName = Literal[
     "check",
     "listen",
     "say",
+    "timer",
     "apply",
 ]
-CLOSED = ("microphone", "listen", "apply")
-"""Requests that `mqtt.operations` does not have by default: they control the microphone, or change
-what may be said."""
+CLOSED = ("microphone", "listen", "timer", "apply")
+"""Requests that `mqtt.operations` does not have by default: they control the microphone, end what
+somebody waits for, or change what may be said."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -43,6 +43,7 @@ from appliance.openai_api.pending_requests import PendingRequests
 from appliance.page.access import PageAccess
 from appliance.page.application import site as page_site
 from appliance.page.observed_activity import ObservedActivity
+from appliance.page.operations import PageOperations
 from appliance.page.page_services import PageServices
 from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.pipeline_factory import load_sentences, open_language_model
@@ -247,6 +248,8 @@ def wire(  # noqa: PLR0915  (one line for each part)
         speech=speech,
         board=board,
         bundles=bundles,
+        timers=timers,
+        dialogue=dialogue,
     )
     parser = RequestParser(
         topics,
@@ -305,6 +308,8 @@ def wire(  # noqa: PLR0915  (one line for each part)
         activity=ObservedActivity(),
         voice=voice,
         jobs=jobs,
+        operations=PageOperations(intake, dispatcher, ids.new),
+        timers=timers,
     )
     sites += _page(page, events)
     if sites:
@@ -350,4 +355,5 @@ def _page(services: PageServices, events: EventBus) -> list[Site]:
     if not services.config.page.listen:
         return []
     events.subscribe(services.activity)
+    events.subscribe(services.operations)
     return [page_site(PageAccess(services.config.state_directory), services)]

@@ -165,6 +165,14 @@ class Dialogue:
                 self._queue.cancel_in_progress(utterance_id)
             self._end(reason)
 
+    def stop_session(self, session_id: str, reason: str) -> bool:
+        """End the session with this id as `stop` does; False if another one or none goes on."""
+        with self._lock:
+            if self._current is None or self._current.session.id != session_id:
+                return False
+        self.stop(reason)
+        return True
+
     def answer_question(self, *, yes: bool) -> bool:
         """The button answers in place of the voice; False if nothing was asked."""
         with self._lock:

@@ -20,6 +20,7 @@ from appliance.messages.request_payloads import (
     OptionsRequest,
     RequestState,
     SayRequest,
+    TimerRequest,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ ControlForm = (
     | CheckRequest
     | ListenRequest
     | SayRequest
+    | TimerRequest
     | ApplyRequest
 )
 
@@ -44,6 +46,7 @@ FORMS: dict[Control, type[ControlForm]] = {
     Control.CHECK: CheckRequest,
     Control.LISTEN: ListenRequest,
     Control.SAY: SayRequest,
+    Control.TIMER: TimerRequest,
     Control.APPLY: ApplyRequest,
 }
 

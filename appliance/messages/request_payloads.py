@@ -29,6 +29,7 @@ class Control(enum.StrEnum):
     CHECK = "check"
     LISTEN = "listen"
     SAY = "say"
+    TIMER = "timer"
     APPLY = "apply"
 
 
@@ -112,7 +113,8 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The JSON form of `request/cancel`; without JSON, the payload is the id."""
 
     id: str | int
-    """The `transaction` or Correlation Data of the request to cancel, or the id of its result."""
+    """The `transaction` or Correlation Data of the request to cancel, or the id of its result; also
+    the id of the session in `state`, to stop what was begun at the device."""
     transaction: str | int | None = None
     """The id of the cancel request itself."""
     reply_to: str | None = None
@@ -188,6 +190,20 @@ class CheckRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     The answer's `data` is what `appliance check --json` prints.
     """
 
+    transaction: str | int | None = None
+    reply_to: str | None = None
+
+
+class TimerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON form of `request/timer`: what is to become of one timer, alarm or reminder.
+
+    A new one is a sentence for `request/command`.
+    """
+
+    id: Name
+    """As in the retained topic `timers`."""
+    change: Literal["cancel", "pause", "resume"]
+    """Only what runs for a duration can be paused. `cancel` also ends a ring."""
     transaction: str | int | None = None
     reply_to: str | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.page.live_view import LiveView
+from appliance.page.timers_view import TimersView
 from appliance.page.try_view import TryView
 
 if TYPE_CHECKING:
@@ -17,4 +18,5 @@ def all_views(services: PageServices) -> tuple[PageView, ...]:
     return (
         LiveView(services.activity, services.voice),
         TryView(services.config, services.jobs),
+        TimersView(services.timers, services.activity, services.operations),
     )

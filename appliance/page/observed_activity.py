@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from appliance.events import (
     JobFinished,
     MicrophoneChanged,
+    SessionChanged,
     StatusChanged,
     UtteranceHeard,
     WordsHeard,
@@ -18,7 +19,7 @@ from appliance.values import Activity
 
 if TYPE_CHECKING:
     from appliance.events import Event
-    from appliance.values import Result
+    from appliance.values import Result, Session
 
 KEPT = 50
 """Results that are shown; they are in memory only."""
@@ -41,6 +42,7 @@ class ObservedActivity:
         self._count = 0
         self._words = ""
         self._activity = Activity.STARTING
+        self._session: Session | None = None
 
     def on_event(self, event: Event) -> None:
         """Take note of it."""
@@ -48,6 +50,8 @@ class ObservedActivity:
             match event:
                 case StatusChanged(activity):
                     self._activity = activity
+                case SessionChanged(session):
+                    self._session = session
                 case WordsHeard(text):
                     self._words = text
                 case UtteranceHeard() | MicrophoneChanged():
@@ -60,6 +64,11 @@ class ObservedActivity:
     def activity(self) -> Activity:
         """What the device as a whole does."""
         return self._activity
+
+    @property
+    def session(self) -> Session | None:
+        """The session that goes on, or the last one; None before the first."""
+        return self._session
 
     @property
     def words(self) -> str:

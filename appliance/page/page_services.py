@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from appliance.jobs.client_jobs import ClientJobs
     from appliance.listening.voice_input import VoiceInput
     from appliance.page.observed_activity import ObservedActivity
+    from appliance.page.operations import PageOperations
+    from appliance.timers.timer_service import TimerService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +26,5 @@ class PageServices:
     activity: ObservedActivity
     voice: VoiceInput
     jobs: ClientJobs
+    operations: PageOperations
+    timers: TimerService

@@ -59,7 +59,7 @@ class TrialRequests:
     async def _result_of(
         self, operation: Operation, area: str, *, text: str = "", samples: Samples | None = None
     ) -> Result:
-        waiting = _WaitingForResult()
+        waiting = WaitingForResult()
         job_id = self._jobs.submit(waiting, operation, text=text, samples=samples, area=area)
         if job_id is None:
             raise ApplianceError(BUSY)
@@ -73,7 +73,7 @@ class TrialRequests:
             raise
 
 
-class _WaitingForResult:
+class WaitingForResult:
     """Brings a result from the worker's thread to the event loop."""
 
     def __init__(self) -> None:

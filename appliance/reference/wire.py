@@ -23,6 +23,7 @@ from appliance.messages.request_payloads import (
     RequestState,
     SayRequest,
     TextRequest,
+    TimerRequest,
 )
 from appliance.messages.status_payloads import (
     Health,
@@ -354,6 +355,12 @@ RECEIVED = (
         "Speak a text through the loudspeaker.",
         SayRequest(text="The washing machine is done.", transaction="job-12"),
         plain="the text",
+    ),
+    Channel(
+        *("timer", "request/timer", Direction.IN, TimerRequest),
+        "Cancel, pause or resume one timer, alarm, reminder or delayed command. Closed unless "
+        "`mqtt.operations` has it.",
+        TimerRequest(id="01JB0Q2Z5T", change="pause", transaction="job-18"),
     ),
     Channel(
         *("apply", "request/apply", Direction.IN, ApplyRequest),

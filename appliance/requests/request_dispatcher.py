@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from appliance import doctor
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, RequestError
 from appliance.ids import boot_seconds
 from appliance.jobs.result_builder import ResultBuilder
 from appliance.messages.request_payloads import (
@@ -19,6 +19,7 @@ from appliance.messages.request_payloads import (
     MicrophoneRequest,
     OptionsRequest,
     SayRequest,
+    TimerRequest,
 )
 from appliance.values import Outcome, Request
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.config import Config
+    from appliance.dialogue.confirm_and_session import Dialogue
     from appliance.dialogue.request_confirmation import RequestConfirmation
     from appliance.dialogue.speech_output import SpeechOutput
     from appliance.fleet.bundle_receiver import BundleReceiver
@@ -39,9 +41,11 @@ if TYPE_CHECKING:
     from appliance.mqtt.publisher import Publisher
     from appliance.requests.runtime_options import RuntimeOptions
     from appliance.system.board_monitor import BoardMonitor
+    from appliance.timers.timer_service import TimerService
 
 logger = logging.getLogger(__name__)
 
+STOPPED = "it was stopped by a request"
 CANCELLED = "it was cancelled while it waited"
 EXPIRED = "its deadline passed while it waited"
 UNKNOWN = "no request with this id waits or is in progress; it may have been answered already"
@@ -71,8 +75,12 @@ class RequestDispatcher:
         speech: SpeechOutput,
         board: BoardMonitor,
         bundles: BundleReceiver,
+        timers: TimerService,
+        dialogue: Dialogue,
     ) -> None:
         self._bundles = bundles
+        self._timers = timers
+        self._dialogue = dialogue
         self._config = config
         self._queue = queue
         self._journal = journal
@@ -136,12 +144,16 @@ class RequestDispatcher:
                 return self._listen(control)
             case SayRequest(text=text):
                 return self._say(control, text)
+            case TimerRequest() as form:
+                return self._change_timer(control, form)
             case ApplyRequest() as form:
                 return self._bundles.receive(control, form, self._answer_of(control))
         return self._check(control)
 
     def _cancel(self, control: ControlRequest, name: str) -> Answer | None:
         cancelled = self.cancel_requests(name, control.address.reply_to)
+        if cancelled == 0 and not control.for_the_group:
+            cancelled = int(self._dialogue.stop_session(name, STOPPED))
         if cancelled:
             return control.done({"cancelled": cancelled})
         return None if control.for_the_group else control.rejected("unknown", UNKNOWN)
@@ -170,7 +182,8 @@ class RequestDispatcher:
         requests = self._queue.requests()
         requests += [job for job in self._queue.in_progress() if isinstance(job, Request)]
         requests += self._confirmation.waiting()
-        named = [request for request in requests if name in (request.transaction, request.id)]
+        # A session has an empty id until somebody speaks; that is no request's.
+        named = [one for one in requests if name and name in (one.transaction, one.id)]
         return [request for request in named if request.reply_to == reply_to] or named
 
     def _confirm(self, control: ControlRequest, form: ConfirmRequest) -> Answer | None:
@@ -202,6 +215,13 @@ class RequestDispatcher:
         if not self._speech.speaks:
             return control.rejected("unsupported", NOT_SPEAKING)
         self._speech.say(text)
+        return control.done()
+
+    def _change_timer(self, control: ControlRequest, form: TimerRequest) -> Answer:
+        try:
+            self._timers.change(form)
+        except RequestError as error:
+            return control.rejected(error.reason, str(error))
         return control.done()
 
     def _answer_of(self, control: ControlRequest) -> Callable[[Answer], None]:

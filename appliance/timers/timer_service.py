@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.audio.earcons import Earcon
-from appliance.errors import JournalError
+from appliance.errors import JournalError, RequestError
 from appliance.ids import boot_seconds
 from appliance.journal.inbox import IncomingRequest
 from appliance.messages.timer_payloads import (
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from appliance.ids import Ids
     from appliance.jobs.job_queue import JobQueue
     from appliance.journal.journal import Journal
+    from appliance.messages.request_payloads import TimerRequest
     from appliance.messages.timer_payloads import TimerChange
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
@@ -62,6 +63,9 @@ RING_EVERY_S = 4.0
 
 ANSWERS_KEPT = 32
 """Orders whose answer is remembered: a request that comes again after a crash is not done twice."""
+
+UNKNOWN = "no timer has this id; the topic timers has the list"
+NOT_PAUSED = "only a timer can be paused, not this {kind}; cancel it, and start another one"
 
 ROW = "timer/"
 ANSWERED = "timers/answered"
@@ -128,6 +132,33 @@ class TimerService(LoopBody):
                 self._save({ANSWERED: encode(self._answered)})
         self._wake.set()
         return Action(answer=answer or None)
+
+    def change(self, asked: TimerRequest) -> None:
+        """Cancel, pause or resume one timer.
+
+        Raises:
+            RequestError: there is none with this id, or its time cannot be stopped.
+
+        """
+        with self._lock:
+            timer = self._timers.timers.get(asked.id)
+            if timer is None:
+                raise RequestError("unknown", UNKNOWN)
+            if asked.change == "cancel":
+                self._timers.cancel(timer)
+            elif timer.kind is not TimerKind.TIMER:
+                raise RequestError("unsupported", NOT_PAUSED.format(kind=timer.kind))
+            elif asked.change == "pause":
+                self._timers.pause(timer)
+            else:
+                self._timers.resume(timer)
+            self._save()
+        self._wake.set()
+
+    def now(self) -> TimersNow:
+        """The list as it is published, with the seconds that are left at this moment."""
+        with self._lock:
+            return self._list()
 
     def start(self) -> None:
         """Publish the list as it was kept."""
@@ -225,9 +256,11 @@ class TimerService(LoopBody):
         return Message(self._topics.timer(change), encode(event))
 
     def _publish_list(self) -> None:
+        self._publisher.publish_retained(retained(self._topics.timers, encode(self._list())))
+
+    def _list(self) -> TimersNow:
         shown = [self._shown_form(timer) for timer in self._timers.sorted()]
-        now = TimersNow(timers=shown, clock_synced=self._clocks.is_synced())
-        self._publisher.publish_retained(retained(self._topics.timers, encode(now)))
+        return TimersNow(timers=shown, clock_synced=self._clocks.is_synced())
 
     def _shown_form(self, timer: Timer) -> ShownTimer:
         left_s = self._timers.left_s(timer)

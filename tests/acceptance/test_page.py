@@ -3,79 +3,25 @@
 from __future__ import annotations
 
 import gzip
-import http.client
 import os
 import signal
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.browser import WebBrowser
-from support.daemon_process import SAMPLES, DaemonProcess
-from support.free_port import free_port
+from support.daemon_process import SAMPLES
+from support.served_page import ServedPage, served_page
 from support.waiting import until
 
 SPEECH_MODEL = "whisper-tiny.en"
 LARGEST_FIRST_LOAD_BYTES = 100_000
 
 
-class ServedPage:
-    """An appliance with its page."""
-
-    def __init__(self, daemon: DaemonProcess, port: int) -> None:
-        self.daemon = daemon
-        self.port = port
-        self.address = f"http://127.0.0.1:{port}"
-        self.password = (daemon.state / "page-password.txt").read_text().strip()
-
-    def ask(
-        self, method: str, path: str, fields: dict[str, str] | None = None, **headers: str
-    ) -> tuple[int, str, dict[str, str]]:
-        """One HTTP request as a program sends it: status, text and headers of the answer."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        body = None
-        if fields is not None:
-            body = urllib.parse.urlencode(fields)
-            given.setdefault("content-type", "application/x-www-form-urlencoded")
-        client.request(method, path, body, given)
-        answer = client.getresponse()
-        text = answer.read().decode(errors="replace")
-        client.close()
-        return answer.status, text, {name.lower(): value for name, value in answer.getheaders()}
-
-    def cookie(self, password: str | None = None) -> str:
-        """Of a new session."""
-        fields = {"password": password or self.password}
-        status, text, headers = self.ask("POST", "/login", fields, origin=self.address)
-        assert status == 303, text
-        assert {"httponly", "samesite=strict"} <= {
-            part.strip().lower() for part in headers["set-cookie"].split(";")
-        }
-        return headers["set-cookie"].partition(";")[0]
-
-    def log_in(self, browser: WebBrowser) -> None:
-        """With keyboard alone."""
-        browser.open(self.address)
-        browser.until("document.activeElement.id === 'password'")
-        browser.type(self.password)
-        browser.press("Enter")
-        browser.until("location.pathname === '/live'")
-
-
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> Iterator[ServedPage]:
-    port = free_port()
-    daemon = DaemonProcess(
-        tmp_path_factory.mktemp("page"),
-        models_directory,
-        page={"listen": f"127.0.0.1:{port}"},
-        mqtt={"embedded_port": free_port()},
-    )
-    with daemon:
-        daemon.start()
-        yield ServedPage(daemon, port)
+    with served_page(tmp_path_factory.mktemp("page"), models_directory) as served:
+        yield served
 
 
 @pytest.fixture

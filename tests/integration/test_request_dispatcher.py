@@ -76,6 +76,21 @@ class MutedVoice:
         self.trigger = trigger
 
 
+class OneSession:
+    """A dialogue in which somebody speaks, until it is stopped."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id: str | None = session_id
+        self.stopped: list[str] = []
+
+    def stop_session(self, session_id: str, reason: str) -> bool:
+        if session_id != self.session_id:
+            return False
+        self.session_id = None
+        self.stopped.append(reason)
+        return True
+
+
 class DispatcherParts:
     """A dispatcher with a real journal; nothing of it has a thread or a connection."""
 
@@ -97,6 +112,7 @@ class DispatcherParts:
         events = RecordedEvents()
         self.ledger = JobLedger(self.journal, committer, events, ActStage())
         self.voice = MutedVoice()
+        self.dialogue = OneSession("said-1")
         self.confirmation = RequestConfirmation(
             self.ledger, ActiveSentences(SENTENCES), topics=self.topics, publisher=self.publisher
         )
@@ -109,6 +125,8 @@ class DispatcherParts:
             "speech": None,
             "board": FixedBoard(),
             "bundles": BundleReceiver(directory / "config.toml", settings),
+            "timers": None,
+            "dialogue": self.dialogue,
         }
         self.dispatcher = RequestDispatcher(settings, self.jobs, self.journal, self.ledger, **parts)
 
@@ -206,6 +224,28 @@ def test_an_id_that_nobody_has_is_unknown_but_in_a_group_another_member_may_have
     assert answer is not None
     assert (answer.state, answer.reason) == ("rejected", "unknown")
     assert parts.control("cancel", b"nobody", root="work") is None
+
+
+def test_what_is_being_said_is_stopped_by_the_id_of_its_session_and_by_no_group(
+    parts: DispatcherParts,
+) -> None:
+    assert parts.control("cancel", b"said-1", root="work") is None
+    answer = parts.control("cancel", b"said-1")
+    assert answer is not None
+    assert (answer.state, answer.data) == ("done", {"cancelled": 1})
+    assert parts.dialogue.stopped == ["it was stopped by a request"]
+
+
+def test_a_session_without_an_id_is_stopped_and_no_request_is_taken_for_it(
+    parts: DispatcherParts,
+) -> None:
+    parts.request("")
+    parts.dialogue.session_id = ""
+    answer = parts.control("cancel", b'{"id": ""}')
+    assert answer is not None
+    assert answer.state == "done"
+    assert len(parts.jobs.requests()) == 1
+    assert len(parts.dialogue.stopped) == 1
 
 
 def test_a_request_of_the_group_is_answered_below_the_group(parts: DispatcherParts) -> None:

@@ -13,11 +13,13 @@ from support.mqtt_stack import result_for
 
 from appliance import config
 from appliance.audio.earcons import Earcon
-from appliance.errors import CommandRefused, JournalError
+from appliance.errors import CommandRefused, JournalError, RequestError
 from appliance.ids import Ids
 from appliance.jobs.job_queue import JobQueue
 from appliance.journal.circuit_breaker import DiskCircuitBreaker
 from appliance.journal.journal import Journal
+from appliance.messages.request_payloads import TimerRequest
+from appliance.messages.timer_payloads import TimerPhase
 from appliance.messages.topics import Topics
 from appliance.sentences import sentence_set
 from appliance.sentences.active_sentences import ActiveSentences
@@ -147,6 +149,32 @@ def test_an_order_is_answered_announced_listed_and_rung(rig: Rig) -> None:
     assert rig.speech.heard == [Earcon.RING, "Your pasta timer is up."]
     assert rig.events() == ["started", "finished"]
     assert rig.shown()[0]["phase"] == "ringing"
+
+
+def test_a_timer_is_paused_resumed_and_cancelled_by_its_id_and_each_is_announced(rig: Rig) -> None:
+    rig.order("HassStartTimer", minutes=1)
+    (timer,) = rig.service.now().timers
+    for change in ("pause", "resume", "cancel"):
+        rig.service.change(TimerRequest(id=timer.id, change=change))  # type: ignore[arg-type]
+        assert [one.phase for one in rig.service.now().timers] == {
+            "pause": [TimerPhase.PAUSED],
+            "resume": [TimerPhase.RUNNING],
+            "cancel": [],
+        }[change]
+        rig.pass_time(10.0)
+    assert rig.events() == ["started", "updated", "updated", "cancelled"]
+    rig.restart()
+    assert rig.service.now().timers == []
+
+
+def test_a_timer_that_is_not_there_and_an_alarm_to_be_paused_are_refused(rig: Rig) -> None:
+    rig.order("AlarmSet", hour=7)
+    (alarm,) = rig.service.now().timers
+    with pytest.raises(RequestError, match="no timer has this id"):
+        rig.service.change(TimerRequest(id="nobody", change="cancel"))
+    with pytest.raises(RequestError, match="not this alarm"):
+        rig.service.change(TimerRequest(id=alarm.id, change="pause"))
+    assert [one.phase for one in rig.service.now().timers] == [TimerPhase.RUNNING]
 
 
 def test_an_intent_that_is_not_about_timers_is_left_to_others(rig: Rig) -> None:

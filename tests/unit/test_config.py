@@ -237,7 +237,7 @@ def test_each_request_can_be_opened_and_some_are_closed_by_default() -> None:
     names = {*Operation, *Control}
     assert set(get_args(config.RequestName)) == names
     assert names - set(config.Config().mqtt.operations) == {
-        *(Control.LISTEN, Control.MICROPHONE, Control.APPLY),
+        *(Control.LISTEN, Control.MICROPHONE, Control.TIMER, Control.APPLY),
     }
     with pytest.raises(ConfigError, match="operations"):
         config.parse('[mqtt]\noperations = ["sing"]')

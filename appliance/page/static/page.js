@@ -2,20 +2,30 @@
 // What the page does in the browser: it shows what the server sends, and sends what is asked.
 const $ = (id) => document.getElementById(id);
 
-// A form with data-into: the answer is HTML that goes into the element with this id.
+// A form with data-into: the answer is HTML that goes into the element with this id. That shows its
+// data-busy meanwhile, and what went wrong in the element of its data-problem, if it has these.
 async function ask(url, options, into) {
   into.setAttribute("aria-busy", "true");
-  into.textContent = into.dataset.busy || "";
+  if (into.dataset.busy) into.textContent = into.dataset.busy;
+  const problem = $(into.dataset.problem);
+  problem?.replaceChildren();
   try {
     const answer = await fetch(url, { ...options, headers: { ...options.headers, Accept: "text/plain" } });
     if (answer.status === 401) { location.assign("login"); return; }
-    into.innerHTML = await answer.text();
+    put(answer.ok ? into : problem ?? into, await answer.text());
     away(false);
   } catch {
-    into.textContent = "";
+    if (into.dataset.busy) into.textContent = "";
     away(true);
   }
   into.removeAttribute("aria-busy");
+}
+
+// The keyboard stays where it was, if that is still there.
+function put(element, html) {
+  const focus = element.contains(document.activeElement) && document.activeElement.id;
+  element.innerHTML = html;
+  if (focus) $(focus)?.focus();
 }
 
 function away(is) {

@@ -290,6 +290,18 @@ def test_a_sentence_that_the_full_queue_drops_ends_its_session() -> None:
     assert parts.queue.cancelled == []
 
 
+def test_only_the_session_with_the_given_id_is_stopped_and_its_work_is_cancelled() -> None:
+    parts = DialogueParts()
+    parts.say("heard")
+
+    assert not parts.dialogue.stop_session("another", "it was stopped")
+    assert parts.endings == []
+    assert parts.dialogue.stop_session("heard", "it was stopped")
+    assert parts.endings == ["it was stopped"]
+    assert parts.queue.cancelled == ["heard"]
+    assert not parts.dialogue.stop_session("heard", "it was stopped")
+
+
 def test_the_stop_phrase_also_ends_a_question() -> None:
     parts = DialogueParts()
     parts.wake()

@@ -7,6 +7,7 @@ from importlib import resources
 
 import pytest
 
+from appliance.messages.timer_payloads import TimerKind, TimerPhase
 from appliance.page.page_texts import chosen_language, languages, texts
 from appliance.page.web_templates import render, static_files
 from appliance.values import Activity, MicrophoneState, Outcome, Result, Source, Trigger
@@ -26,6 +27,10 @@ def test_every_text_of_the_templates_and_of_every_value_is_there(language: str) 
     keys = template_keys()
     keys |= {f"activity.{one}" for one in Activity} | {f"outcome.{one}" for one in Outcome}
     keys |= {f"microphone.{one}" for one in MicrophoneState} | {f"source.{one}" for one in Source}
+    keys |= {f"timers.kind.{one}" for one in TimerKind} | {f"timers.by.{one}" for one in Trigger}
+    keys |= {f"timers.phase.{one}" for one in TimerPhase} | {
+        f"timers.day.{one}" for one in range(7)
+    }
     assert keys - texts(language).keys() == set()
 
 

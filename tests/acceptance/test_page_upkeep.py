@@ -1,0 +1,121 @@
+"""An owner looks after the appliance on the page, in a real browser: timers, board, log, models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.browser import WebBrowser
+from support.served_page import ServedPage, served_page
+
+OWN_SENTENCES = """
+language: en
+intents:
+  OpenGate:
+    data:
+      - sentences: ["open the gate"]
+    confirm: true
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> Iterator[ServedPage]:
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "sentences").mkdir()
+    (folder / "sentences" / "gate.yaml").write_text(OWN_SENTENCES)
+    sentences = {"folder": str(folder / "sentences")}
+    with served_page(folder, models_directory, sentences=sentences) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def viewer_password(page: ServedPage) -> str:
+    """Made before anybody logs in: a new password ends every session."""
+    done = page.daemon.command("page", "password", "--role", "viewer")
+    return str(re.findall(r"^[a-z2-9]{16}$", done.stdout, re.MULTILINE)[0])
+
+
+@pytest.fixture(scope="module")
+def browser(page: ServedPage, viewer_password: str) -> Iterator[WebBrowser]:
+    """Of the owner, who has logged in."""
+    assert viewer_password
+    with WebBrowser() as opened:
+        page.log_in(opened)
+        yield opened
+
+
+def say(browser: WebBrowser, text: str) -> None:
+    """Type a sentence on the page of timers, and press Enter."""
+    browser.evaluate("document.getElementById('text').focus()")
+    browser.evaluate("document.getElementById('text').select()")
+    browser.type(text)
+    browser.press("Enter")
+
+
+def first_timer_id(page: ServedPage, cookie: str) -> str:
+    _, text, _ = page.ask("GET", "/timers/list", cookie=cookie)
+    found = re.search(r'name="id" value="([^"]+)"', text)
+    assert found, text
+    return found[1]
+
+
+def test_a_timer_is_started_paused_resumed_and_cancelled_on_the_page(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    browser.open(f"{page.address}/timers")
+    say(browser, "set a timer for ten minutes")
+    assert "Understood" in browser.until("document.querySelector('#became .intent')?.innerText")
+    browser.until("document.querySelector('#timers-list .left')?.innerText.match(/^9:5/)")
+    for press, phase in (("Pause", "paused"), ("Resume", "running")):
+        button = "document.querySelector('#timers-list button[id^=time]')"
+        assert browser.evaluate(f"{button}.innerText") == press
+        browser.evaluate(f"{button}.focus()")
+        browser.press("Enter")
+        browser.until(f"document.querySelector('#timers-list .badge').innerText === '{phase}'")
+        assert browser.evaluate("document.activeElement.id").startswith("time-")
+    browser.evaluate("document.querySelector('#timers-list button[value=cancel]').click()")
+    browser.until("document.getElementById('timers-list').innerText.includes('Nothing runs')")
+    assert browser.console == []
+
+
+def test_a_sentence_that_must_be_confirmed_does_nothing_before_a_yes_on_the_page(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    browser.open(f"{page.address}/timers")
+    for value, shown in (("no", ".cancelled"), ("yes", ".intent")):
+        say(browser, "open the gate")
+        asked = browser.until("document.querySelector('#became [role=alert]')?.innerText")
+        assert "open the gate?" in asked
+        browser.evaluate(f"document.querySelector('#became button[value={value}]').click()")
+        assert browser.until(f"document.querySelector('#became {shown}')?.innerText")
+
+
+def test_a_timer_that_is_not_there_or_cannot_be_paused_is_said_and_nothing_changes(
+    page: ServedPage,
+) -> None:
+    asked = {"cookie": page.cookie(), "origin": page.address}
+    for fields in ({"id": "nothing", "change": "cancel"}, {"id": "x", "change": "explode"}, {}):
+        status, text, _ = page.ask("POST", "/timers/change", fields, **asked)
+        assert status == 422
+        assert 'role="alert"' in text
+    said = {"text": "wake me up at 7 am"}
+    assert page.ask("POST", "/timers/command", said, **asked)[0] == 200
+    alarm = first_timer_id(page, asked["cookie"])
+    status, text, _ = page.ask("POST", "/timers/change", {"id": alarm, "change": "pause"}, **asked)
+    assert status == 422
+    assert "only a timer can be paused" in text
+    change = {"id": alarm, "change": "cancel"}
+    assert page.ask("POST", "/timers/change", change, **asked)[0] == 200
+    assert page.ask("POST", "/timers/stop", {"id": "nobody"}, **asked)[0] == 422
+
+
+def test_a_viewer_sees_the_timers_and_changes_none(page: ServedPage, viewer_password: str) -> None:
+    asked = {"cookie": page.cookie(viewer_password), "origin": page.address}
+    assert page.ask("GET", "/timers", cookie=asked["cookie"])[0] == 200
+    for path in ("/timers/change", "/timers/stop", "/timers/command", "/timers/confirm"):
+        assert page.ask("POST", path, {"text": "set a timer for ten minutes"}, **asked)[0] == 403
+    _, text, _ = page.ask("GET", "/timers/list", cookie=asked["cookie"])
+    assert "Nothing runs" in text
+    assert "<button" not in text
