@@ -292,6 +292,8 @@ class ClientRequest:
     """For TRANSCRIBE and RECOGNIZE: the speech, as it was cut out of what the client sent."""
     area: str = ""
     """The room of the speaker; empty: that of the appliance."""
+    names: tuple[str, ...] = ()
+    """Values of the list `name` that its client adds to the declared ones."""
     source: Source = Source.CLIENT
     trigger: Trigger = Trigger.REQUEST
 

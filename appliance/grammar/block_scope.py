@@ -12,7 +12,10 @@ from appliance.values import AREA
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hassil.intents import IntentData, SlotList, TextSlotList
+    from hassil.intents import IntentData, SlotList, TextSlotList, TextSlotValue
+
+ANY_CONTEXT = {"any_context": True}
+"""Metadata of a list value about which nothing is known, so that it fits every sentence."""
 
 
 @dataclass(slots=True)
@@ -40,8 +43,24 @@ def chosen_values(slots: TextSlotList, scope: BlockScope) -> list[int]:
     return [
         index
         for index, value in enumerate(slots.values)
-        if answered <= set(value.context or {}) and _fits(value.context, scope)
+        if value.metadata == ANY_CONTEXT
+        or (answered <= set(value.context or {}) and _fits(value.context, scope))
     ]
+
+
+def context_of(value: TextSlotValue, scope: BlockScope) -> dict[str, Any]:
+    """What a value adds to the context; of one with ANY_CONTEXT, what the sentences require."""
+    if value.metadata != ANY_CONTEXT or scope.data is None:
+        return value.context or {}
+    required = {key: asked for key, asked in scope.data.requires_context.items() if key != AREA}
+    return {key: _first_allowed(asked) for key, asked in required.items()}
+
+
+def _first_allowed(asked: Any) -> Any:
+    """One of the values that `requires_context` allows for a key."""
+    if isinstance(asked, dict):
+        asked = asked.get("value")
+    return asked[0] if isinstance(asked, list) and asked else asked
 
 
 def _fits(context: Mapping[str, Any] | None, scope: BlockScope) -> bool:

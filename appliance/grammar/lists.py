@@ -9,7 +9,7 @@ from hassil.expression import Expression, TextChunk
 from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 
 from appliance.errors import SentencesError
-from appliance.grammar.block_scope import BlockScope, chosen_values
+from appliance.grammar.block_scope import ANY_CONTEXT, BlockScope, chosen_values, context_of
 from appliance.grammar.network import ANY, Builder
 from appliance.grammar.numbers import SIGNS, numbers_in_range, spoken
 from appliance.grammar.semantic_tags import ListValue, NumberValue, SlotStart, WildcardValue
@@ -66,7 +66,9 @@ class Lists:
             key = ("range", repr(slots))
         elif isinstance(slots, TextSlotList):
             chosen = chosen_values(slots, scope)
-            key = ("list", id(slots), tuple(chosen))
+            unknown = next((one for one in slots.values if one.metadata == ANY_CONTEXT), None)
+            supposed = None if unknown is None else repr(context_of(unknown, scope))
+            key = ("list", id(slots), tuple(chosen), supposed)
         else:
             raise SentencesError([f"list {slots.name!r} has an unknown type"])
         if key not in self._networks:
@@ -109,7 +111,8 @@ class Lists:
         context_keys: set[str] = set()
         for index in chosen:
             value = slots.values[index]
-            context_keys |= set(value.context or {})
+            context = context_of(value, scope)
+            context_keys |= set(context)
             if isinstance(value.text_in, TextChunk) and not _has_number(
                 text := template_text(value.text_in.text).strip(), self._number_words
             ):
@@ -119,7 +122,7 @@ class Lists:
             else:
                 end = self._compile(value.text_in, start, scope)
             if end is not None:
-                tag = ListValue(value.value_out, value.context)
+                tag = ListValue(value.value_out, context)
                 self._builder.epsilon(self._builder.semantic_tag(end, tag), final)
         for other in self._spellings:
             ends = {**{other(text): end for text, end in ends.items()}, **ends}

@@ -78,9 +78,10 @@ class ClientJobs:
         text: str = "",
         samples: Samples | None = None,
         area: str = "",
+        names: tuple[str, ...] = (),
     ) -> str | None:
         """Queue a request, whose result `receiver` gets; its id, or None if the queue is full."""
-        request = ClientRequest(self._ids.new(), operation, text, samples, area)
+        request = ClientRequest(self._ids.new(), operation, text, samples, area, names)
         with self._lock:
             self._receivers[request.id] = receiver
         if self._queue.enqueue_job(request):

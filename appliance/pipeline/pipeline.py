@@ -18,7 +18,7 @@ from appliance.pipeline.hear import DecodeStage, RecogniseStage, TranscribeStage
 from appliance.pipeline.resolve import ResolveStage
 from appliance.pipeline.route import Stage, is_spoken, route_of
 from appliance.system.governor import threads_at
-from appliance.values import Outcome, Request
+from appliance.values import ClientRequest, Outcome, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,8 +150,8 @@ class Pipeline:
 
     def _sentences_for(self, job: Job) -> SentenceSet:
         """Those of this moment, for a speaker in the room that the job names."""
-        sentences = self._sentences.current
-        return sentences.in_area(job.area) if job.area else sentences
+        names = job.names if isinstance(job, ClientRequest) else ()
+        return self._sentences.for_speaker(job.area, names)
 
     def _pass_stages(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
         job, route = work.job, route_of(work.job)

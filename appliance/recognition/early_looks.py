@@ -30,12 +30,15 @@ class EarlyLooks:
     (`endpointing.early_endpointer.EarlyVerdictSource`); `begin` and `conclude` are the service's.
     """
 
-    def __init__(self, changed: threading.Condition, area: str = "") -> None:
+    def __init__(
+        self, changed: threading.Condition, area: str = "", names: tuple[str, ...] = ()
+    ) -> None:
         """`changed` is the service's, and is notified of each request.
 
-        `area` is the room of the speaker; empty: that of the appliance.
+        `area` is the room of the speaker; empty: that of the appliance. `names` can be said, too.
         """
         self.area = area
+        self.names = names
         self._changed = changed
         self._request: LookRequest | None = None
         self._in_progress: LookRequest | None = None

@@ -120,8 +120,8 @@ class GrammarRecogniser:
             self._sentence_recogniser, effort=quick, fusion=None
         )
         self._lock = threading.Lock()
-        self._prepared: deque[Automaton] = deque(maxlen=2)
-        """Those of the current grammar and, during a reload, of the next."""
+        self._prepared: deque[Automaton] = deque(maxlen=4)
+        """Those of the current grammar, during a reload of the next, and with clients' names."""
 
     def prepare(self, sentences: SentenceSet) -> Grammar:
         """Compile the grammar of `sentences`, so that no speaker waits for it.

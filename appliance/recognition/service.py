@@ -189,16 +189,25 @@ class RecognitionService(LoopBody):
     # A sentence that is still being spoken.
 
     @contextlib.contextmanager
-    def looks_of_client(self, area: str) -> Iterator[EarlyLooks | None]:
+    def looks_of_client(
+        self, area: str, names: tuple[str, ...] = ()
+    ) -> Iterator[EarlyLooks | None]:
         """Early looks at what a client sends; None if no grammar constrains the recognition.
 
-        `area` is the room of its speaker; empty: that of the appliance.
+        `area` is the room of its speaker; empty: that of the appliance. `names` can be said, too:
+        their grammar is compiled before this returns.
+
+        Raises:
+            SentencesError: with these names it is more than a grammar can hold.
+
         """
         recogniser = self._opened.recogniser
         if not isinstance(recogniser, GrammarRecogniser):
             yield None
             return
-        looks = EarlyLooks(self._changed, area)
+        if names:
+            recogniser.prepare(self._sentences.for_speaker(area, names))
+        looks = EarlyLooks(self._changed, area, names)
         with self._changed:
             self._early[looks] = EarlyRecogniser(recogniser)
         try:
@@ -257,11 +266,11 @@ class RecognitionService(LoopBody):
 
         at_device = looks is self.device
         urgency = Urgency.EARLY_LOOK if at_device else Urgency.CLIENT_EARLY_LOOK
-        sentences = self._sentences.current
+        sentences = self._sentences.for_speaker(looks.area, looks.names)
         with self._language_model_paused(), self._turns.turn(urgency):
             return early.look(
                 request.samples,
-                sentences.in_area(looks.area) if looks.area else sentences,
+                sentences,
                 thorough=request.thorough,
                 outdated=outdated,
                 on_words=self._publish_words if self._publishes_words and at_device else None,

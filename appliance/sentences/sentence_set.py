@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hassil import Intents
-from hassil.intents import TextSlotList
+from hassil.expression import TextChunk
+from hassil.intents import TextSlotList, TextSlotValue
 from hassil.util import CJK_WHITESPACE
 
 from appliance.errors import SentencesError
+from appliance.grammar.block_scope import ANY_CONTEXT
 from appliance.grammar.grammar import Grammar, fingerprint
 from appliance.grammar.text_parser import INCLUDED
 from appliance.sentences.home_assistant_builtins import shared_data
@@ -35,7 +37,7 @@ from appliance.text.normalise import normalise
 from appliance.values import AREA, Intent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from hassil.expression import Sentence
     from hassil.intents import IntentData
@@ -46,8 +48,11 @@ if TYPE_CHECKING:
 SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
 """The starter set."""
 
-AREA_SPELLINGS = 100
-"""Names of one room that are compared with a given one."""
+SPELLINGS = 100
+"""Of one room or device that are compared with a given one."""
+
+NAME = "name"
+"""The list of the devices, as Home Assistant's sentences call it."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,29 @@ class SentenceSet:
     @cached_property
     def areas(self) -> Mapping[str, str]:
         """The declared rooms, as they are published, by each of their normalised names."""
-        values = self.intents.slot_lists.get(AREA)
+        return self._spellings(AREA)
+
+    def with_names(self, names: Iterable[str]) -> SentenceSet:
+        """The same sentences, in which these names can stand where those of devices stand.
+
+        A name that is declared already keeps its meaning. Sentences without a list `name` stay as
+        they are. What is compiled is not kept on disk.
+        """
+        values = self.intents.slot_lists.get(NAME)
+        known = self._spellings(NAME)
+        wanted = {normalise(name): name for name in names}
+        more = [name for spelling, name in wanted.items() if spelling and spelling not in known]
+        if not isinstance(values, TextSlotList) or not more:
+            return self
+        added = [TextSlotValue(TextChunk(name), name, metadata=ANY_CONTEXT) for name in more]
+        widened = TextSlotList(NAME, [*values.values, *added])
+        intents = replace(self.intents, slot_lists={**self.intents.slot_lists, NAME: widened})
+        other = replace(self, intents=intents, cache=None, _shared=None)
+        return other.in_area(self.asked_area)
+
+    def _spellings(self, list_name: str) -> dict[str, str]:
+        """The values of a list, as they are published, by each of their normalised names."""
+        values = self.intents.slot_lists.get(list_name)
         if not isinstance(values, TextSlotList):
             return {}
         counter = SentenceCounter(
@@ -153,7 +180,7 @@ class SentenceSet:
         for value in values.values:
             texts = [
                 counter.pick(value.text_in, index)
-                for index in evenly_spaced(counter.count(value.text_in), AREA_SPELLINGS)
+                for index in evenly_spaced(counter.count(value.text_in), SPELLINGS)
             ]
             out = str(texts[0] if value.value_out is None else value.value_out)
             for text in (out, *texts):

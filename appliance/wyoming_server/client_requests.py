@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from appliance.config import MAXIMUM_AREA_LENGTH
+from appliance.devices.sayable_devices import spoken_name
 from appliance.errors import EngineError
 from appliance.jobs.client_jobs import ResultInbox
 from appliance.values import AREA, Operation
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
     from appliance.values import Result, Samples
     from appliance.wyoming_server.client_socket import ClientSocket
     from appliance.wyoming_server.outgoing_events import Context
+
+logger = logging.getLogger(__name__)
+
+MOST_NAMES = 500
+"""Of one client. Compiling them takes half a second on a PC."""
+
+LONGEST_LIST = 5000
+"""Names of one client that are looked at."""
 
 WAIT_LIMIT_S = 60.0
 """For a result, beside the time that the language model may take."""
@@ -27,6 +37,8 @@ class ClientRequests:
         self._jobs = jobs
         self._answer_limit_s = answer_limit_s
         self._inbox = ResultInbox()
+        self.names: tuple[str, ...] = ()
+        """Names that the client has given, for this connection."""
 
     def result_of(
         self,
@@ -38,6 +50,8 @@ class ClientRequests:
     ) -> Result:
         """Have it done, and wait for the result; `context` may say in which area the speaker is.
 
+        The client's `names` can be said, too.
+
         Raises:
             ClientGone: the client has left meanwhile; the work is stopped.
             EngineError: it takes too long, or there is no room.
@@ -45,7 +59,12 @@ class ClientRequests:
         """
         limit_s = WAIT_LIMIT_S + (self._answer_limit_s if operation is Operation.ANSWER else 0.0)
         job_id = self._jobs.submit(
-            self._inbox, operation, text=text, samples=samples, area=area_of(context)
+            self._inbox,
+            operation,
+            text=text,
+            samples=samples,
+            area=area_of(context),
+            names=self.names,
         )
         if job_id is None:
             raise EngineError("too much waits already; try again in a moment")
@@ -69,6 +88,18 @@ class ClientRequests:
     def close(self) -> None:
         """Nothing is asked any more."""
         self._inbox.close()
+
+
+def names_of(given: list[str]) -> tuple[str, ...]:
+    """The names of a client that can be said, in a fixed order, as many as a grammar may take.
+
+    A longer list is cut off after MOST_NAMES, with a line in the log.
+    """
+    sayable = dict.fromkeys(filter(None, map(spoken_name, given[:LONGEST_LIST])))
+    found = list(sayable)
+    if len(found) > MOST_NAMES:
+        logger.info("a Wyoming client gave %d names; the first %d are used", len(found), MOST_NAMES)
+    return tuple(sorted(found[:MOST_NAMES]))
 
 
 def area_of(context: Context) -> str:

@@ -14,7 +14,7 @@ from appliance.jobs.finished_job_log import without_words
 from appliance.values import Intent, Operation, Outcome
 from appliance.wyoming_server import incoming_events as incoming
 from appliance.wyoming_server import outgoing_events as outgoing
-from appliance.wyoming_server.client_requests import ClientRequests
+from appliance.wyoming_server.client_requests import ClientRequests, names_of
 from appliance.wyoming_server.client_socket import (
     HOLDING_LIMIT_S,
     IDLE_LIMIT_S,
@@ -179,6 +179,8 @@ class WyomingConnection:
 
     def _begin_transcription(self, event: incoming.Transcribe) -> None:
         self._holding.enter_context(self._turn())
+        if event.transcript_names is not None:
+            self._requests.names = names_of(event.transcript_names)
         self._purpose = Transcription(
             event, self._client, self._requests, self._services, self._holding
         )

@@ -66,7 +66,7 @@ class Transcription:
             self._operation = Operation.RECOGNIZE
             if listening.by_meaning:
                 self._looks = stack.enter_context(
-                    services.recognition.looks_of_client(area_of(asked.context))
+                    services.recognition.looks_of_client(area_of(asked.context), requests.names)
                 )
             self._sentence = SpokenCommand(Silero(), listening, self._looks)
 

@@ -43,6 +43,8 @@ class Transcribe(IncomingEvent, frozen=True):
     language: str | None = None
     context: dict[str, Any] | None = None
     vad_sensitivity: str | None = None
+    transcript_names: list[str] | None = None
+    """Names that may be said; None: those that were given before."""
 
 
 class Detect(IncomingEvent, frozen=True):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import soxr
 import zeroconf
-from support.daemon_process import SAMPLES, DaemonProcess
+from support.daemon_process import REPOSITORY, SAMPLES, DaemonProcess
 from support.free_port import free_port
 from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
@@ -35,6 +35,15 @@ from appliance.wyoming_server.pcm_frames import pcm_of
 LIGHT = "Turn on the kitchen light."
 SECOND = bytes(32_000)
 """Of silence."""
+
+
+NAMES = """
+language: en
+intents:
+  SwitchOn: {data: [{sentences: ["turn on the {name}"]}]}
+lists:
+  name: {values: [fountain]}
+"""
 
 
 def clip(name: str) -> Samples:
@@ -62,6 +71,14 @@ class Served:
         return psutil.Process(self.daemon.process.pid)
 
 
+def sentences_with_names(folder: Path) -> Path:
+    """The starter set, and a sentence with the list of devices' names."""
+    own = folder / "sentences"
+    shutil.copytree(REPOSITORY / "appliance" / "intents" / "en", own)
+    (own / "names.yaml").write_text(NAMES, encoding="utf-8")
+    return own
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> Iterator[Served]:
     folder, port = tmp_path_factory.mktemp("wyoming"), free_port()
@@ -73,6 +90,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> 
             models_directory,
             mqtt={"host": "127.0.0.1", "port": broker.port},
             wyoming={"listen": f"127.0.0.1:{port}"},
+            sentences={"folder": str(sentences_with_names(folder))},
             speaking={"engine": "espeak-ng" if shutil.which("espeak-ng") else "off"},
         ) as daemon,
     ):
@@ -311,6 +329,33 @@ def test_a_text_that_is_no_command_is_not_recognised(client: WyomingClient, text
 def test_an_intent_is_not_carried_out_here(client: WyomingClient) -> None:
     answer = client.ask(Intent(name="HassTurnOn"))
     assert NotHandled.is_type(answer.type)
+
+
+# Names that a client gives.
+
+
+def test_names_of_a_client_can_be_said_on_its_connection_and_on_no_other(
+    served: Served, client: WyomingClient, speech: Path
+) -> None:
+    lamp = pcm_of(sound_of(speech / "home" / "turn_on_the_lamp.wav"))
+    assert client.text_of(lamp) == ""
+    assert client.ask(Recognize(text="turn on the lamp")).type == "not-recognized"
+
+    named = Transcribe(transcript_names=["Lamp", "0x00158d00"], vad_sensitivity="default")
+    assert client.text_of(lamp, named) == "Turn on the lamp."
+    assert client.speak(lamp + 3 * SECOND)[0] == "Turn on the lamp."  # they stay
+    intent = Intent.from_event(client.ask(Recognize(text="turn on the lamp")))
+    assert intent.name == "SwitchOn"
+    assert [(one.name, one.value) for one in intent.entities] == [("name", "Lamp")]
+
+    with served.client() as other:
+        assert other.text_of(lamp) == ""
+    assert client.text_of(lamp, Transcribe(transcript_names=[])) == ""
+
+
+@pytest.mark.parametrize("names", ["lamp", [1], [["lamp"]], {"lamp": 1}])
+def test_names_of_another_type_are_refused(client: WyomingClient, names: object) -> None:
+    assert client.ask(Event("transcribe", {"transcript_names": names})).type == "error"
 
 
 # Voice and wake words.

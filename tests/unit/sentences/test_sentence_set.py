@@ -79,3 +79,54 @@ def test_rooms_share_one_grammar() -> None:
     assert first.grammar.network is second.grammar.network
     assert first.grammar.automaton is asked.grammar.automaton
     assert slots(second) == {"area": "hall"}
+
+
+DEVICES = {
+    "lists": {"name": {"values": [{"in": "lamp", "out": "lamp", "context": {"domain": "light"}}]}},
+    "requires_context": {"domain": ["light", "switch"]},
+}
+
+
+def named(*names: str, **block: Any) -> SentenceSet:
+    """Sentences about a lamp, with names of a client."""
+    content = {
+        "language": "en",
+        "intents": {
+            "Light": {"data": [{"sentences": ["turn on [the] {name}"], **block}]},
+            "Dim": {
+                "data": [{"sentences": ["dim {name}"], "requires_context": {"domain": "light"}}]
+            },
+        },
+        "lists": DEVICES["lists"],
+    }
+    declared = {name: DeclaredIntent(name) for name in ("Light", "Dim")}
+    return SentenceSet("en", Intents.from_dict(content), declared).with_names(names)
+
+
+def test_a_name_of_a_client_stands_wherever_that_of_a_device_stands() -> None:
+    assert slots(named(), "turn on the lava lamp") is None
+    widened = named("Lava Lamp", requires_context=DEVICES["requires_context"])
+    assert slots(widened, "turn on the lava lamp") == {"name": "Lava Lamp"}
+    assert slots(widened, "dim lava lamp") == {"name": "Lava Lamp"}
+    assert slots(widened, "turn on the lamp") == {"name": "lamp"}
+    assert slots(widened, "turn on the larva lamp") is None
+
+
+def test_a_name_that_is_declared_keeps_its_meaning() -> None:
+    asked = named()
+    assert asked.with_names(["LAMP", "lamp."]) is asked
+
+
+def test_names_change_nothing_where_no_sentence_has_a_name() -> None:
+    asked = sentences(TWO_ROOMS)
+    assert asked.with_names(["lava lamp"]) is asked
+
+
+def test_signs_of_the_sentence_language_in_a_name_are_letters_like_others() -> None:
+    widened = named("(a|b) [c] {name} <d>")
+    assert slots(widened, "turn on a") is None
+    assert slots(widened, "turn on b") is None
+
+
+def test_the_room_of_the_speaker_stays_with_more_names() -> None:
+    assert named("lava lamp").in_area("hall").with_names(["disco ball"]).asked_area == "hall"
