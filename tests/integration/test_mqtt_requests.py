@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sqlite3
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -13,12 +16,13 @@ from support.mqtt_client import MqttClient
 from support.mqtt_stack import ROOT, MqttStack, answer, settings
 from support.waiting import until
 
+from appliance import config
 from appliance.errors import JournalError
 from appliance.mqtt.connection import BrokerConnection
+from appliance.values import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     import pytest
 
@@ -348,3 +352,35 @@ def test_each_request_of_a_flood_is_answered_as_done_or_busy(tmp_path: Path) -> 
         assert len(stack.requests) == list(ended.values()).count("done")
         until(lambda: stack.journal.counts.outbox.rows == 0, "the outbox did not empty")
         assert stack.mqtt.health().unsaid == 0
+
+
+def test_the_root_of_the_documented_namespace_has_requests_answers_and_intents(
+    tmp_path: Path,
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "connect" / "unified-namespace.md"
+    example = re.search(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert example is not None
+    tables = tomllib.loads(example[1])
+    line = "acme/munich/packaging/line-2"
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        MqttClient(broker.port, f"{line}/+/intent/#") as machines,
+        MqttClient(broker.port, f"{line}/voice-2/response/#") as asker,
+    ):
+        tables["mqtt"] |= {"host": "127.0.0.1", "port": broker.port}
+        tables["device"]["state_directory"] = str(tmp_path / "state")
+        (tmp_path / "config.toml").write_text(
+            "".join(
+                f"[{name}]\n"
+                + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+                for name, table in tables.items()
+            )
+        )
+        with MqttStack(config.load(tmp_path / "config.toml")) as stack:
+            _ready(stack)
+            asker.publish(f"{line}/voice-2/request/parse", "stop the filler")
+            heard = asker.next()
+            assert heard.topic == f"{line}/voice-2/response/parse"
+            assert answer(heard.payload)["state"] == "done"
+            stack.say("stop the filler", Outcome.INTENT)
+            assert machines.next().topic == f"{line}/voice-2/intent/TurnOn"
