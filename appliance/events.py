@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from appliance.values import (
         Activity,
+        BoardReading,
         Job,
         MicrophoneState,
         Pace,
@@ -80,6 +81,13 @@ class AnswerWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class BoardRead:
+    """The sensors of the board were read, as they are once a second."""
+
+    reading: BoardReading
+
+
+@dataclass(frozen=True, slots=True)
 class PaceChanged:
     """The governor lets the board work harder, or less."""
 
@@ -107,6 +115,7 @@ Event = (
     | JobNotRun
     | WordsHeard
     | AnswerWritten
+    | BoardRead
     | PaceChanged
     | MicrophoneChanged
     | SettingsChanged

@@ -47,8 +47,13 @@ def panel(
     )  # fmt: skip
 
 
-def svg(panels: Sequence[PlotPanel], ticks: Sequence[tuple[float, str]], axis: str) -> str:
-    """The SVG; `ticks` are x values with their labels, and `axis` is the title of the x axis."""
+def svg(
+    panels: Sequence[PlotPanel], ticks: Sequence[tuple[float, str]], axis: str, title: str = ""
+) -> str:
+    """The SVG; `ticks` are x values with their labels, and `axis` is the title of the x axis.
+
+    `title` is what a screen reader says in place of the plot; empty: the axis.
+    """
     lines = (line for each in panels for line in each.lines.values())
     positions = [x for x, _ in (*ticks, *itertools.chain.from_iterable(lines))]
     first = min(positions)
@@ -65,14 +70,15 @@ def svg(panels: Sequence[PlotPanel], ticks: Sequence[tuple[float, str]], axis: s
         for at, name in ticks
     ]
     middle, height = (LEFT + WIDTH - RIGHT) / 2, foot + BOTTOM
-    title = f'<text x="{middle:.0f}" y="{height - 15}" text-anchor="middle">{escape(axis)}</text>'
-    parts, top = [*parts, title], TOP
+    at_foot = f'x="{middle:.0f}" y="{height - 15}" text-anchor="middle"'
+    parts, top = [*parts, f"<text {at_foot}>{escape(axis)}</text>"], TOP
     for each in panels:
         parts += _lines(each, top, first, scale)
         top += each.height + GAP
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        'font-family="sans-serif" font-size="13">\n'
+        f'font-family="sans-serif" font-size="13" role="img" '
+        f'aria-label="{escape(title or axis)}">\n'
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>\n'
         + "\n".join(parts)
         + "\n</svg>\n"
@@ -95,7 +101,8 @@ def _lines(panel: PlotPanel, top: int, first: float, scale: float) -> Iterator[s
         colour = COLOURS[(panel.first_colour + number) % len(COLOURS)]
         label = top + panel.height - 15 - 18 * (len(panel.lines) - number - 1)
         strokes = [
-            f'<polyline points="{run}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            f'<polyline points="{run}" fill="none" stroke="{colour}" stroke-width="2" '
+            'stroke-linecap="round"/>'
             for run in _runs(panel, points, top, first, scale)
         ]
         yield "".join(strokes) + (
@@ -110,16 +117,16 @@ def _runs(
     first: float,
     scale: float,
 ) -> Iterator[str]:
-    """Runs of points without a gap."""
+    """Runs of points without a gap; a point by itself is there twice, which draws a dot."""
     run: list[str] = []
     for at, value in points:
         if value is not None:
             run.append(f"{LEFT + (at - first) * scale:.0f},{_height(value, panel, top):.1f}")
         elif run:
-            yield " ".join(run)
+            yield " ".join(run * 2 if len(run) == 1 else run)
             run = []
     if run:
-        yield " ".join(run)
+        yield " ".join(run * 2 if len(run) == 1 else run)
 
 
 def _height(value: float, panel: PlotPanel, top: int) -> float:

@@ -221,12 +221,8 @@ class StatusPublisher:
 
     def _publish_health(self, now: float) -> None:
         """At once if something fails, else from time to time."""
-        sound, model = self._voice.health(), self._language_model
-        health = _HealthShown(
-            self._voice.state,
-            0 if sound is None else sound.overruns,
-            None if model is None else model.fault,
-        )
+        sound = self._voice.health()
+        health = self._health_shown(sound)
         before, since = self._health, now - self._health_at
         failed = (health.microphone, health.language_model_error) != (
             *(before.microphone, before.language_model_error),
@@ -235,6 +231,19 @@ class StatusPublisher:
         if failed or lost_sound or since >= HEALTH_EVERY_S:
             self._health, self._health_at = health, now
             self._publish(self._topics.health, encode(self._payload(health, sound)), repeat=True)
+
+    def health(self) -> Health:
+        """Everything that the topic `health` has, as it is now."""
+        sound = self._voice.health()
+        return self._payload(self._health_shown(sound), sound)
+
+    def _health_shown(self, sound: SoundHealth | None) -> _HealthShown:
+        model = self._language_model
+        return _HealthShown(
+            self._voice.state,
+            0 if sound is None else sound.overruns,
+            None if model is None else model.fault,
+        )
 
     def _payload(self, health: _HealthShown, sound: SoundHealth | None) -> Health:
         return Health(

@@ -42,6 +42,7 @@ from appliance.openai_api.application import site as openai_site
 from appliance.openai_api.pending_requests import PendingRequests
 from appliance.page.access import PageAccess
 from appliance.page.application import site as page_site
+from appliance.page.board_history import BoardHistory
 from appliance.page.observed_activity import ObservedActivity
 from appliance.page.operations import PageOperations
 from appliance.page.page_services import PageServices
@@ -310,6 +311,10 @@ def wire(  # noqa: PLR0915  (one line for each part)
         jobs=jobs,
         operations=PageOperations(intake, dispatcher, ids.new),
         timers=timers,
+        board=board,
+        history=BoardHistory(),
+        queue=queue,
+        status=status,
     )
     sites += _page(page, events)
     if sites:
@@ -356,4 +361,5 @@ def _page(services: PageServices, events: EventBus) -> list[Site]:
         return []
     events.subscribe(services.activity)
     events.subscribe(services.operations)
+    events.subscribe(services.history)
     return [page_site(PageAccess(services.config.state_directory), services)]

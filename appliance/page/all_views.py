@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.page.board_view import BoardView
 from appliance.page.live_view import LiveView
 from appliance.page.timers_view import TimersView
 from appliance.page.try_view import TryView
@@ -19,4 +20,5 @@ def all_views(services: PageServices) -> tuple[PageView, ...]:
         LiveView(services.activity, services.voice),
         TryView(services.config, services.jobs),
         TimersView(services.timers, services.activity, services.operations),
+        BoardView(services),
     )

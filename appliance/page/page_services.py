@@ -10,9 +10,13 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
     from appliance.jobs.client_jobs import ClientJobs
+    from appliance.jobs.job_queue import JobQueue
     from appliance.listening.voice_input import VoiceInput
+    from appliance.page.board_history import BoardHistory
+    from appliance.page.board_view import HealthSource
     from appliance.page.observed_activity import ObservedActivity
     from appliance.page.operations import PageOperations
+    from appliance.system.board_monitor import BoardMonitor
     from appliance.timers.timer_service import TimerService
 
 
@@ -28,3 +32,7 @@ class PageServices:
     jobs: ClientJobs
     operations: PageOperations
     timers: TimerService
+    board: BoardMonitor
+    history: BoardHistory
+    queue: JobQueue
+    status: HealthSource

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from appliance.events import PaceChanged
+from appliance.events import BoardRead, PaceChanged
 from appliance.ids import boot_id
 from appliance.system import governor
 from appliance.system.board_state import BoardState
@@ -71,6 +71,7 @@ class BoardMonitor:
         self._read_at = now
         self._reading = self._sensors.read()
         self._update_governor(now)
+        self._events.emit(BoardRead(self._reading))
         return True
 
     def _update_governor(self, now: float) -> None:

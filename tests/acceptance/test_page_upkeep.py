@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.browser import WebBrowser
 from support.served_page import ServedPage, served_page
+from support.waiting import until
 
 OWN_SENTENCES = """
 language: en
@@ -119,3 +120,27 @@ def test_a_viewer_sees_the_timers_and_changes_none(page: ServedPage, viewer_pass
     _, text, _ = page.ask("GET", "/timers/list", cookie=asked["cookie"])
     assert "Nothing runs" in text
     assert "<button" not in text
+
+
+def test_the_board_is_shown_as_figures_and_charts_with_its_health_and_faults(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    browser.open(f"{page.address}/board")
+    text = browser.until("document.getElementById('board-now').innerText")
+    for shown in ("Memory in use", "Broker", "connected", "Requests that wait"):
+        assert shown in text
+    browser.until("document.querySelectorAll('#board-charts figure').length === 6")
+    cookie = page.cookie()
+    # A point is there when its step of ten seconds is over.
+    until(lambda: "<polyline" in page.ask("GET", "/board/charts", cookie=cookie)[1], seconds=30.0)
+    browser.open(f"{page.address}/board")
+    drawn = (
+        "document.querySelector('#board-charts svg[role=img] polyline')?.getBoundingClientRect()"
+    )
+    assert browser.until(f"{drawn}?.width > 0")
+    assert "lowest" in browser.evaluate("document.querySelector('svg').getAttribute('aria-label')")
+    browser.evaluate("document.querySelector('main nav a:last-child').click()")
+    browser.until("location.search === '?span=day'")
+    assert browser.until("document.querySelector('a[href=\"board?span=day\"]').ariaCurrent")
+    assert page.ask("GET", "/board?span=century", cookie=cookie)[0] == 422
+    assert browser.console == []

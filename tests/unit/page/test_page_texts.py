@@ -8,9 +8,11 @@ from importlib import resources
 import pytest
 
 from appliance.messages.timer_payloads import TimerKind, TimerPhase
+from appliance.page.board_history import Measured, Span
+from appliance.page.board_view import CHARTS
 from appliance.page.page_texts import chosen_language, languages, texts
 from appliance.page.web_templates import render, static_files
-from appliance.values import Activity, MicrophoneState, Outcome, Result, Source, Trigger
+from appliance.values import Activity, MicrophoneState, Outcome, Pace, Result, Source, Trigger
 
 
 def template_keys() -> set[str]:
@@ -22,6 +24,12 @@ def template_keys() -> set[str]:
     }
 
 
+def facts_of_the_board() -> set[str]:
+    template = resources.files("appliance.page") / "templates" / "board_now.html"
+    names = re.findall(r'{{ (?:fact|yes_or_no)\("(\w+)"', template.read_text("utf-8"))
+    return {f"board.fact.{name}" for name in names}
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_text_of_the_templates_and_of_every_value_is_there(language: str) -> None:
     keys = template_keys()
@@ -31,6 +39,9 @@ def test_every_text_of_the_templates_and_of_every_value_is_there(language: str) 
     keys |= {f"timers.phase.{one}" for one in TimerPhase} | {
         f"timers.day.{one}" for one in range(7)
     }
+    keys |= {f"board.line.{one}" for one in Measured} | {f"board.pace.{one}" for one in Pace}
+    keys |= {f"board.{lines[0]}" for lines in CHARTS} | {f"board.axis.{one}" for one in Span}
+    keys |= {f"board.span.{one}" for one in Span} | facts_of_the_board()
     assert keys - texts(language).keys() == set()
 
 
