@@ -54,9 +54,6 @@ OVER_ALL = ("negation", "condition")
 TAKES_BACK = "HassNevermind"
 """The intent after which nothing that was said before it may be done."""
 
-TIME = "time"
-"""A time counts for the command that has it, and perhaps for those after it."""
-
 QUESTION = "question"
 """It is about everything after it: "is the light on and the fan off"."""
 
@@ -107,7 +104,8 @@ def goes_on(heard: str, sentence: str, language: str) -> bool:
 def parts_of(text: str, language: str, read: PartReader) -> Parts:
     """The commands of a sentence in their order; empty if it is not several in one clear way.
 
-    It is not read as one sentence here: that comes first.
+    It is not read as one sentence here: that comes first. When each is to be done is not looked at;
+    `time_scope.unclear_time` says whether that is clear.
     """
     tokens = _tokens(text)
     lists = word_lists_for(language)
@@ -305,5 +303,4 @@ def _is_sound(parts: Parts, lists: WordLists) -> bool:
     over_all = {
         frozenset(kind for kind in OVER_ALL if lists.guard_of_kind(words, kind)) for words in said
     }
-    timed = [lists.guard_of_kind(words, TIME) for words in said]
-    return asks == sorted(asks) and timed == sorted(timed) and len(over_all) == 1
+    return asks == sorted(asks) and len(over_all) == 1

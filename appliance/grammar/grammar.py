@@ -23,6 +23,7 @@ from appliance.grammar.network import ANY
 from appliance.grammar.number_respellings import respellings
 from appliance.grammar.skip_words import SkipWords
 from appliance.grammar.text_parser import ParsedSentence, Parser
+from appliance.grammar.time_scope import unclear_time
 from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
 from appliance.text.normalise import folded, normalise
 from appliance.values import Intent
@@ -149,7 +150,7 @@ class Grammar:
 
     def _first_command(self, text: str) -> str | None:
         """The first of several commands, normalised; None if it is not one without a wildcard."""
-        first = next(iter(self.parts(text)), None)
+        first = next(iter(self._parts_at_any_time(text)), None)
         if first is None or first.reading is None or first.reading.wildcard_characters:
             return None
         return normalise(first.text)
@@ -165,8 +166,13 @@ class Grammar:
     def parts(self, text: str) -> tuple[Part, ...]:
         """The commands in `text`, if several sentences make it up; otherwise empty.
 
-        For a text that is no sentence as a whole.
+        For a text that is no sentence as a whole. Empty, too, if it is not clear when
+        each is meant.
         """
+        found = self._parts_at_any_time(text)
+        return () if unclear_time(text, found, self.language) else found
+
+    def _parts_at_any_time(self, text: str) -> tuple[Part, ...]:
         return parts_of(text, self.language, lambda part, _: self.part(part))
 
     def best_reading(self, text: str) -> ParsedSentence | None:

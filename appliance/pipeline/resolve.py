@@ -102,8 +102,10 @@ class ResolveStage:
             return ()  # only its very words do it; speech is refused, with the reason
         if intent is not None:
             return (intent,)
-        if self._may_repair(work) and (several := self._several.meant(text, sentences)):
-            return several
+        if self._may_repair(work):
+            several, work.objection = self._several.meant(text, sentences)
+            if several or work.objection is not None:
+                return several
         if proposed := self._proposed(work, sentences):
             return proposed
         return self._chosen(work, sentences, must_stop)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.fallback.last_command import LastCommand
 from appliance.grammar.compound_sentence import Part, asks_or_reports, parts_of
+from appliance.grammar.time_scope import unclear_time
 
 if TYPE_CHECKING:
     from appliance.fallback.cascade import Cascade
@@ -27,9 +28,10 @@ class SeveralCommands:
                 return (), sentences.lacking(part.text)
         return _intents_of(parts), None
 
-    def meant(self, text: str, sentences: SentenceSet) -> tuple[Intent, ...]:
+    def meant(self, text: str, sentences: SentenceSet) -> tuple[tuple[Intent, ...], str | None]:
         """The intents if each part is a sentence, says what one says, or refers to the one before.
 
+        If it is not clear when each is to be done, there are none, and the second value says why.
         The gate of the cascade holds for each part: no part is a question, a report, or for later.
         """
 
@@ -48,7 +50,9 @@ class SeveralCommands:
                 return None  # what is declared so is done by its very words only
             return Part(part, intent)
 
-        return _intents_of(parts_of(text, sentences.language, read))
+        parts = parts_of(text, sentences.language, read)
+        unclear = unclear_time(text, parts, sentences.language)
+        return () if unclear else _intents_of(parts), unclear
 
 
 def _intents_of(parts: tuple[Part, ...]) -> tuple[Intent, ...]:

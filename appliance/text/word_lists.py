@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 Words = tuple[str, ...]
 
 
+class _WrittenWhen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table `when` of a file."""
+
+    units: tuple[str, ...]
+    one: tuple[str, ...]
+    other_units: tuple[str, ...]
+    hours_after: tuple[str, ...]
+    timers: tuple[str, ...]
+    at_once: tuple[str, ...]
+    sequence: tuple[str, ...]
+    loose: tuple[str, ...]
+
+
 class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file of `word_lists/`."""
 
@@ -34,9 +47,31 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     present: tuple[str, ...]
     wishes: tuple[str, ...]
     wish_links: tuple[str, ...]
+    when: _WrittenWhen
     states: dict[str, str]
     same: dict[str, tuple[str, ...]]
     guards: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class TimePhrases:
+    """Phrases that tell when one of several commands is to be done."""
+
+    units: frozenset[Words] = frozenset()
+    """Of time. "Second" is not among them where it also means the one after the first."""
+    one: frozenset[Words] = frozenset()
+    """Words before one unit: "in an hour"."""
+    other_units: frozenset[Words] = frozenset()
+    """Of anything else: with one of them, a number is no time of day."""
+    hours_after: frozenset[Words] = frozenset()
+    """Phrases before an hour that is only a number: "at 7"."""
+    timers: frozenset[Words] = frozenset()
+    """Things that have a length of time, which says nothing of when to do something else."""
+    at_once: frozenset[Words] = frozenset()
+    sequence: frozenset[Words] = frozenset()
+    """Phrases that put one command after the other, and not only beside it."""
+    loose: frozenset[Words] = frozenset()
+    """Phrases with guard words of the kind `time` that may say no time in a command: "next"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +107,7 @@ class WordLists:
     """Beginnings of a sentence that says what state is wanted: "make sure", "i want"."""
     wish_links: frozenset[Words] = frozenset()
     """Phrases that say nothing inside such a sentence: "is", "to be"."""
+    when: TimePhrases = TimePhrases()
     states: Mapping[Words, Words] = field(default_factory=dict)
     """Word for a state in such a sentence → the words of the command for it, "locked": "lock"."""
     guards: Mapping[str, frozenset[Words]] = field(default_factory=dict)
@@ -191,9 +227,24 @@ def word_lists_for(language: str) -> WordLists:
         frozenset(map(words_of, written.present)),
         frozenset(map(words_of, written.wishes)),
         frozenset(map(words_of, written.wish_links)),
+        TimePhrases(
+            **{
+                name: frozenset(map(words_of, phrases))
+                for name, phrases in msgspec.structs.asdict(written.when).items()
+            }
+        ),
         {words_of(state): words_of(verb) for state, verb in written.states.items()},
         {kind: frozenset(map(words_of, phrases)) for kind, phrases in written.guards.items()},
     )
+
+
+def place_of_any(phrases: frozenset[Words], words: Sequence[str]) -> tuple[int, int] | None:
+    """Where the first and longest of `phrases` stands among `words`; None if none does."""
+    for at in range(len(words)):
+        for length in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
+            if tuple(words[at : at + length]) in phrases:
+                return at, at + length
+    return None
 
 
 def _single(words: Iterable[str]) -> Iterable[str]:

@@ -75,7 +75,7 @@ def read(text: str, sentences: SentenceSet) -> tuple[Intent, ...]:
     if declared or lacking:
         return declared
     repaired = CASCADE.repair(text, sentences)
-    return (repaired,) if repaired is not None else several.meant(text, sentences)
+    return (repaired,) if repaired is not None else several.meant(text, sentences)[0]
 
 
 @cache
