@@ -18,9 +18,10 @@ SECTIONS = frozenset(
 """Tables that a bundle may have. What opens a microphone, a server or the log, the broker and its
 login, the folders and the key itself stay with whoever has the board."""
 
-NEVER = frozenset({"sentences.folder", "devices.file", "devices.discovery"})
+NEVER = frozenset({"sentences.folder", "devices.file", "devices.discovery", "language_model.facts"})
 """Keys in those tables that it may not have: the bundle brings the files, and does not say whether
-announced devices are acted on."""
+announced devices are acted on. Facts are lines of a file that answers repeat: with that key
+whoever may send bundles could read every file that the service can."""
 
 SETTINGS, DEVICES, SENTENCES = "settings.toml", "devices.yaml", "sentences"
 
@@ -64,7 +65,7 @@ def read_record(state_directory: Path) -> BundleRecord:
     except (OSError, msgspec.MsgspecError):
         pass
     try:
-        numbers = [int(one.name) for one in (folder / "bundles").iterdir() if one.name.isdigit()]
+        numbers = [int(one.name) for one in (folder / "bundles").iterdir() if one.name.isdecimal()]
     except OSError:
         numbers = []
     return BundleRecord(highest=max(numbers, default=0))

@@ -93,7 +93,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: $maintainer
 Installed-Size: $(du -sk --exclude DEBIAN "$tree" | cut -f1)
-Depends: python3 (>= $for_python), python3 (<< $next), libc6 (>= 2.34), libstdc++6, zlib1g, libportaudio2, libgomp1, adduser
+Depends: python3 (>= $for_python), python3 (<< $next), libc6 (>= 2.34), libstdc++6, zlib1g, libportaudio2, libgomp1, openssl, adduser
 Recommends: mosquitto
 Section: sound
 Priority: optional

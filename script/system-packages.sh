@@ -21,6 +21,9 @@ needs_to_run() {
   need libgomp1 has_library libgomp.so.1
 }
 
+# As a service: signed bundles are verified with it.
+needs_to_serve() { need openssl has_program openssl; }
+
 needs_to_build() { llama_at_hand || need g++ has_program g++; }
 
 needs_to_test() {

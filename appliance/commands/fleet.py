@@ -10,7 +10,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -22,6 +22,7 @@ from appliance.fleet import bundle as bundles
 from appliance.fleet import signature
 from appliance.fleet.bundle import SignedBundle
 from appliance.fleet.overview import FleetBoard, boards_of, staged
+from appliance.messages.request_payloads import Answer, RequestState
 from appliance.mqtt import credentials
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Fleet:
     def __init__(self, config: Config, root: str) -> None:
         self._lock = threading.Lock()
         self._messages: dict[str, bytes] = {}
-        self._answers: dict[str, dict[str, Any]] = {}
+        self._answers: dict[str, Answer] = {}
         prefixes = config.mqtt.reply_prefixes or ["appliance-clients/"]
         self.answers_to = f"{prefixes[0]}fleet-{uuid.uuid4().hex}"
         self._address = f"{config.broker_host}:{config.broker_port}"
@@ -137,7 +138,7 @@ class Fleet:
         with self._lock:
             return boards_of(dict(self._messages))
 
-    def answer_of(self, root: str) -> dict[str, Any] | None:
+    def answer_of(self, root: str) -> Answer | None:
         """What a board has answered to `send`."""
         with self._lock:
             return self._answers.get(root)
@@ -157,8 +158,11 @@ class Fleet:
             if message.topic != self.answers_to:
                 self._messages[message.topic] = bytes(message.payload)
                 return
-            answer = json.loads(message.payload)
-            self._answers[answer["transaction"]] = answer
+            try:
+                answer = msgspec.json.decode(message.payload, type=Answer)
+            except msgspec.MsgspecError:
+                return  # not of a board
+            self._answers[str(answer.transaction)] = answer
 
 
 def _make_key(folder: Path) -> int:
@@ -194,9 +198,9 @@ def _list(boards: list[FleetBoard], *, as_json: bool) -> int:
             continue
         parts = (board.root, board.status, board.version or "-", f"bundle {board.bundle or '-'}")
         hashes = [(value or "-")[:8] for value in (board.configuration, board.sentences)]
-        print(f"{'  '.join(parts)}  configuration {hashes[0]}  sentences {hashes[1]}")
+        print(_plain(f"{'  '.join(parts)}  configuration {hashes[0]}  sentences {hashes[1]}"))
         for problem in board.problems:
-            print(f"    {problem}")
+            print(_plain(f"    {problem}"))
     if not boards:
         print("no board has published anything; see --root", file=sys.stderr)
     return 1 if not boards or any(board.problems for board in boards) else 0
@@ -236,10 +240,10 @@ def _read_signed(path: Path) -> SignedBundle:
         raise BundleError(f"{path}: this is not a bundle: {error}") from error
 
 
-def _became(board: FleetBoard | None, answer: dict[str, Any] | None, serial: int) -> str | None:
+def _became(board: FleetBoard | None, answer: Answer | None, serial: int) -> str | None:
     """`active`, or what went wrong; None while it is not known."""
-    if answer is not None and answer["state"] == "rejected":
-        return str(answer["message"])
+    if answer is not None and answer.state == RequestState.REJECTED:
+        return str(answer.message)
     if board is None or board.status != "online":
         return None
     if board.bundle == serial and board.bundle_state == "active":
@@ -253,4 +257,9 @@ def _tell(root: str, became: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"root": root, "state": became}), flush=True)
     else:
-        print(f"{root}: {became}", flush=True)
+        print(_plain(f"{root}: {became}"), flush=True)
+
+
+def _plain(text: str) -> str:
+    """Without control characters: who may write on the broker must not steer this terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

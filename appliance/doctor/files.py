@@ -10,6 +10,7 @@ from appliance.engines.llama import model_file_check
 from appliance.engines.tts import piper
 from appliance.engines.wake_word import wake_words
 from appliance.errors import ApplianceError, ConfigError, EngineError, ModelMissing
+from appliance.fleet import signature
 from appliance.models import catalogue
 from appliance.models.store import Store, is_path
 from appliance.mqtt import credentials
@@ -32,6 +33,7 @@ def files(context: CheckContext) -> Iterator[CheckResult]:
         *_language_model(config),
         *_wake_words(config),
         *_voice(config),
+        *_fleet(config),
     ]
     yield from problems or [ok("files", "all files that the configuration names can be used")]
 
@@ -113,6 +115,13 @@ def _wake_words(config: Config) -> Iterator[CheckResult]:
             wake_words.find([word], {})
         except ModelMissing as failure:
             yield report("files", str(failure))
+
+
+def _fleet(config: Config) -> Iterator[CheckResult]:
+    if config.fleet.public_key:
+        problem = signature.problem_with(Path(config.fleet.public_key).expanduser())
+        if problem:
+            yield warning("files", problem, "until then no bundle is taken")
 
 
 def _voice(config: Config) -> Iterator[CheckResult]:

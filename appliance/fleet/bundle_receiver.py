@@ -93,7 +93,7 @@ class BundleReceiver:
             answer(control.done(told))
             # Not before: what is answered now is still sent when the daemon stops.
             self.restart_asked = told["state"] == "trial"
-        except ApplianceError as error:
+        except (ApplianceError, OSError) as error:  # OSError: the disk is full
             logger.warning("a bundle was refused: %s", error)
             answer(control.rejected("invalid", str(error)))
         finally:

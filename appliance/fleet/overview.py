@@ -88,7 +88,7 @@ def _health_problems(payload: bytes) -> list[str]:
         return ["publishes no health that can be read"]
     if not isinstance(health, dict):
         return ["publishes no health that can be read"]
-    link: dict[str, Any] = health.get("mqtt") or {}
+    link: dict[str, Any] = health["mqtt"] if isinstance(health.get("mqtt"), dict) else {}
     counts = {
         "messages dropped": link.get("dropped"),
         "messages refused by the broker": link.get("refused"),

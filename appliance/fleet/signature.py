@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from appliance.errors import BundleError, NeededError
 
 TIMEOUT_S = 30
+
+NO_OPENSSL = "the program openssl is not there; run: sudo apt-get install -y openssl"
 
 
 def make_key(private_key: Path, public_key: Path) -> None:
@@ -49,8 +52,9 @@ def verify(content: bytes, signature: bytes, public_key: Path) -> None:
         BundleError: it is not by this key, or the key cannot be read.
 
     """
-    if not public_key.is_file():
-        raise BundleError(f"fleet.public_key: {public_key} is not there")
+    problem = problem_with(public_key)
+    if problem:
+        raise BundleError(problem)
     with tempfile.TemporaryDirectory() as folder:
         signed, given = Path(folder, "signed"), Path(folder, "signature")
         signed.write_bytes(content)
@@ -64,6 +68,17 @@ def verify(content: bytes, signature: bytes, public_key: Path) -> None:
             raise BundleError("the bundle is not signed by the key in fleet.public_key") from None
 
 
+def problem_with(public_key: Path) -> str:
+    """Why no bundle can be verified; empty if one can."""
+    try:
+        beginning = public_key.read_bytes()[:65_536]
+    except OSError as error:
+        return f"fleet.public_key: {public_key} cannot be read: {error.strerror}"
+    if b"-----BEGIN PUBLIC KEY-----" not in beginning:
+        return f"fleet.public_key: {public_key} is not a public key (PEM)"
+    return "" if shutil.which("openssl") else NO_OPENSSL
+
+
 def _openssl(*words: str | Path) -> None:
     try:
         done = subprocess.run(  # noqa: S603  (a program of the system)
@@ -74,8 +89,9 @@ def _openssl(*words: str | Path) -> None:
             timeout=TIMEOUT_S,
         )
     except FileNotFoundError:
-        message = "the program openssl is not there; install the package openssl"
-        raise NeededError(message) from None
+        raise NeededError(NO_OPENSSL) from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NeededError(f"openssl cannot be used: {error}") from error
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise BundleError(f"openssl {words[0]} failed: {why}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from appliance.http_server.limits import MAXIMUM_HEADER_BYTES, RequestLimits
 from appliance.system import local_addresses
 
 if TYPE_CHECKING:
-    import asyncio
+    import socket
     from typing import Any
 
     from appliance.http_server.site import Site
@@ -24,7 +26,15 @@ WATCH_S = 10.0
 """A connection on which no request has begun between two looks, so long apart, is ended."""
 
 MOST_CONNECTIONS = 32
-"""Of one site."""
+"""Of one site, with those whose TLS handshake is not over."""
+
+MOST_OF_ONE_ADDRESS = 16
+"""Of one address beyond this machine: it leaves room for the others."""
+
+HANDSHAKE_S = 5.0
+"""For a TLS handshake."""
+
+ACCEPT_AGAIN_S = 0.1
 
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -57,13 +67,62 @@ class SiteConnections:
         )
         self.settings.load()
         self.state = ServerState()
+        self._open: dict[BoundedConnection, str] = {}
+        """With the address of each."""
         self._turned_away: set[str] = set()
 
-    def new(self) -> asyncio.Protocol:
-        """For a client that has just come."""
-        return BoundedConnection(self)
+    async def accept_from(self, listening: socket.socket) -> None:
+        """Let clients in, until it is cancelled.
 
-    def is_allowed(self, peer: str) -> bool:
+        asyncio's own server counts a TLS client, and tells its address, only after the handshake.
+        """
+        loop, handshakes = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        listening.setblocking(False)  # noqa: FBT003
+        while True:
+            try:
+                client, address = await loop.sock_accept(listening)
+            except OSError as error:  # the client has left already, or no file is free
+                logger.debug("an HTTP client could not be let in: %s", error)
+                await asyncio.sleep(ACCEPT_AGAIN_S)
+                continue
+            if self._may_enter(client, str(address[0])):
+                connection = BoundedConnection(self)
+                self._open[connection] = str(address[0])
+                task = loop.create_task(self._begin(connection, client))
+                handshakes.add(task)
+                task.add_done_callback(handshakes.discard)
+            else:
+                client.close()
+
+    def left(self, connection: BoundedConnection) -> None:
+        """It is over."""
+        self._open.pop(connection, None)
+
+    def _may_enter(self, client: socket.socket, peer: str) -> bool:
+        if not self._is_allowed(peer):
+            return False
+        of_this_peer = sum(one == peer for one in self._open.values())
+        one_too_many = not local_addresses.is_loopback(peer) and of_this_peer >= MOST_OF_ONE_ADDRESS
+        if len(self._open) < MOST_CONNECTIONS and not one_too_many:
+            return True
+        if self.settings.ssl is None:
+            with contextlib.suppress(OSError):
+                client.send(BUSY)
+        return False
+
+    async def _begin(self, connection: BoundedConnection, client: socket.socket) -> None:
+        context = self.settings.ssl
+        limits = {"ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": HANDSHAKE_S}
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection, client, ssl=context, **(limits if context else {})
+            )
+        except OSError as error:
+            logger.debug("a TLS handshake failed: %s", error)
+            client.close()
+            self.left(connection)
+
+    def _is_allowed(self, peer: str) -> bool:
         """Whether a client may come in; the first refusals are logged."""
         if local_addresses.is_allowed(peer, self.site.settings.allow):
             return True
@@ -102,17 +161,12 @@ class BoundedConnection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername") or ("",)
-        if not self._site.is_allowed(str(peer[0])):
-            transport.abort()
-        elif len(self.connections) > MOST_CONNECTIONS:
-            transport.write(BUSY)
-            transport.close()
         self._watch = self.loop.call_later(WATCH_S, self._end_if_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._watch is not None:
             self._watch.cancel()
+        self._site.left(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -20,6 +20,9 @@ MAXIMUM_HEADER_BYTES = 16_384
 BODY_LIMIT_S = 30.0
 """For the whole body of a request to arrive."""
 
+BODIES_AT_ONCE = 4
+"""All bodies that are in memory may have so many times the size of the largest one together."""
+
 WRITE_LIMIT_S = 10.0
 """For a client to take one piece of an answer."""
 
@@ -38,12 +41,13 @@ class RequestLimits:
     def __init__(self, app: Application, maximum_body_bytes: int) -> None:
         self._app = app
         self._maximum_body_bytes = maximum_body_bytes
+        self._memory = _BodyMemory(BODIES_AT_ONCE * maximum_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
         if scope["type"] != "http":
             return
-        exchange = _Exchange(receive, send, self._maximum_body_bytes)
+        exchange = _Exchange(receive, send, self._maximum_body_bytes, self._memory)
         try:
             exchange.check_headers(scope)
             await self._app(scope, exchange.receive, exchange.send)
@@ -59,14 +63,27 @@ class RequestLimits:
             message = "an HTTP request failed because of a bug in the appliance"
             logger.error(message, exc_info=without_words(error))  # noqa: TRY400
             await exchange.refuse(500, f"a bug in the appliance ({type(error).__name__})")
+        finally:
+            exchange.release_memory()
+
+
+class _BodyMemory:
+    """How many bytes of bodies may still be taken into memory."""
+
+    def __init__(self, free_bytes: int) -> None:
+        self.free_bytes = free_bytes
 
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, receive: Receive, send: Send, maximum_body_bytes: int) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, maximum_body_bytes: int, memory: _BodyMemory
+    ) -> None:
         self._receive = receive
         self._send = send
+        self._memory = memory
+        self._taken_bytes = 0
         self._left_bytes = maximum_body_bytes
         self._maximum_body_bytes = maximum_body_bytes
         self._body_until = asyncio.get_running_loop().time() + BODY_LIMIT_S
@@ -91,11 +108,21 @@ class _Exchange:
             why = f"the request did not arrive within {BODY_LIMIT_S:g} s"
             raise TooMuch(408, why) from None
         self.client_has_left = event["type"] == "http.disconnect"
-        self._left_bytes -= len(event.get("body", b""))
+        size = len(event.get("body", b""))
+        self._left_bytes -= size
         if self._left_bytes < 0:
             raise self._too_large()
+        if size > self._memory.free_bytes:
+            raise TooMuch(503, "too much arrives at once; try again in a moment")
+        self._memory.free_bytes -= size
+        self._taken_bytes += size
         self._body_is_read = not event.get("more_body", False)
         return event
+
+    def release_memory(self) -> None:
+        """The request is over, and so is its body."""
+        self._memory.free_bytes += self._taken_bytes
+        self._taken_bytes = 0
 
     async def send(self, event: Event) -> None:
         """Send a piece of the answer."""

@@ -38,7 +38,7 @@ class HttpServer(LoopBody):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="http")
         self._connections: list[SiteConnections] = []
-        self._servers: list[asyncio.Server] = []
+        self._accepting: list[tuple[asyncio.Task[None], socket.socket]] = []
 
     def start(self) -> None:
         """Listen.
@@ -50,7 +50,7 @@ class HttpServer(LoopBody):
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(self._executor)
         for site in self._sites:
-            self._loop.run_until_complete(self._open(site))
+            self._open(site, self._loop)
 
     def turn(self) -> None:
         """Serve clients for a moment."""
@@ -67,19 +67,18 @@ class HttpServer(LoopBody):
         finally:
             self._loop.close()
 
-    async def _open(self, site: Site) -> None:
+    def _open(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
         connections = _connections_of(site)
         listening = _listening(site)
-        server = await asyncio.get_running_loop().create_server(
-            connections.new, sock=listening, ssl=connections.settings.ssl
-        )
         self._connections.append(connections)
-        self._servers.append(server)
+        task = loop.create_task(connections.accept_from(listening))
+        self._accepting.append((task, listening))
         logger.info("HTTP clients are served on %s (%s)", site.settings.listen, site.name)
 
     async def _close(self) -> None:
-        for server in self._servers:
-            server.close()
+        for task, listening in self._accepting:
+            task.cancel()
+            listening.close()
         for one in self._connections:
             one.finish()
         if tasks := {task for one in self._connections for task in one.tasks}:

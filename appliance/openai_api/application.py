@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from appliance.errors import ApplianceError
 from appliance.http_server.site import Site
 from appliance.openai_api.chat import ChatCompletions
 from appliance.openai_api.model_names import ModelNames
@@ -89,7 +90,11 @@ class OpenAiApi:
         """Who asks."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:
-            name = await asyncio.to_thread(self._tokens.client_of, token.strip())
+            try:
+                name = await asyncio.to_thread(self._tokens.client_of, token.strip())
+            except (ApplianceError, OSError):
+                why = "the tokens cannot be read; on the board run: appliance token list"
+                raise ApiError(503, why, code="tokens_unreadable") from None
             if name is not None:
                 return name
         why = "no valid token; make one on the board: appliance token add NAME"

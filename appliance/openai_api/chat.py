@@ -13,16 +13,18 @@ from appliance.errors import RequestError
 from appliance.fallback.prompt_texts import parts_for
 from appliance.messages.request_body import checked_prompt, checked_text
 from appliance.messages.schema_limits import check_schema
+from appliance.openai_api.json_body import body_of
 from appliance.openai_api.model_names import ModelNames
 from appliance.openai_api.pending_requests import Asked, answered, refused
 from appliance.openai_api.replies import ApiError, json_response
 from appliance.values import Operation, PromptRequest, encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
     from appliance.config import Config
     from appliance.openai_api.pending_requests import PendingAnswer, PendingRequests
@@ -93,7 +95,7 @@ class ChatCompletions:
 
     async def respond(self, request: Request, client: str) -> Response:
         """Answer the last message."""
-        form = _form(await request.body())
+        form = _form(await body_of(request))
         model = ModelNames.check(form.model, self._names.chat, "chat")
         _check(form)
         writer = CompletionWriter(model, form, self._settings.maximum_tokens)
@@ -108,8 +110,8 @@ class ChatCompletions:
                 await self._requests.result_of(Operation.ANSWER, payload, asked, request)
             )
         name, pending = await self._requests.begin(Operation.ANSWER, payload, asked)
-        return StreamingResponse(
-            self._stream(writer, name, pending, asked), media_type="text/event-stream"
+        return StreamedAnswer(
+            self._stream(writer, pending), lambda: self._requests.end(name, pending, asked)
         )
 
     def _prompt(self, form: ChatRequest) -> bytes:
@@ -133,21 +135,33 @@ class ChatCompletions:
             raise refused(error) from None
 
     async def _stream(
-        self, writer: CompletionWriter, name: str, pending: PendingAnswer, asked: Asked
+        self, writer: CompletionWriter, pending: PendingAnswer
     ) -> AsyncIterator[bytes]:
+        yield writer.first()
+        while pending.result is None:
+            await pending.change()
+            if piece := writer.piece(pending.text):
+                yield piece
         try:
-            yield writer.first()
-            while pending.result is None:
-                await pending.change()
-                if piece := writer.piece(pending.text):
-                    yield piece
-            try:
-                for piece in writer.rest(answered(pending.result)):
-                    yield piece
-            except ApiError as error:
-                yield _event(error.content())
+            for piece in writer.rest(answered(pending.result)):
+                yield piece
+        except ApiError as error:
+            yield _event(error.content())
+
+
+class StreamedAnswer(StreamingResponse):
+    """Calls `end` in any case: for a client that has left already, no piece is ever asked for."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], end: Callable[[], None]) -> None:
+        super().__init__(pieces, media_type="text/event-stream")
+        self._end = end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
         finally:
-            self._requests.end(name, pending, asked)
+            self._end()
 
 
 class CompletionWriter:

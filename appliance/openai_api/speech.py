@@ -13,6 +13,7 @@ from starlette.responses import Response
 from appliance.audio.encode import FORMATS, encoded
 from appliance.dialogue.speech_output import sentences_in
 from appliance.errors import EngineError
+from appliance.openai_api.json_body import body_of
 from appliance.openai_api.model_names import ModelNames
 from appliance.openai_api.replies import ApiError
 from appliance.values import Spoken
@@ -43,7 +44,7 @@ class AudioSpeech:
 
     async def respond(self, request: Request, client: str) -> Response:
         """The sound of a text."""
-        form = _form(await request.body())
+        form = _form(await body_of(request))
         ModelNames.check(form.model, self._names.voice, "text to speech")
         kind = FORMATS.get(form.response_format)
         if kind is None or self._synthesizer is None:

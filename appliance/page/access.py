@@ -38,8 +38,8 @@ SCRYPT_MEMORY_BYTES = 64 * 1024 * 1024
 SESSION_S = 7 * 24 * 3600.0
 """After which a browser must log in again."""
 
-MOST_SESSIONS = 100
-"""The oldest one ends if there are more."""
+MOST_SESSIONS = 50
+"""Of one role: the oldest one ends if there are more. A viewer cannot end the owner's."""
 
 LONGEST_PASSWORD = 256
 """Characters that are looked at."""
@@ -134,8 +134,10 @@ class PageAccess:
         with self._lock:
             kept, now = self._read(), time.time()
             sessions = {key: one for key, one in kept.sessions.items() if one.ends_at > now}
-            newest = sorted(sessions, key=lambda key: sessions[key].ends_at)[-MOST_SESSIONS + 1 :]
-            sessions = {key: sessions[key] for key in newest}
+            own = [key for key, one in sessions.items() if one.role is role]
+            own.sort(key=lambda key: sessions[key].ends_at)
+            for key in own[: max(0, len(own) - MOST_SESSIONS + 1)]:
+                del sessions[key]
             sessions[_digest(cookie)] = KeptSession(role, now + SESSION_S)
             self._write(KeptAccess(kept.passwords, sessions))
         return cookie

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from appliance.errors import ApplianceError
@@ -19,7 +21,7 @@ from appliance.page.request_guard import RequestGuard
 from appliance.page.web_templates import static_files
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from starlette.requests import Request
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from appliance.page.page_view import PageRoute, PageView
 
 logger = logging.getLogger(__name__)
+
+SESSION_CHECK_S = 1.0
+"""A stream of events ends so long after its session at the latest, if anything is sent."""
 
 
 def site(access: PageAccess, services: PageServices) -> Site:
@@ -86,9 +91,24 @@ class Page:
             if route.role is Role.OWNER and route.method != "GET":
                 path, status = request.url.path, answer.status_code
                 logger.info("page: %s asked for %s: status %d", asked.who, path, status)
+            if isinstance(answer, StreamingResponse):
+                answer.body_iterator = self._while_logged_in(request, has, answer.body_iterator)
             return answer
 
         return guarded
+
+    async def _while_logged_in(
+        self, request: Request, role: Role, pieces: Any
+    ) -> AsyncGenerator[Any, None]:
+        """A stream, which ends with the session: after a logout nobody hears what is said."""
+        checked_at = time.monotonic()
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if time.monotonic() - checked_at >= SESSION_CHECK_S:
+                    if await self._login.role_of(request) is not role:
+                        return
+                    checked_at = time.monotonic()
+                yield piece
 
     async def _static(self, request: Request) -> Response:
         found = static_files().get(request.path_params["name"])

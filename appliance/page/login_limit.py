@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import deque
 
 WINDOW_S = 60.0
@@ -22,7 +23,8 @@ class LoginLimit:
         """Seconds until this address may try again; 0.0 at once."""
         while self._failures and self._failures[0][0] <= now - WINDOW_S:
             self._failures.popleft()
-        own = [at for at, who in self._failures if who == address]
+        source = _source_of(address)
+        own = [at for at, who in self._failures if who == source]
         if len(self._failures) >= ALL_TOGETHER:
             return self._failures[0][0] + WINDOW_S - now
         if len(own) >= PER_ADDRESS:
@@ -31,9 +33,25 @@ class LoginLimit:
 
     def count_failure(self, address: str, now: float) -> None:
         """A wrong password came from there."""
-        self._failures.append((now, address))
+        self._failures.append((now, _source_of(address)))
 
-    def forgive(self, address: str) -> None:
-        """The right password came from there."""
-        left = [one for one in self._failures if one[1] != address]
-        self._failures = deque(left, maxlen=ALL_TOGETHER)
+    def take_back(self, address: str) -> None:
+        """The last try from there had the right password.
+
+        Those before it count: a viewer's own password must not buy guesses at the owner's.
+        """
+        for number in reversed(range(len(self._failures))):
+            if self._failures[number][1] == _source_of(address):
+                del self._failures[number]
+                return
+
+
+def _source_of(address: str) -> str:
+    """An address, or the /64 of an IPv6 one: whoever has one of these has all of them."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:  # noqa: PLR2004
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False))

@@ -75,7 +75,7 @@ class LoginRoutes:
             logger.warning("page: a wrong password from %s", address)
             why = texts["login.wrong"]
             return HTMLResponse(self._login_page(texts, language, why), 403)
-        self._logins.forgive(address)
+        self._logins.take_back(address)
         logger.info("page: the %s logged in from %s", role, address)
         cookie = await asyncio.to_thread(self._access.begin_session, role)
         answer = RedirectResponse(FIRST_VIEW, 303)

@@ -30,6 +30,8 @@ class TrialRequests:
     def __init__(self, jobs: ClientJobs, maximum_audio_s: float) -> None:
         self._jobs = jobs
         self._maximum_audio_s = maximum_audio_s
+        self._decoding = asyncio.Lock()
+        """One recording at a time: the threads are also those of every login."""
 
     async def parse(self, text: str, area: str) -> Result:
         """What a sentence means.
@@ -51,9 +53,10 @@ class TrialRequests:
         """
         if not recording:
             raise ApplianceError("the recording is empty")
-        samples = await asyncio.to_thread(
-            decode_recording, recording, maximum_seconds=self._maximum_audio_s
-        )
+        async with self._decoding:
+            samples = await asyncio.to_thread(
+                decode_recording, recording, maximum_seconds=self._maximum_audio_s
+            )
         return await self._result_of(Operation.RECOGNIZE, area, samples=samples)
 
     async def _result_of(

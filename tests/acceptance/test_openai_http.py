@@ -382,6 +382,25 @@ def test_a_body_that_is_no_chat_is_refused(served: HttpServed, body: bytes) -> N
     connection.close()
 
 
+def test_json_that_is_too_large_is_refused(served: HttpServed) -> None:
+    body = {"messages": user("Hello."), "tools": [[]] * 400_000}
+    connection = served.post("/v1/chat/completions", body)
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert "1,000,000 bytes" in json.loads(answer.read())["error"]["message"]
+    connection.close()
+
+
+def test_damaged_tokens_let_nobody_in_and_say_so(served: HttpServed) -> None:
+    file = served.daemon.state / "http-tokens.json"
+    tokens = file.read_bytes()
+    file.write_bytes(b"{")
+    connection = served.post("/v1/chat/completions", {})
+    assert connection.getresponse().status == 503
+    connection.close()
+    file.write_bytes(tokens)
+
+
 # The queue.
 
 
@@ -420,11 +439,13 @@ def test_the_answer_is_on_result_and_on_no_response_topic(
 
 
 def test_a_deadline_passes_while_a_request_waits(served: HttpServed) -> None:
-    first = served.post("/v1/chat/completions", long_chat(), **{"x-priority": "9"})
+    first = served.post("/v1/chat/completions", long_chat(stream=True), **{"x-priority": "9"})
+    begun = first.getresponse()  # its beginning comes once it is accepted
     late = served.post("/v1/chat/completions", chat(QUESTION), prefer="wait=1")
     answer = late.getresponse()
     assert answer.status == 504
     assert json.loads(answer.read())["error"]["code"] == "expired"
+    begun.close()
     first.close()
     late.close()
     assert served.result(outcome="cancelled")["source"] == "client"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,6 +149,22 @@ def test_after_logging_out_the_cookie_is_worth_nothing(page: ServedPage) -> None
     assert page.ask("GET", "/live", cookie=cookie)[0] == 200
     assert page.ask("POST", "/logout", {}, cookie=cookie, origin=page.address)[0] == 303
     assert page.ask("GET", "/live", cookie=cookie)[0] == 401
+
+
+def test_a_stream_of_what_is_said_ends_with_the_session(page: ServedPage) -> None:
+    gone, other = page.cookie(), page.cookie()
+    client = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
+    client.request("GET", "/live/events", headers={"cookie": gone})
+    stream = client.getresponse()
+    assert stream.readline() == b"event: start\n"
+    assert page.ask("POST", "/logout", {}, cookie=gone, origin=page.address)[0] == 303
+    fields = {"text": "a secret that is said later"}
+    for _ in range(3):  # a stream looks once a second whether it may go on
+        page.ask("POST", "/try/text", fields, cookie=other, origin=page.address)
+        time.sleep(1.1)
+    told = stream.read().decode()
+    assert told.count("a secret that is said later") <= 1
+    client.close()
 
 
 def test_the_first_load_is_small(page: ServedPage) -> None:

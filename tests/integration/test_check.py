@@ -373,6 +373,16 @@ def test_a_missing_password_file_is_an_error_of_the_broker(free_port: int) -> No
             0,
             "warning: speaking.voice: there is no file '/no/v.onnx'",
         ),
+        (
+            'fleet.public_key = "/no/fleet.pub"\n',
+            0,
+            "warning: fleet.public_key: /no/fleet.pub cannot be read: No such file or directory",
+        ),
+        (
+            f'fleet.public_key = "{__file__}"\n',
+            0,
+            "test_check.py is not a public key (PEM)",
+        ),
         ('sentences.folder = "/no/sentences"\n', 78, "/no/sentences: folder does not exist"),
         (
             'speech.model = "/no/whisper"\n',

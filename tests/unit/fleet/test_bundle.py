@@ -52,6 +52,7 @@ def test_a_bundle_has_no_other_files_than_those_named_in_the_documentation(name:
         *(
             '[sentences]\nfolder = "/"',
             '[devices]\ndiscovery = "act"',
+            '[language_model]\nfacts = "/etc/appliance/mqtt.password"',
             '[http]\nlisten = "0.0.0.0:1"',
         ),
         "mqtt = 3",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.free_port import free_port
@@ -16,6 +19,7 @@ from appliance.errors import NeededError
 from appliance.http_server import connection, limits
 from appliance.http_server.server import HttpServer
 from appliance.http_server.site import Receive, Scope, Send, Site
+from appliance.system import local_addresses
 from appliance.threads import Loop
 
 MAXIMUM_BYTES = 1000
@@ -174,3 +178,100 @@ def test_a_client_that_leaves_in_the_middle_is_no_bug(
         client.sendall(head)
     assert ask(port) == (200, b"0")
     assert caplog.text == ""
+
+
+def test_all_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODIES_AT_ONCE", 2)
+    number = free_port()
+    site = Site(
+        name="http",
+        settings=HttpSettings(listen=f"127.0.0.1:{number}"),
+        app=application,
+        maximum_body_bytes=MAXIMUM_BYTES,
+    )
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\nconnection: close\r\n\r\n"
+    address = ("127.0.0.1", number)
+    with Loop("HTTP server", HttpServer([site])) as loop:
+        assert loop.ready.wait(10)
+        held = [socket.create_connection(address) for _ in range(2)]
+        for one in held:
+            one.sendall(head + b"x" * 999)
+        until(lambda: raw(number, head + b"x" * 1000).startswith(b"HTTP/1.1 503 "))
+        for one in held:
+            one.sendall(b"x")
+            assert one.recv(100).startswith(b"HTTP/1.1 200 ")
+            one.close()
+        until(lambda: ask(number, body=b"x" * 1000)[0] == 200)
+
+
+@pytest.fixture
+def tls_port(tmp_path: Path) -> Iterator[int]:
+    number, certificate, key = free_port(), tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    site = Site(
+        name="http",
+        settings=HttpSettings(listen=f"127.0.0.1:{number}"),
+        app=application,
+        certificate_file=str(certificate),
+        key_file=str(key),
+    )
+    with Loop("HTTP server", HttpServer([site])) as loop:
+        assert loop.ready.wait(10)
+        yield number
+
+
+def over_tls(port: int) -> bytes:
+    """The beginning of the answer; b"" if the connection is refused."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            context.wrap_socket(plain) as client,
+        ):
+            client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            return client.recv(100)
+    except OSError:
+        return b""
+
+
+def test_clients_without_a_tls_handshake_are_counted_and_ended(
+    tls_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HANDSHAKE_S", 0.5)
+    address = ("127.0.0.1", tls_port)
+    assert over_tls(tls_port).startswith(b"HTTP/1.1 200 ")
+    most = connection.MOST_CONNECTIONS
+    held = [socket.create_connection(address, timeout=10) for _ in range(most + 8)]
+    # Those that are over the limit are refused at once, all others after the handshake's time.
+    assert all(one.recv(1) == b"" for one in held)
+    until(lambda: over_tls(tls_port).startswith(b"HTTP/1.1 200 "))
+    for one in held:
+        one.close()
+
+
+def test_one_address_beyond_this_machine_leaves_room_for_others(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_addresses, "is_loopback", lambda _: False)
+    address = ("127.0.0.1", port)
+    held = [socket.create_connection(address) for _ in range(connection.MOST_OF_ONE_ADDRESS)]
+    assert raw(port, b"").startswith(b"HTTP/1.1 503 ")
+    with socket.create_connection(address, source_address=("127.0.0.2", 0), timeout=10) as other:
+        other.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert other.recv(100).startswith(b"HTTP/1.1 200 ")
+    for one in held:
+        one.close()
+
+
+def test_a_client_that_is_not_allowed_is_turned_away_before_anything_is_read(
+    port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(local_addresses, "is_allowed", lambda *_: False)
+    assert raw(port, b"") == b""
+    assert raw(port, b"") == b""
+    assert caplog.text.count("was turned away") == 1

@@ -85,6 +85,9 @@ def test_there_are_never_more_sessions_than_allowed(
     cookies = [kept.begin_session(Role.OWNER) for _ in range(5)]
     good = [cookie for cookie in cookies if kept.role_of_session(cookie) is not None]
     assert good == cookies[-3:]
+    kept = PageAccess(tmp_path / "few")
+    cookies = [kept.begin_session(Role.OWNER) for _ in range(2)]
+    assert all(kept.role_of_session(cookie) is not None for cookie in cookies)
 
 
 def test_a_damaged_file_lets_nobody_in(tmp_path: Path) -> None:
@@ -110,9 +113,30 @@ def test_many_addresses_together_wait_too() -> None:
     assert limit.wait_s("another", 1.0) == pytest.approx(WINDOW_S - 1.0)
 
 
-def test_the_right_password_forgives_earlier_failures() -> None:
+def test_the_right_password_is_no_failure_and_forgives_none_before_it() -> None:
     limit = LoginLimit()
     for _ in range(PER_ADDRESS):
         limit.count_failure("a", 0.0)
-    limit.forgive("a")
+    limit.take_back("a")
     assert limit.wait_s("a", 0.0) == 0.0
+    limit.count_failure("a", 0.0)
+    assert limit.wait_s("a", 0.0) > 0.0
+
+
+def test_all_addresses_of_one_ipv6_network_are_one_source() -> None:
+    limit = LoginLimit()
+    for number in range(PER_ADDRESS):
+        limit.count_failure(f"fd00::{number:x}:1", 0.0)
+    assert limit.wait_s("fd00::ffff:2%eth0", 0.0) > 0.0
+    assert limit.wait_s("fd00:0:0:1::1", 0.0) == 0.0
+
+
+def test_sessions_of_viewers_end_none_of_the_owners(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "MOST_SESSIONS", 3)
+    kept = PageAccess(tmp_path)
+    owner = kept.begin_session(Role.OWNER)
+    for _ in range(5):
+        kept.begin_session(Role.VIEWER)
+    assert kept.role_of_session(owner) is Role.OWNER
