@@ -336,11 +336,9 @@ def _fitted(
     if not least <= len(values) <= len(columns) or (rank is None) != (table in WITHOUT_RANK):
         return None
     row = dict(zip(columns, values, strict=False))
-    if not is_sound(table, row, columns):
-        return None
     if rank is not None:
         row[next(iter(columns))] = rank
-    return row
+    return row if is_sound(table, row, columns) else None
 
 
 def _copy(table: str, damaged: sqlite3.Connection, database: sqlite3.Connection) -> int:

@@ -6,7 +6,6 @@ UTF-8, a number out of a blob, or JSON that is none, and one such row would end 
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +28,10 @@ JSON_COLUMNS: dict[str, Any] = {
 }
 
 LARGEST_COUNT = 2**53
+"""Of every whole number: the next one must still be one, and their sum, too."""
+
+LONGEST_LIFE_S = 2.0**33
+"""Seconds that a journal may have been open, 270 years: with more, all that waits would be old."""
 
 Form = dict[str, tuple[type, ...]]
 """The columns of a table, and which types their values have."""
@@ -60,6 +63,10 @@ def is_sound(table: str, row: dict[str, Any], form: Form) -> bool:
     """Whether the appliance can use a row: types, JSON, and the values of `meta`."""
     if any(not isinstance(value, form[name]) for name, value in row.items()):
         return False
+    if any(isinstance(value, int) and abs(value) >= LARGEST_COUNT for value in row.values()):
+        return False
+    if not row.get("size", 0) >= 0 or not 0 <= row.get("written", 0) < LONGEST_LIFE_S:
+        return False
     if table == "meta":
         return _is_sound_meta(row["key"], row["value"])
     for name, kind in JSON_COLUMNS.items():
@@ -74,9 +81,9 @@ def is_sound(table: str, row: dict[str, Any], form: Form) -> bool:
 def _is_sound_meta(key: str, value: Any) -> bool:
     match key:
         case "seq" | "dropped":
-            return isinstance(value, int) and 0 <= value < LARGEST_COUNT
+            return isinstance(value, int) and value >= 0
         case "lived":
-            return isinstance(value, float | int) and math.isfinite(value) and value >= 0
+            return isinstance(value, float | int) and 0 <= value < LONGEST_LIFE_S
         case "last_id":
             return value is None or isinstance(value, str)
     return False

@@ -487,6 +487,11 @@ def _of_version_1(directory: Path) -> None:
         "UPDATE inbox SET priority = 'much' WHERE rank = 1",
         "UPDATE meta SET value = 'many' WHERE key = 'seq'",
         "UPDATE meta SET value = 9223372036854775807 WHERE key = 'dropped'",
+        "UPDATE meta SET value = 1e308 WHERE key = 'lived'",
+        "UPDATE outbox SET rank = 9223372036854775807 WHERE rank = 1",
+        "UPDATE outbox SET size = 9223372036854775807 WHERE rank = 1",
+        "UPDATE outbox SET size = -1 WHERE rank = 1",
+        "UPDATE outbox SET written = -1e308 WHERE rank = 1",
     ],
 )
 def test_a_row_with_a_damaged_value_is_left_out_and_the_others_are_kept(
