@@ -559,6 +559,11 @@ class Config(Section, frozen=True):
         return Path(self.sentences.folder).expanduser() if self.sentences.folder else None
 
     @property
+    def devices_file(self) -> Path | None:
+        """The owner's file of devices; None if there is none."""
+        return Path(self.devices.file).expanduser() if self.devices.file else None
+
+    @property
     def earshot(self) -> str | None:
         """The topic shared by the appliances in one room; None if there is no other."""
         return self.wake_word.earshot or None

@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Any
 from appliance import config as configuration
 from appliance.commands.subcommands import add_actions
 from appliance.daemon.device_wiring import open_devices
-from appliance.devices.declared_actions import read_steps, requested
+from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.devices.entity import Publication
-from appliance.devices.intent_services import SERVICES, service_call
-from appliance.devices.intent_targets import targets_of
+from appliance.devices.intent_plan import asked_of, has_actions
+from appliance.devices.intent_services import SERVICES
 from appliance.errors import DeviceError, ServiceRefused
 from appliance.pipeline.pipeline_factory import load_sentences
+from appliance.sentences.active_sentences import ActiveSentences
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from appliance.config import Config
     from appliance.devices.device_registry import DeviceRegistry
-    from appliance.devices.intent_services import ServiceCall
+    from appliance.devices.intent_plan import Asked
     from appliance.devices.sayable_devices import SayableDevice
-    from appliance.sentences.sentence_files import DeclaredStep
-    from appliance.values import Intent
 
 NOTHING = "no device is known yet: set devices.discovery, and start the daemon once"
 READ_ONLY = 'devices.discovery is "read": set it to "act", or nothing of this is sent'
@@ -83,6 +82,7 @@ def described(device: SayableDevice) -> dict[str, Any]:
         "area": device.area,
         "area_is_guess": device.area_is_guess,
         "floor": device.floor,
+        "confirm": device.needs_yes,
         "state": device.entity.state,
         "problem": device.problem,
     }
@@ -99,6 +99,9 @@ def _list(registry: DeviceRegistry, *, as_json: bool) -> int:
         print(f"{device.name} ({device.domain}{place}): {device.entity.state}")
         if device.problem:
             print(f"    cannot be said: {device.problem}")
+    entities = [device.entity for device in registry.devices]
+    for entry in registry.owner.unused_entries(entities):
+        print(f"in your file, but fits no device: {entry.device}")
     for topic, problem in registry.problems.items():
         print(f"not used: {topic}: {problem}")
     return 0
@@ -134,19 +137,26 @@ def _test(config: Config, registry: DeviceRegistry, sentence: str, *, as_json: b
         print("no sentence fits: see appliance intents test", file=sys.stderr)
         return 1
     declared = sentences.declared.get(intent.name)
-    steps = () if declared is None else declared.actions
-    if intent.name not in SERVICES and not steps:
+    if intent.name not in SERVICES and not has_actions(declared):
         print(f"{intent.name}: this intent tells no device what to do", file=sys.stderr)
         return 1
     language = config.device.language
     if config.devices.discovery != "act":
         print(READ_ONLY, file=sys.stderr)
     try:
-        if steps:
-            asked = _declared(intent, steps, registry, sentence, language)
-        else:
-            asked = _commanded(intent, registry, language)
+        asked = asked_of(
+            intent,
+            declared,
+            registry.devices,
+            registry.rules,
+            text=sentence,
+            language=language,
+        )
         messages = [message for one in asked for message in _messages(one)]
+        if ConfirmationRules(ActiveSentences(sentences), registry).commands_need_yes(
+            [intent], sentence, language
+        ):
+            print("after a yes:", file=sys.stderr)
     except DeviceError as error:
         print(error, file=sys.stderr)
         return 1
@@ -159,33 +169,7 @@ def _test(config: Config, registry: DeviceRegistry, sentence: str, *, as_json: b
     return 0 if messages else 1
 
 
-def _commanded(
-    intent: Intent, registry: DeviceRegistry, language: str
-) -> list[Publication | tuple[SayableDevice, ServiceCall]]:
-    """Which service of which devices an intent of Home Assistant's vocabulary means."""
-    asked: list[Publication | tuple[SayableDevice, ServiceCall]] = []
-    for device in targets_of(intent.name, intent.slots, registry.devices, language):
-        call = service_call(intent.name, intent.slots, device.domain)
-        if call is None:
-            raise ServiceRefused(f"{device.name} cannot do that")
-        asked.append((device, call))
-    return asked
-
-
-def _declared(
-    intent: Intent,
-    steps: Sequence[DeclaredStep],
-    registry: DeviceRegistry,
-    text: str,
-    language: str,
-) -> list[Publication | tuple[SayableDevice, ServiceCall]]:
-    """What the `actions` of an intent in a sentence file ask for."""
-    read = read_steps(steps, registry.rules)
-    variables = {"slots": intent.slots, "text": text}
-    return requested(read, variables, registry.devices, registry.rules, language)
-
-
-def _messages(asked: Publication | tuple[SayableDevice, ServiceCall]) -> Iterator[dict[str, Any]]:
+def _messages(asked: Asked) -> Iterator[dict[str, Any]]:
     if isinstance(asked, Publication):
         yield _shown(asked.topic, asked)
         return

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.devices.device_messages import DeviceMessages
 from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import load_owner_file
-from appliance.errors import ConfigError, DeviceConfigError, UnsafeTemplate
+from appliance.errors import ConfigError, DeviceConfigError
 from appliance.messages.announced_device import AnnouncedDevice
 from appliance.messages.topics import home_assistant_birth
 
@@ -29,19 +28,15 @@ def open_devices(config: Config) -> DeviceRegistry | None:
         ConfigError: the owner's file of devices has a mistake.
 
     """
-    settings = config.devices
-    if settings.discovery == "off":
+    if config.devices.discovery == "off":
         return None
-    path = Path(settings.file).expanduser() if settings.file else None
+    own = frozenset({AnnouncedDevice.of(config).object_id})
+    rules = dataclasses.replace(DiscoveryRules.of(config), own_identifiers=own)
     try:
-        own = frozenset({AnnouncedDevice.of(config).object_id})
-        return DeviceRegistry(
-            dataclasses.replace(DiscoveryRules.of(config), own_identifiers=own),
-            load_owner_file(path),
-            config.state_directory / KEPT_DEVICES,
-        )
-    except (DeviceConfigError, UnsafeTemplate) as error:
+        owner = load_owner_file(config.devices_file, rules)
+    except DeviceConfigError as error:
         raise ConfigError([f"devices.file: {error}"]) from error
+    return DeviceRegistry(rules, owner, config.state_directory / KEPT_DEVICES)
 
 
 def device_messages(

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.config import load
+from appliance.devices.owner_file_watch import OwnerFileWatch
 from appliance.errors import ConfigError, SentencesError
 from appliance.events import SettingsChanged
 from appliance.models.speech_model_choice import with_usable_model
 from appliance.pipeline.pipeline_factory import load_sentences
-from appliance.sentences.file_watch import SentenceFileWatch
+from appliance.sentences.file_watch import FileWatch
 from appliance.system import logs
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class LiveSettings:
         path: Path,
         config: Config,
         active: ActiveSentences,
-        watch: SentenceFileWatch,
+        watch: FileWatch,
         pipeline: Pipeline,
         events: EventBus,
         *,
@@ -63,9 +64,15 @@ class LiveSettings:
         self._devices = devices
         self._config = config
         self._watch = watch
-        self.fault = ""
-        """What the operator should look at, in front of the status line."""
+        self._fault = ""
+        self._owner_file = None if devices is None else OwnerFileWatch(config.devices_file, devices)
         self._watch_at = 0.0
+
+    @property
+    def fault(self) -> str:
+        """What the operator should look at, in front of the status line."""
+        broken = self._owner_file is not None and self._owner_file.problem
+        return self._fault + ("the devices file cannot be used, see the log; " if broken else "")
 
     @property
     def config(self) -> Config:
@@ -79,15 +86,17 @@ class LiveSettings:
 
     def reload(self) -> bool:
         """Read the configuration and the sentences again; whether they are active now."""
+        if self._owner_file is not None:
+            self._owner_file.read()
         try:
             asked = with_usable_model(load(self._path))
             needs_restart = sorted(_changed_keys(self._config, asked) - RELOADED)
             self._replace(_with_reloaded(self._config, asked))
         except (ConfigError, SentencesError) as error:
             logger.error("not reloaded, the old settings stay active:\n%s", error)  # noqa: TRY400
-            self.fault = "reload failed, see the log; "
+            self._fault = "reload failed, see the log; "
             return False
-        self.fault = ""
+        self._fault = ""
         logs.set_level(asked.log.level)
         if needs_restart:
             keys = ", ".join(needs_restart)
@@ -101,6 +110,8 @@ class LiveSettings:
         if now < self._watch_at:
             return
         self._watch_at = now + WATCH_EVERY
+        if self._owner_file is not None:
+            self._owner_file.look()
         found = self._devices is not None and self._devices.has_settled()
         if not self._watch.has_changed() and not found:
             return
@@ -109,14 +120,14 @@ class LiveSettings:
         except SentencesError as error:
             message = "the changed sentences cannot be used, the old ones stay active:\n%s"
             logger.error(message, error)  # noqa: TRY400
-            self.fault = "the changed sentences cannot be used, see the log; "
+            self._fault = "the changed sentences cannot be used, see the log; "
         else:
-            self.fault = ""
+            self._fault = ""
             logger.info("the sentences have changed: %d intents", len(self.sentences.declared))
 
     def _replace(self, config: Config) -> None:
         # Taken first: what is saved while a large grammar is compiled is a change, too.
-        watch = SentenceFileWatch(config.sentence_folder)
+        watch = FileWatch(config.sentence_folder)
         values = None if self._devices is None else self._devices.lists()
         sentences = load_sentences(config, values)
         self._pipeline.prepare(sentences)

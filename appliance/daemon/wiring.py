@@ -15,6 +15,7 @@ from appliance.daemon.home_assistant_announcement import HomeAssistantAnnounceme
 from appliance.daemon.metrics_collector import MetricsCollector
 from appliance.daemon.reload import LiveSettings
 from appliance.daemon.status_publisher import StatusPublisher
+from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.devices.device_actions import DeviceActions
 from appliance.dialogue.button_and_light import ButtonAndLight
 from appliance.dialogue.confirm_and_session import Dialogue
@@ -57,7 +58,7 @@ from appliance.requests.request_dispatcher import RequestDispatcher
 from appliance.requests.request_parser import RequestParser
 from appliance.requests.runtime_options import RuntimeOptions
 from appliance.sentences.active_sentences import ActiveSentences
-from appliance.sentences.file_watch import SentenceFileWatch
+from appliance.sentences.file_watch import FileWatch
 from appliance.system.board_monitor import BoardMonitor
 from appliance.system.clock_sync import clock_synced
 from appliance.system.sensors import Board, board_root
@@ -129,10 +130,11 @@ def wire(  # noqa: PLR0915  (one line for each part)
     # Shared by everything.
     events, ids, topics = EventBus(), Ids(journal.last_id), Topics.of(config)
     board = BoardMonitor(Board(board_root(), state_directory=config.state_directory), events)
-    watch = SentenceFileWatch(config.sentence_folder)
+    watch = FileWatch(config.sentence_folder)
     registry = open_devices(config)
     values = None if registry is None else registry.lists()
     sentences = ActiveSentences(load_sentences(config, values))
+    rules = ConfirmationRules(sentences, registry)
 
     # Commands to the listener, and what is spoken.
     control = ListenerControl()
@@ -151,6 +153,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         ids=ids,
         speech=speech,
         sentences=sentences,
+        rules=rules,
         queue=queue,
         is_synced=functools.partial(clock_synced, board_root()),
     )
@@ -178,11 +181,12 @@ def wire(  # noqa: PLR0915  (one line for each part)
         ledger,
         queue,
         sentences=sentences,
+        rules=rules,
         listener=control,
         speech=speech,
         events=events,
     )
-    confirmation = RequestConfirmation(ledger, sentences, topics=topics, publisher=publisher)
+    confirmation = RequestConfirmation(ledger, rules, topics=topics, publisher=publisher)
 
     # DECODE, RECOGNISE, TRANSCRIBE, RESOLVE and ANSWER.
     language_model = open_language_model(config)

@@ -8,17 +8,10 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from appliance.devices.declared_actions import read_steps, requested
 from appliance.devices.device_answers import ASKING, DeviceAnswers
 from appliance.devices.device_phrases import device_phrase
-from appliance.devices.intent_services import (
-    SERVICES,
-    ServiceCall,
-    can_confirm,
-    is_reached,
-    service_call,
-)
-from appliance.devices.intent_targets import targets_of
+from appliance.devices.intent_plan import asked_of, has_actions
+from appliance.devices.intent_services import SERVICES, can_confirm, is_reached
 from appliance.devices.planned_command import PlannedMessage, PlannedTarget, WatchedAction
 from appliance.errors import ServiceRefused
 from appliance.messages.action_payloads import ActionReport, ActionState
@@ -30,7 +23,8 @@ if TYPE_CHECKING:
 
     from appliance.config import DevicesSettings
     from appliance.devices.device_registry import DeviceRegistry
-    from appliance.devices.entity import Publication
+    from appliance.devices.intent_plan import Asked
+    from appliance.devices.intent_services import ServiceCall
     from appliance.devices.planned_command import Planned
     from appliance.devices.sayable_devices import SayableDevice
     from appliance.messages.topics import Topics
@@ -78,7 +72,7 @@ class DeviceActions:
         if intent is None:
             return None
         declared = self._sentences.current.declared.get(intent.name)
-        if declared is not None and declared.actions:
+        if declared is not None and has_actions(declared):
             return self._do_declared(result, intent, declared)
         if intent.name in ASKING:
             return self._answers.answer(result)
@@ -86,7 +80,8 @@ class DeviceActions:
             return None
         if self._settings.discovery != "act":
             return Action(answer=device_phrase(result.language, "read_only"))
-        targets = self._plan(result)
+        asked = self._asked(result, intent, declared)
+        targets = [self._planned(*one) for one in asked if isinstance(one, tuple)]
         self._refuse_if_nothing_is_sent(result, targets)
         return self._send(result, targets, self._answer(result, targets))
 
@@ -109,21 +104,22 @@ class DeviceActions:
 
     # Planning.
 
-    def _plan(self, result: Result) -> list[PlannedTarget]:
-        intent = result.intent
-        if intent is None:
-            return []
-        known = [one for one in self._registry.devices if _may_command(result, one)]
-        devices = targets_of(intent.name, intent.slots, known, result.language)
-        return [
-            self._planned(device, service_call(intent.name, intent.slots, device.domain))
-            for device in devices
-        ]
+    def _asked(
+        self, result: Result, intent: Intent, declared: DeclaredIntent | None
+    ) -> list[Asked]:
+        return asked_of(
+            intent,
+            declared,
+            [one for one in self._registry.devices if _may_command(result, one)],
+            self._registry.rules,
+            text=result.text or "",
+            language=result.language,
+        )
 
-    def _planned(self, device: SayableDevice, call: ServiceCall | None) -> PlannedTarget:
-        target = PlannedTarget(device, call or ServiceCall(""))
+    def _planned(self, device: SayableDevice, call: ServiceCall) -> PlannedTarget:
+        target = PlannedTarget(device, call)
         again = self._may_act_again(device.entity.key)
-        if call is None or device.entry.read_only or not again:
+        if device.entry.read_only or not again:
             target.state = ActionState.FAILED
             return target
         try:
@@ -154,14 +150,7 @@ class DeviceActions:
             return Action(answer=device_phrase(result.language, "read_only"))
         if not _may_be_guessed(intent, declared):
             raise ServiceRefused(device_phrase(result.language, "guessed"))
-        rules = self._registry.rules
-        found = requested(
-            read_steps(declared.actions, rules),
-            {"slots": intent.slots, "text": result.text or ""},
-            [one for one in self._registry.devices if _may_command(result, one)],
-            rules,
-            result.language,
-        )
+        found = self._asked(result, intent, declared)
         targets = [self._planned_step(one) for one in found]
         if any(target.state is ActionState.FAILED for target in targets):
             self._refuse(result, targets, ActionState.FAILED)
@@ -170,7 +159,7 @@ class DeviceActions:
         said = device_phrase(result.language, "unavailable", missing) if missing else None
         return self._send(result, targets, said)
 
-    def _planned_step(self, step: Publication | tuple[SayableDevice, ServiceCall]) -> Planned:
+    def _planned_step(self, step: Asked) -> Planned:
         if isinstance(step, tuple):
             return self._planned(*step)
         again = self._may_act_again(step.topic)

@@ -6,12 +6,12 @@ import contextlib
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from appliance.devices.discovered_entities import DiscoveredEntities, matches
-from appliance.devices.discovery_message import declared_component
 from appliance.devices.sayable_devices import sayable_devices, sentence_lists
 from appliance.devices.tasmota_discovery import TASMOTA_FILTER, tasmota_components
 from appliance.errors import DeviceConfigError, UnsafeTemplate
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.devices.discovered_entities import DiscoveryRules
-    from appliance.devices.discovery_message import ComponentMessage
     from appliance.devices.entity import DeviceEntity
-    from appliance.devices.owner_file import OwnDevice, OwnerFile
+    from appliance.devices.owner_file import OwnerFile
     from appliance.devices.sayable_devices import SayableDevice
 
 logger = logging.getLogger(__name__)
@@ -36,9 +35,6 @@ LONGEST_BURST_S = 8.0
 
 SAVE_EVERY_S = 60.0
 """Between two writes of states, to spare the SD card."""
-
-OWN = "file"
-"""First word of what identifies a device of the owner's file."""
 
 MOST_DISCOVERY_BYTES = 32_000_000
 """Of all discovery messages: they are kept in memory and on disk. It is 10 kB for each
@@ -62,13 +58,7 @@ class DeviceRegistry:
     """Any thread may call it."""
 
     def __init__(self, rules: DiscoveryRules, owner: OwnerFile, file: Path) -> None:
-        """`file` keeps discovery and states over a restart: many are not retained by the broker.
-
-        Raises:
-            DeviceConfigError: a device of the owner's file cannot be used.
-            UnsafeTemplate: one of its templates cannot.
-
-        """
+        """`file` keeps discovery and states over a restart: many are not retained by the broker."""
         self.rules = rules
         self._owner = owner
         self._file = file
@@ -80,7 +70,7 @@ class DeviceRegistry:
         self._changed_at: float | None = None
         self._first_change_at = 0.0
         self._unsaved_since: float | None = None
-        self._found.declare(map(_own_device, owner.own))
+        self._declare_own(owner)
         self._load()
         self._last_lists = self.lists()
 
@@ -133,6 +123,27 @@ class DeviceRegistry:
             return self._devices
 
     @property
+    def owner(self) -> OwnerFile:
+        """The owner's file that is in force."""
+        with self._lock:
+            return self._owner
+
+    def replace_owner(self, owner: OwnerFile) -> bool:
+        """Let another version of the owner's file count from now on; whether it is another one."""
+        with self._lock:
+            if owner == self._owner:
+                return False
+            kept = {own.message().key for own in owner.own}
+            messages = [own.message() for own in self._owner.own]
+            gone = [replace(one, config=None) for one in messages if one.key not in kept]
+            self._found.declare(gone)
+            self._declare_own(owner)
+            self._owner, self._devices = owner, None
+            # No other device announces itself, so there is no burst to wait for.
+            self._first_change_at = self._changed_at = time.monotonic() - LONGEST_BURST_S
+            return True
+
+    @property
     def problems(self) -> dict[str, str]:
         """Why discovery messages are not used, by topic."""
         with self._lock:
@@ -178,6 +189,15 @@ class DeviceRegistry:
                 atomic_file.replace(self._file, msgspec.json.encode(kept))
             except OSError as error:
                 logger.warning("the devices cannot be kept in %s: %s", self._file, error)
+
+    def _declare_own(self, owner: OwnerFile) -> None:
+        """Make the devices of the owner's file; the file was checked, but others may be there."""
+        for own in owner.own:
+            message = own.message()
+            try:
+                self._found.declare([message])
+            except (DeviceConfigError, UnsafeTemplate) as error:
+                self._found.refuse(message.key, error)
 
     def _is_discovery(self, topic: str) -> bool:
         return any(matches(one, topic) for one in self.discovery_filters)
@@ -226,14 +246,6 @@ class DeviceRegistry:
             with contextlib.suppress(TypeError, ValueError):
                 entity.values |= kept.states.get(key, {})
                 entity.heard_at = float(kept.heard_at.get(key, 0.0))
-
-
-def _own_device(own: OwnDevice) -> ComponentMessage:
-    """What a device of the owner's file would announce."""
-    key = own.device or str(own.config.get("name", ""))
-    about = {"identifiers": [f"{OWN} {key}"], "suggested_area": own.area}
-    device = {name: value for name, value in about.items() if value}
-    return declared_component(own.component, f"{OWN} {key}", {**own.config, "device": device})
 
 
 def _is_tasmota(topic: str) -> bool:

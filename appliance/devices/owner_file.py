@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from appliance.errors import DeviceConfigError, SentencesError
+from appliance.devices.discovered_entities import DiscoveredEntities, DiscoveryRules
+from appliance.devices.discovery_message import declared_component
+from appliance.errors import DeviceConfigError, SentencesError, UnsafeTemplate
 from appliance.sentences.marked_yaml import Document
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from appliance.devices.discovery_message import ComponentMessage
+    from appliance.devices.entity import DeviceEntity
+
+OWN = "file"
+"""First word of what identifies a device of the owner's file."""
 
 SpokenName = Annotated[str, Meta(min_length=1, max_length=80)]
 
 
-class DeviceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DeviceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the owner says of the devices that fit a pattern."""
 
     device: str
@@ -29,6 +39,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hide: bool = False
     expose: bool | None = None
     """True: sayable although its kind is not by default (locks, garage doors, valves)."""
+    confirm: bool | None = None
+    """Whether a command must be answered with yes first; None: as its kind needs it."""
     never_by_voice: bool = False
     read_only: bool = False
 
@@ -41,6 +53,18 @@ class OwnDevice(msgspec.Struct, frozen=True):
     area: str | None = None
     device: str | None = None
     """Identifies it if two have the same name; otherwise the name does."""
+
+    def message(self) -> ComponentMessage:
+        """What it would announce.
+
+        Raises:
+            DeviceConfigError: there is no such component.
+
+        """
+        key = f"{OWN} {self.device or self.config.get('name', '')}"
+        about = {"identifiers": [key], "suggested_area": self.area}
+        device = {name: value for name, value in about.items() if value}
+        return declared_component(self.component, key, {**self.config, "device": device})
 
 
 class OwnerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,19 +85,67 @@ class OwnerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 return entry
         return None
 
+    def unused_entries(self, entities: Iterable[DeviceEntity]) -> list[DeviceEntry]:
+        """The entries that count for no device: misspelt, or behind one that fits the same."""
+        used = [self.entry_for(entity.component, entity.name) for entity in entities]
+        return [entry for entry in self.devices if not any(entry is one for one in used)]
 
-def load_owner_file(path: Path | None) -> OwnerFile:
+
+def pattern_for(entity: DeviceEntity) -> str:
+    """The `device:` of an entry that is for this entity's name and component alone."""
+    return re.sub(r"([*?\[])", r"[\1]", f"{entity.component} {entity.name}")
+
+
+def load_owner_file(path: Path | None, rules: DiscoveryRules) -> OwnerFile:
     """The owner's file; an empty one without a path.
 
     Raises:
-        DeviceConfigError: it cannot be read, or has a mistake.
+        DeviceConfigError: it cannot be read, or has a mistake; as `file:line: what`.
 
     """
     if path is None:
         return OwnerFile()
     try:
-        return msgspec.convert(Document.read(path, str(path)).value or {}, OwnerFile)
+        document = Document.read(path, str(path))
     except SentencesError as error:
         raise DeviceConfigError(str(error)) from error
+    return read_owner_file(document, rules)
+
+
+def read_owner_file(document: Document, rules: DiscoveryRules) -> OwnerFile:
+    """What the file says.
+
+    Raises:
+        DeviceConfigError: it has a mistake; as `file:line: what`.
+
+    """
+    for path, first in document.repeated:
+        what = f"{path[-1]!r} stands here twice, first on line {first}"
+        raise DeviceConfigError(f"{document.place(path)}: {what}")
+    try:
+        owner = msgspec.convert(document.value or {}, OwnerFile)
     except msgspec.ValidationError as error:
-        raise DeviceConfigError(f"{path}: {error}") from error
+        what, _, at = str(error).partition(" - at ")
+        raise DeviceConfigError(f"{document.place(_path_of(at))}: {what}") from error
+    _check_own(owner, document, rules)
+    return owner
+
+
+def _check_own(owner: OwnerFile, document: Document, rules: DiscoveryRules) -> None:
+    """Whether every device of the owner's own can be made."""
+    found = DiscoveredEntities(rules)
+    for index, own in enumerate(owner.own):
+        place = document.place(("own", index))
+        try:
+            is_new = found.declare([own.message()])
+        except (DeviceConfigError, UnsafeTemplate) as error:
+            raise DeviceConfigError(f"{place}: {error}") from error
+        if not is_new or len(found.entities) <= index:
+            what = "another one has the same name; give each a `device:`"
+            raise DeviceConfigError(f"{place}: {what}")
+
+
+def _path_of(at: str) -> tuple[str | int, ...]:
+    """The keys and indices of a path as msgspec writes it: `$.devices[2].area`."""
+    parts = re.findall(r"\.(\w+)|\[(\d+)\]", at)
+    return tuple(key or int(index) for key, index in parts)

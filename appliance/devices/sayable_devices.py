@@ -39,6 +39,9 @@ EXPOSED_CLASSES: Mapping[str, frozenset[str]] = {
 GUARDED_COVERS = frozenset({"door", "garage", "gate"})
 """Covers that let somebody into the house: only if the owner's file says so."""
 
+NEEDS_YES = frozenset({"alarm_control_panel", "lock", "valve"})
+"""Components that are moved only after a yes, unless the owner's file says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class SayableDevice:
@@ -59,6 +62,13 @@ class SayableDevice:
     def is_guarded(self) -> bool:
         """Whether it can be said only because the owner's file says so: a lock, a garage door."""
         return bool(self.entry.expose) and not is_exposed(self.entity)
+
+    @property
+    def needs_yes(self) -> bool:
+        """Whether a command to it must be answered with yes first."""
+        if self.entry.confirm is not None:
+            return self.entry.confirm
+        return self.domain in NEEDS_YES or is_guarded_cover(self.entity)
 
     @property
     def domain(self) -> str:
@@ -173,9 +183,14 @@ def _problem(entity: DeviceEntity, entry: DeviceEntry, names: tuple[str, ...]) -
 def is_exposed(entity: DeviceEntity) -> bool:
     """Whether its kind can be said without being named in the owner's file."""
     kind, device_class = entity.component, entity.device_class
-    if kind == "cover" and device_class in GUARDED_COVERS:
+    if is_guarded_cover(entity):
         return False
     return kind in EXPOSED or device_class in EXPOSED_CLASSES.get(kind, frozenset())
+
+
+def is_guarded_cover(entity: DeviceEntity) -> bool:
+    """Whether it is a door or a gate."""
+    return entity.component == "cover" and entity.device_class in GUARDED_COVERS
 
 
 def sentence_lists(devices: Iterable[SayableDevice]) -> dict[str, list[Any]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from appliance.config import Config
+    from appliance.devices.confirmation_rules import ConfirmationRules
     from appliance.dialogue.listener_control import ListenerControl
     from appliance.dialogue.speech_output import SpeechOutput
     from appliance.events import EventBus
@@ -74,6 +75,7 @@ class Dialogue:
         queue: JobQueue,
         *,
         sentences: ActiveSentences,
+        rules: ConfirmationRules,
         listener: ListenerControl,
         speech: SpeechOutput,
         events: EventBus,
@@ -84,6 +86,7 @@ class Dialogue:
         self._ledger = ledger
         self._queue = queue
         self._sentences = sentences
+        self._rules = rules
         self._listener = listener
         self._speech = speech
         self._events = events
@@ -188,7 +191,7 @@ class Dialogue:
             self.stop(SAID_STOP)
             stopped = msgspec.structs.replace(result, outcome=Outcome.CANCELLED, reason=SAID_STOP)
             self._ledger.commit_job(job, stopped)
-        elif needs_yes(result, self._declared()):
+        elif self._rules.needs_yes(result):
             self._ask(job, result)
         else:
             self._respond(self._ledger.commit_job(job, result))
@@ -308,17 +311,6 @@ class Dialogue:
             logger.info("session by %s ended: %s", current.trigger.replace("_", " "), reason)
             ended = msgspec.structs.replace(current.session, ended=reason)
             self._events.emit(SessionChanged(ended))
-
-
-def needs_yes(result: Result, declared: Mapping[str, DeclaredIntent]) -> bool:
-    """Whether an intent is declared `confirm`, so that nothing may act on it before a yes.
-
-    Of several commands one is enough: none of them is done before.
-    """
-    if result.outcome is not Outcome.INTENT:
-        return False
-    found = [declared.get(intent.name) for intent in result.commands]
-    return any(intent is not None and intent.confirm for intent in found)
 
 
 def response_to(commands: Iterable[Intent], declared: Mapping[str, DeclaredIntent]) -> str | None:

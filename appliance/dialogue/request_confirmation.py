@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.dialogue.confirm_and_session import needs_yes, question_of
+from appliance.dialogue.confirm_and_session import question_of
 from appliance.ids import boot_seconds
 from appliance.messages.request_payloads import CONFIRM_WITHIN_S, Answer, RequestState
 from appliance.messages.topics import ReturnAddress
 from appliance.values import Outcome
 
 if TYPE_CHECKING:
+    from appliance.devices.confirmation_rules import ConfirmationRules
     from appliance.jobs.commit_stage import JobLedger
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
-    from appliance.sentences.active_sentences import ActiveSentences
     from appliance.values import Request, Result
 
 logger = logging.getLogger(__name__)
@@ -48,10 +48,10 @@ class RequestConfirmation:
     """
 
     def __init__(
-        self, ledger: JobLedger, sentences: ActiveSentences, *, topics: Topics, publisher: Publisher
+        self, ledger: JobLedger, rules: ConfirmationRules, *, topics: Topics, publisher: Publisher
     ) -> None:
         self._ledger = ledger
-        self._sentences = sentences
+        self._rules = rules
         self._topics = topics
         self._publisher = publisher
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class RequestConfirmation:
 
     def confirm_result(self, request: Request, result: Result) -> None:
         """Commit the result of a request, at once or after its requester said yes."""
-        if not needs_yes(result, self._sentences.current.declared):
+        if not self._rules.needs_yes(result):
             self._ledger.commit_job(request, result)
             return
         ends_at = boot_seconds() + CONFIRM_WITHIN_S

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from appliance.doctor import (
     board,
     broker,
+    devices_file,
     files,
     models_sentences_microphone,
     offline,
@@ -49,6 +50,7 @@ QUESTIONS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
     "files": files.files,
     "service": service.service,
     "sentences": models_sentences_microphone.sentences,
+    "devices file": devices_file.devices_file,
     "model files": files.model_files,
     "models": models_sentences_microphone.models,
     "language model": models_sentences_microphone.language_model,
@@ -70,7 +72,7 @@ QUESTIONS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
 OFFLINE = ("offline", "sockets", "traffic", "rules")
 """The questions of `--offline`: network connections in full."""
 
-CONFIGURED = ("files", "service", "sentences", "model files")
+CONFIGURED = ("files", "service", "sentences", "devices file", "model files")
 """The questions of `appliance config check`: can everything it names be used?"""
 
 USUAL = tuple(name for name in QUESTIONS if name not in (*OFFLINE[1:], "model files"))

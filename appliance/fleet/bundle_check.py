@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from appliance import config as configuration
+from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import load_owner_file
 from appliance.errors import ApplianceError, ConfigError
 from appliance.pushed_bundle import contents_of
@@ -43,7 +44,7 @@ def main() -> int:
         own = configuration.load(config_path, with_bundle=False)
         contents = contents_of(own.state_directory, serial)
         config = configuration.load(config_path, contents=contents)
-        load_owner_file(Path(config.devices.file).expanduser() if config.devices.file else None)
+        load_owner_file(config.devices_file, DiscoveryRules.of(config))
         loaded = sentence_set.load(
             config.sentence_folder,
             config.device.language,

@@ -1,4 +1,4 @@
-"""Finds the owner's sentence files, and notices when they change."""
+"""Finds the owner's files, and notices when they change."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def files_below(
                 yield Path(place, name)
 
 
-class SentenceFileWatch:
-    """Polls a folder of sentence files for changes; call it every few seconds.
+class FileWatch:
+    """Polls a folder of YAML files, or a single file, for changes; call it every few seconds.
 
     A poll is a listing and a stat per file. Kernel notifications are not used, because they are
     lost on network folders, and a change may take a few seconds.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        """`folder` None is the one in the package, which never changes."""
-        self._folder = folder
+    def __init__(self, path: Path | None) -> None:
+        """`path` None is what is in the package, which never changes."""
+        self._path = path
         self._reported = self._previous = self._signature()
 
     def has_changed(self) -> bool:
@@ -54,10 +54,12 @@ class SentenceFileWatch:
         return True
 
     def _signature(self) -> Signature:
-        if self._folder is None:
+        if self._path is None:
             return frozenset()
         seen = set()
-        for path in files_below(self._folder):  # a folder may be gone for a moment
+        for path in (self._path, *files_below(self._path)):  # it may be gone for a moment
+            if path.is_dir():
+                continue
             with contextlib.suppress(OSError):
                 status = path.stat()
                 seen.add((str(path), status.st_mtime_ns, status.st_size))

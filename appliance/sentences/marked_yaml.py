@@ -112,3 +112,33 @@ class Document:
                 self.repeated.append((here, self._lines[here]))
             self._lines[here] = key_node.start_mark.line + 1
             yield key, self._construct(loader, value_node, here, above)
+
+
+def node_of(text: str) -> Any:
+    """The tree of YAML nodes, each with the index of its first and last character; None if empty.
+
+    `text` must be readable as a `Document`.
+    """
+    loader = yaml.SafeLoader(text)  # the C loader counts bytes in some versions
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+def is_mapping(node: Any) -> bool:
+    """Whether a node is a mapping; its `value` is a list of pairs of nodes."""
+    return isinstance(node, yaml.MappingNode)
+
+
+def is_list(node: Any) -> bool:
+    """Whether a node is a list; its `value` is a list of nodes."""
+    return isinstance(node, yaml.SequenceNode)
+
+
+def end_of(node: Any) -> int:
+    """The index behind a node's last character, without the comments that follow it."""
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
+        return int(node.end_mark.index)
+    last = node.value[-1]
+    return end_of(last[1] if isinstance(last, tuple) else last)

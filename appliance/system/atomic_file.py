@@ -9,15 +9,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Replace a file's content; after an OSError the old content is unchanged.
 
-    The content is synced before the rename, and the rename before this returns.
+    `mode` are its permissions from then on. The content is synced before the rename, and the
+    rename before this returns.
     """
     fresh = path.with_name(f".{path.name}.new")
     file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(file, "wb") as opened:
+            os.fchmod(file, mode)
             opened.write(content)
             opened.flush()
             os.fsync(file)

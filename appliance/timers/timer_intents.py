@@ -16,6 +16,7 @@ from appliance.timers.timer_phrases import timer_phrases_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appliance.devices.confirmation_rules import ConfirmationRules
     from appliance.sentences.active_sentences import ActiveSentences
     from appliance.timers.clocks import Moment
     from appliance.timers.timer_list import TimerList
@@ -53,9 +54,16 @@ class TimerOrder:
 class TimerIntents:
     """One thread at a time; the answers are in the language of the order."""
 
-    def __init__(self, timers: TimerList, sentences: ActiveSentences, snooze_s: float) -> None:
+    def __init__(
+        self,
+        timers: TimerList,
+        sentences: ActiveSentences,
+        rules: ConfirmationRules,
+        snooze_s: float,
+    ) -> None:
         self._timers = timers
         self._sentences = sentences
+        self._rules = rules
         self._snooze_s = snooze_s
         self.last_rung: Timer | None = None
         """The alarm that was silenced last: it can still be snoozed."""
@@ -139,10 +147,12 @@ class TimerIntents:
         intents = sentences.parse_all(command)
         if not intents:
             raise CommandRefused(phrases.command_unknown.format(text=command))
-        for intent in intents:
-            declared = sentences.declared[intent.name]
-            if declared.confirm or declared.never_by_voice or self.knows(intent.name):
-                raise CommandRefused(phrases.command_refused.format(text=command))
+        barred = any(
+            sentences.declared[intent.name].never_by_voice or self.knows(intent.name)
+            for intent in intents
+        )
+        if barred or self._rules.commands_need_yes(intents, command, order.language):
+            raise CommandRefused(phrases.command_refused.format(text=command))
 
     def _cancel(self, order: TimerOrder) -> str:
         query = _query(order)

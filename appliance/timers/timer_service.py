@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.config import Config
+    from appliance.devices.confirmation_rules import ConfirmationRules
     from appliance.dialogue.speech_output import SpeechOutput
     from appliance.ids import Ids
     from appliance.jobs.job_queue import JobQueue
@@ -90,6 +91,7 @@ class TimerService(LoopBody):
         ids: Ids,
         speech: SpeechOutput,
         sentences: ActiveSentences,
+        rules: ConfirmationRules,
         queue: JobQueue,
         is_synced: Callable[[], bool | None],
     ) -> None:
@@ -105,7 +107,8 @@ class TimerService(LoopBody):
         self._lock = threading.Lock()
         self._clocks = Clocks(_number(journal.records(LATEST).get("")), is_synced=is_synced)
         self._timers = TimerList(self._clocks, _restored(journal))
-        self._intents = TimerIntents(self._timers, sentences, config.timers.snooze_minutes * 60)
+        snooze_s = config.timers.snooze_minutes * 60
+        self._intents = TimerIntents(self._timers, sentences, rules, snooze_s)
         answered = journal.records(ANSWERED).get("")
         self._answered: dict[str, str] = (
             msgspec.json.decode(answered, type=dict) if answered else {}

@@ -160,6 +160,34 @@ def test_a_lock_cannot_be_said_until_the_owner_allows_it(
         assert not understood(plant, "unlock the front door")
 
 
+def test_the_owners_file_is_followed_while_it_runs_and_a_lock_waits_for_a_yes(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    file = daemon.config.parent / "devices.yaml"
+    before = file.read_text("utf-8")
+    with MqttClient(broker.port, ANSWERS) as plant, MqttClient(broker.port, "lock/#") as lock:
+        until(lambda: understood(plant, "turn on the kitchen lamp"), seconds=30)
+        file.write_text(
+            "areas: [Kitchen]\n"
+            "devices:\n"
+            "  - {device: Kitchen lamp, name: Reading light}\n"
+            "  - {device: lock Front door, expose: true}\n",
+            "utf-8",
+        )
+        until(lambda: understood(plant, "turn on the reading light"), seconds=30)
+        request = {"text": "unlock the front door", "transaction": "door"}
+        plant.publish(f"{ROOT}/request/command", json.dumps(request))
+        assert answered(plant, "confirm")["message"] == "unlock the front door?"
+        plant.publish(f"{ROOT}/request/confirm", json.dumps({"transaction": "door"}))
+        assert answered(plant, "done")["result"]["acted"] is True
+        assert lock.next(seconds=10).payload == b"UNLOCK"
+        file.write_text("devices: [{device: x, nmae: y}]\n", "utf-8")
+        until(lambda: "nmae" in daemon.log.read_text("utf-8"), seconds=30)
+        assert understood(plant, "turn on the reading light")
+        file.write_text(before, "utf-8")
+        until(lambda: understood(plant, "turn on the kitchen lamp"), seconds=30)
+
+
 def test_the_command_shows_what_was_found_and_what_a_sentence_would_publish(
     daemon: DaemonProcess, broker: Mosquitto
 ) -> None:

@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 from appliance import config
+from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import load_owner_file
 from appliance.errors import ConfigError, DeviceConfigError, SentencesError
 from appliance.sentences import sentence_set
@@ -201,7 +202,7 @@ def take(given: tuple[str, str, str]) -> str:
         if kind == "config":
             config.load(Path(folder) / "config.toml")
         elif kind == "devices":
-            load_owner_file(Path(folder) / "devices.yaml")
+            load_owner_file(Path(folder) / "devices.yaml", DiscoveryRules())
         else:
             _read_sentences(Path(folder), language)
     except (ConfigError, SentencesError, DeviceConfigError) as error:

@@ -141,6 +141,20 @@ def test_sentences_are_counted_and_their_mistakes_have_file_and_line(tmp_path: P
         assert "bad.yaml:5" in broken.found
 
 
+def test_the_devices_file_is_checked_if_there_is_one(tmp_path: Path) -> None:
+    assert asked("devices file") == []
+    file = tmp_path / "devices.yaml"
+    file.write_text("devices: [{device: Oven, hide: true}]\n", "utf-8")
+    (unread,) = asked("devices file", Config(devices=DevicesSettings(file=str(file))))
+    assert (unread.verdict, "not read" in unread.found) == (CheckVerdict.WARNING, True)
+    config = Config(devices=DevicesSettings("act", file=str(file)))
+    (fine,) = asked("devices file", config)
+    assert (fine.verdict, "1 entries" in fine.found) == (CheckVerdict.OK, True)
+    file.write_text("devices:\n  - hide: true\n", "utf-8")
+    (broken,) = asked("devices file", config)
+    assert (broken.verdict, f"{file}:2: " in broken.found) == (CheckVerdict.ERROR, True)
+
+
 def test_actions_that_are_not_done_because_acting_is_off_are_a_warning(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(
         'intents: {A: {data: [{sentences: ["go"]}], actions: [{topic: x}]}}', "utf-8"
@@ -294,7 +308,8 @@ def test_errors_give_status_1_and_one_json_document(
     assert cli.main(["check", "--config", str(config), "--json"]) == 1
     report = document(capsys)
     assert (report["ok"], report["errors"]) == (False, 1)  # the model is missing
-    asked = set(USUAL) - {"image"}  # which has no answer without an image
+    # These have no answer without an image and without a devices file.
+    asked = set(USUAL) - {"image", "devices file"}
     assert {answer["question"] for answer in report["answers"]} == {"config", *asked}
 
 

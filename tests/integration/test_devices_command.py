@@ -86,6 +86,18 @@ def test_actions_that_are_not_allowed_or_have_no_device_are_named_and_fail(
     assert "there is no Kitchen lamp" in capsys.readouterr().err
 
 
+def test_an_entry_that_fits_no_device_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = owner(tmp_path)
+    text = "devices: [{device: Oven, read_only: true}, {device: Ovne, hide: true}]\n"
+    (tmp_path / "devices.yaml").write_text(text, "utf-8")
+    assert main(["devices", "list", *config]) == 0
+    shown = capsys.readouterr().out
+    assert "in your file, but fits no device: Ovne\n" in shown
+    assert shown.count("fits no device") == 1
+
+
 def test_what_would_be_published_is_shown_and_that_acting_is_off(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ from appliance.config import Config
 from appliance.daemon import reload
 from appliance.pipeline.pipeline_factory import load_sentences
 from appliance.sentences.active_sentences import ActiveSentences
-from appliance.sentences.file_watch import SentenceFileWatch
+from appliance.sentences.file_watch import FileWatch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def test_a_file_that_is_saved_while_the_one_before_is_compiled_becomes_active_to
             if "Second" in sentences.declared:
                 file.write_text(SENTENCES.format(name="Third", words="one two three"))
 
-    watch = SentenceFileWatch(config.sentence_folder)
+    watch = FileWatch(config.sentence_folder)
     watched = reload.LiveSettings(
         tmp_path / "config.toml",
         config,

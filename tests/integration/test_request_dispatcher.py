@@ -12,6 +12,7 @@ from support.pipeline_parts import FixedBoard, RecordedEvents
 from support.sentences import sentence_set
 
 from appliance import config
+from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.dialogue.request_confirmation import RequestConfirmation
 from appliance.errors import EngineError
 from appliance.fleet.bundle_receiver import BundleReceiver
@@ -114,7 +115,10 @@ class DispatcherParts:
         self.voice = MutedVoice()
         self.dialogue = OneSession("said-1")
         self.confirmation = RequestConfirmation(
-            self.ledger, ActiveSentences(SENTENCES), topics=self.topics, publisher=self.publisher
+            self.ledger,
+            ConfirmationRules(ActiveSentences(SENTENCES)),
+            topics=self.topics,
+            publisher=self.publisher,
         )
         parts: dict[str, Any] = {
             "confirmation": self.confirmation,

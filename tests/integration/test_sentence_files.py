@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from appliance.errors import SentencesError
-from appliance.sentences.file_watch import SentenceFileWatch
+from appliance.sentences.file_watch import FileWatch
 from appliance.sentences.sentence_set import load
 
 SENTENCE = "intents:\n  A:\n    data:\n      - sentences:\n          - {sentence!r}\n"
@@ -81,7 +81,7 @@ def test_if_one_folder_cannot_be_read_nothing_is_loaded(
 
 def test_hidden_files_of_editors_and_macs_are_not_sentence_files(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(block("lamp on"))
-    watch = SentenceFileWatch(tmp_path)
+    watch = FileWatch(tmp_path)
     (tmp_path / "._a.yaml").write_bytes(b"\x00\x05\x16\x07\xff")
     (tmp_path / ".#a.yaml").symlink_to("owner@desk.1")
     (tmp_path / ".trash").mkdir()

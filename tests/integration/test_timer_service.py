@@ -13,6 +13,7 @@ from support.mqtt_stack import result_for
 
 from appliance import config
 from appliance.audio.earcons import Earcon
+from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.errors import CommandRefused, JournalError, RequestError
 from appliance.ids import Ids
 from appliance.jobs.job_queue import JobQueue
@@ -88,6 +89,7 @@ class Rig:
             ids=self.ids,
             speech=self.speech,  # type: ignore[arg-type]
             sentences=self.sentences,
+            rules=ConfirmationRules(self.sentences),
             queue=self.queue,
             is_synced=lambda: self.board.synced,
         )

@@ -11,8 +11,8 @@ import pytest
 from appliance.devices import device_registry
 from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
-from appliance.devices.owner_file import OwnDevice, OwnerFile
-from appliance.errors import DeviceConfigError, UnsafeTemplate
+from appliance.devices.owner_file import OwnDevice, OwnerFile, load_owner_file
+from appliance.errors import DeviceConfigError
 
 TOPIC = "tasmota/discovery/DC4F220000AA/config"
 PLUG: dict[str, Any] = {
@@ -115,13 +115,30 @@ def test_a_device_of_the_owners_file_is_there_at_once_and_no_message_replaces_it
     assert len(devices.devices) == 1
 
 
-def test_a_mistake_in_a_device_of_the_owners_file_is_an_error(tmp_path: Path) -> None:
-    for component, config in (("lamp", {}), ("light", {}), ("light", {"cmd_t": "a/#"})):
-        with pytest.raises(DeviceConfigError):
-            registry(tmp_path, OwnDevice(component, config))
-    loop = {"cmd_t": "a", "stat_t": "b", "stat_val_tpl": "{% for x in y %}{% endfor %}"}
-    with pytest.raises(UnsafeTemplate):
-        registry(tmp_path, OwnDevice("light", loop))
+@pytest.mark.parametrize(
+    ("own", "what"),
+    [
+        ("{component: lamp, config: {}}", "no component 'lamp'"),
+        ("{component: light, config: {}}", "command_topic"),
+        ("{component: light, config: {cmd_t: 'a/#'}}", "command_topic"),
+        (
+            "{component: light, config: {cmd_t: a, stat_val_tpl: '{% for x in y %}{% endfor %}'}}",
+            "",
+        ),
+        ("{component: light, config: {cmd_t: appliance/x}}", "must not send"),
+        ("{component: switch, config: {name: Pump, cmd_t: b}}", "the same name"),
+        ("{component: light}", "config"),
+    ],
+)
+def test_a_mistake_in_a_device_of_the_owners_file_is_told_with_its_line(
+    tmp_path: Path, own: str, what: str
+) -> None:
+    file = tmp_path / "devices.yaml"
+    first = "{component: switch, config: {name: Pump, cmd_t: a}}"
+    file.write_text(f"own:\n  - {first}\n  - {own}\n", "utf-8")
+    with pytest.raises(DeviceConfigError, match=r"devices\.yaml:3: ") as found:
+        load_owner_file(file, DiscoveryRules())
+    assert what in str(found.value)
 
 
 @pytest.mark.parametrize(
@@ -148,3 +165,22 @@ def test_the_bytes_of_all_discovery_messages_have_a_limit(
     devices.receive("homeassistant/light/0/config", b"", retained=False)
     assert len(devices.devices) == fitting - 1
     assert "more than" in devices.problems["homeassistant/light/29/config"]
+
+
+def test_a_changed_file_adds_changes_and_removes_devices_of_its_own(tmp_path: Path) -> None:
+    first = OwnDevice("light", {"name": "Strip", "cmd_t": "a", "stat_t": "a/s"}, area="Hall")
+    second = OwnDevice("switch", {"name": "Pump", "cmd_t": "b"})
+    devices = registry(tmp_path, first, second)
+    devices.receive("a/s", b"ON", retained=False)
+    assert devices.has_settled() is False
+    moved = OwnDevice("light", first.config, area="Kitchen")
+    third = OwnDevice("fan", {"name": "Fan", "cmd_t": "c"})
+    assert devices.replace_owner(OwnerFile(own=[moved, third]))
+    assert devices.has_settled() is True
+    assert [(one.name, one.area) for one in devices.devices] == [
+        ("Strip", "Kitchen"),
+        ("Fan", None),
+    ]
+    assert devices.devices[0].entity.state == "on"
+    assert "b" not in devices.new_filters()
+    assert devices.replace_owner(OwnerFile(own=[moved, third])) is False

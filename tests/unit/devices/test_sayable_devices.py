@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.entity_factory import make_entity
 from appliance.devices.owner_file import DeviceEntry, OwnerFile, load_owner_file
 from appliance.devices.sayable_devices import (
@@ -125,11 +126,45 @@ def test_lists_have_the_names_with_their_kind_and_the_rooms() -> None:
     }
 
 
-def test_a_mistake_in_the_owners_file_is_named(tmp_path: Any) -> None:
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("areas: []\ndevices: [}", 2),
+        ("areas: []\ndevices: 7", 2),
+        ("device: []", 1),
+        ("devices:\n  - device: x\n  - device: y\n    colour: red", 3),
+        ("devices:\n  - device: x\n    name: ''", 3),
+        ("devices:\n  - device: x\n    hide: true\n    hide: false", 4),
+        ("devices:\n  - name: x", 2),
+    ],
+)
+def test_a_mistake_in_the_owners_file_is_named_with_its_line(
+    tmp_path: Any, text: str, line: int
+) -> None:
     file = tmp_path / "devices.yaml"
-    for text in ("devices: [", "devices: 7", "device: []", "devices: [{device: x, colour: red}]"):
-        file.write_text(text, "utf-8")
-        with pytest.raises(DeviceConfigError, match=r"devices\.yaml"):
-            load_owner_file(file)
+    file.write_text(text, "utf-8")
+    with pytest.raises(DeviceConfigError, match=rf"devices\.yaml:{line}: "):
+        load_owner_file(file, DiscoveryRules())
     file.write_text("areas: [Hall]\ndevices:\n  - {device: '*', area: Hall}\n", "utf-8")
-    assert load_owner_file(file).areas == ["Hall"]
+    assert load_owner_file(file, DiscoveryRules()).areas == ["Hall"]
+
+
+@pytest.mark.parametrize(
+    ("component", "more", "needed"),
+    [
+        ("light", {}, False),
+        ("lock", {}, True),
+        ("valve", {}, True),
+        ("alarm_control_panel", {}, True),
+        ("cover", {"device_class": "garage"}, True),
+        ("cover", {"device_class": "blind"}, False),
+        ("siren", {}, False),
+    ],
+)
+def test_what_lets_somebody_in_needs_a_yes_unless_the_owner_says_otherwise(
+    component: str, more: dict[str, Any], *, needed: bool
+) -> None:
+    assert device(component, "X", **more).needs_yes is needed
+    for said in (True, False):
+        owner = OwnerFile(devices=[DeviceEntry("X", expose=True, confirm=said)])
+        assert device(component, "X", owner, **more).needs_yes is said

@@ -12,6 +12,7 @@ from support.sentences import sentence_set
 
 from appliance.audio.earcons import Earcon
 from appliance.config import Config, DeviceSettings, ListeningSettings
+from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.dialogue.confirm_and_session import Dialogue, filled
 from appliance.dialogue.listener_control import Activation, Listen, ListenerCommand, ListenerControl
 from appliance.events import SessionChanged
@@ -91,6 +92,7 @@ class DialogueParts:
             self.ledger,  # type: ignore[arg-type]
             self.queue,  # type: ignore[arg-type]
             sentences=ActiveSentences(SENTENCES),
+            rules=ConfirmationRules(ActiveSentences(SENTENCES)),
             listener=self.control,
             speech=self.speech,  # type: ignore[arg-type]
             events=self.events,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.board_clock import BoardClock
 
+from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.sentences import sentence_set
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.timers.spoken_times import duration_of, hours_of
@@ -55,7 +56,7 @@ class Orders:
         self.board = BoardClock()
         self.timers = TimerList(self.board.clocks())
         sentences = ActiveSentences(sentence_set.load(None, "en"))
-        self.intents = TimerIntents(self.timers, sentences, 540.0)
+        self.intents = TimerIntents(self.timers, sentences, ConfirmationRules(sentences), 540.0)
         self.language = language
         self.number = 0
 
