@@ -48,7 +48,7 @@ class Child:
             "OMP_NUM_THREADS": str(threads),
             "OMP_WAIT_POLICY": "PASSIVE",
             "OPENBLAS_NUM_THREADS": str(threads),
-            "PYTHONPATH": os.pathsep.join(_import_path()),
+            "PYTHONPATH": os.pathsep.join(import_path()),
             "PYTHONUNBUFFERED": "1",
         }
         self._errors = os.memfd_create("errors")  # in memory: the disk may be read-only
@@ -174,7 +174,7 @@ def last_error(output: str) -> str:
     )
 
 
-def _import_path() -> list[str]:
+def import_path() -> list[str]:
     """Lets the child import this very package, whatever its working directory is."""
     home = str(Path(appliance.__file__).parent.parent)
     return [home, *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -48,6 +48,12 @@ recording and nothing that was said, asked or answered."""
     parser.add_argument(
         "--output", type=Path, metavar="PATH", help="a file or folder (default: this folder)"
     )
+    parser.add_argument(
+        "--recent-log",
+        type=Path,
+        metavar="FILE",
+        help="lines of the log to add, beside those that systemd has",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     path = arguments.output or Path()
     if path.is_dir():
         path /= f"{name}.tar.gz"
-    files = contents(arguments.config)
+    files = contents(arguments.config, arguments.recent_log)
     try:
         _write(path, name, files)
     except OSError as error:
@@ -70,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def contents(config_path: Path) -> dict[str, str]:
+def contents(config_path: Path, recent_log: Path | None = None) -> dict[str, str]:
     """The files by name; a file that could not be made has the reason as its content."""
     files = {"versions.json": _content_of(_versions)}
     try:
@@ -89,6 +95,8 @@ def contents(config_path: Path) -> dict[str, str]:
         "files.txt": lambda: _listing(config),
         "log.txt": _log,
     }
+    if recent_log is not None:
+        parts["recent-log.txt"] = lambda: recent_log.read_text("utf-8", "replace")
     for name, make in parts.items():
         files[name] = _without(secrets, _content_of(make))
     return files

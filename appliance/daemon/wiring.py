@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.file_watch import FileWatch
 from appliance.system.board_monitor import BoardMonitor
 from appliance.system.clock_sync import clock_synced
+from appliance.system.log_ring import LogRing
 from appliance.system.sensors import Board, board_root
 from appliance.threads import Loop, StopSignal
 from appliance.timers.timer_service import TimerService
@@ -319,8 +321,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
         history=BoardHistory(),
         queue=queue,
         status=status,
+        log=LogRing(),
     )
-    sites += _page(page, events)
+    sites += _page(page, events, stack)
     if sites:
         client_loops.append(Loop("HTTP server", HttpServer(sites)))
 
@@ -359,11 +362,13 @@ def wire(  # noqa: PLR0915  (one line for each part)
     )
 
 
-def _page(services: PageServices, events: EventBus) -> list[Site]:
+def _page(services: PageServices, events: EventBus, stack: ExitStack) -> list[Site]:
     """The page, if it is on."""
     if not services.config.page.listen:
         return []
     events.subscribe(services.activity)
     events.subscribe(services.operations)
     events.subscribe(services.history)
+    logging.getLogger().addHandler(services.log)
+    stack.callback(logging.getLogger().removeHandler, services.log)
     return [page_site(PageAccess(services.config.state_directory), services)]

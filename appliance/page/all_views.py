@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.page.board_view import BoardView
+from appliance.page.event_streams import EventStreams
 from appliance.page.live_view import LiveView
+from appliance.page.log_view import LogView
 from appliance.page.timers_view import TimersView
 from appliance.page.try_view import TryView
 
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
 
 def all_views(services: PageServices) -> tuple[PageView, ...]:
     """The views; each takes from the services what it needs."""
+    streams = EventStreams()
     return (
-        LiveView(services.activity, services.voice),
+        LiveView(services.activity, services.voice, streams),
         TryView(services.config, services.jobs),
         TimersView(services.timers, services.activity, services.operations),
         BoardView(services),
+        LogView(services.log, services.config_path, streams),
     )

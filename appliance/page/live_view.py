@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import StreamingResponse
-
-from appliance.page.page_request import PageError
+from appliance.page.event_streams import event
 from appliance.page.page_view import PageRoute
-from appliance.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -17,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from appliance.listening.voice_input import VoiceInput
+    from appliance.page.event_streams import EventStreams
     from appliance.page.observed_activity import ObservedActivity
     from appliance.page.page_request import PageRequest
 
@@ -25,8 +23,6 @@ POLL_S = 0.25
 
 SILENT_POLLS = 40
 """After so many without news a browser is told that all is well."""
-
-MOST_STREAMS = 16
 
 QUIET_DBFS = -60
 """The left end of the level display."""
@@ -37,10 +33,12 @@ class LiveView:
 
     name = "live"
 
-    def __init__(self, activity: ObservedActivity, voice: VoiceInput) -> None:
+    def __init__(
+        self, activity: ObservedActivity, voice: VoiceInput, streams: EventStreams
+    ) -> None:
         self._activity = activity
         self._voice = voice
-        self._streams = 0
+        self._streams = streams
 
     def routes(self) -> Sequence[PageRoute]:
         """Its addresses."""
@@ -50,37 +48,20 @@ class LiveView:
         return request.page("live")
 
     async def _stream(self, request: PageRequest) -> Response:
-        """The events for one browser, until it leaves.
-
-        Raises:
-            PageError: too many browsers watch already.
-
-        """
-        if self._streams >= MOST_STREAMS:
-            raise PageError(503, request.texts["error.streams"])
-        return StreamingResponse(
-            self._events(request),
-            media_type="text/event-stream",
-            headers={"x-accel-buffering": "no"},
-        )
+        return self._streams.response(request, self._events(request))
 
     async def _events(self, request: PageRequest) -> AsyncIterator[bytes]:
-        self._streams += 1
-        try:
-            seen, shown, silent = 0, None, 0
-            yield _event("start", None)
-            while True:
-                for numbered in self._activity.results(seen):
-                    seen = numbered.number
-                    html = request.render("result", result=numbered.result, tried=False)
-                    yield _event("result", html)
-                if (now := self._now(request.texts)) != shown or silent >= SILENT_POLLS:
-                    shown, silent = now, 0
-                    yield _event("now", now)
-                silent += 1
-                await asyncio.sleep(POLL_S)
-        finally:
-            self._streams -= 1
+        seen, shown, silent = 0, None, 0
+        yield event("start", None)
+        while True:
+            for numbered in self._activity.results(seen):
+                seen = numbered.number
+                yield event("result", request.render("result", result=numbered.result, tried=False))
+            if (now := self._now(request.texts)) != shown or silent >= SILENT_POLLS:
+                shown, silent = now, 0
+                yield event("now", now)
+            silent += 1
+            await asyncio.sleep(POLL_S)
 
     def _now(self, texts: dict[str, str]) -> dict[str, Any]:
         level = self._voice.level_dbfs
@@ -93,8 +74,3 @@ class LiveView:
             "level_text": "" if level is None else f"{level:.0f} dBFS",
             "words": self._activity.words,
         }
-
-
-def _event(name: str, data: Any) -> bytes:
-    """One event; JSON has no line break that would end it."""
-    return b"event: " + name.encode() + b"\ndata: " + encode(data) + b"\n\n"

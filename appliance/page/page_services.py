@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from appliance.page.observed_activity import ObservedActivity
     from appliance.page.operations import PageOperations
     from appliance.system.board_monitor import BoardMonitor
+    from appliance.system.log_ring import LogRing
     from appliance.timers.timer_service import TimerService
 
 
@@ -36,3 +37,4 @@ class PageServices:
     history: BoardHistory
     queue: JobQueue
     status: HealthSource
+    log: LogRing

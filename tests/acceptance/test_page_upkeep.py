@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,7 +135,8 @@ def test_the_board_is_shown_as_figures_and_charts_with_its_health_and_faults(
     browser.until("document.querySelectorAll('#board-charts figure').length === 6")
     cookie = page.cookie()
     # A point is there when its step of ten seconds is over.
-    until(lambda: "<polyline" in page.ask("GET", "/board/charts", cookie=cookie)[1], seconds=30.0)
+    while "<polyline" not in page.ask("GET", "/board/charts", cookie=cookie)[1]:
+        time.sleep(0.5)
     browser.open(f"{page.address}/board")
     drawn = (
         "document.querySelector('#board-charts svg[role=img] polyline')?.getBoundingClientRect()"
@@ -143,4 +147,42 @@ def test_the_board_is_shown_as_figures_and_charts_with_its_health_and_faults(
     browser.until("location.search === '?span=day'")
     assert browser.until("document.querySelector('a[href=\"board?span=day\"]').ariaCurrent")
     assert page.ask("GET", "/board?span=century", cookie=cookie)[0] == 422
+    assert browser.console == []
+
+
+def test_the_log_comes_live_is_escaped_and_is_filtered_by_level(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    browser.open(f"{page.address}/log")
+    browser.until("document.getElementById('lines').innerText.includes('the owner logged in')")
+    asked = {"cookie": page.cookie(), "origin": page.address}
+    page.ask("POST", "/timers/change", {"id": "x", "change": "cancel"}, **asked)
+    browser.until("document.getElementById('lines').innerText.includes('/timers/change')")
+    with contextlib.suppress(AssertionError):
+        page.cookie("<b>wrong</b>")
+    browser.open(f"{page.address}/log?level=warning")
+    browser.until("document.getElementById('lines').innerText.includes('a wrong password')")
+    text = browser.evaluate("document.getElementById('lines').innerText")
+    assert "logged in" not in text
+    assert page.ask("GET", "/log?level=everything", cookie=asked["cookie"])[0] == 422
+    assert browser.console == []
+
+
+def test_a_support_bundle_is_downloaded_by_the_owner_and_by_nobody_else(
+    page: ServedPage, browser: WebBrowser, viewer_password: str, tmp_path: Path
+) -> None:
+    viewer = page.cookie(viewer_password)
+    assert page.ask("POST", "/log/bundle", {}, cookie=viewer, origin=page.address)[0] == 403
+    browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.open(f"{page.address}/log")
+    browser.evaluate("document.querySelector('#bundle button').click()")
+    (archive,) = until(lambda: list(tmp_path.glob("*.tar.gz")), seconds=60.0)
+    with tarfile.open(archive) as opened:
+        names = {Path(member.name).name for member in opened.getmembers()}
+        recent = opened.extractfile(
+            next(one for one in opened.getmembers() if one.name.endswith("recent-log.txt"))
+        )
+        assert recent is not None
+        assert "the owner logged in from 127.0.0.1" in recent.read().decode()
+    assert {"versions.json", "config.json", "check.json", "log.txt", "recent-log.txt"} <= names
     assert browser.console == []

@@ -43,3 +43,18 @@ document.addEventListener("submit", (event) => {
   if (event.submitter?.name) fields.set(event.submitter.name, event.submitter.value);
   ask(event.submitter?.getAttribute("formaction") || form.getAttribute("action"), { method: "POST", body: fields }, into);
 });
+
+// Server-sent events, each with its handler; the browser connects again by itself, and so does this
+// if that gave up.
+function watch(address, handlers) {
+  const events = new EventSource(address);
+  events.onopen = () => away(false);
+  for (const name in handlers) events.addEventListener(name, (event) => handlers[name](JSON.parse(event.data)));
+  events.onerror = async () => {
+    away(true);
+    if (events.readyState !== EventSource.CLOSED) return;
+    setTimeout(watch, 2000, address, handlers);
+    const answer = await fetch(location.href, { headers: { Accept: "text/plain" } }).catch(() => null);
+    if (answer?.status === 401) location.assign("login");
+  };
+}

@@ -10,6 +10,7 @@ import pytest
 from appliance.messages.timer_payloads import TimerKind, TimerPhase
 from appliance.page.board_history import Measured, Span
 from appliance.page.board_view import CHARTS
+from appliance.page.log_view import LEVELS
 from appliance.page.page_texts import chosen_language, languages, texts
 from appliance.page.web_templates import render, static_files
 from appliance.values import Activity, MicrophoneState, Outcome, Pace, Result, Source, Trigger
@@ -41,6 +42,7 @@ def test_every_text_of_the_templates_and_of_every_value_is_there(language: str) 
     }
     keys |= {f"board.line.{one}" for one in Measured} | {f"board.pace.{one}" for one in Pace}
     keys |= {f"board.{lines[0]}" for lines in CHARTS} | {f"board.axis.{one}" for one in Span}
+    keys |= {f"log.level.{one}" for one in LEVELS}
     keys |= {f"board.span.{one}" for one in Span} | facts_of_the_board()
     assert keys - texts(language).keys() == set()
 
