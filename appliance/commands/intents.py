@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,16 @@ from appliance.commands.subcommands import add_actions
 from appliance.devices.declared_actions import check_actions
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.errors import SentencesError
+from appliance.fallback.cascade import Cascade
 from appliance.grammar.nearest_sentence import nearest
+from appliance.pipeline.several_commands import SeveralCommands
 from appliance.sentences import sentence_set
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from appliance.config import CascadeSettings
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent
 
@@ -45,6 +49,11 @@ Examples:
   appliance intents test "turn on the kitchen light"
   appliance intents test "turn on the lamp and set a timer for 5 minutes"
 
+`test` says of a text that fits no sentence which are spelled most like it, and
+what the steps after the grammar make of it when it is typed: repair, several
+commands, proposal. by_fuzzy says whether the intent lets them act, by_model
+whether the language model may choose it.
+
 Exit status: 0 done, 1 a mistake in a file, or (test) a sentence that fits
 none."""
     actions = add_actions(
@@ -52,7 +61,7 @@ none."""
         {
             "check": "list every mistake in the files, with file and line",
             "list": "list the intents, with examples",
-            "test": "show the intent of a sentence, or the nearest sentences",
+            "test": "show the intent of a sentence, or what is made of a text that is none",
         },
     )
     for action in actions:
@@ -96,7 +105,9 @@ def run(arguments: argparse.Namespace) -> int:
         return _check(own, loaded, as_json=arguments.json)
     if arguments.action == "list":
         return _list(loaded, as_json=arguments.json)
-    tested = [_test(loaded, text, as_json=arguments.json) for text in _texts(arguments.sentence)]
+    guesses = _Guesses(config.cascade)
+    texts = _texts(arguments.sentence)
+    tested = [_test(loaded, text, guesses, as_json=arguments.json) for text in texts]
     return 0 if all(tested) else 1
 
 
@@ -167,23 +178,100 @@ def _texts(words: list[str]) -> list[str]:
     return words if any(" " in word.strip() for word in words) else [" ".join(words)]
 
 
-def _test(loaded: SentenceSet, text: str, *, as_json: bool) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """What a step after the grammar makes of a text."""
+
+    step: str
+    intents: tuple[Intent, ...]
+    by_fuzzy: bool
+    by_model: bool
+    never_by_voice: bool
+
+    @property
+    def why_not(self) -> str | None:
+        """Why it is not done though it is understood; None if it is."""
+        if not self.by_fuzzy:
+            return "by_fuzzy is false"
+        return "never_by_voice intents need their very words" if self.never_by_voice else None
+
+
+class _Guesses:
+    """What the steps after the grammar make of a typed text, whether they may act or not."""
+
+    def __init__(self, settings: CascadeSettings) -> None:
+        self._settings = settings
+        self._cascade = Cascade(settings)
+        self._several = SeveralCommands(self._cascade)
+
+    def first(self, text: str, sentences: SentenceSet) -> _Guess | None:
+        """That of the first step that understands it; None if none does."""
+        for step, intents in self._steps(text, sentences):
+            if intents:
+                declared = [sentences.declared[one.name] for one in intents]
+                return _Guess(
+                    step,
+                    intents,
+                    all(one.by_fuzzy for one in declared),
+                    all(one.by_model for one in declared),
+                    any(one.never_by_voice for one in declared),
+                )
+        return None
+
+    def objection(self, text: str, sentences: SentenceSet) -> str | None:
+        """Why none understands it, if it is nearly a sentence."""
+        _, unclear = self._several.meant(text, sentences)
+        return unclear or self._cascade.objection(text, sentences)
+
+    def _steps(self, text: str, sentences: SentenceSet) -> Iterator[tuple[str, tuple[Intent, ...]]]:
+        settings, cascade = self._settings, self._cascade
+        one = cascade.closest(text, sentences) if settings.repair else None
+        yield "repair", () if one is None else (one,)
+        yield "several commands", self._several.meant(text, sentences)[0]
+        threshold = settings.propose_text
+        one = cascade.most_like(text, sentences, threshold) if threshold else None
+        yield "proposal", () if one is None else (one,)
+
+
+def _test(loaded: SentenceSet, text: str, guesses: _Guesses, *, as_json: bool) -> bool:
     intents = loaded.parse_all(text)
+    lacking = None if intents else loaded.lacking(text)
     nearest = [] if intents else _nearest(loaded, text)
+    guess = None if intents or lacking else guesses.first(text, loaded)
+    reason = None if intents or lacking or guess else guesses.objection(text, loaded)
     if as_json:
-        first = msgspec.to_builtins(intents[0]) if intents else None
-        fit = {"text": text, "intent": first, "nearest": nearest}
+        fit: dict[str, Any] = {"text": text, "intent": None, "nearest": nearest}
+        if intents:
+            fit["intent"] = msgspec.to_builtins(intents[0])
         if len(intents) > 1:
             fit["intents"] = msgspec.to_builtins(intents)
+        fit["guess"] = None if guess is None else msgspec.to_builtins(guess)
+        fit["reason"] = lacking or reason or (guess.why_not if guess else None)
         print(json.dumps(fit, default=str))
     elif intents:
         print(f"{text}: {' + '.join(_shown(loaded, intent) for intent in intents)}")
-    elif reason := loaded.lacking(text):
-        print(f"{text}: {reason}")
+    elif lacking:
+        print(f"{text}: {lacking}")
     else:
         near = f"; nearest: {' / '.join(nearest)}" if nearest else ""
         print(f"{text}: no sentence fits{near}")
+        if guess is not None:
+            print(f"    {_guess_line(loaded, guess)}")
+        elif reason is not None:
+            print(f"    nothing is done: {reason}")
     return bool(intents)
+
+
+def _guess_line(loaded: SentenceSet, guess: _Guess) -> str:
+    meant = " + ".join(_shown(loaded, intent) for intent in guess.intents)
+    sure = min(intent.confidence or 0.0 for intent in guess.intents)
+    marks = f"by_fuzzy {_yes(guess.by_fuzzy)}, by_model {_yes(guess.by_model)}"
+    refused = f"; not done: {guess.why_not}" if guess.why_not else ""
+    return f"{guess.step}: {meant} ({sure:.2f}; {marks}){refused}"
+
+
+def _yes(value: object) -> str:
+    return "yes" if value else "no"
 
 
 def _shown(loaded: SentenceSet, intent: Intent) -> str:

@@ -107,8 +107,11 @@ class Cascade:
         Of several meanings it is the one in the most similar words, if no other is as near.
         `is_part` is for a part of a sentence, in which a name alone says nothing.
         """
-        if not self.settings.repair:
-            return None
+        found = self.closest(text, sentences, is_part=is_part) if self.settings.repair else None
+        return found if found is not None and sentences.declared[found.name].by_fuzzy else None
+
+    def closest(self, text: str, sentences: SentenceSet, *, is_part: bool = False) -> Intent | None:
+        """The same whether or not repair may do it: what somebody who tries a text wants to see."""
         tools = self._tools_for(sentences)
         same = tools.matcher.match(text)
         if is_part and any(_is_only_a_name(one, sentences.language) for one in same):
@@ -122,8 +125,7 @@ class Cascade:
         if best is None or sure[0] < self.settings.repair_threshold:
             return None
         lead = sure[0] - max(sure[1:], default=0.0)
-        may_act = lead >= self.settings.repair_margin and sentences.declared[best.name].by_fuzzy
-        return best if may_act else None
+        return best if lead >= self.settings.repair_margin else None
 
     def propose(self, text: str, sentences: SentenceSet, source: TextSource) -> Intent | None:
         """The intent of the sentence that is most like a text, if it is like it enough.
@@ -132,14 +134,17 @@ class Cascade:
         `ContentMatcher.proposals`), and no other meaning is nearly as like.
         """
         threshold = self._proposal_threshold(source)
-        if threshold == 0:
-            return None
+        found = self.most_like(text, sentences, threshold) if threshold else None
+        return found if found is not None and sentences.declared[found.name].by_fuzzy else None
+
+    def most_like(self, text: str, sentences: SentenceSet, threshold: float) -> Intent | None:
+        """The same whether or not a proposal may do it; `threshold` is a cosine, 0 to 1."""
         found = self._tools_for(sentences).matcher.proposals(text)
         if not found or found[0].confidence < threshold:
             return None
         lead = found[0].confidence - max((one.confidence for one in found[1:]), default=0.0)
         best = found[0].reading
-        if lead < PROPOSAL_LEAD or not sentences.declared[best.intent].by_fuzzy:
+        if lead < PROPOSAL_LEAD:
             return None
         return Intent(best.intent, dict(best.slots), found[0].confidence, "fuzzy")
 

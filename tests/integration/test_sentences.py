@@ -453,6 +453,56 @@ def test_the_command_tells_each_problem_on_a_line_and_fails(
     assert capsys.readouterr().err.startswith(f"{tmp_path}/a.yaml:5: '[' at character 4")
 
 
+GUESSED = """
+language: en
+intents:
+  TurnOn: {data: [{sentences: ["turn on [the] {name}"]}]}
+  TurnOff: {by_fuzzy: false, data: [{sentences: ["turn off [the] {name}"]}]}
+  Open: {never_by_voice: true, by_model: false, data: [{sentences: ["open [the] {name}"]}]}
+lists: {name: {values: [lamp, gate]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "could you activate the lamp",
+            "repair: TurnOn, name = lamp (0.83; by_fuzzy yes, by_model yes)",
+        ),
+        (
+            "could you deactivate the lamp",
+            "repair: TurnOff, name = lamp (0.83; by_fuzzy no, by_model yes); not done: by_fuzzy is",
+        ),
+        (
+            "kindly open the gate now",
+            "repair: Open, name = gate, never_by_voice (0.90; by_fuzzy yes, by_model no); not done",
+        ),
+        ("turn on the lamp tomorrow", 'nothing is done: perhaps TurnOn, but "tomorrow" says when'),
+    ],
+)
+def test_the_command_shows_what_is_made_of_a_text_that_fits_no_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, expected: str
+) -> None:
+    written(tmp_path, a=GUESSED)
+    assert main(["intents", "test", "--intents", str(tmp_path), text]) == 1
+    _, *more = capsys.readouterr().out.splitlines()
+    assert more[0].strip().startswith(expected)
+
+
+def test_the_command_shows_the_guess_as_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, a=GUESSED)
+    text = "could you activate the lamp"
+    assert main(["intents", "test", "--json", "--intents", str(tmp_path), text]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["intent"] is None
+    assert found["guess"]["step"] == "repair"
+    assert found["guess"]["intents"][0]["name"] == "TurnOn"
+    assert (found["guess"]["by_fuzzy"], found["guess"]["by_model"]) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
@@ -566,7 +616,8 @@ def test_the_command_shows_what_a_sentence_means(capsys: pytest.CaptureFixture[s
 
 def test_the_command_suggests_what_is_near_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["intents", "test", "turn on the kitchn light", "stop machine one"]) == 1
-    first, second = capsys.readouterr().out.splitlines()
+    first, guess, second = capsys.readouterr().out.splitlines()
     assert first.startswith("turn on the kitchn light: no sentence fits; nearest: turn on ")
     assert "kitchen light" in first
     assert second == "stop machine one: MachineStop, machine = 1"
+    assert guess.strip().startswith("repair: HassTurnOn, ")

@@ -5,17 +5,22 @@
 Sets: orders, home, other, undeclared, numbers, rooms, noises, or one such as orders/6, home/fr.
 `rooms` and `noises` are the orders and the English home in each room, and with each noise at 10 dB.
 `other` is speech that must be refused, `undeclared` orders of which the grammar lacks one value,
-`numbers` numbers that the starter set does not have. With --memory FOLDER the calls of the models
-are kept there, so that the next run asks only new ones; --keep writes a line for each clip.
+`numbers` numbers that the starter set does not have. `near` is what is nearly a command and must be
+refused, said by synthetic voices: near/given are the texts of $APPLIANCE_TEXTS under the starter
+set, the others (near/de) commands inside the questions, reports and times of
+tests/fixtures/near_commands.toml. With --memory FOLDER the calls of the models are kept there, so
+that the next run asks only new ones; --keep writes a line for each clip.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -53,13 +58,14 @@ from measure.recordings import (
 )
 from measure.refusals import other_speech
 from measure.remembered_audio import RememberedAudio
-from measure.voices import espeak
+from measure.voices import PICO, espeak, pico
 
 LEVELS = {"clean": None, "15": 15.0, "9": 9.0, "6": 6.0}
 NOISES_DB = 10.0
 ROOMS = ("rir1", "rir2")
 NOISES = ("noise2", "noise3", "noise5")
 LANGUAGES = ("en", "fr", "de", "es", "it", "nl")
+NEAR_VOICES = ("espeak:en-us", "espeak:en-gb+f3", "pico:en-US", "pico:en-GB")
 NUMBER_VOICES = ("en-us", "en-gb", "en-us+f2", "en-gb+m3")
 SHORT_WORDS = 2
 COMPILED = Path(tempfile.gettempdir()) / "appliance-measure-grammars"
@@ -307,11 +313,56 @@ def numbers() -> Iterator[Spoken]:
         )
 
 
+def said_by(voice: str, text: str) -> Sound:
+    """`voice` is the program and the name of its voice, "espeak:en-us"."""
+    program, _, name = voice.partition(":")
+    return pico(text, name) if program == "pico" else espeak(text, name)
+
+
+def near_given() -> Iterator[Spoken]:
+    """Texts that other people wrote; those with an intent that may act are left out."""
+    texts = os.environ.get("APPLIANCE_TEXTS")
+    if not texts:
+        raise NoRecordings("set APPLIANCE_TEXTS to the folder with near_commands.jsonl")
+    lines = (Path(texts) / "near_commands.jsonl").read_text("utf-8").splitlines()
+    for one in map(json.loads, lines):
+        for voice in () if one["may"] else NEAR_VOICES:
+            yield Spoken(
+                name=f"{one['text']}/{voice}",
+                kind=voice,
+                speaker=voice,
+                grammar=starter_grammar,
+                load=partial(said_by, voice, one["text"]),
+                text=one["text"],
+            )
+
+
+def near(language: str) -> Iterator[Spoken]:
+    """Each frame with one of the recorded commands in it."""
+    path = Path(__file__).parents[1] / "fixtures" / "near_commands.toml"
+    frames = tomllib.loads(path.read_text("utf-8"))[language]["near"]
+    commands = [one["text"] for one in manifest(f"assist/{language}")]
+    voice = f"pico:{language}" if language in PICO else f"espeak:{language}"
+    for number, frame in enumerate(frames):
+        text = frame.format(commands[(7 * number) % len(commands)])
+        if not home_grammar(language).readings(text):
+            yield Spoken(
+                name=text,
+                speaker=voice,
+                language=language,
+                grammar=partial(home_grammar, language),
+                load=partial(said_by, voice, text),
+                text=text,
+            )
+
+
 SETS: dict[str, Callable[[], Iterator[Spoken]]] = {
     **{f"orders/{level}": partial(orders, level) for level in LEVELS},
     **{f"home/{language}": partial(home, language) for language in LANGUAGES},
     **{f"rooms/{room}": partial(rooms, room) for room in ROOMS},
     **{f"noises/{noise}": partial(noises, noise) for noise in NOISES},
+    **{f"near/{language}": partial(near, language) for language in LANGUAGES},
+    "near/given": near_given,
     "other": other,
     "undeclared": undeclared,
     "numbers": numbers,
