@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,11 +33,16 @@ INCLUDED = "included"
 """Key in a block's metadata: its sentences came with the appliance, and the owner's go first."""
 
 _SPACE = " "
+_SPACE_LABEL = ord(_SPACE)
 _SIGN = "\N{MINUS SIGN}"
 """Stands for a hyphen that begins a number; other hyphens join words."""
 
 _NUMBER = re.compile(r"\s*[.,]?\d")
 """After a hyphen that is a sign, even with spaces between them: "- 5" is not 5."""
+
+READINGS_KEPT = 512
+"""Number of texts whose parses are kept: on its way to an intent, one text and its parts are read
+several times."""
 
 _BRACKETS = "()[]{}"
 """Written in names but not read: "lamp (left)"."""
@@ -97,12 +103,13 @@ class Parser:
 
     def __init__(self, network: Network, skip_words: SkipWords) -> None:
         """`skip_words` may stand between any two words except those of a wildcard."""
-        self._net = network
+        self._arcs = _Arcs(network)
         self._skip_words = skip_words
         self._sentences = [
             (first, sum(1 << clause for clause in set(clauses)))
             for first, clauses in network.sentences
         ]
+        self._kept = functools.lru_cache(READINGS_KEPT)(self._best_of_each_meaning)
 
     def readings(self, text: str, area: str | None = None) -> list[ParsedSentence]:
         """The best parse for each meaning of `text`, best first; empty if no sentence fits.
@@ -114,12 +121,60 @@ class Parser:
         wildcards, more words of the sentence's own, fewer letters in wildcards, then the name of
         the intent and the order of the files.
         """
+        return list(self._kept(text, area))
+
+    def _best_of_each_meaning(self, text: str, area: str | None) -> tuple[ParsedSentence, ...]:
         found: dict[Any, ParsedSentence] = {}
-        parse = _Parse(self._net, self._skip_words, self._sentences, text, area)
+        parse = _Parse(self._arcs, self._skip_words, self._sentences, text, area)
         readings = parse.readings()
         for reading in sorted(readings, key=lambda one: one.rank):
             found.setdefault(reading.meaning, reading)
-        return list(found.values())
+        return tuple(found.values())
+
+
+@dataclass(slots=True)
+class _NodeArcs:
+    """What leaves one node of the network."""
+
+    reads: dict[int, list[int]]
+    """Label of an edge: its targets."""
+    silent: list[int]
+    """Targets of the edges that read nothing."""
+    calls: list[tuple[int, int]]
+    """Each callee, and the node where it returns to."""
+    final: bool
+
+
+class _Arcs:
+    """The arcs of a network by node; a node's are sorted out when it is first reached."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._known: dict[int, _NodeArcs] = {}
+
+    def of(self, node: int) -> _NodeArcs:
+        """The arcs that leave a node; from any thread."""
+        found = self._known.get(node)
+        if found is None:
+            found = self._known[node] = self._sorted_out(node)
+        return found
+
+    def _sorted_out(self, node: int) -> _NodeArcs:
+        net = self.network
+        reads: dict[int, list[int]] = {}
+        silent = []
+        for edge in range(net.edge_from[node], net.edge_from[node + 1]):
+            if net.labels[edge] in READS_NOTHING:
+                silent.append(net.targets[edge])
+            else:
+                reads.setdefault(net.labels[edge], []).append(net.targets[edge])
+        calls = range(net.call_from[node], net.call_from[node + 1])
+        return _NodeArcs(
+            reads,
+            silent,
+            [(net.callees[call], net.returns[call]) for call in calls],
+            bool(net.finals[node]),
+        )
 
 
 class _Parse:
@@ -127,13 +182,14 @@ class _Parse:
 
     def __init__(
         self,
-        network: Network,
+        arcs: _Arcs,
         skip_words: SkipWords,
         sentences: list[tuple[int, int]],
         text: str,
         area: str | None,
     ) -> None:
-        self._net = network
+        self._net = arcs.network
+        self._arcs = arcs
         self._skip_words = skip_words
         self._text = text
         self._characters = _characters(text)
@@ -220,11 +276,7 @@ class _Parse:
         }
 
     def _inside_wildcard(self, node: int) -> bool:
-        net = self._net
-        return any(
-            net.labels[edge] == ANY and net.targets[edge] == node
-            for edge in range(net.edge_from[node], net.edge_from[node + 1])
-        )
+        return node in self._arcs.of(node).reads.get(ANY, ())
 
     def _begins_with_wildcard(self, trail: _Trail) -> bool:
         while trail and trail[2]:
@@ -233,48 +285,48 @@ class _Parse:
         return isinstance(first, SlotStart) and first.free and trail[1] == 0
 
     def _step(self, places: _Places, char: str, index: int) -> _Places:
-        net = self._net
-        labels = {ord(char)} if char in PUNCTUATION else {ord(char), ANY}
+        labels = (ord(char),) if char in PUNCTUATION else (ord(char), ANY)
         targets: _Places = {}
         for (node, stack, context_id), trail in places.items():
-            for edge in range(net.edge_from[node], net.edge_from[node + 1]):
-                if net.labels[edge] in labels:
-                    self._add(targets, (net.targets[edge], stack, context_id), trail, index)
+            reads = self._arcs.of(node).reads
+            for label in labels:
+                for target in reads.get(label, ()):
+                    self._add(targets, (target, stack, context_id), trail, index)
         return targets
 
     def _closure(self, places: _Places, position: int, *, after_space: bool) -> _Places:
         """The epsilon closure: `places` and all that are reached without reading."""
         found, pending = dict(places), list(places.items())
+        tag_numbers = self._net.tag_numbers
         while pending and len(found) <= MAX_PLACES:
             place, trail = pending.pop()
             if found[place] is not trail:
                 continue  # a better trail has come since
             for node, stack in self._epsilon(place[0], place[1], after_space=after_space):
-                tag_number = self._net.tag_numbers.get(node)
-                context_id = (
-                    place[2] if tag_number is None else self._context_after(tag_number, place[2])
-                )
-                if context_id is None:
-                    continue
-                target = (node, stack, context_id)
-                longer = trail if tag_number is None else (tag_number, position, trail)
+                tag_number = tag_numbers.get(node)
+                if tag_number is None:
+                    target, longer = (node, stack, place[2]), trail
+                else:
+                    context_id = self._context_after(tag_number, place[2])
+                    if context_id is None:
+                        continue
+                    target, longer = (node, stack, context_id), (tag_number, position, trail)
                 if self._add(found, target, longer, position):
                     pending.append((target, longer))
         return found
 
-    def _epsilon(self, node: int, stack: Any, *, after_space: bool) -> Iterator[tuple[int, Any]]:
-        net = self._net
-        if node == net.body:
-            yield from ((first, stack) for first in self._possible)
-            return
-        for edge in range(net.edge_from[node], net.edge_from[node + 1]):
-            label = net.labels[edge]
-            if label in READS_NOTHING or (after_space and label == ord(_SPACE)):
-                yield net.targets[edge], stack
-        for call in range(net.call_from[node], net.call_from[node + 1]):
-            yield net.callees[call], (net.returns[call], stack)
-        if net.finals[node] and stack is not None:
-            yield stack
+    def _epsilon(self, node: int, stack: Any, *, after_space: bool) -> list[tuple[int, Any]]:
+        if node == self._net.body:
+            return [(first, stack) for first in self._possible]
+        arcs = self._arcs.of(node)
+        found = [(target, stack) for target in arcs.silent]
+        if after_space and (spaces := arcs.reads.get(_SPACE_LABEL)):
+            found += [(target, stack) for target in spaces]
+        if arcs.calls:
+            found += [(callee, (back, stack)) for callee, back in arcs.calls]
+        if arcs.final and stack is not None:
+            found.append(stack)
+        return found
 
     def _context_after(self, tag_number: int, context_id: int) -> int | None:
         """The number of the context after this tag; None if it is not the required one."""
