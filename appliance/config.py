@@ -555,8 +555,16 @@ class Config(Section, frozen=True):
 
     @property
     def sentence_folder(self) -> Path | None:
-        """The configured folder of sentence files; None for the starter set."""
-        return Path(self.sentences.folder).expanduser() if self.sentences.folder else None
+        """The configured folder of sentence files, otherwise the page's; None: the starter set."""
+        if self.sentences.folder:
+            return Path(self.sentences.folder).expanduser()
+        folder = self.page_sentence_folder
+        return folder if folder.is_dir() else None
+
+    @property
+    def page_sentence_folder(self) -> Path:
+        """Where the page writes sentences if no folder is configured; it may not be there yet."""
+        return self.state_directory / "sentences"
 
     @property
     def devices_file(self) -> Path | None:

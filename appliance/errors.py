@@ -165,6 +165,10 @@ class CommandRefused(ApplianceError):
     """A command for later is not understood, or needs a person when it is done."""
 
 
+class EditRefused(ApplianceError):
+    """A file of the owner's cannot be changed as asked; the message says what to do."""
+
+
 class StateLocked(NeededError):
     """Another daemon uses the same state directory."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,11 @@ import msgspec
 
 from appliance import config as configuration
 from appliance.commands.subcommands import add_actions
-from appliance.devices.declared_actions import check_actions
-from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.errors import SentencesError
 from appliance.fallback.cascade import Cascade
-from appliance.grammar.nearest_sentence import nearest
+from appliance.pipeline.pipeline_factory import read_sentences
 from appliance.pipeline.several_commands import SeveralCommands
-from appliance.sentences import sentence_set
+from appliance.sentences.sentence_fit import fit_of
 
 if TYPE_CHECKING:
     import argparse
@@ -27,15 +25,6 @@ if TYPE_CHECKING:
     from appliance.config import CascadeSettings
     from appliance.sentences.sentence_set import SentenceSet
     from appliance.values import Intent
-
-SHOWN = 2
-"""Nearest sentences that are shown for one that fits none."""
-
-BEAM = 200
-"""Of the search for them: the largest number of hypotheses after each letter."""
-
-FARTHEST = 0.4
-"""Distance per letter up to which a sentence may help who mistyped it."""
 
 EXAMPLES = 2
 """Examples of each intent in a list."""
@@ -84,18 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
     included = config.sentences.included and arguments.intents is None
 
     def load(*, included: bool) -> SentenceSet:
-        return sentence_set.load(
-            folder,
-            language,
-            builtin=config.sentences.builtin,
-            area=config.device.area,
-            included=included,
-        )
+        return read_sentences(config, folder, language, included=included)
 
     try:
         loaded = load(included=included)
-        idle = check_actions(loaded.declared, DiscoveryRules.of(config), config.devices.discovery)
-        loaded = replace(loaded, warnings=(*loaded.warnings, *idle))
         own = load(included=False) if included and arguments.action == "check" else loaded
         if arguments.action == "check":
             _ = loaded.grammar  # compiling for speech has limits of its own
@@ -234,9 +215,8 @@ class _Guesses:
 
 
 def _test(loaded: SentenceSet, text: str, guesses: _Guesses, *, as_json: bool) -> bool:
-    intents = loaded.parse_all(text)
-    lacking = None if intents else loaded.lacking(text)
-    nearest = [] if intents else _nearest(loaded, text)
+    found = fit_of(loaded, text)
+    intents, lacking, nearest = found.intents, found.lacking, found.nearest
     guess = None if intents or lacking else guesses.first(text, loaded)
     reason = None if intents or lacking or guess else guesses.objection(text, loaded)
     if as_json:
@@ -280,11 +260,6 @@ def _shown(loaded: SentenceSet, intent: Intent) -> str:
     declared = loaded.declared[intent.name]
     marks = [key for key in ("confirm", "never_by_voice") if getattr(declared, key)]
     return ", ".join([intent.name, *slots, *marks])
-
-
-def _nearest(loaded: SentenceSet, text: str) -> list[str]:
-    found = nearest(loaded.grammar.declared, text, limit=SHOWN, beam=BEAM)
-    return [one.text for one in found if one.distance <= FARTHEST]
 
 
 def _count(number: int, thing: str) -> str:

@@ -106,15 +106,10 @@ class LiveSettings:
 
     def watch(self) -> None:
         """Activate changed sentence files within seconds; a mistake in one changes nothing."""
-        now = time.monotonic()
-        if now < self._watch_at:
+        asked = self._active.reload_asked
+        if not asked.is_set() and not self._something_changed():
             return
-        self._watch_at = now + WATCH_EVERY
-        if self._owner_file is not None:
-            self._owner_file.look()
-        found = self._devices is not None and self._devices.has_settled()
-        if not self._watch.has_changed() and not found:
-            return
+        asked.clear()
         try:
             self._replace(self._config)
         except SentencesError as error:
@@ -124,6 +119,16 @@ class LiveSettings:
         else:
             self._fault = ""
             logger.info("the sentences have changed: %d intents", len(self.sentences.declared))
+
+    def _something_changed(self) -> bool:
+        now = time.monotonic()
+        if now < self._watch_at:
+            return False
+        self._watch_at = now + WATCH_EVERY
+        if self._owner_file is not None:
+            self._owner_file.look()
+        found = self._devices is not None and self._devices.has_settled()
+        return self._watch.has_changed() or found
 
     def _replace(self, config: Config) -> None:
         # Taken first: what is saved while a large grammar is compiled is a change, too.

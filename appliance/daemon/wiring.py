@@ -312,6 +312,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
     page = PageServices(
         config=config,
         config_path=path,
+        settings=settings,
+        sentences=sentences,
+        devices=registry,
         activity=ObservedActivity(),
         voice=voice,
         jobs=jobs,

@@ -8,6 +8,8 @@ from appliance.page.board_view import BoardView
 from appliance.page.event_streams import EventStreams
 from appliance.page.live_view import LiveView
 from appliance.page.log_view import LogView
+from appliance.page.sentence_editor import SentenceEditor
+from appliance.page.sentences_view import SentencesView
 from appliance.page.timers_view import TimersView
 from appliance.page.try_view import TryView
 
@@ -22,6 +24,7 @@ def all_views(services: PageServices) -> tuple[PageView, ...]:
     return (
         LiveView(services.activity, services.voice, streams),
         TryView(services.config, services.jobs),
+        SentencesView(SentenceEditor(services.settings, services.sentences, services.devices)),
         TimersView(services.timers, services.activity, services.operations),
         BoardView(services),
         LogView(services.log, services.config_path, streams),

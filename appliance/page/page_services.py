@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.config import Config
+    from appliance.devices.device_registry import DeviceRegistry
     from appliance.jobs.client_jobs import ClientJobs
     from appliance.jobs.job_queue import JobQueue
     from appliance.listening.voice_input import VoiceInput
@@ -16,9 +17,22 @@ if TYPE_CHECKING:
     from appliance.page.board_view import HealthSource
     from appliance.page.observed_activity import ObservedActivity
     from appliance.page.operations import PageOperations
+    from appliance.sentences.active_sentences import ActiveSentences
     from appliance.system.board_monitor import BoardMonitor
     from appliance.system.log_ring import LogRing
     from appliance.timers.timer_service import TimerService
+
+
+class CurrentSettings(Protocol):
+    """The configuration after the last reload."""
+
+    @property
+    def config(self) -> Config:
+        """With what a reload has changed since the start."""
+
+    @property
+    def fault(self) -> str:
+        """Why the last reload was not possible; empty if it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +40,13 @@ class PageServices:
     """Made in `daemon/wiring.py`; the views belong to the event loop of the HTTP server."""
 
     config: Config
+    """Of the start."""
     config_path: Path
     """Of config.toml."""
+    settings: CurrentSettings
+    sentences: ActiveSentences
+    devices: DeviceRegistry | None
+    """None if devices.discovery is off."""
     activity: ObservedActivity
     voice: VoiceInput
     jobs: ClientJobs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 from typing import TYPE_CHECKING, Any
@@ -50,20 +51,48 @@ def load_sentences(
 
     `more_values` are added to lists: the names and rooms of devices.
     """
-    loaded = sentence_set.load(
+    loaded = read_sentences(
+        config,
         config.sentence_folder,
         config.device.language,
-        builtin=config.sentences.builtin,
-        area=config.device.area,
         included=config.sentences.included,
         cache=config.state_directory / "grammars",
         more_values=more_values,
     )
-    idle = check_actions(loaded.declared, DiscoveryRules.of(config), config.devices.discovery)
     _ = loaded.grammar  # compiled now: an error is reported here, and the first text need not wait
-    for warning in (*loaded.warnings, *idle):
+    for warning in loaded.warnings:
         logger.warning("%s", warning)
     return loaded
+
+
+def read_sentences(
+    config: Config,
+    folder: Path | None,
+    language: str,
+    *,
+    included: bool,
+    cache: Path | None = None,
+    more_values: Mapping[str, list[Any]] | None = None,
+) -> SentenceSet:
+    """The sentences of a folder, checked with their actions, not compiled yet.
+
+    The arguments are those of `sentence_set.load`.
+
+    Raises:
+        SentencesError: every problem in them.
+
+    """
+    loaded = sentence_set.load(
+        folder,
+        language,
+        builtin=config.sentences.builtin,
+        area=config.device.area,
+        included=included,
+        cache=cache,
+        more_values=more_values,
+    )
+    idle = check_actions(loaded.declared, DiscoveryRules.of(config), config.devices.discovery)
+    return dataclasses.replace(loaded, warnings=(*loaded.warnings, *idle))
 
 
 def find_models(config: Config) -> dict[str, Path]:

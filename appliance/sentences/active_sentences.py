@@ -26,6 +26,8 @@ class ActiveSentences:
         self._widened: dict[tuple[str, ...], SentenceSet] = {}
         self._placed: dict[tuple[str, tuple[str, ...]], SentenceSet] = {}
         """By room and names. Of the current set, as `_widened`."""
+        self.reload_asked = threading.Event()
+        """Set by who has written sentence files, so that nobody waits for the next look at them."""
 
     @property
     def current(self) -> SentenceSet:

@@ -86,16 +86,21 @@ class Gathered:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def find(folder: Path, language: str) -> list[Path]:
-    """The YAML files of a language: of its subfolder if there is one, else of the folder.
+def folder_of_language(folder: Path, language: str) -> Path:
+    """The subfolder of a language if there is one, else the folder itself.
 
     The subfolder of `de-CH` is `de-CH` or, without one, `de`.
     """
+    own = (folder / language, folder / family(language))
+    return next((each for each in own if each.is_dir()), folder)
+
+
+def find(folder: Path, language: str) -> list[Path]:
+    """The YAML files of a language."""
     try:
         if not folder.is_dir():
             raise SentencesError([f"{folder}: folder does not exist; check sentences.folder"])
-        own = (folder / language, folder / family(language))
-        searched = next((each for each in own if each.is_dir()), folder)
+        searched = folder_of_language(folder, language)
         files = sorted(files_below(searched, on_error=_fail))
     except OSError as error:
         place = error.filename or folder

@@ -19,6 +19,7 @@ async function ask(url, options, into) {
     away(true);
   }
   into.removeAttribute("aria-busy");
+  into.dispatchEvent(new Event("answered"));
 }
 
 // The keyboard stays where it was, if that is still there.

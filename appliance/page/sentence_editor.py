@@ -1,0 +1,171 @@
+"""What the page does with sentence files: checks an edit, saves it, and has it used at once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.errors import SentencesError
+from appliance.pipeline.pipeline_factory import read_sentences
+from appliance.sentences.editable_sentences import EditableSentences
+from appliance.sentences.sentence_fit import fit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from appliance.devices.device_registry import DeviceRegistry
+    from appliance.page.page_services import CurrentSettings
+    from appliance.sentences.active_sentences import ActiveSentences
+    from appliance.sentences.sentence_fit import SentenceFit
+    from appliance.sentences.sentence_set import SentenceSet
+
+IN_USE_S = 15.0
+"""How long a save waits until its sentences are in use; on a small board a large set takes long."""
+
+POLL_S = 0.1
+
+PLACE = re.compile(r"(?P<file>.+?\.ya?ml):(?P<line>\d+): (?P<what>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedProblem:
+    """A mistake, or what may be one."""
+
+    file: str
+    """Relative to the folder; empty if it is about no file alone."""
+    line: int
+    """0 if it is about no line."""
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedEdit:
+    """What the sentences would be with an edit."""
+
+    problems: tuple[LocatedProblem, ...] = ()
+    """Not empty: it cannot be used."""
+    warnings: tuple[LocatedProblem, ...] = ()
+    sentences: SentenceSet | None = None
+    """None if there are problems."""
+    how_many: str = ""
+    """Sentences, without the included ones."""
+    intents: int = 0
+    fit: SentenceFit | None = None
+    """Of the text that was tried."""
+
+
+class SentenceEditor:
+    """One check at a time: each may need much of the processor. For the HTTP server's loop."""
+
+    def __init__(
+        self,
+        settings: CurrentSettings,
+        active: ActiveSentences,
+        devices: DeviceRegistry | None,
+    ) -> None:
+        self._settings = settings
+        self._active = active
+        self._devices = devices
+        self._turn = asyncio.Lock()
+
+    def files(self) -> EditableSentences:
+        """The files that are in use now; its methods block."""
+        config = self._settings.config
+        return EditableSentences(
+            config.sentence_folder,
+            config.device.language,
+            own_folder=config.page_sentence_folder,
+            state_directory=config.state_directory,
+        )
+
+    @property
+    def active(self) -> SentenceSet:
+        """The sentences that are in use."""
+        return self._active.current
+
+    async def check(self, name: str, text: str | None, tried: str = "") -> CheckedEdit:
+        """What the sentences would be if a file held this text, and what `tried` would mean then.
+
+        Raises:
+            EditRefused: there can be no such file.
+
+        """
+        async with self._turn:
+            return await asyncio.to_thread(self._check, name, text, tried)
+
+    async def save(self, name: str, text: str | None, digest: str) -> tuple[CheckedEdit, str, bool]:
+        """Save a file whose sentences can be used: the check, its digest, and if it is in use now.
+
+        A file with problems is not saved.
+
+        Raises:
+            EditRefused: it cannot be saved, and why.
+
+        """
+        async with self._turn:
+            checked = await asyncio.to_thread(self._check, name, text, "")
+            if checked.sentences is None:
+                return checked, digest, False
+            digest = await asyncio.to_thread(self.files().save, name, text, digest)
+        self._active.reload_asked.set()
+        return checked, digest, await self._is_in_use(checked.sentences.fingerprint)
+
+    async def _is_in_use(self, fingerprint: str) -> bool:
+        end = time.monotonic() + IN_USE_S
+        while time.monotonic() < end:
+            if await asyncio.to_thread(_fingerprint, self._active.current) == fingerprint:
+                return True
+            await asyncio.sleep(POLL_S)
+        return False
+
+    def _check(self, name: str, text: str | None, tried: str) -> CheckedEdit:
+        with self.files().edited(name, text) as folder:
+            try:
+                return self._read(folder, tried)
+            except SentencesError as error:
+                return CheckedEdit(problems=tuple(_located(error.problems, folder)))
+
+    def _read(self, folder: Path, tried: str) -> CheckedEdit:
+        """As `appliance intents check` and `appliance intents test` do."""
+        config = self._settings.config
+        language, more = config.device.language, None
+        if self._devices is not None:
+            more = self._devices.lists()
+        loaded = read_sentences(
+            config,
+            folder,
+            language,
+            included=config.sentences.included,
+            cache=config.state_directory / "grammars",
+            more_values=more,
+        )
+        _ = loaded.grammar
+        own = loaded
+        if config.sentences.included:
+            own = read_sentences(config, folder, language, included=False, more_values=more)
+        return CheckedEdit(
+            warnings=tuple(_located(loaded.warnings, folder)),
+            sentences=loaded,
+            how_many=own.how_many(),
+            intents=len(own.intents.intents),
+            fit=fit_of(loaded, tried) if tried else None,
+        )
+
+
+def _located(lines: tuple[str, ...], folder: Path) -> Iterator[LocatedProblem]:
+    """`file:line: what`, with the file relative to the folder."""
+    for line in lines:
+        text = line.replace(f"{folder}/", "").replace(str(folder), ".")
+        found = PLACE.fullmatch(text)
+        if found is None:
+            yield LocatedProblem("", 0, text)
+        else:
+            yield LocatedProblem(found["file"], int(found["line"]), found["what"])
+
+
+def _fingerprint(sentences: SentenceSet) -> str:
+    return sentences.fingerprint

@@ -1,0 +1,121 @@
+"""An owner changes what is understood on the page, in a real browser, and it is in use at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.browser import WebBrowser
+from support.served_page import ServedPage, served_page
+
+FOUNTAIN = "intents:\n  StartFountain:\n    data:\n      - sentences: [start the fountain]\n"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> Iterator[ServedPage]:
+    with served_page(tmp_path_factory.mktemp("page"), models_directory) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def browser(page: ServedPage) -> Iterator[WebBrowser]:
+    with WebBrowser() as opened:
+        page.log_in(opened)
+        yield opened
+
+
+def understood(page: ServedPage, text: str) -> str:
+    """What Try shows for a sentence."""
+    sent = {"cookie": page.cookie(), "origin": page.address}
+    return page.ask("POST", "/try/text", {"text": text}, **sent)[1]
+
+
+def test_an_own_sentence_is_written_tried_saved_and_understood(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    browser.open(f"{page.address}/sentences")
+    browser.evaluate("document.getElementById('new').focus()")
+    browser.type("garden")
+    browser.press("Enter")
+    browser.until("document.getElementById('checked')?.innerText.includes('No mistake')")
+    browser.evaluate("document.getElementById('tried').focus()")
+    browser.type("run the fountain for 5 minutes")
+    shown = browser.until(
+        "document.getElementById('checked').innerText.includes('StartFountain') && "
+        "document.getElementById('checked').innerText"
+    )
+    assert "fountain_minutes=5" in shown
+    assert "StartFountain" not in understood(page, "run the fountain for 5 minutes")
+    browser.evaluate("document.querySelector('#editor button:not([type])').focus()")
+    browser.press("Enter")
+    browser.until("location.search.includes('saved')")
+    assert "StartFountain" in understood(page, "run the fountain for 5 minutes")
+    assert "HassTurnOn" in understood(page, "turn on the kitchen light")
+    assert (page.daemon.state / "sentences" / "en" / "garden.yaml").exists()
+    assert browser.console == []
+
+
+def test_a_mistake_is_shown_at_its_line_and_is_not_saved(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    path = page.daemon.state / "sentences" / "en" / "garden.yaml"
+    before = path.read_text()
+    browser.open(f"{page.address}/sentences?file=en%2Fgarden.yaml")
+    browser.evaluate(
+        "text.value = text.value.replaceAll('{fountain_minutes}', '{nothing}');"
+        "text.dispatchEvent(new Event('input'))"
+    )
+    browser.until("document.querySelector('#checked [data-line]')?.dataset.line === '8'")
+    assert browser.evaluate("lines.children[7].className") == "problem"
+    browser.evaluate("document.querySelector('#checked [data-line]').click()")
+    chosen = "text.value.slice(text.selectionStart, text.selectionEnd)"
+    assert "{nothing}" in browser.evaluate(chosen)
+    browser.evaluate("editor.requestSubmit()")
+    browser.until("document.querySelector('#saved .problem')?.innerText.includes('cannot be used')")
+    assert path.read_text() == before
+    browser.evaluate("text.value = text.defaultValue")
+
+
+def test_a_save_is_undone_with_one_click(page: ServedPage, browser: WebBrowser) -> None:
+    path = page.daemon.state / "sentences" / "en" / "garden.yaml"
+    before = path.read_text()
+    browser.open(f"{page.address}/sentences?file=en%2Fgarden.yaml")
+    browser.evaluate("text.value = text.value.replace('(start|run)', '(start|run|open)')")
+    browser.evaluate("editor.requestSubmit()")
+    browser.until("document.querySelector('#saved button') !== null")
+    assert "StartFountain" in understood(page, "open the fountain")
+    browser.evaluate("document.querySelector('#saved button').click()")
+    browser.until("location.search.includes('saved')")
+    assert path.read_text() == before
+    assert "StartFountain" not in understood(page, "open the fountain")
+
+
+def test_a_file_is_removed_and_put_back(page: ServedPage, browser: WebBrowser) -> None:
+    browser.open(f"{page.address}/sentences?file=en%2Fgarden.yaml")
+    browser.evaluate("document.querySelector('form[action=\"sentences/remove\"]').requestSubmit()")
+    browser.until("location.search.includes('saved') && text.value === ''")
+    assert "StartFountain" not in understood(page, "start the fountain")
+    browser.evaluate("document.querySelector('form[action=\"sentences/restore\"]').requestSubmit()")
+    browser.until("location.search.includes('saved') && text.value.includes('StartFountain')")
+    assert "StartFountain" in understood(page, "start the fountain")
+
+
+def test_only_the_owner_saves_and_every_change_is_logged_with_who(page: ServedPage) -> None:
+    sent = {"cookie": page.cookie(), "origin": page.address}
+    fields = {"file": "en/pond.yaml", "text": FOUNTAIN.replace("Fountain", "Pond"), "digest": ""}
+    assert page.ask("POST", "/sentences/save", fields, cookie=sent["cookie"])[0] == 403
+    assert page.ask("POST", "/sentences/save", {**fields, "file": "../x.yaml"}, **sent)[0] == 422
+    assert page.ask("POST", "/sentences/save", {**fields, "text": "a: ["}, **sent)[0] == 422
+    assert page.ask("POST", "/sentences/check", fields, **sent)[0] == 200
+    assert page.ask("GET", "/sentences/save", cookie=sent["cookie"])[0] == 405
+    assert page.ask("GET", "/sentences?file=../../config.toml", cookie=sent["cookie"])[0] == 200
+    assert not (page.daemon.state / "sentences" / "en" / "pond.yaml").exists()
+    said = page.daemon.said()
+    assert "page: the owner at 127.0.0.1 asked for /sentences/save: status 422" in said
+    made = page.daemon.command("page", "password", "--role", "viewer").stdout.strip()
+    page.password = page.daemon.command("page", "password").stdout.strip()
+    viewer = {"cookie": page.cookie(made), "origin": page.address}
+    assert page.ask("POST", "/sentences/check", fields, **viewer)[0] == 200
+    for path in ("save", "restore", "remove"):
+        assert page.ask("POST", f"/sentences/{path}", fields, **viewer)[0] == 403
