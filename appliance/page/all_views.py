@@ -10,6 +10,7 @@ from appliance.page.live_view import LiveView
 from appliance.page.log_view import LogView
 from appliance.page.sentence_editor import SentenceEditor
 from appliance.page.sentences_view import SentencesView
+from appliance.page.teach_view import TeachView
 from appliance.page.timers_view import TimersView
 from appliance.page.try_view import TryView
 
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 def all_views(services: PageServices) -> tuple[PageView, ...]:
     """The views; each takes from the services what it needs."""
     streams = EventStreams()
+    editor = SentenceEditor(services.settings, services.sentences, services.devices)
     return (
         LiveView(services.activity, services.voice, streams),
         TryView(services.config, services.jobs),
-        SentencesView(SentenceEditor(services.settings, services.sentences, services.devices)),
+        SentencesView(editor),
+        TeachView(services.activity, editor),
         TimersView(services.timers, services.activity, services.operations),
         BoardView(services),
         LogView(services.log, services.config_path, streams),

@@ -15,11 +15,13 @@ from appliance.events import (
     UtteranceHeard,
     WordsHeard,
 )
-from appliance.values import Activity
+from appliance.values import Activity, Outcome
 
 if TYPE_CHECKING:
     from appliance.events import Event
     from appliance.values import Result, Session
+
+NOT_UNDERSTOOD = frozenset({Outcome.NOT_UNDERSTOOD, Outcome.REFUSED})
 
 KEPT = 50
 """Results that are shown; they are in memory only."""
@@ -39,6 +41,7 @@ class ObservedActivity:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._results: deque[NumberedResult] = deque(maxlen=KEPT)
+        self._misunderstood: deque[Result] = deque(maxlen=KEPT)
         self._count = 0
         self._words = ""
         self._activity = Activity.STARTING
@@ -59,6 +62,8 @@ class ObservedActivity:
                 case JobFinished(_, result):
                     self._count += 1
                     self._results.append(NumberedResult(self._count, result))
+                    if result.outcome in NOT_UNDERSTOOD:
+                        self._misunderstood.append(result)
 
     @property
     def activity(self) -> Activity:
@@ -74,6 +79,12 @@ class ObservedActivity:
     def words(self) -> str:
         """What somebody is saying now; empty if nobody speaks."""
         return self._words
+
+    @property
+    def misunderstood(self) -> list[Result]:
+        """The last ones that were not understood or were refused, the oldest first."""
+        with self._lock:
+            return list(self._misunderstood)
 
     def results(self, after: int = 0) -> list[NumberedResult]:
         """The results after this number, the oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +27,11 @@ def browser(page: ServedPage) -> Iterator[WebBrowser]:
 
 
 def understood(page: ServedPage, text: str) -> str:
-    """What Try shows for a sentence."""
+    """The intent that Try shows for a sentence; empty if there is none."""
     sent = {"cookie": page.cookie(), "origin": page.address}
-    return page.ask("POST", "/try/text", {"text": text}, **sent)[1]
+    shown = page.ask("POST", "/try/text", {"text": text}, **sent)[1]
+    assert "badge" in shown, shown
+    return "".join(re.findall("<code>(.*?)</code>", shown))
 
 
 def test_an_own_sentence_is_written_tried_saved_and_understood(
@@ -75,6 +78,8 @@ def test_a_mistake_is_shown_at_its_line_and_is_not_saved(
     browser.until("document.querySelector('#saved .problem')?.innerText.includes('cannot be used')")
     assert path.read_text() == before
     browser.evaluate("text.value = text.defaultValue")
+    assert all("422" in error for error in browser.console)
+    browser.console.clear()
 
 
 def test_a_save_is_undone_with_one_click(page: ServedPage, browser: WebBrowser) -> None:
@@ -99,6 +104,48 @@ def test_a_file_is_removed_and_put_back(page: ServedPage, browser: WebBrowser) -
     browser.evaluate("document.querySelector('form[action=\"sentences/restore\"]').requestSubmit()")
     browser.until("location.search.includes('saved') && text.value.includes('StartFountain')")
     assert "StartFountain" in understood(page, "start the fountain")
+
+
+def test_what_was_not_understood_is_taught_and_taken_back(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    assert "HassTurnOn" not in understood(page, "kitchen light on pretty now")
+    browser.open(f"{page.address}/teach")
+    shown = browser.until("document.querySelector('article')?.innerText")
+    assert "kitchen light on pretty now" in shown
+    browser.evaluate("document.querySelector('article a').click()")
+    browser.until("document.getElementById('said')?.value === 'kitchen light on pretty now'")
+    browser.until("document.activeElement.id === 'meant'")
+    browser.evaluate("document.getElementById('meant').select()")
+    browser.type("turn on the kitchen light")
+    browser.press("Enter")
+    browser.until("document.querySelector('#saved .good')?.innerText.includes('area=kitchen')")
+    assert "HassTurnOn" in understood(page, "kitchen light on pretty now")
+    assert "HassTurnOn" not in understood(page, "bathroom light on pretty now")
+    browser.evaluate("document.querySelector('#saved button').click()")
+    browser.until("document.querySelectorAll('#saved p').length === 1")
+    assert "HassTurnOn" not in understood(page, "kitchen light on pretty now")
+    assert browser.console == []
+
+
+def test_what_is_taught_must_be_understood_and_stay_what_it_is(page: ServedPage) -> None:
+    sent = {"cookie": page.cookie(), "origin": page.address}
+
+    def teach(said: str, meant: str) -> tuple[int, str]:
+        status, text, _ = page.ask(
+            "POST", "/teach/sentence", {"said": said, "meant": meant}, **sent
+        )
+        return status, text
+
+    for said, meant in [
+        ("make it cosy", "paint the fence"),
+        ("", "turn on the kitchen light"),
+        ("turn off the kitchen light", "turn on the kitchen light"),
+        ("make it cosy", "turn on the kitchen light and turn off the bedroom light"),
+    ]:
+        assert teach(said, meant)[0] == 422, said
+    assert "HassTurnOff" in understood(page, "turn off the kitchen light")
+    assert not (page.daemon.state / "sentences" / "en" / "taught.yaml").exists()
 
 
 def test_only_the_owner_saves_and_every_change_is_logged_with_who(page: ServedPage) -> None:

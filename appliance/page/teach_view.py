@@ -1,0 +1,123 @@
+"""Teach: what was not understood is given a meaning, by a sentence that is understood."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.errors import EditRefused
+from appliance.page.access import Role
+from appliance.page.page_view import PageRoute
+from appliance.sentences.sentence_fit import fit_of
+from appliance.sentences.taught_sentence import FILE, template_of, with_sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.responses import Response
+
+    from appliance.page.observed_activity import ObservedActivity
+    from appliance.page.page_request import PageRequest
+    from appliance.page.sentence_editor import SentenceEditor
+    from appliance.values import Intent, Result
+
+MOST_SHOWN = 20
+"""Results for which similar sentences are looked up."""
+
+LONGEST = 300
+"""Characters of a sentence that is taught."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misunderstanding:
+    """A result that is none, and sentences that may have been meant."""
+
+    result: Result
+    nearest: tuple[str, ...]
+
+
+class TeachView:
+    """Its methods belong to the event loop of the HTTP server."""
+
+    name = "teach"
+
+    def __init__(self, activity: ObservedActivity, editor: SentenceEditor) -> None:
+        self._activity = activity
+        self._editor = editor
+
+    def routes(self) -> Sequence[PageRoute]:
+        """Its addresses."""
+        return [
+            PageRoute("/teach", self._show),
+            PageRoute("/teach/sentence", self._teach, "POST", Role.OWNER),
+        ]
+
+    async def _show(self, request: PageRequest) -> Response:
+        said = request.http.query_params.get("said", "")[:LONGEST]
+        misses, suggested = await asyncio.to_thread(self._found, said)
+        why = await asyncio.to_thread(self._editor.files().why_read_only)
+        return request.page("teach", said=said, suggested=suggested, misses=misses, read_only=why)
+
+    def _found(self, said: str) -> tuple[list[Misunderstanding], tuple[str, ...]]:
+        """The last misunderstandings, each text once and the newest first; and help with one."""
+        active = self._editor.active
+        by_text = {result.text: result for result in self._activity.misunderstood if result.text}
+        newest = list(by_text.values())[::-1][:MOST_SHOWN]
+        found = [(one, fit_of(active, one.text or "")) for one in newest]
+        misses = [Misunderstanding(one, fit.nearest) for one, fit in found if not fit.intents]
+        return misses, fit_of(active, said).nearest if said else ()
+
+    async def _teach(self, request: PageRequest) -> Response:
+        form = await request.form()
+        said, meant = form.get("said", "")[:LONGEST], form.get("meant", "").strip()[:LONGEST]
+        template = template_of(said)
+        meaning = await asyncio.to_thread(self._meaning, meant, request.texts)
+        name, text, digest = await asyncio.to_thread(self._addition, template, meaning)
+        checked = await self._editor.check(name, text, template)
+        if checked.sentences is None:
+            return request.part("sentences_checked", 422, checked=checked, tried="", file=name)
+        became = () if checked.fit is None else checked.fit.intents
+        if [(one.name, one.slots) for one in became] != [(meaning.name, meaning.slots)]:
+            raise EditRefused(request.texts["teach.other"].format(meaning=_shown(became)))
+        _, digest, in_use = await self._editor.save(name, text, digest)
+        versions = await asyncio.to_thread(self._editor.files().versions, name)
+        return request.part(
+            "teach_saved",
+            said=template,
+            meaning=meaning,
+            file=name,
+            digest=digest,
+            in_use=in_use,
+            checked=checked,
+            last=versions[0].number if versions else "",
+            goes=False,
+        )
+
+    def _meaning(self, meant: str, texts: dict[str, str]) -> Intent:
+        """What a sentence that is understood means."""
+        fit = fit_of(self._editor.active, meant) if meant else None
+        if fit is None or not fit.intents:
+            near = f" {texts['sentences.nearest']} {' / '.join(fit.nearest)}" if fit else ""
+            why = fit.lacking if fit and fit.lacking else texts["teach.not_understood"]
+            raise EditRefused(f"“{meant}”: {why}{near if fit and fit.nearest else ''}")
+        if len(fit.intents) > 1:
+            raise EditRefused(texts["teach.several"])
+        return fit.intents[0]
+
+    def _addition(self, template: str, meaning: Intent) -> tuple[str, str, str]:
+        """The file that gets the sentence: its name, its new text, and the digest of the old."""
+        files = self._editor.files()
+        name = files.own_name(FILE)
+        text, digest = "", ""
+        if name in files.names():
+            opened = files.read(name)
+            text, digest = opened.text, opened.digest
+        return name, with_sentence(text, template, meaning), digest
+
+
+def _shown(intents: Sequence[Intent]) -> str:
+    return " + ".join(
+        " ".join([one.name, *(f"{name}={value}" for name, value in one.slots.items())])
+        for one in intents
+    )
