@@ -11,8 +11,7 @@ from appliance.commands.subcommands import add_actions
 from appliance.daemon.device_wiring import open_devices
 from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.devices.entity import Publication
-from appliance.devices.intent_plan import asked_of, has_actions
-from appliance.devices.intent_services import SERVICES
+from appliance.devices.intent_plan import asked_of, has_actions, moves_devices
 from appliance.errors import DeviceError, ServiceRefused
 from appliance.pipeline.pipeline_factory import load_sentences
 from appliance.sentences.active_sentences import ActiveSentences
@@ -137,7 +136,7 @@ def _test(config: Config, registry: DeviceRegistry, sentence: str, *, as_json: b
         print("no sentence fits: see appliance intents test", file=sys.stderr)
         return 1
     declared = sentences.declared.get(intent.name)
-    if intent.name not in SERVICES and not has_actions(declared):
+    if not moves_devices(intent.name) and not has_actions(declared):
         print(f"{intent.name}: this intent tells no device what to do", file=sys.stderr)
         return 1
     language = config.device.language

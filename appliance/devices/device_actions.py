@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.devices.device_answers import ASKING, DeviceAnswers
 from appliance.devices.device_phrases import device_phrase
-from appliance.devices.intent_plan import asked_of, has_actions
-from appliance.devices.intent_services import SERVICES, can_confirm, is_reached
+from appliance.devices.intent_plan import asked_of, has_actions, moves_devices
+from appliance.devices.intent_services import ALL_BUT, can_confirm, is_reached
+from appliance.devices.intent_targets import EXCEPT
 from appliance.devices.planned_command import PlannedMessage, PlannedTarget, WatchedAction
 from appliance.errors import ServiceRefused
 from appliance.messages.action_payloads import ActionReport, ActionState
-from appliance.sentences.home_assistant_responses import response
+from appliance.sentences.home_assistant_responses import has_response, response
 from appliance.values import Action, Message, Source, encode
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class DeviceActions:
             return self._do_declared(result, intent, declared)
         if intent.name in ASKING:
             return self._answers.answer(result)
-        if intent.name not in SERVICES or not self._registry.devices:
+        if not moves_devices(intent.name) or not self._registry.devices:
             return None
         if self._settings.discovery != "act":
             return Action(answer=device_phrase(result.language, "read_only"))
@@ -204,15 +205,23 @@ class DeviceActions:
 
     def _answer(self, result: Result, targets: list[PlannedTarget]) -> str | None:
         """Home Assistant's words for what is done, and which devices could not be reached."""
-        first = next(one for one in targets if one.state is ActionState.SENT)
-        slots = {} if result.intent is None else result.intent.slots
-        key = _response_key(_name_of(result), first.device.domain, slots)
-        state = {"domain": first.device.domain, "name": first.device.name}
-        said = response(result.language, _name_of(result), key, state=state, slots=slots)
+        said = self._done(result, targets)
         missing = [one.device.name for one in targets if one.state is ActionState.UNAVAILABLE]
         if missing:
             said = f"{said}. {device_phrase(result.language, 'unavailable', missing)}"
         return said or None
+
+    def _done(self, result: Result, targets: list[PlannedTarget]) -> str:
+        language, name = result.language, _name_of(result)
+        slots = {} if result.intent is None else result.intent.slots
+        if name in ALL_BUT:
+            left_out = [str(value) for slot, value in slots.items() if slot.startswith(EXCEPT)]
+            return device_phrase(language, "all_but", left_out)
+        device = next(one.device for one in targets if one.state is ActionState.SENT)
+        keys = _response_keys(name, device.domain, slots)
+        key = next((key for key in keys if has_response(language, name, key)), "default")
+        state = {"domain": device.domain, "name": device.name}
+        return response(language, name, key, state=state, slots=slots)
 
     # Watching.
 
@@ -266,13 +275,19 @@ def _name_of(result: Result) -> str:
     return "" if result.intent is None else result.intent.name
 
 
-def _response_key(intent: str, domain: str, slots: dict[str, Any]) -> str:
+def _response_keys(intent: str, domain: str, slots: dict[str, Any]) -> list[str]:
+    """The keys of Home Assistant's responses that fit, the best first; not every language has all.
+
+    Without one of them, `default` fits.
+    """
     if intent == "HassLightSet":
         keys = (("brightness", "brightness"), ("color", "color"), ("temperature", "temperature"))
-        return next((key for slot, key in keys if slots.get(slot) is not None), "brightness")
-    if intent in ("HassTurnOn", "HassTurnOff"):
-        if not slots.get("name") and domain in ("light", "fan"):
-            return f"{domain}s_area"
-        if domain in ("cover", "lock", "valve", "scene", "button"):
-            return "cover_device_class" if slots.get("device_class") else domain
-    return "default"
+        return [key for slot, key in keys if slots.get(slot) is not None] or ["brightness"]
+    if intent not in ("HassTurnOn", "HassTurnOff"):
+        return []
+    if not slots.get("name") and domain in ("light", "fan"):
+        place = next((slot for slot in ("area", "floor") if slots.get(slot)), None)
+        return [f"{domain}s_{place}"] if place else [f"{domain}_all", f"{domain}s_all"]
+    if domain in ("cover", "lock", "valve", "scene", "button"):
+        return ["cover_device_class"] if slots.get("device_class") else [domain]
+    return []

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from appliance.devices.declared_actions import read_steps, requested
 from appliance.devices.entity import Publication
-from appliance.devices.intent_services import SERVICES, ServiceCall, service_call
-from appliance.devices.intent_targets import targets_of
+from appliance.devices.intent_services import ALL_BUT, SERVICES, ServiceCall, service_call
+from appliance.devices.intent_targets import all_but, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 Asked = Publication | tuple["SayableDevice", ServiceCall]
 """A message of the owner's, or a service of a device."""
+
+
+def moves_devices(name: str) -> bool:
+    """Whether an intent without `actions` moves devices."""
+    return name in SERVICES or name in ALL_BUT
 
 
 def has_actions(declared: DeclaredIntent | None) -> bool:
@@ -45,10 +50,12 @@ def asked_of(
         variables = {"slots": intent.slots, "text": text}
         steps = read_steps(declared.actions, rules)
         return requested(steps, variables, devices, rules, language)
-    if intent.name not in SERVICES:
+    if not moves_devices(intent.name):
         return []
+    name = ALL_BUT.get(intent.name, intent.name)
+    find = all_but if intent.name in ALL_BUT else targets_of
     # What a kind of device cannot do is refused by the device, which names itself.
     return [
-        (device, service_call(intent.name, intent.slots, device.domain) or ServiceCall(intent.name))
-        for device in targets_of(intent.name, intent.slots, devices, language)
+        (device, service_call(name, intent.slots, device.domain) or ServiceCall(name))
+        for device in find(intent.name, intent.slots, devices, language)
     ]

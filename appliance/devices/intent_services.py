@@ -57,6 +57,12 @@ SERVICES: Mapping[str, Mapping[str, str]] = {
 }
 """By intent and component. On of a lock is locked, of a cover open, as in Home Assistant."""
 
+ALL_BUT: Mapping[str, str] = {
+    "TurnOffAllExcept": "HassTurnOff",
+    "TurnOnAllExcept": "HassTurnOn",
+}
+"""Intents of our own that leave some devices out, and what is done to the others."""
+
 SLOT_DATA = {
     "HassLightSet": {
         "brightness": "brightness_pct",

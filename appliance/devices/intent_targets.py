@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appliance.devices.intent_services import NEEDS_PLACE_OR_NAME, ONE_TARGET, SERVICES
+from appliance.devices.intent_services import (
+    ALL_BUT,
+    NEEDS_PLACE_OR_NAME,
+    ONE_TARGET,
+    SERVICES,
+)
+from appliance.devices.sayable_devices import is_guarded_cover
 from appliance.errors import ServiceRefused
 from appliance.sentences.home_assistant_responses import error_response
 
@@ -15,6 +21,9 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """The value of the slot `name` in "all the lights"."""
+
+EXCEPT = "except_"
+"""Slots that begin so leave devices out: `except_area`, `except_name`, and a second of each."""
 
 
 def _values(slots: Mapping[str, Any], name: str) -> set[str]:
@@ -65,6 +74,36 @@ def targets_of(
         key = "duplicate_entities" if is_named else "duplicate_targets"
         raise ServiceRefused(error_response(language, key, entity=slots.get("name")))
     return found
+
+
+def all_but(
+    intent: str, slots: Mapping[str, Any], devices: Iterable[SayableDevice], language: str
+) -> list[SayableDevice]:
+    """The devices of a kind without those that are excepted by room or by name.
+
+    Doors and gates are never among "all the covers".
+
+    Raises:
+        ServiceRefused: there is none; or nothing fits what is excepted, so that it was meant
+            otherwise.
+
+    """
+    devices = [one for one in devices if not is_guarded_cover(one.entity)]
+    wanted = {key: slots[key] for key in ("domain", "area", "floor") if slots.get(key)}
+    found = targets_of(ALL_BUT[intent], wanted, devices, language)
+    kept = found
+    for slot, value in slots.items():
+        if not slot.startswith(EXCEPT):
+            continue
+        key = "name" if slot.startswith(f"{EXCEPT}name") else "area"
+        left_out = matching_devices(found, {key: value})
+        if not left_out:
+            asked = {"domain": slots.get("domain"), key: value}
+            raise ServiceRefused(_nothing_found(asked, devices, language))
+        kept = [one for one in kept if one not in left_out]
+    if not kept:
+        raise ServiceRefused(_nothing_found(wanted, [], language))
+    return kept
 
 
 def _nothing_found(slots: Mapping[str, Any], devices: list[SayableDevice], language: str) -> str:

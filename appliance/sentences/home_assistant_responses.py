@@ -24,6 +24,12 @@ def response(language: str, intent: str, key: str = "default", **values: Any) ->
     return _first("intents", language, f"{intent}/{key}", values)
 
 
+def has_response(language: str, intent: str, key: str) -> bool:
+    """Whether the language itself has this response to the intent."""
+    codes = (language, language.partition("-")[0])
+    return any(_template("intents", code, f"{intent}/{key}") is not None for code in codes)
+
+
 def error_response(language: str, key: str, **values: Any) -> str:
     """What is said if an intent cannot be carried out, such as `timer_not_found`."""
     return _first("errors", language, key, values)

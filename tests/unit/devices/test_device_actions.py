@@ -352,3 +352,36 @@ def test_a_question_is_answered_as_it_was_asked(tmp_path: Path, text: str, answe
     action = home.actions.handle_intent(asked)
     assert action is not None
     assert action.answer == answer
+
+
+def test_what_was_left_out_is_said_and_left_as_it_is(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    asked = result("TurnOffAllExcept", {"domain": "light", "except_area": "Hall"})
+    action = home.actions.handle_intent(asked)
+    assert action is not None
+    assert action.answer == "Done, all except Hall"
+    assert {one.topic for one in action.messages[:-1]} == {"a/set", "b/set"}
+
+
+@pytest.mark.parametrize(
+    ("language", "slots", "said"),
+    [
+        ("en", {"domain": "light", "area": "Kitchen"}, "Turned off the lights"),
+        ("en", {"domain": "light"}, "Turned off all of the lights"),
+        ("fr", {"domain": "light", "area": "Kitchen"}, "Éteint"),
+        ("fr", {"name": "Hall blind"}, "Fermeture en cours"),
+        ("nl", {"domain": "light", "area": "Kitchen"}, "Verlichting uitgezet"),
+        ("it", {"domain": "light"}, "Ho spento tutte le luci"),
+        ("de", {"domain": "light"}, "Alle Lichter ausgeschaltet"),
+        ("es", {"domain": "light", "area": "Kitchen"}, "Luces apagadas"),
+    ],
+)
+def test_what_was_done_is_said_in_the_language(
+    tmp_path: Path, language: str, slots: dict[str, Any], said: str
+) -> None:
+    home = Home(tmp_path)
+    home.registry.receive("c/online", b"online", retained=False)
+    asked = msgspec.structs.replace(result("HassTurnOff", slots), language=language)
+    action = home.actions.handle_intent(asked)
+    assert action is not None
+    assert action.answer == said
