@@ -157,7 +157,7 @@ def test_a_timer_is_paused_resumed_and_cancelled_by_its_id_and_each_is_announced
     rig.order("HassStartTimer", minutes=1)
     (timer,) = rig.service.now().timers
     for change in ("pause", "resume", "cancel"):
-        rig.service.change(TimerRequest(id=timer.id, change=change))  # type: ignore[arg-type]
+        rig.service.change(TimerRequest(id=timer.id, change=change))
         assert [one.phase for one in rig.service.now().timers] == {
             "pause": [TimerPhase.PAUSED],
             "resume": [TimerPhase.RUNNING],
