@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from appliance.system import allocator, signal_wait
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
     from appliance.config import Config
     from appliance.daemon.daemon import Extras
+
+SWITCH_INTERVAL_S = 0.0005
+"""Python's own 5 ms is what a thread with a moment's work waits for each one that computes. In a
+flood of requests the thread that reads from the broker then falls behind."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     # them receives would end the process at once.
     signal_wait.block()
     allocator.limit_memory()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     import msgspec  # noqa: PLC0415
 
     from appliance.daemon import daemon  # noqa: PLC0415

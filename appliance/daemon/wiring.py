@@ -38,6 +38,7 @@ from appliance.listening.wake_election import WakeElection
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection import BrokerConnection
+from appliance.mqtt.flood_limit import FloodLimit
 from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
 from appliance.openai_api.application import site as openai_site
@@ -143,7 +144,8 @@ def wire(  # noqa: PLR0915  (one line for each part)
     speech = SpeechOutput(config, control, events)
 
     # ACT, COMMIT and PUBLISH.
-    connection = BrokerConnection(config, status_of(topics, Status.OFFLINE))
+    flood_limit = FloodLimit(topics, journal)
+    connection = BrokerConnection(config, status_of(topics, Status.OFFLINE), flood_limit)
     publisher = Publisher(journal, connection)
     committer = ResultCommitter(journal, connection, topics, publisher)
     queue = JobQueue(config.requests.maximum_waiting)
@@ -265,7 +267,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         operations=config.mqtt.operations,
         maximum_json_tokens=config.language_model.maximum_json_tokens,
     )
-    intake = RequestIntake(journal, topics, parser, dispatcher, publisher)
+    intake = RequestIntake(journal, topics, parser, dispatcher, publisher, flood_limit)
     mqtt = MqttService(
         journal,
         connection,

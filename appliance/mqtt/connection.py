@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import queue
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
     from appliance.config import Config
+    from appliance.mqtt.flood_limit import FloodLimit
     from appliance.values import Message
 
 logger = logging.getLogger(__name__)
@@ -65,8 +67,12 @@ class BrokerConnection:
     in flight when a connection broke, because the journal still has it.
     """
 
-    def __init__(self, config: Config, will: Message) -> None:
+    def __init__(
+        self, config: Config, will: Message, flood_limit: FloodLimit | None = None
+    ) -> None:
+        """`flood_limit` says which requests are not even taken in."""
         self._config = config
+        self._flood_limit = flood_limit
         self._is_v5 = config.mqtt.version == "5"
         self._will = will
         self._password = credentials.password(config.mqtt)
@@ -96,6 +102,12 @@ class BrokerConnection:
         self._reconnect = ReconnectPolicy()
         self._client = self._new_client()
         self._thread: threading.Thread | None = None
+
+    @property
+    def overrun(self) -> int:
+        """Messages that were discarded without an answer."""
+        unread = 0 if self._flood_limit is None else self._flood_limit.discarded
+        return self.inbound.overrun + unread
 
     @property
     def connected(self) -> bool:
@@ -272,8 +284,14 @@ class BrokerConnection:
     def _on_message(self, message: paho.MQTTMessage) -> None:
         if not self.inbound.reserve_row():
             return  # not acknowledged: the broker sends it again on the next connection
-        keep = self.inbound.reserve_bytes(len(message.payload))
-        self._events.put(delivery_of(message, self._epoch, keep=keep))
+        delivery = delivery_of(message, self._epoch)
+        if self._flood_limit is not None and self._flood_limit.must_discard(delivery):
+            self.inbound.release(0)
+            self._client.ack(message.mid, message.qos)
+            return
+        if self.inbound.reserve_bytes(len(message.payload)):
+            delivery = dataclasses.replace(delivery, payload=bytes(message.payload))
+        self._events.put(delivery)
 
     def _on_publish(self, mid: int, code: ReasonCode, _properties: Properties) -> None:
         self._events.put(Acknowledged(self._epoch, mid, code.value))

@@ -99,13 +99,13 @@ def check_size(message: Message, maximum_packet: int) -> None:
         raise ValueError(f"{size} bytes are more than the {maximum_packet} that the broker allows")
 
 
-def delivery_of(message: paho.MQTTMessage, epoch: int, *, keep: bool) -> Delivery:
-    """Copy a received message, with its payload if `keep` is true."""
+def delivery_of(message: paho.MQTTMessage, epoch: int) -> Delivery:
+    """Copy a received message without its payload."""
     sent = message.properties
     return Delivery(
         epoch=epoch,
         topic=message.topic,
-        payload=bytes(message.payload) if keep else None,
+        payload=None,
         mid=message.mid,
         qos=message.qos,
         repeated=message.dup,

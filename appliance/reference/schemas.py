@@ -21,6 +21,9 @@ def schemas() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the schema of each payload type, mostly a reference, and the shared components."""
     types = list(dict.fromkeys(channel.payload for channel in CHANNELS))
     own, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    for component in components.values():
+        if "description" in component:  # since Python 3.13 it comes without its indentation
+            component["description"] = inspect.cleandoc(component["description"])
     for kind in _structs(types):
         schema = components[kind.__name__]
         for field, text in _documented(kind).items():

@@ -11,7 +11,6 @@ from appliance.journal.inbox import InboxVerdict, IncomingRequest
 from appliance.messages.control_requests import ControlRequest
 from appliance.messages.request_payloads import Answer, RequestState
 from appliance.messages.topics import ReturnAddress
-from appliance.requests.flood_limit import FloodLimit
 from appliance.requests.request_parser import Rejection
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from appliance.messages.topics import Topics
     from appliance.mqtt.connection import BrokerConnection
     from appliance.mqtt.connection_event_types import Delivery
+    from appliance.mqtt.flood_limit import FloodLimit
     from appliance.mqtt.publisher import Publisher
     from appliance.requests.request_dispatcher import RequestDispatcher
     from appliance.requests.request_parser import RequestParser
@@ -41,9 +41,9 @@ class RequestIntake:
         parser: RequestParser,
         dispatcher: RequestDispatcher,
         publisher: Publisher,
-        flood_limit: FloodLimit | None = None,
+        flood_limit: FloodLimit,
     ) -> None:
-        self._flood_limit = flood_limit or FloodLimit()
+        self._flood_limit = flood_limit
         self._journal = journal
         self._topics = topics
         self._parser = parser
@@ -53,12 +53,10 @@ class RequestIntake:
         self.rejected = 0
         self.repeated = 0
         """Requests that had been accepted or answered before."""
-        self.discarded = 0
-        """Requests in a flood that were not read, and not answered."""
 
     def accept_requests(self, deliveries: Sequence[Delivery], connection: BrokerConnection) -> None:
         """Accept all of them with one commit, then acknowledge each to the broker."""
-        parsed = [self._parser.parse(delivery) for delivery in self._readable(deliveries)]
+        parsed = [self._parser.parse(delivery) for delivery in deliveries]
         for rejection in (one for one in parsed if isinstance(one, Rejection)):
             self._reject(rejection)
         if incoming := [self._marked(one) for one in parsed if isinstance(one, IncomingRequest)]:
@@ -66,6 +64,7 @@ class RequestIntake:
                 self._handle_verdict(request, verdict)
         for control in (one for one in parsed if isinstance(one, ControlRequest)):
             self._handle_control(control)  # after the requests: it may cancel one of them
+        self._flood_limit.note_judged(len(deliveries))
         for delivery in deliveries:
             if delivery.qos:
                 connection.acknowledge(delivery)
@@ -84,14 +83,6 @@ class RequestIntake:
         self._withdraw(verdict.accepted)
         self.rejected += 1
         return InboxVerdict()
-
-    def _readable(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-        """All of them, or in a flood those that it leaves; the others are not answered."""
-        if self._journal.free_for_new() > 0:
-            return deliveries
-        readable = [one for one in deliveries if self._flood_limit.may_read(one)]
-        self.discarded += len(deliveries) - len(readable)
-        return readable
 
     def _marked(self, incoming: IncomingRequest) -> IncomingRequest:
         known = self._flood_limit.is_known(incoming.request.requester)

@@ -129,7 +129,7 @@ class MqttService(LoopBody):
             accepted=intake.accepted,
             rejected=intake.rejected,
             repeated=intake.repeated,
-            overrun=self._connection.inbound.overrun + intake.discarded,
+            overrun=self._connection.overrun,
             unsaid=self._publisher.transient.dropped,
             damaged_journals=self._journal.damaged,
             journal_error=self._publisher.disk_breaker.error,

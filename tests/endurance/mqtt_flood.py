@@ -1,11 +1,12 @@
 """A flood of valid requests with invented requester names: what another requester is told.
 
     APPLIANCE_MODELS=... PYTHONPATH=.:tests python -m endurance.mqtt_flood
-        [--seconds 20] [--attackers 3] [--limit-s 5]
+        [--seconds 20] [--attackers 3] [--limit-s 5] [--queue 1000]
 
 The attackers send `parse` as fast as they can, each request with another requester and response
-topic. Meanwhile one requester sends a request every second. Exit status 1 if one of its requests
-has no answer at all (not even `busy`) within the limit.
+topic. Meanwhile one requester sends a request every second. `--queue` is mosquitto's
+max_queued_messages. Exit status 1 if one of its requests has no answer at all (not even `busy`)
+within the limit.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from support.mqtt_client import MqttClient
 
 ROOT = "appliance/kitchen"
 OWN = "appliance-clients/honest"
+
+DROPPED = "$SYS/broker/publish/messages/dropped"
 
 KNOWN_BEFORE, BEFORE_S = 4, 8.0
 """Requests of the one requester before the flood, and over how many seconds."""
@@ -83,11 +86,28 @@ def asked(client: MqttClient, name: str, limit_s: float) -> tuple[str, float]:
     return "none", time.monotonic() - began
 
 
-def live(directory: Path, models: Path, seconds: float, attackers: int, limit_s: float) -> Any:
+def last_of(observer: MqttClient) -> dict[str, int]:
+    """What appliance and broker have counted until now."""
+    last: dict[str, bytes] = {}
+    while not observer.heard.empty():
+        message = observer.heard.get()
+        last[message.topic] = message.payload
+    link = json.loads(last.get(f"{ROOT}/health", b"{}")).get("mqtt", {})
+    names = ("accepted", "rejected", "repeated", "overrun")
+    return {
+        **{name: link.get(name, 0) for name in names},
+        "dropped by the broker": int(last.get(DROPPED, b"0")),
+    }
+
+
+def live(directory: Path, models: Path, arguments: argparse.Namespace) -> Any:
     """Run all of it; what the requester was told, and when."""
+    limit_s: float = arguments.limit_s
+    lines = ("sys_interval 1", f"max_queued_messages {arguments.queue}")
     with (
-        Mosquitto(directory / "broker") as broker,
+        Mosquitto(directory / "broker", lines=lines) as broker,
         MqttClient(broker.port, OWN) as honest,
+        MqttClient(broker.port, f"{ROOT}/health", DROPPED) as observer,
         DaemonProcess(directory, models, mqtt={"host": "127.0.0.1", "port": broker.port}) as daemon,
     ):
         daemon.start()
@@ -95,11 +115,11 @@ def live(directory: Path, models: Path, seconds: float, attackers: int, limit_s:
             asked(honest, f"before-{number}", 30.0)
             time.sleep(BEFORE_S / KNOWN_BEFORE)
         over = threading.Event()
-        crowd = [Attacker(broker.port, over) for _ in range(attackers)]
+        crowd = [Attacker(broker.port, over) for _ in range(arguments.attackers)]
         for one in crowd:
             one.start()
         time.sleep(2.0)
-        end, told, number = time.monotonic() + seconds, [], 0
+        end, told, number = time.monotonic() + arguments.seconds, [], 0
         while time.monotonic() < end:
             number += 1
             told.append(asked(honest, f"honest-{number}", limit_s))
@@ -107,10 +127,12 @@ def live(directory: Path, models: Path, seconds: float, attackers: int, limit_s:
         over.set()
         for one in crowd:
             one.join(10)
+        counted = last_of(observer)
         time.sleep(limit_s)  # what the broker had queued before
         after = asked(honest, "after", limit_s)
         return {
             "sent by the attackers": sum(one.sent for one in crowd),
+            **counted,
             "told": [f"{state} after {after_s:.2f} s" for state, after_s in told],
             "without an answer": sum(state == "none" for state, _ in told),
             "after it": f"{after[0]} after {after[1]:.2f} s",
@@ -123,17 +145,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--attackers", type=int, default=3)
     parser.add_argument("--limit-s", type=float, default=5.0)
+    parser.add_argument("--queue", type=int, default=1000)
     arguments = parser.parse_args()
     if "APPLIANCE_MODELS" not in os.environ:
         parser.error("APPLIANCE_MODELS is not set; it is the folder of the models")
     with tempfile.TemporaryDirectory() as directory:
-        told = live(
-            Path(directory),
-            Path(os.environ["APPLIANCE_MODELS"]),
-            arguments.seconds,
-            arguments.attackers,
-            arguments.limit_s,
-        )
+        told = live(Path(directory), Path(os.environ["APPLIANCE_MODELS"]), arguments)
     print(json.dumps(told, indent=1))
     return 1 if told["without an answer"] or told["ended"] else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -14,6 +15,7 @@ from appliance.messages.request_payloads import Answer
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection import BrokerConnection
+from appliance.mqtt.flood_limit import FloodLimit
 from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
 from appliance.requests.intake import RequestIntake
@@ -25,8 +27,6 @@ from appliance.values import Intent, Outcome, Request, Result, Source, Trigger
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from appliance.requests.flood_limit import FloodLimit
 
 ROOT = "appliance/kitchen"
 
@@ -65,7 +65,7 @@ class MqttStack:
         self,
         settings: config.Config,
         hand_over: Callable[[Request], bool] | None = None,
-        flood_limit: FloodLimit | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = settings
         self.topics = Topics.of(settings)
@@ -77,7 +77,9 @@ class MqttStack:
         )
         self.ids = Ids(self.journal.last_id)
         self.requests: list[Request] = []
-        self.link = BrokerConnection(settings, status_of(self.topics, Status.OFFLINE))
+        flood_limit = FloodLimit(self.topics, self.journal, clock)
+        will = status_of(self.topics, Status.OFFLINE)
+        self.link = BrokerConnection(settings, will, flood_limit)
         reader = RequestParser(self.topics, settings.requests.maximum_bytes, self.ids.new)
         self.enqueue_request = hand_over or self.work
         self.orders: list[ControlRequest] = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -80,6 +81,12 @@ class Asked:
             last=self.last,
         )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.journal.close()
+
     def ask(self, name: str, language: str = "en", id_: str = "", **slots: Any) -> str | None:
         self.number += 1
         result = result_for("", id_ or f"r{self.number}", Outcome.INTENT)
@@ -89,8 +96,9 @@ class Asked:
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Asked:
-    return Asked(tmp_path)
+def asked(tmp_path: Path) -> Iterator[Asked]:
+    with Asked(tmp_path) as made:
+        yield made
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -118,11 +126,11 @@ def test_name_room_and_models_are_those_of_the_configuration(asked: Asked, tmp_p
         "I hear with whisper-tiny.en and answer with smollm2-135m-instruct."
     )
     settings = Config(language_model=LanguageModelSettings(enabled=False), speech=TINY)
-    other = Asked(tmp_path / "other", settings)
-    assert other.ask("AskRoom") == "Nobody has told me which room I am in."
-    assert other.ask("AskModel") == (
-        "I hear with whisper-tiny.en, and no language model is enabled."
-    )
+    with Asked(tmp_path / "other", settings) as other:
+        assert other.ask("AskRoom") == "Nobody has told me which room I am in."
+        assert other.ask("AskModel") == (
+            "I hear with whisper-tiny.en, and no language model is enabled."
+        )
 
 
 def test_a_value_that_no_sensor_measures_is_called_unknown(asked: Asked) -> None:
@@ -180,10 +188,10 @@ def test_volume_and_mute_are_kept_over_a_restart_and_set_once_for_one_order(
     assert asked.ask("VolumeUp", id_="once") == "The volume is 60 percent."
     assert asked.ask("SpeakerMute") == "I will be silent, except for alarms."
     asked.journal.close()
-    again = Asked(tmp_path)
-    assert (again.speech.volume, again.speech.muted) == (0.6, True)
-    assert again.ask("SpeakerUnmute") == "I speak again."
-    assert (again.speech.volume, again.speech.muted) == (0.6, False)
+    with Asked(tmp_path) as again:
+        assert (again.speech.volume, again.speech.muted) == (0.6, True)
+        assert again.ask("SpeakerUnmute") == "I speak again."
+        assert (again.speech.volume, again.speech.muted) == (0.6, False)
 
 
 def test_the_volume_stays_between_silence_and_full(asked: Asked) -> None:

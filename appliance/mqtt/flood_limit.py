@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appliance.journal.journal import Journal
+    from appliance.messages.topics import Topics
     from appliance.mqtt.connection_event_types import Delivery
 
 KNOWN_AFTER_S = 5.0
@@ -23,14 +26,26 @@ second. What comes beyond that is discarded unread, so that the rest does not wa
 
 
 class FloodLimit:
-    """Who is known, and how many others may be told `busy`. The MQTT thread calls it.
+    """Who is known, and how many others may be told `busy`.
 
     Names cost a client nothing, so a share for each name is no protection: an attacker invents a
     new name for each request. A name that came back after some time is worth more than a new one.
+
+    paho's thread asks it for each message, so that what has no room costs as little as possible:
+    the broker drops what it cannot deliver, whoever sent it.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, topics: Topics, journal: Journal, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._topics = topics
+        self._journal = journal
         self._clock = clock
+        self._lock = threading.Lock()
+        self._under_way = 0
+        """Requests that were let through, and are not judged by the inbox yet."""
+        self.discarded = 0
+        """Requests that were not read, and not answered."""
         self._new: OrderedDict[str, float] = OrderedDict()
         """When the first request was accepted."""
         self._known: OrderedDict[str, None] = OrderedDict()
@@ -42,7 +57,7 @@ class FloodLimit:
         return requester in self._known
 
     def note_accepted(self, requester: str) -> None:
-        """One of its requests was accepted."""
+        """One of its requests was accepted. Only the MQTT thread calls it."""
         if requester in self._known:
             self._known.move_to_end(requester)
             return
@@ -55,9 +70,32 @@ class FloodLimit:
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
 
-    def may_read(self, delivery: Delivery) -> bool:
-        """Whether to read and answer a request although there is no room for a new requester."""
-        return self.is_known(named_requester(delivery)) or self._may_answer()
+    def must_discard(self, delivery: Delivery) -> bool:
+        """Whether not to read a message: there is no room for it, and too many are told so.
+
+        From any thread, and without waiting.
+        """
+        if not self._topics.is_request(delivery.topic):
+            return False
+        with self._lock:
+            if not self._may_pass(delivery):
+                self.discarded += 1
+                return True
+            self._under_way += 1
+            return False
+
+    def note_judged(self, count: int) -> None:
+        """So many of those that were let through are in the inbox now, or refused."""
+        with self._lock:
+            self._under_way = max(0, self._under_way - count)
+
+    def _may_pass(self, delivery: Delivery) -> bool:
+        # Those under way count: otherwise one free place would let a whole window through.
+        return (
+            self._journal.free_for_new() > self._under_way
+            or self.is_known(named_requester(delivery))
+            or self._may_answer()
+        )
 
     def _may_answer(self) -> bool:
         now_s = self._clock()
