@@ -88,6 +88,11 @@ class HttpServer(LoopBody):
         await asyncio.sleep(0)  # the cancelled tasks end, and the sockets are closed
         if tasks := {task for one in self._connections for task in one.tasks}:
             await asyncio.wait(tasks, timeout=0.2)
+        # What a site does in the background ends, too.
+        if left := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=0.2)
 
 
 def _connections_of(site: Site) -> SiteConnections:

@@ -8,6 +8,7 @@ from appliance.page.board_view import BoardView
 from appliance.page.event_streams import EventStreams
 from appliance.page.live_view import LiveView
 from appliance.page.log_view import LogView
+from appliance.page.models_view import ModelsView
 from appliance.page.sentence_editor import SentenceEditor
 from appliance.page.sentences_view import SentencesView
 from appliance.page.teach_view import TeachView
@@ -30,5 +31,6 @@ def all_views(services: PageServices) -> tuple[PageView, ...]:
         TeachView(services.activity, editor),
         TimersView(services.timers, services.activity, services.operations),
         BoardView(services),
+        ModelsView(services),
         LogView(services.log, services.config_path, streams),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import StreamingResponse
@@ -10,7 +11,7 @@ from appliance.page.page_request import PageError
 from appliance.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from starlette.responses import Response
 
@@ -31,7 +32,7 @@ class EventStreams:
     def __init__(self) -> None:
         self._open = 0
 
-    def response(self, request: PageRequest, events: AsyncIterator[bytes]) -> Response:
+    def response(self, request: PageRequest, events: AsyncGenerator[bytes, None]) -> Response:
         """The events for one browser, until it leaves.
 
         Raises:
@@ -46,10 +47,11 @@ class EventStreams:
             headers={"x-accel-buffering": "no"},
         )
 
-    async def _counted(self, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _counted(self, events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
         self._open += 1
         try:
-            async for each in events:
-                yield each
+            async with aclosing(events):
+                async for each in events:
+                    yield each
         finally:
             self._open -= 1

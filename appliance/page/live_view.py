@@ -9,7 +9,7 @@ from appliance.page.event_streams import event
 from appliance.page.page_view import PageRoute
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from starlette.responses import Response
 
@@ -50,7 +50,7 @@ class LiveView:
     async def _stream(self, request: PageRequest) -> Response:
         return self._streams.response(request, self._events(request))
 
-    async def _events(self, request: PageRequest) -> AsyncIterator[bytes]:
+    async def _events(self, request: PageRequest) -> AsyncGenerator[bytes, None]:
         seen, shown, silent = 0, None, 0
         yield event("start", None)
         while True:

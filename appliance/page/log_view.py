@@ -18,7 +18,7 @@ from appliance.page.page_request import PageError
 from appliance.page.page_view import PageRoute
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from appliance.page.event_streams import EventStreams
     from appliance.page.page_request import PageRequest
@@ -61,7 +61,7 @@ class LogView:
     async def _stream(self, request: PageRequest) -> Response:
         return self._streams.response(request, self._events(request, _level(request)))
 
-    async def _events(self, request: PageRequest, level: str) -> AsyncIterator[bytes]:
+    async def _events(self, request: PageRequest, level: str) -> AsyncGenerator[bytes, None]:
         seen, silent, least = 0, 0, logging.getLevelName(level.upper())
         yield event("start", None)
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import tarfile
 import time
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 from support.browser import WebBrowser
+from support.hub_server import ModelHub
 from support.served_page import ServedPage, served_page
 from support.waiting import until
+
+from appliance.models import catalogue
 
 OWN_SENTENCES = """
 language: en
@@ -24,14 +28,32 @@ intents:
 """
 
 
+PULLED = "qwen2.5-0.5b-instruct"
+
+
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> Iterator[ServedPage]:
+def hub() -> Iterator[ModelHub]:
+    """A model hub that has one small model, by the name of a large one."""
+    model = catalogue.hub_models()[PULLED]
+    with ModelHub(model.repository, model.file, b"GGUF" + bytes(range(256)) * 4000).open() as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def page(
+    tmp_path_factory: pytest.TempPathFactory, models_directory: Path, hub: ModelHub
+) -> Iterator[ServedPage]:
     folder = tmp_path_factory.mktemp("page")
     (folder / "sentences").mkdir()
     (folder / "sentences" / "gate.yaml").write_text(OWN_SENTENCES)
+    (folder / "models").mkdir()
+    for model in models_directory.iterdir():
+        (folder / "models" / model.name).symlink_to(model)
     sentences = {"folder": str(folder / "sentences")}
-    with served_page(folder, models_directory, sentences=sentences) as served:
-        yield served
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", hub.address)
+        with served_page(folder, folder / "models", sentences=sentences) as served:
+            yield served
 
 
 @pytest.fixture(scope="module")
@@ -185,4 +207,48 @@ def test_a_support_bundle_is_downloaded_by_the_owner_and_by_nobody_else(
         assert recent is not None
         assert "the owner logged in from 127.0.0.1" in recent.read().decode()
     assert {"versions.json", "config.json", "check.json", "log.txt", "recent-log.txt"} <= names
+    assert browser.console == []
+
+
+def test_a_model_is_pulled_with_its_progress_and_one_that_is_not_there_is_explained(
+    page: ServedPage, browser: WebBrowser, hub: ModelHub
+) -> None:
+    browser.open(f"{page.address}/models")
+    of_row = f"document.getElementById('pull-{PULLED}')"
+    assert "not installed" in browser.evaluate(f"{of_row}.closest('article').innerText")
+    hub.content, complete = b"", hub.content
+    browser.evaluate(f"{of_row}.click()")
+    browser.until("document.querySelector('#models-list .failed .problem')?.innerText")
+    hub.content = complete
+    browser.evaluate(f"{of_row}.click()")
+    browser.until("document.querySelector('#models-list .good')?.innerText.includes('SHA-256')")
+    browser.until(f"!{of_row}")
+    listed = page.daemon.command("models", "list", "--json").stdout
+    states = {one["name"]: one["state"] for one in json.loads(listed)["models"]}
+    assert states[PULLED] == "ready"
+    assert browser.console == []
+
+
+def test_the_terms_of_a_model_are_accepted_before_it_is_pulled(page: ServedPage) -> None:
+    asked = {"cookie": page.cookie(), "origin": page.address}
+    status, text, _ = page.ask("POST", "/models/pull", {"name": "llama-3.2-1b-instruct"}, **asked)
+    assert status == 422
+    assert "Accept the terms" in text
+    for name in ("--help", "../../etc", ""):
+        status, text, _ = page.ask("POST", "/models/pull", {"name": name}, **asked)
+        assert status == 422
+
+
+def test_a_measurement_goes_on_without_the_browser_and_is_stopped_by_its_button(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    browser.open(f"{page.address}/models")
+    browser.evaluate("document.getElementById('bench').click()")
+    browser.until("document.getElementById('stop') !== null")
+    asked = {"cookie": page.cookie(), "origin": page.address}
+    assert page.ask("POST", "/models/bench", {}, **asked)[0] == 409
+    browser.open(f"{page.address}/models")
+    browser.until("document.getElementById('bench').disabled")
+    browser.evaluate("document.getElementById('stop').click()")
+    browser.until("document.getElementById('models-list').innerText.includes('It was stopped')")
     assert browser.console == []

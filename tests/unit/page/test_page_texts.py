@@ -8,6 +8,7 @@ from importlib import resources
 import pytest
 
 from appliance.messages.timer_payloads import TimerKind, TimerPhase
+from appliance.models.store import ModelState
 from appliance.page.board_history import Measured, Span
 from appliance.page.board_view import CHARTS
 from appliance.page.log_view import LEVELS
@@ -43,6 +44,11 @@ def test_every_text_of_the_templates_and_of_every_value_is_there(language: str) 
     keys |= {f"board.line.{one}" for one in Measured} | {f"board.pace.{one}" for one in Pace}
     keys |= {f"board.{lines[0]}" for lines in CHARTS} | {f"board.axis.{one}" for one in Span}
     keys |= {f"log.level.{one}" for one in LEVELS}
+    keys |= {f"models.state.{one}" for one in ModelState} | {
+        "models.work.models",
+        "models.work.bench",
+    }
+    keys |= {"models.task.speech-to-text", "models.task.language-model"}
     keys |= {f"board.span.{one}" for one in Span} | facts_of_the_board()
     assert keys - texts(language).keys() == set()
 
