@@ -17,7 +17,7 @@ from appliance.devices.config_fields import (
     origin,
     required,
 )
-from appliance.devices.entity_factory import COMPONENTS, NOT_READ
+from appliance.devices.entity_factory import COMPONENTS, NOT_READ, OWN_ONLY
 from appliance.errors import DeviceConfigError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def declared_component(component: str, name: str, given: dict[str, Any]) -> Comp
         DeviceConfigError: there is no such component.
 
     """
-    if component not in COMPONENTS:
+    if component not in COMPONENTS | OWN_ONLY:
         raise DeviceConfigError(f"there is no component {component[:40]!r}")
     return ComponentMessage(component, name, _with_base_topic(_with_full_names(given)))
 

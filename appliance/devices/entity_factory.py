@@ -12,6 +12,7 @@ from appliance.devices.components.light_default import DefaultLight
 from appliance.devices.components.light_json import JsonLight
 from appliance.devices.components.light_template import TemplateLight
 from appliance.devices.components.lock import Lock
+from appliance.devices.components.media_player import MediaPlayer
 from appliance.devices.components.sensors import BinarySensor, Event, Sensor
 from appliance.devices.components.settings import Button, Number, Scene, Select, Text
 from appliance.devices.components.switches import Humidifier, Siren, Switch
@@ -35,7 +36,7 @@ CLASSES: Mapping[str, type[DeviceEntity]] = {
     for kind in (
         *(AlarmControlPanel, BinarySensor, Button, Climate, Cover, Event, Fan, Humidifier),
         *(LawnMower, Lock, Number, Scene, Select, Sensor, Siren, Switch, Text, Vacuum, Valve),
-        WaterHeater,
+        *(WaterHeater, MediaPlayer),
     )
 }
 
@@ -47,7 +48,11 @@ NOT_READ = frozenset(
 )
 """Components of Home Assistant that say and do nothing by voice."""
 
-COMPONENTS = frozenset({"light", *CLASSES})
+OWN_ONLY = frozenset({MediaPlayer.component})
+"""Components that only the owner's file can declare: no discovery has them."""
+
+COMPONENTS = frozenset({"light", *CLASSES}) - OWN_ONLY
+"""Those that discovery can declare."""
 
 
 def make_entity(component: str, key: str, given: Mapping[str, Any]) -> DeviceEntity:

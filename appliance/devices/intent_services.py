@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from appliance.devices.entity import DeviceEntity
 
-ON_OFF = ("light", "switch", "fan", "siren", "humidifier", "climate", "water_heater")
+ON_OFF = (
+    *("light", "switch", "fan", "siren", "humidifier", "climate", "water_heater", "media_player"),
+)
 
 SERVICES: Mapping[str, Mapping[str, str]] = {
     "HassTurnOn": {
@@ -54,6 +56,14 @@ SERVICES: Mapping[str, Mapping[str, str]] = {
     "HassLawnMowerDock": {"lawn_mower": "lawn_mower.dock"},
     "HassHumidifierSetpoint": {"humidifier": "humidifier.set_humidity"},
     "HassHumidifierMode": {"humidifier": "humidifier.set_mode"},
+    "HassMediaPause": {"media_player": "media_player.media_pause"},
+    "HassMediaUnpause": {"media_player": "media_player.media_play"},
+    "HassMediaNext": {"media_player": "media_player.media_next_track"},
+    "HassMediaPrevious": {"media_player": "media_player.media_previous_track"},
+    "HassSetVolume": {"media_player": "media_player.volume_set"},
+    "HassSetVolumeRelative": {"media_player": "media_player.volume_up"},
+    "HassMediaPlayerMute": {"media_player": "media_player.volume_mute"},
+    "HassMediaPlayerUnmute": {"media_player": "media_player.volume_mute"},
 }
 """By intent and component. On of a lock is locked, of a cover open, as in Home Assistant."""
 
@@ -102,7 +112,24 @@ def service_call(intent: str, slots: Mapping[str, Any], domain: str) -> ServiceC
     data = {key: slots[slot] for slot, key in keys.items() if slots.get(slot) is not None}
     if intent == "HassFanSetSpeed" and not data.get("percentage"):
         return ServiceCall("fan.turn_off")  # Home Assistant would switch it on
+    if domain == "media_player":
+        return _media_call(intent, name, slots)
     return ServiceCall(name, data)
+
+
+def _media_call(intent: str, name: str, slots: Mapping[str, Any]) -> ServiceCall:
+    """Volumes are per cent in sentences, and 0 to 1 in services."""
+    if intent == "HassSetVolume":
+        return ServiceCall(name, {"volume_level": float(slots.get("volume_level", 0)) / 100})
+    if intent in ("HassMediaPlayerMute", "HassMediaPlayerUnmute"):
+        return ServiceCall(name, {"is_volume_muted": intent == "HassMediaPlayerMute"})
+    if intent != "HassSetVolumeRelative":
+        return ServiceCall(name)
+    step = slots.get("volume_step", "up")
+    if isinstance(step, str):
+        return ServiceCall(f"media_player.volume_{'down' if step == 'down' else 'up'}")
+    turn = "up" if step >= 0 else "down"
+    return ServiceCall(f"media_player.volume_{turn}", {"step": abs(step) / 100})
 
 
 _REACHED: Mapping[str, frozenset[str]] = {
@@ -118,8 +145,13 @@ _REACHED: Mapping[str, frozenset[str]] = {
     "return_to_base": frozenset({"returning", "docked"}),
     "start_mowing": frozenset({"mowing"}),
     "dock": frozenset({"returning", "docked"}),
+    "media_play": frozenset({"playing", "buffering"}),
+    "media_pause": frozenset({"paused"}),
 }
 """The states that show that a service was done."""
+
+SEVERAL_ON_STATES = frozenset({"climate", "media_player", "water_heater"})
+"""Components that are on in several ways: whatever is not off."""
 
 _TOLERANCES = {
     "brightness_pct": ("brightness", 100 / 255, 2.0),
@@ -127,6 +159,7 @@ _TOLERANCES = {
     "position": ("current_position", 1.0, 3.0),
     "temperature": ("temperature", 1.0, 0.5),
     "humidity": ("humidity", 1.0, 1.0),
+    "volume_level": ("volume_level", 1.0, 0.03),
 }
 """By key of the data: the attribute to compare, its factor, and how far it may be off."""
 
@@ -135,7 +168,7 @@ def is_reached(call: ServiceCall, entity: DeviceEntity) -> bool:
     """Whether the state shows that a service was done."""
     service = call.name.partition(".")[2]
     wanted, state = _REACHED.get(service), entity.state
-    if service == "turn_on" and entity.component in ("climate", "water_heater"):
+    if service == "turn_on" and entity.component in SEVERAL_ON_STATES:
         in_state = state not in ("off", UNKNOWN)
     else:
         in_state = wanted is None or state in wanted

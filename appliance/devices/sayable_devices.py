@@ -21,7 +21,8 @@ LONGEST_NAME = 60
 MOST_WORDS = 8
 
 EXPOSED = frozenset(
-    {"climate", "cover", "fan", "humidifier", "light", "scene", "switch", "vacuum", "water_heater"}
+    {"climate", "cover", "fan", "humidifier", "light", "media_player", "scene", "switch", "vacuum"}
+    | {"water_heater"}
 )
 """Components that can be said without being named in the owner's file, as in Home Assistant."""
 
