@@ -15,23 +15,23 @@ from typing import Any
 import appliance
 
 ERROR_CHARACTERS = 300
-"""Of its standard error, in the message when it dies."""
+"""Maximum number of characters of its standard error in the message about its end."""
 
 ERROR_BYTES = 65_536
-"""Read from the end of its standard error: a traceback is long."""
+"""Bytes read from the end of its standard error; a traceback is long."""
 
 TRACEBACK = "Traceback (most recent call last):"
 PLACE = re.compile(r'^ +File "([^"]*)", line (\d+), in (\S+)', re.MULTILINE)
 
 SAFE_TO_QUOTE = ("ImportError", "ModuleNotFoundError", "OSError", "FileNotFoundError")
-"""Errors of Python whose message is logged: it never holds a part of a request."""
+"""Python errors whose message is logged, because it never contains a part of a request."""
 
 SEND_TIMEOUT_S = 5.0
-"""A thread of the child does nothing but read, so a child that takes longer hangs."""
+"""Time limit of a write. A thread of the child only reads, so a slower child hangs."""
 
 
 READ_BYTES = 1_048_576
-"""Of its standard output, at once."""
+"""Maximum number of bytes read at once from its standard output."""
 
 
 class ChildDied(Exception):
@@ -101,7 +101,7 @@ class Child:
         return received
 
     def _read(self, timeout_s: float) -> bool:
-        """Whether something came in time; ChildDied if the process has ended."""
+        """Read what has arrived; False if nothing comes in time; ChildDied at its end."""
         assert self._process.stdout is not None  # noqa: S101 (it is a pipe)
         if self._process.stdout.closed:
             raise ChildDied(self._cause())
@@ -115,11 +115,11 @@ class Child:
         return True
 
     def alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     def suspend(self) -> None:
-        """Stop the process at once, whatever it does, until `resume`."""
+        """Suspend the process at once, whatever it does, until `resume`."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -127,7 +127,7 @@ class Child:
         self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it now; may be called twice."""
+        """Kill the process; may be called twice."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -138,7 +138,7 @@ class Child:
             self._errors = -1
 
     def _cause(self) -> str:
-        """How it ended, and the last line that it wrote on standard error."""
+        """The exit status or signal, and the last line of standard error."""
         status = self._process.wait()
         cause = f"exit status {status}"
         if status < 0:
@@ -155,7 +155,7 @@ class Child:
 
 
 def last_error(output: str) -> str:
-    """The last line of `output`; of a Python error only its kind and place.
+    """The last line of `output`; for a Python error only its class and place.
 
     Its message may quote a request, and the result goes to the log.
     """

@@ -38,7 +38,7 @@ class NotDone(Exception):
         self.state: str = answer["state"]
         """`rejected`, `expired`, `cancelled` or `failed`."""
         self.reason: str | None = answer.get("reason")
-        """For programs: `invalid`, `too_large`, `unsupported`, `unknown`, or the state."""
+        """Reason as a code: `invalid`, `too_large`, `unsupported`, `unknown`, or the state."""
         self.answer = answer
 
 
@@ -232,7 +232,8 @@ class Client(Connection):
                     self._confirm(correlation, yes=confirm(answer["message"]))
                     answer = _final_answer(answers, min(left_s, resend_after_s))
                 if answer is None:
-                    # Not appliance.backoff: this file works without the package.
+                    # This does not use appliance.backoff, because the file must work without the
+                    # package.
                     resend_after_s = min(LONGEST_RESEND_S, resend_after_s * 2)
                 elif answer["state"] == "done":
                     return answer
@@ -274,7 +275,7 @@ class Client(Connection):
 
     def _enqueue_answer(self, message: paho.MQTTMessage) -> None:
         answers = self._answers.get(getattr(message.properties, "CorrelationData", b""))
-        if answers is not None:  # else it is a repetition, or too late
+        if answers is not None:  # any other answer is a repetition, or late
             answers.put(json.loads(message.payload))
 
 

@@ -1,4 +1,4 @@
-"""What happens in the daemon, as typed events, for those who only watch: status, metrics, light."""
+"""Typed events of the daemon for its observers: status, metrics, light."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ActivityChanged:
-    """A part of the daemon does something else."""
+    """A part of the daemon has changed its activity."""
 
     part: str
     activity: Activity
@@ -30,7 +30,7 @@ class ActivityChanged:
 
 @dataclass(frozen=True, slots=True)
 class StatusChanged:
-    """What the device as a whole does: of its parts, the one that a person notices first."""
+    """The activity of the whole device has changed: that of the part a person notices first."""
 
     activity: Activity
 
@@ -59,7 +59,7 @@ class JobFinished:
 
 @dataclass(frozen=True, slots=True)
 class JobNotRun:
-    """A request has ended without work: it was cancelled or late while it waited."""
+    """A request has ended without work, because it was cancelled or expired in the queue."""
 
     request: Request
     result: Result
@@ -67,14 +67,14 @@ class JobNotRun:
 
 @dataclass(frozen=True, slots=True)
 class WordsHeard:
-    """What somebody has said until now."""
+    """The words of a sentence that is still being spoken."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerWritten:
-    """What the language model has written until now, if the requester wants to see it."""
+    """The beginning of an answer that is still being written, if its requester wants to see it."""
 
     request: Request
     text: str
@@ -82,14 +82,14 @@ class AnswerWritten:
 
 @dataclass(frozen=True, slots=True)
 class BoardRead:
-    """The sensors of the board were read, as they are once a second."""
+    """The sensors of the board were read; this happens once a second."""
 
     reading: BoardReading
 
 
 @dataclass(frozen=True, slots=True)
 class PaceChanged:
-    """The governor lets the board work harder, or less."""
+    """The governor has changed the pace."""
 
     pace: Pace
 
@@ -126,7 +126,7 @@ class Observer(Protocol):
     """Receives every event, in the thread in which it happened; it must return at once."""
 
     def on_event(self, event: Event) -> None:
-        """Take note of the event; observers ignore those that do not concern them."""
+        """Handle an event; an observer ignores events that do not concern it."""
 
 
 class EventBus:
@@ -137,11 +137,11 @@ class EventBus:
         self._observers: tuple[Observer, ...] = ()
 
     def subscribe(self, observer: Observer) -> None:
-        """Let it see every event from now on."""
+        """Add an observer of all later events."""
         with self._lock:
             self._observers = (*self._observers, observer)
 
     def emit(self, event: Event) -> None:
-        """Pass it on, in the order in which the observers subscribed."""
+        """Pass an event to the observers in the order in which they subscribed."""
         for observer in self._observers:
             observer.on_event(event)

@@ -38,7 +38,7 @@ class Microphone(Protocol):
 
     @property
     def state(self) -> MicrophoneState:
-        """What it is doing."""
+        """The state of the microphone."""
 
     def open(self) -> None:
         """Start; MicrophoneError if there is none. A later fault is retried, not raised."""
@@ -54,30 +54,31 @@ class IntentHandler(Protocol):
     """Carries out intents inside the appliance: devices, timers, questions about itself."""
 
     def handle_intent(self, result: Result) -> Action | None:
-        """Carry out `result.intent`; None if this handler does not know it. Any thread.
+        """Carry out `result.intent`; None if this handler does not know it. Called from any thread.
 
         The result is committed to the journal after this call, together with the messages of the
-        action. After a crash in between, a request comes again with the same `result.id`: what a
-        handler keeps by itself must not be done twice for one id.
+        action. After a crash in between, the request comes again with the same `result.id`, so a
+        handler with records of its own must not act twice for one id.
 
         Raises:
-            ApplianceError: it cannot be carried out; the outcome becomes `failed`, with this text.
+            ApplianceError: the intent cannot be carried out; the outcome becomes `failed`, with
+                this text.
 
         """
 
 
 class Speaker(Protocol):
-    """Says texts to whoever is there."""
+    """Speaks texts through the loudspeaker."""
 
     def say(self, text: str) -> None:
-        """Say it after what waits already; nothing happens without a voice. Any thread."""
+        """Queue a text to be spoken; without a voice nothing happens. Called from any thread."""
 
 
 class VoiceActivityDetector(Protocol):
     """Finds speech in audio, frame by frame."""
 
     def probability(self, frame: Samples) -> float:
-        """Of speech in a frame of FRAME_SAMPLES, 0.0 to 1.0."""
+        """Probability of speech in a frame of FRAME_SAMPLES, 0.0 to 1.0."""
 
     def reset(self) -> None:
         """Forget the frames so far."""
@@ -105,7 +106,7 @@ class Transcriber(Protocol):
     def transcribe(
         self, samples: Samples, language: str, must_stop: Callable[[], bool] = lambda: False
     ) -> Transcript:
-        """What was said.
+        """The words that were said.
 
         Raises:
             EngineError: the engine failed.
@@ -122,7 +123,7 @@ class Transcriber(Protocol):
         """
 
     def use_pace(self, pace: Pace) -> None:
-        """How hard the board may work from now on."""
+        """Set the pace: how hard the board may work."""
 
 
 class LanguageModel(Protocol):
@@ -133,7 +134,7 @@ class LanguageModel(Protocol):
 
     @property
     def restarts(self) -> int:
-        """How often its process was started again, because it died."""
+        """Number of times its process died and was started again."""
 
     def complete(
         self,
@@ -144,7 +145,7 @@ class LanguageModel(Protocol):
         """The answer to `question`.
 
         Args:
-            question: the conversation, and what the answer must keep to.
+            question: the conversation, and the limits of the answer.
             must_stop: checked between tokens.
             on_token: receives each piece of the answer; None if it starts again.
 
@@ -157,29 +158,29 @@ class LanguageModel(Protocol):
     def score_options(
         self, menu: str, text: str, options: Sequence[str], must_stop: Callable[[], bool]
     ) -> OptionScores:
-        """How likely each option is to follow `menu` and `text`, if one of them must.
+        """The probability of each option after `menu` and `text`, if one of them must follow.
 
-        `menu` is cached: it should be the same from call to call. Raises as `complete`.
+        `menu` is cached, so it should be the same in every call. Raises as `complete`.
         """
 
     def start(self) -> None:
-        """Load it now and not at its first use; EngineError if it cannot be loaded."""
+        """Load the model now instead of at its first use; EngineError if it cannot be loaded."""
 
     def close(self) -> None:
-        """Give its memory back, in the thread that used it first; may be called twice."""
+        """Free its memory, in the thread that used it first; may be called twice."""
 
     def use_threads(self, count: int) -> None:
-        """With how many threads it computes from the next order on."""
+        """Set the number of threads that it uses from the next request on."""
 
     @property
     def fault(self) -> str | None:
-        """Why it cannot be used now; None if it can."""
+        """Reason why it cannot be used now; None if it can."""
 
     def suspended(self) -> AbstractContextManager[None]:
-        """Leave the CPU to others until this ends, or until the same thread makes a request."""
+        """Pause the model until this context ends, or until the same thread makes a request."""
 
     def restart_if_dead(self) -> None:
-        """Restart a process that died; for a time without requests."""
+        """Restart the process if it died; called while no request waits."""
 
 
 class Synthesizer(Protocol):

@@ -1,4 +1,4 @@
-"""The signed bundle in force: what it may change of the configuration, and the record of it."""
+"""The active signed bundle: the configuration keys that it may change, and its record."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SECTIONS = frozenset(
     {"cascade", "devices", "language_model", "sentences", "speaking", "speech", "telemetry"}
     | {"timers", "wake_word"}
 )
-"""Tables that a bundle may have. What opens a microphone, a server or the log, the broker and its
-login, the folders and the key itself stay with whoever has the board."""
+"""Tables that a bundle may contain. Only the owner of the board sets the microphone, servers, log,
+broker and login, folders and the bundle key."""
 
 NEVER = frozenset({"sentences.folder", "devices.file", "devices.discovery", "language_model.facts"})
-"""Keys in those tables that it may not have: the bundle brings the files, and does not say whether
-announced devices are acted on. Facts are lines of a file that answers repeat: with that key
-whoever may send bundles could read every file that the service can."""
+"""Keys in those tables that a bundle may not contain. It brings its own files and does not decide
+whether announced devices are controlled. Answers quote lines of the facts file, so with that key
+the sender of a bundle could read every file that the service can read."""
 
 SETTINGS, DEVICES, SENTENCES = "settings.toml", "devices.yaml", "sentences"
 
@@ -29,36 +29,36 @@ RECORD = "record.json"
 
 
 class BundleRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of bundles on this board; in the state directory."""
+    """The state of the bundles on this board, kept in the state directory."""
 
     highest: int = 0
     """The highest serial number ever taken: an equal or lower one is refused."""
     serial: int = 0
-    """That of the bundle in force; 0 for none."""
+    """Serial number of the active bundle; 0 for none."""
     previous: int = 0
-    """That of the bundle which comes back if this one fails; 0 for none."""
+    """Serial number of the bundle to restore if the active one fails; 0 for none."""
     state: Literal["none", "trial", "active", "taken_back"] = "none"
-    """`taken_back` is said of the newest one; `serial` is then the one before."""
+    """`taken_back` means that the newest bundle failed; `serial` is then the one before it."""
     starts: int = 0
-    """How often the daemon was started on trial."""
+    """Number of times the daemon was started during the trial."""
     reason: str = ""
-    """Why it was taken back."""
+    """Why the newest bundle failed."""
     digest: str = ""
-    """SHA-256 of the newest one."""
+    """SHA-256 of the newest bundle."""
 
 
 def folder_of(state_directory: Path) -> Path:
-    """Where bundles and their record are."""
+    """The folder of the bundles and their record."""
     return state_directory / "fleet"
 
 
 def contents_of(state_directory: Path, serial: int) -> Path:
-    """Where the files of a bundle are."""
+    """The folder with the files of a bundle."""
     return folder_of(state_directory) / "bundles" / str(serial)
 
 
 def read_record(state_directory: Path) -> BundleRecord:
-    """The record; after damage the highest number is that of the folders that are there."""
+    """Read the record; if it is damaged, take the highest serial number of the stored bundles."""
     folder = folder_of(state_directory)
     try:
         return msgspec.json.decode((folder / RECORD).read_bytes(), type=BundleRecord)
@@ -72,7 +72,7 @@ def read_record(state_directory: Path) -> BundleRecord:
 
 
 def refused_settings(settings: dict[str, Any]) -> list[str]:
-    """What a bundle's settings may not have."""
+    """One problem for each setting that a bundle may not contain."""
     problems = []
     for section, keys in settings.items():
         if section not in SECTIONS or not isinstance(keys, dict):
@@ -84,11 +84,11 @@ def refused_settings(settings: dict[str, Any]) -> list[str]:
 
 
 def with_bundle(tables: dict[str, Any], contents: Path) -> dict[str, Any]:
-    """The tables of config.toml with what a bundle changes.
+    """The tables of config.toml with the changes of a bundle.
 
     Raises:
-        OSError: a file of it cannot be read.
-        ValueError: its settings are not TOML, or have what they may not have.
+        OSError: a file of the bundle cannot be read.
+        ValueError: its settings are not TOML, or contain a forbidden key.
 
     """
     changed = copy.deepcopy(tables)

@@ -16,10 +16,10 @@ STOP_BUDGET_S = 4.0
 """Seconds that all loops together may take to stop; the whole process has 5."""
 
 LAST_LOOP_BUDGET_S = 1.3
-"""Seconds of that for the loop that is stopped last: it publishes what is ready."""
+"""Seconds of that budget for the loop that is stopped last; it publishes the ready messages."""
 
 TURN_LIMIT_S = 10.0
-"""Seconds that one turn may take, unless a loop is given more: then it counts as stuck."""
+"""Seconds after which a turn counts as stuck, unless its loop has a longer limit."""
 
 
 class Deadline:
@@ -34,12 +34,12 @@ class Deadline:
 
 
 class StopSignal:
-    """Asks a loop to stop. Long work asks `is_set` now and then, which shows that it is alive."""
+    """Asks a loop to stop. Long work calls `is_set` now and then, which also shows that it runs."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
         self.beat = time.monotonic()
-        """When the loop or its work last asked, on the monotonic clock."""
+        """time.monotonic() of the last call of `is_set`."""
 
     def set(self) -> None:
         """Ask the loop to stop after its turn."""
@@ -55,14 +55,14 @@ class LoopBody(ABC):
     """The work of a loop."""
 
     def start(self) -> None:  # noqa: B027  (not every loop has something to do here)
-        """Do once what comes before the first turn."""
+        """Called once, before the first turn."""
 
     @abstractmethod
     def turn(self) -> None:
         """Do a piece of work, or return within about 0.2 s, so that a stop is noticed."""
 
     def stop(self) -> None:  # noqa: B027
-        """Do once what comes after the last turn, also after an error."""
+        """Called once, after the last turn or an error."""
 
 
 class Loop(threading.Thread):
@@ -94,7 +94,7 @@ class Loop(threading.Thread):
                 self._body.turn()
         except BaseException as error:  # kept for the main thread, which ends the process
             self.error = error
-            expected = isinstance(error, ApplianceError)  # then the message is enough
+            expected = isinstance(error, ApplianceError)  # the message is enough
             logger.critical(
                 "the %s stopped working: %s", self.name, error, exc_info=None if expected else error
             )
@@ -102,10 +102,10 @@ class Loop(threading.Thread):
             self._body.stop()
 
     def is_stuck(self, since: float = 0.0) -> bool:
-        """Whether a turn takes longer than it may; start and stop may take their time.
+        """Whether a turn takes longer than its limit; start and stop have no limit.
 
-        `since` is the time.monotonic() from which on the process has run: while it stood still, as
-        a suspended process or board does, no turn could go on.
+        `since` is the time.monotonic() at which the process last resumed; while a process or board
+        is suspended, no turn can go on.
         """
         began = max(self._stopping.beat, since)
         return (

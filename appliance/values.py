@@ -50,11 +50,11 @@ class Source(enum.StrEnum):
 
 
 SAID_FOR_LATER = "timers, by voice"
-"""The requester of a delayed command that was spoken; no client may call itself so."""
+"""Requester name of a delayed command that was spoken; no client may use this name."""
 
 
 HTTP_REQUESTER = "http:"
-"""The beginning of the requester's name if it is a client of the HTTP server, which waits there."""
+"""Prefix of the requester's name for clients of the HTTP server."""
 
 
 class Operation(enum.StrEnum):
@@ -73,11 +73,11 @@ class Operation(enum.StrEnum):
 
 
 AUDIO_OPERATIONS = frozenset({Operation.TRANSCRIBE, Operation.RECOGNIZE})
-"""Those whose payload is a recording."""
+"""Operations whose payload is a recording."""
 
 ACTING_OPERATIONS = frozenset({Operation.RECOGNIZE, Operation.COMMAND})
-"""Those whose intent is carried out: it is published on `intent/<Name>`, after a confirmation if it
-is declared `confirm`."""
+"""Operations whose intent is carried out. It is published on `intent/<Name>`, after a confirmation
+if it is declared `confirm`."""
 
 
 class Outcome(enum.StrEnum):
@@ -119,12 +119,12 @@ class MicrophoneState(enum.StrEnum):
 
     OK = "ok"
     SILENT = "silent"
-    """It is open, and every sample is the same."""
+    """The microphone is open, and all samples are equal."""
     LOST = "lost"
     MUTED = "muted"
-    """It is closed on request of the owner."""
+    """The microphone was closed by its owner."""
     ABSENT = "absent"
-    """There is none: recordings are played instead, or listening.trigger is "off"."""
+    """There is no microphone: recordings are played instead, or listening.trigger is "off"."""
 
 
 class SoundLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +146,7 @@ class SoundHealth(msgspec.Struct, frozen=True, kw_only=True):
     overruns: int
     """Frames of 32 ms lost because the machine was too busy, since start."""
     reopened: int
-    """How often the microphone was lost and found again, since start."""
+    """Number of times the microphone was lost and found again, since start."""
     heard: int
     """Sentences heard since start."""
     dropped: int
@@ -162,19 +162,19 @@ class Wake:
     score: float
     """0.0 to 1.0."""
     threshold: float
-    """The score from which it counts."""
+    """The score above which the word counts."""
 
 
 class SentenceProgress(enum.StrEnum):
     """How complete a sentence is while it is still being spoken."""
 
     COMPLETE = "complete"
-    """One of the sentences, and no longer one begins with it."""
+    """It is a complete sentence, and no longer sentence begins with it."""
     SOUNDS_OVER = "sounds_over"
-    """One of the sentences, and what could follow changes nothing; or at most one slot could
-    follow, and the voice sounds finished."""
+    """It is a complete sentence, and further words would not change the meaning; or at most one
+    slot could follow, and the voice sounds finished."""
     COULD_GO_ON = "could_go_on"
-    """One of the sentences, and a longer one begins with it."""
+    """It is a complete sentence, and a longer one begins with it."""
     INCOMPLETE = "incomplete"
     """The beginning of a sentence."""
     UNKNOWN = "unknown"
@@ -182,7 +182,7 @@ class SentenceProgress(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
 class Utterance:
-    """What was said, from just before the first sound to the closing silence."""
+    """The sound of one sentence, from just before its beginning to the silence after it."""
 
     id: str
     samples: Samples
@@ -218,7 +218,7 @@ class Spoken:
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """From the start of listening to the end of what follows; part of `state`."""
+    """A session, from the start of listening to the end of the reply; part of `state`."""
 
     id: str
     trigger: Trigger
@@ -253,13 +253,13 @@ class Request:
     priority: int = 0
     """Higher goes first."""
     expires_at: float | None = None
-    """Deadline on the clock of `ids.boot_seconds`; then nobody needs the answer any more."""
+    """Deadline on the clock of `ids.boot_seconds`, after which the answer is not needed."""
     reply_to: str | None = None
     """The topic for the answer that the requester named; None: the default one."""
     correlation: bytes | None = None
     """Correlation Data, which the answer returns unchanged."""
     requester: str = ""
-    """Who asks, for fair turns: the given name, otherwise the reply topic."""
+    """The requester, for fair turns: the given name, otherwise the reply topic."""
     area: str = ""
     """The room of the speaker; empty: that of the appliance."""
 
@@ -272,7 +272,7 @@ class Request:
 
     @property
     def waits_on_http(self) -> bool:
-        """Whether its requester gets the answer over HTTP, and so not over MQTT."""
+        """Whether its requester gets the answer over HTTP instead of MQTT."""
         return self.requester.startswith(HTTP_REQUESTER)
 
 
@@ -287,9 +287,9 @@ class ClientRequest:
     id: str
     operation: Operation
     text: str = ""
-    """For PARSE and ANSWER."""
+    """Text for PARSE and ANSWER."""
     samples: Samples | None = None
-    """For TRANSCRIBE and RECOGNIZE: the speech, as it was cut out of what the client sent."""
+    """Speech for TRANSCRIBE and RECOGNIZE, cut out of the client's sound."""
     area: str = ""
     """The room of the speaker; empty: that of the appliance."""
     names: tuple[str, ...] = ()
@@ -299,7 +299,7 @@ class ClientRequest:
 
     @property
     def interrupts(self) -> bool:
-        """Whether an answer that is being written waits for it: somebody has just spoken."""
+        """Whether it interrupts an answer that is being written: somebody has just spoken."""
         return self.operation in (Operation.RECOGNIZE, Operation.PARSE)
 
 
@@ -326,13 +326,13 @@ class PromptRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """First byte of a packed request with options; no accepted text begins with it."""
 
     def packed(self) -> bytes:
-        """As a request's payload: the plain text if there are no options."""
+        """The payload of a request: the plain text if there are no options."""
         plain = self == PromptRequest(self.text)
         return self.text.encode() if plain else self.MARK + msgspec.json.encode(self)
 
     @classmethod
     def unpacked(cls, payload: bytes) -> PromptRequest:
-        """From a request's payload.
+        """Read the payload of a request.
 
         Raises:
             UnicodeDecodeError: it is not UTF-8 text.
@@ -358,7 +358,7 @@ class TextSegment(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What the recogniser understood."""
+    """The words that a recogniser heard."""
 
     text: str
     language: str
@@ -367,7 +367,7 @@ class Transcript:
     no_speech: float | None = None
     """Probability that nobody spoke, 0.0 to 1.0."""
     segments: tuple[TextSegment, ...] = ()
-    """By the parts of a long recording; empty if the recogniser knows none."""
+    """Text by the parts of a long recording; empty if the recogniser has none."""
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -440,7 +440,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     outcome: Outcome
     text: str | None = None
-    """What was said or sent, as understood."""
+    """The words that were said or sent, as understood."""
     intent: Intent | None = None
     """What the words mean; if they are several commands, the first one."""
     intents: tuple[Intent, ...] | UnsetType = UNSET
@@ -451,18 +451,18 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     not_done: tuple[int, ...] | UnsetType = UNSET
     """Which of `intents`, from 1, could not be carried out; left out if there are none."""
     acted: bool = False
-    """Whether the intent was carried out: by a part of the appliance, or by who reads
-    `intent/<Name>`, where it is published. Otherwise it is only what the words mean. Of several
-    commands, whether at least one was."""
+    """Whether the intent was carried out by a part of the appliance, or published on
+    `intent/<Name>` for its readers. False: it is only the meaning of the words. With several
+    commands, whether at least one was carried out."""
     answer: str | None = None
     confidence: float | None = None
     """Probability that these words were said or this intent was meant, 0.0 to 1.0. None for an
     answer of the language model to a text: there is no measure of how true it is."""
     reason: str | None = None
-    """For a person to read: why the outcome is `failed`, `refused`, `cancelled` or `expired`, or
-    what was perhaps meant if it is `not_understood`."""
+    """Text for a person: why the outcome is `failed`, `refused`, `cancelled` or `expired`, or what
+    was perhaps meant if it is `not_understood`."""
     segments: tuple[TextSegment, ...] | None = None
-    """Of a transcription: its text by the parts of the recording, each of 28 s at most."""
+    """Text of a transcription by the parts of the recording, each of 28 s at most."""
     timings_ms: dict[str, float] = {}
     models: Models = Models()
     tokens: Tokens = Tokens()
@@ -490,7 +490,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return self.id if self.part is UNSET else f"{self.id}.{self.part}"
 
     def of_each_command(self) -> tuple[Result, ...]:
-        """The same result once for each command; just itself if there is only one."""
+        """The same result once for each command; only itself if there is one command."""
         if self.intents is UNSET:
             return (self,)
         return tuple(
@@ -525,9 +525,9 @@ class BoardReading:
     """The current that the USB-C supply offers."""
     battery_percent: float | None = None
     under_voltages: int | None = None
-    """How often the voltage fell below the limit, since start."""
+    """Number of times the voltage fell below the limit, since start."""
     throttlings: int | None = None
-    """How often the processor was throttled, since start."""
+    """Number of times the processor was throttled, since start."""
     firmware_bits: int | None = None
     """`vcgencmd get_throttled` of a Raspberry Pi: bit 0 low voltage, 1 clock capped, 2 throttled,
     3 soft temperature limit; bits 16 to 19 the same, at some time since boot."""
@@ -548,18 +548,18 @@ class Message:
     fleeting: bool = False
     """It may be lost: it is sent once, with QoS 0."""
     qos: int = 1
-    """Of a message from the outbox; a device may want another one."""
+    """QoS of a message from the outbox; a device may want another one."""
     fresh_s: float | None = None
-    """A command that must not be late: after so many seconds, or after a crash during its sending,
-    it is dropped. None: it waits for days and is sent until it is acknowledged."""
+    """Seconds after which the message is dropped, because a late command is harmful; a crash while
+    it is sent drops it, too. None: it waits for days and is sent until it is acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What became of an intent that was carried out."""
+    """The effect of an intent that was carried out."""
 
     answer: str | None = None
-    """For the person who asked, in the language of the result: spoken and published."""
+    """Answer for the speaker or requester, in the language of the result: spoken and published."""
     messages: tuple[Message, ...] = ()
     """Written to the journal with the result, in one transaction, and published after it."""
 

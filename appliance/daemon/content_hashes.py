@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def of(config: Config, sentences: SentenceSet) -> ContentHashes:
-    """Return the hashes of what is used now; they cost milliseconds, as no model is read."""
+    """Return the hashes of the active content in milliseconds; no model file is read."""
     device = msgspec.structs.replace(config.device, name="", area="")
     return ContentHashes(
         configuration=_sha256(msgspec.json.encode(msgspec.structs.replace(config, device=device))),
@@ -26,9 +26,9 @@ def of(config: Config, sentences: SentenceSet) -> ContentHashes:
 
 
 def _of_model(name: str) -> str | None:
-    """Return the hash of a model of the catalogue: of its only file, or of the hashes of all.
+    """Return the hash of a model's only file, or a hash of all its files' hashes.
 
-    The files are compared with these at each start.
+    The files are verified against the catalogue's hashes at each start.
     """
     known = catalogue.models().get(name)
     if known is None:

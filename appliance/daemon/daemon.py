@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
-"""Between two looks of the main thread at everything."""
+"""Seconds between two checks by the main thread."""
 
 STANDSTILL_S = 5.0
 """Seconds without a tick and nearly without computing, after which the process was suspended."""
 
 
 class Companion(Protocol):
-    """Something that runs beside the daemon and ends with it."""
+    """A service that runs beside the daemon and ends with it."""
 
     def __enter__(self) -> Self:
         """Start; ApplianceError if it cannot."""
@@ -54,15 +54,15 @@ class Companion(Protocol):
         """Stop."""
 
     def exit_status(self) -> int | None:
-        """None while all is well; else the daemon stops with this status."""
+        """None while it runs well; otherwise the status with which the daemon stops."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """What a demo brings; a service brings nothing."""
+    """Additional parts for the demo; a service has none."""
 
     companions: Sequence[Companion] = ()
-    """Started after the state directory is locked, before anything else."""
+    """Companions, started first after the state directory is locked."""
     microphone: Microphone | None = None
     """Takes the place of the sound card."""
     observers: Sequence[Observer] = ()
@@ -192,7 +192,7 @@ class Daemon:
                 parts.worker.abandon()
 
     def _watch(self, parts: Parts) -> int:
-        """Until a signal (0), a crash (1 or the error's own), or a companion's end."""
+        """Watch until a signal (0), a crash (1 or the error's own status), or a companion's end."""
         self._ticked_at, self._computed_s = time.monotonic(), time.process_time()
         while True:
             caught = signal_wait.RELOAD if self._reload_asked else signal_wait.wait(TICK_S)
@@ -206,7 +206,7 @@ class Daemon:
                 return status
 
     def _tick(self, parts: Parts) -> int | None:
-        """Check that everything is well; an exit status if the end has come."""
+        """Check all parts once; return an exit status if the daemon must stop."""
         self._notice_standstill()
         if self._journal_is_lost():
             logger.critical("%s", LOST)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from appliance.devices.device_actions import DeviceActions
 
 KEPT_DEVICES = "devices.json"
-"""In the state directory."""
+"""File in the state directory."""
 
 
 def open_devices(config: Config) -> DeviceRegistry | None:
@@ -42,7 +42,7 @@ def open_devices(config: Config) -> DeviceRegistry | None:
 def device_messages(
     config: Config, registry: DeviceRegistry | None, actions: DeviceActions | None
 ) -> DeviceMessages | None:
-    """What the MQTT thread does for devices; None if discovery is off."""
+    """The part of the MQTT thread for devices; None if discovery is off."""
     if registry is None or actions is None:
         return None
     acts = config.devices.discovery == "act"

@@ -1,4 +1,4 @@
-"""Announces the appliance to Home Assistant, and takes back what it announced before."""
+"""Announces the appliance to Home Assistant, and removes outdated announcements."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class HomeAssistantAnnouncement:
         self._announced = AnnouncedDevice.of(config)
 
     def publish(self, config: Config, intents: Iterable[str]) -> None:
-        """Announce what there is now; what was announced before and is gone goes away."""
+        """Announce the present components, and remove those that are gone."""
         with self._lock:
             message = discovery.discovery(config, self._topics, intents, self._announced)
             former, self._announced = self._announced, _after(config, message, self._announced)
@@ -47,7 +47,7 @@ class HomeAssistantAnnouncement:
         self._publisher.publish_retained(message)
 
     def _clear(self, former: AnnouncedDevice) -> None:
-        """From the disk, so that a broker that is away now gets it later, and only once."""
+        """Queue the removals on disk; a broker that is away gets them later, and only once."""
         messages = tuple(_cleared(former, self._announced))
         if not messages:
             return
@@ -71,7 +71,7 @@ def _after(config: Config, message: Message, announced: AnnouncedDevice) -> Anno
 
 
 def _cleared(former: AnnouncedDevice, now: AnnouncedDevice) -> Iterator[Message]:
-    """What takes the retained messages of a former name or prefix from the broker."""
+    """Empty messages that delete the retained messages of a former name or prefix."""
     if former.prefix != now.prefix:
         yield _empty(discovery.discovery_topic(former.prefix, former))
     if former.root != now.root:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from appliance.system.metrics_server import Figures, MetricsServer
 
 WATCHDOG_S = 60.0
-"""systemd's watchdog waits as long."""
+"""Seconds; as long as systemd's watchdog waits."""
 
 
 class MetricsCollector:
@@ -54,7 +54,7 @@ class MetricsCollector:
         """Answer on the address until the end; nothing, at no cost, if it is empty."""
         if not settings.listen:
             return contextlib.nullcontext()
-        # It costs time and memory, so it is imported only if it is wanted.
+        # Imported only if it is used, because it costs time and memory.
         from appliance.system.metrics_server import MetricsServer  # noqa: PLC0415
 
         server = MetricsServer(self.figures)
@@ -62,7 +62,7 @@ class MetricsCollector:
         return server.served(settings.listen, settings.allow)
 
     def figures(self) -> Figures:
-        """Everything as it is now."""
+        """The present value of every metric."""
         from appliance.system.metrics_server import Figures  # noqa: PLC0415
 
         health, depth = self._mqtt.health(), self._queue.depth()
@@ -73,7 +73,7 @@ class MetricsCollector:
             requests_waiting=depth.requests,
             outbox_rows=health.outbox_rows,
             outbox_bytes=health.outbox_bytes,
-            # Not absent: nothing has waited for 0 seconds, and a graph has no gaps.
+            # 0 s if nothing waits, so that a graph has no gaps.
             outbox_oldest_s=health.outbox_oldest_s or 0.0,
             inbox_rows=health.inbox_rows,
             dropped={

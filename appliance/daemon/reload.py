@@ -1,4 +1,4 @@
-"""What may change while the daemon runs: sentences, and a few configuration keys."""
+"""Reloads sentences and a few configuration keys while the daemon runs."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class LiveSettings:
 
     @property
     def fault(self) -> str:
-        """What the operator should look at, in front of the status line."""
+        """Text in front of the status line about a fault that the operator should look at."""
         broken = self._owner_file is not None and self._owner_file.problem
         return self._fault + ("the devices file cannot be used, see the log; " if broken else "")
 
@@ -131,7 +131,7 @@ class LiveSettings:
         return self._watch.has_changed() or found
 
     def _replace(self, config: Config) -> None:
-        # Taken first: what is saved while a large grammar is compiled is a change, too.
+        # Read before the compilation, so that a file saved meanwhile counts as a change, too.
         watch = FileWatch(config.sentence_folder)
         values = None if self._devices is None else self._devices.lists()
         sentences = load_sentences(config, values)

@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from appliance.values import BoardReading, Session, SoundHealth
 
 START_LIMIT_S = 180.0
-"""For the models to load from a slow card; the unit's TimeoutStartSec."""
+"""Seconds for loading the models from a slow card; the unit's TimeoutStartSec."""
 
 HEALTH_EVERY_S = 10.0
 
 LOST_SOUND_EVERY_S = 1.0
-"""At most so often `health` is published because sound was lost."""
+"""Shortest interval between two messages on `health` about lost sound, in seconds."""
 
 NOTICED_FIRST = [Activity.STARTING, Activity.FAULT, Activity.LISTENING]
 NOTICED_FIRST += [activity for activity in Activity if activity not in (*NOTICED_FIRST, "idle")]
@@ -63,7 +63,7 @@ MICROPHONE_ACTIVITIES = {
 
 @dataclass(frozen=True, slots=True)
 class _HealthShown:
-    """What of `health` is published at once if it changes."""
+    """Fields of `health` whose change is published at once."""
 
     microphone: MicrophoneState = MicrophoneState.ABSENT
     overruns: int = 0
@@ -169,7 +169,7 @@ class StatusPublisher:
 
     @property
     def starting(self) -> bool:
-        """Whether it is not ready yet."""
+        """Whether the daemon is still starting."""
         return self._activity in (None, Activity.STARTING)
 
     def tick(self) -> None:
@@ -181,8 +181,8 @@ class StatusPublisher:
         self._publish_health(now)
 
     def _show(self, part: str, activity: Activity) -> None:
-        """Of what the parts do, publish on `state` what a person notices first."""
-        with self._lock:  # else an older state could be published after a newer one
+        """Publish on `state` the activity that a person notices first."""
+        with self._lock:  # so that an older state is never published after a newer one
             self._activities[part] = activity
             shown = min(self._activities.values(), key=NOTICED_FIRST.index)
             if shown is self._activity:
@@ -220,7 +220,7 @@ class StatusPublisher:
             self._publish(self._topics.telemetry, encode(telemetry), repeat=True)
 
     def _publish_health(self, now: float) -> None:
-        """At once if something fails, else from time to time."""
+        """Publish `health` at once if something fails, otherwise at intervals."""
         sound = self._voice.health()
         health = self._health_shown(sound)
         before, since = self._health, now - self._health_at
@@ -233,7 +233,7 @@ class StatusPublisher:
             self._publish(self._topics.health, encode(self._payload(health, sound)), repeat=True)
 
     def health(self) -> Health:
-        """Everything that the topic `health` has, as it is now."""
+        """The present content of the topic `health`."""
         sound = self._voice.health()
         return self._payload(self._health_shown(sound), sound)
 

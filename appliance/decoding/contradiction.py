@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from appliance.decoding.word_differences import Difference
 
 CLEAR = math.log(0.2)
-"""Mean log probability of a number's tokens from which it counts. It is the model's best guess, and
-the declared one is only its neighbour: "seventy" was heard as 70 with 0.25. Of 470 right results
-one is refused for it, where a word was heard as a number."""
+"""A number counts as clearly heard if the mean log probability of its tokens is above this. Even a
+low value is the model's best guess: "seventy" was heard as 70 with 0.25. Of 470 right results this
+refuses one, in which a word was heard as a number."""
 
 SURPLUS_NATS = 8.0
-"""A stretch of other words rules a sentence out if the free text fits so much better, and if
-the stretch differs by LETTERS and by SHARE of its letters, and was heard with CERTAINTY. Of 324
-right results in three domains none had all of these but a name that is no word; of 32 orders with
-an undeclared value 24 had."""
+"""A stretch of other words rules a sentence out if the free text fits better by this many nats and
+the stretch differs by LETTERS letters and by SHARE of its letters, heard with CERTAINTY. Of 324
+right results in three domains, this excludes only one name that is no word; of 32 orders with an
+undeclared value it excludes 24."""
 
 LETTERS = 2.4
 SHARE = 0.4
@@ -36,26 +36,28 @@ CERTAINTY = 0.65
 
 EXCESS_LETTERS = 3
 EXCESS_SURPLUS_NATS = 4.0
-"""A stretch with all letters of the sentence's own words and so many more rules it out, if the free
-text fits so much better: "house coffee" is not "coffee", whether it was heard as that or as
-"hascoffee". None of 700 right results in seven domains had one."""
+"""A stretch rules the sentence out if it has all letters of the sentence's words and at least
+EXCESS_LETTERS more, and the free text fits better by this many nats. "house coffee" is not
+"coffee", nor is the misheard "hascoffee". This excludes none of 700 right results in seven
+domains."""
 
 GUARD_SURPLUS_NATS = 2.0
-"""A guard word, such as "is" or "later", rules a sentence out if the free text fits so much better.
-Of 88 recordings of texts that are nearly a command six had one, each with 3 to 6; no right
-result had one."""
+"""A guard word, such as "is" or "later", rules a sentence out if the free text fits better by this
+many nats. Of 88 recordings of near-commands six had such a word, with 3 to 6 nats; no right result
+had one."""
 
 GUARD_CLEAR = math.log(0.1)
-"""How clearly it must be heard: less than other words, as doubt must not act. The first word of a
-sentence is often unsure, and it is the "is" of a question."""
+"""Mean log probability above which a guard word counts. It is lower than for other words, because
+nothing may act in doubt and the first word of a sentence, the "is" of a question, is often
+unsure."""
 
 GUARD_SHARE = 0.45
-"""Share of letters in which it must differ from what the sentence has in its place: "I was a single
-shot" is "I want a single shot", misheard."""
+"""A guard word counts only if it differs from the sentence's words in its place by at least this
+share of letters: "I was a single shot" is a misheard "I want a single shot"."""
 
 HEARD_GUARDS = frozenset({"question", "negation", "time", "condition"})
-"""Kinds of guard words that are believed in speech. Those of a report are short and misheard: "I"
-in "I'd like"."""
+"""Kinds of guard words that count in speech. Guard words of a report are short and often misheard,
+such as "I" in "I'd like"."""
 
 
 def contradicts(heard: Sequence[HeardWord], sentence: str, language: str, surplus: float) -> bool:
@@ -81,7 +83,7 @@ def contradicts(heard: Sequence[HeardWord], sentence: str, language: str, surplu
 
 
 def _says_more(one: Difference, language: str) -> bool:
-    """Whether what was heard has all of the sentence's own words, and more that mean something."""
+    """Whether the heard stretch contains the sentence's words and further meaningful letters."""
     if not word_lists_for(language).content(one.heard.split(), begins=False):
         return False  # "please", "the"
     said, meant = one.heard.replace(" ", ""), one.meant.replace(" ", "")
@@ -91,10 +93,10 @@ def _says_more(one: Difference, language: str) -> bool:
 def any_contradicts(
     hearings: Sequence[Sequence[HeardWord]], sentence: str, language: str, surplus: float
 ) -> bool:
-    """The same if several models heard the words: one that contradicts is enough.
+    """As `contradicts`, with the words of several models: one contradiction is enough.
 
-    But words other than numbers do not count against a sentence that another model wrote word for
-    word. Arguments as above.
+    If another model wrote the sentence word for word, only numbers count against it. For the
+    arguments see `contradicts`.
     """
     if any(has_other_number(heard, sentence, language) for heard in hearings):
         return True
@@ -104,7 +106,7 @@ def any_contradicts(
 
 
 def has_other_number(heard: Sequence[HeardWord], sentence: str, language: str) -> bool:
-    """Whether only one of the two has a number: what was heard, or the sentence.
+    """Whether the heard words or the sentence contain a number that the other lacks.
 
     Arguments as above.
     """
@@ -129,13 +131,13 @@ def has_other_number(heard: Sequence[HeardWord], sentence: str, language: str) -
 
 
 def _as_in(number: str, meant: Counter[str]) -> list[str]:
-    """The number, or its two parts if the sentence has these: "7.30" is "7 30"."""
+    """The number, or its two parts if the sentence has those: "7.30" is "7 30"."""
     parts = number.split(".")
     return parts if number not in meant and all(part in meant for part in parts) else [number]
 
 
 def has_other_guard(heard: Sequence[HeardWord], sentence: str, language: str) -> bool:
-    """Whether a clearly heard word makes a question, negation, time or condition of it."""
+    """Whether a clearly heard word is a guard word (HEARD_GUARDS) that the sentence lacks."""
     lists = word_lists_for(language)
     words = sentence.split()
     own = {*words, *lists.content(words, begins=True)}
@@ -152,7 +154,7 @@ def has_other_guard(heard: Sequence[HeardWord], sentence: str, language: str) ->
 
 
 def objection(heard: Sequence[HeardWord], sentence: str, language: str, surplus: float) -> float:
-    """How much speaks against a sentence that is not ruled out, for the calibration.
+    """The evidence against a sentence that is not ruled out, for the calibration.
 
     The largest difference in letters, weighed by its certainty, times the surplus in tens of nats;
     both are bounded. Arguments as above.

@@ -1,4 +1,4 @@
-"""From sound to a declared sentence, or to a rejection with its reason."""
+"""Recognises a declared sentence in sound, or rejects the sound with a reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SpeechScorer(Scorer, Protocol):
 
     @property
     def silent(self) -> bool:
-        """Whether there is no sound at all; the model must not be asked then."""
+        """Whether there is no sound. Then the model must not be called."""
 
     @property
     def seconds(self) -> float:
@@ -48,19 +48,20 @@ class RejectionLimits:
     """
 
     no_speech: float = 0.6
-    """Rejected if the probability that nobody spoke is higher, and the confidence is lower than the
-    next number: Whisper doubts that a single short word is speech."""
+    """A result is rejected if the probability that nobody spoke is higher and the confidence is
+    below `despite_no_speech`. Whisper gives a single short word a high value, too."""
     despite_no_speech: float = 0.95
     least_confidence: float = 0.7
-    """Rejected if the probability of being right is lower."""
+    """A result is rejected if its confidence is lower."""
     wildcard_deficit: float = 0.8
-    """Rejected if the sentence has a wildcard and its deficit is higher: a wildcard fits any
-    words, so the declared words must fit well."""
+    """A sentence with a wildcard is rejected if its deficit is higher, in nats per token. A
+    wildcard fits any words, so the declared words must fit well."""
     second_model_below: float = 0.7
-    """The second model is asked if the confidence is lower; 0.0 never asks it. It rescues refused
-    sentences; asked about accepted ones, too, it turned more right results than wrong ones down."""
+    """The second model is asked if the confidence is lower; 0.0 never asks it. It helps with
+    refused sentences; of accepted ones it rejected more right results than wrong ones."""
     second_model_distance: float = 0.4
-    """If no sentence was reached, the second model is asked if one is spelled so near."""
+    """If the search found no sentence, the second model is asked if the spelling distance to the
+    nearest sentence is at most this, per letter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ class RecognisedSentence:
     meant: ParsedSentence | None
     """What it means, rejected or not; None if no sentence was reached."""
     refused: str | None
-    """Why it was: `silence`, `no_speech`, `no_sentence` or `unlikely`; None if it was not."""
+    """Reason of a rejection: `silence`, `no_speech`, `no_sentence` or `unlikely`; else None."""
     confidence: float
     """Probability that intent and slots are right, 0.0 to 1.0."""
     free_text: str
@@ -82,7 +83,7 @@ class RecognisedSentence:
     score: float | None
     """Natural log probability per token of the sentence."""
     free_score: float | None
-    """The same of the free text."""
+    """Natural log probability per token of the free text."""
     deficit: float | None
     """How much better the free text scores, nats per token of the declared words; at least 0.0."""
     margin: float | None
@@ -94,19 +95,19 @@ class RecognisedSentence:
     no_speech: float | None
     """Probability that nobody spoke."""
     distance: float
-    """Of the free text to the sentence spelled most like it; see `Decoding`."""
+    """Spelling distance from the free text to the nearest sentence; see `Decoding`."""
     heard: tuple[HeardWord, ...]
-    """The words of the free text; of two models that of the second."""
+    """The words of the free text, by the second model if two were asked."""
     seconds: float
     """Length of the sound without the silence around it."""
     calls: int
     tokens: int
     models_asked: int = 1
     by_first_model: RecognisedSentence | None = None
-    """What the first model made of it, if two were asked."""
+    """The result of the first model, if two were asked."""
 
     def under_prior(self, prior: float, limits: RejectionLimits) -> RecognisedSentence:
-        """The same if speech is a command with probability `prior`: accepted or rejected anew."""
+        """The result, accepted or rejected again with `prior` as the probability of a command."""
         if self.meant is None or self.refused not in (None, "unlikely"):
             return self
         confidence = under_prior(self.confidence, prior)
@@ -125,7 +126,7 @@ class RecognisedSentence:
 
     @property
     def slots(self) -> Mapping[str, Any]:
-        """Of the intent; empty if it was rejected."""
+        """Slots of the intent; empty if the result was rejected."""
         return self.reading.slots if self.reading else {}
 
 
@@ -140,7 +141,7 @@ class SentenceRecogniser:
     limits: RejectionLimits = field(default_factory=RejectionLimits)
     calibration: Calibration = field(default_factory=Calibration)
     fusion: ScoreFusion | None = None
-    """With the second model."""
+    """Search with the second model and fusion of both results; None without one."""
 
     def recognise(
         self,
@@ -168,7 +169,8 @@ class SentenceRecogniser:
         if self.fusion is None or encode_for_second is None or not self.is_doubtful(found):
             return found
         second = encode_for_second()
-        # What was heard speaks against every sentence: only one heard word for word outweighs it.
+        # The heard words contradict every sentence; only a sentence heard word for word is
+        # accepted.
         ruled_out = found.meant is not None and found.confidence <= 0.0
         decoding = self.fusion.fuse(opinion, second, grammar, verbatim=ruled_out)
         if decoding is None:

@@ -1,4 +1,4 @@
-"""What the systemd service will see: its user and its sandbox may read less than who asks."""
+"""Which files the systemd service can read: fewer than the caller, due to its user and sandbox."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOVE = "move it to /etc/appliance or /var/lib/appliance"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose permissions count; a user that systemd makes up at each start owns no file."""
+    """The user and groups whose permissions count; a dynamic user of systemd owns no file."""
 
     user: int | None
     groups: frozenset[int]

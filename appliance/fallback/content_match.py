@@ -1,9 +1,9 @@
-"""Finds the declared sentences that say what a text says: the gate before everything that guesses.
+"""Finds the declared sentences that mean the same as a text: the gate before any guess.
 
-Each word of the text must be accounted for. It is in the sentence, or a synonym of a word there, or
-it says nothing ("the", "please"); each word of the sentence must be said likewise. So a question, a
-report, a negation, a time, a condition, a number, or a thing that the sentence does not have holds
-the text back, whatever the guess would be. The words are in `text/word_lists/`.
+Each word of the text must be accounted for: it is in the sentence, is a synonym of a word there, or
+carries no meaning ("the", "please"). The same holds for each word of the sentence. So a question, a
+report, a negation, a time, a condition, a number or a thing that the sentence lacks stops the text,
+whatever the guess would be. The words are in `text/word_lists/`.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ MOST_WORDS = 24
 """A longer text is not a command."""
 
 CHANGED_WORDS = 0.25
-"""Confidence that is lost if no word of text and sentence is the same."""
+"""Confidence lost if text and sentence share no word."""
 
 ENOUGH = 2
-"""Content words and values that a text shares with a sentence that it may mean."""
+"""Minimum number of content words and values that a text shares with a candidate sentence."""
 
 GUARD_WORTH = 0.5
-"""The same of a guard word, two at most."""
+"""Weight of a shared guard word in that count; two guard words count at most."""
 
 MOST_FREE_NUMBERS = 1
-"""So many numbers may stand anywhere; with more, the order says which is which."""
+"""Maximum number of numbers that may stand anywhere; with more, their order decides."""
 
 WHY = {
     "question": '"{}" makes it a question',

@@ -1,4 +1,4 @@
-"""Mends slips of letters and of spaces; a word that exists is never changed into another."""
+"""Corrects typing errors in words and spaces; a word of the dictionary is never changed."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 SHORTEST = 3
-"""Letters of the shortest word that is mended."""
+"""Length of the shortest word that is corrected, in letters."""
 
 LONG = 7
-"""From so many letters on, two slips are mended instead of one."""
+"""Words of at least this many letters may have two typing errors instead of one."""
 
 SWAPPED = 0.5
-"""Of a slip: letters that are all there in another order are the likeliest one."""
+"""Reduction of the cost if a word has the same letters in another order, the likeliest error."""
 
 
 class Spelling:
-    """The words of the sentences, to which a misspelled word is mended if only one is near."""
+    """Corrects a misspelled word to a word of the sentences if only one is near."""
 
     def __init__(self, language: str, known: Iterable[str], fixed: Iterable[str]) -> None:
         """`known` words may be meant; those of `fixed` must be written right, like numbers."""

@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 
 MOST_COMMANDS = 5
-"""In one sentence."""
+"""Maximum number of commands in one sentence."""
 
 MOST_CONJUNCTIONS = 8
 MOST_WORDS = 48
 """Bounds on the work; people say less in one breath."""
 
 MOST_READ = 100
-"""Different texts that are read before a sentence counts as not understood. Each takes as long as
-a sentence of its own; two commands need up to 44 of them, three 64."""
+"""Maximum number of texts read before a sentence counts as not understood. Each takes as long as a
+whole sentence; two commands need up to 44, three 64."""
 
 MOST_SHARED = 8
-"""Words of what stands at one side of a conjunction, if both sides share the rest."""
+"""Maximum number of own words on one side of a conjunction if both sides share the rest."""
 
 TARGETS = frozenset({"name", "area", "floor", "domain", "device_class"})
 """Slots that say what a command is about."""
@@ -52,10 +52,10 @@ OVER_ALL = ("negation", "condition")
 """Kinds of guard words that are about all commands of a sentence or about none."""
 
 TAKES_BACK = "HassNevermind"
-"""The intent after which nothing that was said before it may be done."""
+"""The intent that cancels the commands before it."""
 
 QUESTION = "question"
-"""It is about everything after it: "is the light on and the fan off"."""
+"""Kind of a guard word that applies to everything after it: "is the light on and the fan off"."""
 
 _TOKEN = re.compile(r"[,;](?=\s)|[.!?]+(?=\s)|[^\s]+?(?=[,;.!?]*(?:\s|$))")
 """A mark between two parts, or a word without the marks at its end."""
@@ -70,14 +70,14 @@ class Part:
     """One command of a sentence."""
 
     text: str
-    """As a sentence of its own; words that it shares with another part are filled in."""
+    """The command as a complete sentence; words shared with another part are filled in."""
     intent: Intent
     reading: ParsedSentence | None = None
     """The declared sentence that the text is; None if it only means one."""
 
     @property
     def slots(self) -> Mapping[str, Any]:
-        """Of its intent."""
+        """Slots of its intent."""
         return self.intent.slots
 
     @property
@@ -104,8 +104,8 @@ def goes_on(heard: str, sentence: str, language: str) -> bool:
 def parts_of(text: str, language: str, read: PartReader) -> Parts:
     """The commands of a sentence in their order; empty if it is not several in one clear way.
 
-    It is not read as one sentence here: that comes first. When each is to be done is not looked at;
-    `time_scope.unclear_time` says whether that is clear.
+    The caller has tried the whole text as one sentence before. Times are not checked here; see
+    `time_scope.unclear_time`.
     """
     tokens = _tokens(text)
     lists = word_lists_for(language)
@@ -133,7 +133,7 @@ def parts_of(text: str, language: str, read: PartReader) -> Parts:
 
 
 def _wildcard_letters(parts: Parts) -> int:
-    """Letters that wildcards took: they take any, so that fewer are a better reading."""
+    """Number of letters taken by wildcards. They take any letter, so a lower number is better."""
     return sum(part.reading.wildcard_characters for part in parts if part.reading is not None)
 
 
@@ -146,7 +146,7 @@ def _tokens(text: str) -> Tokens:
 
 
 class _TooManyWays(Exception):
-    """The work is over its bound."""
+    """More than MOST_READ texts would have to be read."""
 
 
 class _Splitter:
@@ -158,7 +158,7 @@ class _Splitter:
         self._known: dict[tuple[str, str | None], Part | None] = {}
 
     def forbid(self, tokens: Tokens) -> None:
-        """Do not read these tokens as one sentence: whoever calls has seen to that."""
+        """Do not read these tokens as one sentence, because the caller has already tried that."""
         self._known[self._text(tokens), None] = None
 
     def cuts(self, tokens: Tokens) -> list[tuple[int, int]]:
@@ -174,7 +174,7 @@ class _Splitter:
         return [cut for cut in joined if cut[0] > 0 and cut[1] < len(tokens)]
 
     def ways(self, tokens: Tokens, before: Part | None) -> Iterator[Parts]:
-        """Each way to read all of the tokens; as one sentence first, and then in no other way."""
+        """Each way to read all of the tokens. If they make one sentence, that is the only way."""
         whole = self._one(tokens, before)
         if whole is not None:
             yield (whole,)
@@ -234,9 +234,9 @@ def _conjunctions(words: Sequence[str], lists: WordLists) -> Iterator[tuple[int,
 
 
 def _differ_in_one_value(one: Part, other: Part) -> bool:
-    """Whether two commands do the same with two different things.
+    """Whether two commands apply the same action to two different things.
 
-    A number is no thing: "for one hour and 30 minutes" is one duration, whoever declared it.
+    A number does not name a thing: "for one hour and 30 minutes" is always one duration.
     """
     if one.intent.name != other.intent.name or one.meaning == other.meaning:
         return False
@@ -246,7 +246,7 @@ def _differ_in_one_value(one: Part, other: Part) -> bool:
         return False
     if ours.keys() == theirs.keys():
         return len(ours) == 1
-    # A device beside a kind of devices: one has a name in place of all that the other one has.
+    # A device beside a kind of devices: one command has only a name, the other has none.
     by_name = {"name"} in (ours.keys(), theirs.keys())
     same_targets = one.slots.keys() & other.slots.keys() & TARGETS
     return by_name and (ours.keys() | theirs.keys()) <= TARGETS and not same_targets
@@ -266,9 +266,9 @@ def compound(parts: Sequence[ParsedSentence]) -> ParsedSentence:
 
 
 def is_only_a_name(text: str, slot_letters: int, language: str) -> bool:
-    """Whether a sentence has no word of its own: "the study light".
+    """Whether a sentence consists only of slot values and link words: "the study light".
 
-    Beside another command it does not say what to do, though it may do so alone.
+    As the only command it may say what to do; beside another command it does not.
 
     Args:
         text: the sentence.
@@ -293,7 +293,7 @@ def _is_number(slots: Mapping[str, Any], key: str) -> bool:
 
 
 def _is_sound(parts: Parts, lists: WordLists) -> bool:
-    """Whether the commands are different, none takes another back, and no guard word spans two."""
+    """Whether the commands differ, none cancels another, and no guard word spans two of them."""
     if any(one.meaning == other.meaning for one, other in itertools.combinations(parts, 2)):
         return False
     if any(part.intent.name == TAKES_BACK for part in parts):

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WATCH_S = 10.0
-"""A connection on which no request has begun between two looks, so long apart, is ended."""
+"""Seconds between idle checks; a connection with no new request between two checks is closed."""
 
 MOST_CONNECTIONS = 32
-"""Of one site, with those whose TLS handshake is not over."""
+"""Maximum number of connections of one site, those in a TLS handshake included."""
 
 MOST_OF_ONE_ADDRESS = 16
-"""Of one address beyond this machine: it leaves room for the others."""
+"""Maximum number of connections of one remote address, so that others have room."""
 
 HANDSHAKE_S = 5.0
-"""For a TLS handshake."""
+"""Time limit for a TLS handshake."""
 
 ACCEPT_AGAIN_S = 0.1
 
@@ -68,7 +68,7 @@ class SiteConnections:
         self.settings.load()
         self.state = ServerState()
         self._open: dict[BoundedConnection, str] = {}
-        """With the address of each."""
+        """Each open connection with its address."""
         self._turned_away: set[str] = set()
 
     async def accept_from(self, listening: socket.socket) -> None:
@@ -95,7 +95,7 @@ class SiteConnections:
                 client.close()
 
     def left(self, connection: BoundedConnection) -> None:
-        """It is over."""
+        """Forget a connection that has ended."""
         self._open.pop(connection, None)
 
     def _may_enter(self, client: socket.socket, peer: str) -> bool:

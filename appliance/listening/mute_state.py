@@ -1,4 +1,4 @@
-"""Who has muted the microphone. It is kept on disk, so that a restart does not open it again."""
+"""The mutes of the microphone, kept on disk so that a restart does not open it again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILE = "muted.json"
 
 
 class MutedBy(enum.StrEnum):
-    """Where the microphone was muted; only there the mute is undone."""
+    """Where the microphone was muted. A mute can only be undone where it was made."""
 
     BUTTON = "button"
     REQUEST = "request"
@@ -28,10 +28,10 @@ class MutedBy(enum.StrEnum):
 
 
 class MuteState:
-    """The mutes that hold now. Any thread may read them; `change` is not called by two at once."""
+    """The active mutes. Any thread may read them; only one thread at a time may call `change`."""
 
     def __init__(self, directory: Path, *, has_button: bool) -> None:
-        """Read the file; a mute by a button that is not there any more is dropped."""
+        """Read the file. A mute by a button is dropped if the board has no button any more."""
         self._path = directory / FILE
         self._mutes = self._kept(has_button=has_button)
 
@@ -41,7 +41,7 @@ class MuteState:
         return self._mutes
 
     def change(self, by: MutedBy, *, muted: bool) -> None:
-        """Add or remove one mute. If the disk refuses, it holds until the next start."""
+        """Add or remove one mute. If it cannot be saved, it lasts until the next start."""
         self._mutes = self._mutes | {by} if muted else self._mutes - {by}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,8 @@ class MuteState:
         except FileNotFoundError:
             return frozenset()
         except (OSError, msgspec.MsgspecError) as error:
-            # Closed, where it is not known: nobody is to be heard who thinks that it is muted.
+            # If the state is unknown, stay muted, so that nobody who believes it is muted is
+            # overheard.
             logger.error("the microphone is muted, because %s: %s", self._path, error)  # noqa: TRY400
             return possible
         mutes = possible & frozenset(kept)

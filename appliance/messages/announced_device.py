@@ -21,18 +21,19 @@ FILE = "home-assistant.json"
 MACHINE_ID = Path("/etc/machine-id")
 
 MOST_COMPONENTS = 1000
-"""That are kept, with those that are gone: they are all in each discovery message."""
+"""Maximum number of components kept, including removed ones; every discovery message lists them
+all."""
 
 
 class AnnouncedDevice(msgspec.Struct, frozen=True, kw_only=True):
     """The device as Home Assistant knows it."""
 
     object_id: str
-    """From the first name; it stays if the appliance is renamed, and so do the entities."""
+    """Derived from the first name. It survives a renaming, and so do the entities."""
     root: str
-    """Of its topics."""
+    """Root of its topics."""
     prefix: str
-    """Of the discovery."""
+    """Discovery prefix."""
     machine: str
     """A hash of the machine's id: a copied card is another device."""
     components: dict[str, str] = {}
@@ -40,7 +41,7 @@ class AnnouncedDevice(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, config: Config) -> AnnouncedDevice:
-        """As it is kept, otherwise as it is announced for the first time."""
+        """The saved device, otherwise a new one for the first announcement."""
         new = cls(
             object_id=f"appliance_{config.name}",
             root=config.root,

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 FILE = "page-access.json"
 
 PASSWORD_FILE = "page-password.txt"  # noqa: S105  (the name of a file)
-"""Holds the password that was made at the first start, until the owner makes another one."""
+"""Holds the generated first password until the owner sets another one."""
 
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Of a made password: none that look alike."""
+"""Characters of a generated password; none of them look alike."""
 
 PASSWORD_LETTERS = 16
 """31 letters to the power of 16 are 79 bits."""
@@ -36,17 +36,18 @@ SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1
 SCRYPT_MEMORY_BYTES = 64 * 1024 * 1024
 
 SESSION_S = 7 * 24 * 3600.0
-"""After which a browser must log in again."""
+"""Seconds after which a browser must log in again."""
 
 MOST_SESSIONS = 50
-"""Of one role: the oldest one ends if there are more. A viewer cannot end the owner's."""
+"""Maximum number of sessions of one role; a new one ends the oldest. Viewers cannot end the
+owner's."""
 
 LONGEST_PASSWORD = 256
-"""Characters that are looked at."""
+"""Maximum length of a password, in characters; a longer one is refused."""
 
 
 class Role(enum.StrEnum):
-    """What a password is good for."""
+    """What a password permits."""
 
     OWNER = "owner"
     """Everything that the page can do."""
@@ -74,7 +75,7 @@ class KeptAccess(msgspec.Struct, frozen=True):
 
     passwords: dict[Role, KeptPassword] = {}
     sessions: dict[str, KeptSession] = {}
-    """By the SHA-256 of the cookie."""
+    """Sessions by the SHA-256 of their cookie."""
 
 
 class PageAccess:
@@ -83,14 +84,14 @@ class PageAccess:
     def __init__(self, state_directory: Path) -> None:
         self._path = state_directory / FILE
         self.password_path = state_directory / PASSWORD_FILE
-        """Where the password of the first start is, if nobody has made another one."""
+        """The file with the first password; it exists until the owner sets another one."""
         self._lock = threading.RLock()
         self._hashing = threading.Lock()
         self._read_from: tuple[int, int] | None = None
         self._kept = KeptAccess()
 
     def ensure_password(self) -> Path | None:
-        """Make the owner's password if there is none; the file that has it, if there is one.
+        """Make the owner's password if there is none; return the file of the first one, if any.
 
         Raises:
             ApplianceError: the file is damaged.
@@ -104,7 +105,7 @@ class PageAccess:
         return self.password_path if self.password_path.exists() else None
 
     def make_password(self, role: Role) -> str:
-        """Make a new password, and end every session; the password, which is nowhere else."""
+        """Make a new password and end every session; return the password, which is not stored."""
         password = "".join(secrets.choice(LETTERS) for _ in range(PASSWORD_LETTERS))
         salt = secrets.token_bytes(16)
         kept = KeptPassword(salt.hex(), self._hash(password, salt).hex())
@@ -116,7 +117,7 @@ class PageAccess:
         return password
 
     def role_of_password(self, password: str) -> Role | None:
-        """For whom the password is right; None for nobody. It takes a moment, by design."""
+        """The role whose password this is; None if it is wrong. It takes a moment, by design."""
         if len(password) > LONGEST_PASSWORD:
             return None
         found = None

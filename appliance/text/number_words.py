@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from unicode_rbnf.engine import FormatResult
 
 HIGHEST = 100
-"""Of those that are read as one word."""
+"""The highest number that is read as one word."""
 
 RULES_OF = {"nb": "no"}
-"""Languages whose rules lie under another code: Bokmål under that of all Norwegian."""
+"""Languages whose rules are stored under another code: Bokmål uses the code for Norwegian."""
 
 
 @cache
 def in_words(number: float, language: str) -> tuple[str, ...]:
-    """Every way in which the rules write `number`; nothing where the language has none."""
+    """Every spelling of `number` by the rules; empty if the language has no rules."""
     written = _written(number, language)
     forms = written.text_by_ruleset.values() if written else ()
     return tuple(dict.fromkeys(form.replace("\u00ad", "") for form in forms))
 
 
 def in_one_way(number: float, language: str) -> str | None:
-    """The commonest of them; None where the language has none."""
+    """The commonest spelling of `number`; None if the language has no rules."""
     written = _written(number, language)
     return written.text.replace("\u00ad", "") if written else None
 

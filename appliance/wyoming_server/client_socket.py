@@ -20,19 +20,20 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 65_536
 
 FRAME_LIMIT_S = 10.0
-"""For one event to arrive, from its first byte to its last."""
+"""Time limit for one event, from its first byte to its last."""
 
 IDLE_LIMIT_S = 300.0
-"""Between two events."""
+"""Longest pause between two events."""
 
 HOLDING_LIMIT_S = 10.0
-"""The same while the client holds one of the few turns, and others are told busy."""
+"""Shorter limit while the client holds one of the few turns and others are told `busy`."""
 
 WRITE_LIMIT_S = 5.0
-"""For a client to take an answer."""
+"""Time limit for a client to take an answer."""
 
 MOST_WAITING = 2_000
-"""Events that may wait while a result is awaited: about a minute of sound in small pieces."""
+"""Maximum number of events kept while a result is awaited: about a minute of sound in small
+pieces."""
 
 GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -42,7 +43,7 @@ class ClientGone(Exception):
 
 
 class ClientSocket:
-    """Belongs to one thread, but for `close`."""
+    """The socket of one client. It belongs to one thread; `close` may be called from any thread."""
 
     def __init__(self, stream: socket.socket, maximum_payload_bytes: int, info: bytes) -> None:
         """`info` is the answer to `describe`."""
@@ -60,13 +61,13 @@ class ClientSocket:
         """The next event that is not answered here; ClientGone if none comes in `idle_limit_s`.
 
         Raises:
-            ClientGone: there will be none.
+            ClientGone: the connection has ended, so no event will follow.
             WyomingError: what comes is not the protocol.
 
         """
         now = time.monotonic()
         idle_until = now + idle_limit_s
-        self._frame_until = now + FRAME_LIMIT_S  # what was done meanwhile is not the client's time
+        self._frame_until = now + FRAME_LIMIT_S  # our own work must not count against the client
         while not self._waiting:
             if time.monotonic() > idle_until:
                 raise ClientGone
@@ -118,7 +119,7 @@ class ClientSocket:
         self, seconds: float, inbox: ResultInbox | None = None, *, reads: bool = True
     ) -> bool:
         """Wait for bytes or a result, and take the bytes; whether there is a result."""
-        reads = reads and not self._is_full  # what is not read waits at the client
+        reads = reads and not self._is_full  # unread data stays in the client's send buffer
         if reads and self._reader.is_inside_frame and time.monotonic() > self._frame_until:
             raise WyomingError(f"an event took longer than {FRAME_LIMIT_S:g} s")
         poll = select.poll()
@@ -135,7 +136,7 @@ class ClientSocket:
 
     @property
     def _is_full(self) -> bool:
-        """Whether as much waits as may wait."""
+        """Whether the queue of waiting events is full."""
         too_many = len(self._waiting) >= MOST_WAITING
         return too_many or self._waiting_bytes > self._maximum_payload_bytes
 

@@ -37,12 +37,12 @@ class Speaking:
         self._text += text
         *complete, rest = sentences_in(self._text) or [""]
         if complete:
-            # What follows a sentence may still belong to it, but for what another one follows.
+            # Text after a sentence may still belong to it, unless another sentence follows.
             self._text = rest
             self._speak(complete)
 
     def finish(self) -> None:
-        """That was all; raises as `add`."""
+        """Speak the rest of the text; raises as `add`."""
         self._speak(sentences_in(self._text))
         if self._rate is not None:
             self._client.send(outgoing.sound_stop())

@@ -1,4 +1,4 @@
-"""The schema that the model writes by: the requester's, with nothing endless and nothing invented.
+"""The requester's schema, with limits added and no undeclared properties.
 
 JSON that fits it fits the requester's schema, too.
 """
@@ -18,13 +18,13 @@ LONGEST_STRING = 400
 """Characters of a string whose schema has no limit: a small model may repeat itself for ever."""
 
 LARGEST_NUMBER = 10**15
-"""Of a whole number whose schema has no limit; more digits are not exact in all JSON readers."""
+"""Limit of a whole number whose schema has none; some JSON readers round longer numbers."""
 
 LONGEST_SPAN = 8
-"""Words of the text in a row that may be a value."""
+"""Maximum number of consecutive words of the text that may form a value."""
 
 MOST_SPANS = 2_000
-"""Possible values of one string, so that the grammar stays small."""
+"""Maximum number of possible values of one string, so that the grammar stays small."""
 
 _LETTERS = re.compile(r"\w+")
 _WORD = re.compile(r"[^\s]+")
@@ -38,7 +38,7 @@ NAMED = ("properties", "$defs", "definitions")
 
 
 def bounded(schema: Any) -> Any:
-    """The schema with limits where it has none, and without properties that nobody named.
+    """The schema with missing limits added and undeclared properties forbidden.
 
     Parts of an `allOf` stay as they are: they see each other's properties.
     """
