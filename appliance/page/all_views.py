@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.page.board_view import BoardView
+from appliance.page.devices_view import DevicesView
 from appliance.page.event_streams import EventStreams
 from appliance.page.live_view import LiveView
 from appliance.page.log_view import LogView
@@ -29,6 +30,7 @@ def all_views(services: PageServices) -> tuple[PageView, ...]:
         TryView(services.config, services.jobs),
         SentencesView(editor),
         TeachView(services.activity, editor),
+        DevicesView(services.config, services.devices),
         TimersView(services.timers, services.activity, services.operations),
         BoardView(services),
         ModelsView(services),

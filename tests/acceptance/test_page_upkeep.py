@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from support.browser import WebBrowser
+from support.free_port import free_port
 from support.hub_server import ModelHub
+from support.mqtt_client import MqttClient
 from support.served_page import ServedPage, served_page
 from support.waiting import until
 
@@ -40,8 +42,16 @@ def hub() -> Iterator[ModelHub]:
 
 
 @pytest.fixture(scope="module")
+def broker_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
 def page(
-    tmp_path_factory: pytest.TempPathFactory, models_directory: Path, hub: ModelHub
+    tmp_path_factory: pytest.TempPathFactory,
+    models_directory: Path,
+    hub: ModelHub,
+    broker_port: int,
 ) -> Iterator[ServedPage]:
     folder = tmp_path_factory.mktemp("page")
     (folder / "sentences").mkdir()
@@ -49,10 +59,15 @@ def page(
     (folder / "models").mkdir()
     for model in models_directory.iterdir():
         (folder / "models" / model.name).symlink_to(model)
-    sentences = {"folder": str(folder / "sentences")}
+    (folder / "devices.yaml").write_text("# My own comment.\nareas: [Kitchen]\n")
+    sections = {
+        "sentences": {"folder": str(folder / "sentences"), "builtin": True},
+        "devices": {"discovery": "act", "file": str(folder / "devices.yaml")},
+        "mqtt": {"embedded_port": broker_port},
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_ENDPOINT", hub.address)
-        with served_page(folder, folder / "models", sentences=sentences) as served:
+        with served_page(folder, folder / "models", **sections) as served:
             yield served
 
 
@@ -252,3 +267,67 @@ def test_a_measurement_goes_on_without_the_browser_and_is_stopped_by_its_button(
     browser.evaluate("document.getElementById('stop').click()")
     browser.until("document.getElementById('models-list').innerText.includes('It was stopped')")
     assert browser.console == []
+
+
+def announce(broker_port: int, component: str, name: str) -> None:
+    """A device announces itself, and says that it is off."""
+    topic = f"{component}/{name}".replace(" ", "_")
+    about = {"name": name, "uniq_id": topic, "cmd_t": f"{topic}/set", "stat_t": topic}
+    with MqttClient(broker_port, "nothing") as client:
+        client.publish(
+            f"homeassistant/{component}/{name.split(maxsplit=1)[0]}/config", json.dumps(about)
+        )
+
+
+def test_a_device_gets_another_name_and_room_on_the_page_and_is_understood_by_them(
+    page: ServedPage, browser: WebBrowser, broker_port: int
+) -> None:
+    announce(broker_port, "light", "Kitchen ceiling")
+    announce(broker_port, "lock", "Front door")
+    cookie = page.cookie()
+    until(lambda: "Front door" in page.ask("GET", "/devices", cookie=cookie)[1])
+    browser.open(f"{page.address}/devices?search=ceiling")
+    assert browser.evaluate("document.querySelectorAll('main article').length") == 1
+    browser.evaluate("document.querySelector('summary').focus()")
+    browser.press("Enter")
+    for field, value in (("name", "Sun"), ("aliases", "big lamp, old lamp"), ("area", "Attic")):
+        browser.evaluate(f"document.querySelector('input[name={field}]').focus()")
+        browser.type(value)
+    browser.evaluate("document.querySelector('button[id^=save]').click()")
+    assert "Saved" in browser.until("document.querySelector('article .good')?.innerText")
+    assert browser.evaluate("document.querySelector('article h3').innerText") == "Sun"
+    text = (page.daemon.folder / "devices.yaml").read_text()
+    assert "# My own comment." in text
+    assert '"Attic"' in text
+
+    def understood() -> bool:
+        fields = {"text": "turn on the old lamp"}
+        asked = page.ask("POST", "/try/text", fields, cookie=cookie, origin=page.address)
+        return "HassTurnOn" in asked[1]
+
+    until(understood, seconds=30.0)
+    assert browser.console == []
+
+
+def test_what_is_wrong_about_a_device_is_said_and_the_file_stays(
+    page: ServedPage, viewer_password: str
+) -> None:
+    asked = {"cookie": page.cookie(), "origin": page.address}
+    until(lambda: "Front door" in page.ask("GET", "/devices", cookie=asked["cookie"])[1])
+    key = re.findall(r'name="key" value="([^"]+)"', page.ask("GET", "/devices", **asked)[1])[0]
+    before = (page.daemon.folder / "devices.yaml").read_text()
+    for fields, status in (
+        ({"key": "nobody"}, 404),
+        ({"key": key, "name": "x" * 200}, 422),
+        ({"key": key, "aliases": ",".join("abcdefghijklmnopqrstuvwxyz")}, 422),
+        ({"key": key, "confirm": "perhaps"}, 422),
+    ):
+        assert page.ask("POST", "/devices/change", fields, **asked)[0] == status, fields
+    viewer = page.cookie(viewer_password)
+    fields = {"key": key, "hide": "yes"}
+    assert page.ask("POST", "/devices/change", fields, cookie=viewer, origin=page.address)[0] == 403
+    assert (
+        '<form method="post" action="devices/change"'
+        not in page.ask("GET", "/devices", cookie=viewer)[1]
+    )
+    assert (page.daemon.folder / "devices.yaml").read_text() == before

@@ -44,6 +44,8 @@ def test_every_text_of_the_templates_and_of_every_value_is_there(language: str) 
     keys |= {f"board.line.{one}" for one in Measured} | {f"board.pace.{one}" for one in Pace}
     keys |= {f"board.{lines[0]}" for lines in CHARTS} | {f"board.axis.{one}" for one in Span}
     keys |= {f"log.level.{one}" for one in LEVELS}
+    keys |= {f"devices.confirm.{one}" for one in ("kind", "yes", "no")}
+    keys |= {f"devices.{one}" for one in ("hide", "never_by_voice", "read_only")}
     keys |= {f"models.state.{one}" for one in ModelState} | {
         "models.work.models",
         "models.work.bench",
