@@ -9,6 +9,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.browser import WebBrowser
@@ -60,7 +61,7 @@ def page(
     for model in models_directory.iterdir():
         (folder / "models" / model.name).symlink_to(model)
     (folder / "devices.yaml").write_text("# My own comment.\nareas: [Kitchen]\n")
-    sections = {
+    sections: dict[str, dict[str, Any]] = {
         "sentences": {"folder": str(folder / "sentences"), "builtin": True},
         "devices": {"discovery": "act", "file": str(folder / "devices.yaml")},
         "mqtt": {"embedded_port": broker_port},
@@ -274,9 +275,7 @@ def announce(broker_port: int, component: str, name: str) -> None:
     topic = f"{component}/{name}".replace(" ", "_")
     about = {"name": name, "uniq_id": topic, "cmd_t": f"{topic}/set", "stat_t": topic}
     with MqttClient(broker_port, "nothing") as client:
-        client.publish(
-            f"homeassistant/{component}/{name.split(maxsplit=1)[0]}/config", json.dumps(about)
-        )
+        client.publish(f"homeassistant/{component}/{component}/config", json.dumps(about))
 
 
 def test_a_device_gets_another_name_and_room_on_the_page_and_is_understood_by_them(
@@ -314,7 +313,8 @@ def test_what_is_wrong_about_a_device_is_said_and_the_file_stays(
 ) -> None:
     asked = {"cookie": page.cookie(), "origin": page.address}
     until(lambda: "Front door" in page.ask("GET", "/devices", cookie=asked["cookie"])[1])
-    key = re.findall(r'name="key" value="([^"]+)"', page.ask("GET", "/devices", **asked)[1])[0]
+    _, shown, _ = page.ask("GET", "/devices", cookie=asked["cookie"])
+    key = re.findall(r'name="key" value="([^"]+)"', shown)[0]
     before = (page.daemon.folder / "devices.yaml").read_text()
     for fields, status in (
         ({"key": "nobody"}, 404),
