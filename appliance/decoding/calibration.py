@@ -1,4 +1,4 @@
-"""Calibration: from the scores of a result to the probability that it is right."""
+"""Calibration: maps the scores of a result to the probability that it is right."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LARGEST_MARGIN_NATS = 5.0
-"""A larger lead says no more; without a bound one meaning without a rival would weigh most."""
+"""Bound of the lead, because a larger one says no more, and one without a rival is infinite."""
 
 USUAL_PRIOR = 0.9
 """Probability that speech is a command among the clips that the shipped weights were fitted to."""
 
 PRIOR_STRENGTH = 0.5
-"""How strongly the fit is held near the weights it starts from, as in ridge regression."""
+"""Strength with which the fit is held near its starting weights, as in ridge regression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,11 @@ class Calibration:
     margin: float = 0.95
     """Weight of the lead over the next meaning, nats, at most LARGEST_MARGIN_NATS."""
     objection: float = -0.65
-    """Weight of what clearly heard words say against it."""
+    """Weight of the evidence of clearly heard words against the sentence."""
 
     @classmethod
     def of(cls, weights: Sequence[float]) -> Calibration:
-        """From its weights, in the order above; shipped ones for those missing at the end."""
+        """Make it from weights in the order above; shipped weights replace missing last ones."""
         names = (one.name for one in fields(cls))
         return cls(**dict(zip(names, weights, strict=False)))
 
@@ -57,17 +57,17 @@ class Calibration:
         declared_share: float = 1.0,
         objection: float = 0.0,
     ) -> float:
-        """Probability of being right, 0.0 to 1.0, if speech is a command as often as usual.
+        """Probability of being right, 0.0 to 1.0, under USUAL_PRIOR.
 
-        `under_prior` changes it if more is known about that.
+        `under_prior` converts it to another prior.
 
         Args:
             fit: mean log probability per token, nats.
             deficit: how much better the free text scores, nats per token.
             margin: lead over the next meaning, nats.
-            declared_share: of the sentence's letters, those that no wildcard took. A wildcard
-                fits whatever was said, so what speaks for the sentence counts by this share;
-                what speaks against it counts in full.
+            declared_share: share of the sentence's letters that no wildcard took. A wildcard fits
+                any words, so evidence for the sentence counts by this share, and evidence against
+                it in full.
             objection: as `word_differences.largest_difference` measures it, letters.
 
         """
@@ -80,7 +80,7 @@ class Calibration:
 def under_prior(confidence: float, prior: float) -> float:
     """The confidence if speech is a command with probability `prior`, by Bayes' rule.
 
-    A result that is certain to be wrong (0.0) stays so. USUAL_PRIOR changes nothing.
+    A confidence of 0.0 stays 0.0. USUAL_PRIOR changes nothing.
     """
     if confidence in (0.0, 1.0):
         return confidence
@@ -105,7 +105,7 @@ def fit_calibration(
     Args:
         scores: fit, deficit, margin, declared share and objection of each result.
         right: whether intent and slots were right; half commands and other speech are not.
-        start: each weight is held near it, so that a few results change little.
+        start: weights near which the fit is held, so that a few results change little.
 
     """
     before = start or Calibration()

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from appliance.decoding.sentence_recogniser import RecognisedSentence
 
 EDGES = (0.0, 0.2, 0.5, 0.7, 0.85, 0.95, 0.99, 1.0)
-"""Confidences between which the rows of the table lie."""
+"""Limits of the confidence for the rows of the table."""
 
 WRONG_ACTION_COST = 3.0
-"""A wrong action is as bad as this many rejected sentences, which have to be repeated."""
+"""Cost of a wrong action, in rejected sentences that have to be repeated."""
 
 CHANGE_COST = 4.0
-"""Cost of a threshold one tenth away from the one before: a few clips must not move it."""
+"""Cost of moving the threshold by 0.1, so that a few clips do not move it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ScoredClip:
     right: bool
     declared_share: float = 1.0
     models_asked: int = 1
-    """One or two; each has a calibration of its own."""
+    """Number of models, 1 or 2; each has a calibration of its own."""
     objection: float = 0.0
 
     @classmethod
@@ -52,7 +52,7 @@ class ScoredClip:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRow:
-    """Results of about the same confidence."""
+    """A row of the table: results of similar confidence."""
 
     low: float
     high: float
@@ -75,8 +75,8 @@ def fit_both(
 ) -> list[Calibration]:
     """The calibrations for one model and for two, in the order of `starts`.
 
-    The first also decides what the second model is asked, so it is fitted to what the first
-    model made of all clips, the doubtful ones included.
+    The first calibration also decides when the second model is asked, so it is fitted to the first
+    model's results for all clips, the doubtful ones included.
     """
     by_two = [one for one in clips if one.models_asked > 1]
     pairs = zip((by_first_model, by_two), starts, strict=True)

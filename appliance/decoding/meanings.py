@@ -1,4 +1,4 @@
-"""What the sentences that a search found mean: grouped, declared words before wildcards."""
+"""Groups the sentences that a search found by meaning; declared words go before wildcards."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     """The text of tokens."""
 
 NEAR = 0.2
-"""Spelling distance per letter up to which one sentence may have been misheard for another: that
-of "stop me in timer" to "stop mijn timer" is 0.13."""
+"""Largest spelling distance, per letter, at which one sentence may be misheard for another; from
+"stop me in timer" to "stop mijn timer" it is 0.13."""
 
 NEARLY_AS_LIKELY_NATS = 4.0
-"""A sentence that scores worse by more than this was not said: "stop the tea timer" is heard as
-such, though "stop the timer" is near."""
+"""A sentence that scores worse by more than this was not said: "stop the tea timer" is recognised,
+although "stop the timer" is near."""
 
 DOUBTFUL_NATS = 8.0
-"""Until it is worse by more than this, nobody can tell which of the two was said."""
+"""If the other sentence scores worse by no more than this, it is unclear which one was said."""
 
 
 @dataclass(slots=True)
@@ -46,15 +46,15 @@ class Meaning:
 
     @property
     def own_letters(self) -> int:
-        """Letters that no wildcard took."""
+        """Number of letters that no wildcard took."""
         return len(self.text) - self.reading.wildcard_characters
 
 
 def meanings_of(decoding: Decoding, grammar: Grammar, spell: Spell) -> list[Meaning]:
     """The meanings of the candidates, best first; texts that mean the same count together.
 
-    A wildcard takes any words, also those of a declared sentence that were misheard: "create timer
-    for 6 hours in 20 minutes". So it loses to a sentence that is spelled nearly alike.
+    A wildcard also takes misheard words of a declared sentence: "create timer for 6 hours in 20
+    minutes". So it loses to a declared sentence with nearly the same spelling.
     """
     found: dict[Any, Meaning] = {}
     for candidate in (*decoding.candidates, *_as_written(decoding, grammar, spell)):
@@ -79,9 +79,9 @@ def meanings_of(decoding: Decoding, grammar: Grammar, spell: Spell) -> list[Mean
 
 
 def _with_compounds(ordered: Sequence[Meaning], grammar: Grammar) -> list[Meaning]:
-    """The same, but two words of the best one are one if a declared sentence has them so.
+    """The meanings, with two words of the best one joined if a declared sentence has them as one.
 
-    They sound alike, and the longest name wins: "garage deur" is the device "Garagedeur".
+    Both spellings sound alike, and the longer name wins: "garage deur" is the device "Garagedeur".
     """
     best, *others = ordered
     words = best.text.split()
@@ -103,7 +103,7 @@ def _with_compounds(ordered: Sequence[Meaning], grammar: Grammar) -> list[Meanin
 
 
 def is_contested(meanings: Sequence[Meaning]) -> bool:
-    """Whether the best one has words in a wildcard that a declared sentence may have had."""
+    """Whether a wildcard of the best meaning took words that may belong to a declared sentence."""
     best = meanings[0]
     return any(
         _is_meant_by(best, other) and _is_within(DOUBTFUL_NATS, best, other)
@@ -112,7 +112,7 @@ def is_contested(meanings: Sequence[Meaning]) -> bool:
 
 
 def _is_within(nats: float, best: Meaning, other: Meaning) -> bool:
-    """Whether `other` scores at most so much worse; the scores of two models are flattened."""
+    """Whether `other` scores worse by at most `nats`; fused scores are flattened."""
     fused = best.best.fused_score is not None
     return other.score >= best.score - (nats / TEMPERATURE if fused else nats)
 
@@ -120,7 +120,7 @@ def _is_within(nats: float, best: Meaning, other: Meaning) -> bool:
 def declared_sentences_near(
     decoding: Decoding, grammar: Grammar, spell: Spell, effort: SearchEffort
 ) -> list[str]:
-    """Sentences that were perhaps said where the best one so far has a wildcard; normalised."""
+    """Declared sentences near a best one with a wildcard, normalised."""
     best = next(iter(meanings_of(decoding, grammar, spell)), None)
     if best is None or not best.reading.wildcard_characters or best.reading.parts:
         return []
@@ -132,13 +132,13 @@ def declared_sentences_near(
         for reading in grammar.readings(one.text)[:1]
         if _is_meant_by(best, Meaning(best.best, one.text, reading))
     )
-    return list(islice(meant, effort.batch_size))  # the model scores so many in one call
+    return list(islice(meant, effort.batch_size))  # as many as the model scores in one call
 
 
 def _as_written(decoding: Decoding, grammar: Grammar, spell: Spell) -> Iterator[Candidate]:
-    """The free text, if it is a declared sentence in a spelling that the search does not follow.
+    """The free text, if it is a declared sentence in a spelling that the search does not know.
 
-    Such are "1h25" for "1 hour and 25 minutes", and two words written as one.
+    Examples are "1h25" for "1 hour and 25 minutes", and two words written as one.
     """
     if any(one.fused_score is not None for one in decoding.candidates):
         return  # its score is that of one model
@@ -151,7 +151,7 @@ def _as_written(decoding: Decoding, grammar: Grammar, spell: Spell) -> Iterator[
 
 
 def _is_meant_by(wild: Meaning, other: Meaning) -> bool:
-    """Whether `other` is nearly the same sentence, with own words for what a wildcard took."""
+    """Whether `other` is nearly the same sentence, with declared words in place of a wildcard."""
     if other.reading.wildcard_characters >= wild.reading.wildcard_characters:
         return False
     if other.own_letters <= wild.own_letters:

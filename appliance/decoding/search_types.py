@@ -1,4 +1,4 @@
-"""What a search for a sentence in sound is given, and what it returns."""
+"""Arguments and results of the search for a sentence in sound."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Continuation(Protocol):
 
     @property
     def tokens(self) -> Tokens:
-        """The prefix, then the likeliest token each time; without the end token."""
+        """The prefix, then the likeliest token at each step; without the end token."""
 
     @property
     def logits(self) -> NDArray[np.float32]:
-        """What the model expected at each position, shape (n, vocabulary).
+        """Logits of the next token at each position, shape (n, vocabulary).
 
-        Row i is about token i; a row after the last token says whether the text ends there.
+        Row i belongs to token i; a row after the last token tells whether the text ends there.
         """
 
 
@@ -58,30 +58,31 @@ class SearchEffort:
     batch_size: int = 2
     """Branches that the model continues in one call."""
     max_calls: int = 7
-    """Calls of the model, the one for the free text included."""
+    """Maximum number of calls of the model, the one for the free text included."""
     first_pass_calls: int = 3
-    """Calls of the search from left to right before candidates are looked up by spelling."""
+    """Calls of the search from left to right, before candidates are looked up by spelling."""
     first_pass_distance: float = 0.15
-    """That search comes first only if a sentence is spelled so near to the free text."""
+    """The search from left to right comes first only if the spelling distance from the free text to
+    the nearest sentence is at most this."""
     max_distance: float = 0.35
-    """If no sentence is spelled so near to the free text, none was said."""
+    """If every sentence has a larger spelling distance to the free text, none was said."""
     candidates_per_round: int = 16
-    """Sentences looked up by spelling at once."""
+    """Number of sentences looked up by spelling in one round."""
     texts_per_pass: int = 6
-    """Of these, those that the model scores before it is seen whether more are needed."""
+    """Number of these that the model scores before the search decides whether to score more."""
     bound_lead_nats: float = 5.0
     """A sentence that scores worse than the best by more than this is not needed: a larger lead
     says no more (`calibration.LARGEST_MARGIN_NATS`)."""
     candidate_rounds: int = 2
-    """Look-ups, each around the best candidate of the one before."""
+    """Number of rounds, each around the best candidate of the one before."""
     declared_distance: float = 0.12
-    """If a sentence without a wildcard is spelled so near, those with one are not looked up."""
+    """If a sentence without a wildcard is at most this far, those with one are not looked up."""
     spelling_beam: int = 160
     """Places in the automaton kept at each letter of a look-up."""
     verbatim_nats_per_token: float = 0.1
     """If the free text scores better by less than this, a sentence was said word for word."""
     verbatim_calls: int = 2
-    """Calls that are then enough to find another sentence that is as likely."""
+    """Calls that are enough in this case to find another sentence that is as likely."""
     good_fit_nats_per_token: float = 0.4
     """If the free text scores better by less than this, no candidates are looked up."""
     hopeless_nats_per_token: float = 3.0
@@ -89,7 +90,7 @@ class SearchEffort:
     clear_lead_nats: float = 2.0
     """The search ends when the best sentence leads every open branch by this much."""
     max_tokens: int = 64
-    """Tokens of a sentence."""
+    """Maximum number of tokens of a sentence."""
     max_branches: int = 6
     """Branches kept at each token."""
     max_branch_loss_nats: float = 14.0
@@ -101,14 +102,14 @@ class SearchEffort:
     remaining_letter_nats: float = 0.3
     """Expected cost of each letter still to come; without it short branches would go first."""
     omitted_letter_nats: float = 0.6
-    """Cost of each letter of the free text that the sentence has no room for: a sentence must
-    not leave out words that were heard because the rest of it fits well."""
+    """Cost of each letter of the free text that the sentence omits: a sentence must not leave out
+    heard words because the rest fits well."""
     spelling_nats: float = 0.5
-    """Cost of each letter that is another one in the free text: a word that was misheard still
-    sounds like what was said."""
+    """Cost of each letter that differs from the free text: a misheard word still sounds like the
+    spoken one."""
 
     def spelling_penalty(self, free_text: str, sentence: str, score: float) -> float:
-        """What a sentence pays for not being spelled like the free text, nats.
+        """The penalty of a sentence for being spelled unlike the free text, nats.
 
         Each omitted letter costs at least the mean of the sentence's own letters, so that half
         a sentence is never better than the whole one.
@@ -133,15 +134,15 @@ class Candidate:
     tokens: Tokens
     """Its likeliest spelling."""
     score: float
-    """Log probability of the text and its end, summed over its spellings, less its penalty."""
+    """Log probability of the text and its end, summed over its spellings, minus its penalty."""
     best_spelling_score: float
-    """The same of the likeliest spelling only."""
+    """Log probability of the likeliest spelling only, minus its penalty."""
     fused_score: float | None = None
-    """What two models make of it together, nats; None if only one was asked."""
+    """Score of two models together, nats; None if only one was asked."""
 
     @property
     def rank_score(self) -> float:
-        """What the candidates are ordered by."""
+        """The score by which candidates are ordered."""
         return self.score if self.fused_score is None else self.fused_score
 
 
@@ -157,20 +158,20 @@ class HeardWord:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """What the search found."""
+    """The result of a search."""
 
     candidates: tuple[Candidate, ...]
-    """Best first; empty if the search reached no allowed sentence."""
+    """Candidates, best first; empty if the search reached no allowed sentence."""
     free: Candidate
     """What the model writes without a grammar."""
     free_text: str
-    """The same, normalised; of two models that of the second, which is the better one."""
+    """The free text, normalised; with two models that of the second, the better one."""
     heard: tuple[HeardWord, ...]
     """Its words."""
     calls: int
     tokens: int
     """Decoder steps, summed over the batch."""
     distance: float = float("inf")
-    """Of the free text to the sentence spelled most like it, per letter; inf if not looked up."""
+    """Spelling distance from the free text to the nearest sentence, per letter; inf if unknown."""
     heard_by_first: tuple[HeardWord, ...] = ()
-    """Of two models, the words of the first one's free text; empty if only one was asked."""
+    """With two models, the words of the first one's free text; otherwise empty."""

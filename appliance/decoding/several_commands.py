@@ -1,8 +1,8 @@
-"""Candidates with several commands: what a conjunction in the free text joins, in allowed words.
+"""Finds candidates with several commands, joined by a conjunction in the free text.
 
-The search knows single sentences only, so that those are as quick as without this. Only if a
-conjunction was heard that the best of them lacks, the sentences that are spelled like the words on
-both sides of it are looked up, and the model scores them joined.
+The search itself knows only single sentences, which keeps them quick. If a conjunction was heard
+that the best sentence lacks, sentences spelled like the words on both sides of it are looked up,
+and the model scores them joined.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 Words = tuple[str, ...]
 
 PER_SIDE = 3
-"""Sentences looked up for the words at each side of a conjunction."""
+"""Number of sentences looked up for the words on each side of a conjunction."""
 
 MOST_TEXTS = 6
-"""Joined sentences that the model scores."""
+"""Maximum number of joined sentences that the model scores."""
 
 MOST_PLACES = 3
-"""Conjunctions of a text that are tried."""
+"""Maximum number of conjunctions of a text that are tried."""
 
 
 def several_commands_near(
     decoding: Decoding, grammar: Grammar, spell: Spell, effort: SearchEffort
 ) -> list[str]:
-    """Sentences with several commands that were perhaps said, normalised; the nearest first.
+    """Possible sentences with several commands, normalised; the nearest first.
 
-    Empty without any look-up if no conjunction was heard, or if what was found has it, too.
+    Empty if no conjunction was heard, or if the sentence that was found has it, too.
     """
     heard = normalise(spell(decoding.free.tokens))
     if not effort.candidate_rounds or not conjunctions_in(heard, grammar.language):
@@ -105,9 +105,9 @@ class _Lookup:
 
 
 def _with_shared_words(left: list[str], conjunction: Words, right: list[str]) -> Iterator[str]:
-    """Two sentences as one: what both begin and end with is said once, or begun anew.
+    """Joins two sentences: their common beginning and end are said once, or partly repeated.
 
-    "lights off in the kitchen" and "lights off in the hall" are "lights off in the kitchen and
+    "lights off in the kitchen" and "lights off in the hall" give "lights off in the kitchen and
     hall", "… and the hall" and "… and in the hall".
     """
     before = _same(zip(left, right, strict=False))

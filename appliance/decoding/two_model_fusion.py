@@ -1,4 +1,4 @@
-"""Score fusion: what two models make of one sound, as one list of candidates.
+"""Score fusion: combines the results of two models for one sound into one list of candidates.
 
 Each model scores the likeliest sentences of both. A model that misheard a word is nearly certain
 that the right sentence was not said, so scores are not added: the two probabilities are averaged
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
 
 SENTENCES_PER_MODEL = 4
-"""Sentences of one model that the other scores, too; three to twelve did as well."""
+"""Number of sentences of each model that the other scores, too; 3 to 12 gave equal results."""
 
 TEMPERATURE = 4.0
-"""From two to eight did as well."""
+"""Divisor of the scores before fusion (Guo et al. 2017); 2 to 8 gave equal results."""
 
 FIRST_MODEL_WEIGHT = 0.25
-"""Of 1.0: the first model counts for less, because both are asked only if it is in doubt. From
-0.15 to 0.4 did as well, 0.5 did worse."""
+"""Weight of the first model, out of 1.0: it counts less, because the second is asked only if the
+first is in doubt. 0.15 to 0.4 gave equal results, 0.5 worse ones."""
 
 SPELLING_NATS = 1.5
-"""Cost of a letter that is another one in the free text, beyond `SearchEffort.spelling_nats`: two
-models that are both wrong about a word often write what sounds like it. In two places of the
-noise 0.5 found fewer sentences, in four as many."""
+"""Cost of each letter that differs from the free text, in addition to `SearchEffort.spelling_nats`:
+two models that are both wrong about a word often write a similar sound. With 0.5, fewer sentences
+were found at two offsets of the noise, and as many at four."""
 
 _WEIGHTS = np.array((FIRST_MODEL_WEIGHT, 1.0 - FIRST_MODEL_WEIGHT))
 
@@ -58,7 +58,7 @@ class ModelOpinion:
         return cls(scorer, walk, effort, decode(scorer, walk, effort))
 
     def with_texts(self, texts: Sequence[str]) -> ModelOpinion:
-        """The same with more sentences scored, which are given normalised."""
+        """Score more sentences, too; `texts` are normalised."""
         if not texts:
             return self
         decoding = score_texts(self.scorer, self.walk, self.effort, self.decoding, texts)
@@ -93,19 +93,18 @@ class ScoreFusion:
     """A second model, and how its scores join those of the first."""
 
     vocabulary: TokenVocabulary
-    """Of the second model."""
+    """Vocabulary of the second model."""
     effort: SearchEffort = field(default_factory=SearchEffort)
-    """Of the second model."""
+    """Search bounds of the second model."""
     calibration: Calibration = field(default_factory=Calibration)
-    """Of the scores of both together."""
+    """Calibration of the fused scores."""
 
     def fuse(
         self, first: ModelOpinion, second: Scorer, grammar: Grammar, *, verbatim: bool
     ) -> Decoding | None:
         """Search with the second model, too, and fuse what both found.
 
-        If `verbatim`, only what the second model writes by itself is of interest: None if that is
-        no sentence.
+        If `verbatim`, only the second model's free text counts: None if it is not a sentence.
         """
         walk = grammar.walk(self.vocabulary)
         effort = replace(self.effort, max_distance=0.0) if verbatim else self.effort

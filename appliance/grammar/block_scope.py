@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from hassil.intents import IntentData, SlotList, TextSlotList, TextSlotValue
 
 ANY_CONTEXT = {"any_context": True}
-"""Metadata of a list value about which nothing is known, so that it fits every sentence."""
+"""Metadata of a list value without a known context; it fits every sentence."""
 
 
 @dataclass(slots=True)
 class BlockScope:
-    """The lists and rules of one block, and what its compilation has found so far."""
+    """The lists and rules of one block, with the state of its compilation."""
 
     data: IntentData | None
     lists: Mapping[str, SlotList]
@@ -34,9 +34,9 @@ class BlockScope:
 def chosen_values(slots: TextSlotList, scope: BlockScope) -> list[int]:
     """Indices of the values that the sentences of the scope can use.
 
-    If the sentences require a key of the context that some values of the list set, then the
-    values that do not set it are left out: sentences about lamps take no name without a domain.
-    The area is known from elsewhere, too: it is where the speaker is.
+    If the sentences require a key of the context and some values of the list set it, the values
+    that do not set it are left out: sentences about lamps take no name without a domain. The area
+    is an exception, because it may also come from the speaker's room.
     """
     asked = set(scope.data.requires_context if scope.data else {}) - {AREA}
     answered = asked & {key for value in slots.values for key in value.context or {}}
@@ -49,7 +49,7 @@ def chosen_values(slots: TextSlotList, scope: BlockScope) -> list[int]:
 
 
 def context_of(value: TextSlotValue, scope: BlockScope) -> dict[str, Any]:
-    """What a value adds to the context; of one with ANY_CONTEXT, what the sentences require."""
+    """The context that a value sets; for ANY_CONTEXT the context that the sentences require."""
     if value.metadata != ANY_CONTEXT or scope.data is None:
         return value.context or {}
     required = {key: asked for key, asked in scope.data.requires_context.items() if key != AREA}

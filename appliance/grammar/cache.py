@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_FILES = 8
-"""Each change of the sentences makes a file; if there are more, the oldest are deleted."""
+"""Maximum number of files. Each change of the sentences makes one; the oldest are deleted."""
 
 _DIGEST = 32
 _PLAIN = (str, int, float, bool, type(None))

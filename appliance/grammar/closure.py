@@ -1,4 +1,4 @@
-"""The epsilon closure of a recursive transition network: what is reached without a character."""
+"""The epsilon closure of a recursive transition network: places reached without a character."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _NEW = -2
 """The first number for contexts whose returns are not all known yet; the next are lower."""
 
 Places = tuple[int, ...]
-"""Sorted; each is a node of the network, plus its context times the size of the network."""
+"""Sorted places; each is a node of the network plus its context times the size of the network."""
 
 
 @dataclass(frozen=True, slots=True)
 class _LocalClosure:
-    """What a node reaches without reading, inside its own sub-network."""
+    """The nodes that a node reaches without reading, inside its own sub-network."""
 
     reading: tuple[int, ...]
     """Nodes that have an edge that reads."""
@@ -42,7 +42,7 @@ _UNKNOWN = _LocalClosure((), (), ends=False, only_itself=False)
 
 
 class EpsilonClosures:
-    """Finds epsilon closures; caches what each node reaches, and numbers the contexts.
+    """Finds epsilon closures, caches those of single nodes, and numbers the contexts.
 
     A context is the set of places to which a sub-network returns. If sixty sentences call the
     list of names at the same character, that is one call with sixty returns, so the names are
@@ -63,7 +63,7 @@ class EpsilonClosures:
         return _Closure(self, self._network.size, after_space=after_space).of(places)
 
     def local(self, node: int, *, after_space: bool) -> _LocalClosure:
-        """What a node reaches inside its own sub-network."""
+        """The nodes that a node reaches inside its own sub-network."""
         known = self._locals[after_space].get(node)
         if known is None:
             known = self._locals[after_space][node] = _local_closure(
@@ -120,7 +120,7 @@ class _Closure:
         self._pending: list[int] = []
         self._reached: set[int] = set()
         self._call_numbers: dict[int, int] = {}
-        """By the first node of each sub-network that is called: its index in `_returns`."""
+        """Index in `_returns` by the first node of each sub-network that is called."""
         self._returns: list[set[int]] = []
         self._ended: set[int] = set()
         self._final_contexts: dict[int, int] = {}

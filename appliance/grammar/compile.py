@@ -34,19 +34,19 @@ if TYPE_CHECKING:
     from hassil.intents import IntentData, Intents, SlotList
 
 MAX_SKIP_WORDS = 2
-"""As many may stand before a sentence, and as many after it."""
+"""Maximum number of skip words before a sentence, and the same number after it."""
 
 DOTTED = {"am": "a.m", "pm": "p.m"}
 """Words that Whisper writes with stops in them."""
 
 LONGEST_NUMBER = 4
-"""In words, of numbers up to one hundred: "quatre vingt dix neuf"."""
+"""Maximum number of words of a number up to one hundred: "quatre vingt dix neuf"."""
 
 COMPOUNDING = frozenset({"af", "da", "de", "fi", "lb", "nb", "nl", "sv"})
 """Languages that write "Erdgeschoss" and "Temperatur" as one word."""
 
 LARGEST_PERMUTATION = 6
-"""In parts; each part more doubles the nodes, so that more parts are an error."""
+"""Maximum number of parts of a permutation; each further part doubles the nodes."""
 
 
 def compile_network(

@@ -30,7 +30,7 @@ Unfinished = tuple[int, bytes]
 """A state, and the bytes after it that do not make a character yet."""
 
 _PartialSkipWords = tuple[tuple[int, str], ...]
-"""Unfinished skip words: the state before each, and its letters so far."""
+"""Unfinished skip words: the state before each, and its letters until now."""
 
 
 class Automaton:
@@ -55,11 +55,12 @@ class Automaton:
         self._closures = EpsilonClosures(network)
         self._states: list[tuple[Places, int, _PartialSkipWords]] = []
         self._unfinished: dict[int, Unfinished] = {}
-        """By state, if a character has begun and is not complete."""
+        """The bytes of an incomplete character, by state."""
         self._of_unfinished: dict[Unfinished, int] = {}
         self._state_ids: dict[tuple[Places, int, _PartialSkipWords, int], int] = {}
         self._if_full_stop: list[int] = []
-        """For each state after a decimal point: the state if it is a full stop; else DEAD."""
+        """For each state after a decimal point, the state if the point is a full stop; otherwise
+        DEAD."""
         self._transitions: dict[int, dict[int, list[int]]] = {}
         self._steps: dict[tuple[int, str], int] = {}
         self._accepts: dict[int, bool] = {}
@@ -69,11 +70,11 @@ class Automaton:
 
     @property
     def size(self) -> int:
-        """Number of states reached so far."""
+        """Number of states reached until now."""
         return len(self._states)
 
     def places(self, state: int) -> int:
-        """Number of places that the text so far may have reached."""
+        """Number of places that the text may have reached."""
         return len(self._states[state][0])
 
     def nodes(self, state: int) -> list[tuple[int, int]]:
@@ -103,7 +104,7 @@ class Automaton:
         return state
 
     def accepts(self, state: int) -> bool:
-        """Whether the text so far is a whole sentence."""
+        """Whether the text is a whole sentence."""
         known = self._accepts.get(state)
         if known is None:
             places, _, partial = self._states[state]
@@ -269,7 +270,7 @@ class Automaton:
         return state if target == DEAD and char == "-" and last == IN_WORD else target
 
     def _next_of_unit_sign(self, state: int, char: str) -> int:
-        """After the sign in "62%", which a template may also write as "62 %"."""
+        """The state after the sign in "62%", which a template may also write as "62 %"."""
         gap = self._next_of_gap(state, " ")
         spaced = DEAD if gap == DEAD else self._transition(gap, ord(char), IN_WORD, wild=False)
         target = self._transition(state, ord(char), IN_WORD, wild=True)

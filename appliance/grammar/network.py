@@ -23,8 +23,8 @@ ANY = 1
 JOIN = 2
 """Label of an edge that reads nothing, for texts only: words that may be written as one.
 
-Speech does not take it. Its sentences would become so many more that the search for the likeliest
-one ends before it has found it.
+Speech does not take it: the many additional sentences would end the search before it finds the
+likeliest one.
 """
 
 READS_NOTHING = frozenset({EPSILON, JOIN})

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_RESPELLINGS = 24
-"""Of one text; each is parsed."""
+"""Maximum number of respellings of one text; each is parsed."""
 
 _ZEROES = re.compile(r"(?<=\d)[.,]00?(?!\d)")
-"""Not three, which are thousands in some languages."""
+"""One or two zeroes after a point; three mean thousands in some languages."""
 _HALF = re.compile(r"(?<![\d.,])(\d+)[.,]5(?!\d)(?:\s+([^\W\d_]+))?")
 _NUMBER = r"(?<![\d.,])(\d+(?:[.,]\d+)?)"
 _SMALLER = {"hours": "minutes", "minutes": "seconds"}
 
 
 def respellings(text: str, language: str) -> Iterator[str]:
-    """`text` with its numbers written as sentences do; nothing if it has none to write otherwise.
+    """`text` with its numbers spelled as in sentences; empty if no number has another spelling.
 
     "1h25 min" is "1 hour and 25 minutes", "4.5 hours" are "4 and a half hours", "50.0" is "50".
     """
@@ -59,14 +59,14 @@ class _Units:
     kinds: dict[str, str]
     """Each short and long form: `hours`, `minutes` or `seconds`."""
     words: dict[str, tuple[str, str]]
-    """For one, and for many."""
+    """Singular and plural of each unit."""
     and_: str
-    """Between two of them."""
+    """The word between two units."""
 
     @classmethod
     @cache
     def of(cls, language: str) -> _Units | None:
-        """Those of a language; None if nothing is known of them."""
+        """The units of a language; None if they are not known."""
         shorts = number_spelling(language).units
         if not shorts:
             return None

@@ -18,10 +18,10 @@ MOST_IN_WORDS = 1_001
 """Numbers of a range, as 0 to 1000; a larger range has words for small and round ones only."""
 
 SMALL = 120
-"""Up to this, a number of a large range has words."""
+"""Numbers of a large range have words up to this one."""
 
 ROUND = 50
-"""Multiples of this have words in a large range, too."""
+"""Multiples of this number have words in a large range, too."""
 
 SIGNS = {
     "percent": "%",

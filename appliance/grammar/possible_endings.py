@@ -1,4 +1,4 @@
-"""Tells how much may still follow a whole sentence, so that listening can stop early."""
+"""Finds how much may still follow a whole sentence, so that listening can stop early."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from appliance.grammar.grammar import Grammar
 
 MAX_LETTERS = 3
-"""Of the next word, that decide whether it is a skip word."""
+"""Number of letters of the next word that decide whether it is a skip word."""
 
 MAX_ENDINGS = 32
-"""Longer sentences that are compared; if there are more, their meaning counts as different."""
+"""Maximum number of longer sentences compared; more of them count as a different meaning."""
 
 MAX_STEPS = 1000
-"""Characters that are walked to find the longer sentences."""
+"""Maximum number of steps of the automaton to find the longer sentences."""
 
 
 class WhatFollows(enum.Enum):
-    """How much the meaning may still change."""
+    """The possible change of the meaning by further words."""
 
     NOTHING = enum.auto()
     """Nothing may follow except skip words: "please"."""
@@ -35,7 +35,7 @@ class WhatFollows(enum.Enum):
     ONE = enum.auto()
     """At most one slot more: "with milk", and perhaps "and sugar"."""
     MORE = enum.auto()
-    """Anything else."""
+    """More may follow."""
 
 
 class SentenceCompletions:
@@ -49,7 +49,7 @@ class SentenceCompletions:
         self._slots: dict[int, int] = {}
 
     def what_follows(self, text: str) -> WhatFollows:
-        """What may follow `text`, a whole sentence; MORE if no sentence begins with it."""
+        """The possible change after `text`, a whole sentence; MORE if nothing begins with it."""
         said = normalise(text)
         state = self._automaton.walk(self._automaton.start, said)
         if state == DEAD:
@@ -97,7 +97,7 @@ class SentenceCompletions:
         return True
 
     def _endings(self, state: int) -> Iterator[str]:
-        """What may follow, without skip words, shortest first; MAX_ENDINGS + 1 if unknown."""
+        """The possible endings without skip words, shortest first; MAX_ENDINGS + 1 if unknown."""
         pending = deque([(self._automaton.step(state, " "), "")])
         steps = 0
         while pending:
@@ -121,7 +121,7 @@ class SentenceCompletions:
         return self._slots_within(node) + max(map(self._slots_after, returns), default=0)
 
     def _slots_within(self, start: int) -> int:
-        """The same to the end of the sub-network of the node."""
+        """The largest number of slots from the node to the end of its sub-network."""
         pending, unfinished = [start], set[int]()
         while pending:
             node = pending[-1]

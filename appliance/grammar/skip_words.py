@@ -16,7 +16,7 @@ class SkipWords:
     def __init__(self, words: Iterable[str] = ()) -> None:
         spelled = (" ".join(template_text(word).split()) for word in words)
         self.words = frozenset(filter(None, spelled))
-        """As the automaton reads them."""
+        """The skip words in the automaton's spelling."""
         self._prefixes = frozenset(
             word[:end] for word in self.words for end in range(1, len(word) + 1)
         )

@@ -35,14 +35,14 @@ INCLUDED = "included"
 _SPACE = " "
 _SPACE_LABEL = ord(_SPACE)
 _SIGN = "\N{MINUS SIGN}"
-"""Stands for a hyphen that begins a number; other hyphens join words."""
+"""Replaces a hyphen that begins a number; other hyphens join words."""
 
 _NUMBER = re.compile(r"\s*[.,]?\d")
-"""After a hyphen that is a sign, even with spaces between them: "- 5" is not 5."""
+"""A number after a hyphen, which is then a sign, even with spaces: "- 5" is not 5."""
 
 READINGS_KEPT = 512
-"""Number of texts whose parses are kept: on its way to an intent, one text and its parts are read
-several times."""
+"""Number of texts whose parses are cached, because one text and its parts are parsed several
+times."""
 
 _BRACKETS = "()[]{}"
 """Written in names but not read: "lamp (left)"."""
@@ -76,14 +76,14 @@ class ParsedSentence:
     wildcard_characters: int
     """Number of characters that wildcards took."""
     lacks_area: bool
-    """Whether it is about the room of the speaker, which is not known."""
+    """Whether it needs the room of the speaker, which is not known."""
     rank: tuple[Any, ...] = field(compare=False, repr=False)
-    """Lower is better; see `Parser.readings`."""
+    """Sort key, lower is better; see `Parser.readings`."""
     slot_letters: int = field(default=0, compare=False, repr=False)
     """Letters and digits that slots and skip words took; the others are the sentence's own."""
     parts: tuple[ParsedSentence, ...] = field(default=(), repr=False)
-    """The commands of a sentence with several; otherwise empty. `intent` is then all their names,
-    and `slots` is empty."""
+    """The commands of a sentence with several; otherwise empty. With them, `intent` is all their
+    names, and `slots` is empty."""
 
     @property
     def meaning(self) -> tuple[Any, ...]:
@@ -134,7 +134,7 @@ class Parser:
 
 @dataclass(slots=True)
 class _NodeArcs:
-    """What leaves one node of the network."""
+    """The edges and calls that leave one node of the network."""
 
     reads: dict[int, list[int]]
     """Label of an edge: its targets."""
@@ -146,7 +146,7 @@ class _NodeArcs:
 
 
 class _Arcs:
-    """The arcs of a network by node; a node's are sorted out when it is first reached."""
+    """The arcs of a network by node, computed when a node is first reached."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -251,7 +251,7 @@ class _Parse:
         return {p: t for p, t in places.items() if self._net.finals[p[0]] and p[1] is None}
 
     def _skip_word_ends(self) -> dict[int, list[int]]:
-        """By the index at which skip words begin: the index after each of them."""
+        """The index after each skip word, by the index at which it begins."""
         spelled = "".join(_SPACE if char == "-" else char for char, _ in self._characters)
         begins = [0, *(n for n, char in enumerate(spelled, 1) if char == _SPACE)]
         return {
@@ -351,7 +351,7 @@ class _Parse:
             self._add(places, place, trail, position)
 
     def _add(self, places: _Places, place: _Place, trail: _Trail, position: int) -> bool:
-        """Add the trail to a place if it is the best so far; whether it is."""
+        """Add the trail to a place if it is the best one; return whether it is."""
         known = places.get(place)
         if known is not None and (
             known is trail or self._cost(known, position) <= self._cost(trail, position)

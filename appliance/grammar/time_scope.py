@@ -1,10 +1,10 @@
-"""Whether it is clear for which of several commands a time is meant: "wake me at 7 and open it".
+"""Checks for which of several commands a time is meant: "wake me at 7 and open it".
 
-A time that is said for one command may be meant for the next one, too, and one at the end for all
-before it. Nothing may be done too early, so it is unclear unless the language tells: each command
-has a time, the other one has "now", the time stands before its own command and after the others
-("close it and in 5 minutes open it"), or it is only the length of a timer. Words are data: the
-table `when` in `text/word_lists/`.
+A time that is said for one command may apply to the next one, too, and one at the end to all before
+it. Nothing may be done too early, so a time is unclear unless the text settles it: each command has
+a time, the other one has "now", the time stands before its own command and after the others ("close
+it and in 5 minutes open it"), or it is only the length of a timer. The words are in the table
+`when` in `text/word_lists/`.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
 
         @property
         def text(self) -> str:
-            """As a sentence of its own."""
+            """The command as a complete sentence."""
 
         @property
         def intent(self) -> Intent:
-            """What it means."""
+            """The meaning of the command."""
 
 
 LATER = "conversation_command"
 """The slot with a command that is not done at once."""
 
 AT_A_TIME = frozenset({"AlarmSet", "ReminderSet", "CommandAtTime"})
-"""Intents that are about a later moment, whatever their words are."""
+"""Intents that always refer to a later moment."""
 
 NAMES = ("name", "area", "floor")
-"""Slots whose words say nothing of time: "the night light"."""
+"""Slots whose words do not express a time: "the night light"."""
 
 LATEST_HOUR = 24
 
 
 def unclear_time(text: str, commands: Sequence[SaidCommand], language: str) -> str | None:
-    """Why it is not clear when the commands of `text` are meant, for a person; None if it is."""
+    """Reason, for a person, why the times of the commands in `text` are unclear; None if clear."""
     lists = word_lists_for(language)
     found = [_SaidTime(command, lists, language) for command in commands]
     timed = next((at for at, one in enumerate(found) if one.has_time), None)
@@ -67,7 +67,7 @@ def unclear_time(text: str, commands: Sequence[SaidCommand], language: str) -> s
 
 
 class _SaidTime:
-    """What one command says of when it is to be done."""
+    """The time that one command states."""
 
     def __init__(self, command: SaidCommand, lists: WordLists, language: str) -> None:
         self.text = command.text
@@ -84,11 +84,11 @@ class _SaidTime:
         self.has_time = not asks and (later or has_moment or (length and not self.is_timer))
         at_once = self._has(self._when.at_once, said)
         self.is_settled = self.has_time or asks or self.is_timer or at_once
-        """Whether a time that another command has is surely not meant for it."""
+        """Whether another command's time certainly does not apply to it."""
 
     @property
     def begins_with_time(self) -> bool:
-        """Whether it is said first: "in 5 minutes open the gate"."""
+        """Whether the command begins with its time: "in 5 minutes open the gate"."""
         for word in self._words:
             if word.isdecimal() or (word,) in self._when.units or self._is_time(word):
                 return True

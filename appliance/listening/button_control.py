@@ -1,4 +1,4 @@
-"""What the button does: listen, release, confirm, mute. In gpiozero's threads, so nothing waits."""
+"""Actions of the button: listen, release, confirm, mute. They never block gpiozero's threads."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class ButtonControl:
-    """Held while speaking (`hold`), or pressed to begin and to end (`toggle`)."""
+    """A button that is held while speaking (`hold`), or pressed to begin and to end (`toggle`)."""
 
     def __init__(self, settings: PanelSettings, dialogue: Dialogue, voice: VoiceInput) -> None:
         self._hold = settings.button == "hold"
         self._dialogue = dialogue
         self._voice = voice
         self._press_used = False
-        """Hold: the press started the listening. Toggle: the press was a long one."""
+        """With `hold`: the press started the listening. With `toggle`: the press was a long one."""
 
     def on_press(self) -> None:
         """The button goes down."""

@@ -22,7 +22,7 @@ POLL_S = 0.2
 """Seconds that one turn waits for a frame; a stop is noticed between turns."""
 
 NEGLECTED_S = 30.0
-"""Seconds without sound, and without an attempt to get some, after which something is stuck."""
+"""Seconds without sound and without an attempt to open the microphone that count as stuck."""
 
 CLOSED = "the microphone is closed"
 
@@ -50,18 +50,18 @@ class Listener(LoopBody):
 
     @property
     def state(self) -> MicrophoneState:
-        """The microphone's, as far as it is wanted."""
+        """The state of the microphone, or why it is closed."""
         if self._muted:
             return MicrophoneState.MUTED
         return MicrophoneState.ABSENT if self._listening.mode == "off" else self._microphone.state
 
     @property
     def is_neglected(self) -> bool:
-        """Whether an open microphone has long neither given sound nor been opened again."""
+        """Whether an open microphone has given no sound for long and was not opened again."""
         return self._open and time.monotonic() - self._microphone.last_activity_at > NEGLECTED_S
 
     def start(self) -> None:
-        """Open the microphone if it is wanted; one that is not there is looked for later."""
+        """Open the microphone if it is needed; if it is missing, try again later."""
         while command := self._control.next_command():  # a mute of the last run, for example
             self._carry_out(command)
         self._open_or_close()
@@ -140,6 +140,6 @@ class Listener(LoopBody):
         elif was in REPORTS:
             logger.info("the microphone works again")
         if state is MicrophoneState.LOST:
-            # What is heard after the gap does not continue the sentence before it.
+            # The sound after the gap does not continue the sentence before it.
             self._listening.meter.reset()
             self._listening.give_up(REPORTS[state])

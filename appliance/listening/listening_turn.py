@@ -33,8 +33,8 @@ class ListeningTurn:
         for segment in self._segmenter.add_frame(frame):
             if not self._is_wake_word_tail(segment):
                 return segment
-        # While a button is held, silence may last as long as an utterance may. Then the turn ends:
-        # a button that is held for an hour is a button on which something lies.
+        # While a button is held, silence may last as long as the longest utterance. Then the turn
+        # ends: if a button is held for an hour, an object is pressing it.
         wait_s = self._segmenter.maximum_seconds if self.activation.held else self.activation.wait_s
         if not self._segmenter.maybe_in_speech and self._elapsed_s >= wait_s:
             return nothing_said()

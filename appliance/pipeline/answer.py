@@ -36,7 +36,7 @@ RESTING = "the board is resting (too hot, or too little power): only declared se
 
 
 class AnswerStage:
-    """Writes what was asked for; a sentence that fits no intent only if the owner allows that."""
+    """Answers requests, and sentences without an intent if the owner allows that."""
 
     def __init__(
         self,
@@ -52,11 +52,11 @@ class AnswerStage:
         self._events = events
 
     def write_answer(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
-        """Settle the outcome.
+        """Ask the language model, and set the outcome.
 
         Raises:
-            EngineError: there is no language model, or it failed; EngineDied among them.
-            Interrupted: `must_stop` said so.
+            EngineError: there is no language model, or it failed; EngineDied if its process died.
+            Interrupted: `must_stop` returned True.
 
         """
         if isinstance(work.job, ClientRequest):
@@ -67,7 +67,7 @@ class AnswerStage:
             work.text = prompt.text
             self._write(work, prompt, must_stop)
         elif work.likely_intent is not None:
-            # A model that talked about an intent might claim to have acted.
+            # If the model answered about an intent, it might claim to have acted.
             reason = f"perhaps {work.likely_intent}, but that is not sure enough"
             work.end(Outcome.NOT_UNDERSTOOD, reason if self._is_allowed(work) else None)
         elif work.objection is not None:
@@ -118,7 +118,7 @@ class AnswerStage:
     def _question(
         self, work: ResultBuilder, prompt: PromptRequest, session: str | None
     ) -> Question:
-        """What the model is asked; for an extraction the text alone."""
+        """The question for the model; for an extraction only the text."""
         if prompt.extract:
             return Question((prompt.text,), prompt.schema, prompt.maximum_tokens, prompt.text)
         asked = self._with_time(work, self._with_facts(prompt.text))
@@ -126,17 +126,17 @@ class AnswerStage:
         return Question(said, prompt.schema, prompt.maximum_tokens)
 
     def _with_time(self, work: ResultBuilder, text: str) -> str:
-        """The clock stands with the question: before it, the model would read everything again."""
+        """The clock is part of the question; in front of it, the model would read all again."""
         if not self._settings.tells_time or work.board.clock_synced is False:
             return text
         return f"{parts_for(work.language).clock_line(datetime.now().astimezone())} {text}"
 
     def _with_facts(self, text: str) -> str:
-        """The owner's facts stand with the question, too: the fixed prefix stays cached."""
+        """The owner's facts are part of the question, too: the fixed prefix stays cached."""
         return " ".join((*self._facts.nearest(text), text))
 
     def _progress(self, job: Job, prompt: PromptRequest) -> Callable[[str | None], None] | None:
-        """Publishes an answer while it is written, if its requester wants to see that."""
+        """Publishes an answer while it is written, if its requester wants that."""
         if not prompt.stream or not isinstance(job, Request):
             return None
         pieces: list[str] = []
@@ -152,7 +152,7 @@ class AnswerStage:
 
 
 def _session_of(job: Job, prompt: PromptRequest) -> str | None:
-    """A session's name among all requesters'."""
+    """The name of a session, unique among all requesters."""
     if prompt.session is None or not isinstance(job, Request):
         return None
     return f"{job.requester}\0{prompt.session}"

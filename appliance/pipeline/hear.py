@@ -33,10 +33,10 @@ class DecodeStage:
     def decode_recording(
         self, work: ResultBuilder, must_stop: Callable[[], bool], *, cut: bool
     ) -> None:
-        """Decode the payload; `cut` drops what stands before and after the speech.
+        """Decode the payload; `cut` drops the sound before and after the speech.
 
         Raises:
-            AudioError: it is not a recording, or too long.
+            AudioError: the payload is not a recording, or too long.
             Interrupted: `must_stop` said so.
 
         """
@@ -58,7 +58,7 @@ class DecodeStage:
 
 
 class RecogniseStage:
-    """Sound to a declared sentence, or to the words that were heard in its place."""
+    """Recognises a declared sentence in sound; without one, it keeps the words that were heard."""
 
     def __init__(self, recognition: RecognitionService, phrases: Phrases) -> None:
         self._recognition = recognition
@@ -67,7 +67,7 @@ class RecogniseStage:
     def recognise_speech(
         self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
     ) -> None:
-        """Fill in text, confidence and, if it was a declared sentence, the intent.
+        """Fill in text, confidence and, for a declared sentence, the intent.
 
         Raises:
             EngineError: the model failed.
@@ -95,13 +95,13 @@ class RecogniseStage:
 
 
 class TranscribeStage:
-    """Sound to any words."""
+    """Transcribes sound to any words."""
 
     def __init__(self, recognition: RecognitionService) -> None:
         self._recognition = recognition
 
     def transcribe_speech(self, work: ResultBuilder, must_stop: Callable[[], bool]) -> None:
-        """Fill in the text, and settle the outcome.
+        """Fill in the text, and set the outcome.
 
         Raises:
             EngineError: the model failed.
@@ -123,7 +123,7 @@ class TranscribeStage:
 
 
 def _take_samples(work: ResultBuilder) -> bool:
-    """The sound of a job that brings it; False if nobody spoke, which is the outcome then."""
+    """Take the sound of a job; False if nobody spoke, with `no_speech` as the outcome."""
     job = work.job
     if isinstance(job, Utterance):
         work.samples = job.samples
@@ -139,12 +139,12 @@ def _take_samples(work: ResultBuilder) -> bool:
 
 
 def trigger_of(job: Job) -> Trigger:
-    """What started listening; a recording from elsewhere is a request."""
+    """The trigger of a job; a recording from elsewhere counts as a request."""
     return job.trigger if isinstance(job, Utterance) else Trigger.REQUEST
 
 
 def urgency_of(job: Job) -> Urgency:
-    """Somebody at the device goes before a client, and both before a recording."""
+    """Speech at the device goes before a client, and both before a recording."""
     if isinstance(job, Utterance):
         return Urgency.UTTERANCE
     spoken = isinstance(job, ClientRequest) and job.operation is Operation.RECOGNIZE

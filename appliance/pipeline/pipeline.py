@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """The stages from DECODE to ANSWER; route.py says which of them a job passes."""
+    """The stages from DECODE to ANSWER; route.py defines which of them a job passes."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Pipeline:
         language_model: LanguageModel | None,
         events: EventBus,
     ) -> None:
-        """Without `recognition` it works on text only."""
+        """Build the stages; without `recognition` only those for text."""
         settings = config.language_model
         self._config = config
         self._sentences = sentences
@@ -64,12 +64,12 @@ class Pipeline:
 
     @property
     def language_model(self) -> LanguageModel | None:
-        """What writes; None if the configuration allows no answers."""
+        """The language model; None if the configuration has none."""
         return self._language_model
 
     @property
     def language(self) -> str:
-        """Of the active sentences."""
+        """Language of the active sentences."""
         return self._sentences.current.language
 
     def open(self) -> None:
@@ -111,19 +111,19 @@ class Pipeline:
             self._language_model.close()
 
     def prepare(self, sentences: SentenceSet) -> None:
-        """Compile other sentences, so that they can become the active ones.
+        """Compile new sentences before they become the active ones.
 
         Raises:
-            SentencesError: no grammar can be made of them; the old ones stay active.
+            SentencesError: they cannot be compiled; the old ones stay active.
 
         """
         if self._recognition is not None:
             self._recognition.prepare(sentences)
-        # Without the model: only the worker's thread may use it, and this may be another.
+        # Prepared without the language model, because only the worker's thread may use it.
         self._cascade.prepare(sentences, None)
 
     def use_pace(self, pace: Pace) -> None:
-        """Fewer threads and no second hearing, unless at full pace.
+        """Use fewer threads and no second recognition, unless at full pace.
 
         CTranslate2 keeps the threads that it was loaded with.
         """
@@ -133,9 +133,9 @@ class Pipeline:
             self._language_model.use_threads(threads_at(pace, self._config.threads))
 
     def process_job(self, job: Job, board: BoardState, must_stop: Callable[[], bool]) -> Result:
-        """Do a job. What goes wrong with it is in the result, and not raised, but EngineDied.
+        """Do a job. Errors are in the result; only EngineDied is raised.
 
-        `must_stop` is asked while a model is at work; True makes the outcome `cancelled`.
+        `must_stop` is called while a model works; True makes the outcome `cancelled`.
         """
         work = ResultBuilder(job, self.language, board)
         try:
@@ -143,13 +143,13 @@ class Pipeline:
         except Interrupted as error:
             work.end(Outcome.CANCELLED, str(error))
         except EngineDied:
-            raise  # the caller must know which job does it
+            raise  # the caller must know which job caused it
         except (EngineError, AudioError) as error:
             work.end(Outcome.FAILED, str(error))
         return work.result()
 
     def _sentences_for(self, job: Job) -> SentenceSet:
-        """Those of this moment, for a speaker in the room that the job names."""
+        """The active sentences, for a speaker in the room that the job names."""
         names = job.names if isinstance(job, ClientRequest) else ()
         return self._sentences.for_speaker(job.area, names)
 

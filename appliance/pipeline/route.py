@@ -47,7 +47,7 @@ UTTERANCE = (
     *(Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER, Stage.CONFIRM, Stage.ACT, Stage.COMMIT),
 )
 REPLY = (Stage.TRANSCRIBE, Stage.CONFIRM)
-"""What was said in answer to a question: a yes, or anything else."""
+"""Route of a spoken reply to a question: yes, or anything else."""
 TEXT = (Stage.RESOLVE, Stage.ANSWER, Stage.ACT, Stage.COMMIT)
 
 ROUTES: dict[Operation, tuple[Stage, ...]] = {
@@ -56,12 +56,12 @@ ROUTES: dict[Operation, tuple[Stage, ...]] = {
         *(Stage.DECODE, Stage.RECOGNISE, Stage.RESOLVE, Stage.ANSWER),
         *(Stage.CONFIRM, Stage.ACT, Stage.COMMIT),
     ),
-    # PARSE without CONFIRM and ACT: it only says what a text means, and nothing acts on that.
+    # PARSE has no CONFIRM and ACT: it returns the meaning of a text, and nothing acts on it.
     Operation.PARSE: (Stage.RESOLVE, Stage.COMMIT),
     Operation.COMMAND: (Stage.RESOLVE, Stage.CONFIRM, Stage.ACT, Stage.COMMIT),
     Operation.ANSWER: (Stage.ANSWER, Stage.COMMIT),
 }
-"""By the operation of a request."""
+"""Routes by the operation of a request."""
 
 CLIENT_ROUTES: dict[Operation, tuple[Stage, ...]] = {
     Operation.TRANSCRIBE: (Stage.TRANSCRIBE, Stage.COMMIT),
@@ -69,7 +69,7 @@ CLIENT_ROUTES: dict[Operation, tuple[Stage, ...]] = {
     Operation.PARSE: (Stage.RESOLVE, Stage.COMMIT),
     Operation.ANSWER: (Stage.ANSWER, Stage.COMMIT),
 }
-"""The same for a client with a connection of its own, whose sound is decoded as it comes."""
+"""Routes for a client with a connection of its own, whose sound is decoded as it arrives."""
 
 
 def route_of(job: Job) -> tuple[Stage, ...]:
@@ -82,5 +82,5 @@ def route_of(job: Job) -> tuple[Stage, ...]:
 
 
 def is_spoken(job: Job) -> bool:
-    """Whether somebody said it: then `never_by_voice` holds."""
+    """Whether the job was spoken, so that `never_by_voice` applies."""
     return Stage.RECOGNISE in route_of(job)

@@ -1,4 +1,4 @@
-"""Several commands in one text: each is read like one of its own; all are understood or none."""
+"""Reads several commands in one text, each like a single one; all are understood or none."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class SeveralCommands:
-    """Reads the parts of a text, first as declared sentences and then also as what they mean."""
+    """Reads the parts of a text as declared sentences, or by their meaning."""
 
     def __init__(self, cascade: Cascade) -> None:
         self._cascade = cascade
 
     def declared(self, text: str, sentences: SentenceSet) -> tuple[tuple[Intent, ...], str | None]:
-        """The intents if each part is a declared sentence, and what one of them lacks, if any."""
+        """The intents if each part is a declared sentence, and the missing room of one, if any."""
         parts = sentences.parts(text)
         for part in parts:
             if part.reading is not None and part.reading.lacks_area:
@@ -29,10 +29,11 @@ class SeveralCommands:
         return _intents_of(parts), None
 
     def meant(self, text: str, sentences: SentenceSet) -> tuple[tuple[Intent, ...], str | None]:
-        """The intents if each part is a sentence, says what one says, or refers to the one before.
+        """The intents if each part is a sentence, means the same as one, or refers to the last one.
 
-        If it is not clear when each is to be done, there are none, and the second value says why.
-        The gate of the cascade holds for each part: no part is a question, a report, or for later.
+        If the times of the commands are unclear, there are no intents, and the second value says
+        why. The gate of the cascade holds for each part: no part is a question, a report, or for
+        later.
         """
 
         def read(part: str, before: Part | None) -> Part | None:
@@ -40,14 +41,14 @@ class SeveralCommands:
             if found is not None and found.reading is not None:
                 return None if found.reading.lacks_area else found
             if asks_or_reports(part, sentences.language):
-                return None  # "and the light is off" is no question, whatever it is like
+                return None  # a question or report, such as "and the light is off", never acts
             intent = self._cascade.repair(part, sentences, is_part=True)
             if intent is None and before is not None:
                 last = LastCommand(before.text, before.intent)
                 refers = self._cascade.follow_up(part, last, sentences)
                 part, intent = (part, None) if refers is None else (refers.text, refers.intent)
             if intent is None or sentences.declared[intent.name].never_by_voice:
-                return None  # what is declared so is done by its very words only
+                return None  # only its exact words may cause it
             return Part(part, intent)
 
         parts = parts_of(text, sentences.language, read)

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
-"""Seconds that a turn waits for a job before it looks whether to stop."""
+"""Seconds that a turn waits for a job; a stop is noticed between turns."""
 
 MOST_INTERRUPTIONS = 2
-"""Sentences for which one job may be interrupted before it is done, each within the other:
-"stop" must not wait for an answer to end, nor for an answer that interrupted that one."""
+"""Maximum depth of nested interruptions of one job by speech: "stop" must not wait for an answer to
+end, nor for an answer that interrupted that one."""
 
 CANCELLED = "it was cancelled while it was at work"
 LATE = "its time was over before it was done"
@@ -48,10 +48,11 @@ STOPPED = "the appliance was stopped before it was done"
 
 
 class Worker(LoopBody):
-    """One job at a time, so that the peak of memory is known; speech interrupts a written answer.
+    """Does one job at a time, so that peak memory is bounded; speech interrupts a written answer.
 
-    `start`, `turn` and `stop` belong to a Loop; they open, use and close the models, since the
-    language model's process ends with the thread that started it. The rest is for any thread.
+    A Loop calls `start`, `turn` and `stop`; they open, use and close the models in one thread,
+    since the language model's process ends with the thread that started it. Any thread may call the
+    rest.
     """
 
     def __init__(  # noqa: PLR0913  (the stages in their order, then what it looks at)
@@ -82,7 +83,7 @@ class Worker(LoopBody):
 
     def turn(self) -> None:
         """Do one job, or wait a moment for one."""
-        # If the supply is too weak for the language model, what needs it waits its time.
+        # If the supply is too weak for the language model, jobs that need it wait.
         queued = self._queue.dequeue_job(POLL_S, lambda: not self._board.low_voltage)
         if queued is None:
             if self._pipeline.language_model is not None:
@@ -95,16 +96,16 @@ class Worker(LoopBody):
             self._events.emit(ActivityChanged("worker", Activity.IDLE))
 
     def stop(self) -> None:
-        """Answer speech that still waits as cancelled, and close the models.
+        """Answer waiting speech as `cancelled`, and close the models.
 
-        Requests are in the journal: they run after the restart.
+        Requests stay in the journal and run after the restart.
         """
         self._cancel_waiting_speech()
         self._dialogue.stop(STOPPED)
         self._pipeline.close()
 
     def abandon(self) -> None:
-        """At a stop: the job in progress takes longer than there is time for.
+        """Give up the job in progress, because it takes too long at a stop.
 
         Speech is answered as cancelled; a request runs again after the restart.
         """
@@ -143,7 +144,7 @@ class Worker(LoopBody):
             self._queue.finish(job)
 
     def _result_of(self, queued: QueuedJob) -> tuple[Result, bool]:
-        """The result, and whether the job does harm: then its request becomes a dead letter."""
+        """The result, and whether the job crashed, so that its request becomes a dead letter."""
         job = queued.job
         board = dataclasses.replace(self._board.state(), offered_at=queued.queued_at)
         self._pipeline.use_pace(board.pace)
@@ -152,8 +153,8 @@ class Worker(LoopBody):
         except EngineDied as error:
             return self._failed(job, board, str(error)), True
         except Exception as error:
-            # A fault of ours must not be met again and again: a request would come back from
-            # the journal after each restart. So the job fails, and the log holds the trace.
+            # A request that meets a bug of ours would come back from the journal after each
+            # restart. So the job fails, and the log holds the traceback.
             message = "job %s failed because of a bug in the appliance"
             logger.error(message, job.id, exc_info=without_words(error))  # noqa: TRY400
             logger.debug("%s: %s", job.id, error)
@@ -166,7 +167,7 @@ class Worker(LoopBody):
         return builder.result()
 
     def _must_stop(self, job: Job) -> bool:
-        """Asked again and again while a model is at work on a job."""
+        """Called repeatedly while a model works on a job."""
         if len(self._queue.in_progress()) <= MOST_INTERRUPTIONS:
             self._do_waiting_speech()
             if isinstance(job, Request) and not is_quick(job):
@@ -174,21 +175,21 @@ class Worker(LoopBody):
         return self._stopping.is_set() or self._queue.is_cancelled(job) or _is_late(job)
 
     def _do_waiting_speech(self) -> None:
-        """Recognise what was said meanwhile, at full speed: the language model waits."""
+        """Recognise waiting speech at full speed; the language model is paused."""
         model = self._pipeline.language_model
         while (queued := self._queue.dequeue_speech()) is not None:
             with contextlib.nullcontext() if model is None else model.suspended():
                 self._do(queued)
 
     def _do_waiting_text(self) -> None:
-        """Parse one text meanwhile: milliseconds go before seconds, and a flood stops nothing."""
+        """Parse one waiting text: it takes milliseconds, so it delays the job little."""
         model = self._pipeline.language_model
         if (queued := self._queue.dequeue_quick()) is not None:
             with contextlib.nullcontext() if model is None else model.suspended():
                 self._do(queued)
 
     def _unless_unwanted(self, job: Job, result: Result) -> Result:
-        """What nobody wants any more is not given: a lamp must not act on it late."""
+        """The result, without content if it was cancelled or is late: no lamp may act on it."""
         if isinstance(job, Request) and self._queue.is_cancelled(job):
             return _unwanted(result, Outcome.CANCELLED, CANCELLED)
         if _is_late(job) and result.outcome is not Outcome.EXPIRED:
@@ -196,12 +197,12 @@ class Worker(LoopBody):
         return result
 
     def _is_put_off(self, job: Job, result: Result) -> bool:
-        """Whether a stop broke a request off: it must not be answered, it stays."""
+        """Whether a stop interrupted a request, which stays in the journal without an answer."""
         interrupted = isinstance(job, Request) and result.outcome is Outcome.CANCELLED
         return interrupted and self._stopping.is_set() and result.reason != SAID_STOP
 
     def _finish(self, job: Job, result: Result, *, dead_letter: bool = False) -> None:
-        """CONFIRM what acts, COMMIT the rest."""
+        """Pass an acting result to CONFIRM, and any other to COMMIT."""
         logger.info("%s", log_line(job, result), extra={"fields": log_fields(job, result)})
         words = "%s: text %r, answer %r, reason %r"
         logger.debug(words, result.id, result.text, result.answer, result.reason)

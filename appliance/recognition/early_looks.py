@@ -1,4 +1,4 @@
-"""Early looks at the sentence of one speaker: what is asked about it, and the newest verdict."""
+"""Early recognition of one speaker's sentence: the open request and the newest verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class LookRequest:
-    """A look that was asked for."""
+    """A request for a look at a sentence."""
 
     samples: Samples
     mark: int
@@ -24,7 +24,7 @@ class LookRequest:
 
 
 class EarlyLooks:
-    """Asks the recognition service about one speaker's sentence, and never waits.
+    """Requests early recognition of one speaker's sentence, without waiting.
 
     `request`, `cancel`, `reset` and the properties are for the thread that listens to this speaker
     (`endpointing.early_endpointer.EarlyVerdictSource`); `begin` and `conclude` are the service's.
@@ -33,9 +33,10 @@ class EarlyLooks:
     def __init__(
         self, changed: threading.Condition, area: str = "", names: tuple[str, ...] = ()
     ) -> None:
-        """`changed` is the service's, and is notified of each request.
+        """`changed` belongs to the service and is notified of each request.
 
-        `area` is the room of the speaker; empty: that of the appliance. `names` can be said, too.
+        `area` is the room of the speaker; empty: that of the appliance. `names` are added to the
+        list of names.
         """
         self.area = area
         self.names = names
@@ -45,19 +46,19 @@ class EarlyLooks:
         self._verdict: EarlyVerdict | None = None
 
     def request(self, samples: Samples, mark: int, *, thorough: bool = False) -> None:
-        """Have a look at a sentence that is still being spoken; a newer request replaces it."""
+        """Request a look at a sentence that is still being spoken; a newer request replaces it."""
         with self._changed:
             self._request = LookRequest(samples, mark, thorough)
             self._changed.notify_all()
 
     @property
     def waits(self) -> bool:
-        """Whether a request has not been begun."""
+        """Whether a request waits that has not begun."""
         return self._request is not None
 
     @property
     def pending(self) -> bool:
-        """Whether the answer to a request is still to come."""
+        """Whether a request has no answer yet."""
         return self._in_progress is not None or self._request is not None
 
     @property
@@ -66,21 +67,21 @@ class EarlyLooks:
         return self._verdict
 
     def pending_thorough(self, mark: int) -> Samples | None:
-        """The sound of a thorough request whose answer is still to come; None without one."""
+        """The sound of a thorough request without an answer yet; None without such a request."""
         with self._changed:
             request = self._request or self._in_progress
             same = request is not None and request.thorough and request.mark == mark
             return request.samples if request is not None and same else None
 
     def cancel(self) -> None:
-        """More is being said: what was asked before is of no use, and need not be finished."""
+        """Drop the open request, because more is being said."""
         with self._changed:
             self._request = None
             if self._in_progress is not None:
                 self._in_progress.withdrawn = True
 
     def reset(self) -> None:
-        """Another sentence begins; an answer that is still to come does not count any more."""
+        """Start with another sentence; a later answer to an old request does not count."""
         with self._changed:
             self.cancel()
             self._verdict = None
@@ -103,6 +104,6 @@ class EarlyLooks:
             self._changed.notify_all()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until no answer is to come; False if that takes longer than `timeout_s`."""
+        """Wait until no request is open; False if that takes longer than `timeout_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self.pending, timeout_s)

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 SURE_CONFIDENCE = 0.8
-"""Confidence from which a complete sentence may end the wait; below it the pause decides."""
+"""Minimum confidence of a complete sentence that may end listening; below it the pause decides."""
 
 FEWEST_WORDS = 2
-"""Words that must begin a sentence before it is waited for; any noise begins some word."""
+"""Minimum number of words of the beginning of a sentence; any noise resembles one word."""
 
 BROKEN_OFF = ("...", "\u2026", "-")
-"""What Whisper writes if somebody stops in the middle of a word or a sentence."""
+"""Endings that Whisper writes if a word or a sentence is broken off."""
 
 
 class EarlyRecogniser:
-    """Keeps what it recognised: if the same sound is the whole sentence, no work is left."""
+    """Recognises early and keeps the results, in case the same sound is the whole sentence."""
 
     def __init__(self, recogniser: GrammarRecogniser) -> None:
         self._recogniser = recogniser
@@ -50,14 +50,14 @@ class EarlyRecogniser:
         outdated: Callable[[], bool] = lambda: False,
         on_words: Callable[[str], None] | None = None,
     ) -> SentenceProgress:
-        """What has been said so far.
+        """The progress of the sentence so far.
 
         Args:
-            samples: what has been said until now.
+            samples: the sound until now.
             sentences: those that may be said.
-            thorough: take as much time as for a sentence that is over.
-            outdated: asked now and then whether the answer is not needed any more.
-            on_words: is given the words until now, whatever has been said since.
+            thorough: take as much time as for a finished sentence.
+            outdated: called now and then; True if the answer is not needed any more.
+            on_words: receives the words of this sound, even if more has been said since.
 
         Raises:
             EngineError: the model failed; Interrupted, which is one, if it became outdated.
@@ -85,13 +85,13 @@ class EarlyRecogniser:
         return self._complete(completions, samples, sentences, found.text)
 
     def knows(self, samples: Samples) -> bool:
-        """Whether a look at this very sound has found what may be the sentence."""
+        """Whether a look at exactly this sound was kept."""
         return any(known[0] is samples for known in self._known)
 
     def take_known(
         self, samples: Samples, sentences: SentenceSet
     ) -> tuple[RecognisedSentence, EncodedAudio] | None:
-        """What a look at this very sound has found; every look is forgotten after that."""
+        """Return the result of a look at exactly this sound, and forget every look."""
         looks = (one for one in self._known if one[0] is samples and one[1] is sentences)
         known = next(looks, None)
         self._known.clear()
@@ -108,7 +108,8 @@ class EarlyRecogniser:
         if follows is WhatFollows.NOTHING:
             return SentenceProgress.COMPLETE
         if follows is WhatFollows.SAME:
-            # Right either way; but "today" on its own would be a sentence that nobody said.
+            # Any ending is right; but a late "today" alone would become a sentence that nobody
+            # said.
             return SentenceProgress.SOUNDS_OVER
         if follows is WhatFollows.ONE and self._recogniser.sounds_finished(
             samples, sentences, text
@@ -124,7 +125,7 @@ class EarlyRecogniser:
 
 
 def _is_guessed(text: str, heard: str) -> bool:
-    """Whether what was heard breaks off, or ends where the sentence does not."""
+    """Whether the heard words break off, or end before the sentence does."""
     if heard.rstrip().endswith(BROKEN_OFF):
         return True
     *before, last = normalise(text).split() or [""]

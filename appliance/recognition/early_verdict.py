@@ -1,4 +1,4 @@
-"""What a sentence is while it is still being spoken: the answer to a look at it."""
+"""The verdict on a sentence that is still being spoken."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
 class EarlyVerdict:
-    """What the sentence was at one moment."""
+    """The progress of a sentence at one moment."""
 
     samples: Samples
-    """The sound that was asked about, the very object."""
+    """The sound in question: the same object as in the request."""
     mark: int
-    """Frames with speech in it: the verdict holds as long as there are no more."""
+    """Number of frames with speech; the verdict holds until there are more."""
     progress: SentenceProgress
     thorough: bool = False
     """Whether the whole sentence would be recognised as the same."""

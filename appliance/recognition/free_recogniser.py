@@ -26,7 +26,7 @@ class FreeRecogniser:
         self._threshold = no_speech_threshold
 
     def prepare(self, sentences: SentenceSet) -> None:
-        """Nothing: any words may be heard."""
+        """Prepare nothing, because any words may be heard."""
 
     def recognise(
         self,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 LONGEST_COMMAND_S = 28.0
-"""What takes longer to say is not a command, and Whisper could not hear it in one piece."""
+"""Longest command, in seconds; Whisper could not decode a longer one in one piece."""
 
 
 class InterruptibleScorer:

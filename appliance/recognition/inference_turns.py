@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class Urgency(enum.IntEnum):
-    """What a turn is for; the lower goes first."""
+    """The purpose of a turn; a lower value goes first."""
 
     WAKE_WORD = -1
-    """A wake word was perhaps said; it takes some hundredths of a second."""
+    """The check of a possible wake word; it takes some hundredths of a second."""
     UTTERANCE = 0
-    """A sentence that is over: somebody waits for its result."""
+    """A finished sentence at the device, whose speaker waits for its result."""
     EARLY_LOOK = 1
     """A sentence that is still being spoken."""
     CLIENT_UTTERANCE = 2
-    """The same as UTTERANCE, but a client waits, and not somebody at the device."""
+    """A finished sentence of a client."""
     CLIENT_EARLY_LOOK = 3
     TRANSCRIPTION = 4
     """A recording from a request; it may be long."""
@@ -40,7 +40,7 @@ class InferenceTurns:
 
     @contextlib.contextmanager
     def turn(self, urgency: Urgency) -> Iterator[None]:
-        """Wait for a turn, and hold it."""
+        """Wait for a turn, and hold it within the context."""
         self._take(urgency)
         try:
             yield
@@ -49,7 +49,7 @@ class InferenceTurns:
 
     @contextlib.contextmanager
     def turn_within(self, urgency: Urgency, seconds: float) -> Iterator[bool]:
-        """The same, but False and no turn if none comes in time."""
+        """As `turn`, but yield False and hold no turn if none is free in time."""
         taken = self._take(urgency, seconds)
         try:
             yield taken
@@ -59,7 +59,7 @@ class InferenceTurns:
 
     @contextlib.contextmanager
     def break_in(self, urgency: Urgency) -> Iterator[None]:
-        """Within a turn: let others have theirs meanwhile, then wait for the next one."""
+        """Release the turn within the context, then wait for the next one."""
         self._give_back()
         try:
             yield

@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecognisedSpeech:
-    """What a recogniser made of an utterance."""
+    """The result of a recogniser for an utterance."""
 
     text: str
     """The words, also if they are not a declared sentence; empty if nobody spoke."""
     intents: tuple[Intent, ...] = ()
-    """What was said: an intent, or several in their order; empty if it was no declared sentence."""
+    """The intent, or several in their order; empty if no declared sentence was said."""
     confidence: float | None = None
-    """That `text` is what was said, 0.0 to 1.0."""
+    """Probability that `text` was said, 0.0 to 1.0."""
     by: str | None = None
-    """The models that decided, joined by +, if more than one did."""
+    """The models that decided, joined by "+"."""
 
 
 class Recogniser(Protocol):
-    """Sound to one of the sentences: the seam of whatever hears what may be said."""
+    """Recognises one of the declared sentences in sound."""
 
     name: str
     """The speech model's name in the catalogue."""
 
     def prepare(self, sentences: SentenceSet) -> object:
-        """Compile what `sentences` need, so that no speaker waits for it.
+        """Compile `sentences` in advance, so that no speaker waits for it.
 
         Raises:
             SentencesError: they allow nothing, or name what is not there.
@@ -50,7 +50,7 @@ class Recogniser(Protocol):
         must_stop: Callable[[], bool] = lambda: False,
         trigger: Trigger = Trigger.REQUEST,
     ) -> RecognisedSpeech:
-        """What was said, under `sentences`; EngineError when the engine fails.
+        """Recognise one of `sentences`; EngineError if the engine fails.
 
         `stage` is called at the end of each step with the step's name, and takes its time.
         `trigger` is what started listening: it says how probable a command is.

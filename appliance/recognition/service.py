@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
-"""Seconds that a turn waits for a question; a stop is noticed no later."""
+"""Seconds that a turn waits for a request; a stop is noticed between turns."""
 
 
 PHRASE_WAIT_S = 0.1
@@ -45,9 +45,9 @@ PHRASE_WAIT_S = 0.1
 class RecognitionService(LoopBody):
     """All use of the speech models, one inference at a time.
 
-    The worker calls `open`, `recognise` and `transcribe`. Whoever listens to a speaker asks about a
-    sentence that is still being spoken by EarlyLooks (`device`, `looks_of_client`) and never waits:
-    one request at a time is answered by `turn`, in a Loop, those of the device first.
+    The worker calls `open`, `recognise` and `transcribe`. A listener asks about a sentence that is
+    still being spoken through EarlyLooks (`device`, `looks_of_client`) and never waits. A Loop
+    calls `turn`, which answers one request at a time, those of the device first.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RecognitionService(LoopBody):
         *,
         publishes_words: bool = False,
     ) -> None:
-        """No model is loaded yet. `publishes_words`: an event for the words of each early look."""
+        """Load no model yet. `publishes_words`: each early look at the device emits its words."""
         self._loader = loader
         self._sentences = sentences
         self._events = events
@@ -69,9 +69,10 @@ class RecognitionService(LoopBody):
         self._turns = InferenceTurns()
         self._changed = threading.Condition()
         self.device = EarlyLooks(self._changed)
-        """The looks at what is said at the device."""
+        """Early looks at the sentence at the device."""
         self._early: dict[EarlyLooks, EarlyRecogniser] = {}
-        """By speaker, the device first; empty if no grammar constrains the recognition."""
+        """Early recognisers by speaker, the device first; empty if no grammar constrains
+        recognition."""
         self._failed = False
 
     def open(self) -> None:
@@ -93,7 +94,7 @@ class RecognitionService(LoopBody):
         self._opened.recogniser.prepare(sentences)
 
     def use_pace(self, pace: Pace) -> None:
-        """Hear no sound twice unless the board may work at full pace."""
+        """Use the second model only if the board may work at full pace."""
         self._opened.transcriber.use_pace(pace)
 
     @property
@@ -117,10 +118,10 @@ class RecognitionService(LoopBody):
         urgency: Urgency = Urgency.UTTERANCE,
         trigger: Trigger = Trigger.REQUEST,
     ) -> RecognisedSpeech:
-        """One of `sentences`, or the words that were heard in their place.
+        """Recognise one of `sentences`; without one, return the words that were heard.
 
         `stage` is called at the end of each step with its name, and takes its time. `must_stop` is
-        asked between pieces of what is too long for a command.
+        called between the pieces of a recording that is too long for a command.
 
         Raises:
             EngineError: the model failed.
@@ -144,9 +145,9 @@ class RecognitionService(LoopBody):
         must_stop: Callable[[], bool] = lambda: False,
         urgency: Urgency = Urgency.TRANSCRIPTION,
     ) -> Transcript:
-        """Any words; `text` is empty if the model thinks that nobody spoke.
+        """Transcribe any words; `text` is empty if the model thinks that nobody spoke.
 
-        `must_stop` is asked between pieces of a long recording; others get their turns there.
+        `must_stop` is called between the pieces of a long recording, where others get their turns.
 
         Raises:
             EngineError: the model failed.
@@ -160,7 +161,7 @@ class RecognitionService(LoopBody):
         return dataclasses.replace(found, text=text)
 
     def _breaking_in(self, must_stop: Callable[[], bool], urgency: Urgency) -> Callable[[], bool]:
-        """`must_stop`, with turns for others while it is asked."""
+        """`must_stop`, with turns for others while it is called."""
 
         def ask() -> bool:
             with self._turns.break_in(urgency):
@@ -171,7 +172,7 @@ class RecognitionService(LoopBody):
     # A wake word.
 
     def phrase_score(self, samples: Samples, phrase: str) -> float | None:
-        """How well a sound fits a phrase, as `Transcriber.phrase_score`.
+        """The score of a phrase in a sound, as `Transcriber.phrase_score`.
 
         None also if the models are not loaded, work on something longer, or fail.
         """
@@ -192,10 +193,10 @@ class RecognitionService(LoopBody):
     def looks_of_client(
         self, area: str, names: tuple[str, ...] = ()
     ) -> Iterator[EarlyLooks | None]:
-        """Early looks at what a client sends; None if no grammar constrains the recognition.
+        """Early looks at a client's sound; None if no grammar constrains recognition.
 
-        `area` is the room of its speaker; empty: that of the appliance. `names` can be said, too:
-        their grammar is compiled before this returns.
+        `area` is the room of its speaker; empty: that of the appliance. `names` are added to the
+        list of names; their grammar is compiled before this returns.
 
         Raises:
             SentencesError: with these names it is more than a grammar can hold.
@@ -228,14 +229,14 @@ class RecognitionService(LoopBody):
             looks.conclude(request, self._answer(looks, request))
 
     def _next_looks(self) -> EarlyLooks | None:
-        """Whose request comes next: the device's, then the client's that came first."""
+        """The speaker whose request is next: the device, then the earliest client."""
         speakers = (self.device, *(one for one in self._early if one is not self.device))
         return next((one for one in speakers if one.waits), None)
 
     def _take_known(
         self, samples: Samples, sentences: SentenceSet, urgency: Urgency
     ) -> tuple[RecognisedSentence, EncodedAudio] | None:
-        """What a look at this very sound has found."""
+        """The result of a look at exactly this sound."""
         with self._changed:
             early = dict(self._early)
         device = early.pop(self.device, None)
@@ -250,7 +251,7 @@ class RecognitionService(LoopBody):
         except Interrupted:
             return None
         except EngineError as error:
-            # The pauses decide then, as they do without early looks; it is logged once.
+            # Without early looks, the pauses decide; the failure is logged once.
             if not self._failed:
                 logger.warning("early recognition failed; only pauses end a sentence: %s", error)
             self._failed = True
@@ -281,7 +282,7 @@ class RecognitionService(LoopBody):
 
     @contextlib.contextmanager
     def _language_model_paused(self) -> Iterator[None]:
-        """Somebody speaks: the board is theirs, and an answer that is being written waits."""
+        """Pause the language model while somebody speaks."""
         with (
             contextlib.nullcontext()
             if self._language_model is None

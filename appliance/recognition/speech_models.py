@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SpeechModels:
-    """What hears."""
+    """The loaded speech models."""
 
     recogniser: Recogniser
-    """Sound to one of the declared sentences."""
+    """Recognises one of the declared sentences."""
     transcriber: Transcriber
-    """Sound to any words."""
+    """Transcribes any words."""
     no_speech_threshold: float = 0.6
-    """A probability above this that nobody spoke turns a transcript into silence."""
+    """Above this probability that nobody spoke, a transcript counts as silence."""
 
 
 class SpeechModelLoader:
-    """Loads them when asked, in the thread that asks: it takes seconds."""
+    """Loads the speech models in the calling thread; it takes seconds."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -59,7 +59,7 @@ def open_transcriber(config: Config) -> Whisper:
 
 
 def open_recogniser(config: Config, whisper: Whisper) -> GrammarRecogniser:
-    """The recogniser that holds speech to the sentences, with the second model if configured."""
+    """The recogniser for declared sentences, with the second model if configured."""
     speech = config.speech
     second = None
     if speech.second_model and speech.second_model != speech.model:  # `evaluate --stt` names it

@@ -12,5 +12,5 @@ def family(language: str) -> str:
 
 
 def whisper_code(language: str) -> str:
-    """What Whisper calls it: `no` for `nb`, `zh` for `zh-CN`."""
+    """Whisper's code of a language: `no` for `nb`, `zh` for `zh-CN`."""
     return WHISPER_CODES.get(family(language), family(language))

@@ -9,16 +9,16 @@ PUNCTUATION = frozenset('.,!?;:…¿¡"«»“”„')
 """Characters that Whisper adds and nobody speaks."""
 
 SPACED_PUNCTUATION = frozenset('?!:;¿¡«»"“„')
-"""Those that a space may part from their word: "¿Qué", "est-il ?"."""
+"""Marks that a space may separate from their word: "¿Qué", "est-il ?"."""
 
 PARTING = PUNCTUATION - {"."}
-"""Those that part two words also without a space: "Tom,Dick", "7:30", but not "U.S."."""
+"""Marks that separate two words even without a space: "Tom,Dick", "7:30", but not "U.S."."""
 
 UNIT_SIGNS = frozenset("%°")
 """Written after a number, with a space or without."""
 
 APOSTROPHES = frozenset("'`\u2018\u2019\u00b4")
-"""Dropped, because both speech models and people leave them out: "what's", "whats"."""
+"""Apostrophes, which are dropped because speech models and people omit them: "what's", "whats"."""
 
 HYPHENS = frozenset("-_\u2010\u2011\u2013\u2014\u2212")
 """Read as a space between the parts of a word, and as a minus sign before a number."""
@@ -51,7 +51,7 @@ def template_text(text: str) -> str:
 
 
 def parts_words(before: str, char: str, after: str) -> bool:
-    """Whether a character between two others parts two words."""
+    """Whether a character between two others separates two words."""
     return char in PARTING and before.isalnum() and after.isalnum()
 
 
@@ -97,6 +97,6 @@ _PLAIN_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "�
 
 
 def unaccented(text: str) -> str:
-    """Folded `text` as somebody spells it who has no accents on the keyboard."""
+    """Folded `text` without accents, as typed on a keyboard that has none."""
     letters = unicodedata.normalize("NFD", text.translate(_PLAIN_LETTERS))
     return "".join(char for char in letters if not unicodedata.combining(char))

@@ -1,4 +1,4 @@
-"""How numbers are said and written in a language, beyond its rules: halves, short units."""
+"""Spellings of numbers in a language beyond its rules: halves, short units."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class NumberSpelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     half: tuple[str, ...] = ()
     """A whole number and half of one."""
     half_otherwise: tuple[str, ...] = ()
-    """Other ways to say it, only looked for if a text has the number in digits."""
+    """Other spellings of it, used only if a text has the number in digits."""
     half_after_unit: tuple[str, ...] = ()
-    """The same with the unit before the half: "4 heures et demie"."""
+    """Spellings with the unit before the half: "4 heures et demie"."""
     at_start: dict[str, tuple[str, ...]] = {}
-    """What is said in place of the beginning of a number in words."""
+    """Replacements for the beginning of a number in words."""
     inside: dict[str, tuple[str, ...]] = {}
-    """The same of any part of it."""
+    """Replacements for any part of a number in words."""
     units: dict[str, tuple[str, ...]] = {}
     """Short forms of `hours`, `minutes` and `seconds` after a number."""
 
     def also(self, text: str) -> list[str]:
-        """Other ways to say a number than `text`, its words by the language's rules."""
+        """Other spellings of a number than `text`, its words by the language's rules."""
         started = [
             other + text.removeprefix(begin)
             for begin, others in self.at_start.items()
@@ -48,7 +48,7 @@ class NumberSpelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @functools.cache
 def number_spelling(language: str) -> NumberSpelling:
-    """That of a language, `de-CH` served by `de`; nothing if there is no file."""
+    """The spellings of a language, `de` for `de-CH`; an empty one if there is no file."""
     file = resources.files(__package__).joinpath(f"numbers/{family(language)}.toml")
     if not file.is_file():
         return NumberSpelling()

@@ -27,7 +27,7 @@ class TimeWords(
     """A file of `time_words/`."""
 
     hours: tuple[str, str]
-    """For one, and for many."""
+    """Singular and plural."""
     minutes: tuple[str, str]
     seconds: tuple[str, str]
     and_: str
@@ -45,7 +45,7 @@ class TimeWords(
     on_date: str
     time: str
     halves: tuple[str, str] = ("", "")
-    """Of the day, where the clock has twelve hours."""
+    """Names of the halves of the day if the clock has twelve hours."""
 
     def duration(self, seconds: float) -> str:
         """A duration to the second: "1 hour and 30 minutes"."""
@@ -94,7 +94,7 @@ class TimeWords(
 
 @functools.cache
 def time_words_for(language: str) -> TimeWords:
-    """Those of a language, `de-CH` served by `de`; the English ones if there is no file."""
+    """The words of a language, `de` for `de-CH`; the English ones if there is no file."""
     name = f"time_words/{language.partition('-')[0]}.toml"
     file = resources.files(__package__).joinpath(name)
     if not file.is_file():

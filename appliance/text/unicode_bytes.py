@@ -27,7 +27,7 @@ def as_text(byte: int) -> str:
 
 
 def decoded(data: bytes) -> str:
-    """A text whose bytes that are no whole characters are kept."""
+    """A text that keeps the bytes of incomplete characters."""
     return data.decode("utf-8", "surrogateescape")
 
 
