@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "the daemon: microphone, MQTT requests, results, telemetry",
+    "satellite": "microphone, wake word and loudspeaker only; recognised by another appliance",
     "listen": "recognise recordings as the daemon does; one result for each file",
     "ask": "treat a text like speech: one of your sentences, otherwise the language model",
     "evaluate": "accuracy and latency on your own recordings or texts",

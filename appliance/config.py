@@ -32,6 +32,10 @@ AddressAndPort = Annotated[
     str, Meta(pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})$")
 ]
 """Of a server, for example `0.0.0.0:10300`; empty: off."""
+SatelliteAddress = Annotated[
+    str, Meta(pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$")
+]
+"""For example `192.168.1.31:10700`."""
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 """Of ISO 639, with a script or a region as in BCP 47."""
 MAXIMUM_AREA_LENGTH = 256
@@ -381,6 +385,12 @@ class HomeAssistantSettings(Section, frozen=True):
     """Discovery prefix of Home Assistant."""
 
 
+def host_and_port(text: str) -> tuple[str, int]:
+    """The parts of an AddressAndPort."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 class ServerSettings(Section, frozen=True):
     """What every server has to which clients connect by themselves."""
 
@@ -391,8 +401,7 @@ class ServerSettings(Section, frozen=True):
     @property
     def address(self) -> tuple[str, int] | None:
         """Host and port of `listen`; None if it is off, or a Unix socket."""
-        host, _, port = self.listen.rpartition(":")
-        return (host.strip("[]"), int(port)) if port.isdecimal() else None
+        return host_and_port(self.listen) if self.listen.rpartition(":")[2].isdecimal() else None
 
     @property
     def clients(self) -> list[str]:
@@ -415,11 +424,31 @@ class WyomingSettings(ServerSettings, frozen=True):
     """Give every word that was heard to a client that does not say which model it wants."""
     announce: bool = False
     """Announce the server on the local network, so that Home Assistant finds it by itself."""
+    satellites: list[SatelliteAddress] = []
+    """Addresses and ports of satellites, whose speech is recognised and carried out here."""
 
     @property
     def clients(self) -> list[str]:
         """With the multicast address at which clients ask who is there."""
-        return [*super().clients, *([MULTICAST_DNS] if self.listen and self.announce else [])]
+        return [
+            *super().clients,
+            *([MULTICAST_DNS] if self.listen and self.announce else []),
+            *(host for host, _ in self.satellite_addresses),
+        ]
+
+    @property
+    def satellite_addresses(self) -> list[tuple[str, int]]:
+        """Host and port of each satellite."""
+        return [host_and_port(one) for one in self.satellites]
+
+
+class SatelliteSettings(ServerSettings, frozen=True):
+    """A board with microphone and loudspeaker only: `appliance satellite`."""
+
+    listen: AddressAndPort = ""
+    """Address and port to which the appliance that recognises connects."""
+    allow: list[str] = []
+    """Addresses and networks of that appliance, beside this machine's own."""
 
 
 class HttpSettings(ServerSettings, frozen=True):
@@ -514,6 +543,7 @@ class Config(Section, frozen=True):
     requests: RequestSettings = RequestSettings()
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
     wyoming: WyomingSettings = WyomingSettings()
+    satellite: SatelliteSettings = SatelliteSettings()
     http: HttpSettings = HttpSettings()
     fleet: FleetSettings = FleetSettings()
     page: PageSettings = PageSettings()
@@ -546,7 +576,7 @@ class Config(Section, frozen=True):
     def servers(self) -> dict[str, ServerSettings]:
         """The servers that may be reached from other machines, by table."""
         servers = {"wyoming": self.wyoming, "http": self.http, "page": self.page}
-        return {**servers, "metrics": self.metrics}
+        return {**servers, "metrics": self.metrics, "satellite": self.satellite}
 
     @property
     def clients(self) -> list[str]:

@@ -57,6 +57,10 @@ HTTP_REQUESTER = "http:"
 """Prefix of the requester's name for clients of the HTTP server."""
 
 
+SATELLITE_REQUESTER = "satellite:"
+"""The same for what was said at a satellite, with the satellite's name after it."""
+
+
 class Operation(enum.StrEnum):
     """What a request asks for; each is a topic `request/<op>`."""
 
@@ -268,12 +272,18 @@ class Request:
         """A command that was said for later is still said: `never_by_voice` holds."""
         if self.waits_on_http:
             return Source.CLIENT
-        return Source.SPEECH if self.requester == SAID_FOR_LATER else Source.MQTT
+        spoken = self.is_of_satellite or self.requester == SAID_FOR_LATER
+        return Source.SPEECH if spoken else Source.MQTT
 
     @property
     def waits_on_http(self) -> bool:
         """Whether its requester gets the answer over HTTP instead of MQTT."""
         return self.requester.startswith(HTTP_REQUESTER)
+
+    @property
+    def is_of_satellite(self) -> bool:
+        """Whether it was said at a satellite, which gets the answer over its own connection."""
+        return self.requester.startswith(SATELLITE_REQUESTER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool

@@ -32,9 +32,9 @@ from appliance.jobs.client_jobs import ClientJobs
 from appliance.jobs.commit_stage import JobLedger
 from appliance.jobs.job_queue import JobQueue
 from appliance.listening.button_control import ButtonControl
+from appliance.listening.earshot import Earshot
 from appliance.listening.speech_intake import SpeechIntake
 from appliance.listening.voice_input import VoiceInput
-from appliance.listening.wake_election import WakeElection
 from appliance.messages.status_payloads import Status
 from appliance.messages.topics import Topics
 from appliance.mqtt.connection import BrokerConnection
@@ -59,6 +59,8 @@ from appliance.requests.mqtt_thread import MqttService, status_of
 from appliance.requests.request_dispatcher import RequestDispatcher
 from appliance.requests.request_parser import RequestParser
 from appliance.requests.runtime_options import RuntimeOptions
+from appliance.satellites.satellite_connections import SatelliteConnections
+from appliance.satellites.satellite_requests import SatelliteRequests
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.file_watch import FileWatch
 from appliance.system.board_monitor import BoardMonitor
@@ -71,6 +73,7 @@ from appliance.wyoming_server.server import WyomingServer
 from appliance.wyoming_server.services import Services
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -215,9 +218,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
     )
 
     # CAPTURE and ENDPOINT.
-    election = None
-    if topics.earshot is not None:
-        election = WakeElection(config.name, topics.earshot, publisher, control)
+    earshot = Earshot(topics.earshot, publisher)
+    hears_others = topics.earshot is not None or config.wyoming.satellites
+    election = earshot.join(config.name, control) if hears_others else None
     speech_intake = SpeechIntake(
         ids,
         dialogue,
@@ -275,7 +278,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         publisher,
         committer,
         intake=intake,
-        election=election,
+        earshot=earshot,
         devices=device_messages(config, registry, devices),
     )
 
@@ -303,9 +306,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
     jobs = ClientJobs(queue, ids)
     if config.wyoming.listen or config.page.listen:
         events.subscribe(jobs)
-    if config.wyoming.listen:
+    if config.wyoming.listen or config.wyoming.satellites:
         services = Services.of(config, jobs, recognition, sentences, speech.synthesizer)
-        client_loops.append(Loop("Wyoming server", WyomingServer(services)))
+        client_loops += _wyoming(services, events, SatelliteRequests(intake, ids.new), earshot)
     sites: list[Site] = []
     if config.http.listen:
         pending = PendingRequests(intake, dispatcher, ids.new)
@@ -377,3 +380,14 @@ def _page(services: PageServices, events: EventBus, stack: ExitStack) -> list[Si
     logging.getLogger().addHandler(services.log)
     stack.callback(logging.getLogger().removeHandler, services.log)
     return [page_site(PageAccess(services.config.state_directory), services)]
+
+
+def _wyoming(
+    services: Services, events: EventBus, spoken: SatelliteRequests, earshot: Earshot
+) -> Iterator[Loop]:
+    """The Wyoming server, and the connections to satellites, as far as they are on."""
+    if services.config.wyoming.listen:
+        yield Loop("Wyoming server", WyomingServer(services))
+    if services.config.wyoming.satellites:
+        events.subscribe(spoken)
+        yield Loop("satellites", SatelliteConnections(services, spoken, earshot))

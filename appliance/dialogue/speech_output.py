@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.audio import earcons
+from appliance.audio.earcons import Earcon
 from appliance.audio.loudspeaker import Loudspeaker
 from appliance.engines.tts.espeak import Espeak
 from appliance.engines.tts.piper import Piper
 from appliance.errors import EngineError, LoudspeakerError
 from appliance.events import ActivityChanged
 from appliance.threads import LoopBody
-from appliance.values import SAMPLE_RATE, Activity
+from appliance.values import SAMPLE_RATE, Activity, Spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.audio.earcons import Earcon
     from appliance.config import Config, SpeakingSettings
     from appliance.dialogue.listener_control import ListenerControl
     from appliance.events import EventBus
@@ -40,7 +40,7 @@ SENTENCE_ENDS = re.compile(r"(?<=[.!?…])\s+")
 
 @dataclass(frozen=True, slots=True)
 class _SpeechRequest:
-    what: Earcon | str
+    what: Earcon | Spoken | str
     done: Callable[[], None]
     interruptions: int
     """How often it had been interrupted before this was requested."""
@@ -88,6 +88,13 @@ class SpeechOutput(LoopBody):
             return
         self._request(text, done)
 
+    def play_spoken(self, spoken: Spoken, done: Callable[[], None] = lambda: None) -> None:
+        """Play speech that was made elsewhere; `done` as for `say`."""
+        if self._muted:
+            done()
+            return
+        self._request(spoken, done)
+
     def play(self, earcon: Earcon, *, always: bool = False) -> None:
         """Play an earcon, if `speaking.earcons` is on or it must `always` be heard."""
         if always or (self._earcons and not self._muted):
@@ -123,7 +130,7 @@ class SpeechOutput(LoopBody):
         try:
             waiting: _SpeechRequest | None = request
             while waiting is not None:
-                if isinstance(waiting.what, str) and not speaking:
+                if not isinstance(waiting.what, Earcon) and not speaking:
                     # An earcon is not speech, and who speaks right after it must be heard.
                     speaking = True
                     self._set_speaking(speaking=True)
@@ -138,7 +145,7 @@ class SpeechOutput(LoopBody):
         activity = Activity.SPEAKING if speaking else Activity.IDLE
         self._events.emit(ActivityChanged("speech output", activity))
 
-    def _request(self, what: Earcon | str, done: Callable[[], None]) -> None:
+    def _request(self, what: Earcon | Spoken | str, done: Callable[[], None]) -> None:
         try:
             self._requests.put_nowait(_SpeechRequest(what, done, self._interruptions))
         except queue.Full:
@@ -165,10 +172,12 @@ class SpeechOutput(LoopBody):
         finally:
             request.done()
 
-    def _utter(self, what: Earcon | str, interrupted: Callable[[], bool]) -> None:
-        if not isinstance(what, str):
+    def _utter(self, what: Earcon | Spoken | str, interrupted: Callable[[], bool]) -> None:
+        if isinstance(what, Earcon):
+            what = Spoken(earcons.sound_of(what), SAMPLE_RATE)
+        if isinstance(what, Spoken):
             if not interrupted():
-                self._loudspeaker.play(earcons.sound_of(what), SAMPLE_RATE, interrupted)
+                self._loudspeaker.play(what.samples, what.rate, interrupted)
             return
         for sentence in sentences_in(what):
             if self._synthesizer is None or interrupted():

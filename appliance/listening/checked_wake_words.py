@@ -46,7 +46,7 @@ class CheckedWakeWords:
         self,
         detectors: Sequence[WakeWordDetector],
         words: Sequence[Word],
-        recognition: RecognitionService,
+        recognition: RecognitionService | None,
     ) -> None:
         self._detectors = detectors
         self._words = {word.name: word for word in words}
@@ -94,6 +94,8 @@ class CheckedWakeWords:
         phrase = self._words[wake.word].phrase
         if phrase is None:
             return True
+        if self._recognition is None:
+            return self._is_sure(wake)
         score = self._recognition.phrase_score(np.concatenate(self._recent), phrase)
         logger.debug("%s: detector %.2f, speech model %s", wake.word, wake.score, score)
         return self._is_sure(wake) if score is None else score >= LEAST_SCORE

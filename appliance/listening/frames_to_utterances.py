@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from appliance.config import ListeningSettings
     from appliance.endpointing.early_endpointer import EarlyVerdictSource
     from appliance.endpointing.segmenter import SpeechSegment
-    from appliance.listening.speech_intake import SpeechIntake
+    from appliance.listening.utterance_intake import UtteranceIntake
     from appliance.protocols import VoiceActivityDetector, WakeWordDetector
     from appliance.values import Samples
 
@@ -41,7 +41,7 @@ class FramesToUtterances:
         self,
         speech_detector: VoiceActivityDetector,
         settings: ListeningSettings,
-        intake: SpeechIntake,
+        intake: UtteranceIntake,
         *,
         wake_word_detectors: Sequence[WakeWordDetector] = (),
         early_verdicts: EarlyVerdictSource | None = None,
@@ -156,6 +156,7 @@ class FramesToUtterances:
                 return
 
     def _hear_in_turn(self, turn: ListeningTurn, frame: Samples) -> None:
+        self._intake.on_frame(frame)
         segment = turn.take_frame(frame)
         if segment is not None:
             self._close(turn, segment)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from appliance.jobs.job_queue import JobQueue
     from appliance.listening.wake_election import WakeElection
     from appliance.system.board_monitor import BoardMonitor
-    from appliance.values import Activity, SoundLevel, Wake
+    from appliance.values import Activity, Samples, SoundLevel, Wake
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +84,9 @@ class SpeechIntake:
             self._election.on_own_wake(wake, level)
         self._speech.interrupt()
         self._control.deafen(deaf=False)
+
+    def on_frame(self, frame: Samples) -> None:
+        """Nothing: early looks take the sound from the segmenter."""
 
     def on_activity(self, activity: Activity) -> None:
         """It listens to speech now, or not any more."""

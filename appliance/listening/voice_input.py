@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from appliance.dialogue.listener_control import ListenerControl
     from appliance.dialogue.speech_output import SpeechOutput
     from appliance.events import EventBus
-    from appliance.listening.speech_intake import SpeechIntake
+    from appliance.listening.utterance_intake import UtteranceIntake
     from appliance.protocols import Microphone, WakeWordDetector
     from appliance.recognition.service import RecognitionService
 
@@ -39,8 +39,8 @@ class VoiceInput:
     def __init__(  # noqa: PLR0913  (the parts that sound passes)
         self,
         config: Config,
-        intake: SpeechIntake,
-        recognition: RecognitionService,
+        intake: UtteranceIntake,
+        recognition: RecognitionService | None,
         *,
         control: ListenerControl,
         speech: SpeechOutput,
@@ -48,6 +48,8 @@ class VoiceInput:
         microphone: Microphone | None = None,
     ) -> None:
         """`microphone` takes the place of the sound card: always heard, its trigger `sample`.
+
+        Without `recognition` pauses alone end a sentence, and no model confirms a wake word.
 
         Raises:
             ModelMissing: a wake word is not there.
@@ -69,7 +71,7 @@ class VoiceInput:
             config.listening,
             intake,
             wake_word_detectors=self._detectors() if by_wake_word else (),
-            early_verdicts=recognition.device if early else None,
+            early_verdicts=None if self._recognition is None else self._recognition.device,
             mode="" if microphone is None else "always",  # recordings say no wake word
             always=Trigger.ALWAYS if microphone is None else Trigger.SAMPLE,
         )

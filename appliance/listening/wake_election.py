@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -15,14 +15,26 @@ from appliance.values import Message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appliance.dialogue.listener_control import ListenerControl
-    from appliance.mqtt.publisher import Publisher
     from appliance.values import SoundLevel, Wake
 
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 0.7
 """Wakes within this time are of one call: the word's own length, and the way over the broker."""
+
+
+class WakePublisher(Protocol):
+    """Brings a wake to the others."""
+
+    def publish(self, message: Message) -> None:
+        """Send it."""
+
+
+class Canceller(Protocol):
+    """Whoever listens after a wake."""
+
+    def cancel(self, reason: str) -> None:
+        """Listen no more."""
 
 
 class WakeElection:
@@ -36,8 +48,8 @@ class WakeElection:
         self,
         device: str,
         topic: str,
-        publisher: Publisher,
-        control: ListenerControl,
+        publisher: WakePublisher,
+        control: Canceller,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Wakes are announced to the others on `topic`."""

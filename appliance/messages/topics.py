@@ -240,5 +240,5 @@ class Topics:
         for command in result.of_each_command() if result.acted else ():
             if command.intent is not None and command.part not in not_done:
                 yield Message(self.intent(command.intent.name), encode(command))
-        if request is not None and not request.waits_on_http:
+        if request is not None and not (request.waits_on_http or request.is_of_satellite):
             yield self.finished(ReturnAddress.of(request), result)

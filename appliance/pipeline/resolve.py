@@ -175,7 +175,8 @@ def _refusal_of(job: Job, name: str, sentences: SentenceSet) -> str | None:
         return None
     if sentences.declared[name].never_by_voice:
         return f"{name} is declared never_by_voice"
-    if client and sentences.declared[name].confirm:
+    alone = client or (isinstance(job, Request) and job.is_of_satellite)
+    if alone and sentences.declared[name].confirm:
         return f"{name} is declared confirm, and this connection has no second message for a yes"
     return None
 

@@ -21,7 +21,7 @@ from appliance.threads import Deadline, LoopBody
 if TYPE_CHECKING:
     from appliance.devices.device_messages import DeviceMessages
     from appliance.journal.journal import Journal
-    from appliance.listening.wake_election import WakeElection
+    from appliance.listening.earshot import Earshot
     from appliance.messages.topics import Topics
     from appliance.mqtt.connection import BrokerConnection
     from appliance.mqtt.connection_event_types import ConnectionEvent
@@ -64,7 +64,7 @@ class MqttService(LoopBody):
         committer: ResultCommitter,
         *,
         intake: RequestIntake,
-        election: WakeElection | None = None,
+        earshot: Earshot | None = None,
         devices: DeviceMessages | None = None,
     ) -> None:
         self._journal = journal
@@ -73,7 +73,7 @@ class MqttService(LoopBody):
         self._publisher = publisher
         self._committer = committer
         self._intake = intake
-        self._election = election
+        self._earshot = earshot
         self._devices = devices
         self._epoch = 0
         self._subscribed = False
@@ -175,8 +175,8 @@ class MqttService(LoopBody):
         wakes = [one for one in deliveries if one.topic == self._topics.earshot]
         for wake in wakes:
             self._connection.acknowledge(wake)
-            if self._election is not None:
-                self._election.on_announced(wake.payload or b"")
+            if self._earshot is not None:
+                self._earshot.on_announced(wake.payload or b"")
         statuses = [one for one in deliveries if one.topic == self._topics.status]
         for status in statuses:
             self._connection.acknowledge(status)

@@ -26,6 +26,7 @@ from appliance.values import (
     AUDIO_OPERATIONS,
     HTTP_REQUESTER,
     SAID_FOR_LATER,
+    SATELLITE_REQUESTER,
     Operation,
     Request,
 )
@@ -244,8 +245,8 @@ def _priority(delivery: Delivery) -> int:
 
 
 def _requester(name: str, address: ReturnAddress) -> str:
-    """Who asks; nobody else takes the name of what was said here, or of an HTTP client."""
-    taken = name == SAID_FOR_LATER or name.startswith(HTTP_REQUESTER)
+    """Who asks; nobody else takes the name of what was said here, or of a connected client."""
+    taken = name == SAID_FOR_LATER or name.startswith((HTTP_REQUESTER, SATELLITE_REQUESTER))
     return ("" if taken else name) or address.reply_to or ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ class ClientGone(Exception):
 
 
 class ClientSocket:
-    """The socket of one client. It belongs to one thread; `close` may be called from any thread."""
+    """The socket of one client. It belongs to one thread; `send` and `close` are for any thread."""
 
     def __init__(self, stream: socket.socket, maximum_payload_bytes: int, info: bytes) -> None:
         """`info` is the answer to `describe`."""
@@ -53,6 +54,7 @@ class ClientSocket:
         self._waiting: deque[IncomingEvent] = deque()
         self._waiting_bytes = 0
         self._frame_until = 0.0
+        self._sending = threading.Lock()
         self._maximum_payload_bytes = maximum_payload_bytes
         stream.settimeout(WRITE_LIMIT_S)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -65,13 +67,20 @@ class ClientSocket:
             WyomingError: what comes is not the protocol.
 
         """
+        event = self.poll_event(idle_limit_s)
+        if event is None:
+            raise ClientGone
+        return event
+
+    def poll_event(self, wait_s: float) -> IncomingEvent | None:
+        """The next event, or None if none comes in `wait_s`; raises as `next_event`."""
         now = time.monotonic()
-        idle_until = now + idle_limit_s
+        idle_until = now + wait_s
         self._frame_until = now + FRAME_LIMIT_S  # our own work must not count against the client
         while not self._waiting:
             if time.monotonic() > idle_until:
-                raise ClientGone
-            self._poll(min(1.0, idle_limit_s))
+                return None
+            self._poll(min(1.0, wait_s))
         event = self._waiting.popleft()
         if isinstance(event, AudioChunk):
             self._waiting_bytes -= len(event.pcm)
@@ -98,9 +107,10 @@ class ClientSocket:
         self._poll(0.0, reads=False)
 
     def send(self, answer: bytes) -> None:
-        """Write an answer; ClientGone if the client does not take it."""
+        """Write an answer, from any thread; ClientGone if the client does not take it."""
         try:
-            self._stream.sendall(answer)
+            with self._sending:
+                self._stream.sendall(answer)
         except OSError:
             raise ClientGone from None
 

@@ -17,10 +17,10 @@ from appliance.wyoming_server.spoken_sentence import Dictation, SpokenCommand, s
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from appliance.values import Samples
-    from appliance.wyoming_server.client_requests import ClientRequests
+    from appliance.values import Result, Samples
     from appliance.wyoming_server.client_socket import ClientSocket
     from appliance.wyoming_server.incoming_events import Detect, Transcribe
+    from appliance.wyoming_server.outgoing_events import Context
     from appliance.wyoming_server.services import Services
 
 LOOK_POLL_S = 0.2
@@ -37,6 +37,18 @@ class SoundPurpose(Protocol):
         """The sound is over."""
 
 
+class SentenceRequests(Protocol):
+    """Has a sentence recognised, and waits for the result."""
+
+    names: tuple[str, ...]
+    """Names that can be said beside the declared ones."""
+
+    def result_of(
+        self, operation: Operation, context: Context, *, samples: Samples | None = None
+    ) -> Result:
+        """As `ClientRequests.result_of`."""
+
+
 class Transcription:
     """Speech to a declared sentence, or to every word."""
 
@@ -44,7 +56,7 @@ class Transcription:
         self,
         asked: Transcribe,
         client: ClientSocket,
-        requests: ClientRequests,
+        requests: SentenceRequests,
         services: Services,
         stack: ExitStack,
     ) -> None:

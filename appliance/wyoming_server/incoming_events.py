@@ -122,6 +122,55 @@ class SynthesizeStop(IncomingEvent, frozen=True):
     """That was all of it."""
 
 
+class WhichSatellite(msgspec.Struct, frozen=True):
+    """The part of `info` about a satellite."""
+
+    name: str
+    area: str | None = None
+
+
+class SatelliteInfo(IncomingEvent, frozen=True):
+    """What a satellite is."""
+
+    satellite: WhichSatellite | None = None
+
+
+class Pong(IncomingEvent, frozen=True):
+    """The answer to a ping."""
+
+
+class RunSatellite(IncomingEvent, frozen=True):
+    """Whoever sends this to a satellite recognises what it hears, from now on."""
+
+
+class PauseSatellite(IncomingEvent, frozen=True):
+    """It does not, for the time being."""
+
+
+class RunPipeline(IncomingEvent, frozen=True):
+    """A satellite hears somebody, and sends the sound from now on."""
+
+    wake_word_name: str | None = None
+
+
+class DetectedWord(IncomingEvent, frozen=True):
+    """The wake word that a satellite has detected."""
+
+    name: str | None = None
+    context: dict[str, Any] | None = None
+
+
+class VoiceStopped(IncomingEvent, frozen=True):
+    """Whoever recognises has heard that the sentence is over."""
+
+
+class Failure(IncomingEvent, frozen=True):
+    """Something could not be done."""
+
+    text: str = ""
+    code: str | None = None
+
+
 KINDS: dict[str, type[IncomingEvent]] = {
     "describe": Describe,
     "ping": Ping,
@@ -138,6 +187,14 @@ KINDS: dict[str, type[IncomingEvent]] = {
     "synthesize-start": SynthesizeStart,
     "synthesize-chunk": SynthesizeChunk,
     "synthesize-stop": SynthesizeStop,
+    "info": SatelliteInfo,
+    "pong": Pong,
+    "run-satellite": RunSatellite,
+    "pause-satellite": PauseSatellite,
+    "run-pipeline": RunPipeline,
+    "detection": DetectedWord,
+    "voice-stopped": VoiceStopped,
+    "error": Failure,
 }
 
 

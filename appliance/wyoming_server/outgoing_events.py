@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from wyoming import asr, audio, error, handle, info, intent, ping, tts, wake
+from wyoming import asr, audio, error, handle, info, intent, ping, pipeline, snd, tts, wake
+from wyoming.satellite import RunSatellite
 from wyoming.version import __version__ as protocol_version
 
 from appliance import __version__
 from appliance.jobs.result_builder import SAID_STOP
-from appliance.values import Outcome
+from appliance.values import SAMPLE_RATE, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -202,6 +203,49 @@ def synthesize_stopped() -> bytes:
 def detection(name: str, timestamp_ms: int, context: Context) -> bytes:
     """A wake word was heard."""
     return as_bytes(wake.Detection(name=name, timestamp=timestamp_ms, context=context))
+
+
+def describe_satellite(name: str, area: str, wake_words: Sequence[str]) -> bytes:
+    """What a satellite is: where it stands, and what wakes it."""
+    satellite = info.Satellite(
+        name=name,
+        description="a microphone and a loudspeaker",
+        attribution=info.Attribution("appliance", ""),
+        installed=True,
+        version=__version__,
+        area=area or None,
+        has_vad=True,
+        active_wake_words=list(wake_words),
+        max_active_wake_words=len(wake_words),
+        supports_trigger=False,
+    )
+    return as_bytes(info.Info(satellite=satellite))
+
+
+def greeting() -> bytes:
+    """To a satellite: who are you; what you hear is recognised here."""
+    return as_bytes(info.Describe(), RunSatellite())
+
+
+def are_you_there() -> bytes:
+    """A ping."""
+    return as_bytes(ping.Ping())
+
+
+def begin_speech(word: str | None, context: Context) -> bytes:
+    """From a satellite: somebody speaks, after this wake word if there was one."""
+    run = pipeline.RunPipeline(
+        start_stage=pipeline.PipelineStage.ASR,
+        end_stage=pipeline.PipelineStage.TTS,
+        wake_word_name=word,
+    )
+    woken = () if word is None else (wake.Detection(name=word, context=context),)
+    return as_bytes(*woken, run, audio.AudioStart(rate=SAMPLE_RATE, width=2, channels=1))
+
+
+def played() -> bytes:
+    """From a satellite: what it was to say has been said."""
+    return as_bytes(snd.Played())
 
 
 def not_detected(context: Context) -> bytes:

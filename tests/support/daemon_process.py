@@ -41,6 +41,8 @@ class DaemonProcess:
         self.write(**sections)
         self.environment = dict(os.environ)
         self.python = sys.executable
+        self.mode = "run"
+        """Or `satellite`."""
         self.process: subprocess.Popen[str] | None = None
         self._notified: socket.socket | None = None
         self.notifications: list[str] = []
@@ -54,6 +56,10 @@ class DaemonProcess:
             lines.append(f"[{section}]")
             lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def read(self, section: str, key: str) -> Any:
+        """A key of config.toml."""
+        return self._sections[section][key]
 
     def start(
         self, *words: str, ready: bool = True, program: str = "", last_word: str | None = None
@@ -69,7 +75,7 @@ class DaemonProcess:
             self.process = subprocess.Popen(
                 [
                     *(self.python, *(("-c", program) if program else ("-m", "appliance"))),
-                    *("run", "--config", str(self.config), *words),
+                    *(self.mode, "--config", str(self.config), *words),
                     *(() if last_word is None else (last_word,)),
                 ],
                 env={**self.environment, "NOTIFY_SOCKET": str(path), "PYTHONUNBUFFERED": "1"},

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Activity,
         Job,
         Result,
+        Samples,
         SoundLevel,
         Transcript,
         Trigger,
@@ -178,6 +179,9 @@ class RecordedIntake:
 
     def give_up(self, activation: Activation, reason: str) -> None:
         self.given_up.append((activation.id, reason))
+
+    def on_frame(self, frame: Samples) -> None:
+        """The segmenter has it, too."""
 
     def on_listening(self, activation: Activation) -> None:
         self.listening.append(activation.trigger)

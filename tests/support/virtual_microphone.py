@@ -111,8 +111,15 @@ class VirtualMicrophone:
 
     def listeners(self) -> int:
         """How many programs have the microphone open."""
+        return self._count("source-outputs")
+
+    def talkers(self) -> int:
+        """How many programs are playing something."""
+        return self._count("sink-inputs")
+
+    def _count(self, what: str) -> int:
         listed = subprocess.run(
-            ["pactl", "list", "short", "source-outputs"],
+            ["pactl", "list", "short", what],
             env=self.environment,
             capture_output=True,
             text=True,

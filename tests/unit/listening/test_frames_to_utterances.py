@@ -56,7 +56,7 @@ class ListeningParts:
         self.opened = self.intake.listening
         self.given_up = self.intake.given_up
         settings = ListeningSettings(
-            trigger=mode,  # type: ignore[arg-type]
+            trigger=mode,
             pause_ms=320,
             over_pause_ms=120,
             short_pause_ms=160,
@@ -69,7 +69,7 @@ class ListeningParts:
         self.listening = FramesToUtterances(
             LoudnessDetector(),
             settings,
-            self.intake,  # type: ignore[arg-type]
+            self.intake,
             wake_word_detectors=spotters,
         )
         self.now = 100.0

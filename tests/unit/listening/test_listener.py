@@ -83,7 +83,7 @@ class ListenerParts:
         self.log: list[object] = []
         self.control = ListenerControl()
         intake = LoggedIntake(self.log, self.utterances, room_for)
-        self.listening = FramesToUtterances(LoudnessDetector(), SETTINGS, intake)  # type: ignore[arg-type]
+        self.listening = FramesToUtterances(LoudnessDetector(), SETTINGS, intake)
         self.listener = Listener(self.microphone, self.listening, self.control)
 
     def play(self) -> None:

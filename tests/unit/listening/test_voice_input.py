@@ -40,7 +40,7 @@ class VoiceParts:
         )
         self.voice = VoiceInput(
             config,
-            RecordedIntake(),  # type: ignore[arg-type]
+            RecordedIntake(),
             SimpleNamespace(device=None),  # type: ignore[arg-type]
             control=self.control,
             speech=SpeechOutput(config, self.control, self.events),

@@ -25,7 +25,7 @@ class Earshot:
         return WakeElection(
             name,
             "earshot",
-            self,  # type: ignore[arg-type]
+            self,
             self.controls[name],
             lambda: self.now,
         )

@@ -1,0 +1,1 @@
+"""Boards with microphone and loudspeaker only, and the appliance that recognises for them."""

@@ -1,0 +1,190 @@
+"""A second board with microphone and loudspeaker only: what is said there is done here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.daemon_process import REPOSITORY, SAMPLES, DaemonProcess
+from support.free_port import free_port
+from support.mosquitto import Mosquitto
+from support.mqtt_client import MqttClient
+from support.virtual_microphone import VirtualMicrophone, virtual_microphone
+from support.waiting import until
+from support.wyoming_client import WyomingClient
+from wyoming.info import Describe, Info
+from wyoming.ping import Ping
+from wyoming.satellite import RunSatellite
+
+from appliance import config
+from appliance.demo.simulated_home import BASE, SimulatedHome
+
+ROOT = "appliance/living-room"
+
+HERE = """
+language: en
+intents:
+  LampHere:
+    data:
+      - sentences: ["turn on the lamp"]
+        requires_context: {area: {slot: true}}
+  Guarded:
+    confirm: true
+    data:
+      - sentences: ["play the beatles"]
+lists:
+  area: {values: [bedroom, kitchen, living room]}
+"""
+
+
+class House:
+    """The appliance that recognises, and a satellite in the bedroom, each a process."""
+
+    def __init__(
+        self,
+        appliance: DaemonProcess,
+        satellite: DaemonProcess,
+        microphone: VirtualMicrophone,
+        broker: Mosquitto,
+        speech: Path,
+    ) -> None:
+        self.appliance = appliance
+        self.satellite = satellite
+        self.microphone = microphone
+        self.broker = broker
+        self._speech = speech
+
+    def say(self, recording: Path) -> None:
+        """The wake word and a sentence, at the satellite, once it is silent."""
+        until(lambda: self.microphone.talkers() == 0, "the satellite never ends speaking", 30)
+        time.sleep(0.5)  # until the echo is over
+        self.microphone.play(self._speech / "wake" / "okay_nabu" / "2.wav")
+        self.microphone.play(recording)
+
+    def recording(self, name: str) -> Path:
+        return self._speech / "home" / f"{name}.wav"
+
+
+@pytest.fixture(scope="module")
+def house(
+    tmp_path_factory: pytest.TempPathFactory, models_directory: Path, speech: Path
+) -> Iterator[House]:
+    folder, port = tmp_path_factory.mktemp("house"), free_port()
+    for name in ("living-room", "bedroom", "sentences"):
+        (folder / name).mkdir()
+    for file in (REPOSITORY / "appliance" / "intents" / "en").glob("*.yaml"):
+        shutil.copy(file, folder / "sentences")
+    (folder / "sentences" / "here.yaml").write_text(HERE.partition("lists:")[0], encoding="utf-8")
+    with (
+        Mosquitto(folder / "broker") as broker,
+        virtual_microphone(folder) as microphone,
+        DaemonProcess(
+            folder / "living-room",
+            models_directory,
+            device={"name": "living-room"},
+            mqtt={"host": "127.0.0.1", "port": broker.port},
+            sentences={"folder": str(folder / "sentences")},
+            devices={"discovery": "act", "confirm_s": 1.5},
+            wyoming={"satellites": [f"127.0.0.1:{port}"]},
+            speaking={"engine": "espeak-ng" if shutil.which("espeak-ng") else "off"},
+        ) as appliance,
+        SimulatedHome(config.load(folder / "living-room" / "config.toml")) as devices,
+        DaemonProcess(
+            folder / "bedroom",
+            folder / "no models",
+            device={"name": "bedroom-satellite", "area": "bedroom"},
+            listening={"trigger": "wake_word"},
+            wake_word={"words": ["okay_nabu"]},
+            satellite={"listen": f"127.0.0.1:{port}"},
+        ) as satellite,
+    ):
+        until(lambda: announced(devices), "the devices are not announced")
+        satellite.mode = "satellite"
+        satellite.environment = dict(microphone.environment)
+        satellite.start()
+        appliance.start()
+        until(lambda: satellite.notified("recogniser connected"), satellite.said(), 30)
+        until(lambda: microphone.listeners() == 1, "the microphone is not open", 30)
+        yield House(appliance, satellite, microphone, broker, speech)
+
+
+def announced(devices: SimulatedHome) -> bool:
+    """Let the devices announce themselves, as soon as they are connected."""
+    devices.exit_status()
+    return devices._announced
+
+
+def result_of(home: MqttClient) -> dict[str, Any]:
+    while True:
+        message = home.next(seconds=30)
+        if message.topic.endswith("/result"):
+            found: dict[str, Any] = json.loads(message.payload)
+            return found
+
+
+def test_a_sentence_at_the_satellite_turns_on_a_light_of_the_home(house: House) -> None:
+    with (
+        MqttClient(house.broker.port, f"{BASE}/kitchen_light/state") as light,
+        MqttClient(house.broker.port, f"{ROOT}/result") as home,
+    ):
+        house.say(SAMPLES / "kitchen_light.flac")
+        result = result_of(home)
+        assert (result["outcome"], result["source"]) == ("intent", "speech"), result
+        assert result["text"] == "Turn on the kitchen light."
+        assert result["acted"]
+        until(lambda: b"ON" in light.next(seconds=10).payload, "the light stays off")
+
+
+def test_the_satellites_room_is_meant_where_none_is_said(house: House) -> None:
+    with MqttClient(house.broker.port, f"{ROOT}/result") as home:
+        house.say(house.recording("turn_on_the_lamp"))
+        result = result_of(home)
+        assert result["intent"]["name"] == "LampHere", result
+        assert result["intent"]["slots"] == {"area": "bedroom"}
+
+
+def test_what_needs_a_yes_is_refused_because_nobody_can_be_asked(house: House) -> None:
+    with MqttClient(house.broker.port, f"{ROOT}/result", f"{ROOT}/intent/#") as home:
+        house.say(house.recording("play_the_beatles"))
+        result = result_of(home)
+        assert result["outcome"] == "refused", result
+        assert "confirm" in result["reason"]
+        assert not result["acted"]
+
+
+def test_the_satellite_says_what_it_is_and_yields_to_nobody_who_only_asks(house: House) -> None:
+    _, port = house.satellite.read("satellite", "listen").rsplit(":", 1)
+    with WyomingClient(int(port)) as client:
+        info = Info.from_event(client.ask(Describe()))
+        assert info.satellite is not None
+        assert (info.satellite.name, info.satellite.area) == ("bedroom-satellite", "bedroom")
+        assert info.satellite.active_wake_words == ["okay_nabu"]
+        assert not info.asr
+        assert client.ask(Ping(text="x")).data["text"] == "x"
+
+
+def test_after_a_restart_of_the_satellite_it_is_found_again(house: House) -> None:
+    assert house.satellite.stop()[0] == 0
+    house.satellite.start()
+    until(lambda: house.satellite.notified("recogniser connected"), house.satellite.said(), 30)
+    until(lambda: house.microphone.listeners() == 1, "the microphone is not open", 30)
+    with MqttClient(house.broker.port, f"{ROOT}/result") as home:
+        house.say(SAMPLES / "machine_fast.flac")
+        assert result_of(home)["text"] == "Stop machine 3."
+
+
+def test_another_recogniser_takes_the_place_of_the_first_and_gives_it_back(house: House) -> None:
+    _, port = house.satellite.read("satellite", "listen").rsplit(":", 1)
+    with WyomingClient(int(port)) as other:
+        other.send(RunSatellite())
+        house.say(SAMPLES / "machine_fast.flac")
+        assert other.next_of("detection").data["name"] == "okay_nabu"
+        assert other.next_of("run-pipeline").data["start_stage"] == "asr"
+        start = other.next_of("audio-start")
+        assert (start.data["rate"], start.data["width"], start.data["channels"]) == (16_000, 2, 1)
+        assert len(other.next_of("audio-chunk").payload or b"") == 1024
