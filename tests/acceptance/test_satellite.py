@@ -26,6 +26,9 @@ from appliance.demo.simulated_home import BASE, SimulatedHome
 
 ROOT = "appliance/living-room"
 
+QUIET_S = 2.0
+"""After an answer that may still come."""
+
 HERE = """
 language: en
 intents:
@@ -33,12 +36,6 @@ intents:
     data:
       - sentences: ["turn on the lamp"]
         requires_context: {area: {slot: true}}
-  Guarded:
-    confirm: true
-    data:
-      - sentences: ["play the beatles"]
-lists:
-  area: {values: [bedroom, kitchen, living room]}
 """
 
 
@@ -61,8 +58,11 @@ class House:
 
     def say(self, recording: Path) -> None:
         """The wake word and a sentence, at the satellite, once it is silent."""
-        until(lambda: self.microphone.talkers() == 0, "the satellite never ends speaking", 30)
-        time.sleep(0.5)  # until the echo is over
+        quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < QUIET_S:
+            if self.microphone.talkers():
+                quiet_since = time.monotonic()
+            time.sleep(0.1)
         self.microphone.play(self._speech / "wake" / "okay_nabu" / "2.wav")
         self.microphone.play(recording)
 
@@ -79,7 +79,7 @@ def house(
         (folder / name).mkdir()
     for file in (REPOSITORY / "appliance" / "intents" / "en").glob("*.yaml"):
         shutil.copy(file, folder / "sentences")
-    (folder / "sentences" / "here.yaml").write_text(HERE.partition("lists:")[0], encoding="utf-8")
+    (folder / "sentences" / "here.yaml").write_text(HERE, encoding="utf-8")
     with (
         Mosquitto(folder / "broker") as broker,
         virtual_microphone(folder) as microphone,
@@ -146,15 +146,6 @@ def test_the_satellites_room_is_meant_where_none_is_said(house: House) -> None:
         result = result_of(home)
         assert result["intent"]["name"] == "LampHere", result
         assert result["intent"]["slots"] == {"area": "bedroom"}
-
-
-def test_what_needs_a_yes_is_refused_because_nobody_can_be_asked(house: House) -> None:
-    with MqttClient(house.broker.port, f"{ROOT}/result", f"{ROOT}/intent/#") as home:
-        house.say(house.recording("play_the_beatles"))
-        result = result_of(home)
-        assert result["outcome"] == "refused", result
-        assert "confirm" in result["reason"]
-        assert not result["acted"]
 
 
 def test_the_satellite_says_what_it_is_and_yields_to_nobody_who_only_asks(house: House) -> None:

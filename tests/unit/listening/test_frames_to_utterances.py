@@ -56,7 +56,7 @@ class ListeningParts:
         self.opened = self.intake.listening
         self.given_up = self.intake.given_up
         settings = ListeningSettings(
-            trigger=mode,
+            trigger=mode,  # type: ignore[arg-type]
             pause_ms=320,
             over_pause_ms=120,
             short_pause_ms=160,

@@ -23,6 +23,7 @@ from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
 from appliance.values import (
+    SATELLITE_REQUESTER,
     BoardReading,
     ClientRequest,
     Operation,
@@ -451,8 +452,11 @@ def test_a_client_that_cannot_say_yes_gets_no_intent_that_needs_one(text: str) -
     sound = np.zeros(16_000, np.float32)
     typed = ClientRequest("c", Operation.PARSE, text=text)
     spoken = ClientRequest("c", Operation.RECOGNIZE, samples=sound)
-    through = scripted_pipeline(sentences, text)
-    for result in (done(typed, through), done(spoken, through)):
+    at_satellite = Request(
+        "r", Operation.RECOGNIZE, b"sound", requester=f"{SATELLITE_REQUESTER}bedroom"
+    )
+    for job in (typed, spoken, at_satellite):
+        result = done(job, scripted_pipeline(sentences, text))
         assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
 
 

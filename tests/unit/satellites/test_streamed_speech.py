@@ -35,7 +35,7 @@ class RecordedUplink:
         return self.is_there
 
 
-class RecordedLoudspeaker:
+class PlayedSounds:
     def __init__(self) -> None:
         self.played: list[Any] = []
 
@@ -53,7 +53,7 @@ class RecordedLoudspeaker:
 class Satellite:
     def __init__(self) -> None:
         self.uplink = RecordedUplink()
-        self.speech = RecordedLoudspeaker()
+        self.speech = PlayedSounds()
         self.control = ListenerControl()
         self.stream = StreamedSpeech(self.uplink, self.speech, self.control)  # type: ignore[arg-type]
 
