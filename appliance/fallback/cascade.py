@@ -1,4 +1,4 @@
-"""The cascade for a text that no sentence fits: the same content, then the model's choice."""
+"""The cascade for a text that no sentence fits: repair, proposal, then the model's choice."""
 
 from __future__ import annotations
 
@@ -36,17 +36,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FOLLOW_UP_CONFIDENCE = 0.9
-"""Of a text that refers to the command before it."""
+"""Confidence of a text that refers to the command before it."""
 
 PROPOSAL_LEAD = 0.1
-"""How much less like the text any sentence with another meaning must be (cosine, 0 to 1)."""
+"""Minimum lead over any sentence with another meaning, as a difference of cosines (0 to 1)."""
 
 WILDCARD_CONFIDENCE = 0.85
-"""A wildcard takes any words, so its declared words are less evidence than whole sentences."""
+"""Confidence of a sentence with a wildcard; its declared words are less evidence than a whole
+sentence."""
 
 
 class TextSource(enum.Enum):
-    """Where a text is from, which says how much may be guessed."""
+    """The source of a text, which decides how much may be guessed."""
 
     TYPED = "typed"
     AFTER_TRIGGER = "speech after a wake word, a button or a request"
@@ -55,7 +56,7 @@ class TextSource(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Tools:
-    """What is built from one sentence set."""
+    """The tools that are built from one sentence set."""
 
     sentences: SentenceSet
     patterns: Patterns
@@ -63,7 +64,7 @@ class _Tools:
     chooser: IntentChooser
 
     def for_sentences(self, sentences: SentenceSet) -> _Tools:
-        """The same for the same sentences, said in another room."""
+        """The tools for the same sentences, said in another room."""
         matcher = self.matcher.for_grammar(sentences.grammar)
         chooser = self.chooser.for_sentences(sentences, matcher)
         return _Tools(sentences, self.patterns, matcher, chooser)
@@ -86,7 +87,7 @@ class Cascade:
         self.settings = settings or CascadeSettings()
         self.repairs_speech = repairs_speech
         self._tools = deque[_Tools](maxlen=2)
-        """Of the active sentences and, during a reload, of the next."""
+        """Tools of the active sentences and, during a reload, of the next ones."""
         self._building = threading.Lock()
         self._warned_of: str | None = None
 
@@ -96,22 +97,22 @@ class Cascade:
         model: LanguageModel | None,
         must_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Build now what the first text would otherwise wait for."""
+        """Build the tools in advance, so that the first text need not wait."""
         tools = self._tools_for(sentences)
         if model is not None and self.settings.choose:
             tools.chooser.prepare(model, must_stop)
 
     def repair(self, text: str, sentences: SentenceSet, *, is_part: bool = False) -> Intent | None:
-        """The intent of the sentence that says what the text says.
+        """The intent of the sentence that means the same as the text.
 
-        Of several meanings it is the one in the most similar words, if no other is as near.
-        `is_part` is for a part of a sentence, in which a name alone says nothing.
+        Of several meanings, the one with the most similar words wins, if no other is as near.
+        `is_part` is for a part of a sentence, where a name without a verb has no meaning.
         """
         found = self.closest(text, sentences, is_part=is_part) if self.settings.repair else None
         return found if found is not None and sentences.declared[found.name].by_fuzzy else None
 
     def closest(self, text: str, sentences: SentenceSet, *, is_part: bool = False) -> Intent | None:
-        """The same whether or not repair may do it: what somebody who tries a text wants to see."""
+        """As `repair`, even if repair is off or may not cause the intent: for trying out a text."""
         tools = self._tools_for(sentences)
         same = tools.matcher.match(text)
         if is_part and any(_is_only_a_name(one, sentences.language) for one in same):
@@ -128,17 +129,17 @@ class Cascade:
         return best if lead >= self.settings.repair_margin else None
 
     def propose(self, text: str, sentences: SentenceSet, source: TextSource) -> Intent | None:
-        """The intent of the sentence that is most like a text, if it is like it enough.
+        """The intent of the sentence that is most like a text, if it is similar enough.
 
         The gate allows it only if each word of the text belongs to that meaning (see
-        `ContentMatcher.proposals`), and no other meaning is nearly as like.
+        `ContentMatcher.proposals`) and no other meaning is nearly as similar.
         """
         threshold = self._proposal_threshold(source)
         found = self.most_like(text, sentences, threshold) if threshold else None
         return found if found is not None and sentences.declared[found.name].by_fuzzy else None
 
     def most_like(self, text: str, sentences: SentenceSet, threshold: float) -> Intent | None:
-        """The same whether or not a proposal may do it; `threshold` is a cosine, 0 to 1."""
+        """As `propose`, even if a proposal may not act; `threshold` is a cosine, 0 to 1."""
         found = self._tools_for(sentences).matcher.proposals(text)
         if not found or found[0].confidence < threshold:
             return None
@@ -158,11 +159,11 @@ class Cascade:
     def follow_up(
         self, text: str, last: LastCommand, sentences: SentenceSet, *, exact: bool = False
     ) -> LastCommand | None:
-        """What a text means that refers to the last command, with the words that it stands for.
+        """The meaning of a text that refers to the last command, with the full text.
 
         "Turn it off" is about the same as that command, "the same in the bedroom" is the same
         command for another room or device, and "a bit brighter" the same with another value. With
-        `exact` the words that it stands for must be a declared sentence.
+        `exact`, the full text must be a declared sentence.
         """
         patterns, language = self._tools_for(sentences).patterns, sentences.language
         for said, meant in with_other_value(text, last, patterns, language):
@@ -191,7 +192,7 @@ class Cascade:
         return LastCommand(said, found)
 
     def objection(self, text: str, sentences: SentenceSet) -> str | None:
-        """Why a text that is nearly a declared sentence is held back; None if it is near none."""
+        """Reason why a text that is nearly a declared sentence is refused; None if none is near."""
         return self._tools_for(sentences).matcher.objection(text)
 
     def choose(
@@ -203,11 +204,11 @@ class Cascade:
         *,
         spoken: bool,
     ) -> IntentChoice | None:
-        """What the model chooses among the intents; None if it is not asked or fails.
+        """The model's choice among the intents; None if it is not asked or fails.
 
         Raises:
             Interrupted: `must_stop` returned True.
-            EngineDied: the model's process died of the text, twice.
+            EngineDied: the model's process died twice at this text.
 
         """
         if not self.settings.choose or (spoken and not self.settings.choose_speech):
@@ -222,7 +223,7 @@ class Cascade:
             return None
 
     def _warn(self, reason: str) -> None:
-        """Log a reason once in a row: it may be the same for every text."""
+        """Log a reason only if it differs from the last one: it may recur with every text."""
         if reason != self._warned_of:
             self._warned_of = reason
             logger.warning("the language model cannot choose among the intents: %s", reason)
@@ -240,9 +241,9 @@ class Cascade:
 
 
 def _filled_wildcards(said: str, tools: _Tools) -> list[Intent]:
-    """What the text means by sentences with a wildcard, filled with as few of its words as go.
+    """The meanings of the text by sentences with a wildcard that takes as few words as possible.
 
-    If several are possible, it is the one for which the grammar takes the text with synonyms.
+    Of several meanings, that of the grammar for the text with its synonyms replaced is taken.
     """
     text = tools.matcher.in_declared_words(said)
     found = list(_wildcard_intents(text, said, tools))
@@ -256,7 +257,7 @@ def _wildcard_intents(text: str, said: str, tools: _Tools) -> Iterator[Intent]:
     for span in spans.values():
         value = min(span.values, key=len)
         if value.casefold() not in " ".join(said.split()).casefold():
-            continue  # a synonym, which nobody said
+            continue  # a synonym that was not said
         head, _, tail = " ".join(text.split()).partition(value)
         in_order = tools.matcher.includes(head, span.before) and tools.matcher.includes(
             tail, span.after

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SESSIONS = 32
-"""Sessions that are kept; the one that was idle longest is dropped first."""
+"""Maximum number of sessions; the one that was idle longest is dropped first."""
 
 CHARACTERS = 2_000
-"""Of a session's questions and answers together: the model reads them at each turn."""
+"""Maximum length of a session's questions and answers, because the model reads them at each
+turn."""
 
 
 class ChatHistory:

@@ -56,10 +56,10 @@ WHY = {
     "condition": '"{}" makes a condition or an exception',
     "reference": '"{}" stands for something that was not said',
 }
-"""What is said of a guard word, by its kind in the word lists."""
+"""Explanation of a guard word, by its kind in the word lists."""
 
 NOT_IN_VALUES = frozenset({"negation", "condition", "reference"})
-"""Guard words that a guess does not put into a wildcard: "milk unless it is there"."""
+"""Kinds of guard words that a guess does not put into a wildcard: "milk unless it is there"."""
 
 _Key = tuple[frozenset[str], int]
 """Content words of a pattern, and the number of its slots."""
@@ -67,7 +67,7 @@ _Key = tuple[frozenset[str], int]
 
 @dataclass(frozen=True, slots=True)
 class SameContent:
-    """A declared sentence that says what the text says."""
+    """A declared sentence that means the same as the text."""
 
     reading: ParsedSentence
     sentence: str
@@ -76,13 +76,13 @@ class SameContent:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """A text with its values apart."""
+    """A text with the values that it mentions."""
 
     words: Words
-    """As they were said, slips mended."""
+    """The words of the text, with typing errors corrected."""
     mentions: tuple[Mention, ...]
     places: tuple[int, ...]
-    """Where each mention begins."""
+    """Index of the first word of each mention."""
 
 
 class ContentMatcher:
@@ -96,7 +96,7 @@ class ContentMatcher:
         self._by_content: dict[_Key, list[Pattern]] = defaultdict(list)
         for pattern in patterns.patterns:
             content = self._content(pattern.parts)
-            if content != [SLOT] * len(content):  # a name alone says nothing of what to do
+            if content != [SLOT] * len(content):  # a name without a verb has no action
                 key = frozenset(content) - {SLOT}, len(pattern.slots)
                 self._by_content[key].append(pattern)
         self._with_wildcard: dict[_Key, list[Pattern]] = defaultdict(list)
@@ -126,7 +126,7 @@ class ContentMatcher:
         yield tuple(self._lists.verbs)
 
     def for_grammar(self, grammar: Grammar) -> ContentMatcher:
-        """The same for the same sentences, said in another room."""
+        """The matcher for the same sentences, said in another room."""
         other = copy.copy(self)
         other._grammar = grammar  # noqa: SLF001 (its own copy)
         return other
@@ -150,7 +150,7 @@ class ContentMatcher:
         """The declared sentences that are most like a text, best first, each meaning once.
 
         The text has all words of the sentence, and may have others that the owner's sentences
-        with the same meaning have. No guard word, no value and no other word is passed over.
+        with the same meaning have. No guard word, value or other word of the text is ignored.
         """
         heard = as_command(words_of(text), self._lists)
         if not heard or len(heard) > MOST_WORDS or heard[-1] in self._lists.links:
@@ -195,7 +195,7 @@ class ContentMatcher:
             )
 
     def _with_whole_name(self, said: _Said, heard: Words) -> list[SameContent]:
-        """What the text says if a part of a device's name means the only one that it can mean."""
+        """The readings if a part of a device's name stands for the only matching device."""
         for length in SPANS:
             for at in range(len(said.words) - length + 1):
                 devices = self._names.of(said.words[at : at + length])
@@ -214,7 +214,7 @@ class ContentMatcher:
         return []
 
     def _is_clear(self, device: DeviceName, sentence: str) -> bool:
-        """Whether it was said what kind of device is meant, if only by a verb like "unlock"."""
+        """Whether the text tells the kind of device, at least by a verb like "unlock"."""
         if self._names.tells_kind(device.mention.words):
             return True
         others = self._names.one_of_each_other_domain(device)
@@ -235,7 +235,7 @@ class ContentMatcher:
         return sorted(found.values(), key=lambda one: -one.confidence)
 
     def objection(self, text: str) -> str | None:
-        """Why a text is held back that is nearly a declared sentence; None if it is near none."""
+        """Reason why a text that is nearly a declared sentence is refused; None if none is near."""
         heard = as_command(words_of(text), self._lists)
         if not heard or len(heard) > MOST_WORDS:
             return None
@@ -261,26 +261,26 @@ class ContentMatcher:
         return f"perhaps {near.intent}, but {why}"
 
     def accounts(self, said: Sequence[str], sentence: Sequence[str]) -> bool:
-        """Whether the words of a text and of a sentence, both without values, say the same."""
+        """Whether the words of a text and of a sentence, both without values, mean the same."""
         return set(self._lists.content(self._numbered(said), begins=False)) == set(
             self._lists.content(self._numbered(sentence), begins=False)
         )
 
     def in_declared_words(self, text: str) -> str:
-        """The text with synonyms of its words where only those are in the sentences."""
+        """The text, with undeclared words replaced by declared synonyms."""
         return in_declared_words(text, self._lists, self._declared_words)
 
     def includes(self, text: str, sentence: Sequence[str]) -> bool:
-        """Whether a text says all that these words of a sentence say."""
+        """Whether a text contains the meaning of all these words of a sentence."""
         said = self._lists.content(self._numbered(words_of(text)), begins=False)
         words = self._numbered([word for word in sentence if word])
         return set(self._lists.content(words, begins=False)) <= set(said)
 
     def may_fill(self, value: Sequence[str], *, in_order: bool) -> bool:
-        """Whether words may fill a wildcard: they say something, and nothing against it.
+        """Whether words may fill a wildcard: they have content and no forbidden guard word.
 
-        `in_order` is whether they stand where the sentence has the wildcard. If not, they may be
-        the beginning of a question or a report: "who wrote this note".
+        `in_order` tells whether they are in the wildcard's place. If not, they may be the beginning
+        of a question or a report: "who wrote this note".
         """
         content = self._lists.content(value, begins=False)
         guard = self._lists.guard_in(content)
@@ -320,7 +320,7 @@ class ContentMatcher:
         return verbs <= set(words) and _same_order(self._content(pattern.parts), content)
 
     def _asks(self, content: Sequence[str]) -> bool:
-        """Whether it has a word that makes a question or a report of it."""
+        """Whether it has a word that makes it a question or a report."""
         return any(self._lists.guard_of_kind(content, kind) for kind in ("question", "report"))
 
     def _fills(
@@ -335,18 +335,18 @@ class ContentMatcher:
                 yield tuple(mention.values[slot.values] for slot, mention in pairs)
 
     def _confidence(self, heard: Sequence[str], sentence: Sequence[str]) -> float:
-        """1.0 if the words are the same, less for each that is not."""
+        """The confidence: 1.0 if the words are the same, less for each different word."""
         ours, theirs = set(self._telling(heard)), set(self._telling(sentence))
         return round(1.0 - CHANGED_WORDS * (1 - len(ours & theirs) / len(ours | theirs)), 3)
 
     def _telling(self, words: Sequence[str]) -> Iterator[str]:
-        """The words without verbs that say nothing, and numbers in digits."""
+        """The words without verbs that carry no meaning, and numbers in digits."""
         return (word for word in self._numbered(words) if word not in self._lists.verbs)
 
     def _places_numbers(
         self, pattern: Pattern, order: Sequence[int], content: Sequence[str]
     ) -> bool:
-        """Whether of several numbers each stands where it does in the pattern.
+        """Whether each of several numbers has the same place as in the pattern.
 
         They are in the same order, each beside the same word: "machine 3 to 20".
         """
@@ -365,7 +365,7 @@ class ContentMatcher:
         return beside and [index for _, index in numbers] == sorted(index for _, index in numbers)
 
     def _parts(self, said: _Said, chosen: Iterable[int]) -> tuple[str | Slot, ...]:
-        """The words of a text, the chosen mentions as slots."""
+        """The words of a text, with the chosen mentions as slots."""
         parts: list[str | Slot] = []
         at = 0
         for index in chosen:
@@ -375,7 +375,7 @@ class ContentMatcher:
         return (*parts, *said.words[at:])
 
     def _content(self, parts: Sequence[str | Slot]) -> list[str]:
-        """What words and slots say, in order; `SLOT` stands for a slot."""
+        """The content of words and slots, in order; `SLOT` stands for a slot."""
         found: list[str] = []
         begins = True
         for is_slot, group in itertools.groupby(parts, lambda part: isinstance(part, Slot)):
@@ -391,7 +391,7 @@ class ContentMatcher:
         return [self._digits.get(word, word) for word in words]
 
     def _nearest_pattern(self, said: _Said, content: set[str]) -> Pattern | None:
-        """The pattern that shares most with the text; None if that is too little to be meant."""
+        """The pattern that shares most with the text; None if it shares less than ENOUGH."""
         values = {key for mention in said.mentions for key in mention.values}
         best: tuple[float, Pattern] | None = None
         for (words, _), patterns in (*self._by_content.items(), *self._with_wildcard.items()):
@@ -404,10 +404,10 @@ class ContentMatcher:
     def _shared(
         self, content: set[str], words: frozenset[str], values: set[str], pattern: Pattern
     ) -> float:
-        """How much a text shares with a pattern, in words and values.
+        """The number of words and values that a text shares with a pattern, weighted.
 
-        Guard words count for little: "what is" begins many questions that nobody declared. Numbers
-        alone count for nothing: they are in any text.
+        Guard words have a low weight: "what is" begins many undeclared questions. Numbers without
+        other shared words do not count, because any text may have them.
         """
         shared = content & words
         guards = {word for word in shared if self._lists.guard_in([word]) is not None}

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHORTEST_PART = 3
-"""Letters of the shortest part of a compound."""
+"""Length of the shortest part of a compound, in letters."""
 
 LINKS = ("", "s", "n", "en", "es")
 """Letters between the parts of a compound."""
 
 
 class Dictionary:
-    """Whether a word exists; kept as sorted hashes, 8 bytes a word instead of a hundred."""
+    """A dictionary; kept as sorted hashes, with 8 bytes for a word instead of a hundred."""
 
     def __init__(self, words: Iterable[str], *, compounds: bool) -> None:
-        """`compounds` is whether two words joined are a word, too."""
+        """`compounds` tells whether two joined words are a word, too."""
         self._hashes: NDArray[np.int64] = np.sort(np.fromiter(map(hash, words), dtype=np.int64))
         self._compounds = compounds
 
     def has(self, word: str) -> bool:
-        """Whether `word`, in lower case, is one, or is joined of two."""
+        """Whether `word`, in lower case, is a word or a compound of two."""
         if self._lists(word):
             return True
         ends = range(SHORTEST_PART, len(word) - SHORTEST_PART + 1) if self._compounds else ()
@@ -52,7 +52,7 @@ class Dictionary:
 
 @functools.cache
 def dictionary_for(language: str) -> Dictionary | None:
-    """That of a language, `de-CH` is `de`; None if there is none. Reading it takes a second."""
+    """The dictionary of a language, `de` for `de-CH`, or None. Reading it takes a second."""
     language = language.partition("-")[0]
     if language not in SpellChecker.languages():
         return None

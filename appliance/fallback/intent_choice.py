@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 ARROW = " =>"
 
 EXAMPLES = 2
-"""Of each intent, taken from the operator's own sentences."""
+"""Number of examples for each intent, taken from the operator's own sentences."""
 
 MENU_CHARACTERS = 2_400
-"""Of the menu, about 600 tokens; with many intents, each has fewer examples."""
+"""Maximum length of the menu, about 600 tokens; with many intents, each has fewer examples."""
 
 BIAS_SHARE = 0.5
 """Share of the bias that is subtracted, tuned on tests/fixtures/paraphrases_for_tuning.jsonl.
 
-The bias is what it scores for texts without content: contextual calibration (Zhao et al. 2021).
+The bias is the model's score for texts without content: contextual calibration (Zhao et al. 2021).
 """
 
 MOST_CHARACTERS = 240
@@ -44,19 +44,19 @@ MOST_CHARACTERS = 240
 
 @dataclass(frozen=True, slots=True)
 class IntentChoice:
-    """What the model chose."""
+    """The choice of the model."""
 
     intent: Intent | None
-    """With `by` model; None if it was not sure enough of any."""
+    """The intent, with `by` as `model`; None if no intent was probable enough."""
     confidence: float
-    """Of the likeliest intent, or of "none"."""
+    """Probability of the likeliest intent, or of "none"."""
     tokens: Tokens
     likely_intent: str | None = None
     """The intent that was probably meant, if none was sure enough."""
 
 
 class IntentChooser:
-    """Asks the model which declared intent a text means, and what fills its slots.
+    """Asks the model which declared intent a text means, and which values its slots have.
 
     It chooses only intents of `allowed`, in one of their declared sentences, and only one that
     says what the text says (`ContentMatcher`): it confirms or says no, and never widens. A
@@ -71,7 +71,7 @@ class IntentChooser:
         allowed: Iterable[str],
         barred: Container[str] = frozenset(),
     ) -> None:
-        """`barred` intents are scored, so that no other is taken for them, but never chosen."""
+        """`barred` intents are scored, so that no other replaces them, but never chosen."""
         self._barred = barred
         self._sentences = sentences
         self._patterns = patterns
@@ -85,14 +85,14 @@ class IntentChooser:
         """The prompt that the model reads once, before all texts."""
 
     def for_sentences(self, sentences: SentenceSet, matcher: ContentMatcher) -> IntentChooser:
-        """The same for the same sentences, said in another room."""
+        """The chooser for the same sentences, said in another room."""
         other = copy.copy(self)
         other._sentences = sentences  # noqa: SLF001 (its own copy)
         other._matcher = matcher  # noqa: SLF001
         return other
 
     def prepare(self, model: LanguageModel, must_stop: Callable[[], bool]) -> None:
-        """Have the model read the menu, and measure its bias; `choose` does it if nobody did."""
+        """Have the model read the menu, and measure its bias; `choose` does this if necessary."""
         if self._bias is None and self._intents:
             asked = [
                 self._weigh(model, text, self._options, must_stop).scores
@@ -130,7 +130,7 @@ class IntentChooser:
         return IntentChoice(Intent(name, intent.slots, sure, "model"), sure, tokens)
 
     def _meanings(self, text: str) -> dict[str, list[Intent]]:
-        """For each allowed intent, what it could mean with the values that the text mentions."""
+        """The possible meanings of each allowed intent with the values that the text mentions."""
         found: dict[str, list[Intent]] = {}
         for one in self._matcher.match(text):
             name = one.reading.intent
@@ -157,7 +157,7 @@ class IntentChooser:
     def _probabilities(
         self, scores: Sequence[float], possible: Container[str]
     ) -> dict[str | None, float]:
-        """Of each possible intent, and of no intent (None)."""
+        """The probability of each possible intent, and of no intent (None)."""
         biases = self._bias or (0.0,) * len(scores)
         corrected = {
             name: math.exp(score - BIAS_SHARE * bias)

@@ -1,4 +1,4 @@
-"""What was commanded a moment ago, so that "turn it off" and "the same in the bedroom" mean it."""
+"""Keeps the last command, to which "turn it off" and "the same in the bedroom" refer."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from appliance.fallback.sentence_patterns import Patterns, Words
 
 SECONDS = 60.0
-"""After so long, "it" may be something else."""
+"""Seconds after a command in which "it" refers to it."""
 
 SPEAKERS = 32
-"""Whose last command is kept; the one who was silent longest is forgotten first."""
+"""Number of speakers whose last command is kept; the one silent longest is forgotten first."""
 
 TARGETS = ("name", "area", "floor", "domain", "device_class")
-"""Slots that say what a command is about."""
+"""Slots that name the target of a command."""
 
 
 STEPS = {"brightness": (20, 10), "volume_level": (20, 10), "temperature": (1, 1)}
-"""How much more or less of a slot's value, and how much is "a bit"; per cent or degrees."""
+"""Steps of a slot's value, a normal one and "a bit"; per cent or degrees."""
 
 BOUNDS = {"brightness": (1, 100), "volume_level": (0, 100), "temperature": (1, 100)}
-"""Lowest and highest value that a step leads to, or begins from: light that gets darker is not
-turned off, and a colour temperature is no temperature."""
+"""Lowest and highest value before and after a step: dimming does not turn a light off, and a colour
+temperature is excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class LastCommand:
 
     @property
     def target(self) -> Mapping[str, object]:
-        """What it was about."""
+        """The target of the command."""
         return target_of(self.intent)
 
 
@@ -64,24 +64,24 @@ class LastCommands:
             self._said.popitem(last=False)
 
     def forget(self, speaker: str) -> None:
-        """Keep nothing: there is no one thing that "it" could be."""
+        """Forget the last command, because "it" would be ambiguous."""
         self._said.pop(speaker, None)
 
     def of(self, speaker: str) -> LastCommand | None:
-        """The command of the last minute."""
+        """The last command, if it is at most SECONDS old."""
         said, last = self._said.get(speaker, (0.0, None))
         return last if last is not None and self._now() - said <= SECONDS else None
 
 
 def target_of(intent: Intent) -> dict[str, object]:
-    """The slots that say what a command is about."""
+    """The slots that name the target of a command."""
     return {name: value for name, value in intent.slots.items() if name in TARGETS}
 
 
 def without_pronoun(text: str, last: LastCommand, patterns: Patterns, language: str) -> str | None:
-    """`text` with what the last command was about in place of "it"; None if there is no such word.
+    """`text` with the last command's target in place of "it"; None if there is no such word.
 
-    A text that names a device or a room of its own is not about the last command.
+    A text that names a device or a room itself does not refer to the last command.
     """
     words, lists = words_of(text), word_lists_for(language)
     if any(_is_target(one, patterns) for one in mentions(text, patterns)):
@@ -118,8 +118,8 @@ def with_other_value(
 ) -> Iterator[tuple[str, Intent]]:
     """The last command with more or less of its value, if `text` says so: "a bit brighter".
 
-    Each text comes with the intent that it must have: the same, but for this one value. A command
-    that set no such value has none to begin from.
+    Each text comes with the intent that it must have: the last one with this value changed. Without
+    such a value in the last command there is no result.
     """
     step = word_lists_for(language).step_in(words_of(text))
     value = None if step is None else last.intent.slots.get(step[0])
@@ -141,12 +141,12 @@ def with_other_value(
 
 
 def _is_target(mention: Mention, patterns: Patterns) -> bool:
-    """Whether it is a room or a device, and not a number, a colour or a state."""
+    """Whether a mention is a room or a device, and not a number, a colour or a state."""
     return bool(set(mention.values) & {*TARGETS, *patterns.domains})
 
 
 def _target_words(words: Words, patterns: Patterns, nouns: frozenset[str]) -> Words:
-    """The stretch of a command that says what it is about: its names, rooms and kinds."""
+    """The words of a command that name its target: names, rooms and kinds of devices."""
     about = [at for at, word in enumerate(words) if word in nouns and at]
     for mention in mentions(" ".join(words), patterns):
         if _is_target(mention, patterns):

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from appliance.fallback.sentence_patterns import Patterns, Slot, Words
 
 LONGEST_VALUE = 6
-"""Words of the longest value that is found."""
+"""Maximum number of words of a value that is found."""
 
 MOST_MENTIONS = 4
 """A text that mentions more values is not one command."""
 
 MISSING_WORD_COST = 0.3
-"""How much a word of the sentence that the text lacks counts against it; a shared word counts 1."""
+"""Cost of a word of the sentence that the text lacks; a shared word counts 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Words of the text that are a value of at least one list."""
+    """Words of the text that name a value of at least one list."""
 
     words: Words
     values: Mapping[str, str]

@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_LINES = 3
-"""Facts for one question: each must be read before the answer begins."""
+"""Maximum number of facts for a question; the model must read each before it answers."""
 
 MOST_BYTES = 262_144
-"""Of the file; what comes after is left out."""
+"""Number of bytes read from the file; the rest is left out."""
 
 LONGEST_LINE = 300
-"""Characters of one fact."""
+"""Maximum length of a fact, in characters."""
 
 SHORTEST_WORD = 3
-"""Letters; shorter words say nothing about the subject, in any of the languages."""
+"""Letters of the shortest word that counts; in every language, shorter ones are common words."""
 
 UNREADABLE = (0, 0)
-"""In place of the file's time and size."""
+"""Stands for the time and size of a file that cannot be read."""
 
 
 class OwnerFacts:
-    """Read again when the file changes. One thread."""
+    """The facts of a file, read again when it changes. Use it from one thread."""
 
     def __init__(self, path: Path | None) -> None:
         """`path` None: there are no facts."""

@@ -1,4 +1,4 @@
-"""Names of devices that were said in part: "the front door" for the lock "Front Door Lock"."""
+"""Finds devices by a part of their name: "the front door" for the lock "Front Door Lock"."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DeviceName:
     """A whole name that a part of a text may mean."""
 
     mention: Mention
-    """The words that were said, with the whole name as their value."""
+    """The spoken words, with the whole name as their value."""
     key: str
     """The list that the name is in."""
     name: str
@@ -45,9 +45,9 @@ class PartialNames:
                     self._names.append((key, name, domains[words], content, self._areas_in(words)))
 
     def of(self, words: Sequence[str]) -> list[DeviceName]:
-        """The devices whose name has all of these words, and every room among them.
+        """The devices whose name has all of these words and every room in them.
 
-        None if the only word is a kind, like "light", or the words begin or end with an article.
+        Empty if the only word is a kind, like "light", or the words begin or end with an article.
         """
         said = set(self._content(words))
         ends = {words[0], words[-1]}
@@ -92,4 +92,4 @@ class PartialNames:
 
 
 SPANS = range(LONGEST_VALUE, 0, -1)
-"""Lengths of the stretches of a text that may be a name, longest first."""
+"""Possible numbers of words of a name in a text, longest first."""

@@ -25,15 +25,15 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     not_commands: tuple[str, ...]
     """Example texts with that label, about topics that no sentence is about."""
     content_free: tuple[str, ...]
-    """Texts without content: what the model prefers for these is its bias."""
+    """Texts without content: the model's preference for these is its bias."""
     wildcard_examples: tuple[str, ...]
-    """What fills a wildcard in an example."""
+    """Values for a wildcard in the examples."""
     no_tools: str
     """The answer to a program that wants the model to call functions."""
     clock: str
     """The line that tells the model date and time."""
     weekdays: Annotated[tuple[str, ...], Meta(min_length=7, max_length=7)]
-    """From Monday on."""
+    """Names of the weekdays, Monday first."""
     months: Annotated[tuple[str, ...], Meta(min_length=12, max_length=12)]
 
     def clock_line(self, now: datetime) -> str:
@@ -49,7 +49,7 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 @functools.cache
 def parts_for(language: str) -> PromptParts:
-    """Those of a language; `de-CH` is `de`.
+    """The texts of a language, `de` for `de-CH`.
 
     A language without a file has the English prompts, which small models know best.
     """

@@ -1,7 +1,7 @@
-"""Which declared sentences are most like a text: TF-IDF over words and pairs of words, in numpy.
+"""Finds the declared sentences most like a text: TF-IDF over words and word pairs, in numpy.
 
 Term weights are those of Salton and Buckley 1988 (tf times log of inverse frequency), compared by
-cosine. The index is made from the owner's own sentences; nothing else is known of any word.
+cosine. The index is made only from the owner's own sentences.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ SLOT = "{}"
 """Stands for a slot among the content words."""
 
 PAIR_WEIGHT = 0.5
-"""Of two neighbouring words, against 1 of a word: their order tells less than what they are."""
+"""Weight of a pair of neighbouring words; a single word has 1, because order tells less than
+content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,11 @@ class Proposals:
     words: tuple[frozenset[str], ...]
     """Content words of each row."""
     kinds: NDArray[np.int32]
-    """For each row the number of its kind: sentences with one meaning and the same slots."""
+    """Number of each row's kind; a kind is all sentences with one meaning and the same slots."""
     vocabulary: tuple[frozenset[str], ...]
     """For each kind, all the words of its sentences."""
     openings: frozenset[str]
-    """The words that begin sentences: a second one may undo the first ("stop closing")."""
+    """First words of sentences; a second one in a text may undo the first ("stop closing")."""
     index: TermWeights
 
     @classmethod
@@ -72,7 +73,7 @@ class Proposals:
         )
 
     def nearest(self, content: Sequence[str], slots: int) -> Iterator[tuple[int, float]]:
-        """The best row of each kind that knows all the words, with its cosine; best first.
+        """The best row of each kind that has all words of the text, with its cosine; best first.
 
         The text must have each word of the row: "lights on" is not "all lights on".
         """
@@ -94,7 +95,7 @@ class TermWeights:
     """The content of each sentence as one sparse row of weights."""
 
     def __init__(self, contents: Sequence[Sequence[str]], groups: Sequence[int]) -> None:
-        """`groups` are numbers, one for each row: rare words of few groups tell most."""
+        """`groups` has one number for each row; words that occur in few groups weigh most."""
         users: dict[str, set[int]] = defaultdict(set)
         for content, group in zip(contents, groups, strict=True):
             for feature in _features(content):

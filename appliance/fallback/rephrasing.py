@@ -1,6 +1,6 @@
-"""The same text in other words: a wish as a command, without words that say nothing, synonyms.
+"""Rephrases a text: a wish as a command, empty words left out, synonyms.
 
-What each word stands for is in `text/word_lists/`; nothing here knows a language.
+The meanings of the words are in `text/word_lists/`; the code here is the same for all languages.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from appliance.text.word_lists import WordLists, Words
 
 MOST_WAYS = 48
-"""Ways to say one text that are tried."""
+"""Maximum number of rephrasings of a text."""
 
 
 def as_command(words: Sequence[str], lists: WordLists) -> Words:
-    """A wish as the command that it is: "make sure the gate is locked" is "the gate lock".
+    """A wish as the command that it means: "make sure the gate is locked" is "the gate lock".
 
-    Of a question about the present it leaves out "today" and the like. Another text is unchanged.
+    In a question about the present, "today" and similar words are left out. Other texts are
+    unchanged.
     """
     begin = _begin_of_wish(words, lists)
     if begin is None or _begins_with_state(words[begin:], lists):
@@ -32,7 +33,7 @@ def as_command(words: Sequence[str], lists: WordLists) -> Words:
     has_state = False
     while at < len(words):
         phrase, link = _wish_link(words, at, lists)
-        if link and at > begin:  # "make sure is the gate locked" is no wish
+        if link and at > begin:  # "make sure is the gate locked" is not a wish
             at += len(phrase)
         elif (words[at],) in lists.states:
             found += lists.states[(words[at],)]
@@ -58,7 +59,7 @@ def _begins_with_state(words: Sequence[str], lists: WordLists) -> bool:
 
 
 def in_declared_words(text: str, lists: WordLists, declared: Container[str]) -> str:
-    """The text with synonyms in place of phrases that have words nobody declared."""
+    """The text with synonyms in place of phrases with undeclared words."""
     words, at = words_of(text), 0
     found: list[str] = []
     while at < len(words):
@@ -70,7 +71,7 @@ def in_declared_words(text: str, lists: WordLists, declared: Container[str]) -> 
 
 
 def _begin_of_wish(words: Sequence[str], lists: WordLists) -> int | None:
-    """Where the text goes on after "please make sure that"; None if it is no wish."""
+    """Index of the word after "please make sure that"; None if the text is not a wish."""
     at = 0
     while at < len(words):
         opening = _longest(words, at, lists.wishes)
@@ -89,7 +90,7 @@ def _wish_link(words: Sequence[str], at: int, lists: WordLists) -> tuple[Sequenc
 
 
 def _longest(words: Sequence[str], at: int, phrases: frozenset[Words]) -> int:
-    """How many words the longest of `phrases` has that begins there; 0 if none does."""
+    """Number of words of the longest of `phrases` that begins there; 0 if none does."""
     lengths = (length for length in range(6, 0, -1) if tuple(words[at : at + length]) in phrases)
     return min(next(lengths, 0), len(words) - at)
 
@@ -109,7 +110,7 @@ def _without_present(words: Sequence[str], lists: WordLists) -> Words:
 
 
 def other_ways(words: Sequence[str], lists: WordLists) -> Iterator[Words]:
-    """The text without words that say nothing, with each word or one of its synonyms."""
+    """The text without empty words, with each other word or one of its synonyms."""
     choices: list[tuple[Words, ...]] = []
     at = 0
     while at < len(words):

@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from appliance.sentences.sentence_set import SentenceSet
 
 PER_TEMPLATE = 48
-"""Ways to say one template that are kept, evenly spread over all of them."""
+"""Maximum number of wordings kept of a template, evenly spread over all of them."""
 
 AT_MOST = 6_000
-"""Of all templates together; in a larger set fewer are kept of each template."""
+"""Maximum number of wordings of all templates; in a larger set, each keeps fewer."""
 
 PER_VALUE = 12
-"""Ways to say one value of a list that are kept, evenly spread over all of them."""
+"""Maximum number of wordings kept of a list value, evenly spread over all of them."""
 
 LARGEST_RANGE = 1_000
-"""Numbers of one range that are kept, from its start."""
+"""Maximum number of numbers kept of a range, from its start."""
 
 MARK = "\ue000"
-"""Put around a list's key inside a text; a private character that nobody types."""
+"""Mark around a list's key inside a text; a private character that is never typed."""
 
 _MARKED = re.compile(f"{MARK}(.+?){MARK}")
 
@@ -78,7 +78,7 @@ class Patterns:
     """The patterns of all declared sentences, and the values of their lists."""
 
     patterns: tuple[Pattern, ...]
-    """Those without a wildcard."""
+    """Patterns without a wildcard."""
     values: Mapping[str, Mapping[Words, str]]
     """For each list: the words of a value → the value's text."""
     numbers: frozenset[str]
@@ -86,7 +86,7 @@ class Patterns:
     wildcards: frozenset[str]
     """Keys of the lists that take any words."""
     with_wildcard: tuple[Pattern, ...]
-    """Those with exactly one wildcard."""
+    """Patterns with exactly one wildcard."""
     distinctive_words: Mapping[str, frozenset[str]]
     """For each intent, the words that occur in no other intent's sentences."""
     shared_words: frozenset[str]
@@ -215,6 +215,6 @@ def _numbers(language: str, entries: RangeSlotList) -> dict[Words, str]:
     for number in itertools.islice(steps, LARGEST_RANGE):
         said[(str(number),)] = str(number)
         text = in_one_way(number, entries.words_language or language)
-        if text is not None:  # else no number words are known for the language
+        if text is not None:  # otherwise the language has no number words
             said.setdefault(words_of(text), str(number))
     return said

@@ -27,7 +27,7 @@ class Spelling:
     """Corrects a misspelled word to a word of the sentences if only one is near."""
 
     def __init__(self, language: str, known: Iterable[str], fixed: Iterable[str]) -> None:
-        """`known` words may be meant; those of `fixed` must be written right, like numbers."""
+        """`known` words are the possible corrections, without those of `fixed` and numbers."""
         self._language = language
         self._known = frozenset(known)
         numbers = {part for words in digits_of_words(language) for part in words.split()}
@@ -35,7 +35,7 @@ class Spelling:
         self._mended = functools.lru_cache(maxsize=4096)(self._mend)
 
     def mended(self, words: Sequence[str]) -> tuple[str, ...]:
-        """`words` with their slips mended: letters, a space too many or a space too few."""
+        """`words` with typing errors corrected: letters, an additional or a missing space."""
         found: list[str] = []
         at = 0
         while at < len(words):
@@ -49,7 +49,7 @@ class Spelling:
         return tuple(found)
 
     def _must_join(self, first: str, second: str, joined: str) -> bool:
-        """Whether the sentences have two words of the text only as one: "bath room"."""
+        """Whether the sentences have two words of the text only joined: "bath room"."""
         declared = joined in self._known and joined not in self._fixed
         return declared and not self._known.issuperset((first, second))
 
@@ -67,7 +67,7 @@ class Spelling:
         return (self._nearest(word) or word,)
 
     def _nearest(self, word: str) -> str | None:
-        """The known word that is within the allowed number of slips, if no other is as near."""
+        """The known word within the allowed number of typing errors, if no other is as near."""
         allowed = 2 if len(word) >= LONG else 1
         found: dict[float, list[str]] = {}
         for known in self._known | self._fixed:

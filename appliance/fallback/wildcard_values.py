@@ -1,4 +1,4 @@
-"""Finds what of a text could fill a wildcard: its own words, unchanged, and no others."""
+"""Finds the words of a text that could fill a wildcard, unchanged."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from appliance.values import Intent
 
 MOST_WORDS = 12
-"""Words in a row that a value may be taken from; a text with more is not considered."""
+"""Maximum length of a run of words with a value; a text with a longer run is not considered."""
 
 MOST_SCORED_WORDS = 100
-"""Words of all possible values together, shared beginnings counted once: the model scores them in
-one batch."""
+"""Maximum number of words of all possible values, shared beginnings counted once, because the model
+scores them in one batch."""
 
 STOPS = ".!?:;"
-"""A value ends at these, unless they are inside a word: "1.5", "10:30"."""
+"""Characters that end a value, unless they are inside a word: "1.5", "10:30"."""
 
 _WORD = re.compile(rf"[^\s{STOPS}]+(?:[{STOPS}]+[^\s{STOPS}]+)*|[{STOPS}](?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class WildcardSpan:
-    """A declared sentence with one wildcard, and what of the text may fill it."""
+    """A declared sentence with one wildcard, and the possible values from the text."""
 
     intent: Intent
-    """What the sentence means with the first of `values`."""
+    """The meaning of the sentence with the first of `values`."""
     slot: str
     """The slot that the wildcard fills."""
     values: tuple[str, ...]
@@ -53,11 +53,11 @@ class WildcardSpan:
 def wildcard_spans(
     text: str, patterns: Patterns, sentences: SentenceSet, matcher: ContentMatcher
 ) -> dict[str, WildcardSpan]:
-    """For each intent, the best sentence with a wildcard that says what the text says.
+    """For each intent, the best sentence with a wildcard that means the same as the text.
 
     The text must have a word that occurs in no other intent's sentences. It must mention the other
-    slots, and each of its words must be in the sentence or in the wildcard's value, but for
-    harmless ones.
+    slots, and each of its words, except harmless ones, must be in the sentence or in the wildcard's
+    value.
     """
     wanted = set(words_of(text))
     nearest: dict[str, tuple[float, WildcardSpan]] = {}
@@ -93,7 +93,7 @@ def _span(
     matcher: ContentMatcher,
 ) -> WildcardSpan | None:
     values = _accounted_values(text, pattern, patterns, matcher)
-    if len(values) != 1:  # none, or it is not clear what the other slots are
+    if len(values) != 1:  # no fill, or ambiguous other slots
         return None
     ((fill, possible),) = values.items()
     before, after = _around(pattern, fill, patterns.wildcards)
@@ -109,9 +109,9 @@ def _span(
 def _accounted_values(
     text: str, pattern: Pattern, patterns: Patterns, matcher: ContentMatcher
 ) -> dict[tuple[str, ...], list[str]]:
-    """What may fill the wildcard, so that the sentence has all the other words, too.
+    """Possible values of the wildcard for which the sentence has all other words of the text.
 
-    By the values of the other slots.
+    The key is the values of the other slots.
     """
     closed = tuple(slot for slot in pattern.slots if slot.values not in patterns.wildcards)
     values: dict[tuple[str, ...], list[str]] = {}
@@ -129,7 +129,7 @@ def _accounted_values(
 
 
 def _stretches(text: str, own: set[str], shared: frozenset[str]) -> Iterator[tuple[str, str, str]]:
-    """Each run of words that are not the sentence's own, and the text before and after it.
+    """Each run of words that the sentence lacks, and the text before and after it.
 
     A run of only `shared` words is left out.
     """
@@ -150,10 +150,9 @@ def _stretches(text: str, own: set[str], shared: frozenset[str]) -> Iterator[tup
 
 
 def _ends(run: Sequence[tuple[str, int, int]], first: int) -> Iterator[int]:
-    """Where a value may end: at the end of the run, at a comma, or one word before either.
+    """Indices at which a value may end: the end of the run, a comma, or one word before either.
 
-    A value that ends anywhere else is usually half of what was meant. The one word is for "put
-    milk on".
+    A value that ends elsewhere is usually incomplete. The one word allows "put milk on".
     """
     for last in range(first, len(run)):
         near = run[last : last + 2]

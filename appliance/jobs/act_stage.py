@@ -1,4 +1,4 @@
-"""The stage ACT: an intent goes to the part of the appliance that carries it out, if any."""
+"""The stage ACT: passes an intent to the part of the appliance that carries it out, if any."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class ActStage:
         self._handlers = tuple(handlers)
 
     def act(self, job: Job, result: Result) -> tuple[Result, Action]:
-        """Carry out the commands of a result that was confirmed, if it needed that.
+        """Carry out the commands of a result, after its confirmation if it needs one.
 
-        A failure is the result's outcome, and not raised: the result must still be committed. Of
-        several commands the others are still carried out, and `not_done` says which failed.
+        A failure is not raised but becomes the result's outcome, because the result must be
+        committed. If one of several commands fails, the others are carried out, and `not_done`
+        lists the failed ones.
         """
         if result.outcome is not Outcome.INTENT or not _may_act(job):
             return result, Action()
@@ -56,7 +57,7 @@ class ActStage:
         return acted, Action(acted.answer, messages)
 
     def _try(self, job: Job, result: Result) -> Action | str:
-        """Carry out one command; the reason if it fails."""
+        """Carry out one command; return the reason if it fails."""
         try:
             return self._first_action(result)
         except ApplianceError as error:

@@ -1,4 +1,4 @@
-"""Requests of clients that wait on a connection of their own: into the queue, results back."""
+"""Queues the requests of clients with a connection of their own, and returns the results."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class ResultReceiver(Protocol):
-    """Whoever waits for the result of a request."""
+    """The interface of a receiver of one result."""
 
     def deliver(self, result: Result) -> None:
         """Take the result, from another thread; it must return at once."""
 
 
 class ResultInbox:
-    """Where a thread waits for a result and for its client's socket at once.
+    """Lets a thread wait for a result and for its client's socket at the same time.
 
     `fileno` is readable when a result is there.
     """
@@ -36,7 +36,7 @@ class ResultInbox:
         self._result: Result | None = None
 
     def fileno(self) -> int:
-        """For `select.poll`."""
+        """The descriptor for `select.poll`."""
         return self._signal
 
     def deliver(self, result: Result) -> None:
@@ -47,7 +47,7 @@ class ResultInbox:
                 os.eventfd_write(self._signal, 1)
 
     def take(self) -> Result | None:
-        """The result, once; None if it is not there yet."""
+        """Return the result once; None if it is not there yet."""
         with self._lock:
             result, self._result = self._result, None
             if result is not None:
@@ -55,14 +55,14 @@ class ResultInbox:
             return result
 
     def close(self) -> None:
-        """Give the descriptor back; a result that comes later is dropped."""
+        """Close the descriptor; a later result is dropped."""
         with self._lock:
             self._closed = True
             os.close(self._signal)
 
 
 class ClientJobs:
-    """Any thread. An observer: a result comes as the event JobFinished."""
+    """Client requests and their receivers. Results come as the event JobFinished. Any thread."""
 
     def __init__(self, queue: JobQueue, ids: Ids) -> None:
         self._queue = queue
@@ -80,7 +80,7 @@ class ClientJobs:
         area: str = "",
         names: tuple[str, ...] = (),
     ) -> str | None:
-        """Queue a request, whose result `receiver` gets; its id, or None if the queue is full."""
+        """Queue a request for `receiver`; return its id, or None if the queue is full."""
         request = ClientRequest(self._ids.new(), operation, text, samples, area, names)
         with self._lock:
             self._receivers[request.id] = receiver
@@ -91,14 +91,14 @@ class ClientJobs:
         return None
 
     def cancel(self, job_id: str) -> None:
-        """Nobody waits any more: the work ends as soon as it can."""
+        """Cancel a request without a receiver; its work ends as soon as possible."""
         with self._lock:
             self._receivers.pop(job_id, None)
         if self._queue.remove(job_id) is None:
             self._queue.cancel_in_progress(job_id)
 
     def on_event(self, event: Event) -> None:
-        """Give a finished request's result to whoever waits for it."""
+        """Deliver a finished request's result to its receiver."""
         if isinstance(event, JobFinished) and isinstance(event.job, ClientRequest):
             with self._lock:
                 receiver = self._receivers.pop(event.job.id, None)

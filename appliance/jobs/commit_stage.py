@@ -1,4 +1,4 @@
-"""The stage COMMIT, and what the journal knows of a job before: begun, put off, finished."""
+"""The stage COMMIT: records in the journal that a job has begun, was put off or has finished."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobLedger:
-    """Only requests are in the journal; of speech only the result is written. Any thread."""
+    """Journals requests and results; of speech only the result is written. Any thread."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class JobLedger:
         self._events = events
 
     def begin(self, job: Job) -> None:
-        """Count the attempt before the job runs: it may crash us."""
+        """Count the attempt before the job runs, because it may crash the process."""
         if isinstance(job, Request):
             try:
                 self._journal.record_attempt(job.id)
@@ -43,7 +43,7 @@ class JobLedger:
                 self._committer.note_disk_failure(error)
 
     def put_off(self, job: Job) -> None:
-        """A stop broke the job off, which is not its fault: the attempt does not count."""
+        """Do not count an attempt that was interrupted by a stop."""
         if isinstance(job, Request):
             try:
                 self._journal.undo_attempt(job.id)
@@ -53,8 +53,8 @@ class JobLedger:
     def commit_job(self, job: Job, result: Result, *, dead_letter: bool = False) -> Result:
         """ACT, then write the result and its messages, and remove the request, in one transaction.
 
-        `dead_letter` keeps the request aside: it crashed the appliance, or failed by its fault.
-        Returns the result as it was committed, with the answer of what was carried out.
+        `dead_letter` keeps the request for the operator, because it crashed or met a bug.
+        Returns the committed result, with the answer of the action.
         """
         request = job if isinstance(job, Request) else None
         if not isinstance(job, ClientRequest):  # a client's result goes to it and nowhere else
@@ -68,6 +68,6 @@ class JobLedger:
     def commit_without_running(
         self, request: Request, result: Result, *, dead_letter: bool = False
     ) -> None:
-        """The same of a request that never ran: it counts in no metric."""
+        """Commit the result of a request that never ran; it counts in no metric."""
         result = self._committer.commit_result(result, request, dead_letter=dead_letter)
         self._events.emit(JobNotRun(request, result))

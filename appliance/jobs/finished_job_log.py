@@ -1,4 +1,4 @@
-"""A finished job for the log: what became of it, and not a word of what was said or asked."""
+"""Formats a finished job for the log, without any word that was said or asked."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from appliance.values import Job, Result
 
 WORTH_A_WORD = 10.0
-"""Milliseconds; what takes less is left out of the log."""
+"""Milliseconds; shorter stages are left out of the log."""
 
 
 def log_fields(job: Job, result: Result) -> dict[str, object]:
-    """The same as fields, for systemd's journal: `journalctl JOB_KIND=speech -o json`."""
+    """A finished job as fields for systemd's journal: `journalctl JOB_KIND=speech -o json`."""
     return {
         "job_id": result.id,
         "job_kind": _kind(job),
@@ -59,7 +59,7 @@ def _outcome(result: Result) -> str:
     words = result.outcome.replace("_", " ")
     if result.reason is None:
         return words
-    # What follows a colon may be of the request: a word of its schema, the name of its file.
+    # Text after a colon may be part of the request: a word of its schema, the name of its file.
     return f"{words} ({result.reason.partition(':')[0]})"
 
 
@@ -72,9 +72,9 @@ def _kind(job: Job) -> str:
 
 
 def without_words(error: Exception) -> tuple[type[Exception], Exception, TracebackType | None]:
-    """Where an error came up and of which kind it is, for the log.
+    """Place and class of an error, for the log.
 
-    What it says may hold what was asked.
+    Its message is left out, because it may contain words of the request.
     """
     kind = type(type(error).__name__, (Exception,), {"__module__": type(error).__module__})
     return kind, kind(), error.__traceback__

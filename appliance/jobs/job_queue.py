@@ -1,4 +1,4 @@
-"""Jobs that wait and jobs in progress: bounded, speech before requests, never blocking."""
+"""The queue of waiting and running jobs: bounded, speech before requests, never blocking."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from appliance.values import Job
 
 Rank = tuple[int, int, int, int]
-"""Speech first, that at the device before that of clients; then by priority, then the requester's
-turn, then the order of arrival."""
+"""Order of jobs: speech at the device, requests of clients, then other requests by priority, the
+requester's turn and arrival."""
 
 MAXIMUM_SPEECH = 4
-"""Utterances that may wait: a person who says a fifth has long given up on the first."""
+"""Maximum number of waiting utterances; by a fifth one, nobody needs the first any more."""
 
 MAXIMUM_CLIENTS = 4
-"""Requests of connected clients that may wait; each client waits for its only one."""
+"""Maximum number of waiting client requests; each client has at most one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,18 @@ class QueuedJob:
 
 
 class Depth(NamedTuple):
-    """How many jobs of each kind wait."""
+    """Number of waiting jobs of each kind."""
 
     speech: int
     requests: int
 
 
 class FairTurns:
-    """Shares turns out among requesters: start-time fair queueing (Goyal, Vin, Cheng 1996).
+    """Gives requesters fair turns: start-time fair queueing (Goyal, Vin, Cheng 1996).
 
-    Each request joins the round after its requester's last one, but never a round that is
-    over. So if somebody sends a hundred at once, the second waits until every other requester
-    has had a turn, and a later requester does not wait for the hundred.
+    Each request joins the round after its requester's last one, but never a finished round. So if
+    one requester sends a hundred at once, its second waits until every other requester has had a
+    turn, and a later requester does not wait for the hundred.
     """
 
     def __init__(self) -> None:
@@ -64,14 +64,14 @@ class FairTurns:
         return joined
 
     def begin(self, joined: int) -> None:
-        """The turn of a request of this round has come."""
+        """Note that the turn of a request of this round has come."""
         if joined > self._round:
             self._round = joined
             self._last = {name: last for name, last in self._last.items() if last > joined}
 
 
 class JobQueue:
-    """Any number of threads enqueue, and one dequeues. Everything may be called from any thread."""
+    """The queue. Any thread may call any method; one thread dequeues."""
 
     def __init__(self, maximum_requests: int, maximum_speech: int = MAXIMUM_SPEECH) -> None:
         self._bounds = Depth(maximum_speech, maximum_requests)
@@ -97,7 +97,7 @@ class JobQueue:
             return True
 
     def restore(self, request: Request) -> None:
-        """Add a request that was accepted before the start: it has been counted already."""
+        """Add a request that was accepted before the start, even if the queue is full."""
         with self._changed:
             self._add(request)
 
@@ -106,8 +106,8 @@ class JobQueue:
     ) -> QueuedJob | None:
         """The next job, now in progress; None if there was none within `timeout_s`.
 
-        Unless `answers_allowed`, requests that need the language model keep their places, if
-        their time is not over, and those after them go first.
+        Unless `answers_allowed`, requests that need the language model and are not late keep their
+        places, and later ones go first.
         """
         end = time.monotonic() + timeout_s
         with self._changed:
@@ -120,19 +120,19 @@ class JobQueue:
                     return None
 
     def dequeue_speech(self) -> QueuedJob | None:
-        """Speech that waits, for a worker that interrupts another job for it."""
+        """Take waiting speech, for which the worker interrupts another job."""
         with self._changed:
             speech = [one for one in self._waiting if _is_speech(one.job)]
             return self._begin(min(speech, key=_rank)) if speech else None
 
     def dequeue_quick(self) -> QueuedJob | None:
-        """A text that waits to be parsed, for a worker that interrupts slow work for it."""
+        """Take a text that waits to be parsed, for which the worker interrupts slow work."""
         with self._changed:
             quick = [one for one in self._waiting if is_quick(one.job)]
             return self._begin(min(quick, key=_rank)) if quick else None
 
     def finish(self, job: Job) -> None:
-        """The job is not in progress any more."""
+        """Note that the job is not in progress any more."""
         with self._changed:
             self._in_progress.remove(job)
             self._cancelled.discard(job.id)
@@ -143,7 +143,7 @@ class JobQueue:
             return list(self._in_progress)
 
     def cancel_in_progress(self, job_id: str) -> bool:
-        """Ask for the end of a job in progress; False if it is not in progress."""
+        """Cancel a job in progress; False if it is not in progress."""
         with self._changed:
             if all(job.id != job_id for job in self._in_progress):
                 return False
@@ -151,11 +151,11 @@ class JobQueue:
             return True
 
     def is_cancelled(self, job: Job) -> bool:
-        """Whether the end of this job in progress was asked for."""
+        """Whether this job in progress was cancelled."""
         return job.id in self._cancelled
 
     def remove(self, job_id: str) -> Job | None:
-        """Take a job out before its turn; None if it does not wait (any more)."""
+        """Remove a waiting job; None if it is not waiting."""
         with self._changed:
             found = next((one for one in self._waiting if one.job.id == job_id), None)
             if found is None:
@@ -168,7 +168,7 @@ class JobQueue:
         return [one.job for one in self._sorted() if isinstance(one.job, Request)]
 
     def position(self, job_id: str) -> int | None:
-        """How many jobs go before this one, with the one in progress; None if it does not wait."""
+        """Number of jobs before this one, with the one in progress; None if it is not waiting."""
         with self._changed:
             at_work = bool(self._in_progress)
             for place, one in enumerate(self._sorted()):
@@ -177,14 +177,14 @@ class JobQueue:
             return None
 
     def drain(self) -> list[Job]:
-        """Take out everything that waits, in order."""
+        """Remove all waiting jobs, in order."""
         with self._changed:
             jobs = [one.job for one in self._sorted()]
             self._waiting.clear()
             return jobs
 
     def depth(self) -> Depth:
-        """How many wait now."""
+        """Number of jobs that wait now."""
         with self._changed:
             return self._depth()
 
@@ -227,17 +227,17 @@ def _rank(queued: QueuedJob) -> Rank:
 
 
 def _is_speech(job: Job) -> bool:
-    """Whether it goes before an answer that is being written."""
+    """Whether a job interrupts an answer that is being written."""
     return isinstance(job, Utterance) or (isinstance(job, ClientRequest) and job.interrupts)
 
 
 def is_quick(job: Job) -> bool:
-    """Whether it is a request that takes milliseconds: a text whose meaning is asked for."""
+    """Whether it is a request that takes milliseconds: `parse` of a text."""
     return isinstance(job, Request) and job.operation in (Operation.PARSE, Operation.COMMAND)
 
 
 def _is_deferred(job: Job) -> bool:
-    """Whether it needs the language model, and still has time to wait."""
+    """Whether a job needs the language model and may still wait."""
     return (
         isinstance(job, Request)
         and job.operation is Operation.ANSWER

@@ -1,4 +1,4 @@
-"""A result while it is being made: what is known so far, and where the time went."""
+"""Builds a result step by step, and measures the time of each stage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAID_STOP = "somebody said stop"
 
 @dataclass(slots=True)
 class ResultBuilder:
-    """Filled in step by step, then turned into a Result."""
+    """The fields of a result, which the stages fill in."""
 
     job: Job
     language: str
@@ -31,7 +31,7 @@ class ResultBuilder:
     samples: Samples = field(default_factory=lambda: EMPTY)
     """The sound, once it is decoded: mono, 16 kHz."""
     outcome: Outcome | None = None
-    """None as long as the work goes on."""
+    """The outcome; None while the work goes on."""
     text: str | None = None
     meant_text: str | None = None
     """The sentence that the text stands for, if it refers to a command before it."""
@@ -44,9 +44,9 @@ class ResultBuilder:
     stt: str | None = None
     lm: str | None = None
     likely_intent: str | None = None
-    """An intent that was probably meant: a model that talked about it might claim to have acted."""
+    """An intent that was probably meant; an answer about it might claim to have acted."""
     objection: str | None = None
-    """Why the text was held back though it is nearly a declared sentence."""
+    """Why the text was refused although it is nearly a declared sentence."""
     tokens: Tokens = field(default_factory=Tokens)
     timings_ms: dict[str, float] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
@@ -65,21 +65,21 @@ class ResultBuilder:
 
     @property
     def is_over(self) -> bool:
-        """Whether a stage has settled the outcome."""
+        """Whether a stage has set the outcome."""
         return self.outcome is not None
 
     def note(self, stage: str, seconds: float) -> None:
-        """Record how long a stage took; what is measured before it began counts as nothing."""
+        """Record the duration of a stage; a negative one counts as 0."""
         self.timings_ms[stage] = round(max(0.0, seconds) * 1000, 1)
 
     def stage(self, name: str) -> None:
-        """A stage ends now that began when the one before it ended."""
+        """Record a stage that began at the end of the one before it and ends now."""
         now = time.monotonic()
         self.note(name, now - self._lap)
         self._lap = now
 
     def end(self, outcome: Outcome, reason: str | None = None) -> None:
-        """What the work came to."""
+        """Set the outcome."""
         self.outcome, self.reason = outcome, reason
 
     def result(self) -> Result:
@@ -115,7 +115,7 @@ class ResultBuilder:
         return None if self.board.joules is None else self.board.joules()
 
     def _spent_joules(self) -> float | None:
-        """Of the whole board, from the beginning of the work; None where nothing measures it."""
+        """Energy of the whole board since the work began; None if no sensor measures it."""
         now = self._counted_joules()
         return None if now is None or self._joules is None else round(now - self._joules, 2)
 

@@ -1,4 +1,4 @@
-"""Circuit breaker: after the disk refused a write, leave it alone for some seconds."""
+"""Circuit breaker: after the disk refused a write, do not write for some seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RETRY_S = 5.0
 """Seconds before a disk that refused a write is tried again."""
 
 LOG_EVERY_S = 60.0
-"""Least seconds between two log lines about a disk that refuses."""
+"""Shortest interval between two log lines about a refusing disk, in seconds."""
 
 
 class DiskCircuitBreaker:

@@ -31,7 +31,7 @@ CHECKPOINT_PAGES = 4000
 """4 MB of changes; of several changes to one page only the last is copied to its place."""
 
 COMPANION_SUFFIXES = ("-wal", "-shm", "-journal")
-"""Of the files that SQLite keeps next to a database."""
+"""Endings of the files that SQLite keeps next to a database."""
 
 WITHOUT_RANK = ("meta", "attempts", "records")
 """Tables whose rows have no number."""
@@ -94,7 +94,7 @@ def open_database(directory: Path) -> sqlite3.Connection:
 
 
 def _is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:
-    """Whether an error comes from what is in the file, and not from the disk or its mode."""
+    """Whether an error comes from the content of the file, and not from the disk or its mode."""
     if isinstance(error, UnicodeDecodeError) or str(error) in SCHEMA_ERRORS:
         return True
     code = getattr(error, "sqlite_errorcode", None)  # Python's own errors have none: a bad text

@@ -24,10 +24,10 @@ ANSWERS_KEPT_S = 3600.0
 """Seconds in which a repeated request gets the same answer: longer than any sane client retries."""
 
 ANSWERS_KEPT = 1000
-"""The same in number of answers, so that a flood of requests cannot fill the disk."""
+"""Maximum number of kept answers, so that a flood of requests cannot fill the disk."""
 
 RESERVED_SHARE = 4
-"""One part in so many of the inbox is for requesters that are known."""
+"""One part in RESERVED_SHARE of the inbox is reserved for known requesters."""
 
 NOT_KEPT = (Outcome.CANCELLED, Outcome.EXPIRED)
 """After these outcomes the work was not done, so a repeated request starts it."""
@@ -48,21 +48,21 @@ class IncomingRequest:
 
 @dataclass(frozen=True, slots=True)
 class InboxVerdict:
-    """What became of an incoming request; all None if the inbox is full."""
+    """The result for an incoming request; all None if the inbox is full."""
 
     accepted: Request | None = None
-    """Now in the inbox, to be worked on."""
+    """The accepted request, now in the inbox."""
     position: int | None = None
-    """How many requests go first, whether it is new or was in the inbox already."""
+    """Number of requests before it, whether it is new or was in the inbox already."""
     waits_as: str | None = None
-    """The id under which it was in the inbox already."""
+    """Its id if it was in the inbox already."""
     result: Result | None = None
     """The answer, if it was answered within ANSWERS_KEPT_S."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much a table holds."""
+    """Number of rows of a table, and their size in bytes."""
 
     rows: int = 0
     bytes: int = 0
@@ -97,10 +97,10 @@ class Inbox:
         self.read_identities()
 
     def refuses_all(self, incoming: Iterable[IncomingRequest]) -> bool:
-        """Whether no request at all has room, and none of these came before.
+        """Whether no request has room, and none of these came before.
 
-        From memory, without the disk: in a flood of requests, those that are only refused must not
-        wait for the commits of the others.
+        It needs no disk access: in a flood of requests, the refused ones must not wait for the
+        commits of the others.
         """
         return all(
             self.size.rows >= self._limit_for(one) and not self._is_repeated(one)
@@ -108,12 +108,12 @@ class Inbox:
         )
 
     def free_for_new(self) -> int:
-        """How many requests of requesters that are not known have room now. From memory."""
+        """Number of requests from unknown requesters that have room now, without disk access."""
         limit = self._limits.maximum_waiting
         return limit - limit // RESERVED_SHARE - self.size.rows
 
     def _limit_for(self, incoming: IncomingRequest) -> int:
-        """How many rows there may be before this one."""
+        """Maximum number of rows before this one."""
         if incoming.is_new_requester:
             return self.free_for_new() + self.size.rows
         return self._limits.maximum_waiting
@@ -152,7 +152,7 @@ class Inbox:
         return InboxVerdict(accepted=request, position=position)
 
     def _fits(self, grown: Size, share: int) -> bool:
-        """Whether so much is allowed; one requester may use half of what all may use."""
+        """Whether this size is allowed; one requester may use half of the inbox."""
         limits = self._limits
         return (
             grown.rows <= math.ceil(limits.maximum_waiting / share)
@@ -161,7 +161,7 @@ class Inbox:
         )
 
     def _grown_of(self, request: Request) -> Size:
-        """What this request's requester would have here with it."""
+        """The size of this requester's rows, with this request added."""
         query = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM inbox WHERE requester = ?"
         size = Size(*self._db.execute(query, (request.requester,)).fetchone())
         return size.plus(len(request.payload))
@@ -169,8 +169,8 @@ class Inbox:
     def all(self) -> list[Request]:
         """Return every request, in the order of arrival.
 
-        A request that a newer version accepted may ask for what this one does not know: it stays
-        on disk for that version.
+        A request that a newer version accepted and this one cannot read stays on disk for that
+        version.
         """
         rows = self._db.execute(
             "SELECT id, operation, payload, transaction_id, priority, reply_to, correlation,"

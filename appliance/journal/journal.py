@@ -43,7 +43,7 @@ LOST = (
 
 @dataclass(frozen=True, slots=True)
 class JournalCounts:
-    """How much is in the journal."""
+    """Numbers of rows in the journal, and its counters."""
 
     inbox: Size
     outbox: Size
@@ -78,7 +78,7 @@ class Journal:
         self._path = directory / FILE
         self._identity = file_identity(self._path)
         self.is_lost = False
-        """Whether the file was taken away while it was open; then the appliance starts again."""
+        """Whether the file was removed while it was open; then the appliance restarts."""
         self.damaged = len(damaged_journals(directory))
         """Number of damaged journals that were renamed and not deleted yet."""
         self._inbox = Inbox(self._db, requests_limits)
@@ -100,7 +100,7 @@ class Journal:
 
     @property
     def counts(self) -> JournalCounts:
-        """How much is in the journal now."""
+        """The present numbers of rows and counters."""
         with self._lock:
             sizes = self._inbox.size, self._outbox.size
             return JournalCounts(*sizes, self._dropped, self._seq, self._last_id)
@@ -123,7 +123,7 @@ class Journal:
             return self._accept(incoming)
 
     def free_for_new(self) -> int:
-        """How many requests of requesters that are not known have room now. Never waits."""
+        """Number of requests from unknown requesters that have room now. It never waits."""
         return self._inbox.free_for_new()
 
     def withdraw(self, request_ids: Iterable[str]) -> None:

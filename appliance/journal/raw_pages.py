@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEADER_BYTES = 100
-"""Of the file, at the beginning of its first page."""
+"""Size of the file's header, at the beginning of its first page, in bytes."""
 
 TABLE_LEAF, INDEX_LEAF = 0x0D, 0x0A
 LEAF_HEADER_BYTES = 8
 WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
 
 INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
-"""By a value's serial type."""
+"""Bytes of a value, by its serial type."""
 
 FLOAT, ZERO, ONE, FIRST_BLOB = 7, 8, 9, 12
 
@@ -29,11 +29,11 @@ MOST_OVERFLOW_PAGES = 65_536
 """A damaged chain may be a circle."""
 
 Row = tuple[int | None, list[Any]]
-"""The row's number, if its table has such, and its values."""
+"""The row's number, if its table has row numbers, and its values."""
 
 
 class RawPages:
-    """All pages of a file, with those of its write-ahead log in their place."""
+    """All pages of a file, with the newer pages of its write-ahead log."""
 
     def __init__(self, path: Path, page_bytes: int) -> None:
         """Read them.

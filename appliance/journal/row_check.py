@@ -20,7 +20,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "BLOB": (bytes,),
     "": (str, int, float),
 }
-"""By the declared type of a column."""
+"""Python types by the declared type of a column."""
 
 JSON_COLUMNS: dict[str, Any] = {
     "user_properties": tuple[tuple[str, str], ...],
@@ -28,17 +28,18 @@ JSON_COLUMNS: dict[str, Any] = {
 }
 
 LARGEST_COUNT = 2**53
-"""Of every whole number: the next one must still be one, and their sum, too."""
+"""Largest valid whole number, so that sums and the next number stay exact."""
 
 LONGEST_LIFE_S = 2.0**33
-"""Seconds that a journal may have been open, 270 years: with more, all that waits would be old."""
+"""Longest time that a journal may have been open, in seconds (270 years); with more, every waiting
+message would be too old."""
 
 Form = dict[str, tuple[type, ...]]
 """The columns of a table, and which types their values have."""
 
 
 class NotText:
-    """In place of a text that is not UTF-8."""
+    """Stands for a text that is not UTF-8."""
 
 
 def text_or_not(data: bytes) -> str | NotText:
@@ -54,7 +55,7 @@ def form_of(table: str, database: sqlite3.Connection) -> Form:
     found = {}
     for _, name, declared, must, _, key in database.execute(f"PRAGMA table_info({table})"):
         types = TYPES[declared]
-        is_rank = key and declared == "INTEGER"  # stored as the row's number, and not as a value
+        is_rank = key and declared == "INTEGER"  # stored as the row's number, not as a value
         found[name] = types if must and not is_rank else (*types, type(None))
     return found
 

@@ -141,7 +141,7 @@ VERSIONS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
 TABLES = ("meta", "inbox", "outbox", "answers", "attempts", "set_aside", "records")
 
 SINCE = {"attempts": 2, "set_aside": 2, "records": 4}
-"""The version that a table came with, if it was not the first."""
+"""The version that added a table, if it was not the first."""
 
 
 def tables_of(version: int) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Payload of the topic `action/<id>`: what became of a command at its devices."""
+"""Payload of the topic `action/<id>`: the state of a command at its devices."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from appliance.values import SCHEMA
 
 
 class ActionState(enum.StrEnum):
-    """What became of a command."""
+    """The state of a command."""
 
     SENT = "sent"
     """Its messages are on disk and go to the broker."""
     CONFIRMED = "confirmed"
-    """Every device that can say so has reported the new state."""
+    """Every device that reports its state has reported the new one."""
     UNCONFIRMED = "unconfirmed"
-    """A device has not reported it within `devices.confirm_s`."""
+    """A device has not reported the new state within `devices.confirm_s`."""
     UNAVAILABLE = "unavailable"
-    """No device that was meant can be reached; nothing was sent."""
+    """None of the devices can be reached; nothing was sent."""
     FAILED = "failed"
-    """No device that was meant can do it; nothing was sent."""
+    """None of the devices can do it; nothing was sent."""
 
 
 class ActionTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class ActionTarget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a command at its devices."""
+    """The state of a command at its devices."""
 
     schema: int = SCHEMA
     id: str

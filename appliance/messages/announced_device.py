@@ -1,4 +1,4 @@
-"""What Home Assistant was told of this appliance before: kept, so that it can be taken back."""
+"""Keeps what was announced to Home Assistant, so that it can be removed later."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class AnnouncedDevice(msgspec.Struct, frozen=True, kw_only=True):
         return kept if kept.machine == new.machine else new
 
     def keep(self, directory: Path) -> None:
-        """Write it down. If the disk refuses, a later change may leave something behind."""
+        """Save the device. If the disk refuses, a later change may leave old entities behind."""
         try:
             directory.mkdir(parents=True, exist_ok=True)
             atomic_file.replace(directory / FILE, msgspec.json.encode(self))

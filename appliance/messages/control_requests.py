@@ -59,7 +59,7 @@ class ControlRequest:
     address: ReturnAddress
     form: ControlForm
     for_the_group: bool = False
-    """Every member of the group gets it; those that it does not concern do not answer."""
+    """Whether every member of the group gets it; members without the request do not answer."""
 
     def done(self, data: Any = None, message: str | None = None) -> Answer:
         """Return the answer to a request that was done."""

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from appliance.messages.topics import Topics
 
 LONGEST_TEXT = 4000
-"""Characters of a text in an event: Home Assistant's recorder drops attributes above 16 kB."""
+"""Maximum length of a text in an event; Home Assistant's recorder drops attributes above 16 kB."""
 
 MISSED_TELEMETRY = 3
-"""Home Assistant shows values as unavailable after so many messages are missing."""
+"""Number of missing messages after which Home Assistant shows values as unavailable."""
 
 JOULES_PER_WATT_HOUR = 3600
 
@@ -59,8 +59,8 @@ def discovery(
 ) -> Message:
     """Return the retained message from which Home Assistant creates device and entities.
 
-    Each of `intents` is a trigger of the device. A component of `announced` that is not there any
-    more is named by its platform alone: this takes it away.
+    Each of `intents` is a trigger of the device. A component of `announced` that does not exist any
+    more has only its platform, which removes it.
     """
     device = {
         "identifiers": [announced.object_id],
@@ -106,7 +106,7 @@ def discovery_topic(prefix: str, announced: AnnouncedDevice) -> str:
 
 
 def _triggers(topics: Topics, intents: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """One for each intent. `intent/<Name>` is not retained: a trigger fires when it is said."""
+    """One trigger for each intent; `intent/<Name>` is not retained, so it fires only at once."""
     return {
         f"intent_{name}": {
             "platform": "device_automation",
@@ -176,7 +176,7 @@ def _timers(topics: Topics) -> dict[str, dict[str, Any]]:
 
 
 def _controls(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
-    # What was said is in the log at level debug, so only the configuration allows that level.
+    # The log has spoken words at level debug, so only the configuration allows that level.
     levels = ["debug"] if config.log.level == "debug" else []
     controls: dict[str, dict[str, Any]] = {
         "log_level": {
@@ -233,7 +233,7 @@ def _controls(config: Config, topics: Topics) -> dict[str, dict[str, Any]]:
         closed.add("say")
     if not config.language_model.enabled:
         closed.add("ask")
-    # Home Assistant keeps what is left out, and takes away what has its platform alone.
+    # Home Assistant keeps components that are left out, and removes those with only a platform.
     return {
         name: {"platform": control["platform"]} if name in closed else control
         for name, control in controls.items()

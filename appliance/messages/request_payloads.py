@@ -14,7 +14,7 @@ Seconds = Annotated[float, Meta(gt=0)]
 Priority = Annotated[int, Meta(ge=0, le=9)]
 """A higher priority goes first."""
 CONFIRM_WITHIN_S = 30.0
-"""How long a confirmation is awaited: long enough for a person with a telephone."""
+"""Seconds that a confirmation is awaited: long enough for a person with a telephone."""
 
 Name = Annotated[str, Meta(max_length=256)]
 
@@ -38,7 +38,7 @@ class RequestState(enum.StrEnum):
 
     QUEUED = "queued"
     CONFIRM = "confirm"
-    """It was understood, and waits for `request/confirm`."""
+    """The request was understood, and waits for `request/confirm`."""
     DONE = "done"
     REJECTED = "rejected"
     EXPIRED = "expired"
@@ -54,10 +54,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The id that the requester gave; Correlation Data that is not text, as hex."""
     operation: str
     position: int | None = None
-    """How many requests go first; only if the state is `queued`."""
+    """Number of requests before it; only if the state is `queued`."""
     reason: str | None = None
-    """For programs: `busy`, `invalid`, `too_large`, `unsupported`, `unknown` (no request has the id
-    to cancel), or the state."""
+    """Reason as a code: `busy`, `invalid`, `too_large`, `unsupported`, `unknown` (no request has
+    the id to cancel), or the state."""
     message: str | None = None
     """The reason in words."""
     result: Result | None = None
@@ -75,7 +75,7 @@ class TextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timeout_s: Seconds | None = None
     priority: Priority = 0
     requester: Name = ""
-    """Who asks, if several requesters share a response topic: requesters take turns."""
+    """Name of the requester, if several share a response topic: requesters take turns."""
     area: Name = ""
     """The room of the speaker, for sentences that name none; otherwise that of the appliance."""
 
@@ -90,7 +90,7 @@ class AnswerRequest(TextRequest, frozen=True, kw_only=True, forbid_unknown_field
     stream: bool = False
     """Whether the answer is published on `partial` while it is being written."""
     maximum_tokens: Annotated[int, Meta(ge=1)] | None = None
-    """Of the answer; the context may have room for fewer."""
+    """Maximum number of tokens of the answer; the context may have room for fewer."""
     extract: bool = False
     """Take every string and number of the JSON from the text: `schema` is needed."""
 
@@ -113,8 +113,8 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The JSON form of `request/cancel`; without JSON, the payload is the id."""
 
     id: str | int
-    """The `transaction` or Correlation Data of the request to cancel, or the id of its result; also
-    the id of the session in `state`, to stop what was begun at the device."""
+    """The `transaction` or Correlation Data of the request to cancel, or the id of its result. The
+    id of the session in `state` stops work that was started at the device."""
     transaction: str | int | None = None
     """The id of the cancel request itself."""
     reply_to: str | None = None
@@ -130,7 +130,7 @@ class ConfirmRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The `transaction` or Correlation Data of the request to confirm, or the id of its result.
     Not needed if this message has the same transaction or Correlation Data."""
     yes: bool = True
-    """false: it must not be done."""
+    """false: the request must not be done."""
     transaction: str | int | None = None
     """The id of the confirmation itself, which may be that of the request."""
     reply_to: str | None = None
@@ -151,9 +151,9 @@ class OptionsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class MicrophoneRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/microphone`: what is not given stays as it is.
+    """The JSON form of `request/microphone`: fields that are not given keep their values.
 
-    It closes, and undoes only what it has closed itself.
+    It can mute the microphone, and undo only a mute of its own.
     """
 
     muted: bool | None = None
@@ -169,7 +169,7 @@ class ListenRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The JSON form of `request/listen`; the payload may be empty.
 
     The answer comes when listening has started; its `data` has the `id` of the result, which is
-    published on `result` after somebody spoke or nobody did.
+    published on `result` in any case, even if nobody speaks.
     """
 
     transaction: str | int | None = None
@@ -195,15 +195,15 @@ class CheckRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class TimerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON form of `request/timer`: what is to become of one timer, alarm or reminder.
+    """The JSON form of `request/timer`: a change of one timer, alarm or reminder.
 
-    A new one is a sentence for `request/command`.
+    To start a new one, send a sentence to `request/command`.
     """
 
     id: Name
-    """As in the retained topic `timers`."""
+    """The id in the retained topic `timers`."""
     change: Literal["cancel", "pause", "resume"]
-    """Only what runs for a duration can be paused. `cancel` also ends a ring."""
+    """Only a timer with a duration can be paused. `cancel` also ends a ring."""
     transaction: str | int | None = None
     reply_to: str | None = None
 
@@ -211,13 +211,13 @@ class TimerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The JSON form of `request/apply`: a signed bundle, see `appliance fleet`.
 
-    The answer comes when the bundle has been checked. It is then on trial, and the appliance
-    starts again; `bundle` in `info` says what became of it.
+    The answer comes when the bundle has been checked. Then its trial begins, and the appliance
+    restarts; `bundle` in `info` shows the outcome.
     """
 
     bundle: str
-    """What was signed, in base64."""
+    """The signed content, in base64."""
     signature: str
-    """Ed25519, in base64."""
+    """Ed25519 signature, in base64."""
     transaction: str | int | None = None
     reply_to: str | None = None

@@ -1,6 +1,6 @@
-"""Judges a JSON Schema before it is queued: what no answer can fit, or takes long to check.
+"""Refuses a JSON Schema that no answer can fit, or that takes long to check, before it is queued.
 
-Nothing here expands a repetition, so that the judgement itself takes milliseconds.
+No repetition is expanded, so that the check itself takes milliseconds.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEEPEST = 32
-"""Levels of values within each other in a schema."""
+"""Maximum depth of nested values in a schema."""
 
 MOST_VALUES = 1000
-"""Values in a schema: the check of it against the standard takes about a millisecond for each."""
+"""Maximum number of values in a schema; its validation takes about a millisecond for each."""
 
 MOST_PATTERN_STEPS = 5000
-"""Characters and classes that the patterns of a schema have, each repetition written out."""
+"""Maximum number of characters and classes in a schema's patterns, with repetitions expanded."""
 
 LARGEST = 1_000_000_000
-"""Larger numbers count as this: the product of a few would have thousands of digits."""
+"""Limit of numbers in calculations; the product of a few larger ones would have thousands of
+digits."""
 
 LARGEST_DIGITS = 9
 
 CHARACTERS_PER_TOKEN = 16
-"""More than the tokens of small models have in JSON, so that nothing possible is refused."""
+"""Upper bound of the characters that a token has in JSON, so that no possible schema is refused."""
 
 COUNT = re.compile(r"\{(\d*)(,?)(\d*)\}")
 
@@ -64,7 +65,7 @@ def check_schema(schema: Any, maximum_tokens: int) -> None:
 
 
 def shortest_answer(schema: Any, deep: int = 0) -> int:
-    """Characters that every answer has at least; what a reference asks for is not counted."""
+    """Minimum number of characters of an answer, without those that a reference requires."""
     if not isinstance(schema, dict) or deep > DEEPEST:
         return 0
     if "const" in schema:
@@ -116,7 +117,7 @@ def _number(schema: dict[str, Any], name: str) -> int:
 
 
 def _count_values(value: Any, deep: int = 0) -> int:
-    """Values within a value, itself too; RequestError if they are too deep."""
+    """A value and all values within it; RequestError if they are too deep."""
     if deep > DEEPEST:
         raise RequestError(
             "too_large", f"the schema has more than {DEEPEST} levels; send a flatter one"
@@ -143,18 +144,18 @@ def _patterns(schema: Any) -> Iterable[str]:
 
 
 def _shortest_match(pattern: Any) -> int:
-    """Characters of the shortest match; 0 if a part is optional or there are alternatives."""
+    """Length of the shortest match; 0 if a part is optional or there are alternatives."""
     if not isinstance(pattern, str) or re.search(r"[|?*\\\[(]", pattern):
         return 0
     return pattern_steps(pattern)
 
 
 def pattern_steps(pattern: str) -> int:
-    """Characters, classes and escapes in a pattern, each as often as it is repeated at least.
+    """Number of characters, classes and escapes in a pattern, with repetitions.
 
     `(a{10}b){10}` has 110. A repetition without a number counts once, {0,9} as often as its end.
-    Every dialect's pattern has a number here; whether it is valid is judged elsewhere. A pattern
-    with more characters than steps are allowed is not read.
+    This works for every dialect and does not check validity. A pattern with more characters than
+    allowed steps is not read.
     """
     if len(pattern) > MOST_PATTERN_STEPS:
         return len(pattern)
@@ -184,7 +185,7 @@ def _times(digits: str) -> int:
 
 
 def _end_of_atom(pattern: str, start: int) -> int:
-    """Where a character, an escape or a class ends."""
+    """The index after a character, an escape or a class."""
     if pattern[start] == "\\":
         return start + 2
     if pattern[start] == "[":

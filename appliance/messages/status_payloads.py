@@ -23,17 +23,17 @@ from appliance.values import (
 
 
 class Status(enum.StrEnum):
-    """On `status`, retained, as plain text."""
+    """The payload of `status`, retained, as plain text."""
 
     ONLINE = "online"
     STOPPED = "stopped"
-    """It was stopped on purpose."""
+    """The appliance was stopped on purpose."""
     OFFLINE = "offline"
-    """The broker publishes this (the last will) if the connection breaks."""
+    """The last will, which the broker publishes if the connection breaks."""
 
 
 class Partial(msgspec.Struct, frozen=True, kw_only=True):
-    """On `partial`: an answer that is being written, or a sentence that is being spoken."""
+    """The payload of `partial`: an answer being written, or a sentence being spoken."""
 
     id: str | None
     """The id of the result to come; null for speech, which gets its id at its end."""
@@ -51,27 +51,28 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     waiting_bytes: int
     answers_kept_s: float
-    """How long a repeated request with the same id and payload gets the same answer."""
+    """Seconds in which a repeated request with the same id and payload gets the same answer."""
     answers_kept: int = 0
-    """For how many answers."""
+    """Number of answers that are kept for this."""
     attempts: int = 0
-    """How often a request that crashes the process is tried."""
+    """Attempts for a request that crashes the process."""
 
 
 class ContentHashes(msgspec.Struct, frozen=True, kw_only=True):
-    """SHA-256 of what this appliance runs with, to compare several; part of `info`."""
+    """SHA-256 of the active content, to compare several appliances; part of `info`."""
 
     configuration: str
-    """Of the settings that are used now, without `device.name` and `device.area`, which are each
-    appliance's own."""
+    """Hash of the active settings, without `device.name` and `device.area`, which differ between
+    appliances."""
     sentences: str
-    """Of the active sentences, with their lists, rules and what is declared of each intent."""
+    """Hash of the active sentences, with their lists, rules and the declarations of intents."""
     models: dict[str, str | None]
-    """By name; null for a model that is not of the catalogue, because it is not read for this."""
+    """Hashes by name of the model; null for a model outside the catalogue, which is not read for
+    this."""
 
 
 class Info(msgspec.Struct, frozen=True, kw_only=True):
-    """On `info`, retained: version, models, intents and limits."""
+    """The payload of `info`, retained: version, models, intents and limits."""
 
     schema: int = SCHEMA
     version: str
@@ -81,21 +82,21 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     lm: str | None = None
     intents: list[str] = []
     operations: tuple[str, ...] = (*Operation, *Control)
-    """Those that are open: `mqtt.operations`."""
+    """The open operations: `mqtt.operations`."""
     options: dict[str, Any] = {}
     """The current values of what `request/options` and `request/microphone` change."""
     limits: Limits
     hashes: ContentHashes | None = None
     bundle: BundleRecord | None = None
-    """The signed bundle in force, and what became of the newest one; null if none are taken."""
+    """The active signed bundle, and the state of the newest one; null if bundles are off."""
 
 
 class StateNow(msgspec.Struct, frozen=True, kw_only=True):
-    """On `state`, retained: what the appliance is doing."""
+    """The payload of `state`, retained: what the appliance is doing."""
 
     activity: Activity
     pace: Pace = Pace.FULL
-    """How hard the board may work."""
+    """The pace: how hard the board may work."""
     session: Session | None = None
     """The current session, or the last one; null before the first."""
 
@@ -106,7 +107,7 @@ class WakeHeard(msgspec.Struct, frozen=True, kw_only=True):
     device: Name
     word: Name
     score: float
-    """Of the wake word, 0.0 to 1.0."""
+    """Score of the wake word, 0.0 to 1.0."""
     level_over_noise_db: float
     """Level of the wake word over the background noise. The appliance with the highest one
     listens, the others do not."""
@@ -123,7 +124,7 @@ class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     outbox_rows: int
     outbox_bytes: int
     outbox_oldest_s: float | None = None
-    """How long the oldest message has waited for the broker; null if no message waits."""
+    """Seconds that the oldest message has waited for the broker; null if no message waits."""
     inbox_rows: int
     inbox_bytes: int
     dropped: int
@@ -133,9 +134,9 @@ class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int
     rejected: int
     repeated: int
-    """Requests that had been accepted or answered before, since start."""
+    """Number of requests that had been accepted or answered before, since start."""
     overrun: int
-    """Requests that came too fast to be answered, since start."""
+    """Number of requests that came too fast to be answered, since start."""
     unsaid: int
     """Answers such as `busy` that were dropped because memory was full, since start."""
     set_aside: int = 0
@@ -149,7 +150,7 @@ class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """On `health`, retained: whether everything works."""
+    """The payload of `health`, retained: whether everything works."""
 
     uptime_s: float
     mqtt: LinkHealth
@@ -164,7 +165,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
-    """On `telemetry`, retained: the board's sensors. A value that is not known is null."""
+    """The payload of `telemetry`, retained: the board's sensors. An unknown value is null."""
 
     temperature_c: float | None
     clock_mhz: float | None
@@ -187,9 +188,9 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     """The current that the USB-C supply agreed to deliver."""
     battery_percent: float | None
     under_voltages: int | None
-    """How often the voltage fell below its limit, since start."""
+    """Number of times the voltage fell below its limit, since start."""
     throttlings: int | None
-    """How often throttling began, since start."""
+    """Number of times throttling began, since start."""
     firmware_bits: int | None = None
     """Output of `vcgencmd get_throttled` on a Raspberry Pi: bit 0 low voltage, 1 clock capped,
     2 throttled, 3 soft temperature limit; bits 16 to 19: the same at any time since boot."""

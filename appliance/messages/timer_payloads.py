@@ -10,20 +10,20 @@ from appliance.values import SCHEMA
 
 
 class TimerKind(enum.StrEnum):
-    """What happens when its time has come."""
+    """The kind of a timer: what happens when it is due."""
 
     TIMER = "timer"
-    """It rings after a duration."""
+    """A timer rings after a duration."""
     ALARM = "alarm"
-    """It rings at a time of day."""
+    """An alarm rings at a time of day."""
     REMINDER = "reminder"
-    """It rings and says a text."""
+    """A reminder rings and says a text."""
     COMMAND = "command"
-    """A sentence is done as if it were typed then."""
+    """A sentence is carried out at that moment, as if it were typed."""
 
 
 class TimerPhase(enum.StrEnum):
-    """What it is doing."""
+    """The state of a timer."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -38,11 +38,11 @@ class TimerChange(enum.StrEnum):
     """Paused, resumed, snoozed, made longer or shorter."""
     CANCELLED = "cancelled"
     FINISHED = "finished"
-    """Its time has come: it rings, or its command is done."""
+    """It is due: it rings, or its command is carried out."""
     MISSED = "missed"
-    """Its time came while the appliance was off, or a command could not be done in time."""
+    """It was due while the appliance was off, or its command could not be carried out in time."""
     SILENCED = "silenced"
-    """It does not ring any more."""
+    """It has stopped ringing."""
 
 
 class ShownTimer(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,23 +53,23 @@ class ShownTimer(msgspec.Struct, frozen=True, kw_only=True):
     phase: TimerPhase
     name: str | None = None
     area: str | None = None
-    """The room that it was started for."""
+    """The room for which it was started."""
     text: str | None = None
     """The words of a reminder, or the sentence of a delayed command."""
     duration_s: float | None = None
-    """As it was started; null for what rings at a time of day."""
+    """Duration at its start, in seconds; null for one that rings at a time of day."""
     due_at: str | None = None
     """UTC, ISO 8601; null while it is paused. While it rings, when it began."""
     left_s: float
     """Seconds left when this was published: nothing is published while the time runs."""
     time: str | None = None
-    """For what rings at a time of day, local time: `07:30`."""
+    """Local time of day at which it rings, such as `07:30`; null for a duration."""
     days: tuple[int, ...] = ()
     """Weekdays on which it is repeated, 0 is Monday; empty: once."""
 
 
 class TimersNow(msgspec.Struct, frozen=True, kw_only=True):
-    """On `timers`, retained: everything that runs, is paused or rings; the next first."""
+    """The payload of `timers`, retained: all that run, are paused or ring, the next one first."""
 
     schema: int = SCHEMA
     timers: list[ShownTimer] = []
@@ -78,11 +78,11 @@ class TimersNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimerEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """On `timer/<change>`: what happened to one of them."""
+    """The payload of `timer/<change>`: what happened to one of them."""
 
     schema: int = SCHEMA
     id: str
-    """Of this event: MQTT may deliver it twice, with the same id."""
+    """Id of this event; MQTT may deliver it twice, with the same id."""
     change: TimerChange
     timer: ShownTimer
     at: str

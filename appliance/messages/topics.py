@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
 
 LONGEST_REPLY_TOPIC = 1024
-"""Bytes of UTF-8: it is kept on disk with each request."""
+"""Maximum length of a response topic, in bytes of UTF-8, because it is stored with each request."""
 
 NOBODYS_REPLY = ("request", "$share")
 """Levels that no response topic may have: an answer must not be a request to anybody."""
@@ -35,7 +35,7 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class ReturnAddress:
-    """Where the answer to a request goes, and what it returns unchanged."""
+    """The topic for the answer to a request, and the data that it returns unchanged."""
 
     operation: str
     reply_to: str | None = None
@@ -101,11 +101,12 @@ class Topics:
         self.timers = f"{root}/timers"
         self.requests = f"{root}/request/+"
         """The filter for all requests to this appliance."""
-        # Its own status, too, to put it right if somebody else writes it.
+        # Its own status, too, in order to correct it if somebody else writes it.
         self.subscriptions = [self.requests, self.status]
         if group:
-            # By operation: every member must see `cancel` and `confirm`, because only one of them
-            # has the request that is meant. So these two are not in the shared queue.
+            # One filter for each operation: every member must see `cancel` and `confirm`, because
+            # only one of them has the request in question. So these two are not in the shared
+            # queue.
             shared = f"$share/{group}/{group_root}/request"
             self.subscriptions += [f"{shared}/{operation}" for operation in Operation]
             self.subscriptions += [
@@ -118,7 +119,7 @@ class Topics:
 
     @property
     def retained(self) -> tuple[str, ...]:
-        """The topics on which the broker keeps the last message."""
+        """The topics with a retained message."""
         return (*(self.status, self.info, self.state, self.health, self.telemetry, self.timers),)
 
     @classmethod
@@ -140,7 +141,7 @@ class Topics:
         return f"{self.root}/intent/{FORBIDDEN.sub('_', name)}"
 
     def action(self, action_id: str) -> str:
-        """Return the topic of what became of a command at its devices."""
+        """Return the topic of the state of a command at its devices."""
         return f"{self.root}/action/{action_id}"
 
     def timer(self, change: str) -> str:
@@ -203,7 +204,7 @@ class Topics:
                 "invalid",
                 f"the response topic must begin with one of: {allowed}; see mqtt.reply_prefixes",
             )
-        # Whatever the configuration allows: an answer must not become a request, or a status.
+        # No configuration may allow this: an answer must not become a request, or a status.
         if topic.startswith(f"{self.root}/") and not topic.startswith(f"{self.root}/response/"):
             raise RequestError("invalid", f"the response topic must not be below {self.root}")
         if any(level in NOBODYS_REPLY for level in topic.split("/")):

@@ -22,7 +22,7 @@ REFUSALS = {
     0x9D: "it asks us to use another broker; set mqtt.host",
     0x9E: "it has no shared subscriptions, which mqtt.group needs",
 }
-"""By MQTT 5 reason code of CONNACK and DISCONNECT."""
+"""Explanations by MQTT 5 reason code of CONNACK and DISCONNECT."""
 
 KEEPALIVE_TIMEOUT = 0x8D
 """Reason code for a peer that has said nothing during the keep-alive interval."""

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH = 256
-"""Events that are dequeued at once."""
+"""Maximum number of events dequeued at once."""
 
 
 class Unpublishable(ValueError):
@@ -84,7 +84,7 @@ class BrokerConnection:
                 [f"mqtt.host: {config.broker_host!r} is not a valid host name"]
             ) from None
         self.window = IN_FLIGHT
-        """How many messages may be in flight."""
+        """Maximum number of messages in flight."""
         self.connections = 0
         """Number of connections since start."""
         self.inbound = InboundBacklog(config.requests.maximum_waiting_bytes)
@@ -98,7 +98,7 @@ class BrokerConnection:
         self._connected_at = 0.0
         self._refusal: int | None = None
         self._filters: dict[int, Sequence[str]] = {}
-        """By packet id, until the broker answers."""
+        """Pending entries by packet id, until the broker answers."""
         self._reconnect = ReconnectPolicy()
         self._client = self._new_client()
         self._thread: threading.Thread | None = None

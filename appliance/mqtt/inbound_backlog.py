@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 
 MAXIMUM_ROWS = 10_000
-"""Messages without their payload, a few hundred bytes each, that wait to be answered `busy`."""
+"""Maximum number of messages without payload, a few hundred bytes each, that wait for `busy`."""
 
 
 class InboundBacklog:
-    """Counts what paho's thread has enqueued and nobody has dequeued yet."""
+    """Counts the messages that paho's thread has enqueued and that are not dequeued yet."""
 
     def __init__(self, maximum_bytes: int) -> None:
         self._maximum_bytes = maximum_bytes

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from appliance.journal.outbox import OutboxRow
 
 BATCH_S, BATCH_ROWS = 0.25, 256
-"""How long, and how many, delivered messages wait to be removed from disk in one commit."""
+"""Seconds, and number, of delivered messages that wait to be removed from disk in one commit."""
 
 
 class OutboxSender:

@@ -68,8 +68,8 @@ def connect_properties(config: Config) -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = config.mqtt.session_expiry_s
     properties.ReceiveMaximum = IN_FLIGHT
-    # Twice what is accepted (base64 takes four thirds), so that a client that sends too much gets
-    # an answer; what is larger still the broker discards, which protects our memory.
+    # Twice the accepted size (base64 takes four thirds), so that a client that sends too much gets
+    # an answer; the broker discards larger messages, which protects our memory.
     properties.MaximumPacketSize = min(MAXIMUM_PACKET, 2 * config.requests.maximum_bytes + 65_536)
     return properties
 

@@ -26,7 +26,7 @@ ACKNOWLEDGE_TIMEOUT_S = 30.0
 """Seconds without an acknowledgement after which the connection is opened again."""
 
 ANSWER_TRIES = 3
-"""How often an answer is sent on a topic that the broker forbids."""
+"""Number of attempts to send an answer on a topic that the broker forbids."""
 
 FAILURE = 0x80
 """MQTT 5 reason codes from here on mean that the broker did not take a message."""
@@ -41,7 +41,7 @@ class SentMessage:
     """Its row in the outbox, if it comes from there."""
     sent_at: float
     is_answer: bool = False
-    """For one requester, and from the outbox."""
+    """Whether it is an answer for one requester, from the outbox."""
 
 
 class Publisher:

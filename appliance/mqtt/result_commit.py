@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from appliance.values import Message, Request, Result
 
 MAXIMUM_UNCOMMITTED = 1000
-"""Results that wait in memory for the disk; if there are more, the oldest are lost."""
+"""Maximum number of results in memory that wait for the disk; the oldest are lost first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class FinishedJob:
     request: Request | None
     dead_letter: bool
     more_messages: tuple[Message, ...] = ()
-    """What carrying out its intent publishes, after the result."""
+    """The messages of its action, published after the result."""
     is_published: bool = False
     """Whether its messages were sent from memory."""
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from appliance.values import Message
 
 MAXIMUM_TRANSIENT = 10_000
-"""A few megabytes."""
+"""Maximum number of messages, a few megabytes in all."""
 
 
 class RetainedValues:
