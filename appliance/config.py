@@ -524,6 +524,10 @@ class LogSettings(Section, frozen=True):
     """Log level."""
 
 
+SECRETS = frozenset({("mqtt", "username")})
+"""Keys whose values are not shown; the password itself is never in the file."""
+
+
 class Config(Section, frozen=True):
     """All of config.toml."""
 

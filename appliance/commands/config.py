@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance import doctor
-from appliance.config import Config, load
+from appliance.config import SECRETS, Config, load
 from appliance.doctor.check_result import CheckVerdict
 from appliance.errors import ConfigError
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from appliance.doctor.check_result import CheckResult
 
 HIDDEN = "(hidden)"
-SECRETS = frozenset({("mqtt", "username")})
-"""Keys whose values are not shown; the password itself is never in the file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -84,13 +84,17 @@ class LiveSettings:
         """The active sentences."""
         return self._active.current
 
+    def needs_restart(self, before: Config, after: Config) -> list[str]:
+        """The keys that differ and that a reload does not apply."""
+        return sorted(_changed_keys(before, after) - RELOADED)
+
     def reload(self) -> bool:
         """Read the configuration and the sentences again; whether they are active now."""
         if self._owner_file is not None:
             self._owner_file.read()
         try:
             asked = with_usable_model(load(self._path))
-            needs_restart = sorted(_changed_keys(self._config, asked) - RELOADED)
+            needs_restart = self.needs_restart(self._config, asked)
             self._replace(_with_reloaded(self._config, asked))
         except (ConfigError, SentencesError) as error:
             logger.error("not reloaded, the old settings stay active:\n%s", error)  # noqa: TRY400

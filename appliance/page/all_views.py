@@ -12,6 +12,7 @@ from appliance.page.log_view import LogView
 from appliance.page.models_view import ModelsView
 from appliance.page.sentence_editor import SentenceEditor
 from appliance.page.sentences_view import SentencesView
+from appliance.page.settings_view import SettingsView
 from appliance.page.teach_view import TeachView
 from appliance.page.timers_view import TimersView
 from appliance.page.try_view import TryView
@@ -34,5 +35,6 @@ def all_views(services: PageServices) -> tuple[PageView, ...]:
         TimersView(services.timers, services.activity, services.operations),
         BoardView(services),
         ModelsView(services),
+        SettingsView(services),
         LogView(services.log, services.config_path, streams),
     )

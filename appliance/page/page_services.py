@@ -34,6 +34,9 @@ class CurrentSettings(Protocol):
     def fault(self) -> str:
         """Why the last reload was not possible; empty if it was."""
 
+    def needs_restart(self, before: Config, after: Config) -> list[str]:
+        """The keys that differ and that a reload does not apply."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageServices:

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from support.browser import WebBrowser
 from support.served_page import ServedPage, served_page
+from support.waiting import until
 
 FOUNTAIN = "intents:\n  StartFountain:\n    data:\n      - sentences: [start the fountain]\n"
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> Iterator[ServedPage]:
-    with served_page(tmp_path_factory.mktemp("page"), models_directory) as served:
+    own = {"included": False}  # a smaller grammar is in use sooner
+    folder = tmp_path_factory.mktemp("page")
+    with served_page(folder, models_directory, sentences=own) as served:
         yield served
 
 
@@ -146,6 +149,43 @@ def test_only_one_command_that_is_understood_can_be_taught(page: ServedPage) -> 
     assert not (page.daemon.state / "sentences" / "en" / "taught.yaml").exists()
 
 
+def test_a_setting_is_changed_checked_saved_and_undone(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    before = page.daemon.config.read_text()
+    browser.open(f"{page.address}/settings")
+    browser.evaluate("document.querySelector('a[href=\"settings?section=telemetry\"]').click()")
+    browser.until("document.getElementById('every_s')?.value === '5.0'")
+    browser.evaluate("document.getElementById('every_s').value = '7'")
+    browser.evaluate("document.getElementById('settings').requestSubmit()")
+    browser.until("document.querySelector('#saved .good')?.innerText.includes('Saved')")
+    assert "every_s = 7" in page.daemon.config.read_text()
+    until(lambda: "reloaded:" in page.daemon.said(), page.daemon.said())
+    browser.evaluate("document.querySelector('#saved form').requestSubmit()")
+    browser.until("document.getElementById('every_s')?.value === '5.0'")
+    assert page.daemon.config.read_text() == before
+    assert "the owner at 127.0.0.1 saved in config.toml: telemetry.every_s" in page.daemon.said()
+
+
+def test_a_wrong_setting_is_not_saved_and_a_restart_is_named(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    before = page.daemon.config.read_text()
+    browser.open(f"{page.address}/settings?section=mqtt")
+    browser.evaluate("document.getElementById('port').value = '99999999'")
+    browser.evaluate("document.getElementById('settings').requestSubmit()")
+    shown = browser.until("document.querySelector('#saved .problem')?.parentElement.innerText")
+    assert "mqtt.port" in shown
+    browser.evaluate("document.getElementById('port').value = '1999'")
+    browser.evaluate("document.querySelector('button[formaction]').click()")
+    browser.until("document.querySelector('#saved .good')?.innerText")
+    assert "mqtt.port" in browser.evaluate(
+        "document.querySelector('#saved strong').parentElement.innerText"
+    )
+    assert page.daemon.config.read_text() == before
+    browser.console.clear()  # 422 of what was wrong
+
+
 def test_only_the_owner_saves_and_every_change_is_logged_with_who(page: ServedPage) -> None:
     sent = {"cookie": page.cookie(), "origin": page.address}
     fields = {"file": "en/pond.yaml", "text": FOUNTAIN.replace("Fountain", "Pond"), "digest": ""}
@@ -162,5 +202,8 @@ def test_only_the_owner_saves_and_every_change_is_logged_with_who(page: ServedPa
     page.password = page.daemon.command("page", "password").stdout.strip()
     viewer = {"cookie": page.cookie(made), "origin": page.address}
     assert page.ask("POST", "/sentences/check", fields, **viewer)[0] == 200
-    for path in ("save", "restore", "remove"):
-        assert page.ask("POST", f"/sentences/{path}", fields, **viewer)[0] == 403
+    changes = ("sentences/save", "sentences/restore", "sentences/remove", "teach/sentence")
+    for path in (*changes, "settings/check", "settings/save", "settings/restore"):
+        assert page.ask("POST", f"/{path}", fields, **viewer)[0] == 403
+        assert page.ask("GET", f"/{path}", **viewer)[0] == 405
+        assert page.ask("POST", f"/{path}", fields)[0] == 403

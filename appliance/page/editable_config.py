@@ -1,0 +1,274 @@
+"""The owner's config.toml for an editor: its values, changed key by key; comments stay."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from appliance import doctor
+from appliance.config import SECRETS, Config, parse
+from appliance.doctor.check_result import CheckVerdict
+from appliance.errors import ConfigError, EditRefused
+from appliance.models.speech_model_choice import with_usable_model
+from appliance.reference.described_settings import shipped_sections
+from appliance.system import atomic_file
+from appliance.system.kept_versions import KeptVersions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from appliance.reference.described_settings import DescribedSection
+    from appliance.system.kept_versions import KeptVersion
+
+VERSIONS = "config-versions"
+"""In the state directory; only the appliance's user can read them."""
+
+ASKED = (*doctor.CONFIGURED, "offline")
+"""What is checked before a save: that which is named can be used, and what is connected."""
+
+
+BAD = frozenset({CheckVerdict.ERROR, CheckVerdict.WARNING})
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """One key for a form."""
+
+    section: str
+    key: str
+    comment: str
+    default: str
+    """As TOML."""
+    kind: Literal["yes_no", "choice", "text", "number", "toml", "secret"]
+    choices: tuple[str, ...]
+    value: str
+    """As it is typed: the words of a text, TOML otherwise; empty for a secret."""
+    is_set: bool
+    """Whether the file has the key."""
+
+    @property
+    def name(self) -> str:
+        """In a form."""
+        return f"{self.section}.{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedConfig:
+    """The text of a config.toml with changes, and what is to be said about it."""
+
+    text: str
+    changed: tuple[tuple[str, str], ...] = ()
+    """Key and new value as TOML; a secret's is not shown."""
+    problems: tuple[str, ...] = ()
+    """Not empty: it is not saved."""
+    warnings: tuple[str, ...] = ()
+    before: Config | None = None
+    after: Config | None = None
+    """None if there are problems in the file itself."""
+
+
+class EditableConfig:
+    """One file. Its methods block; one caller at a time."""
+
+    def __init__(self, path: Path, state_directory: Path) -> None:
+        self._path = path
+        self._versions = KeptVersions(state_directory / VERSIONS)
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self._path
+
+    def sections(self) -> list[DescribedSection]:
+        """Every table with its explanation."""
+        return shipped_sections()
+
+    def why_read_only(self) -> str:
+        """Why nothing can be saved; empty if it can."""
+        if self._path.is_symlink():
+            return f"{self._path} is a link; change the file that it points to"
+        if not os.access(self._path, os.W_OK) or not os.access(self._path.parent, os.W_OK):
+            return f"the appliance may not write {self._path}"
+        return ""
+
+    def read(self) -> tuple[str, str]:
+        """Text and digest.
+
+        Raises:
+            EditRefused: it cannot be read.
+
+        """
+        try:
+            content = self._path.read_bytes()
+            return content.decode("utf-8-sig"), hashlib.sha256(content).hexdigest()
+        except (OSError, UnicodeDecodeError) as error:
+            raise EditRefused(f"{self._path} cannot be read: {error}") from error
+
+    def fields(self, section: DescribedSection, text: str) -> list[SettingField]:
+        """The keys of a table, with their values in this text."""
+        written = tomllib.loads(text).get(section.name, {})
+        values: dict[str, Any] = msgspec.to_builtins(getattr(parse(text), section.name))
+        hints = get_type_hints(type(getattr(Config(), section.name)), include_extras=True)
+        fields = []
+        for one in section.keys:
+            kind, choices = _kind_of(section.name, one.key, hints[one.key])
+            value = "" if kind == "secret" else _typed(values[one.key], kind)
+            fields.append(
+                SettingField(
+                    section.name,
+                    one.key,
+                    one.comment,
+                    one.default,
+                    kind,
+                    choices,
+                    value,
+                    one.key in written,
+                )
+            )
+        return fields
+
+    def changed(self, fields: list[SettingField], typed: Mapping[str, str]) -> ChangedConfig:
+        """The file with what was typed; what is as it was stays untouched, and so does the rest."""
+        text, _ = self.read()
+        document = tomlkit.parse(text)
+        changed, problems = [], []
+        for field in fields:
+            given = typed.get(field.name)
+            if given is None or given.replace("\r\n", "\n") == field.value:
+                continue
+            try:
+                value = _value(field, given)
+            except ValueError as error:
+                problems.append(f"{field.name}: {error}")
+                continue
+            _set(document, field, value)
+            hidden = field.kind == "secret"
+            shown = "" if value is None or hidden else _toml(value)
+            changed.append((field.name, shown))
+        return self._checked(text, tomlkit.dumps(document), tuple(changed), problems)
+
+    def restored(self, version: KeptVersion) -> ChangedConfig:
+        """An earlier version of the file, as a change."""
+        text, _ = self.read()
+        return self._checked(text, (version.content or b"").decode(errors="replace"), (), [])
+
+    def save(self, text: str, digest: str) -> str:
+        """Write the file, whose digest was this; its new digest. What it held is kept.
+
+        Raises:
+            EditRefused: it cannot be saved, and why.
+
+        """
+        if why := self.why_read_only():
+            raise EditRefused(why)
+        before, now = self.read()
+        if digest != now:
+            raise EditRefused(f"{self._path} has been changed elsewhere; open this page again")
+        mode = stat.S_IMODE(self._path.stat().st_mode)
+        try:
+            self._versions.keep(str(self._path), before.encode())
+            atomic_file.replace(self._path, text.encode(), mode)
+        except OSError as error:
+            raise EditRefused(f"{self._path} cannot be saved: {error.strerror}") from error
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def versions(self) -> list[KeptVersion]:
+        """What the file held before each change, the newest first."""
+        return self._versions.of(str(self._path))
+
+    def _checked(
+        self, before: str, text: str, changed: tuple[tuple[str, str], ...], problems: list[str]
+    ) -> ChangedConfig:
+        """As `appliance config check` and `appliance check` do; old mistakes do not hinder."""
+        try:
+            old, new = parse(before), parse(text)
+        except ConfigError as error:
+            return ChangedConfig(text, changed, (*problems, *error.problems))
+        if text == before or problems:
+            return ChangedConfig(text, changed, tuple(problems), (), old, new)
+        same = (old.device, old.sentences, old.devices) == (new.device, new.sentences, new.devices)
+        asked = [one for one in ASKED if one != "sentences" or not same]
+        answers = [one for one in self._answers(new, asked) if one[0] in BAD]
+        known = set(self._answers(old, asked)) if answers else set()
+        fresh = [one for one in answers if one not in known]
+        wrong = [found for verdict, found in fresh if verdict is CheckVerdict.ERROR]
+        odd = [found for verdict, found in fresh if verdict is CheckVerdict.WARNING]
+        return ChangedConfig(text, changed, (*problems, *wrong), tuple(odd), old, new)
+
+    def _answers(self, config: Config, asked: list[str]) -> Iterator[tuple[CheckVerdict, str]]:
+        try:
+            context = doctor.context_of(with_usable_model(config), self._path)
+        except ConfigError as error:
+            yield from ((CheckVerdict.ERROR, one) for one in error.problems)
+            return
+        for one in doctor.examine(context, asked):
+            yield one.verdict, f"{one.found}; {one.advice}" if one.advice else one.found
+
+
+def _kind_of(section: str, key: str, hint: Any) -> tuple[Any, tuple[str, ...]]:
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    if (section, key) in SECRETS:
+        return "secret", ()
+    if get_origin(hint) is Literal:
+        return "choice", tuple(map(str, get_args(hint)))
+    kinds: dict[Any, str] = {bool: "yes_no", str: "text", int: "number", float: "number"}
+    return kinds.get(hint, "toml"), ()
+
+
+def _typed(value: Any, kind: str) -> str:
+    return str(value) if kind in ("text", "choice") else _toml(value)
+
+
+def _toml(value: Any) -> str:
+    """A value on one line."""
+    return str(tomlkit.item(_inline(value)).as_string())
+
+
+def _inline(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    table = tomlkit.inline_table()
+    table.update(value)
+    return table
+
+
+def _value(field: SettingField, given: str) -> Any:
+    """What was typed as a value; None for the default.
+
+    Raises:
+        ValueError: it is not TOML.
+
+    """
+    if field.kind == "text":
+        return given
+    if not given.strip():
+        return None
+    if field.kind in ("choice", "secret"):
+        return given.strip()
+    try:
+        read = tomlkit.parse(f"value = {given.strip()}")
+    except TOMLKitError as error:
+        raise ValueError(f"{given.strip()!r} is not written as TOML") from error
+    if read.keys() != {"value"} or "\n" in given.strip():
+        raise ValueError("write one value on one line")
+    return read.unwrap()["value"]
+
+
+def _set(document: tomlkit.TOMLDocument, field: SettingField, value: Any) -> None:
+    if field.section not in document:
+        document.add(field.section, tomlkit.table())
+    table: Any = document[field.section]
+    if value is not None:
+        table[field.key] = _inline(value)
+    elif field.key in table:
+        del table[field.key]

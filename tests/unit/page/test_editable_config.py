@@ -1,0 +1,146 @@
+"""config.toml is changed key by key: what is wrong is not saved, and every other line stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from appliance.config import SECRETS, parse
+from appliance.errors import EditRefused
+from appliance.page.editable_config import ChangedConfig, EditableConfig
+from appliance.reference.described_settings import shipped_sections
+
+OWN = """\
+# mine
+[device]
+name = "kitchen" # here
+state_directory = "{state}"
+
+# the broker
+[mqtt]
+host = "localhost"  # on this board
+username = "appliance"
+
+[speech.prior]
+always = 0.4
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> EditableConfig:
+    path = tmp_path / "config.toml"
+    path.write_text(OWN.format(state=tmp_path / "state"))
+    path.chmod(0o640)
+    return EditableConfig(path, tmp_path / "state")
+
+
+def changed(config: EditableConfig, **typed: str) -> ChangedConfig:
+    given = {name.replace("__", "."): value for name, value in typed.items()}
+    section = next(iter(given)).partition(".")[0]
+    described = next(one for one in config.sections() if one.name == section)
+    return config.changed(config.fields(described, config.read()[0]), given)
+
+
+def test_every_key_has_a_field_whose_unchanged_text_changes_nothing(config: EditableConfig) -> None:
+    text, _ = config.read()
+    for section in config.sections():
+        fields = config.fields(section, text)
+        assert fields, section.name
+        assert all(field.comment and field.default for field in fields)
+        same = config.changed(fields, {field.name: field.value for field in fields})
+        assert (same.text, same.changed, same.problems) == (text, (), ())
+
+
+def test_only_what_was_changed_is_changed(config: EditableConfig) -> None:
+    before = config.read()[0]
+    found = changed(config, mqtt__host="broker.local", mqtt__port="1884", mqtt__tls="false")
+    assert found.changed == (("mqtt.host", '"broker.local"'), ("mqtt.port", "1884"))
+    expected = before.replace(
+        'host = "localhost"  # on this board', 'host = "broker.local"  # on this board'
+    )
+    assert [line for line in found.text.splitlines() if line != "port = 1884"] == (
+        expected.splitlines()
+    )
+    assert parse(found.text).mqtt.port == 1884
+
+
+def test_lists_tables_and_new_sections_are_written(config: EditableConfig) -> None:
+    found = changed(config, wake_word__words='["okay_nabu", "alexa"]')
+    assert parse(found.text).wake_word.words == ["okay_nabu", "alexa"]
+    found = changed(config, speech__prior="{always = 0.5, wake_word = 0.8}")
+    assert dict(parse(found.text).speech.prior)["wake_word"] == 0.8
+
+
+def test_an_empty_number_is_the_default_again(config: EditableConfig) -> None:
+    config.save(changed(config, mqtt__port="1884").text, config.read()[1])
+    found = changed(config, mqtt__port="")
+    assert "port" not in found.text
+    assert parse(found.text).mqtt.port == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "typed"),
+    [
+        ("mqtt__port", "many"),
+        ("mqtt__port", "70000000"),
+        ("mqtt__port", "1\n[fleet]\nx = 1"),
+        ("mqtt__host", "mqtt://broker:1"),
+        ("mqtt__version", "4"),
+        ("mqtt__operations", '["steal"]'),
+        ("page__listen", "0.0.0.0:10480"),
+        ("telemetry__every_s", "true"),
+    ],
+)
+def test_what_config_check_refuses_is_refused(config: EditableConfig, key: str, typed: str) -> None:
+    found = changed(config, **{key: typed})
+    assert found.problems
+    assert any(key.replace("__", ".").partition(".")[0] in one for one in found.problems)
+
+
+def test_a_file_that_is_named_must_be_there(config: EditableConfig) -> None:
+    found = changed(config, mqtt__password_file="/nowhere/password")
+    assert any("/nowhere/password" in one for one in found.problems), found
+
+
+def test_a_secret_is_written_and_never_shown(config: EditableConfig) -> None:
+    for section, key in SECRETS:
+        described = next(one for one in config.sections() if one.name == section)
+        (field,) = (one for one in config.fields(described, config.read()[0]) if one.key == key)
+        assert (field.kind, field.value, field.is_set) == ("secret", "", True)
+    found = changed(config, mqtt__username="other")
+    assert found.changed == (("mqtt.username", ""),)
+    assert parse(found.text).mqtt.username == "other"
+
+
+def test_a_save_keeps_permissions_and_the_file_before(
+    config: EditableConfig, tmp_path: Path
+) -> None:
+    before, digest = config.read()
+    config.save(changed(config, mqtt__host="broker.local").text, digest)
+    assert config.path.stat().st_mode & 0o777 == 0o640
+    (version,) = config.versions()
+    assert version.content == before.encode()
+    assert config.restored(version).text == before
+    kept = next((tmp_path / "state" / "config-versions").iterdir())
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_changed_elsewhere_and_a_link_are_not_overwritten(
+    config: EditableConfig, tmp_path: Path
+) -> None:
+    _, digest = config.read()
+    config.path.write_text(config.read()[0] + "# by hand\n")
+    with pytest.raises(EditRefused, match="changed elsewhere"):
+        config.save("", digest)
+    link = tmp_path / "link.toml"
+    link.symlink_to(config.path)
+    linked = EditableConfig(link, tmp_path / "state")
+    with pytest.raises(EditRefused, match="link"):
+        linked.save("", linked.read()[1])
+    assert config.path.read_text().endswith("# by hand\n")
+
+
+def test_the_shipped_explanations_cover_every_key() -> None:
+    described = {f"{one.name}.{key.key}" for one in shipped_sections() for key in one.keys}
+    assert {"mqtt.host", "page.listen", "sentences.folder", "log.level"} <= described
