@@ -124,7 +124,7 @@ install_appliance() {
 install_copy() {
   local copy=$venv/tmp/source
   mkdir -p "$copy"
-  cp -r "$root"/{appliance,pyproject.toml,README.md,LICENSE,THIRD-PARTY-NOTICES.md} "$copy"
+  cp -r "$root"/{appliance,config.toml,pyproject.toml,README.md,LICENSE,THIRD-PARTY-NOTICES.md} "$copy"
   pip_install --no-deps --no-build-isolation "$copy"
   rm -rf "$copy"
 }
