@@ -17,6 +17,7 @@ from appliance.page.access import Role
 from appliance.page.all_views import all_views
 from appliance.page.login_routes import LoginRoutes
 from appliance.page.page_request import OVERHEAD_BYTES, PageError, PageRequest, texts_of
+from appliance.page.page_view import PageRoute
 from appliance.page.request_guard import RequestGuard
 from appliance.page.web_templates import static_files
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from appliance.config import Config
     from appliance.page.access import PageAccess
     from appliance.page.page_services import PageServices
-    from appliance.page.page_view import PageRoute, PageView
+    from appliance.page.page_view import PageView
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Page:
             routes=[
                 *self._login.routes(),
                 Route("/static/{name}", self._static, methods=["GET"]),
+                Route("/alive", self._guarded(PageRoute("/alive", _alive)), methods=["GET"]),
                 *(
                     Route(route.path, self._guarded(route), methods=[route.method])
                     for view in self._views
@@ -123,6 +125,11 @@ def _not_logged_in(request: Request) -> Response:
         up = "../" * (request.url.path.count("/") - 1)
         return RedirectResponse(f"{up}login", 303)
     return Response("log in first", 401, media_type="text/plain")
+
+
+async def _alive(_: PageRequest) -> Response:
+    """Tell a browser that the appliance is there, and its session goes on."""
+    return Response(status_code=204)
 
 
 async def _answered(route: PageRoute, request: PageRequest) -> Response:

@@ -309,9 +309,10 @@ def test_a_device_gets_another_name_and_room_on_the_page_and_is_understood_by_th
 
 
 def test_what_is_wrong_about_a_device_is_said_and_the_file_stays(
-    page: ServedPage, viewer_password: str
+    page: ServedPage, viewer_password: str, broker_port: int
 ) -> None:
     asked = {"cookie": page.cookie(), "origin": page.address}
+    announce(broker_port, "lock", "Front door")
     until(lambda: "Front door" in page.ask("GET", "/devices", cookie=asked["cookie"])[1])
     _, shown, _ = page.ask("GET", "/devices", cookie=asked["cookie"])
     key = re.findall(r'name="key" value="([^"]+)"', shown)[0]
@@ -331,3 +332,21 @@ def test_what_is_wrong_about_a_device_is_said_and_the_file_stays(
         not in page.ask("GET", "/devices", cookie=viewer)[1]
     )
     assert (page.daemon.folder / "devices.yaml").read_text() == before
+
+
+def test_a_page_without_events_notices_a_kill_keeps_what_is_typed_and_follows_a_link_afterwards(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    browser.open(f"{page.address}/try")
+    browser.until("document.activeElement.id === 'text'")
+    browser.type("turn on")
+    page.daemon.kill()
+    browser.until("!document.getElementById('away').hidden")
+    browser.evaluate("document.querySelector('nav a[href=timers]').click()")
+    browser.evaluate("document.querySelector('header form button').click()")
+    assert browser.evaluate("location.pathname") == "/try"
+    assert browser.evaluate("document.getElementById('text').value") == "turn on"
+    page.daemon.start()
+    browser.until("location.pathname === '/timers'")
+    say(browser, "set a timer for ten minutes")
+    browser.until("document.querySelector('#timers-list .left')?.innerText.match(/^9:5/)")

@@ -34,12 +34,39 @@ function away(is) {
   if (banner.hidden === !is) return;
   banner.textContent = is ? document.body.dataset.offline : "";
   banner.hidden = !is;
+  if (!is && wanted) location.assign(wanted);
 }
+
+// Every page notices when the appliance is away, and when it is back. A link that is followed
+// meanwhile is followed then: the browser has no page of its own for that which comes back.
+let wanted = null, beating = 0;
+async function beat() {
+  clearTimeout(beating);
+  if (!document.hidden) {
+    try {
+      const answer = await fetch("alive", { headers: { Accept: "text/plain" }, signal: AbortSignal.timeout(8000) });
+      if (answer.status === 401) { location.assign("login"); return; }
+      away(false);
+    } catch {
+      away(true);
+    }
+  }
+  beating = setTimeout(beat, $("away").hidden ? 5000 : 2000);
+}
+beating = setTimeout(beat, 5000);
+document.addEventListener("visibilitychange", beat);
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || $("away").hidden || link.getAttribute("href").startsWith("#")) return;
+  event.preventDefault();
+  wanted = link.href;
+});
 
 document.addEventListener("submit", (event) => {
   const form = event.target, into = form.dataset.into && $(form.dataset.into);
-  if (!into) return;
+  if (!into && $("away").hidden) return;
   event.preventDefault();
+  if (!into) return;
   const fields = new URLSearchParams(new FormData(form));
   if (event.submitter?.name) fields.set(event.submitter.name, event.submitter.value);
   ask(event.submitter?.getAttribute("formaction") || form.getAttribute("action"), { method: "POST", body: fields }, into);
