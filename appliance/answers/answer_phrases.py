@@ -44,7 +44,7 @@ class AnswerPhrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @functools.cache
 def answer_phrases_for(language: str) -> AnswerPhrases:
-    """Those of a language, `de-CH` served by `de`; the English ones if there is no file."""
+    """The phrases of a language, `de` for `de-CH`; the English ones if there is no file."""
     name = f"phrases/{language.partition('-')[0]}.toml"
     file = resources.files(__package__).joinpath(name)
     if not file.is_file():

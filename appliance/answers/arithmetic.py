@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DECIMALS = 4
-"""Digits after the decimal point in an answer; what has more is called rounded."""
+"""Digits after the decimal point in an answer; an answer with more is called rounded."""
 
 ABSOLUTE_ZERO_C = Fraction(-27315, 100)
 
@@ -36,8 +36,8 @@ UNITS: Mapping[str, tuple[str, Fraction, Fraction]] = {
     "°C": ("temperature", Fraction(1), -ABSOLUTE_ZERO_C),
     "°F": ("temperature", Fraction(5, 9), -ABSOLUTE_ZERO_C - Fraction(160, 9)),
 }
-"""By symbol: what it measures, and factor and offset to the base unit (m, g, l, s, K). The inch,
-the pound and the US gallon are defined by these exact values (NIST Special Publication 811)."""
+"""Quantity, factor and offset to the base unit (m, g, l, s, K), by symbol. The inch, the pound and
+the US gallon are defined by these exact values (NIST Special Publication 811)."""
 
 
 def calculate(left: Fraction, operation: str, right: Fraction) -> Fraction | None:
@@ -68,7 +68,7 @@ def convert(value: Fraction, source: str, target: str) -> Fraction | None:
 
 
 def days_until(today: date, month: int, day: int) -> int | None:
-    """Days from `today` to the next such date, 0 if it is today; None if there is no such date."""
+    """Days from `today` to the next such date, 0 if it is today; None if it is invalid."""
     for year in range(today.year, today.year + 9):  # from one 29 February to the next
         try:
             then = date(year, month, day)

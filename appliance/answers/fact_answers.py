@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from appliance.values import Result
 
 EXAMPLES = 4
-"""Sentences in the answer to "what can I say": nobody remembers more."""
+"""Maximum number of sentences in the answer to "what can I say"."""
 
 VOLUME_STEP = 0.1
 
 
 class FactAnswers:
-    """An intent handler; any thread. Nothing here is asked of a model."""
+    """Answers intents about the appliance itself, without a model. Any thread."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class FactAnswers:
         return self._with_warning(result, phrases.weekday.format(day=day))
 
     def _with_warning(self, result: Result, answer: str) -> str:
-        """Say so if the clock is known to be not synchronised."""
+        """Add a warning if the clock is known to be not synchronised."""
         if self._board.state().clock_synced is not False:
             return answer
         return f"{answer} {answer_phrases_for(result.language).clock_unset}".strip()

@@ -6,20 +6,20 @@ from appliance.events import Event, JobFinished
 from appliance.values import ACTING_OPERATIONS, Outcome, Request
 
 ABOUT_IT = frozenset({"AskLastCommand", "RepeatAnswer"})
-"""Questions about the last words are not the last words."""
+"""Intents that ask for the last words, and are not remembered themselves."""
 
 
 class LastWords:
-    """An observer; it remembers nothing over a restart."""
+    """Observes the last command and answer, in memory only."""
 
     def __init__(self) -> None:
         self.command: str | None = None
-        """What was understood last, in the words that were used."""
+        """The words of the last command that was understood."""
         self.answer: str | None = None
-        """What was answered last."""
+        """The last answer."""
 
     def on_event(self, event: Event) -> None:
-        """Remember what was said, or sent to be done."""
+        """Remember a spoken or sent command and its answer."""
         if not isinstance(event, JobFinished):
             return
         job, result = event.job, event.result

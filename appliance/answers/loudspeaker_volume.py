@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from appliance.journal.journal import Journal
 
 KEY = "loudspeaker"
-"""Of the record in the journal."""
+"""Key of the record in the journal."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class LoudspeakerVolume:
-    """Set by voice or by a command; the configuration gives the first value. Any thread."""
+    """The volume, set by voice or command; its first value is the configured one. Any thread."""
 
     def __init__(self, journal: Journal, speech: SpeechOutput) -> None:
         self._journal = journal
@@ -38,11 +38,11 @@ class LoudspeakerVolume:
 
     @property
     def level(self) -> float:
-        """0 to 1."""
+        """The volume, 0 to 1."""
         return self._kept.level
 
     def use(self, level: float, *, muted: bool, order: str) -> None:
-        """Set it, unless the same order did already: a request may come again after a crash.
+        """Set it, unless the same order already did: a request may come again after a crash.
 
         Raises:
             JournalError: the disk refuses; it is set until the next start.

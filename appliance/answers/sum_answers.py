@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SumAnswers:
-    """An intent handler; any thread. It has no state."""
+    """Answers intents with sums. It has no state. Any thread."""
 
     def handle_intent(self, result: Result) -> Action | None:
         """Answer a sum; None if the intent is another one."""

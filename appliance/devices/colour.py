@@ -10,7 +10,7 @@ HS = tuple[float, float]
 XY = tuple[float, float]
 
 WHITE_LIMITS_K = (1000, 40_000)
-"""Kelvin between which the approximation of white holds."""
+"""Range of the approximation of white, in kelvin."""
 
 
 def mireds_of(kelvin: float) -> int:
@@ -100,18 +100,18 @@ def kelvin_to_hs(kelvin: float) -> HS:
 
 
 def rgb_to_rgbw(red: int, green: int, blue: int) -> tuple[int, ...]:
-    """The common part of the channels goes to the white one."""
+    """Move the common part of the channels to the white one."""
     white = min(red, green, blue)
     return _as_bright_as((red, green, blue), (red - white, green - white, blue - white, white))
 
 
 def rgbw_to_rgb(red: int, green: int, blue: int, white: int) -> tuple[int, ...]:
-    """White is added to each channel."""
+    """Add white to each channel."""
     return _as_bright_as((red, green, blue, white), (red + white, green + white, blue + white))
 
 
 def rgb_to_rgbww(rgb: RGB, coldest_k: int, warmest_k: int) -> tuple[int, ...]:
-    """As much of the middle white as is in the colour goes to cold and warm white."""
+    """Move the colour's part of the middle white to cold and warm white."""
     coldest, warmest = mireds_of(coldest_k), mireds_of(warmest_k)
     white = kelvin_to_rgb(kelvin_of(coldest + (warmest - coldest) / 2))
     level = min(
@@ -122,7 +122,7 @@ def rgb_to_rgbww(rgb: RGB, coldest_k: int, warmest_k: int) -> tuple[int, ...]:
 
 
 def rgbww_to_rgb(rgbww: tuple[int, ...], coldest_k: int, warmest_k: int) -> tuple[int, ...]:
-    """The white that both white channels make is added to each channel."""
+    """Add the white of both white channels to each channel."""
     red, green, blue, cold, warm = rgbww
     coldest, warmest = mireds_of(coldest_k), mireds_of(warmest_k)
     share = warm / (cold + warm) if cold + warm else 0.5

@@ -1,4 +1,4 @@
-"""Checks the keys of a discovery message: which there are, of what kind, with which defaults."""
+"""Checks the keys of a discovery message: known keys, their types and defaults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
 ABSENT = object()
-"""The default of a key that is left out if it is not given."""
+"""Default of a key that is left out if it is not given."""
 
 LONGEST_TOPIC_BYTES = 65_535
 
@@ -171,7 +171,7 @@ def template(value: Any) -> DeviceTemplate:
 
 
 def publish_topic(value: Any) -> str:
-    """A topic on which one can publish."""
+    """A topic without wildcards, for publishing."""
     topic = _topic(value)
     if "+" in topic or "#" in topic:
         raise ValueError("must not contain + or #")
@@ -218,7 +218,7 @@ def optional(convert: Callable[[Any], Any], default: Any = ABSENT) -> Field:
 
 
 def topics_and_templates(*names: str) -> Fields:
-    """Optional keys whose kind their name says: command topic, other topic, or template."""
+    """Optional keys whose name tells their type: command topic, other topic, or template."""
     return {name: optional(_kind_of(name)) for name in names}
 
 
@@ -277,7 +277,7 @@ def device(value: Any) -> dict[str, Any]:
 
 
 def origin(value: Any) -> dict[str, Any]:
-    """The table that says which program sent the message."""
+    """The table with the program that sent the message."""
     if not isinstance(value, dict):
         raise TypeError("must be a table")
     return checked_config(ORIGIN, value)
@@ -314,4 +314,4 @@ COMMANDED: Fields = {
     "state_topic": optional(subscribe_topic),
     "optimistic": optional(boolean, default=False),
 }
-"""Keys of a component that is told what to do on `command_topic`."""
+"""Keys of a component with commands on `command_topic`."""

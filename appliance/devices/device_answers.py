@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from appliance.values import Intent, Result
 
 OPENING_CLASSES = frozenset({"door", "garage_door", "opening", "window"})
-"""Binary sensors that are open or closed; the others have detected something or not."""
+"""Classes of binary sensors that are open or closed; others have detected something or not."""
 
 ASKING = frozenset({"HassGetState", "HassClimateGetTemperature"})
 
@@ -46,7 +46,7 @@ class DeviceAnswers:
         return Action(answer=self._several(intent, devices, result))
 
     def _one(self, intent: Intent, devices: list[SayableDevice], language: str) -> str:
-        """What is said of a device that was named."""
+        """The answer about a device that was named."""
         found = _asked_devices(intent, devices, language)
         device, asked = found[0], intent.slots.get("state")
         if missing := _missing(device, language):
@@ -60,9 +60,9 @@ class DeviceAnswers:
         )
 
     def _several(self, intent: Intent, devices: list[SayableDevice], result: Result) -> str:
-        """Which, how many, any or all; what cannot be reached is said besides, and not counted."""
+        """The answer to which, how many, any or all; unavailable devices are only named."""
         language = result.language
-        # A group of lamps is not one lamp more.
+        # A group of lamps does not count as a lamp.
         members = [one for one in devices if "group" not in one.entity.config]
         found = _asked_devices(intent, members, language)
         known = [one for one in found if one.entity.state not in (UNKNOWN, UNAVAILABLE)]
@@ -75,7 +75,7 @@ class DeviceAnswers:
         return f"{said}. {device_phrase(language, 'unavailable', lost)}" if lost else said
 
     def _temperature(self, intent: Intent, devices: list[SayableDevice], language: str) -> str:
-        """The sensor of the room first, because a valve measures beside the radiator."""
+        """The temperature of a room's sensor, otherwise of a valve, which is near a radiator."""
         sensors = matching_devices(devices, {**intent.slots, "device_class": "temperature"})
         climates = matching_devices(devices, intent.slots, ["climate"])
         for device in [*sensors, *climates]:
@@ -111,7 +111,7 @@ def _asked_devices(
 
 
 def _query(devices: list[SayableDevice], asked: str) -> dict[str, list[dict[str, str]]]:
-    """The devices that are in the asked state, and the others, as the responses read them."""
+    """The devices in the asked state, and the others, in the form for the responses."""
     matched = [one for one in devices if not asked or _is_so(one, asked)]
     return {
         "matched": [{"name": one.name} for one in matched],
@@ -127,14 +127,14 @@ def _is_so(device: SayableDevice, asked: str) -> bool:
 
 
 def _missing(device: SayableDevice, language: str) -> str | None:
-    """What is said of a device whose state nobody knows."""
+    """The answer about a device with an unknown state."""
     if device.entity.state == UNAVAILABLE:
         return device_phrase(language, "unavailable", [device.name])
     return device_phrase(language, "unknown") if device.entity.state == UNKNOWN else None
 
 
 def shown_state(device: SayableDevice, language: str) -> dict[str, Any]:
-    """A state as the responses of Home Assistant read it."""
+    """A state in the form that Home Assistant's responses expect."""
     entity = device.entity
     value = entity.state
     unit = entity.attributes.get("unit_of_measurement")
@@ -151,7 +151,7 @@ def shown_state(device: SayableDevice, language: str) -> dict[str, Any]:
 
 
 def _list_of(device: SayableDevice) -> str:
-    """The list of the package that has the words for this kind of state."""
+    """The package's list with the words for this kind of state."""
     if device.domain == "binary_sensor":
         opens = device.entity.device_class in OPENING_CLASSES
         return "bs_open_states" if opens else "bs_occupancy_states"

@@ -1,4 +1,4 @@
-"""What the MQTT thread does for devices: subscriptions, discovery, states, the birth message."""
+"""The MQTT thread's part for devices: subscriptions, discovery, states, birth message."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from appliance.devices.device_registry import DeviceRegistry
 
 BIRTH_EVERY_S = 60.0
-"""Least time between two birth messages: each makes publishers send everything again."""
+"""Shortest time between two birth messages, in seconds; each makes publishers send everything
+again."""
 
 BIRTH_PAYLOAD = b"online"
 
 
 class DeviceMessages:
-    """Belongs to the MQTT thread."""
+    """The messages of devices. It belongs to the MQTT thread."""
 
     def __init__(
         self, registry: DeviceRegistry, actions: DeviceActions, *, birth_topic: str | None
@@ -50,7 +51,7 @@ class DeviceMessages:
         return self._registry.wants(topic)
 
     def receive(self, topic: str, payload: bytes | None, *, retained: bool) -> None:
-        """Follow a message. What the broker had stored confirms no command."""
+        """Handle a message. A retained one does not confirm a command."""
         if payload is None:
             return
         self._registry.receive(topic, payload, retained=retained)

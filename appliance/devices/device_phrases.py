@@ -1,4 +1,4 @@
-"""What is said of devices in each language, from `phrases/<language>.toml`."""
+"""Phrases about devices in each language, from `phrases/<language>.toml`."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def _phrases(language: str) -> dict[str, str]:
 
 
 def device_phrase(language: str, key: str, names: list[str] | None = None) -> str:
-    """A phrase; `names` are the devices that it is about."""
+    """A phrase with the names of devices."""
     return _phrases(language)[key].format(name=", ".join(names or []))

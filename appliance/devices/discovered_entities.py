@@ -23,18 +23,18 @@ logger = logging.getLogger(__name__)
 MAXIMUM_ENTITIES = 3000
 PROBLEMS_KEPT = 100
 PROBLEMS_LOGGED = 20
-"""Of one run; the rest is counted and shown by `appliance devices list`."""
+"""Maximum number of problems logged in one run; `appliance devices list` shows the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryRules:
-    """What is read, and where devices must not send us."""
+    """The topics that are read, and those that commands must not use."""
 
     prefix: str = "homeassistant"
     root: str = "appliance"
-    """The appliance's own topics: no device's command may lead there."""
+    """Root of the appliance's own topics; commands must not use them."""
     requests: tuple[str, ...] = ()
-    """Filters of requests to this appliance and others, below `root` or not."""
+    """Topic filters of requests to this appliance and others, below `root` or not."""
     own_identifiers: frozenset[str] = frozenset()
     """Identifiers of devices that the appliance itself declares."""
 
@@ -42,8 +42,8 @@ class DiscoveryRules:
     def of(cls, config: Config) -> DiscoveryRules:
         """The rules that a configuration makes.
 
-        Requests are also those of appliances with the same configuration but for their name, and
-        of the queue that they share.
+        Requests include those of appliances that differ only in their name, and of their shared
+        queue.
         """
         roots = (config.mqtt.root.replace("{device}", "+"), config.mqtt.group_root)
         return cls(
@@ -60,22 +60,22 @@ class DiscoveryRules:
         return own or discovery or request or topic.startswith("$")
 
     def is_of_requests(self, topic_filter: str) -> bool:
-        """Whether a filter has requests: the broker would send each of them twice."""
+        """Whether a filter includes requests, which the broker would then send twice."""
         requests = (f"{self.root}/request/+", *self.requests)
         return any(overlap(topic_filter, one) for one in requests)
 
 
 class DiscoveredEntities:
-    """Follows discovery messages. Not locked: its owner takes care of threads."""
+    """Keeps the entities of discovery messages. It has no lock; its owner serialises the calls."""
 
     def __init__(self, rules: DiscoveryRules) -> None:
         self._rules = rules
         self.entities: dict[str, DeviceEntity] = {}
-        """By what identifies them for ever, in the order of their discovery."""
+        """Entities by their permanent key, in the order of their discovery."""
         self.problems: dict[str, str] = {}
-        """Why a discovery topic is not used, by topic; the newest."""
+        """Reasons why discovery topics are not used, by topic; the newest ones."""
         self.refused: Counter[str] = Counter()
-        """Discovery messages that were not used, by reason."""
+        """Number of unused discovery messages, by reason."""
         self._routes: dict[str, list[DeviceEntity]] = {}
         self._wildcards: set[str] = set()
         self._by_unique_id: dict[str, str] = {}
@@ -90,7 +90,7 @@ class DiscoveredEntities:
         return list(self._routes)
 
     def receive_discovery(self, topic: str, payload: bytes) -> bool:
-        """Follow a message below the discovery prefix; whether the entities changed.
+        """Handle a message below the discovery prefix; return whether the entities changed.
 
         A message that cannot be used changes nothing; it is counted and kept in `problems`.
         """
@@ -112,7 +112,7 @@ class DiscoveredEntities:
         return changed
 
     def declare(self, messages: Iterable[ComponentMessage]) -> bool:
-        """Follow what is declared elsewhere than by discovery; whether the entities changed.
+        """Handle a declaration from another source; return whether the entities changed.
 
         Raises:
             DeviceConfigError: one cannot be used.
@@ -123,7 +123,7 @@ class DiscoveredEntities:
         return any(changed)
 
     def receive(self, topic: str, payload: bytes, *, retained: bool = False) -> list[DeviceEntity]:
-        """Pass a message to the entities that read its topic; those that changed."""
+        """Pass a message to the entities that read its topic; return the changed ones."""
         return [
             entity
             for topic_filter, entities in list(self._matching(topic))
@@ -220,7 +220,7 @@ class DiscoveredEntities:
                 self._wildcards.discard(topic_filter)
 
     def refuse(self, topic: str, error: Exception) -> None:
-        """Count and keep why the message on a topic is not used."""
+        """Count and keep the reason why the message on a topic is not used."""
         reason = str(error)[:200]
         self.refused[type(error).__name__] += 1
         if len(self.problems) < PROBLEMS_KEPT or topic in self.problems:

@@ -1,4 +1,4 @@
-"""What all components have in common: availability, state topics, commands, assumed states."""
+"""The common part of all components: availability, state topics, commands, assumed states."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 UNKNOWN, UNAVAILABLE = "unknown", "unavailable"
 NONE = "None"
-"""The text with which a device says that it does not know."""
+"""Text by which a device reports an unknown value."""
 
 ERRORS_BEFORE_WARNING = 10
-"""Messages in a row that cannot be read, after which the device is reported once."""
+"""Number of unreadable messages in a row after which the device is logged once."""
 
 LONGEST_STATE = 255
 
@@ -40,7 +40,7 @@ class Publication:
 
 @dataclass(slots=True)
 class ServicePlan:
-    """What a service publishes, in order, and what is assumed of the state afterwards."""
+    """The messages of a service, in order, and the state that is assumed afterwards."""
 
     messages: list[Publication] = field(default_factory=list)
     assumed: dict[str, Any] = field(default_factory=dict)
@@ -51,10 +51,10 @@ ServiceData = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One thing that an entity can be asked to do."""
+    """A service of an entity."""
 
     plan: Callable[[Any, ServicePlan, ServiceData], None]
-    """Called with the entity; adds messages and assumed values to the plan."""
+    """Function of the entity that adds messages and assumed values to the plan."""
     fields: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     supported: Callable[[Any], bool] = lambda _entity: True
@@ -63,9 +63,8 @@ class Service:
 class DeviceEntity:
     """One entity: a light, a sensor. Reads its topics, and plans what a service publishes.
 
-    `values` are what the entity knows of itself, by names that Home Assistant uses for its
-    attributes. A subclass says in `FIELDS` which keys its discovery has, in `SERVICES` what it
-    can do, and in `listen` which of its topics it reads.
+    `values` are the known attributes, by Home Assistant's names. A subclass declares the keys of
+    its discovery in `FIELDS`, its services in `SERVICES`, and the topics that it reads in `listen`.
     """
 
     component: ClassVar[str]
@@ -74,7 +73,7 @@ class DeviceEntity:
     SERVICES: ClassVar[Mapping[str, Service]] = {}
 
     def __init__(self, key: str, given: Mapping[str, Any]) -> None:
-        """`key` identifies it for ever; `given` is the discovery message with full names.
+        """`key` is its permanent identifier; `given` is the discovery message with full names.
 
         Raises:
             DeviceConfigError: the message cannot be used.
@@ -99,7 +98,7 @@ class DeviceEntity:
         self.setup()
         self.listen()
 
-    # What a component adds.
+    # Parts that a component adds.
 
     def check(self, config: dict[str, Any]) -> dict[str, Any]:
         """Compare the keys with each other; DeviceConfigError if they do not fit together."""
@@ -113,17 +112,17 @@ class DeviceEntity:
 
     @property
     def value(self) -> Any:
-        """The main state as Home Assistant words it; None if it is not known."""
+        """The main state in Home Assistant's words; None if it is not known."""
         return None
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What else is known, by Home Assistant's names of attributes."""
+        """Other known values, by Home Assistant's names of attributes."""
         return {}
 
     @property
     def is_assumed(self) -> bool:
-        """Whether its state is what it was told last, because it does not report any."""
+        """Whether its state is assumed from the last command, because it reports none."""
         return bool(self.config.get("optimistic")) or "state_topic" not in self.config
 
     # Names.
@@ -162,7 +161,7 @@ class DeviceEntity:
 
     @property
     def is_available(self) -> bool:
-        """Whether it can be reached, as far as it says."""
+        """Whether it is available, as far as it reports this."""
         if not self._available:
             return True
         mode = self.config["availability_mode"]
@@ -179,7 +178,7 @@ class DeviceEntity:
         return UNKNOWN if value is None else str(value)
 
     def receive(self, topic_filter: str, payload: bytes, *, retained: bool = False) -> bool:
-        """Read a message on one of `filters`; whether anything changed."""
+        """Read a message on one of `filters`; return whether anything changed."""
         before = (self.state, dict(self.values))
         decoded = self._decoded(payload)
         if decoded is None:
@@ -203,7 +202,7 @@ class DeviceEntity:
     def read(self, key: str, payload: str, *, otherwise: Any = None, **more: Any) -> Any:
         """The payload after the template under `key`, if there is one.
 
-        If the template misses a value, it is `otherwise`, or the payload itself if that is None.
+        If the template lacks a value, the result is `otherwise`, or the payload if that is None.
         """
         template: DeviceTemplate | None = self.config.get(key)
         if template is None:
@@ -214,7 +213,7 @@ class DeviceEntity:
             return payload if otherwise is None else otherwise
 
     def adopt(self, other: DeviceEntity) -> None:
-        """Take over what the same entity knew before its discovery changed."""
+        """Take over the values from before its discovery message changed."""
         self.values = {**self.values, **other.values}
         self.heard_at, self.changed_at = other.heard_at, other.changed_at
         for topic in self._available.keys() & other._available.keys():
@@ -224,7 +223,7 @@ class DeviceEntity:
     # Acting.
 
     def plan(self, service: str, data: ServiceData) -> ServicePlan:
-        """What a service would publish now; nothing changes. Empty if it is unavailable.
+        """The plan of a service; nothing is sent. It is empty if the entity is unavailable.
 
         Raises:
             ServiceRefused: it cannot do this, or the data is wrong.
@@ -310,7 +309,7 @@ class DeviceEntity:
             self._handlers.setdefault(entry["topic"], []).append(handler)
 
     def set_available(self, topic: str, *, available: bool) -> None:
-        """Note what an availability topic says."""
+        """Note the message of an availability topic."""
         self._available[topic] = available
         self._available_last = available
 

@@ -1,4 +1,4 @@
-"""The parts of one command: what is sent to each device, and what becomes of it."""
+"""The parts of one command: the messages to each device, and its state."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from appliance.values import Result
 
 ALREADY_SO_S = 1.0
-"""After which a device that was so before counts as confirmed: many then report nothing."""
+"""Seconds after which a device that was already in the wished state counts as confirmed, because
+many then report nothing."""
 
 
 @dataclass(slots=True)
 class PlannedTarget:
-    """One device of a command, and what is sent to it."""
+    """One device of a command, with its messages."""
 
     device: SayableDevice
     call: ServiceCall
@@ -31,7 +32,7 @@ class PlannedTarget:
 
     @property
     def name(self) -> str:
-        """As it is said."""
+        """The spoken name of the device."""
         return self.device.name
 
     @property
@@ -40,7 +41,7 @@ class PlannedTarget:
         return self.state is ActionState.SENT and can_confirm(self.device.entity)
 
     def note_states(self, entity_keys: set[str]) -> None:
-        """Look whether what these entities have reported confirms it."""
+        """Check whether the reports of these entities confirm the command."""
         entity = self.device.entity
         waiting = self.state is ActionState.SENT and entity.key in entity_keys
         if waiting and is_reached(self.call, entity):

@@ -1,4 +1,4 @@
-"""Which kind of question a text is: is any, are all, which, how many, or about one device."""
+"""Finds the kind of a question: is any, are all, which, how many, or about one device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from appliance.sentences.sentence_set import SentenceSet
 
 WHICH = "which"
-"""What is answered if the sentence does not say: the names."""
+"""Default answer if the sentence has no kind: the names."""
 
 
 def question_kind(sentences: SentenceSet, intent: str, text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 Range = tuple[float, float]
-"""Lowest and highest value that is not "off"."""
+"""Lowest and highest value of the range; lower is "off"."""
 
 
 def _states(of: Range) -> float:
@@ -11,17 +11,17 @@ def _states(of: Range) -> float:
 
 
 def to_percent(of: Range, value: float) -> int:
-    """The per cent of a device's value, rounded down."""
+    """The percentage of a device's value, rounded down."""
     return int((value - (of[0] - 1)) * 100 // _states(of))
 
 
 def from_percent(of: Range, percent: float) -> float:
-    """The device's value of a percentage; the caller rounds."""
+    """The device's value for a percentage; the caller rounds."""
     return percent * _states(of) / 100 + of[0] - 1
 
 
 def to_device_brightness(scale: int, brightness: int) -> float:
-    """The device's value of a brightness of 0 to 255; the caller rounds."""
+    """The device's value for a brightness of 0 to 255; the caller rounds."""
     return brightness * scale / 255
 
 

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 TASMOTA_FILTER = "tasmota/discovery/+/config"
 
 RELAY, LIGHT = 1, 2
-"""Kinds of an output; 0 is none, and 3, a shutter, is not read."""
+"""Kinds of an output; 0 means none, and 3, a shutter, is not read."""
 
 MOST_OUTPUTS = 32
 
 
 TopicPart = Annotated[str, msgspec.Meta(max_length=255)]
-"""Short, since one is put into another as often as it is named there."""
+"""A short text, because it may be inserted into another one several times."""
 
 
 class TasmotaDevice(msgspec.Struct, frozen=True):
-    """What is read of a message; the names are Tasmota's."""
+    """The fields of a message that are read; the names are Tasmota's."""
 
     mac: str
     t: TopicPart
@@ -55,7 +55,7 @@ class TasmotaDevice(msgspec.Struct, frozen=True):
 
 
 def tasmota_components(topic: str, payload: bytes) -> list[ComponentMessage]:
-    """What a message declares; an empty one says that all of its outputs are gone.
+    """The declarations of a message; an empty message removes all of its outputs.
 
     Raises:
         DeviceConfigError: it cannot be used.
@@ -93,7 +93,7 @@ def _outputs(device: TasmotaDevice) -> Iterator[ComponentMessage]:
 
 
 def _config(device: TasmotaDevice, index: int, *, is_only: bool) -> dict[str, Any]:
-    """An output as Home Assistant's discovery would describe it."""
+    """An output in the form of Home Assistant's discovery."""
     power = f"POWER{index + 1}"
     name = device.fn[index] if index < len(device.fn) else None
     template = f"{{{{ value_json.{power} | default(value_json.POWER) }}}}"

@@ -1,9 +1,9 @@
-"""Renders the templates of devices, which are foreign code: a white list, and bounds on cost.
+"""Renders the templates of devices safely, with an allow list and limits on cost.
 
-A template is parsed, each node of its syntax tree is compared with a white list, and each
-operation that could grow (concatenation, a filter, a call) is done by a function of ours that
-counts what it handles. There are no loops, so time and memory are bounded by `TEMPLATE_BYTES`
-times `VALUE_UNITS` at most, and by `TOTAL_UNITS` in practice.
+A template is foreign code. It is parsed, each node of its syntax tree is checked against an allow
+list, and each operation whose result could grow (concatenation, a filter, a call) is done by a
+function of ours that counts its size. There are no loops, so time and memory are bounded by
+`TEMPLATE_BYTES` times `VALUE_UNITS` at most, and by `TOTAL_UNITS` in practice.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ import msgspec
 
 TEMPLATE_BYTES = 4096
 DEPTH = 30
-"""Levels of the syntax tree."""
+"""Maximum depth of the syntax tree."""
 
 PAYLOAD_BYTES = 65_536
-"""Longer payloads are not rendered."""
+"""Maximum length of a payload; longer ones are not rendered."""
 
 CACHED = 1024
-"""Compiled templates that are kept: one publisher sends the same few for all its devices."""
+"""Number of cached compiled templates; a publisher sends the same few for all its devices."""
 
 ALLOWED_NODES: tuple[type[nodes.Node], ...] = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Keyword),
@@ -47,10 +47,10 @@ ALLOWED_NODES: tuple[type[nodes.Node], ...] = (
 NEEDS_HOME_ASSISTANT = frozenset(
     {"this", "states", "state_attr", "is_state", "is_state_attr", "has_value", "expand", "hass"}
 )
-"""They ask for states of other devices, which only Home Assistant knows."""
+"""Names of functions for states of other devices, which only Home Assistant knows."""
 
 CONCAT, METHOD = "concat_", "method_"
-"""Our functions behind `~` and behind a method; no template can name them."""
+"""Names of our functions for `~` and for a method; no template can use these names."""
 
 UNDEFINED_TESTS = frozenset({"defined", "undefined"})
 
@@ -103,7 +103,7 @@ def _new_environment(undefined: type[jinja2.Undefined]) -> _Environment:
 
 ENVIRONMENT = _new_environment(jinja2.Undefined)
 STRICT_ENVIRONMENT = _new_environment(jinja2.StrictUndefined)
-"""A value that is missing is an error, and not an empty text."""
+"""A missing value, which raises an error instead of being an empty text."""
 
 
 class DeviceTemplate:
@@ -189,7 +189,7 @@ def _checked_tree(text: str) -> nodes.Template:
 
 
 class _Checker:
-    """Walks a tree, refuses what is not on the white list, and puts our functions into it."""
+    """Walks a tree, refuses nodes that are not on the allow list, and inserts our functions."""
 
     def checked_template(self, tree: nodes.Template) -> nodes.Template:
         self._visit(tree, 0)

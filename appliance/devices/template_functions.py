@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 REQUIRED = object()
-"""In place of a default: without one, a bad value is an error."""
+"""Marks a missing default: without one, a bad value is an error."""
 
 QUANTIFIERS, CHOICES = 4, 10
-"""Repetitions, and optional parts or alternatives, that a regular expression may have."""
+"""Maximum numbers of repetitions, and of optional parts or alternatives, in a regular
+expression."""
 
 REGEX_STEPS = 20_000_000
-"""Steps that a search may take if every repetition tries every length."""
+"""Maximum number of steps of a search if every repetition tries every length."""
 
 LONGEST_WIDTH = 999
 
@@ -254,7 +255,7 @@ def _least_or_most(function: Callable[[Iterable[Any]], Any]) -> Callable[..., An
 
 @functools.lru_cache(maxsize=128)
 def _regex(pattern: str, ignore_case: bool) -> tuple[re.Pattern[str], int]:
-    """A pattern that cannot take exponential time, and how many repetitions it has."""
+    """A pattern that cannot take exponential time, and its number of repetitions."""
     bare = re.sub(r"\\[^0-9]", "x", pattern)
     bare = re.sub(r"\[\^?\]?[^\]]*\]", "x", bare)
     if re.search(r"\\[0-9]|\(\?[^:]|\)[*+{]", bare):
@@ -434,4 +435,4 @@ METHODS: dict[str, Callable[..., Any]] = {
     "strftime": _strftime,
     "replace": _method_replace,
 }
-"""By name; the owner of the method is the first argument."""
+"""Methods by name; the owner of the method is the first argument."""

@@ -1,4 +1,4 @@
-"""Counts what a template handles, so that it cannot take time or memory without end."""
+"""Counts the size of all values of a template, so that its time and memory are bounded."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 from appliance.errors import UnsafeTemplate
 
 VALUE_UNITS = 65_536
-"""Largest value: characters, and one unit for each number or member of a list."""
+"""Maximum size of a value: characters, plus one for each number or member of a list."""
 
 TOTAL_UNITS = 4_194_304
-"""What one rendering may handle in all."""
+"""Maximum total size of all values of one rendering."""
 
 LARGEST_NUMBER = 2**128
 
 
 class Budget:
-    """What is left to one rendering."""
+    """The remaining size of one rendering."""
 
     def __init__(self) -> None:
         self._left = TOTAL_UNITS
 
     def spend(self, units: int) -> None:
-        """Count `units`; UnsafeTemplate if that is too much."""
+        """Count `units`; UnsafeTemplate if the limit is exceeded."""
         self._left -= units
         if units > VALUE_UNITS or self._left < 0:
             raise UnsafeTemplate("the template handles too much data")

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RGB = 3
-"""Pins of a light with colours."""
+"""Number of pins of a light with colours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """How an activity looks."""
+    """The look of an activity."""
 
     colour: tuple[float, float, float]
     """Red, green, blue; a light of one colour is on if any of them is."""
     on: float = 0.0
-    """Seconds; 0 is a steady light."""
+    """Seconds on; 0 is a steady light."""
     off: float = 0.0
 
 
@@ -44,20 +44,20 @@ LIGHTS = {
     Activity.MUTED: Light((1, 0, 0), 0.1, 2.9),
     Activity.FAULT: Light((1, 0, 0), 0.25, 0.25),
 }
-"""Each has a rhythm of its own, for lights of one colour and for people who see none."""
+"""Lights by activity, each with its own rhythm for lights of one colour and colour-blind people."""
 
 
 class ButtonActions(Protocol):
-    """What the button does."""
+    """The actions of the button."""
 
     def on_press(self) -> None:
-        """It goes down."""
+        """The button is pressed."""
 
     def on_release(self) -> None:
-        """It goes up."""
+        """The button is released."""
 
     def on_long_press(self) -> None:
-        """It has been down for a while."""
+        """The button has been held for `panel.long_press_s`."""
 
 
 class ButtonAndLight:
@@ -99,7 +99,7 @@ class ButtonAndLight:
             self._button.when_held = button.on_long_press
 
     def on_event(self, event: Event) -> None:
-        """Show what the device does."""
+        """Show the activity of the device."""
         if isinstance(event, StatusChanged):
             self.show(event.activity)
 
@@ -136,7 +136,7 @@ def _light(settings: PanelSettings) -> Any:
 
 
 def _find_pins() -> None:
-    """The board's pins; where there are none, such that do nothing."""
+    """The board's pins; without any, pins that do nothing."""
     if Device.pin_factory is not None:
         return
     try:

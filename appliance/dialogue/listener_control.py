@@ -1,4 +1,4 @@
-"""What is asked of the listener, from any thread: commands that it carries out between frames."""
+"""Commands to the listener from any thread, which it carries out between frames."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class Activation:
     id: str | None = None
     """The utterance's id if it is known beforehand, like that of a request."""
     held: bool = False
-    """The sentence ends when the button is released, and not at a pause."""
+    """Whether the sentence ends at the release of the button instead of a pause."""
     reply: bool = False
-    """For a yes or a no, and not for one of the sentences."""
+    """Whether a yes or a no is expected, and not one of the sentences."""
     wait_s: float = 5.0
-    """Within which somebody must begin to speak."""
+    """Seconds within which somebody must begin to speak."""
     after_wake_word: bool = False
     """Whether the end of the wake word may still be heard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Listen to one sentence, or to another one than it listens to now."""
+    """Listen to one sentence, in place of the current one if any."""
 
     activation: Activation
 
@@ -62,12 +62,12 @@ class UseTrigger:
 
     mode: str
     detectors: Sequence[WakeWordDetector] | None
-    """Replace those there are; None keeps them."""
+    """The new detectors; None keeps the present ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deafen:
-    """The loudspeaker speaks (or not any more): hear nothing but a wake word meanwhile."""
+    """The loudspeaker starts or stops speaking: meanwhile only a wake word is heard."""
 
     deaf: bool
 
@@ -102,7 +102,7 @@ class ListenerControl:
         self._commands.put(UseTrigger(mode, detectors))
 
     def deafen(self, *, deaf: bool) -> None:
-        """Whether the loudspeaker speaks now."""
+        """Tell the listener whether the loudspeaker speaks."""
         self._commands.put(Deafen(deaf))
 
     def next_command(self, timeout_s: float = 0.0) -> ListenerCommand | None:

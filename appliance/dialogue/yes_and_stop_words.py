@@ -1,4 +1,4 @@
-"""Words that confirm, and phrases that end everything, in the language that is spoken."""
+"""Words that confirm, and phrases that end everything, in the spoken language."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from appliance.text.normalise import words_of
 FALLBACK = "en"
 
 LONGEST_YES = 4
-"""Words; what is longer says something else."""
+"""Maximum number of words; a longer reply means something else."""
 
 
 class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file of `phrases/`."""
 
     yes: frozenset[str]
-    """Every word of a reply must be one of these; nothing else confirms, so noise never can."""
+    """Words that confirm. Every word of a reply must be one of these, so that noise never
+    confirms."""
     stop: frozenset[str]
-    """What ends everything, whatever is going on."""
+    """Phrases that end everything."""
 
     def means_stop(self, text: str) -> bool:
-        """Whether a text is one of the phrases that end everything; said in a hurry, twice."""
+        """Whether a text is one of the phrases that end everything, also said twice."""
         words = words_of(text)
         half = words[: len(words) // 2]
         said = half if half and words == half + half else words
@@ -39,7 +40,7 @@ class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @functools.cache
 def phrases_for(language: str) -> Phrases:
-    """Those of a language, `de-CH` served by `de`; the English ones if there is no file."""
+    """The words of a language, `de` for `de-CH`; the English ones if there is no file."""
     file = resources.files(__package__).joinpath(f"phrases/{language.partition('-')[0]}.toml")
     if not file.is_file():
         return phrases_for(FALLBACK)

@@ -1,4 +1,4 @@
-"""Settings that requests change while it runs: they narrow the configuration, never widen it."""
+"""Settings that requests change at run time, only within the limits of the configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OPENNESS = {"off": 0, "button": 1, "request": 1, "wake_word": 2, "always": 3}
-"""How easily each value of listening.trigger opens the microphone."""
+"""Rank of each value of listening.trigger, by how easily it opens the microphone."""
 
 MUTED_ELSEWHERE = "the button has muted the microphone, and only the button can undo that"
 
@@ -49,7 +49,7 @@ class RuntimeOptions:
         }
 
     def apply(self, form: OptionsRequest) -> None:
-        """Set the options that the form has.
+        """Set the options that the request has.
 
         Raises:
             RequestError: the configuration does not allow the level `debug`.
@@ -70,7 +70,7 @@ class RuntimeOptions:
         self._events.emit(SettingsChanged())
 
     def apply_to_microphone(self, form: MicrophoneRequest) -> None:
-        """Mute it, undo a mute that was made here, or let less start the listening.
+        """Mute the microphone, undo a mute of a request, or choose a stricter trigger.
 
         Raises:
             RequestError: it would open what the configuration or the button closed.

@@ -1,4 +1,4 @@
-"""Moments that stay right after a restart, a reboot, or a jump of the calendar."""
+"""Moments that stay correct after a restart, a reboot, or a jump of the calendar."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 JUMP_S = 2.0
-"""A calendar that moves by more than this against the boot clock was set, and did not drift."""
+"""If the calendar moves by more seconds than this against the boot clock, it was set and did not
+drift."""
 
 WEEK = 7
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A moment on two clocks; the one that is right at the time of reading counts."""
+    """A moment on two clocks; the one that is correct when it is read counts."""
 
     unix_s: float
-    """On the calendar."""
+    """Calendar time, in Unix seconds."""
     boot: str | None = None
-    """Id of a boot; None: only the calendar counts, as for an alarm at a time of day."""
+    """Id of the boot; None: only the calendar counts, as for an alarm at a time of day."""
     boot_s: float = 0.0
     """Seconds since that boot."""
 
@@ -84,7 +85,7 @@ class Clocks:
         return jumped
 
     def rebased(self, moment: Moment) -> Moment:
-        """The same moment after the calendar was set: what the boot clock says, if it knows it."""
+        """The moment after the calendar was set, by the boot clock if it is of this boot."""
         if moment.boot is None or moment.boot != self._boot:
             return moment
         return self.after(self.until(moment))
@@ -100,8 +101,8 @@ class Clocks:
             days: weekdays on which it counts, 0 is Monday; empty: every day.
             not_on: a date that does not count, as ISO 8601.
 
-        A time that a change to summer time leaves out is taken an hour later, and of one that
-        comes twice in autumn the first counts (PEP 495).
+        A time that is skipped by summer time is taken an hour later. Of a time that comes twice in
+        autumn, the first counts (PEP 495).
 
         """
         now = self.local()

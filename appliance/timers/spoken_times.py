@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}
-"""Seconds in each."""
+"""Seconds in each unit."""
 
 HALF_DAY = 12
 LAST_HOUR = 23
@@ -25,7 +25,7 @@ REPETITIONS = {"daily": tuple(range(WEEK)), "weekdays": WORKING_DAYS, "weekend":
 def duration_of(slots: Mapping[str, Any], prefix: str = "") -> float | None:
     """Seconds from the slots `hours`, `minutes` and `seconds`; None if none of them has a number.
 
-    With the prefix `start_` the duration that a timer was started with.
+    With the prefix `start_`, it is the duration with which a timer was started.
     """
     found = [
         (number, seconds)
@@ -36,11 +36,11 @@ def duration_of(slots: Mapping[str, Any], prefix: str = "") -> float | None:
 
 
 def hours_of(slots: Mapping[str, Any], *, twelve_hours: bool) -> tuple[tuple[int, ...], int] | None:
-    """The hours that may be meant, and the minute, from the slots of a time of day.
+    """The possible hours, and the minute, from the slots of a time of day.
 
-    `hour` and `minute` are as said, `to` are minutes before the hour ("quarter to eight"), `half`
-    is `am` or `pm`. Without it, in a language whose clock has twelve hours, both hours are meant.
-    None if there is no such time.
+    `hour` and `minute` are as said, `to` is the number of minutes before the hour ("quarter to
+    eight"), `half` is `am` or `pm`. Without `half`, both hours are possible in a language with a
+    clock of twelve hours. None if there is no such time.
     """
     hour = _number(slots.get("hour"))
     minute = _number(slots.get("minute")) or 0
@@ -69,7 +69,7 @@ def repeated_days(slots: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def one_day(slots: Mapping[str, Any], today: int) -> tuple[int, ...]:
-    """The weekday of the slot `day`, which is a weekday, `today` or `tomorrow`; empty if unsaid."""
+    """The weekday of the slot `day` (a weekday, `today` or `tomorrow`); empty if missing."""
     said = slots.get("day")
     day = {"today": today, "tomorrow": today + 1}.get(str(said), _number(said))
     return () if day is None else (int(day) % WEEK,)

@@ -9,35 +9,35 @@ from appliance.timers.clocks import Moment  # noqa: TC001  (msgspec reads the an
 
 
 class Timer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One of them. A change makes another object."""
+    """One entry of the list. A change makes another object."""
 
     id: str
     kind: TimerKind = TimerKind.TIMER
     phase: TimerPhase = TimerPhase.RUNNING
     due: Moment
-    """When it rings; while it is paused, when it would have; while it rings, when it began."""
+    """When it rings; if paused, when it would have rung; while it rings, when it began."""
     name: str | None = None
     area: str | None = None
-    """The room that it was started for."""
+    """The room for which it was started."""
     text: str | None = None
     """The words of a reminder, or the sentence of a delayed command."""
     by_voice: bool = False
-    """It was said, so a delayed command must not move what is `never_by_voice`."""
+    """Whether it was spoken, so that a delayed command must respect `never_by_voice`."""
     duration_s: float = 0.0
-    """As it was started: "the ten minute timer"."""
+    """Duration at its start, in seconds: "the ten minute timer"."""
     left_s: float = 0.0
-    """What is left while it is paused."""
+    """Seconds left while it is paused."""
     hour: int | None = None
-    """Of the day, for what rings at a time of day; None for a duration."""
+    """Hour of the day at which it rings; None for a duration."""
     minute: int = 0
     days: tuple[int, ...] = ()
     """Weekdays on which it is repeated, 0 is Monday; empty: once."""
     on_one_day: bool = False
-    """The day was said, too: a clock that is set later does not move it to another day."""
+    """Whether the day was said, too, so that setting the clock does not move it to another day."""
     rang_on: str | None = None
-    """The day on which it rang last, so that it rings once a day if the clock is set back."""
+    """The day on which it last rang, so that it rings once a day even if the clock is set back."""
     snoozed: bool = False
-    """It rang, and rings again at `due`."""
+    """Whether it rang, and rings again at `due`."""
 
     @property
     def repeats(self) -> bool:

@@ -1,4 +1,4 @@
-"""The list of timers: what may be done to them, and which are due; pure, without disk or sound."""
+"""The list of timers: changes, and which are due; without disk or sound."""
 
 from __future__ import annotations
 
@@ -18,40 +18,39 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LATE_S = 300.0
-"""What is due longer ago than this was missed: it is said once, and does not ring."""
+"""Seconds after which a due timer counts as missed: it is reported once, and does not ring."""
 
 STALE_S = 60.0
-"""A delayed command that is later than this is dropped: a lamp that goes on an hour late is a
-fault."""
+"""Seconds of delay after which a delayed command is dropped: a lamp must not go on an hour late."""
 
 MAXIMUM_TIMERS = 100
-"""More are refused; each takes a row on disk and a line of the published list."""
+"""Maximum number of timers; each takes a row on disk and a line of the published list."""
 
 LONGEST_S = 366 * 86_400.0
-"""The longest duration: longer is a mistake of hearing."""
+"""Longest duration, in seconds; a longer one was misheard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which timers a sentence means; what is None was not said."""
+    """The timers that a sentence means; fields that were not said are None."""
 
     kinds: tuple[TimerKind, ...] = (TimerKind.TIMER,)
     name: str | None = None
     area: str | None = None
     duration_s: float | None = None
-    """As the timer was started."""
+    """Duration at the start of the timer, in seconds."""
     hours: tuple[int, ...] | None = None
-    """Any of these hours of the day: who says "seven" means 7 or 19."""
+    """Possible hours of the day: "seven" means 7 or 19."""
     minute: int | None = None
 
     @property
     def says_which(self) -> bool:
-        """Whether it was said which one is meant."""
+        """Whether the sentence names a certain timer."""
         said = (self.name, self.area, self.duration_s, self.hours)
         return any(value is not None for value in said)
 
     def fits(self, timer: Timer) -> bool:
-        """Whether a timer is one of those meant."""
+        """Whether a timer matches the query."""
         return (
             timer.kind in self.kinds
             and (self.name is None or _same(self.name, timer.name or timer.text))
@@ -64,16 +63,16 @@ class Query:
 
 @dataclass(slots=True)
 class TimerList:
-    """One thread at a time. What was changed since the last save is in `unsaved` and `happened`."""
+    """The timers, with the changes since the last save. Use it from one thread at a time."""
 
     clocks: Clocks
     timers: dict[str, Timer] = field(default_factory=dict)
     unsaved: set[str] = field(default_factory=set)
     """Ids of timers that were changed or removed since the last save."""
     happened: list[tuple[TimerChange, Timer]] = field(default_factory=list)
-    """Since the last save, in order."""
+    """Events since the last save, in order."""
 
-    # Asked for by a sentence.
+    # Changes by a sentence.
 
     def start(self, timer: Timer) -> None:
         """Add a timer; one with the same id is there already if its request is done again."""
@@ -83,10 +82,10 @@ class TimerList:
     def find(
         self, query: Query, phase: TimerPhase | None = None, near: str | None = None
     ) -> list[Timer]:
-        """The timers that are meant, by Home Assistant's rules; several if that is not clear.
+        """The matching timers, by Home Assistant's rules; several if the query is ambiguous.
 
-        If nothing was said and there is one, it is that one. Otherwise those of the wanted phase
-        (pause means one that runs) and those in the speaker's room (`near`) come first.
+        If the query is empty and there is one timer, it is that one. Otherwise timers in the wanted
+        phase (pause means a running one) and in the speaker's room (`near`) go first.
         """
         found = [timer for timer in self.sorted() if query.fits(timer)]
         if len(found) > 1 and phase is not None:
@@ -106,7 +105,7 @@ class TimerList:
         return max(0.0, self.clocks.until(timer.due))
 
     def lengthen(self, timer: Timer, seconds: float) -> None:
-        """Add seconds, below zero to take away; what ends before now is due at once."""
+        """Add seconds, negative ones to shorten it; if its end has passed, it is due at once."""
         left = max(0.0, self.left_s(timer) + seconds)
         paused = timer.phase is TimerPhase.PAUSED
         # A timer that rang and gets more time runs again.
@@ -121,7 +120,7 @@ class TimerList:
             self._update(timer, phase=TimerPhase.PAUSED, left_s=self.left_s(timer))
 
     def resume(self, timer: Timer) -> None:
-        """Let its time go on."""
+        """Resume it."""
         if timer.phase is TimerPhase.PAUSED:
             due = self.clocks.after(timer.left_s)
             self._update(timer, phase=TimerPhase.RUNNING, left_s=0.0, due=due)
@@ -138,14 +137,14 @@ class TimerList:
         due = self.clocks.after(seconds)
         self._update(timer, phase=TimerPhase.RUNNING, due=due, snoozed=True)
 
-    # By the passing of time.
+    # Changes by the passing of time.
 
     def ringing(self) -> list[Timer]:
-        """Those that ring now."""
+        """The timers that ring now."""
         return [timer for timer in self.sorted() if timer.phase is TimerPhase.RINGING]
 
     def tick(self) -> tuple[list[Timer], list[Timer]]:
-        """Let what is due ring; the delayed commands to be done, and what was missed."""
+        """Start to ring due timers; return delayed commands to be done, and missed timers."""
         if self.clocks.has_jumped():
             self._follow_calendar()
         commands, missed = [], []
@@ -165,12 +164,12 @@ class TimerList:
         return commands, missed
 
     def silence(self, timer: Timer) -> None:
-        """It rang long enough, or somebody said stop."""
+        """End a ring, after its time or because somebody said stop."""
         if timer.phase is TimerPhase.RINGING:
             self._after_ringing(TimerChange.SILENCED, timer)
 
     def rang_for_s(self, timer: Timer) -> float:
-        """How long it has been ringing."""
+        """Seconds that it has been ringing."""
         return -self.clocks.until(timer.due)
 
     def _ring(self, timer: Timer) -> None:
@@ -195,13 +194,13 @@ class TimerList:
         return self.clocks.next_time_of_day(hour, minute, timer.days, timer.rang_on)
 
     def _follow_calendar(self) -> None:
-        """The calendar was set: a timer keeps its duration, an alarm its time of day."""
+        """Adjust to a changed calendar: a timer keeps its duration, an alarm its time of day."""
         for timer in self.timers.values():
             due = self.clocks.rebased(timer.due)
             running = timer.phase is TimerPhase.RUNNING
             if timer.hour is not None and running and not timer.snoozed:
                 late_s = -self.clocks.until(timer.due)
-                if not 0.0 <= late_s <= LATE_S:  # unless its time passed just now: then it rings
+                if not 0.0 <= late_s <= LATE_S:  # unless its time has just passed, so that it rings
                     due = self._next_day(timer)
             if due != timer.due:
                 self.timers[timer.id] = msgspec.structs.replace(timer, due=due)

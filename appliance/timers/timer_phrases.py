@@ -1,4 +1,4 @@
-"""What is said about timers, in the language that is spoken."""
+"""Phrases about timers, in the spoken language."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TimerPhrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reminder_cancelled: str
 
     def ring(self, timer: Timer, words: TimeWords) -> str:
-        """What is said while a timer rings."""
+        """The phrase while a timer rings."""
         if timer.kind is TimerKind.REMINDER:
             return self.ring_reminder.format(text=timer.text)
         if timer.kind is TimerKind.ALARM and timer.hour is not None:
@@ -88,7 +88,7 @@ class TimerPhrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @functools.cache
 def timer_phrases_for(language: str) -> tuple[TimerPhrases, TimeWords]:
-    """Those of a language, `de-CH` served by `de`; the English ones if there is no file."""
+    """The phrases of a language, `de` for `de-CH`; the English ones if there is no file."""
     name = f"phrases/{language.partition('-')[0]}.toml"
     file = resources.files(__package__).joinpath(name)
     if not file.is_file():

@@ -1,1 +1,1 @@
-"""One file for each family of components: what it reads, and what a service publishes."""
+"""One file for each family of components: the topics it reads, the messages of its services."""

@@ -36,7 +36,7 @@ HVAC_ACTIONS = (
 )
 
 ACTIVE_MODES = ("heat_cool", "heat", "cool")
-"""What "turn on" chooses, the first that the device has."""
+"""Modes for "turn on", in order of preference."""
 
 INITIAL_C = 21.0
 
@@ -69,10 +69,10 @@ TEMPERATURE_FIELDS: Fields = {
 
 
 class TemperatureControl(DeviceEntity):
-    """Something with a wished temperature, on topics of its own."""
+    """A device with a target temperature, on topics of its own."""
 
     limits_c: ClassVar[tuple[float, float]]
-    """Lowest and highest wished temperature if the device does not say."""
+    """Lowest and highest target temperature if the device does not declare them."""
 
     @property
     def is_assumed(self) -> bool:
@@ -81,7 +81,7 @@ class TemperatureControl(DeviceEntity):
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Lowest and highest wished temperature, in the device's unit."""
+        """Lowest and highest target temperature, in the device's unit."""
         low, high = (self.to_device(limit) for limit in self.limits_c)
         return self.config.get("min_temp", low), self.config.get("max_temp", high)
 
@@ -102,7 +102,7 @@ class TemperatureControl(DeviceEntity):
         return round(celsius, 1) if precision == 0.1 else round(celsius)  # noqa: PLR2004
 
     def assumes(self, topic: str) -> bool:
-        """Whether the value of a topic is what it was set to last."""
+        """Whether the value of a topic is assumed from the last command."""
         return bool(self.config["optimistic"]) or topic not in self.config
 
     def read_state(self, key: str, payload: str) -> Any:
@@ -132,7 +132,7 @@ class TemperatureControl(DeviceEntity):
         return read_word
 
     def listen_to_temperatures(self) -> None:
-        """Read the temperatures that all such devices have."""
+        """Read the temperatures that all of these devices have."""
         current = self.number_handler("current_temperature_template", "current_temperature")
         self.on("current_temperature_topic", current)
         wished = self.number_handler("temperature_state_template", "temperature")
@@ -145,7 +145,7 @@ class TemperatureControl(DeviceEntity):
             self.publish(plan, f"{attribute}_command_topic", payload)
 
     def set_value(self, plan: ServicePlan, attribute: str, name: str, value: Any) -> None:
-        """The same, and assume the value if it is not reported."""
+        """Add the message that sets an attribute, and assume the value if it is not reported."""
         if self.assumes(f"{attribute}_state_topic"):
             plan.assumed[name] = value
         self.send(plan, attribute, value)
@@ -275,7 +275,7 @@ class Climate(TemperatureControl):
 
     @property
     def has_range(self) -> bool:
-        """Whether it has a lower and a higher wished temperature."""
+        """Whether it has a lower and a higher target temperature."""
         return self.has("temperature_low") or self.has("temperature_high")
 
     def _action(self, payload: str) -> None:

@@ -44,11 +44,11 @@ NEEDED_TOGETHER = (
     ("tilt_command_template", "tilt_command_topic"),
     ("tilt_status_template", "tilt_status_topic"),
 )
-"""The first of each pair needs the second."""
+"""Pairs of keys of which the first needs the second."""
 
 
 class MovingEntity(DeviceEntity):
-    """Something that is open or closed, or on its way."""
+    """A device that is open, closed or moving."""
 
     @property
     def value(self) -> Any:
@@ -56,13 +56,13 @@ class MovingEntity(DeviceEntity):
         return self.values.get("movement")
 
     def note_movement(self, movement: str | None) -> None:
-        """Note where it is or where it goes."""
+        """Note its position or direction."""
         self.values["movement"] = movement
         if movement in (OPENING, CLOSING):
             self.values["last_went_up"] = movement == OPENING
 
     def toggled(self, *, can_stop: bool, position: int | None) -> str:
-        """What "toggle" means now: open, close or stop."""
+        """The meaning of "toggle" now: open, close or stop."""
         now = self.value
         if can_stop and now in (OPENING, CLOSING):
             return "stop"

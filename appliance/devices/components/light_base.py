@@ -1,4 +1,4 @@
-"""What lamps of all three schemas have in common: colours, brightness, and the service's data."""
+"""The common part of lamps of all three schemas: colours, brightness, data of services."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "rgbw": ("rgb", "rgbww", "hs", "xy", COLOR_TEMP),
     "rgbww": ("rgb", "rgbw", "hs", "xy", COLOR_TEMP),
 }
-"""For a colour in one form: the form to use in its place, the first that the lamp has."""
+"""Replacements for a form of colour, in order of preference; the lamp's first one is used."""
 
 LONGEST_TRANSITION_S = 6553.0
 
 
 def checked_modes(modes: Iterable[str]) -> frozenset[str]:
-    """The colour modes of a lamp, if they can stand together.
+    """The colour modes of a lamp, if the combination is valid.
 
     Raises:
-        DeviceConfigError: they cannot.
+        DeviceConfigError: the combination is not valid.
 
     """
     found = frozenset(modes)
@@ -135,11 +135,11 @@ class LightEntity(DeviceEntity, ABC):
     modes: frozenset[str]
     """The colour modes that the lamp has."""
     features: frozenset[str]
-    """Of effect, flash and transition, those that it has."""
+    """Those of effect, flash and transition that the lamp has."""
 
     @abstractmethod
     def turn_on(self, plan: ServicePlan, data: ServiceData) -> None:
-        """Add the messages of "on" with data that the lamp can do."""
+        """Add the messages of "on" with the data that the lamp supports."""
 
     @abstractmethod
     def turn_off(self, plan: ServicePlan, data: ServiceData) -> None:
@@ -147,13 +147,13 @@ class LightEntity(DeviceEntity, ABC):
 
     @property
     def warmest_k(self) -> int:
-        """Kelvin of its warmest white."""
+        """Colour temperature of its warmest white, in kelvin."""
         mireds = self.config.get("max_mireds")
         return colour.kelvin_of(mireds) if mireds else self.config.get("min_kelvin", WARMEST_K)
 
     @property
     def coldest_k(self) -> int:
-        """Kelvin of its coldest white."""
+        """Colour temperature of its coldest white, in kelvin."""
         mireds = self.config.get("min_mireds")
         return colour.kelvin_of(mireds) if mireds else self.config.get("max_kelvin", COLDEST_K)
 
@@ -218,7 +218,7 @@ class LightEntity(DeviceEntity, ABC):
     # The services.
 
     def on_with(self, plan: ServicePlan, data: ServiceData) -> None:
-        """Turn it on with what it can do of `data`; brightness 0 turns it off."""
+        """Turn it on with the supported part of `data`; brightness 0 turns it off."""
         wished = self._one_form(dict(data))
         wished = self._as_the_lamp_can(wished)
         if wished.get("white") is True:
@@ -231,7 +231,7 @@ class LightEntity(DeviceEntity, ABC):
             self.turn_on(plan, self._possible(wished))
 
     def off_with(self, plan: ServicePlan, data: ServiceData) -> None:
-        """Turn it off with what it can do of `data`."""
+        """Turn it off with the supported part of `data`."""
         self.turn_off(plan, {key: data[key] for key in data if key in self.features})
 
     def toggle_with(self, plan: ServicePlan, data: ServiceData) -> None:
@@ -294,7 +294,7 @@ class LightEntity(DeviceEntity, ABC):
         return convert(red, green, blue)
 
     def _possible(self, wished: ServiceData) -> ServiceData:
-        """Without what the lamp cannot do at all: it is switched on nevertheless."""
+        """The data without unsupported keys, so that the lamp is switched on in any case."""
         possible = {}
         for key, value in wished.items():
             if key in ("effect", "flash", "transition"):

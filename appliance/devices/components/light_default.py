@@ -227,7 +227,7 @@ class DefaultLight(LightEntity):
             self._assume(plan, mode, given, mode)
 
     def _dimmed(self, given: tuple[int, ...], data: ServiceData) -> tuple[int, ...]:
-        """Without a topic for the brightness, it is part of the colour."""
+        """If there is no topic for the brightness, it is part of the colour."""
         if "brightness_command_topic" in self.config:
             level = 255
         else:

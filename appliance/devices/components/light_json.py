@@ -85,7 +85,7 @@ class JsonLight(LightEntity):
     def _state(self, payload: str) -> None:
         said = msgspec.json.decode(payload, type=dict)
         states = {"ON": True, "OFF": False, None: None}
-        state = said["state"]  # without it, the message says nothing about the lamp
+        state = said["state"]  # without it, the message has no state of the lamp
         if state in states:
             self.values["is_on"] = states[state]
         if "color_mode" in said:
@@ -104,7 +104,7 @@ class JsonLight(LightEntity):
         try:
             found = self._colour_values(mode, said)
         except (KeyError, TypeError, ValueError):
-            return  # incomplete: the rest of the message counts
+            return  # incomplete: only the rest of the message counts
         self.values |= {**found, "color_mode": mode}
 
     def _colour_values(self, mode: str, said: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class JsonLight(LightEntity):
             self._assume(plan, {"color_mode": WHITE, "brightness": data["white"]})
 
     def _dimmed(self, given: tuple[int, ...], data: ServiceData) -> tuple[int, ...]:
-        """Without a key for the brightness, it is part of the colour."""
+        """If there is no key for the brightness, it is part of the colour."""
         level = 255 if self.config["brightness"] else data.pop("brightness", 255)
         return tuple(round(channel / 255 * level) for channel in given)
 

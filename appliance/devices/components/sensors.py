@@ -1,4 +1,4 @@
-"""What is only read: sensor, binary_sensor and event."""
+"""Components that are only read: sensor, binary_sensor and event."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def class_name(name: str | None) -> str | None:
 
 
 class ExpiringEntity(DeviceEntity):
-    """Something that becomes unavailable if it is silent for too long."""
+    """A device that becomes unavailable if it is silent for too long."""
 
     @property
     def is_available(self) -> bool:
@@ -200,14 +200,14 @@ class Sensor(ExpiringEntity):
 
 
 def _checked_number(value: str) -> str:
-    """The text of a number, unchanged; ValueError if it is none."""
+    """The text of a number, unchanged; ValueError if it is not a number."""
     if not math.isfinite(float(value)):
         raise ValueError("the value is not finite")
     return value
 
 
 class BinarySensor(ExpiringEntity):
-    """Something that is so or not: a contact, a motion detector."""
+    """A device with two states, such as a contact or a motion detector."""
 
     component = "binary_sensor"
     default_name = "MQTT Binary sensor"
@@ -250,7 +250,7 @@ class BinarySensor(ExpiringEntity):
 
 
 class Event(DeviceEntity):
-    """Something that happens, such as a press of a doorbell."""
+    """An event, such as a press of a doorbell."""
 
     component = "event"
     default_name = "MQTT Event"
@@ -267,7 +267,7 @@ class Event(DeviceEntity):
         return class_name(self.device_class)
 
     def receive(self, topic_filter: str, payload: bytes, *, retained: bool = False) -> bool:
-        """A stored message is no event."""
+        """A retained message is not an event."""
         if retained and topic_filter == self.config["state_topic"]:
             return False
         return super().receive(topic_filter, payload, retained=retained)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Button(DeviceEntity):
-    """A button that can be pressed; nothing says that it was."""
+    """A button that can be pressed; it reports nothing."""
 
     component = "button"
     default_name = "MQTT Button"
@@ -63,7 +63,7 @@ class Button(DeviceEntity):
 
 
 class Scene(DeviceEntity):
-    """A scene that can be activated; nothing says that it was."""
+    """A scene that can be activated; it reports nothing."""
 
     component = "scene"
     default_name = "MQTT Scene"
@@ -83,7 +83,7 @@ class Scene(DeviceEntity):
 
 
 class SettableValue(DeviceEntity):
-    """Something that has one value, which can be set."""
+    """A device with one value, which can be set."""
 
     FIELDS: ClassVar[Fields] = {
         **COMMANDED,

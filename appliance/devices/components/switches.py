@@ -36,7 +36,7 @@ def one_of_them(entity: Any, name: str, known: Any, value: str) -> None:
 
 
 class OnOffEntity(DeviceEntity):
-    """Something that is on or off."""
+    """A device that is on or off."""
 
     @property
     def value(self) -> Any:
@@ -46,7 +46,7 @@ class OnOffEntity(DeviceEntity):
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Its device class, and whether its state is assumed."""
+        """The device class, and whether the state is assumed."""
         shown: dict[str, Any] = {}
         if self.device_class:
             shown["device_class"] = self.device_class
@@ -55,7 +55,7 @@ class OnOffEntity(DeviceEntity):
         return shown
 
     def read_on_off(self, template_key: str) -> Callable[[str], None]:
-        """A handler for a topic that says on, off or nothing known."""
+        """A handler for a topic with on, off or unknown."""
         config = self.config
         known = {
             config.get("state_on") or config["payload_on"]: True,
@@ -180,7 +180,7 @@ class Siren(OnOffEntity):
             self.values |= self._usable({key: _TONE_FIELDS[key](said[key]) for key in said})
 
     def _usable(self, data: ServiceData) -> ServiceData:
-        """Without what the siren cannot do; a tone's description becomes its name."""
+        """The data without unsupported keys; a tone's description becomes its name."""
         usable = {name: value for name, value in data.items() if self._has(name)}
         if "tone" in usable:
             tones = self.config["available_tones"]

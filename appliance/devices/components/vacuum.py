@@ -82,7 +82,7 @@ class Vacuum(DeviceEntity):
         return {"fan_speed": self.values.get("fan_speed")}
 
     def has(self, feature: str) -> bool:
-        """Whether the device says that it can do this."""
+        """Whether the device declares this feature."""
         return feature in self.config["supported_features"]
 
     def _state(self, payload: str) -> None:
@@ -92,7 +92,7 @@ class Vacuum(DeviceEntity):
         self.values["fan_speed"] = said.get("fan_speed", self.values.get("fan_speed", 0))
 
     def set_fan_speed(self, plan: ServicePlan, data: ServiceData) -> None:
-        """Add the message with the wished suction; an unknown one sends nothing."""
+        """Add the message with the wished suction; an unknown value sends nothing."""
         speed = data["fan_speed"]
         if "set_fan_speed_topic" in self.config and speed in self.config["fan_speed_list"]:
             self.publish(plan, "set_fan_speed_topic", speed)

@@ -144,11 +144,11 @@ class Valve(MovingEntity):
         return "command_topic" in self.config and self.config[f"payload_{command}"] is not None
 
     def open_valve(self, plan: ServicePlan, data: ServiceData) -> None:
-        """Add the message of "open"; with a position it is a number."""
+        """Add the message of "open", which is a number if the valve has positions."""
         self._move(plan, "payload_open", OPEN, 100)
 
     def close_valve(self, plan: ServicePlan, data: ServiceData) -> None:
-        """Add the message of "close"; with a position it is a number."""
+        """Add the message of "close", which is a number if the valve has positions."""
         self._move(plan, "payload_close", CLOSED, 0)
 
     def stop_valve(self, plan: ServicePlan, data: ServiceData) -> None:
