@@ -18,6 +18,7 @@ from appliance.daemon.reload import LiveSettings
 from appliance.daemon.status_publisher import StatusPublisher
 from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.devices.device_actions import DeviceActions
+from appliance.devices.device_facts import DeviceFacts
 from appliance.dialogue.button_and_light import ButtonAndLight
 from appliance.dialogue.confirm_and_session import Dialogue
 from appliance.dialogue.listener_control import ListenerControl
@@ -204,7 +205,8 @@ def wire(  # noqa: PLR0915  (one line for each part)
         language_model,
         publishes_words=config.listening.partial or bool(config.page.listen),
     )
-    pipeline = Pipeline(config, sentences, recognition, language_model, events)
+    facts = DeviceFacts(registry)
+    pipeline = Pipeline(config, sentences, recognition, language_model, events, facts)
     stopping = StopSignal()
     worker = Worker(
         queue,

@@ -12,7 +12,7 @@ from appliance.devices.intent_targets import matching_devices
 from appliance.devices.question_kind import question_kind
 from appliance.errors import ServiceRefused
 from appliance.sentences.home_assistant_builtins import builtin_data
-from appliance.sentences.home_assistant_responses import error_response, response
+from appliance.sentences.home_assistant_responses import error_response, has_response, response
 from appliance.values import Action
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ OPENING_CLASSES = frozenset({"door", "garage_door", "opening", "window"})
 """Classes of binary sensors that are open or closed; others have detected something or not."""
 
 ASKING = frozenset({"HassGetState", "HassClimateGetTemperature"})
+
+
+TARGET = "target_temperature"
+"""The kind of a question about the temperature that somebody has set."""
 
 
 class DeviceAnswers:
@@ -40,10 +44,12 @@ class DeviceAnswers:
         if intent is None or not devices:
             return None
         if intent.name == "HassClimateGetTemperature":
-            return Action(answer=self._temperature(intent, devices, result.language))
-        if intent.slots.get("name"):
-            return Action(answer=self._one(intent, devices, result.language))
-        return Action(answer=self._several(intent, devices, result))
+            said = self._temperature(intent, devices, result)
+        elif intent.slots.get("name"):
+            said = self._one(intent, devices, result.language)
+        else:
+            said = self._several(intent, devices, result)
+        return Action(answer=localized(said, result.language))
 
     def _one(self, intent: Intent, devices: list[SayableDevice], language: str) -> str:
         """The answer about a device that was named."""
@@ -70,25 +76,33 @@ class DeviceAnswers:
             return device_phrase(language, "unknown")
         key = question_kind(self._sentences.current, intent.name, result.text or "")
         query = _query(known, str(intent.slots.get("state") or ""))
-        said = response(language, intent.name, key, query=query, slots=intent.slots)
+        state = {"domain": known[0].domain}
+        asked = str(intent.slots.get("state"))
+        word = _state_words(language, _list_of(known[0])).get(asked, asked)
+        slots = {**intent.slots, "state": word}
+        said = response(language, intent.name, key, query=query, slots=slots, state=state)
         lost = [one.name for one in found if one.entity.state == UNAVAILABLE]
         return f"{said}. {device_phrase(language, 'unavailable', lost)}" if lost else said
 
-    def _temperature(self, intent: Intent, devices: list[SayableDevice], language: str) -> str:
+    def _temperature(self, intent: Intent, devices: list[SayableDevice], result: Result) -> str:
         """The temperature of a room's sensor, otherwise of a valve, which is near a radiator."""
+        language = result.language
+        kind = question_kind(self._sentences.current, intent.name, result.text or "")
+        attribute = "temperature" if kind == TARGET else "current_temperature"
+        keys = (kind, "default", "current_temperature")
+        key = next((key for key in keys if has_response(language, intent.name, key)), "default")
         sensors = matching_devices(devices, {**intent.slots, "device_class": "temperature"})
         climates = matching_devices(devices, intent.slots, ["climate"])
-        for device in [*sensors, *climates]:
-            attributes = device.entity.attributes
+        found = climates if kind == TARGET else [*sensors, *climates]
+        for device in found:
             is_sensor = device.domain == "sensor"
-            value = device.entity.state if is_sensor else attributes.get("current_temperature")
+            value = device.entity.state if is_sensor else device.entity.attributes.get(attribute)
             if value in (None, UNKNOWN, UNAVAILABLE):
                 continue
             state = {"state": _rounded(value), "entity_id": device.entity.key}
-            return response(
-                language, intent.name, state=state, state_attr=lambda *_: None, slots=intent.slots
-            )
-        if not sensors and not climates:
+            words = {"state": state, "state_attr": lambda *_: None, "slots": intent.slots}
+            return response(language, intent.name, key, **words)
+        if not found:
             raise ServiceRefused(error_response(language, "no_domain", domain="climate"))
         return device_phrase(language, "unknown")
 
@@ -178,3 +192,9 @@ def _rounded(value: Any) -> str:
     except (TypeError, ValueError):
         return str(value)
     return str(int(number)) if number.is_integer() else str(number)
+
+
+def localized(said: str, language: str) -> str:
+    """Numbers as the language writes them; templates of most languages leave the point."""
+    point = device_phrase(language, "decimal_point")
+    return said if point == "." else re.sub(r"(?<=\d)\.(?=\d)", point, said)

@@ -1,4 +1,4 @@
-"""The owner's facts for the language model: the lines of a file that are nearest to a question."""
+"""Facts for the language model: of a file and of the devices, the lines nearest to a question."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from appliance.text.normalise import words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -38,19 +39,22 @@ class OwnerFacts:
         self._path = path
         self._stamp: tuple[int, int] | None = None
         self._lines: list[tuple[str, frozenset[str]]] = []
-        self._weights: dict[str, float] = {}
 
-    def nearest(self, question: str) -> list[str]:
+    def nearest(self, question: str, more: Iterable[str] = ()) -> list[str]:
         """The facts that share the most telling words with a question, best first; [] if none do.
+
+        `more` are facts beside those of the file.
 
         A word counts by its inverse document frequency (Sparck Jones 1972); one that is in more
         than half of the lines says nothing about the subject.
         """
         self._read_if_changed()
         asked = _telling_words(question)
+        lines = [*self._lines, *((line, _telling_words(line)) for line in more)]
+        weights = _weights(lines)
         scored = [
-            (sum(self._weights[word] for word in asked & words), -number, line)
-            for number, (line, words) in enumerate(self._lines)
+            (sum(weights[word] for word in asked & words), -number, line)
+            for number, (line, words) in enumerate(lines)
         ]
         best = sorted((one for one in scored if one[0] > 0.0), reverse=True)
         return [line for _, _, line in best[:MOST_LINES]]
@@ -74,12 +78,15 @@ class OwnerFacts:
         lines = (line.strip()[:LONGEST_LINE] for line in text.splitlines())
         facts = [line for line in lines if line and not line.startswith("#")]
         self._lines = [(line, _telling_words(line)) for line in facts]
-        counts = Counter(word for _, words in self._lines for word in words)
-        number = len(facts)
-        self._weights = {
-            word: math.log((number + 1) / n) if n <= max(1, number // 2) else 0.0
-            for word, n in counts.items()
-        }
+
+
+def _weights(lines: Sequence[tuple[str, frozenset[str]]]) -> dict[str, float]:
+    counts = Counter(word for _, words in lines for word in words)
+    number = len(lines)
+    return {
+        word: math.log((number + 1) / n) if n <= max(1, number // 2) else 0.0
+        for word, n in counts.items()
+    }
 
 
 def _telling_words(text: str) -> frozenset[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.config import LanguageModelSettings
+    from appliance.devices.device_facts import DeviceFacts
     from appliance.events import EventBus
     from appliance.fallback.chat_history import ChatHistory
     from appliance.jobs.result_builder import ResultBuilder
@@ -44,8 +45,10 @@ class AnswerStage:
         language_model: LanguageModel | None,
         history: ChatHistory,
         events: EventBus,
+        devices: DeviceFacts,
     ) -> None:
         self._settings = settings
+        self._devices = devices
         self._facts = OwnerFacts(Path(settings.facts) if settings.facts else None)
         self._language_model = language_model
         self._history = history
@@ -121,7 +124,7 @@ class AnswerStage:
         """The question for the model; for an extraction only the text."""
         if prompt.extract:
             return Question((prompt.text,), prompt.schema, prompt.maximum_tokens, prompt.text)
-        asked = self._with_time(work, self._with_facts(prompt.text))
+        asked = self._with_time(work, self._with_facts(work, prompt.text))
         said = (*prompt.turns, *self._history.turns(session), asked)
         return Question(said, prompt.schema, prompt.maximum_tokens)
 
@@ -131,9 +134,9 @@ class AnswerStage:
             return text
         return f"{parts_for(work.language).clock_line(datetime.now().astimezone())} {text}"
 
-    def _with_facts(self, text: str) -> str:
-        """The owner's facts are part of the question, too: the fixed prefix stays cached."""
-        return " ".join((*self._facts.nearest(text), text))
+    def _with_facts(self, work: ResultBuilder, text: str) -> str:
+        """Facts and states are part of the question: the fixed prefix stays cached."""
+        return " ".join((*self._facts.nearest(text, self._devices.lines(work.language)), text))
 
     def _progress(self, job: Job, prompt: PromptRequest) -> Callable[[str | None], None] | None:
         """Publishes an answer while it is written, if its requester wants that."""

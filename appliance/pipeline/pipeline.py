@@ -6,6 +6,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from appliance.devices.device_facts import DeviceFacts
 from appliance.dialogue.yes_and_stop_words import phrases_for
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, EngineDied, EngineError, Interrupted
@@ -45,8 +46,12 @@ class Pipeline:
         recognition: RecognitionService | None,
         language_model: LanguageModel | None,
         events: EventBus,
+        devices: DeviceFacts | None = None,
     ) -> None:
-        """Build the stages; without `recognition` only those for text."""
+        """Build the stages; without `recognition` only those for text.
+
+        `devices` are facts for answers.
+        """
         settings = config.language_model
         self._config = config
         self._sentences = sentences
@@ -60,7 +65,9 @@ class Pipeline:
             self._recognise = RecogniseStage(recognition, phrases)
             self._transcribe = TranscribeStage(recognition)
         self._resolve = ResolveStage(self._cascade, language_model)
-        self._answer = AnswerStage(settings, language_model, history, events)
+        self._answer = AnswerStage(
+            settings, language_model, history, events, devices or DeviceFacts(None)
+        )
 
     @property
     def language_model(self) -> LanguageModel | None:

@@ -138,6 +138,7 @@ def scripted_pipeline(
     recogniser: Any = None,
     events: EventBus | None = None,
     grammar: bool = False,
+    devices: Any = None,
     **settings: Any,
 ) -> Pipeline:
     """Its speech model hears `said`; `settings` are those of the language model."""
@@ -152,7 +153,7 @@ def scripted_pipeline(
     active, bus = ActiveSentences(sentences), events or EventBus()
     recognition = RecognitionService(LoadedModels(models), active, bus, model)  # type: ignore[arg-type]
     recognition.open()
-    pipeline = Pipeline(config, active, recognition, model, bus)
+    pipeline = Pipeline(config, active, recognition, model, bus, devices)
     pipeline._decode = ScriptedDecode()  # type: ignore[assignment]
     return pipeline
 

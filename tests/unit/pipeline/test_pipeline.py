@@ -371,6 +371,23 @@ def test_a_session_belongs_to_its_requester() -> None:
     assert model.asked[1].turns == ("why",)
 
 
+class ReportedStates:
+    """Facts of two devices."""
+
+    def lines(self, language: str) -> list[str]:
+        return [f"Boiler ({language}): 61 °C.", "Lamp: on."]
+
+
+def test_the_state_of_a_device_stands_beside_a_question_about_it() -> None:
+    asked = pipeline(writes=["Hot.", "Well."], devices=ReportedStates())
+    done(requested(Operation.ANSWER, b"how hot is the boiler"), asked)
+    done(requested(Operation.ANSWER, b"tell me a story"), asked)
+    model = asked.language_model
+    assert isinstance(model, ScriptedLanguageModel)
+    said = [question.turns for question in model.asked]
+    assert said == [("Boiler (en): 61 °C. how hot is the boiler",), ("tell me a story",)]
+
+
 def test_the_clock_stands_beside_the_question_if_the_operator_enables_it() -> None:
     asked = pipeline(writes=["Soon.", "Soon."], tells_time=True)
     done(requested(Operation.ANSWER, b"when"), asked)
