@@ -6,12 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from appliance.errors import ModelDamaged, ModelMissing
+from appliance.errors import EditRefused, ModelDamaged, ModelMissing
 from appliance.models import catalogue
 from appliance.models.catalogue import HubModel
 from appliance.models.store import ModelState, Store
 from appliance.page.access import Role
 from appliance.page.background_command import BackgroundCommand
+from appliance.page.editable_config import EditableConfig
 from appliance.page.page_request import PageError
 from appliance.page.page_view import PageRoute
 
@@ -57,6 +58,7 @@ class ModelsView:
     def __init__(self, services: PageServices) -> None:
         self._config = services.config
         self._store = Store(services.config.models_directory)
+        self._file = EditableConfig(services.config_path, services.config.state_directory)
         self._command = BackgroundCommand(services.config_path)
         self._measured = ""
         """What the last measurement printed."""
@@ -112,11 +114,19 @@ class ModelsView:
             self._measured = progress.output
         return {
             "rows": await asyncio.to_thread(self._rows),
+            "digest": await asyncio.to_thread(self._digest),
             "folder": str(self._store.directory),
             "progress": progress,
             "runs": self._command.runs,
             "measured": self._measured,
         }
+
+    def _digest(self) -> str:
+        """Of config.toml, for the form that changes it; empty if it cannot be read."""
+        try:
+            return self._file.read()[1]
+        except EditRefused:
+            return ""
 
     def _rows(self) -> list[ModelRow]:
         known: dict[str, Model | HubModel] = {**catalogue.hub_models(), **self._store.known()}

@@ -243,6 +243,21 @@ def test_a_model_is_pulled_with_its_progress_and_one_that_is_not_there_is_explai
     assert browser.console == []
 
 
+def test_another_installed_model_is_used_after_a_restart_and_that_is_put_back(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    before = page.daemon.config.read_text()
+    browser.open(f"{page.address}/models")
+    browser.evaluate("document.getElementById('use-whisper-base').click()")
+    shown = browser.until("document.querySelector('#saved .good') && saved.innerText")
+    assert "speech.model" in shown
+    assert 'model = "whisper-base"' in page.daemon.config.read_text()
+    browser.evaluate("document.querySelector('#saved form button').click()")
+    browser.until("document.querySelector('#saved [data-reload]') !== null")
+    assert page.daemon.config.read_text() == before
+    assert browser.console == []
+
+
 def test_the_terms_of_a_model_are_accepted_before_it_is_pulled(page: ServedPage) -> None:
     asked = {"cookie": page.cookie(), "origin": page.address}
     status, text, _ = page.ask("POST", "/models/pull", {"name": "llama-3.2-1b-instruct"}, **asked)
