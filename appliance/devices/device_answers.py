@@ -69,7 +69,7 @@ class DeviceAnswers:
         """The answer to which, how many, any or all; unavailable devices are only named."""
         language = result.language
         # A group of lamps does not count as a lamp.
-        members = [one for one in devices if "group" not in one.entity.config]
+        members = [one for one in devices if not one.is_group]
         found = _asked_devices(intent, members, language)
         known = [one for one in found if one.entity.state not in (UNKNOWN, UNAVAILABLE)]
         if not known:

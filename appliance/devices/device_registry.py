@@ -14,6 +14,7 @@ import msgspec
 from appliance.devices.discovered_entities import DiscoveredEntities, matches
 from appliance.devices.sayable_devices import sayable_devices, sentence_lists
 from appliance.devices.tasmota_discovery import TASMOTA_FILTER, tasmota_components
+from appliance.devices.zigbee2mqtt_bridge import FILTERS, Zigbee2MqttBridges
 from appliance.errors import DeviceConfigError, UnsafeTemplate
 from appliance.system import atomic_file
 
@@ -64,6 +65,7 @@ class DeviceRegistry:
         self._file = file
         self._lock = threading.RLock()
         self._found = DiscoveredEntities(rules)
+        self._bridges = Zigbee2MqttBridges()
         self._discovery: dict[str, str] = {}
         self._subscribed: set[str] = set()
         self._devices: list[SayableDevice] | None = None
@@ -78,7 +80,7 @@ class DeviceRegistry:
     def discovery_filters(self) -> list[str]:
         """The filters of discovery messages."""
         prefix = self.rules.prefix
-        return [f"{prefix}/+/+/config", f"{prefix}/+/+/+/config", TASMOTA_FILTER]
+        return [f"{prefix}/+/+/config", f"{prefix}/+/+/+/config", TASMOTA_FILTER, *FILTERS]
 
     def connected(self) -> None:
         """Note that on a new connection everything must be subscribed to again."""
@@ -101,9 +103,11 @@ class DeviceRegistry:
     def receive(self, topic: str, payload: bytes, *, retained: bool) -> list[DeviceEntity]:
         """Follow a message; the entities whose topic it was, if it is about a state."""
         with self._lock:
-            if self._is_discovery(topic):
+            if _is_bridge(topic):
+                self._receive_bridge(topic, payload)
+            elif self._is_discovery(topic):
                 self._receive_discovery(topic, payload)
-                return []
+            # A state may have such a topic, too: whoever wants to cannot hide one by it.
             changed = self._found.receive(topic, payload, retained=retained)
             if changed and self._unsaved_since is None:
                 self._unsaved_since = time.monotonic()
@@ -119,7 +123,9 @@ class DeviceRegistry:
         """Every entity, with its names and room."""
         with self._lock:
             if self._devices is None:
-                self._devices = sayable_devices(self._found.entities.values(), self._owner)
+                self._devices = sayable_devices(
+                    self._found.entities.values(), self._owner, bridges=self._bridges
+                )
             return self._devices
 
     @property
@@ -214,13 +220,25 @@ class DeviceRegistry:
             self._discovery[topic] = payload.decode("utf-8", "replace")
         else:
             self._discovery.pop(topic, None)
+        self._note_change()
+        if self._unsaved_since is None:
+            self._unsaved_since = time.monotonic()
+
+    def _receive_bridge(self, topic: str, payload: bytes) -> None:
+        """Follow a list of zigbee2mqtt; it is not kept, since the broker retains it."""
+        try:
+            if self._bridges.receive(topic, payload):
+                self._note_change()
+        except DeviceConfigError as error:
+            self._found.refuse(topic, error)
+
+    def _note_change(self) -> None:
+        """Note that names may have changed; a burst begins or goes on."""
         self._devices = None
         now = time.monotonic()
         if self._changed_at is None:
             self._first_change_at = now
         self._changed_at = now
-        if self._unsaved_since is None:
-            self._unsaved_since = now
 
     def _follow(self, topic: str, payload: bytes) -> bool:
         if not _is_tasmota(topic):
@@ -246,6 +264,10 @@ class DeviceRegistry:
             with contextlib.suppress(TypeError, ValueError):
                 entity.values |= kept.states.get(key, {})
                 entity.heard_at = float(kept.heard_at.get(key, 0.0))
+
+
+def _is_bridge(topic: str) -> bool:
+    return any(matches(one, topic) for one in FILTERS)
 
 
 def _is_tasmota(topic: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from appliance.devices.owner_file import DeviceEntry
+from appliance.devices.zigbee2mqtt_bridge import Zigbee2MqttBridges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,6 +59,8 @@ class SayableDevice:
     problem: str | None = None
     """Why it cannot be said; None if it can."""
     entry: DeviceEntry = NO_ENTRY
+    is_group: bool = False
+    """Whether it stands for devices that are here, too."""
 
     @property
     def is_guarded(self) -> bool:
@@ -104,20 +107,24 @@ def without_repetition(name: str) -> str:
 
 
 def sayable_devices(
-    entities: Iterable[DeviceEntity], owner: OwnerFile, areas: Iterable[str] = ()
+    entities: Iterable[DeviceEntity],
+    owner: OwnerFile,
+    areas: Iterable[str] = (),
+    bridges: Zigbee2MqttBridges | None = None,
 ) -> list[SayableDevice]:
     """Every entity with its names and room; what cannot be said has a `problem`.
 
     `areas` are known besides those of devices and owner's file. A newcomer never
-    takes the name of an entity that was there before.
+    takes the name of an entity that was there before. `bridges` know more of some devices.
     """
+    bridges = bridges or Zigbee2MqttBridges()
     entities = list(entities)
     areas_known = dict.fromkeys([*owner.areas, *_told_areas(entities, owner), *areas])
     taken: set[tuple[str, str | None]] = set()
     devices = []
     folded = {area_name.casefold() for area_name in areas_known}
     for entity in entities:
-        device = _device(entity, owner, list(areas_known))
+        device = _device(entity, owner, list(areas_known), bridges)
         key = (device.name.casefold(), device.area)
         problem = device.problem
         if problem is None and key in taken:
@@ -136,11 +143,19 @@ def _told_areas(entities: Iterable[DeviceEntity], owner: OwnerFile) -> list[str]
     return [area_name for area_name in map(spoken_name, filter(None, told)) if area_name]
 
 
-def _device(entity: DeviceEntity, owner: OwnerFile, areas_known: list[str]) -> SayableDevice:
+def _device(
+    entity: DeviceEntity, owner: OwnerFile, areas_known: list[str], bridges: Zigbee2MqttBridges
+) -> SayableDevice:
     found = without_repetition(entity.name)
     entry = owner.entry_for(entity.component, entity.name) or NO_ENTRY
     said = [*filter(None, [entry.name or found]), *entry.aliases]
     names = tuple(dict.fromkeys(filter(None, map(spoken_name, said))))
+    if not names:  # it is an address
+        description = bridges.description(entity)
+        described = (
+            spoken_name(f"{description} {entity.entity_name or ''}") if description else None
+        )
+        names = (described,) if described else ()
     told = entry.area or entity.config.get("device", {}).get("suggested_area")
     area = spoken_name(told) if told else None
     guessed = None if area else _guessed_area(names, areas_known)
@@ -153,6 +168,7 @@ def _device(entity: DeviceEntity, owner: OwnerFile, areas_known: list[str]) -> S
         floor=entry.floor,
         problem=_problem(entity, entry, names),
         entry=entry,
+        is_group="group" in entity.config or bridges.is_group(entity),
     )
 
 

@@ -35,15 +35,18 @@ from typing import Any
 from support import daemon_process
 from support.daemon_process import DaemonProcess
 from support.mosquitto import Mosquitto
-from support.mqtt_client import MqttClient
+from support.mqtt_client import MqttClient, ReceivedMessage
 
 ROOT = "appliance/kitchen"
 LETTERS = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november"
 NAMES = [f"lamp {word}" for word in LETTERS.split()]
 MACHINES = 20
-STALE_S = 10.0
+STALE_S = 20.0
 AT_ONCE = 10
 """Commands that wait for an answer."""
+
+TOLERANCE_S = 1.0
+"""Of the clocks: a result's time is from before it is written."""
 
 REPEAT_S = 15.0
 """After so long without an answer a command is sent again, under the same id."""
@@ -141,7 +144,7 @@ class Commands:
         while (left := end - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 message = self.client.heard.get(timeout=min(left, 0.2))
-                self._take(message.topic, message.payload.decode())
+                self._take(message)
         for name, command in tuple(self.waiting.items()):
             if time.monotonic() - command.sent_at > REPEAT_S:
                 self._send(name, command)
@@ -151,13 +154,16 @@ class Commands:
         payload = json.dumps({"text": command.text, "transaction": name})
         self.client.send(f"{ROOT}/request/command", payload)
 
-    def _take(self, topic: str, payload: str) -> None:
+    def _take(self, message: ReceivedMessage) -> None:
+        topic, payload = message.topic, message.payload.decode()
         if topic == f"{ROOT}/response/command":
             self._take_answer(json.loads(payload))
         elif topic.startswith(f"{ROOT}/action/"):
             self.told[json.loads(payload)["state"]] += 1
         elif (topic, payload) in self.by_place:
-            self.by_place[topic, payload].arrived_at.append(time.time())
+            # It may have waited here while something was started.
+            arrived_at = time.time() - (time.monotonic() - message.at)
+            self.by_place[topic, payload].arrived_at.append(arrived_at)
             if topic.startswith("lamps/"):
                 self.client.send(f"{topic}/state", payload)
                 self.client.send(topic.replace("brightness", "state"), "ON")
@@ -178,7 +184,7 @@ class Commands:
         if command.done_at is None:
             return "refused" if command.refused else "unanswered"
         if command.arrived_at:
-            late = min(command.arrived_at) - command.done_at > STALE_S + CLOSE_S
+            late = min(command.arrived_at) - command.done_at > STALE_S + TOLERANCE_S
             return "twice" if command.arrived_at[1:] else "late" if late else "arrived"
         for began, ended in self.down:
             if began - CLOSE_S < command.done_at < ended:
