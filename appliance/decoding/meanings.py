@@ -125,12 +125,17 @@ def declared_sentences_near(
     if best is None or not best.reading.wildcard_characters or best.reading.parts:
         return []
     beam, limit = effort.spelling_beam, effort.candidates_per_round
-    near = nearest(grammar.declared, best.text, limit=limit, beam=beam)
-    meant = (
+    near = (
         one.text
-        for one in near
-        for reading in grammar.readings(one.text)[:1]
-        if _is_meant_by(best, Meaning(best.best, one.text, reading))
+        # A verb that was misheard is in the wildcard, too: "Wette Milch" for "Setze Milch".
+        for automaton in (grammar.declared, grammar.automaton)
+        for one in nearest(automaton, best.text, limit=limit, beam=beam)
+    )
+    meant = (
+        text
+        for text in dict.fromkeys(near)
+        for reading in grammar.readings(text)[:1]
+        if _is_meant_by(best, Meaning(best.best, text, reading))
     )
     return list(islice(meant, effort.batch_size))  # as many as the model scores in one call
 

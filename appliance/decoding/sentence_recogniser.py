@@ -217,7 +217,7 @@ class SentenceRecogniser:
             else:
                 against = objection(heard, plain, language, surplus)
                 hearings = [heard, decoding.heard_by_first] if decoding.heard_by_first else [heard]
-                ruled_out = any_contradicts(hearings, plain, language, surplus)
+                ruled_out = any_contradicts(hearings, plain, language, surplus, grammar.words)
             if not ruled_out:
                 confidence = calibration.confidence(
                     min(fit, -deficit), deficit, margin, declared, against

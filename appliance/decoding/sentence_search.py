@@ -97,9 +97,9 @@ class _BestFirstSearch:
         self._candidates = {vocabulary.normalised_text(one.tokens): one for one in found.candidates}
         self._calls, self._decoder_steps = found.calls, found.tokens
         self._distance = found.distance
-        words = {**self._walk.known, **spelled_words(found.free.tokens, self._walk)}
+        heard = spelled_words(found.free.tokens, self._walk)
         spelled = (
-            vocabulary.tokens_of(text, words) for text in texts if text not in self._candidates
+            self._walk.tokens_of(text, heard) for text in texts if text not in self._candidates
         )
         new = [tokens for tokens in spelled if tokens and len(tokens) < self._effort.max_tokens]
         for begin in range(0, len(new), self._effort.batch_size):

@@ -36,7 +36,7 @@ class SpellingCandidates:
         self._walk = walk
         self._effort = effort
         self._free, self._logs = free, logs
-        self._words = {**walk.known, **spelled_words(free, walk)}
+        self._words = spelled_words(free, walk)
         self._scored: dict[str, tuple[float, Tokens]] = {}
         self._layers: tuple[SearchLayers, SearchLayers] = {}, {}
         """Without and with wildcards."""
@@ -134,7 +134,7 @@ class SpellingCandidates:
         for near in self._near:
             if near.text in self._scored:
                 continue
-            tokens = self._walk.vocabulary.tokens_of(near.text, self._words)
+            tokens = self._walk.tokens_of(near.text, self._words)
             if tokens and len(tokens) < self._effort.max_tokens:
                 bound = self._bound(tokens)
                 penalty = self._effort.spelling_penalty(self._free_text, near.text, bound)

@@ -27,6 +27,8 @@ class Difference:
     meant: str
     certainty: float
     """Probability that the model gives to what it heard, mean over the stretch, 0.0 to 1.0."""
+    begins: bool = False
+    """Whether it is the beginning of the sentence."""
 
     @property
     def cost(self) -> float:
@@ -62,7 +64,7 @@ def differences(heard: Sequence[HeardWord], sentence: str, language: str) -> lis
             continue
         scores = [score for _, score in said[first:last]]
         certainty = _certainty(scores) if scores else whole
-        found.append(Difference(" ".join(here), " ".join(there), certainty))
+        found.append(Difference(" ".join(here), " ".join(there), certainty, begin == 0))
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import re
 import threading
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from appliance.grammar.skip_words import SkipWords
 from appliance.grammar.text_parser import ParsedSentence, Parser
 from appliance.grammar.time_scope import unclear_time
 from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
+from appliance.grammar.written_words import WrittenWords
 from appliance.text.normalise import folded, normalise
 from appliance.values import Intent
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from hassil.intents import Intents, SlotList
 
     from appliance.grammar.network import Network
-
-_APOSTROPHE = re.compile(r"[^\W\d_]+'[^\W\d_]+")
 
 CACHE_VERSION = 9
 """Raise it if the file's layout changes, or if the same sentences compile to another network."""
@@ -56,10 +54,10 @@ class Grammar:
         self,
         network: Network,
         language: str,
-        with_apostrophe: frozenset[str] = frozenset(),
+        words: WrittenWords | None = None,
         skip_words: SkipWords | None = None,
     ) -> None:
-        """`with_apostrophe` are the words of the sentences that have an apostrophe."""
+        """`words` says how those of the sentences are written."""
         self.area: str | None = None
         """The room of the speaker."""
         self.language = language
@@ -73,7 +71,9 @@ class Grammar:
         )
         """Without the sentences that have a wildcard."""
         self._parser = Parser(network, self._skip_words)
-        self._with_apostrophe = with_apostrophe
+        self._words = words or WrittenWords()
+        self.words = self._words.plain
+        """All words of the sentences, folded."""
         self._walks: dict[int, TokenWalk] = {}
         self._lock = threading.Lock()
 
@@ -97,18 +97,17 @@ class Grammar:
                 allow nothing.
 
         """
-        content = _content(intents, slot_lists).replace("\u2019", "'").replace("\\'", "'")
-        with_apostrophe = frozenset(_APOSTROPHE.findall(content))
+        words = WrittenWords.of(_content(intents, slot_lists), intents.language)
         skip_words = SkipWords(intents.skip_words)
         if cache is None:
             compiled = compile_network(intents, slot_lists)
-            return cls(compiled, intents.language, with_apostrophe, skip_words)
+            return cls(compiled, intents.language, words, skip_words)
         path = cache / f"grammar-{fingerprint(intents, slot_lists)}"
         network = load(path, CACHE_VERSION)
         if network is None:
             network = compile_network(intents, slot_lists)
             save(path, network, CACHE_VERSION)
-        return cls(network, intents.language, with_apostrophe, skip_words)
+        return cls(network, intents.language, words, skip_words)
 
     def in_area(self, area: str | None) -> Grammar:
         """The same grammar, for a speaker in this room; it shares all that was computed."""
@@ -192,7 +191,7 @@ class Grammar:
         with self._lock:
             return self._walks.setdefault(
                 id(vocabulary),
-                TokenWalk(self.automaton, vocabulary, self._with_apostrophe, self.declared),
+                TokenWalk(self.automaton, vocabulary, self._words, self.declared),
             )
 
 

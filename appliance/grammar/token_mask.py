@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.grammar.lazy_automaton import DEAD, IN_WORD
+from appliance.grammar.written_words import WrittenWords
 from appliance.text.normalise import PUNCTUATION, SPACED_PUNCTUATION, UNIT_SIGNS, folded, normalise
 from appliance.text.unicode_bytes import decoded, is_byte, joined, without_bytes
 
@@ -55,8 +56,8 @@ class TokenVocabulary:
     """The tokens of each of `words`."""
     capital: frozenset[int] = field(default=frozenset(), repr=False)
     """Tokens whose first letter is a capital."""
-    contractions: Mapping[str, int] = field(default_factory=dict, repr=False)
-    """Tokens that begin with an apostrophe, by the letters after it."""
+    written: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    """Tokens by their text as the model writes it, with capitals and apostrophes."""
     apostrophes: tuple[int, ...] = field(default=(), repr=False)
     """Tokens that are only an apostrophe; the most common first."""
     _children: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict, repr=False)
@@ -92,12 +93,9 @@ class TokenVocabulary:
             tokens += found if tokens else self._capitalised(found)
         return tuple(tokens)
 
-    def tokens_of_contraction(self, head: str, tail: str) -> Tokens:
-        """Tokens that spell folded `head` and `tail` with an apostrophe between them."""
-        mark = self.contractions.get(tail)
-        rest = [mark] if mark is not None else [*self.apostrophes[:1], *self._word(tail)]
-        begin = self._word(" " + head)
-        return (*begin, *rest) if begin and rest else ()
+    def tokens_as_written(self, word: str) -> Tokens:
+        """Tokens that spell `word` letter by letter, its capitals and apostrophe too."""
+        return tuple(_fewest(" " + word, self.written))
 
     def _capitalised(self, word: Sequence[int]) -> list[int]:
         """The word with a capital letter, if the model has a token for it."""
@@ -130,19 +128,7 @@ class TokenVocabulary:
         return [*(() if first else space), *rest] if rest and (space or first) else []
 
     def _word(self, word: str) -> list[int]:
-        """The fewest tokens; of several ways the lower ids, because common tokens have low ids."""
-        letters = word if word.isascii() else word.encode()
-        best: list[tuple[int, int, list[int]]] = [(0, 0, [])]
-        for end in range(1, len(letters) + 1):
-            alternatives = [
-                (best[begin][0] + 1, best[begin][1] + ids[0], [*best[begin][2], ids[0]])
-                for begin in range(end)
-                if best[begin][0] < _IMPOSSIBLE
-                if (part := _as_token(letters[begin:end])) != " "
-                if (ids := self.by_text.get(part))
-            ]
-            best.append(min(alternatives, default=(_IMPOSSIBLE, 0, [])))
-        return best[-1][2]
+        return _fewest(word, self.by_text)
 
     @classmethod
     def of(cls, tokens: Sequence[str | None], end: int) -> TokenVocabulary:
@@ -169,10 +155,10 @@ class TokenVocabulary:
             apostrophes=tuple(
                 token for token, text in enumerate(texts) if text == "" and tokens[token]
             ),
-            contractions={
-                text[1:]: token
+            written={
+                text: (token,)
                 for token, text in enumerate(tokens)
-                if text and text[0] == "'" and text[1:].isalpha()
+                if text and texts[token] is not None
             },
         )
 
@@ -205,21 +191,36 @@ class TokenWalk:
         self,
         automaton: Automaton,
         vocabulary: TokenVocabulary,
-        with_apostrophe: Iterable[str] = (),
+        words: WrittenWords | None = None,
         declared: Automaton | None = None,
     ) -> None:
-        """`with_apostrophe` are words of the sentences that have an apostrophe, with it."""
+        """`words` says how those of the sentences are written."""
         self.automaton = automaton
         self.declared = declared or automaton
         """The same without the sentences that have a wildcard."""
         self.vocabulary = vocabulary
-        self.known: dict[str, Tokens] = {}
-        """By folded word: the model's own tokens, if they are not the fewest that spell it."""
-        for word in with_apostrophe:
-            head, _, tail = word.rpartition("'")
-            if tokens := vocabulary.tokens_of_contraction(folded(head), folded(tail)):
-                self.known[folded(word)] = tokens
+        self._words = words or WrittenWords()
+        self._written: dict[str, Tokens] = {}
         self._choices: dict[int, Choices] = {}
+
+    def tokens_of(self, text: str, heard: Mapping[str, Tokens]) -> Tokens:
+        """Tokens that spell a sentence, as the model writes it; empty if a letter has none.
+
+        Args:
+            text: normalised.
+            heard: the tokens of words that the model has written by itself.
+
+        """
+        words = dict.fromkeys(text.split())
+        known = {word: heard.get(word) or self._as_written(word) for word in words}
+        return self.vocabulary.tokens_of(text, known)
+
+    def _as_written(self, word: str) -> Tokens:
+        """The tokens of a word with an apostrophe or a capital; empty if it has neither."""
+        if word not in self._written:
+            written = self._words.written(word)
+            self._written[word] = self.vocabulary.tokens_as_written(written) if written else ()
+        return self._written[word]
 
     def step(self, state: int, token: int) -> int:
         """The state after one more token, or DEAD."""
@@ -279,6 +280,22 @@ class TokenWalk:
             target = self.automaton.step(state, char)
             if target != DEAD:
                 self._descend(target, prefix + char, *children[char], found)
+
+
+def _fewest(word: str, ids: Mapping[str, tuple[int, ...]]) -> list[int]:
+    """The fewest tokens; of several ways the lower ids, because common tokens have low ids."""
+    letters = word if word.isascii() else word.encode()
+    best: list[tuple[int, int, list[int]]] = [(0, 0, [])]
+    for end in range(1, len(letters) + 1):
+        alternatives = [
+            (best[begin][0] + 1, best[begin][1] + found[0], [*best[begin][2], found[0]])
+            for begin in range(end)
+            if best[begin][0] < _IMPOSSIBLE
+            if (part := _as_token(letters[begin:end])) != " "
+            if (found := ids.get(part))
+        ]
+        best.append(min(alternatives, default=(_IMPOSSIBLE, 0, [])))
+    return best[-1][2]
 
 
 def _as_token(part: str | bytes) -> str:

@@ -44,6 +44,7 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     steps: dict[str, dict[str, tuple[str, ...]]]
     plural_endings: tuple[str, ...]
     compounds: bool
+    capital_nouns: bool = False
     present: tuple[str, ...]
     wishes: tuple[str, ...]
     wish_links: tuple[str, ...]
@@ -112,6 +113,8 @@ class WordLists:
     """Word for a state in such a sentence → the words of the command for it, "locked": "lock"."""
     guards: Mapping[str, frozenset[Words]] = field(default_factory=dict)
     """Phrases that make a sentence something else than a command, by what they make of it."""
+    capital_nouns: bool = False
+    """Whether nouns are written with a capital, as in German."""
 
     def content(self, words: Sequence[str], *, begins: bool) -> list[str]:
         """What `words` say: synonyms as one word, without the words that say nothing.
@@ -235,6 +238,7 @@ def word_lists_for(language: str) -> WordLists:
         ),
         {words_of(state): words_of(verb) for state, verb in written.states.items()},
         {kind: frozenset(map(words_of, phrases)) for kind, phrases in written.guards.items()},
+        written.capital_nouns,
     )
 
 

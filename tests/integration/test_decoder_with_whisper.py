@@ -220,7 +220,7 @@ def test_a_text_is_as_likely_among_others(
 ) -> None:
     walk = home.walk(how.vocabulary)
     said = [f"set a timer for {minutes} minutes" for minutes in range(2, 10)]
-    texts = [how.vocabulary.tokens_of(text, walk.known) for text in [*said, "turn on the fan"]]
+    texts = [walk.tokens_of(text, {}) for text in [*said, "turn on the fan"]]
     heard = whisper.encode(sound(recordings / "home" / "set_timer.wav"), "en")
     alone = [likelihood for text in texts if text for likelihood in heard.likelihoods([text])]
     assert len(alone) == len(texts)

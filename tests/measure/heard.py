@@ -8,8 +8,9 @@ Sets: orders, home, other, undeclared, numbers, rooms, noises, or one such as or
 `numbers` numbers that the starter set does not have. `near` is what is nearly a command and must be
 refused, said by synthetic voices: near/given are the texts of $APPLIANCE_TEXTS under the starter
 set, the others (near/de) commands inside the questions, reports and times of
-tests/fixtures/near_commands.toml. With --memory FOLDER the calls of the models are kept there, so
-that the next run asks only new ones; --keep writes a line for each clip.
+tests/fixtures/near_commands.toml. `synthetic/pl` are drawn from Home Assistant's own sentences for
+a small house (small_houses.toml), said by eSpeak NG. With --memory FOLDER the calls of the models
+are kept there, so that the next run asks only new ones; --keep writes a line for each clip.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ from measure.recordings import (
 )
 from measure.refusals import other_speech
 from measure.remembered_audio import RememberedAudio
+from measure.sampled_sentences import HOUSES, house, sampled
 from measure.voices import PICO, espeak, pico
 
 LEVELS = {"clean": None, "15": 15.0, "9": 9.0, "6": 6.0}
@@ -68,6 +70,7 @@ LANGUAGES = ("en", "fr", "de", "es", "it", "nl")
 NEAR_VOICES = ("espeak:en-us", "espeak:en-gb+f3", "pico:en-US", "pico:en-GB")
 NUMBER_VOICES = ("en-us", "en-gb", "en-us+f2", "en-gb+m3")
 SHORT_WORDS = 2
+SAMPLED = 40
 COMPILED = Path(tempfile.gettempdir()) / "appliance-measure-grammars"
 
 
@@ -356,6 +359,24 @@ def near(language: str) -> Iterator[Spoken]:
             )
 
 
+def synthetic(language: str) -> Iterator[Spoken]:
+    """Sentences drawn at random, in a language of which there are no recordings."""
+    sentences = house(language, COMPILED / language, COMPILED)
+    for text in sampled(sentences, SAMPLED):
+        reading = sentences.grammar.readings(text)[0]
+        yield Spoken(
+            name=text,
+            kind=reading.intent,
+            speaker=language,
+            language=language,
+            grammar=lambda: sentences.grammar,
+            load=partial(espeak, text, language),
+            intent=reading.intent,
+            slots={name: str(value) for name, value in reading.slots.items()},
+            text=text,
+        )
+
+
 SETS: dict[str, Callable[[], Iterator[Spoken]]] = {
     **{f"orders/{level}": partial(orders, level) for level in LEVELS},
     **{f"home/{language}": partial(home, language) for language in LANGUAGES},
@@ -363,6 +384,7 @@ SETS: dict[str, Callable[[], Iterator[Spoken]]] = {
     **{f"noises/{noise}": partial(noises, noise) for noise in NOISES},
     **{f"near/{language}": partial(near, language) for language in LANGUAGES},
     "near/given": near_given,
+    **{f"synthetic/{language}": partial(synthetic, language) for language in HOUSES},
     "other": other,
     "undeclared": undeclared,
     "numbers": numbers,

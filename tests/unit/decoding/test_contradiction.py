@@ -146,3 +146,40 @@ def test_words_count_against_a_sentence_unless_another_model_wrote_it_word_for_w
     assert any_contradicts([other], sentence, "en", 10.0)
     assert not any_contradicts([other, same], sentence, "en", 10.0)
     assert any_contradicts([same, number], sentence, "en", 10.0)
+
+
+ORDERS = frozenset(
+    ("a", "coffee", "house", "iced", "cappuccino", "lots", "of", "lot", "bit", "little", "milk")
+)
+
+
+@pytest.mark.parametrize(
+    ("free", "said", "score", "surplus", "ruled_out"),
+    [
+        ("an ice coffee", "a house coffee", 0.9, 15.0, True),
+        ("a capicino", "a coffee", 0.3, 15.0, True),
+        ("a coffee with a lot of milk", "a coffee with lots of milk", 0.9, 15.0, True),
+        ("a coffee with a bit of milk", "a coffee with a little bit of milk", 0.9, 5.0, True),
+        ("an ice coffee", "a house coffee", 0.9, 5.0, False),
+        ("an ice coffee", "an iced coffee", 0.9, 15.0, False),
+        ("a hose coffee", "a house coffee", 0.9, 15.0, False),
+        ("a coffee with a bit of milk", "give me a coffee with a bit of milk", 0.9, 9.0, False),
+    ],
+)
+def test_what_sounds_like_other_words_of_the_sentences_is_not_taken_for_this_one(
+    free: str, said: str, score: float, surplus: float, *, ruled_out: bool
+) -> None:
+    words = heard(free, math.log(score))
+    assert contradicts(words, said, "en", surplus, ORDERS) is ruled_out
+
+
+def test_a_number_in_place_of_a_word_was_misheard_if_the_sentence_fits_as_well() -> None:
+    said = heard("aktiviere partimodus 10", -0.5)
+    assert not contradicts(said, "aktiviere partymodus szene", "de", 2.0)
+    assert contradicts(said, "aktiviere partymodus szene", "de", 5.0)
+    assert contradicts(heard("stop machine 10", -0.5), "stop machine", "en", 2.0)
+
+
+def test_a_question_word_in_a_name_that_was_heard_in_other_parts_is_no_question() -> None:
+    said = heard("mag staan de lampkluurna blauw", -0.4)
+    assert not contradicts(said, "mag staande lamp kleur naar blauw", "nl", 6.0)

@@ -96,7 +96,7 @@ def test_an_apostrophe_may_be_a_token_of_its_own() -> None:
         state = walk.step(state, token)
         assert state != DEAD
     assert walk.automaton.accepts(state)
-    assert vocabulary.tokens_of("wake at 7 oclock", walk.known) == (0, 1, 2, 3, 4, 5)
+    assert walk.tokens_of("wake at 7 oclock", {}) == (0, 1, 2, 3, 4, 5)
     assert spelled_words((0, 3, 4, 5), walk)["oclock"] == (3, 4, 5)
 
 
@@ -120,8 +120,34 @@ def test_words_with_an_apostrophe_in_the_sentences_are_spelled_with_it() -> None
     pieces = [" I", "'d", " id", " like", " tea"]
     vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
     walk = grammar("I'd like tea").walk(vocabulary)
-    assert vocabulary.tokens_of("id like tea", walk.known) == (0, 1, 3, 4)
-    assert grammar("my id").walk(vocabulary).known == {}
+    assert walk.tokens_of("id like tea", {}) == (0, 1, 3, 4)
+    assert grammar("[my] id").walk(vocabulary).tokens_of("id", {}) == (2,)
+
+
+def test_a_name_after_an_elision_is_spelled_with_its_apostrophe() -> None:
+    pieces = [" ferme", " l", "'", "au", "vent", " lau", " lampe", " la"]
+    vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
+    made = grammar(
+        "ferme (la |l'){name}", language="fr", lists={"name": {"values": ["auvent", "lampe"]}}
+    )
+    walk = made.walk(vocabulary)
+    assert walk.tokens_of("ferme lauvent", {}) == (0, 1, 2, 3, 4)
+    assert walk.tokens_of("ferme la lampe", {}) == (0, 7, 6)
+    assert walk.tokens_of("ferme lauvent", {"lauvent": (5, 4)}) == (0, 5, 4)
+
+
+def test_nouns_have_a_capital_in_the_languages_that_write_them_so() -> None:
+    pieces = [" öffne", " das", " garage", " Garage", "tor", " Tor", "s"]
+    vocabulary = TokenVocabulary.of([*pieces, None], len(pieces))
+
+    def spelled(language: str, text: str) -> tuple[int, ...]:
+        lists = {"name": {"values": ["Garage", "Tor"]}}
+        made = grammar("öffne das {name}", language=language, lists=lists)
+        return made.walk(vocabulary).tokens_of(text, {})
+
+    assert spelled("de", "öffne das garage") == (0, 1, 3)
+    assert spelled("nl", "öffne das garage") == (0, 1, 2)
+    assert spelled("de", "öffne das garagetors") == (0, 1, 3, 4, 6)
 
 
 def test_sentences_of_declared_words_are_found_beside_wildcards_that_take_any_letter() -> None:
