@@ -206,7 +206,7 @@ class SpeechSettings(Section, frozen=True):
     )
     """How probable it is, by what started listening, that speech is a command (between 0 and 1)."""
     calibration: Annotated[list[float], Meta(min_length=4, max_length=5)] = msgspec.field(
-        default_factory=lambda: [1.2, 1.6, -0.3, 0.95, -0.65]
+        default_factory=lambda: [0.3, 1.3, -0.1, 1.1, -0.6]
     )
     """Five numbers that turn recognition scores into a confidence."""
     second_model: str = ""

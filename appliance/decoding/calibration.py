@@ -28,14 +28,14 @@ class Calibration:
     Platt (1999), "Probabilistic outputs for support vector machines".
     """
 
-    bias: float = 1.2
-    fit: float = 1.6
+    bias: float = 0.3
+    fit: float = 1.3
     """Weight of the mean log probability per token of the sentence."""
-    deficit: float = -0.3
+    deficit: float = -0.1
     """Weight of how much better the free text scores, nats per token."""
-    margin: float = 0.95
+    margin: float = 1.1
     """Weight of the lead over the next meaning, nats, at most LARGEST_MARGIN_NATS."""
-    objection: float = -0.65
+    objection: float = -0.6
     """Weight of the evidence of clearly heard words against the sentence."""
 
     @classmethod

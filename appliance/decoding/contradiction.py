@@ -27,8 +27,12 @@ low value is the model's best guess: "seventy" was heard as 70 with 0.25. Of 470
 refuses one, in which a word was heard as a number."""
 
 NUMBER_SURPLUS_NATS = 3.0
-"""A number that was heard where a sentence without numbers has a word was misheard, unless the free
-text fits better by so much: "Partimodus 10" for "Partymodus Szene"."""
+"""A number heard in place of a word, in a sentence that has none, was misheard unless the free text
+fits better by so many nats: "Partimodus 10" for "Partymodus Szene"."""
+
+UNHEARD_NUMBER_NATS = 1.0
+"""A number of the sentence that was not heard as one rules it out, if the free text fits better by
+so many nats. "An egg out coffee" fits no better than "an eight-ounce coffee"."""
 
 SURPLUS_NATS = 8.0
 """A stretch of other words rules a sentence out if the free text fits better by this many nats and
@@ -79,6 +83,10 @@ unsure."""
 GUARD_SHARE = 0.45
 """A guard word counts only if it differs from the sentence's words in its place by at least this
 share of letters: "I was a single shot" is a misheard "I want a single shot"."""
+
+GUARD_CERTAINTY = 0.5
+"""Inside a sentence, a stretch in place of other words must be heard with this probability: "cap as
+you know" is "cappuccino"."""
 
 PARTED_SHARE = 0.25
 """The same if the words are parted otherwise: "staan de lamp" is "staande lamp"."""
@@ -161,7 +169,10 @@ def _says_more(one: Difference, language: str) -> bool:
     if not word_lists_for(language).content(one.heard.split(), begins=False):
         return False  # "please", "the"
     said, meant = one.heard.replace(" ", ""), one.meant.replace(" ", "")
-    return meant in said and len(said) - len(meant) >= EXCESS_LETTERS
+    if 0 < len(meant) < EXCESS_LETTERS:
+        return False  # the "a" of "to eat"
+    within = said.startswith(meant) or said.endswith(meant)
+    return within and len(said) - len(meant) >= EXCESS_LETTERS
 
 
 def any_contradicts(
@@ -211,7 +222,7 @@ def has_other_number(
         if number.isdecimal() and texts.isdisjoint(in_words(int(number), language))
     )
     guessed = (known - meant).total()  # a number was said, and its words are not sure
-    return unheard > guessed
+    return unheard > guessed and surplus >= UNHEARD_NUMBER_NATS
 
 
 def _numbers(words: Sequence[str]) -> list[str]:
@@ -231,15 +242,22 @@ def has_other_guard(heard: Sequence[HeardWord], sentence: str, language: str) ->
     own = {*words, *lists.content(words, begins=True)}
     clear = [one.text for one in heard if one.score > GUARD_CLEAR]
     said = lists.content(clear, begins=True)
-    alike = {
+    misheard = {
         word
         for one in differences(heard, sentence, language)
-        if one.share
-        < (GUARD_SHARE if len(one.heard.split()) == len(one.meant.split()) else PARTED_SHARE)
+        if _is_misheard(one)
         for word in one.heard.split()
     }
-    guard = lists.guard_in([word for word in said if word not in own and word not in alike])
+    guard = lists.guard_in([word for word in said if word not in own and word not in misheard])
     return guard is not None and guard[0] in HEARD_GUARDS
+
+
+def _is_misheard(one: Difference) -> bool:
+    """Whether a stretch sounds like what the sentence has there, or was heard badly inside it."""
+    same_count = len(one.heard.split()) == len(one.meant.split())
+    if one.share < (GUARD_SHARE if same_count else PARTED_SHARE):
+        return True
+    return bool(one.meant) and not one.begins and one.certainty < GUARD_CERTAINTY
 
 
 def objection(heard: Sequence[HeardWord], sentence: str, language: str, surplus: float) -> float:

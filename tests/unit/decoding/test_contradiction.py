@@ -47,7 +47,7 @@ def heard(text: str, score: float = -0.1) -> tuple[HeardWord, ...]:
 def test_a_clear_number_that_the_sentence_lacks_contradicts_it(
     language: str, free: str, said: str, *, believed: bool
 ) -> None:
-    assert contradicts(heard(free), normalise(said), language, 0.0) is believed
+    assert contradicts(heard(free), normalise(said), language, 2.0) is believed
 
 
 def test_a_half_counts_by_its_surest_word() -> None:
@@ -178,6 +178,23 @@ def test_a_number_in_place_of_a_word_was_misheard_if_the_sentence_fits_as_well()
     assert not contradicts(said, "aktiviere partymodus szene", "de", 2.0)
     assert contradicts(said, "aktiviere partymodus szene", "de", 5.0)
     assert contradicts(heard("stop machine 10", -0.5), "stop machine", "en", 2.0)
+
+
+def test_a_number_that_fits_as_well_as_other_words_was_misheard() -> None:
+    said = heard("make me an egg out coffee", -0.5)
+    assert not contradicts(said, "make me an eight ounce coffee", "en", 0.0)
+    assert contradicts(said, "make me an eight ounce coffee", "en", 2.0)
+
+
+def test_a_guard_word_in_a_stretch_that_was_heard_badly_says_nothing() -> None:
+    sentence = "a coffee with sweetener and almond milk"
+    badly, clearly = (heard("a coffee with sweetener and dont admit", at) for at in (-1.0, -0.1))
+    assert not contradicts(badly, sentence, "en", 3.8)
+    assert contradicts(clearly, sentence, "en", 3.8)
+
+
+def test_a_short_word_that_is_part_of_another_one_is_not_left_out_of_it() -> None:
+    assert not contradicts(heard("i want to eat coffee", -0.5), "i want a coffee", "en", 6.0)
 
 
 def test_a_question_word_in_a_name_that_was_heard_in_other_parts_is_no_question() -> None:
