@@ -54,7 +54,7 @@ class TwoFakeWhispers:
 
 HOW = SentenceRecogniser(vocabulary=VOCABULARY, spell=lambda tokens: spelled(tuple(tokens)))
 BOTH = replace(
-    HOW, fusion=ScoreFusion(vocabulary=VOCABULARY), limits=RejectionLimits(second_model_below=0.98)
+    HOW, fusion=ScoreFusion(vocabulary=VOCABULARY), limits=RejectionLimits(second_model_below=0.99)
 )
 
 
