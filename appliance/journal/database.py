@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from appliance.errors import JournalError
+from appliance.journal import log_repair
 from appliance.journal.raw_pages import RawPages
 from appliance.journal.row_check import Form, form_of, is_sound, text_or_not
 from appliance.journal.schema import TABLES, VERSIONS, tables_of, upgrade
@@ -68,6 +69,7 @@ def open_database(directory: Path) -> sqlite3.Connection:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _finish_replacement(path)
+        _repair_log(path)
         try:
             return _opened(path)
         except _NewerVersion as newer:
@@ -91,6 +93,27 @@ def open_database(directory: Path) -> sqlite3.Connection:
         saved,
     )
     return database
+
+
+def _repair_log(path: Path) -> None:
+    """Repair the write-ahead log, if a run that was cut off has left a damaged one; keep both."""
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        content = log.read_bytes()
+    except FileNotFoundError:
+        return
+    sound, damaged = log_repair.repaired(content, PAGE_BYTES)
+    if not damaged:
+        return
+    aside = _name_aside(path, "corrupt")
+    log_repair.replace(aside.with_name(f"{aside.name}-log"), content)
+    log_repair.replace(log, sound)
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+    logger.error(
+        "%d damaged frames of the journal's log %s were repaired; check the SD card or disk",
+        damaged,
+        log,
+    )
 
 
 def _is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:
@@ -278,15 +301,20 @@ def _damage(what: str) -> sqlite3.DatabaseError:
 
 def _rename(path: Path, kind: str) -> Path:
     """Rename the file after its companions: SQLite must not apply those to the next file."""
+    aside = _name_aside(path, kind)
+    for suffix in (*COMPANION_SUFFIXES, ""):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _name_aside(path: Path, kind: str) -> Path:
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     aside = path.with_name(f"{path.name}.{kind}-{stamp}")
     number = 1
     while aside.exists():  # the clock may stand still
         number += 1
         aside = path.with_name(f"{path.name}.{kind}-{stamp}-{number}")
-    for suffix in (*COMPANION_SUFFIXES, ""):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
 
 

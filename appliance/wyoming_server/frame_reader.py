@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MAXIMUM_LINE_BYTES = 65_536
 """Of the line of JSON, and of the data after it."""
 
+MOST_BRACKETS = 500
+"""In one JSON text. How deep a text may be nested otherwise depends on the version of Python."""
+
 Length = Annotated[int, Meta(ge=0)]
 
 
@@ -92,9 +95,9 @@ class FrameReader:
 
 
 def _decoded(text: bytes, kind: Any) -> Any:
+    if text.count(b"[") + text.count(b"{") > MOST_BRACKETS:
+        raise WyomingError("the JSON of an event is nested too deeply")
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # also of a wrong type
         raise WyomingError(f"not an event of the Wyoming protocol: {error}") from None
-    except RecursionError:
-        raise WyomingError("the JSON of an event is nested too deeply") from None

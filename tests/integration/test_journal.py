@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -415,6 +416,27 @@ def test_a_row_whose_length_is_damaged_does_not_follow_a_circle_of_pages(tmp_pat
         assert tracemalloc.get_traced_memory()[1] < 64 * usable
     finally:
         tracemalloc.stop()
+
+
+def test_a_damaged_byte_in_the_log_of_a_run_that_was_cut_off_loses_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path / "a") as journal:
+        journal.accept([offer(f"request {number}".encode()) for number in range(3)])
+        for number in range(20):
+            journal.commit(said(f"message {number}"), messages)
+        shutil.copytree(tmp_path / "a", tmp_path / "b")
+    log = tmp_path / "b" / f"{database.FILE}-wal"
+    content = bytearray(log.read_bytes())
+    content[len(content) // 3] ^= 0x05
+    log.write_bytes(content)
+    with opened(tmp_path / "b") as journal:
+        assert (len(journal.waiting()), len(journal.pending(100))) == (3, 20)
+        assert journal.damaged == 1
+        journal.commit(said("another"), messages)
+    assert "1 damaged frames of the journal's log" in caplog.text
+    with opened(tmp_path / "b") as journal:
+        assert len(journal.pending(100)) == 21
 
 
 @pytest.mark.parametrize("damage", ["header", "pages", "tables", "not a database"])
