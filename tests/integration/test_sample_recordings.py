@@ -106,7 +106,7 @@ def test_recordings_are_heard_in_real_time_as_from_a_microphone(silero: Silero) 
     listening = FramesToUtterances(
         silero,
         ListeningSettings(),
-        intake,  # type: ignore[arg-type]
+        intake,
         always=Trigger.SAMPLE,
     )
     listener = Listener(microphone, listening, ListenerControl())
