@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from typing import TYPE_CHECKING
 
 from appliance.errors import EditRefused, SentencesError
 from appliance.page.access import Role
 from appliance.page.page_request import PageError
 from appliance.page.page_view import PageRoute
+from appliance.sentences.taught_sentence import OWN_FILE, with_sentence
+from appliance.values import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from appliance.page.page_request import PageRequest
     from appliance.page.sentence_editor import SentenceEditor
     from appliance.sentences.editable_sentences import EditableSentences
+
+INTENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 LONGEST_TRIED = 1000
 """Characters of a sentence that is tried."""
@@ -38,6 +43,7 @@ class SentencesView:
             PageRoute("/sentences", self._show),
             PageRoute("/sentences/check", self._check, "POST"),
             PageRoute("/sentences/save", self._save, "POST", Role.OWNER),
+            PageRoute("/sentences/add", self._add, "POST", Role.OWNER),
             PageRoute("/sentences/restore", self._restore, "POST", Role.OWNER),
             PageRoute("/sentences/remove", self._remove, "POST", Role.OWNER),
         ]
@@ -89,7 +95,18 @@ class SentencesView:
     async def _save(self, request: PageRequest) -> Response:
         form = await request.form()
         name, digest = _file(form), form.get("digest", "")
-        return await self._saved(request, name, form.get("text", ""), digest)
+        return await self._saved(request, name, form.get("text", ""), digest, goes=not digest)
+
+    async def _add(self, request: PageRequest) -> Response:
+        """A sentence with the name of its intent, for who does not want to see a file."""
+        form = await request.form()
+        sentence, intent = form.get("sentence", "").strip(), form.get("intent", "").strip()
+        if not sentence or INTENT_NAME.fullmatch(intent) is None:
+            raise PageError(422, request.texts["sentences.intent_rule"])
+        answer = form.get("response", "").strip()
+        opened = await asyncio.to_thread(self._editor.files().opened, OWN_FILE)
+        text = with_sentence(opened.text, sentence, Intent(intent), answer)
+        return await self._saved(request, opened.name, text, opened.digest, goes=False)
 
     async def _restore(self, request: PageRequest) -> Response:
         """Put back what the file held before a change, by the same road as any other text."""
@@ -108,10 +125,9 @@ class SentencesView:
         return await self._saved(request, _file(form), None, form.get("digest", ""), goes=True)
 
     async def _saved(
-        self, request: PageRequest, name: str, text: str | None, digest: str, *, goes: bool = False
+        self, request: PageRequest, name: str, text: str | None, digest: str, *, goes: bool
     ) -> Response:
         """`goes`: the page is loaded again after that, because it shows another text."""
-        is_new = not digest
         checked, digest, in_use = await self._editor.save(name, text, digest)
         if checked.sentences is None:
             return request.part("sentences_checked", 422, checked=checked, tried="", file=name)
@@ -123,7 +139,7 @@ class SentencesView:
             in_use=in_use,
             checked=checked,
             last=versions[0].number if versions else "",
-            goes=goes or is_new,
+            goes=goes,
         )
 
 

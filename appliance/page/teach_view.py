@@ -107,13 +107,8 @@ class TeachView:
 
     def _addition(self, template: str, meaning: Intent) -> tuple[str, str, str]:
         """The file that gets the sentence: its name, its new text, and the digest of the old."""
-        files = self._editor.files()
-        name = files.own_name(FILE)
-        text, digest = "", ""
-        if name in files.names():
-            opened = files.read(name)
-            text, digest = opened.text, opened.digest
-        return name, with_sentence(text, template, meaning), digest
+        opened = self._editor.files().opened(FILE)
+        return opened.name, with_sentence(opened.text, template, meaning), opened.digest
 
 
 def _shown(intents: Sequence[Intent]) -> str:

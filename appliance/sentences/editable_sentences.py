@@ -128,9 +128,10 @@ class EditableSentences:
             raise EditRefused(f"there is a file {name} already")
         return name
 
-    def own_name(self, base: str) -> str:
-        """The name of a file that is there or not, in the folder of the language."""
-        return self._in_language_folder(base)
+    def opened(self, base: str) -> EditableFile:
+        """A file in the folder of the language; empty if it is not there yet."""
+        name = self._in_language_folder(base)
+        return self.read(name) if name in self.names() else EditableFile(name, "", "")
 
     @contextlib.contextmanager
     def edited(self, name: str, text: str | None) -> Iterator[Path]:

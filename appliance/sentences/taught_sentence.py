@@ -1,4 +1,4 @@
-"""Adds one sentence with a fixed meaning to the text of a sentence file; other lines stay."""
+"""Adds one sentence with its meaning to the text of a sentence file; other lines stay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ FILE = "taught.yaml"
 SPECIAL = re.compile(r"[()\[\]{}<>|\\;]")
 """What is no part of a word in a template."""
 
-BY_HAND = f"{FILE} has a form in which nothing can be added here; add the sentence by hand"
+OWN_FILE = "own.yaml"
+"""Where sentences go that are added with a name."""
+
+BY_HAND = "the file has a form in which nothing can be added here; add the sentence by hand"
 
 
 def template_of(said: str) -> str:
@@ -36,13 +39,14 @@ def template_of(said: str) -> str:
     return words
 
 
-def with_sentence(text: str, template: str, meaning: Intent) -> str:
+def with_sentence(text: str, template: str, meaning: Intent, response: str = "") -> str:
     """The text of a sentence file in which `template` means this intent with exactly its slots.
 
     Args:
         text: of the file; empty for a new one.
-        template: from `template_of`.
+        template: from `template_of`, or one that the owner wrote.
         meaning: whose name and slots count.
+        response: what is said then, if the intent has no sentence in the file yet.
 
     Raises:
         EditRefused: the file is written in another form than this writes.
@@ -55,7 +59,8 @@ def with_sentence(text: str, template: str, meaning: Intent) -> str:
     if meaning.slots:
         slots = json.dumps(meaning.slots, ensure_ascii=False, default=str)
         block.append(f"  slots: {slots}")
-    intent = [f"{json.dumps(meaning.name)}:", "  data:", *_indented(block, 4)]
+    said = [f"  response: {json.dumps(response, ensure_ascii=False)}"] if response else []
+    intent = [f"{json.dumps(meaning.name)}:", *said, "  data:", *_indented(block, 4)]
     if root is None:
         before = text if not text or text.endswith("\n") else f"{text}\n"
         return before + "".join(f"{line}\n" for line in ["intents:", *_indented(intent, 2)])

@@ -62,6 +62,22 @@ def test_an_own_sentence_is_written_tried_saved_and_understood(
     assert browser.console == []
 
 
+def test_a_sentence_is_added_without_seeing_a_file(page: ServedPage, browser: WebBrowser) -> None:
+    browser.open(f"{page.address}/sentences")
+    browser.until("document.activeElement.id === 'sentence'")
+    browser.type("water the (garden|lawn) [please]")
+    browser.press("Tab")
+    browser.type("WaterGarden")
+    browser.press("Enter")
+    browser.until("document.querySelector('#saved .good')?.innerText.includes('in use')")
+    assert "WaterGarden" in understood(page, "water the lawn please")
+    browser.evaluate("document.getElementById('sentence').value = 'water ('")
+    browser.evaluate("document.querySelector('form[action=\"sentences/add\"]').requestSubmit()")
+    browser.until("document.querySelector('#saved .problem') !== null")
+    assert "WaterGarden" in understood(page, "water the garden")
+    browser.console.clear()  # 422 of what was wrong
+
+
 def test_a_mistake_is_shown_at_its_line_and_is_not_saved(
     page: ServedPage, browser: WebBrowser
 ) -> None:
@@ -202,7 +218,13 @@ def test_only_the_owner_saves_and_every_change_is_logged_with_who(page: ServedPa
     page.password = page.daemon.command("page", "password").stdout.strip()
     viewer = {"cookie": page.cookie(made), "origin": page.address}
     assert page.ask("POST", "/sentences/check", fields, **viewer)[0] == 200
-    changes = ("sentences/save", "sentences/restore", "sentences/remove", "teach/sentence")
+    changes = (
+        "sentences/save",
+        "sentences/add",
+        "sentences/restore",
+        "sentences/remove",
+        "teach/sentence",
+    )
     for path in (*changes, "settings/check", "settings/save", "settings/restore"):
         assert page.ask("POST", f"/{path}", fields, **viewer)[0] == 403
         assert page.ask("GET", f"/{path}", None, **viewer)[0] == 405
