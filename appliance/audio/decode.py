@@ -17,7 +17,7 @@ from appliance.values import SAMPLE_RATE
 
 try:
     import av
-except ImportError:  # an owner may do without its codecs: THIRD-PARTY-NOTICES.md
+except ImportError:  # optional, because of the licences of its codecs: THIRD-PARTY-NOTICES.md
     av = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
@@ -44,21 +44,22 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 """Hertz. A recording at 1 Hz would become 16,000 times as long when it is resampled."""
 
 MOST_CHANNELS = 8
-"""All are kept until the end of a recording, so they are limited like its length."""
+"""Maximum number of channels; all are kept in memory until the end of a recording."""
 
 LEAST_OF_LOUDEST = 0.3
-"""Energy of the average, as a part of that of the loudest channel, below which the channels cancel
-each other or only one has sound: of two channels it is then 0.25, of two that differ at least 0.5,
-and 1 if they are equal."""
+"""Ratio of the average's energy to the loudest channel's, below which the channels cancel each
+other or only one has sound. It is 0.25 for one of two channels with sound, at least 0.5 for two
+that differ, and 1 for two that are equal."""
 
 
 def decode(source: Path | bytes, *, maximum_seconds: float) -> Samples:
     """The first audio stream of a recording: mono, 16 kHz, the average of its channels.
 
-    In this process, which a damaged recording may end: others use `decoder_process`.
+    It decodes in this process, which a damaged recording may crash; other code uses
+    `decoder_process`.
 
-    If the average is much fainter than the loudest channel, because they are in opposite phase or
-    because the others are silent, it is that channel.
+    If the average is much fainter than the loudest channel, because channels are in opposite phase
+    or silent, the loudest channel is used.
 
     Memory is in proportion to `maximum_seconds`, whatever the header claims.
 
@@ -99,14 +100,14 @@ def _decode(file: BinaryIO, name: str, maximum_seconds: float) -> Samples:
             file,
             mode="r",
             options={"format_whitelist": FORMATS},
-            metadata_errors="replace",  # titles in an old character set are no fault of the sound
+            metadata_errors="replace",  # titles in an old character set do not matter
         ) as container:
             if not container.streams.audio:
                 raise AudioError(f"{name} has no audio stream, only others")
             stream = container.streams.audio[0]
             if stream.codec_context is None:
                 raise AudioError(f"{name} is coded in a way that is not known; send WAV or FLAC")
-            # What a WAV header from a pipe has for a length, FFmpeg takes for one.
+            # FFmpeg takes the placeholder in a WAV header from a pipe for a length.
             promised_s = header.promised_s if header else _promised_seconds(container, stream)
             if promised_s is not None and promised_s > maximum_seconds:
                 raise _too_long(name, maximum_seconds, promised_s)
@@ -139,7 +140,7 @@ def _read(
     heard_s = 0.0
     for frame in _frames(container, stream):
         if frame is not None:
-            # Before it is resampled: what a frame says may differ from the header.
+            # Checked before resampling, because a frame may differ from the header.
             _check_form(frame.sample_rate, frame.layout.nb_channels, name)
             heard_s += frame.samples / frame.sample_rate
             if heard_s > maximum_seconds + MISSING_S:

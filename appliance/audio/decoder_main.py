@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 IDLE_S = 300.0
-"""Without work for so long it ends, to give its memory back."""
+"""Seconds without work after which the process ends, to free its memory."""
 
 PAGE_BYTES = resource.getpagesize()
 
@@ -64,7 +64,7 @@ def _decoded(source: Path | bytes, job: dict[str, Any]) -> tuple[dict[str, Any],
 
 @contextlib.contextmanager
 def _limits(memory_bytes: int, cpu_s: float) -> Any:
-    """So much memory more than now, and so many seconds of the processor: then the process ends."""
+    """Limit additional memory and processor time; beyond them the process ends."""
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123
         now = int(statm.read().split()[0]) * PAGE_BYTES
     _, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -1,7 +1,7 @@
-"""Decodes recordings in a child process with limits on memory and time, because they are foreign.
+"""Decodes recordings in a child process with limits on memory and time, for safety.
 
-The decoders of a hundred formats are the largest part of the appliance that reads what others
-send. What one of them does wrong ends the child, and is the error of that recording.
+The decoders of a hundred formats are the largest part of the appliance that reads foreign data. A
+fault of one ends only the child, and becomes the error of that recording.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 MODULE = "appliance.audio.decoder_main"
 
 LEAST_MEMORY_BYTES = 64_000_000
-"""For a decoder and its buffers, whatever the length of the recording is."""
+"""Minimum memory for a decoder and its buffers, for any length of recording."""
 
 BYTES_PER_SAMPLE = 100
-"""Of one sample at 16 kHz: eight channels of 4 bytes, three times, and what is left over."""
+"""Memory for a sample at 16 kHz: eight channels of 4 bytes, three times, plus a reserve."""
 
 LEAST_CPU_S, CPU_S_PER_SECOND = 10.0, 0.1
-"""Time of the processor: a board decodes a recording in a hundredth of its length."""
+"""Limits of processor time; a board decodes a recording in a hundredth of its length."""
 
 WALL_FACTOR = 4.0
-"""The same by the clock on the wall: something else may need the processor."""
+"""Factor from processor time to elapsed time, because other work may need the processor."""
 
 POLL_S = 0.02
-"""Between two checks whether to stop, and whether somebody speaks."""
+"""Seconds between two checks whether to stop, and whether somebody speaks."""
 
 KILLED_BY_TIME = "SIGPROF"
 
@@ -48,14 +48,14 @@ INTERRUPTED = "the appliance stopped, or the request was cancelled, while it was
 
 
 class _IdleChildren:
-    """Decoders that wait for work. One in use is in nobody else's hands."""
+    """Idle decoder processes. One in use is not in the list."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._children: list[Child] = []
 
     def take(self) -> Child | None:
-        """One that is idle; None if there is none."""
+        """Take an idle one; None if there is none."""
         with self._lock:
             while self._children:
                 child = self._children.pop()
@@ -65,7 +65,7 @@ class _IdleChildren:
         return None
 
     def give_back(self, child: Child) -> None:
-        """It has done its work."""
+        """Return one that has done its work."""
         with self._lock:
             self._children.append(child)
 
@@ -105,7 +105,7 @@ def decode_recording(
 
     try:
         if (idle := _IDLE.take()) is not None:
-            with contextlib.suppress(ChildDied):  # perhaps of something else, before this one
+            with contextlib.suppress(ChildDied):  # perhaps that of an earlier recording
                 return decode_in(idle)
         return decode_in(Child(MODULE, threads=1))
     except ChildDied as error:
@@ -136,7 +136,7 @@ def _decode_in(
 
 @dataclass(frozen=True, slots=True)
 class DecodingLimits:
-    """What one recording may use."""
+    """The limits for one recording."""
 
     memory_bytes: int
     cpu_s: float
@@ -149,7 +149,7 @@ class DecodingLimits:
 
     @property
     def wall_s(self) -> float:
-        """Seconds by the clock on the wall."""
+        """Limit of elapsed time, in seconds."""
         return self.cpu_s * WALL_FACTOR
 
 

@@ -1,4 +1,4 @@
-"""Earcons: short sounds, made of sine tones, that say what the appliance does."""
+"""Earcons: short signals made of sine tones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from appliance.values import SAMPLE_RATE, Samples
 AMPLITUDE = 0.25
 
 FADE_SECONDS = 0.01
-"""Of fading in and out, without which a tone begins and ends with a click."""
+"""Seconds of fading in and out, without which a tone begins and ends with a click."""
 
 
 class Earcon(enum.Enum):

@@ -27,10 +27,10 @@ CODECS = {
     "aac": ("adts", "aac", 44_100),
     "flac": ("flac", "flac", 0),
 }
-"""FFmpeg's container, its codec, and the rate that every such codec knows; 0: any."""
+"""FFmpeg's container, its codec, and a rate that the codec supports; 0: any."""
 
 PCM_RATE = 24_000
-"""Of `pcm`, which says no rate itself: OpenAI's."""
+"""Rate of `pcm`, which has no header: OpenAI's."""
 
 
 def encoded(spoken: Spoken, kind: str) -> bytes:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 OPEN_RATIO = 1.5
-"""Times the noise floor (3.5 dB) that open the gate; speech as loud as the noise passes it."""
+"""Factor of the noise floor (3.5 dB) that opens the gate; speech as loud as the noise passes it."""
 
 MINIMUM_LOUDNESS = 1e-4
 """Loudness (-80 dBFS, three steps of a 16-bit sample) below which no speech is understood."""

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 WINDOW_SECONDS = 10.0
-"""Sound that the figures describe; `health` is published about as often."""
+"""Seconds of sound that the figures describe, about the interval of `health`."""
 
 NOISE_FLOOR_QUANTILE = 0.1
-"""Of the frames' loudness: a tenth of them is taken for the room without speech."""
+"""Percentile of the frames' loudness that is taken for the room without speech."""
 
 CLIPPED_FROM = 0.999
-"""A sample at least so large was clipped by the converter."""
+"""A sample of at least this size was clipped by the converter."""
 
 NEWEST_FRAMES = 8
-"""Of 32 ms each: what a moving display of the level shows."""
+"""Number of frames, 32 ms each, that a moving display of the level shows."""
 
 MINIMUM_DBFS = -120.0
 """Stands for exact silence, which has no logarithm."""

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 BLOCK_SECONDS = 0.05
-"""Sound that the device gets at a time, and so the longest time that a stop takes."""
+"""Seconds of sound written at a time, which is also the longest delay of a stop."""
 
 TAIL_SECONDS = 0.1
-"""Silence at the end: some devices cut off the end of what they get."""
+"""Seconds of silence at the end, because some devices cut off the end of a sound."""
 
 
 class Loudspeaker:

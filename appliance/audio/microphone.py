@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BLOCK_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
-"""Sound that one callback brings, at any rate."""
+"""Seconds of sound in one callback, at any rate."""
 
 QUEUED_BLOCKS = 160
 """Blocks (5 s) that may wait for the reader; further ones are dropped and counted."""
 
 FAULT_AFTER_S = 1.5
-"""Seconds without a block, or with constant samples, that are a fault. The contract is to report it
-within two seconds, and the report takes a part of them."""
+"""Seconds without a block, or with constant samples, that count as a fault. It must be reported
+within two seconds, which include the time of the report."""
 
 START_REPORT_S = 1.9
 """Seconds after its start from which a device that has brought no block is LOST."""
@@ -40,15 +40,15 @@ START_TIMEOUT_S = 4.0
 two."""
 
 REOPEN_BACKOFF = Backoff(first_s=0.5, longest_s=5.0)
-"""Between attempts to open a microphone that is gone."""
+"""Delays between attempts to open a microphone that is gone."""
 
 STEREO = 2
 """Channels of a device whose second one is used if the first has no sound. Other devices are
 arrays, whose further channels are no microphones of their own."""
 
 RESTART_BACKOFF = Backoff(first_s=5.0, longest_s=60.0)
-"""Between restarts of a device that gives constant samples. It may be stuck, and then a restart
-helps; or it is muted, and then it must not be disturbed all the time."""
+"""Delays between restarts of a device with constant samples. If it is stuck, a restart helps; if it
+is muted, it must not be restarted all the time."""
 
 
 class SoundCardMicrophone:

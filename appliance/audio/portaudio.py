@@ -20,7 +20,7 @@ NAMES = {"input": "microphone", "output": "loudspeaker"}
 
 _lock = threading.Lock()
 _playing = 0
-"""Sounds that are being played; to list the devices again would cut them off."""
+"""Number of sounds being played; listing the devices again would cut them off."""
 
 
 def library() -> Any:
@@ -53,7 +53,7 @@ def refresh_devices() -> None:
 
 @contextmanager
 def playing() -> Iterator[None]:
-    """Meanwhile the list of devices stays as it is."""
+    """A context in which the list of devices is not renewed."""
     global _playing  # noqa: PLW0603 (there is one PortAudio per process, too)
     with _lock:
         _playing += 1

@@ -13,20 +13,20 @@ UNCOMPRESSED_CODES = (0x0001, 0x0003, 0xFFFE)
 """PCM, float and extensible: format codes with a fixed number of bytes per second."""
 
 STREAMED_FROM = 0x7FF0_0000
-"""Bytes from which a size is not a length: a program that writes into a pipe does not know the
-length, and most put a number near 2 or 4 GiB there, each another one. No recording is as long."""
+"""Smallest size, in bytes, that is a placeholder: a program that writes into a pipe does not know
+the length, and most write a number near 2 or 4 GiB. No recording is that long."""
 
 
 class Lengths(NamedTuple):
-    """How long a recording is by its header, and how much of it there is."""
+    """Length of a recording by its header, and its real length."""
 
     promised_s: float | None
-    """None if the header does not say."""
+    """None if the header has no length."""
     there_s: float
 
 
 def lengths(file: BinaryIO) -> Lengths | None:
-    """Both lengths; None if it is not a WAV file, or one that does not come as far as its sound.
+    """Both lengths; None if it is not a WAV file, or ends before its sound.
 
     Leaves the file at its beginning.
     """

@@ -53,7 +53,7 @@ class BenchmarkClip(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     seconds: float
-    """Of speech, as the voice activity detector cut it out."""
+    """Seconds of speech, as cut out by the voice activity detector."""
     ours_ms: float
     encode_ms: float
     """The part of `ours_ms` until the audio is encoded; the rest is the search for the sentence."""
@@ -73,7 +73,8 @@ class LanguageModelSpeed(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     load_s: float
     first_token_ms: list[float]
-    """For each question; the first one without a warm cache, the others with the cached prefix."""
+    """Values for each question; the first one without a warm cache, the others with the cached
+    prefix."""
     tokens_per_s: float | None
     memory_mb: float | None
     prefix: prefix_speed.PrefixSpeed
@@ -91,7 +92,7 @@ class BenchmarkReport(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float | None
     """Resident, after a use of speech recognition."""
     peak_memory_mb: float
-    """The peak of it."""
+    """Peak resident memory."""
     clips: list[BenchmarkClip]
     ratio: float
     """Median over the clips."""

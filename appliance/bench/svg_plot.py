@@ -22,11 +22,11 @@ class PlotPanel:
     """Lines with one y scale; a value below it is drawn at the bottom."""
 
     lines: Mapping[str, Sequence[tuple[float, float | None]]]
-    """By name: points of x and y; a y of None is a gap."""
+    """Lines by name: points of x and y; a y of None is a gap."""
     low: float
     high: float
     step: float
-    """Between two grid lines."""
+    """Step between two grid lines."""
     height: int = 280
     first_colour: int = 0
 

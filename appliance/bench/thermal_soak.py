@@ -1,4 +1,4 @@
-"""The soak test: do case and power supply let the board keep its speed under full load."""
+"""The soak test: checks whether case and power supply let the board keep its speed under load."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 QUESTION = "Tell me a long story about a lamp."
 
 LEAST_KEPT_SPEED = 0.9
-"""Share of its first speed; a board that falls below it is throttled."""
+"""Share of its first speed, below which a board counts as throttled."""
 
 HOT_C = 80.0
-"""A Raspberry Pi throttles itself from here on."""
+"""Temperature in °C at which a Raspberry Pi throttles itself."""
 
 PANELS = (
     {"temperature_c": "temperature, °C"},
     {"clock_mhz": "clock, MHz", "clock_limit_mhz": "its limit, MHz"},
     {"jobs_per_minute": "speed, recordings recognised per minute"},
 )
-"""Of the plot, from above: field of a sample → its label."""
+"""Panels of the plot, from above: field of a sample → its label."""
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -56,7 +56,7 @@ class SoakSample(msgspec.Struct, frozen=True, kw_only=True):
     fan_rpm: float | None = None
     watts: float | None = None
     throttlings: int | None = None
-    """Since the start of the test; so the next."""
+    """Count since the start of the test; the same for the next field."""
     under_voltages: int | None = None
 
 

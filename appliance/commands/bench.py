@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 A_DAY = 1440.0
 
 ROWS = 10
-"""At least, even in a short soak."""
+"""Minimum number of rows of the table, even in a short soak."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

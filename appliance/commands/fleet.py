@@ -134,12 +134,12 @@ class Fleet:
         self._connection.__exit__()
 
     def boards(self) -> list[FleetBoard]:
-        """What is known now."""
+        """The boards that are known now."""
         with self._lock:
             return boards_of(dict(self._messages))
 
     def answer_of(self, root: str) -> Answer | None:
-        """What a board has answered to `send`."""
+        """The answer of a board to `send`."""
         with self._lock:
             return self._answers.get(root)
 
@@ -249,7 +249,7 @@ def _became(board: FleetBoard | None, answer: Answer | None, serial: int) -> str
     if board.bundle == serial and board.bundle_state == "active":
         return "active"
     if answer is not None and board.bundle_state == "taken_back" and board.bundle != serial:
-        return next((one for one in board.problems if "taken back" in one), "taken back")
+        return next((one for one in board.problems if "rolled back" in one), "rolled back")
     return None
 
 
@@ -261,5 +261,5 @@ def _tell(root: str, became: str, *, as_json: bool) -> None:
 
 
 def _plain(text: str) -> str:
-    """Without control characters: who may write on the broker must not steer this terminal."""
+    """Remove control characters, so that the broker's clients cannot control this terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -161,7 +161,7 @@ def _texts(words: list[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
-    """What a step after the grammar makes of a text."""
+    """The result of a step after the grammar for a text."""
 
     step: str
     intents: tuple[Intent, ...]
@@ -171,14 +171,14 @@ class _Guess:
 
     @property
     def why_not(self) -> str | None:
-        """Why it is not done though it is understood; None if it is."""
+        """Reason why it is not carried out although it is understood; None if it is."""
         if not self.by_fuzzy:
             return "by_fuzzy is false"
         return "never_by_voice intents need their very words" if self.never_by_voice else None
 
 
 class _Guesses:
-    """What the steps after the grammar make of a typed text, whether they may act or not."""
+    """The results of the steps after the grammar for a typed text, whether they may act or not."""
 
     def __init__(self, settings: CascadeSettings) -> None:
         self._settings = settings
@@ -186,7 +186,7 @@ class _Guesses:
         self._several = SeveralCommands(self._cascade)
 
     def first(self, text: str, sentences: SentenceSet) -> _Guess | None:
-        """That of the first step that understands it; None if none does."""
+        """The result of the first step that understands it; None if none does."""
         for step, intents in self._steps(text, sentences):
             if intents:
                 declared = [sentences.declared[one.name] for one in intents]
@@ -200,7 +200,7 @@ class _Guesses:
         return None
 
     def objection(self, text: str, sentences: SentenceSet) -> str | None:
-        """Why none understands it, if it is nearly a sentence."""
+        """Reason why no step understands it, if it is nearly a sentence."""
         _, unclear = self._several.meant(text, sentences)
         return unclear or self._cascade.objection(text, sentences)
 

@@ -68,7 +68,7 @@ such model, 69 (verify) a model is missing."""
 def run(arguments: argparse.Namespace) -> int:
     """Run the action; returns the exit status."""
     config = configuration.load(arguments.config)
-    # A pull brings what is wanted; the other actions are about what is used now.
+    # A pull fetches the configured model; the other actions apply to the one in use.
     model = wanted_model if arguments.action == "pull" else usable_model
     config = with_model(config, model(config))
     store = Store(config.models_directory)
@@ -188,7 +188,7 @@ def _pull(config: Config, store: Store, named: list[str], *, accepts_terms: bool
 
 
 def _model_to_pull(store: Store, name: str, *, accepts_terms: bool) -> Model:
-    """From the catalogue, or as the hub describes it now; FetchError if it must not be pulled."""
+    """The model from the catalogue or the hub; FetchError if it must not be pulled."""
     from appliance.models import from_hub  # noqa: PLC0415
 
     wanted = catalogue.hub_models().get(name)

@@ -30,7 +30,7 @@ sentences. `script/install` installs it as a systemd service.
 
 Exit status: 0 stopped on request, 1 crashed or (with --once) a sample was not
 understood, 69 something required is missing, 75 it must start again (a signed
-bundle came or was taken back; systemd does that), 78 wrong configuration."""
+bundle came or was rolled back; systemd does that), 78 wrong configuration."""
     parser.add_argument(
         "--trial",
         action="store_true",
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _config_of_start(path: Path) -> Config:
-    """The configuration, with the signed bundle in force; one on trial must not stop the start."""
+    """The configuration with the active bundle; one in its trial must not prevent the start."""
     from appliance.config import load  # noqa: PLC0415
     from appliance.errors import ConfigError  # noqa: PLC0415
     from appliance.fleet.bundle_store import BundleStore  # noqa: PLC0415
@@ -102,7 +102,7 @@ def _config_of_start(path: Path) -> Config:
 
 
 def _run_service(path: Path, config: Config, extras: Extras) -> int:
-    """The daemon; if it cannot start with a bundle on trial, the bundle is taken back."""
+    """Run the daemon; if it cannot start during a bundle's trial, roll the bundle back."""
     from appliance.daemon import daemon  # noqa: PLC0415
     from appliance.errors import ApplianceError, StateLocked  # noqa: PLC0415
     from appliance.fleet.bundle_receiver import RESTART_STATUS  # noqa: PLC0415

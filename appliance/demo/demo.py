@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SILENCE_S = 1.5
-"""Between two samples."""
+"""Seconds between two samples."""
 
 LAST_RESULT_S = 120.0
-"""How long the result of the last sample may take; a language model on a small board is slow."""
+"""Time limit for the result of the last sample; a language model on a small board is slow."""
 
 
 class Demo:
-    """Plays, watches and prints. A companion of the daemon, and an observer of its events."""
+    """Plays the samples and prints events: a companion of the daemon, and an observer."""
 
     def __init__(self, config: Config, *, once: bool = False) -> None:
         """`once` ends the daemon after the samples, and never opens a microphone.
@@ -57,10 +57,10 @@ class Demo:
         self._clips = manifest.read(SAMPLES / "manifest.jsonl")
         self._playing: int | None = None
         self.microphone = self._choose_microphone()
-        """None if the sound card's is used."""
+        """The played recordings; None if the sound card is used."""
         self._arrived: queue.SimpleQueue[tuple[float, str, bytes]] = queue.SimpleQueue()
         self._spoken: dict[str, tuple[float, int | None]] = {}
-        """By the utterance's id: when its speech ended (monotonic), and which sample it was."""
+        """End of speech (monotonic) and sample, by the utterance's id."""
         self._results: dict[int, list[Result]] = defaultdict(list)
         self._give_up_at: float | None = None
         self._refusal: str | None = None

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 
 MARGIN_BYTES = 65_536
-"""What a packet may hold beside its payload."""
+"""Maximum size of a packet besides its payload, in bytes."""
 
 # Its own default is MQTT 3.1.1 alone, on every address, with payloads of 20 KB. Only a file
 # can say otherwise.

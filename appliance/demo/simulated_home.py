@@ -1,4 +1,4 @@
-"""A small simulated home for a first try: devices that announce themselves and do as they are told.
+"""A small simulated home for a first try: devices that announce themselves and follow commands.
 
 It speaks real MQTT discovery over the broker, as zigbee2mqtt or ESPHome do, so what the appliance
 does with it is what it does with real devices.
@@ -33,7 +33,7 @@ class SimulatedDevice:
     area: str
     config: dict[str, Any]
     states: dict[str, str] = field(default_factory=dict)
-    """By the end of the topic: `state`, `position`, `target` and so on."""
+    """State by the end of its topic: `state`, `position`, `target` and so on."""
 
     def discovery(self) -> dict[str, Any]:
         """The message with which it announces itself."""

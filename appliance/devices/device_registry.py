@@ -130,7 +130,7 @@ class DeviceRegistry:
 
     @property
     def owner(self) -> OwnerFile:
-        """The owner's file that is in force."""
+        """The active version of the owner's file."""
         with self._lock:
             return self._owner
 

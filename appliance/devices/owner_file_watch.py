@@ -37,7 +37,7 @@ class OwnerFileWatch:
             self.read()
 
     def read(self) -> None:
-        """Read the file; the last good version stays in force if this one cannot be used."""
+        """Read the file; the last good version stays active if this one cannot be used."""
         if self._path is None:
             return
         try:

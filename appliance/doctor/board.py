@@ -26,7 +26,7 @@ WARM_C, HOT_C = 75.0, 82.0
 """A Raspberry Pi slows down from 80 °C on."""
 
 GOOD_SUPPLY_MA = 5000
-"""What a Pi 5 needs; with less it limits the power of USB devices."""
+"""Milliamperes that a Pi 5 needs; with less it limits the power of USB devices."""
 
 LOW_DISK_MB, MINIMUM_DISK_MB = 500.0, 50.0
 
@@ -124,7 +124,7 @@ def disk(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def _write_problem(folder: Path) -> OSError | None:
-    """Why no file can be made in `folder`, or in the nearest existing folder above it."""
+    """Reason why no file can be made in `folder`, or in the nearest existing folder above it."""
     context = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=context) as trial:

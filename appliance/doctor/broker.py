@@ -1,4 +1,4 @@
-"""Whether the broker is running and accepts the connection."""
+"""Checks whether the broker is running and accepts the connection."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     question: str
     verdict: CheckVerdict
     found: str
-    """What was found, in a few words."""
+    """The finding, in a few words."""
     advice: str | None = None
-    """What the owner should do next; None for nothing."""
+    """The next step for the owner; None for nothing."""
 
 
 class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +55,9 @@ class CheckContext:
     daemon: int | None = None
     """Process id of the appliance that runs with this state directory; None: there is none."""
     model_advice: str = ""
-    """Which speech model to install; empty if the wanted one is."""
+    """The speech model to install; empty if the wanted one is installed."""
     config_path: Path | None = None
-    """Where the configuration was read from; None: it does not matter."""
+    """Path of the configuration; None if it does not matter."""
 
 
 def ok(question: str, found: str) -> CheckResult:
@@ -77,7 +77,7 @@ def not_here(question: str, found: str, advice: str | None = None) -> CheckResul
 
 
 def report_of(answers: list[CheckResult], *, warnings_are_errors: bool = False) -> CheckReport:
-    """All of them, counted."""
+    """All answers, counted."""
     errors = sum(answer.verdict is CheckVerdict.ERROR for answer in answers)
     warnings = sum(answer.verdict is CheckVerdict.WARNING for answer in answers)
     good = not errors and not (warnings_are_errors and warnings)

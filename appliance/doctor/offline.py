@@ -43,7 +43,7 @@ def connections(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def sockets(context: CheckContext) -> Iterator[CheckResult]:
-    """Every Internet socket that the running appliance has open, and what it is for."""
+    """Every open Internet socket of the running appliance, with its purpose."""
     opened = yield from _open_sockets(context, "sockets")
     if opened is None:
         return
@@ -67,7 +67,7 @@ def sockets(context: CheckContext) -> Iterator[CheckResult]:
 def _connection(
     config: Config, one: Socket, remote: tuple[str, int], own: set[tuple[str, int]]
 ) -> CheckResult:
-    """Who is at the other end of a connection."""
+    """The peer of a connection."""
     ends = f"{_endpoint(one.local)} to {_endpoint(remote)}"
     if remote in _broker_addresses(config):
         return ok("sockets", f"{ends}, the broker")
@@ -80,7 +80,7 @@ def _connection(
 
 
 def traffic(context: CheckContext) -> Iterator[CheckResult]:
-    """How many bytes the service has sent and received, as the kernel counted them."""
+    """Bytes that the service has sent and received, counted by the kernel."""
     found = _unit_rules(context)
     if found is None:
         yield not_here("traffic", "not counted: not running as a systemd service")
@@ -92,7 +92,7 @@ def traffic(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def rules(context: CheckContext) -> Iterator[CheckResult]:
-    """Which addresses systemd allows, and whether the kernel enforces it."""
+    """The addresses that systemd allows, and whether the kernel enforces this."""
     found = _unit_rules(context)
     if found is None:
         advice = "install it as a service: script/install"
@@ -185,7 +185,7 @@ def _outside_connections(config: Config, opened: list[Socket]) -> Iterator[Check
 
 
 def _serves_clients(config: Config, one: Socket) -> str | None:
-    """The table of the server that listens there; None if none does."""
+    """The configuration table of the server that listens on this port; None if none does."""
     names = [name for name, server in config.servers.items() if server.is_port(one.local[1])]
     return names[0] if one.listening and names else None
 
@@ -197,7 +197,7 @@ def _announces(config: Config, one: Socket) -> bool:
 
 
 def _is_client(config: Config, one: Socket) -> bool:
-    """Whether a client that may be let in is at its other end."""
+    """Whether its peer is an allowed client."""
     return one.remote is not None and any(
         server.is_port(one.local[1]) and local_addresses.is_allowed(one.remote[0], server.allow)
         for server in config.servers.values()

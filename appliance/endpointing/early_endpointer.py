@@ -1,4 +1,4 @@
-"""Early endpointing: ends an utterance sooner or later by what has been said in it so far."""
+"""Early endpointing: chooses the pause that ends an utterance by the words that were said."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ REQUEST_AFTER_FRAMES = 2
 
 THOROUGH_AFTER_FRAMES = 11
 """Frames (352 ms) without any voice after which a thorough verdict is requested if the quick one
-found nothing: the rest of the pause then does the work that follows it anyway."""
+found nothing. The work, which is needed in any case, is then done during the rest of the pause."""
 
 REPEAT_AFTER_FRAMES, REPEAT_UNTIL_FRAMES = 4, 10
-"""Frames (128 ms) after which a sentence that could go on is requested again, and frames (320 ms)
-without speech up to which that helps: with more silence it sounds more like the end."""
+"""Frames (128 ms) after which a verdict on a sentence that could go on is requested again, and
+frames (320 ms) without speech up to which this helps: more silence sounds more like the end."""
 
 COMPLETE_PAUSE_FRAMES = 3
-"""Frames (96 ms) without speech that end a sentence which cannot go on; the detector needs as many
-to be sure of the end of a word."""
+"""Frames (96 ms) without speech that end a sentence which cannot go on; the detector needs them to
+be sure of the end of a word."""
 
 BACKGROUND_TAIL_FRAMES = 3
-"""Frames of the background speech that are still recognised: the speaker's last sound may be in
-them."""
+"""Frames of background speech that are recognised, too, because they may have the speaker's last
+sound."""
 
 FINAL = (SentenceProgress.COMPLETE, SentenceProgress.SOUNDS_OVER)
-"""It is one of the sentences, and does not go on."""
+"""States of a complete sentence that does not go on."""
 
 SENTENCE = (*FINAL, SentenceProgress.COULD_GO_ON)
-"""It is one of the sentences."""
+"""States of a complete sentence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
 class _VerdictRequest:
     samples: Samples
     speech_frames: int
-    """Frames with the speaker's speech when it was made; it is the mark."""
+    """Number of frames with the speaker's speech at the request; the mark."""
     voiced_frames: int
-    """Frames with any speech, in the background too."""
+    """Number of frames with any speech, background speech included."""
     trailing_frames: int
-    """Frames without speech at the end."""
+    """Number of frames without speech at the end."""
     thorough: bool
 
 
@@ -61,11 +61,11 @@ _NO_REQUEST = _VerdictRequest(np.zeros(0, dtype=np.float32), 0, 0, 0, thorough=F
 
 
 class EarlyVerdictSource(Protocol):
-    """Says what a sentence is while it is still being spoken; a newer request replaces an older."""
+    """Source of verdicts on an unfinished sentence; a newer request replaces an older one."""
 
     @property
     def pending(self) -> bool:
-        """Whether the answer to a request is still to come."""
+        """Whether a request has no answer yet."""
 
     @property
     def verdict(self) -> EarlyVerdict | None:
@@ -79,13 +79,13 @@ class EarlyVerdictSource(Protocol):
         """
 
     def pending_thorough(self, mark: int) -> Samples | None:
-        """The sound of a thorough request of this mark whose answer is still to come."""
+        """The sound of a thorough request of this mark that has no answer yet."""
 
     def cancel(self) -> None:
-        """More is being said: what was requested before needs no answer."""
+        """Cancel the request, because more is being said."""
 
     def reset(self) -> None:
-        """Another sentence begins: cancel, and forget the verdict."""
+        """Cancel the request and forget the verdict, because another sentence begins."""
 
 
 class EarlyEndpointer:
@@ -106,20 +106,21 @@ class EarlyEndpointer:
         self._speaker_gone = False
         self._progress = SentenceProgress.UNKNOWN
         self._requests = deque([_NO_REQUEST], maxlen=4)
-        """The newest is the last."""
+        """The last requests, the newest at the end."""
         self._last_sentence: EarlyVerdict | None = None
-        """The newest verdict that called it one of the sentences."""
+        """The newest verdict of a complete sentence."""
         self._background_since: int | None = None
-        """Voiced frames before the background speech, if the newest request is about those."""
+        """Number of voiced frames before the background speech, if the newest request is about
+        them."""
 
     @property
     def open(self) -> bool:
-        """Whether an utterance may have begun, and is not over."""
+        """Whether an utterance may have begun and is not over."""
         return self._endpointer.open
 
     @property
     def in_speech(self) -> bool:
-        """The same, but only after it has lasted long enough to be speech."""
+        """Whether an utterance is open and has lasted long enough to be speech."""
         return self._endpointer.open and self._endpointer.confirmed
 
     @property
@@ -154,7 +155,7 @@ class EarlyEndpointer:
             return event
         if self._source is not None and not self._until_release:
             self._update(self._source, audio)
-        # A verdict that has just come may say that the pause was long enough.
+        # A verdict that has just come may make the pause long enough.
         return self._endpointer.close_if_over(self._policy)
 
     def close(self) -> EndpointEvent:
@@ -162,7 +163,7 @@ class EarlyEndpointer:
         return self._endpointer.close(self._policy)
 
     def recognised(self) -> Samples | None:
-        """The sound that has been recognised as all that was said, or is about to be."""
+        """The sound that was, or is being, recognised as the whole sentence."""
         if self._source is None or self._until_release:
             return None
         if self._speaker_gone:
@@ -178,13 +179,13 @@ class EarlyEndpointer:
         return self._source.pending_thorough(self._endpointer.speech_frames)
 
     def trailing_frames(self, recognised: Samples | None) -> int:
-        """Frames without speech at the end of what `recognised` returned; None is all sound."""
+        """Number of frames without speech at the end of `recognised`'s sound; None: all of it."""
         request = None if recognised is None else self._request_for(recognised)
         return self._endpointer.frames_since_speech if request is None else request.trailing_frames
 
     @property
     def background_frames(self) -> int:
-        """Frames at the end of the utterance that are surely not the speaker's."""
+        """Number of frames at the end of the utterance that are certainly not the speaker's."""
         return SPEAKER_GONE_FRAMES - BACKGROUND_FRAMES if self._speaker_gone else 0
 
     @property
@@ -253,7 +254,7 @@ class EarlyEndpointer:
         if self._background_since is not None:
             lasted = voiced_frames - self._background_since
             if not self._speaker.is_background(lasted):
-                self._background_since = None  # it was the speaker's own voice
+                self._background_since = None  # it was the speaker's voice
             elif self._foreground_is_final(source.verdict):
                 # In the middle of a word, the end of the sentence may have been a guess.
                 due = False
@@ -266,7 +267,7 @@ class EarlyEndpointer:
             self._background_since = voiced_frames - BACKGROUND_FRAMES
 
     def _foreground_is_final(self, verdict: EarlyVerdict | None) -> bool:
-        """Whether what was said before the background speech is a sentence that is over."""
+        """Whether the speech before the background speech is a complete sentence."""
         if verdict is None or self._background_since is None:
             return False
         return verdict.samples is self._newest.samples and verdict.progress in FINAL
@@ -290,7 +291,7 @@ class EarlyEndpointer:
         return next((one for one in self._requests if one.samples is samples), None)
 
     def _current_verdict(self, source: EarlyVerdictSource) -> EarlyVerdict | None:
-        """What the sentence is, unless more has been said since the request."""
+        """The progress of the sentence, unless more has been said since the request."""
         verdict = source.verdict
         if verdict is None or verdict.mark != self._endpointer.speech_frames:
             return None
@@ -301,10 +302,10 @@ class EarlyEndpointer:
         return verdict
 
     def _still_holds(self, sentence: EarlyVerdict, later: EarlyVerdict) -> bool:
-        """Whether a later verdict that finds no sentence leaves the earlier one standing.
+        """Whether the earlier verdict stays valid after a later one that finds no sentence.
 
-        It does not if a fainter word was heard in between and all of it begins a sentence: "to",
-        and then "fifty". If it begins none, the word may be somebody else's.
+        It does not if a fainter word was heard in between and the whole is the beginning of a
+        sentence: "to", and then "fifty". Otherwise the word may be somebody else's.
         """
         if sentence.mark != later.mark:
             return False

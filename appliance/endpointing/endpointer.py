@@ -1,4 +1,4 @@
-"""When an utterance begins and ends: a pure state machine over probabilities of speech."""
+"""Detects the beginning and the end of an utterance: a state machine over speech probabilities."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 
 HYSTERESIS = 0.15
-"""An utterance continues while the probability of speech stays above the threshold less this; the
-value that the authors of Silero recommend."""
+"""An utterance continues while the probability of speech is above the threshold minus this; the
+authors of Silero recommend this value."""
 
 BACKGROUND_WEIGHT = 0.25
-"""How much of a frame of pause a frame of background speech counts. If it is a television, the
-utterance must not wait for its end; but it may be the speaker, whose voice has dropped."""
+"""Weight of a frame of background speech as a frame of pause. An utterance must not wait for the
+end of a television's speech; but it may be the speaker, whose voice has dropped."""
 
 
 class EndpointEvent(enum.Enum):
-    """What the newest frame changed."""
+    """The change by the newest frame."""
 
     BEGAN = enum.auto()
     """An utterance may have begun; `confirmed` says whether it has lasted long enough to count."""
@@ -37,18 +37,18 @@ class EndpointEvent(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class EndpointPolicy:
-    """What ends an utterance at this frame, besides the maximum length."""
+    """Conditions that end an utterance at this frame, besides the maximum length."""
 
     pause_frames: int
-    """Frames without speech that end it."""
+    """Number of frames without speech that end it."""
     is_sentence: bool = False
-    """What was said is one of the sentences: background speech that continues after it does not
-    begin another utterance."""
+    """Whether a complete sentence was said, so that continuing background speech does not begin
+    another utterance."""
     is_final: bool = False
-    """And no sentence continues from it: background speech counts as pause in full. Otherwise it
-    may be a word on which the speaker's voice drops."""
+    """Whether the sentence cannot go on, so that background speech counts as pause in full.
+    Otherwise it may be a word on which the speaker's voice drops."""
     speaker_gone: bool = False
-    """The speaker has stopped although somebody else still speaks: ends it at once."""
+    """Whether the speaker has stopped while somebody else still speaks, which ends it at once."""
 
 
 @dataclass(kw_only=True)
@@ -60,11 +60,12 @@ class Endpointer:
     minimum_frames: int
     """Frames with speech that make an utterance; fewer are a click."""
     maximum_frames: int
-    """Frames after which an utterance ends whatever is heard."""
+    """Maximum number of frames of an utterance."""
     open: bool = field(default=False, init=False)
-    """Between BEGAN and ENDED or DROPPED."""
+    """True between BEGAN and ENDED or DROPPED."""
     length_frames: int = field(default=0, init=False)
-    """Since BEGAN. This and the counts below keep their values until the next BEGAN."""
+    """Number of frames since BEGAN. This and the counts below keep their values until the next
+    BEGAN."""
     speech_frames: int = field(default=0, init=False)
     """Frames with the speaker's speech."""
     frames_since_speech: int = field(default=0, init=False)
@@ -74,11 +75,11 @@ class Endpointer:
     _pause_frames: float = field(default=0.0, init=False)
     """Like `frames_since_speech`, but background speech counts BACKGROUND_WEIGHT."""
     _ignores_background: bool = field(default=False, init=False)
-    """Whether background speech has been continuing since a sentence ended."""
+    """Whether background speech has continued since a sentence ended."""
 
     @classmethod
     def of(cls, settings: ListeningSettings) -> Endpointer:
-        """As configured."""
+        """Make one from the configuration."""
         return cls(
             threshold=settings.speech_threshold,
             minimum_frames=max(1, frames_in(settings.minimum_speech_ms / 1000)),
@@ -87,7 +88,7 @@ class Endpointer:
 
     @property
     def confirmed(self) -> bool:
-        """Whether what began has lasted long enough to be speech."""
+        """Whether the utterance has lasted long enough to be speech."""
         return self.speech_frames >= self.minimum_frames
 
     def feed(
@@ -97,7 +98,7 @@ class Endpointer:
 
         `background` says that its sound is far below the speaker's level.
         """
-        # At least half the threshold: with a low threshold, speech would never end otherwise.
+        # At least half the threshold; with a low threshold, speech would never end below it.
         voiced = probability >= max(self.threshold - HYSTERESIS, self.threshold / 2)
         if not self.open:
             self._ignores_background = self._ignores_background and background and voiced

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 GATE_LOOKBACK_FRAMES = 16
-"""Frames (0.5 s) kept while the energy gate is closed; the detector gets them when it opens, so
-that a soft beginning is found although only the vowel after it was loud."""
+"""Frames (0.5 s) kept while the energy gate is closed. The detector gets them when it opens, so
+that a soft beginning before a loud vowel is found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays do not compare to one bool
@@ -33,16 +33,16 @@ class SpeechSegment:
     """A stretch of sound that holds one utterance."""
 
     samples: Samples
-    """From the pre-roll to the closing pause."""
+    """Sound from the pre-roll to the closing pause."""
     stop: int
-    """Position of the sample after its last, counted from the beginning of the stream."""
+    """Index of the sample after the last one, counted from the beginning of the stream."""
     speech_seconds: float
     seconds_since_speech: float
-    """From the last frame with speech to the newest frame fed."""
+    """Seconds from the last frame with speech to the newest frame fed."""
     trailing_seconds: float = 0.0
-    """From the last frame with speech to the end of `samples`."""
+    """Seconds from the last frame with speech to the end of `samples`."""
     start: int = 0
-    """Position of the first sample, counted as `stop`."""
+    """Index of the first sample, counted as `stop`."""
 
     @property
     def peak(self) -> float:
@@ -72,17 +72,17 @@ class Segmenter:
 
     @property
     def in_speech(self) -> bool:
-        """Whether somebody is speaking, or has paused too shortly to end the utterance."""
+        """Whether somebody is speaking, or has paused for less time than ends the utterance."""
         return self._endpointer.in_speech
 
     @property
     def maybe_in_speech(self) -> bool:
-        """The same from the first frame that may be speech."""
+        """Like `in_speech`, but from the first frame that may be speech."""
         return self._endpointer.open
 
     @property
     def maximum_seconds(self) -> float:
-        """The longest utterance."""
+        """Maximum length of an utterance, in seconds."""
         return self._endpointer.counts.maximum_frames * FRAME_SECONDS
 
     @property
@@ -109,7 +109,7 @@ class Segmenter:
         return self._end(self._endpointer.close(), 0) if self._endpointer.open else None
 
     def reset(self, *, until_release: bool = False) -> None:
-        """Forget all sound so far, because what comes next does not continue it.
+        """Forget all sound, because the next frame does not continue it.
 
         With `until_release` no pause ends the next utterance: the speaker does, by `finish`.
         """
@@ -128,7 +128,7 @@ class Segmenter:
 
     def _end(self, event: EndpointEvent | None, frames_after: int) -> SpeechSegment | None:
         if event is not EndpointEvent.ENDED:
-            # What was too short to be speech may be the first breath of what is.
+            # Sound too short to be speech may be the first breath of the next utterance.
             if not self._endpointer.open:
                 self._keep_pre_roll()
             return None
@@ -140,7 +140,7 @@ class Segmenter:
         if recognised is None:
             frames = frames[: len(frames) - endpointer.background_frames]
         return SpeechSegment(
-            # What was recognised early holds the whole sentence. The very object is handed on, so
+            # The early recognised sound has the whole sentence. The same object is passed on, so
             # that the recogniser finds its result again.
             samples=_joined(frames) if recognised is None else recognised,
             start=start * FRAME_SAMPLES,

@@ -1,4 +1,4 @@
-"""Foreground speaker level: how loud the speaker is, and whether only background speech goes on."""
+"""Foreground speaker level: measures the speaker's loudness to tell background speech from it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ BACKGROUND_FRAME_RATIO = 0.2
 """A frame below this share of the speaker's loudest one (-14 dB) may be somebody else's speech."""
 
 PEAK_DECAY = 0.997
-"""Factor per frame of the loudest frame's level: half after 7 s, for a speaker who turns away."""
+"""Decay per frame of the loudest frame's level: half after 7 s, for a speaker who turns away."""
 
 LEVEL_FRAMES = 31
-"""The speaker's level is that of the loudest second (31 frames) of speech so far."""
+"""Number of frames (1 s) for the speaker's level, which is that of the loudest second of speech."""
 
 LEVEL_PERCENTILE = 90.0
 """Percentile of the frames' loudness that is the level of a stretch of speech: its vowels."""
 
 BACKGROUND_RATIO = 0.53
-"""A stretch of speech below this share of the speaker's level (-5.5 dB) is somebody else's, or no
-longer meant for us. For a second a speaker's own level falls by as much, but not for
-SPEAKER_GONE_FRAMES: by 3.5 dB at most in sixty orders, clean and in a kitchen's noise. Somebody
-else who is 3 dB fainter comes to -6.7 dB or less, since both together were louder before, and since
-nobody's vowels are all alike."""
+"""Speech below this share of the speaker's level (-5.5 dB) is somebody else's, or no longer for the
+appliance. A speaker's level falls this much for a second, but not for SPEAKER_GONE_FRAMES: in sixty
+orders, clean and in kitchen noise, it fell by 3.5 dB at most. Somebody else who is 3 dB fainter has
+-6.7 dB or less, because both voices together were louder before and vowels differ in loudness."""
 
 BACKGROUND_FRAMES = 16
 """Frames of background speech (0.5 s) after which the speaker may have finished before them."""
 
 SPEAKER_GONE_FRAMES = 94
-"""Frames of background speech (3 s) after which the speaker has finished, whatever was said."""
+"""Frames of background speech (3 s) after which the speaker has finished in any case."""
 
 
 class SpeakerLevel:
@@ -39,16 +38,16 @@ class SpeakerLevel:
         self._level = 0.0
 
     def begin(self, loudness: float) -> None:
-        """Another utterance, perhaps of another speaker; `loudness` is that of its first frame."""
+        """Begin an utterance, perhaps of another speaker; `loudness` is that of its first frame."""
         self._peak, self._speech, self._level = loudness, [], 0.0
 
     def is_background_frame(self, loudness: float) -> bool:
-        """Take any frame; whether it is too faint to be surely the speaker's."""
+        """Take any frame; return whether it is too faint to be certainly the speaker's."""
         self._peak = max(loudness, self._peak * PEAK_DECAY)
         return loudness < self._peak * BACKGROUND_FRAME_RATIO
 
     def add_speech(self, loudness: float) -> None:
-        """Take a frame that holds speech; pauses have no part in the level."""
+        """Take a frame with speech; pauses do not affect the level."""
         self._speech.append(loudness)
         if len(self._speech) >= LEVEL_FRAMES:
             self._level = max(self._level, self._recent(LEVEL_FRAMES))

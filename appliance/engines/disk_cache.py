@@ -17,7 +17,8 @@ MAGIC = b"appliance prefix 2\n"
 HEADER_BYTES = len(MAGIC) + 4
 
 KEPT = 4
-"""Files of one kind: those in use, and as many from before a change of model or prompt."""
+"""Maximum number of files of one kind: those in use, and those from before a change of model or
+prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class DiskCache:
     """Files of one kind in a folder, with a checksum in each."""
 
     folder: Path
-    """Is created if needed."""
+    """The folder, which is created if needed."""
     pattern: str
-    """Of the file names; `{}` stands for the key."""
+    """Pattern of the file names; `{}` stands for the key."""
 
     def load(self, key: str) -> bytes | None:
         """The data saved under `key`; None if there is none, or if it is damaged."""

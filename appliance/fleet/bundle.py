@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_FILES, MOST_BYTES = 200, 1_000_000
-"""Of one bundle."""
+"""Maximum number of files of a bundle, and of their bytes."""
 
 FILE_NAME = re.compile(
     rf"({re.escape(SETTINGS)}|{re.escape(DEVICES)}"
@@ -25,15 +25,15 @@ FILE_NAME = re.compile(
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is signed, as JSON."""
+    """The signed content, as JSON."""
 
     form: Literal["appliance-bundle-1"] = "appliance-bundle-1"
     serial: Annotated[int, Meta(ge=1, le=2**53)]
-    """Each new bundle has a higher one: a board takes none that is equal or lower."""
+    """Serial number. Each new bundle needs a higher one; a board refuses an equal or lower one."""
     made_at: Annotated[str, Meta(max_length=64)]
     """UTC, ISO 8601; for people."""
     files: dict[str, str]
-    """By name: `settings.toml`, `devices.yaml`, `sentences/….yaml`."""
+    """Texts by file name: `settings.toml`, `devices.yaml`, `sentences/….yaml`."""
 
 
 class SignedBundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,10 +45,10 @@ class SignedBundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 def read(content: bytes) -> Bundle:
-    """Read what was signed.
+    """Read the signed content.
 
     Raises:
-        BundleError: it is not a bundle, is too large, or has what no bundle may have.
+        BundleError: it is not a bundle, is too large, or contains something forbidden.
 
     """
     if len(content) > MOST_BYTES:

@@ -21,7 +21,7 @@ LONGEST_REASON = 2000
 
 
 def problem_of(config_path: Path, serial: int) -> str | None:
-    """What is wrong with a bundle; None if nothing is."""
+    """The problem of a bundle; None if there is none."""
     command = [sys.executable, "-m", "appliance.fleet.bundle_check", str(config_path), str(serial)]
     try:
         done = subprocess.run(  # noqa: S603  (our own module)

@@ -1,4 +1,4 @@
-"""Takes bundles over MQTT, and decides whether the one on trial stays."""
+"""Receives bundles over MQTT, starts their trial, and activates them or rolls them back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BUSY = "another bundle is being checked; ask again in a moment"
 
 
 class BundleReceiver:
-    """Verifies, checks, and puts a bundle on trial; the next start uses it."""
+    """Verifies and checks a bundle, and installs it for a trial from the next start on."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class BundleReceiver:
         self._ends_at: float | None = None
         self._on_trial = self._store.record.state == "trial"
         self.restart_asked = False
-        """Whether the daemon must start again, to use another bundle than now."""
+        """Whether the daemon must restart in order to use another bundle."""
 
     @property
     def record(self) -> BundleRecord | None:
-        """What became of bundles; None if this board takes none."""
+        """The state of bundles; None if this board takes none."""
         return self._store.record if self._settings.public_key else None
 
     def receive(
@@ -70,7 +70,7 @@ class BundleReceiver:
         return None
 
     def tick(self, fault: str) -> bool:
-        """End a trial whose time is over; whether it was ended. `fault` is what is wrong now."""
+        """End a trial whose time is over; return whether it ended. `fault` is the present fault."""
         if not self._on_trial:
             return False
         if self._ends_at is None:  # it is ready now; loading models may have taken long
@@ -91,7 +91,7 @@ class BundleReceiver:
         try:
             told = self._taken(form)
             answer(control.done(told))
-            # Not before: what is answered now is still sent when the daemon stops.
+            # Set after the answer, which is still sent when the daemon stops.
             self.restart_asked = told["state"] == "trial"
         except (ApplianceError, OSError) as error:  # OSError: the disk is full
             logger.warning("a bundle was refused: %s", error)
@@ -100,7 +100,7 @@ class BundleReceiver:
             self._busy.release()
 
     def _taken(self, form: ApplyRequest) -> dict[str, object]:
-        """Verify and check; what the requester is told. The signature comes before all else."""
+        """Verify the signature, then check the bundle; return the data of the answer."""
         try:
             signed = base64.b64decode(form.bundle, validate=True)
             given = base64.b64decode(form.signature, validate=True)
@@ -114,5 +114,5 @@ class BundleReceiver:
             self._store.refuse(bundle, signed, problem)
             raise BundleError(problem)
         self._store.begin_trial(bundle, signed)
-        logger.warning("bundle %d is put on trial: the appliance starts again", bundle.serial)
+        logger.warning("the trial of bundle %d begins: the appliance restarts", bundle.serial)
         return {"serial": bundle.serial, "state": "trial"}

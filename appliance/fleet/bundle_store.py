@@ -1,4 +1,4 @@
-"""Bundles on this board: written, put on trial, confirmed or taken back, each in one step."""
+"""Stores bundles on this board: write, start a trial, activate, roll back; each is atomic."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_STARTS = 3
-"""A bundle that was not confirmed in so many starts is taken back: one may be a power cut."""
+"""Number of starts in a trial after which a bundle is rolled back; one may be a power cut."""
 
 
 class BundleStore:
-    """Whatever interrupts a step, the old bundle or the new one counts."""
+    """The bundles of a board. After an interrupted step, the old or the new bundle is active."""
 
     def __init__(self, state_directory: Path) -> None:
         self._state_directory = state_directory
 
     @property
     def record(self) -> BundleRecord:
-        """What became of bundles."""
+        """The state of bundles."""
         return read_record(self._state_directory)
 
     def write(self, bundle: Bundle, signed: bytes) -> bool:
         """Write the files of a bundle; False if it is the newest one already.
 
         Raises:
-            BundleError: its number is not higher than that of each one before, or no disk.
+            BundleError: its number is not higher than every earlier one, or it cannot be written.
 
         """
         record = self.record
         if record.digest == digest_of(signed) and record.state != "taken_back":
             return False
         if record.state == "trial":
-            raise BundleError(f"bundle {record.serial} is on trial; wait until that is over")
+            raise BundleError(f"the trial of bundle {record.serial} is not over; wait for its end")
         if bundle.serial <= record.highest:
             raise BundleError(
                 f"bundle {bundle.serial} is not newer than {record.highest}, the highest one that "
@@ -60,7 +60,7 @@ class BundleStore:
         return True
 
     def refuse(self, bundle: Bundle, signed: bytes, reason: str) -> None:
-        """Note that a bundle failed its check before it was in force."""
+        """Note that a bundle failed its check before it became active."""
         record = msgspec.structs.replace(
             self.record,
             highest=bundle.serial,
@@ -72,7 +72,7 @@ class BundleStore:
         self._remove_others(record)
 
     def begin_trial(self, bundle: Bundle, signed: bytes) -> None:
-        """From the next start on, this bundle is in force, on trial."""
+        """Use this bundle from the next start on, for a trial."""
         before = self.record
         self._write_record(
             BundleRecord(
@@ -85,7 +85,7 @@ class BundleStore:
         )
 
     def count_start(self) -> None:
-        """Count a start on trial, before anything of the bundle is read."""
+        """Count a start in a trial, before anything of the bundle is read."""
         record = self.record
         if record.state != "trial":
             return
@@ -95,14 +95,14 @@ class BundleStore:
             self._write_record(msgspec.structs.replace(record, starts=record.starts + 1))
 
     def confirm(self) -> None:
-        """The trial is over: it stays in force."""
+        """Activate the bundle after its trial."""
         record = msgspec.structs.replace(self.record, state="active", starts=0)
         self._write_record(record)
         self._remove_others(record)
-        logger.info("bundle %d stays in force", record.serial)
+        logger.info("bundle %d has passed its trial", record.serial)
 
     def take_back(self, reason: str) -> bool:
-        """Put the one before in force again; False if none is on trial."""
+        """Roll back to the bundle before; False if there is no trial."""
         record = self.record
         if record.state != "trial":
             return False
@@ -111,7 +111,7 @@ class BundleStore:
         )
         self._write_record(back)
         self._remove_others(back)
-        logger.error("bundle %d was taken back: %s", record.serial, reason)
+        logger.error("bundle %d was rolled back: %s", record.serial, reason)
         return True
 
     def _write_files(self, bundle: Bundle) -> None:
@@ -134,7 +134,7 @@ class BundleStore:
         atomic_file.replace(folder / RECORD, msgspec.json.encode(record))
 
     def _remove_others(self, record: BundleRecord) -> None:
-        """Free the disk of what will not be used again."""
+        """Delete the files of bundles that will not be used again."""
         bundles = contents_of(self._state_directory, record.serial).parent
         if bundles.is_dir():
             for one in bundles.iterdir():
@@ -143,5 +143,5 @@ class BundleStore:
 
 
 def digest_of(signed: bytes) -> str:
-    """SHA-256 of what was signed."""
+    """SHA-256 of the signed content."""
     return hashlib.sha256(signed).hexdigest()

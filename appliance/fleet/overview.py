@@ -1,4 +1,4 @@
-"""What the boards of a fleet say of themselves, side by side; pure."""
+"""Compares the retained messages of a fleet's boards side by side."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class FleetBoard(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256, as in `info`."""
     sentences: str | None = None
     bundle: int = 0
-    """The signed bundle in force; 0 for none."""
+    """Serial number of the active bundle; 0 for none."""
     bundle_state: str | None = None
     """Null if the board takes no bundles."""
     problems: tuple[str, ...] = ()
-    """From its health, and what differs from most others."""
+    """Problems from its health, and values that differ from most other boards."""
 
 
 def boards_of(messages: Mapping[str, bytes]) -> list[FleetBoard]:
@@ -44,14 +44,14 @@ def boards_of(messages: Mapping[str, bytes]) -> list[FleetBoard]:
 
 
 COMPARED = ("version", "configuration", "sentences", "bundle")
-"""A board on which one of these is not that of most boards has drifted."""
+"""Values that should be the same on all boards; a board with another one has drifted."""
 
 
 def staged(roots: Sequence[str], serial: int, percent: float) -> list[str]:
-    """Which boards come in the first so many percent, at least one.
+    """Return the boards of the first `percent` of a rollout, at least one.
 
-    The order is one of chance that each bundle has anew: the same board is not always the first.
-    A larger share holds each smaller one.
+    The order is random for each bundle, so that the same board is not always the first. A larger
+    share contains each smaller one.
     """
     order = sorted(roots, key=lambda root: hashlib.sha256(f"{serial} {root}".encode()).digest())
     return order[: max(1, math.ceil(len(order) * percent / 100))]
@@ -66,7 +66,7 @@ def _board(root: str, messages: Mapping[str, bytes]) -> FleetBoard:
         return FleetBoard(root=root, status=status, problems=(*problems, "publishes no info"))
     bundle = info.bundle
     if bundle is not None and bundle.state == "taken_back":
-        problems.append(f"bundle {bundle.highest} was taken back: {bundle.reason}")
+        problems.append(f"bundle {bundle.highest} was rolled back: {bundle.reason}")
     return FleetBoard(
         root=root,
         status=status,

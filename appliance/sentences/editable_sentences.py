@@ -1,4 +1,4 @@
-"""The owner's sentence files for an editor: listed, read, tried with an edit, saved, taken back."""
+"""The owner's sentence files for an editor: list, read, try an edit, save, restore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the sensors every second; the governor then decides how hard the board may work."""
+"""Reads the sensors every second, from which the governor sets the pace."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READ_EVERY_S = 1.0
 
 
 class BoardMonitor:
-    """`tick` belongs to the main thread, the rest to any."""
+    """The main thread calls `tick`; any thread may call the rest."""
 
     def __init__(self, sensors: Sensors, events: EventBus) -> None:
         """Reads the sensors at once: a job from the journal may run before the first tick."""
@@ -44,12 +44,12 @@ class BoardMonitor:
 
     @property
     def pace(self) -> Pace:
-        """How hard the board may work now."""
+        """The present pace."""
         return self._governor.pace
 
     @property
     def low_voltage(self) -> bool:
-        """Whether the supply is too weak for the language model, or was a moment ago."""
+        """Whether the supply is, or was a moment ago, too weak for the language model."""
         return self._governor.low_voltage
 
     def state(self) -> BoardState:
@@ -64,7 +64,7 @@ class BoardMonitor:
         )
 
     def tick(self) -> bool:
-        """Read the sensors if it is time to; whether they were read."""
+        """Read the sensors if it is time; return whether they were read."""
         now = time.monotonic()
         if now - self._read_at < READ_EVERY_S:
             return False

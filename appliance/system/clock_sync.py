@@ -6,10 +6,10 @@ import ctypes
 from pathlib import Path
 
 TIMEX_BYTES = 512
-"""More than any kernel's struct timex; zeroed, it only reads."""
+"""Size of the buffer, larger than any kernel's struct timex; filled with zeroes, it only reads."""
 
 TIME_ERROR = 5
-"""What adjtimex(2) returns while the clock is not synchronised."""
+"""Result of adjtimex(2) while the clock is not synchronised."""
 
 
 def clock_synced(root: Path = Path("/")) -> bool | None:

@@ -1,4 +1,4 @@
-"""Governor: decides from temperature and supply how hard the board may work."""
+"""Governor: sets the pace from temperature and supply voltage."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ if TYPE_CHECKING:
     from appliance.values import BoardReading
 
 WARN_C = 75.0
-"""Warn the owner. A Raspberry Pi slows down in steps from 80 °C on."""
+"""Temperature in °C of the warning. A Raspberry Pi slows down in steps from 80 °C on."""
 
 EASE_C, REST_C = 78.0, 82.0
-"""Fewer threads from the first on; no language model from the second on."""
+"""Temperatures in °C: fewer threads from the first on, no language model from the second on."""
 
 RESUME_C = 72.0
-"""Below this the pace rises again; far enough below EASE_C that it does not oscillate."""
+"""Temperature in °C below which the pace rises again; it is far enough below EASE_C to prevent
+oscillation."""
 
 DWELL_S = 10.0
 """Shortest time between two steps to a faster pace; a slower pace comes at once."""
 
 CLEAR_S = 60.0
-"""How long the voltage must be right before the language model may use power again."""
+"""Seconds of correct voltage before the language model may use power again."""
 
 SLOWNESS = {Pace.FULL: 0, Pace.EASED: 1, Pace.RESTING: 2}
-"""The slower, the higher."""
+"""Rank of each pace; a slower one has a higher rank."""
 
 FASTER = {Pace.RESTING: Pace.EASED, Pace.EASED: Pace.FULL, Pace.FULL: Pace.FULL}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GovernorState:
-    """What the governor has decided, and what its next decision depends on."""
+    """The governor's decision, and the state for its next decision."""
 
     pace: Pace = Pace.FULL
     low_voltage: bool = False
@@ -41,7 +42,7 @@ class GovernorState:
     warm: bool = False
     """WARN_C was reached, and the temperature is not below RESUME_C yet."""
     heat: Pace = Pace.FULL
-    """The pace that the temperature requires by itself."""
+    """The pace that the temperature requires."""
     heat_since: float = float("-inf")
     """When `heat` last changed."""
     low_voltage_at: float = float("-inf")
@@ -49,7 +50,7 @@ class GovernorState:
 
 
 def next_state(state: GovernorState, reading: BoardReading, now: float) -> GovernorState:
-    """The state from `now` (monotonic seconds) on.
+    """The next state, at `now` (monotonic seconds).
 
     Heat slows the pace at once; it rises again by one step per DWELL_S, only below RESUME_C.
     A weak supply eases it until CLEAR_S later. A missing value changes nothing: if a sensor
@@ -70,7 +71,7 @@ def next_state(state: GovernorState, reading: BoardReading, now: float) -> Gover
 
 
 def threads_at(pace: Pace, budget: int) -> int:
-    """How many threads an engine may use: all of them, or half (two of a Raspberry Pi's four)."""
+    """Number of threads for an engine: all of them, or half (two of a Raspberry Pi's four)."""
     return budget if pace is Pace.FULL else max(1, budget // 2)
 
 

@@ -21,7 +21,7 @@ class Notices(msgspec.Struct):
 
 
 def read() -> list[str]:
-    """One sentence each; none if there is no such file or it cannot be read."""
+    """The notices, one sentence each; empty if the file is missing or unreadable."""
     try:
         content = Path(os.environ.get(VARIABLE, FILE)).read_bytes()
         return msgspec.json.decode(content, type=Notices).notices

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST = 20
-"""Versions of one file; the oldest goes first."""
+"""Maximum number of versions of one file; the oldest is deleted first."""
 
 ABSENT = ".absent"
-"""Ends the name of a version in which the file was not there."""
+"""Ending of a version's name if the file did not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class KeptVersions:
         self._folder = folder
 
     def keep(self, name: str, content: bytes | None) -> None:
-        """Keep what is about to be changed; OSError if that cannot be done."""
+        """Keep the content before a change; OSError if that fails."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         end = ABSENT if content is None else ""
         path = self._folder / f"{_key(name)}-{time.time_ns()}{end}"

@@ -1,4 +1,4 @@
-"""Which IP addresses belong to this machine or the local network."""
+"""Tests whether IP addresses belong to this machine or the local network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_loopback(address: str) -> bool:
 
 
 def is_allowed(address: str, networks: Sequence[str]) -> bool:
-    """Whether it is this machine's own, or lies in one of some networks."""
+    """Whether an address belongs to this machine or to one of some networks."""
     found = parse(address)
     return found is not None and (
         found.is_loopback or any(found in ipaddress.ip_network(network) for network in networks)

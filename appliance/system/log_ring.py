@@ -1,4 +1,4 @@
-"""Keeps the newest lines of the log in memory, for whoever looks on: bounded, and never on disk."""
+"""Keeps the newest lines of the log in memory for the page: bounded, and never on disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from appliance.system.logs import printable
 
 LINES = 500
-"""That are kept; the oldest goes first."""
+"""Maximum number of lines; the oldest is dropped first."""
 
 LONGEST_TEXT = 2000
 """Characters of one line, with its traceback; the rest is cut off."""
@@ -37,7 +37,7 @@ class LogLine:
 
 
 class LogRing(logging.Handler):
-    """Any thread writes, and any thread reads."""
+    """The newest lines. Any thread may write and read."""
 
     def __init__(self) -> None:
         super().__init__()

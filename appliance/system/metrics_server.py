@@ -55,24 +55,24 @@ class Figures:
     outbox_rows: int
     outbox_bytes: int
     outbox_oldest_s: float | None = None
-    """How long the oldest message has waited; None if there is none."""
+    """Seconds that the oldest message has waited; None if there is none."""
     inbox_rows: int
     dropped: dict[str, int]
-    """By reason; never decreases."""
+    """Counters by reason; they never decrease."""
     connected: bool
     microphone: MicrophoneState = MicrophoneState.ABSENT
     model_restarts: int = 0
-    """Of the language model's process, since the start."""
+    """Restarts of the language model's process, since the start."""
     faults: int = 0
-    """In the file of the last faults."""
+    """Number of faults in the file of the last faults."""
     set_aside: int = 0
     damaged_journals: int = 0
     uptime_s: float
     not_live: str | None = None
-    """Why the process should be restarted; None if it works."""
+    """Reason to restart the process; None if it works."""
     not_ready: str | None = None
-    """Why it cannot work now; None if it can. A broker that is away is not a reason: results wait
-    on disk."""
+    """Reason why it cannot work now; None if it can. A broker that is away is not a reason, because
+    results wait on disk."""
 
 
 class MetricsServer:
@@ -201,9 +201,9 @@ class MetricsServer:
 
     @contextlib.contextmanager
     def served(self, address: str, allow: Sequence[str] = ()) -> Iterator[None]:
-        """Serve on `ADDRESS:PORT` or `unix:PATH` until the context ends.
+        """Serve metrics on `ADDRESS:PORT` or `unix:PATH` until the context ends.
 
-        This machine and the addresses and networks in `allow` get an answer, nobody else.
+        Only this machine and the addresses and networks in `allow` get an answer.
 
         Raises:
             NeededError: the address or path cannot be used.

@@ -38,7 +38,7 @@ class RunRecord:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Everything has been stopped. An ApplianceError is a clean stop, a crash is not."""
+        """Note that everything has stopped. An ApplianceError is a clean stop, a crash is not."""
         clean = kind is None or (issubclass(kind, ApplianceError) and kind is not ThreadStuck)
         if error is not None and getattr(error, "exit_status", 1) != 0:
             self._ring.keep(__name__, str(error) if clean else f"crashed: {type(error).__name__}")

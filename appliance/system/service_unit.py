@@ -9,7 +9,7 @@ from pathlib import Path
 NAME = "appliance.service"
 
 PLACES = ("etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system")
-"""In the order of their precedence."""
+"""Folders in the order of their precedence."""
 
 CREDENTIALS = (
     *("LoadCredential", "LoadCredentialEncrypted", "ImportCredential"),
@@ -35,7 +35,7 @@ class ServiceUnit:
 
     @property
     def credentials(self) -> set[str]:
-        """The names of what systemd hands over."""
+        """The names of systemd credentials."""
         return {word.partition(":")[0] for name in CREDENTIALS for word in self.words(name)}
 
     @property
@@ -57,7 +57,7 @@ def read(root: Path) -> ServiceUnit | None:
 
 
 def _drop_ins(root: Path) -> list[Path]:
-    """By file name, whatever the folder; a name in an earlier place hides that of a later one."""
+    """Drop-ins sorted by file name; a file in an earlier folder hides one of the same name."""
     found: dict[str, Path] = {}
     for place in reversed(PLACES):
         for path in (root / place / f"{NAME}.d").glob("*.conf"):
@@ -66,7 +66,7 @@ def _drop_ins(root: Path) -> list[Path]:
 
 
 def _add(path: Path, settings: dict[str, list[str]]) -> None:
-    """Add the values of [Service]; an empty one takes back all before it."""
+    """Add the values of [Service]; an empty value removes all before it."""
     try:
         lines = path.read_text("utf-8", errors="replace").replace("\\\n", " ").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What is installed and under which licence, also the libraries inside the Python packages."""
+"""Lists installed software with licences, including the libraries inside Python packages."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOT_SAID = "NOASSERTION"
-"""SPDX's word for a licence that nobody names."""
+"""SPDX's word for an undeclared licence."""
 
 LONGEST_NAME = 80
-"""Characters; a longer field is the text of a licence and not its name."""
+"""Maximum length of a licence's name, in characters; a longer field is the text of a licence."""
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,12 +32,12 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: str | None = None
     licence: str
-    """As its own files say, or as bundled_libraries.toml knows."""
+    """Licence by its own files, or by bundled_libraries.toml."""
     contains: tuple[Component, ...] = ()
 
     @property
     def licences(self) -> list[str]:
-        """Its own, and those of what it contains; each once."""
+        """Its own licence and those of its contents, each once."""
         return sorted({self.licence, *(part.licence for part in self.contains)})
 
 
@@ -94,7 +94,7 @@ def _libraries(distribution: Distribution) -> Iterator[str]:
 
 
 def _library(file: str, known: dict[str, list[str]]) -> tuple[str, str]:
-    """Title and licence by the longest beginning that is known."""
+    """Title and licence by the longest known prefix."""
     names = [name for name in known if file.startswith(name)]
     if not names:
         return file, NOT_SAID
@@ -103,7 +103,7 @@ def _library(file: str, known: dict[str, list[str]]) -> tuple[str, str]:
 
 
 def _licence(distribution: Distribution) -> str:
-    """What the package says of its own licence: the expression, else the name, else the classes."""
+    """The package's own licence: the expression, otherwise the name, otherwise the classifiers."""
     metadata = distribution.metadata
     for expression in metadata.get_all("License-Expression") or ():
         return str(expression)
@@ -148,7 +148,7 @@ def _entry(component: Component) -> dict[str, Any]:
 
 
 def _named(licence: str) -> dict[str, Any]:
-    """An SPDX expression where it looks like one, else a name."""
+    """An SPDX expression if it looks like one, otherwise a name."""
     if (
         re.fullmatch(r"\(?[A-Za-z]+[A-Za-z0-9.+-]*-[0-9A-Za-z.+ ()-]+", licence)
         and "," not in licence

@@ -22,7 +22,7 @@ outlive it."""
 
 
 class StateLock:
-    """Held from `acquire` to `release`, and released by the kernel if the process dies.
+    """The lock, held from `acquire` to `release`; the kernel releases it if the process dies.
 
     The file stays after the release: removing it could remove another process's lock.
     """

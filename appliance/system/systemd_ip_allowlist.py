@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DROP_IN = "run/systemd/system/appliance.service.d/broker.conf"
-"""Its name sorts before the owner's `override.conf`, which therefore wins."""
+"""Name of the drop-in. It sorts before the owner's `override.conf`, which has precedence."""
 
 TEXT = """\
 # Made at the start of the service, from mqtt.host ({why}) and wyoming.allow.

@@ -39,7 +39,7 @@ class UnitRules:
     """Address families that it may use, if they are restricted."""
     sent_bytes: int | None
     received_bytes: int | None
-    """Of all its processes, since it was started; None without accounting."""
+    """Bytes of all its processes, since its start; None without accounting."""
 
     @property
     def deny_the_rest(self) -> bool:

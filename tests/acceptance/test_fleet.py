@@ -1,4 +1,4 @@
-"""Signed bundles over MQTT: taken by a running appliance, and taken back if it is not well."""
+"""Signed bundles over MQTT: taken by a running appliance, and rolled back if it is not well."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 RENDER_LIMIT_S = 5.0
-"""Time of the processor for one text: a real template needs a millisecond."""
+"""Limit of processor time for one text, in seconds; a real template needs a millisecond."""
 
 MARK = "\ue000"
-"""Around the number that stands for a text while a template is rendered; nobody types it."""
+"""Mark around the number that stands for a text while a template is rendered; it is never typed."""
 
 PLAIN = """\
 {%- for m in messages -%}
@@ -78,13 +78,13 @@ BUILT_IN = {
     "phi-3": PHI_3,
     "mistral": MISTRAL,
 }
-"""By the name in the configuration. SmolLM2 and Qwen use ChatML; OpenELM has no template.
+"""Templates by their name in the configuration. SmolLM2 and Qwen use ChatML; OpenELM has none.
 
 A template's last line break is not part of it, so those that end with one have two.
 """
 
 FIXED_DATE = datetime(2024, 7, 26, tzinfo=UTC)
-"""For a template that asks for the date: today's would change the cached prefix every day."""
+"""Fixed date for templates that ask for one; today's would change the cached prefix every day."""
 
 
 class Chat:

@@ -1,4 +1,4 @@
-"""When to try again to open a language model that does not open."""
+"""Decides when to try again to open a language model that does not open."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S = 300.0
 BACKOFF = Backoff(first_s=2.0, longest_s=LONGEST_PAUSE_S)
-"""From the second failure on; the second attempt is made at once."""
+"""Pauses from the second failure on; the second attempt is made at once."""
 
 MISSING_PAUSE_S = 5.0
-"""Between two looks for a library that is being built."""
+"""Seconds between two checks for a library that is being built."""
 
 FAIL_FAST_AFTER = 8
-"""Deaths in a row after which requests fail at once, too, until the pause is over."""
+"""Number of crashes in a row after which requests, too, fail at once until the pause is over."""
 
 
 class ModelCircuitBreaker:
@@ -42,7 +42,7 @@ class ModelCircuitBreaker:
         self._retry_at = self._clock() + pause_s
         self._fails_fast = permanent or self._failures >= FAIL_FAST_AFTER
         self.fault = reason
-        # The same text each time: the fault log counts equal faults as one.
+        # The text is always the same, because the fault log counts equal faults as one.
         logger.error("language model unavailable, everything else works: %s", reason)
 
     def record_missing(self, reason: str) -> None:

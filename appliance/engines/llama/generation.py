@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from appliance.engines.llama_library import Weights
 
 REPEAT_PENALTY = 1.1
-"""Without it the smallest models repeat one sentence for ever."""
+"""Repetition penalty, without which the smallest models repeat one sentence for ever."""
 
 REPEAT_WINDOW = 64
-"""The last tokens that the penalty applies to."""
+"""Number of last tokens to which the penalty applies."""
 
 TOP_K = 40
-"""The token is sampled from so many of the likeliest."""
+"""Number of likeliest tokens from which one is sampled."""
 
 SENTENCE_ENDS = (".", "!", "?", "…", "。")
 
@@ -33,18 +33,18 @@ _tokenizer = functools.cache(tokenizer_of)
 
 @dataclass(frozen=True, slots=True)
 class GenerationLimits:
-    """What a text must keep to."""
+    """The limits of a text."""
 
     maximum_tokens: int
     temperature: float
     json: JsonMask | None
-    """For an answer in JSON; None for one in words."""
+    """Mask for an answer in JSON; None for one in words."""
 
     @classmethod
     def of(
         cls, weights: Weights, settings: dict[str, Any], request: dict[str, Any]
     ) -> GenerationLimits:
-        """From the configuration, as far as the request does not override it."""
+        """The limits of the configuration, overridden by those of the request."""
         schema = request.get("schema")
         maximum = request.get("maximum_tokens")
         default = settings["maximum_json_tokens" if schema is not None else "maximum_tokens"]

@@ -29,11 +29,11 @@ WORTH_A_LINE_S = 5.0
 """Seconds of reading from which its progress is logged."""
 
 MAXIMUM_STARTS = 3
-"""For one text, if the process dies each time before it receives the text."""
+"""Maximum number of attempts for a text if the process dies each time before it receives it."""
 
 MENU_LIMIT_S = 900.0
-"""For the first reading of the list of intents; a busy board took more than a minute, and reads it
-once. As long as it goes on, each step has the time limit of an answer."""
+"""Time limit for the first reading of the list of intents, in seconds; a busy board took more than
+a minute. While it continues, each step has the time limit of an answer."""
 
 OnToken = Callable[[str | None], None]
 """Receives each piece of an answer; None if the answer starts again from its beginning."""
@@ -55,12 +55,12 @@ class Llama:
 
     @property
     def process_id(self) -> int | None:
-        """Of the child process; None if there is none."""
+        """Id of the child process; None if there is none."""
         return self._supervisor.process_id
 
     @property
     def restarts(self) -> int:
-        """How often its process was started again, because it died."""
+        """Number of times its process died and was started again."""
         return self._supervisor.restarts
 
     @property
@@ -74,7 +74,7 @@ class Llama:
         return self._supervisor.restored
 
     def use_threads(self, count: int) -> None:
-        """Compute with so many threads from the next request on; at most those of the start."""
+        """Set the number of threads from the next request on, at most that of the start."""
         self._active_threads = count
 
     def start(self) -> None:
@@ -127,7 +127,7 @@ class Llama:
     def score_options(
         self, menu: str, text: str, options: Sequence[str], must_stop: Callable[[], bool]
     ) -> OptionScores:
-        """How likely each option is to follow `menu` and `text`, if one of them must.
+        """The probability of each option after `menu` and `text`, if one of them must follow.
 
         Raises:
             EngineError, EngineDied, Interrupted: as `complete`.

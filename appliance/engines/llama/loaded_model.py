@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 END = "\n"
-"""Ends each line of a menu, and so each option."""
+"""End of each line of a menu, and so of each option."""
 
 CHUNK = 64
-"""Tokens that are read between two checks for another request."""
+"""Number of tokens read between two checks for another request."""
 
 PREFIX, MENU, FIRST_FREE = 0, 1, 2
 """Numbers of sequences: the fixed part of all prompts, the menu of options, and the others."""
 
 MAXIMUM_NESTED = 4
-"""Answers that may be in progress at once, one interrupting the other."""
+"""Maximum number of answers in progress, one interrupting the other."""
 
 SCORED_TEXT = FIRST_FREE + MAXIMUM_NESTED
 """The sequence of the text that options follow; the options have the next ones."""
 
 OPTIONS = 58
-"""Sequences for options that are scored together."""
+"""Number of sequences for options that are scored together."""
 
 MENU_TOKENS = 1024
 """Cells of the KV cache for the menu, the text and its options."""
@@ -69,7 +69,7 @@ class LlamaModel:
         """Whether the fixed part of the prompt came from the disk."""
 
     def use_threads(self, threads: int) -> None:
-        """Compute with so many threads from now on."""
+        """Set the number of threads."""
         self._sequences.use_threads(threads)
 
     def _load_prefix(
@@ -190,7 +190,7 @@ class LlamaModel:
     def score_options(
         self, request: dict[str, Any], on_read: Callable[[int, int], None] = lambda *_: None
     ) -> dict[str, Any]:
-        """How likely each of `request["options"]` is to follow the menu and `request["text"]`.
+        """The probability of each of `request["options"]` after the menu and `request["text"]`.
 
         A menu that was not read before takes long: `on_read` is told how far that is, and may
         raise to break it off.
@@ -249,7 +249,7 @@ class LlamaModel:
         self._menu_tokens, self._menu = tokens, menu
 
     def _tokens_of_menu(self, menu: str) -> list[int]:
-        """Of the menu as many whole lines as fit; its first lines say most.
+        """The first lines of the menu that fit; they are the most important ones.
 
         In a language whose words are many tokens each, that may be half of the menu.
         """

@@ -1,4 +1,4 @@
-"""Starts the process of the language model, after a look at the model file."""
+"""Starts the process of the language model, after a check of the model file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ServerLauncher:
     settings: LanguageModelSettings
     threads: int
     cache_folder: Path | None = None
-    """For saved prefixes of prompts; None: they are not saved."""
+    """Folder for saved prefixes of prompts; None: they are not saved."""
 
     @property
     def is_own_file(self) -> bool:

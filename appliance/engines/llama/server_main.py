@@ -62,7 +62,7 @@ class _Inbox:
         self.cancelled: set[int] = set()
 
     def read(self) -> None:
-        """Until the pipe ends, and with it the process."""
+        """Read messages until the pipe ends, and with it the process."""
         for line in sys.stdin:
             message = json.loads(line)
             if "stop" in message:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 180.0
-"""For opening the model; a slow SD card reads 1 GB in about 50 s."""
+"""Time limit for opening the model, in seconds; a slow SD card reads 1 GB in about 50 s."""
 
 CANCEL_TIMEOUT_S = 2.0
-"""For the process to stop a request; then it is killed, which costs a reload. A slow board reads
-for a second between two checks whether to stop."""
+"""Seconds for the process to stop a request, before it is killed, which costs a reload. A slow
+board reads for a second between two checks whether to stop."""
 
 ADVICE = "run: appliance models verify"
 ADVICE_OWN_FILE = "fetch the file again, or name another in language_model.model"
@@ -47,12 +47,12 @@ class Supervisor:
 
     @property
     def restarts(self) -> int:
-        """How many processes followed the first one."""
+        """Number of restarts of the process."""
         return max(0, self._starts - 1)
 
     @property
     def process_id(self) -> int | None:
-        """Of the running process; None if there is none."""
+        """Id of the running process; None if there is none."""
         return self._process.child.process_id if self._process else None
 
     def start(self) -> None:
@@ -115,7 +115,7 @@ class Supervisor:
             process.end()
 
     def cancel(self, process: ServerProcess, request_id: int) -> None:
-        """Stop a request, so that the process is free for the next; else end the process."""
+        """Stop a request to free the process for the next; if that fails, end the process."""
         if process is not self._process:
             return
         with contextlib.suppress(ChildDied), self.suspender.overridden():
@@ -191,7 +191,7 @@ class Supervisor:
         raise EngineError(reason)
 
     def _fail(self, process: ServerProcess, reason: str, *, permanent: bool) -> None:
-        if process is self._process:  # else another request has reported it
+        if process is self._process:  # otherwise another request has reported it
             self.discard(process)
             self.breaker.record_failure(reason, permanent=permanent)
 

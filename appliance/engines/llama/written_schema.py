@@ -60,7 +60,7 @@ def bounded(schema: Any) -> Any:
 
 
 def _may_be_closed(schema: dict[str, Any]) -> bool:
-    """Whether all that an object must have is among its named properties."""
+    """Whether all required properties of an object are declared."""
     named = schema["properties"]
     required = schema.get("required", [])
     more = {"anyOf", "oneOf", "minProperties", "dependentRequired", "dependentSchemas", "if"}
@@ -68,10 +68,11 @@ def _may_be_closed(schema: dict[str, Any]) -> bool:
 
 
 def extracting(schema: Any, text: str, is_valid: IsValid) -> Any:
-    """The schema with each string and number one of those that are in the text.
+    """The schema with strings and numbers limited to those in the text.
 
-    Of declared alternatives (`enum`) those that the text names, if it names any. What the text has
-    no value for is left out if it is not required, or is null if the schema allows it.
+    Of declared alternatives (`enum`), those that the text names are kept, if it names any. A
+    property without a value in the text is left out if it is optional, or null if the schema allows
+    it.
 
     Raises:
         ValueError: something required has no value in the text.
@@ -128,7 +129,7 @@ def _spaced(text: str) -> str:
 
 
 def numbers_in_text(text: str) -> list[int | float]:
-    """The numbers that the text has in digits, each once."""
+    """The numbers in digits in the text, each once."""
     found: dict[int | float, None] = {}
     for match in _NUMBER.finditer(text):
         value = float(match[0].replace(",", "."))
@@ -139,7 +140,7 @@ def numbers_in_text(text: str) -> list[int | float]:
 def spans(text: str) -> list[str]:
     """The runs of words of the text, without the punctuation around them, each once.
 
-    None goes on after the end of a sentence or a comma.
+    No run crosses the end of a sentence or a comma.
     """
     words = [(match.start(), match.end()) for match in _WORD.finditer(text)]
     found: dict[str, None] = {}

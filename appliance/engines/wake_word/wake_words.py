@@ -24,12 +24,13 @@ THRESHOLDS = {
     (MICRO, "hey_mycroft"): 0.985,
     (MICRO, "alexa"): 0.95,
 }
-"""Between the scores of the word in kitchen noise and those of other speech;
+"""Thresholds between the scores of the word in kitchen noise and those of other speech;
 tests/measure/wake_words.py prints both. The models' own are 0.85, 0.97, 0.95 and 0.9."""
 
 FIRST_THRESHOLD = 0.3
-"""Score from which a built-in word is worth a second look (`listening/checked_wake_words.py`): of
-103 people who said "alexa" each one reached it, also in kitchen noise at 10 dB."""
+"""Minimum score of a built-in word for the check by the speech model
+(`listening/checked_wake_words.py`). Each of 103 people who said "alexa" reached it, also in kitchen
+noise at 10 dB."""
 
 OPEN_THRESHOLD = 0.5
 """Recommended by the authors of openWakeWord."""
@@ -50,13 +51,13 @@ class Word:
     file: Path | None
     """The owner's model; None for a built-in one."""
     threshold: float | None
-    """The score that counts without a second look; None: the one in the owner's file."""
+    """Threshold without a second check; None: the one in the owner's file."""
     first_threshold: float | None
-    """The score that counts if a second look confirms it."""
+    """Lower threshold, which counts if a second check confirms the word."""
 
     @property
     def phrase(self) -> str | None:
-        """How it is spelled; None for the owner's file, whose name may mean anything."""
+        """Spelling of the word; None for the owner's file, whose name may mean anything."""
         return self.name.replace("_", " ") if self.file is None else None
 
 

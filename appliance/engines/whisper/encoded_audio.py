@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 TOKENS_PER_SECOND = 8
-"""Faster than anybody speaks."""
+"""Tokens per second, more than anybody speaks."""
 
 BATCH_SIZE = 3
-"""Texts that are scored in one pass, each with a copy of the audio. In a pass of 24 each one took
+"""Number of texts scored in one pass, each with a copy of the audio. In a pass of 24, each took
 twice as long."""
 
 NO_SPEECH_PROBABILITY = 0.6
-"""From here on "nobody spoke" is believed, if the words are UNSURE, too."""
+"""Minimum probability that nobody spoke that is accepted, if the words are UNSURE, too."""
 
 UNSURE = -1.0
 """Mean log probability per token; both limits are those of OpenAI's own decoding."""
@@ -44,7 +44,7 @@ class GreedyContinuation:
 
 @dataclass(frozen=True, slots=True)
 class FreeText:
-    """What the model wrote without a prefix."""
+    """The text that the model wrote without a prefix."""
 
     tokens: list[int]
     score: float
@@ -54,7 +54,7 @@ class FreeText:
 
     @property
     def is_no_speech(self) -> bool:
-        """Whether these are words that the model invents if nobody speaks."""
+        """Whether the model probably invented these words because nobody spoke."""
         return self.no_speech > NO_SPEECH_PROBABILITY and self.score < UNSURE
 
 
@@ -72,7 +72,7 @@ class EncodedAudio:
         """`encoded` is None for silence; `start` are the model's tokens for `language`."""
         self.language = language
         self.samples = samples
-        """Without the silence around them."""
+        """The sound without the silence around the speech."""
         self.seconds = len(samples) / SAMPLE_RATE
         self.no_speech: float | None = None if encoded is not None else 1.0
         """Probability that nobody spoke; known after the first text."""
@@ -87,11 +87,11 @@ class EncodedAudio:
         return self._encoded is None
 
     def free_text(self) -> FreeText:
-        """What the model writes by itself, greedily."""
+        """The text that the model writes without a prefix, greedily."""
         return self._free_text(self._batch(1))
 
     def free_text_of(self, encoded: Encoded) -> FreeText:
-        """The same for another encoding of this audio."""
+        """The text for another encoding of this audio."""
         return self._free_text(encoded)
 
     def continuations(

@@ -1,4 +1,4 @@
-"""Caches a model's encoded silence on disk: to compute it takes a board seconds at each start."""
+"""Caches a model's encoded silence on disk, because computing it takes a board seconds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAMPLED_PLACES, SAMPLED_BYTES = 64, 1 << 14
-"""The fingerprint of the weights reads so many bytes at so many places: other weights differ there,
-and reading the whole file would take a second."""
+"""Number of places that the fingerprint of the weights reads, and bytes at each. Other weights
+differ there, and reading the whole file would take a second."""
 
 
 def cached_or_computed(
     folder: Path, weights: Path, version: str, compute: Callable[[], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """The array that `folder` has for these weights, else the result of `compute`, saved there.
+    """The saved array for these weights, otherwise the result of `compute`, which is saved.
 
     Args:
         folder: of the cache.

@@ -1,8 +1,8 @@
 """Speech to text by Whisper; the only file that imports tokenizers.
 
-Audio is encoded as long as it is, not padded to 30 seconds: the cost of attention grows with the
-window. Without the padding Whisper misses the silence that follows speech in its training data,
-and repeats itself; so a second of encoded silence, made once, is appended to each encoding.
+Audio is encoded at its own length, not padded to 30 seconds, because the cost of attention grows
+with the window. Without the padding Whisper misses the silence that follows speech in its training
+data, and repeats itself; so a second of encoded silence, made once, is appended to each encoding.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
 NEEDED_FILES = ("config.json", "model.bin", "tokenizer.json")
 
 SHORTEST_S = 0.1
-"""Shorter audio holds no word."""
+"""Shortest audio, in seconds; shorter audio cannot contain a word."""
 
 SILENT_PEAK = 1e-4
-"""A microphone in use gives more than this: nothing is connected."""
+"""Peak up to which audio is silent; a connected microphone gives more."""
 
 MARGIN_S = 0.2
-"""Silence that is encoded together with the speech, after it."""
+"""Seconds of silence after the speech that are encoded with it."""
 
 MULTILINGUAL_MARGIN_S = 0.8
-"""The same for a multilingual model. After 0.2 s whisper-base did not end 20 of 71 commands in six
-languages but wrote them again and again, after 0.8 s three; and it wrote 27 exactly, not 20."""
+"""As MARGIN_S, for a multilingual model. Of 71 commands in six languages whisper-base repeated 20
+endlessly after 0.2 s, and three after 0.8 s; it wrote 27 exactly instead of 20."""
 
 SILENCE_FRAMES = 50
 """Encoded frames of silence, 20 ms each, that are appended after the margin."""
 
 SILENCE_WINDOW_S = 30.0
-"""Those frames are the last of so many seconds of silence. Whisper knows each frame's position:
-from 16 s of silence they had positions where speech may be, and 7 more commands in a hundred were
-lost."""
+"""Length of the silence of which those frames are the end, in seconds. Whisper knows each frame's
+position: from 16 s of silence they had positions where speech may be, and 7 more commands in a
+hundred were lost."""
 
 FULL_WINDOW_S = 30.0
 """The window that Whisper was trained on."""
@@ -94,7 +94,7 @@ class Whisper:
         self._weights = model_folder / "model.bin"
         self._compute_type = compute_type
         self.allow_full_window = True
-        """Whether audio that is unclear in the short window is encoded again in the full one."""
+        """Whether unclear audio is encoded again in the full window."""
         if missing := missing_from(model_folder):
             message = f"no Whisper model in {model_folder}: {', '.join(missing)} missing"
             raise EngineError(f"{message}; run: appliance models pull")
@@ -157,7 +157,7 @@ class Whisper:
         )
 
     def transcript(self, audio: EncodedAudio) -> Transcript:
-        """What was said; if the short window gives an unclear text, the full one is tried.
+        """Transcribe one piece; if the short window gives an unclear text, the full one is tried.
 
         Raises:
             EngineError: the model failed.
@@ -177,15 +177,15 @@ class Whisper:
         return Transcript(text, audio.language, confidence, best.no_speech)
 
     def phrase_score(self, samples: Samples, phrase: str) -> float | None:
-        """How well a sound fits an English phrase; see phrase_score.py."""
+        """The score of an English phrase in a sound; see phrase_score.py."""
         return phrase_score(self, samples, phrase)
 
     def use_pace(self, pace: Pace) -> None:
-        """Below full pace, do without the full window."""
+        """Use the full window only at full pace."""
         self.allow_full_window = pace is Pace.FULL
 
     def warm_up(self, language: str) -> None:
-        """Do now what the first utterance would have to wait for.
+        """Prepare in advance, so that the first utterance need not wait.
 
         Raises:
             EngineError: the model does not know the language, or failed.
@@ -225,11 +225,11 @@ class Whisper:
         return EncodedAudio(self._model, encoded, start, language, speech)
 
     def text(self, tokens: Sequence[int]) -> str:
-        """What the tokens spell."""
+        """The text of the tokens."""
         return str(self._tokenizer.decode(list(tokens))).strip()
 
     def tokens_of(self, text: str) -> tuple[int, ...]:
-        """The tokens that spell it."""
+        """The tokens of a text."""
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _special_token(self, name: str) -> int:

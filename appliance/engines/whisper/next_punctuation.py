@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STOPS, COMMA = ".?!", ","
 
 STOP_TO_COMMA = 2.0
-"""Ratio of the probabilities from which an utterance counts as finished; 1 would be a guess."""
+"""Minimum ratio of the probabilities for a finished utterance; 1 would be a guess."""
 
 
 def sounds_finished(whisper: Whisper, samples: Samples, language: str, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""How well a sound fits a phrase of a few words, in the judgement of the speech model."""
+"""Scores a phrase of a few words in a sound with the speech model."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 LANGUAGE = "en"
-"""Of the wake words; every model knows it."""
+"""Language of the wake words; every model knows it."""
 
 SPELLINGS = {"okay": ("Okay", "OK"), "rhasspy": ("Rhasspy", "Raspy")}
-"""Of words that the model writes in more than one way."""
+"""Spellings of words that the model writes in more than one way."""
 
 
 PART_LIKELIER = 3.0
-"""Natural log of the ratio from which only a part of the phrase was said: "Jarvis" in place of "hey
-Jarvis". It was 8 and more for ten people who said the part, -1.6 and less for the whole."""
+"""If the natural log of the ratio is above this, only a part of the phrase was said: "Jarvis" in
+place of "hey Jarvis". It was 8 and more for ten people who said the part, -1.6 and less for the
+whole."""
 
 
 def phrase_score(whisper: Whisper, samples: Samples, phrase: str) -> float | None:
     """Natural log probability of the phrase per token; None if the sound is silent.
 
-    Of the phrase's spellings the likeliest counts. It is divided by the number of tokens of the
-    shortest one: a rare word has several, each of them less likely than a common word. It is minus
-    infinity if the phrase without its first word is far likelier.
+    The likeliest spelling of the phrase counts. Its log probability is divided by the number of
+    tokens of the shortest one: a rare word has several tokens, each less likely than a common word.
+    It is minus infinity if the phrase without its first word is far likelier.
 
     Raises:
         EngineError: the model failed.

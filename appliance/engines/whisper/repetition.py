@@ -14,7 +14,7 @@ def is_repetitive(tokens: Sequence[int]) -> bool:
 
 
 def without_repetition(tokens: Sequence[int]) -> list[int]:
-    """The text without what it repeats at its end.
+    """The text without the repetition at its end.
 
     Three times is a repetition. Twice is one if it is the whole text and has three tokens or more
     ("no, no" stays). The limit on tokens may have cut the last time off.

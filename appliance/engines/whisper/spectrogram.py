@@ -61,7 +61,7 @@ _LOG_STEP = np.log(6.4) / 27.0
 
 
 def _mels(hertz: float) -> float:
-    """For a frequency above the knee."""
+    """Mels of a frequency above the knee."""
     return float(_KNEE_MELS + np.log(hertz / _KNEE_HERTZ) / _LOG_STEP)
 
 
@@ -71,10 +71,11 @@ def _hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 QUIET_DB = 40.0
-"""Below the loudest 10 ms frames; audio at either end that is quieter than this is cut off."""
+"""Decibels below the loudest 10 ms frames; quieter audio at either end is cut off."""
 
 BEFORE_S, AFTER_S = 0.25, 0.35
-"""Kept at either end, for soft consonants and for the silence that makes the decoder end."""
+"""Seconds kept at either end, for soft consonants and for the silence that makes the decoder
+end."""
 
 
 def without_silence(samples: Samples) -> Samples:
@@ -93,7 +94,7 @@ def without_silence(samples: Samples) -> Samples:
 
 
 LONGEST_S = 28.0
-"""In one piece of long audio; Whisper knows positions up to 30 s."""
+"""Maximum length of a piece of long audio, in seconds; Whisper knows positions up to 30 s."""
 
 
 def pieces(samples: Samples) -> list[Samples]:

@@ -45,8 +45,8 @@ DEAD_BANDS = {
     "supply_ma": (1.0, 0.0),
     "battery_percent": (1.0, 0.0),
 }
-"""How much a value must change to be published: an amount in its own unit or a share of its old
-value, whichever is larger. Joules are left out: they only increase."""
+"""Minimum change of a value for a publication: an amount in its unit or a share of the old value,
+whichever is larger. Joules are left out, because they only increase."""
 
 
 OWN_MEMORY_EVERY_S = 10.0
@@ -85,7 +85,7 @@ class Transitions:
 
     def _was_raised(self, bits: int | None) -> bool:
         if bits is None or self._bits_before is None:
-            return False  # what happened before the first reading does not count
+            return False  # events before the first reading do not count
         return bool(bits & self._mask & ~self._bits_before)
 
 

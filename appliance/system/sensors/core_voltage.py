@@ -20,7 +20,7 @@ LABEL = "core"
 
 
 def volts(root: Path) -> float | None:
-    """From the kernel, otherwise from the firmware; None on another board."""
+    """The voltage from the kernel, otherwise from the firmware; None on another board."""
     for chip in chips(root):
         for n in chip.channels("in") if chip.name == "rpi_volt" else ():
             if text(chip.folder / f"in{n}_label") == LABEL:

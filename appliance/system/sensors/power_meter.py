@@ -44,10 +44,11 @@ class PowerMeter:
         self._last: tuple[float, float] | None = None
         """Time of the last known power, and that power in watts."""
         self._lock = threading.Lock()
-        """The main thread reads every second, the worker when a job begins and ends."""
+        """Needed because the main thread reads every second, and the worker when a job begins and
+        ends."""
 
     def read(self) -> Power:
-        """From a measuring chip, otherwise a battery, a Pi 5's rails or the processor's counter."""
+        """Read a measuring chip, otherwise a battery, a Pi 5's rails or the processor's counter."""
         with self._lock:
             return self._read(self._clock())
 
@@ -72,7 +73,7 @@ class PowerMeter:
         return Power(volts, round(watts, 3), round(self._joules, 1))
 
     def _counted(self, now: float) -> Power:
-        """From the RAPL counters of x86 processors, which start at any value and wrap around."""
+        """Read the RAPL counters of x86 processors, which start at any value and wrap around."""
         joules, known = 0.0, False
         for zone in _zones(self._root):
             counter = number(zone / "energy_uj", 1e-6)

@@ -143,7 +143,7 @@ def test_no_other_bundle_is_taken_during_a_trial(tmp_path: Path) -> None:
     store = BundleStore(tmp_path)
     store.write(bundle(1), b"one")
     store.begin_trial(bundle(1), b"one")
-    with pytest.raises(BundleError, match="on trial"):
+    with pytest.raises(BundleError, match="the trial of bundle"):
         store.write(bundle(2), b"two")
 
 

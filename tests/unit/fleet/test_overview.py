@@ -49,7 +49,7 @@ def test_a_bundle_that_was_taken_back_is_a_problem() -> None:
     record = BundleRecord(serial=1, highest=2, state="taken_back", reason="not well")
     info = msgspec.structs.replace(INFO, bundle=record)
     messages = {**said("a"), "appliance/a/info": msgspec.json.encode(info)}
-    assert "bundle 2 was taken back: not well" in boards_of(messages)[0].problems
+    assert "bundle 2 was rolled back: not well" in boards_of(messages)[0].problems
 
 
 def test_a_larger_share_holds_each_smaller_one_and_another_bundle_has_another_order() -> None:
