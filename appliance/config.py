@@ -464,6 +464,20 @@ class HttpSettings(ServerSettings, frozen=True):
     """Private key of the certificate (PEM)."""
 
 
+SparkplugName = Annotated[str, Meta(pattern=r"^[^+#/\x00]*$", max_length=64)]
+
+
+class SparkplugSettings(Section, frozen=True):
+    """A Sparkplug B edge node, for SCADA systems."""
+
+    group_id: SparkplugName = ""
+    """Group ID of the edge node."""
+    node_id: SparkplugName = ""
+    """Edge Node ID, unique in its group."""
+    primary_host: SparkplugName = ""
+    """Host ID of the primary host application."""
+
+
 class FleetSettings(Section, frozen=True):
     """Signed bundles of sentences, devices file and settings, for many appliances."""
 
@@ -549,6 +563,7 @@ class Config(Section, frozen=True):
     wyoming: WyomingSettings = WyomingSettings()
     satellite: SatelliteSettings = SatelliteSettings()
     http: HttpSettings = HttpSettings()
+    sparkplug: SparkplugSettings = SparkplugSettings()
     fleet: FleetSettings = FleetSettings()
     page: PageSettings = PageSettings()
     journal: JournalSettings = JournalSettings()

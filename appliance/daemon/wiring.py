@@ -64,6 +64,8 @@ from appliance.satellites.satellite_connections import SatelliteConnections
 from appliance.satellites.satellite_requests import SatelliteRequests
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.file_watch import FileWatch
+from appliance.sparkplug.edge_node import EdgeNode
+from appliance.sparkplug.node_metrics import NodeMetrics
 from appliance.system.board_monitor import BoardMonitor
 from appliance.system.clock_sync import clock_synced
 from appliance.system.log_ring import LogRing
@@ -311,6 +313,10 @@ def wire(  # noqa: PLR0915  (one line for each part)
     if config.wyoming.listen or config.wyoming.satellites:
         services = Services.of(config, jobs, recognition, sentences, speech.synthesizer)
         client_loops += _wyoming(services, events, SatelliteRequests(intake, ids.new), earshot)
+    if config.sparkplug.group_id:
+        node = NodeMetrics()
+        events.subscribe(node)
+        client_loops.append(Loop("Sparkplug edge node", EdgeNode(config, node, dispatcher)))
     sites: list[Site] = []
     if config.http.listen:
         pending = PendingRequests(intake, dispatcher, ids.new)

@@ -11,6 +11,7 @@ import pytest
 from support.daemon_process import SAMPLES, DaemonProcess
 from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
+from support.sparkplug import SparkplugPayload, command, value_of
 
 from appliance.client import Client, NotDone
 
@@ -48,6 +49,7 @@ def daemon(
         models_directory,
         mqtt={"host": "127.0.0.1", "port": broker.port},
         sentences={"folder": str(folder / "intents")},
+        sparkplug={"group_id": "plant"},
     ) as running:
         yield running.start()
 
@@ -219,3 +221,38 @@ def test_a_command_that_waits_for_its_yes_is_asked_again_after_a_power_cut(
         assert told(plant, "cut")["result"]["acted"] is True
         while json.loads(heater.next().payload)["id"] != asked["result"]["id"]:
             pass
+
+
+def test_a_scada_system_reads_the_last_command_and_moves_nothing(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    with (
+        MqttClient(broker.port, "spBv1.0/plant/#") as scada,
+        MqttClient(broker.port, INTENTS) as lamp,
+        MqttClient(broker.port, PANEL) as panel,
+    ):
+        order = "spBv1.0/plant/NCMD/kitchen"
+        scada.publish(order, command("Node Control/Rebirth", value=True))
+        birth = payload_of(scada, "spBv1.0/plant/NBIRTH/kitchen")
+        assert birth["Status/Online"] is True
+        assert birth["Node Control/Rebirth"] is False
+
+        send(panel, "command", "turn on the bathroom light", "tag")
+        assert told(panel, "tag")["state"] == "done"
+        assert lamp.next().topic == f"{ROOT}/intent/Lamp"
+        told_there: dict[str, Any] = {}
+        while told_there.get("Result/Text") != "turn on the bathroom light":
+            told_there = payload_of(scada, "spBv1.0/plant/NDATA/kitchen")
+        assert told_there["Result/Intent"] == "Lamp"
+
+        scada.publish(order, command("Result/Intent", value="Lamp"))
+        scada.publish(order, command("Command/Listen", value=True))  # not in mqtt.operations
+        scada.publish(order, command("Node Control/Rebirth", value=True))
+        payload_of(scada, "spBv1.0/plant/NBIRTH/kitchen")
+        assert lamp.heard.empty()
+
+
+def payload_of(client: MqttClient, topic: str) -> dict[str, Any]:
+    """The metrics of the next message on a topic."""
+    read = SparkplugPayload.FromString(client.next(topic).payload)
+    return {metric.name: value_of(metric) for metric in read.metrics}

@@ -1,6 +1,6 @@
 """Malformed and broken-off Wyoming connections: nothing of them is left, and memory does not grow.
 
-    PYTHONPATH=.:tests python -m endurance.wyoming_malformed [--connections 1000] [--seed 1]
+    python -m endurance.wyoming_malformed [--connections 1000 | --minutes 60] [--seed 1]
 
 They go to a real appliance with its models, on loopback: random bytes, valid streams with random
 changes, and streams that break off in the middle. A ping is answered after every hundred. Exit
@@ -10,6 +10,7 @@ status 1 if a connection is not ended, or if a thread, a file or more than 10 MB
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import socket
@@ -44,7 +45,10 @@ def stream(pcm: bytes, chance: random.Random) -> bytes:
     """A whole conversation, as a client should have it."""
     form: dict[str, object] = {"rate": 16_000, "width": 2, "channels": 1}
     sent = [frame("describe", {}), frame("ping", {"text": "x"})]
-    sent.append(frame("transcribe", {"language": "en"}) + frame("audio-start", form))
+    asked: dict[str, object] = {"language": "en"}
+    if chance.random() < 0.1:
+        asked["transcript_names"] = [f"lamp {chance.randrange(1000)}" for _ in range(50)]
+    sent.append(frame("transcribe", asked) + frame("audio-start", form))
     size = chance.randrange(200, 8_000)
     pieces = [pcm[start : start + size] for start in range(0, len(pcm), size)]
     sent += [frame("audio-chunk", form, piece) for piece in pieces]
@@ -94,6 +98,7 @@ def main() -> int:
     """Run them; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=1_000)
+    parser.add_argument("--minutes", type=float, default=0.0, help="in place of a number")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)  # noqa: S311
@@ -110,7 +115,7 @@ def main() -> int:
             daemon.start()
             assert daemon.process is not None
             process = psutil.Process(daemon.process.pid)
-            hanging = rounds(process, port, pcm, arguments.connections, chance)
+            hanging = rounds(process, port, pcm, arguments, chance)
             status = daemon.stop()[0]
             bugs = daemon.said().count("because of a bug")
     print(f"{hanging} connections hung, {bugs} bugs in the log, exit status {status}")
@@ -118,11 +123,18 @@ def main() -> int:
 
 
 def rounds(
-    process: psutil.Process, port: int, pcm: bytes, connections: int, chance: random.Random
+    process: psutil.Process,
+    port: int,
+    pcm: bytes,
+    arguments: argparse.Namespace,
+    chance: random.Random,
 ) -> int:
     """All connections in batches; how many hung. AssertionError if something is left."""
     hanging, before = 0, (0, 0, 0.0)
-    for number in range(connections):
+    until = time.monotonic() + 60 * arguments.minutes
+    for number in itertools.count():
+        if time.monotonic() > until if arguments.minutes else number >= arguments.connections:
+            break
         hanging += not attack(port, spoiled(stream(pcm, chance), chance), chance)
         if number % BATCH != BATCH - 1:
             continue
