@@ -76,7 +76,7 @@ CONFIGURED = ("files", "service", "sentences", "devices file", "model files")
 """The questions of `appliance config check`: can everything it names be used?"""
 
 USUAL = tuple(name for name in QUESTIONS if name not in (*OFFLINE[1:], "model files"))
-"""Without `model files`, because `models` reads every byte of them."""
+"""All questions except `model files`, because `models` reads every byte of them."""
 
 
 def context_of(config: Config, path: Path | None = None) -> CheckContext:

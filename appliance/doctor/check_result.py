@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class CheckVerdict(enum.StrEnum):
-    """How bad an answer is."""
+    """The severity of an answer."""
 
     OK = "ok"
     WARNING = "warning"

@@ -108,7 +108,7 @@ def _language_model(config: Config) -> Iterator[CheckResult]:
 
 
 def _wake_words(config: Config) -> Iterator[CheckResult]:
-    """With another trigger a missing word is a warning only: a request may select it any time."""
+    """A missing wake word is only a warning with another trigger: requests may select it."""
     report = error if config.listening.trigger == "wake_word" else warning
     for word in config.wake_word.words:
         try:

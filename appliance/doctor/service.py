@@ -48,7 +48,7 @@ class Account:
 
 
 def service(context: CheckContext) -> Iterator[CheckResult]:
-    """What would keep the service from starting with this configuration, or from working."""
+    """Problems that prevent the service from starting with this configuration, or from working."""
     if context.config_path is None:  # the running service asks, and has read everything
         return
     unit = service_unit.read(context.root)

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAXIMUM_HEADER_BYTES = 16_384
-"""Of all headers together."""
+"""Maximum size of all headers, in bytes."""
 
 BODY_LIMIT_S = 30.0
-"""For the whole body of a request to arrive."""
+"""Time limit for the whole body of a request, in seconds."""
 
 BODIES_AT_ONCE = 4
-"""All bodies that are in memory may have so many times the size of the largest one together."""
+"""Limit of all bodies in memory, as a multiple of the largest allowed body."""
 
 WRITE_LIMIT_S = 10.0
-"""For a client to take one piece of an answer."""
+"""Time limit for a client to take one piece of an answer, in seconds."""
 
 
 class TooMuch(Exception):
@@ -68,7 +68,7 @@ class RequestLimits:
 
 
 class _BodyMemory:
-    """How many bytes of bodies may still be taken into memory."""
+    """Counts the bytes of bodies that may still be read into memory."""
 
     def __init__(self, free_bytes: int) -> None:
         self.free_bytes = free_bytes

@@ -23,14 +23,14 @@ POLL_S = 0.2
 """Seconds that a turn serves clients; a stop is noticed no later."""
 
 STOP_S = 0.8
-"""For all answers that are being given to end at a stop."""
+"""Seconds for all open answers to end at a stop."""
 
 THREADS = 4
-"""For what a handler has done outside of the event loop."""
+"""Number of threads for blocking work of handlers."""
 
 
 class HttpServer(LoopBody):
-    """`start`, `turn` and `stop` belong to a Loop; the event loop runs in its thread alone."""
+    """The server. A Loop calls `start`, `turn` and `stop`; the event loop runs in its thread."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
         """Nothing is opened yet."""
@@ -58,7 +58,7 @@ class HttpServer(LoopBody):
         self._loop.run_until_complete(asyncio.sleep(POLL_S))
 
     def stop(self) -> None:
-        """Let nobody in any more, and end every connection."""
+        """Accept no more clients, and end every connection."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         if self._loop is None:
             return

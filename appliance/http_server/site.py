@@ -34,15 +34,15 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What one address serves."""
+    """The application and limits of one address."""
 
     name: str
     """The table of the configuration, for messages."""
     settings: ServerSettings
-    """Where it listens, and who is let in."""
+    """Its address, and the allowed clients."""
     app: Application
     maximum_body_bytes: int = 65_536
-    """Of one request."""
+    """Maximum size of the body of one request."""
     certificate_file: str = ""
     """Path of the certificate (PEM); empty: without TLS."""
     key_file: str = ""

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     """Takes the request and the client's name."""
 
 OVERHEAD_BYTES = 65_536
-"""That a form may have beside the recording."""
+"""Maximum size of a form besides the recording."""
 
 
 def site(config: Config, requests: PendingRequests, synthesizer: Synthesizer | None) -> Site:
-    """What `http.listen` serves."""
+    """The site of `http.listen`."""
     api = OpenAiApi(config, requests, synthesizer)
     return Site(
         name="http",

@@ -187,7 +187,7 @@ class CompletionWriter:
         )
 
     def refusal(self, why: str) -> Response:
-        """What is answered without the model; in `content` too, where programs show it."""
+        """An answer without the model; the text is in `content`, too, which programs show."""
         message = {"role": "assistant", "content": why, "refusal": why}
         if not self._form.stream:
             return json_response(
@@ -207,7 +207,7 @@ class CompletionWriter:
         return self._chunk({"role": "assistant", "content": ""})
 
     def piece(self, text: str) -> bytes:
-        """What is new in `text`, which is all until now; empty if nothing is, or it began anew."""
+        """The new part of `text`, the answer until now; empty if there is none, or it restarted."""
         text = text.strip()  # the answer ends without the space that may come before more
         if not text.startswith(self._sent) or len(text) == len(self._sent):
             return b""
@@ -218,7 +218,7 @@ class CompletionWriter:
         """The end of the answer.
 
         Raises:
-            ApiError: the model began anew, and wrote something else.
+            ApiError: the model started again, and wrote something else.
 
         """
         answer = result.answer or ""

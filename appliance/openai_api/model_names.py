@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from appliance.protocols import Synthesizer
 
 FIXED_NAMES = frozenset({"whisper-1", "tts-1"})
-"""Of OpenAI's own models, which some programs always name."""
+"""Names of OpenAI's own models, which some programs always send."""
 
 
 class ModelNames:
-    """By what they are for; None for what is off."""
+    """Names of the models by purpose; None if the purpose is off."""
 
     def __init__(self, config: Config, synthesizer: Synthesizer | None) -> None:
         self.speech = _name(config.speech.model)
@@ -26,7 +26,7 @@ class ModelNames:
 
     @property
     def all(self) -> list[str]:
-        """That of the chat first: some programs choose the first."""
+        """All names, that of the chat first, because some programs choose the first."""
         return [name for name in (self.chat, self.speech, self.voice) if name is not None]
 
     @staticmethod
@@ -46,5 +46,5 @@ class ModelNames:
 
 
 def _name(model: str) -> str:
-    """Of the catalogue, or the file name of the owner's own."""
+    """The name in the catalogue, or the file name of the owner's model."""
     return Path(model).stem if "/" in model else model

@@ -46,21 +46,21 @@ STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a client asks of the queue, beside the work itself."""
+    """A client's options for the queue."""
 
     client: str
     """Its name, from its token."""
     priority: int
     wait_s: float
     key: str
-    """Of its own, so that a repeated request gets the same answer; empty: none."""
+    """The client's key, with which a repeated request gets the same answer; empty: none."""
 
     @classmethod
     def of(cls, client: str, request: HttpRequest) -> Asked:
-        """From the headers.
+        """Read the options from the headers.
 
         Raises:
-            ApiError: a header has no meaning.
+            ApiError: a header is not valid.
 
         """
         headers = request.headers
@@ -77,7 +77,7 @@ class PendingAnswer:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self.text = ""
-        """What the language model has written until now."""
+        """The text that the language model has written until now."""
         self.result: Result | None = None
 
     def write(self, text: str, result: Result | None = None) -> None:
@@ -162,7 +162,7 @@ class PendingRequests:
 
         Raises:
             ApiError: there is no room, or no answer.
-            ClientLeft: nobody waits any more.
+            ClientLeft: the client has left.
 
         """
         name, pending = await self.begin(operation, payload, asked)
@@ -207,11 +207,11 @@ class PendingRequests:
 
 
 class ClientLeft(ConnectionError):
-    """There is nobody to answer."""
+    """The client has left, so no answer can be sent."""
 
 
 def answered(result: Result) -> Result:
-    """The same result, if it is an answer.
+    """Return the result if it is an answer.
 
     Raises:
         ApiError: it is not.
@@ -224,7 +224,7 @@ def answered(result: Result) -> Result:
 
 
 def refused(error: RequestError) -> ApiError:
-    """What the checks of requests find, in HTTP's terms."""
+    """A refusal by the checks of requests, as an HTTP error."""
     too_large = error.reason == "too_large"
     code = "context_length_exceeded" if too_large else None
     return ApiError(413 if too_large else 400, str(error), code=code)

@@ -20,12 +20,12 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
-        """For programs, such as `model_not_found`."""
+        """Code for programs, such as `model_not_found`."""
         self.parameter = parameter
         """The part of the request that is wrong."""
 
     def content(self) -> dict[str, Any]:
-        """In the form that the clients know."""
+        """The body in OpenAI's form."""
         error = {
             "message": str(self),
             "type": "server_error" if self.status >= 500 else "invalid_request_error",  # noqa: PLR2004
@@ -35,7 +35,7 @@ class ApiError(Exception):
         return {"error": error}
 
     def response(self) -> Response:
-        """With the headers that tell a client whether to try again."""
+        """The response, with the headers that tell a client whether to try again."""
         headers = {"x-should-retry": "true" if self.status == BUSY else "false"}
         if self.status == UNAUTHORIZED:
             headers["www-authenticate"] = "Bearer"

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 FILE = "http-tokens.json"
 
 PREFIX = "apl-"
-"""Of every token, so that a tool that looks for leaked secrets can find it."""
+"""Beginning of every token, by which tools can find leaked ones."""
 
 TOKEN_BYTES = 32
 """Random bytes of a token. So many cannot be guessed, so a plain hash of them is enough."""
@@ -35,7 +35,7 @@ ClientName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")]
 
 
 class KeptToken(msgspec.Struct, frozen=True):
-    """What is known of a token: not the token itself."""
+    """The record of a token, without the token itself."""
 
     sha256: str
     made_at: str

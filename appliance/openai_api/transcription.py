@@ -97,7 +97,7 @@ def _verbose(result: Result) -> dict[str, Any]:
 
 
 def _segment(number: int, segment: TextSegment) -> dict[str, Any]:
-    """With Whisper's own figures, as far as they are known."""
+    """A segment with Whisper's figures, as far as they are known."""
     said = segment.text.encode()
     return {
         "id": number,

@@ -71,7 +71,7 @@ class KeptSession(msgspec.Struct, frozen=True):
 
 
 class KeptAccess(msgspec.Struct, frozen=True):
-    """What is in the file."""
+    """The content of the file."""
 
     passwords: dict[Role, KeptPassword] = {}
     sessions: dict[str, KeptSession] = {}
@@ -144,7 +144,7 @@ class PageAccess:
         return cookie
 
     def role_of_session(self, cookie: str) -> Role | None:
-        """Who has logged in with this cookie; None if nobody has, or the session is over."""
+        """The role of the session with this cookie; None if there is none, or it is over."""
         with self._lock:
             session = self._read().sessions.get(_digest(cookie))
         return session.role if session is not None and session.ends_at > time.time() else None
@@ -169,7 +169,7 @@ class PageAccess:
             )
 
     def _read(self) -> KeptAccess:
-        """What is in the file, read again if it has changed."""
+        """The content of the file, read again if it has changed."""
         try:
             found = self._path.stat()
         except FileNotFoundError:

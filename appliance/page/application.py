@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SESSION_CHECK_S = 1.0
-"""A stream of events ends so long after its session at the latest, if anything is sent."""
+"""Longest time that a stream outlives its session, in seconds, if anything is sent."""
 
 
 def site(access: PageAccess, services: PageServices) -> Site:
-    """What `page.listen` serves."""
+    """The site of `page.listen`."""
     config = services.config
     if (password_file := access.ensure_password()) is not None:
         logger.info("the password of the page is in %s", password_file)
@@ -78,7 +78,7 @@ class Page:
         )
 
     def _guarded(self, route: PageRoute) -> Callable[[Request], Awaitable[Response]]:
-        """Only for who has logged in, with this role or a higher one; changes are in the log."""
+        """Require a login with this role or a higher one; log changes."""
 
         async def guarded(request: Request) -> Response:
             has = await self._login.role_of(request)
@@ -102,7 +102,7 @@ class Page:
     async def _while_logged_in(
         self, request: Request, role: Role, pieces: Any
     ) -> AsyncGenerator[Any, None]:
-        """A stream, which ends with the session: after a logout nobody hears what is said."""
+        """A stream that ends with its session, so that nothing is heard after a logout."""
         checked_at = time.monotonic()
         async with aclosing(pieces):
             async for piece in pieces:

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from appliance.page.command_process import CommandOutcome
 
 PERCENT = re.compile(r"(\d{1,3}) %")
-"""In a line of progress."""
+"""The percentage in a line of progress."""
 
 
 @dataclass(slots=True)
 class CommandProgress:
-    """What is known of the command that runs, or ran last."""
+    """The state of the command that runs, or ran last."""
 
     words: tuple[str, ...]
-    """Such as `models`, `pull` and a name."""
+    """Words of the command, such as `models`, `pull` and a name."""
     line: str = ""
     """The newest that it said."""
     percent: int | None = None
     outcome: CommandOutcome | None = None
-    """None while it runs."""
+    """The outcome; None while it runs."""
     stopped: bool = False
     """Somebody asked for its end."""
 
@@ -39,18 +39,18 @@ class CommandProgress:
 
     @property
     def output(self) -> str:
-        """What it printed."""
+        """The printed text."""
         return "" if self.outcome is None else self.outcome.output.decode(errors="replace")
 
 
 class BackgroundCommand:
-    """At most one at a time. Belongs to the event loop of the HTTP server."""
+    """Runs one command at a time. It belongs to the event loop of the HTTP server."""
 
     def __init__(self, config_path: Path) -> None:
         self._config_path = config_path
         self._task: asyncio.Task[None] | None = None
         self.progress: CommandProgress | None = None
-        """None before the first."""
+        """The progress; None before the first command."""
 
     @property
     def runs(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the board measured in the last hour and day, in memory: means of equal lengths of time."""
+"""Measured values of the last hour and day, in memory, as means over equal intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Measured(enum.StrEnum):
-    """What is kept."""
+    """The values that are kept."""
 
     TEMPERATURE = "temperature"
     """°C"""
@@ -32,13 +32,13 @@ class Measured(enum.StrEnum):
     LATENCY = "latency"
     """ms from the end of speech, or the arrival of a request, to its result; the mean."""
     SLOWEST = "slowest"
-    """The same; the slowest result."""
+    """ms of the slowest result."""
     ENERGY = "energy"
     """J for one result."""
 
 
 class Span(enum.StrEnum):
-    """How long a chart is."""
+    """The time span of a chart."""
 
     HOUR = "hour"
     DAY = "day"
@@ -46,14 +46,14 @@ class Span(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpanLength:
-    """In which steps a span is kept."""
+    """The step with which a span is kept."""
 
     seconds: float
     step_s: float
 
     @property
     def steps(self) -> int:
-        """How many there are."""
+        """Number of steps."""
         return round(self.seconds / self.step_s)
 
 

@@ -33,7 +33,7 @@ CHARTS = (
 """The lines of each chart."""
 
 HEIGHT = 130
-"""Of a chart, in the units of its drawing, which is 640 wide."""
+"""Height of a chart, in the units of its drawing, which is 640 wide."""
 
 TICKS = {Span.HOUR: (60.0, (60, 45, 30, 15, 0)), Span.DAY: (3600.0, (24, 18, 12, 6, 0))}
 """Seconds of the unit of the x axis, and where it has a label."""
@@ -46,7 +46,7 @@ class HealthSource(Protocol):
     """Who knows how the appliance is."""
 
     def health(self) -> Health:
-        """What the topic `health` has, as it is now."""
+        """The present content of the topic `health`."""
 
 
 class BoardView:
@@ -96,7 +96,7 @@ class BoardView:
         return {"span": span, "charts": charts}
 
     def _drawn(self, span: Span, texts: dict[str, str]) -> list[dict[str, Any]]:
-        """Of each chart its title and its SVG; None if nothing was measured."""
+        """Title and SVG of each chart; None if nothing was measured."""
         return [
             {"title": texts[f"board.{lines[0]}"], "svg": self._chart(lines, span, texts)}
             for lines in CHARTS

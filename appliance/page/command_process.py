@@ -21,7 +21,7 @@ PROGRAM = (
 """`python -m appliance`, at a lower priority, and ending with the appliance."""
 
 HUB_SWITCHES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
-"""With these the daemon keeps libraries from the model hub."""
+"""Environment variables by which the daemon keeps libraries from the model hub."""
 
 LONGEST_LINE = 65_536
 """Bytes; a longer one ends the reading of the output."""
@@ -35,7 +35,7 @@ LINES_KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """What became of a command."""
+    """The outcome of a command."""
 
     status: int | None
     """Its exit status, below zero if a signal ended it; None if it took too long."""

@@ -83,7 +83,7 @@ class DevicesView:
         )
 
     def _found(self, search: str) -> list[SayableDevice]:
-        """Those with the words in name, room or kind; by room, those without one last."""
+        """The devices with the words in name, room or kind, by room; those without one last."""
         devices = [] if self._registry is None else self._registry.devices
         words = search.casefold().split()
         found = [one for one in devices if all(word in _text(one) for word in words)]
@@ -124,7 +124,7 @@ class DevicesView:
 
 
 def _changes(form: Mapping[str, str], device: SayableDevice) -> dict[str, Any]:
-    """What the form says, by the keys of the file; None is a key's default."""
+    """The values of the form, by the keys of the file; None is a key's default."""
     aliases = [alias for one in form.get("aliases", "").split(",") if (alias := one.strip())]
     if len(aliases) > MOST_ALIASES:
         raise PageError(422, f"a device has at most {MOST_ALIASES} other names")
@@ -150,6 +150,6 @@ def _row(device: SayableDevice) -> DeviceRow:
 
 
 def _text(device: SayableDevice) -> str:
-    """What a search looks in."""
+    """The text in which a search looks."""
     parts = (device.entity.name, *device.names, device.area or "", device.domain)
     return " ".join(parts).casefold()

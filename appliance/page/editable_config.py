@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from appliance.system.kept_versions import KeptVersion
 
 VERSIONS = "config-versions"
-"""In the state directory; only the appliance's user can read them."""
+"""Folder in the state directory; only the appliance's user can read it."""
 
 ASKED = (*doctor.CONFIGURED, "offline")
-"""What is checked before a save: that which is named can be used, and what is connected."""
+"""Checks before a save: configured files and models, and network connections."""
 
 
 BAD = frozenset({CheckVerdict.ERROR, CheckVerdict.WARNING})
@@ -47,17 +47,17 @@ class SettingField:
     key: str
     comment: str
     default: str
-    """As TOML."""
+    """Default as TOML."""
     kind: Literal["yes_no", "choice", "text", "number", "toml", "secret"]
     choices: tuple[str, ...]
     value: str
-    """As it is typed: the words of a text, TOML otherwise; empty for a secret."""
+    """Value as it is typed: the words of a text, otherwise TOML; empty for a secret."""
     is_set: bool
     """Whether the file has the key."""
 
     @property
     def name(self) -> str:
-        """In a form."""
+        """Name in a form."""
         return f"{self.section}.{self.key}"
 
 
@@ -69,11 +69,11 @@ class ChangedConfig:
     changed: tuple[tuple[str, str], ...] = ()
     """Key and new value as TOML; a secret's is not shown."""
     problems: tuple[str, ...] = ()
-    """Not empty: it is not saved."""
+    """Problems; with any, it is not saved."""
     warnings: tuple[str, ...] = ()
     before: Config | None = None
     after: Config | None = None
-    """None if there are problems in the file itself."""
+    """The new configuration; None if there are problems in the file itself."""
 
 
 class EditableConfig:
@@ -85,7 +85,7 @@ class EditableConfig:
 
     @property
     def path(self) -> Path:
-        """Of the file."""
+        """Path of the file."""
         return self._path
 
     def sections(self) -> list[DescribedSection]:
@@ -182,13 +182,13 @@ class EditableConfig:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def versions(self) -> list[KeptVersion]:
-        """What the file held before each change, the newest first."""
+        """Earlier contents of the file, the newest first."""
         return self._versions.of(str(self._path))
 
     def _checked(
         self, before: str, text: str, changed: tuple[tuple[str, str], ...], problems: list[str]
     ) -> ChangedConfig:
-        """As `appliance config check` and `appliance check` do; old mistakes do not hinder."""
+        """Check like `appliance config check` and `appliance check`; old mistakes do not count."""
         try:
             old, new = parse(before), parse(text)
         except ConfigError as error:
@@ -243,7 +243,7 @@ def _inline(value: Any) -> Any:
 
 
 def _value(field: SettingField, given: str) -> Any:
-    """What was typed as a value; None for the default.
+    """The typed text as a value; None for the default.
 
     Raises:
         ValueError: it is not TOML.

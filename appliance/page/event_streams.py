@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from appliance.page.page_request import PageRequest
 
 MOST_STREAMS = 16
-"""Of all views together: each keeps a connection, and others are needed, too."""
+"""Maximum number of streams of all views; each occupies a connection."""
 
 
 def event(name: str, data: Any) -> bytes:
@@ -27,7 +27,7 @@ def event(name: str, data: Any) -> bytes:
 
 
 class EventStreams:
-    """Belongs to the event loop of the HTTP server."""
+    """The open streams. They belong to the event loop of the HTTP server."""
 
     def __init__(self) -> None:
         self._open = 0

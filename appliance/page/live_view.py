@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from appliance.page.page_request import PageRequest
 
 POLL_S = 0.25
-"""Between two looks at what has changed."""
+"""Seconds between two checks for changes."""
 
 SILENT_POLLS = 40
-"""After so many without news a browser is told that all is well."""
+"""Number of checks without news after which a browser gets a sign of life."""
 
 QUIET_DBFS = -60
 """The left end of the level display."""

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 LEVELS = ("debug", "info", "warning", "error")
 
 POLL_S = 0.5
-"""Between two looks for new lines."""
+"""Seconds between two checks for new lines."""
 
 SILENT_POLLS = 20
-"""After so many without a line a browser is told that all is well."""
+"""Number of checks without a line after which a browser gets a sign of life."""
 
 BUNDLE_LIMIT_S = 180.0
 """The checks in it take their time on a small board."""
@@ -87,7 +87,7 @@ class LogView:
         return Response(archive, headers=headers, media_type="application/gzip")
 
     async def _bundle(self, folder: Path, request: PageRequest) -> bytes:
-        """As `appliance support-bundle` makes it, with the lines that are shown here."""
+        """The archive of `appliance support-bundle`, with the lines that are shown here."""
         recent, archive = folder / "recent.txt", folder / "bundle.tar.gz"
         # From `info` on, as in the rest of the bundle: what was said is logged at `debug` only.
         lines = [_as_text(line) for line in self._log.lines(least=logging.INFO)]
@@ -110,7 +110,7 @@ def _level(request: PageRequest) -> str:
 
 
 def _moment(line: LogLine) -> str:
-    """In the board's own time zone."""
+    """The time of a line, in the board's time zone."""
     return f"{datetime.fromtimestamp(line.at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 

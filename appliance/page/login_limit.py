@@ -1,4 +1,4 @@
-"""How often a password may be tried: few failures for each address, some more for all together."""
+"""Limits login failures: few for each address, some more for all addresses together."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import ipaddress
 from collections import deque
 
 WINDOW_S = 60.0
-"""For which a failure counts."""
+"""Seconds for which a failure counts."""
 
 PER_ADDRESS = 5
 ALL_TOGETHER = 20
-"""Failures in the window, after which nobody is asked for a password."""
+"""Failures of all addresses in the window, after which every login is refused."""
 
 
 class LoginLimit:
-    """Belongs to one thread; `now` is a monotonic time in seconds."""
+    """Counts failures. It belongs to one thread; `now` is a monotonic time in seconds."""
 
     def __init__(self) -> None:
         self._failures: deque[tuple[float, str]] = deque(maxlen=ALL_TOGETHER)
@@ -32,13 +32,14 @@ class LoginLimit:
         return 0.0
 
     def count_failure(self, address: str, now: float) -> None:
-        """A wrong password came from there."""
+        """Count a wrong password from this address."""
         self._failures.append((now, _source_of(address)))
 
     def take_back(self, address: str) -> None:
-        """The last try from there had the right password.
+        """Remove the last attempt of this address, which had the right password.
 
-        Those before it count: a viewer's own password must not buy guesses at the owner's.
+        Earlier failures still count: a viewer's password must not allow more guesses at the
+        owner's.
         """
         for number in reversed(range(len(self._failures))):
             if self._failures[number][1] == _source_of(address):
@@ -47,7 +48,7 @@ class LoginLimit:
 
 
 def _source_of(address: str) -> str:
-    """An address, or the /64 of an IPv6 one: whoever has one of these has all of them."""
+    """An address, or the /64 of an IPv6 one, all of which usually belong to one network."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

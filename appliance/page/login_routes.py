@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FIRST_VIEW = "live"
-"""What is shown after the login."""
+"""The view after the login."""
 
 
 class LoginRoutes:
@@ -44,7 +44,7 @@ class LoginRoutes:
         ]
 
     async def role_of(self, request: Request) -> Role | None:
-        """Who asks; None for nobody who has logged in."""
+        """The role of the request's session; None without a login."""
         cookie = request.cookies.get(COOKIE, "")
         return await asyncio.to_thread(self._access.role_of_session, cookie) if cookie else None
 

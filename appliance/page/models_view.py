@@ -31,12 +31,12 @@ PULL_LIMIT_S = 6 * 3600.0
 BENCH_LIMIT_S = 1800.0
 
 BENCH_RUNS = "2"
-"""Of each recording: each more takes half a minute on a small board."""
+"""Number of runs for each recording; each takes half a minute on a small board."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """What is shown of a model."""
+    """The shown data of a model."""
 
     name: str
     task: str
@@ -61,7 +61,7 @@ class ModelsView:
         self._file = EditableConfig(services.config_path, services.config.state_directory)
         self._command = BackgroundCommand(services.config_path)
         self._measured = ""
-        """What the last measurement printed."""
+        """The printed text of the last measurement."""
 
     def routes(self) -> Sequence[PageRoute]:
         """Its addresses."""
@@ -122,7 +122,7 @@ class ModelsView:
         }
 
     def _digest(self) -> str:
-        """Of config.toml, for the form that changes it; empty if it cannot be read."""
+        """Digest of config.toml, for the form that changes it; empty if it cannot be read."""
         try:
             return self._file.read()[1]
         except EditRefused:

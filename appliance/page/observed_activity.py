@@ -1,4 +1,4 @@
-"""What the page shows live: the state, the words that are being said, and the last results."""
+"""Live data for the page: the state, the words that are being said, and the last results."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class ObservedActivity:
 
     @property
     def activity(self) -> Activity:
-        """What the device as a whole does."""
+        """The activity of the whole device."""
         return self._activity
 
     @property
@@ -77,7 +77,7 @@ class ObservedActivity:
 
     @property
     def words(self) -> str:
-        """What somebody is saying now; empty if nobody speaks."""
+        """The words that are being said now; empty if nobody speaks."""
         return self._words
 
     @property

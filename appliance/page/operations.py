@@ -1,4 +1,4 @@
-"""What others ask for over MQTT, asked for by the page: control requests and commands."""
+"""Lets the page make the control requests and commands that other clients make over MQTT."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REQUESTER = f"{HTTP_REQUESTER}page"
 
 LOOK_S = 0.1
-"""Between two looks whether a command waits for a confirmation."""
+"""Seconds between two checks whether a command waits for a confirmation."""
 
 
 class PageOperations:
@@ -44,7 +44,7 @@ class PageOperations:
         self._waiting: dict[str, WaitingForResult] = {}
 
     def on_event(self, event: Event) -> None:
-        """Give the result of a command to whoever waits for it."""
+        """Deliver the result of a command."""
         match event:
             case JobFinished(Request(id=name), result) | JobNotRun(Request(id=name), result):
                 with self._lock:

@@ -36,7 +36,7 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """The HTTP request, who asks, and in which language."""
+    """The HTTP request, with role and language."""
 
     http: Request
     role: Role
@@ -49,7 +49,7 @@ class PageRequest:
 
     @property
     def who(self) -> str:
-        """For the log."""
+        """The requester's name for the log."""
         return f"the {self.role} at {self.http.client.host if self.http.client else 'a socket'}"
 
     async def form(self) -> dict[str, str]:

@@ -28,7 +28,7 @@ class CurrentSettings(Protocol):
 
     @property
     def config(self) -> Config:
-        """With what a reload has changed since the start."""
+        """The configuration with the changes of reloads since the start."""
 
     @property
     def fault(self) -> str:
@@ -43,13 +43,13 @@ class PageServices:
     """Made in `daemon/wiring.py`; the views belong to the event loop of the HTTP server."""
 
     config: Config
-    """Of the start."""
+    """Configuration of the start."""
     config_path: Path
-    """Of config.toml."""
+    """Path of config.toml."""
     settings: CurrentSettings
     sentences: ActiveSentences
     devices: DeviceRegistry | None
-    """None if devices.discovery is off."""
+    """The devices; None if devices.discovery is off."""
     activity: ObservedActivity
     voice: VoiceInput
     jobs: ClientJobs

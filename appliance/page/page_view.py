@@ -44,7 +44,7 @@ class PageRoute:
     """One address below the page's own."""
 
     path: str
-    """Such as `/sentences/save`; Starlette's patterns."""
+    """Path, such as `/sentences/save`; Starlette's patterns are allowed."""
     endpoint: Endpoint
     method: str = "GET"
     role: Role = Role.VIEWER
@@ -55,7 +55,7 @@ class PageView(Protocol):
     """One function of the page."""
 
     name: str
-    """Of its address, its template and its texts."""
+    """Name of its address, its template and its texts."""
 
     def routes(self) -> Sequence[PageRoute]:
         """Its addresses; the first one, `/<name>`, is in the navigation."""

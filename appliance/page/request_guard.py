@@ -26,7 +26,7 @@ HEADERS = {  # without a referrer of its own pages, a browser would send "Origin
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "microphone=(self), camera=(), geolocation=()",
 }
-"""Of every answer."""
+"""Headers of every answer."""
 
 HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 

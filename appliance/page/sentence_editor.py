@@ -1,4 +1,4 @@
-"""What the page does with sentence files: checks an edit, saves it, and has it used at once."""
+"""Edits sentence files for the page: checks an edit, saves it, and activates it at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from appliance.sentences.sentence_set import SentenceSet
 
 IN_USE_S = 15.0
-"""How long a save waits until its sentences are in use; on a small board a large set takes long."""
+"""Seconds that a save waits until its sentences are active; a large set takes long on a small
+board."""
 
 POLL_S = 0.1
 
@@ -36,26 +37,26 @@ class LocatedProblem:
     """A mistake, or what may be one."""
 
     file: str
-    """Relative to the folder; empty if it is about no file alone."""
+    """Path relative to the folder; empty if the problem is not in a single file."""
     line: int
-    """0 if it is about no line."""
+    """Line number; 0 if the problem is not in a line."""
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedEdit:
-    """What the sentences would be with an edit."""
+    """The sentences with an edit, checked."""
 
     problems: tuple[LocatedProblem, ...] = ()
-    """Not empty: it cannot be used."""
+    """Problems; with any, the edit cannot be used."""
     warnings: tuple[LocatedProblem, ...] = ()
     sentences: SentenceSet | None = None
-    """None if there are problems."""
+    """The sentences; None if there are problems."""
     how_many: str = ""
     """Sentences, without the included ones."""
     intents: int = 0
     fit: SentenceFit | None = None
-    """Of the text that was tried."""
+    """Meaning of the text that was tried."""
 
 
 class SentenceEditor:
@@ -88,10 +89,10 @@ class SentenceEditor:
         return self._active.current
 
     async def check(self, name: str, text: str | None, tried: str = "") -> CheckedEdit:
-        """What the sentences would be if a file held this text, and what `tried` would mean then.
+        """Check the sentences with this text in a file, and find the meaning of `tried`.
 
         Raises:
-            EditRefused: there can be no such file.
+            EditRefused: such a file is not possible.
 
         """
         async with self._turn:
@@ -130,7 +131,7 @@ class SentenceEditor:
                 return CheckedEdit(problems=tuple(_located(error.problems, folder)))
 
     def _read(self, folder: Path, tried: str) -> CheckedEdit:
-        """As `appliance intents check` and `appliance intents test` do."""
+        """Check like `appliance intents check` and `appliance intents test`."""
         config = self._settings.config
         language, more = config.device.language, None
         if self._devices is not None:

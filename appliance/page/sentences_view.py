@@ -144,7 +144,7 @@ class SentencesView:
 
 
 def _text_and_digest(files: EditableSentences, name: str) -> tuple[str, str]:
-    """Of a file that is there, or was."""
+    """Text and digest of a file, which may have been removed."""
     if name not in files.names() and files.versions(name):
         return "", ""
     found = files.read(name)
@@ -158,6 +158,6 @@ def _file(form: dict[str, str]) -> str:
 
 
 def _moment(seconds: float) -> str:
-    """In the board's own time."""
+    """The time, in the board's time zone."""
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC).astimezone()
     return moment.strftime("%Y-%m-%d %H:%M:%S")

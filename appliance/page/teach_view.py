@@ -95,7 +95,7 @@ class TeachView:
         )
 
     def _meaning(self, meant: str, texts: dict[str, str]) -> Intent:
-        """What a sentence that is understood means."""
+        """The meaning of a sentence that is understood."""
         fit = fit_of(self._editor.active, meant) if meant else None
         if fit is None or not fit.intents:
             near = f" {texts['sentences.nearest']} {' / '.join(fit.nearest)}" if fit else ""

@@ -92,7 +92,7 @@ class TimersView:
 
 
 def _row(timer: ShownTimer) -> dict[str, Any]:
-    """What is shown of one; moments are in the board's own time zone."""
+    """The shown data of a timer; times are in the board's time zone."""
     due = None if timer.due_at is None else datetime.fromisoformat(timer.due_at).astimezone()
     is_timer = timer.kind is TimerKind.TIMER
     return {
@@ -107,7 +107,7 @@ def _row(timer: ShownTimer) -> dict[str, Any]:
 
 
 def clock_text(seconds: float) -> str:
-    """Such as 0:05, 12:30, 1:00:00 or 49:00:00."""
+    """A duration such as 0:05, 12:30, 1:00:00 or 49:00:00."""
     minutes, left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

@@ -1,4 +1,4 @@
-"""What is tried on the page: a sentence or a recording, understood as a client's, and not done."""
+"""Tries a sentence or a recording for the page: it is understood, but not carried out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from appliance.values import Result, Samples
 
 WAIT_S = 60.0
-"""For a result."""
+"""Time limit for a result, in seconds."""
 
 LONGEST_TEXT = 1000
 """Characters of a sentence."""
@@ -34,7 +34,7 @@ class TrialRequests:
         """One recording at a time: the threads are also those of every login."""
 
     async def parse(self, text: str, area: str) -> Result:
-        """What a sentence means.
+        """The meaning of a sentence.
 
         Raises:
             ApplianceError: it cannot be tried, and why.
@@ -45,7 +45,7 @@ class TrialRequests:
         return await self._result_of(Operation.PARSE, area, text=text)
 
     async def recognize(self, recording: bytes, area: str) -> Result:
-        """What is said in a recording, in any form that `appliance listen` reads.
+        """The meaning of a recording, in any form that `appliance listen` reads.
 
         Raises:
             ApplianceError: it cannot be tried, and why.

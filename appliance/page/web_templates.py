@@ -29,7 +29,7 @@ def render(template: str, **values: Any) -> str:
 
 @functools.cache
 def static_files() -> dict[str, tuple[bytes, str]]:
-    """What a browser loads beside the HTML: content and type of each file of `static/`."""
+    """The files that a browser loads besides the HTML: content and type, from `static/`."""
     folder = resources.files(__package__) / "static"
     return {
         one.name: (one.read_bytes(), CONTENT_TYPES[one.name.rpartition(".")[2]])

@@ -25,9 +25,9 @@ class ActiveSentences:
         self._lock = threading.Lock()
         self._widened: dict[tuple[str, ...], SentenceSet] = {}
         self._placed: dict[tuple[str, tuple[str, ...]], SentenceSet] = {}
-        """By room and names. Of the current set, as `_widened`."""
+        """Sets by room and names, made from the current set, like `_widened`."""
         self.reload_asked = threading.Event()
-        """Set by who has written sentence files, so that nobody waits for the next look at them."""
+        """Set after sentence files were written, so that they are read at once."""
 
     @property
     def current(self) -> SentenceSet:

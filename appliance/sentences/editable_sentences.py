@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 NEW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.yaml")
 
 MOST_FILES = 200
-"""In the folder; a listing on the page must end."""
+"""Maximum number of files in the folder, so that the page's list is bounded."""
 
 VERSIONS = "sentence-versions"
-"""In the state directory."""
+"""Folder in the state directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ class EditableSentences:
 
     @property
     def folder(self) -> Path:
-        """In which the files are after a save."""
+        """The folder of the files after a save."""
         return self._own_folder if self.is_starter_set else self._folder
 
     def names(self) -> list[str]:
-        """Of the files in use, relative to the folder.
+        """Names of the files in use, relative to the folder.
 
         Raises:
             SentencesError: the folder cannot be read.
@@ -177,7 +177,7 @@ class EditableSentences:
         return "" if content is None else _digest(content)
 
     def versions(self, name: str) -> list[KeptVersion]:
-        """What the file held before each change, the newest first."""
+        """Earlier contents of the file, the newest first."""
         return self._versions.of(str(self.folder / name))
 
     def _in_language_folder(self, base: str) -> str:

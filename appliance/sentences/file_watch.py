@@ -42,7 +42,7 @@ class FileWatch:
         self._reported = self._previous = self._signature()
 
     def has_changed(self) -> bool:
-        """Whether the files differ from those at the last True, and nobody is still writing.
+        """Whether the files differ from those at the last True, and no program is still writing.
 
         An editor saves a file in several steps, so two polls in a row must be equal.
         """

@@ -31,7 +31,7 @@ def has_response(language: str, intent: str, key: str) -> bool:
 
 
 def error_response(language: str, key: str, **values: Any) -> str:
-    """What is said if an intent cannot be carried out, such as `timer_not_found`."""
+    """The answer if an intent cannot be carried out, such as `timer_not_found`."""
     return _first("errors", language, key, values)
 
 
@@ -53,5 +53,5 @@ def _template(kind: str, language: str, name: str) -> Template | None:
         found = found.get(step) if isinstance(found, dict) else None
     if not isinstance(found, str):
         return None
-    # The package is trusted; the sandbox is there so that nobody need be sure.
+    # The package is trusted; the sandbox is an additional protection.
     return ImmutableSandboxedEnvironment(autoescape=False).from_string(found)

@@ -89,7 +89,7 @@ class _Adder:
         return {**kept, "sentences": sentences, "metadata": {INCLUDED: True}}
 
     def _is_usable(self, text: str) -> bool:
-        """Not if it names a list that the owner does not declare, or may begin with any words."""
+        """False if it names a list that the owner does not declare, or may begin with any words."""
         named = {one for one in _lists_in(text, self._rules) if one in OWNER_LISTS}
         if named - self._gathered.lists.keys():
             return False

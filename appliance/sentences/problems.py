@@ -28,7 +28,7 @@ class Problems:
         self.warnings.append((document.name, document.line(path), what))
 
     def lines(self, found: list[tuple[str, int, str]]) -> list[str]:
-        """As `file:line: text` in the order of files and lines, each once."""
+        """The problems as `file:line: text`, in the order of files and lines, each once."""
         return list(
             dict.fromkeys(f"{file}:{line}: {what}" for file, line, what in sorted(found)),
         )

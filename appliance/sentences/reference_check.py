@@ -144,7 +144,7 @@ def _check_circles(gathered: Gathered, problems: Problems) -> None:
 def _scopes(
     gathered: Gathered, shared: dict[str, list[str]]
 ) -> Iterator[tuple[LocatedValue | None, dict[str, list[str]]]]:
-    """What the shared rules and lists use; then, for each block that has some, what its own use."""
+    """References of the shared rules and lists, then those of each block with its own."""
     yield None, shared
     for blocks in gathered.blocks.values():
         for block in blocks:
@@ -154,7 +154,7 @@ def _scopes(
 
 
 def _uses(rules: Mapping[str, Any], lists: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What each rule and list uses directly; see `template_check.named`."""
+    """Names that each rule and list uses directly; see `template_check.named`."""
     found = {
         f"<{name}>": template_check.named(sentence)
         for name, body in rules.items()
@@ -176,7 +176,7 @@ def _open_values(values: Any) -> Iterator[str]:
 
 
 def _read(text: Any) -> Sentence | None:
-    """None if it is not a template, which was reported when its form was checked."""
+    """The template; None if it is not one, which was reported when its form was checked."""
     try:
         return template_check.read(text) if isinstance(text, str) else None
     except template_check.TemplateError:

@@ -123,9 +123,9 @@ def _check_wildcards(here: LocatedSentence, scope: SentenceScope, findings: Prob
 
 @dataclass(slots=True)
 class SentenceScope:
-    """What the sentences of a block can use; it looks at each rule once, however often it is used.
+    """The rules and lists of a block; each rule is checked once, even if it is used often.
 
-    Rules that use one another twice would otherwise take a time that doubles with each of them.
+    Otherwise rules that use one another twice would double the time with each of them.
     """
 
     lists: Mapping[str, SlotList]
@@ -141,7 +141,7 @@ class SentenceScope:
         )
 
     def is_blank(self, expression: Expression) -> bool:
-        """Whether an expression allows to say nothing at all; nobody says punctuation."""
+        """Whether an expression may be empty; punctuation is not spoken."""
         if isinstance(expression, TextChunk):
             return not any(map(str.isalnum, expression.text))
         if isinstance(expression, RuleReference):

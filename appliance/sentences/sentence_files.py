@@ -51,7 +51,7 @@ class DeclaredStep:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredIntent:
-    """What an intent declares besides its sentences."""
+    """The declarations of an intent besides its sentences."""
 
     name: str
     confirm: bool = False
@@ -63,9 +63,9 @@ class DeclaredIntent:
     by_model: bool = True
     """The language model may choose it."""
     response: str | None = None
-    """What to say after it was understood; `{slot}` stands for a slot's value."""
+    """The response after it was understood; `{slot}` stands for a slot's value."""
     actions: tuple[DeclaredStep, ...] = ()
-    """What the appliance itself does then, in this order (`devices/declared_actions.py`)."""
+    """The actions of the appliance itself, in this order (`devices/declared_actions.py`)."""
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Gathered:
 
 
 def folder_of_language(folder: Path, language: str) -> Path:
-    """The subfolder of a language if there is one, else the folder itself.
+    """The subfolder of a language if there is one, otherwise the folder itself.
 
     The subfolder of `de-CH` is `de-CH` or, without one, `de`.
     """

@@ -1,4 +1,4 @@
-"""What a text means among the sentences, or which ones are nearest: for who writes them."""
+"""Finds the meaning of a text, or the nearest sentences, for authors of sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 2
 """Nearest sentences that are shown for one that fits none."""
 
 BEAM = 200
-"""Of the search for them: the largest number of hypotheses after each letter."""
+"""Beam of the search for them: the largest number of hypotheses after each letter."""
 
 FARTHEST = 0.4
 """Distance per letter up to which a sentence may help who mistyped it."""
@@ -23,12 +23,12 @@ FARTHEST = 0.4
 
 @dataclass(frozen=True, slots=True)
 class SentenceFit:
-    """What becomes of one text."""
+    """The result for one text."""
 
     intents: tuple[Intent, ...] = ()
-    """In the order of the commands in it; empty if it fits no sentence."""
+    """Intents in the order of the commands; empty if the text fits no sentence."""
     lacking: str | None = None
-    """What it needs to be understood, such as a room."""
+    """The missing information, such as a room."""
     nearest: tuple[str, ...] = ()
     """The most similar sentences, if it fits none."""
 

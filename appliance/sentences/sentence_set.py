@@ -49,7 +49,7 @@ SHIPPED = Path(str(importlib.resources.files("appliance"))) / "intents"
 """The starter set."""
 
 SPELLINGS = 100
-"""Of one room or device that are compared with a given one."""
+"""Maximum number of spellings of a room or device that are compared with a given one."""
 
 NAME = "name"
 """The list of the devices, as Home Assistant's sentences call it."""
@@ -61,9 +61,9 @@ class SentenceSet:
 
     language: str
     intents: Intents
-    """As hassil parsed the templates."""
+    """The templates, parsed by hassil."""
     declared: Mapping[str, DeclaredIntent]
-    """By the intent's name: confirm, never_by_voice, response."""
+    """Declarations by the intent's name: confirm, never_by_voice, response."""
     warnings: tuple[str, ...] = ()
     """Lines of the files that may be mistakes, as `file:line: what`."""
     cache: Path | None = None
@@ -121,9 +121,9 @@ class SentenceSet:
         return self.grammar.readings(text)
 
     def lacking(self, text: str) -> str | None:
-        """What `text` needs to be understood, as a sentence for a person; None if nothing does.
+        """The information that `text` lacks, as a sentence for a person; None if it lacks nothing.
 
-        It is a sentence about the room of the speaker, and the room is not known.
+        This is the room of the speaker, if the sentence needs it and it is not known.
         """
         if not any(reading.lacks_area for reading in self.readings(text)[:1]):
             return None
@@ -134,8 +134,8 @@ class SentenceSet:
     def in_area(self, area: str) -> SentenceSet:
         """The same sentences, said in this room; empty for an unknown room.
 
-        In a house of one room that one is meant. A room that the sentences do not declare is not
-        known either: nothing must happen in a place that nobody declared.
+        If the sentences declare only one room, it is that one. An undeclared room counts as
+        unknown, because nothing may happen in an undeclared place.
         """
         shared = self._shared or self
         declared = shared.areas
@@ -151,7 +151,7 @@ class SentenceSet:
         return self._spellings(AREA)
 
     def with_names(self, names: Iterable[str]) -> SentenceSet:
-        """The same sentences, in which these names can stand where those of devices stand.
+        """The same sentences, with these names added to the names of devices.
 
         A name that is declared already keeps its meaning. Sentences without a list `name` stay as
         they are. What is compiled is not kept on disk.
@@ -284,7 +284,7 @@ def load(  # noqa: PLR0913  (where the sentences come from)
 
 
 def undeclared_area(area: str, areas: Mapping[str, str]) -> str:
-    """That no sentence file declares a room, for a person."""
+    """The message that no sentence file declares a room, for a person."""
     declared = ", ".join(sorted(set(areas.values())))
     return f"{area!r} is none of the areas that the sentences declare ({declared})"
 

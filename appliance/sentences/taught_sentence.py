@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from appliance.values import Intent
 
 FILE = "taught.yaml"
-"""Where sentences go that are added by what they mean."""
+"""File for sentences that are added with a meaning."""
 
 SPECIAL = re.compile(r"[()\[\]{}<>|\\;]")
-"""What is no part of a word in a template."""
+"""Characters that cannot be part of a word in a template."""
 
 OWN_FILE = "own.yaml"
-"""Where sentences go that are added with a name."""
+"""File for sentences that are added with a name."""
 
 BY_HAND = "the file has a form in which nothing can be added here; add the sentence by hand"
 
 
 def template_of(said: str) -> str:
-    """What was said as a template that means nothing else.
+    """A text as a template without special characters.
 
     Raises:
         EditRefused: no word is left.

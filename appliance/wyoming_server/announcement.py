@@ -18,7 +18,7 @@ ANY = ("0.0.0.0", "::")  # noqa: S104  (compared, not listened on)
 
 
 class ZeroconfAnnouncement:
-    """From `start` to `stop`; the library has a thread of its own, which answers who asks."""
+    """The announcement, from `start` to `stop`; the library answers queries in its own thread."""
 
     def __init__(self, config: Config) -> None:
         """Nothing is sent yet."""
@@ -28,7 +28,7 @@ class ZeroconfAnnouncement:
         self._service: Any = None
 
     def start(self) -> None:
-        """Announce it; another name is taken if somebody else has this one.
+        """Announce the server, under another name if this one is taken.
 
         Raises:
             NeededError: no multicast can be sent.
@@ -56,7 +56,7 @@ class ZeroconfAnnouncement:
             ) from error
 
     def stop(self) -> None:
-        """Withdraw it."""
+        """Withdraw the announcement."""
         responder, self._responder = self._responder, None
         if responder is not None:
             with contextlib.suppress(OSError):

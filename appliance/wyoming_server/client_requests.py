@@ -1,4 +1,4 @@
-"""One client's requests to the worker: queued, waited for, cancelled if nobody waits any more."""
+"""Queues one client's requests for the worker, waits, and cancels them if the client leaves."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_NAMES = 500
-"""Of one client. Compiling them takes half a second on a PC."""
+"""Maximum number of names of one client. Compiling them takes half a second on a PC."""
 
 LONGEST_LIST = 5000
 """Names of one client that are looked at."""
 
 WAIT_LIMIT_S = 60.0
-"""For a result, beside the time that the language model may take."""
+"""Time limit for a result, in seconds, in addition to that of the language model."""
 
 
 class ClientRequests:
@@ -48,13 +48,13 @@ class ClientRequests:
         text: str = "",
         samples: Samples | None = None,
     ) -> Result:
-        """Have it done, and wait for the result; `context` may say in which area the speaker is.
+        """Queue a request and wait for its result; `context` may have the area of the speaker.
 
-        The client's `names` can be said, too.
+        The client's `names` are added to the list of names.
 
         Raises:
             ClientGone: the client has left meanwhile; the work is stopped.
-            EngineError: it takes too long, or there is no room.
+            EngineError: it takes too long, or the queue is full.
 
         """
         limit_s = WAIT_LIMIT_S + (self._answer_limit_s if operation is Operation.ANSWER else 0.0)
@@ -86,7 +86,7 @@ class ClientRequests:
         return None
 
     def close(self) -> None:
-        """Nothing is asked any more."""
+        """Free the inbox; no request may follow."""
         self._inbox.close()
 
 

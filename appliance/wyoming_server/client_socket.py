@@ -40,7 +40,7 @@ GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class ClientGone(Exception):
-    """The client has left, or is too slow; there is nobody to answer."""
+    """The client has left, or is too slow, so no answer can be sent."""
 
 
 class ClientSocket:
@@ -92,7 +92,7 @@ class ClientSocket:
         Meanwhile `describe` and `ping` are answered, and other events wait.
 
         Raises:
-            ClientGone: nobody waits for the result any more.
+            ClientGone: the client does not wait for the result any more.
             WyomingError: what comes is not the protocol.
 
         """
@@ -119,7 +119,7 @@ class ClientSocket:
         self.send(outgoing_events.failed(why, code))
 
     def close(self) -> None:
-        """End the connection, from any thread; whoever waits for the client gets ClientGone."""
+        """End the connection, from any thread; a thread waiting for the client gets ClientGone."""
         try:
             self._stream.shutdown(socket.SHUT_RDWR)
         except OSError:

@@ -46,7 +46,7 @@ class ServerBusy(ApplianceError):
 
 
 class WyomingConnection:
-    """Belongs to one thread, but for `close`."""
+    """One connection. It belongs to one thread; `close` may be called from any thread."""
 
     def __init__(
         self, stream: socket.socket, services: Services, served: threading.Semaphore
@@ -63,10 +63,10 @@ class WyomingConnection:
         )
         self._purpose: SoundPurpose | None = None
         self._holding = contextlib.ExitStack()
-        """What the purpose needs, until its end."""
+        """Resources of the purpose, until its end."""
         self._frames: PcmFrames | None = None
         self._ignores_sound = False
-        """Whether what the next sound was for has been refused."""
+        """Whether the purpose of the next sound was refused."""
         self._speaking: Speaking | None = None
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class WyomingConnection:
             self._client.refuse(str(error), "invalid")
 
     def _give_up(self, why: str, code: str) -> None:
-        """Answer that it cannot be done; sound that was for it is ignored."""
+        """Answer that it cannot be done, and ignore the sound for it."""
         self._end_purpose()
         self._speaking = None
         self._ignores_sound = True

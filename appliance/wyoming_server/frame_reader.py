@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAXIMUM_LINE_BYTES = 65_536
-"""Of the line of JSON, and of the data after it."""
+"""Maximum size of the line of JSON, and of the data after it, in bytes."""
 
 MOST_BRACKETS = 500
 """In one JSON text. How deep a text may be nested otherwise depends on the version of Python."""

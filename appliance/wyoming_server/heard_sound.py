@@ -1,4 +1,4 @@
-"""What a client's sound is for: a transcription, or the search for wake words."""
+"""The purposes of a client's sound: a transcription, or the detection of wake words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from appliance.wyoming_server.services import Services
 
 LOOK_POLL_S = 0.2
-"""Between two looks whether the client is still there, while a recording waits for early looks."""
+"""Seconds between two checks of the client's socket while a recording waits for early looks."""
 
 
 class SoundPurpose(Protocol):
@@ -96,14 +96,14 @@ class Transcription:
         self._answer(self._sentence.finish())
 
     def _wait_for_look(self) -> None:
-        """A recording that comes faster than anybody speaks waits for what a speaker would."""
+        """A recording that comes faster than speech waits for the early looks."""
         looks = self._looks
         while looks is not None and looks.pending and self._sentence.clock.is_ahead:
             looks.wait(LOOK_POLL_S)
             self._client.check()
 
     def _answer(self, samples: Samples, *, more_may_come: bool = False) -> bool:
-        """Send the transcript; False if nobody spoke, and it is listened on."""
+        """Send the transcript; False if nobody spoke, and listening continues."""
         if not len(samples):
             self._send("")
             return True

@@ -119,7 +119,7 @@ class SynthesizeChunk(IncomingEvent, frozen=True):
 
 
 class SynthesizeStop(IncomingEvent, frozen=True):
-    """That was all of it."""
+    """The end of the text."""
 
 
 class WhichSatellite(msgspec.Struct, frozen=True):

@@ -48,7 +48,7 @@ def _frame(eventable: Eventable) -> bytes:
 
 
 def describe(services: Services) -> bytes:
-    """What this appliance offers, always in the same order and under the same names."""
+    """The services of this appliance, always in the same order and under the same names."""
     name, languages = services.name, [services.language]
 
     def made(what: str, description: str) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def failed(text: str, code: str) -> bytes:
 
 
 def transcript(text: str, language: str, context: Context) -> bytes:
-    """What was said; empty if it was nothing that may be said."""
+    """The words that were said; empty if they are not a declared sentence."""
     return as_bytes(
         asr.TranscriptStart(context=context, language=language),
         *((asr.TranscriptChunk(text=text),) if text else ()),
@@ -191,7 +191,7 @@ def sound(rate: int, pcm: bytes) -> bytes:
 
 
 def sound_stop() -> bytes:
-    """That was the speech."""
+    """The end of the speech."""
     return as_bytes(audio.AudioStop())
 
 

@@ -26,7 +26,7 @@ class PcmFrames:
         self._channels = channels
         self._resampler = None if rate == SAMPLE_RATE else Resampler(rate, SAMPLE_RATE)
         self._bytes = b""
-        """Of a sample that is not complete yet."""
+        """Bytes of an incomplete sample."""
         self._samples: Samples = np.zeros(0, dtype=np.float32)
 
     def feed(self, pcm: bytes) -> Iterator[Samples]:
@@ -44,7 +44,7 @@ class PcmFrames:
         yield from samples[:whole].reshape(-1, FRAME_SAMPLES)
 
     def rest(self) -> Samples:
-        """What is left at the end, with silence after it, as one frame."""
+        """The rest at the end, padded with silence to one frame."""
         return np.pad(self._samples, (0, FRAME_SAMPLES - len(self._samples)))
 
 

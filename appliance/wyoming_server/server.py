@@ -24,17 +24,17 @@ POLL_S = 0.2
 """Seconds that a turn waits for a client; a stop is noticed no later."""
 
 MOST_CONNECTIONS = 16
-"""Open at once; most of them wait, or listen for a wake word."""
+"""Maximum number of open connections; most of them wait, or listen for a wake word."""
 
 MOST_SERVED = 4
-"""Clients whose sound or text is worked on at once."""
+"""Maximum number of clients whose sound or text is processed at the same time."""
 
 STOP_S = 1.0
-"""For all connections together to end at a stop."""
+"""Seconds for all connections to end at a stop."""
 
 
 class WyomingServer(LoopBody):
-    """`start`, `turn` and `stop` belong to a Loop."""
+    """The server. A Loop calls `start`, `turn` and `stop`."""
 
     def __init__(self, services: Services) -> None:
         """Nothing is opened yet."""
@@ -82,7 +82,7 @@ class WyomingServer(LoopBody):
         self._let_in(stream, str(address[0]))
 
     def stop(self) -> None:
-        """Let nobody in any more, and end every connection."""
+        """Accept no more clients, and end every connection."""
         if self._announcement is not None:
             self._announcement.stop()
         if self._listening is not None:

@@ -1,4 +1,4 @@
-"""What the server offers its clients: the parts of the daemon that do the work, and the limits."""
+"""The services for clients: the parts of the daemon that do the work, and the limits."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """For every connection the same."""
+    """The services, shared by all connections."""
 
     config: Config
     jobs: ClientJobs
     recognition: RecognitionService
     sentences: ActiveSentences
     synthesizer: Synthesizer | None
-    """None: no `tts` is offered."""
+    """The speech synthesis; None: no `tts` is offered."""
     wake_words: Sequence[Word]
 
     @classmethod
@@ -39,7 +39,7 @@ class Services:
         sentences: ActiveSentences,
         synthesizer: Synthesizer | None,
     ) -> Services:
-        """Those that the configuration allows.
+        """The services that the configuration allows.
 
         Raises:
             ModelMissing: a wake word is not there.
@@ -56,7 +56,7 @@ class Services:
 
     @property
     def name(self) -> str:
-        """Of every program: Home Assistant names its entities after it."""
+        """Name of every program, after which Home Assistant names its entities."""
         return self.config.name
 
     @property

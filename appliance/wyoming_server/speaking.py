@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from appliance.wyoming_server.client_socket import ClientSocket
 
 PIECE_BYTES = 8_192
-"""Of one `audio-chunk`."""
+"""Size of one `audio-chunk`."""
 
 
 class Speaking:
@@ -24,13 +24,13 @@ class Speaking:
         self._client = client
         self._text = ""
         self._rate: int | None = None
-        """Of the sound that has begun; None before."""
+        """Sample rate of the sound that has begun; None before."""
 
     def add(self, text: str) -> None:
         """Take a piece of the text; speak the sentences that are complete with it.
 
         Raises:
-            ClientGone: nobody listens any more.
+            ClientGone: the client has left.
             EngineError: the engine failed.
 
         """

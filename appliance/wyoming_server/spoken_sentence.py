@@ -1,4 +1,4 @@
-"""Finds in the sound of a client where the sentence is over: by meaning, or by the pauses."""
+"""Finds the end of a sentence in a client's sound: by meaning, or by the pauses."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from appliance.values import Samples
 
 AHEAD_S = 0.5
-"""Sound that has come this much before its time is a recording, and nobody speaks it now."""
+"""Sound that arrives ahead of its time by more seconds than this is a recording, not live
+speech."""
 
 PAUSE_FACTORS = {"aggressive": 0.6, "default": 1.0, "relaxed": 1.8}
-"""By `vad_sensitivity`; about as Home Assistant's own waits (0.25, 0.7 and 1.25 s) differ."""
+"""Factors of the pauses by `vad_sensitivity`, similar to Home Assistant's (0.25, 0.7 and 1.25
+s)."""
 
 SHORTEST_PAUSE_MS = {"over_pause_ms": 64, "short_pause_ms": 64, "pause_ms": 100}
 LONGEST_PAUSE_MS = 5000
@@ -45,7 +47,7 @@ def settings_for(settings: ListeningSettings, sensitivity: str | None) -> Listen
 
 
 class StreamClock:
-    """How far sound is ahead of the time in which it would be spoken."""
+    """Measures how far sound is ahead of the time in which it would be spoken."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -53,7 +55,7 @@ class StreamClock:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether it comes faster than anybody speaks."""
+        """Whether it comes faster than speech."""
         return self.heard_s - (time.monotonic() - self._began) > AHEAD_S
 
 
@@ -88,7 +90,7 @@ class SpokenCommand:
         return self._turn.release().samples
 
     def go_on(self) -> None:
-        """That was nothing: listen to the next sentence."""
+        """Ignore the sound, and listen to the next sentence."""
         self._turn = ListeningTurn(self._segmenter, self._activation)
 
 
@@ -129,5 +131,5 @@ class Dictation:
         return spoken_part(np.concatenate(self._frames), segments)
 
     def go_on(self) -> None:
-        """That was nothing: listen on."""
+        """Ignore the sound, and go on listening."""
         self._segments.clear()
