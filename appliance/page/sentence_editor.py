@@ -84,6 +84,11 @@ class SentenceEditor:
         )
 
     @property
+    def topic(self) -> str:
+        """Below which an intent is published by its name."""
+        return f"{self._settings.config.root}/intent"
+
+    @property
     def active(self) -> SentenceSet:
         """The sentences that are in use."""
         return self._active.current

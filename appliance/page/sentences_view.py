@@ -76,6 +76,7 @@ class SentencesView:
             starter=files.is_starter_set,
             read_only=files.why_read_only(),
             problem=why,
+            topic=self._editor.topic,
             file=name,
             is_new=bool(new),
             text=opened,

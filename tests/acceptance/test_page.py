@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -186,14 +185,3 @@ def test_wrong_passwords_are_logged_and_limited(page: ServedPage) -> None:
     fields = {"password": page.password}
     assert page.ask("POST", "/login", fields, origin=page.address)[0] == 429
     until(lambda: "a wrong password from 127.0.0.1" in page.daemon.said(), page.daemon.said())
-
-
-def test_pages_for_the_documentation(page: ServedPage, browser: WebBrowser) -> None:
-    folder = os.environ.get("APPLIANCE_SCREENSHOTS")
-    if not folder:
-        pytest.skip("set APPLIANCE_SCREENSHOTS to a folder for the pictures")
-    page.daemon.kill()
-    page.daemon.start()
-    page.log_in(browser)
-    browser.until("document.getElementById('activity').textContent === 'Waiting'")
-    browser.screenshot(Path(folder) / "live.png")

@@ -140,8 +140,9 @@ class WebBrowser:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def screenshot(self, path: Path) -> None:
-        """The window as PNG."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+        """The window as WebP."""
+        form = {"format": "webp", "quality": 60}
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **form)["data"]))
 
     def close(self) -> None:
         """End it; nothing of it is left on disk."""
