@@ -4,9 +4,9 @@ PYTHONPATH=.:tests APPLIANCE_MODELS=... python -m measure.page [--pictures docs/
 
 A real browser does each step, and the time that it waits for the appliance is measured. What an
 owner needs to type and point is not measured but estimated by the keystroke-level model (Card,
-Moran and Newell, "The keystroke-level model for user performance time with interactive systems", 1980),
-for an average typist: it knows no reading, no learning and no mistakes. With --pictures it writes
-the pictures of the documentation.
+Moran and Newell, "The keystroke-level model for user performance time with interactive
+systems", 1980), for an average typist: it knows no reading, no learning and no mistakes. With
+--pictures it writes the pictures of the documentation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MISSED = "kitchen light on pretty now"
 
 
 @dataclass
-class Walk:
+class StepTimes:
     """The steps so far."""
 
     rows: list[tuple[str, float, float]] = field(default_factory=list)
@@ -67,14 +67,14 @@ def follow(browser: WebBrowser, name: str) -> None:
     browser.until(f"location.pathname === '/{name}' && document.readyState === 'complete'")
 
 
-class Owner:
+class PageOwner:
     """Who has a browser, and no shell but the one that `script/run` runs in."""
 
     def __init__(self, daemon: DaemonProcess, browser: WebBrowser, pictures: Path | None) -> None:
         self.daemon = daemon
         self.browser = browser
         self.pictures = pictures
-        self.steps = Walk()
+        self.steps = StepTimes()
         self.address = ""
 
     def start(self) -> None:
@@ -150,7 +150,7 @@ class Owner:
 
 
 def main() -> None:
-    """Walk, and print the steps."""
+    """StepTimes, and print the steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="write pictures, too")
     pictures = parser.parse_args().pictures
@@ -163,7 +163,7 @@ def main() -> None:
         with DaemonProcess(Path(folder), models, mqtt=mqtt, listening=listening) as daemon:
             size = {"width": 1000, "height": 800, "deviceScaleFactor": 1, "mobile": False}
             browser.call("Emulation.setDeviceMetricsOverride", **size)
-            owner = Owner(daemon, browser, pictures)
+            owner = PageOwner(daemon, browser, pictures)
             owner.start()
             owner.add_a_sentence()
             owner.try_it()
