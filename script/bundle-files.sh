@@ -37,7 +37,7 @@ check_bundle() {
 
 # wrong_files BUNDLE: a line for each file that is missing, damaged or not of the bundle.
 wrong_files() {
-  comm -13 <(cut -c67- "$1/$SUMS" | LC_ALL=C sort) <(files_of "$1") | sed 's/^/    /;s/$/: is not part of the bundle/'
+  LC_ALL=C comm -13 <(cut -c67- "$1/$SUMS" | LC_ALL=C sort) <(files_of "$1") | sed 's/^/    /;s/$/: is not part of the bundle/'
   find "$1" ! -type d ! -type f -printf '    %P: is not a file\n'
   (cd "$1" && LC_ALL=C sha256sum --check --quiet --strict "$SUMS" 2>/dev/null || true) |
     sed -n 's/^\(.*\): FAILED open or read$/    \1: is missing/p;t;s/^\(.*\): FAILED$/    \1: is damaged or was changed/p'

@@ -101,7 +101,8 @@ class SiteConnections:
     def _may_enter(self, client: socket.socket, peer: str) -> bool:
         if not self._is_allowed(peer):
             return False
-        of_this_peer = sum(one == peer for one in self._open.values())
+        source = local_addresses.source_of(peer)
+        of_this_peer = sum(local_addresses.source_of(one) == source for one in self._open.values())
         one_too_many = not local_addresses.is_loopback(peer) and of_this_peer >= MOST_OF_ONE_ADDRESS
         if len(self._open) < MOST_CONNECTIONS and not one_too_many:
             return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import deque
+
+from appliance.system import local_addresses
 
 WINDOW_S = 60.0
 """Seconds for which a failure counts."""
@@ -23,7 +24,7 @@ class LoginLimit:
         """Seconds until this address may try again; 0.0 at once."""
         while self._failures and self._failures[0][0] <= now - WINDOW_S:
             self._failures.popleft()
-        source = _source_of(address)
+        source = local_addresses.source_of(address)
         own = [at for at, who in self._failures if who == source]
         if len(self._failures) >= ALL_TOGETHER:
             return self._failures[0][0] + WINDOW_S - now
@@ -33,7 +34,7 @@ class LoginLimit:
 
     def count_failure(self, address: str, now: float) -> None:
         """Count a wrong password from this address."""
-        self._failures.append((now, _source_of(address)))
+        self._failures.append((now, local_addresses.source_of(address)))
 
     def take_back(self, address: str) -> None:
         """Remove the last attempt of this address, which had the right password.
@@ -42,17 +43,6 @@ class LoginLimit:
         owner's.
         """
         for number in reversed(range(len(self._failures))):
-            if self._failures[number][1] == _source_of(address):
+            if self._failures[number][1] == local_addresses.source_of(address):
                 del self._failures[number]
                 return
-
-
-def _source_of(address: str) -> str:
-    """An address, or the /64 of an IPv6 one, all of which usually belong to one network."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if found.version == 4:  # noqa: PLR2004
-        return address
-    return str(ipaddress.ip_network((found, 64), strict=False))

@@ -40,6 +40,17 @@ def is_allowed(address: str, networks: Sequence[str]) -> bool:
     )
 
 
+def source_of(address: str) -> str:
+    """Who counts as one client: an address, or the /64 of an IPv6 one.
+
+    Whoever has one address of such a network has all of them.
+    """
+    found = parse(address)
+    if found is None or found.version == 4:  # noqa: PLR2004
+        return address if found is None else str(found)
+    return str(ipaddress.ip_network((found, 64), strict=False))
+
+
 def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The IP address in a text, without its interface; an IPv4-mapped address as IPv4."""
     try:

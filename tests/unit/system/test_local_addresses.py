@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from appliance.system.local_addresses import is_local, is_loopback
+from appliance.system.local_addresses import is_local, is_loopback, source_of
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,9 @@ def test_an_address_of_the_internet_is_never_local() -> None:
 def test_only_loopback_addresses_are_this_machine() -> None:
     local = ("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::", "192.168.1.7")  # noqa: S104
     assert [is_loopback(address) for address in local] == [True] * 4 + [False] * 3
+
+
+def test_all_addresses_of_an_ipv6_network_are_one_source_and_ipv4_ones_are_not() -> None:
+    assert source_of("fd00::1") == source_of("fd00::2:3%eth0") != source_of("fd00:0:0:1::1")
+    assert source_of("192.168.1.5") == source_of("::ffff:192.168.1.5") == "192.168.1.5"
+    assert source_of("a socket") == "a socket"
