@@ -31,13 +31,13 @@ MULTICAST_DNS_PORT = 5353
 AddressAndPort = Annotated[
     str, Meta(pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})$")
 ]
-"""Of a server, for example `0.0.0.0:10300`; empty: off."""
+"""Address and port of a server, for example `0.0.0.0:10300`; empty: off."""
 SatelliteAddress = Annotated[
     str, Meta(pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$")
 ]
 """For example `192.168.1.31:10700`."""
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
-"""Of ISO 639, with a script or a region as in BCP 47."""
+"""A language code of ISO 639, with a script or a region as in BCP 47."""
 MAXIMUM_AREA_LENGTH = 256
 Level = Literal["debug", "info", "warning", "error"]
 RequestName = Literal[
@@ -185,7 +185,7 @@ COMMAND_PRIOR: dict[PriorTrigger, float] = {
 
 
 AUTO = "auto"
-"""In place of a speech model's name: the one for the language, models/speech_model_choice.py."""
+"""Stands for the speech model of the language, see models/speech_model_choice.py."""
 
 
 class SpeechSettings(Section, frozen=True):
@@ -204,7 +204,7 @@ class SpeechSettings(Section, frozen=True):
     prior: dict[PriorTrigger, Annotated[float, Meta(gt=0.0, lt=1.0)]] = msgspec.field(
         default_factory=lambda: dict(COMMAND_PRIOR)
     )
-    """How probable it is, by what started listening, that speech is a command (between 0 and 1)."""
+    """Probability that speech is a command (between 0 and 1), by what started listening."""
     calibration: Annotated[list[float], Meta(min_length=4, max_length=5)] = msgspec.field(
         default_factory=lambda: [0.3, 1.3, -0.1, 1.1, -0.6]
     )
@@ -258,11 +258,11 @@ class CascadeSettings(Section, frozen=True):
     repair: bool = True
     """Take a text for the declared sentence that says the same, but for synonyms and slips."""
     repair_threshold: Probability = 0.8
-    """How much of the wording must be the declared one (0 to 1; 1 is all)."""
+    """Minimum share of the wording that must be the declared one (0 to 1; 1 is all)."""
     repair_margin: Probability = 0.06
-    """How much less of it any sentence with another meaning may have (0 to 1)."""
+    """Minimum lead over any sentence with another meaning, as a share (0 to 1)."""
     propose_text: Probability = 0.45
-    """How alike the most similar declared sentence must be to a text (0 to 1; 0 is never)."""
+    """Minimum similarity of a text to the nearest declared sentence (0 to 1; 0 is never)."""
     propose_speech: Probability = 0.0
     """The same for speech after a wake word, button or request (0 to 1; 0 is never)."""
     propose_open_speech: Probability = 0.0
@@ -272,7 +272,7 @@ class CascadeSettings(Section, frozen=True):
     choose_speech: bool = False
     """Let the language model choose an intent for speech."""
     choose_threshold: Probability = 0.8
-    """How probable its choice must be (0 to 1)."""
+    """Minimum probability of its choice (0 to 1)."""
 
 
 class LanguageModelSettings(Section, frozen=True):
@@ -313,7 +313,7 @@ class LanguageModelSettings(Section, frozen=True):
     session_turns: Annotated[int, Meta(ge=0, le=50)] = 4
     """Earlier questions and answers of a session that a question is answered with (0 to 50)."""
     session_minutes: Annotated[float, Meta(gt=0.0, le=1440.0)] = 10.0
-    """How long a session is remembered, in minutes (above 0, to 1440)."""
+    """Time for which a session is remembered, in minutes (above 0, to 1440)."""
 
 
 class MqttSettings(Section, frozen=True):
@@ -332,7 +332,8 @@ class MqttSettings(Section, frozen=True):
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
     """Keep-alive interval, in seconds (5 to 3600)."""
     session_expiry_s: Annotated[int, Meta(ge=0, le=4294967295)] = 86400
-    """How long the broker stores requests while the appliance is away, in seconds (0 or more)."""
+    """Time for which the broker stores requests while the appliance is away, in seconds (0 or
+    more)."""
     username: str = ""
     """User name of the login."""
     password_file: str = ""
@@ -392,7 +393,7 @@ def host_and_port(text: str) -> tuple[str, int]:
 
 
 class ServerSettings(Section, frozen=True):
-    """What every server has to which clients connect by themselves."""
+    """Keys of every server to which clients connect."""
 
     if TYPE_CHECKING:  # each has comments of its own
         listen: str
@@ -429,7 +430,7 @@ class WyomingSettings(ServerSettings, frozen=True):
 
     @property
     def clients(self) -> list[str]:
-        """With the multicast address at which clients ask who is there."""
+        """The allowed clients, with the multicast address for their queries."""
         return [
             *super().clients,
             *([MULTICAST_DNS] if self.listen and self.announce else []),
@@ -482,9 +483,9 @@ class FleetSettings(Section, frozen=True):
     """Signed bundles of sentences, devices file and settings, for many appliances."""
 
     public_key: str = ""
-    """File with the public key (PEM, Ed25519) of whoever may send bundles."""
+    """File with the public key (PEM, Ed25519) for the signatures of bundles."""
     trial_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
-    """How long the appliance must stay well with a new bundle, in seconds (1 to 3600)."""
+    """Trial of a new bundle: time without a fault, in seconds (1 to 3600)."""
 
 
 class PageSettings(ServerSettings, frozen=True):
@@ -514,7 +515,7 @@ class JournalSettings(Section, frozen=True):
 
 
 class TelemetrySettings(Section, frozen=True):
-    """How often the board's sensors are read."""
+    """The interval of the board's sensors."""
 
     every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 5.0
     """Interval between two readings, in seconds (1 to 3600)."""
@@ -532,7 +533,7 @@ class MetricsSettings(ServerSettings, frozen=True):
 
 
 class LogSettings(Section, frozen=True):
-    """How much is logged."""
+    """The log."""
 
     level: Level = "info"
     """Log level."""
@@ -599,7 +600,7 @@ class Config(Section, frozen=True):
 
     @property
     def clients(self) -> list[str]:
-        """From where clients of all servers may come."""
+        """Addresses and networks of the allowed clients of all servers."""
         return [client for server in self.servers.values() for client in server.clients]
 
     @property
@@ -612,7 +613,7 @@ class Config(Section, frozen=True):
 
     @property
     def page_sentence_folder(self) -> Path:
-        """Where the page writes sentences if no folder is configured; it may not be there yet."""
+        """The folder for the page's sentences if none is configured; it may not exist yet."""
         return self.state_directory / "sentences"
 
     @property
@@ -683,12 +684,12 @@ def _user_directory(variable: str, default: str) -> Path:
 
 
 def load(path: Path, *, with_bundle: bool = True, contents: Path | None = None) -> Config:
-    """Read config.toml, with what a signed bundle changes if one is in force.
+    """Read config.toml, with the changes of the active signed bundle, if any.
 
     Args:
         path: of config.toml.
-        with_bundle: False for what the file itself says.
-        contents: of another bundle than the one in force.
+        with_bundle: False for the file itself.
+        contents: of another bundle than the active one.
 
     Raises:
         ConfigError: with every problem in it.
@@ -835,7 +836,7 @@ HOST_IN_URL = re.compile(
 
 
 def _bad_host(host: str) -> Iterator[str]:
-    """What is often written into mqtt.host and is no host; the message says what to write."""
+    """Find common mistakes in mqtt.host; the message says what to write."""
     if re.search(r"\s", host):
         yield f"mqtt.host: must not contain white space, not {host!r}"
         return
@@ -887,7 +888,7 @@ def _bad_server(name: str, server: ServerSettings) -> Iterator[str]:
 
 
 def _bad_servers(config: Config) -> Iterator[str]:
-    """What servers cannot have together."""
+    """Find settings of servers that exclude each other."""
     ports: dict[int, str] = {}
     for name, server in config.servers.items():
         if server.address is not None:
@@ -910,7 +911,7 @@ def _bad_panel(config: Config) -> Iterator[str]:
 
 
 def _bad_for_embedded_broker(config: Config) -> Iterator[str]:
-    """What the embedded broker cannot do."""
+    """Find settings that the embedded broker does not support."""
     if config.mqtt.host:
         return
     if config.mqtt.tls:

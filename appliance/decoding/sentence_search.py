@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 _SHORTEST_REPETITION = 3
-"""Tokens: a sentence of two, and the first of them again."""
+"""Minimum number of tokens of a repetition: a sentence of two, and its first token again."""
 
 
 @dataclass(order=True, slots=True)
@@ -71,7 +71,7 @@ class _BestFirstSearch:
         self._open: list[_Branch] = []
         self._candidates: dict[str, Candidate] = {}
         self._best_score_of: dict[str, float] = {}
-        """For each beginning of a sentence the score of its likeliest spelling."""
+        """Score of the likeliest spelling, by the beginning of a sentence."""
         self._calls = 0
         self._likelihood_calls = 0
         self._decoder_steps = 0
@@ -135,14 +135,14 @@ class _BestFirstSearch:
 
     @staticmethod
     def _below(free: Candidate, nats_per_token: float) -> float:
-        """The score that is so much below that of the free text, its end included."""
+        """The score that is this much below that of the free text, its end included."""
         return free.score - nats_per_token * (len(free.tokens) + 1)
 
     def _search_beyond(self, free: Candidate, logits: LogRows) -> None:
         """Search on from the open branches, and from sentences that are spelled alike."""
         effort = self._effort
         if self._best_score() >= self._below(free, effort.verbatim_nats_per_token):
-            self._search(effort.verbatim_calls)  # only to see whether another is as likely
+            self._search(effort.verbatim_calls)  # to check whether another is as likely
             return
         logs = logits - np.array([[log_sum(row)] for row in logits], np.float32)
         lookup = SpellingCandidates(self._scorer, self._walk, effort, free.tokens, logs)
@@ -274,7 +274,7 @@ class _BestFirstSearch:
     def _repeats_a_sentence(self, tokens: Tokens) -> bool:
         """Whether a whole sentence is followed by its own first token.
 
-        Whisper missed the end of the sentence then; nobody said it twice.
+        Whisper has then missed the end of the sentence, which was not said twice.
         """
         texts = self._walk.vocabulary.texts
         if len(tokens) < _SHORTEST_REPETITION or texts[tokens[-1]] != texts[tokens[0]]:

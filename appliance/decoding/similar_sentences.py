@@ -39,7 +39,7 @@ class SpellingCandidates:
         self._words = spelled_words(free, walk)
         self._scored: dict[str, tuple[float, Tokens]] = {}
         self._layers: tuple[SearchLayers, SearchLayers] = {}, {}
-        """Without and with wildcards."""
+        """Search layers without and with wildcards."""
         text = walk.vocabulary.folded_text(free)
         self._returned: set[Tokens] = set()
         self._looked_up: set[str] = set()
@@ -50,7 +50,7 @@ class SpellingCandidates:
 
     @property
     def distance(self) -> float:
-        """Of the nearest sentence to the free text, per letter."""
+        """Spelling distance from the free text to the nearest sentence, per letter."""
         return self._near[0].distance if self._near else float("inf")
 
     def climb(self, least_score: float, best_score: float) -> list[Tokens]:

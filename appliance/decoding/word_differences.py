@@ -1,4 +1,4 @@
-"""Where the words that were heard differ from those of a sentence, and how sure the model was."""
+"""Finds the differences between heard words and a sentence, with the model's certainty."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Difference:
 
     @property
     def cost(self) -> float:
-        """How different the two sound and are spelled, in letters."""
+        """Difference in sound and spelling, in letters."""
         return spelling_distance(self.heard, self.meant)
 
     @property
     def share(self) -> float:
-        """The same as a share of the letters: 0.0 if both are equal, 1.0 if all differ."""
+        """Difference as a share of the letters: 0.0 if both are equal, 1.0 if all differ."""
         return self.cost / max(len(self.heard), len(self.meant), 1)
 
 
 def differences(heard: Sequence[HeardWord], sentence: str, language: str) -> list[Difference]:
-    """The stretches in which they differ; numbers are equal in words and in digits.
+    """The stretches that differ; numbers in words and in digits are equal.
 
     Args:
         heard: the words of the free text.

@@ -1,4 +1,4 @@
-"""Which commands must be answered with yes before anything is done."""
+"""Decides which commands need a yes before anything is done."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class ConfirmationRules:
         self._registry = registry
 
     def needs_yes(self, result: Result) -> bool:
-        """Whether nothing may act on a result before a yes.
+        """Whether a result needs a yes before anything acts on it.
 
-        Of several commands one is enough: none of them is done before.
+        With several commands, one that needs it is enough: none of them is done before.
         """
         if result.outcome is not Outcome.INTENT:
             return False
         return self.commands_need_yes(result.commands, result.text or "", result.language)
 
     def commands_need_yes(self, intents: Iterable[Intent], text: str, language: str) -> bool:
-        """The same of commands that are not done now."""
+        """Whether commands for later need a yes."""
         return any(self._needs_yes(intent, text, language) for intent in intents)
 
     def _needs_yes(self, intent: Intent, text: str, language: str) -> bool:

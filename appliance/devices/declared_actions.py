@@ -1,4 +1,4 @@
-"""What an intent's `actions` in a sentence file ask for: messages, and services of devices."""
+"""The `actions` of an intent in a sentence file: messages, and services of devices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_STEPS = 50
 LONGEST_TOPIC = 1024
 QUOTES = "; put texts such as ON, 1 and {{ slots.room }} in quotes"
 
-# A slash inside {{ }} is no end of a level.
+# A slash inside {{ }} does not end a level.
 LEVEL_END = re.compile(r"/(?![^{]*\}\})")
 
 Words = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -37,7 +37,7 @@ Scalar = str | int | float | bool
 
 
 class _MessageForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a message is written in the file."""
+    """The form of a message in the file."""
 
     topic: Annotated[str, Meta(min_length=1, max_length=LONGEST_TOPIC)]
     payload: str = ""
@@ -46,7 +46,7 @@ class _MessageForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _ServiceForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a service is written in the file."""
+    """The form of a service in the file."""
 
     service: str
     device: Words | list[Words] | None = None
@@ -130,7 +130,7 @@ Step = MessageStep | ServiceStep
 
 
 def is_refused(topic: str, rules: DiscoveryRules) -> bool:
-    """Whether actions must not publish there: our own topics, requests, announcements, `$...`."""
+    """Whether a topic is forbidden for actions: our own, requests, announcements, `$...`."""
     announcements = topic.startswith((f"{rules.prefix}/", "tasmota/discovery/"))
     return announcements or rules.forbids(topic)
 
@@ -243,7 +243,7 @@ def requested(
     rules: DiscoveryRules,
     language: str,
 ) -> list[Publication | tuple[SayableDevice, ServiceCall]]:
-    """What the steps ask for, in their order, with the values of `variables`.
+    """The messages and services of the steps, in their order, with the values of `variables`.
 
     Raises:
         ServiceRefused: one cannot be done, so that none should be.

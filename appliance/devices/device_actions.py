@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 COMMANDS_PER_MINUTE = 30
-"""For one device, and for one topic of the owner's actions; more are refused."""
+"""Maximum number of commands per minute for a device, or for a topic of the owner's actions."""
 
 MINUTE_S = 60.0
 
@@ -87,7 +87,7 @@ class DeviceActions:
         return self._send(result, targets, self._answer(result, targets))
 
     def on_state(self, entity_keys: set[str]) -> None:
-        """Look whether what has just been reported confirms a command."""
+        """Check whether new reports confirm a command."""
         with self._lock:
             for action in self._watched:
                 for target in action.targets:
@@ -226,7 +226,7 @@ class DeviceActions:
     # Watching.
 
     def _report_finished(self) -> None:
-        """Publish the outcome of commands for which nobody waits any more."""
+        """Publish the outcome of finished commands."""
         for action in list(self._watched):
             if any(target.waits for target in action.targets):
                 continue

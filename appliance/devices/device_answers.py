@@ -175,7 +175,7 @@ def _list_of(device: SayableDevice) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _state_words(language: str, name: str) -> dict[str, str]:
-    """For each state, the first word of the language for it."""
+    """The language's first word for each state."""
     words: dict[str, str] = {}
     for value in builtin_data(language).get("lists", {}).get(name, {}).get("values", []):
         if isinstance(value, dict) and isinstance(value.get("in"), str):

@@ -1,4 +1,4 @@
-"""What the devices report now, as lines for the language model's answers."""
+"""The present states of devices, as lines for the language model's answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DeviceFacts:
         self._registry = registry
 
     def lines(self, language: str) -> list[str]:
-        """Such as "Kitchen thermometer (Kitchen): 21.5 °C", in the words of the language."""
+        """Lines such as "Kitchen thermometer (Kitchen): 21.5 °C", in the words of the language."""
         if self._registry is None:
             return []
         told = [one for one in self._registry.devices if _is_known(one)]

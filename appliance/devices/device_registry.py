@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 2.0
-"""Without a change for so long, a burst of discovery is over."""
+"""Seconds without a change after which a burst of discovery is over."""
 
 LONGEST_BURST_S = 8.0
-"""After which the names are taken over even if more devices still announce themselves."""
+"""Seconds after which the names are used even if more devices still announce themselves."""
 
 SAVE_EVERY_S = 60.0
-"""Between two writes of states, to spare the SD card."""
+"""Seconds between two writes of states, to spare the SD card."""
 
 MOST_DISCOVERY_BYTES = 32_000_000
-"""Of all discovery messages: they are kept in memory and on disk. It is 10 kB for each
-of the most entities; a component has about 600 bytes."""
+"""Maximum size of all discovery messages, which are kept in memory and on disk: 10 kB for each
+possible entity. A component has about 600 bytes."""
 
 FILE_VERSION = 1
 
@@ -51,7 +51,7 @@ class KeptDevices(msgspec.Struct):
     discovery: dict[str, str] = {}
     """The last discovery message on each topic."""
     states: dict[str, dict[str, Any]] = {}
-    """What each entity knew of itself."""
+    """The known values of each entity."""
     heard_at: dict[str, float] = {}
 
 
@@ -107,7 +107,7 @@ class DeviceRegistry:
                 self._receive_bridge(topic, payload)
             elif self._is_discovery(topic):
                 self._receive_discovery(topic, payload)
-            # A state may have such a topic, too: whoever wants to cannot hide one by it.
+            # A state may have such a topic, too, so that it cannot be hidden in this way.
             changed = self._found.receive(topic, payload, retained=retained)
             if changed and self._unsaved_since is None:
                 self._unsaved_since = time.monotonic()
@@ -156,7 +156,7 @@ class DeviceRegistry:
             return dict(self._found.problems)
 
     def lists(self) -> dict[str, list[Any]]:
-        """What the devices add to the sentences' lists."""
+        """The values that the devices add to the sentences' lists."""
         return sentence_lists(self.devices)
 
     def has_settled(self) -> bool:

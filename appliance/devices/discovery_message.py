@@ -42,7 +42,7 @@ WITHOUT_UNIQUE_ID = frozenset({"device_automation", "tag"})
 
 @dataclass(frozen=True, slots=True)
 class ComponentMessage:
-    """What a discovery message says of one component."""
+    """The part of a discovery message for one component."""
 
     component: str
     discovery_id: str
@@ -50,11 +50,11 @@ class ComponentMessage:
     config: dict[str, Any] | None
     """Keys with their full names; None if the entity is gone."""
     migrating: bool = False
-    """It is gone only to come back in the message of its device."""
+    """Whether it is gone only to come back in the message of its device."""
 
     @property
     def key(self) -> str:
-        """What identifies the entity."""
+        """The identifier of the entity."""
         return f"{self.component} {self.discovery_id}"
 
 
@@ -70,7 +70,7 @@ Findings = list[ComponentMessage | DeviceGone]
 
 
 def read_discovery(prefix: str, topic: str, payload: bytes) -> Findings:
-    """What a message below the discovery prefix says.
+    """Read a message below the discovery prefix.
 
     Raises:
         DeviceConfigError: it cannot be used; whatever was known before stays.
@@ -91,7 +91,7 @@ def read_discovery(prefix: str, topic: str, payload: bytes) -> Findings:
 
 
 def declared_component(component: str, name: str, given: dict[str, Any]) -> ComponentMessage:
-    """The same as a discovery message says, from elsewhere: a file, or another form of discovery.
+    """A component from another source: a file, or another form of discovery.
 
     `name` identifies it; it cannot be that of a topic, so no message can replace it.
 

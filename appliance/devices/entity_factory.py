@@ -52,7 +52,7 @@ OWN_ONLY = frozenset({MediaPlayer.component})
 """Components that only the owner's file can declare: no discovery has them."""
 
 COMPONENTS = frozenset({"light", *CLASSES}) - OWN_ONLY
-"""Those that discovery can declare."""
+"""Components that discovery can declare."""
 
 
 def make_entity(component: str, key: str, given: Mapping[str, Any]) -> DeviceEntity:

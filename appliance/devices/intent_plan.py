@@ -1,4 +1,4 @@
-"""What an intent asks of devices: by its own `actions`, or by Home Assistant's vocabulary."""
+"""The requests of an intent to devices: its `actions`, or Home Assistant's services."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ SERVICES: Mapping[str, Mapping[str, str]] = {
     "HassMediaPlayerMute": {"media_player": "media_player.volume_mute"},
     "HassMediaPlayerUnmute": {"media_player": "media_player.volume_mute"},
 }
-"""By intent and component. On of a lock is locked, of a cover open, as in Home Assistant."""
+"""Services by intent and component. A lock is locked by "on", a cover opened, as in Home
+Assistant."""
 
 ALL_BUT: Mapping[str, str] = {
     "TurnOffAllExcept": "HassTurnOff",
@@ -86,7 +87,7 @@ SLOT_DATA = {
     "HassHumidifierSetpoint": {"humidity": "humidity"},
     "HassHumidifierMode": {"mode": "mode"},
 }
-"""By intent: which slot becomes which key of the service's data."""
+"""Keys of a service's data by slot, for each intent."""
 
 ONE_TARGET = frozenset({"HassClimateSetTemperature", "HassClimateSetFanMode"})
 """Intents that are refused if they could mean several devices."""
@@ -104,7 +105,7 @@ class ServiceCall:
 
 
 def service_call(intent: str, slots: Mapping[str, Any], domain: str) -> ServiceCall | None:
-    """What the intent means for a component; None if it cannot do that."""
+    """The service of an intent for a component; None if it has none."""
     name = SERVICES[intent].get(domain)
     if name is None:
         return None
@@ -161,7 +162,7 @@ _TOLERANCES = {
     "humidity": ("humidity", 1.0, 1.0),
     "volume_level": ("volume_level", 1.0, 0.03),
 }
-"""By key of the data: the attribute to compare, its factor, and how far it may be off."""
+"""By key of the data: the attribute to compare, its factor and its tolerance."""
 
 
 def is_reached(call: ServiceCall, entity: DeviceEntity) -> bool:

@@ -107,7 +107,7 @@ def all_but(
 
 
 def _nothing_found(slots: Mapping[str, Any], devices: list[SayableDevice], language: str) -> str:
-    """What is said if there is no such device, in Home Assistant's words."""
+    """The answer if there is no such device, in Home Assistant's words."""
     hidden = [device for device in devices if device.problem is not None]
     place = next((one for one in ("area", "floor") if slots.get(one)), None)
     kinds = (("name", "entity"), ("device_class", "device_class"), ("domain", "domain"))

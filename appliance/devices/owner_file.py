@@ -28,7 +28,7 @@ SpokenName = Annotated[str, Meta(min_length=1, max_length=80)]
 
 
 class DeviceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the owner says of the devices that fit a pattern."""
+    """The owner's settings for the devices that fit a pattern."""
 
     device: str
     """Name as it was found, or `component name`; * stands for anything."""
@@ -38,7 +38,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     floor: str | None = None
     hide: bool = False
     expose: bool | None = None
-    """True: sayable although its kind is not by default (locks, garage doors, valves)."""
+    """True: it can be named in sentences although its kind cannot by default (locks, garage doors,
+    valves)."""
     confirm: bool | None = None
     """Whether a command must be answered with yes first; None: as its kind needs it."""
     never_by_voice: bool = False
@@ -46,7 +47,7 @@ class DeviceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
 
 class OwnDevice(msgspec.Struct, frozen=True):
-    """A device that announces nothing: what its discovery message would be, and its room."""
+    """A device that announces nothing: a discovery message for it, and its room."""
 
     component: str
     config: dict[str, Any]
@@ -55,7 +56,7 @@ class OwnDevice(msgspec.Struct, frozen=True):
     """Identifies it if two have the same name; otherwise the name does."""
 
     def message(self) -> ComponentMessage:
-        """What it would announce.
+        """Its message, in the form of a discovery message.
 
         Raises:
             DeviceConfigError: there is no such component.
@@ -113,7 +114,7 @@ def load_owner_file(path: Path | None, rules: DiscoveryRules) -> OwnerFile:
 
 
 def read_owner_file(document: Document, rules: DiscoveryRules) -> OwnerFile:
-    """What the file says.
+    """Read the file.
 
     Raises:
         DeviceConfigError: it has a mistake; as `file:line: what`.

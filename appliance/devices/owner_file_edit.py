@@ -54,9 +54,9 @@ def change_device(
 ) -> OwnerFile:
     """Set keys of the entry for one device: the only writer of the owner's file.
 
-    The page calls it. The daemon reads the changed file within seconds. Comments, order and
-    every other line stay. A device without an entry of its own gets one, which begins with what
-    held for it so far.
+    The page calls it. The daemon reads the changed file within seconds. Comments, order and every
+    other line stay. A device without an entry of its own gets one, which begins with its present
+    settings.
 
     Args:
         path: of the file, which is made if there is none. `changeable_owner_file` finds it.
@@ -65,7 +65,7 @@ def change_device(
         rules: those of the registry.
 
     Returns:
-        What the file says from now on.
+        The new content of the file.
 
     Raises:
         DeviceConfigError: a value is not allowed; or the file has a mistake, cannot be written,
@@ -134,7 +134,7 @@ def _with_keys(text: str, at: int, old: DeviceEntry, wanted: DeviceEntry) -> str
 
 
 def _insertion(text: str, entry: Any, pairs: list[str]) -> Edit:
-    """Where more keys of an entry go: behind the last one, in the entry's own style."""
+    """The insertion of more keys: behind the last one, in the entry's style."""
     end = end_of(entry.value[-1][1])
     if entry.flow_style:
         return end, end, "".join(f", {pair}" for pair in pairs)
@@ -238,7 +238,7 @@ def _document(path: Path, text: str) -> Document:
 
 
 def _meaning(path: Path, text: str, rules: DiscoveryRules) -> OwnerFile | None:
-    """What the changed text says; None if it cannot be read any more."""
+    """The content of the changed text; None if it cannot be read any more."""
     try:
         return read_owner_file(_document(path, text), rules)
     except DeviceConfigError:

@@ -27,10 +27,10 @@ class OwnerFileWatch:
         self._watch = FileWatch(path)
         self._is_first_look = True
         self.problem = ""
-        """What is wrong with the newest version, as `file:line: what`; empty if nothing is."""
+        """The problem of the newest version, as `file:line: what`; empty if there is none."""
 
     def look(self) -> None:
-        """Read the file again if it has changed, and nobody is still writing it."""
+        """Read the file again if it has changed and no program is still writing it."""
         if self._watch.has_changed() or self._is_first_look:
             # The first time, because it may have changed while everything else was built.
             self._is_first_look = False

@@ -68,7 +68,7 @@ class PlannedTarget:
 
 @dataclass(slots=True)
 class PlannedMessage:
-    """A message on a topic of the owner's choice: nobody reports what becomes of it."""
+    """A message on a topic of the owner's choice, whose effect is not reported."""
 
     messages: list[Publication]
     state: ActionState = ActionState.SENT

@@ -1,4 +1,4 @@
-"""Which devices can be named in a sentence, by which words, and in which room they are."""
+"""Finds the devices that can be named in a sentence, with their names and rooms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from appliance.devices.owner_file import OwnerFile
 
 NO_ENTRY = DeviceEntry("")
-"""Of a device that the owner's file does not name."""
+"""Entry of a device that the owner's file does not name."""
 
 LONGEST_NAME = 60
 MOST_WORDS = 8
@@ -57,7 +57,7 @@ class SayableDevice:
     area_is_guess: bool = False
     floor: str | None = None
     problem: str | None = None
-    """Why it cannot be said; None if it can."""
+    """Reason why it cannot be named in sentences; None if it can."""
     entry: DeviceEntry = NO_ENTRY
     is_group: bool = False
     """Whether it stands for devices that are here, too."""

@@ -24,7 +24,7 @@ MOST_BRIDGES = 20
 
 
 class BridgeDevice(msgspec.Struct, frozen=True):
-    """What is read of a device."""
+    """The fields of a device that are read."""
 
     friendly_name: str
     description: str | None = None
@@ -32,7 +32,7 @@ class BridgeDevice(msgspec.Struct, frozen=True):
 
 
 class BridgeGroup(msgspec.Struct, frozen=True):
-    """What is read of a group."""
+    """The fields of a group that are read."""
 
     friendly_name: str
 
@@ -44,7 +44,7 @@ _GROUPS = msgspec.json.Decoder(list[BridgeGroup])
 
 
 class Zigbee2MqttBridges:
-    """By the base topic of each. Not locked: its owner takes care of threads."""
+    """The bridges by base topic. It has no lock; its owner serialises the calls."""
 
     def __init__(self) -> None:
         self._descriptions: dict[str, dict[str, str]] = {}
@@ -79,7 +79,7 @@ class Zigbee2MqttBridges:
         return name in self._groups.get(base, ())
 
     def description(self, entity: DeviceEntity) -> str | None:
-        """What the owner wrote about its device in zigbee2mqtt."""
+        """The owner's description of its device in zigbee2mqtt."""
         base, name = _base_and_name(entity)
         return self._descriptions.get(base, {}).get(name)
 

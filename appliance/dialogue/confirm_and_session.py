@@ -45,28 +45,28 @@ ENDINGS = {
 
 class _State(enum.Enum):
     LISTENING = enum.auto()
-    """Until the sentence is over."""
+    """It listens until the end of the sentence."""
     WORKING = enum.auto()
     """The sentence has no result yet, or its answer is being spoken."""
     CONFIRMING = enum.auto()
-    """It was understood, and waits for a yes."""
+    """The sentence was understood, and waits for a yes."""
 
 
 @dataclass(slots=True)
 class _Current:
-    """The session that goes on."""
+    """The current session."""
 
     session: Session
     trigger: Trigger
     state: _State
     pending: tuple[Utterance, Result] | None = None
-    """What waits for a yes, in the state CONFIRMING."""
+    """The sentence and result that wait for a yes, in the state CONFIRMING."""
     reply_id: str | None = None
-    """The utterance that was heard in answer to the question; no other one answers it."""
+    """Id of the reply to the question; no other utterance answers it."""
 
 
 class Dialogue:
-    """Between the listener, the worker, the speech output and the button. Any thread."""
+    """Connects the listener, the worker, the speech output and the button. Any thread."""
 
     def __init__(  # noqa: PLR0913  (each of them is a party to the session)
         self,
@@ -141,7 +141,7 @@ class Dialogue:
             self._begin(session, _State.WORKING)
 
     def on_dropped(self, utterance: Utterance) -> None:
-        """The queue had no room for it; there will be no result."""
+        """End the session of an utterance that did not fit into the queue."""
         with self._lock:
             self._unanswered.discard(utterance.id)
             if self._current is not None and self._current.session.id == utterance.id:
@@ -150,7 +150,7 @@ class Dialogue:
     # From the worker.
 
     def confirm_result(self, job: Utterance, result: Result) -> None:
-        """Commit the result of what was said here, at once or after a yes."""
+        """Commit the result of speech at the device, at once or after a yes."""
         if job.trigger is Trigger.SAMPLE:
             self._ledger.commit_job(job, result)
         elif job.reply:
@@ -160,7 +160,7 @@ class Dialogue:
             self._take_sentence(job, result)
 
     def stop(self, reason: str) -> None:
-        """End whatever goes on: speaking, listening, the work, and the session."""
+        """End speaking, listening, the work, and the session."""
         self._speech.interrupt()
         self._listener.cancel(reason)
         with self._lock:
@@ -281,7 +281,7 @@ class Dialogue:
         return response_to(result.commands, self._declared())
 
     def _finish(self, result: Result) -> None:
-        """What was to be said has been said."""
+        """End the session after the answer was spoken."""
         with self._lock:
             current = self._current
             if current is None or current.session.id != result.id:
@@ -291,15 +291,15 @@ class Dialogue:
             self._listener.listen(Activation(current.trigger, wait_s=self._settings.wait_s))
 
     def _play(self, earcon: Earcon) -> None:
-        # If it always listens, it hears all the talk in the room, and nobody waits for a sign.
+        # With the trigger `always` it hears all talk in the room, and no sign is expected.
         current = self._current
         if current is not None and current.trigger is not Trigger.ALWAYS:
             self._speech.play(earcon)
 
     def _end(self, reason: str, of: str | None = None) -> None:
-        """End the session that goes on; with `of` only if it is the one of that result.
+        """End the current session; with `of` only if it belongs to that result.
 
-        What waits for a yes is cancelled: nothing may be lost, and nothing done unconfirmed.
+        A command that waits for a yes is cancelled: nothing may be lost, or done unconfirmed.
         """
         with self._lock:
             current = self._current
@@ -314,7 +314,7 @@ class Dialogue:
 
 
 def response_to(commands: Iterable[Intent], declared: Mapping[str, DeclaredIntent]) -> str | None:
-    """The declared responses to what was understood; None if there are none."""
+    """The declared responses of the commands; None if there are none."""
     found = [(declared.get(intent.name), intent.slots) for intent in commands]
     said = [
         filled(intent.response, slots)
@@ -325,7 +325,7 @@ def response_to(commands: Iterable[Intent], declared: Mapping[str, DeclaredInten
 
 
 def question_of(result: Result) -> str:
-    """What was understood, as a question: that needs no words of any language."""
+    """The understood text as a question, which needs no words of any language."""
     return f"{(result.text or '').rstrip('.!? ')}?"
 
 

@@ -32,12 +32,12 @@ EXPIRED = "its deadline passed while it waited for a confirmation"
 
 @dataclass(frozen=True, slots=True)
 class _PendingConfirmation:
-    """What was asked, and until when an answer counts."""
+    """The question, and the time limit of an answer."""
 
     request: Request
     result: Result
     ends_at: float
-    """On the clock of `ids.boot_seconds`."""
+    """Time limit on the clock of `ids.boot_seconds`."""
 
 
 class RequestConfirmation:
@@ -56,7 +56,7 @@ class RequestConfirmation:
         self._publisher = publisher
         self._lock = threading.Lock()
         self._questions: dict[str, _PendingConfirmation] = {}
-        """By the request's id."""
+        """Questions by the request's id."""
 
     def confirm_result(self, request: Request, result: Result) -> None:
         """Commit the result of a request, at once or after its requester said yes."""
@@ -87,7 +87,7 @@ class RequestConfirmation:
     def answer_question(self, name: str, address: ReturnAddress, *, yes: bool) -> int:
         """Settle the questions of this id and response topic; return their number.
 
-        Another response topic is another requester, and nobody confirms for somebody else.
+        Another response topic is another requester, who cannot confirm for this one.
         """
         reply_to = self._topics.named_reply(address)
         with self._lock:
@@ -116,7 +116,7 @@ class RequestConfirmation:
         return question is not None
 
     def tick(self) -> None:
-        """Give up the requests that nobody has confirmed in time."""
+        """Give up the requests that were not confirmed in time."""
         now = boot_seconds()
         with self._lock:
             late = [one for one in self._questions.values() if one.ends_at <= now]

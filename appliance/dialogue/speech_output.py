@@ -33,7 +33,7 @@ POLL_S = 0.2
 """Seconds that a turn waits for something to say; a stop is noticed no later."""
 
 MOST_WAITING = 8
-"""Utterances and earcons that may wait; nobody listens to more."""
+"""Maximum number of waiting texts and earcons."""
 
 SENTENCE_ENDS = re.compile(r"(?<=[.!?…])\s+")
 
@@ -43,7 +43,7 @@ class _SpeechRequest:
     what: Earcon | Spoken | str
     done: Callable[[], None]
     interruptions: int
-    """How often it had been interrupted before this was requested."""
+    """Number of interruptions before this was requested."""
 
 
 class SpeechOutput(LoopBody):
@@ -78,11 +78,11 @@ class SpeechOutput(LoopBody):
 
     @property
     def synthesizer(self) -> Synthesizer | None:
-        """What makes the speech, for others to use as well; None if it is off."""
+        """The speech synthesis, for other users, too; None if it is off."""
         return self._synthesizer
 
     def say(self, text: str, done: Callable[[], None] = lambda: None) -> None:
-        """Say a text after what waits already; `done` is called at its end, whatever came of it."""
+        """Queue a text to be spoken; `done` is called at its end in any case."""
         if self._synthesizer is None or self._muted or not text.strip():
             done()
             return
@@ -102,12 +102,12 @@ class SpeechOutput(LoopBody):
 
     @property
     def interruptions(self) -> int:
-        """How often it was interrupted, by the button, a wake word, or somebody who said stop."""
+        """Number of interruptions by the button, a wake word, or a spoken stop."""
         return self._interruptions
 
     @property
     def volume(self) -> float:
-        """Of the loudspeaker, 0 to 1."""
+        """Volume of the loudspeaker, 0 to 1."""
         return self._loudspeaker.volume
 
     def use_volume(self, volume: float, *, muted: bool) -> None:
@@ -131,7 +131,7 @@ class SpeechOutput(LoopBody):
             waiting: _SpeechRequest | None = request
             while waiting is not None:
                 if not isinstance(waiting.what, Earcon) and not speaking:
-                    # An earcon is not speech, and who speaks right after it must be heard.
+                    # An earcon is not speech, and a person who speaks right after it must be heard.
                     speaking = True
                     self._set_speaking(speaking=True)
                 self._carry_out(waiting)

@@ -69,7 +69,7 @@ class Grammar:
             if ANY in network.labels
             else self.automaton
         )
-        """Without the sentences that have a wildcard."""
+        """The automaton without the sentences that have a wildcard."""
         self._parser = Parser(network, self._skip_words)
         self._words = words or WrittenWords()
         self.words = self._words.plain
@@ -116,7 +116,7 @@ class Grammar:
         return other
 
     def prepare(self, vocabulary: TokenVocabulary) -> None:
-        """Compute now what would delay the first utterance; takes up to several seconds."""
+        """Compute what the first utterance needs; takes up to several seconds."""
         self.walk(vocabulary).prepare()
 
     def readings(self, text: str) -> list[ParsedSentence]:
@@ -133,7 +133,7 @@ class Grammar:
         return found
 
     def _as_one(self, text: str) -> list[ParsedSentence]:
-        """As `readings`, but a wildcard may take another command: its parts are not looked at."""
+        """As `readings`, but a wildcard may take another command, because parts are not checked."""
         found = self._parser.readings(text, self.area)
         if found and not found[0].wildcard_characters:
             return found
@@ -155,7 +155,7 @@ class Grammar:
         return normalise(first.text)
 
     def part(self, text: str) -> Part | None:
-        """The sentence that `text` is, as a part of a longer one; None if it is none."""
+        """`text` as a sentence that is part of a longer one; None if it is not a sentence."""
         for reading in self._as_one(text)[:1]:
             if not is_only_a_name(text, reading.slot_letters, self.language):
                 intent = Intent(reading.intent, dict(reading.slots), 1.0, "grammar")
@@ -165,8 +165,8 @@ class Grammar:
     def parts(self, text: str) -> tuple[Part, ...]:
         """The commands in `text`, if several sentences make it up; otherwise empty.
 
-        For a text that is no sentence as a whole. Empty, too, if it is not clear when
-        each is meant.
+        For a text that is not a sentence as a whole. Empty, too, if the times of the commands are
+        unclear.
         """
         found = self._parts_at_any_time(text)
         return () if unclear_time(text, found, self.language) else found
@@ -175,7 +175,7 @@ class Grammar:
         return parts_of(text, self.language, lambda part, _: self.part(part))
 
     def best_reading(self, text: str) -> ParsedSentence | None:
-        """The best parse as one sentence, or else as several commands; None if nothing fits."""
+        """The best parse as one sentence, otherwise as several commands; None if nothing fits."""
         for reading in self.readings(text)[:1]:
             return reading
         found = [part.reading for part in self.parts(text) if part.reading is not None]

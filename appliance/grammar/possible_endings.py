@@ -73,7 +73,8 @@ class SentenceCompletions:
         return WhatFollows.ONE if slots <= 1 else WhatFollows.MORE
 
     def _only_skip_words_follow(self, state: int) -> bool:
-        # A longer word does not count ("light", "lights"): nobody pauses inside a word.
+        # A longer word does not count ("light", "lights"), because people do not pause inside a
+        # word.
         walks = [(self._automaton.step(state, " "), "")]
         for _ in range(MAX_LETTERS):
             walks = [

@@ -36,7 +36,7 @@ _GAPS = frozenset(" -")
 _AFTER_LETTER = _GAPS | PUNCTUATION | UNIT_SIGNS
 """Characters that may follow a letter of a word, besides those of the sentence."""
 _AFTER_SPACE = _GAPS | SPACED_PUNCTUATION
-"""The same after a space."""
+"""Characters that may follow a space."""
 
 _UNSPOKEN_SPACE = re.compile(r"[^\S ]|  ")
 """White space that is not speech: tabs, line ends, several spaces."""
@@ -197,7 +197,7 @@ class TokenWalk:
         """`words` says how those of the sentences are written."""
         self.automaton = automaton
         self.declared = declared or automaton
-        """The same without the sentences that have a wildcard."""
+        """The automaton without the sentences that have a wildcard."""
         self.vocabulary = vocabulary
         self._words = words or WrittenWords()
         self._written: dict[str, Tokens] = {}

@@ -1,4 +1,4 @@
-"""How the words of the sentences are written: with an apostrophe, or as a noun with a capital.
+"""Keeps the written form of the sentences' words: apostrophes, and capitals of nouns.
 
 A sentence is compared without either, but the model knows words as they are written: it finds
 "Ferme l'auvent" a thousand times likelier than "Ferme lauvent".
@@ -30,12 +30,12 @@ _REFERENCE = re.compile(r"<[^<>]*>|\{[^{}\s]*\}")
 """The name of a rule or list in a sentence."""
 
 LEAST_LETTERS = 3
-"""Of a word after an apostrophe, or at the beginning of a compound."""
+"""Minimum number of letters of a word after an apostrophe, or at the beginning of a compound."""
 
 
 @dataclass(frozen=True)
 class WrittenWords:
-    """How words are written that are not written as they are compared."""
+    """Written forms of words that differ from their form for comparison."""
 
     apostrophe: Mapping[str, str] = field(default_factory=dict)
     """Folded word → the same with its apostrophe."""
@@ -48,7 +48,7 @@ class WrittenWords:
 
     @classmethod
     def of(cls, content: str, language: str) -> WrittenWords:
-        """Those in `content`, sentences and lists as Python writes them."""
+        """The written forms in `content`: sentences and lists as Python writes them."""
         text = _REFERENCE.sub(" ", content.replace("\u2019", "'").replace("\\'", "'"))
         forms: dict[str, Counter[str]] = defaultdict(Counter)
         for word, count in Counter(_WORD.findall(text)).items():

@@ -30,14 +30,14 @@ speech that the detector took for a wake word had -8.6 and less. `tests/measure/
 counts both."""
 
 SETTLES_S = 0.064
-"""For so long a low score may still rise, and the word end, before the speech model is asked."""
+"""Seconds for which a low score may still rise before the speech model is asked."""
 
 PAUSE_S = 0.2
-"""Until the speech model is asked again after it did not confirm a word."""
+"""Seconds until the speech model is asked again after it did not confirm a word."""
 
 
 class CheckedWakeWords:
-    """A `WakeWordDetector` of detectors with a low threshold whose words the speech model confirms.
+    """A `WakeWordDetector` that combines low-threshold detectors with a check by the speech model.
 
     If the speech model cannot be asked, only the word's own, higher threshold counts.
     """

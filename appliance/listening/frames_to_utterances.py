@@ -31,7 +31,7 @@ AFTER_WAKE_WORD_FRAMES = 3
 end or a little later, and some people do not pause."""
 
 ECHO_S = 0.3
-"""For how long a room echoes after the loudspeaker has stopped."""
+"""Seconds for which a room echoes after the loudspeaker has stopped."""
 
 
 class FramesToUtterances:
@@ -48,7 +48,7 @@ class FramesToUtterances:
         mode: str = "",
         always: Trigger = Trigger.ALWAYS,
     ) -> None:
-        """Nothing has been heard yet.
+        """Start without any sound.
 
         `mode` replaces `listening.trigger`; `always` is the trigger of a sentence for which
         nothing had to start the listening.
@@ -70,10 +70,10 @@ class FramesToUtterances:
         self.heard = 0
         """Sentences since the start."""
         self.dropped = 0
-        """Sentences that found no room; part of `heard`."""
+        """Number of sentences that did not fit into the queue; part of `heard`."""
 
     def hear_frame(self, frame: Samples, captured_at: float) -> None:
-        """Hear a frame whose last sample is of `captured_at`, by time.monotonic()."""
+        """Hear a frame; `captured_at` is the time.monotonic() of its last sample."""
         self._captured_at = captured_at
         self.meter.feed(frame)
         if self._deaf or captured_at < self._deaf_until:
@@ -102,22 +102,22 @@ class FramesToUtterances:
                 self._hear_in_turn(self._turn, frame)
 
     def release(self) -> None:
-        """The sentence is over; if it does not listen, this means nothing."""
+        """End the sentence; without effect if it does not listen."""
         if self._turn is not None:
             self._close(self._turn, self._turn.release())
 
     def refuse(self, activation: Activation, reason: str) -> None:
-        """It was asked to listen and cannot."""
+        """Report that it was asked to listen and cannot."""
         self._intake.give_up(activation, reason)
 
     def give_up(self, reason: str) -> None:
-        """Hear no more of this sentence; what comes next does not join on to it."""
+        """Give up this sentence; later sound does not continue it."""
         self._abandon(reason)
         self._segmenter.reset()
         self._show(listening=False)
 
     def use(self, mode: str, detectors: Sequence[WakeWordDetector] | None = None) -> None:
-        """Let something else start the listening; `detectors` replace those there are."""
+        """Change the trigger; `detectors` replace the present ones."""
         if detectors is not None:
             old, self._detectors = self._detectors, detectors
             for detector in old:
@@ -129,7 +129,7 @@ class FramesToUtterances:
             self._reset_detectors()
 
     def be_deaf(self, *, deaf: bool) -> None:
-        """Whether the loudspeaker speaks: then nothing but a wake word is heard."""
+        """Set whether the loudspeaker speaks, while which only a wake word is heard."""
         if deaf and not self._deaf and self._turn is None:
             self.give_up("the appliance speaks")
         if self._deaf and not deaf:

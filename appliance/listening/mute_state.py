@@ -37,7 +37,7 @@ class MuteState:
 
     @property
     def mutes(self) -> frozenset[MutedBy]:
-        """Who has muted it; empty if nobody has."""
+        """The active mutes; empty if it is not muted."""
         return self._mutes
 
     def change(self, by: MutedBy, *, muted: bool) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of what the listener hears: an utterance goes to the queue, a session begins."""
+"""Passes the listener's utterances to the queue, and begins sessions."""
 
 from __future__ import annotations
 
@@ -89,5 +89,5 @@ class SpeechIntake:
         """Nothing: early looks take the sound from the segmenter."""
 
     def on_activity(self, activity: Activity) -> None:
-        """It listens to speech now, or not any more."""
+        """Note that it listens to speech, or stops listening."""
         self._events.emit(ActivityChanged("listener", activity))

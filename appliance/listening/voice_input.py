@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from appliance.recognition.service import RecognitionService
 
 EARLY_LOOK_LIMIT_S = 120.0
-"""For one early look, and for the sentence before it, with two models on a slow board."""
+"""Seconds for one early look and the sentence before it, with two models on a slow board."""
 
 
 class VoiceInput:
@@ -49,7 +49,7 @@ class VoiceInput:
     ) -> None:
         """`microphone` takes the place of the sound card: always heard, its trigger `sample`.
 
-        Without `recognition` pauses alone end a sentence, and no model confirms a wake word.
+        Without `recognition`, only pauses end a sentence, and no model confirms a wake word.
 
         Raises:
             ModelMissing: a wake word is not there.
@@ -77,7 +77,7 @@ class VoiceInput:
         )
         self._listener = Listener(microphone or self._card, self._listening, control)
         self._asked_trigger: str | None = None
-        """What the listener's thread is about to use, since it was changed."""
+        """The changed trigger that the listener's thread is about to use."""
         self._mute_lock = threading.Lock()
         self._mute_state = MuteState(
             config.state_directory, has_button=config.panel.button_pin != 0
@@ -103,11 +103,11 @@ class VoiceInput:
 
     @property
     def is_neglected(self) -> bool:
-        """Whether sound has stopped and nothing is done about it."""
+        """Whether sound has stopped without an attempt to restart it."""
         return self._listener.is_neglected
 
     def health(self) -> SoundHealth | None:
-        """How good the microphone's signal is; None if there is no microphone."""
+        """The quality of the microphone's signal; None if there is no microphone."""
         if self.state is MicrophoneState.ABSENT:
             return None
         return SoundHealth(
@@ -120,11 +120,11 @@ class VoiceInput:
 
     @property
     def level_dbfs(self) -> float | None:
-        """How loud it is now, in dBFS; None if there is no sound."""
+        """The present level, in dBFS; None if there is no sound."""
         return self._listening.meter.newest_dbfs()
 
     def tick(self) -> None:
-        """Publish what has become of the microphone; the main thread's."""
+        """Publish changes of the microphone; called by the main thread."""
         state = self.state
         if state is not self._state:
             self._state = state
@@ -146,7 +146,7 @@ class VoiceInput:
         self._control.listen(Activation(trigger, id=utterance_id, held=held, wait_s=wait_s))
 
     def release(self) -> None:
-        """The sentence is over."""
+        """End the sentence."""
         self._control.release()
 
     def interrupt_speech(self) -> None:
@@ -173,11 +173,11 @@ class VoiceInput:
 
     @property
     def trigger(self) -> str:
-        """What starts the listening now, one of the values of listening.trigger."""
+        """The present trigger, one of the values of listening.trigger."""
         return self._asked_trigger or self._listening.mode
 
     def use_trigger(self, trigger: str) -> None:
-        """Let something else start it, from now on until the next start.
+        """Change the trigger until the next start.
 
         Raises:
             ModelMissing: a wake word is not there.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 0.7
-"""Wakes within this time are of one call: the word's own length, and the way over the broker."""
+"""Seconds within which wakes belong to one call: length of the word, and delay of the broker."""
 
 
 class WakePublisher(Protocol):
@@ -38,7 +38,7 @@ class Canceller(Protocol):
 
 
 class WakeElection:
-    """All members compare alike, so no vote is needed. Any thread.
+    """The election. All members compare in the same way, so no vote is needed. Any thread.
 
     Each listens at once, and stops if another one heard better. So the winner hears a person who
     speaks on without a pause from the first syllable.
@@ -63,7 +63,7 @@ class WakeElection:
         self._other: tuple[float, WakeHeard] | None = None
 
     def on_own_wake(self, wake: Wake, level: SoundLevel | None) -> None:
-        """We detected the word ourselves."""
+        """Announce a wake word that this appliance detected."""
         over_noise = 0.0 if level is None else level.peak_dbfs - level.noise_floor_dbfs
         own = WakeHeard(
             device=self._device,
@@ -73,12 +73,12 @@ class WakeElection:
         )
         with self._lock:
             self._own = (self._clock(), own)
-        # Late it is worth nothing, so it is not kept.
+        # A late announcement is useless, so it is not stored.
         self._publisher.publish(Message(self._topic, msgspec.json.encode(own), fleeting=True))
         self._settle()
 
     def on_announced(self, payload: bytes) -> None:
-        """A wake was announced, perhaps by ourselves."""
+        """Handle an announced wake, perhaps our own."""
         try:
             other = msgspec.json.decode(payload, type=WakeHeard)
         except msgspec.MsgspecError as error:

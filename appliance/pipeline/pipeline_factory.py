@@ -96,7 +96,7 @@ def read_sentences(
 
 
 def find_models(config: Config) -> dict[str, Path]:
-    """Where each model that the configuration names is.
+    """The path of each model that the configuration names.
 
     Raises:
         ModelMissing: one is not there.

@@ -27,7 +27,7 @@ such sentences of one synthetic voice had 0.56 to 0.82; each word must be accoun
 
 
 class ResolveStage:
-    """One of the declared sentences; if it is none, fuzzy match and the model's choice."""
+    """Finds the declared sentence of a text, otherwise the cascade's match or choice."""
 
     def __init__(self, cascade: Cascade, language_model: LanguageModel | None) -> None:
         self._cascade = cascade
@@ -38,10 +38,10 @@ class ResolveStage:
     def resolve_intent(
         self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
     ) -> None:
-        """Settle the outcome, unless the text fits no intent and the stage ANSWER is to come.
+        """Set the outcome, unless the text fits no intent and the stage ANSWER follows.
 
         Raises:
-            EngineDied: the language model's process died of the text, twice.
+            EngineDied: the language model's process died twice at this text.
             Interrupted: `must_stop` said so while the model was choosing.
 
         """
@@ -71,11 +71,11 @@ class ResolveStage:
             work.end(Outcome.INTENT)
 
     def _may_repair(self, work: ResultBuilder) -> bool:
-        """Not speech that was decoded under the grammar, and rejected."""
+        """False for speech that was decoded under the grammar and rejected."""
         return not is_spoken(work.job) or self._cascade.repairs_speech
 
     def _note(self, work: ResultBuilder, intents: tuple[Intent, ...]) -> None:
-        """Keep what "it" may mean in the next sentence: after several commands, nothing."""
+        """Keep the meaning of "it" in the next sentence; after several commands there is none."""
         if Stage.ACT not in route_of(work.job):
             return
         if len(intents) == 1:
@@ -88,7 +88,7 @@ class ResolveStage:
     def _by_cascade(
         self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
     ) -> tuple[Intent, ...]:
-        """What the text means though it is no declared sentence; empty if that is not sure."""
+        """The meaning of a text that is not a declared sentence; empty if it is uncertain."""
         text, spoken = work.text or "", is_spoken(work.job)
         intent = self._cascade.repair(text, sentences)
         guarded = intent is not None and sentences.declared[intent.name].never_by_voice
@@ -99,7 +99,7 @@ class ResolveStage:
             guarded = intent is not None and sentences.declared[intent.name].never_by_voice
         work.stage("repair")
         if guarded and not spoken:
-            return ()  # only its very words do it; speech is refused, with the reason
+            return ()  # only its exact words may cause it; speech is refused, with the reason
         if intent is not None:
             return (intent,)
         if self._may_repair(work):
@@ -111,7 +111,7 @@ class ResolveStage:
         return self._chosen(work, sentences, must_stop)
 
     def _proposed(self, work: ResultBuilder, sentences: SentenceSet) -> tuple[Intent, ...]:
-        """The most similar sentence; of a typed text none that only its very words may cause."""
+        """The most similar sentence; for typed text none that only its exact words may cause."""
         found = self._cascade.propose(work.text or "", sentences, _source_of(work.job))
         if found is None:
             return ()
@@ -121,7 +121,7 @@ class ResolveStage:
     def _chosen(
         self, work: ResultBuilder, sentences: SentenceSet, must_stop: Callable[[], bool]
     ) -> tuple[Intent, ...]:
-        """What the language model chooses; empty if it is not there, or not sure."""
+        """The choice of the language model; empty if it is missing or not sure."""
         text, spoken = work.text or "", is_spoken(work.job)
         work.objection = self._cascade.objection(text, sentences)
         model = self._language_model
@@ -135,9 +135,9 @@ class ResolveStage:
         return () if choice.intent is None else (choice.intent,)
 
     def _of_last_command(self, work: ResultBuilder, sentences: SentenceSet) -> Intent | None:
-        """What a text means that refers to the speaker's last command: "turn it off".
+        """The meaning of a text that refers to the speaker's last command: "turn it off".
 
-        Words that were heard freely must be clear, and stand for a declared sentence.
+        Freely recognised words must be clear, and stand for a declared sentence.
         """
         last = self._last_commands.of(_speaker_of(work.job))
         heard = not self._may_repair(work)
@@ -158,13 +158,13 @@ def _source_of(job: Job) -> TextSource:
 
 
 def _speaker_of(job: Job) -> str:
-    """Who "it" is said by: one room of the microphone, one requester, or the command line."""
+    """The speaker of "it": a room of the microphone, a requester, or the command line."""
     area = getattr(job, "area", "")
     return f"{type(job).__name__}\0{getattr(job, 'requester', '')}\0{area}"
 
 
 def _refusal(job: Job, intents: tuple[Intent, ...], sentences: SentenceSet) -> str | None:
-    """Why intents must not be carried out, because one of them must not; None if they may."""
+    """Reason why intents must not be carried out, even if it applies to one; None if they may."""
     reasons = (_refusal_of(job, intent.name, sentences) for intent in intents)
     return next((reason for reason in reasons if reason is not None), None)
 
@@ -182,7 +182,7 @@ def _refusal_of(job: Job, name: str, sentences: SentenceSet) -> str | None:
 
 
 def prompt_of(request: Request) -> PromptRequest:
-    """What a request asks in words.
+    """The text and options of a request.
 
     Raises:
         EngineError: the text is not UTF-8.

@@ -77,10 +77,10 @@ class SecondModel:
 
     whisper: Whisper
     calibration: Calibration
-    """Of the scores of both together."""
+    """Calibration of the fused scores."""
 
     def fusion(self) -> ScoreFusion:
-        """How its scores join those of the first model."""
+        """The fusion of its scores with those of the first model."""
         return ScoreFusion(
             vocabulary=TokenVocabulary.of(self.whisper.tokens, self.whisper.end),
             effort=SECOND_MODEL_EFFORT,
@@ -121,7 +121,8 @@ class GrammarRecogniser:
         )
         self._lock = threading.Lock()
         self._prepared: deque[Automaton] = deque(maxlen=4)
-        """Those of the current grammar, during a reload of the next, and with clients' names."""
+        """Automata of the current grammar, of the next one during a reload, and with clients'
+        names."""
 
     def prepare(self, sentences: SentenceSet) -> Grammar:
         """Compile the grammar of `sentences`, so that no speaker waits for it.

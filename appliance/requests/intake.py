@@ -32,7 +32,7 @@ BUSY = "the queue is full, or your share of it; ask again in a moment"
 
 
 class RequestIntake:
-    """The broker gets its acknowledgement only after the request is on disk."""
+    """Accepts requests; the broker gets its acknowledgement only after a request is on disk."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class RequestIntake:
                 connection.acknowledge(delivery)
 
     def accept_request(self, incoming: IncomingRequest) -> InboxVerdict:
-        """Accept one that did not come from the broker. From any thread.
+        """Accept a request that did not come from the broker. Called from any thread.
 
-        Whoever brings it waits for its result, the event JobFinished or JobNotRun.
+        The caller waits for its result, the event JobFinished or JobNotRun.
         """
         (verdict,) = self._verdicts([incoming])
         if verdict.accepted is None:

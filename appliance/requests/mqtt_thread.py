@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WAIT_S = 0.2
-"""How long a turn waits for an event; a stop is noticed after this at the latest."""
+"""Seconds that a turn waits for an event; a stop is noticed between turns."""
 
 DRAIN_RESULTS_S, DRAIN_STATUS_S = 0.6, 0.3
-"""At a stop, how long to send the rest of the outbox, and then the status `stopped`."""
+"""Seconds at a stop for the rest of the outbox, and then for the status `stopped`."""
 
 HOUSEKEEPING_S = 60.0
 SHARED = "$share/"
@@ -46,10 +46,10 @@ BIRTH_PAYLOAD = b"online"
 """Home Assistant's birth message."""
 
 CORRECT_EVERY_S = 1.0
-"""Least time between two corrections of `status`: two who correct each other must not race."""
+"""Shortest time between two corrections of `status`, so that two clients do not race."""
 
 RECONNECT_EVERY_S = 5.0
-"""Least time between two new connections to a broker that does not acknowledge."""
+"""Shortest time between two new connections to a broker that does not acknowledge."""
 
 
 class MqttService(LoopBody):
@@ -188,7 +188,7 @@ class MqttService(LoopBody):
             self._intake.accept_requests(requests, self._connection)
 
     def _filters(self, *, can_share: bool) -> list[str]:
-        """What to subscribe to; a broker may close the connection for what it does not have."""
+        """The topic filters; a broker may close the connection for an unsupported one."""
         filters = self._topics.subscriptions
         if can_share or not any(one.startswith(SHARED) for one in filters):
             return filters

@@ -47,7 +47,7 @@ MAXIMUM_NAME_LENGTH = 256
 """Characters of a requester's name; the rest is ignored."""
 
 LONGEST_ID_BYTES = 1024
-"""Of Correlation Data, or of `transaction`: they are kept on disk with each request."""
+"""Maximum size of Correlation Data or `transaction`, which are stored with each request."""
 
 MAY_BE_EMPTY = frozenset(
     {Control.CONFIRM, Control.OPTIONS, Control.MICROPHONE, Control.CHECK, Control.LISTEN}
@@ -224,7 +224,7 @@ def _short(correlation: bytes | None) -> bytes | None:
 
 
 def _as_text(correlation: bytes | None) -> str | None:
-    """Return Correlation Data for JSON: unchanged if it is printable text, else as hex."""
+    """Return Correlation Data for JSON: unchanged if it is printable text, otherwise as hex."""
     if correlation is None:
         return None
     try:

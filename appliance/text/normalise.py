@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 PUNCTUATION = frozenset('.,!?;:…¿¡"«»“”„')
-"""Characters that Whisper adds and nobody speaks."""
+"""Characters that Whisper adds and that are not spoken."""
 
 SPACED_PUNCTUATION = frozenset('?!:;¿¡«»"“„')
 """Marks that a space may separate from their word: "¿Qué", "est-il ?"."""

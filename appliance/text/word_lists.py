@@ -1,4 +1,4 @@
-"""The words of a language by what they do in a command: harmless words, synonyms, guard words."""
+"""The words of a language by their role in a command: harmless words, synonyms, guard words."""
 
 from __future__ import annotations
 
@@ -56,23 +56,24 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 @dataclass(frozen=True, slots=True)
 class TimePhrases:
-    """Phrases that tell when one of several commands is to be done."""
+    """Phrases for the time of one of several commands."""
 
     units: frozenset[Words] = frozenset()
-    """Of time. "Second" is not among them where it also means the one after the first."""
+    """Units of time. "Second" is left out in languages in which it also means the ordinal
+    number."""
     one: frozenset[Words] = frozenset()
     """Words before one unit: "in an hour"."""
     other_units: frozenset[Words] = frozenset()
-    """Of anything else: with one of them, a number is no time of day."""
+    """Units of other quantities: with one of them, a number is not a time of day."""
     hours_after: frozenset[Words] = frozenset()
     """Phrases before an hour that is only a number: "at 7"."""
     timers: frozenset[Words] = frozenset()
-    """Things that have a length of time, which says nothing of when to do something else."""
+    """Things with a duration, which says nothing about the time of another command."""
     at_once: frozenset[Words] = frozenset()
     sequence: frozenset[Words] = frozenset()
     """Phrases that put one command after the other, and not only beside it."""
     loose: frozenset[Words] = frozenset()
-    """Phrases with guard words of the kind `time` that may say no time in a command: "next"."""
+    """Phrases with guard words of the kind `time` that may not mean a time in a command: "next"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +81,19 @@ class WordLists:
     """The words of one language."""
 
     meant_by: Mapping[Words, Words] = field(default_factory=dict)
-    """Phrase → the words that it stands for; none if it says nothing ("the", "please")."""
+    """Phrase → the words that it stands for; none if it has no meaning ("the", "please")."""
     same: Mapping[Words, tuple[Words, ...]] = field(default_factory=dict)
-    """What synonyms stand for → all of them, with itself."""
+    """Meaning of synonyms → all of them, with itself."""
     links: frozenset[str] = frozenset()
-    """Articles and prepositions: they say nothing, but no command ends with one."""
+    """Articles and prepositions: they carry no meaning, but no command ends with one."""
     verbs: frozenset[str] = frozenset()
-    """Verbs that say nothing without their object; the first word only: "switch" is a noun, too."""
+    """Verbs without meaning of their own; only as the first word, as "switch" is a noun, too."""
     nouns: frozenset[str] = frozenset()
-    """Kinds of devices: what may be left out of a name."""
+    """Kinds of devices, which may be left out of a name."""
     pronouns: frozenset[Words] = frozenset()
-    """Phrases that stand for what the last command was about: "it", "that one"."""
+    """Phrases that stand for the target of the last command: "it", "that one"."""
     again: frozenset[Words] = frozenset()
-    """Phrases before the place in which a command is to be done, too: "the same"."""
+    """Phrases before another place for the last command: "the same"."""
     conjunctions: frozenset[Words] = frozenset()
     """Phrases between two commands, or between two things of one command: "and", "and then"."""
     little: frozenset[Words] = frozenset()
@@ -101,25 +102,25 @@ class WordLists:
     """Phrases for more or less of a slot's value, with the slot and 1 or -1: "brighter"."""
     plural_endings: tuple[str, ...] = ()
     compounds: bool = False
-    """Whether words are joined freely, as in German: then no list has them all."""
+    """Whether words are joined freely, as in German, so that no list has them all."""
     present: frozenset[Words] = frozenset()
-    """Phrases that say nothing in a question: what is asked is how it is now, "today"."""
+    """Phrases without meaning in a question about the present: "today"."""
     wishes: frozenset[Words] = frozenset()
-    """Beginnings of a sentence that says what state is wanted: "make sure", "i want"."""
+    """Beginnings of a sentence with a wanted state: "make sure", "i want"."""
     wish_links: frozenset[Words] = frozenset()
-    """Phrases that say nothing inside such a sentence: "is", "to be"."""
+    """Phrases without meaning inside such a sentence: "is", "to be"."""
     when: TimePhrases = TimePhrases()
     states: Mapping[Words, Words] = field(default_factory=dict)
     """Word for a state in such a sentence → the words of the command for it, "locked": "lock"."""
     guards: Mapping[str, frozenset[Words]] = field(default_factory=dict)
-    """Phrases that make a sentence something else than a command, by what they make of it."""
+    """Guard words, by kind: phrases that make a sentence something else than a command."""
     capital_nouns: bool = False
     """Whether nouns are written with a capital, as in German."""
 
     def content(self, words: Sequence[str], *, begins: bool) -> list[str]:
-        """What `words` say: synonyms as one word, without the words that say nothing.
+        """The content of `words`: synonyms as one word, words without meaning left out.
 
-        `begins` is whether they begin the sentence, so that a verb may stand there.
+        `begins` tells whether they begin the sentence, where a verb may stand.
         """
         found: list[str] = []
         at = 0
@@ -133,7 +134,7 @@ class WordLists:
         return found
 
     def guard_in(self, words: Sequence[str]) -> tuple[str, str] | None:
-        """The first guard word among `words`, and what it makes of the sentence."""
+        """The first guard word among `words`, with its kind."""
         for at in range(len(words)):
             for kind, phrases in self.guards.items():
                 for length in (3, 2, 1):
@@ -152,7 +153,7 @@ class WordLists:
         )
 
     def step_in(self, words: Sequence[str]) -> tuple[str, int, bool] | None:
-        """The slot, 1 or -1, and whether it is a small step, if the words say this and no more."""
+        """The slot, 1 or -1, and whether it is a small step, if the words mean only this."""
         rest: list[str] = []
         at, small = 0, False
         while at < len(words):
@@ -196,7 +197,7 @@ LONGEST_PHRASE = 6
 
 @functools.cache
 def word_lists_for(language: str) -> WordLists:
-    """Those of a language, `de-CH` is `de`; empty if there is no file."""
+    """The words of a language, `de` for `de-CH`; empty if there is no file."""
     file = resources.files(__package__).joinpath(f"word_lists/{language.partition('-')[0]}.toml")
     if not file.is_file():
         return WordLists()
@@ -243,7 +244,7 @@ def word_lists_for(language: str) -> WordLists:
 
 
 def place_of_any(phrases: frozenset[Words], words: Sequence[str]) -> tuple[int, int] | None:
-    """Where the first and longest of `phrases` stands among `words`; None if none does."""
+    """The place of the first and longest of `phrases` among `words`; None if there is none."""
     for at in range(len(words)):
         for length in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
             if tuple(words[at : at + length]) in phrases:

@@ -23,18 +23,19 @@ if TYPE_CHECKING:
     from appliance.values import Intent
 
 SNOOZABLE_S = 600.0
-"""So long after an alarm began to ring it can still be snoozed, also if it was silenced."""
+"""Seconds after the beginning of a ring in which an alarm can be snoozed, even if it was
+silenced."""
 
 EXACT_BELOW_S = 600.0
-"""From here on what is left is said in whole minutes."""
+"""Seconds from which the remaining time is said in whole minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimerOrder:
-    """An intent about timers, and who it came from."""
+    """An intent about timers, with its origin."""
 
     id: str
-    """Of the job; a timer that it starts has the same."""
+    """Id of the job; a timer that it starts has the same id."""
     intent: Intent
     language: str
     area: str | None = None
@@ -43,7 +44,7 @@ class TimerOrder:
 
     @property
     def slots(self) -> dict[str, Any]:
-        """What was said."""
+        """The slots of the intent."""
         return self.intent.slots
 
     def text(self, slot: str) -> str | None:
@@ -52,7 +53,7 @@ class TimerOrder:
 
 
 class TimerIntents:
-    """One thread at a time; the answers are in the language of the order."""
+    """Carries out orders; answers are in the order's language. Use it from one thread at a time."""
 
     def __init__(
         self,
@@ -125,7 +126,7 @@ class TimerIntents:
         return _said(order, "command" if command else "default")
 
     def _refusal(self, order: TimerOrder, seconds: float, command: str | None) -> str | None:
-        """Why something cannot be started; None if it can."""
+        """Reason why a timer cannot be started; None if it can."""
         phrases, _ = timer_phrases_for(order.language)
         if seconds > LONGEST_S:
             return phrases.too_long
@@ -280,7 +281,7 @@ class TimerIntents:
     def _at_time_of_day(
         self, order: TimerOrder, kind: TimerKind, text: str | None = None
     ) -> Timer | None:
-        """What an order asks for at a time of day; None if it says no time."""
+        """The entry that an order sets for a time of day; None if it has no time."""
         clocks = self._timers.clocks
         _, words = timer_phrases_for(order.language)
         said = hours_of(order.slots, twelve_hours=bool(words.halves[0]))
@@ -362,7 +363,7 @@ class TimerIntents:
         do: Callable[[Timer], None],
         none: str = "",
     ) -> str | None:
-        """Do something to the one timer that is meant; else return what to answer."""
+        """Change the one timer that is meant; if it is ambiguous, return the answer."""
         found = self._timers.find(query, phase, order.area)
         if not found:
             return none or error_response(order.language, "timer_not_found")

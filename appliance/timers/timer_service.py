@@ -57,13 +57,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
-"""Between two looks at what is due."""
+"""Seconds between two checks for due timers."""
 
 RING_EVERY_S = 4.0
-"""Between the beginnings of two rings."""
+"""Seconds between the beginnings of two rings."""
 
 ANSWERS_KEPT = 32
-"""Orders whose answer is remembered: a request that comes again after a crash is not done twice."""
+"""Number of remembered answers, so that a request that comes again after a crash is not done
+twice."""
 
 UNKNOWN = "no timer has this id; the topic timers has the list"
 NOT_PAUSED = "only a timer can be paused, not this {kind}; cancel it, and start another one"
@@ -75,7 +76,7 @@ LATEST = "timers/latest"
 
 
 class TimerService(LoopBody):
-    """`turn` belongs to a Loop, `handle_intent` is for any thread.
+    """The timers' thread. A Loop calls `turn`; any thread may call `handle_intent`.
 
     A change and the messages that tell of it are one transaction of the journal. So a timer that
     was announced as started is on disk, and its ringing is announced exactly once.
@@ -116,7 +117,7 @@ class TimerService(LoopBody):
         self._interruptions = speech.interruptions
         self._ring_at = 0.0
         self._due: list[IncomingRequest] = []
-        """Delayed commands whose time has come, until they are in the inbox."""
+        """Due delayed commands that are not in the inbox yet."""
         self._wake = threading.Event()
 
     def handle_intent(self, result: Result) -> Action | None:
@@ -169,7 +170,7 @@ class TimerService(LoopBody):
             self._publish_list()
 
     def turn(self) -> None:
-        """Ring what is due, and end what has rung long enough."""
+        """Ring due timers, and end those that have rung long enough."""
         self._wake.wait(POLL_S)
         self._wake.clear()
         with self._lock:
@@ -196,7 +197,7 @@ class TimerService(LoopBody):
         return IncomingRequest(request, f"timer {timer.id}".encode(), may_repeat=False)
 
     def _end_ringing(self) -> None:
-        """After somebody interrupted the sound, or after `timers.ring_s`."""
+        """End a ring after an interruption, or after `timers.ring_s`."""
         interrupted = self._speech.interruptions != self._interruptions
         self._interruptions = self._speech.interruptions
         for timer in self._timers.ringing():

@@ -321,7 +321,7 @@ class Climate(TemperatureControl):
             raise ServiceRefused(f"{self.name} cannot be turned off")
 
     def toggle(self, plan: ServicePlan, data: ServiceData) -> None:
-        """On if it is off, otherwise off."""
+        """Switch it on if it is off, otherwise off."""
         (self.turn_on if self.values.get("hvac_mode") == "off" else self.turn_off)(plan, data)
 
     def _set_mode(self, plan: ServicePlan, mode: str) -> None:

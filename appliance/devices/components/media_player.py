@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STATES = frozenset({"buffering", "idle", "off", "on", "paused", "playing", "standby"})
 
 STEP = 0.1
-"""Of the volume, if nobody says how much louder."""
+"""Step of the volume, if none is said."""
 
 
 def _sends(payload: str) -> Callable[[MediaPlayer, ServicePlan, ServiceData], None]:
