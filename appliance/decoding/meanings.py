@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,10 @@ NEAR = 0.2
 NEARLY_AS_LIKELY_NATS = 4.0
 """A sentence that scores worse by more than this was not said: "stop the tea timer" is recognised,
 although "stop the timer" is near."""
+
+VERBS = 30
+VERB_LIKENESS = 0.5
+"""So many words that are so much alike (`difflib`) are tried in place of a misheard verb."""
 
 DOUBTFUL_NATS = 8.0
 """If the other sentence scores worse by no more than this, it is unclear which one was said."""
@@ -125,19 +130,26 @@ def declared_sentences_near(
     if best is None or not best.reading.wildcard_characters or best.reading.parts:
         return []
     beam, limit = effort.spelling_beam, effort.candidates_per_round
-    near = (
-        one.text
-        # A verb that was misheard is in the wildcard, too: "Wette Milch" for "Setze Milch".
-        for automaton in (grammar.declared, grammar.automaton)
-        for one in nearest(automaton, best.text, limit=limit, beam=beam)
-    )
+    near = nearest(grammar.declared, best.text, limit=limit, beam=beam)
+    texts = [*(one.text for one in near), *_with_other_verb(best.text, grammar)]
     meant = (
         text
-        for text in dict.fromkeys(near)
+        for text in dict.fromkeys(texts)
         for reading in grammar.readings(text)[:1]
         if _is_meant_by(best, Meaning(best.best, text, reading))
     )
     return list(islice(meant, effort.batch_size))  # as many as the model scores in one call
+
+
+def _with_other_verb(text: str, grammar: Grammar) -> Iterator[str]:
+    """`text` with another first or last word: a verb that was misheard is in the wildcard, too.
+
+    "Wette Milch auf die Liste" is "Setze Milch auf die Liste".
+    """
+    words = normalise(text).split()
+    for at in {0, len(words) - 1}:
+        for other in get_close_matches(words[at], grammar.words, n=VERBS, cutoff=VERB_LIKENESS):
+            yield " ".join([*words[:at], other, *words[at + 1 :]])
 
 
 def _as_written(decoding: Decoding, grammar: Grammar, spell: Spell) -> Iterator[Candidate]:

@@ -77,7 +77,7 @@ class SearchEffort:
     """Number of rounds, each around the best candidate of the one before."""
     declared_distance: float = 0.12
     """If a sentence without a wildcard is at most this far, those with one are not looked up."""
-    spelling_beam: int = 80
+    spelling_beam: int = 120
     """Places in the automaton kept at each letter of a look-up."""
     verbatim_nats_per_token: float = 0.1
     """If the free text scores better by less than this, a sentence was said word for word."""

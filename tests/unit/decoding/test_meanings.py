@@ -127,6 +127,21 @@ def test_sentences_without_the_wildcard_are_looked_up() -> None:
     )
 
 
+LIST = Grammar.of(
+    intents_of(
+        {"Add": ["[setze] {item} auf die liste", "setze {item} dazu"], "Next": "weiter"},
+        lists={"item": {"wildcard": True}},
+    )
+)
+
+
+def test_a_misheard_verb_that_a_wildcard_took_is_looked_up() -> None:
+    wild = ("wette milch auf die liste", -2.0)
+    decoding, texts = found(wild[0], wild)
+    near = declared_sentences_near(decoding, LIST, lambda tokens: texts[tokens[0]], SearchEffort())
+    assert near == ["setze milch auf die liste"]
+
+
 DOORS = Grammar.of(
     intents_of(
         {"State": ["is {name} closed", "is [the] garage deur closed"], "Open": "open {name}"},
