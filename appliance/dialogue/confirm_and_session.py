@@ -268,14 +268,21 @@ class Dialogue:
             return  # it is of a session before, and somebody speaks already
         words = result.answer or self._response(result)
         if result.outcome in ENDINGS:
-            failed = result.outcome is Outcome.FAILED
-            self._play(Earcon.FAULT if failed else Earcon.NOTHING)
-            self._end(ENDINGS[result.outcome], of=result.id)
+            self._respond_to_failure(result)
         elif words and self._speech.speaks:
             self._speech.say(words, done=lambda: self._finish(result))
         else:
             self._play(Earcon.UNDERSTOOD)
             self._finish(result)
+
+    def _respond_to_failure(self, result: Result) -> None:
+        """Say why it failed, if that is known in words; otherwise a tone."""
+        why, failed = ENDINGS[result.outcome], result.outcome is Outcome.FAILED
+        if failed and result.answer and self._speech.speaks:
+            self._speech.say(result.answer, done=lambda: self._end(why, of=result.id))
+            return
+        self._play(Earcon.FAULT if failed else Earcon.NOTHING)
+        self._end(why, of=result.id)
 
     def _response(self, result: Result) -> str | None:
         return response_to(result.commands, self._declared())

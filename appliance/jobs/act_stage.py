@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, CommandRefused, ServiceRefused
 from appliance.jobs.finished_job_log import without_words
 from appliance.values import ACTING_OPERATIONS, Action, Outcome, Request
 
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
     from appliance.values import Job, Result
 
 logger = logging.getLogger(__name__)
+
+
+FOR_SPEAKER = (CommandRefused, ServiceRefused)
+"""Errors whose text is in the language of the speaker, and may be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """Why a command was not carried out."""
+
+    reason: str
+    is_for_speaker: bool = False
 
 
 class ActStage:
@@ -40,10 +53,12 @@ class ActStage:
             return result, Action()
         tried = [self._try(job, command) for command in result.of_each_command()]
         done = [action for action in tried if isinstance(action, Action)]
-        reasons = [reason for reason in tried if isinstance(reason, str)]
+        failures = [one for one in tried if isinstance(one, NotDone)]
+        reasons = [one.reason for one in failures]
         if not done:
-            return _failed(result, _joined(reasons) or ""), Action()
-        answers = [one.answer if isinstance(one, Action) else one for one in tried]
+            words = [one.reason for one in failures if one.is_for_speaker]
+            return _failed(result, _joined(reasons) or "", _joined(words)), Action()
+        answers = [one.answer if isinstance(one, Action) else one.reason for one in tried]
         messages = tuple(message for action in done for message in action.messages)
         acted = msgspec.structs.replace(
             result,
@@ -52,20 +67,20 @@ class ActStage:
             reason=_joined(reasons) or result.reason,
         )
         if reasons:
-            failed = tuple(at for at, one in enumerate(tried, 1) if isinstance(one, str))
+            failed = tuple(at for at, one in enumerate(tried, 1) if isinstance(one, NotDone))
             acted = msgspec.structs.replace(acted, not_done=failed)
         return acted, Action(acted.answer, messages)
 
-    def _try(self, job: Job, result: Result) -> Action | str:
+    def _try(self, job: Job, result: Result) -> Action | NotDone:
         """Carry out one command; return the reason if it fails."""
         try:
             return self._first_action(result)
         except ApplianceError as error:
-            return str(error)
+            return NotDone(str(error), is_for_speaker=isinstance(error, FOR_SPEAKER))
         except Exception as error:
             message = "intent of job %s failed because of a bug in the appliance"
             logger.error(message, job.id, exc_info=without_words(error))  # noqa: TRY400
-            return f"a bug in the appliance ({type(error).__name__})"
+            return NotDone(f"a bug in the appliance ({type(error).__name__})")
 
     def _first_action(self, result: Result) -> Action:
         actions = (handler.handle_intent(result) for handler in self._handlers)
@@ -82,5 +97,5 @@ def _joined(texts: Sequence[str]) -> str | None:
     return " ".join([*(f"{text.rstrip(' .')}." for text in before), last]) or None
 
 
-def _failed(result: Result, reason: str) -> Result:
-    return msgspec.structs.replace(result, outcome=Outcome.FAILED, reason=reason)
+def _failed(result: Result, reason: str, words: str | None) -> Result:
+    return msgspec.structs.replace(result, outcome=Outcome.FAILED, reason=reason, answer=words)

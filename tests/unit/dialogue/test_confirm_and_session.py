@@ -179,6 +179,21 @@ def test_every_session_ends_with_its_reason(outcome: Outcome, ending: str) -> No
     assert [one.outcome for one in parts.delivered] == [outcome]
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [("Hall lamp cannot be reached", ["Hall lamp cannot be reached"]), (None, [])],
+)
+def test_why_something_failed_is_said_if_there_are_words(
+    answer: str | None, said: list[str]
+) -> None:
+    parts = DialogueParts()
+    parts.wake()
+    parts.hear(result(Outcome.FAILED, "turn on the lamp", answer=answer))
+
+    assert parts.speech.said == said
+    assert parts.endings == ["it failed"]
+
+
 def test_an_answer_is_said() -> None:
     parts = DialogueParts()
     parts.wake()

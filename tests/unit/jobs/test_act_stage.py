@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from appliance.errors import EngineError
+from appliance.errors import EngineError, ServiceRefused
 from appliance.jobs.act_stage import ActStage
 from appliance.values import (
     Action,
@@ -99,6 +99,19 @@ def test_what_cannot_be_carried_out_is_a_failed_result_with_its_reason(error: Ex
     result, action = ActStage([handler]).act(UTTERANCE, UNDERSTOOD)
     assert (result.outcome, result.acted, action) == (Outcome.FAILED, False, Action())
     assert (str(error) or type(error).__name__) in (result.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ServiceRefused("Hall lamp cannot be reached"), "Hall lamp cannot be reached"),
+        (EngineError("errno 5"), None),
+        (ZeroDivisionError(), None),
+    ],
+)
+def test_only_a_refusal_in_words_is_said(error: Exception, said: str | None) -> None:
+    result, _ = ActStage([RecordedHandler("HassTurnOn", error=error)]).act(UTTERANCE, UNDERSTOOD)
+    assert (result.outcome, result.answer) == (Outcome.FAILED, said)
 
 
 LOCK = Intent("Lock", {"name": "door"})
