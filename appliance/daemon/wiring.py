@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,6 @@ from appliance.dialogue.request_confirmation import RequestConfirmation
 from appliance.dialogue.speech_output import SpeechOutput
 from appliance.events import EventBus
 from appliance.fleet.bundle_receiver import BundleReceiver
-from appliance.http_server.server import HttpServer
 from appliance.ids import Ids
 from appliance.jobs.act_stage import ActStage
 from appliance.jobs.client_jobs import ClientJobs
@@ -42,10 +40,6 @@ from appliance.mqtt.connection import BrokerConnection
 from appliance.mqtt.flood_limit import FloodLimit
 from appliance.mqtt.publisher import Publisher
 from appliance.mqtt.result_commit import ResultCommitter
-from appliance.openai_api.application import site as openai_site
-from appliance.openai_api.pending_requests import PendingRequests
-from appliance.page.access import PageAccess
-from appliance.page.application import site as page_site
 from appliance.page.board_history import BoardHistory
 from appliance.page.observed_activity import ObservedActivity
 from appliance.page.operations import PageOperations
@@ -81,7 +75,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.config import Config
-    from appliance.http_server.site import Site
     from appliance.journal.journal import Journal
     from appliance.protocols import IntentHandler, Microphone
 
@@ -317,11 +310,6 @@ def wire(  # noqa: PLR0915  (one line for each part)
         node = NodeMetrics()
         events.subscribe(node)
         client_loops.append(Loop("Sparkplug edge node", EdgeNode(config, node, dispatcher)))
-    sites: list[Site] = []
-    if config.http.listen:
-        pending = PendingRequests(intake, dispatcher, ids.new)
-        events.subscribe(pending)
-        sites.append(openai_site(config, pending, speech.synthesizer))
     page = PageServices(
         config=config,
         config_path=path,
@@ -339,9 +327,20 @@ def wire(  # noqa: PLR0915  (one line for each part)
         status=status,
         log=LogRing(),
     )
-    sites += _page(page, events, stack)
-    if sites:
-        client_loops.append(Loop("HTTP server", HttpServer(sites)))
+    if config.http.listen or config.page.listen:
+        # It costs memory, so it is imported only if it is wanted.
+        from appliance.daemon.site_wiring import http_server  # noqa: PLC0415
+
+        server = http_server(
+            page,
+            intake,
+            dispatcher,
+            ids,
+            synthesizer=speech.synthesizer,
+            events=events,
+            stack=stack,
+        )
+        client_loops.append(Loop("HTTP server", server))
 
     return Parts(
         events=events,
@@ -376,18 +375,6 @@ def wire(  # noqa: PLR0915  (one line for each part)
         voice_loops=tuple(voice.loops),
         client_loops=tuple(client_loops),
     )
-
-
-def _page(services: PageServices, events: EventBus, stack: ExitStack) -> list[Site]:
-    """The page, if it is on."""
-    if not services.config.page.listen:
-        return []
-    events.subscribe(services.activity)
-    events.subscribe(services.operations)
-    events.subscribe(services.history)
-    logging.getLogger().addHandler(services.log)
-    stack.callback(logging.getLogger().removeHandler, services.log)
-    return [page_site(PageAccess(services.config.state_directory), services)]
 
 
 def _wyoming(

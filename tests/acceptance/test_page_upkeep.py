@@ -360,6 +360,6 @@ def test_a_page_without_events_notices_a_kill_keeps_what_is_typed_and_follows_a_
     assert browser.evaluate("location.pathname") == "/try"
     assert browser.evaluate("document.getElementById('text').value") == "turn on"
     page.daemon.start()
-    browser.until("location.pathname === '/timers'")
+    browser.until("location.pathname === '/timers' && document.readyState === 'complete'")
     say(browser, "set a timer for ten minutes")
     browser.until("document.querySelector('#timers-list .left')?.innerText.match(/^9:5/)")
