@@ -332,8 +332,7 @@ class MqttSettings(Section, frozen=True):
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
     """Keep-alive interval, in seconds (5 to 3600)."""
     session_expiry_s: Annotated[int, Meta(ge=0, le=4294967295)] = 86400
-    """Time for which the broker stores requests while the appliance is away, in seconds (0 or
-    more)."""
+    """Time for which the broker stores requests during an absence, in seconds (0 or more)."""
     username: str = ""
     """User name of the login."""
     password_file: str = ""
