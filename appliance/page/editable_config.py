@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -115,8 +114,8 @@ class EditableConfig:
 
     def fields(self, section: DescribedSection, text: str) -> list[SettingField]:
         """The keys of a table, with their values in this text."""
-        written = tomllib.loads(text).get(section.name, {})
         values: dict[str, Any] = msgspec.to_builtins(getattr(parse(text), section.name))
+        written = tomllib.loads(text).get(section.name, {})
         hints = get_type_hints(type(getattr(Config(), section.name)), include_extras=True)
         fields = []
         for one in section.keys:
@@ -139,7 +138,10 @@ class EditableConfig:
     def changed(self, fields: list[SettingField], typed: Mapping[str, str]) -> ChangedConfig:
         """The file with what was typed; what is as it was stays untouched, and so does the rest."""
         text, _ = self.read()
-        document = tomlkit.parse(text)
+        try:
+            document = tomlkit.parse(text)
+        except TOMLKitError as error:
+            raise EditRefused(f"{self._path}: {error}; change it by hand") from error
         changed, problems = [], []
         for field in fields:
             given = typed.get(field.name)
@@ -173,10 +175,9 @@ class EditableConfig:
         before, now = self.read()
         if digest != now:
             raise EditRefused(f"{self._path} has been changed elsewhere; open this page again")
-        mode = stat.S_IMODE(self._path.stat().st_mode)
         try:
             self._versions.keep(str(self._path), before.encode())
-            atomic_file.replace(self._path, text.encode(), mode)
+            atomic_file.rewrite(self._path, text.encode())
         except OSError as error:
             raise EditRefused(f"{self._path} cannot be saved: {error.strerror}") from error
         return hashlib.sha256(text.encode()).hexdigest()

@@ -101,7 +101,7 @@ class SentenceEditor:
 
         """
         async with self._turn:
-            return await asyncio.to_thread(self._check, name, text, tried)
+            return await asyncio.to_thread(self._check, name, text, tried, None)
 
     async def save(self, name: str, text: str | None, digest: str) -> tuple[CheckedEdit, str, bool]:
         """Save a file whose sentences can be used: the check, its digest, and if it is in use now.
@@ -113,7 +113,9 @@ class SentenceEditor:
 
         """
         async with self._turn:
-            checked = await asyncio.to_thread(self._check, name, text, "")
+            # What is compiled for the check is kept, and needs no second time in the reload.
+            cache = self._settings.config.state_directory / "grammars"
+            checked = await asyncio.to_thread(self._check, name, text, "", cache)
             if checked.sentences is None:
                 return checked, digest, False
             digest = await asyncio.to_thread(self.files().save, name, text, digest)
@@ -128,14 +130,14 @@ class SentenceEditor:
             await asyncio.sleep(POLL_S)
         return False
 
-    def _check(self, name: str, text: str | None, tried: str) -> CheckedEdit:
+    def _check(self, name: str, text: str | None, tried: str, cache: Path | None) -> CheckedEdit:
         with self.files().edited(name, text) as folder:
             try:
-                return self._read(folder, tried)
+                return self._read(folder, tried, cache)
             except SentencesError as error:
                 return CheckedEdit(problems=tuple(_located(error.problems, folder)))
 
-    def _read(self, folder: Path, tried: str) -> CheckedEdit:
+    def _read(self, folder: Path, tried: str, cache: Path | None) -> CheckedEdit:
         """Check like `appliance intents check` and `appliance intents test`."""
         config = self._settings.config
         language, more = config.device.language, None
@@ -146,7 +148,7 @@ class SentenceEditor:
             folder,
             language,
             included=config.sentences.included,
-            cache=config.state_directory / "grammars",
+            cache=cache,
             more_values=more,
         )
         _ = loaded.grammar

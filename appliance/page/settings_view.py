@@ -12,6 +12,7 @@ from appliance.page.access import Role
 from appliance.page.editable_config import EditableConfig
 from appliance.page.page_request import PageError
 from appliance.page.page_view import PageRoute
+from appliance.pushed_bundle import read_record
 from appliance.system.signal_wait import RELOAD
 
 if TYPE_CHECKING:
@@ -66,8 +67,15 @@ class SettingsView:
             fields=fields,
             digest=digest,
             read_only=why,
+            before=self._file.versions()[:1],
+            bundle=self._bundle(),
             fault=self._settings.fault,
         )
+
+    def _bundle(self) -> int:
+        """The signed bundle in force, whose values count before those of the file; 0 for none."""
+        config = self._settings.config
+        return read_record(config.state_directory).serial if config.fleet.public_key else 0
 
     async def _check(self, request: PageRequest) -> Response:
         changed = await self._changed(await request.form())
@@ -100,7 +108,8 @@ class SettingsView:
     ) -> Response:
         if changed.problems or not (changed.changed or goes):
             return self._part(request, changed, "settings_checked")
-        digest = await asyncio.to_thread(self._file.save, changed.text, digest)
+        async with self._turn:
+            digest = await asyncio.to_thread(self._file.save, changed.text, digest)
         keys = ", ".join(name for name, _ in changed.changed) or "an earlier file"
         logger.info("page: %s saved in config.toml: %s", request.who, keys)
         os.kill(os.getpid(), RELOAD)  # what `systemctl reload` does

@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import shutil
-import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,11 +106,13 @@ class EditableSentences:
         """
         if name not in self.names():
             raise EditRefused(f"there is no sentence file {name!r}")
-        content = (self._folder / name).read_bytes()
         try:
+            content = (self._folder / name).read_bytes()
             return EditableFile(name, content.decode("utf-8-sig"), _digest(content))
         except UnicodeDecodeError:
             raise EditRefused(f"{name} is not UTF-8 text; save it as UTF-8") from None
+        except OSError as error:
+            raise EditRefused(f"{name} cannot be read: {error.strerror}") from error
 
     def named(self, wanted: str) -> str:
         """The name of a new file; `kitchen` is `kitchen.yaml`, in the folder of the language.
@@ -228,8 +229,7 @@ class EditableSentences:
         if content is None:
             atomic_file.remove(path)
             return
-        mode = 0o600 if before is None else stat.S_IMODE(path.stat().st_mode)
-        atomic_file.replace(path, content, mode)
+        atomic_file.rewrite(path, content)
 
 
 def _digest(content: bytes) -> str:

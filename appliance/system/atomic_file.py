@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +30,21 @@ def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
         fresh.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """`replace` a file that is there, or make one; its permissions and its owner stay.
+
+    Only root can give a file to another user; made by another one, it is that one's from then on.
+    """
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        replace(path, content)
+        return
+    replace(path, content, stat.S_IMODE(before.st_mode))
+    with contextlib.suppress(PermissionError):
+        os.chown(path, before.st_uid, before.st_gid)
 
 
 def remove(path: Path) -> None:
