@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from support.daemon_process import SAMPLES, DaemonProcess
 from support.free_port import free_port
 from support.home_assistant import HomeAssistant, tree
 from support.recordings import sound_of
+from support.virtual_microphone import virtual_microphone
+from support.waiting import until
 
 from appliance.wyoming_server.pcm_frames import pcm_of
 
@@ -65,3 +68,52 @@ def check(home: HomeAssistant, setup: dict[str, str]) -> None:
     response = found["intent-end"]["intent_output"]["response"]
     assert response["response_type"] == "action_done"
     assert heard["light"] == "on"
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+@pytest.mark.timeout(600)
+def test_a_satellite_turns_on_a_light_of_home_assistant(
+    tmp_path: Path, models_directory: Path, speech: Path
+) -> None:
+    wyoming, listen, debian = free_port(), free_port(), tree()
+    for name in ("kitchen", "bedroom"):
+        (tmp_path / name).mkdir()
+    with (
+        virtual_microphone(tmp_path) as microphone,
+        DaemonProcess(
+            tmp_path / "kitchen",
+            models_directory,
+            speaking={"engine": "espeak-ng"},
+            wyoming={"listen": f"127.0.0.1:{wyoming}"},
+            mqtt={"embedded_port": free_port()},
+        ) as daemon,
+        DaemonProcess(
+            tmp_path / "bedroom",
+            tmp_path / "no models",
+            device={"name": "bedroom", "area": "bedroom"},
+            listening={"trigger": "wake_word"},
+            wake_word={"words": ["okay_nabu"]},
+            satellite={"listen": f"127.0.0.1:{listen}"},
+        ) as satellite,
+        HomeAssistant(debian, f"satellite-{tmp_path.name}", free_port()) as home,
+    ):
+        daemon.start()
+        satellite.mode, satellite.environment = "satellite", dict(microphone.environment)
+        satellite.start()
+        home.start()
+        setup = home.drive("setup", str(wyoming))
+        entry = home.drive("satellite", setup["token"], setup["pipeline"], str(listen))
+        assert entry == {"type": "create_entry", "title": "bedroom", "reason": None}
+        until(lambda: satellite.notified("recogniser connected"), satellite.said(), 60)
+        states = home.drive("look", setup["token"])["states"]
+        assert states["assist_satellite.bedroom"] == "idle"
+        home.drive("light", setup["token"], "off")
+
+        microphone.play(speech / "wake" / "okay_nabu" / "2.wav")
+        microphone.play(SAMPLES / "kitchen_light.flac")
+        until(
+            lambda: home.drive("look", setup["token"])["states"]["light.kitchen_lamp"] == "on",
+            satellite.said(),
+            60,
+        )
+        assert "not understood" not in satellite.said()

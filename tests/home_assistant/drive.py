@@ -6,6 +6,7 @@ drive.py light URL TOKEN on|off     switches the light without a voice
 drive.py mqtt URL PORT              owner, MQTT with a broker on this port: prints the token
 drive.py look URL TOKEN             prints the states, and the devices of MQTT with their triggers
 drive.py automate URL TOKEN JSON    saves an automation, as its editor does
+drive.py satellite URL TOKEN PIPELINE PORT  a satellite for the voice assistant: prints JSON
 drive.py call URL TOKEN SERVICE ID  does something with an entity
 """
 
@@ -21,6 +22,7 @@ import aiohttp
 
 CLIENT = "http://localhost/"
 LIGHT = "light.kitchen_lamp"
+VOICE = "tts.kitchen"
 PIECE_BYTES = 640
 
 
@@ -138,8 +140,8 @@ async def setup(browser: Browser, port: int) -> dict[str, Any]:
         conversation_language="en",
         stt_engine="stt.kitchen",
         stt_language="en",
-        tts_engine=None,
-        tts_language=None,
+        tts_engine=VOICE if VOICE in states else None,
+        tts_language="en" if VOICE in states else None,
         tts_voice=None,
         wake_word_entity=None,
         wake_word_id=None,
@@ -185,6 +187,10 @@ async def main(command: str, url: str, *rest: str, pcm: bytes = b"") -> None:
             print(json.dumps({"events": events, "light": state["state"]}))
         elif command == "look":
             print(json.dumps(await look(browser)))
+        elif command == "satellite":
+            await browser.command("assist_pipeline/pipeline/set_preferred", pipeline_id=rest[1])
+            entry = await integrate(browser, "wyoming", host="127.0.0.1", port=int(rest[2]))
+            print(json.dumps({key: entry.get(key) for key in ("type", "title", "reason")}))
         elif command == "automate":
             await browser.post("/api/config/automation/config/1", **json.loads(rest[1]))
         elif command == "call":
