@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_a_file_is_saved_with_its_permissions_and_put_back(folder: Path, tmp_pat
     assert path.stat().st_mode & 0o777 == 0o640
     assert digest == edited.read("en/gate.yaml").digest
     assert [one.content for one in edited.versions("en/gate.yaml")] == [GATE.encode()]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_a_file_of_another_user_stays_that_users(folder: Path, tmp_path: Path) -> None:
+    path = folder / "en" / "gate.yaml"
+    os.chown(path, 12345, 12346)
+    edited = files(folder, tmp_path / "state")
+    edited.save("en/gate.yaml", "# changed\n", edited.read("en/gate.yaml").digest)
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
 
 
 def test_a_file_that_somebody_else_has_changed_is_not_overwritten(
