@@ -28,6 +28,9 @@ intents:
     data:
       - sentences: ["open the gate"]
     confirm: true
+  HassTurnOn:
+    data:
+      - sentences: ["turn on [the] {name}"]
 """
 
 
@@ -62,7 +65,7 @@ def page(
         (folder / "models" / model.name).symlink_to(model)
     (folder / "devices.yaml").write_text("# My own comment.\nareas: [Kitchen]\n")
     sections: dict[str, dict[str, Any]] = {
-        "sentences": {"folder": str(folder / "sentences"), "builtin": True},
+        "sentences": {"folder": str(folder / "sentences")},
         "devices": {"discovery": "act", "file": str(folder / "devices.yaml")},
         "mqtt": {"embedded_port": broker_port},
     }
@@ -297,7 +300,7 @@ def test_a_device_gets_another_name_and_room_on_the_page_and_is_understood_by_th
     announce(broker_port, "light", "Kitchen ceiling")
     announce(broker_port, "lock", "Front door")
     cookie = page.cookie()
-    until(lambda: "Front door" in page.ask("GET", "/devices", cookie=cookie)[1])
+    until(lambda: "Front door" in page.ask("GET", "/devices", cookie=cookie)[1], seconds=30.0)
     browser.open(f"{page.address}/devices?search=ceiling")
     assert browser.evaluate("document.querySelectorAll('main article').length") == 1
     browser.evaluate("document.querySelector('summary').focus()")
@@ -317,7 +320,7 @@ def test_a_device_gets_another_name_and_room_on_the_page_and_is_understood_by_th
         asked = page.ask("POST", "/try/text", fields, cookie=cookie, origin=page.address)
         return "HassTurnOn" in asked[1]
 
-    until(understood, seconds=30.0)
+    until(understood, seconds=60.0)
     assert browser.console == []
 
 
