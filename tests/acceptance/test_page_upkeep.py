@@ -350,6 +350,20 @@ def test_what_is_wrong_about_a_device_is_said_and_the_file_stays(
     assert (page.daemon.folder / "devices.yaml").read_text() == before
 
 
+def test_nothing_of_this_is_done_without_a_session_from_elsewhere_or_by_get(
+    page: ServedPage,
+) -> None:
+    cookie = page.cookie()
+    shown = ("/timers", "/timers/list", "/board", "/board/now", "/board/charts", "/models")
+    for path in (*shown, "/models/list", "/devices", "/log", "/log/events", "/alive"):
+        assert page.ask("GET", path)[0] == 401, path
+    done = ("/timers/change", "/timers/stop", "/timers/command", "/timers/confirm", "/log/bundle")
+    for path in (*done, "/models/pull", "/models/bench", "/models/stop", "/devices/change"):
+        assert page.ask("POST", path, {}, origin=page.address)[0] == 401, path
+        assert page.ask("POST", path, {}, cookie=cookie, origin="http://evil.example")[0] == 403
+        assert page.ask("GET", path, cookie=cookie)[0] == 405, path
+
+
 def test_a_page_without_events_notices_a_kill_keeps_what_is_typed_and_follows_a_link_afterwards(
     page: ServedPage, browser: WebBrowser
 ) -> None:
