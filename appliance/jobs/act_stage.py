@@ -26,7 +26,7 @@ FOR_SPEAKER = (CommandRefused, ServiceRefused)
 
 
 @dataclass(frozen=True, slots=True)
-class NotDone:
+class CommandFailure:
     """Why a command was not carried out."""
 
     reason: str
@@ -53,7 +53,7 @@ class ActStage:
             return result, Action()
         tried = [self._try(job, command) for command in result.of_each_command()]
         done = [action for action in tried if isinstance(action, Action)]
-        failures = [one for one in tried if isinstance(one, NotDone)]
+        failures = [one for one in tried if isinstance(one, CommandFailure)]
         reasons = [one.reason for one in failures]
         if not done:
             words = [one.reason for one in failures if one.is_for_speaker]
@@ -67,20 +67,20 @@ class ActStage:
             reason=_joined(reasons) or result.reason,
         )
         if reasons:
-            failed = tuple(at for at, one in enumerate(tried, 1) if isinstance(one, NotDone))
+            failed = tuple(at for at, one in enumerate(tried, 1) if isinstance(one, CommandFailure))
             acted = msgspec.structs.replace(acted, not_done=failed)
         return acted, Action(acted.answer, messages)
 
-    def _try(self, job: Job, result: Result) -> Action | NotDone:
+    def _try(self, job: Job, result: Result) -> Action | CommandFailure:
         """Carry out one command; return the reason if it fails."""
         try:
             return self._first_action(result)
         except ApplianceError as error:
-            return NotDone(str(error), is_for_speaker=isinstance(error, FOR_SPEAKER))
+            return CommandFailure(str(error), is_for_speaker=isinstance(error, FOR_SPEAKER))
         except Exception as error:
             message = "intent of job %s failed because of a bug in the appliance"
             logger.error(message, job.id, exc_info=without_words(error))  # noqa: TRY400
-            return NotDone(f"a bug in the appliance ({type(error).__name__})")
+            return CommandFailure(f"a bug in the appliance ({type(error).__name__})")
 
     def _first_action(self, result: Result) -> Action:
         actions = (handler.handle_intent(result) for handler in self._handlers)
