@@ -60,7 +60,7 @@ it back (push), 69 no connection to the broker."""
             "list": "each board: status, version, bundle, problems and drift",
             "key": "make the pair of keys that bundles are signed with",
             "bundle": "make a signed bundle of sentences, devices file and settings",
-            "push": "send a bundle to a share of the boards, and wait what becomes of it",
+            "push": "send a bundle to a share of the boards, and wait for the outcome",
         },
     )
     for action in (list_, push):
@@ -169,7 +169,7 @@ def _make_key(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     signature.make_key(folder / PRIVATE_KEY, folder / PUBLIC_KEY)
     print(
-        f"{folder / PRIVATE_KEY}: keep it; whoever has it decides what each board understands\n"
+        f"{folder / PRIVATE_KEY}: keep it secret; its holder decides what each board understands\n"
         f"{folder / PUBLIC_KEY}: copy it to each board, and name it in fleet.public_key"
     )
     return 0

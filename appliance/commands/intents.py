@@ -50,7 +50,7 @@ none."""
         {
             "check": "list every mistake in the files, with file and line",
             "list": "list the intents, with examples",
-            "test": "show the intent of a sentence, or what is made of a text that is none",
+            "test": "show the intent of a sentence, or how any other text is understood",
         },
     )
     for action in actions:

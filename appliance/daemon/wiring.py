@@ -79,15 +79,15 @@ if TYPE_CHECKING:
     from appliance.protocols import IntentHandler, Microphone
 
 SPEECH_OUTPUT_LIMIT_S = 60.0
-"""For one text that is spoken."""
+"""Time limit of a turn that speaks one text, in seconds."""
 
 JOB_LIMIT_S = 120.0
-"""For a job, beside the language model's time limit, which counts twice."""
+"""Time limit of a job, in seconds, in addition to twice the language model's limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What the main thread starts, watches and stops."""
+    """The parts that the main thread starts, watches and stops."""
 
     events: EventBus
     settings: LiveSettings

@@ -27,12 +27,12 @@ low value is the model's best guess: "seventy" was heard as 70 with 0.25. Of 470
 refuses one, in which a word was heard as a number."""
 
 NUMBER_SURPLUS_NATS = 3.0
-"""A number heard in place of a word, in a sentence that has none, was misheard unless the free text
-fits better by so many nats: "Partimodus 10" for "Partymodus Szene"."""
+"""A number heard in place of a word, in a sentence without numbers, was misheard unless the free
+text fits better by this many nats: "Partimodus 10" for "Partymodus Szene"."""
 
 UNHEARD_NUMBER_NATS = 1.0
 """A number of the sentence that was not heard as one rules it out, if the free text fits better by
-so many nats. "An egg out coffee" fits no better than "an eight-ounce coffee"."""
+this many nats. "An egg out coffee" fits no better than "an eight-ounce coffee"."""
 
 SURPLUS_NATS = 8.0
 """A stretch of other words rules a sentence out if the free text fits better by this many nats and
@@ -56,19 +56,19 @@ UNSAID_SURPLUS_NATS = 4.0
 better: "a bit of milk" is not "a little bit of milk"."""
 
 OTHER_WORD_SURPLUS_NATS = 10.0
-"""A stretch of words that the sentences have, but not this one, rules it out, if the free text fits
-so much better: "ice coffee" is "iced coffee", not "house coffee", be it declared or not. Of 480
-right results in seven domains none had one; of four undeclared values that were taken three had."""
+"""A stretch of words of other sentences rules this one out, if the free text fits better by this
+many nats: "ice coffee" is "iced coffee", not "house coffee", even if the former is undeclared. Of
+480 right results in seven domains none had one; of four accepted undeclared values three had."""
 
 OTHER_WORD_CERTAINTY = 0.6
-"""Probability from which such a stretch was heard well."""
+"""Minimum probability of such a stretch that was heard well."""
 
 OTHER_WORD_LETTERS = 1.0
-"""By so much the stretch must be nearer to those words than to what the sentence has. If it was
-heard badly, by twice as much and by SHARE: "capicino" is "cappuccino", not "coffee"."""
+"""Letters by which the stretch must be nearer to those words than to the sentence's; if it was
+heard badly, twice this and SHARE: "capicino" is "cappuccino", not "coffee"."""
 
 KNOWN_SHARE = 0.2
-"""Share of letters in which a heard word may differ from the word of the sentences that it is."""
+"""Maximum share of letters in which a heard word may differ from a word of the sentences."""
 
 GUARD_SURPLUS_NATS = 2.0
 """A guard word, such as "is" or "later", rules a sentence out if the free text fits better by this
@@ -85,11 +85,11 @@ GUARD_SHARE = 0.45
 share of letters: "I was a single shot" is a misheard "I want a single shot"."""
 
 GUARD_CERTAINTY = 0.5
-"""Inside a sentence, a stretch in place of other words must be heard with this probability: "cap as
-you know" is "cappuccino"."""
+"""Minimum probability of a guard word in a stretch in place of other words inside a sentence: "cap
+as you know" is "cappuccino"."""
 
 PARTED_SHARE = 0.25
-"""The same if the words are parted otherwise: "staan de lamp" is "staande lamp"."""
+"""Like GUARD_SHARE, if the words are split differently: "staan de lamp" is "staande lamp"."""
 
 HEARD_GUARDS = frozenset({"question", "negation", "time", "condition"})
 """Kinds of guard words that count in speech. Guard words of a report are short and often misheard,
@@ -155,7 +155,7 @@ def _is_other_declared(one: Difference, words: frozenset[str]) -> bool:
 
 
 def _known(word: str, words: frozenset[str]) -> str:
-    """The word of the sentences that was heard as `word`; empty if none is so near."""
+    """The word of the sentences that was heard as `word`; empty if none is near enough."""
     if word in words:
         return word
     near = get_close_matches(word, words, n=3, cutoff=0.6)

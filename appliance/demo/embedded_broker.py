@@ -118,5 +118,5 @@ def _check_port(port: int) -> None:
 def _in_use(port: int) -> BrokerError:
     return BrokerError(
         f"port {port} is in use: if a broker listens there, name it in mqtt.host; "
-        "else choose another port in mqtt.embedded_port"
+        "otherwise choose another port in mqtt.embedded_port"
     )

@@ -11,7 +11,7 @@ from appliance.errors import BundleError, NeededError
 
 TIMEOUT_S = 30
 
-NO_OPENSSL = "the program openssl is not there; run: sudo apt-get install -y openssl"
+NO_OPENSSL = "the program openssl is not installed; run: sudo apt-get install -y openssl"
 
 
 def make_key(private_key: Path, public_key: Path) -> None:

@@ -128,7 +128,7 @@ class Listener(LoopBody):
             self._microphone.open()
         except MicrophoneError as error:
             # It may be plugged in later, and requests are served meanwhile.
-            logger.warning("%s; it is looked for until it is there", error)
+            logger.warning("%s; trying again until it is found", error)
             self._state = MicrophoneState.LOST
 
     def _watch(self, state: MicrophoneState) -> None:

@@ -223,7 +223,7 @@ class CompletionWriter:
         """
         answer = result.answer or ""
         if not answer.startswith(self._sent):
-            raise ApiError(500, "the language model had to begin anew; ask again")
+            raise ApiError(500, "the language model had to start again; ask again")
         events = [self.piece(answer), self._chunk({}, self._finish(result))]
         options = self._form.stream_options
         if options is not None and options.include_usage:

@@ -54,7 +54,7 @@ UNASKED = (
 )
 CHECKING = "a check is running already; its answer comes in a moment"
 NOT_LISTENING = "the microphone is closed or gone; see the topic health"
-NOT_SPEAKING = "nothing can be said: speaking.engine is off, or its voice is not there"
+NOT_SPEAKING = "nothing can be said: speaking.engine is off, or its voice is missing"
 
 
 class RequestDispatcher:

@@ -1,4 +1,4 @@
-"""At a satellite: one connection of an appliance, or of Home Assistant."""
+"""One connection of an appliance or of Home Assistant to this satellite."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAXIMUM_BYTES = 8_388_608
-"""Of one event."""
+"""Maximum size of one event."""
 
 LONGEST_SPEECH_S = 120.0
-"""Of an answer that is played; what goes beyond is left out."""
+"""Maximum length of a played answer, in seconds; the rest is left out."""
 
 MOST_WAITING = 400
 """Pieces of sound (32 ms) that wait to be sent; a network that is slower than this is no use."""
 
 SILENT_LIMIT_S = 60.0
-"""After which a recogniser that says nothing, not even `ping`, is gone."""
+"""Seconds after which a recogniser that sends nothing, not even `ping`, counts as gone."""
 
 
 class RecogniserConnection:
@@ -47,7 +47,7 @@ class RecogniserConnection:
         self._outgoing: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
         self._rate = 0
         self._pieces: list[bytes] = []
-        """Of an answer that is on its way."""
+        """The received pieces of an unfinished answer."""
         self._bytes_left = 0
 
     def send(self, events: bytes) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
-"""Between two looks of the main thread at everything."""
+"""Seconds between two checks by the main thread."""
 
 
 def run(config: Config) -> int:
@@ -72,7 +72,7 @@ def run(config: Config) -> int:
 def _watch(
     loops: list[Loop], voice: VoiceInput, server: SatelliteServer, notifier: SystemdNotifier
 ) -> int:
-    """Until a signal, or the end of a thread."""
+    """Watch until a signal, or the end of a thread."""
     is_ready = False
     while True:
         caught = signal_wait.wait(TICK_S)
@@ -121,7 +121,7 @@ def _status_line(voice: VoiceInput, server: SatelliteServer) -> str:
 
 
 def _without_voice(config: Config) -> Config:
-    """What is spoken comes as sound."""
+    """The configuration without speech synthesis, because answers come as sound."""
     speaking = msgspec.structs.replace(config.speaking, engine="off")
     return msgspec.structs.replace(config, speaking=speaking)
 

@@ -1,4 +1,4 @@
-"""At the appliance that recognises: keeps a connection to each satellite, one thread each."""
+"""Keeps a connection from the recognising appliance to each satellite, with a thread for each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POLL_S = 0.2
 """Seconds that a turn waits; a stop is noticed no later."""
 
 STOP_S = 1.0
-"""For all connections together to end at a stop."""
+"""Seconds for all connections to end at a stop."""
 
 RETRY = Backoff(1.0, 30.0, jitter=0.5)
 

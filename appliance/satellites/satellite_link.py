@@ -1,4 +1,4 @@
-"""At the appliance that recognises: the connection to one satellite, from greeting to its end."""
+"""The connection from the recognising appliance to one satellite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was said at satellites: accepted as requests are, carried out, and waited for."""
+"""Accepts speech at satellites as requests, and waits for their results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from appliance.wyoming_server.outgoing_events import Context
 
 EXPIRES_S = 30.0
-"""A command that is carried out later than this surprises whoever gave it."""
+"""Seconds after which a command expires, because a late one would surprise its speaker."""
 
 FIRST = 9
 """The priority of what somebody says, over that of programs."""
@@ -68,7 +68,7 @@ class SatelliteRequests:
             self._inboxes.pop(name, None)
 
     def on_event(self, event: Event) -> None:
-        """Give a result to whoever waits for it."""
+        """Deliver a result to its waiting satellite."""
         match event:
             case JobFinished(Request(id=name), result) | JobNotRun(Request(id=name), result):
                 with self._lock:
@@ -89,7 +89,7 @@ class SpokenRequests:
         self._satellite = satellite
         self._inbox = ResultInbox()
         self.newest: Result | None = None
-        """Of the last sentence."""
+        """Result of the last sentence."""
 
     def result_of(
         self, operation: Operation, context: Context, *, samples: Samples | None = None

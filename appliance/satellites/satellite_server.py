@@ -1,4 +1,4 @@
-"""At a satellite: lets the appliance that recognises connect; the last one that asked is used."""
+"""Lets recognising appliances connect to this satellite; the last one that asked is used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_CONNECTIONS = 4
 """One recognises; others ask what this is, such as Home Assistant while it is being set up."""
 
 STOP_S = 1.0
-"""For all connections together to end at a stop."""
+"""Seconds for all connections to end at a stop."""
 
 
 class SatelliteServer(LoopBody):
@@ -55,7 +55,7 @@ class SatelliteServer(LoopBody):
         return self._used is not None
 
     def send(self, events: bytes) -> bool:
-        """To whoever recognises (`Uplink`)."""
+        """Send events to the recognising appliance (`Uplink`)."""
         used = self._used
         return used is not None and used.send(events)
 
@@ -67,7 +67,7 @@ class SatelliteServer(LoopBody):
         """Let this one recognise, in place of another one."""
         if self._used is not connection:
             self._used = connection
-            logger.info("what is said here is recognised elsewhere from now on")
+            logger.info("connected: speech here is recognised by another appliance")
 
     def stop_using(self, connection: RecogniserConnection) -> None:
         """It does not recognise any more."""
@@ -76,7 +76,7 @@ class SatelliteServer(LoopBody):
             if was_used:
                 self._used = None
         if was_used:
-            logger.info("nobody is connected who recognises what is said here")
+            logger.info("no appliance is connected that recognises speech here")
             self.speech.on_disconnected()
 
     def start(self) -> None:
@@ -97,7 +97,7 @@ class SatelliteServer(LoopBody):
                 f"satellite.listen: {self._settings.listen} cannot be used: {reason}"
             ) from error
         self._listening.settimeout(POLL_S)
-        logger.info("waiting on %s for whoever recognises", self._settings.listen)
+        logger.info("waiting on %s for the recognising appliance", self._settings.listen)
 
     def turn(self) -> None:
         """Let a connection in, or wait a moment for one."""
@@ -110,7 +110,7 @@ class SatelliteServer(LoopBody):
         self._let_in(stream, str(address[0]))
 
     def stop(self) -> None:
-        """Let nobody in any more, and end every connection."""
+        """Accept no more connections, and end every one."""
         if self._listening is not None:
             self._listening.close()
         deadline = Deadline(STOP_S)

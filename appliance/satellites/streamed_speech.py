@@ -1,4 +1,4 @@
-"""At a satellite: what the listener hears, as a stream to whoever recognises it."""
+"""Streams the listener's sound from this satellite to the appliance that recognises it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ANOTHER_HEARD_BETTER = "duplicate_wake_up_detected"
 
 
 class Uplink(Protocol):
-    """The way to whoever recognises."""
+    """The connection to the appliance that recognises."""
 
     def send(self, events: bytes) -> bool:
-        """Send at once, without waiting; False if nobody is connected, or too slow."""
+        """Send at once, without waiting; False without a connection, or if it is too slow."""
 
 
 class StreamedSpeech:
@@ -67,7 +67,7 @@ class StreamedSpeech:
         self._begin(word, context)
         if not self._streams:
             self._speech.play(Earcon.FAULT)
-            self._control.cancel("nobody is connected who recognises it")
+            self._control.cancel("no appliance is connected that recognises it")
         elif activation.trigger is not Trigger.BUTTON:
             self._speech.play(Earcon.LISTENING)
 
@@ -93,7 +93,7 @@ class StreamedSpeech:
     def on_activity(self, activity: Activity) -> None:
         """Nobody watches a satellite."""
 
-    # From whoever recognises.
+    # Events from the appliance that recognises.
 
     def on_voice_stopped(self) -> None:
         """The sentence is over."""
@@ -101,7 +101,7 @@ class StreamedSpeech:
             self._control.release()
 
     def on_transcript(self, text: str) -> None:
-        """What was said; empty if it was nothing that may be said."""
+        """Take the transcript; empty if it is not a declared sentence."""
         if self._take_answer("it is understood" if text else "nothing was understood"):
             self._speech.play(Earcon.UNDERSTOOD if text else Earcon.NOTHING)
 

@@ -91,7 +91,7 @@ class BrokerSession:
         client.loop_start()
 
     def next_event(self, wait_s: float) -> SessionEvent | None:
-        """What happened next; None if nothing does within `wait_s`."""
+        """The next event; None if there is none within `wait_s`."""
         try:
             return self._events.get(timeout=wait_s)
         except queue.Empty:

@@ -1,4 +1,4 @@
-"""What the edge node tells: the names, types and units of its metrics, and their values now."""
+"""The metrics of the edge node: names, types, units and present values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REBIRTH = "Node Control/Rebirth"
 SAY, LISTEN, MUTE = "Command/Say", "Command/Listen", "Command/Mute"
 
 MOST_KEPT = 1000
-"""Results that are kept while nobody can be told; the oldest are given up first."""
+"""Maximum number of unsent results; the oldest are dropped first."""
 
 RESULTS = "Result/"
 """The beginning of the names of what belongs to one result."""
@@ -103,14 +103,14 @@ class NodeMetrics:
             return list(self._metrics.values())
 
     def take_changed(self) -> list[Metric]:
-        """What has changed since it was told; not what belongs to a result."""
+        """The metrics that changed since they were last sent, without those of a result."""
         with self._lock:
             changed = [self._metrics[name] for name in self._changed]
             self._changed.clear()
             return changed
 
     def take_result(self) -> tuple[Metric, ...]:
-        """What belongs to the oldest result that was not told; empty if there is none."""
+        """The metrics of the oldest unsent result; empty if there is none."""
         with self._lock:
             return self._results.popleft() if self._results else ()
 

@@ -20,7 +20,7 @@ LONGEST_VARINT = 10
 """Bytes of 64 bits, seven in each."""
 
 MOST_METRICS = 10_000
-"""In one payload that is read."""
+"""Maximum number of metrics in a payload that is read."""
 
 
 class DataType(enum.IntEnum):
@@ -70,9 +70,9 @@ class Metric:
 
     name: str | None
     datatype: int | None
-    """Of DataType; None where a birth has told it."""
+    """DataType of the value; None if a birth message has declared it."""
     value: Value
-    """None is null."""
+    """The value; None is null."""
     timestamp_ms: int | None = None
     """Milliseconds since 1970, UTC."""
     alias: int | None = None

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BUSY = "as many clients as possible are being served; try again in a moment"
-NO_VOICE = "nothing can be spoken: speaking.engine is off, or its voice is not there"
+NO_VOICE = "nothing can be spoken: speaking.engine is off, or its voice is missing"
 
 
 class ServerBusy(ApplianceError):
