@@ -250,6 +250,8 @@ def _value(field: SettingField, given: str) -> Any:
         ValueError: it is not TOML.
 
     """
+    if "\0" in given:
+        raise ValueError("must not contain a null character")
     if field.kind == "text":
         return given
     if not given.strip():

@@ -118,10 +118,17 @@ def node_of(text: str) -> Any:
     """The tree of YAML nodes, each with the index of its first and last character; None if empty.
 
     `text` must be readable as a `Document`.
+
+    Raises:
+        SentencesError: this reader, which is stricter than that of `Document`, cannot read it.
+
     """
     loader = yaml.SafeLoader(text)  # the C loader counts bytes in some versions
     try:
         return loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SentencesError([f"line {line}: {error.problem}; change it by hand"]) from None
     finally:
         loader.dispose()
 

@@ -118,7 +118,7 @@ class _ReferenceSearch:
 
 
 def _did_you_mean(name: str, known: dict[str, LocatedValue]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(name, map(str, known), n=1, cutoff=0.7)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -84,6 +84,7 @@ def test_an_empty_number_is_the_default_again(config: EditableConfig) -> None:
     [
         ("mqtt__port", "many"),
         ("mqtt__port", "70000000"),
+        ("device__state_directory", "/a\0b"),
         ("mqtt__port", "1\n[fleet]\nx = 1"),
         ("mqtt__host", "mqtt://broker:1"),
         ("mqtt__version", "4"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.errors import EditRefused
+from appliance.errors import EditRefused, SentencesError
 from appliance.sentences import sentence_set
 from appliance.sentences.editable_sentences import EditableSentences
 from appliance.system.kept_versions import MOST, KeptVersions
@@ -149,3 +149,10 @@ def test_a_bounded_number_of_versions_is_kept_for_each_file(tmp_path: Path) -> N
         str(number).encode() for number in reversed(range(5, MOST + 5))
     ]
     assert [one.content for one in versions.of("b")] == [None]
+
+
+def test_a_rule_without_a_name_is_a_mistake_and_no_crash(folder: Path) -> None:
+    text = GATE.replace("open the gate", '"<opn> the gate"')
+    (folder / "en" / "gate.yaml").write_text(f"{text}expansion_rules:\n  ~: open\n  5: open\n")
+    with pytest.raises(SentencesError, match="rule <opn> does not exist"):
+        sentence_set.load(folder, "en")

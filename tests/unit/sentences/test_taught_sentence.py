@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.errors import EditRefused
+from appliance.errors import EditRefused, SentencesError
 from appliance.sentences import sentence_set
+from appliance.sentences.marked_yaml import Document
 from appliance.sentences.taught_sentence import template_of, with_sentence
 from appliance.values import Intent
 
@@ -52,6 +53,13 @@ def test_comments_and_other_keys_stay(tmp_path: Path) -> None:
 )
 def test_a_file_in_another_form_is_left_alone(text: str) -> None:
     with pytest.raises(EditRefused, match="by hand"):
+        with_sentence(text, "let them in", GATE)
+
+
+def test_yaml_that_one_reader_takes_and_the_other_does_not_is_left_alone() -> None:
+    text = "intents:\n  OpenGate:\n    data: {a? b: 1}\n"
+    Document("own.yaml", text)
+    with pytest.raises(SentencesError, match="by hand"):
         with_sentence(text, "let them in", GATE)
 
 
