@@ -515,7 +515,7 @@ class BoardReading:
 
     temperature_c: float | None = None
     clock_mhz: float | None = None
-    """As measured by a Raspberry Pi's firmware, otherwise as set by the kernel."""
+    """Clock measured by a Raspberry Pi's firmware, otherwise as set by the kernel."""
     clock_limit_mhz: float | None = None
     """The highest clock that the kernel allows; it lowers it against heat."""
     load: float | None = None

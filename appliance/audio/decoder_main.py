@@ -1,4 +1,4 @@
-"""The decoder's process: decodes one recording after the other, within limits for each.
+"""The decoder process: decodes one recording after the other, each within limits.
 
 In:  {"path"} or {"size"} with so many bytes after the line; {"maximum_seconds"}, {"memory_bytes"},
      {"cpu_s"}.

@@ -60,7 +60,7 @@ def _wav(spoken: Spoken) -> bytes:
 
 
 def _compressed(spoken: Spoken, container: str, codec: str, rate: int) -> bytes:
-    import av  # noqa: PLC0415  (12 MB of memory, only for who asks)
+    import av  # noqa: PLC0415  (12 MB of memory, only if needed)
 
     file = io.BytesIO()
     frame = av.AudioFrame.from_ndarray(_pcm(spoken)[np.newaxis], format="s16", layout="mono")

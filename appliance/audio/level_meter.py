@@ -45,7 +45,7 @@ class LevelMeter:
         self._frames.append((float(np.std(frame)), float(size.max()), clipped))
 
     def reset(self) -> None:
-        """Forget the frames so far: they are of another device, or from before a gap."""
+        """Forget the frames, which are of another device, or from before a gap."""
         self._frames.clear()
 
     def newest_dbfs(self) -> float | None:

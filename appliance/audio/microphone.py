@@ -77,9 +77,9 @@ class SoundCardMicrophone:
         self.captured_at = 0.0
         self.last_activity_at = time.monotonic()
         self.overruns = 0
-        """Blocks dropped because nobody read them, or because the device reports a loss."""
+        """Number of blocks dropped because they were not read in time, or lost by the device."""
         self.reopened = 0
-        """How often the microphone was lost and came back."""
+        """Number of times the microphone was lost and came back."""
 
     @property
     def state(self) -> MicrophoneState:

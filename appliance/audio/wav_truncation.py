@@ -21,7 +21,7 @@ class Lengths(NamedTuple):
     """Length of a recording by its header, and its real length."""
 
     promised_s: float | None
-    """None if the header has no length."""
+    """Length by the header; None if it has none."""
     there_s: float
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from appliance.evaluation.manifest import Clip
 
 FEW = 30
-"""With fewer clips the result says more about the clips than about the room."""
+"""Number of clips below which the result depends more on the clips than on the room."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -280,7 +280,7 @@ class ProgressBar:
         print(line, file=sys.stderr, flush=True)
 
     def update(self, done: int, total: int) -> None:
-        """Show the bytes so far, and in all, if the percentage has changed enough."""
+        """Show the received and total bytes, if the percentage has changed enough."""
         percent = 100 * done // max(total, 1)
         step = percent if self._rewrites else percent // 10
         if step == self._shown:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 JOURNAL = ("journalctl", "--namespace=appliance", "--unit=appliance.service")
 JOURNAL_OPTIONS = ("--priority=info", "--lines=2000", "--output=short-iso", "--no-pager")
-"""From level `info` on: what was said is logged only at `debug`."""
+"""Options with level `info` and above: spoken words are logged only at `debug`."""
 
 TIMEOUT_S = 20.0
 

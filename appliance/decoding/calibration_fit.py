@@ -39,7 +39,7 @@ class ScoredClip:
 
     @classmethod
     def of(cls, found: RecognisedSentence, *, right: bool) -> ScoredClip | None:
-        """None if no sentence was reached, or the free text contradicts it."""
+        """The scores of a result; None if no sentence was reached, or it is contradicted."""
         score, deficit, margin = found.score, found.deficit, found.margin
         share = found.declared_share
         if score is None or deficit is None or margin is None or share is None:
@@ -84,7 +84,7 @@ def fit_both(
 
 
 def reliability_table(results: Sequence[tuple[float, bool]]) -> list[CalibrationRow]:
-    """How many results of each confidence were right; `results` are (confidence, right)."""
+    """Number of right results by confidence; `results` are (confidence, right)."""
     rows = []
     for low, high in pairwise(EDGES):
         last = high == EDGES[-1]

@@ -71,27 +71,29 @@ class RecognisedSentence:
     text: str
     """The sentence; empty if none was reached."""
     reading: ParsedSentence | None
-    """What it means; None if it was rejected."""
+    """The meaning; None if the result was rejected."""
     meant: ParsedSentence | None
-    """What it means, rejected or not; None if no sentence was reached."""
+    """The meaning, even if the result was rejected; None if no sentence was reached."""
     refused: str | None
-    """Reason of a rejection: `silence`, `no_speech`, `no_sentence` or `unlikely`; else None."""
+    """Reason of a rejection: `silence`, `no_speech`, `no_sentence` or `unlikely`; otherwise
+    None."""
     confidence: float
     """Probability that intent and slots are right, 0.0 to 1.0."""
     free_text: str
-    """What the model writes without a grammar."""
+    """The text that the model writes without a grammar."""
     score: float | None
     """Natural log probability per token of the sentence."""
     free_score: float | None
     """Natural log probability per token of the free text."""
     deficit: float | None
-    """How much better the free text scores, nats per token of the declared words; at least 0.0."""
+    """Lead of the free text over the sentence, nats per token of the declared words; at least
+    0.0."""
     margin: float | None
     """Lead over the best sentence of another meaning that was scored, nats; inf without one."""
     declared_share: float | None
     """Share of the sentence's letters that no wildcard took, 0.0 to 1.0."""
     objection: float
-    """How much clearly heard words speak against it; see `contradiction.objection`."""
+    """Evidence of clearly heard words against it; see `contradiction.objection`."""
     no_speech: float | None
     """Probability that nobody spoke."""
     distance: float

@@ -127,7 +127,7 @@ class Endpointer:
         return EndpointEvent.ENDED if self.confirmed else EndpointEvent.DROPPED
 
     def reset(self) -> None:
-        """The sound that follows does not continue the sound so far."""
+        """Reset, because later sound does not continue the present sound."""
         self.open = self._ignores_background = False
 
     def _begin(self) -> EndpointEvent:

@@ -1,1 +1,1 @@
-"""What is tried if no sentence fits: fuzzy match, then the language model."""
+"""The steps for a text that no sentence fits: fuzzy match, then the language model."""

@@ -29,7 +29,7 @@ class ChatHistory:
         self._sessions: OrderedDict[str, tuple[float, deque[tuple[str, str]]]] = OrderedDict()
 
     def turns(self, session: str | None) -> tuple[str, ...]:
-        """Questions and answers so far, alternating; empty if the session is new or expired."""
+        """Earlier questions and answers, alternating; empty if the session is new or expired."""
         if session is None or session not in self._sessions:
             return ()
         touched, turns = self._sessions[session]

@@ -39,7 +39,7 @@ class Proposals:
     kinds: NDArray[np.int32]
     """Number of each row's kind; a kind is all sentences with one meaning and the same slots."""
     vocabulary: tuple[frozenset[str], ...]
-    """For each kind, all the words of its sentences."""
+    """All words of the sentences of each kind."""
     openings: frozenset[str]
     """First words of sentences; a second one in a text may undo the first ("stop closing")."""
     index: TermWeights

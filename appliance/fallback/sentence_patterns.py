@@ -80,7 +80,7 @@ class Patterns:
     patterns: tuple[Pattern, ...]
     """Patterns without a wildcard."""
     values: Mapping[str, Mapping[Words, str]]
-    """For each list: the words of a value → the value's text."""
+    """Words of a value → the value's text, for each list."""
     numbers: frozenset[str]
     """Keys of the lists that are ranges of numbers."""
     wildcards: frozenset[str]
@@ -88,11 +88,11 @@ class Patterns:
     with_wildcard: tuple[Pattern, ...]
     """Patterns with exactly one wildcard."""
     distinctive_words: Mapping[str, frozenset[str]]
-    """For each intent, the words that occur in no other intent's sentences."""
+    """Words that occur in no other intent's sentences, by intent."""
     shared_words: frozenset[str]
     """The words that occur in sentences of several intents."""
     domains: Mapping[str, Mapping[Words, str]]
-    """For each list of devices: the words of a name → the kind of device (`context: domain`)."""
+    """Words of a name → the kind of device (`context: domain`), for each list of devices."""
 
 
 def patterns_of(sentences: SentenceSet) -> Patterns:
@@ -141,7 +141,7 @@ def _is_open(pattern: Pattern, known: Container[str], wild: Container[str]) -> b
 
 
 def _users(found: Iterable[Pattern]) -> dict[str, set[str]]:
-    """For each word, the intents whose sentences have it."""
+    """Intents whose sentences have a word, by word."""
     users: dict[str, set[str]] = defaultdict(set)
     for pattern in found:
         for word in pattern.words:

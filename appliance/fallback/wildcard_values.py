@@ -53,7 +53,7 @@ class WildcardSpan:
 def wildcard_spans(
     text: str, patterns: Patterns, sentences: SentenceSet, matcher: ContentMatcher
 ) -> dict[str, WildcardSpan]:
-    """For each intent, the best sentence with a wildcard that means the same as the text.
+    """The best sentence with a wildcard, by intent, that means the same as the text.
 
     The text must have a word that occurs in no other intent's sentences. It must mention the other
     slots, and each of its words, except harmless ones, must be in the sentence or in the wildcard's

@@ -22,7 +22,7 @@ Rank = tuple[int, int, int, int]
 requester's turn and arrival."""
 
 MAXIMUM_SPEECH = 4
-"""Maximum number of waiting utterances; by a fifth one, nobody needs the first any more."""
+"""Maximum number of waiting utterances; at a fifth one, the speaker has given up on the first."""
 
 MAXIMUM_CLIENTS = 4
 """Maximum number of waiting client requests; each client has at most one."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def readable(result: Result) -> list[str]:
-    """At least one line; the words first, if there are any."""
+    """The lines, at least one; the words come first, if there are any."""
     lines = [f'"{printable(result.text)}"'] if result.text else []
     for intent in result.commands:
         slots = " ".join(f"{name}={value}" for name, value in intent.slots.items())

@@ -21,7 +21,7 @@ KEPT = 20
 """Dead letters: enough to study, too few to fill a card."""
 
 KEPT_BYTES = 33_554_432
-"""The same limit in bytes of their payloads."""
+"""Maximum number of bytes of their payloads."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     transaction: str | None
     reply_to: str | None
     attempts: int
-    """How often its work was started."""
+    """Number of times its work was started."""
     reason: str
     at: str
     """UTC, ISO 8601."""

@@ -19,9 +19,9 @@ class StoredDeadline:
     boot: str | None = None
     """Id of the boot in which the request came."""
     boot_seconds: float | None = None
-    """On the monotonic clock of that boot."""
+    """The deadline on the monotonic clock of that boot."""
     unix_seconds: float | None = None
-    """The same moment in calendar time, for use after a reboot."""
+    """The deadline in calendar time, for use after a reboot."""
 
 
 @dataclass(frozen=True, slots=True)

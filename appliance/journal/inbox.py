@@ -30,7 +30,7 @@ RESERVED_SHARE = 4
 """One part in RESERVED_SHARE of the inbox is reserved for known requesters."""
 
 NOT_KEPT = (Outcome.CANCELLED, Outcome.EXPIRED)
-"""After these outcomes the work was not done, so a repeated request starts it."""
+"""Outcomes without finished work, after which a repeated request starts it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class OutboxRow:
     """Counts messages: the order in which they were written."""
     message: Message
     is_answer: bool = False
-    """For one requester; otherwise for everybody."""
+    """Whether it is an answer to one requester."""
 
 
 class Outbox:

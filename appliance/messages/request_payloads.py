@@ -160,7 +160,7 @@ class MicrophoneRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Whether the microphone is closed. A mute survives a restart. `false` does not undo a mute by
     the button."""
     trigger: Literal["always", "wake_word", "button", "request", "off"] | None = None
-    """What starts listening until the next start: not more than `listening.trigger` allows."""
+    """The trigger until the next start, within the limits of `listening.trigger`."""
     transaction: str | int | None = None
     reply_to: str | None = None
 

@@ -102,7 +102,7 @@ class StateNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WakeHeard(msgspec.Struct, frozen=True, kw_only=True):
-    """On the topic `wake_word.earshot`: an appliance detected its wake word."""
+    """The payload of the topic `wake_word.earshot`: an appliance detected its wake word."""
 
     device: Name
     word: Name
@@ -169,7 +169,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
 
     temperature_c: float | None
     clock_mhz: float | None
-    """As measured by a Raspberry Pi's firmware, otherwise as set by the kernel."""
+    """Clock measured by a Raspberry Pi's firmware, otherwise as set by the kernel."""
     clock_limit_mhz: float | None = None
     """The kernel's limit, which it lowers when the board is hot."""
     load: float | None

@@ -31,7 +31,7 @@ class TimerPhase(enum.StrEnum):
 
 
 class TimerChange(enum.StrEnum):
-    """What happened to a timer; the last level of the topic `timer/<change>`."""
+    """A change of a timer; the last level of the topic `timer/<change>`."""
 
     STARTED = "started"
     UPDATED = "updated"

@@ -39,7 +39,7 @@ class ReturnAddress:
 
     operation: str
     reply_to: str | None = None
-    """None means the default topic, `response/<op>`."""
+    """The response topic; None means the default, `response/<op>`."""
     correlation: bytes | None = None
     transaction: str | None = None
 

@@ -28,7 +28,7 @@ class Subscribed:
 
     epoch: int
     filters: tuple[str, ...]
-    """What was asked for."""
+    """The requested topic filters."""
     refused: dict[str, str]
     """Topic filters that it refuses, with the reason."""
 
@@ -55,7 +55,7 @@ class Delivery:
     epoch: int
     topic: str
     payload: bytes | None
-    """None if too many bytes waited in memory already to keep it."""
+    """The payload; None if too many bytes waited in memory."""
     mid: int = 0
     qos: int = 1
     repeated: bool = False

@@ -1,4 +1,4 @@
-"""In a flood, keeps room for requesters that are known, and does not read what has no room."""
+"""In a flood, keeps room for known requesters, and discards requests without room unread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from appliance.mqtt.connection_event_types import Delivery
 
 KNOWN_AFTER_S = 5.0
-"""A requester is known after two of its requests were accepted so far apart."""
+"""A requester is known after two of its requests were accepted at least this many seconds apart."""
 
 MOST_KNOWN, MOST_NEW = 1000, 4096
 """Names that are remembered; those that asked last."""
@@ -26,7 +26,7 @@ second. What comes beyond that is discarded unread, so that the rest does not wa
 
 
 class FloodLimit:
-    """Who is known, and how many others may be told `busy`.
+    """The known requesters, and the number of others that may be told `busy`.
 
     Names cost a client nothing, so a share for each name is no protection: an attacker invents a
     new name for each request. A name that came back after some time is worth more than a new one.

@@ -15,7 +15,7 @@ RECONNECT = Backoff(first_s=1.0, longest_s=30.0, jitter=0.5)
 """The jitter keeps all appliances of a site from connecting at the same instant."""
 
 RECONNECT_SLOWLY = Backoff(first_s=10.0, longest_s=60.0, jitter=0.5)
-"""After a refusal that only a person can resolve."""
+"""Delays after a refusal that only a person can resolve."""
 
 REFUSED_TOPIC = Backoff(first_s=5.0, longest_s=300.0)
 
@@ -31,7 +31,7 @@ class ReconnectPolicy:
 
     def __init__(self) -> None:
         self.failures = 0
-        """In a row."""
+        """Number of failures in a row."""
         self._last_reason = ""
 
     def record_failure(self, *, lasted_s: float, slow: bool) -> float:

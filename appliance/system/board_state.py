@@ -24,7 +24,7 @@ class BoardState:
     low_voltage: bool = False
     """The supply is too weak for the language model, or was within the last minute."""
     joules: Callable[[], float | None] | None = None
-    """Energy counted by the board's meter so far; read when a job begins and when it ends."""
+    """Energy counted by the board's meter; read when a job begins and when it ends."""
 
     @property
     def allows_language_model(self) -> bool:

@@ -26,7 +26,7 @@ class KeptVersion:
     number: int
     """Nanoseconds since 1970, when it was changed."""
     content: bytes | None
-    """None if the file was not there."""
+    """The content; None if the file did not exist."""
 
     @property
     def until_s(self) -> float:

@@ -25,7 +25,7 @@ class LogLine:
     at: float
     """Unix seconds."""
     level: int
-    """As in Python: 10 debug, 20 info, 30 warning, 40 error, 50 critical."""
+    """Level of Python's logging: 10 debug, 20 info, 30 warning, 40 error, 50 critical."""
     where: str
     """Name of the logger."""
     text: str

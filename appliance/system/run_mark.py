@@ -33,12 +33,12 @@ class RunMarkData(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class UncleanEnd:
-    """How the last run ended, if it did not stop cleanly."""
+    """The end of the last run, if it did not stop cleanly."""
 
     same_boot: bool | None
     """True: it was killed or crashed. False: the board lost power or was reset. None: unknown."""
     mark: RunMarkData | None
-    """None if the file could not be read."""
+    """The content of the file; None if it could not be read."""
 
     def __str__(self) -> str:
         if self.mark is None or self.same_boot is None:

@@ -95,5 +95,5 @@ def _beat_every_s(environment: Mapping[str, str]) -> float | None:
 
 
 def _one_line(status: str) -> str:
-    """Without line feeds, which would begin another assignment."""
+    """The status without line feeds, which would begin another assignment."""
     return " ".join(status.split())

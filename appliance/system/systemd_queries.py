@@ -24,7 +24,7 @@ PROPERTIES = (
 TIMEOUT_S = 5.0
 
 UNKNOWN_COUNT = 2**64 - 1
-"""What older versions of systemd show without accounting; newer ones show `[no data]`."""
+"""Value that older versions of systemd show without accounting; newer ones show `[no data]`."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -141,7 +141,7 @@ class Chat:
 
 
 def choose(named: str, own: str | None) -> str:
-    """The template to use: the named one, else the file's own, else the plain one."""
+    """The template to use: the named one, otherwise the file's own, otherwise the plain one."""
     if named:
         return BUILT_IN[named]
     return own or PLAIN

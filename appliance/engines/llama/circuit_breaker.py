@@ -46,7 +46,7 @@ class ModelCircuitBreaker:
         logger.error("language model unavailable, everything else works: %s", reason)
 
     def record_missing(self, reason: str) -> None:
-        """What opens the model is not installed. A look costs nothing, so there are many."""
+        """Record that the library is not installed. A check costs nothing, so there are many."""
         self._retry_at = self._clock() + MISSING_PAUSE_S
         self._fails_fast = True
         if self.fault != reason:

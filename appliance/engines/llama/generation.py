@@ -75,7 +75,7 @@ class Generation:
 
     @property
     def generated(self) -> int:
-        """Tokens written so far."""
+        """Number of tokens written."""
         return len(self._tokens)
 
     def next(self, scores: NDArray[np.float32]) -> list[int]:
@@ -141,7 +141,7 @@ class Generation:
         return sentence_ended and len(self._tokens) * 2 >= self._maximum_tokens
 
     def _whole_sentences(self, text: str) -> str:
-        """Without a last sentence that the limit cut off, if there is a whole one before it."""
+        """The text without a last, cut-off sentence, if there is a whole one before it."""
         if len(self._tokens) < self._maximum_tokens or _ends(text):
             return text
         last = max(text.rfind(f"{end} ") for end in SENTENCE_ENDS)

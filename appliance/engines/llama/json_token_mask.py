@@ -120,7 +120,7 @@ def _fits(schema: Any, value: Any) -> bool:
 
 
 def _described(error: ValidationError) -> str:
-    """What is wrong, and where: `schema.properties.age.type: 'strin' is not one of [...]`."""
+    """The error and its place: `schema.properties.age.type: 'strin' is not one of [...]`."""
     while error.context:  # of alternatives, the one that was meant: its type at least is right
         error = min(error.context, key=lambda one: one.validator == "type")
     path = error.absolute_path

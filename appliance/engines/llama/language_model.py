@@ -227,7 +227,7 @@ class Llama:
                 on_token(response["token"])
 
     def _timeout(self, *, wrote_nothing: bool) -> Exception:
-        """A process that wrote nothing hangs, which is worth a second attempt; else it is slow."""
+        """The error at a timeout: a process that wrote nothing hangs, and is tried again."""
         limit = f"{self._time_limit_s:g} s (language_model.time_limit_s)"
         if wrote_nothing:
             return ChildDied(f"it wrote nothing for {limit}")
@@ -245,7 +245,7 @@ class _MenuTooSlow(EngineError):
 
 
 class _MenuReading:
-    """How far the reading of a menu is; each quarter of a slow one is logged."""
+    """Progress of the reading of a menu; each quarter of a slow one is logged."""
 
     def __init__(self, clock: WorkClock) -> None:
         self._clock = clock

@@ -23,7 +23,7 @@ GOES_ON = frozenset({"token", "reading"})
 """Responses after which another one comes."""
 
 POLL_S = 0.005
-"""Between two checks whether to stop, and whether somebody speaks."""
+"""Seconds between two checks whether to stop, and whether somebody speaks."""
 
 
 class ServerProcess:

@@ -27,7 +27,7 @@ EXTRA_MEMORY_MB = 512
 
 @dataclass(frozen=True, slots=True)
 class ServerLauncher:
-    """How to start the process: which model, with which settings."""
+    """The model and settings for the process, which it starts."""
 
     path: Path
     """The model, a GGUF file."""

@@ -69,7 +69,7 @@ class Supervisor:
             raise EngineError(self._died_opening(death)) from death
 
     def process(self, must_stop: Callable[[], bool]) -> ServerProcess:
-        """The process with an open model, as soon as nobody suspends it.
+        """The process with an open model, after all suspensions have ended.
 
         Raises:
             ModelMissing: the file is missing.

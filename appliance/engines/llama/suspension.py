@@ -77,7 +77,7 @@ class Suspender:
                     self._suspend()
 
     def suspended_s(self) -> float:
-        """Seconds of suspension so far."""
+        """Seconds of suspension until now."""
         with self._lock:
             current = time.monotonic() - self._since if self._holders else 0.0
             return self._suspended_s + current
@@ -110,7 +110,7 @@ class WorkClock:
         self._started_at = time.monotonic()
 
     def seconds(self) -> float:
-        """Seconds of work so far."""
+        """Seconds of work until now."""
         suspended = self._suspender.suspended_s() - self._suspended_before_s
         return time.monotonic() - self._started_at - min(MAXIMUM_FREE_S, suspended)
 

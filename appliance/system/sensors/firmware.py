@@ -36,7 +36,7 @@ throttled, the soft temperature limit is reached."""
 SLOWED = CAPPED | THROTTLED | SOFT_LIMIT
 
 SINCE_BOOT = 16
-"""The same bits shifted left by this: at some time since boot. The kernel may clear them."""
+"""Shift of the bits for "at some time since boot". The kernel may clear those."""
 
 
 def bits(root: Path) -> int | None:
