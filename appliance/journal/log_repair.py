@@ -11,6 +11,7 @@ halves with different factors. So if one word is damaged, it says which, and by 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import os
@@ -44,8 +45,21 @@ class LogFrame:
 
     salts: Halves
     checksum: Halves
-    words: tuple[int, ...]
-    """Page number, pages after a commit, and the page, in the log's byte order."""
+    content: bytes
+    """Page number, pages after a commit, and the page; as numbers it would be ten times as large."""
+    order: str
+    """The log's byte order, as struct names it."""
+
+    @property
+    def words(self) -> tuple[int, ...]:
+        """The content as it is summed."""
+        return struct.unpack(f"{self.order}{len(self.content) // 4}I", self.content)
+
+    @property
+    def fields(self) -> Halves:
+        """Page number, and pages after a commit."""
+        number, commit = struct.unpack_from(">2I", self.content)
+        return number, commit
 
     def sum_after(self, before: Halves) -> Halves:
         """The checksum that this frame should have after another one."""
@@ -68,10 +82,10 @@ def repaired(log: bytes, page_bytes: int) -> tuple[bytes, int]:
     first = checksum((0, 0), struct.unpack_from(f"{order}6I", log))
     if first != header[6:]:  # SQLite would not read any of it: it was never begun, or is damaged
         return log, 0
-    sound, damaged = _sound_frames(frames, first, header[4:6], order)
+    sound, damaged = _sound_frames(frames, first, header[4:6])
     if not damaged:
         return log, 0
-    return _written(log[: HEADER.size], sound, first, header[4:6], order), damaged
+    return _written(log[: HEADER.size], sound, first), damaged
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -103,19 +117,23 @@ def corrected(frame: LogFrame, before: Halves) -> LogFrame | None:
     """
     found = frame.sum_after(before)
     missing = tuple((is_ - was) & MASK for is_, was in zip(frame.checksum, found, strict=True))
-    firsts, seconds = _factors(len(frame.words))
     if missing == (0, 0):
         return frame  # the salts are damaged
-    candidates: list[LogFrame] = []
+    words = frame.words
+    firsts, seconds = _factors(len(words))
+    candidates: list[tuple[int, int]] = []
     for place, (one, other) in enumerate(zip(firsts[2:], seconds[2:], strict=True)):
         # One of two neighbours among the Fibonacci numbers is odd, so it has an inverse.
         odd, part = (one, missing[0]) if one % 2 else (other, missing[1])
         change = part * pow(odd, -1, MASK + 1) & MASK
         if (one * change & MASK, other * change & MASK) == missing:
-            words = list(frame.words)
-            words[place] = (words[place] + change) & MASK
-            candidates.append(LogFrame(frame.salts, frame.checksum, tuple(words)))
-    return candidates[0] if len(candidates) == 1 else None
+            candidates.append((place, (words[place] + change) & MASK))
+    if len(candidates) != 1:
+        return None
+    ((place, word),) = candidates
+    content = bytearray(frame.content)
+    struct.pack_into(f"{frame.order}I", content, 4 * place, word)
+    return dataclasses.replace(frame, content=bytes(content))
 
 
 @functools.cache
@@ -132,18 +150,16 @@ def _factors(count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _frames(log: bytes, page_bytes: int, order: str) -> list[LogFrame]:
-    words = struct.Struct(f"{order}{page_bytes // 4}I")
     size, found = FRAME_HEADER.size + page_bytes, []
     for start in range(HEADER.size, len(log) - size + 1, size):
         _, _, *rest = FRAME_HEADER.unpack_from(log, start)
-        head = struct.unpack_from(f"{order}2I", log, start)
-        page = words.unpack_from(log, start + FRAME_HEADER.size)
-        found.append(LogFrame((rest[0], rest[1]), (rest[2], rest[3]), (*head, *page)))
+        content = log[start : start + 8] + log[start + FRAME_HEADER.size : start + size]
+        found.append(LogFrame((rest[0], rest[1]), (rest[2], rest[3]), content, order))
     return found
 
 
 def _sound_frames(
-    frames: Sequence[LogFrame], before: Halves, salts: Halves, order: str
+    frames: Sequence[LogFrame], before: Halves, salts: Halves
 ) -> tuple[list[LogFrame], int]:
     """The frames up to the last commit, and how many of them were damaged."""
     sound: list[LogFrame] = []
@@ -161,7 +177,7 @@ def _sound_frames(
         damaged.append(len(sound))
         sound.append(repair.frame)
         before = repair.sum_after
-    end = _end(sound, doubtful, order)
+    end = _end(sound, doubtful)
     return sound[:end], sum(place < end for place in damaged)
 
 
@@ -186,42 +202,32 @@ def _repair(frame: LogFrame, after: LogFrame, before: Halves, salts: Halves) -> 
     )  # its checksum is damaged
 
 
-def _end(frames: Sequence[LogFrame], doubtful: Sequence[int], order: str) -> int:
+def _end(frames: Sequence[LogFrame], doubtful: Sequence[int]) -> int:
     """How many frames there are up to the last commit that can be used.
 
     A doubtful frame may be half written; then the power failed before the commit after its own.
     """
-    commits = [place for place, frame in enumerate(frames) if _fields(frame, order)[1]]
+    commits = [place for place, frame in enumerate(frames) if frame.fields[1]]
     for place in doubtful:
         later = sum(one >= place for one in commits)
-        if later < 2 or not _is_plausible(frames, place, order):  # noqa: PLR2004
+        if later < 2 or not _is_plausible(frames, place):  # noqa: PLR2004
             commits = [one for one in commits if one < place]
             break
     return commits[-1] + 1 if commits else 0
 
 
-def _is_plausible(frames: Sequence[LogFrame], place: int, order: str) -> bool:
+def _is_plausible(frames: Sequence[LogFrame], place: int) -> bool:
     """Whether the page number of a damaged frame is one that the file has."""
     others = (*frames[:place], *frames[place + 1 :])
-    pages = max((_fields(frame, order)[1] for frame in others), default=0)
-    number, commit = _fields(frames[place], order)
+    pages = max((frame.fields[1] for frame in others), default=0)
+    number, commit = frames[place].fields
     return 0 < number <= pages and commit <= pages
 
 
-def _fields(frame: LogFrame, order: str) -> Halves:
-    """Page number and pages after a commit."""
-    number, commit = struct.unpack(">2I", struct.pack(f"{order}2I", *frame.words[:2]))
-    return number, commit
-
-
-def _written(
-    header: bytes, frames: Sequence[LogFrame], before: Halves, salts: Halves, order: str
-) -> bytes:
-    """The log with checksums that are right."""
-    parts = [header]
+def _written(header: bytes, frames: Sequence[LogFrame], before: Halves) -> bytes:
+    """The log with salts and checksums that are right."""
+    salts, parts = HEADER.unpack(header)[4:6], [header]
     for frame in frames:
         before = frame.sum_after(before)
-        parts.append(struct.pack(f"{order}2I", *frame.words[:2]))
-        parts.append(struct.pack(">4I", *salts, *before))
-        parts.append(struct.pack(f"{order}{len(frame.words) - 2}I", *frame.words[2:]))
+        parts += [frame.content[:8], struct.pack(">4I", *salts, *before), frame.content[8:]]
     return b"".join(parts)
