@@ -46,7 +46,7 @@ class LogFrame:
     salts: Halves
     checksum: Halves
     content: bytes
-    """Page number, pages after a commit, and the page; as numbers it would be ten times as large."""
+    """Page number, pages after a commit, and the page; as numbers ten times as large."""
     order: str
     """The log's byte order, as struct names it."""
 
