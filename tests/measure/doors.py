@@ -41,8 +41,8 @@ def used_mb(process: psutil.Process) -> float:
     return sum(one.memory_info().rss for one in family) / 1e6
 
 
-def measured(folder: Path, doors: dict[str, dict[str, Any]]) -> float:
-    """MB after the work; `doors` are sections of config.toml."""
+def measured(folder: Path, doors: dict[str, dict[str, Any]]) -> tuple[float, float]:
+    """MB after the work, and after use of the doors, which are sections of config.toml."""
     with (
         Mosquitto(folder / "broker") as broker,
         MqttClient(broker.port, f"{ROOT}/response/#") as asker,
@@ -60,10 +60,11 @@ def measured(folder: Path, doors: dict[str, dict[str, Any]]) -> float:
             asker.publish(f"{ROOT}/request/recognize", (SAMPLES / f"{clip}.flac").read_bytes())
             while json.loads(asker.next(seconds=60).payload)["state"] == "queued":
                 pass
-        if doors:
-            use(doors, daemon)
         time.sleep(SETTLE_S)
-        return used_mb(process)
+        unused = used_mb(process)
+        use(doors, daemon)
+        time.sleep(SETTLE_S)
+        return unused, used_mb(process)
 
 
 def use(doors: dict[str, dict[str, Any]], daemon: DaemonProcess) -> None:
@@ -107,16 +108,18 @@ def main() -> None:
     kinds: dict[str, dict[str, dict[str, Any]]] = {"none": {}, "all": all_doors()}
     if arguments.each:
         kinds |= {name: {name: keys} for name, keys in all_doors().items()}
-    found: dict[str, list[float]] = {name: [] for name in kinds}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
     for number in range(arguments.rounds):
         for name, doors in kinds.items():
             with tempfile.TemporaryDirectory() as folder:
                 (Path(folder) / "owner").mkdir()
                 found[name].append(measured(Path(folder) / "owner", doors))
-            print(f"round {number + 1}, {name}: {found[name][-1]:.1f} MB", flush=True)
-    none = statistics.median(found.pop("none"))
+            unused, used = found[name][-1]
+            print(f"round {number + 1}, {name}: {unused:.1f} MB, used {used:.1f} MB", flush=True)
+    none = statistics.median(unused for unused, _ in found.pop("none"))
     for name, figures in found.items():
-        print(f"{name}: {statistics.median(figures) - none:.1f} MB more (medians)")
+        unused, used = (statistics.median(column) - none for column in zip(*figures, strict=True))
+        print(f"{name}: {unused:.1f} MB more, {used:.1f} MB more after use (medians)")
 
 
 if __name__ == "__main__":
