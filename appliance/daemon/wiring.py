@@ -201,7 +201,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
         publishes_words=config.listening.partial or bool(config.page.listen),
     )
     facts = DeviceFacts(registry)
-    pipeline = Pipeline(config, sentences, recognition, language_model, events, facts)
+    pipeline = Pipeline(
+        config, sentences, recognition, language_model, events, devices=facts, rules=rules
+    )
     stopping = StopSignal()
     worker = Worker(
         queue,

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.devices.device_facts import DeviceFacts
 from appliance.dialogue.yes_and_stop_words import phrases_for
 from appliance.engines.silero import Silero
@@ -39,18 +40,20 @@ logger = logging.getLogger(__name__)
 class Pipeline:
     """The stages from DECODE to ANSWER; route.py defines which of them a job passes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what the stages need)
         self,
         config: Config,
         sentences: ActiveSentences,
         recognition: RecognitionService | None,
         language_model: LanguageModel | None,
         events: EventBus,
+        *,
         devices: DeviceFacts | None = None,
+        rules: ConfirmationRules | None = None,
     ) -> None:
         """Build the stages; without `recognition` only those for text.
 
-        `devices` are facts for answers.
+        `devices` are facts for answers; `rules` say what needs a yes, None as without devices.
         """
         settings = config.language_model
         self._config = config
@@ -64,7 +67,9 @@ class Pipeline:
             self._decode = DecodeStage(config, Silero())
             self._recognise = RecogniseStage(recognition, phrases)
             self._transcribe = TranscribeStage(recognition)
-        self._resolve = ResolveStage(self._cascade, language_model)
+        self._resolve = ResolveStage(
+            self._cascade, language_model, rules or ConfirmationRules(sentences)
+        )
         self._answer = AnswerStage(
             settings, language_model, history, events, devices or DeviceFacts(None)
         )

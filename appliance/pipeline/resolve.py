@@ -14,6 +14,7 @@ from appliance.values import ClientRequest, Outcome, PromptRequest, Request, Tex
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appliance.devices.confirmation_rules import ConfirmationRules
     from appliance.fallback.cascade import Cascade
     from appliance.jobs.result_builder import ResultBuilder
     from appliance.protocols import LanguageModel
@@ -29,8 +30,11 @@ such sentences of one synthetic voice had 0.56 to 0.82; each word must be accoun
 class ResolveStage:
     """Finds the declared sentence of a text, otherwise the cascade's match or choice."""
 
-    def __init__(self, cascade: Cascade, language_model: LanguageModel | None) -> None:
+    def __init__(
+        self, cascade: Cascade, language_model: LanguageModel | None, rules: ConfirmationRules
+    ) -> None:
         self._cascade = cascade
+        self._rules = rules
         self._language_model = language_model
         self._several = SeveralCommands(cascade)
         self._last_commands = LastCommands()
@@ -61,7 +65,7 @@ class ResolveStage:
         elif not intents:
             if Stage.ANSWER not in route_of(work.job):
                 work.end(Outcome.NOT_UNDERSTOOD, work.objection)
-        elif reason := _refusal(work.job, intents, sentences):
+        elif reason := self._refusal(work, intents, sentences):
             work.end(Outcome.REFUSED, reason)
         else:
             self._note(work, intents)
@@ -69,6 +73,21 @@ class ResolveStage:
             sure = [one.confidence for one in intents if one.confidence is not None]
             work.confidence = min(sure, default=None)
             work.end(Outcome.INTENT)
+
+    def _refusal(
+        self, work: ResultBuilder, intents: tuple[Intent, ...], sentences: SentenceSet
+    ) -> str | None:
+        """Reason why intents must not be carried out, even if one of them; None if they may."""
+        alone = _has_no_reply(work.job)
+        if not alone and not is_spoken(work.job):
+            return None
+        for intent in intents:
+            if sentences.declared[intent.name].never_by_voice:
+                return f"{intent.name} is declared never_by_voice"
+        if alone and self._rules.commands_need_yes(intents, work.text or "", work.language):
+            names = ", ".join(intent.name for intent in intents)
+            return f"{names} must be confirmed, and this connection has no second message for a yes"
+        return None
 
     def _may_repair(self, work: ResultBuilder) -> bool:
         """False for speech that was decoded under the grammar and rejected."""
@@ -163,22 +182,9 @@ def _speaker_of(job: Job) -> str:
     return f"{type(job).__name__}\0{getattr(job, 'requester', '')}\0{area}"
 
 
-def _refusal(job: Job, intents: tuple[Intent, ...], sentences: SentenceSet) -> str | None:
-    """Reason why intents must not be carried out, even if it applies to one; None if they may."""
-    reasons = (_refusal_of(job, intent.name, sentences) for intent in intents)
-    return next((reason for reason in reasons if reason is not None), None)
-
-
-def _refusal_of(job: Job, name: str, sentences: SentenceSet) -> str | None:
-    client = isinstance(job, ClientRequest)  # what it acts on may have been spoken elsewhere
-    if not client and not is_spoken(job):
-        return None
-    if sentences.declared[name].never_by_voice:
-        return f"{name} is declared never_by_voice"
-    alone = client or (isinstance(job, Request) and job.is_of_satellite)
-    if alone and sentences.declared[name].confirm:
-        return f"{name} is declared confirm, and this connection has no second message for a yes"
-    return None
+def _has_no_reply(job: Job) -> bool:
+    """Whether nobody can confirm: what acts on the result may be another system."""
+    return isinstance(job, ClientRequest) or (isinstance(job, Request) and job.is_of_satellite)
 
 
 def prompt_of(request: Request) -> PromptRequest:

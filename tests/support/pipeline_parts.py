@@ -139,6 +139,7 @@ def scripted_pipeline(
     events: EventBus | None = None,
     grammar: bool = False,
     devices: Any = None,
+    rules: Any = None,
     **settings: Any,
 ) -> Pipeline:
     """Its speech model hears `said`; `settings` are those of the language model."""
@@ -153,7 +154,7 @@ def scripted_pipeline(
     active, bus = ActiveSentences(sentences), events or EventBus()
     recognition = RecognitionService(LoadedModels(models), active, bus, model)  # type: ignore[arg-type]
     recognition.open()
-    pipeline = Pipeline(config, active, recognition, model, bus, devices)
+    pipeline = Pipeline(config, active, recognition, model, bus, devices=devices, rules=rules)
     pipeline._decode = ScriptedDecode()  # type: ignore[assignment]
     return pipeline
 

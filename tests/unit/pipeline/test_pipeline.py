@@ -477,6 +477,22 @@ def test_a_client_that_cannot_say_yes_gets_no_intent_that_needs_one(text: str) -
         assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
 
 
+class NeedsYesForLight:
+    """Rules of a lamp that is moved only after a yes."""
+
+    def commands_need_yes(self, intents: tuple[Any, ...], text: str, language: str) -> bool:
+        return any(intent.name == "Light" for intent in intents)
+
+
+def test_a_device_that_needs_a_yes_is_not_moved_by_a_client_that_cannot_say_it() -> None:
+    typed = ClientRequest("c", Operation.PARSE, text="light on")
+    here = TextInput("t", "light on", Source.COMMAND_LINE, Trigger.COMMAND_LINE)
+    outcomes = [
+        done(job, pipeline("light on", rules=NeedsYesForLight())).outcome for job in (typed, here)
+    ]
+    assert outcomes == [Outcome.REFUSED, Outcome.INTENT]
+
+
 def test_a_recording_of_silence_or_of_other_speech_moves_nothing() -> None:
     silent = pipeline()
     silent._decode = ScriptedDecode(silent=True)  # type: ignore[assignment]
