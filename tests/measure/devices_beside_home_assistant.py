@@ -6,6 +6,10 @@ Of the rows only the discovery messages and states are used. Each device then ge
 with data that the row does not have. Home Assistant (made by tests/home_assistant/make; needs
 root) and the appliance see the same messages, and what both publish is compared: topic, payload,
 QoS, retain flag and order. The last line is `equal N of M`; the status is 0 if all are equal.
+
+Two differences are ours on purpose. A closed valve that reports its position is opened by `toggle`;
+Home Assistant closes it again. A lamp whose white is mixed of two gets a colour temperature also
+before its brightness is known; Home Assistant then fails and sends nothing.
 """
 
 from __future__ import annotations
@@ -280,8 +284,8 @@ def _bring_to_state(
             broker.publish(message["topic"], message["payload"])
         time.sleep(0.3)
         found = rest.ask(f"states/{there}")
-        if found is not None and found["state"] == entity.state:
-            return True
+        if found is not None and (found["state"] == entity.state or entity.component == "event"):
+            return True  # the state of an event is the time at which each of the two saw it
     return not states
 
 
