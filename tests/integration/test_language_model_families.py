@@ -14,12 +14,22 @@ from appliance.config import LanguageModelSettings
 from appliance.engines.llama.language_model import Llama
 from appliance.engines.llama.server_launcher import ServerLauncher
 from appliance.errors import EngineError, ModelMissing
+from appliance.models import catalogue
 from appliance.values import Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMA = {"enum": ["yes", "no"]}
+
+OBJECT = {
+    "type": "object",
+    "properties": {"on": {"type": "boolean"}, "room": {"enum": ["hall", "kitchen"]}},
+    "required": ["on", "room"],
+}
+
+TINY = {"gemma": "gemma-3", "qwen": "qwen2"}
+"""Families of the catalogue that have another name here."""
 
 
 def never() -> bool:
@@ -51,13 +61,27 @@ def test_a_family_loads_answers_scores_and_is_restored(family: str, folder: Path
         follow_up = model.complete(Question(("hello", "hello", "and?")), never)
         scores = model.score_options("menu\n", "text =>", [" yes", " no", " not now"], never).scores
         chosen = model.complete(Question(("yes?",), schema=SCHEMA), never).text
+        reverse = model.score_options(
+            "menu\n", "text =>", [" not now", " no", " yes"], never
+        ).scores
+        written = model.complete(Question(("on?",), schema=OBJECT, maximum_tokens=40), never).text
     assert 0 < answer.cached_tokens < answer.prompt_tokens < follow_up.prompt_tokens
     assert 0 < answer.generated_tokens <= 4
     assert sum(2.718281828**score for score in scores) == pytest.approx(1.0, abs=0.001)
+    assert list(reversed(reverse)) == pytest.approx(list(scores), abs=0.001)
     assert json.loads(chosen) in ("yes", "no")
+    assert json.loads(written).keys() == {"on", "room"}
     with opened(path, folder / family) as again:
         assert again.restored
         assert again.complete(Question(("hello",)), never).text == answer.text
+
+
+def test_each_family_of_the_catalogue_has_a_tiny_model() -> None:
+    families = {
+        *(one.family for one in catalogue.models().values() if one.task == "language-model"),
+        *(one.family for one in catalogue.hub_models().values() if one.task == "language-model"),
+    }
+    assert {TINY.get(family, family) for family in families} <= tiny_models.FAMILIES.keys()
 
 
 @pytest.mark.parametrize("family", [f for f in tiny_models.FAMILIES if f != "openelm"])

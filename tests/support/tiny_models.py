@@ -18,6 +18,8 @@ import numpy as np
 from appliance.engines.llama.chat_templates import BUILT_IN
 
 WIDTH, HEADS, KEYS, HEAD, LAYERS, INNER, CONTEXT = 64, 4, 2, 16, 2, 96, 2048
+CONVOLVED = 3
+"""Tokens that a short convolution looks at."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ FAMILIES = {
         "phi3", "phi-3", ("<|user|>", "<|system|>", "<|assistant|>", "<|endoftext|>"), "<|end|>"
     ),
     "gemma-3": Family("gemma3", "gemma", ("<start_of_turn>",), "<end_of_turn>"),
+    "functiongemma": Family(
+        *("gemma3", "gemma", ("<start_of_turn>", "<start_function_call>", "<escape>")),
+        "<end_of_turn>",
+    ),
     "llama-3": Family(
         *("llama", "llama-3", ("<|start_header_id|>", "<|end_header_id|>"), "<|eot_id|>"),
         words="gpt2",
@@ -56,6 +62,11 @@ FAMILIES = {
     ),
     "qwen3": Family(
         *("qwen3", "chatml", ("<|im_start|>",), "<|im_end|>"), words="gpt2", cutting="qwen2"
+    ),
+    "lfm2": Family(
+        *("lfm2", "chatml", ("<|im_start|>", "<|tool_call_start|>"), "<|im_end|>"),
+        words="gpt2",
+        cutting="lfm2",
     ),
 }
 
@@ -75,7 +86,13 @@ def write(name: str, path: Path) -> Path:
     writer.add_rope_freq_base(10_000.0)
     per_layer = family.architecture == "openelm"  # its layers may differ in width
     writer.add_head_count([HEADS] * LAYERS if per_layer else HEADS)
-    writer.add_head_count_kv([KEYS] * LAYERS if per_layer else KEYS)
+    if family.architecture == "lfm2":  # a layer without keys is a short convolution
+        writer.add_head_count_kv(
+            [KEYS if _attends("lfm2", layer) else 0 for layer in range(LAYERS)]
+        )
+        writer.add_shortconv_l_cache(CONVOLVED)
+    else:
+        writer.add_head_count_kv([KEYS] * LAYERS if per_layer else KEYS)
     writer.add_feed_forward_length([INNER] * LAYERS if per_layer else INNER)
     if family.architecture == "gemma3":
         writer.add_sliding_window(512)
@@ -117,14 +134,29 @@ def _close(writer: gguf.GGUFWriter) -> None:
 def _tensors(architecture: str, tokens: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {
         "token_embd.weight": (tokens, WIDTH),
-        "output_norm.weight": (WIDTH,),
+        ("token_embd_norm" if architecture == "lfm2" else "output_norm") + ".weight": (WIDTH,),
     }
-    if architecture != "openelm":
+    if architecture not in ("openelm", "lfm2"):
         shapes["output.weight"] = (tokens, WIDTH)
     for layer in range(LAYERS):
-        block = {**_attention(architecture), **_feed_forward(architecture)}
+        mixes = _attention(architecture) if _attends(architecture, layer) else _convolution()
+        block = {**mixes, **_feed_forward(architecture)}
         shapes |= {f"blk.{layer}.{name}": shape for name, shape in block.items()}
     return shapes
+
+
+def _attends(architecture: str, layer: int) -> bool:
+    """Whether a layer has attention; of LFM2 only some have."""
+    return architecture != "lfm2" or layer % 2 == 1
+
+
+def _convolution() -> dict[str, tuple[int, ...]]:
+    return {
+        "attn_norm.weight": (WIDTH,),
+        "shortconv.conv.weight": (WIDTH, CONVOLVED),
+        "shortconv.in_proj.weight": (3 * WIDTH, WIDTH),
+        "shortconv.out_proj.weight": (WIDTH, WIDTH),
+    }
 
 
 def _attention(architecture: str) -> dict[str, tuple[int, ...]]:
@@ -143,7 +175,7 @@ def _attention(architecture: str) -> dict[str, tuple[int, ...]]:
         }
     if architecture == "qwen2":
         block |= {"attn_q.bias": (own,), "attn_k.bias": (shared,), "attn_v.bias": (shared,)}
-    if architecture in ("openelm", "gemma3", "qwen3"):
+    if architecture in ("openelm", "gemma3", "qwen3", "lfm2"):
         block |= {"attn_q_norm.weight": (HEAD,), "attn_k_norm.weight": (HEAD,)}
     if architecture == "gemma3":
         block["post_attention_norm.weight"] = (WIDTH,)
