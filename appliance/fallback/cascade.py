@@ -22,6 +22,7 @@ from appliance.fallback.last_command import (
 from appliance.fallback.sentence_patterns import patterns_of
 from appliance.fallback.wildcard_values import filled, wildcard_spans
 from appliance.grammar.compound_sentence import is_only_a_name
+from appliance.text.normalise import words_of
 from appliance.values import Intent
 
 if TYPE_CHECKING:
@@ -249,7 +250,28 @@ def _filled_wildcards(said: str, tools: _Tools) -> list[Intent]:
     found = list(_wildcard_intents(text, said, tools))
     direct = tools.sentences.parse(text) if len(found) > 1 else None
     same = [one for one in found if direct and (one.name, one.slots) == (direct.name, direct.slots)]
-    return same or found
+    return same or found or _with_synonyms(text, said, tools)
+
+
+def _with_synonyms(text: str, said: str, tools: _Tools) -> list[Intent]:
+    """What the text means if with synonyms for words that nobody declared it is a sentence.
+
+    The synonyms are the sentence's: what a wildcard takes was said as it stands.
+    """
+    reading = next(iter(tools.sentences.readings(text)), None) if text != said else None
+    if reading is None or not reading.wildcard_characters or reading.lacks_area:
+        return []
+    listed = {words for values in tools.patterns.values.values() for words in values}
+    free = [
+        value
+        for value in map(str, reading.slots.values())
+        if words_of(value) not in listed and not value.isdecimal()
+    ]
+    heard = f" {' '.join(words_of(said))} "
+    said_so = all(f" {' '.join(words_of(value))} " in heard for value in free)
+    if not said_so or not all(tools.matcher.may_fill(words_of(one), in_order=True) for one in free):
+        return []
+    return [Intent(reading.intent, dict(reading.slots), WILDCARD_CONFIDENCE, "fuzzy")]
 
 
 def _wildcard_intents(text: str, said: str, tools: _Tools) -> Iterator[Intent]:

@@ -200,3 +200,32 @@ def test_a_short_word_that_is_part_of_another_one_is_not_left_out_of_it() -> Non
 def test_a_question_word_in_a_name_that_was_heard_in_other_parts_is_no_question() -> None:
     said = heard("mag staan de lampkluurna blauw", -0.4)
     assert not contradicts(said, "mag staande lamp kleur naar blauw", "nl", 6.0)
+
+
+@pytest.mark.parametrize(
+    ("free", "said", "surplus", "believed"),
+    [
+        ("turn on the kitchen fan", "turn on the kitchen lamp", 9.5, True),
+        ("turn on the chicken light", "turn on the kitchen light", 7.4, True),
+        ("turn on the kitchen fan", "turn on the kitchen lamp", 5.0, False),
+        ("reset the timer", "set the timer", 3.0, True),
+        ("you set a timer", "set a timer", 3.0, True),
+        ("please set a timer", "set a timer", 3.0, False),
+        ("can i have an ice to mock her", "can i have an iced mocha", 5.5, False),
+        (
+            "make me a double shot dark first cappuccino with lots of milk and sugar",
+            "make me a double shot dark roast cappuccino with lots of milk and sugar",
+            7.9,
+            False,
+        ),
+    ],
+)
+def test_one_other_stretch_of_words_rules_a_short_sentence_out_sooner_than_a_long_one(
+    free: str, said: str, surplus: float, *, believed: bool
+) -> None:
+    assert contradicts(heard(free, -0.5), said, "en", surplus) is believed
+
+
+def test_a_lone_stretch_that_was_heard_badly_rules_nothing_out() -> None:
+    words = (*heard("turn on the kitchen"), HeardWord("fan", -1.5))
+    assert not contradicts(words, "turn on the kitchen lamp", "en", 7.0)

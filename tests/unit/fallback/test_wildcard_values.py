@@ -203,3 +203,29 @@ def test_no_word_comes_out_that_was_not_said_in_that_order(words: list[str], whi
             found = r"\W+".join(re.escape(word) for word in str(value).split())
             # From the beginning of a word to the end of one, as it was written
             assert re.search(rf"(?<!\w)(?<!\w[.:]){found}(?!\w|[.:]\w)", said, re.IGNORECASE)
+
+
+TWO_LISTS = sentence_set(
+    {
+        "AddToShopping": ["add {item} to my list", "add {item} to the list"],
+        "AddToList": ["add {item} to [the] {name}"],
+    },
+    lists={"item": {"wildcard": True}, "name": {"values": ["shopping list", "chores"]}},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "item"),
+    [
+        ("add bread to the grocery list", "bread"),
+        ("add the new lamps to the grocery list", "the new lamps"),
+        ("add milk unless we have some to the grocery list", None),
+        ("do not add bread to the grocery list", None),
+        ("add bread to the guest list", None),
+    ],
+)
+def test_a_synonym_outside_the_wildcard_makes_it_a_sentence_that_no_word_tells_from_others(
+    text: str, item: str | None
+) -> None:
+    found = CASCADE.repair(text, TWO_LISTS)
+    assert (found and found.slots.get("item")) == item
