@@ -211,6 +211,8 @@ def test_a_question_word_in_a_name_that_was_heard_in_other_parts_is_no_question(
         ("reset the timer", "set the timer", 3.0, True),
         ("you set a timer", "set a timer", 3.0, True),
         ("please set a timer", "set a timer", 3.0, False),
+        ("i turned on the kitchen light", "turn on the kitchen light", 9.0, True),
+        ("they turned the kitchen light on", "turn the kitchen light on", 9.0, True),
         ("can i have an ice to mock her", "can i have an iced mocha", 5.5, False),
         (
             "make me a double shot dark first cappuccino with lots of milk and sugar",
@@ -229,3 +231,8 @@ def test_one_other_stretch_of_words_rules_a_short_sentence_out_sooner_than_a_lon
 def test_a_lone_stretch_that_was_heard_badly_rules_nothing_out() -> None:
     words = (*heard("turn on the kitchen"), HeardWord("fan", -1.5))
     assert not contradicts(words, "turn on the kitchen lamp", "en", 7.0)
+
+
+def test_a_time_that_was_heard_badly_still_counts_in_place_of_a_word_that_says_nothing() -> None:
+    words = (*heard("turn on the kitchen light"), HeardWord("later", -1.6))
+    assert contradicts(words, "turn on the kitchen light please", "en", 4.0)
