@@ -29,6 +29,7 @@ from wyoming.ping import Ping
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop
 from wyoming.wake import Detect, Detection
 
+from appliance.text.normalise import normalise
 from appliance.values import Samples
 from appliance.wyoming_server.pcm_frames import pcm_of
 
@@ -342,8 +343,8 @@ def test_names_of_a_client_can_be_said_on_its_connection_and_on_no_other(
     assert client.ask(Recognize(text="turn on the lamp")).type == "not-recognized"
 
     named = Transcribe(transcript_names=["Lamp", "0x00158d00"], vad_sensitivity="default")
-    assert client.text_of(lamp, named) == "Turn on the lamp."
-    assert client.speak(lamp + 3 * SECOND)[0] == "Turn on the lamp."  # they stay
+    assert normalise(client.text_of(lamp, named)) == "turn on the lamp"
+    assert normalise(client.speak(lamp + 3 * SECOND)[0]) == "turn on the lamp"  # they stay
     intent = Intent.from_event(client.ask(Recognize(text="turn on the lamp")))
     assert intent.name == "SwitchOn"
     assert [(one.name, one.value) for one in intent.entities] == [("name", "Lamp")]

@@ -69,6 +69,8 @@ def spoiled(whole: bytes, chance: random.Random) -> bytes:
         return whole[: chance.randrange(len(whole))]
     changed = bytearray(whole)
     for _ in range(chance.randrange(1, 6)):
+        if not changed:
+            break
         place = chance.randrange(len(changed))
         if kind == 2:
             changed[place] = chance.randrange(256)
