@@ -193,6 +193,8 @@ def _is_lone_other(found: Sequence[Difference], sentence: str, surplus: float) -
         return False
     needed = max(LONE_SURPLUS_NATS, LONE_NATS_PER_WORD * len(sentence.split()))
     one = found[0]
+    if one.meant == sentence:
+        return False  # no word is the same: a short command that was misheard, or other speech
     sure = one.certainty >= LONE_CERTAINTY or surplus >= LONE_UNSURE_FACTOR * needed
     return sure and one.share >= SHARE and surplus >= needed
 

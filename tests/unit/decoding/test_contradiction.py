@@ -236,3 +236,10 @@ def test_a_lone_stretch_that_was_heard_badly_rules_nothing_out() -> None:
 def test_a_time_that_was_heard_badly_still_counts_in_place_of_a_word_that_says_nothing() -> None:
     words = (*heard("turn on the kitchen light"), HeardWord("later", -1.6))
     assert contradicts(words, "turn on the kitchen light please", "en", 4.0)
+
+
+def test_a_short_command_that_was_misheard_as_a_whole_is_left_to_the_confidence() -> None:
+    assert not contradicts(heard("fakise", -0.9), "vergiss es", "de", 7.2)
+    assert contradicts(
+        heard("turn on the kitchen fan", -0.5), "turn on the kitchen lamp", "en", 7.2
+    )
