@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance import __version__
-from appliance.commands.subcommands import sentence
+from appliance.commands.action_parsers import sentence
 from appliance.errors import ApplianceError
 
 if TYPE_CHECKING:

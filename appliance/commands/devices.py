@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from appliance import config as configuration
-from appliance.commands.subcommands import add_actions
+from appliance.commands.action_parsers import add_actions
 from appliance.daemon.device_wiring import open_devices
 from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.devices.entity import Publication

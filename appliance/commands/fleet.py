@@ -16,7 +16,7 @@ import msgspec
 
 from appliance import config as configuration
 from appliance.client import Connection
-from appliance.commands.subcommands import add_actions
+from appliance.commands.action_parsers import add_actions
 from appliance.errors import ApplianceError, BrokerError, BundleError
 from appliance.fleet import bundle as bundles
 from appliance.fleet import signature

@@ -9,10 +9,10 @@ import msgspec
 
 from appliance import config as configuration
 from appliance.client import Connection
-from appliance.commands.subcommands import add_actions
+from appliance.commands.action_parsers import add_actions
 from appliance.errors import BrokerError
 from appliance.messages import discovery
-from appliance.messages.announced_device import AnnouncedDevice
+from appliance.messages.announcement_record import AnnouncedDevice
 from appliance.messages.topics import Topics
 from appliance.mqtt import credentials
 from appliance.pipeline.pipeline_factory import load_sentences

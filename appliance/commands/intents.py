@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance import config as configuration
-from appliance.commands.subcommands import add_actions
+from appliance.commands.action_parsers import add_actions
 from appliance.errors import SentencesError
 from appliance.fallback.cascade import Cascade
 from appliance.pipeline.pipeline_factory import read_sentences

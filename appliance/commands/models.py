@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance import config as configuration
-from appliance.commands.subcommands import add_actions
+from appliance.commands.action_parsers import add_actions
 from appliance.errors import FetchError
 from appliance.models import catalogue
 from appliance.models.speech_model_choice import usable_model, wanted_model, with_model

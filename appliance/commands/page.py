@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from appliance import config as configuration
-from appliance.commands.subcommands import add_actions
+from appliance.commands.action_parsers import add_actions
 from appliance.page.access import PageAccess, Role
 
 if TYPE_CHECKING:

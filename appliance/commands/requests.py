@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance import config as configuration
-from appliance.commands.subcommands import add_actions
+from appliance.commands.action_parsers import add_actions
 from appliance.journal.dead_letters import open_dead_letters
 
 if TYPE_CHECKING:

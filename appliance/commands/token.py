@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance import config as configuration
-from appliance.commands.subcommands import add_actions
+from appliance.commands.action_parsers import add_actions
 from appliance.openai_api.tokens import ClientTokens
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import load_owner_file
 from appliance.errors import ConfigError, DeviceConfigError
-from appliance.messages.announced_device import AnnouncedDevice
+from appliance.messages.announcement_record import AnnouncedDevice
 from appliance.messages.topics import home_assistant_birth
 
 if TYPE_CHECKING:

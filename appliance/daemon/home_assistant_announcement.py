@@ -10,7 +10,7 @@ import msgspec
 
 from appliance.errors import JournalError
 from appliance.messages import discovery
-from appliance.messages.announced_device import MOST_COMPONENTS, AnnouncedDevice
+from appliance.messages.announcement_record import MOST_COMPONENTS, AnnouncedDevice
 from appliance.messages.topics import Topics
 from appliance.values import Message
 

@@ -23,7 +23,7 @@ from appliance.journal.inbox import ANSWERS_KEPT, ANSWERS_KEPT_S
 from appliance.messages.request_body import MAXIMUM_TEXT_BYTES
 from appliance.messages.status_payloads import Health, Info, Limits, Partial, StateNow, Telemetry
 from appliance.messages.topics import retained
-from appliance.system import image_notices
+from appliance.system import image_messages
 from appliance.system.sensors import changed
 from appliance.values import Activity, Message, MicrophoneState, encode
 
@@ -254,7 +254,7 @@ class StatusPublisher:
             memory_mb=self._board.reading.memory_used_mb,
             waiting_jobs=sum(self._queue.depth()),
             language_model_error=health.language_model_error,
-            notices=image_notices.read(),
+            notices=image_messages.read(),
         )
 
     def _publish_partial(self, partial: Partial) -> None:

@@ -26,7 +26,7 @@ from appliance.decoding.search_types import (
     SearchEffort,
     Tokens,
 )
-from appliance.decoding.similar_sentences import SpellingCandidates, spelled_words
+from appliance.decoding.spelling_candidates import SpellingCandidates, spelled_words
 from appliance.text.normalise import normalise
 
 if TYPE_CHECKING:

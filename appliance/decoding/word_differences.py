@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from appliance.grammar.nearest_sentence import spelling_distance
-from appliance.text.number_spelling import number_spelling
+from appliance.text.language_number_rules import number_spelling
 from appliance.text.number_words import digits_of_words
 
 if TYPE_CHECKING:

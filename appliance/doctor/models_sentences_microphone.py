@@ -21,7 +21,7 @@ from appliance.models import catalogue
 from appliance.models.store import ModelState, Store, is_path
 from appliance.protocols import FRAME_SAMPLES
 from appliance.sentences import sentence_set
-from appliance.system import image_notices, kept_faults, memory_and_sockets
+from appliance.system import image_messages, kept_faults, memory_and_sockets
 from appliance.threads import Deadline
 from appliance.values import SAMPLE_RATE
 
@@ -106,7 +106,7 @@ def _known_model(store: Store, name: str) -> CheckResult:
 
 def image(_: CheckContext) -> Iterator[CheckResult]:
     """The notices of the image that the appliance is part of; without one there is no answer."""
-    for notice in image_notices.read():
+    for notice in image_messages.read():
         yield warning("image", notice, "see STATUS.txt in the folder `appliance` on the card")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from appliance.text.number_spelling import number_spelling
+from appliance.text.language_number_rules import number_spelling
 from appliance.text.time_words import time_words_for
 
 if TYPE_CHECKING:

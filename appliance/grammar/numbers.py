@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from appliance.text.language_number_rules import number_spelling
 from appliance.text.normalise import template_text
-from appliance.text.number_spelling import number_spelling
 from appliance.text.number_words import in_words
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from appliance.config import Config
-    from appliance.messages.announced_device import AnnouncedDevice
+    from appliance.messages.announcement_record import AnnouncedDevice
     from appliance.messages.topics import Topics
 
 LONGEST_TEXT = 4000

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from appliance.errors import CommandRefused
 from appliance.messages.timer_payloads import TimerKind, TimerPhase
 from appliance.sentences.home_assistant_responses import error_response, response
-from appliance.timers.spoken_times import duration_of, hours_of, one_day, repeated_days
 from appliance.timers.timer import Timer
 from appliance.timers.timer_list import LONGEST_S, MAXIMUM_TIMERS, Query
 from appliance.timers.timer_phrases import timer_phrases_for
+from appliance.timers.times_from_slots import duration_of, hours_of, one_day, repeated_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable

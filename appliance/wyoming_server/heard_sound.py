@@ -10,9 +10,9 @@ from appliance.engines.wake_word import wake_words
 from appliance.errors import EngineError
 from appliance.values import Operation
 from appliance.wyoming_server import outgoing_events as outgoing
+from appliance.wyoming_server.client_endpointing import Dictation, SpokenCommand, settings_for
 from appliance.wyoming_server.client_requests import area_of
 from appliance.wyoming_server.outgoing_events import COMMANDS, DICTATION
-from appliance.wyoming_server.spoken_sentence import Dictation, SpokenCommand, settings_for
 
 if TYPE_CHECKING:
     from contextlib import ExitStack

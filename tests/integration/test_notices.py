@@ -10,13 +10,13 @@ import pytest
 from appliance import doctor
 from appliance.config import Config
 from appliance.doctor.check_result import CheckContext, CheckVerdict
-from appliance.system import image_notices
+from appliance.system import image_messages
 
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "notices.json"
-    monkeypatch.setenv(image_notices.VARIABLE, f"{path}")
+    monkeypatch.setenv(image_messages.VARIABLE, f"{path}")
     return path
 
 
@@ -30,5 +30,5 @@ def test_each_notice_is_a_warning_of_check(file: Path) -> None:
 def test_without_notices_there_is_no_answer(file: Path, content: str | None) -> None:
     if content is not None:
         file.write_text(content)
-    assert image_notices.read() == []
+    assert image_messages.read() == []
     assert list(doctor.examine(CheckContext(Config()), ["image"])) == []

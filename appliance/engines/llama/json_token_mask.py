@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from jsonschema.exceptions import best_match
 from llguidance import LLMatcher, llamacpp
 
-from appliance.engines.llama.written_schema import bounded, extracting
+from appliance.engines.llama.bounded_schema import bounded, extracting
 from appliance.engines.llama_library import ModelError
 
 if TYPE_CHECKING:

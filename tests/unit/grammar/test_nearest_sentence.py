@@ -8,7 +8,7 @@ import pytest
 from hassil import Intents
 from support.sentences import intents_of
 
-from appliance.decoding.similar_sentences import spelled_words
+from appliance.decoding.spelling_candidates import spelled_words
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.lazy_automaton import DEAD, Automaton
 from appliance.grammar.nearest_sentence import nearest, spelling_distance

@@ -12,7 +12,7 @@ import pytest
 
 from appliance import config
 from appliance.messages import discovery
-from appliance.messages.announced_device import AnnouncedDevice
+from appliance.messages.announcement_record import AnnouncedDevice
 from appliance.messages.request_payloads import MicrophoneRequest
 from appliance.messages.status_payloads import Health, LinkHealth, Telemetry
 from appliance.messages.timer_payloads import (

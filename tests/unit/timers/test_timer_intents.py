@@ -10,9 +10,9 @@ from support.board_clock import BoardClock
 from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.sentences import sentence_set
 from appliance.sentences.active_sentences import ActiveSentences
-from appliance.timers.spoken_times import duration_of, hours_of
 from appliance.timers.timer_intents import TimerIntents, TimerOrder
 from appliance.timers.timer_list import TimerList
+from appliance.timers.times_from_slots import duration_of, hours_of
 from appliance.values import Intent
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl")

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from appliance.engines.llama.written_schema import bounded, extracting, numbers_in_text, spans
+from appliance.engines.llama.bounded_schema import bounded, extracting, numbers_in_text, spans
 
 PERSON = {
     "type": "object",

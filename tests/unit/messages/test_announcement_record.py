@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from appliance.config import Config, DeviceSettings
-from appliance.messages import announced_device
-from appliance.messages.announced_device import FILE, AnnouncedDevice
+from appliance.messages import announcement_record
+from appliance.messages.announcement_record import FILE, AnnouncedDevice
 
 
 def config_of(folder: Path, name: str) -> Config:
@@ -26,7 +26,7 @@ def test_a_copied_card_is_another_device(tmp_path: Path, monkeypatch: pytest.Mon
     AnnouncedDevice.of(config_of(tmp_path, "kitchen")).keep(tmp_path)
     other = tmp_path / "machine-id"
     other.write_text("another")
-    monkeypatch.setattr(announced_device, "MACHINE_ID", other)
+    monkeypatch.setattr(announcement_record, "MACHINE_ID", other)
     assert AnnouncedDevice.of(config_of(tmp_path, "hall")).object_id == "appliance_hall"
 
 
