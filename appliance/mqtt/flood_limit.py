@@ -24,6 +24,9 @@ BUSY_BURST, BUSY_PER_S = 500, 100
 """How many requests of unknown requesters are answered `busy`: so many at once, then so many in a
 second. What comes beyond that is discarded unread, so that the rest does not wait behind it."""
 
+WINDOW = 20
+"""With more free places than this, requests under way are not counted: they are soon judged."""
+
 
 class FloodLimit:
     """The known requesters, and the number of others that may be told `busy`.
@@ -92,7 +95,7 @@ class FloodLimit:
     def _may_pass(self, delivery: Delivery) -> bool:
         # Those under way count: otherwise one free place would let a whole window through.
         return (
-            self._journal.free_for_new() > self._under_way
+            self._journal.free_for_new() > min(self._under_way, WINDOW)
             or self.is_known(named_requester(delivery))
             or self._may_answer()
         )
