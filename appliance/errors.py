@@ -34,8 +34,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+UNREADABLE_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding JSON raises if it is no JSON, of another form, no UTF-8, or nested too deep."""
 
 
 class ApplianceError(Exception):

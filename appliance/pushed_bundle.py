@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -62,7 +64,7 @@ def read_record(state_directory: Path) -> BundleRecord:
     folder = folder_of(state_directory)
     try:
         return msgspec.json.decode((folder / RECORD).read_bytes(), type=BundleRecord)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE_JSON):
         pass
     try:
         numbers = [int(one.name) for one in (folder / "bundles").iterdir() if one.name.isdecimal()]

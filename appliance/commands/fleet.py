@@ -17,7 +17,7 @@ import msgspec
 from appliance import config as configuration
 from appliance.client import Connection
 from appliance.commands.action_parsers import add_actions
-from appliance.errors import ApplianceError, BrokerError, BundleError
+from appliance.errors import UNREADABLE_JSON, ApplianceError, BrokerError, BundleError
 from appliance.fleet import bundle as bundles
 from appliance.fleet import signature
 from appliance.fleet.bundle import SignedBundle
@@ -160,7 +160,7 @@ class Fleet:
                 return
             try:
                 answer = msgspec.json.decode(message.payload, type=Answer)
-            except msgspec.MsgspecError:
+            except UNREADABLE_JSON:
                 return  # not of a board
             self._answers[str(answer.transaction)] = answer
 
@@ -236,7 +236,7 @@ def _push(fleet: Fleet, arguments: argparse.Namespace) -> int:
 def _read_signed(path: Path) -> SignedBundle:
     try:
         return msgspec.json.decode(path.read_bytes(), type=SignedBundle)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *UNREADABLE_JSON) as error:
         raise BundleError(f"{path}: this is not a bundle: {error}") from error
 
 

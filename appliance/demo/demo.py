@@ -15,7 +15,7 @@ from appliance.audio.decoder_process import decode_recording
 from appliance.audio.microphone import SoundCardMicrophone
 from appliance.client import Watcher
 from appliance.demo.file_microphone import FileMicrophone
-from appliance.errors import MicrophoneError
+from appliance.errors import UNREADABLE_JSON, MicrophoneError
 from appliance.evaluation import manifest
 from appliance.evaluation.manifest import SAMPLES
 from appliance.events import UtteranceHeard
@@ -154,7 +154,7 @@ class Demo:
             return
         try:
             result = msgspec.json.decode(payload, type=Result)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE_JSON:
             logger.warning("unexpected payload on %s: it is not a result", topic)
             return
         ended, sample = self._spoken.get(result.id, (None, None))

@@ -15,7 +15,7 @@ from appliance.devices.discovered_entities import DiscoveredEntities, matches
 from appliance.devices.sayable_devices import sayable_devices, sentence_lists
 from appliance.devices.tasmota_discovery import TASMOTA_FILTER, tasmota_components
 from appliance.devices.zigbee2mqtt_bridge import FILTERS, Zigbee2MqttBridges
-from appliance.errors import DeviceConfigError, UnsafeTemplate
+from appliance.errors import UNREADABLE_JSON, DeviceConfigError, UnsafeTemplate
 from appliance.system import atomic_file
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class DeviceRegistry:
             kept = msgspec.json.decode(self._file.read_bytes(), type=KeptDevices)
         except FileNotFoundError:
             return
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (OSError, *UNREADABLE_JSON) as error:
             logger.warning("the kept devices in %s cannot be read: %s", self._file, error)
             return
         for topic, payload in kept.discovery.items():

@@ -18,7 +18,7 @@ from appliance.devices.config_fields import (
     required,
 )
 from appliance.devices.entity_factory import COMPONENTS, NOT_READ, OWN_ONLY
-from appliance.errors import DeviceConfigError
+from appliance.errors import UNREADABLE_JSON, DeviceConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -109,7 +109,7 @@ def _decoded(payload: bytes) -> dict[str, Any]:
         raise DeviceConfigError(f"the message has more than {MESSAGE_BYTES:,} bytes")
     try:
         return msgspec.json.decode(payload, type=dict[str, Any]) if payload else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise DeviceConfigError(f"not a JSON object: {error}") from error
 
 

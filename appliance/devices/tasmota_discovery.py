@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from appliance.devices.discovery_message import MESSAGE_BYTES, ComponentMessage, declared_component
-from appliance.errors import DeviceConfigError
+from appliance.errors import UNREADABLE_JSON, DeviceConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def tasmota_components(topic: str, payload: bytes) -> list[ComponentMessage]:
         raise DeviceConfigError(f"the message has more than {MESSAGE_BYTES:,} bytes")
     try:
         device = msgspec.json.decode(payload, type=TasmotaDevice)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise DeviceConfigError(f"not a message of Tasmota: {error}") from error
     if device.mac.upper() != mac.upper() or len(device.state) <= 1:
         raise DeviceConfigError("the message is of another device, or has no words for on and off")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from appliance.errors import DeviceConfigError
+from appliance.errors import UNREADABLE_JSON, DeviceConfigError
 
 if TYPE_CHECKING:
     from appliance.devices.entity import DeviceEntity
@@ -90,7 +90,7 @@ class Zigbee2MqttBridges:
 def _read(decoder: msgspec.json.Decoder[list[Listed]], payload: bytes) -> list[Listed]:
     try:
         return decoder.decode(payload or b"[]")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise DeviceConfigError(f"not a list of zigbee2mqtt: {error}") from error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from appliance.errors import ManifestError
+from appliance.errors import UNREADABLE_JSON, ManifestError
 from appliance.values import Outcome
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def read(path: Path) -> list[Clip]:
         if line.strip():
             try:
                 clips.append(_clip(line))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNREADABLE_JSON as error:
                 raise ManifestError(f"{path}:{number}: {error}") from error
     return clips
 

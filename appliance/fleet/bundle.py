@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from appliance.errors import BundleError
+from appliance.errors import UNREADABLE_JSON, BundleError
 from appliance.pushed_bundle import DEVICES, SENTENCES, SETTINGS, refused_settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read(content: bytes) -> Bundle:
         raise BundleError(f"the bundle has more than {MOST_BYTES:,} bytes")
     try:
         bundle = msgspec.json.decode(content, type=Bundle)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise BundleError(f"this is not a bundle: {error}") from None
     check(bundle)
     return bundle

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
 from appliance.messages.status_payloads import Info
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _board(root: str, messages: Mapping[str, bytes]) -> FleetBoard:
     problems = [] if status == "online" else [f"is {status}"]
     try:
         info = msgspec.json.decode(messages.get(f"{root}/info", b""), type=Info)
-    except msgspec.MsgspecError:
+    except UNREADABLE_JSON:
         return FleetBoard(root=root, status=status, problems=(*problems, "publishes no info"))
     bundle = info.bundle
     if bundle is not None and bundle.state == "taken_back":
@@ -84,7 +85,7 @@ def _health_problems(payload: bytes) -> list[str]:
     """Read loosely: an older or newer board has other fields."""
     try:
         health = msgspec.json.decode(payload)
-    except msgspec.MsgspecError:
+    except UNREADABLE_JSON:
         return ["publishes no health that can be read"]
     if not isinstance(health, dict):
         return ["publishes no health that can be read"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
 from appliance.journal.deadlines import Deadlines, StoredDeadline
 from appliance.values import Operation, Outcome, Request, Result, encode
 
@@ -239,6 +240,6 @@ class Inbox:
         if row := self._db.execute(query, (identity, now_s - ANSWERS_KEPT_S)).fetchone():
             try:
                 return InboxVerdict(result=msgspec.json.decode(row[0], type=Result))
-            except msgspec.MsgspecError:  # of another version, or damaged
+            except UNREADABLE_JSON:  # of another version, or damaged
                 logger.warning("a kept answer cannot be read; its request is done again")
         return None

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -74,7 +76,7 @@ def is_sound(table: str, row: dict[str, Any], form: Form) -> bool:
         try:
             if name in row:
                 msgspec.json.decode(row[name], type=kind)
-        except (msgspec.MsgspecError, UnicodeError):
+        except UNREADABLE_JSON:
             return False
     return True
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
 from appliance.system import atomic_file
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class MuteState:
             kept = msgspec.json.decode(self._path.read_bytes(), type=list[MutedBy])
         except FileNotFoundError:
             return frozenset()
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *UNREADABLE_JSON) as error:
             # If the state is unknown, stay muted, so that nobody who believes it is muted is
             # overheard.
             logger.error("the microphone is muted, because %s: %s", self._path, error)  # noqa: TRY400

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
 from appliance.messages.status_payloads import WakeHeard
 from appliance.values import Message
 
@@ -81,7 +82,7 @@ class WakeElection:
         """Handle an announced wake, perhaps our own."""
         try:
             other = msgspec.json.decode(payload, type=WakeHeard)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE_JSON as error:
             logger.debug("a wake announcement cannot be read: %s", error)
             return
         if other.device == self._device:

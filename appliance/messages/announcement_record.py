@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
 from appliance.system import atomic_file
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class AnnouncedDevice(msgspec.Struct, frozen=True, kw_only=True):
             kept = msgspec.json.decode(content, type=cls)
         except FileNotFoundError:
             return new
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *UNREADABLE_JSON) as error:
             logger.warning("what Home Assistant was told before is not known: %s", error)
             return new
         return kept if kept.machine == new.machine else new

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from appliance.errors import RequestError
+from appliance.errors import UNREADABLE_JSON, RequestError
 from appliance.messages.request_payloads import AnswerRequest, AudioRequest, TextRequest
 from appliance.values import AUDIO_OPERATIONS, Operation, PromptRequest
 
@@ -40,7 +40,7 @@ def json_fields(payload: bytes, content_type: str | None) -> dict[str, Any] | No
         return None
     try:
         fields = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise RequestError("invalid", f"the payload is not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise RequestError("invalid", "the payload is JSON, but not an object")

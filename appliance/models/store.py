@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.errors import ModelDamaged, ModelMissing
+from appliance.errors import UNREADABLE_JSON, ModelDamaged, ModelMissing
 from appliance.models import catalogue
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Store:
         try:
             text = (self.directory / name / ENTRY_FILE).read_bytes()
             entry = msgspec.json.decode(text, type=catalogue.Model)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNREADABLE_JSON):
             return None
         return entry if entry.name == name else None
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import StreamingResponse
 
-from appliance.errors import RequestError
+from appliance.errors import UNREADABLE_JSON, RequestError
 from appliance.fallback.prompt_texts import parts_for
 from appliance.messages.request_body import checked_prompt, checked_text
 from appliance.messages.schema_limits import check_schema
@@ -275,7 +275,7 @@ def _usage(result: Result) -> dict[str, Any]:
 def _form(body: bytes) -> ChatRequest:
     try:
         return msgspec.json.decode(body, type=ChatRequest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise ApiError(400, f"the body cannot be used: {error}") from None
 
 

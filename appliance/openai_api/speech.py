@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from appliance.audio.encode import FORMATS, encoded
 from appliance.dialogue.speech_output import sentences_in
-from appliance.errors import EngineError
+from appliance.errors import UNREADABLE_JSON, EngineError
 from appliance.openai_api.json_body import body_of
 from appliance.openai_api.model_names import ModelNames
 from appliance.openai_api.replies import ApiError
@@ -74,5 +74,5 @@ class AudioSpeech:
 def _form(body: bytes) -> SpeechRequest:
     try:
         return msgspec.json.decode(body, type=SpeechRequest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise ApiError(400, f"the body cannot be used: {error}") from None

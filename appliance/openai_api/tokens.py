@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from appliance.errors import ApplianceError
+from appliance.errors import UNREADABLE_JSON, ApplianceError
 from appliance.system import atomic_file
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class ClientTokens:
                 self._kept = msgspec.json.decode(
                     self._path.read_bytes(), type=dict[ClientName, KeptToken]
                 )
-            except msgspec.MsgspecError as error:
+            except UNREADABLE_JSON as error:
                 why = f"{self._path} is damaged ({error}); delete it and make the tokens again"
                 raise ApplianceError(why) from error
             self._read_from = version

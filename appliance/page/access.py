@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.errors import ApplianceError
+from appliance.errors import UNREADABLE_JSON, ApplianceError
 from appliance.system import atomic_file
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class PageAccess:
         if version != self._read_from:
             try:
                 self._kept = msgspec.json.decode(self._path.read_bytes(), type=KeptAccess)
-            except msgspec.MsgspecError as error:
+            except UNREADABLE_JSON as error:
                 why = f"{self._path} is damaged ({error}); delete it, and start again"
                 raise ApplianceError(why) from error
             self._read_from = version

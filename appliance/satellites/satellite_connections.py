@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from appliance.backoff import Backoff
@@ -28,6 +29,9 @@ POLL_S = 0.2
 
 STOP_S = 1.0
 """Seconds for all connections to end at a stop."""
+
+LASTING_S = 60.0
+"""A connection that lasted as long was a good one: its end is told, and tried again at once."""
 
 RETRY = Backoff(1.0, 30.0, jitter=0.5)
 
@@ -71,18 +75,22 @@ class SatelliteConnections(LoopBody):
     def _keep_connected(self, host: str, port: int) -> None:
         address, failures = f"{host}:{port}", 0
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 with socket.create_connection((host, port), CONNECT_S) as stream:
-                    failures = 0
-                    self._serve(stream, address)
+                    why = self._serve(stream, address)
             except OSError as error:
-                failures += 1
-                if failures == 1:
-                    reason = error.strerror or str(error)
-                    logger.warning("the satellite at %s cannot be reached: %s", address, reason)
-            self._stopping.wait(RETRY.delay_s(max(1, failures)))
+                why = (
+                    f"cannot be reached: {error.strerror or error}; does `appliance satellite` "
+                    "run there, and does its satellite.listen have this address and port?"
+                )
+            failures = 1 if time.monotonic() - began >= LASTING_S else failures + 1
+            if failures == 1 and not self._stopping.is_set():
+                logger.warning("the satellite at %s %s", address, why)
+            self._stopping.wait(RETRY.delay_s(failures))
 
-    def _serve(self, stream: socket.socket, address: str) -> None:
+    def _serve(self, stream: socket.socket, address: str) -> str:
+        """Serve one connection to its end; why it ended."""
         link = SatelliteLink(stream, self._services, self._requests, self._earshot, address)
         with self._lock:
             self._links.add(link)
@@ -90,9 +98,9 @@ class SatelliteConnections(LoopBody):
             if not self._stopping.is_set():
                 link.serve()
         except ClientGone:
-            logger.info("the connection to the satellite at %s ended", address)
+            pass
         except WyomingError as error:
-            logger.warning("the satellite at %s: %s", address, error)
+            return f"sends what no satellite sends: {error}"
         except Exception as error:
             # One satellite's fault, or a bug that it met, must not end the appliance.
             message = "the connection to a satellite ended because of a bug in the appliance"
@@ -100,3 +108,7 @@ class SatelliteConnections(LoopBody):
         finally:
             with self._lock:
                 self._links.discard(link)
+        return (
+            "ended the connection; is it still running, and has its satellite.allow the address "
+            "of this appliance?"
+        )

@@ -19,6 +19,10 @@ Path_ = tuple[Any, ...]
 MOST_VALUES = 300_000
 """Aliases can make a small file expand without end, so a document has no more values."""
 
+MOST_LEVELS = 100
+"""Of lists and mappings in each other. The C loader calls itself for each level, so that some ten
+thousand of them would end the process."""
+
 # The C loader reads a list of 20,000 values in a tenth of the time; not every build has it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -37,6 +41,7 @@ class Document:
         self._lines: dict[Path_, int] = {(): 1}
         self.repeated: list[tuple[Path_, int]] = []
         """Keys that a mapping has twice, and the line of the first, which is ignored."""
+        _refuse_too_deep(name, text)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -149,3 +154,23 @@ def end_of(node: Any) -> int:
         return int(node.end_mark.index)
     last = node.value[-1]
     return end_of(last[1] if isinstance(last, tuple) else last)
+
+
+def _refuse_too_deep(name: str, text: str) -> None:
+    """Raise SentencesError with the line if a document has too many levels.
+
+    Other mistakes are found by whoever reads the document after this.
+    """
+    depth, loader = 0, _Loader(text)
+    try:
+        while loader.check_event():
+            event = loader.get_event()
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MOST_LEVELS:
+                line = event.start_mark.line + 1
+                raise SentencesError([f"{name}:{line}: not valid YAML: too many levels nested"])
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return
+    finally:
+        loader.dispose()

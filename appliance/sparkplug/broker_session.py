@@ -23,6 +23,9 @@ CLOSE_S = 0.5
 MOST_UNREAD = 1000
 """Messages that wait to be read; a host that sends more is not answered."""
 
+LARGEST_PAYLOAD = 65_536
+"""Bytes; a larger message is dropped."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionReady:
@@ -42,6 +45,8 @@ class Arrived:
 
     topic: str
     payload: bytes
+    is_retained: bool
+    """Whether it was on the broker before this session."""
 
 
 SessionEvent = SessionReady | Ended | Arrived
@@ -60,7 +65,7 @@ class BrokerSession:
         mqtt = config.mqtt
         is_v5 = mqtt.version == "5"
         self._filters = [(name, 1) for name in filters]
-        self._events: queue.Queue[SessionEvent] = queue.Queue(MOST_UNREAD)
+        self._events: queue.Queue[SessionEvent] = queue.Queue()
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"{config.client_id}-sparkplug",
@@ -79,7 +84,7 @@ class BrokerSession:
         client.on_subscribe = lambda *_: self._put(SessionReady())
         client.on_disconnect = self._on_disconnect
         client.on_message = lambda _client, _userdata, message: self._put(
-            Arrived(message.topic, bytes(message.payload))
+            Arrived(message.topic, bytes(message.payload), is_retained=message.retain)
         )
         self._client = client
         client.connect_async(
@@ -114,10 +119,12 @@ class BrokerSession:
         self._client.loop_stop()
 
     def _put(self, event: SessionEvent) -> None:
-        try:
-            self._events.put_nowait(event)
-        except queue.Full:
+        """Only messages are dropped: without the end of a session there would be no next one."""
+        if isinstance(event, Arrived) and (
+            len(event.payload) > LARGEST_PAYLOAD or self._events.qsize() >= MOST_UNREAD
+        ):
             return
+        self._events.put_nowait(event)
 
     def _on_connect(
         self, client: paho.Client, _userdata: Any, _flags: Any, code: Any, _properties: Any

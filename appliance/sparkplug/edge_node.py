@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.backoff import Backoff
+from appliance.errors import UNREADABLE_JSON, ConfigError
 from appliance.messages.control_requests import ControlRequest
 from appliance.messages.request_payloads import (
     Control,
@@ -50,6 +51,12 @@ MOST_RESULTS = 20
 NUMBERS = 256
 """Sequence numbers, and numbers of births: from 0 to 255, then 0 again."""
 
+MOST_ORDERS = 20
+"""Metrics of one command; a message with more is not carried out."""
+
+BIRTHS_APART_S = 1.0
+"""A birth is a hundred times as large as the request for it, so it is not given more often."""
+
 LONGEST_TEXT = 2000
 """Characters that a host can have said."""
 
@@ -82,6 +89,9 @@ class EdgeNode(LoopBody):
         self._failures = 0
         self._next_try_at = 0.0
         self._host_seen = HostState(online=False, timestamp=0)
+        self._wants_birth = False
+        self._birth_from = 0.0
+        """When another birth may be given, by the monotonic clock."""
 
     def turn(self) -> None:
         """Take what happened, and tell what has changed."""
@@ -95,6 +105,10 @@ class EdgeNode(LoopBody):
         if event is not None:
             self._take(event)
         if self._is_born:
+            if self._wants_birth:
+                if time.monotonic() < self._birth_from:
+                    return  # after a request for a birth, data would be told too early
+                self._give_birth()
             self._tell_results()
             if changed := self._metrics.take_changed():
                 self._publish("NDATA", changed)
@@ -109,7 +123,10 @@ class EdgeNode(LoopBody):
         self._birth_number = self._counter.next()
         self._host_seen = HostState(online=False, timestamp=0)
         filters = [f"{self._topic.format('NCMD')}", *([self._host] if self._host else [])]
-        self._session = BrokerSession(self._config, self._death(), filters)
+        try:
+            self._session = BrokerSession(self._config, self._death(), filters)
+        except ConfigError as error:  # the password's file is gone, for example
+            self._take(Ended(str(error)))
 
     def _death(self) -> tuple[str, bytes]:
         payload = Payload([self._birth_metric()], now_ms())
@@ -139,13 +156,15 @@ class EdgeNode(LoopBody):
                 self._next_try_at = time.monotonic() + RETRY.delay_s(self._failures)
             case Arrived(topic, payload) if topic == self._host:
                 self._take_host_state(payload)
-            case Arrived(topic, payload):
+            case Arrived(is_retained=True):
+                logger.warning("a retained Sparkplug command is ignored: it may be old")
+            case Arrived(_, payload):
                 self._take_command(payload)
 
     def _take_host_state(self, payload: bytes) -> None:
         try:
             state = msgspec.json.decode(payload, type=HostState)
-        except msgspec.MsgspecError:
+        except UNREADABLE_JSON:
             logger.debug("the state of the primary host cannot be read")
             return
         if state.timestamp < self._host_seen.timestamp:
@@ -161,6 +180,7 @@ class EdgeNode(LoopBody):
     # Telling.
 
     def _give_birth(self) -> None:
+        self._wants_birth, self._birth_from = False, time.monotonic() + BIRTHS_APART_S
         self._seq = NUMBERS - 1  # a birth has 0
         self._is_born = self._publish("NBIRTH", [self._birth_metric(), *self._metrics.birth()])
 
@@ -196,14 +216,18 @@ class EdgeNode(LoopBody):
         except PayloadError as error:
             logger.warning("a Sparkplug command cannot be read: %s", error)
             return
+        if len(payload.metrics) > MOST_ORDERS:
+            logger.warning("a Sparkplug command has more than %s metrics", MOST_ORDERS)
+            return
+        if any(metric.name == REBIRTH and metric.value is True for metric in payload.metrics):
+            self._wants_birth = True
         for metric in payload.metrics:
             self._do(metric)
 
     def _do(self, metric: Metric) -> None:
         match metric.name, metric.value:
-            case name, True if name == REBIRTH:
-                if self._is_born:
-                    self._give_birth()
+            case name, _ if name == REBIRTH:
+                pass  # once for the whole message
             case name, str(text) if name == SAY and text.strip():
                 self._order(Control.SAY, SayRequest(text=text[:LONGEST_TEXT]))
             case name, True if name == LISTEN:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
+
 VARIABLE = "APPLIANCE_NOTICES"
 """Environment variable with the path of another file."""
 
@@ -25,5 +27,5 @@ def read() -> list[str]:
     try:
         content = Path(os.environ.get(VARIABLE, FILE)).read_bytes()
         return msgspec.json.decode(content, type=Notices).notices
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE_JSON):
         return []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
 from appliance.ids import boot_id
 from appliance.system import atomic_file
 
@@ -115,7 +116,7 @@ def read(directory: Path) -> list[Fault]:
     for line in lines[-MAXIMUM_FAULTS:]:
         try:
             faults.append(msgspec.json.decode(line, type=Fault))
-        except msgspec.MsgspecError:
+        except UNREADABLE_JSON:
             continue
     return faults
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from appliance.errors import UNREADABLE_JSON
 from appliance.ids import boot_id
 from appliance.system import atomic_file
 
@@ -77,7 +78,7 @@ class RunMark:
             mark = msgspec.json.decode(self._path.read_bytes(), type=RunMarkData)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNREADABLE_JSON):
             return UncleanEnd(None, None)
         known = mark.boot_id is not None and boot_id() is not None
         return UncleanEnd(mark.boot_id == boot_id() if known else None, mark)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.audio.earcons import Earcon
-from appliance.errors import JournalError, RequestError
+from appliance.errors import UNREADABLE_JSON, JournalError, RequestError
 from appliance.ids import boot_seconds
 from appliance.journal.inbox import IncomingRequest
 from appliance.messages.timer_payloads import (
@@ -292,7 +292,7 @@ def _restored(journal: Journal) -> dict[str, Timer]:
     for key, row in journal.records(ROW).items():
         try:
             timers[key] = msgspec.json.decode(row, type=Timer)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE_JSON as error:
             logger.error("timer %s stays on disk, it cannot be read: %s", key, error)  # noqa: TRY400
     return timers
 

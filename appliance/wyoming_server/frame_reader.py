@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from appliance.errors import WyomingError
+from appliance.errors import UNREADABLE_JSON, WyomingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,5 +99,5 @@ def _decoded(text: bytes, kind: Any) -> Any:
         raise WyomingError("the JSON of an event is nested too deeply")
     try:
         return msgspec.json.decode(text, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # also of a wrong type
+    except UNREADABLE_JSON as error:  # also of a wrong type
         raise WyomingError(f"not an event of the Wyoming protocol: {error}") from None

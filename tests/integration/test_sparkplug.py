@@ -27,6 +27,13 @@ from appliance.messages.request_payloads import (
     MicrophoneRequest,
     SayRequest,
 )
+from appliance.sparkplug.broker_session import (
+    LARGEST_PAYLOAD,
+    MOST_UNREAD,
+    Arrived,
+    BrokerSession,
+    Ended,
+)
 from appliance.sparkplug.edge_node import EdgeNode
 from appliance.sparkplug.node_metrics import KINDS, NodeMetrics
 from appliance.threads import Loop
@@ -105,6 +112,16 @@ class HostApplication:
     def order(self, name: str, value: object) -> None:
         self._client.publish(COMMANDS, command(name, value))
 
+    def send_command(self, metrics: list[tuple[str, object]], *, retain: bool = False) -> None:
+        payload = SparkplugPayload()
+        for name, value in metrics:
+            payload.MergeFromString(command(name, value))
+        sent = self._client.publish(COMMANDS, payload.SerializeToString(), 1, retain=retain)
+        sent.wait_for_publish(10)
+
+    def send_state(self, payload: bytes) -> None:
+        self._client.publish(STATE, payload, 1, retain=True).wait_for_publish(10)
+
     def state(self, *, online: bool, timestamp: int) -> None:
         text = json.dumps({"online": online, "timestamp": timestamp})
         self._client.publish(STATE, text, qos=1, retain=True)
@@ -134,6 +151,7 @@ class Node:
                 port=port,
                 operations=more.pop("operations", ["say", "listen", "microphone"]),
                 version=more.pop("version", "5"),
+                **more.pop("mqtt", {}),
             ),
             sparkplug=config.SparkplugSettings(group_id=GROUP, node_id=NODE, **more),
         )
@@ -422,3 +440,67 @@ def test_another_library_reads_the_birth(
     read = pysparkplug.NBirth.decode(birth.payload.SerializeToString())
     assert read.seq == 0
     assert {metric.name for metric in read.metrics} == {"bdSeq", *KINDS}
+
+
+def test_a_retained_command_is_not_carried_out(
+    tmp_path: Path, broker: Mosquitto, host: HostApplication
+) -> None:
+    host.send_command([("Command/Say", "old")], retain=True)
+    with Node(tmp_path, broker.port) as node:
+        host.wait_for(BIRTH)
+        host.order("Command/Say", "new")
+        until(lambda: node.dispatcher.orders, "the new command", 20)
+        assert [order.form for order in node.dispatcher.orders] == [SayRequest(text="new")]
+
+
+def test_many_requests_for_a_birth_get_one_and_too_many_orders_none(
+    tmp_path: Path, broker: Mosquitto, host: HostApplication
+) -> None:
+    with Node(tmp_path, broker.port) as node:
+        host.wait_for(BIRTH)
+        host.send_command([("Command/Say", "again")] * 1000)
+        for _ in range(20):
+            host.send_command([("Node Control/Rebirth", True)] * 20)
+        host.wait_for(BIRTH, 2)
+        host.order("Command/Say", "last")
+        until(lambda: node.dispatcher.orders, "the last command", 20)
+        assert [order.form for order in node.dispatcher.orders] == [SayRequest(text="last")]
+        assert len(host.of(BIRTH)) <= 3
+
+
+def test_a_flood_of_commands_does_not_hide_the_end_of_the_session(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    will = "spBv1.0/x/NDEATH/y", b""
+    settings = config.Config(mqtt=config.MqttSettings(host="127.0.0.1", port=broker.port))
+    session = BrokerSession(settings, will, [COMMANDS])
+    try:
+        for _ in range(MOST_UNREAD + 10):
+            session._put(Arrived(COMMANDS, b"", is_retained=False))
+        session._put(Arrived(COMMANDS, bytes(LARGEST_PAYLOAD + 1), is_retained=False))
+        session._put(Ended("it went"))
+        events = iter(lambda: session.next_event(0.0), None)
+        assert Ended("it went") in list(events)
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("payload", [b'{"online":"\xff"}', b"[" * 5000, b'{"x":' + b"[" * 3000])
+def test_a_state_of_the_host_that_is_none_ends_nothing(
+    tmp_path: Path, broker: Mosquitto, host: HostApplication, payload: bytes
+) -> None:
+    host.send_state(payload)
+    with Node(tmp_path, broker.port, primary_host=HOST):
+        time.sleep(0.5)
+        host.state(online=True, timestamp=5)
+        host.wait_for(BIRTH)
+
+
+def test_a_password_that_is_gone_is_tried_again(
+    tmp_path: Path, broker: Mosquitto, host: HostApplication
+) -> None:
+    password = tmp_path / "password"
+    with Node(tmp_path, broker.port, mqtt={"username": "n", "password_file": str(password)}):
+        time.sleep(0.5)
+        password.write_text("secret")
+        host.wait_for(BIRTH)

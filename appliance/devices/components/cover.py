@@ -22,7 +22,7 @@ from appliance.devices.config_fields import (
 )
 from appliance.devices.entity import NONE, DeviceEntity, Service, ServiceData, ServicePlan
 from appliance.devices.scaling import from_percent, to_percent
-from appliance.errors import DeviceConfigError
+from appliance.errors import UNREADABLE_JSON, DeviceConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,7 +169,7 @@ class Cover(MovingEntity):
         value = self.read("position_template", payload, **self._variables())
         if not value:
             return
-        with contextlib.suppress(msgspec.DecodeError):
+        with contextlib.suppress(*UNREADABLE_JSON):
             said = msgspec.json.decode(value)
             if isinstance(said, dict):
                 if "tilt_position" in said:

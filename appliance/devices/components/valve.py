@@ -28,7 +28,7 @@ from appliance.devices.config_fields import (
 )
 from appliance.devices.entity import NONE, Service, ServiceData, ServicePlan
 from appliance.devices.scaling import from_percent, to_percent
-from appliance.errors import DeviceConfigError
+from appliance.errors import UNREADABLE_JSON, DeviceConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,7 @@ class Valve(MovingEntity):
         state = position = self.read("value_template", payload, **variables)
         if not state:
             return
-        with contextlib.suppress(msgspec.DecodeError):
+        with contextlib.suppress(*UNREADABLE_JSON):
             said = msgspec.json.decode(state)
             if isinstance(said, dict):
                 _ = said["position" if self.config["reports_position"] else "state"]

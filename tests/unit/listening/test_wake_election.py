@@ -100,7 +100,13 @@ def test_calls_at_different_times_do_not_meet() -> None:
     assert earshot.yielded == []
 
 
-@pytest.mark.parametrize("payload", [b"", b"hello", b"{}", b'{"device": 3}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(b"", b"hello", b"{}", b'{"device": 3}', b"\xff\xfe", b'{"device":"\xff"}'),
+        b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    ],
+)
 def test_a_payload_that_is_not_an_announcement_is_ignored(payload: bytes) -> None:
     earshot = Earshot("kitchen")
     earshot.wake("kitchen", 10.0)

@@ -52,3 +52,16 @@ def test_an_alias_used_twice_is_the_same_value_twice() -> None:
 @pytest.mark.parametrize("key", ["{a: b}", "[a]", "? {a: 1}\n"])
 def test_a_mapping_or_list_as_a_key_is_reported_with_its_line(key: str) -> None:
     assert "used as a key, on line 2" in problem(f"c: 1\n{key}: d\n")
+
+
+@pytest.mark.parametrize("opened", ["[", "- ", "{a: ", "? "])
+def test_levels_without_end_are_refused_with_their_line_and_do_not_end_the_process(
+    opened: str,
+) -> None:
+    assert problem("# first\n" + opened * 50_000) == (
+        "a.yaml:2: not valid YAML: too many levels nested"
+    )
+
+
+def test_as_many_levels_as_anybody_needs_are_read() -> None:
+    assert Document("a.yaml", "[" * 50 + "]" * 50).value != []
