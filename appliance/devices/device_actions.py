@@ -108,14 +108,28 @@ class DeviceActions:
     def _asked(
         self, result: Result, intent: Intent, declared: DeclaredIntent | None
     ) -> list[Asked]:
-        return asked_of(
+        """What an intent asks for, among all devices, as the confirmation rules plan it.
+
+        What must not be commanded is left out if others of its kind or place are meant, too.
+
+        Raises:
+            ServiceRefused: nothing is left, or one of the owner's `actions` would be left out.
+
+        """
+        found = asked_of(
             intent,
             declared,
-            [one for one in self._registry.devices if _may_command(result, one)],
+            self._registry.devices,
             self._registry.rules,
             text=result.text or "",
             language=result.language,
         )
+        allowed = [one for one in found if _may_ask(result, one)]
+        if len(allowed) < len(found) and (has_actions(declared) or not allowed):
+            forbidden = [one for one in found if isinstance(one, tuple) and one not in allowed]
+            names = [device.name for device, _ in forbidden]
+            raise ServiceRefused(device_phrase(result.language, "refused", names))
+        return allowed
 
     def _planned(self, device: SayableDevice, call: ServiceCall) -> PlannedTarget:
         target = PlannedTarget(device, call)
@@ -253,6 +267,10 @@ class DeviceActions:
             at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
         return Message(self._topics.action(result.id), encode(report))
+
+
+def _may_ask(result: Result, asked: Asked) -> bool:
+    return not isinstance(asked, tuple) or _may_command(result, asked[0])
 
 
 def _may_command(result: Result, device: SayableDevice) -> bool:

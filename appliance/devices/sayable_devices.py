@@ -61,6 +61,8 @@ class SayableDevice:
     entry: DeviceEntry = NO_ENTRY
     is_group: bool = False
     """Whether it stands for devices that are here, too."""
+    is_described: bool = False
+    """Whether its name comes from a description, because it has none of its own."""
 
     @property
     def is_guarded(self) -> bool:
@@ -115,16 +117,16 @@ def sayable_devices(
     """Every entity with its names and room; what cannot be said has a `problem`.
 
     `areas` are known besides those of devices and owner's file. A newcomer never
-    takes the name of an entity that was there before. `bridges` know more of some devices.
+    takes the name of an entity that was there before, and a description takes none at all.
+    `bridges` know more of some devices.
     """
     bridges = bridges or Zigbee2MqttBridges()
     entities = list(entities)
     areas_known = dict.fromkeys([*owner.areas, *_told_areas(entities, owner), *areas])
-    taken: set[tuple[str, str | None]] = set()
-    devices = []
     folded = {area_name.casefold() for area_name in areas_known}
-    for entity in entities:
-        device = _device(entity, owner, list(areas_known), bridges)
+    devices = [_device(entity, owner, list(areas_known), bridges) for entity in entities]
+    taken: set[tuple[str, str | None]] = set()
+    for index, device in sorted(enumerate(devices), key=lambda one: one[1].is_described):
         key = (device.name.casefold(), device.area)
         problem = device.problem
         if problem is None and key in taken:
@@ -133,7 +135,7 @@ def sayable_devices(
             problem = "its name is that of a room"
         if problem is None:
             taken.add(key)
-        devices.append(replace(device, problem=problem))
+        devices[index] = replace(device, problem=problem)
     return devices
 
 
@@ -150,7 +152,8 @@ def _device(
     entry = owner.entry_for(entity.component, entity.name) or NO_ENTRY
     said = [*filter(None, [entry.name or found]), *entry.aliases]
     names = tuple(dict.fromkeys(filter(None, map(spoken_name, said))))
-    if not names:  # it is an address
+    is_described = not names  # it is an address
+    if is_described:
         description = bridges.description(entity)
         described = (
             spoken_name(f"{description} {entity.entity_name or ''}") if description else None
@@ -169,6 +172,7 @@ def _device(
         problem=_problem(entity, entry, names),
         entry=entry,
         is_group="group" in entity.config or bridges.is_group(entity),
+        is_described=is_described,
     )
 
 

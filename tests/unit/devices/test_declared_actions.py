@@ -221,6 +221,15 @@ def test_a_slot_that_is_empty_or_says_all_does_not_mean_every_device(
 def test_never_by_voice_holds_for_speech_only(tmp_path: Path) -> None:
     plant = Plant(tmp_path, "\n      - {service: switch.turn_on, device: Oven}")
     assert plant.sent(source=Source.MQTT) == [("e/set", b"ON")]
+    with pytest.raises(ServiceRefused):
+        plant.do(source=Source.SPEECH)
+
+
+def test_all_or_nothing_holds_for_what_may_not_be_said_too(tmp_path: Path) -> None:
+    plant = Plant(tmp_path, STOP + "\n      - {service: switch.turn_on, device: [Oven]}")
+    with pytest.raises(ServiceRefused):
+        plant.do(source=Source.SPEECH, machine="three")
+    assert len(plant.sent(source=Source.MQTT, machine="three")) == 2
 
 
 def test_a_guess_does_nothing_unless_the_intent_allows_it(tmp_path: Path) -> None:

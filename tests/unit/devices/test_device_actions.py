@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from appliance.config import DevicesSettings
+from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.devices.device_actions import COMMANDS_PER_MINUTE, DeviceActions
 from appliance.devices.device_messages import DeviceMessages
 from appliance.devices.device_registry import DeviceRegistry
@@ -385,3 +386,50 @@ def test_what_was_done_is_said_in_the_language(
     action = home.actions.handle_intent(asked)
     assert action is not None
     assert action.answer == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "intent", "slots", "by"),
+    [
+        ("lock", {}, "HassTurnOff", {"name": "Way in"}, "grammar"),
+        ("lock", {}, "HassTurnOff", {"name": "Way in"}, "fuzzy"),
+        ("cover", {"dev_cla": "garage"}, "HassTurnOn", {"name": "Way in"}, "grammar"),
+        ("cover", {"dev_cla": "garage"}, "HassTurnOn", {"name": "Way in"}, "fuzzy"),
+        (
+            "climate",
+            {"temp_cmd_t": "t"},
+            "HassClimateSetTemperature",
+            {"temperature": 21},
+            "grammar",
+        ),
+    ],
+)
+def test_a_device_that_may_not_be_commanded_does_not_hide_that_a_yes_is_needed(
+    tmp_path: Path, kind: str, more: dict[str, Any], intent: str, slots: dict[str, Any], by: str
+) -> None:
+    home = Home(tmp_path)
+    entries = [
+        DeviceEntry("One", name="Way in", area="Hall", expose=True, never_by_voice=True),
+        DeviceEntry(
+            "Two", name="Way in", area="Annex", expose=kind == "lock" or None, confirm=True
+        ),
+    ]
+    home.registry.replace_owner(OwnerFile(devices=entries))
+    plain = {} if kind == "cover" else more
+    for name, rest in (("One", more), ("Two", plain)):
+        config = {"name": name, "cmd_t": f"{name}/set", **rest}
+        topic = f"homeassistant/{kind}/{name}/config"
+        home.registry.receive(topic, json.dumps(config).encode(), retained=False)
+    rules = ConfirmationRules(ActiveSentences(home_sentences()), home.registry)
+    assert not rules.needs_yes(result(intent, slots, by))
+    with pytest.raises(ServiceRefused):
+        home.say(intent, by=by, **slots)
+
+
+def test_of_all_of_a_kind_what_may_not_be_commanded_is_left_out(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    config = {"name": "Kitchen fan", "cmd_t": "k/set"}
+    home.registry.receive("homeassistant/fan/k/config", json.dumps(config).encode(), retained=False)
+    assert sent(home.say("HassTurnOn", domain="fan")) == [("k/set", b"ON")]
+    with pytest.raises(ServiceRefused, match="Hall fan cannot do that"):
+        home.say("HassTurnOn", domain="fan", area="Hall")

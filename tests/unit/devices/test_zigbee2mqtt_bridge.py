@@ -121,3 +121,14 @@ def test_the_number_of_bridges_has_a_limit(registry: DeviceRegistry) -> None:
     for number in range(MOST_BRIDGES + 5):
         registry.receive(f"z{number}/bridge/groups", b"[]", retained=True)
     assert len(registry.problems) == 5
+
+
+def test_a_description_takes_no_name_of_another_device(registry: DeviceRegistry) -> None:
+    name = "Cellar climate Temperature"
+    config = {"name": name, "stat_t": "own", "dev_cla": "temperature"}
+    registry.receive("homeassistant/sensor/own/config", as_json(config), retained=True)
+    announce(registry)
+    described, _, _, own = registry.devices
+    assert (own.name, own.problem) == (name, None)
+    assert described.name == name
+    assert described.problem is not None
