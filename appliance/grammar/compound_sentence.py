@@ -38,6 +38,9 @@ MOST_CONJUNCTIONS = 8
 MOST_WORDS = 48
 """Bounds on the work; people say less in one breath."""
 
+MOST_LETTERS = 2000
+"""Maximum length of a text that is taken apart at all; the time to find its words grows faster."""
+
 MOST_READ = 100
 """Maximum number of texts read before a sentence counts as not understood. Each takes as long as a
 whole sentence; two commands need up to 44, three 64."""
@@ -107,6 +110,8 @@ def parts_of(text: str, language: str, read: PartReader) -> Parts:
     The caller has tried the whole text as one sentence before. Times are not checked here; see
     `time_scope.unclear_time`.
     """
+    if len(text) > MOST_LETTERS:
+        return ()
     tokens = _tokens(text)
     lists = word_lists_for(language)
     if not lists.conjunctions or len(tokens) > MOST_WORDS:

@@ -40,6 +40,9 @@ _SIGN = "\N{MINUS SIGN}"
 _NUMBER = re.compile(r"\s*[.,]?\d")
 """A number after a hyphen, which is then a sign, even with spaces: "- 5" is not 5."""
 
+NAME_SLOTS = frozenset({"name", "except_name", "except_name_2"})
+"""Slots for a device's name, which counts before a room: a lamp may be called "kitchen lights"."""
+
 READINGS_KEPT = 512
 """Number of texts whose parses are cached, because one text and its parts are parsed several
 times."""
@@ -379,7 +382,7 @@ class _Parse:
                 not_own += letters
                 if tag.free:
                     wildcards, wildcard_letters = wildcards + 1, wildcard_letters + letters
-                elif tag.slot == "name":
+                elif tag.slot in NAME_SLOTS:
                     named += letters
             elif not isinstance(tag, SentenceEnd):
                 ends.append(begin)

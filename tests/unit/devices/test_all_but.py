@@ -111,6 +111,22 @@ def test_every_other_device_is_moved_and_no_excepted_one(
     assert said(language, text) == dict.fromkeys(names, service)
 
 
+@pytest.mark.parametrize("name", ["Kitchen lamp", "Kitchen lights"])
+@pytest.mark.parametrize("except_", ["the {}", "the {} and Nova", "Nova and the {}"])
+def test_a_lamp_named_after_a_room_is_left_out_by_its_name(name: str, except_: str) -> None:
+    lamps = {name: "Ground", "Spots": "Kitchen", LAMP: "Hall"}
+    config = {"command_topic": "c"}
+    entities = [make_entity("light", one, {"name": one, **config}) for one in lamps]
+    owner = OwnerFile(devices=[DeviceEntry(one, area=area) for one, area in lamps.items()])
+    lists = sentence_lists(sayable_devices(entities, owner))
+    sentences = load(None, "en", builtin=True, included=True, more_values=lists)
+    for said in (name, name.lower()):
+        intent = sentences.parse(f"turn off all lights except {except_.format(said)}")
+        assert intent is not None
+        assert name in {value for slot, value in intent.slots.items() if "except_name" in slot}
+        assert "except_area" not in intent.slots
+
+
 @pytest.mark.parametrize(
     "slots",
     [

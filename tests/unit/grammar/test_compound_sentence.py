@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.grammar.compound_sentence import parts_of
 from appliance.sentences.sentence_set import SentenceSet, load
 
 HOUSES = {
@@ -206,3 +207,15 @@ def test_the_conjunctions_of_each_language_are_known(
     houses: dict[str, SentenceSet], language: str, text: str, expected: list[str]
 ) -> None:
     assert [" ".join(one) for one in commands(houses[language], text)] == expected
+
+
+def test_a_very_long_text_is_not_taken_apart() -> None:
+    read: list[str] = []
+
+    def note(text: str, _before: object) -> None:
+        read.append(text)
+
+    assert parts_of("lock it and" + " " * 2000 + "open it", "en", note) == ()
+    assert read == []
+    assert parts_of("lock it and open it", "en", note) == ()
+    assert read
