@@ -12,6 +12,7 @@ from appliance.page.access import Role
 from appliance.page.page_request import PageError
 from appliance.page.page_view import PageRoute
 from appliance.sentences.taught_sentence import OWN_FILE, with_sentence
+from appliance.sentences.template_check import LONGEST
 from appliance.values import Intent
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class SentencesView:
         if not sentence or INTENT_NAME.fullmatch(intent) is None:
             raise PageError(422, request.texts["sentences.intent_rule"])
         answer = form.get("response", "").strip()
+        if max(len(sentence), len(answer)) > LONGEST:
+            raise PageError(422, request.texts["sentences.too_long"].format(most=LONGEST))
         opened = await asyncio.to_thread(self._editor.files().opened, OWN_FILE)
         text = with_sentence(opened.text, sentence, Intent(intent), answer)
         return await self._saved(request, opened.name, text, opened.digest, goes=False)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 OPENING = {"(": ")", "[": "]", "{": "}", "<": ">"}
+LONGEST = 1000
+"""Characters of a template: the time to read one grows faster than its length."""
 DEEPEST = 50
 """Brackets within brackets: every reader of a template recurses as deep."""
 
@@ -37,6 +39,11 @@ def read(text: str) -> Sentence:
     """
     if not text.strip():
         raise TemplateError("the sentence is empty")
+    if len(text) > LONGEST:
+        raise TemplateError(
+            f"the sentence has {len(text):,} characters, more than {LONGEST:,}; "
+            f"write several sentences, or put parts into rules: {_short(text)}"
+        )
     _check_brackets(text)
     try:
         return parse_sentence(text, keep_text=True)

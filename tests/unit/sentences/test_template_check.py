@@ -1,10 +1,14 @@
 """Errors in a template, and the number of sentences that it allows."""
 
+from pathlib import Path
+
 import pytest
 from hassil.intents import RangeSlotList, TextSlotList, WildcardSlotList
 
 from appliance.sentences import template_check
+from appliance.sentences.problems import Problems
 from appliance.sentences.sentence_count import SentenceCounter, describe_count, evenly_spaced
+from appliance.sentences.sentence_files import gather
 
 ROOMS = TextSlotList.from_strings(["kitchen", "(hall|hallway)"], name="room")
 NUMBER = RangeSlotList("number", 1, 100)
@@ -25,7 +29,8 @@ def counter() -> SentenceCounter:
         ("turn (on] me", "']' at character 9 has no opening '['; ')' must come first"),
         ("turn {} on", "there is nothing between '{' and '}'"),
         ("   ", "the sentence is empty"),
-        ("(" * 3000 + "a" + ")" * 3000, "more than 50 brackets nested"),
+        ("(" * 400 + "a" + ")" * 400, "more than 50 brackets nested"),
+        ("go " * 400, "the sentence has 1,200 characters, more than 1,000; write several"),
         ("go" + " [x" * 51 + "]" * 51, "more than 50 brackets nested"),
     ],
 )
@@ -35,6 +40,17 @@ def test_a_wrong_template_is_reported_with_its_error_and_position(
     with pytest.raises(template_check.TemplateError) as error:
         template_check.read(text)
     assert complaint in str(error.value)
+
+
+def test_a_template_that_is_too_long_is_an_error_at_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    start = "intents:\n  A:\n    data:\n      - sentences:\n        - go\n        - "
+    file.write_text(start + "(a|b) " * 80_000)
+    problems = Problems()
+    gather(tmp_path, "en", problems)
+    ((name, line, what),) = problems.errors
+    assert (name, line) == (str(file), 6)
+    assert "more than 1,000" in what
 
 
 def test_an_escaped_bracket_is_a_character() -> None:
