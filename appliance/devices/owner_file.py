@@ -109,6 +109,12 @@ def load_owner_file(path: Path | None, rules: DiscoveryRules) -> OwnerFile:
     try:
         document = Document.read(path, str(path))
     except SentencesError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            # No empty one instead: with a wrong path, no lock would ask for a yes any more.
+            raise DeviceConfigError(
+                f"{path}: cannot be read, there is no such file; correct devices.file, or make "
+                f"an empty one: touch {path}"
+            ) from error
         raise DeviceConfigError(str(error)) from error
     return read_owner_file(document, rules)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -248,7 +247,9 @@ def _meaning(path: Path, text: str, rules: DiscoveryRules) -> OwnerFile | None:
 def _write(path: Path, text: str) -> None:
     path = path.resolve()  # a link stays one
     try:
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else NEW_FILE_MODE
-        atomic_file.replace(path, text.encode(), mode)
+        if path.exists():
+            atomic_file.rewrite(path, text.encode())
+        else:
+            atomic_file.replace(path, text.encode(), NEW_FILE_MODE)
     except OSError as error:
         raise DeviceConfigError(f"{path}: cannot be written: {error.strerror}") from error

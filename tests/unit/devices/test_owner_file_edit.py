@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,18 @@ def test_a_file_of_a_signed_bundle_is_not_changed(tmp_path: Path) -> None:
         changeable_owner_file(config(f"{tmp_path}/fleet/bundles/3/devices.yaml"))
     with pytest.raises(DeviceConfigError, match=r"set devices\.file"):
         changeable_owner_file(config(""))
+
+
+def test_the_file_keeps_its_owner(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    monkeypatch.setattr(os, "chown", lambda _, user, group: given.append((user, group)))
+    changed(path, entity(), area="Kitchen")
+    assert given == [(path.stat().st_uid, path.stat().st_gid)]
+
+
+def test_a_file_that_is_not_there_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    path = tmp_path / "devices.yaml"
+    with pytest.raises(DeviceConfigError, match=f"make an empty one: touch {path}"):
+        load_owner_file(path, RULES)
+    path.touch()
+    assert load_owner_file(path, RULES) == OwnerFile()
