@@ -25,15 +25,25 @@ if TYPE_CHECKING:
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count = Annotated[int, Meta(ge=1)]
+LONGEST_SHOWN = 80
+"""Characters of a wrong value in a message."""
 MULTICAST_DNS = "224.0.0.251"
 """The address of multicast DNS (RFC 6762)."""
 MULTICAST_DNS_PORT = 5353
 AddressAndPort = Annotated[
-    str, Meta(pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})$")
+    str,
+    Meta(
+        pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})$",
+        description='an address with a port such as "127.0.0.1:10300" or "[::1]:10300", or ""',
+    ),
 ]
 """Address and port of a server, for example `0.0.0.0:10300`; empty: off."""
 SatelliteAddress = Annotated[
-    str, Meta(pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$")
+    str,
+    Meta(
+        pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$",
+        description='addresses with a port such as "192.168.1.31:10700"',
+    ),
 ]
 """For example `192.168.1.31:10700`."""
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
@@ -68,7 +78,10 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class DeviceSettings(Section, frozen=True):
     """Name, folders and language of this appliance."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    name: Annotated[
+        str,
+        Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$", description="at most 64 letters, digits, - and _"),
+    ] = ""
     """Name of the device in MQTT topics."""
     state_directory: str = ""
     """Folder for the journal, which holds what waits to be done or sent."""
@@ -464,7 +477,9 @@ class HttpSettings(ServerSettings, frozen=True):
     """Private key of the certificate (PEM)."""
 
 
-SparkplugName = Annotated[str, Meta(pattern=r"^[^+#/\x00]*$", max_length=64)]
+SparkplugName = Annotated[
+    str, Meta(pattern=r"^[^+#/\x00]*$", max_length=64, description="a name without +, # and /")
+]
 
 
 class SparkplugSettings(Section, frozen=True):
@@ -494,7 +509,15 @@ class PageSettings(ServerSettings, frozen=True):
     """Address and port of the page."""
     allow: list[str] = []
     """Addresses and networks whose browsers are let in, beside this machine's own."""
-    names: list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,253}$")]] = []
+    names: list[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[A-Za-z0-9._-]{1,253}$",
+                description='host names such as "voice.example.org", without port',
+            ),
+        ]
+    ] = []
     """Further host names by which the page may be reached."""
     certificate_file: str = ""
     """Certificate of the page (PEM), with those of its issuers."""
@@ -524,7 +547,11 @@ class MetricsSettings(ServerSettings, frozen=True):
     """Metrics for Prometheus."""
 
     listen: Annotated[
-        str, Meta(pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}|unix:/.{1,90})$")
+        str,
+        Meta(
+            pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}|unix:/.{1,90})$",
+            description='an address with a port such as "127.0.0.1:9100", "unix:/path", or ""',
+        ),
     ] = ""
     """Address of the metrics."""
     allow: list[str] = []
@@ -766,15 +793,33 @@ def _read_struct(
             try:
                 yield key, msgspec.convert(value, hints[key])
             except msgspec.ValidationError as error:
-                problems.append(f"{name}: {_message_of(error, hints[key])}, not {value!r}")
+                problems.append(f"{name}: {_message_of(error, hints[key])}, not {_shown(value)}")
 
 
 def _message_of(error: msgspec.ValidationError, hint: Any) -> str:
     """The message of msgspec in a form that can follow the key's path."""
     if get_origin(hint) is Literal:
         return f"expected one of {', '.join(map(repr, get_args(hint)))}"
+    if "matching regex" in str(error) and (described := _description_of(hint)):
+        return f"expected {described}"
     message = str(error).split(" - at `")[0].split(", got ")[0]
     return message[0].lower() + message[1:]
+
+
+def _description_of(hint: Any) -> str:
+    """What a type allows, in words, or the values of a list; empty if it has no description."""
+    for part in get_args(hint):
+        if isinstance(part, Meta) and part.description:
+            return part.description
+        if found := _description_of(part):
+            return found
+    return ""
+
+
+def _shown(value: Any) -> str:
+    """A wrong value, as much of it as a line has room for."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _suggestion(key: str, path: str, hints: dict[str, Any]) -> str:
