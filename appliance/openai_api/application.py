@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from appliance.errors import ApplianceError
+from appliance.http_server.limits import TooMuch
 from appliance.http_server.site import Site
 from appliance.openai_api.chat import ChatCompletions
 from appliance.openai_api.model_names import ModelNames
@@ -74,7 +75,7 @@ class OpenAiApi:
                     )
                 ),
             ],
-            exception_handlers={404: _not_found, 405: _not_found},
+            exception_handlers={404: _not_found, 405: _not_found, TooMuch: _too_much},
         )
 
     def _guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -106,6 +107,10 @@ class OpenAiApi:
             for name in self._names.all
         ]
         return json_response({"object": "list", "data": models})
+
+
+async def _too_much(_: Request, error: Exception) -> Response:
+    return ApiError(getattr(error, "status", 413), str(error)).response()
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import (
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from appliance.errors import ApplianceError
+from appliance.http_server.limits import TooMuch
 from appliance.http_server.site import Site
 from appliance.page.access import Role
 from appliance.page.all_views import all_views
@@ -35,6 +42,20 @@ logger = logging.getLogger(__name__)
 
 SESSION_CHECK_S = 1.0
 """Longest time that a stream outlives its session, in seconds, if anything is sent."""
+
+NO_SPACE = (507, "free some space on the board, then try again")
+NO_RIGHT = (500, "let the appliance's user write there (the log names the file), then try again")
+OTHERWISE = (500, "the log names the file; look at it with: appliance check")
+NEXT_STEPS = {
+    errno.ENOSPC: NO_SPACE,
+    errno.EDQUOT: NO_SPACE,
+    errno.EACCES: NO_RIGHT,
+    errno.EPERM: NO_RIGHT,
+    errno.EROFS: (500, "storage that became read-only may be failing; run: appliance check"),
+    errno.EMFILE: (503, "wait a moment, then try again"),
+    errno.ENFILE: (503, "wait a moment, then try again"),
+}
+"""Status code and next step by the error of the operating system."""
 
 
 def site(access: PageAccess, services: PageServices) -> Site:
@@ -75,6 +96,7 @@ class Page:
                     for route in view.routes()
                 ),
             ],
+            exception_handlers={TooMuch: _too_much},
         )
 
     def _guarded(self, route: PageRoute) -> Callable[[Request], Awaitable[Response]]:
@@ -132,6 +154,10 @@ async def _alive(_: PageRequest) -> Response:
     return Response(status_code=204)
 
 
+async def _too_much(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(str(error), getattr(error, "status", 413))
+
+
 async def _answered(route: PageRoute, request: PageRequest) -> Response:
     try:
         return await route.endpoint(request)
@@ -139,3 +165,9 @@ async def _answered(route: PageRoute, request: PageRequest) -> Response:
         return request.failed(error.status, str(error))
     except ApplianceError as error:
         return request.failed(422, str(error))
+    except OSError as error:
+        if isinstance(error, (ConnectionError, TimeoutError)):
+            raise
+        logger.warning("page: %s cannot be done: %s", request.http.url.path, error)
+        status, next_step = NEXT_STEPS.get(error.errno or 0, OTHERWISE)
+        return request.failed(status, f"{error.strerror or error}: {next_step}")
