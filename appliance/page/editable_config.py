@@ -37,6 +37,14 @@ ASKED = (*doctor.CONFIGURED, "offline")
 
 BAD = frozenset({CheckVerdict.ERROR, CheckVerdict.WARNING})
 
+BY_HAND = {
+    "language_model.facts": (
+        "answers repeat lines of the file that is named here, so it is set on the board only: in "
+        "config.toml, as facts under [language_model]"
+    )
+}
+"""Keys that the page does not set, and why."""
+
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
@@ -58,6 +66,16 @@ class SettingField:
     def name(self) -> str:
         """Name in a form."""
         return f"{self.section}.{self.key}"
+
+    @property
+    def why_by_hand(self) -> str:
+        """Why the page does not set it, and what to do; empty if it does."""
+        return BY_HAND.get(self.name, "")
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether the value has line breaks, which a field of one line would remove."""
+        return self.kind == "text" and "\n" in _plain_lines(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +131,18 @@ class EditableConfig:
             raise EditRefused(f"{self._path} cannot be read: {error}") from error
 
     def fields(self, section: DescribedSection, text: str) -> list[SettingField]:
-        """The keys of a table, with their values in this text."""
-        values: dict[str, Any] = msgspec.to_builtins(getattr(parse(text), section.name))
+        """The keys of a table, with their values in this text.
+
+        Raises:
+            EditRefused: the text is no configuration.
+
+        """
+        try:
+            config = parse(text)
+        except ConfigError as error:
+            next_step = "change it by hand, or put back the file before the last save"
+            raise EditRefused(f"{self._path}: {error}; {next_step}") from error
+        values: dict[str, Any] = msgspec.to_builtins(getattr(config, section.name))
         written = tomllib.loads(text).get(section.name, {})
         hints = get_type_hints(type(getattr(Config(), section.name)), include_extras=True)
         fields = []
@@ -145,10 +173,13 @@ class EditableConfig:
         changed, problems = [], []
         for field in fields:
             given = typed.get(field.name)
-            if given is None or given.replace("\r\n", "\n") == field.value:
+            if given is None or _plain_lines(given) == _plain_lines(field.value):
+                continue
+            if field.why_by_hand:
+                problems.append(f"{field.name}: {field.why_by_hand}")
                 continue
             try:
-                value = _value(field, given)
+                value = _value(field, _plain_lines(given))
             except ValueError as error:
                 problems.append(f"{field.name}: {error}")
                 continue
@@ -159,9 +190,15 @@ class EditableConfig:
         return self._checked(text, tomlkit.dumps(document), tuple(changed), problems)
 
     def restored(self, version: KeptVersion) -> ChangedConfig:
-        """An earlier version of the file, as a change."""
+        """An earlier version of the file, as a change, also if the present one is broken."""
         text, _ = self.read()
-        return self._checked(text, (version.content or b"").decode(errors="replace"), (), [])
+        wanted = (version.content or b"").decode(errors="replace")
+        try:
+            parse(wanted)
+        except ConfigError as error:
+            problems = tuple(f"the earlier {self._path}: {one}" for one in error.problems)
+            return ChangedConfig(wanted, problems=problems)
+        return self._checked(text, wanted, (), [])
 
     def save(self, text: str, digest: str) -> str:
         """Write the file, whose digest was this; its new digest. What it held is kept.
@@ -191,9 +228,14 @@ class EditableConfig:
     ) -> ChangedConfig:
         """Check like `appliance config check` and `appliance check`; old mistakes do not count."""
         try:
-            old, new = parse(before), parse(text)
+            new = parse(text)
         except ConfigError as error:
             return ChangedConfig(text, changed, (*problems, *error.problems))
+        try:
+            old = parse(before)
+        except ConfigError:
+            found = [one for verdict, one in self._answers(new, [*ASKED]) if verdict in BAD]
+            return ChangedConfig(text, changed, tuple(problems), tuple(found), None, new)
         if text == before or problems:
             return ChangedConfig(text, changed, tuple(problems), (), old, new)
         same = (old.device, old.sentences, old.devices) == (new.device, new.sentences, new.devices)
@@ -224,6 +266,11 @@ def _kind_of(section: str, key: str, hint: Any) -> tuple[Any, tuple[str, ...]]:
         return "choice", tuple(map(str, get_args(hint)))
     kinds: dict[Any, str] = {bool: "yes_no", str: "text", int: "number", float: "number"}
     return kinds.get(hint, "toml"), ()
+
+
+def _plain_lines(text: str) -> str:
+    """The text with line feeds only; forms send other line ends than the file has."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _typed(value: Any, kind: str) -> str:

@@ -7,7 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from appliance.errors import ConfigError
+from appliance.errors import EditRefused
 from appliance.page.access import Role
 from appliance.page.editable_config import EditableConfig
 from appliance.page.page_request import PageError
@@ -57,7 +57,7 @@ class SettingsView:
         text, digest = file.read()
         try:
             fields = [] if section is None else file.fields(section, text)
-        except (ConfigError, ValueError) as error:
+        except (EditRefused, ValueError) as error:
             fields, why = [], str(error)
         return request.page(
             "settings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from appliance.config import SECRETS, parse
 from appliance.errors import EditRefused
 from appliance.page.editable_config import ChangedConfig, EditableConfig
+from appliance.page.page_texts import texts
+from appliance.page.web_templates import render
 from appliance.reference.described_settings import shipped_sections
 
 OWN = """\
@@ -140,6 +143,40 @@ def test_a_file_changed_elsewhere_and_a_link_are_not_overwritten(
     with pytest.raises(EditRefused, match="link"):
         linked.save("", linked.read()[1])
     assert config.path.read_text().endswith("# by hand\n")
+
+
+def test_a_text_of_several_lines_keeps_them_and_is_shown_with_them(config: EditableConfig) -> None:
+    config.path.write_text(config.read()[0] + '\n[language_model]\nsystem_prompt = """a\nb"""\n')
+    described = next(one for one in config.sections() if one.name == "language_model")
+    fields = config.fields(described, config.read()[0])
+    shown = render(
+        "settings", t=texts("en"), language="en", owner=True, device="", navigation=(), path="",
+        sections=[], section=described, fields=fields, digest="", read_only="", before=(), bundle=0,
+        fault="",
+    )  # fmt: skip
+    assert re.search(r'<textarea [^>]*name="language_model.system_prompt"[^>]*>\na\nb</', shown)
+    assert config.changed(fields, {"language_model.system_prompt": "a\r\nb"}).changed == ()
+    found = config.changed(fields, {"language_model.system_prompt": "a\r\nb\r\nc"})
+    assert parse(found.text).language_model.system_prompt == "a\nb\nc"
+
+
+def test_the_page_does_not_choose_a_file_whose_lines_answers_repeat(config: EditableConfig) -> None:
+    (problem,) = changed(config, language_model__facts="/etc/hostname").problems
+    assert problem.startswith("language_model.facts: answers repeat lines")
+
+
+def test_what_was_broken_by_hand_is_undone(config: EditableConfig) -> None:
+    before, digest = config.read()
+    config.save(changed(config, mqtt__host="broker.local").text, digest)
+    config.path.write_text("not toml at all")
+    with pytest.raises(EditRefused, match=rf"{config.path}: not valid TOML.*put back"):
+        config.fields(config.sections()[0], config.read()[0])
+    found = config.restored(config.versions()[0])
+    assert (found.text, found.problems) == (before, ())
+    config.save(found.text, config.read()[1])
+    (problem,) = config.restored(config.versions()[0]).problems
+    assert problem.startswith(f"the earlier {config.path}: not valid TOML")
+    assert config.read()[0] == before
 
 
 def test_the_shipped_explanations_cover_every_key() -> None:
