@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from appliance.devices.intent_plan import asked_of
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from appliance.devices.device_registry import DeviceRegistry
     from appliance.sentences.active_sentences import ActiveSentences
     from appliance.values import Intent, Result
+
+logger = logging.getLogger(__name__)
 
 
 class ConfirmationRules:
@@ -54,4 +57,9 @@ class ConfirmationRules:
             )
         except (DeviceError, SentencesError):
             return False  # nothing will be done
+        except Exception as error:  # noqa: BLE001  (a bug must not end the worker or move a lock)
+            # The error's text is left out of the log: it may have words of the request.
+            message = "whether %s needs a yes is unknown because of a bug in the appliance (%s)"
+            logger.error(message, intent.name, type(error).__name__)  # noqa: TRY400
+            return True
         return any(isinstance(one, tuple) and one[0].needs_yes for one in asked)

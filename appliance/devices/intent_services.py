@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ class ServiceCall:
 
 
 def service_call(intent: str, slots: Mapping[str, Any], domain: str) -> ServiceCall | None:
-    """The service of an intent for a component; None if it has none."""
+    """The service of an intent for a component; None if it has none, or a volume is no number."""
     name = SERVICES[intent].get(domain)
     if name is None:
         return None
@@ -118,19 +119,31 @@ def service_call(intent: str, slots: Mapping[str, Any], domain: str) -> ServiceC
     return ServiceCall(name, data)
 
 
-def _media_call(intent: str, name: str, slots: Mapping[str, Any]) -> ServiceCall:
+def _media_call(intent: str, name: str, slots: Mapping[str, Any]) -> ServiceCall | None:
     """Volumes are per cent in sentences, and 0 to 1 in services."""
     if intent == "HassSetVolume":
-        return ServiceCall(name, {"volume_level": float(slots.get("volume_level", 0)) / 100})
+        level = _number(slots.get("volume_level"))
+        return None if level is None else ServiceCall(name, {"volume_level": level / 100})
     if intent in ("HassMediaPlayerMute", "HassMediaPlayerUnmute"):
         return ServiceCall(name, {"is_volume_muted": intent == "HassMediaPlayerMute"})
     if intent != "HassSetVolumeRelative":
         return ServiceCall(name)
     step = slots.get("volume_step", "up")
-    if isinstance(step, str):
-        return ServiceCall(f"media_player.volume_{'down' if step == 'down' else 'up'}")
-    turn = "up" if step >= 0 else "down"
-    return ServiceCall(f"media_player.volume_{turn}", {"step": abs(step) / 100})
+    if step in ("up", "down"):
+        return ServiceCall(f"media_player.volume_{step}")
+    change = _number(step)
+    if change is None:
+        return None
+    turn = "up" if change >= 0 else "down"
+    return ServiceCall(f"media_player.volume_{turn}", {"step": abs(change) / 100})
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 _REACHED: Mapping[str, frozenset[str]] = {

@@ -81,14 +81,15 @@ def all_but(
 ) -> list[SayableDevice]:
     """The devices of a kind without those that are excepted by room or by name.
 
-    Doors and gates are never among "all the covers".
+    Doors and gates are never among "all the covers". A group is left out, because it would also
+    move a member that is excepted; its members are moved themselves.
 
     Raises:
         ServiceRefused: there is none; or nothing fits what is excepted, so that it was meant
             otherwise.
 
     """
-    devices = [one for one in devices if not is_guarded_cover(one.entity)]
+    devices = [one for one in devices if not (is_guarded_cover(one.entity) or one.is_group)]
     wanted = {key: slots[key] for key in ("domain", "area", "floor") if slots.get(key)}
     found = targets_of(ALL_BUT[intent], wanted, devices, language)
     kept = found

@@ -21,6 +21,12 @@ NO_ENTRY = DeviceEntry("")
 LONGEST_NAME = 60
 MOST_WORDS = 8
 
+LONGEST_RAW_NAME = 1000
+"""Maximum length of a name as it is announced, before it is taken apart."""
+
+MOST_REPEATED_WORDS = 50
+"""A name with more words is not searched for a beginning that is said twice."""
+
 EXPOSED = frozenset(
     {"climate", "cover", "fan", "humidifier", "light", "media_player", "scene", "switch", "vacuum"}
     | {"water_heater"}
@@ -87,13 +93,14 @@ def spoken_name(name: str) -> str | None:
 
     Underscores and camel case are taken apart; runs of hexadecimal digits are addresses.
     """
-    if any(not character.isprintable() for character in name):
+    # Anybody can announce a name: each step takes time in proportion to its length.
+    if len(name) > LONGEST_RAW_NAME or any(not character.isprintable() for character in name):
         return None
     words = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", name)
     words = " ".join(re.findall(r"[^\W_]+(?:['\u2019][^\W_]+)*", words))
-    if re.search(r"(?i)\b0x|[0-9a-f]{6,}\b", words) and re.search(r"\d", words):
-        return None
     if not words or len(words) > LONGEST_NAME or len(words.split()) > MOST_WORDS:
+        return None
+    if re.search(r"(?i)\b0x|(?<![0-9a-f])[0-9a-f]{6,}\b", words) and re.search(r"\d", words):
         return None
     return words if re.search(r"[^\W\d]", words) else None
 
@@ -101,6 +108,8 @@ def spoken_name(name: str) -> str | None:
 def without_repetition(name: str) -> str:
     """The name without a beginning that is said twice, as in "Kitchen plug Kitchen plug power"."""
     words = name.split()
+    if len(words) > MOST_REPEATED_WORDS:
+        return name
     for length in range(len(words) // 2, 0, -1):
         first, second = words[:length], words[length : 2 * length]
         if [word.casefold() for word in first] == [word.casefold() for word in second]:

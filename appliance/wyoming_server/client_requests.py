@@ -25,6 +25,9 @@ MOST_NAMES = 500
 LONGEST_LIST = 5000
 """Names of one client that are looked at."""
 
+LONGEST_GIVEN_NAME = 200
+"""Characters of a name that is looked at; a longer one is left out, as nobody says it."""
+
 WAIT_LIMIT_S = 60.0
 """Time limit for a result, in seconds, in addition to that of the language model."""
 
@@ -95,7 +98,8 @@ def names_of(given: list[str]) -> tuple[str, ...]:
 
     A longer list is cut off after MOST_NAMES, with a line in the log.
     """
-    sayable = dict.fromkeys(filter(None, map(spoken_name, given[:LONGEST_LIST])))
+    looked_at = [name for name in given[:LONGEST_LIST] if len(name) <= LONGEST_GIVEN_NAME]
+    sayable = dict.fromkeys(filter(None, map(spoken_name, looked_at)))
     found = list(sayable)
     if len(found) > MOST_NAMES:
         logger.info("a Wyoming client gave %d names; the first %d are used", len(found), MOST_NAMES)

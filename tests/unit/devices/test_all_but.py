@@ -142,6 +142,28 @@ def test_an_exception_that_fits_nothing_or_all_moves_nothing(slots: dict[str, An
         moved("en", Intent("TurnOffAllExcept", slots))
 
 
+def test_an_excepted_lamp_is_not_moved_by_its_group() -> None:
+    bulbs = {"Kitchen lamp": {}, "Hall lamp": {}, "Evening lamps": {"group": ["a", "b"]}}
+    devices = sayable_devices(
+        [
+            make_entity("light", f"light {name}", {"name": name, "command_topic": "c", **more})
+            for name, more in bulbs.items()
+        ],
+        OwnerFile(areas=["Kitchen", "Hall"]),
+    )
+    assert devices[2].is_group
+
+    def names(**left_out: str) -> list[str]:
+        intent = Intent("TurnOffAllExcept", {"domain": "light", **left_out})
+        asked = asked_of(intent, None, devices, DiscoveryRules(), text="", language="en")
+        return [one[0].name for one in asked if isinstance(one, tuple)]
+
+    assert names(except_area="Kitchen") == ["Hall lamp"]
+    assert names(except_name="Kitchen lamp") == ["Hall lamp"]
+    with pytest.raises(ServiceRefused):  # nobody knows here which lamps it has
+        names(except_name="Evening lamps")
+
+
 @pytest.mark.parametrize("language", ROOMS)
 def test_every_sentence_of_the_language_leaves_something_out(language: str) -> None:
     sentences = home(language)[1]

@@ -90,3 +90,15 @@ def test_of_several_commands_one_is_enough(rules: ConfirmationRules) -> None:
     lamp, door = (Intent("HassTurnOff", {"name": name}) for name in ("Lamp", "Front door"))
     assert rules.commands_need_yes([lamp, door], "", "en")
     assert not rules.commands_need_yes([lamp, lamp], "", "en")
+
+
+def test_after_a_bug_a_yes_is_needed_and_no_word_is_logged(
+    rules: ConfirmationRules, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("secret word")
+
+    monkeypatch.setattr("appliance.devices.confirmation_rules.asked_of", fail)
+    assert rules.commands_need_yes([Intent("HassTurnOn", {"name": "Lamp"})], "", "en")
+    assert "RuntimeError" in caplog.text
+    assert "secret" not in caplog.text

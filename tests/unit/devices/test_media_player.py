@@ -69,6 +69,21 @@ def test_an_intent_becomes_a_message(
     assert published(registry(tmp_path), intent, **slots) == [(topic, payload)]
 
 
+@pytest.mark.parametrize("level", [None, "", "loud", "nan", [30], 300, "inf"])
+def test_a_volume_that_is_no_number_is_refused_and_never_silence(
+    tmp_path: Path, level: Any
+) -> None:
+    devices = registry(tmp_path)
+    refused = {
+        "HassSetVolume": [{}, {"volume_level": level}],
+        "HassSetVolumeRelative": [{"volume_step": level}],
+    }
+    for intent, given in refused.items():
+        for slots in given:
+            with pytest.raises(ServiceRefused):
+                published(devices, intent, **slots)
+
+
 def test_its_state_and_volume_are_read_and_confirm_a_command(tmp_path: Path) -> None:
     devices = registry(tmp_path)
     (radio,) = devices.devices

@@ -37,6 +37,10 @@ def device(component: str, name: str, owner: OwnerFile | None = None, **more: An
         ("Küche Licht 2", "Küche Licht 2"),
         ("0x00158d0001a2b3c4", None),
         ("lamp 00158d0001a2", None),
+        ("lampX00158D0001A2", None),
+        ("facade 2", None),
+        ("faced 2", "faced 2"),
+        ("a" * 1001, None),
         ("12 34", None),
         ("\x00\x1b[31m", None),
         ("{name}|(all|the) lights", "name all the lights"),
@@ -47,6 +51,18 @@ def device(component: str, name: str, owner: OwnerFile | None = None, **more: An
 )
 def test_a_name_is_said_in_plain_words_or_not_at_all(found: str, said: str | None) -> None:
     assert spoken_name(found) == said
+
+
+def test_what_is_too_long_for_a_name_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def search(*_: Any) -> None:
+        raise AssertionError("a long name is searched")
+
+    monkeypatch.setattr("appliance.devices.sayable_devices.re.search", search)
+    monkeypatch.setattr("appliance.devices.sayable_devices.re.sub", lambda *given: given[-1])
+    assert spoken_name("a" * 20_000) is None
+    assert spoken_name("a" * 999) is None
+    many = "lamp " * 20_000
+    assert without_repetition(many) == many
 
 
 def test_a_name_that_is_said_twice_is_said_once() -> None:
