@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.devices.intent_plan import has_actions, moves_devices
 from appliance.errors import EngineError
 from appliance.fallback.cascade import TextSource
 from appliance.fallback.last_command import LastCommands
+from appliance.fallback.question_mark import ASKS, only_asks
+from appliance.grammar.time_scope import LATER
 from appliance.pipeline.route import Stage, is_spoken, route_of
 from appliance.pipeline.several_commands import SeveralCommands
 from appliance.values import ClientRequest, Outcome, PromptRequest, Request, TextInput, Trigger
@@ -78,6 +81,9 @@ class ResolveStage:
         self, work: ResultBuilder, intents: tuple[Intent, ...], sentences: SentenceSet
     ) -> str | None:
         """Reason why intents must not be carried out, even if one of them; None if they may."""
+        moves = any(_moves(intent, sentences) for intent in intents)
+        if moves and not is_spoken(work.job) and only_asks(work.text or "", work.language):
+            return ASKS
         alone = _has_no_reply(work.job)
         if not alone and not is_spoken(work.job):
             return None
@@ -167,6 +173,12 @@ class ResolveStage:
             return None
         work.meant_text = found.text
         return found.intent
+
+
+def _moves(intent: Intent, sentences: SentenceSet) -> bool:
+    """Whether an intent moves something now or later."""
+    acts = moves_devices(intent.name) or has_actions(sentences.declared.get(intent.name))
+    return acts or LATER in intent.slots
 
 
 def _source_of(job: Job) -> TextSource:

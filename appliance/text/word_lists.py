@@ -35,6 +35,8 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     links: tuple[str, ...]
     harmless: tuple[str, ...]
+    requests: tuple[str, ...]
+    imperatives: tuple[str, ...]
     verbs: tuple[str, ...]
     nouns: tuple[str, ...]
     pronouns: tuple[str, ...]
@@ -116,6 +118,10 @@ class WordLists:
     """Guard words, by kind: phrases that make a sentence something else than a command."""
     capital_nouns: bool = False
     """Whether nouns are written with a capital, as in German."""
+    requests: frozenset[Words] = frozenset()
+    """Harmless phrases that make a question a request: "can you", "please"."""
+    imperatives: frozenset[str] = frozenset()
+    """First words of a command that are a request even before a question mark: "open the gate?"."""
 
     def content(self, words: Sequence[str], *, begins: bool) -> list[str]:
         """The content of `words`: synonyms as one word, words without meaning left out.
@@ -202,7 +208,7 @@ def word_lists_for(language: str) -> WordLists:
     if not file.is_file():
         return WordLists()
     written = msgspec.toml.decode(file.read_bytes(), type=_Written)
-    harmless = (*written.links, *written.harmless)
+    harmless = (*written.links, *written.harmless, *written.requests)
     meant: dict[Words, Words] = {words_of(phrase): () for phrase in harmless}
     for word, others in written.same.items():
         for other in others:
@@ -240,6 +246,8 @@ def word_lists_for(language: str) -> WordLists:
         {words_of(state): words_of(verb) for state, verb in written.states.items()},
         {kind: frozenset(map(words_of, phrases)) for kind, phrases in written.guards.items()},
         written.capital_nouns,
+        frozenset(map(words_of, written.requests)),
+        frozenset(_single(written.imperatives)),
     )
 
 

@@ -610,3 +610,27 @@ def test_spoken_commands_are_all_refused_if_one_of_them_must_not_be_spoken() -> 
 
     result = done(spoken(), scripted_pipeline(SENTENCES, recogniser=RecogniserOfSeveral()))
     assert (result.outcome, result.commands) == (Outcome.REFUSED, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("all lights off", Outcome.INTENT),
+        ("all lights off?", Outcome.REFUSED),
+        ("all lights off, please?", Outcome.INTENT),
+        ("switch off all lights?", Outcome.INTENT),
+        ("lamp state?", Outcome.INTENT),
+    ],
+)
+def test_a_typed_question_moves_nothing_unless_it_is_a_request(text: str, outcome: Outcome) -> None:
+    asked = sentence_set(
+        {
+            "HassTurnOff": "[switch off] all lights [off] [please]",
+            "Asked": "lamp state",
+        }
+    )
+    job = TextInput("t", text, Source.COMMAND_LINE, Trigger.COMMAND_LINE)
+    result = done(job, scripted_pipeline(asked))
+    assert result.outcome is outcome
+    spoken_text = Transcript(text, "en", confidence=0.9, no_speech=0.1)
+    assert done(spoken(), scripted_pipeline(asked, spoken_text)).outcome is Outcome.INTENT

@@ -79,3 +79,29 @@ def test_a_language_without_a_file_has_no_harmless_words_at_all() -> None:
     assert content("the light", "pt") == ["the", "light"]
     assert word_lists_for("de-CH") is word_lists_for("de-CH")
     assert word_lists_for("de-CH") == word_lists_for("de")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("turn off the lamp in a bit", "en"),
+        ("in a little bit turn off the lamp", "en"),
+        ("turn off the lamp in a little", "en"),
+        ("mach die Lampe in Kürze aus", "de"),
+        ("éteins la lampe tout à l'heure", "fr"),
+        ("apaga la lámpara en un rato", "es"),
+        ("spegni la lampada fra un attimo", "it"),
+        ("doe de lamp zometeen uit", "nl"),
+        ("doe de lamp zo meteen uit", "nl"),
+        ("doe de lamp dadelijk uit", "nl"),
+    ],
+)
+def test_words_for_soon_say_when(text: str, language: str) -> None:
+    lists = word_lists_for(language)
+    assert lists.guard_of_kind(content(text, language), "time")
+
+
+def test_a_little_alone_says_nothing_about_the_time() -> None:
+    lists = word_lists_for("en")
+    assert not lists.guard_of_kind(content("dim the lamp a little"), "time")
+    assert lists.step_in(words_of("a bit brighter")) == ("brightness", 1, True)

@@ -1,0 +1,45 @@
+"""A question mark: what requests something before it, and what only asks."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.fallback.question_mark import only_asks
+
+QUESTIONS = [
+    ("en", "all lights off except the kitchen?"),
+    ("en", "The lamp on ?!"),
+    ("en", "Hello. All lights off?"),
+    ("en", "turn off the fan? all lights off?"),
+    ("de", "alle Lichter aus außer in der Küche?"),
+    ("de", "alle Lichter ausschalten?"),
+    ("nl", "alle lampen uit behalve de keuken?"),
+    ("fr", "éteindre toutes les lumières ?"),
+    ("es", "¿apagar todas las luces?"),
+    ("it", "spegnere tutte le luci?"),
+    ("pl", "światło?"),
+]
+
+REQUESTS = [
+    ("en", "Can you turn off the light?"),
+    ("en", "all lights off, please?"),
+    ("en", "Close the blinds?"),
+    ("en", "Hey? Turn on the lamp."),
+    ("de", "Könntest du bitte das Licht ausschalten?"),
+    ("de", "Mach das Licht aus?"),
+    ("nl", "Kun je het licht uitdoen?"),
+    ("fr", "Pourrais-tu éteindre la lumière, s'il te plaît ?"),
+    ("es", "¿Puedes apagar la luz?"),
+    ("it", "Puoi spegnere la luce?"),
+]
+
+
+@pytest.mark.parametrize(("language", "text"), QUESTIONS)
+def test_a_question_without_a_verb_that_requests_only_asks(language: str, text: str) -> None:
+    assert only_asks(text, language)
+    assert not only_asks(text.replace("?", "."), language)
+
+
+@pytest.mark.parametrize(("language", "text"), REQUESTS)
+def test_a_polite_or_imperative_question_requests(language: str, text: str) -> None:
+    assert not only_asks(text, language)
