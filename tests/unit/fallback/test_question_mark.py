@@ -28,9 +28,12 @@ REQUESTS = [
     ("de", "Könntest du bitte das Licht ausschalten?"),
     ("de", "Mach das Licht aus?"),
     ("nl", "Kun je het licht uitdoen?"),
+    ("nl", "Wil jij het licht uitdoen?"),
+    ("de", "Du könntest das Licht ausschalten?"),
     ("fr", "Pourrais-tu éteindre la lumière, s'il te plaît ?"),
     ("es", "¿Puedes apagar la luz?"),
     ("it", "Puoi spegnere la luce?"),
+    ("es", "¿Te importaría apagar la luz?"),
 ]
 
 
