@@ -66,7 +66,8 @@ class NodeRed:
             self._process.wait(30)
 
     def deploy(self, flows: list[dict[str, Any]]) -> None:
-        """As the button Deploy of its editor does."""
+        """As the button Deploy of its editor does, which a person presses after the start."""
+        until(lambda: "Started flows" in self.said(), "it starts no flows", START_SECONDS)
         status, _ = self.post("/flows", json.dumps(flows).encode(), "application/json")
         assert status == 204
 
@@ -89,7 +90,7 @@ class NodeRed:
         assert self._process is not None
         assert self._process.poll() is None, self.said()
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/flows", timeout=1):
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/settings", timeout=1):
                 return True
         except OSError:
             return False
