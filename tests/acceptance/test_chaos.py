@@ -13,7 +13,7 @@ from endurance import mqtt_chaos, mqtt_malformed, mqtt_rates
     ("operation", "requests", "kills_apart_s"),
     [
         ("parse", 1500, (0.5, 2.0)),
-        ("transcribe", 25, (0.5, 4.0)),  # a busy machine needs some seconds for a recording
+        ("transcribe", 15, (0.5, 4.0)),  # a busy machine needs some seconds for a recording
     ],
 )
 def test_every_request_is_answered_though_daemon_and_broker_are_killed(
