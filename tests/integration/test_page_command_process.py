@@ -48,10 +48,11 @@ def test_a_command_is_that_of_the_command_line_with_the_daemons_configuration(co
 
 
 def test_a_command_that_takes_too_long_is_ended(config: Path) -> None:
+    before = psutil.Process().children()
     outcome = asyncio.run(run_command(config, "bench", limit_s=0.2))
     assert outcome.status is None
     assert not outcome.done
-    assert psutil.Process().children() == []
+    assert set(psutil.Process().children()) <= set(before)
 
 
 def test_a_command_ends_with_the_appliance_even_if_that_is_killed() -> None:

@@ -342,7 +342,7 @@ def test_a_rebirth_has_the_same_number_and_begins_the_sequence_again(
         host.wait_for_value("Status/Activity", "listening")
     after = host.seen[host.seen.index(again) :]
     assert [one.payload.seq for one in after if one.topic in (BIRTH, DATA)][:2] == [0, 1]
-    assert host.of(DEATH)[0].values["bdSeq"] == first.values["bdSeq"]
+    assert host.wait_for(DEATH).values["bdSeq"] == first.values["bdSeq"]
 
 
 def test_commands_are_done_as_far_as_they_are_allowed(
