@@ -159,7 +159,7 @@ def end_of(node: Any) -> int:
 def _refuse_too_deep(name: str, text: str) -> None:
     """Raise SentencesError with the line if a document has too many levels.
 
-    Other mistakes are found by whoever reads the document after this.
+    The reader of the document reports other mistakes.
     """
     depth, loader = 0, _Loader(text)
     try:

@@ -29,7 +29,7 @@ MOST_TRIES = 4000
 
 
 class NotSampled(Exception):
-    """This alternative has a wildcard, or a list that the house lacks."""
+    """This alternative has a wildcard, or a list without values."""
 
 
 @cache
