@@ -73,7 +73,7 @@ class SettingsView:
         )
 
     def _bundle(self) -> int:
-        """The number of the active signed bundle, whose values count before those of the file; 0 for none."""
+        """The number of the active signed bundle, whose values come first; 0 for none."""
         config = self._settings.config
         return read_record(config.state_directory).serial if config.fleet.public_key else 0
 
