@@ -41,6 +41,13 @@ COMMANDS = {
 """Each is a module of `appliance.commands` with `add_arguments(parser)` and
 `run(arguments) -> exit status`. Only the requested one is imported."""
 
+MODULES = {
+    "home-assistant": "home_assistant_discovery",
+    "listen": "recognise_recordings",
+    "requests": "dead_letters",
+}
+"""Those whose module says more than the command's name; the others have its name."""
+
 DEFAULT_CONFIG = "config.toml"
 
 
@@ -74,7 +81,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _module_of(command: str) -> Any:
-    return importlib.import_module(f"appliance.commands.{command.replace('-', '_')}")
+    module = MODULES.get(command, command.replace("-", "_"))
+    return importlib.import_module(f"appliance.commands.{module}")
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

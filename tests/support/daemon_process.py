@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+from support.free_port import free_port
 from support.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -64,7 +65,12 @@ class DaemonProcess:
     def start(
         self, *words: str, ready: bool = True, program: str = "", last_word: str | None = None
     ) -> Self:
-        """`appliance run`; waits for READY=1, as systemd does. `program` runs in its place."""
+        """`appliance run`; waits for READY=1, as systemd does. `program` runs in its place.
+
+        With `--trial` the page gets a port of this test: two trials at once want the same one.
+        """
+        if "--trial" in words and "listen" not in self._sections.get("page", {}):
+            self.write(page={"listen": f"127.0.0.1:{free_port()}"})
         path = self.folder / "notify"
         path.unlink(missing_ok=True)
         self._notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

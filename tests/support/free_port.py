@@ -6,7 +6,7 @@ import itertools
 import os
 import socket
 
-FIRST, PROCESSES, EACH = 10_000, 100, 220
+FIRST, PROCESSES, EACH = 11_000, 100, 210
 """Below Linux's ephemeral ports (32768 and up), which outgoing connections take at any time."""
 
 _ports = itertools.cycle(range(EACH))

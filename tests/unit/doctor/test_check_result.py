@@ -91,7 +91,7 @@ def test_a_check_that_crashes_does_not_stop_the_next_one(
         raise EngineError("the model is no model; run: appliance models verify")
         yield
 
-    monkeypatch.setattr(doctor, "QUESTIONS", {"broken": broken, "refused": refused})
+    monkeypatch.setattr(doctor.questions, "QUESTIONS", {"broken": broken, "refused": refused})
     first, second = doctor.examine(CheckContext(Config()), ("broken", "refused"))
     assert first.found == "the check crashed: KeyError: 'x'"
     assert second.found == "the model is no model; run: appliance models verify"
