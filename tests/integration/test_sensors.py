@@ -336,7 +336,7 @@ def test_own_memory_is_cached_between_readings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, looks = [100.0], itertools.count(1)
-    monkeypatch.setattr("appliance.system.sensors.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("appliance.system.sensors.board_sensors.time.monotonic", lambda: now[0])
     monkeypatch.setattr(
         "appliance.system.memory_and_sockets.resident_mb", lambda: float(next(looks))
     )
