@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import enum
 import hashlib
+import logging
 import os
 import secrets
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec import Meta
 
 from appliance.errors import UNREADABLE_JSON, ApplianceError
 from appliance.system import atomic_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 FILE = "page-access.json"
 
@@ -55,11 +59,14 @@ class Role(enum.StrEnum):
     """Looks and tries; changes nothing."""
 
 
-class KeptPassword(msgspec.Struct, frozen=True):
-    """A password's hash, by scrypt, in hexadecimal."""
+Hexadecimal = Annotated[str, Meta(pattern="^([0-9a-f]{2})+$")]
 
-    salt: str
-    scrypt: str
+
+class KeptPassword(msgspec.Struct, frozen=True):
+    """A password's hash, by scrypt."""
+
+    salt: Hexadecimal
+    scrypt: Hexadecimal
 
 
 class KeptSession(msgspec.Struct, frozen=True):
@@ -93,13 +100,14 @@ class PageAccess:
     def ensure_password(self) -> Path | None:
         """Make the owner's password if there is none; return the file of the first one, if any.
 
+        A damaged file is set aside: it must not keep the appliance from starting.
+
         Raises:
-            ApplianceError: the file is damaged.
             OSError: it cannot be read or written.
 
         """
         with self._lock:
-            if Role.OWNER not in self._read().passwords:
+            if Role.OWNER not in self._read_or_set_aside().passwords:
                 password = self.make_password(Role.OWNER)
                 atomic_file.replace(self.password_path, password.encode() + b"\n")
         return self.password_path if self.password_path.exists() else None
@@ -110,7 +118,7 @@ class PageAccess:
         salt = secrets.token_bytes(16)
         kept = KeptPassword(salt.hex(), self._hash(password, salt).hex())
         with self._lock:
-            passwords = {**self._read().passwords, role: kept}
+            passwords = {**self._read_or_set_aside().passwords, role: kept}
             self._write(KeptAccess(passwords))
             if role is Role.OWNER:
                 atomic_file.remove(self.password_path)
@@ -168,8 +176,23 @@ class PageAccess:
                 maxmem=SCRYPT_MEMORY_BYTES,
             )
 
+    def _read_or_set_aside(self) -> KeptAccess:
+        """The content of the file; empty if it is damaged, which is then kept beside it."""
+        try:
+            return self._read()
+        except ApplianceError as error:
+            aside = self._path.with_name(f"{FILE}.damaged")
+            self._path.replace(aside)
+            logger.warning("%s; it is kept as %s, and every password is a new one", error, aside)
+            return self._read()
+
     def _read(self) -> KeptAccess:
-        """The content of the file, read again if it has changed."""
+        """The content of the file, read again if it has changed.
+
+        Raises:
+            ApplianceError: it is damaged.
+
+        """
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -180,7 +203,7 @@ class PageAccess:
             try:
                 self._kept = msgspec.json.decode(self._path.read_bytes(), type=KeptAccess)
             except UNREADABLE_JSON as error:
-                why = f"{self._path} is damaged ({error}); delete it, and start again"
+                why = f"{self._path} is damaged ({error}); run: appliance page password"
                 raise ApplianceError(why) from error
             self._read_from = version
         return self._kept

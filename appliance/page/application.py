@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from appliance.page.page_services import PageServices
     from appliance.page.page_view import PageView
 
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
 logger = logging.getLogger(__name__)
 
 SESSION_CHECK_S = 1.0
@@ -87,19 +89,38 @@ class Page:
         """Every route. All links are relative, so that any prefix of a reverse proxy works."""
         return Starlette(
             routes=[
-                *self._login.routes(),
-                Route("/static/{name}", self._static, methods=["GET"]),
-                Route("/alive", self._guarded(PageRoute("/alive", _alive)), methods=["GET"]),
                 *(
-                    Route(route.path, self._guarded(route), methods=[route.method])
-                    for view in self._views
-                    for route in view.routes()
+                    Route(one.path, self._told(one.endpoint), methods=one.methods)
+                    for one in self._login.routes()
+                ),
+                Route("/static/{name}", self._static, methods=["GET"]),
+                *(
+                    Route(route.path, self._told(self._guarded(route)), methods=[route.method])
+                    for route in (
+                        PageRoute("/alive", _alive),
+                        *(route for view in self._views for route in view.routes()),
+                    )
                 ),
             ],
             exception_handlers={TooMuch: _too_much},
         )
 
-    def _guarded(self, route: PageRoute) -> Callable[[Request], Awaitable[Response]]:
+    def _told(self, endpoint: Endpoint) -> Endpoint:
+        """Tell on the login page why sessions and passwords cannot be read or written."""
+
+        async def told(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except ApplianceError as error:  # it names a path, which is for the log
+                logger.warning("page: %s", error)
+                why = "the file of the passwords is damaged; run: appliance page password"
+                return self._login.failed(request, 500, why)
+            except OSError as error:
+                return self._login.failed(request, *_why_not(request, error))
+
+        return told
+
+    def _guarded(self, route: PageRoute) -> Endpoint:
         """Require a login with this role or a higher one; log changes."""
 
         async def guarded(request: Request) -> Response:
@@ -112,7 +133,7 @@ class Page:
                 answer = asked.failed(403, texts["error.viewer"])
             else:
                 answer = await _answered(route, asked)
-            if route.role is Role.OWNER and route.method != "GET":
+            if route.role is Role.OWNER and route.method != "GET" and route.is_logged:
                 path, status = request.url.path, answer.status_code
                 logger.info("page: %s asked for %s: status %d", asked.who, path, status)
             if isinstance(answer, StreamingResponse):
@@ -166,8 +187,13 @@ async def _answered(route: PageRoute, request: PageRequest) -> Response:
     except ApplianceError as error:
         return request.failed(422, str(error))
     except OSError as error:
-        if isinstance(error, (ConnectionError, TimeoutError)):
-            raise
-        logger.warning("page: %s cannot be done: %s", request.http.url.path, error)
-        status, next_step = NEXT_STEPS.get(error.errno or 0, OTHERWISE)
-        return request.failed(status, f"{error.strerror or error}: {next_step}")
+        return request.failed(*_why_not(request.http, error))
+
+
+def _why_not(request: Request, error: OSError) -> tuple[int, str]:
+    """Status code and next step for an error of the board; one of the connection is raised."""
+    if isinstance(error, (ConnectionError, TimeoutError)):
+        raise error
+    logger.warning("page: %s cannot be done: %s", request.url.path, error)
+    status, next_step = NEXT_STEPS.get(error.errno or 0, OTHERWISE)
+    return status, f"{error.strerror or error}: {next_step}"

@@ -41,7 +41,11 @@ BY_HAND = {
     "language_model.facts": (
         "answers repeat lines of the file that is named here, so it is set on the board only: in "
         "config.toml, as facts under [language_model]"
-    )
+    ),
+    "mqtt.password_file": (
+        "the first line of the file that is named here is sent to the broker, so it is set on the "
+        "board only: in config.toml, as password_file under [mqtt]"
+    ),
 }
 """Keys that the page does not set, and why."""
 

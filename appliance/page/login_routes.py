@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from appliance.page.login_limit import LoginLimit
@@ -47,6 +47,12 @@ class LoginRoutes:
         """The role of the request's session; None without a login."""
         cookie = request.cookies.get(COOKIE, "")
         return await asyncio.to_thread(self._access.role_of_session, cookie) if cookie else None
+
+    def failed(self, request: Request, status: int, why: str) -> Response:
+        """Why nobody can be let in now: on the login page, or as text for a program."""
+        if "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse(why, status)
+        return HTMLResponse(self._login_page(*texts_of(request, self._config), why), status)
 
     async def _home(self, request: Request) -> Response:
         known = await self.role_of(request) is not None

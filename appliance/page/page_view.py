@@ -49,6 +49,8 @@ class PageRoute:
     method: str = "GET"
     role: Role = Role.VIEWER
     """Who may use it, beside those who may do more."""
+    is_logged: bool = True
+    """Whether a POST of the owner is in the log; not of what is asked while somebody types."""
 
 
 class PageView(Protocol):

@@ -217,8 +217,9 @@ def test_only_the_owner_saves_and_every_change_is_logged_with_who(page: ServedPa
     made = page.daemon.command("page", "password", "--role", "viewer").stdout.strip()
     page.password = page.daemon.command("page", "password").stdout.strip()
     viewer = {"cookie": page.cookie(made), "origin": page.address}
-    assert page.ask("POST", "/sentences/check", fields, **viewer)[0] == 200
+    assert "/sentences/check" not in said
     changes = (
+        "sentences/check",
         "sentences/save",
         "sentences/add",
         "sentences/restore",

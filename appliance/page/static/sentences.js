@@ -27,6 +27,7 @@ if (editor) {
     draw();
   };
   const check = async () => {
+    if (!editor.dataset.check) return; // a viewer's page
     asked?.abort();
     asked = new AbortController();
     const { signal } = asked;
@@ -44,8 +45,8 @@ if (editor) {
 
   text.addEventListener("input", () => { draw(); soon(); });
   text.addEventListener("scroll", () => { lines.scrollTop = text.scrollTop; });
-  $("tried").addEventListener("input", soon);
-  $("tried").addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); check(); } });
+  $("tried")?.addEventListener("input", soon);
+  $("tried")?.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); check(); } });
   for (const place of [checked, saved]) place.addEventListener("click", (event) => { if (event.target.dataset?.line) goTo(Number(event.target.dataset.line)); });
   saved.addEventListener("answered", () => {
     const done = saved.querySelector("[data-digest]");

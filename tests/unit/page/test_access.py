@@ -90,10 +90,24 @@ def test_there_are_never_more_sessions_than_allowed(
     assert all(kept.role_of_session(cookie) is not None for cookie in cookies)
 
 
-def test_a_damaged_file_lets_nobody_in(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text("{")
+@pytest.mark.parametrize(
+    "content", [b"{", b"\xff", b'{"passwords": {"owner": {"salt": "z", "scrypt": "0"}}}']
+)
+def test_a_damaged_file_lets_nobody_in_and_a_start_makes_another_one(
+    tmp_path: Path, content: bytes
+) -> None:
+    kept = PageAccess(tmp_path)
+    cookie = kept.begin_session(Role.OWNER)
+    (tmp_path / FILE).write_bytes(content)
     with pytest.raises(ApplianceError, match="damaged"):
-        PageAccess(tmp_path).ensure_password()
+        kept.role_of_password("")
+    with pytest.raises(ApplianceError, match="damaged"):
+        kept.role_of_session(cookie)
+    file = PageAccess(tmp_path).ensure_password()
+    assert file is not None
+    assert kept.role_of_password(file.read_text().strip()) is Role.OWNER
+    assert kept.role_of_session(cookie) is None
+    assert (tmp_path / f"{FILE}.damaged").read_bytes() == content
 
 
 def test_an_address_waits_after_some_failures_and_others_do_not() -> None:

@@ -103,8 +103,8 @@ def test_what_config_check_refuses_is_refused(config: EditableConfig, key: str, 
 
 
 def test_a_file_that_is_named_must_be_there(config: EditableConfig) -> None:
-    found = changed(config, mqtt__password_file="/nowhere/password")
-    assert any("/nowhere/password" in one for one in found.problems), found
+    found = changed(config, mqtt__host="b", mqtt__tls="true", mqtt__ca_file="/nowhere/ca.pem")
+    assert any("/nowhere/ca.pem" in one for one in found.problems), found
 
 
 def test_a_secret_is_written_and_never_shown(config: EditableConfig) -> None:
@@ -160,9 +160,13 @@ def test_a_text_of_several_lines_keeps_them_and_is_shown_with_them(config: Edita
     assert parse(found.text).language_model.system_prompt == "a\nb\nc"
 
 
-def test_the_page_does_not_choose_a_file_whose_lines_answers_repeat(config: EditableConfig) -> None:
+def test_the_page_does_not_choose_a_file_whose_lines_leave_the_board(
+    config: EditableConfig,
+) -> None:
     (problem,) = changed(config, language_model__facts="/etc/hostname").problems
     assert problem.startswith("language_model.facts: answers repeat lines")
+    (problem,) = changed(config, mqtt__password_file="/etc/hostname", mqtt__username="u").problems
+    assert problem.startswith("mqtt.password_file: the first line")
 
 
 def test_what_was_broken_by_hand_is_undone(config: EditableConfig) -> None:

@@ -13,6 +13,7 @@ import pytest
 from starlette.responses import Response
 
 from appliance.config import Config, DeviceSettings
+from appliance.errors import ApplianceError
 from appliance.http_server.limits import RequestLimits
 from appliance.http_server.site import Event
 from appliance.openai_api.application import OpenAiApi
@@ -75,8 +76,8 @@ async def answered(
     return sent[0]["status"], b"".join(one.get("body", b"") for one in sent).decode()
 
 
-def page(view: object) -> Any:
-    access = SimpleNamespace(role_of_session=lambda _: Role.OWNER)
+def page(view: object, access: object = None) -> Any:
+    access = access or SimpleNamespace(role_of_session=lambda _: Role.OWNER)
     return Page(Config(), cast(PageAccess, access), (cast(PageView, view),)).application()
 
 
@@ -96,6 +97,30 @@ def test_a_full_or_closed_disk_is_named_with_the_next_step(
     assert got == status
     assert "the disk: " in text
     assert step in text
+
+
+@pytest.mark.parametrize("path", ["/do", "/login", "/logout"])
+@pytest.mark.parametrize(
+    ("error", "status", "step"),
+    [
+        (OSError(errno.ENOSPC, "the disk"), 507, "the disk: free some space"),
+        (OSError(errno.EACCES, "the disk"), 500, "the disk: let the appliance"),
+        (ApplianceError("/secret is damaged"), 500, "run: appliance page password"),
+    ],
+)
+def test_a_login_that_the_disk_does_not_allow_is_told_what_to_do(
+    path: str, error: Exception, status: int, step: str
+) -> None:
+    def fails(_: str) -> None:
+        raise error
+
+    access = SimpleNamespace(role_of_session=fails, role_of_password=fails, end_session=fails)
+    for accept in ("text/html", "*/*"):
+        got, text = ask(page(View(), access), path, b"password=x", {**HEADERS, "accept": accept})
+        assert got == status
+        assert step in text
+        assert "/secret" not in text
+        assert ("<form" in text) is (accept == "text/html")
 
 
 def test_a_client_that_has_left_is_no_fault_of_the_disk() -> None:
