@@ -33,7 +33,7 @@ MULTICAST_DNS_PORT = 5353
 AddressAndPort = Annotated[
     str,
     Meta(
-        pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})$",
+        pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5})\Z",
         description='an address with a port such as "127.0.0.1:10300" or "[::1]:10300", or ""',
     ),
 ]
@@ -41,7 +41,7 @@ AddressAndPort = Annotated[
 SatelliteAddress = Annotated[
     str,
     Meta(
-        pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$",
+        pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}\Z",
         description='addresses with a port such as "192.168.1.31:10700"',
     ),
 ]
@@ -80,7 +80,7 @@ class DeviceSettings(Section, frozen=True):
 
     name: Annotated[
         str,
-        Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$", description="at most 64 letters, digits, - and _"),
+        Meta(pattern=r"^[A-Za-z0-9_-]{0,64}\Z", description="at most 64 letters, digits, - and _"),
     ] = ""
     """Name of the device in MQTT topics."""
     state_directory: str = ""
@@ -144,7 +144,13 @@ class WakeWordSettings(Section, frozen=True):
     """One to four wake words."""
     thresholds: dict[str, Annotated[float, Meta(gt=0.0, lt=1.0)]] = {}
     """Score from which a word counts (between 0 and 1), by word."""
-    earshot: Annotated[str, Meta(pattern=r"^([^+#$\0][^+#\0]*)?$")] = ""
+    earshot: Annotated[
+        str,
+        Meta(
+            pattern=r"^([^+#$\0][^+#\0]*)?\Z",
+            description="a topic without + and #, which does not begin with $",
+        ),
+    ] = ""
     """MQTT topic shared by the appliances in one room."""
 
 
@@ -364,11 +370,24 @@ class MqttSettings(Section, frozen=True):
         default_factory=lambda: [name for name in get_args(RequestName) if name not in CLOSED]
     )
     """Requests that are done at all, from anybody."""
-    reply_prefixes: list[Annotated[str, Meta(pattern=r"^[^+#$\x00/][^+#\x00]*/$")]] = msgspec.field(
-        default_factory=lambda: ["appliance-clients/"]
-    )
+    reply_prefixes: list[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[^+#$\x00/][^+#\x00]*/\Z",
+                description='beginnings of topics that end with / such as "clients/", without + '
+                "and #, which do not begin with $ or /",
+            ),
+        ]
+    ] = msgspec.field(default_factory=lambda: ["appliance-clients/"])
     """Beginnings of the topics that requesters may name for their answers."""
-    group: Annotated[str, Meta(pattern=r"^[^/+#$\x00]{0,64}$")] = ""
+    group: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^/+#$\x00]{0,64}\Z",
+            description="a name of at most 64 characters without / + # and $",
+        ),
+    ] = ""
     """Name of a queue that several appliances share."""
     group_root: str = ""
     """Root of the queue's topics, the same for all appliances."""
@@ -394,7 +413,9 @@ class HomeAssistantSettings(Section, frozen=True):
 
     enabled: bool = False
     """Let Home Assistant find the appliance by itself."""
-    prefix: Annotated[str, Meta(pattern=r"^[^+#$\x00]+$")] = "homeassistant"
+    prefix: Annotated[
+        str, Meta(pattern=r"^[^+#$\x00]+\Z", description="a topic without + # and $")
+    ] = "homeassistant"
     """Discovery prefix of Home Assistant."""
 
 
@@ -478,7 +499,7 @@ class HttpSettings(ServerSettings, frozen=True):
 
 
 SparkplugName = Annotated[
-    str, Meta(pattern=r"^[^+#/\x00]*$", max_length=64, description="a name without +, # and /")
+    str, Meta(pattern=r"^[^+#/\x00]*\Z", max_length=64, description="a name without +, # and /")
 ]
 
 
@@ -513,7 +534,7 @@ class PageSettings(ServerSettings, frozen=True):
         Annotated[
             str,
             Meta(
-                pattern=r"^[A-Za-z0-9._-]{1,253}$",
+                pattern=r"^[A-Za-z0-9._-]{1,253}\Z",
                 description='host names such as "voice.example.org", without port',
             ),
         ]
@@ -549,7 +570,7 @@ class MetricsSettings(ServerSettings, frozen=True):
     listen: Annotated[
         str,
         Meta(
-            pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}|unix:/.{1,90})$",
+            pattern=r"^(|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}|unix:/.{1,90})\Z",
             description='an address with a port such as "127.0.0.1:9100", "unix:/path", or ""',
         ),
     ] = ""
@@ -646,6 +667,16 @@ class Config(Section, frozen=True):
     def devices_file(self) -> Path | None:
         """The owner's file of devices; None if there is none."""
         return Path(self.devices.file).expanduser() if self.devices.file else None
+
+    @property
+    def without_effect(self) -> list[str]:
+        """Keys that are set but do nothing, because another one is empty; with the next step."""
+        sparkplug = self.sparkplug
+        keys = [key for key in ("node_id", "primary_host") if getattr(sparkplug, key)]
+        if sparkplug.group_id or not keys:
+            return []
+        names = " and ".join(f"sparkplug.{key}" for key in keys)
+        return [f"{names}: no effect without sparkplug.group_id; give the edge node a group"]
 
     @property
     def earshot(self) -> str | None:

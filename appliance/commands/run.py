@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = _config_of_start(arguments.config)
     logs.set_up(config.log.level)
+    for found in config.without_effect:
+        logging.getLogger(__name__).warning("%s", found)
     companions: list[daemon.Companion] = []
     if not config.mqtt.host:
         port = config.mqtt.embedded_port

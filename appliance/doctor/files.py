@@ -34,6 +34,7 @@ def files(context: CheckContext) -> Iterator[CheckResult]:
         *_wake_words(config),
         *_voice(config),
         *_fleet(config),
+        *(warning("files", found) for found in config.without_effect),
     ]
     yield from problems or [ok("files", "all files that the configuration names can be used")]
 

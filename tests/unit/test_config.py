@@ -159,6 +159,14 @@ def test_all_problems_are_reported_together_with_their_paths() -> None:
         ("[satellite]\nlisten = 'x'", "satellite.listen: expected an address with a port such as"),
         ("[wyoming]\nsatellites = ['x']", "wyoming.satellites: expected addresses with a port"),
         ("[sparkplug]\ngroup_id = 'a/b'", "group_id: expected a name without +, # and /"),
+        ("[wake_word]\nearshot = '$x'", "wake_word.earshot: expected a topic without + and #"),
+        (
+            "[mqtt]\nreply_prefixes = ['x']",
+            "reply_prefixes: expected beginnings of topics that end",
+        ),
+        ("[mqtt]\ngroup = 'a/b'", "mqtt.group: expected a name of at most 64 characters without /"),
+        ("[home_assistant]\nprefix = '#'", "home_assistant.prefix: expected a topic without + #"),
+        ('[device]\nname = "kitchen\\n"', "device.name: expected at most 64 letters"),
         (f"[mqtt]\nport = '{'x' * 1000}'", f", not '{'x' * 79}..."),
         ("[mqtt", "not valid TOML"),
         ("[log]\nlevel = 'info'\n[log]\n", "not valid TOML"),
@@ -166,6 +174,30 @@ def test_all_problems_are_reported_together_with_their_paths() -> None:
 )
 def test_a_wrong_key_is_named_with_what_is_expected(text: str, message: str) -> None:
     assert message in "\n".join(problems_of(text))
+
+
+def test_no_message_about_a_wrong_text_is_a_regular_expression() -> None:
+    def texts(hint: object) -> list[msgspec.Meta]:
+        parts = get_args(hint)
+        return [one for one in parts if isinstance(one, msgspec.Meta) and one.pattern] + [
+            found for part in parts for found in texts(part)
+        ]
+
+    patterns = {
+        f"{section.__name__}.{key}": found
+        for section in get_type_hints(config.Config).values()
+        for key, hint in get_type_hints(section, include_extras=True).items()
+        for found in texts(hint)
+    }
+    assert len(patterns) > 10
+    assert [name for name, one in patterns.items() if not one.description] == []
+
+
+def test_a_node_without_a_group_is_said_to_have_no_effect() -> None:
+    found = config.parse("[sparkplug]\nnode_id = 'n'\nprimary_host = 'h'").without_effect
+    keys = "sparkplug.node_id and sparkplug.primary_host"
+    assert found == [f"{keys}: no effect without sparkplug.group_id; give the edge node a group"]
+    assert config.parse("[sparkplug]\nnode_id = 'n'\ngroup_id = 'g'").without_effect == []
 
 
 @pytest.mark.parametrize("language", sorted(home_assistant_intents.get_languages()))
