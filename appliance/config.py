@@ -665,8 +665,16 @@ class Config(Section, frozen=True):
 
     @property
     def devices_file(self) -> Path | None:
-        """The owner's file of devices; None if there is none."""
-        return Path(self.devices.file).expanduser() if self.devices.file else None
+        """The owner's file of devices: the configured one, otherwise the page's; None: none."""
+        if self.devices.file:
+            return Path(self.devices.file).expanduser()
+        file = self.page_devices_file
+        return file if file.is_file() else None
+
+    @property
+    def page_devices_file(self) -> Path:
+        """The file that the page writes if none is configured; it may not exist yet."""
+        return self.state_directory / "devices.yaml"
 
     @property
     def without_effect(self) -> list[str]:

@@ -65,7 +65,8 @@ class LiveSettings:
         self._config = config
         self._watch = watch
         self._fault = ""
-        self._owner_file = None if devices is None else OwnerFileWatch(config.devices_file, devices)
+        file = config.devices_file or config.page_devices_file
+        self._owner_file = None if devices is None else OwnerFileWatch(file, devices)
         self._watch_at = 0.0
 
     @property

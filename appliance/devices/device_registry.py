@@ -159,6 +159,12 @@ class DeviceRegistry:
         """The values that the devices add to the sentences' lists."""
         return sentence_lists(self.devices)
 
+    def lists_with(self, owner: OwnerFile) -> dict[str, list[Any]]:
+        """What `lists` would give with another version of the owner's file."""
+        with self._lock:
+            found = self._found.entities.values()
+            return sentence_lists(sayable_devices(found, owner, bridges=self._bridges))
+
     def has_settled(self) -> bool:
         """Whether what can be said has changed and the burst is over; True once for each."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from appliance.devices.entity import DeviceEntity
 
 NEW_FILE_MODE = 0o640
+
+MOST_ALIASES = 20
+"""Further names of one device."""
+
 BOM = "\ufeff"
 
 BY_HAND = "it is written in a form that cannot be changed here: change it by hand"
@@ -40,11 +45,14 @@ def changeable_owner_file(config: Config) -> Path:
         DeviceConfigError: there is no file that may be changed, and why.
 
     """
-    path = config.devices_file
-    if path is None:
-        raise DeviceConfigError("set devices.file to a file that the appliance may write")
+    path = config.devices_file or config.page_devices_file
     if path.is_relative_to(folder_of(config.state_directory)):
         raise DeviceConfigError("the devices file came with a signed bundle: change it there")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise DeviceConfigError(
+            f"the appliance may not write {path}. Move it to {config.page_devices_file}, let it "
+            "belong to its user, and leave devices.file empty"
+        )
     return path
 
 
@@ -72,26 +80,41 @@ def change_device(
 
     """
     with _one_at_a_time:
-        text = _read(path)
-        owner = read_owner_file(_document(path, text), rules)
-        fitting = owner.entry_for(entity.component, entity.name)
-        exact = (pattern_for(entity).casefold(), entity.name.casefold())
-        if fitting is not None and fitting.device.casefold() in exact:
-            at = owner.devices.index(fitting)
-            wanted = _changed(fitting, changes)
-            text = _with_keys(text, at, fitting, wanted)
-            behind = at + 1
-        else:
-            at = behind = len(owner.devices) if fitting is None else owner.devices.index(fitting)
-            former = msgspec.structs.replace(fitting or DeviceEntry(""), device=pattern_for(entity))
-            wanted = _changed(former, changes)
-            text = _with_entry(text, at, wanted)
-        devices = [*owner.devices[:at], wanted, *owner.devices[behind:]]
-        expected = msgspec.structs.replace(owner, devices=devices)
-        if _meaning(path, text, rules) != expected:
-            raise DeviceConfigError(f"{path}: {BY_HAND}")
+        text, owner = _planned(path, entity, changes, rules)
         _write(path, text)
-        return expected
+        return owner
+
+
+def planned_change(
+    path: Path, entity: DeviceEntity, changes: Mapping[str, Any], rules: DiscoveryRules
+) -> OwnerFile:
+    """The content that `change_device` would give the file; raises what it raises."""
+    with _one_at_a_time:
+        return _planned(path, entity, changes, rules)[1]
+
+
+def _planned(
+    path: Path, entity: DeviceEntity, changes: Mapping[str, Any], rules: DiscoveryRules
+) -> tuple[str, OwnerFile]:
+    text = _read(path)
+    owner = read_owner_file(_document(path, text), rules)
+    fitting = owner.entry_for(entity.component, entity.name)
+    exact = (pattern_for(entity).casefold(), entity.name.casefold())
+    if fitting is not None and fitting.device.casefold() in exact:
+        at = owner.devices.index(fitting)
+        wanted = _changed(fitting, changes)
+        text = _with_keys(text, at, fitting, wanted)
+        behind = at + 1
+    else:
+        at = behind = len(owner.devices) if fitting is None else owner.devices.index(fitting)
+        former = msgspec.structs.replace(fitting or DeviceEntry(""), device=pattern_for(entity))
+        wanted = _changed(former, changes)
+        text = _with_entry(text, at, wanted)
+    devices = [*owner.devices[:at], wanted, *owner.devices[behind:]]
+    expected = msgspec.structs.replace(owner, devices=devices)
+    if _meaning(path, text, rules) != expected:
+        raise DeviceConfigError(f"{path}: {BY_HAND}")
+    return text, expected
 
 
 def _changed(entry: DeviceEntry, changes: Mapping[str, Any]) -> DeviceEntry:

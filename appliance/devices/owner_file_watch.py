@@ -20,12 +20,14 @@ logger = logging.getLogger(__name__)
 class OwnerFileWatch:
     """Belongs to the main thread; call `look` every few seconds."""
 
-    def __init__(self, path: Path | None, registry: DeviceRegistry) -> None:
-        """`registry` has read the file at `path` before; None is no file."""
+    def __init__(self, path: Path, registry: DeviceRegistry) -> None:
+        """`registry` has read the file at `path` before, if it was there."""
         self._path = path
         self._registry = registry
         self._watch = FileWatch(path)
         self._is_first_look = True
+        self._is_there = path.exists()
+        """Whether it has been there: the page makes its file only at the first change."""
         self.problem = ""
         """The problem of the newest version, as `file:line: what`; empty if there is none."""
 
@@ -38,7 +40,8 @@ class OwnerFileWatch:
 
     def read(self) -> None:
         """Read the file; the last good version stays active if this one cannot be used."""
-        if self._path is None:
+        self._is_there = self._is_there or self._path.exists()
+        if not self._is_there:
             return
         try:
             owner = load_owner_file(self._path, self._registry.rules)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.page.alias_editor import AliasEditor
 from appliance.page.board_view import BoardView
 from appliance.page.devices_view import DevicesView
 from appliance.page.event_streams import EventStreams
@@ -26,11 +27,12 @@ def all_views(services: PageServices) -> tuple[PageView, ...]:
     """The views; each takes from the services what it needs."""
     streams = EventStreams()
     editor = SentenceEditor(services.settings, services.sentences, services.devices)
+    aliases = AliasEditor(services.config, editor, services.devices)
     return (
         LiveView(services.activity, services.voice, streams),
         TryView(services.config, services.jobs),
         SentencesView(editor),
-        TeachView(services.activity, editor),
+        TeachView(services.activity, editor, aliases),
         DevicesView(services.config, services.devices),
         TimersView(services.timers, services.activity, services.operations),
         BoardView(services),

@@ -6,7 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from appliance.devices.owner_file_edit import change_device, changeable_owner_file
+from appliance.devices.owner_file_edit import (
+    MOST_ALIASES,
+    change_device,
+    changeable_owner_file,
+)
 from appliance.devices.sayable_devices import is_exposed, sayable_devices
 from appliance.errors import DeviceConfigError
 from appliance.page.access import Role
@@ -28,8 +32,6 @@ ON_ONE_PAGE = 20
 """Devices, each with its form; of more, a search shows those that are meant."""
 
 LONGEST_SEARCH = 100
-
-MOST_ALIASES = 20
 
 CONFIRMS = {"": None, "yes": True, "no": False}
 """Values of the field `confirm`; empty: as its kind needs."""

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appliance.errors import SentencesError
 from appliance.pipeline.pipeline_factory import read_sentences
@@ -14,7 +14,7 @@ from appliance.sentences.editable_sentences import EditableSentences
 from appliance.sentences.sentence_fit import fit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from appliance.devices.device_registry import DeviceRegistry
@@ -103,6 +103,20 @@ class SentenceEditor:
         async with self._turn:
             return await asyncio.to_thread(self._check, name, text, tried, None)
 
+    async def check_values(self, values: Mapping[str, list[Any]], tried: str) -> CheckedEdit:
+        """Check the sentences in use with other names of devices.
+
+        What is compiled is kept for `use`.
+        """
+        async with self._turn:
+            return await asyncio.to_thread(self._check_values, values, tried)
+
+    async def use(self, checked: CheckedEdit) -> bool:
+        """Have what was checked and is saved used at once; whether it is in use now."""
+        assert checked.sentences is not None  # noqa: S101  (there is no problem)
+        self._active.reload_asked.set()
+        return await self._is_in_use(checked.sentences.fingerprint)
+
     async def save(self, name: str, text: str | None, digest: str) -> tuple[CheckedEdit, str, bool]:
         """Save a file whose sentences can be used: the check, its digest, and if it is in use now.
 
@@ -114,13 +128,11 @@ class SentenceEditor:
         """
         async with self._turn:
             # What is compiled for the check is kept, and needs no second time in the reload.
-            cache = self._settings.config.state_directory / "grammars"
-            checked = await asyncio.to_thread(self._check, name, text, "", cache)
+            checked = await asyncio.to_thread(self._check, name, text, "", self._cache)
             if checked.sentences is None:
                 return checked, digest, False
             digest = await asyncio.to_thread(self.files().save, name, text, digest)
-        self._active.reload_asked.set()
-        return checked, digest, await self._is_in_use(checked.sentences.fingerprint)
+        return checked, digest, await self.use(checked)
 
     async def _is_in_use(self, fingerprint: str) -> bool:
         end = time.monotonic() + IN_USE_S
@@ -130,19 +142,35 @@ class SentenceEditor:
             await asyncio.sleep(POLL_S)
         return False
 
+    @property
+    def _cache(self) -> Path:
+        return self._settings.config.state_directory / "grammars"
+
+    def _check_values(self, values: Mapping[str, list[Any]], tried: str) -> CheckedEdit:
+        folder = self._settings.config.sentence_folder
+        try:
+            return self._read(folder, tried, self._cache, values)
+        except SentencesError as error:
+            return CheckedEdit(problems=tuple(_located(error.problems, folder)))
+
     def _check(self, name: str, text: str | None, tried: str, cache: Path | None) -> CheckedEdit:
+        values = None if self._devices is None else self._devices.lists()
         with self.files().edited(name, text) as folder:
             try:
-                return self._read(folder, tried, cache)
+                return self._read(folder, tried, cache, values)
             except SentencesError as error:
                 return CheckedEdit(problems=tuple(_located(error.problems, folder)))
 
-    def _read(self, folder: Path, tried: str, cache: Path | None) -> CheckedEdit:
+    def _read(
+        self,
+        folder: Path | None,
+        tried: str,
+        cache: Path | None,
+        more: Mapping[str, list[Any]] | None,
+    ) -> CheckedEdit:
         """Check like `appliance intents check` and `appliance intents test`."""
         config = self._settings.config
-        language, more = config.device.language, None
-        if self._devices is not None:
-            more = self._devices.lists()
+        language = config.device.language
         loaded = read_sentences(
             config,
             folder,
@@ -164,10 +192,12 @@ class SentenceEditor:
         )
 
 
-def _located(lines: tuple[str, ...], folder: Path) -> Iterator[LocatedProblem]:
+def _located(lines: tuple[str, ...], folder: Path | None) -> Iterator[LocatedProblem]:
     """`file:line: what`, with the file relative to the folder."""
     for line in lines:
-        text = line.replace(f"{folder}/", "").replace(str(folder), ".")
+        text = line
+        if folder is not None:
+            text = line.replace(f"{folder}/", "").replace(str(folder), ".")
         found = PLACE.fullmatch(text)
         if found is None:
             yield LocatedProblem("", 0, text)

@@ -17,16 +17,31 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from appliance.page.alias_editor import AliasEditor
     from appliance.page.observed_activity import ObservedActivity
     from appliance.page.page_request import PageRequest
     from appliance.page.sentence_editor import SentenceEditor
+    from appliance.system.kept_versions import KeptVersion
     from appliance.values import Intent, Result
 
 MOST_SHOWN = 20
 """Results for which similar sentences are looked up."""
 
+MOST_VALUES = 1000
+"""Values that are listed for another name."""
+
 LONGEST = 300
 """Characters of a sentence that is taught."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedMeaning:
+    """A sentence that may have been meant."""
+
+    text: str
+    alias: str = ""
+    """The words that would be another name of `of`, if that is all that was not understood."""
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +49,7 @@ class Misunderstanding:
     """A result that is none, and sentences that may have been meant."""
 
     result: Result
-    nearest: tuple[str, ...]
+    nearest: tuple[SuggestedMeaning, ...]
 
 
 class TeachView:
@@ -42,22 +57,35 @@ class TeachView:
 
     name = "teach"
 
-    def __init__(self, activity: ObservedActivity, editor: SentenceEditor) -> None:
+    def __init__(
+        self, activity: ObservedActivity, editor: SentenceEditor, aliases: AliasEditor
+    ) -> None:
         self._activity = activity
         self._editor = editor
+        self._aliases = aliases
 
     def routes(self) -> Sequence[PageRoute]:
         """Its addresses."""
         return [
             PageRoute("/teach", self._show),
             PageRoute("/teach/sentence", self._teach, "POST", Role.OWNER),
+            PageRoute("/teach/alias", self._add_alias, "POST", Role.OWNER),
+            PageRoute("/teach/alias/undo", self._remove_alias, "POST", Role.OWNER),
         ]
 
     async def _show(self, request: PageRequest) -> Response:
         said = request.http.query_params.get("said", "")[:LONGEST]
         misses, suggested = await asyncio.to_thread(self._found, said)
         why = await asyncio.to_thread(self._editor.files().why_read_only)
-        return request.page("teach", said=said, suggested=suggested, misses=misses, read_only=why)
+        values = await asyncio.to_thread(self._aliases.values)
+        return request.page(
+            "teach",
+            said=said,
+            suggested=suggested,
+            misses=misses,
+            read_only=why,
+            values=sorted({(one.list_name, one.out) for one in values})[:MOST_VALUES],
+        )
 
     def _found(self, said: str) -> tuple[list[Misunderstanding], tuple[str, ...]]:
         """The last misunderstandings, each text once and the newest first; and help with one."""
@@ -65,8 +93,23 @@ class TeachView:
         by_text = {result.text: result for result in self._activity.misunderstood if result.text}
         newest = list(by_text.values())[::-1][:MOST_SHOWN]
         found = [(one, fit_of(active, one.text or "")) for one in newest]
-        misses = [Misunderstanding(one, fit.nearest) for one, fit in found if not fit.intents]
+        misses = [
+            Misunderstanding(
+                one, tuple(self._suggested(one.text or "", near) for near in fit.nearest)
+            )
+            for one, fit in found
+            if not fit.intents
+        ]
         return misses, fit_of(active, said).nearest if said else ()
+
+    def _suggested(self, said: str, meant: str) -> SuggestedMeaning:
+        meaning = self._editor.active.parse(meant)
+        found = None if meaning is None else self._aliases.found_in(said, meant, meaning)
+        return (
+            SuggestedMeaning(meant)
+            if found is None
+            else SuggestedMeaning(meant, found[0], found[1].out)
+        )
 
     async def _teach(self, request: PageRequest) -> Response:
         form = await request.form()
@@ -93,6 +136,44 @@ class TeachView:
             last=versions[0].number if versions else "",
             goes=False,
         )
+
+    async def _add_alias(self, request: PageRequest) -> Response:
+        """From what was said and meant; or the words and the value themselves."""
+        form = await request.form()
+        said, meant = form.get("said", "")[:LONGEST], form.get("meant", "").strip()[:LONGEST]
+        if meant:
+            meaning = await asyncio.to_thread(self._meaning, meant, request.texts)
+            found = await asyncio.to_thread(self._aliases.found_in, said, meant, meaning)
+            if found is None:
+                raise EditRefused(request.texts["teach.no_alias"])
+            added = await self._aliases.add(*found, said, meaning)
+        else:
+            values = await asyncio.to_thread(self._aliases.values)
+            list_name, _, out = form.get("value", "").partition(":")
+            named = (one for one in values if (one.list_name, one.out) == (list_name, out))
+            value = next(named, None)
+            if value is None:
+                raise EditRefused(request.texts["teach.no_value"])
+            added = await self._aliases.add(form.get("alias", ""), value)
+        versions = await asyncio.to_thread(self._versions, added.file)
+        return request.part(
+            "teach_alias_saved",
+            added=added,
+            file=added.file,
+            digest=added.digest,
+            in_use=added.in_use,
+            last=versions[0].number if versions else "",
+            goes=False,
+        )
+
+    async def _remove_alias(self, request: PageRequest) -> Response:
+        form = await request.form()
+        alias = form.get("alias", "")
+        await self._aliases.remove(alias, form.get("key", ""))
+        return request.part("teach_alias_undone", alias=alias)
+
+    def _versions(self, file: str) -> list[KeptVersion]:
+        return self._editor.files().versions(file) if file else []
 
     def _meaning(self, meant: str, texts: dict[str, str]) -> Intent:
         """The meaning of a sentence that is understood."""

@@ -148,7 +148,7 @@ class SentenceSet:
     @cached_property
     def areas(self) -> Mapping[str, str]:
         """The declared rooms, as they are published, by each of their normalised names."""
-        return self._spellings(AREA)
+        return self.spellings(AREA)
 
     def with_names(self, names: Iterable[str]) -> SentenceSet:
         """The same sentences, with these names added to the names of devices.
@@ -157,7 +157,7 @@ class SentenceSet:
         they are. What is compiled is not kept on disk.
         """
         values = self.intents.slot_lists.get(NAME)
-        known = self._spellings(NAME)
+        known = self.spellings(NAME)
         wanted = {normalise(name): name for name in names}
         more = [name for spelling, name in wanted.items() if spelling and spelling not in known]
         if not isinstance(values, TextSlotList) or not more:
@@ -168,7 +168,7 @@ class SentenceSet:
         other = replace(self, intents=intents, cache=None, _shared=None)
         return other.in_area(self.asked_area)
 
-    def _spellings(self, list_name: str) -> dict[str, str]:
+    def spellings(self, list_name: str) -> dict[str, str]:
         """The values of a list, as they are published, by each of their normalised names."""
         values = self.intents.slot_lists.get(list_name)
         if not isinstance(values, TextSlotList):

@@ -147,6 +147,30 @@ def test_what_was_not_understood_is_taught_and_taken_back(
     assert browser.console == []
 
 
+def test_another_name_of_a_room_is_taught_with_one_click_and_taken_back(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    said = "turn on the lights in the kitchenette"
+    assert "HassTurnOn" not in understood(page, said)
+    browser.open(f"{page.address}/teach")
+    button = browser.until(
+        "[...document.querySelectorAll('article button')]"
+        ".find((one) => one.innerText.includes('another name of kitchen'))?.innerText"
+    )
+    assert "kitchenette" in button
+    browser.evaluate(
+        "[...document.querySelectorAll('article button')]"
+        ".find((one) => one.innerText.includes('another name of kitchen')).click()"
+    )
+    browser.until("document.querySelector('#saved .good + .good')?.innerText.includes('in use')")
+    assert "area=kitchen" in understood(page, said)
+    assert "area=kitchen" in understood(page, "turn off the lights in the kitchenette")
+    browser.evaluate("document.querySelector('#saved button').click()")
+    browser.until("document.querySelectorAll('#saved p').length === 1")
+    assert "HassTurnOn" not in understood(page, said)
+    assert browser.console == []
+
+
 def test_only_one_command_that_is_understood_can_be_taught(page: ServedPage) -> None:
     sent = {"cookie": page.cookie(), "origin": page.address}
 
@@ -162,6 +186,18 @@ def test_only_one_command_that_is_understood_can_be_taught(page: ServedPage) -> 
         ("make it cosy", "turn on the kitchen light and turn off the bedroom light"),
     ]:
         assert teach(said, meant)[0] == 422, said
+    for fields in (
+        {"said": "make it cosy", "meant": "turn on the kitchen light"},
+        {"alias": "bedroom", "value": "area:kitchen"},
+        {"alias": "(((", "value": "area:kitchen"},
+        {"alias": "x" * 61, "value": "area:kitchen"},
+        {"alias": "galley", "value": "area:nowhere"},
+        {"alias": "galley", "value": "nothing"},
+        {},
+    ):
+        assert page.ask("POST", "/teach/alias", fields, **sent)[0] == 422, fields
+    gone = {"alias": "galley", "key": "nobody"}
+    assert page.ask("POST", "/teach/alias/undo", gone, **sent)[0] == 422
     assert not (page.daemon.state / "sentences" / "en" / "taught.yaml").exists()
 
 
@@ -225,6 +261,8 @@ def test_only_the_owner_saves_and_every_change_is_logged_with_who(page: ServedPa
         "sentences/restore",
         "sentences/remove",
         "teach/sentence",
+        "teach/alias",
+        "teach/alias/undo",
     )
     for path in (*changes, "settings/check", "settings/save", "settings/restore"):
         assert page.ask("POST", f"/{path}", fields, **viewer)[0] == 403

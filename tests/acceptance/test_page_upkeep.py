@@ -324,6 +324,32 @@ def test_a_device_gets_another_name_and_room_on_the_page_and_is_understood_by_th
     assert browser.console == []
 
 
+def test_another_name_of_a_device_is_taught_by_a_click_and_taken_back(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    asked = {"cookie": page.cookie(), "origin": page.address}
+
+    def meaning(text: str) -> str:
+        return page.ask("POST", "/try/text", {"text": text}, **asked)[1]
+
+    assert "HassTurnOn" not in meaning("turn on the shining thing")
+    browser.open(f"{page.address}/teach?said=turn%20on%20the%20shining%20thing")
+    browser.until("document.activeElement.id === 'meant'")
+    browser.evaluate("document.getElementById('meant').select()")
+    browser.type("turn on the old lamp")
+    browser.evaluate("document.querySelector('button[formaction=\"teach/alias\"]').click()")
+    browser.until("document.querySelector('#saved .good + .good')?.innerText.includes('in use')")
+    assert "name=Sun" in meaning("turn on the shining thing")
+    text = (page.daemon.folder / "devices.yaml").read_text()
+    assert "# My own comment." in text
+    assert '"shining thing"' in text
+    browser.evaluate("document.querySelector('#saved button').click()")
+    browser.until("document.querySelectorAll('#saved p').length === 1")
+    assert "HassTurnOn" not in meaning("turn on the shining thing")
+    assert "shining" not in (page.daemon.folder / "devices.yaml").read_text()
+    assert browser.console == []
+
+
 def test_what_is_wrong_about_a_device_is_said_and_the_file_stays(
     page: ServedPage, viewer_password: str, broker_port: int
 ) -> None:

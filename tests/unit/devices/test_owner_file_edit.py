@@ -14,7 +14,11 @@ from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.entity import DeviceEntity
 from appliance.devices.entity_factory import make_entity
 from appliance.devices.owner_file import DeviceEntry, OwnerFile, load_owner_file
-from appliance.devices.owner_file_edit import change_device, changeable_owner_file
+from appliance.devices.owner_file_edit import (
+    change_device,
+    changeable_owner_file,
+    planned_change,
+)
 from appliance.errors import DeviceConfigError
 
 RULES = DiscoveryRules()
@@ -188,8 +192,24 @@ def test_a_file_of_a_signed_bundle_is_not_changed(tmp_path: Path) -> None:
     assert changeable_owner_file(config(str(own))) == own
     with pytest.raises(DeviceConfigError, match="signed bundle"):
         changeable_owner_file(config(f"{tmp_path}/fleet/bundles/3/devices.yaml"))
-    with pytest.raises(DeviceConfigError, match=r"set devices\.file"):
-        changeable_owner_file(config(""))
+
+
+def test_without_a_configured_file_the_page_makes_one_in_the_state_directory(
+    tmp_path: Path,
+) -> None:
+    config = Config(device=DeviceSettings(state_directory=str(tmp_path)))
+    assert config.devices_file is None
+    path = changeable_owner_file(config)
+    owner = change_device(path, entity(), {"aliases": ["big lamp"]}, RULES)
+    assert config.devices_file == path == tmp_path / "devices.yaml"
+    assert load_owner_file(config.devices_file, RULES) == owner
+
+
+def test_a_planned_change_writes_nothing(path: Path) -> None:
+    before = path.read_text()
+    planned = planned_change(path, entity(), {"aliases": ["big lamp"]}, RULES)
+    assert path.read_text() == before
+    assert change_device(path, entity(), {"aliases": ["big lamp"]}, RULES) == planned
 
 
 def test_the_file_keeps_its_owner(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
-from appliance.devices.owner_file import load_owner_file
+from appliance.devices.owner_file import OwnerFile, load_owner_file
 from appliance.devices.owner_file_watch import OwnerFileWatch
 
 LAMP = b'{"name": "0x00158d0001a2b3c4", "cmd_t": "a"}'
@@ -56,3 +56,19 @@ def test_what_changed_before_the_first_look_is_seen(tmp_path: Path) -> None:
     file.write_text("areas: [Hall]\n", "utf-8")
     OwnerFileWatch(file, registry).look()
     assert registry.owner.areas == ["Hall"]
+
+
+def test_a_file_that_is_made_later_counts_from_then_on(tmp_path: Path) -> None:
+    file = tmp_path / "devices.yaml"
+    registry = DeviceRegistry(DiscoveryRules(), OwnerFile(), tmp_path / "devices.json")
+    watch = OwnerFileWatch(file, registry)
+    watch.look()
+    watch.read()
+    assert watch.problem == ""
+    file.write_text("areas: [Attic]\n")
+    watch.read()
+    assert registry.owner.areas == ["Attic"]
+    file.unlink()
+    watch.read()
+    assert "there is no such file" in watch.problem
+    assert registry.owner.areas == ["Attic"]
