@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SAMPLE_RATE = 16_000
 """Hertz, of all sound inside the appliance."""
@@ -572,6 +575,8 @@ class Action:
     """Answer for the speaker or requester, in the language of the result: spoken and published."""
     messages: tuple[Message, ...] = ()
     """Written to the journal with the result, in one transaction, and published after it."""
+    records: Mapping[str, bytes] = field(default_factory=dict)
+    """Kept in the journal by the same transaction, until the part that acted removes them."""
 
 
 def encode(value: Any) -> bytes:

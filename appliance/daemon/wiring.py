@@ -18,6 +18,7 @@ from appliance.daemon.status_publisher import StatusPublisher
 from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.devices.device_actions import DeviceActions
 from appliance.devices.device_facts import DeviceFacts
+from appliance.devices.unfinished_actions import UnfinishedActions
 from appliance.dialogue.button_and_light import ButtonAndLight
 from appliance.dialogue.confirm_and_session import Dialogue
 from appliance.dialogue.listener_control import ListenerControl
@@ -172,7 +173,15 @@ def wire(  # noqa: PLR0915  (one line for each part)
     )
     devices = None
     if registry is not None:
-        devices = DeviceActions(config.devices, registry, publisher, topics, sentences, speech)
+        devices = DeviceActions(
+            config.devices,
+            registry,
+            publisher,
+            topics,
+            sentences,
+            unfinished=UnfinishedActions(journal, publisher),
+            speaker=speech,
+        )
     handlers: list[IntentHandler] = [timers, answers, SumAnswers()]
     if devices is not None:
         handlers.append(devices)

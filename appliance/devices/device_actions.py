@@ -8,26 +8,35 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 from appliance.devices.device_answers import ASKING, DeviceAnswers
 from appliance.devices.device_phrases import device_phrase
 from appliance.devices.intent_plan import asked_of, has_actions, moves_devices
 from appliance.devices.intent_services import ALL_BUT, can_confirm, is_reached
 from appliance.devices.intent_targets import EXCEPT
-from appliance.devices.planned_command import PlannedMessage, PlannedTarget, WatchedAction
+from appliance.devices.planned_command import (
+    ActionOrigin,
+    PlannedMessage,
+    PlannedTarget,
+    WatchedAction,
+)
 from appliance.errors import ServiceRefused
 from appliance.messages.action_payloads import ActionReport, ActionState
 from appliance.sentences.home_assistant_responses import has_response, response
 from appliance.values import Action, Message, Source, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from appliance.config import DevicesSettings
     from appliance.devices.device_registry import DeviceRegistry
+    from appliance.devices.entity import DeviceEntity
     from appliance.devices.intent_plan import Asked
     from appliance.devices.intent_services import ServiceCall
-    from appliance.devices.planned_command import Planned
+    from appliance.devices.planned_command import Planned, Watched
     from appliance.devices.sayable_devices import SayableDevice
+    from appliance.devices.unfinished_actions import UnfinishedActions
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
     from appliance.protocols import Speaker
@@ -44,18 +53,24 @@ MINUTE_S = 60.0
 
 
 class DeviceActions:
-    """An `IntentHandler`; `on_state` and `turn` belong to the MQTT thread."""
+    """An `IntentHandler`; `connected`, `on_state` and `turn` belong to the MQTT thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (disk, broker, sound, and what the commands are about)
         self,
         settings: DevicesSettings,
         registry: DeviceRegistry,
         publisher: Publisher,
         topics: Topics,
         sentences: ActiveSentences,
+        *,
+        unfinished: UnfinishedActions,
         speaker: Speaker | None = None,
     ) -> None:
-        """`speaker` says which devices do not answer, if the command was spoken here."""
+        """`unfinished` keeps the commands over a restart.
+
+        `speaker` says which devices do not answer, if the command was spoken here.
+        """
+        self._unfinished = unfinished
         self._speaker = speaker
         self._settings = settings
         self._registry = registry
@@ -64,7 +79,7 @@ class DeviceActions:
         self._sentences = sentences
         self._answers = DeviceAnswers(registry, sentences)
         self._lock = threading.Lock()
-        self._watched: list[WatchedAction] = []
+        self._watched = unfinished.restored()
         self._commands: dict[str, list[float]] = {}
 
     def handle_intent(self, result: Result) -> Action | None:
@@ -86,12 +101,19 @@ class DeviceActions:
         self._refuse_if_nothing_is_sent(result, targets)
         return self._send(result, targets, self._answer(result, targets))
 
-    def on_state(self, entity_keys: set[str]) -> None:
+    def connected(self) -> None:
+        """Begin to wait for the devices of commands from before a restart."""
+        with self._lock:
+            for action in self._watched:
+                action.began = action.began or time.monotonic()
+
+    def on_state(self, entities: Iterable[DeviceEntity], *, retained: bool) -> None:
         """Check whether new reports confirm a command."""
+        entities = list(entities)
         with self._lock:
             for action in self._watched:
                 for target in action.targets:
-                    target.note_states(entity_keys)
+                    target.note_states(entities, retained=retained)
             self._report_finished()
 
     def turn(self) -> None:
@@ -99,9 +121,12 @@ class DeviceActions:
         with self._lock:
             now = time.monotonic()
             for action in self._watched:
+                waited_s = now - (action.began or now)
                 for target in action.targets:
-                    target.note_time(now - action.began, self._settings.confirm_s)
+                    target.note_time(waited_s, self._settings.confirm_s)
+            self._unfinished.note_delivery(self._watched)
             self._report_finished()
+            self._unfinished.turn()
 
     # Planning.
 
@@ -191,7 +216,7 @@ class DeviceActions:
 
     def _refuse(self, result: Result, targets: Sequence[Planned], state: ActionState) -> None:
         """Report it, and raise; nothing is sent."""
-        self._publisher.publish(self._report(result, state, targets))
+        self._publisher.publish(self._report(_origin(result), state, targets))
         names = [target.name for target in targets if target.state is state]
         key = "unavailable" if state is ActionState.UNAVAILABLE else "refused"
         raise ServiceRefused(device_phrase(result.language, key, names))
@@ -212,10 +237,12 @@ class DeviceActions:
         ]
         for target in sent:
             target.note_sent()
+        origin = _origin(result)
+        records = self._unfinished.record(origin, targets)
+        report = self._report(origin, ActionState.SENT, targets)
         with self._lock:
-            self._watched.append(WatchedAction(result, list(targets), time.monotonic()))
-        report = self._report(result, ActionState.SENT, targets)
-        return Action(answer=answer, messages=(*messages, report))
+            self._watched.append(WatchedAction(origin, list(targets), time.monotonic()))
+        return Action(answer=answer, messages=(*messages, report), records=records)
 
     def _answer(self, result: Result, targets: list[PlannedTarget]) -> str | None:
         """Home Assistant's words for what is done, and which devices could not be reached."""
@@ -242,31 +269,34 @@ class DeviceActions:
     def _report_finished(self) -> None:
         """Publish the outcome of finished commands."""
         for action in list(self._watched):
-            if any(target.waits for target in action.targets):
+            state = action.outcome
+            if action.waits or (state is ActionState.SENT and not action.is_delivered):
                 continue
             self._watched.remove(action)
-            state = action.outcome
-            if state is not ActionState.SENT:
-                self._publisher.publish(self._report(action.result, state, action.targets))
+            is_told = state is ActionState.SENT
+            report = self._report(action.origin, state, action.targets)
+            self._unfinished.end(action, [] if is_told else [report])
             if state is ActionState.UNCONFIRMED:
                 self._say_unconfirmed(action)
 
     def _say_unconfirmed(self, action: WatchedAction) -> None:
-        if self._speaker is None or action.result.source is not Source.SPEECH:
+        if self._speaker is None or not action.origin.was_spoken:
             return
         names = [one.name for one in action.targets if one.state is ActionState.UNCONFIRMED]
-        self._speaker.say(device_phrase(action.result.language, "unconfirmed", names))
+        self._speaker.say(device_phrase(action.origin.language, "unconfirmed", names))
 
-    def _report(self, result: Result, state: ActionState, targets: Sequence[Planned]) -> Message:
+    def _report(
+        self, origin: ActionOrigin, state: ActionState, targets: Sequence[Watched]
+    ) -> Message:
         report = ActionReport(
-            id=result.id,
-            part=result.part,
+            id=origin.id,
+            part=UNSET if origin.part is None else origin.part,
             state=state,
-            intent=_name_of(result),
+            intent=origin.intent,
             targets=[one.report for one in targets],
             at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
-        return Message(self._topics.action(result.id), encode(report))
+        return Message(self._topics.action(origin.id), encode(report))
 
 
 def _may_ask(result: Result, asked: Asked) -> bool:
@@ -287,6 +317,14 @@ def _may_be_guessed(intent: Intent, declared: DeclaredIntent) -> bool:
     """Whether it was understood exactly, or the owner allows this kind of guess."""
     allowed = {"grammar": True, "fuzzy": declared.by_fuzzy, "model": declared.by_model}
     return allowed.get(intent.by, False)
+
+
+def _origin(result: Result) -> ActionOrigin:
+    part = None if result.part is UNSET else result.part
+    was_spoken = result.source is Source.SPEECH
+    return ActionOrigin(
+        result.id, result.command_id, _name_of(result), result.language, part, was_spoken
+    )
 
 
 def _name_of(result: Result) -> str:

@@ -36,6 +36,7 @@ class DeviceMessages:
         Publishers that do not retain their messages send discovery and states after it.
         """
         self._registry.connected()
+        self._actions.connected()
         now = time.monotonic()
         if self._birth_topic is None or now - self._birth_at < BIRTH_EVERY_S:
             return None
@@ -51,12 +52,11 @@ class DeviceMessages:
         return self._registry.wants(topic)
 
     def receive(self, topic: str, payload: bytes | None, *, retained: bool) -> None:
-        """Handle a message. A retained one does not confirm a command."""
+        """Handle a message. A retained one does not confirm a command of this run."""
         if payload is None:
             return
         self._registry.receive(topic, payload, retained=retained)
-        if not retained:
-            self._actions.on_state({one.key for one in self._registry.listeners(topic)})
+        self._actions.on_state(self._registry.listeners(topic), retained=retained)
 
     def turn(self) -> None:
         """Give up waiting for devices that do not answer, and write to disk if it is time."""

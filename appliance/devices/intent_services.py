@@ -189,6 +189,11 @@ def is_reached(call: ServiceCall, entity: DeviceEntity) -> bool:
     return in_state and all(_is_near(entity, key, value) for key, value in call.data.items())
 
 
+def shows_in_state(call: ServiceCall) -> bool:
+    """Whether a state can show that a service was done, without being compared with an earlier."""
+    return call.name.partition(".")[2] in _REACHED or bool(_TOLERANCES.keys() & call.data.keys())
+
+
 def _is_near(entity: DeviceEntity, key: str, wanted: Any) -> bool:
     if key not in _TOLERANCES:
         return True

@@ -69,7 +69,8 @@ class ActStage:
         if reasons:
             failed = tuple(at for at, one in enumerate(tried, 1) if isinstance(one, CommandFailure))
             acted = msgspec.structs.replace(acted, not_done=failed)
-        return acted, Action(acted.answer, messages)
+        records = {key: row for action in done for key, row in action.records.items()}
+        return acted, Action(acted.answer, messages, records)
 
     def _try(self, job: Job, result: Result) -> Action | CommandFailure:
         """Carry out one command; return the reason if it fails."""

@@ -59,9 +59,7 @@ class JobLedger:
         request = job if isinstance(job, Request) else None
         if not isinstance(job, ClientRequest):  # a client's result goes to it and nowhere else
             result, action = self._act_stage.act(job, result)
-            result = self._committer.commit_result(
-                result, request, action.messages, dead_letter=dead_letter
-            )
+            result = self._committer.commit_result(result, request, action, dead_letter=dead_letter)
         self._events.emit(JobFinished(job, result))
         return result
 

@@ -23,7 +23,7 @@ from appliance.journal.database import (
 )
 from appliance.journal.dead_letters import DeadLetters
 from appliance.journal.inbox import Inbox, InboxVerdict, Size
-from appliance.journal.outbox import Outbox, OutboxRow
+from appliance.journal.outbox import Outbox, OutboxRow, WaitingCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -165,10 +165,11 @@ class Journal:
         request_id: str | None = None,
         *,
         dead_letter: bool = False,
+        records: Mapping[str, bytes] | None = None,
     ) -> Result:
         """In one commit: number a result, enqueue its messages, and remove its request.
 
-        `dead_letter` keeps a copy of the request for the operator.
+        `dead_letter` keeps a copy of the request for the operator; `records` are written, too.
         """
         with self._writing():
             self._seq += 1
@@ -181,6 +182,7 @@ class Journal:
                 if identity is not None:
                     self._inbox.keep_answer(identity, result, self._now_s())
             self._dropped += self._outbox.enqueue(messages_for(result), self._now_s())
+            self._write_records(records or {})
             self._remember(result.id)
             return result
 
@@ -201,14 +203,25 @@ class Journal:
         Return the verdict for each request, as `accept` does.
         """
         with self._writing():
-            for key, value in changes.items():
-                if value is None:
-                    self._db.execute("DELETE FROM records WHERE key = ?", (key,))
-                else:
-                    query = "INSERT OR REPLACE INTO records VALUES (?, ?)"
-                    self._db.execute(query, (key, value))
+            self._write_records(changes)
             self._dropped += self._outbox.enqueue(messages, self._now_s())
             return self._accept(requests)
+
+    def end_record(self, key: str, messages: Iterable[Message] = ()) -> bool:
+        """In one commit: delete a record and enqueue messages; whether the record was there.
+
+        Not synced: a power cut in the next moment only makes its messages be told again.
+        """
+        with self._writing(sync=False):
+            query = "DELETE FROM records WHERE key = ? RETURNING key"
+            was_there = bool(self._db.execute(query, (key,)).fetchall())
+            self._dropped += self._outbox.enqueue(messages, self._now_s())
+            return was_there
+
+    def waiting_commands(self) -> list[WaitingCommand]:
+        """Return the commands to devices that are in the outbox, sent or not."""
+        with self._reading():
+            return self._outbox.commands()
 
     def pending(
         self, limit: int, skip_ranks: Collection[int] = (), skip_topics: Collection[str] = ()
@@ -255,6 +268,13 @@ class Journal:
                 "find out why the broker does not take them", len(ranks),
             )  # fmt: skip
             self.drop(ranks)
+
+    def _write_records(self, changes: Mapping[str, bytes | None] | Mapping[str, bytes]) -> None:
+        for key, value in changes.items():
+            if value is None:
+                self._db.execute("DELETE FROM records WHERE key = ?", (key,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (key, value))
 
     def _accept(self, incoming: Iterable[IncomingRequest]) -> list[InboxVerdict]:
         verdicts = [self._inbox.accept(request, self._now_s()) for request in incoming]

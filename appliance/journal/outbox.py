@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
 
+STALE_ROWS_S = 5.0
+"""Seconds that a command that is too old stays, so that its sender sees that it was not sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
@@ -32,6 +35,17 @@ class OutboxRow:
     message: Message
     is_answer: bool = False
     """Whether it is an answer to one requester."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCommand:
+    """A command to a device that the broker has not acknowledged."""
+
+    topic: str
+    is_sent: bool
+    """Whether it was being sent, so that it may have arrived."""
+    is_stale: bool
+    """Whether it is too late to send it."""
 
 
 class Outbox:
@@ -101,13 +115,22 @@ class Outbox:
         rows = self._db.execute(
             "SELECT rank FROM outbox WHERE written < ? OR (expires_boot_seconds IS NOT NULL"
             " AND (boot IS NOT ? OR expires_boot_seconds < ?))",
-            (horizon, boot_id(), boot_seconds()),
+            (horizon, boot_id(), boot_seconds() - STALE_ROWS_S),
         )
         return [rank for (rank,) in rows]
 
     def mark_sent(self, rank: int) -> None:
         """Note that a command is being sent: after a crash it is not sent again."""
         self._db.execute("UPDATE outbox SET sent = 1 WHERE rank = ?", (rank,))
+
+    def commands(self) -> list[WaitingCommand]:
+        """Return the commands to devices, sent or not."""
+        rows = self._db.execute(
+            "SELECT topic, sent, boot IS NOT ? OR expires_boot_seconds < ? FROM outbox"
+            " WHERE expires_boot_seconds IS NOT NULL",
+            (boot_id(), boot_seconds()),
+        )
+        return [WaitingCommand(topic, bool(sent), bool(stale)) for topic, sent, stale in rows]
 
     def oldest_written_s(self) -> float | None:
         """Return when the oldest message was written, on the journal's clock; None if empty."""

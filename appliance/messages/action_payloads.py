@@ -18,7 +18,8 @@ class ActionState(enum.StrEnum):
     CONFIRMED = "confirmed"
     """Every device that reports its state has reported the new one."""
     UNCONFIRMED = "unconfirmed"
-    """A device has not reported the new state within `devices.confirm_s`."""
+    """A device has not reported the new state within `devices.confirm_s`; or none does, and its
+    message was being sent at a crash, or could not be sent in time."""
     UNAVAILABLE = "unavailable"
     """None of the devices can be reached; nothing was sent."""
     FAILED = "failed"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import JournalError
 from appliance.journal.circuit_breaker import RETRY_S
+from appliance.values import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,9 @@ MAXIMUM_UNCOMMITTED = 1000
 """Maximum number of results in memory that wait for the disk; the oldest are lost first."""
 
 
+NOTHING_DONE = Action()
+
+
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
     """A result, and the request that it answers."""
@@ -30,8 +34,8 @@ class FinishedJob:
     result: Result
     request: Request | None
     dead_letter: bool
-    more_messages: tuple[Message, ...] = ()
-    """The messages of its action, published after the result."""
+    action: Action = NOTHING_DONE
+    """Its messages are published after the result."""
     is_published: bool = False
     """Whether its messages were sent from memory."""
 
@@ -55,7 +59,7 @@ class ResultCommitter:
         self,
         result: Result,
         request: Request | None,
-        more_messages: tuple[Message, ...] = (),
+        action: Action = NOTHING_DONE,
         *,
         dead_letter: bool,
     ) -> Result:
@@ -64,9 +68,7 @@ class ResultCommitter:
         If the disk refuses, the result is kept in memory until the disk takes it, and its
         messages are published at once if there is a connection.
         """
-        finished = FinishedJob(
-            result, request, dead_letter=dead_letter, more_messages=more_messages
-        )
+        finished = FinishedJob(result, request, dead_letter=dead_letter, action=action)
         try:
             return self._write(finished)
         except JournalError as error:
@@ -106,10 +108,12 @@ class ResultCommitter:
             lambda result: () if skip else self._messages_of(finished, result),
             request.id if request is not None else None,
             dead_letter=finished.dead_letter,
+            # What was published from memory is watched without a record.
+            records={} if skip else finished.action.records,
         )
         self._publisher.notify()
         return numbered
 
     def _messages_of(self, finished: FinishedJob, result: Result) -> Iterator[Message]:
         yield from self._topics.messages_for(result, finished.request)
-        yield from finished.more_messages
+        yield from finished.action.messages

@@ -296,9 +296,13 @@ def test_a_first_try_has_a_simulated_home_that_does_what_it_is_told(
         until(lambda: "● Kitchen light: state ON" in trial.log.read_text("utf-8"), seconds=15)
 
 
-def test_over_kills_no_command_is_sent_twice(daemon: DaemonProcess, broker: Mosquitto) -> None:
+def test_over_kills_no_command_is_sent_twice_and_the_outcome_of_each_is_told(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
     asked = 0
+    told: dict[str, set[str]] = {"sent": set(), "unconfirmed": set()}
     with (
+        MqttClient(broker.port, f"{ROOT}/action/#") as actions,
         MqttClient(broker.port, "lamp/kitchen/set") as lamp,
         MqttClient(broker.port, ANSWERS) as plant,
     ):
@@ -315,4 +319,8 @@ def test_over_kills_no_command_is_sent_twice(daemon: DaemonProcess, broker: Mosq
         sent = 0
         while lamp.next(seconds=10).payload == b"ON":
             sent += 1
+        # The lamp says nothing, so that every command ends unconfirmed, over a kill, too.
+        while len(told["sent"]) < sent or told["sent"] - told["unconfirmed"]:
+            report = json.loads(actions.next(seconds=30).payload)
+            told[report["state"]].add(report["id"])
     assert 0 < sent <= asked

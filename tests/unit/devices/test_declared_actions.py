@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from appliance.config import DevicesSettings
+from appliance.config import DevicesSettings, JournalSettings, RequestSettings
 from appliance.devices.declared_actions import check_actions
 from appliance.devices.device_actions import DeviceActions
 from appliance.devices.device_messages import DeviceMessages
 from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import DeviceEntry, OwnerFile
+from appliance.devices.unfinished_actions import UnfinishedActions
 from appliance.dialogue.confirm_and_session import response_to
 from appliance.errors import SentencesError, ServiceRefused
+from appliance.journal.journal import Journal
 from appliance.messages.topics import Topics
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.sentence_set import SentenceSet, load
@@ -63,6 +65,9 @@ class DeclaredActionsPublisher:
     def publish(self, message: Message) -> None:
         self.messages.append(message)
 
+    def notify(self) -> None:
+        """The journal is read by the tests themselves."""
+
 
 class Plant:
     """A few devices, and an intent with actions."""
@@ -83,12 +88,14 @@ class Plant:
             topic = f"homeassistant/{component}/{letter}/config"
             self.registry.receive(topic, json.dumps(config).encode(), retained=False)
         self.publisher = DeclaredActionsPublisher()
+        self.journal = Journal(folder, JournalSettings(), RequestSettings())
         self.actions = DeviceActions(
             DevicesSettings(discovery=discovery),  # type: ignore[arg-type]
             self.registry,
             self.publisher,  # type: ignore[arg-type]
             Topics("appliance/x"),
             ActiveSentences(sentences(folder, actions, more)),
+            unfinished=UnfinishedActions(self.journal, self.publisher),  # type: ignore[arg-type]
         )
         self.messages = DeviceMessages(self.registry, self.actions, birth_topic=None)
 
@@ -152,7 +159,7 @@ def test_a_device_that_reports_confirms_the_whole(tmp_path: Path) -> None:
     plant = Plant(tmp_path, steps)
     plant.do()
     plant.messages.receive("a", b"ON", retained=False)
-    report = json.loads(plant.publisher.messages[-1].payload)
+    report = json.loads(plant.journal.pending(1)[0].message.payload)
     assert report["state"] == "confirmed"
     assert [one["state"] for one in report["targets"]] == ["confirmed", "sent"]
 

@@ -11,14 +11,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from appliance.config import DevicesSettings
+from appliance.config import DevicesSettings, JournalSettings, RequestSettings
 from appliance.devices.confirmation_rules import ConfirmationRules
 from appliance.devices.device_actions import COMMANDS_PER_MINUTE, DeviceActions
 from appliance.devices.device_messages import DeviceMessages
 from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.owner_file import DeviceEntry, OwnerFile
+from appliance.devices.unfinished_actions import UnfinishedActions
 from appliance.errors import ServiceRefused
+from appliance.journal.journal import Journal
+from appliance.journal.outbox import OutboxRow
 from appliance.messages.topics import Topics
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.sentence_set import SentenceSet, load
@@ -54,6 +57,9 @@ class ListingPublisher:
     def publish(self, message: Message) -> None:
         self.messages.append(message)
 
+    def notify(self) -> None:
+        """The journal is read by the tests themselves."""
+
 
 class ListingSpeaker:
     """Keeps what would be said."""
@@ -69,6 +75,7 @@ class Home:
     """A registry with a few devices, and what acts on them."""
 
     def __init__(self, folder: Path, *, discovery: str = "act", confirm_s: float = 60.0) -> None:
+        self.folder = folder
         self.registry = DeviceRegistry(DiscoveryRules(), OWNER, folder / "devices.json")
         for place, more in (
             ("light/a", {"name": "Kitchen lamp"}),
@@ -87,6 +94,7 @@ class Home:
             topic = f"homeassistant/{place}/config"
             self.registry.receive(topic, json.dumps(config).encode(), retained=False)
         self.publisher = ListingPublisher()
+        self.journal = Journal(folder, JournalSettings(), RequestSettings())
         self.speaker = ListingSpeaker()
         self.actions = DeviceActions(
             DevicesSettings(discovery=discovery, confirm_s=confirm_s, stale_s=30.0),  # type: ignore[arg-type]
@@ -94,7 +102,8 @@ class Home:
             self.publisher,  # type: ignore[arg-type]
             Topics("appliance/x"),
             ActiveSentences(home_sentences()),
-            self.speaker,
+            unfinished=UnfinishedActions(self.journal, self.publisher),  # type: ignore[arg-type]
+            speaker=self.speaker,
         )
         self.messages = DeviceMessages(self.registry, self.actions, birth_topic=None)
 
@@ -106,10 +115,31 @@ class Home:
         assert action is not None
         return [one for one in action.messages if not one.topic.startswith("appliance/")]
 
+    def say_and_commit(
+        self, intent: str, source: Source = Source.MQTT, **slots: Any
+    ) -> list[OutboxRow]:
+        """The same, with all that it leads to on disk; the commands there."""
+        said = result(intent, slots, source=source)
+        action = self.actions.handle_intent(said)
+        assert action is not None
+        self.journal.commit(said, lambda _: action.messages, records=action.records)
+        return [one for one in self.journal.pending(100) if one.message.fresh_s is not None]
+
+    def reports(self) -> list[dict[str, Any]]:
+        """The outcomes that were published."""
+        on_disk = [one.message for one in self.journal.pending(100) if one.message.fresh_s is None]
+        return [json.loads(one.payload) for one in (*self.publisher.messages, *on_disk)]
+
     def report(self) -> dict[str, Any]:
         """The last outcome that was published."""
-        found: dict[str, Any] = json.loads(self.publisher.messages[-1].payload)
-        return found
+        return self.reports()[-1]
+
+    def restarted(self, **settings: Any) -> Home:
+        """After a kill; the broker has the discovery, and there is a connection again."""
+        self.journal.close()
+        again = Home(self.folder, **settings)
+        again.messages.connected()
+        return again
 
 
 def result(
@@ -186,7 +216,7 @@ def test_a_state_that_comes_afterwards_confirms_and_a_stored_one_does_not(tmp_pa
     home = Home(tmp_path)
     home.say("HassTurnOn", name="Kitchen lamp")
     home.messages.receive("a", b"ON", retained=True)
-    assert home.publisher.messages == []
+    assert home.reports() == []
     home.messages.receive("a", b"ON", retained=False)
     assert home.report()["state"] == "confirmed"
 
@@ -196,7 +226,7 @@ def test_another_state_does_not_confirm(tmp_path: Path) -> None:
     home.say("HassLightSet", name="Kitchen strip", brightness=50)
     home.messages.receive("b", b"ON", retained=False)
     home.messages.receive("b/bri/s", b"30", retained=False)
-    assert home.publisher.messages == []
+    assert home.reports() == []
     home.messages.receive("b/bri/s", b"128", retained=False)
     assert home.report()["state"] == "confirmed"
 
@@ -206,7 +236,7 @@ def test_without_an_answer_the_outcome_is_unconfirmed(tmp_path: Path) -> None:
     home.say("HassTurnOn", area="Kitchen", domain="light")
     home.messages.receive("a", b"ON", retained=False)
     home.messages.turn()
-    assert home.publisher.messages == []
+    assert home.reports() == []
     time.sleep(0.6)
     home.messages.turn()
     report = home.report()
@@ -220,7 +250,105 @@ def test_what_cannot_report_stays_sent(tmp_path: Path) -> None:
     home = Home(tmp_path)
     assert sent(home.say("HassTurnOn", name="Movie")) == [("e/set", b"ON")]
     home.messages.turn()
-    assert home.publisher.messages == []
+    assert home.reports() == []
+
+
+def test_a_command_that_was_not_confirmed_at_a_kill_is_unconfirmed_afterwards(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path)
+    (command,) = home.say_and_commit("HassTurnOn", Source.SPEECH, name="Kitchen lamp")
+    home.journal.mark_sent(command.rank)
+    again = home.restarted(confirm_s=0.5)
+    again.messages.turn()
+    assert [one["state"] for one in again.reports()] == ["sent"]
+    time.sleep(0.6)
+    again.messages.turn()
+    report = again.report()
+    assert (report["id"], report["state"], report["intent"]) == ("1", "unconfirmed", "HassTurnOn")
+    assert report["targets"] == [
+        {"name": "Kitchen lamp", "area": "Kitchen", "state": "unconfirmed"}
+    ]
+    assert again.speaker.texts == []
+    assert again.journal.records("action/") == {}
+
+
+@pytest.mark.parametrize("retained", [True, False])
+def test_after_a_kill_the_state_of_the_device_confirms_a_command(
+    tmp_path: Path,
+    retained: bool,  # noqa: FBT001
+) -> None:
+    home = Home(tmp_path)
+    home.say_and_commit("HassTurnOn", name="Kitchen lamp")
+    again = home.restarted()
+    again.messages.receive("a", b"OFF", retained=retained)
+    assert again.report()["state"] == "sent"
+    again.messages.receive("a", b"ON", retained=retained)
+    assert again.report()["state"] == "confirmed"
+    assert len(again.restarted().reports()) == 2
+
+
+def test_a_stored_state_shows_nothing_after_a_toggle(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.say_and_commit("HassToggle", name="Kitchen lamp")
+    again = home.restarted()
+    again.messages.receive("a", b"ON", retained=True)
+    assert again.report()["state"] == "sent"
+
+
+def test_what_nobody_reports_is_unconfirmed_if_it_was_being_sent_at_a_kill(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    (command,) = home.say_and_commit("HassTurnOn", name="Movie")
+    home.journal.mark_sent(command.rank)
+    home.messages.turn()
+    assert list(home.journal.records("action/")) == ["1"]
+    again = home.restarted()
+    again.messages.turn()
+    assert again.report()["state"] == "unconfirmed"
+
+
+def test_what_nobody_reports_is_not_told_again_once_the_broker_has_it(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    (command,) = home.say_and_commit("HassTurnOn", name="Movie")
+    again = home.restarted()
+    again.messages.turn()
+    assert list(again.journal.records("action/")) == ["1"]
+    again.journal.remove_delivered([command.rank])
+    again.messages.turn()
+    assert again.journal.records("action/") == {}
+    assert [one["state"] for one in again.reports()] == ["sent"]
+
+
+def test_what_nobody_reports_is_unconfirmed_if_it_could_not_be_sent_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    home.say_and_commit("HassTurnOn", name="Movie")
+    monkeypatch.setattr("appliance.journal.outbox.boot_seconds", lambda: 1e9)
+    home.messages.turn()
+    assert home.report()["state"] == "unconfirmed"
+
+
+def test_a_record_that_is_written_after_the_outcome_is_known_does_not_stay(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    said = result("HassTurnOn", {"name": "Kitchen lamp"})
+    action = home.actions.handle_intent(said)
+    assert action is not None
+    home.messages.receive("a", b"ON", retained=False)
+    home.journal.commit(said, lambda _: (), records=action.records)
+    home.messages.turn()
+    assert home.journal.records("action/") == {}
+
+
+def test_an_unreadable_record_of_a_command_stays_and_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = Home(tmp_path)
+    home.journal.write_records({"action/7": b"{}"})
+    again = home.restarted()
+    again.messages.turn()
+    assert "command 7 stays on disk" in caplog.text
+    assert again.reports() == []
 
 
 def test_a_device_gets_only_so_many_commands_a_minute(tmp_path: Path) -> None:
