@@ -173,7 +173,7 @@ def _messages(asked: Asked) -> Iterator[dict[str, Any]]:
         yield _shown(asked.topic, asked)
         return
     device, call = asked
-    if device.entry.read_only:
+    if device.is_read_only:
         raise ServiceRefused(f"the owner's file forbids to switch {device.name}")
     if not device.entity.is_available:
         print(f"{device.name} cannot be reached", file=sys.stderr)

@@ -159,7 +159,7 @@ class DeviceActions:
     def _planned(self, device: SayableDevice, call: ServiceCall) -> PlannedTarget:
         target = PlannedTarget(device, call)
         again = self._may_act_again(device.entity.key)
-        if device.entry.read_only or not again:
+        if device.is_read_only or not again:
             target.state = ActionState.FAILED
             return target
         try:
@@ -310,7 +310,7 @@ def _may_command(result: Result, device: SayableDevice) -> bool:
     """
     is_guess = result.intent is not None and result.intent.by != "grammar"
     is_speech = result.source is Source.SPEECH or result.models.stt is not None
-    return not (is_speech and device.entry.never_by_voice) and not (is_guess and device.is_guarded)
+    return not (is_speech and device.never_by_voice) and not (is_guess and device.is_guarded)
 
 
 def _may_be_guessed(intent: Intent, declared: DeclaredIntent) -> bool:

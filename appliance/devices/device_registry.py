@@ -14,7 +14,7 @@ import msgspec
 from appliance.devices.discovered_entities import DiscoveredEntities, matches
 from appliance.devices.sayable_devices import sayable_devices, sentence_lists
 from appliance.devices.tasmota_discovery import TASMOTA_FILTER, tasmota_components
-from appliance.devices.zigbee2mqtt_bridge import FILTERS, Zigbee2MqttBridges
+from appliance.devices.zigbee2mqtt_bridge import FILTERS, BridgeLists, Zigbee2MqttBridges
 from appliance.errors import UNREADABLE_JSON, DeviceConfigError, UnsafeTemplate
 from appliance.system import atomic_file
 
@@ -53,6 +53,8 @@ class KeptDevices(msgspec.Struct):
     states: dict[str, dict[str, Any]] = {}
     """The known values of each entity."""
     heard_at: dict[str, float] = {}
+    bridges: dict[str, BridgeLists] = {}
+    """What zigbee2mqtt has said, by base topic."""
 
 
 class DeviceRegistry:
@@ -109,8 +111,8 @@ class DeviceRegistry:
                 self._receive_discovery(topic, payload)
             # A state may have such a topic, too, so that it cannot be hidden in this way.
             changed = self._found.receive(topic, payload, retained=retained)
-            if changed and self._unsaved_since is None:
-                self._unsaved_since = time.monotonic()
+            if changed:
+                self._note_unsaved()
             return changed
 
     def listeners(self, topic: str) -> list[DeviceEntity]:
@@ -196,6 +198,7 @@ class DeviceRegistry:
                 discovery=self._discovery,
                 states={key: entity.values for key, entity in entities.items()},
                 heard_at={key: entity.heard_at for key, entity in entities.items()},
+                bridges=self._bridges.lists,
             )
             try:
                 atomic_file.replace(self._file, msgspec.json.encode(kept))
@@ -227,14 +230,14 @@ class DeviceRegistry:
         else:
             self._discovery.pop(topic, None)
         self._note_change()
-        if self._unsaved_since is None:
-            self._unsaved_since = time.monotonic()
+        self._note_unsaved()
 
     def _receive_bridge(self, topic: str, payload: bytes) -> None:
-        """Follow a list of zigbee2mqtt; it is not kept, since the broker retains it."""
+        """Follow a list of zigbee2mqtt."""
         try:
             if self._bridges.receive(topic, payload):
                 self._note_change()
+                self._note_unsaved()
         except DeviceConfigError as error:
             self._found.refuse(topic, error)
 
@@ -245,6 +248,10 @@ class DeviceRegistry:
         if self._changed_at is None:
             self._first_change_at = now
         self._changed_at = now
+
+    def _note_unsaved(self) -> None:
+        if self._unsaved_since is None:
+            self._unsaved_since = time.monotonic()
 
     def _follow(self, topic: str, payload: bytes) -> bool:
         if not _is_tasmota(topic):
@@ -263,6 +270,7 @@ class DeviceRegistry:
         except (OSError, *UNREADABLE_JSON) as error:
             logger.warning("the kept devices in %s cannot be read: %s", self._file, error)
             return
+        self._bridges.lists = kept.bridges
         for topic, payload in kept.discovery.items():
             if self._follow(topic, payload.encode()):
                 self._discovery[topic] = payload

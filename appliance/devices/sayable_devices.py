@@ -50,6 +50,12 @@ GUARDED_COVERS = frozenset({"door", "garage", "gate"})
 NEEDS_YES = frozenset({"alarm_control_panel", "lock", "valve"})
 """Components that are moved only after a yes, unless the owner's file says otherwise."""
 
+MOVED = EXPOSED | NEEDS_YES
+"""Components that a group can move. Others of a device are settings or reports."""
+
+MEMBER_KEYS = ("unique_id", "state_topic")
+"""Keys by which groups name their members: those of Home Assistant, those of zigbee2mqtt."""
+
 
 @dataclass(frozen=True, slots=True)
 class SayableDevice:
@@ -69,18 +75,32 @@ class SayableDevice:
     """Whether it stands for devices that are here, too."""
     is_described: bool = False
     """Whether its name comes from a description, because it has none of its own."""
+    members: tuple[SayableDevice, ...] = ()
+    """Of a group: what a command to it moves, as far as it is known. Their rules are its rules."""
 
     @property
     def is_guarded(self) -> bool:
         """Whether it can be said only because the owner's file says so: a lock, a garage door."""
-        return bool(self.entry.expose) and not is_exposed(self.entity)
+        alone = bool(self.entry.expose) and not is_exposed(self.entity)
+        return alone or any(member.is_guarded for member in self.members)
+
+    @property
+    def never_by_voice(self) -> bool:
+        """Whether speech must not move it."""
+        return self.entry.never_by_voice or any(one.never_by_voice for one in self.members)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing must move it."""
+        return self.entry.read_only or any(one.is_read_only for one in self.members)
 
     @property
     def needs_yes(self) -> bool:
         """Whether a command to it must be answered with yes first."""
         if self.entry.confirm is not None:
             return self.entry.confirm
-        return self.domain in NEEDS_YES or is_guarded_cover(self.entity)
+        alone = self.domain in NEEDS_YES or is_guarded_cover(self.entity)
+        return alone or any(member.needs_yes for member in self.members)
 
     @property
     def domain(self) -> str:
@@ -134,6 +154,7 @@ def sayable_devices(
     areas_known = dict.fromkeys([*owner.areas, *_told_areas(entities, owner), *areas])
     folded = {area_name.casefold() for area_name in areas_known}
     devices = [_device(entity, owner, list(areas_known), bridges) for entity in entities]
+    devices = _with_members(devices, bridges)
     taken: set[tuple[str, str | None]] = set()
     for index, device in sorted(enumerate(devices), key=lambda one: one[1].is_described):
         key = (device.name.casefold(), device.area)
@@ -183,6 +204,35 @@ def _device(
         is_group="group" in entity.config or bridges.is_group(entity),
         is_described=is_described,
     )
+
+
+def _with_members(devices: list[SayableDevice], bridges: Zigbee2MqttBridges) -> list[SayableDevice]:
+    """The same devices; a group has its members, and is not said if a lock is among them."""
+    known: dict[tuple[str, str], list[SayableDevice]] = {}
+    for device in devices:
+        config = device.entity.config
+        if device.domain in MOVED and not config.get("entity_category") and not device.is_group:
+            for key in MEMBER_KEYS:
+                if value := config.get(key):
+                    known.setdefault((key, value), []).append(device)
+    return [_with_its_members(one, bridges, known) if one.is_group else one for one in devices]
+
+
+def _with_its_members(
+    group: SayableDevice,
+    bridges: Zigbee2MqttBridges,
+    known: Mapping[tuple[str, str], list[SayableDevice]],
+) -> SayableDevice:
+    by_id = [("unique_id", one) for one in group.entity.config.get("group") or ()]
+    by_topic = [("state_topic", one) for one in bridges.members(group.entity)]
+    members = tuple(one for key in dict.fromkeys([*by_id, *by_topic]) for one in known.get(key, ()))
+    guarded = any(one.domain in NEEDS_YES or is_guarded_cover(one.entity) for one in members)
+    problem = group.problem
+    if problem is None and guarded and not group.entry.expose:
+        problem = (
+            "a door, lock or valve is in this group: name it in the owner's file (expose: true)"
+        )
+    return replace(group, members=members, problem=problem)
 
 
 def _guessed_area(names: tuple[str, ...], areas_known: list[str]) -> str | None:

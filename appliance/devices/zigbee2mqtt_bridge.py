@@ -27,14 +27,33 @@ class BridgeDevice(msgspec.Struct, frozen=True):
     """The fields of a device that are read."""
 
     friendly_name: str
+    ieee_address: str = ""
     description: str | None = None
     """The owner's words in zigbee2mqtt, not the manufacturer's."""
+
+
+class BridgeMember(msgspec.Struct, frozen=True):
+    """The fields of a member of a group that are read."""
+
+    ieee_address: str
 
 
 class BridgeGroup(msgspec.Struct, frozen=True):
     """The fields of a group that are read."""
 
     friendly_name: str
+    members: list[BridgeMember] = []
+
+
+class BridgeLists(msgspec.Struct):
+    """What a bridge says; it is kept on disk, because a group must not lose its members."""
+
+    descriptions: dict[str, str] = {}
+    """Descriptions by friendly name."""
+    names: dict[str, str] = {}
+    """Friendly names by address."""
+    groups: dict[str, list[str]] = {}
+    """Addresses of the members by the group's friendly name."""
 
 
 Listed = TypeVar("Listed", BridgeDevice, BridgeGroup)
@@ -47,8 +66,8 @@ class Zigbee2MqttBridges:
     """The bridges by base topic. It has no lock; its owner serialises the calls."""
 
     def __init__(self) -> None:
-        self._descriptions: dict[str, dict[str, str]] = {}
-        self._groups: dict[str, frozenset[str]] = {}
+        self.lists: dict[str, BridgeLists] = {}
+        """What is known of each bridge."""
 
     def receive(self, topic: str, payload: bytes) -> bool:
         """Follow one of the lists; whether it says anything new.
@@ -60,31 +79,49 @@ class Zigbee2MqttBridges:
         base, _, kind = topic.rsplit("/", 2)
         if len(payload) > MESSAGE_BYTES:
             raise DeviceConfigError(f"the message has more than {MESSAGE_BYTES:,} bytes")
-        if base not in {*self._groups, *self._descriptions} and self._number() >= MOST_BRIDGES:
+        if base not in self.lists and len(self.lists) >= MOST_BRIDGES:
             raise DeviceConfigError(f"more than {MOST_BRIDGES} bridges")
+        before = self.lists.get(base, BridgeLists())
         if kind == "groups":
-            groups = frozenset(one.friendly_name for one in _read(_GROUPS, payload))
-            is_new = self._groups.get(base, frozenset()) != groups
-            self._groups[base] = groups
-            return is_new
-        devices = _read(_DEVICES, payload)
-        described = {one.friendly_name: one.description for one in devices if one.description}
-        is_new = self._descriptions.get(base, {}) != described
-        self._descriptions[base] = described
-        return is_new
+            after = msgspec.structs.replace(
+                before,
+                groups={
+                    one.friendly_name: [member.ieee_address for member in one.members]
+                    for one in _read(_GROUPS, payload)
+                },
+            )
+        else:
+            devices = _read(_DEVICES, payload)
+            after = msgspec.structs.replace(
+                before,
+                descriptions={
+                    one.friendly_name: one.description for one in devices if one.description
+                },
+                names={one.ieee_address: one.friendly_name for one in devices if one.ieee_address},
+            )
+        self.lists[base] = after
+        return after != before
 
     def is_group(self, entity: DeviceEntity) -> bool:
         """Whether an entity is a group, whose members are entities, too."""
-        base, name = _base_and_name(entity)
-        return name in self._groups.get(base, ())
+        lists, name = self._of(entity)
+        return name in lists.groups
+
+    def members(self, entity: DeviceEntity) -> list[str]:
+        """The state topics of a group's members; empty if it is no group."""
+        lists, name = self._of(entity)
+        base, _ = _base_and_name(entity)
+        found = (lists.names.get(address) for address in lists.groups.get(name, ()))
+        return [f"{base}/{member}" for member in found if member is not None]
 
     def description(self, entity: DeviceEntity) -> str | None:
         """The owner's description of its device in zigbee2mqtt."""
-        base, name = _base_and_name(entity)
-        return self._descriptions.get(base, {}).get(name)
+        lists, name = self._of(entity)
+        return lists.descriptions.get(name)
 
-    def _number(self) -> int:
-        return len({*self._groups, *self._descriptions})
+    def _of(self, entity: DeviceEntity) -> tuple[BridgeLists, str]:
+        base, name = _base_and_name(entity)
+        return self.lists.get(base, BridgeLists()), name
 
 
 def _read(decoder: msgspec.json.Decoder[list[Listed]], payload: bytes) -> list[Listed]:

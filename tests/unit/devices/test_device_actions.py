@@ -561,3 +561,16 @@ def test_of_all_of_a_kind_what_may_not_be_commanded_is_left_out(tmp_path: Path) 
     assert sent(home.say("HassTurnOn", domain="fan")) == [("k/set", b"ON")]
     with pytest.raises(ServiceRefused, match="Hall fan cannot do that"):
         home.say("HassTurnOn", domain="fan", area="Hall")
+
+
+def test_a_group_is_not_moved_by_voice_if_one_of_its_members_must_not_be(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for name, more in (("Kitchen fan", {"uniq_id": "k"}), ("Kitchen fans", {"group": ["j", "k"]})):
+        config = {"name": name, "cmd_t": f"{name}/set", **more}
+        topic = f"homeassistant/fan/{name.replace(' ', '_')}/config"
+        home.registry.receive(topic, json.dumps(config).encode(), retained=False)
+    assert sent(home.say("HassTurnOn", domain="fan")) == [("Kitchen fan/set", b"ON")]
+    with pytest.raises(ServiceRefused, match="Kitchen fans cannot do that"):
+        home.say("HassTurnOn", name="Kitchen fans")
+    typed = home.say("HassTurnOn", name="Kitchen fans", source=Source.MQTT)
+    assert sent(typed) == [("Kitchen fans/set", b"ON")]

@@ -91,6 +91,52 @@ def test_a_group_is_known_so_that_its_members_are_not_counted_twice(
     assert [one.is_group for one in registry.devices] == [False, False, False]
 
 
+def test_a_group_has_the_rules_of_its_members_also_after_a_restart(
+    registry: DeviceRegistry, tmp_path: Path
+) -> None:
+    announce(registry)
+    rules = DeviceEntry("hall/lamp", confirm=True, never_by_voice=True, read_only=True)
+    owner = OwnerFile(devices=[rules])
+    registry.save()
+    restarted = DeviceRegistry(DiscoveryRules(), owner, tmp_path / "devices.json")
+    registry.replace_owner(owner)
+    for known in (registry, restarted):
+        group = known.devices[2]
+        assert [one.name for one in group.members] == ["hall lamp"]
+        assert group.needs_yes
+        assert group.never_by_voice
+        assert group.is_read_only
+    # What the owner says of the group itself counts more.
+    own = DeviceEntry("All of the hall", confirm=False)
+    registry.replace_owner(OwnerFile(devices=[rules, own]))
+    assert not registry.devices[2].needs_yes
+
+
+def test_a_group_is_not_said_if_a_gate_is_in_it_until_the_owner_names_it(tmp_path: Path) -> None:
+    devices = DeviceRegistry(DiscoveryRules(), OwnerFile(), tmp_path / "devices.json")
+    for name, more in (
+        ("Gate", {"dev_cla": "gate", "uniq_id": "a"}),
+        ("Blind", {"uniq_id": "b"}),
+        ("Covers", {"group": ["a", "b", "unknown"]}),
+    ):
+        config = as_json({"name": name, "cmd_t": f"{name}/set", **more})
+        devices.receive(f"homeassistant/cover/{name}/config", config, retained=True)
+    assert "is in this group" in (devices.devices[2].problem or "")
+    named = [DeviceEntry("Covers", expose=True)]
+    devices.replace_owner(OwnerFile(devices=named))
+    assert devices.devices[2].problem is None
+    assert devices.devices[2].needs_yes
+
+
+def test_a_setting_of_a_member_makes_no_rule_for_its_group(registry: DeviceRegistry) -> None:
+    config = {"name": "Child lock", "cmd_t": "x", "stat_t": "zigbee2mqtt/hall/lamp"}
+    lock = as_json({**config, "entity_category": "config"})
+    registry.receive("homeassistant/lock/hall/config", lock, retained=True)
+    announce(registry)
+    assert registry.devices[2].problem is None
+    assert not registry.devices[2].needs_yes
+
+
 def test_the_owners_file_counts_more(registry: DeviceRegistry) -> None:
     entry = DeviceEntry(f"sensor {ADDRESS}*", name="Wine")
     registry.replace_owner(OwnerFile(devices=[entry]))
