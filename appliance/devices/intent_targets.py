@@ -13,6 +13,7 @@ from appliance.devices.intent_services import (
 from appliance.devices.sayable_devices import is_guarded_cover
 from appliance.errors import ServiceRefused
 from appliance.sentences.home_assistant_responses import error_response
+from appliance.text.word_lists import without_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,7 +37,7 @@ def matching_devices(
     devices: Iterable[SayableDevice], slots: Mapping[str, Any], domains: Iterable[str] = ()
 ) -> list[SayableDevice]:
     """The sayable devices that fit every slot; `domains` are the kinds that can be meant."""
-    names = _values(slots, "name") - {ALL}
+    names = set(map(without_article, _values(slots, "name") - {ALL}))
     kinds = _values(slots, "domain") or set(domains)
     classes, areas = _values(slots, "device_class"), _values(slots, "area")
     floors = _values(slots, "floor")
@@ -48,7 +49,7 @@ def matching_devices(
         and (not classes or device.entity.device_class in classes)
         and (not areas or (device.area or "").casefold() in areas)
         and (not floors or (device.floor or "").casefold() in floors)
-        and (not names or names & {name.casefold() for name in device.names})
+        and (not names or not names.isdisjoint(map(without_article, device.names)))
     ]
 
 

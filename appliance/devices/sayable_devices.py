@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from appliance.devices.owner_file import DeviceEntry
 from appliance.devices.zigbee2mqtt_bridge import Zigbee2MqttBridges
+from appliance.text.word_lists import without_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -146,25 +148,29 @@ def sayable_devices(
     """Every entity with its names and room; what cannot be said has a `problem`.
 
     `areas` are known besides those of devices and owner's file. A newcomer never
-    takes the name of an entity that was there before, and a description takes none at all.
-    `bridges` know more of some devices.
+    takes the name of an entity that was there before, also with an article before it, and a
+    description takes none at all. `bridges` know more of some devices.
     """
     bridges = bridges or Zigbee2MqttBridges()
     entities = list(entities)
     areas_known = dict.fromkeys([*owner.areas, *_told_areas(entities, owner), *areas])
-    folded = {area_name.casefold() for area_name in areas_known}
+    rooms = set(map(without_article, areas_known))
     devices = [_device(entity, owner, list(areas_known), bridges) for entity in entities]
     devices = _with_members(devices, bridges)
     taken: set[tuple[str, str | None]] = set()
+    own_names: set[str] = set()
     for index, device in sorted(enumerate(devices), key=lambda one: one[1].is_described):
-        key = (device.name.casefold(), device.area)
+        names = [*map(without_article, device.names or [device.name])]
         problem = device.problem
-        if problem is None and key in taken:
+        if problem is None and (names[0], device.area) in taken:
             problem = "another device has the same name in the same room"
-        if problem is None and any(name.casefold() in folded for name in device.names):
+        if problem is None and device.is_described and names[0] in own_names:
+            problem = "another device has this name, and this one only a description"
+        if problem is None and not rooms.isdisjoint(names):
             problem = "its name is that of a room"
         if problem is None:
-            taken.add(key)
+            taken |= {(name, device.area) for name in names}
+            own_names |= set() if device.is_described else set(names)
         devices[index] = replace(device, problem=problem)
     return devices
 
@@ -238,8 +244,8 @@ def _with_its_members(
 def _guessed_area(names: tuple[str, ...], areas_known: list[str]) -> str | None:
     """The longest room with which a name begins or ends."""
     for area_name in sorted(areas_known, key=len, reverse=True):
-        part = area_name.casefold()
-        for name in map(str.casefold, names):
+        part = without_article(area_name)
+        for name in map(without_article, names):
             if name.startswith(f"{part} ") or name.endswith(f" {part}"):
                 return area_name
     return None
@@ -276,8 +282,14 @@ def is_guarded_cover(entity: DeviceEntity) -> bool:
 def sentence_lists(devices: Iterable[SayableDevice]) -> dict[str, list[Any]]:
     """The values of the lists `name`, `area` and `floor` that the devices add to the sentences."""
     known = [device for device in devices if device.problem is None]
+    users = Counter(name for device in known for name in {*map(without_article, device.names)})
     names = [
-        {"in": spoken, "out": device.name, "context": {"domain": device.domain}}
+        {
+            "in": spoken,
+            # A name of several devices is not resolved here: which one is meant is not clear.
+            "out": spoken if users[without_article(spoken)] > 1 else device.name,
+            "context": {"domain": device.domain},
+        }
         for device in known
         for spoken in device.names
     ]

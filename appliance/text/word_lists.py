@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.text.normalise import words_of
+from appliance.text.normalise import normalise, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +34,7 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A file of `word_lists/`."""
 
     links: tuple[str, ...]
+    articles: tuple[str, ...]
     harmless: tuple[str, ...]
     requests: tuple[str, ...]
     imperatives: tuple[str, ...]
@@ -200,11 +201,13 @@ DIRECTIONS = {"more": 1, "less": -1}
 LONGEST_PHRASE = 6
 """Words of the longest phrase in the lists."""
 
+_FILES = resources.files(__package__).joinpath("word_lists")
+
 
 @functools.cache
 def word_lists_for(language: str) -> WordLists:
     """The words of a language, `de` for `de-CH`; empty if there is no file."""
-    file = resources.files(__package__).joinpath(f"word_lists/{language.partition('-')[0]}.toml")
+    file = _FILES.joinpath(f"{language.partition('-')[0]}.toml")
     if not file.is_file():
         return WordLists()
     written = msgspec.toml.decode(file.read_bytes(), type=_Written)
@@ -249,6 +252,28 @@ def word_lists_for(language: str) -> WordLists:
         frozenset(map(words_of, written.requests)),
         frozenset(_single(written.imperatives)),
     )
+
+
+@functools.cache
+def _articles() -> tuple[str, ...]:
+    """The articles of every language, each with what separates it from a name."""
+    files = (one for one in _FILES.iterdir() if one.name.endswith(".toml"))
+    written = (msgspec.toml.decode(one.read_bytes(), type=_Written) for one in files)
+    found = dict.fromkeys(article for one in written for article in one.articles)
+    return tuple(one if one.endswith("'") else f"{one} " for one in found)
+
+
+@functools.lru_cache(maxsize=8192)
+def without_article(name: str) -> str:
+    """A name as sentences are spelled, without an article before it: "The lamp" is "lamp".
+
+    An article of any language counts, because nobody says which one a name is in.
+    """
+    spelled = name.casefold().replace("\u2019", "'")
+    for article in _articles():
+        if spelled.startswith(article) and (rest := normalise(spelled[len(article) :])):
+            return rest
+    return normalise(spelled)
 
 
 def place_of_any(phrases: frozenset[Words], words: Sequence[str]) -> tuple[int, int] | None:

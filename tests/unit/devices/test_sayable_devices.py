@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.entity_factory import make_entity
+from appliance.devices.intent_targets import targets_of
 from appliance.devices.owner_file import DeviceEntry, OwnerFile, load_owner_file
 from appliance.devices.sayable_devices import (
     SayableDevice,
@@ -16,7 +18,7 @@ from appliance.devices.sayable_devices import (
     spoken_name,
     without_repetition,
 )
-from appliance.errors import DeviceConfigError
+from appliance.errors import DeviceConfigError, ServiceRefused
 
 LIGHT = {"command_topic": "c", "state_topic": "s"}
 
@@ -128,6 +130,38 @@ def test_a_newcomer_does_not_take_a_name_and_no_device_is_named_like_a_room() ->
     assert first.problem is None
     assert second.problem is not None
     assert device("light", "Kitchen", OwnerFile(areas=["kitchen"])).problem is not None
+
+
+def test_an_article_does_not_make_another_name() -> None:
+    owner = OwnerFile(areas=["Hall"])
+    names = ("Hall lamp", "The hall lamp", "The hall", "Nova", "My Nova")
+    lamps = [
+        make_entity("light", f"light {one}", {"name": one, "command_topic": "c"}) for one in names
+    ]
+    devices = sayable_devices(lamps, owner)
+    assert [one.problem is None for one in devices] == [True, False, False, True, False]
+    with pytest.raises(ServiceRefused):
+        targets_of("HassTurnOn", {"name": "the Nova"}, [*devices, replace(devices[3])], "en")
+
+
+def test_a_name_of_several_devices_means_none_of_them_unless_the_room_is_said() -> None:
+    entries = [
+        DeviceEntry("Ceiling", area="Kitchen", aliases=["big light", "Nova"]),
+        DeviceEntry("Spot", area="Hall", aliases=["big light"]),
+        DeviceEntry("Nova", area="Hall"),
+    ]
+    lamps = [
+        make_entity("light", f"light {one.device}", {"name": one.device, "command_topic": "c"})
+        for one in entries
+    ]
+    devices = sayable_devices(lamps, OwnerFile(devices=entries))
+    said = {one["in"]: one["out"] for one in sentence_lists(devices)["name"]}
+    assert said == {"Ceiling": "Ceiling", "Spot": "Spot", "big light": "big light", "Nova": "Nova"}
+    for name in ("Nova", "big light"):
+        with pytest.raises(ServiceRefused):
+            targets_of("HassTurnOn", {"name": name}, devices, "en")
+        (lamp,) = targets_of("HassTurnOn", {"name": name, "area": "Kitchen"}, devices, "en")
+        assert lamp.name == "Ceiling"
 
 
 def test_lists_have_the_names_with_their_kind_and_the_rooms() -> None:

@@ -171,7 +171,8 @@ def test_the_number_of_bridges_has_a_limit(registry: DeviceRegistry) -> None:
 
 def test_a_description_takes_no_name_of_another_device(registry: DeviceRegistry) -> None:
     name = "Cellar climate Temperature"
-    config = {"name": name, "stat_t": "own", "dev_cla": "temperature"}
+    own_room = {"dev": {"ids": ["own"], "sa": "Cellar"}, "name": name}
+    config = {**own_room, "stat_t": "own", "dev_cla": "temperature"}
     registry.receive("homeassistant/sensor/own/config", as_json(config), retained=True)
     announce(registry)
     described, _, _, own = registry.devices

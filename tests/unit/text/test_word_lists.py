@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from appliance.text.normalise import words_of
-from appliance.text.word_lists import LONGEST_PHRASE, word_lists_for
+from appliance.text.word_lists import LONGEST_PHRASE, without_article, word_lists_for
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl")
 KINDS = {"question", "report", "negation", "time", "condition", "reference"}
@@ -105,3 +105,18 @@ def test_a_little_alone_says_nothing_about_the_time() -> None:
     lists = word_lists_for("en")
     assert not lists.guard_of_kind(content("dim the lamp a little"), "time")
     assert lists.step_in(words_of("a bit brighter")) == ("brightness", 1, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        ("The kitchen", "kitchen"),
+        ("La Cuisine", "cuisine"),
+        ("L\u2019Entr\u00e9e", "entr\u00e9e"),
+        ("Theatre", "theatre"),
+        ("The", "the"),
+        ("Kid's lamp", "kids lamp"),
+    ],
+)
+def test_an_article_before_a_name_makes_no_other_name(name: str, rest: str) -> None:
+    assert without_article(name) == rest
