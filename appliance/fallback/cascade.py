@@ -19,6 +19,7 @@ from appliance.fallback.last_command import (
     with_other_value,
     without_pronoun,
 )
+from appliance.fallback.question_mark import is_asked
 from appliance.fallback.sentence_patterns import patterns_of
 from appliance.fallback.wildcard_values import filled, wildcard_spans
 from appliance.grammar.compound_sentence import is_only_a_name
@@ -195,6 +196,10 @@ class Cascade:
     def objection(self, text: str, sentences: SentenceSet) -> str | None:
         """Reason why a text that is nearly a declared sentence is refused; None if none is near."""
         return self._tools_for(sentences).matcher.objection(text)
+
+    def is_asked(self, intent: str, sentences: SentenceSet) -> bool:
+        """Whether an intent is a question, which does nothing."""
+        return is_asked(intent, self._tools_for(sentences).patterns, sentences.language)
 
     def choose(
         self,

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from typing import TYPE_CHECKING
 
 from appliance.text.normalise import words_of
 from appliance.text.word_lists import place_of_any, word_lists_for
 
-_QUESTION_MARK = re.compile("[?\uff1f\u061f]")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appliance.fallback.sentence_patterns import Patterns
+    from appliance.text.word_lists import Words
+
+_QUESTION_MARK = re.compile("[?\uff1f\u061f\u037e]")
+
+_OPENING = "\u00bf"
+"""Spanish; people leave out one of the two marks."""
 
 _END = re.compile(r"[.!;]\s")
 """The end of a sentence before the question."""
@@ -21,7 +32,26 @@ def only_asks(text: str, language: str) -> bool:
     It requests something if it has a word such as "can you" or "please", or begins with an
     imperative. A language without word lists has no such words, so that each question only asks.
     """
-    return any(_lacks_request(question, language) for question in _QUESTION_MARK.split(text)[:-1])
+    *questions, rest = _QUESTION_MARK.split(text)
+    questions += rest.split(_OPENING)[1:]
+    return any(_lacks_request(question, language) for question in questions)
+
+
+def is_asked(intent: str, patterns: Patterns, language: str) -> bool:
+    """Whether an intent is a question: one of its sentences begins with a question word.
+
+    Always in a language without word lists, where nobody can tell.
+    """
+    lists = word_lists_for(language)
+    if not lists.guards:
+        return True
+    for pattern in (*patterns.patterns, *patterns.with_wildcard):
+        if pattern.intent == intent:
+            words = [*itertools.takewhile(lambda part: isinstance(part, str), pattern.parts)]
+            _, meant = _first_meaning(words, language)
+            if lists.guard_of_kind(meant, "question"):
+                return True
+    return False
 
 
 def _lacks_request(question: str, language: str) -> bool:
@@ -31,10 +61,16 @@ def _lacks_request(question: str, language: str) -> bool:
     lists, words = word_lists_for(language), sentences[-1]
     if any(place_of_any(one, words) for one in (lists.requests, lists.wishes)):
         return False
-    begin = 0
+    said, _ = _first_meaning(words, language)
+    return bool(said) and said[0] not in lists.imperatives
+
+
+def _first_meaning(words: Sequence[str], language: str) -> tuple[Words, Words]:
+    """The first phrase that is not harmless, and what it stands for; empty if there is none."""
+    lists, begin = word_lists_for(language), 0
     while begin < len(words):
         phrase, meant = lists.phrase_at(words, begin)
         if meant:
-            return words[begin] not in lists.imperatives
+            return phrase, meant
         begin += len(phrase)
-    return False
+    return (), ()

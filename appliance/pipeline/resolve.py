@@ -81,8 +81,8 @@ class ResolveStage:
         self, work: ResultBuilder, intents: tuple[Intent, ...], sentences: SentenceSet
     ) -> str | None:
         """Reason why intents must not be carried out, even if one of them; None if they may."""
-        moves = any(_moves(intent, sentences) for intent in intents)
-        if moves and not is_spoken(work.job) and only_asks(work.text or "", work.language):
+        asks = not is_spoken(work.job) and only_asks(work.text or "", work.language)
+        if asks and any(self._acts(intent, sentences) for intent in intents):
             return ASKS
         alone = _has_no_reply(work.job)
         if not alone and not is_spoken(work.job):
@@ -94,6 +94,11 @@ class ResolveStage:
             names = ", ".join(intent.name for intent in intents)
             return f"{names} must be confirmed, and this connection has no second message for a yes"
         return None
+
+    def _acts(self, intent: Intent, sentences: SentenceSet) -> bool:
+        """Whether an intent does something here or in another system, now or later."""
+        acts = moves_devices(intent.name) or has_actions(sentences.declared.get(intent.name))
+        return acts or LATER in intent.slots or not self._cascade.is_asked(intent.name, sentences)
 
     def _may_repair(self, work: ResultBuilder) -> bool:
         """False for speech that was decoded under the grammar and rejected."""
@@ -173,12 +178,6 @@ class ResolveStage:
             return None
         work.meant_text = found.text
         return found.intent
-
-
-def _moves(intent: Intent, sentences: SentenceSet) -> bool:
-    """Whether an intent moves something now or later."""
-    acts = moves_devices(intent.name) or has_actions(sentences.declared.get(intent.name))
-    return acts or LATER in intent.slots
 
 
 def _source_of(job: Job) -> TextSource:

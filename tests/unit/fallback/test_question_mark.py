@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from support.sentences import sentence_set
 
-from appliance.fallback.question_mark import only_asks
+from appliance.fallback.question_mark import is_asked, only_asks
+from appliance.fallback.sentence_patterns import patterns_of
 
 QUESTIONS = [
     ("en", "all lights off except the kitchen?"),
@@ -19,6 +21,8 @@ QUESTIONS = [
     ("it", "spegnere tutte le luci?"),
     ("pl", "światło?"),
 ]
+
+HALF_MARKED = "¿apagar todas las luces"
 
 REQUESTS = [
     ("en", "Can you turn off the light?"),
@@ -40,7 +44,34 @@ REQUESTS = [
 @pytest.mark.parametrize(("language", "text"), QUESTIONS)
 def test_a_question_without_a_verb_that_requests_only_asks(language: str, text: str) -> None:
     assert only_asks(text, language)
-    assert not only_asks(text.replace("?", "."), language)
+    assert not only_asks(text.replace("?", ".").replace("¿", ""), language)
+
+
+def test_one_of_the_two_spanish_marks_is_enough() -> None:
+    assert only_asks(HALF_MARKED, "es")
+    assert not only_asks(HALF_MARKED[1:], "es")
+    assert not only_asks("¿puedes apagar la luz", "es")
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "asked"),
+    [
+        ("en", "[what is the] lamp state", True),
+        ("en", "please tell me [the] lamp state", True),
+        ("en", "make sure [that] the lamp is on", False),
+        ("en", "a coffee", False),
+        ("de", "wie [warm] ist es", True),
+        ("de", "einen Kaffee", False),
+        ("pl", "kawa", True),
+    ],
+)
+def test_an_intent_is_a_question_if_a_sentence_of_it_begins_like_one(
+    language: str,
+    sentence: str,
+    asked: bool,  # noqa: FBT001
+) -> None:
+    patterns = patterns_of(sentence_set({"Own": sentence, "Other": "what else"}))
+    assert is_asked("Own", patterns, language) is asked
 
 
 @pytest.mark.parametrize(("language", "text"), REQUESTS)

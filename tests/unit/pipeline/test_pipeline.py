@@ -620,13 +620,16 @@ def test_spoken_commands_are_all_refused_if_one_of_them_must_not_be_spoken() -> 
         ("all lights off, please?", Outcome.INTENT),
         ("switch off all lights?", Outcome.INTENT),
         ("lamp state?", Outcome.INTENT),
+        ("a coffee?", Outcome.REFUSED),
+        ("a coffee, please?", Outcome.INTENT),
     ],
 )
 def test_a_typed_question_moves_nothing_unless_it_is_a_request(text: str, outcome: Outcome) -> None:
     asked = sentence_set(
         {
             "HassTurnOff": "[switch off] all lights [off] [please]",
-            "Asked": "lamp state",
+            "Asked": "[what is the] lamp state",
+            "Brew": "a coffee [please]",
         }
     )
     job = TextInput("t", text, Source.COMMAND_LINE, Trigger.COMMAND_LINE)
