@@ -154,7 +154,7 @@ def sayable_devices(
     bridges = bridges or Zigbee2MqttBridges()
     entities = list(entities)
     areas_known = dict.fromkeys([*owner.areas, *_told_areas(entities, owner), *areas])
-    rooms = set(map(without_article, areas_known))
+    known = set(map(without_article, areas_known))
     devices = [_device(entity, owner, list(areas_known), bridges) for entity in entities]
     devices = _with_members(devices, bridges)
     taken: set[tuple[str, str | None]] = set()
@@ -166,7 +166,7 @@ def sayable_devices(
             problem = "another device has the same name in the same room"
         if problem is None and device.is_described and names[0] in own_names:
             problem = "another device has this name, and this one only a description"
-        if problem is None and not rooms.isdisjoint(names):
+        if problem is None and not known.isdisjoint(names):
             problem = "its name is that of a room"
         if problem is None:
             taken |= {(name, device.area) for name in names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,8 @@ def is_asked(intent: str, patterns: Patterns, language: str) -> bool:
         return True
     for pattern in (*patterns.patterns, *patterns.with_wildcard):
         if pattern.intent == intent:
-            words = [*itertools.takewhile(lambda part: isinstance(part, str), pattern.parts)]
+            slots = (at for at, one in enumerate(pattern.parts) if not isinstance(one, str))
+            words = [str(one) for one in pattern.parts[: next(slots, None)]]
             _, meant = _first_meaning(words, language)
             if lists.guard_of_kind(meant, "question"):
                 return True
