@@ -259,13 +259,19 @@ def identity_of(request: Request, packet_id: bytes) -> bytes:
     """Return a digest of the requester, the request's id and the work.
 
     The payload is part of it: a client that counts its ids from 1 after each start must not get
-    the answer to another question. A request without an id is identified by `packet_id`, the
-    broker's packet identifier, which stays the same when the broker sends it again.
+    the answer to another question. The requester's name is, too: two of them that count from 1 and
+    want the same done must not be taken for one. A request without an id is identified by
+    `packet_id`, the broker's packet identifier, which stays the same when it sends it again.
     """
     digest = hashlib.sha256()
     own_id = request.correlation or (request.transaction or "").encode()
     reply_to = (request.reply_to or "").encode()
-    work = (request.payload, request.area.encode()) if request.area else (request.payload,)
+    work = [request.payload]
+    named = request.requester not in ("", request.reply_to)
+    if request.area or named:  # otherwise as it was kept by versions without these
+        work.append(request.area.encode())
+    if named:
+        work.append(request.requester.encode())
     for part in (request.operation.encode(), reply_to, own_id, packet_id, *work):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()

@@ -208,8 +208,16 @@ def test_the_same_id_and_payload_are_the_same_request() -> None:
         accepted(b"hello", correlation=b"2"),
         accepted(b"hello", "answer", correlation=b"1"),
         accepted(b"hello", correlation=b"1", response_topic="home/else"),
+        accepted(b"hello", correlation=b"1", user_properties=[("requester", "anna")]),
+        accepted(b"hello", correlation=b"1", user_properties=[("requester", "bert")]),
+        accepted(b"hello", correlation=b"1", user_properties=[("area", "anna")]),
     ]
-    assert one.identity not in [other.identity for other in others]
+    assert len({one.identity, *(other.identity for other in others)}) == 1 + len(others)
+
+
+def test_a_requester_that_repeats_its_request_is_the_same_one() -> None:
+    asked = form(text="hello", transaction="1", requester="anna", area="kitchen")
+    assert accepted(asked).identity == accepted(asked, mid=9).identity
 
 
 def test_without_an_id_only_a_redelivery_by_the_broker_is_the_same_request() -> None:
