@@ -184,10 +184,10 @@ class EditableConfig:
                 continue
             try:
                 value = _value(field, _plain_lines(given))
-            except ValueError as error:
+                _set(document, field, value)
+            except ValueError as error:  # also of a number with thousands of digits
                 problems.append(f"{field.name}: {error}")
                 continue
-            _set(document, field, value)
             hidden = field.kind == "secret"
             shown = "" if value is None or hidden else _toml(value)
             changed.append((field.name, shown))

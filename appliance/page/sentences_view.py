@@ -11,6 +11,7 @@ from appliance.errors import EditRefused, SentencesError
 from appliance.page.access import Role
 from appliance.page.page_request import PageError
 from appliance.page.page_view import PageRoute
+from appliance.sentences.sentence_fit import other_meaning
 from appliance.sentences.taught_sentence import OWN_FILE, with_sentence
 from appliance.sentences.template_check import LONGEST
 from appliance.values import Intent
@@ -109,6 +110,12 @@ class SentencesView:
         answer = form.get("response", "").strip()
         if max(len(sentence), len(answer)) > LONGEST:
             raise PageError(422, request.texts["sentences.too_long"].format(most=LONGEST))
+        if form.get("anyway") != "yes":
+            active = self._editor.active
+            taken = await asyncio.to_thread(other_meaning, active, sentence, intent)
+            if taken is not None:
+                given = {"sentence": sentence, "intent": intent, "response": answer}
+                return request.part("sentence_taken", 409, taken=taken, given=given)
         opened = await asyncio.to_thread(self._editor.files().opened, OWN_FILE)
         text = with_sentence(opened.text, sentence, Intent(intent), answer)
         return await self._saved(request, opened.name, text, opened.digest, goes=False)

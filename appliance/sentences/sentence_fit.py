@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.grammar.nearest_sentence import nearest
+from appliance.sentences.template_check import TemplateError
 
 if TYPE_CHECKING:
     from appliance.sentences.sentence_set import SentenceSet
@@ -16,6 +17,9 @@ SHOWN = 2
 
 BEAM = 200
 """Beam of the search for them: the largest number of hypotheses after each letter."""
+
+EXAMPLES = 50
+"""Sentences of a new template that are tried."""
 
 FARTHEST = 0.4
 """Distance per letter up to which a sentence may help who mistyped it."""
@@ -31,6 +35,30 @@ class SentenceFit:
     """The missing information, such as a room."""
     nearest: tuple[str, ...] = ()
     """The most similar sentences, if it fits none."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherMeaning:
+    """A sentence that a new template would take over."""
+
+    sentence: str
+    intents: tuple[Intent, ...]
+    """Its meaning until now."""
+
+
+def other_meaning(sentences: SentenceSet, template: str, intent: str) -> OtherMeaning | None:
+    """A sentence of a template that means another intent now; None if there is none.
+
+    EXAMPLES of the template are looked at. A template that cannot be read takes over nothing.
+    """
+    try:
+        for example in sentences.examples_of(template, EXAMPLES):
+            found = sentences.parse_all(example)
+            if any(one.name != intent for one in found):
+                return OtherMeaning(example, found)
+    except (TemplateError, KeyError):  # the check of the file says what is wrong
+        pass
+    return None
 
 
 def fit_of(sentences: SentenceSet, text: str) -> SentenceFit:

@@ -19,6 +19,7 @@ from appliance.errors import SentencesError
 from appliance.grammar.block_scope import ANY_CONTEXT
 from appliance.grammar.grammar import Grammar, fingerprint
 from appliance.grammar.text_parser import INCLUDED
+from appliance.sentences import template_check
 from appliance.sentences.home_assistant_builtins import shared_data
 from appliance.sentences.included_sentences import add_included
 from appliance.sentences.problems import Problems
@@ -229,6 +230,20 @@ class SentenceSet:
         for intent, counter, sentence in self._templates(name):
             for index in evenly_spaced(counter.count(sentence.expression), per_template):
                 yield intent, counter.pick(sentence.expression, index)
+
+    def examples_of(self, template: str, most: int) -> Iterator[str]:
+        """Up to `most` sentences that a template would allow here, evenly spaced.
+
+        Raises:
+            TemplateError: it is not a template.
+            KeyError: it names a rule or a list that is not declared.
+
+        """
+        sentence = template_check.read(template)
+        lists, rules = self.intents.slot_lists, self.intents.expansion_rules
+        counter = SentenceCounter(self.language, lists, rules)
+        for index in evenly_spaced(counter.count(sentence.expression), most):
+            yield counter.pick(sentence.expression, index)
 
     def _templates(self, name: str | None) -> Iterator[tuple[str, SentenceCounter, Sentence]]:
         for intent in self.intents.intents.values():

@@ -160,6 +160,11 @@ def test_a_text_of_several_lines_keeps_them_and_is_shown_with_them(config: Edita
     assert parse(found.text).language_model.system_prompt == "a\nb\nc"
 
 
+def test_a_number_with_thousands_of_digits_is_a_mistake_of_its_key(config: EditableConfig) -> None:
+    found = changed(config, mqtt__keepalive_s="0x" + "f" * 5000)
+    assert found.problems[0].startswith("mqtt.keepalive_s: ")
+
+
 def test_the_page_does_not_choose_a_file_whose_lines_leave_the_board(
     config: EditableConfig,
 ) -> None:

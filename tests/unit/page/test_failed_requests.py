@@ -11,9 +11,10 @@ from typing import Any, cast
 
 import pytest
 from starlette.responses import Response
+from support.sentences import sentence_set
 
 from appliance.config import Config, DeviceSettings
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, EditRefused
 from appliance.http_server.limits import RequestLimits
 from appliance.http_server.site import Event
 from appliance.openai_api.application import OpenAiApi
@@ -148,3 +149,20 @@ def test_a_sentence_that_is_too_long_is_refused_before_anything_is_read() -> Non
     status, text = ask(page(view), "/sentences/add", b"intent=Long&sentence=" + b"x" * 1001)
     assert status == 422
     assert texts("en")["sentences.too_long"].format(most=1000) in text
+
+
+def test_a_sentence_that_means_something_else_already_is_asked_about_and_not_added() -> None:
+    active = sentence_set({"Light": "lamp on"})
+
+    def files() -> None:
+        raise EditRefused("it would be added")
+
+    view = SentencesView(cast("SentenceEditor", SimpleNamespace(active=active, files=files)))
+    status, text = ask(page(view), "/sentences/add", b"intent=Mine&sentence=lamp+on&response=%22")
+    assert status == 409
+    asked = texts("en")["sentences.taken"]
+    assert asked.format(sentence="lamp on", now="Light", then="Mine") in text
+    assert '<input type="hidden" name="response" value="&#34;">' in text
+    assert '<input type="hidden" name="anyway" value="yes">' in text
+    status, text = ask(page(view), "/sentences/add", b"intent=Mine&sentence=lamp+on&anyway=yes")
+    assert (status, "it would be added" in text) == (422, True)
