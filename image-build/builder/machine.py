@@ -14,7 +14,6 @@ from builder.stages import BuildError
 
 NEEDED = {
     "mmdebstrap": "mmdebstrap",
-    "arch-test": "arch-test",
     "dpkg-deb": "dpkg",
     "unshare": "util-linux",
     "apt-config": "apt",
@@ -22,6 +21,7 @@ NEEDED = {
 SPACE_GB = 12
 SUITE = "trixie"
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
+HANDLER = BINFMT / "appliance-aarch64"
 EMULATOR = Path("/run/appliance-image/qemu-aarch64")
 """A short path: the kernel takes no long one. It is held open, and not looked for again."""
 
@@ -63,15 +63,13 @@ def examine(cache: Path) -> None:
             "The image holds files of many users, so only root can make it.\n"
             "Run: sudo image-build/build"
         )
-    missing = sorted({package for program, package in NEEDED.items() if not shutil.which(program)})
+    missing = {package for program, package in NEEDED.items() if not shutil.which(program)}
+    venv = subprocess.run(["python3", "-c", "import ensurepip"], check=False, capture_output=True)
+    if venv.returncode:
+        missing.add("python3-venv")
     if missing:
-        raise BuildError(
-            f"This machine lacks: {' '.join(missing)}\nRun: apt-get install -y {' '.join(missing)}"
-        )
-    if subprocess.run(
-        ["python3", "-c", "import ensurepip"], capture_output=True, check=False
-    ).returncode:
-        raise BuildError("Python here has no venv.\nRun: apt-get install -y python3-venv")
+        names = " ".join(sorted(missing))
+        raise BuildError(f"This machine lacks: {names}\nRun: apt-get install -y {names}")
     cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache).free // 10**9
     if free < SPACE_GB and not any(cache.glob("20-rootfs-*")):
@@ -137,27 +135,45 @@ def apt_options() -> list[str]:
 
 
 def emulate(tools: Path) -> None:
-    """Have the kernel run programs for arm64, by an emulator that is kept open."""
-    if native() or _runs_arm64():
+    """Have the kernel run programs for arm64, by an emulator that is kept open.
+
+    Args:
+        tools: the tree of tools, which has the emulator.
+
+    """
+    if native() or _runs_arm64(tools):
         return
-    if not (BINFMT / "register").exists():
-        subprocess.run(
-            ["mount", "-t", "binfmt_misc", "none", str(BINFMT)], check=False, capture_output=True
-        )
-    if not (BINFMT / "register").exists():
+    if not _binfmt_is_there():
         raise BuildError(
             "This kernel cannot run programs of another processor (binfmt_misc is not there).\n"
             "Build on another machine, or on one with an arm64 processor, which needs no emulation."
         )
     EMULATOR.parent.mkdir(exist_ok=True)
     shutil.copy(tools / "usr/bin/qemu-aarch64", EMULATOR)
-    old = BINFMT / "appliance-aarch64"
-    if old.exists():
-        old.write_text("-1")
+    forget_emulator()
     (BINFMT / "register").write_text(MAGIC)
-    if not _runs_arm64():
+    if not _runs_arm64(tools):
         raise BuildError("Programs for arm64 do not run here, even with an emulator: see dmesg.")
 
 
-def _runs_arm64() -> bool:
-    return subprocess.run(["arch-test", "arm64"], check=False, capture_output=True).returncode == 0
+def forget_emulator() -> None:
+    """Take back what `emulate` told the kernel."""
+    if emulator_is_ours():
+        HANDLER.write_text("-1")
+
+
+def emulator_is_ours() -> bool:
+    """Whether the kernel runs programs for arm64 by what `emulate` told it."""
+    return _binfmt_is_there() and HANDLER.exists()
+
+
+def _binfmt_is_there() -> bool:
+    if not (BINFMT / "register").exists():
+        mount = ["mount", "-t", "binfmt_misc", "none", str(BINFMT)]
+        subprocess.run(mount, check=False, capture_output=True)
+    return (BINFMT / "register").exists()
+
+
+def _runs_arm64(tools: Path) -> bool:
+    test = ["chroot", str(tools), "arch-test", "arm64"]
+    return subprocess.run(test, check=False, capture_output=True).returncode == 0

@@ -1,4 +1,7 @@
-"""Stage 20: Debian for arm64, from the archive, by mmdebstrap through an emulated processor."""
+"""Stage 20: Debian for arm64, from the archive, by mmdebstrap through an emulated processor.
+
+The mmdebstrap is that of the tools: the host's own may be older, and want programs of the host.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +45,14 @@ def make(build: Build) -> None:
     """The tree `root`."""
     archive = machine.archive()
     machine.emulate(build.folders[tools.NAME] / "root")
-    build.run(
+    tools.inside(
+        build,
         *("mmdebstrap", "--mode=root", "--architectures=arm64", "--variant=minbase"),
         *(f"--aptopt={option}" for option in machine.apt_options()),
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT),
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         f"--include={','.join(tools.listed(PACKAGES))}",
-        *(machine.SUITE, build.here / "root", *archive.lines()),
+        *(machine.SUITE, "/stage/root", *archive.lines()),
+        binds={"/stage": build.here},
+        env={"PATH": tools.PATH},
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from builder import proof
 from builder.stages import DONE
 
-from emulation import cuts, questions, service, updates
+from emulation import cuts, fresh_hosts, questions, service, updates
 from emulation.device import Device, Died
 from emulation.processors import right_variant_is_opened
 
@@ -54,6 +54,9 @@ def main(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 69
+    if asked.from_nothing is not None:
+        releases = asked.from_nothing or list(fresh_hosts.RELEASES)
+        return fresh_hosts.make_all(releases, asked.work or asked.cache, record=asked.record)
     trees = asked.cache.glob("10-tools-*/root")
     tools = sorted((tree for tree in trees if (tree / EMULATOR).exists()), key=_made)
     if not tools or not (asked.image / "appliance.img").exists():
@@ -93,11 +96,30 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add(
         "--cache", type=Path, default=cache, metavar="DIR", help="the build's; default: %(default)s"
     )
-    add("--work", type=Path, default=None, metavar="DIR", help="where the card lies: 2 GB")
+    add(
+        "--work",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="where the card lies (2 GB), or with --from-nothing the machines (5 GB)",
+    )
     add("--part", action="append", choices=PARTS, help="this part alone; may be given again")
     add("--quick", action="store_true", help=f"only {' and '.join(QUICK)}")
     add("--cuts", type=int, default=20, metavar="N", help="power cuts; default: %(default)s")
-    add("--record", action="store_true", help="write into proof.json what was right")
+    add(
+        "--from-nothing",
+        nargs="*",
+        choices=fresh_hosts.RELEASES,
+        metavar="RELEASE",
+        help="boot nothing: make the build's first stages in an empty cache on fresh machines, "
+        f"one of each release ({', '.join(fresh_hosts.RELEASES)}); wants the network, and some "
+        "10 minutes for each",
+    )
+    add(
+        "--record",
+        action="store_true",
+        help="write into proof.json what was right (with --from-nothing: from-nothing.json)",
+    )
     return parser.parse_args(arguments)
 
 
@@ -122,7 +144,7 @@ class Run:
         getattr(self, part)(device)
         if self.asked.record and len(self.failed) == wrong:
             spent = round(time.monotonic() - began)
-            proof.record({part: {"seconds": spent, "told": self._told}})
+            proof.IMAGE.record({part: {"seconds": spent, "told": self._told}})
 
     def ask(self, name: str, question: Callable[[], object]) -> None:
         """One question, and a line with its answer."""

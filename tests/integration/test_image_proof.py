@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from builder import proof
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-digest = proof.digest
+digest = proof.IMAGE.digest
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "FILE", tmp_path / "proof.json")
-    monkeypatch.setattr(proof, "digest", lambda: "these files")
-
-
-@pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("image-build/builder", "systemd", "script"):
         (tmp_path / name).mkdir(parents=True)
@@ -60,23 +50,47 @@ def test_what_is_written_about_the_image_does_not(repository: Path) -> None:
     assert digest() == before
 
 
+def test_the_build_from_nothing_is_outdated_by_what_its_stages_are_made_of(
+    repository: Path,
+) -> None:
+    before = proof.FROM_NOTHING.digest()
+    (repository / "systemd/appliance.service").write_text("another")
+    assert proof.FROM_NOTHING.digest() == before
+    (repository / "image-build/builder/a.py").write_text("another")
+    assert proof.FROM_NOTHING.digest() != before
+
+
+def test_all_that_a_proof_depends_on_is_in_the_repository() -> None:
+    here = Path(__file__).parents[2]
+    for one in (proof.IMAGE, proof.FROM_NOTHING):
+        assert [name for name in one.inputs if not (here / name).exists()] == []
+
+
 def test_nothing_is_proven_if_there_is_no_record() -> None:
-    assert proof.state()[0] == 1
+    status, sentence = proof.IMAGE.state()
+    assert status == 1
+    assert "has not been proven yet. Run: sudo image-build/test --record" in sentence
 
 
-def test_parts_are_added_until_all_were_right() -> None:
-    proof.record({"boot": {"seconds": 1}})
-    status, sentence = proof.state()
+PROOFS = pytest.mark.parametrize("one", [proof.IMAGE, proof.FROM_NOTHING])
+
+
+@PROOFS
+def test_parts_are_added_until_all_were_right(repository: Path, one: proof.Proof) -> None:
+    first, *others = one.parts
+    one.record({first: {"seconds": 1}})
+    status, sentence = one.state()
     assert status == 69
-    assert "update" in sentence
-    assert "boot" not in sentence
-    proof.record({name: {} for name in proof.PARTS if name != "boot"})
-    assert proof.state()[0] == 0
+    assert others[-1] in sentence
+    assert first not in sentence
+    one.record({name: {} for name in others})
+    assert one.state()[0] == 0
 
 
-def test_other_files_have_to_be_proven_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    proof.record({name: {} for name in proof.PARTS})
-    monkeypatch.setattr(proof, "digest", lambda: "other files")
-    assert proof.state()[0] == 1
-    proof.record({"boot": {}})
-    assert proof.state()[0] == 69
+@PROOFS
+def test_other_files_have_to_be_proven_anew(repository: Path, one: proof.Proof) -> None:
+    one.record({name: {} for name in one.parts})
+    (repository / "image-build/builder/a.py").write_text("another")
+    assert one.state()[0] == 1
+    one.record({one.parts[0]: {}})
+    assert one.state()[0] == 69
