@@ -101,6 +101,11 @@ def _named_files(config_path: Path, config: Config) -> Iterator[tuple[str, str]]
         ("mqtt.certificate_file", mqtt.certificate_file),
         ("mqtt.key_file", mqtt.key_file),
         ("mqtt.password_file", mqtt.password_file),
+        *(
+            (f"{server}.{key}", getattr(site, key))
+            for server, site in (("http", config.http), ("page", config.page))
+            for key in ("certificate_file", "key_file")
+        ),
         *(("model", name) for name in config.models if is_path(name)),
         *(("wake_word.words", word) for word in config.wake_word.words if is_path(word)),
     ]

@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 
 from appliance.http_server.limits import MAXIMUM_HEADER_BYTES, RequestLimits
 from appliance.system import local_addresses
+from appliance.system.credential_files import located
 
 if TYPE_CHECKING:
     import socket
@@ -62,8 +63,8 @@ class SiteConnections:
             server_header=False,
             date_header=False,
             h11_max_incomplete_event_size=MAXIMUM_HEADER_BYTES,
-            ssl_certfile=site.certificate_file or None,
-            ssl_keyfile=site.key_file or None,
+            ssl_certfile=located(site.certificate_file) if site.certificate_file else None,
+            ssl_keyfile=str(located(site.key_file)) if site.key_file else None,
         )
         self.settings.load()
         self.state = ServerState()

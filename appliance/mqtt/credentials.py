@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.errors import ConfigError
+from appliance.system.credential_files import located
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from appliance import config
-
-
-def located(name: str) -> Path:
-    """Return the path of a configured file; a relative one may be a systemd credential."""
-    path = Path(name).expanduser()
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if directory and not path.is_absolute() and (Path(directory) / path).exists():
-        return Path(directory) / path
-    return path
 
 
 def password(mqtt: config.MqttSettings) -> bytes | None:

@@ -130,8 +130,39 @@ def _light(device: Device) -> str:
     return must(device, "cat", f"{PINS}/sim_gpio{LIGHT}/value").strip()
 
 
+def a_browser_logs_in_over_https(device: Device) -> str:
+    """With the address, the password, the authority and the fingerprint that are on the card."""
+    told = must(device, "python3", "-c", LOG_IN)
+    firewall = must(device, "nft", "list", "chain", "inet", "appliance", "owner_in")
+    expect("443" in firewall, firewall)
+    return told.strip()
+
+
+LOG_IN = """
+import hashlib, http.client, pathlib, re, socket, ssl, sys, urllib.parse
+card = pathlib.Path("/boot/config/appliance")
+page = (card / "ACCESS.txt").read_text()
+host = re.search("https://([a-z0-9.-]+)\\n", page)[1]
+password = re.search("password     ([a-z0-9]{16})\\n", page)[1]
+digest = "".join(re.findall("[0-9A-F]{2}:(?:[0-9A-F]{2}:?)+", page)).replace(":", "")
+context = ssl.create_default_context(cafile=card / "broker-ca.pem")
+client = http.client.HTTPConnection(host, 443, timeout=60)
+plain = socket.create_connection(("127.0.0.1", 443), timeout=60)
+client.sock = context.wrap_socket(plain, server_hostname=host)
+shown = hashlib.sha256(client.sock.getpeercert(binary_form=True)).hexdigest().upper()
+fields = urllib.parse.urlencode({"password": password})
+headers = {"origin": f"https://{host}", "content-type": "application/x-www-form-urlencoded"}
+client.request("POST", "/login", fields, headers)
+answer = client.getresponse()
+fine = answer.status == 303 and "Secure" in answer.headers["set-cookie"] and shown == digest
+print(answer.status, host, shown)
+sys.exit(not fine)
+"""
+
+
 ALL = (
     check_finds_no_error,
+    a_browser_logs_in_over_https,
     a_spoken_command_is_heard_understood_and_published,
     the_button_opens_the_microphone_and_the_light_follows,
     a_fake_hot_thermal_zone_eases_the_pace,

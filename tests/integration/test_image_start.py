@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from appliance_image import autoboot
+from appliance_image import autoboot, device_certificates, toml_text
 from appliance_image.appliance_calls import Appliance
 from appliance_image.health import Health
 from appliance_image.slots import Places, Slot
@@ -119,6 +119,7 @@ def test_the_owner_finds_what_other_programs_need(image: ImageStart) -> None:
     image.start.before()
     page = (image.system.owner / "ACCESS.txt").read_text()
     assert "8883" in page
+    assert "https://appliance-" in page
     assert "homeassistant" in page
     assert "BEGIN CERTIFICATE" in (image.system.owner / "broker-ca.pem").read_text()
 
@@ -321,3 +322,31 @@ def test_another_broker_of_the_owner_keeps_ours_from_starting(image: ImageStart)
     (image.system.owner / "config.toml").write_text("[device]\nname = 'kitchen'\n")
     image.start.before()
     assert not mark.exists()
+
+
+def test_a_renewed_certificate_is_told_on_the_card_and_used_at_once(
+    image: ImageStart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image.start.before()
+    image.start.after()
+    before = (image.system.owner / "ACCESS.txt").read_text()
+    assert not image.start.renew()
+    assert image.restarts == 0
+    monkeypatch.setattr(device_certificates, "RENEWED_DAYS", device_certificates.PAGE_DAYS + 1)
+    assert image.start.renew()
+    assert image.restarts == 1
+    assert (image.system.owner / "ACCESS.txt").read_text() != before
+    image.states = ["inactive"]
+    assert image.start.renew()
+    assert image.restarts == 1  # the owner has stopped it
+
+
+def test_without_a_certificate_everything_but_the_page_starts(
+    image: ImageStart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_certificates, "PAGE_DAYS", "none")
+    image.start.before()
+    assert "the certificate of the page cannot be made" in image.notices
+    assert "listen" not in toml_text.read(image.system.config).get("page", {})
+    assert (image.system.etc / "page.key").read_text() == ""  # the unit hands it over all the same
+    assert (image.system.etc / "broker.password").exists()

@@ -124,9 +124,14 @@ def _parser() -> argparse.ArgumentParser:
         lambda _: _start().after(),
     )
     action("deadline", "leave a tried slot that has not been kept (by itself)", _deadline)
+    action("renew", "make the page's certificate again before its end (by itself)", _renew)
     action("grow", "let the last partition fill the card (by itself)", _grow)
     _add_makers(action)
     return parser
+
+
+def _renew(_asked: argparse.Namespace) -> None:
+    print("made again" if _start().renew() else "the page's certificate is still good")
 
 
 def _grow(_asked: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The broker's passwords and certificate, made at the first start, and its access list."""
+"""The broker's passwords, made at the first start, its certificate, and its access list."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import contextlib
 import json
 import secrets
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance_image import autoboot, config_item, toml_text
+from appliance_image import device_certificates, toml_text
 from appliance_image.errors import Failed
 from appliance_image.system import said_by
 
@@ -23,9 +21,6 @@ ROLES = ("homeassistant", "lamp", "worker", "operator")
 DEVICE_IN_EXAMPLE = "kitchen"
 """What the access list calls an appliance; docs/examples/mosquitto/acl is the one definition."""
 
-DAYS = "36500"
-"""A board without a clock must not outlive its certificate."""
-
 
 def furnish(system: System, name: str) -> None:
     """Make what is not there yet, and put all of it where mosquitto and the appliance look.
@@ -36,7 +31,7 @@ def furnish(system: System, name: str) -> None:
     """
     kept, etc = system.persistent / "broker", system.root / "etc/mosquitto"
     passwords = _passwords(system, name)
-    _make_certificates(system, name)
+    device_certificates.make_broker_certificate(system, name)
     plain = "".join(f"{user}:{password}\n" for user, password in passwords.items())
     etc.mkdir(parents=True, exist_ok=True)
     (etc / "passwords").unlink(missing_ok=True)
@@ -100,53 +95,3 @@ def _passwords(system: System, name: str) -> dict[str, str]:
     if roles != known:
         system.keep(place, json.dumps(roles, indent=1), 0o600)
     return {name: roles["device"], **{role: roles[role] for role in ROLES if role != name}}
-
-
-def _make_certificates(system: System, name: str) -> None:
-    """An authority of the device's own, and a certificate by it for the names of the device."""
-    place = system.persistent / "broker"
-    host = config_item.host_name(name)
-    names = f"DNS:{host}.local,DNS:{host},DNS:localhost,IP:127.0.0.1"
-    if not (place / "ca.pem").exists():
-        _make(
-            place,
-            "ca",
-            ("-subj", f"/CN={host} broker authority"),
-            "basicConstraints=critical,CA:TRUE,pathlen:0\n"
-            "keyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash",
-        )
-    made_for = place / "server.names"
-    if (place / "server.pem").exists() and made_for.exists() and made_for.read_text() == names:
-        return
-    _make(
-        place,
-        "server",
-        ("-subj", f"/CN={host}", "-CA", place / "ca.pem", "-CAkey", place / "ca.key"),
-        "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-        f"extendedKeyUsage=serverAuth\nsubjectAltName={names}\n"
-        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid",
-    )
-    system.keep(made_for, names)
-
-
-def _make(place: Path, name: str, arguments: tuple[str | Path, ...], extensions: str) -> None:
-    """NAME.key and NAME.pem; the latter last, so that its being there means that both are whole."""
-    place.mkdir(parents=True, exist_ok=True)
-    place.chmod(0o700)
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        new = Path(folder)
-        settings = new / "settings"
-        settings.write_text(
-            "[req]\nprompt=no\ndistinguished_name=dn\nx509_extensions=ext\n"
-            f"[dn]\n[ext]\n{extensions}\n"
-        )
-        fine, said = said_by(
-            *("openssl", "req", "-x509", "-days", DAYS, "-config", settings),
-            *("-newkey", "ec", "-nodes", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-keyout", new / "key", "-out", new / "pem", *arguments),
-        )
-        if not fine:
-            raise Failed(f"the broker's certificate: {said}")
-        for kind in ("key", "pem"):
-            autoboot.replace(place / f"{name}.{kind}", (new / kind).read_bytes())
-            (place / f"{name}.{kind}").chmod(0o600)

@@ -22,6 +22,16 @@ LOCAL = (LOCAL_BROKER, "localhost", "::1")
 MODELS = "/opt/appliance/models"
 """Those of the image."""
 
+PAGE = "0.0.0.0:443"
+"""Where the page for browsers is unless the owner says otherwise; the firewall opens this port."""
+
+LOCAL_NETWORKS = (
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+    *("fc00::/7", "fe80::/10"),
+)
+PAGE_CERTIFICATE, PAGE_KEY = "page.pem", "page.key"
+"""Files in /etc/appliance; the service has the key as a credential."""
+
 MAY_HINDER = ("speech", "wake_word", "speaking", "language_model", "cascade", "sentences")
 """Sections that name files, without which the appliance may not start."""
 
@@ -64,6 +74,7 @@ def merged(system: System, owners: Tables) -> Tables:
     _fill_device(tables.setdefault("device", {}), name)
     _fill_sentences(system, tables.setdefault("sentences", {}))
     _fill_mqtt(system, tables.setdefault("mqtt", {}), name)
+    _fill_page(system, tables.setdefault("page", {}), owners.get("page", {}))
     _find_models(system, tables)
     return tables
 
@@ -134,6 +145,19 @@ def _fill_mqtt(system: System, mqtt: dict[str, object], name: str) -> None:
         place = system.etc / file
         if not mqtt.get(key) and place.exists() and place.stat().st_size:
             mqtt[key] = f"/etc/appliance/{file}" if file.endswith(".pem") else file
+
+
+def _fill_page(system: System, page: dict[str, object], owners: dict[str, object]) -> None:
+    """HTTPS for the local network; an owner's own `listen`, even an empty one, is left as it is."""
+    certificate = system.etc / PAGE_CERTIFICATE
+    if not certificate.exists():
+        return
+    if not page.get("listen") and "listen" not in owners:
+        page["listen"] = PAGE
+        page["allow"] = page.get("allow") or list(LOCAL_NETWORKS)
+    host = f"{page.get('listen', '')}".rpartition(":")[0].strip("[]")
+    if host and host not in LOCAL and not page.get("certificate_file") and not page.get("key_file"):
+        page.update(certificate_file=f"/etc/appliance/{PAGE_CERTIFICATE}", key_file=PAGE_KEY)
 
 
 def _find_models(system: System, tables: Tables) -> None:

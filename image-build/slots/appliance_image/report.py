@@ -36,8 +36,8 @@ Nothing has to be here; what is wrong is refused and said in STATUS.txt.
   broker_password.txt  the password for a broker elsewhere
   time_server.txt      where the time is asked; nobody is asked otherwise
 
-The appliance writes STATUS.txt, ACCESS.txt (how programs reach its broker)
-and broker-ca.pem here.
+The appliance writes STATUS.txt, ACCESS.txt (how a browser reaches its page, and
+programs its broker) and broker-ca.pem here.
 """
 
 

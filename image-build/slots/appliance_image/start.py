@@ -9,7 +9,15 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance_image import broker, config_item, folder, report, settings
+from appliance_image import (
+    broker,
+    config_item,
+    device_certificates,
+    folder,
+    page_login,
+    report,
+    settings,
+)
 from appliance_image.appliance_calls import restart_service, service_state
 from appliance_image.errors import Failed, Refused
 from appliance_image.mounts import writable
@@ -59,14 +67,24 @@ class Start:
             notices.append(f"the settings cannot be kept: {failure.strerror}")
         name = config_item.device_name(self.system)
         self.name_the_host(config_item.host_name(name))
-        notices += self._broker(name)
+        notices += [*self._broker(name), *self._page(name)]
         self._time_server()
         if not os.path.ismount(self.system.persistent):
             notices.append("the card keeps nothing: its last partition cannot be used")
         told = self._report(outcomes, notices)
         report.show(self.system, told)
-        self._write_pages(told, name)
+        self._write_pages(name, told)
         return told
+
+    def renew(self) -> bool:
+        """Make the page's certificate again if it is time, and have it used. True if it was."""
+        name = config_item.device_name(self.system)
+        if not device_certificates.make_page_certificate(self.system, name):
+            return False
+        self._write_pages(name)
+        if self.state_of_service(0.0) == "active":
+            self.restart()
+        return True
 
     def after(self) -> Report:
         """Wait for the appliance; take back settings that hinder it; keep or leave a tried slot."""
@@ -91,7 +109,7 @@ class Start:
         if state != "active":
             told.notices.append("the appliance does not start; its log says why")
         report.show(self.system, told)
-        self._write_pages(told, config_item.device_name(self.system))
+        self._write_pages(config_item.device_name(self.system), told)
         return told
 
     def _after_a_trial(self) -> list[str]:
@@ -126,6 +144,19 @@ class Start:
             mark.unlink(missing_ok=True)
         else:
             self.system.keep(mark, "")
+        return []
+
+    def _page(self, name: str) -> list[str]:
+        """The page's certificate, which comes into force with the configuration that names it."""
+        key = self.system.etc / config_item.PAGE_KEY
+        try:
+            device_certificates.make_page_certificate(self.system, name)
+            config_item.put_in_force(self.system)
+        except (Failed, OSError) as failure:
+            with contextlib.suppress(OSError):
+                if not key.exists():  # the unit hands it over, used or not
+                    self.system.keep(key, "", 0o600)
+            return [f"the certificate of the page cannot be made: {failure}"]
         return []
 
     def _time_server(self) -> None:
@@ -169,18 +200,17 @@ class Start:
         name = config_item.device_name(self.system)
         return Report(name, self.slots.places.image_facts(), slot, outcomes, notices)
 
-    def _write_pages(self, told: Report, name: str) -> None:
+    def _write_pages(self, name: str, told: Report | None = None) -> None:
         """Only what has changed is written: the owner's partition is left alone otherwise."""
         owner, host = self.system.owner, config_item.host_name(name)
-        pages = {"STATUS.txt": told.page(""), "README.txt": report.GUIDE}
-        with contextlib.suppress(OSError):
-            pages["ACCESS.txt"] = broker.access_page(self.system, name, host)
+        pages = {"STATUS.txt": told.page(now()), "README.txt": report.GUIDE} if told else {}
+        with contextlib.suppress(OSError, ValueError):
+            browsers = page_login.text(self.system, host)
+            pages["ACCESS.txt"] = browsers + broker.access_page(self.system, name, host)
             pages["broker-ca.pem"] = (self.system.persistent / "broker/ca.pem").read_text()
         new = {file: text for file, text in pages.items() if _differs(owner / file, text)}
         if not new:
             return
-        if "STATUS.txt" in new:
-            new["STATUS.txt"] = told.page(now())
         try:
             with writable(self.slots.places.bootcfg):
                 for file, text in new.items():
