@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-import pytest
+from support.promtool import promtool
 
 from appliance.system.metrics_server import Figures, MetricsServer
 from appliance.values import BoardReading, Pace
@@ -23,15 +22,29 @@ DASHBOARD = EXAMPLES / "grafana" / "appliances.json"
 ENDINGS = re.compile(r"_(total|bucket|count|sum|created)$")
 
 
-def test_prometheus_accepts_the_alert_rules() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed; install the package prometheus")
-    checked = subprocess.run(
-        [promtool, "check", "rules", str(RULES)], capture_output=True, text=True, check=False
-    )
+def accepted(rules: Path) -> str:
+    """What Prometheus says of a file of rules, which it has to accept."""
+    command = [promtool(), "check", "rules", rules]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "SUCCESS" in checked.stdout
+    return checked.stdout
+
+
+def test_prometheus_accepts_the_alert_rules() -> None:
+    accepted(RULES)
+
+
+def test_prometheus_understands_every_query_of_the_dashboard(tmp_path: Path) -> None:
+    dashboard = json.loads(DASHBOARD.read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    # Grafana puts a number of seconds and the chosen boards where its variables are.
+    texts = [re.sub(r"\$__\w+", "300s", query).replace("$board", "kitchen") for query in queries]
+    assert not [text for text in texts if "$" in text]
+    rules = [{"record": f"query:{number}", "expr": text} for number, text in enumerate(texts)]
+    file = tmp_path / "queries.yml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"{len(queries)} rules found" in accepted(file)
 
 
 def served(free_port: int) -> set[str]:
