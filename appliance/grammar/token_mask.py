@@ -142,7 +142,8 @@ class TokenVocabulary:
             if text:
                 by_text.setdefault(text, []).append(token)
         for same in by_text.values():  # in words Whisper writes "pu", not "PU"
-            same.sort(key=lambda token: tokens[token] != texts[token])
+            if len(same) > 1:
+                same.sort(key=lambda token: tokens[token] != texts[token])
         words = sorted(by_text)
         return cls(
             texts=texts,

@@ -23,18 +23,24 @@ APOSTROPHES = frozenset("'`\u2018\u2019\u00b4")
 HYPHENS = frozenset("-_\u2010\u2011\u2013\u2014\u2212")
 """Read as a space between the parts of a word, and as a minus sign before a number."""
 
+SPACES = frozenset(
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+"""All characters for which `str.isspace` holds."""
+
+_FOLDED = str.maketrans(
+    {**dict.fromkeys(APOSTROPHES, ""), **dict.fromkeys(HYPHENS, "-"), **dict.fromkeys(SPACES, " ")}
+)
+
 
 def folded(text: str) -> str:
     """`text` letter by letter as the automaton reads it: punctuation and spaces are kept.
 
     Unicode form NFC, case folded, without apostrophes, each hyphen and dash as "-".
     """
-    out: list[str] = []
-    for char in unicodedata.normalize("NFC", text).casefold():
-        if char in APOSTROPHES:
-            continue
-        out.append(" " if char.isspace() else "-" if char in HYPHENS else char)
-    return "".join(out)
+    composed = text if text.isascii() else unicodedata.normalize("NFC", text)
+    return composed.casefold().translate(_FOLDED)
 
 
 def template_text(text: str) -> str:

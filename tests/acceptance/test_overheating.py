@@ -116,6 +116,7 @@ def test_heat_takes_the_model_first_and_never_a_command(
         plant = SteadyRequester(client)
         cool = plant.answer(plant.ask("answer", "What is a lamp?"))
         assert (cool["outcome"], cool["pace"]) == ("answer", "full")
+        assert plant.answer(plant.ask("parse", "stop machine three"))["pace"] == "full"
 
         # When it heats: first it eases off, then the model rests, and commands go on
         board.heat_to(79)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ from appliance.events import JobFinished
 from appliance.journal.journal import Journal
 from appliance.sentences import sentence_set
 from appliance.sentences.active_sentences import ActiveSentences
+from appliance.sentences.sentence_set import SentenceSet
 from appliance.system.board_state import BoardState
 from appliance.values import (
     BoardReading,
@@ -63,6 +65,11 @@ class QuietSpeech:
 TINY = SpeechSettings(model="whisper-tiny.en")
 
 
+@functools.cache
+def starter_sentences() -> SentenceSet:
+    return sentence_set.load(None, "en", included=True)
+
+
 class Asked:
     """The answers, with everything around them faked but the journal."""
 
@@ -74,7 +81,7 @@ class Asked:
         self.answers = FactAnswers(
             settings
             or Config(device=DeviceSettings(name="kitchen-box", area="kitchen"), speech=TINY),
-            ActiveSentences(sentence_set.load(None, "en", included=True)),
+            ActiveSentences(starter_sentences()),
             self.board,  # type: ignore[arg-type]
             connection=self.connection,  # type: ignore[arg-type]
             volume=LoudspeakerVolume(self.journal, self.speech),  # type: ignore[arg-type]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 import pytest
 
-from appliance.text.normalise import normalise, words_of
+from appliance.text.normalise import SPACES, normalise, words_of
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,8 @@ def test_a_number_is_one_word_and_a_punctuation_mark_is_not_a_word(
     text: str, words: list[str]
 ) -> None:
     assert list(words_of(text)) == words
+
+
+def test_every_space_of_unicode_is_known() -> None:
+    every = {character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()}
+    assert every == SPACES
