@@ -325,6 +325,8 @@ class LanguageModelSettings(Section, frozen=True):
     """Longest answer under a JSON Schema, in tokens (1 to 4096)."""
     memory_limit_mb: Annotated[int, Meta(ge=0)] = 0
     """Memory of the model's process beyond the mapped file, in MB."""
+    least_certainty: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.55
+    """Answer a question with "I do not know that." if the model is less sure than this (0 to 1)."""
     tells_time: bool = False
     """Add date and time to each question."""
     facts: str = ""

@@ -426,6 +426,9 @@ class Completion:
     cached_tokens: int
     generated_tokens: int
     first_token_ms: float | None = None
+    certainty: float | None = None
+    """How sure the model was of its words: the geometric mean of the probabilities of its tokens, 0
+    to 1. None for an answer in JSON."""
 
 
 class Models(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from appliance.decoding.calibration import Calibration, under_prior
 from appliance.decoding.contradiction import any_contradicts, has_other_number, objection
+from appliance.decoding.longer_sentences import may_be_longer_one, texts_to_compare
 from appliance.decoding.meanings import declared_sentences_near, is_contested, meanings_of
 from appliance.decoding.search_types import Decoding, HeardWord, Scorer, SearchEffort
 from appliance.decoding.several_commands import several_commands_near
@@ -168,6 +169,10 @@ class SentenceRecogniser:
         found = self._judge(
             opinion.decoding, grammar, speech.no_speech, speech.seconds, self.calibration
         )
+        if found.reading is not None:
+            found = self._unless_longer(found, grammar, [(speech, self.vocabulary)])
+            if found.reading is None:
+                return found
         if self.fusion is None or encode_for_second is None or not self.is_doubtful(found):
             return found
         second = encode_for_second()
@@ -179,7 +184,28 @@ class SentenceRecogniser:
             return replace(found, calls=found.calls + 1, models_asked=2, by_first_model=found)
         no_speech = min(speech.no_speech or 0.0, second.no_speech or 0.0)
         by_both = self._judge(decoding, grammar, no_speech, speech.seconds, self.fusion.calibration)
-        return replace(by_both, models_asked=2, by_first_model=found)
+        by_both = replace(by_both, models_asked=2, by_first_model=found)
+        models = [(speech, self.vocabulary), (second, self.fusion.vocabulary)]
+        return self._unless_longer(by_both, grammar, models)
+
+    def _unless_longer(
+        self,
+        found: RecognisedSentence,
+        grammar: Grammar,
+        models: Sequence[tuple[SpeechScorer, TokenVocabulary]],
+    ) -> RecognisedSentence:
+        """The result; rejected if a longer sentence is as likely by one of the models."""
+        if found.reading is None:
+            return found
+        plain, heard = normalise(found.text), normalise(found.free_text)
+        for speech, vocabulary in models:
+            texts = texts_to_compare(grammar.walk(vocabulary), plain, heard, grammar.language)
+            if texts:
+                tokens = found.tokens + sum(map(len, texts))
+                found = replace(found, calls=found.calls + 1, tokens=tokens)
+                if may_be_longer_one(speech.likelihoods(texts)):
+                    return replace(found, reading=None, refused="unlikely", confidence=0.0)
+        return found
 
     def is_doubtful(self, found: RecognisedSentence) -> bool:
         """Whether a sentence is near, but not certain."""

@@ -30,6 +30,8 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Values for a wildcard in the examples."""
     no_tools: str
     """The answer to a program that wants the model to call functions."""
+    unknown: str
+    """The answer to a question of whose answer the model is not sure."""
     clock: str
     """The line that tells the model date and time."""
     weekdays: Annotated[tuple[str, ...], Meta(min_length=7, max_length=7)]

@@ -1,4 +1,4 @@
-"""Whether a typed text asks with a question mark, and no verb requests it: "all lights off?"."""
+"""Whether a text is a question, and whether a typed one only asks: "all lights off?"."""
 
 from __future__ import annotations
 
@@ -22,7 +22,20 @@ _OPENING = "\u00bf"
 _END = re.compile(r"[.!;]\s")
 """The end of a sentence before the question."""
 
+OPENING_WORDS = 4
+"""A question word is one of the first words of a question: "in which country is Rome"."""
+
 ASKS = 'it ends with "?" and no verb requests it: say it without the mark, or with "please"'
+
+
+def is_question(text: str, language: str) -> bool:
+    """Whether a text has a question mark, or a question word near its beginning.
+
+    A language without word lists has only the question mark.
+    """
+    words = words_of(text)[:OPENING_WORDS]
+    asks = word_lists_for(language).guard_of_kind(words, "question")
+    return asks or _QUESTION_MARK.search(text) is not None
 
 
 def only_asks(text: str, language: str) -> bool:

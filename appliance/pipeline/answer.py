@@ -10,6 +10,7 @@ from appliance.errors import EngineError
 from appliance.events import AnswerWritten
 from appliance.fallback.owner_facts import OwnerFacts
 from appliance.fallback.prompt_texts import parts_for
+from appliance.fallback.question_mark import is_question
 from appliance.pipeline.resolve import prompt_of
 from appliance.pipeline.route import is_spoken
 from appliance.values import (
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from appliance.values import Job
 
 RESTING = "the board is resting (too hot, or too little power): only declared sentences are done"
+
+
+UNSURE = (
+    "the language model was not sure of its answer ({:.2f}; language_model.least_certainty is {:g})"
+)
 
 
 class AnswerStage:
@@ -103,7 +109,9 @@ class AnswerStage:
         work.lm = model.name
         session = _session_of(work.job, prompt)
         question = self._question(work, prompt, session)
-        completion = model.complete(question, must_stop, self._progress(work.job, prompt))
+        may_be_unknown = self._may_be_unknown(prompt, work.language)
+        progress = None if may_be_unknown else self._progress(work.job, prompt)
+        completion = model.complete(question, must_stop, progress)
         work.stage("answer")
         if completion.first_token_ms is not None:
             work.note("first_token", completion.first_token_ms / 1000)
@@ -114,9 +122,19 @@ class AnswerStage:
         )
         if not completion.text.strip():
             raise EngineError("the language model wrote nothing")
+        certainty = completion.certainty
+        if may_be_unknown and certainty is not None and certainty < self._settings.least_certainty:
+            work.answer = parts_for(work.language).unknown
+            work.end(Outcome.ANSWER, UNSURE.format(certainty, self._settings.least_certainty))
+            return
         work.answer = completion.text.strip()
         self._history.add(session, prompt.text, work.answer)
         work.end(Outcome.ANSWER)
+
+    def _may_be_unknown(self, prompt: PromptRequest, language: str) -> bool:
+        """Whether an unsure answer is not given, so that none of it may be published before."""
+        guarded = self._settings.least_certainty > 0.0 and prompt.schema is None
+        return guarded and is_question(prompt.text, language)
 
     def _question(
         self, work: ResultBuilder, prompt: PromptRequest, session: str | None

@@ -39,6 +39,9 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     requests: tuple[str, ...]
     imperatives: tuple[str, ...]
     verbs: tuple[str, ...]
+    auxiliaries: tuple[str, ...]
+    articles: tuple[str, ...]
+    verb_prefixes: tuple[str, ...]
     nouns: tuple[str, ...]
     pronouns: tuple[str, ...]
     again: tuple[str, ...]
@@ -123,6 +126,12 @@ class WordLists:
     """Harmless phrases that make a question a request: "can you", "please"."""
     imperatives: frozenset[str] = frozenset()
     """First words of a command that are a request even before a question mark: "open the gate?"."""
+    auxiliaries: tuple[str, ...] = ()
+    """Verbs that make a question or a report of words without a verb: "are the lights on"."""
+    articles: tuple[str, ...] = ()
+    """The articles that most often follow such a verb."""
+    verb_prefixes: tuple[str, ...] = ()
+    """Prefixes that give a verb another meaning: "reset"."""
 
     def content(self, words: Sequence[str], *, begins: bool) -> list[str]:
         """The content of `words`: synonyms as one word, words without meaning left out.
@@ -251,6 +260,9 @@ def word_lists_for(language: str) -> WordLists:
         written.capital_nouns,
         frozenset(map(words_of, written.requests)),
         frozenset(_single(written.imperatives)),
+        written.auxiliaries,
+        written.articles,
+        written.verb_prefixes,
     )
 
 

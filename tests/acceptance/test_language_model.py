@@ -86,9 +86,9 @@ def test_a_requester_that_asks_for_partial_answers_gets_them_while_they_are_writ
         MqttClient(broker.port, f"{ROOT}/partial") as watching,
         MqttClient(broker.port, ANSWERS) as plant,
     ):
-        quiet = ask(plant, text="What is the capital of France?", transaction="q")
+        quiet = ask(plant, text="Tell me about tea.", transaction="q")
         assert watching.silent()
-        answer = ask(plant, text="What is the capital of France?", transaction="s", stream=True)
+        answer = ask(plant, text="Tell me about tea.", transaction="s", stream=True)
         seen = [json.loads(watching.next().payload)]
         with contextlib.suppress(AssertionError):
             while not watching.silent():

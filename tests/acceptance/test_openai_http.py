@@ -30,6 +30,7 @@ CLIP = SAMPLES / "kitchen_light.flac"
 SAID = "turn on the kitchen light"
 ANSWERS = "appliance/kitchen/response/#"
 QUESTION = "Why is the sky blue?"
+REQUEST = "Tell me about the sky."
 LONG = "Three hundred numbers."
 FRUIT = {
     "type": "object",
@@ -242,10 +243,10 @@ def test_an_answer_is_the_one_that_mqtt_gives(served: HttpServed, client: openai
 
 
 def test_a_streamed_answer_comes_in_pieces_and_is_the_same(client: openai.OpenAI) -> None:
-    whole = client.chat.completions.create(model="", messages=user(QUESTION)).choices[0]
+    whole = client.chat.completions.create(model="", messages=user(REQUEST)).choices[0]
     pieces, finish, usage = [], None, None
     for chunk in client.chat.completions.create(
-        model="", messages=user(QUESTION), stream=True, stream_options={"include_usage": True}
+        model="", messages=user(REQUEST), stream=True, stream_options={"include_usage": True}
     ):
         usage = chunk.usage or usage
         for choice in chunk.choices:

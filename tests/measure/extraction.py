@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,42 @@ def is_invented(found: Any, text: str) -> bool:
     return any(value.casefold().replace(",", ".") not in plain for value in values_in(found))
 
 
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What a model took out of all texts."""
+
+    counts: Counter[str]
+    """`valid`, `right`, `invented`."""
+    languages: Counter[str]
+    """Right ones by language."""
+    tasks: int
+    tokens_per_s: float
+    """With the reading of the texts."""
+
+
+def extracted(path: Path, tasks_file: Path, *, free: bool = False, show: bool = False) -> Extracted:
+    """Give a model each text."""
+    tasks = [json.loads(line) for line in tasks_file.read_text("utf-8").splitlines()]
+    model = Llama(ServerLauncher(path, LanguageModelSettings(), 1, cache_folder=None))
+    counts: Counter[str] = Counter()
+    languages: Counter[str] = Counter()
+    tokens, began = 0, time.monotonic()
+    for task in tasks:
+        found, generated = answered(model, task, free=free)
+        tokens += generated
+        valid = jsonschema.Draft202012Validator(task["schema"]).is_valid(found)
+        right = found == task["right"]
+        counts["valid"] += valid
+        counts["right"] += right
+        counts["invented"] += is_invented(found, task["text"])
+        languages[task["language"]] += right
+        if show and not right:
+            print(f"  {task['text']}  ->  {found}")
+    seconds = time.monotonic() - began
+    model.close()
+    return Extracted(counts, languages, len(tasks), tokens / seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -68,28 +105,12 @@ def main() -> None:
     parser.add_argument("--free", action="store_true")
     parser.add_argument("--show", action="store_true")
     arguments = parser.parse_args()
-    tasks = [json.loads(line) for line in arguments.tasks.read_text("utf-8").splitlines()]
-    model = Llama(ServerLauncher(arguments.model, LanguageModelSettings(), 1, cache_folder=None))
-    counts: Counter[str] = Counter()
-    languages: Counter[str] = Counter()
-    tokens, began = 0, time.monotonic()
-    for task in tasks:
-        found, generated = answered(model, task, free=arguments.free)
-        tokens += generated
-        valid = jsonschema.Draft202012Validator(task["schema"]).is_valid(found)
-        right = found == task["right"]
-        counts["valid"] += valid
-        counts["right"] += right
-        counts["invented"] += is_invented(found, task["text"])
-        languages[task["language"]] += right
-        if arguments.show and not right:
-            print(f"  {task['text']}  ->  {found}")
-    seconds = time.monotonic() - began
-    model.close()
-    print("  right by language:", dict(languages))
+    found = extracted(arguments.model, arguments.tasks, free=arguments.free, show=arguments.show)
+    print("  right by language:", dict(found.languages))
     print(
-        f"{counts['valid']} valid, {counts['right']} right, {counts['invented']} invented of"
-        f" {len(tasks)}; {tokens / seconds:.0f} tokens/s with the reading"
+        f"{found.counts['valid']} valid, {found.counts['right']} right,"
+        f" {found.counts['invented']} invented of {found.tasks};"
+        f" {found.tokens_per_s:.0f} tokens/s with the reading"
     )
 
 

@@ -53,8 +53,10 @@ class ScriptedLanguageModel:
         script: Iterable[str | Exception],
         name: str = "scripted",
         option_probabilities: Mapping[str, Mapping[str, float]] | None = None,
+        certainty: float | None = None,
     ) -> None:
         self.name = name
+        self.certainty = certainty
         self._script = deque(script)
         self._option_probabilities = option_probabilities or {}
         self.asked: list[Question] = []
@@ -79,7 +81,7 @@ class ScriptedLanguageModel:
             if on_token is not None:
                 on_token(word)
         prompt = len(question.turns[-1].split())
-        return Completion(line, prompt_tokens=prompt, cached_tokens=0, generated_tokens=len(words))
+        return Completion(line, prompt, 0, len(words), certainty=self.certainty)
 
     def score_options(
         self, menu: str, text: str, options: Sequence[str], must_stop: Callable[[], bool]

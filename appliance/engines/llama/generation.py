@@ -66,6 +66,7 @@ class Generation:
         self._maximum_tokens = maximum_tokens
         self._tokens: list[int] = []
         self._pieces: list[str] = []
+        self._log_probabilities: list[float] = []
         self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")  # a letter may be 3 tokens
         self._random = np.random.default_rng(secrets.randbits(64))
         self.is_over = False
@@ -78,6 +79,12 @@ class Generation:
         """Number of tokens written."""
         return len(self._tokens)
 
+    @property
+    def certainty(self) -> float | None:
+        """Geometric mean of the probabilities of its tokens, 0 to 1; None for JSON or no text."""
+        found = self._log_probabilities
+        return round(float(np.exp(np.mean(found))), 3) if found else None
+
     def next(self, scores: NDArray[np.float32]) -> list[int]:
         """The next token, and those that a schema forces after it; none at the end.
 
@@ -85,6 +92,7 @@ class Generation:
             scores: logits over the vocabulary, shape (tokens,).
 
         """
+        unpenalised = scores.copy() if self._limits.json is None else None
         token = self._sample(scores)
         if self._weights.is_end(token):
             self.is_over = True
@@ -93,6 +101,8 @@ class Generation:
         if self._limits.json is None and self._is_enough(piece):
             self.is_over = True
             return []
+        if unpenalised is not None:
+            self._log_probabilities.append(_log_probability(unpenalised, token))
         tokens = [token]
         if self._limits.json is not None:
             self._limits.json.accept(token)
@@ -146,6 +156,12 @@ class Generation:
             return text
         last = max(text.rfind(f"{end} ") for end in SENTENCE_ENDS)
         return text[: last + 1] if last > 0 else text
+
+
+def _log_probability(scores: NDArray[np.float32], token: int) -> float:
+    """Natural log probability of a token; `scores` are logits, shape (tokens,)."""
+    top = scores.max()
+    return float(scores[token] - top - np.log(np.exp(scores - top).sum()))
 
 
 def _ends(text: str) -> bool:

@@ -140,7 +140,7 @@ class LlamaModel:
                 "cached_tokens": cached,
                 "generated_tokens": generation.generated,
             }
-            yield {"done": {"text": text, **counts}}
+            yield {"done": {"text": text, "certainty": generation.certainty, **counts}}
         finally:
             self._nested -= 1
             self._sequences.clear(sequence)

@@ -226,10 +226,40 @@ class ModelThatBeginsAgain(ScriptedLanguageModel):
 def test_what_is_seen_of_an_answer_that_is_written_anew_is_not_there_twice() -> None:
     events = RecordedEvents()
     asked = pipeline(model=ModelThatBeginsAgain(["They roll."]), events=events)
-    prompt = PromptRequest("why do trains run", stream=True)
+    prompt = PromptRequest("tell me about trains", stream=True)
     done(requested(Operation.ANSWER, prompt.packed()), asked)
     seen = [event.text for event in events.of(AnswerWritten)]
     assert seen == ["They", "They have", "They", "They roll."]
+
+
+def test_a_question_is_answered_only_if_the_model_is_sure() -> None:
+    def asked(text: str, certainty: float | None, least: float = 0.55) -> Result:
+        model = ScriptedLanguageModel(["On magnets."], certainty=certainty)
+        prompt = PromptRequest(text)
+        request = requested(Operation.ANSWER, prompt.packed())
+        return done(request, pipeline(model=model, least_certainty=least))
+
+    unsure = asked("why do trains run", 0.54)
+    assert (unsure.outcome, unsure.answer) == (Outcome.ANSWER, "I do not know that.")
+    assert unsure.reason is not None
+    assert "0.54; language_model.least_certainty is 0.55" in unsure.reason
+    assert asked("they run on what?", 0.54).answer == "I do not know that."
+    for text, certainty, least in (
+        ("why do trains run", 0.55, 0.55),
+        ("why do trains run", 0.1, 0.0),
+        ("write a poem", 0.1, 0.55),
+        ("why do trains run", None, 0.55),
+    ):
+        result = asked(text, certainty, least)
+        assert (result.answer, result.reason) == ("On magnets.", None)
+
+
+def test_nothing_of_an_answer_to_a_question_is_seen_before_the_model_is_known_to_be_sure() -> None:
+    events = RecordedEvents()
+    asked = pipeline(model=ScriptedLanguageModel(["On magnets."], certainty=0.1), events=events)
+    prompt = PromptRequest("why do trains run", stream=True)
+    done(requested(Operation.ANSWER, prompt.packed()), asked)
+    assert events.of(AnswerWritten) == []
 
 
 def test_a_sentence_never_asks_the_language_model() -> None:
