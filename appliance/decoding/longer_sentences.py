@@ -66,7 +66,7 @@ def longer_sentences(words: Sequence[str], lists: WordLists) -> Iterator[str]:
         return
     begin = next((at for at, word in enumerate(words) if word not in lists.links), 0)
     for verb in lists.auxiliaries:
-        for article in dict.fromkeys(("", " ".join(words[:begin]), *lists.articles)):
+        for article in dict.fromkeys(("", " ".join(words[:begin]), *lists.usual_articles)):
             yield " ".join([verb, *article.split(), *words[begin:]])
         if ends_with_state:
             yield " ".join([*others, verb, words[-1]])

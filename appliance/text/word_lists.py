@@ -40,7 +40,7 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     imperatives: tuple[str, ...]
     verbs: tuple[str, ...]
     auxiliaries: tuple[str, ...]
-    articles: tuple[str, ...]
+    usual_articles: tuple[str, ...]
     verb_prefixes: tuple[str, ...]
     nouns: tuple[str, ...]
     pronouns: tuple[str, ...]
@@ -128,7 +128,7 @@ class WordLists:
     """First words of a command that are a request even before a question mark: "open the gate?"."""
     auxiliaries: tuple[str, ...] = ()
     """Verbs that make a question or a report of words without a verb: "are the lights on"."""
-    articles: tuple[str, ...] = ()
+    usual_articles: tuple[str, ...] = ()
     """The articles that most often follow such a verb."""
     verb_prefixes: tuple[str, ...] = ()
     """Prefixes that give a verb another meaning: "reset"."""
@@ -261,7 +261,7 @@ def word_lists_for(language: str) -> WordLists:
         frozenset(map(words_of, written.requests)),
         frozenset(_single(written.imperatives)),
         written.auxiliaries,
-        written.articles,
+        written.usual_articles,
         written.verb_prefixes,
     )
 
