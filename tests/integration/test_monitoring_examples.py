@@ -24,7 +24,7 @@ ENDINGS = re.compile(r"_(total|bucket|count|sum|created)$")
 
 def accepted(rules: Path) -> str:
     """What Prometheus says of a file of rules, which it has to accept."""
-    command = [promtool(), "check", "rules", rules]
+    command = [str(promtool()), "check", "rules", str(rules)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "SUCCESS" in checked.stdout
