@@ -66,6 +66,14 @@ class JobNotRun:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmationAsked:
+    """A command that was said at a satellite waits for a yes."""
+
+    request: Request
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
 class WordsHeard:
     """The words of a sentence that is still being spoken."""
 
@@ -113,6 +121,7 @@ Event = (
     | UtteranceHeard
     | JobFinished
     | JobNotRun
+    | ConfirmationAsked
     | WordsHeard
     | AnswerWritten
     | BoardRead

@@ -198,7 +198,9 @@ def wire(  # noqa: PLR0915  (one line for each part)
         speech=speech,
         events=events,
     )
-    confirmation = RequestConfirmation(ledger, rules, topics=topics, publisher=publisher)
+    confirmation = RequestConfirmation(
+        ledger, rules, topics=topics, publisher=publisher, events=events
+    )
 
     # DECODE, RECOGNISE, TRANSCRIBE, RESOLVE and ANSWER.
     language_model = open_language_model(config)
@@ -312,11 +314,12 @@ def wire(  # noqa: PLR0915  (one line for each part)
     # Clients with a connection of their own.
     client_loops: list[Loop] = []
     jobs = ClientJobs(queue, ids)
-    if config.wyoming.listen or config.page.listen:
+    if config.wyoming.listen or config.wyoming.satellites or config.page.listen:
         events.subscribe(jobs)
     if config.wyoming.listen or config.wyoming.satellites:
         services = Services.of(config, jobs, recognition, sentences, speech.synthesizer)
-        client_loops += _wyoming(services, events, SatelliteRequests(intake, ids.new), earshot)
+        spoken = SatelliteRequests(intake, confirmation, ids.new)
+        client_loops += _wyoming(services, events, spoken, earshot)
     if config.sparkplug.group_id:
         node = NodeMetrics()
         events.subscribe(node)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from appliance.devices.confirmation_rules import ConfirmationRules
     from appliance.dialogue.listener_control import ListenerControl
     from appliance.dialogue.speech_output import SpeechOutput
+    from appliance.dialogue.yes_and_stop_words import Phrases
     from appliance.events import EventBus
     from appliance.jobs.commit_stage import JobLedger
     from appliance.jobs.job_queue import JobQueue
@@ -215,7 +216,7 @@ class Dialogue:
                 *(_State.CONFIRMING, (job, result), None),
             )
         if self._speech.speaks:
-            self._speech.say(question_of(result), done=self._listen_for_reply)
+            self._speech.say(spoken_question(result, self._phrases), done=self._listen_for_reply)
         else:
             self._listen_for_reply()
 
@@ -334,6 +335,11 @@ def response_to(commands: Iterable[Intent], declared: Mapping[str, DeclaredInten
 def question_of(result: Result) -> str:
     """The understood text as a question, which needs no words of any language."""
     return f"{(result.text or '').rstrip('.!? ')}?"
+
+
+def spoken_question(result: Result, phrases: Phrases) -> str:
+    """The question as it is asked aloud, with what may be said to it."""
+    return f"{question_of(result)} {phrases.yes_or_no}"
 
 
 def filled(response: str, slots: Mapping[str, object]) -> str:

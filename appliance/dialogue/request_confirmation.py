@@ -1,4 +1,4 @@
-"""The stage CONFIRM of requests: asks the requester back, over MQTT, before an intent acts."""
+"""The stage CONFIRM of requests: asks back, over MQTT or at a satellite, before an intent acts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.dialogue.confirm_and_session import question_of
+from appliance.events import ConfirmationAsked
 from appliance.ids import boot_seconds
 from appliance.messages.request_payloads import CONFIRM_WITHIN_S, Answer, RequestState
 from appliance.messages.topics import ReturnAddress
@@ -17,6 +18,7 @@ from appliance.values import Outcome
 
 if TYPE_CHECKING:
     from appliance.devices.confirmation_rules import ConfirmationRules
+    from appliance.events import EventBus
     from appliance.jobs.commit_stage import JobLedger
     from appliance.messages.topics import Topics
     from appliance.mqtt.publisher import Publisher
@@ -41,19 +43,26 @@ class _PendingConfirmation:
 
 
 class RequestConfirmation:
-    """Requests whose intent waits for a second message of their requester. Any thread.
+    """Requests whose intent waits for a yes of their requester. Any thread.
 
     Such a request stays in the inbox, so that it is asked again after a crash, and counts as one
     that waits.
     """
 
     def __init__(
-        self, ledger: JobLedger, rules: ConfirmationRules, *, topics: Topics, publisher: Publisher
+        self,
+        ledger: JobLedger,
+        rules: ConfirmationRules,
+        *,
+        topics: Topics,
+        publisher: Publisher,
+        events: EventBus,
     ) -> None:
         self._ledger = ledger
         self._rules = rules
         self._topics = topics
         self._publisher = publisher
+        self._events = events
         self._lock = threading.Lock()
         self._questions: dict[str, _PendingConfirmation] = {}
         """Questions by the request's id."""
@@ -70,7 +79,11 @@ class RequestConfirmation:
         question = _PendingConfirmation(request, result, ends_at)
         with self._lock:
             self._questions[request.id] = question
-        self._publisher.publish(self._topics.answer(ReturnAddress.of(request), _asked(question)))
+        if request.is_of_satellite:
+            self._events.emit(ConfirmationAsked(request, result))
+        else:
+            answer = self._topics.answer(ReturnAddress.of(request), _asked(question))
+            self._publisher.publish(answer)
         logger.info("%s waits for the requester's confirmation", request.id)
 
     def question_of(self, request_id: str) -> Answer | None:
@@ -87,7 +100,8 @@ class RequestConfirmation:
     def answer_question(self, name: str, address: ReturnAddress, *, yes: bool) -> int:
         """Settle the questions of this id and response topic; return their number.
 
-        Another response topic is another requester, who cannot confirm for this one.
+        Another response topic is another requester, who cannot confirm for this one. What was said
+        at a satellite is confirmed there.
         """
         reply_to = self._topics.named_reply(address)
         with self._lock:
@@ -95,6 +109,7 @@ class RequestConfirmation:
                 question
                 for question in self._questions.values()
                 if name in (question.request.transaction, question.request.id)
+                and not question.request.is_of_satellite
                 and self._topics.named_reply(ReturnAddress.of(question.request)) == reply_to
                 and boot_seconds() < question.ends_at
             ]
@@ -106,6 +121,19 @@ class RequestConfirmation:
             else:
                 self._end(question, Outcome.CANCELLED, DECLINED)
         return len(named)
+
+    def answer_at_satellite(self, request_id: str, *, yes: bool, why: str) -> Result | None:
+        """Settle the question of this id, with the reason of a no; None if its time is over."""
+        with self._lock:
+            question = self._questions.get(request_id)
+            if question is None or not question.request.is_of_satellite:
+                return None
+            if boot_seconds() >= question.ends_at:
+                return None  # `tick` ends it
+            del self._questions[request_id]
+        if yes:
+            return self._ledger.commit_job(question.request, question.result)
+        return self._end(question, Outcome.CANCELLED, f"not confirmed: {why}")
 
     def cancel(self, request_id: str) -> bool:
         """Cancel a request that waits for a confirmation; False if it does not."""
@@ -128,9 +156,9 @@ class RequestConfirmation:
             else:
                 self._end(question, Outcome.CANCELLED, NOT_IN_TIME)
 
-    def _end(self, question: _PendingConfirmation, outcome: Outcome, reason: str) -> None:
+    def _end(self, question: _PendingConfirmation, outcome: Outcome, reason: str) -> Result:
         ended = msgspec.structs.replace(question.result, outcome=outcome, reason=reason)
-        self._ledger.commit_job(question.request, ended)
+        return self._ledger.commit_job(question.request, ended)
 
 
 def _asked(question: _PendingConfirmation) -> Answer:

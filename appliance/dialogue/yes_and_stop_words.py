@@ -18,6 +18,8 @@ LONGEST_YES = 4
 class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file of `phrases/`."""
 
+    yes_or_no: str
+    """Spoken after a question."""
     yes: frozenset[str]
     """Words that confirm. Every word of a reply must be one of these, so that noise never
     confirms."""
@@ -46,6 +48,7 @@ def phrases_for(language: str) -> Phrases:
         return phrases_for(FALLBACK)
     written = msgspec.toml.decode(file.read_bytes(), type=Phrases)
     return Phrases(
+        yes_or_no=written.yes_or_no,
         yes=frozenset(word for one in written.yes for word in words_of(one)),
         stop=frozenset(" ".join(words_of(phrase)) for phrase in written.stop),
     )

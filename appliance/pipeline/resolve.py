@@ -195,7 +195,7 @@ def _speaker_of(job: Job) -> str:
 
 def _has_no_reply(job: Job) -> bool:
     """Whether nobody can confirm: what acts on the result may be another system."""
-    return isinstance(job, ClientRequest) or (isinstance(job, Request) and job.is_of_satellite)
+    return isinstance(job, ClientRequest)
 
 
 def prompt_of(request: Request) -> PromptRequest:

@@ -103,6 +103,11 @@ class RecogniserConnection:
         self._server.stop_using(self)
 
     @_handle.register
+    def _(self, event: incoming.RunPipeline) -> None:
+        if self._server.uses(self) and event.is_reply:
+            self._server.speech.on_reply_wanted()
+
+    @_handle.register
     def _(self, event: incoming.VoiceStopped) -> None:
         if self._server.uses(self):
             self._server.speech.on_voice_stopped()

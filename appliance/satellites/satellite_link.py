@@ -8,11 +8,13 @@ import time
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
-from appliance.dialogue.confirm_and_session import response_to
+from appliance.dialogue.confirm_and_session import response_to, spoken_question
+from appliance.dialogue.yes_and_stop_words import phrases_for
 from appliance.errors import ApplianceError, WyomingError
 from appliance.satellites.satellite_requests import SpokenRequests
+from appliance.satellites.spoken_reply import SpokenReply
 from appliance.satellites.streamed_speech import ANOTHER_HEARD_BETTER
-from appliance.values import SoundLevel, Wake
+from appliance.values import Outcome, SoundLevel, Wake
 from appliance.wyoming_server import incoming_events as incoming
 from appliance.wyoming_server import outgoing_events as outgoing
 from appliance.wyoming_server.client_socket import ClientGone, ClientSocket
@@ -38,6 +40,10 @@ LOUDEST = 200.0
 """Decibels over the noise that are believed."""
 
 
+NO_VOICE = "it must be confirmed, and the appliance that recognises has no voice to ask with"
+NO_REPLY = "it must be confirmed, and this satellite does not listen to replies"
+
+
 class SatelliteLink:
     """Belongs to one thread, but for `close` and `cancel`."""
 
@@ -58,7 +64,10 @@ class SatelliteLink:
         self._area = ""
         self._requests = SpokenRequests(self._client, requests, address)
         self._election: WakeElection | None = None
-        self._transcription: Transcription | None = None
+        self._purpose: Transcription | SpokenReply | None = None
+        """What the sound is for that comes now."""
+        self._question: str | None = None
+        """Id of the command that waits for a yes from this satellite."""
         self._holding = contextlib.ExitStack()
         self._frames = PcmFrames(16_000, 1)
         self._yields = False
@@ -95,6 +104,7 @@ class SatelliteLink:
                 self._take(event)
         finally:
             self._end_sentence()
+            self._decline("the connection to the satellite ended")
             self._requests.close()
             if self._election is not None:
                 self._earshot.leave(self._election)
@@ -114,6 +124,7 @@ class SatelliteLink:
             raise
         except ApplianceError as error:
             self._end_sentence()
+            self._decline("the reply could not be recognised")
             self._client.refuse(str(error), "failed")
 
     @singledispatchmethod
@@ -128,6 +139,10 @@ class SatelliteLink:
         self._area = event.satellite.area or ""
         self._requests.close()
         self._requests = SpokenRequests(self._client, self._requests_of_all, self._name)
+        if self._services.synthesizer is None:
+            self._requests.cannot_ask = NO_VOICE
+        elif not event.satellite.supports_trigger:
+            self._requests.cannot_ask = NO_REPLY
         if self._election is None:
             self._election = self._earshot.join(f"{self._services.name}/{self._name}", self)
         where = f", area {self._area}" if self._area else ""
@@ -149,15 +164,35 @@ class SatelliteLink:
     @_handle.register
     def _(self, event: incoming.RunPipeline) -> None:
         self._end_sentence()
+        if event.is_reply:
+            self._begin_reply()
+        else:
+            self._decline("another sentence came before the reply")
+            self._begin_sentence()
+
+    def _begin_sentence(self) -> None:
         if self._yields:
             self._yields = False
             return
         context = {"area": self._area} if self._area else None
         asked = incoming.Transcribe(name=COMMANDS, context=context)
         self._requests.newest = None
-        self._transcription = Transcription(
+        self._purpose = Transcription(
             asked, self._client, self._requests, self._services, self._holding
         )
+
+    def _begin_reply(self) -> None:
+        if self._question is None:
+            self._client.refuse("no reply is awaited", "invalid")
+            return
+        self._purpose = SpokenReply(
+            self._client, self._services, self._requests_of_all, self._question
+        )
+
+    @_handle.register
+    def _(self, event: incoming.Played) -> None:
+        if self._question is not None and self._purpose is None:
+            self._client.send(outgoing.listen_for_reply())
 
     @_handle.register
     def _(self, event: incoming.AudioStart) -> None:
@@ -168,30 +203,45 @@ class SatelliteLink:
         for frame in self._frames.feed(event.pcm):
             if self._yields:
                 self._end_sentence()
-            if self._transcription is not None and self._transcription.hear(frame):
-                self._answer()
+            if self._purpose is not None and self._purpose.hear(frame):
+                self._answer(self._purpose)
 
     @_handle.register
     def _(self, event: incoming.AudioStop) -> None:
-        if self._transcription is not None and not self._yields:
-            self._transcription.finish()
-            self._answer()
+        if self._purpose is not None and not self._yields:
+            self._purpose.finish()
+            self._answer(self._purpose)
         self._end_sentence()
 
-    def _answer(self) -> None:
-        """Say the answer to the sentence, if there is one to be said."""
-        result = self._requests.newest
+    def _answer(self, purpose: Transcription | SpokenReply) -> None:
+        """Ask back, or say the answer, if there is one to be said."""
         self._end_sentence()
+        if isinstance(purpose, SpokenReply):
+            self._question = None
+            result = purpose.result
+        else:
+            result = self._requests.newest
+            if result is not None and self._requests.must_ask:
+                self._question = result.id
+                self._say(spoken_question(result, phrases_for(self._services.language)))
+                return
+        if result is not None and result.outcome is not Outcome.CANCELLED:
+            declared = self._services.sentences.current.declared
+            self._say(result.answer or response_to(result.commands, declared))
+
+    def _say(self, words: str | None) -> None:
         synthesizer = self._services.synthesizer
-        if result is None or synthesizer is None:
-            return
-        declared = self._services.sentences.current.declared
-        words = result.answer or response_to(result.commands, declared)
-        if words:
+        if words and synthesizer is not None:
             speaking = Speaking(synthesizer, self._client)
             speaking.add(words)
             speaking.finish()
 
+    def _decline(self, why: str) -> None:
+        """Do not carry out the command that waits for a yes, if there is one."""
+        question, self._question = self._question, None
+        if question is not None:
+            self._requests_of_all.answer_question(question, yes=False, why=why)
+
     def _end_sentence(self) -> None:
-        self._transcription = None
+        self._purpose = None
         self._holding.close()

@@ -42,7 +42,7 @@ class SatelliteServer(LoopBody):
             config.device.area,
             config.wake_word.words if config.listening.trigger == "wake_word" else [],
         )
-        self.speech = StreamedSpeech(self, speech, control)
+        self.speech = StreamedSpeech(self, speech, control, config.listening.wait_s)
         self._listening: socket.socket | None = None
         self._connections: dict[RecogniserConnection, threading.Thread] = {}
         self._used: RecogniserConnection | None = None

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from typing import TYPE_CHECKING, Protocol
 
 from appliance.audio.earcons import Earcon
+from appliance.dialogue.listener_control import Activation
 from appliance.protocols import FRAME_SAMPLES
 from appliance.values import SAMPLE_RATE, Trigger
 from appliance.wyoming_server import outgoing_events as outgoing
 from appliance.wyoming_server.pcm_frames import pcm_of
 
 if TYPE_CHECKING:
-    from appliance.dialogue.listener_control import Activation, ListenerControl
+    from appliance.dialogue.listener_control import ListenerControl
     from appliance.dialogue.speech_output import SpeechOutput
     from appliance.values import Activity, Samples, SoundLevel, Spoken, Utterance, Wake
     from appliance.wyoming_server.outgoing_events import Context
@@ -23,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 ANOTHER_HEARD_BETTER = "duplicate_wake_up_detected"
 """The code of the error, Home Assistant's, if several satellites heard the same call."""
+
+
+ASKS_WITHIN_S = 60.0
+"""Seconds from the beginning of a sentence within which a reply is listened to."""
 
 
 class Uplink(Protocol):
@@ -38,16 +44,22 @@ class StreamedSpeech:
     The listening turn ends by the pauses here, or sooner, when the transcript comes.
     """
 
-    def __init__(self, uplink: Uplink, speech: SpeechOutput, control: ListenerControl) -> None:
+    def __init__(
+        self, uplink: Uplink, speech: SpeechOutput, control: ListenerControl, wait_s: float
+    ) -> None:
+        """`wait_s` is the time within which a reply must begin."""
         self._uplink = uplink
         self._speech = speech
         self._control = control
+        self._wait_s = wait_s
         self._lock = threading.Lock()
         self._wake: tuple[str, Context] | None = None
         self._streams = False
         """Whether the sound of a sentence is being sent."""
         self._awaited = False
         """Whether the transcript of a sentence has not come yet."""
+        self._asks_until: float | None = None
+        """Until when (time.monotonic()) one question about the last sentence may be asked."""
 
     # From the listener.
 
@@ -64,7 +76,11 @@ class StreamedSpeech:
     def on_listening(self, activation: Activation) -> None:
         word, context = self._wake or (None, None)
         self._wake = None
-        self._begin(word, context)
+        if activation.reply:
+            self._begin(outgoing.begin_reply())
+        else:
+            self._asks_until = time.monotonic() + ASKS_WITHIN_S
+            self._begin(outgoing.begin_speech(word, context))
         if not self._streams:
             self._speech.play(Earcon.FAULT)
             self._control.cancel("no appliance is connected that recognises it")
@@ -77,7 +93,8 @@ class StreamedSpeech:
 
     def accept_utterance(self, utterance: Utterance) -> bool:
         if utterance.trigger is Trigger.ALWAYS:  # nothing started the listening, nothing was sent
-            self._begin(None, None)
+            self._asks_until = time.monotonic() + ASKS_WITHIN_S
+            self._begin(outgoing.begin_speech(None, None))
             samples = utterance.samples
             for start in range(0, len(samples), FRAME_SAMPLES):
                 piece = pcm_of(samples[start : start + FRAME_SAMPLES])
@@ -112,6 +129,18 @@ class StreamedSpeech:
             logger.warning("a sentence was not understood: %s", why)
             self._speech.play(Earcon.FAULT)
 
+    def on_reply_wanted(self) -> None:
+        """Listen to the reply to a question that was played: once for each sentence.
+
+        So whoever recognises cannot open the microphone when it likes.
+        """
+        until, self._asks_until = self._asks_until, None
+        if until is None or time.monotonic() > until or self._streams or self._wake is not None:
+            logger.info("a reply is not listened to: nobody has just spoken, or speaks again")
+            return
+        logger.info("a reply is listened to")
+        self._control.listen(Activation(Trigger.REQUEST, reply=True, wait_s=self._wait_s))
+
     def on_spoken(self, spoken: Spoken) -> None:
         """An answer to be played."""
         self._speech.play_spoken(spoken, done=self._report_played)
@@ -132,8 +161,8 @@ class StreamedSpeech:
             self._control.cancel(reason)
         return awaited
 
-    def _begin(self, word: str | None, context: Context) -> None:
-        begun = self._uplink.send(outgoing.begin_speech(word, context))
+    def _begin(self, events: bytes) -> None:
+        begun = self._uplink.send(events)
         with self._lock:
             self._streams = self._awaited = begun
 

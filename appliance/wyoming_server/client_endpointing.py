@@ -67,10 +67,14 @@ class SpokenCommand:
         detector: VoiceActivityDetector,
         settings: ListeningSettings,
         looks: EarlyLooks | None,
+        *,
+        after_wake_word: bool = True,
     ) -> None:
+        """`after_wake_word`: whether the sound may begin with the end of a wake word."""
         self._segmenter = Segmenter(detector, settings, looks)
-        # What a client sends often begins with the end of its wake word.
-        self._activation = Activation(Trigger.REQUEST, wait_s=settings.wait_s, after_wake_word=True)
+        self._activation = Activation(
+            Trigger.REQUEST, wait_s=settings.wait_s, after_wake_word=after_wake_word
+        )
         self.clock = StreamClock()
         self._turn = ListeningTurn(self._segmenter, self._activation)
 

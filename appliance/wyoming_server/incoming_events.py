@@ -127,6 +127,8 @@ class WhichSatellite(msgspec.Struct, frozen=True):
 
     name: str
     area: str | None = None
+    supports_trigger: bool | None = None
+    """Whether it listens when it is told to."""
 
 
 class SatelliteInfo(IncomingEvent, frozen=True):
@@ -148,9 +150,19 @@ class PauseSatellite(IncomingEvent, frozen=True):
 
 
 class RunPipeline(IncomingEvent, frozen=True):
-    """A satellite hears somebody, and sends the sound from now on."""
+    """A satellite hears somebody, and sends the sound from now on; or it is to listen."""
 
     wake_word_name: str | None = None
+    end_stage: str | None = None
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether only the words are wanted: the reply to a question."""
+        return self.end_stage == "asr"
+
+
+class Played(IncomingEvent, frozen=True):
+    """A satellite has played what it was sent."""
 
 
 class DetectedWord(IncomingEvent, frozen=True):
@@ -192,6 +204,7 @@ KINDS: dict[str, type[IncomingEvent]] = {
     "run-satellite": RunSatellite,
     "pause-satellite": PauseSatellite,
     "run-pipeline": RunPipeline,
+    "played": Played,
     "detection": DetectedWord,
     "voice-stopped": VoiceStopped,
     "error": Failure,

@@ -217,7 +217,7 @@ def describe_satellite(name: str, area: str, wake_words: Sequence[str]) -> bytes
         has_vad=True,
         active_wake_words=list(wake_words),
         max_active_wake_words=len(wake_words),
-        supports_trigger=False,
+        supports_trigger=True,
     )
     return as_bytes(info.Info(satellite=satellite))
 
@@ -230,6 +230,17 @@ def greeting() -> bytes:
 def are_you_there() -> bytes:
     """A ping."""
     return as_bytes(ping.Ping())
+
+
+def listen_for_reply() -> bytes:
+    """To a satellite: listen to the reply to the question that was just played there."""
+    asr_only = pipeline.PipelineStage.ASR
+    return as_bytes(pipeline.RunPipeline(start_stage=asr_only, end_stage=asr_only))
+
+
+def begin_reply() -> bytes:
+    """From a satellite: the sound of a reply follows."""
+    return listen_for_reply() + sound_start(SAMPLE_RATE)
 
 
 def begin_speech(word: str | None, context: Context) -> bytes:

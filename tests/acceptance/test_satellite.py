@@ -14,6 +14,7 @@ from support.daemon_process import REPOSITORY, SAMPLES, DaemonProcess
 from support.free_port import free_port
 from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
+from support.synthetic_speech import aloud
 from support.virtual_microphone import VirtualMicrophone, virtual_microphone
 from support.waiting import until
 from support.wyoming_client import WyomingClient
@@ -26,8 +27,13 @@ from appliance.demo.simulated_home import BASE, SimulatedHome
 
 ROOT = "appliance/living-room"
 
+REACTION_S = 0.5
+"""After a question, before somebody replies; its echo is not listened to for so long."""
+
 QUIET_S = 2.0
 """After an answer that may still come."""
+
+LOCK = "home/front_door/set"
 
 HERE = """
 language: en
@@ -36,6 +42,13 @@ intents:
     data:
       - sentences: ["turn on the lamp"]
         requires_context: {area: {slot: true}}
+  OpenTheDoor:
+    confirm: true
+    response: "It is open."
+    actions:
+      - {topic: home/front_door/set, payload: UNLOCK}
+    data:
+      - sentences: ["unlock the front door"]
 """
 
 
@@ -119,6 +132,11 @@ def announced(devices: SimulatedHome) -> bool:
     return devices._announced
 
 
+def questions(house: House) -> int:
+    """How often the satellite has listened to a reply."""
+    return house.satellite.said().count("a reply is listened to")
+
+
 def result_of(home: MqttClient) -> dict[str, Any]:
     while True:
         message = home.next(seconds=30)
@@ -146,6 +164,38 @@ def test_the_satellites_room_is_meant_where_none_is_said(house: House) -> None:
         result = result_of(home)
         assert result["intent"]["name"] == "LampHere", result
         assert result["intent"]["slots"] == {"area": "bedroom"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "reason"),
+    [
+        ("yes", "intent", None),
+        ("no thank you", "cancelled", "not confirmed: no yes was heard"),
+        (None, "cancelled", "not confirmed: nothing was said"),
+    ],
+)
+def test_a_lock_opens_only_after_a_yes_that_is_said_at_the_satellite(
+    house: House, tmp_path: Path, reply: str | None, outcome: str, reason: str | None
+) -> None:
+    before = questions(house)
+    with (
+        MqttClient(house.broker.port, LOCK) as lock,
+        MqttClient(house.broker.port, f"{ROOT}/result") as home,
+    ):
+        house.say(aloud(tmp_path, "unlock the front door"))
+        until(lambda: questions(house) > before, "nothing was asked", 40)
+        assert lock.heard.empty()
+        assert home.heard.empty()
+        if reply is not None:
+            time.sleep(REACTION_S)
+            house.microphone.play(aloud(tmp_path, reply))
+        result = result_of(home)
+        assert (result["outcome"], result.get("reason")) == (outcome, reason)
+        assert result["text"].lower().startswith("unlock the front door")
+        if outcome == "intent":
+            assert lock.next(seconds=10).payload == b"UNLOCK"
+        else:
+            assert lock.heard.empty()
 
 
 def test_the_satellite_says_what_it_is_and_yields_to_nobody_who_only_asks(house: House) -> None:

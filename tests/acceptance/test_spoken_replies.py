@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 from support.daemon_process import SAMPLES, DaemonProcess
 from support.daemon_with_microphone import daemon_with_microphone
 from support.mqtt_client import MqttClient
+from support.synthetic_speech import aloud
 from support.virtual_microphone import VirtualMicrophone
 from support.waiting import until
 
@@ -28,19 +25,6 @@ intents:
     data:
       - sentences: ["turn on the kitchen light"]
 """
-
-
-def aloud(folder: Path, text: str) -> Path:
-    """A text as sound, in a plain voice, with the room's quiet around it."""
-    if shutil.which("espeak-ng") is None:
-        reason = "espeak-ng is not installed; run: sudo apt install espeak-ng"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    path = folder / f"{text.replace(' ', '_')}.wav"
-    words = ["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(path), text]
-    subprocess.run(words, check=True)
-    return path
 
 
 def result_of(client: MqttClient) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,7 @@ from support.daemon_process import SAMPLES, DaemonProcess
 from support.free_port import free_port
 
 from appliance.config import Config
-from endurance.wyoming_malformed import BATCH, MOST_MB, attack, settled, spoiled
+from endurance.wyoming_malformed import BATCH, MOST_MB, attack, report, settled, spoiled
 
 WARM = 3
 """Batches after which models, buffers and threads of the server are warm."""
@@ -85,11 +86,10 @@ def main() -> int:
             assert daemon.process is not None
             token = daemon.command("token", "add", "endurance").stdout.strip()
             process = psutil.Process(daemon.process.pid)
-            hanging = rounds(process, port, token, chance, arguments)
+            outcomes = rounds(process, port, token, chance, arguments)
             status = daemon.stop()[0]
             bugs = daemon.said().count("because of a bug")
-    print(f"{hanging} connections hung, {bugs} bugs in the log, exit status {status}")
-    return int(bool(hanging or bugs or status))
+    return report(outcomes, bugs, status)
 
 
 def rounds(
@@ -98,14 +98,14 @@ def rounds(
     token: str,
     chance: random.Random,
     arguments: argparse.Namespace,
-) -> int:
-    """All connections in batches; how many hung. AssertionError if something is left."""
+) -> Counter[str]:
+    """All connections in batches, and their ends. AssertionError if something is left."""
     recording = (SAMPLES / "kitchen_light.flac").read_bytes()
     end = time.monotonic() + 60 * arguments.minutes
-    hanging, number, before = 0, 0, (0, 0, 0.0)
+    outcomes, number, before = Counter[str](), 0, (0, 0, 0.0)
     while number < arguments.connections or time.monotonic() < end:
         sent = spoiled(conversation(recording, token, chance), chance)
-        hanging += not attack(port, sent, chance)
+        outcomes[attack(port, sent, chance)] += 1
         number += 1
         if number % BATCH:
             continue
@@ -116,7 +116,7 @@ def rounds(
             before = now
         assert now[:2] <= before[:2], f"something is left: {before} and {now}"
         assert now[2] < before[2] + MOST_MB, f"memory grows: {before} and {now}"
-    return hanging
+    return outcomes
 
 
 if __name__ == "__main__":

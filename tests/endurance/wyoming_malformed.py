@@ -17,6 +17,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -34,6 +35,8 @@ END_S = 30.0
 """Within which a connection must have been ended, or been answered."""
 
 MOST_MB = 10.0
+
+LEFT, HUNG = "left by the client at once", "hung"
 
 
 def frame(kind: str, data: dict[str, object], payload: bytes = b"") -> bytes:
@@ -79,21 +82,30 @@ def spoiled(whole: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
-def attack(port: int, sent: bytes, chance: random.Random) -> bool:
-    """One connection; whether it came to an end or could be left."""
+def attack(port: int, sent: bytes, chance: random.Random) -> str:
+    """One connection; what became of it: a key of the counts that are printed at the end."""
+    answered = False
     with socket.create_connection(("127.0.0.1", port), timeout=END_S) as client:
         try:
             client.sendall(sent)
             if chance.random() < 0.5:
-                return True  # left without waiting for anything
+                return LEFT
             client.shutdown(socket.SHUT_WR)
             while client.recv(65_536):
-                pass
+                answered = True
         except TimeoutError:
-            return False
+            return HUNG
         except OSError:
-            return True  # ended by the server
-    return True
+            pass  # ended by the server
+    return "answered and closed" if answered else "closed without an answer"
+
+
+def report(outcomes: Counter[str], bugs: int, status: int) -> int:
+    """Print what became of all connections; the exit status."""
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(outcomes.items()))
+    print(f"{outcomes.total()} connections: {counts}")
+    print(f"{outcomes[HUNG]} connections hung, {bugs} bugs in the log, exit status {status}")
+    return int(bool(outcomes[HUNG] or bugs or status))
 
 
 def main() -> int:
@@ -117,11 +129,10 @@ def main() -> int:
             daemon.start()
             assert daemon.process is not None
             process = psutil.Process(daemon.process.pid)
-            hanging = rounds(process, port, pcm, arguments, chance)
+            outcomes = rounds(process, port, pcm, arguments, chance)
             status = daemon.stop()[0]
             bugs = daemon.said().count("because of a bug")
-    print(f"{hanging} connections hung, {bugs} bugs in the log, exit status {status}")
-    return int(bool(hanging or bugs or status))
+    return report(outcomes, bugs, status)
 
 
 def rounds(
@@ -130,14 +141,14 @@ def rounds(
     pcm: bytes,
     arguments: argparse.Namespace,
     chance: random.Random,
-) -> int:
-    """All connections in batches; how many hung. AssertionError if something is left."""
-    hanging, before = 0, (0, 0, 0.0)
+) -> Counter[str]:
+    """All connections in batches, and their ends. AssertionError if something is left."""
+    outcomes, before = Counter[str](), (0, 0, 0.0)
     until = time.monotonic() + 60 * arguments.minutes
     for number in itertools.count():
         if time.monotonic() > until if arguments.minutes else number >= arguments.connections:
             break
-        hanging += not attack(port, spoiled(stream(pcm, chance), chance), chance)
+        outcomes[attack(port, spoiled(stream(pcm, chance), chance), chance)] += 1
         if number % BATCH != BATCH - 1:
             continue
         with WyomingClient(port) as client:
@@ -148,14 +159,14 @@ def rounds(
             before = now  # the models and the buffers are warm after the first
         assert now[:2] <= before[:2], f"something is left: {before} and {now}"
         assert now[2] < before[2] + MOST_MB, f"memory grows: {before} and {now}"
-    return hanging
+    return outcomes
 
 
 def settled(process: psutil.Process, port: int) -> tuple[int, int, float]:
-    """Threads, files and MB of the appliance, after its last client has left."""
+    """Threads, files and MB of the appliance, after its last connection was closed here, too."""
     end = time.monotonic() + END_S
     while time.monotonic() < end:
-        left = [one for one in process.net_connections("tcp") if one.status == "ESTABLISHED"]
+        left = [one for one in process.net_connections("tcp") if one.status != "LISTEN"]
         if not any(one.laddr.port == port for one in left):
             break
         time.sleep(0.1)

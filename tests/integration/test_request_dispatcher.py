@@ -13,8 +13,10 @@ from support.sentences import sentence_set
 
 from appliance import config
 from appliance.devices.confirmation_rules import ConfirmationRules
+from appliance.dialogue import request_confirmation
 from appliance.dialogue.request_confirmation import RequestConfirmation
 from appliance.errors import EngineError
+from appliance.events import ConfirmationAsked, JobFinished
 from appliance.fleet.bundle_receiver import BundleReceiver
 from appliance.ids import Ids, boot_seconds
 from appliance.jobs.act_stage import ActStage
@@ -39,7 +41,7 @@ from appliance.requests.runtime_options import RuntimeOptions
 from appliance.sentences.active_sentences import ActiveSentences
 from appliance.sentences.sentence_files import DeclaredIntent
 from appliance.system import logs
-from appliance.values import Outcome, Request, Result
+from appliance.values import Intent, Operation, Outcome, Request, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +112,7 @@ class DispatcherParts:
         connection = BrokerConnection(settings, status_of(self.topics, Status.OFFLINE))
         self.publisher = Publisher(self.journal, connection)
         committer = ResultCommitter(self.journal, connection, self.topics, self.publisher)
-        events = RecordedEvents()
+        self.events = events = RecordedEvents()
         self.ledger = JobLedger(self.journal, committer, events, ActStage())
         self.voice = MutedVoice()
         self.dialogue = OneSession("said-1")
@@ -119,6 +121,7 @@ class DispatcherParts:
             ConfirmationRules(ActiveSentences(SENTENCES)),
             topics=self.topics,
             publisher=self.publisher,
+            events=events,
         )
         parts: dict[str, Any] = {
             "confirmation": self.confirmation,
@@ -436,3 +439,44 @@ def test_a_deadline_still_applies_after_a_restart(tmp_path: Path) -> None:
     assert request.expires_at is not None
     assert request.expires_at - boot_seconds() == pytest.approx(1000, abs=30)
     parts.journal.close()
+
+
+def asked_at_satellite(parts: DispatcherParts) -> str:
+    """A command that needs a yes was said at a satellite; its id."""
+    request = Request(
+        id="said", operation=Operation.RECOGNIZE, payload=b"", requester="satellite:bedroom"
+    )
+    incoming = IncomingRequest(request, b"said", may_repeat=False)
+    assert parts.journal.accept([incoming])[0].accepted is not None
+    door = Intent("Door", {})
+    result = msgspec.structs.replace(
+        done(request, Outcome.INTENT), intent=door, text="unlock the door"
+    )
+    parts.confirmation.confirm_result(request, result)
+    assert [event.request.id for event in parts.events.of(ConfirmationAsked)] == ["said"]
+    return request.id
+
+
+def test_what_was_said_at_a_satellite_is_not_confirmed_over_mqtt(parts: DispatcherParts) -> None:
+    asked_at_satellite(parts)
+    assert parts.answers() == []
+    answer = parts.control("confirm", b"said")
+    assert answer is not None
+    assert answer.state == "rejected"
+    assert parts.events.of(JobFinished) == []
+    settled = parts.confirmation.answer_at_satellite("said", yes=True, why="")
+    assert settled is not None
+    assert settled.outcome is Outcome.INTENT
+    assert parts.confirmation.answer_at_satellite("said", yes=True, why="") is None
+
+
+def test_a_satellites_question_ends_after_its_time(
+    parts: DispatcherParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_at_satellite(parts)
+    later = boot_seconds() + 1000.0
+    monkeypatch.setattr(request_confirmation, "boot_seconds", lambda: later)
+    assert parts.confirmation.answer_at_satellite("said", yes=True, why="") is None
+    parts.dispatcher.tick()
+    (finished,) = parts.events.of(JobFinished)
+    assert finished.result.outcome is Outcome.CANCELLED

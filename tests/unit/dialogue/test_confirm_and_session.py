@@ -208,7 +208,7 @@ def test_an_intent_that_needs_confirmation_is_not_published_before_the_yes() -> 
     parts.hear(intent("Boiler", "turn off the boiler."))
 
     assert parts.delivered == []
-    assert parts.speech.said == ["turn off the boiler?"]
+    assert parts.speech.said == ["turn off the boiler? Say yes or no."]
     assert [activation.reply for activation in parts.activations] == [True]
 
     parts.hear(reply("Yes, please."), reply=True)

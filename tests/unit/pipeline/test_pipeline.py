@@ -499,12 +499,25 @@ def test_a_client_that_cannot_say_yes_gets_no_intent_that_needs_one(text: str) -
     sound = np.zeros(16_000, np.float32)
     typed = ClientRequest("c", Operation.PARSE, text=text)
     spoken = ClientRequest("c", Operation.RECOGNIZE, samples=sound)
+    for job in (typed, spoken):
+        result = done(job, scripted_pipeline(sentences, text))
+        assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
+
+
+def test_a_satellite_can_ask_back_but_what_is_never_done_by_voice_is_refused() -> None:
+    sentences = sentence_set(
+        {"Unlock": "unlock the door", "Start": "start the saw"},
+        DeclaredIntent("Unlock", never_by_voice=True),
+        DeclaredIntent("Start", confirm=True),
+    )
     at_satellite = Request(
         "r", Operation.RECOGNIZE, b"sound", requester=f"{SATELLITE_REQUESTER}bedroom"
     )
-    for job in (typed, spoken, at_satellite):
-        result = done(job, scripted_pipeline(sentences, text))
-        assert (result.outcome, result.intent) == (Outcome.REFUSED, None)
+    outcomes = [
+        done(at_satellite, scripted_pipeline(sentences, text)).outcome
+        for text in ("unlock the door", "start the saw")
+    ]
+    assert outcomes == [Outcome.REFUSED, Outcome.INTENT]
 
 
 class NeedsYesForLight:

@@ -10,7 +10,8 @@ import pytest
 from support.pipeline_parts import commands_of
 
 from appliance.audio.earcons import Earcon
-from appliance.dialogue.listener_control import Activation, Cancel, ListenerControl, Release
+from appliance.dialogue.listener_control import Activation, Cancel, Listen, ListenerControl, Release
+from appliance.satellites import streamed_speech
 from appliance.satellites.streamed_speech import ANOTHER_HEARD_BETTER, StreamedSpeech
 from appliance.values import Samples, Spoken, Trigger, Utterance, Wake
 
@@ -55,13 +56,18 @@ class Satellite:
         self.uplink = RecordedUplink()
         self.speech = PlayedSounds()
         self.control = ListenerControl()
-        self.stream = StreamedSpeech(self.uplink, self.speech, self.control)  # type: ignore[arg-type]
+        self.stream = StreamedSpeech(self.uplink, self.speech, self.control, 5.0)  # type: ignore[arg-type]
 
     def wake(self) -> None:
         self.stream.on_wake(Wake("okay_nabu", 0.9, 0.5), None)
         self.stream.on_listening(WOKEN)
         commands_of(self.control)
         self.speech.played.clear()
+
+    @property
+    def replies_listened_to(self) -> int:
+        commands = commands_of(self.control)
+        return sum(isinstance(one, Listen) and one.activation.reply for one in commands)
 
     @property
     def is_cancelled(self) -> bool:
@@ -151,3 +157,37 @@ def test_an_answer_is_played_and_reported(satellite: Satellite) -> None:
     satellite.stream.on_spoken(spoken)
     assert satellite.speech.played == [spoken]
     assert satellite.uplink.sent == ["played"]
+
+
+def test_a_reply_is_listened_to_once_after_a_sentence_and_never_without_one(
+    satellite: Satellite,
+) -> None:
+    satellite.stream.on_reply_wanted()
+    assert satellite.replies_listened_to == 0
+    satellite.wake()
+    satellite.stream.accept_utterance(utterance())
+    satellite.stream.on_reply_wanted()
+    assert satellite.replies_listened_to == 1
+    satellite.stream.on_listening(Activation(Trigger.REQUEST, reply=True))
+    satellite.stream.accept_utterance(utterance(Trigger.REQUEST))
+    assert satellite.uplink.sent[-3:] == ["run-pipeline", "audio-start", "audio-stop"]
+    satellite.stream.on_reply_wanted()
+    assert satellite.replies_listened_to == 0
+
+
+def test_no_reply_is_listened_to_while_somebody_speaks(satellite: Satellite) -> None:
+    satellite.wake()
+    satellite.stream.on_reply_wanted()
+    assert satellite.replies_listened_to == 0
+
+
+def test_no_reply_is_listened_to_long_after_the_sentence(
+    satellite: Satellite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    satellite.wake()
+    satellite.stream.accept_utterance(utterance())
+    monkeypatch.setattr(streamed_speech, "ASKS_WITHIN_S", 0.0)
+    satellite.stream.on_listening(WOKEN)
+    satellite.stream.accept_utterance(utterance())
+    satellite.stream.on_reply_wanted()
+    assert satellite.replies_listened_to == 0
