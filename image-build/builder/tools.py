@@ -92,6 +92,7 @@ def inside(build: Build, *command: str | Path, binds: Mapping[str, Path], **more
     script = "\n".join(
         [
             "set -e",
+            f'mount --bind "{root}" "{root}"',  # some programs want a root that is a mount
             f'mount --bind /dev "{root}/dev"',
             f'mount -t proc proc "{root}/proc"',
             *mounts,

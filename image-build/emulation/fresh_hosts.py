@@ -46,6 +46,7 @@ PASSED_ON = re.compile(
 
 CONTAINER = """\
 set -e
+mount --bind "$0" "$0"  # a root that is a mount, as that of a machine
 mount --rbind /dev "$0/dev"
 mount -t proc proc "$0/proc"
 mount -t sysfs -o ro sysfs "$0/sys"
