@@ -25,7 +25,7 @@ from support.daemon_process import SAMPLES, DaemonProcess
 from support.free_port import free_port
 
 from appliance.config import Config
-from endurance.wyoming_malformed import BATCH, MOST_MB, attack, report, settled, spoiled
+from endurance.wyoming_malformed import BATCH, Left, attack, check, report, settled, spoiled
 
 WARM = 3
 """Batches after which models, buffers and threads of the server are warm."""
@@ -102,7 +102,7 @@ def rounds(
     """All connections in batches, and their ends. AssertionError if something is left."""
     recording = (SAMPLES / "kitchen_light.flac").read_bytes()
     end = time.monotonic() + 60 * arguments.minutes
-    outcomes, number, before = Counter[str](), 0, (0, 0, 0.0)
+    outcomes, number, before = Counter[str](), 0, Left(0, 0, 0.0)
     while number < arguments.connections or time.monotonic() < end:
         sent = spoiled(conversation(recording, token, chance), chance)
         outcomes[attack(port, sent, chance)] += 1
@@ -111,11 +111,10 @@ def rounds(
             continue
         assert is_served(port, token)
         now = settled(process, port)
-        print(f"{number}: {now[0]} threads, {now[1]} files, {now[2]:.1f} MB", flush=True)
+        print(f"{number}: {now}", flush=True)
         if number <= WARM * BATCH:
             before = now
-        assert now[:2] <= before[:2], f"something is left: {before} and {now}"
-        assert now[2] < before[2] + MOST_MB, f"memory grows: {before} and {now}"
+        check(process, now, before)
     return outcomes
 
 

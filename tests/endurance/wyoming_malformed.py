@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import random
 import socket
 import sys
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from support.daemon_process import SAMPLES, DaemonProcess
@@ -37,6 +39,21 @@ END_S = 30.0
 MOST_MB = 10.0
 
 LEFT, HUNG = "left by the client at once", "hung"
+
+
+class Left(NamedTuple):
+    """What a process has."""
+
+    threads: int
+    files: int
+    mb: float
+
+    @classmethod
+    def of(cls, process: psutil.Process) -> Left:
+        return cls(process.num_threads(), process.num_fds(), process.memory_info().rss / 1e6)
+
+    def __str__(self) -> str:
+        return f"{self.threads} threads, {self.files} files, {self.mb:.1f} MB"
 
 
 def frame(kind: str, data: dict[str, object], payload: bytes = b"") -> bytes:
@@ -143,7 +160,7 @@ def rounds(
     chance: random.Random,
 ) -> Counter[str]:
     """All connections in batches, and their ends. AssertionError if something is left."""
-    outcomes, before = Counter[str](), (0, 0, 0.0)
+    outcomes, before = Counter[str](), Left(0, 0, 0.0)
     until = time.monotonic() + 60 * arguments.minutes
     for number in itertools.count():
         if time.monotonic() > until if arguments.minutes else number >= arguments.connections:
@@ -154,16 +171,15 @@ def rounds(
         with WyomingClient(port) as client:
             assert client.ask(Ping(text="x")).type == "pong"
         now = settled(process, port)
-        print(f"{number + 1}: {now[0]} threads, {now[1]} files, {now[2]:.1f} MB", flush=True)
+        print(f"{number + 1}: {now}", flush=True)
         if number < 2 * BATCH:
             before = now  # the models and the buffers are warm after the first
-        assert now[:2] <= before[:2], f"something is left: {before} and {now}"
-        assert now[2] < before[2] + MOST_MB, f"memory grows: {before} and {now}"
+        check(process, now, before)
     return outcomes
 
 
-def settled(process: psutil.Process, port: int) -> tuple[int, int, float]:
-    """Threads, files and MB of the appliance, after its last connection was closed here, too."""
+def settled(process: psutil.Process, port: int) -> Left:
+    """What the appliance has, after its last connection was closed here, too."""
     end = time.monotonic() + END_S
     while time.monotonic() < end:
         left = [one for one in process.net_connections("tcp") if one.status != "LISTEN"]
@@ -171,7 +187,19 @@ def settled(process: psutil.Process, port: int) -> tuple[int, int, float]:
             break
         time.sleep(0.1)
     time.sleep(0.5)
-    return process.num_threads(), process.num_fds(), process.memory_info().rss / 1e6
+    return Left.of(process)
+
+
+def check(process: psutil.Process, now: Left, before: Left) -> None:
+    """AssertionError if more is left than before, and still after END_S: work may go on."""
+    end = time.monotonic() + END_S
+    while (now.threads > before.threads or now.files > before.files) and time.monotonic() < end:
+        time.sleep(0.5)
+        now = Left.of(process)
+    files = [os.readlink(one) for one in Path(f"/proc/{process.pid}/fd").iterdir()]
+    assert now.threads <= before.threads, f"threads are left: {before} and {now}"
+    assert now.files <= before.files, f"files are left: {before} and {now}: {sorted(files)}"
+    assert now.mb < before.mb + MOST_MB, f"memory grows: {before} and {now}"
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ UNLOCK = Result(
 )
 
 
-class OneVoice:
+class VoiceThatKeepsTexts:
     """Says everything as a short sound, and keeps the texts."""
 
     name = "voice"
@@ -96,11 +96,15 @@ class HeardReplies:
         """Nothing is running."""
 
 
-class Satellite:
+class SatelliteEnd:
     """A satellite's end of a connection, and the link at the appliance."""
 
     def __init__(self) -> None:
-        self.voice, self.requests, self.replies = OneVoice(), AskingRequests(), HeardReplies()
+        self.voice, self.requests, self.replies = (
+            VoiceThatKeepsTexts(),
+            AskingRequests(),
+            HeardReplies(),
+        )
         self.services: Any = SimpleNamespace(
             config=Config(listening=ListeningSettings(by_meaning=False)),
             name="kitchen",
@@ -161,13 +165,13 @@ class Satellite:
 
 
 @pytest.fixture
-def satellite() -> Iterator[Satellite]:
-    found = Satellite()
+def satellite() -> Iterator[SatelliteEnd]:
+    found = SatelliteEnd()
     yield found
     found.close()
 
 
-def test_a_yes_carries_out_the_command_and_its_answer_is_said(satellite: Satellite) -> None:
+def test_a_yes_carries_out_the_command_and_its_answer_is_said(satellite: SatelliteEnd) -> None:
     satellite.start()
     satellite.ask()
     assert satellite.requests.answers == []
@@ -183,7 +187,7 @@ def test_a_yes_carries_out_the_command_and_its_answer_is_said(satellite: Satelli
     [("No.", 1, "no yes was heard"), ("", 1, "nothing was said"), ("Yes.", 0, "nothing was said")],
 )
 def test_anything_but_a_yes_does_nothing(
-    satellite: Satellite, words: str, loud: int, why: str
+    satellite: SatelliteEnd, words: str, loud: int, why: str
 ) -> None:
     satellite.replies.words = words
     satellite.start()
@@ -194,7 +198,7 @@ def test_anything_but_a_yes_does_nothing(
     assert satellite.voice.said[-1] == "Say yes or no."
 
 
-def test_another_sentence_is_no_reply(satellite: Satellite) -> None:
+def test_another_sentence_is_no_reply(satellite: SatelliteEnd) -> None:
     satellite.start()
     satellite.ask()
     satellite.stream.sendall(outgoing.begin_speech("okay_nabu", None))
@@ -207,14 +211,14 @@ def test_another_sentence_is_no_reply(satellite: Satellite) -> None:
     assert len(satellite.requests.answers) == 1
 
 
-def test_a_reply_that_nobody_asked_for_is_refused(satellite: Satellite) -> None:
+def test_a_reply_that_nobody_asked_for_is_refused(satellite: SatelliteEnd) -> None:
     satellite.start()
     satellite.speak(outgoing.begin_reply(), satellite.sound)
     assert satellite.next_of("error")["text"] == "no reply is awaited"
     assert satellite.requests.answers == []
 
 
-def test_a_satellite_that_leaves_has_said_no(satellite: Satellite) -> None:
+def test_a_satellite_that_leaves_has_said_no(satellite: SatelliteEnd) -> None:
     satellite.start()
     satellite.ask()
     satellite.stream.shutdown(socket.SHUT_WR)
@@ -222,7 +226,7 @@ def test_a_satellite_that_leaves_has_said_no(satellite: Satellite) -> None:
     assert satellite.requests.answers == [("asked", False, "the connection to the satellite ended")]
 
 
-def test_without_a_voice_nothing_is_done(satellite: Satellite) -> None:
+def test_without_a_voice_nothing_is_done(satellite: SatelliteEnd) -> None:
     satellite.services.synthesizer = None
     satellite.start()
     satellite.speak(outgoing.begin_speech(None, None), satellite.sound)
@@ -230,7 +234,7 @@ def test_without_a_voice_nothing_is_done(satellite: Satellite) -> None:
     assert satellite.requests.answers == [("asked", False, NO_VOICE)]
 
 
-def test_a_satellite_that_cannot_listen_to_replies_is_not_asked(satellite: Satellite) -> None:
+def test_a_satellite_that_cannot_listen_to_replies_is_not_asked(satellite: SatelliteEnd) -> None:
     info = outgoing.describe_satellite("bedroom", "bedroom", [])
     satellite.start(info.replace(b'"supports_trigger":true', b'"supports_trigger":null'))
     satellite.speak(outgoing.begin_speech(None, None), satellite.sound)
