@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import random
 import socket
 import sys
@@ -196,7 +195,7 @@ def check(process: psutil.Process, now: Left, before: Left) -> None:
     while (now.threads > before.threads or now.files > before.files) and time.monotonic() < end:
         time.sleep(0.5)
         now = Left.of(process)
-    files = [os.readlink(one) for one in Path(f"/proc/{process.pid}/fd").iterdir()]
+    files = [str(one.readlink()) for one in Path(f"/proc/{process.pid}/fd").iterdir()]
     assert now.threads <= before.threads, f"threads are left: {before} and {now}"
     assert now.files <= before.files, f"files are left: {before} and {now}: {sorted(files)}"
     assert now.mb < before.mb + MOST_MB, f"memory grows: {before} and {now}"
