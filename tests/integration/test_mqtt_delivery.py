@@ -10,7 +10,7 @@ from support.mqtt_stack import ROOT, MqttStack, answer, result_for, settings
 from support.waiting import until
 
 from appliance.messages.topics import retained
-from appliance.values import Message, Outcome
+from appliance.values import Action, Message, Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def test_what_an_intent_sends_to_a_device_follows_its_result_also_after_a_restar
     broker = Mosquitto(tmp_path / "broker")
     with MqttStack(settings(tmp_path, broker.port)) as stack:
         result = result_for("turn on the lamp", stack.ids.new(), Outcome.INTENT)
-        sent = (Message("lamp/set", b"ON", content_type=None),)
+        sent = Action(messages=(Message("lamp/set", b"ON", content_type=None),))
         stack.committer.commit_result(result, None, sent, dead_letter=False)
     with (
         broker,

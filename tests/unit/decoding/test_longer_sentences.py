@@ -40,7 +40,7 @@ def recognised(
     sound: SoundOnPaper, text: str, free_text: str, monkeypatch: pytest.MonkeyPatch
 ) -> RecognisedSentence:
     """The sentence `text`, the best of the search, where the model wrote `free_text`."""
-    spelled = {(0,): text, (1,): free_text}
+    spelled: dict[tuple[int, ...], str] = {(0,): text, (1,): free_text}
     decoding = Decoding(
         candidates=(Candidate((0,), -1.0, -1.0),),
         free=Candidate((1,), -1.0, -1.0),
