@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from appliance.page.observed_activity import ObservedActivity
     from appliance.page.page_request import PageRequest
     from appliance.page.sentence_editor import SentenceEditor
+    from appliance.sentences.sentence_fit import SentenceFit
+    from appliance.sentences.sentence_set import SentenceSet
     from appliance.system.kept_versions import KeptVersion
     from appliance.values import Intent, Result
 
@@ -63,6 +65,10 @@ class TeachView:
         self._activity = activity
         self._editor = editor
         self._aliases = aliases
+        self._turn = asyncio.Lock()
+        """One search at a time: the threads are also those of every login."""
+        self._known: tuple[SentenceSet, dict[str, SentenceFit]] = (editor.active, {})
+        """What was found, with the sentences that it was found in."""
 
     def routes(self) -> Sequence[PageRoute]:
         """Its addresses."""
@@ -75,7 +81,8 @@ class TeachView:
 
     async def _show(self, request: PageRequest) -> Response:
         said = request.http.query_params.get("said", "")[:LONGEST]
-        misses, suggested = await asyncio.to_thread(self._found, said)
+        async with self._turn:
+            misses, suggested = await asyncio.to_thread(self._found, said)
         why = await asyncio.to_thread(self._editor.files().why_read_only)
         values = await asyncio.to_thread(self._aliases.values)
         return request.page(
@@ -90,15 +97,15 @@ class TeachView:
     def _found(self, said: str) -> tuple[list[Misunderstanding], tuple[str, ...]]:
         """The last misunderstandings, each text once and the newest first; and help with one."""
         active = self._editor.active
-        by_text = {result.text: result for result in self._activity.misunderstood if result.text}
-        newest = list(by_text.values())[::-1][:MOST_SHOWN]
-        found = [(one, fit_of(active, one.text or "")) for one in newest]
+        by_text = {one.text: one for one in self._activity.misunderstood if one.text}
+        newest = dict(list(by_text.items())[::-1][:MOST_SHOWN])
+        before = self._known[1] if self._known[0] is active else {}
+        fits = {text: before.get(text) or fit_of(active, text) for text in newest}
+        self._known = (active, fits)
         misses = [
-            Misunderstanding(
-                one, tuple(self._suggested(one.text or "", near) for near in fit.nearest)
-            )
-            for one, fit in found
-            if not fit.intents
+            Misunderstanding(one, tuple(self._suggested(text, near) for near in fits[text].nearest))
+            for text, one in newest.items()
+            if not fits[text].intents
         ]
         return misses, fit_of(active, said).nearest if said else ()
 

@@ -21,6 +21,9 @@ BEAM = 200
 EXAMPLES = 50
 """Sentences of a new template that are tried."""
 
+LONGEST = 120
+"""Characters of a text for which near sentences are looked up; the time grows with the length."""
+
 FARTHEST = 0.4
 """Distance per letter up to which a sentence may help who mistyped it."""
 
@@ -65,6 +68,8 @@ def fit_of(sentences: SentenceSet, text: str) -> SentenceFit:
     """The meaning of a text, or help with it."""
     if intents := sentences.parse_all(text):
         return SentenceFit(intents)
-    found = nearest(sentences.grammar.declared, text, limit=SHOWN, beam=BEAM)
-    near = tuple(one.text for one in found if one.distance <= FARTHEST)
+    near: tuple[str, ...] = ()
+    if len(text) <= LONGEST:
+        found = nearest(sentences.grammar.declared, text, limit=SHOWN, beam=BEAM)
+        near = tuple(one.text for one in found if one.distance <= FARTHEST)
     return SentenceFit(lacking=sentences.lacking(text), nearest=near)
