@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 PACKAGE = "appliance"
 
+CARELESS = ("python_multipart",)
+"""Libraries that warn of each malformed request, which is answered and would fill the log."""
+
 PRIORITIES = (
     (logging.CRITICAL, 2),
     (logging.ERROR, 3),
@@ -96,6 +99,8 @@ def set_up(
             other.close()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
+    for name in CARELESS:
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
     set_level(level)
 

@@ -127,6 +127,27 @@ def test_the_installed_version_s_own_script_takes_a_bundle(
     assert system.in_force == "9.9.0"
 
 
+def test_an_older_bundle_is_installed_only_if_the_owner_says_so(
+    system: FakeSystemTree, bundle: SignedBundle
+) -> None:
+    first_install(system, bundle)
+    own = system.tree / "opt/appliance/script/install"
+    bundle.write("appliance/__init__.py", '__version__ = "9.8.0"\n')
+    bundle.write("bundle/about", f"version=9.8.0\npython={PYTHON}\narchitecture={native()}\n")
+    script = bundle.script.read_text().replace("--older)", "--unknown)")
+    bundle.write("script/install", script)
+    bundle.sign()
+    done = system.install("--from", str(bundle.folder), script=own)
+    assert done.returncode == 69
+    assert (
+        f"The bundle has appliance 9.8.0, which is older than the active {VERSION}" in done.stdout
+    )
+    assert system.in_force == VERSION
+    done = system.install("--from", str(bundle.folder), "--older", script=own)
+    assert done.returncode == 0, done.stdout
+    assert system.in_force == "9.8.0"
+
+
 def change(bundle: SignedBundle) -> str:
     (bundle.folder / MODEL).write_text("Weights" * 1000)
     return f"{MODEL}: is damaged or was changed"

@@ -29,6 +29,22 @@ def told(script: str, environment: dict[str, str]) -> str:
     return done.stderr.decode()
 
 
+FORM = """
+from appliance.system import logs
+from python_multipart.multipart import MultipartParser, MultipartParseError
+logs.set_up("info")
+try:
+    MultipartParser(b"x").write(b"no form")
+except MultipartParseError:
+    logs.logging.getLogger("appliance").info("refused")
+"""
+
+
+def test_a_malformed_form_of_a_client_is_no_line() -> None:
+    (line,) = told(FORM, {}).splitlines()
+    assert line.endswith(" refused")
+
+
 def test_no_line_is_lost_while_a_library_silences_standard_error() -> None:
     assert told(BUSY, {"LC_ALL": "C", "PYTHONUTF8": "0"}).endswith(" ready, 21 °C\n")
 
