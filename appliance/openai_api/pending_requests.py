@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.events import AnswerWritten, JobFinished, JobNotRun
+from appliance.events import AnswerWritten
 from appliance.ids import boot_seconds
+from appliance.jobs.result_receivers import ResultReceivers
 from appliance.journal.inbox import IncomingRequest
 from appliance.openai_api.replies import ApiError
 from appliance.requests.intake import BUSY
@@ -80,6 +80,10 @@ class PendingAnswer:
         """The text that the language model has written until now."""
         self.result: Result | None = None
 
+    def deliver(self, result: Result) -> None:
+        """Take the result. From any thread; it returns at once."""
+        self.write("", result)
+
     def write(self, text: str, result: Result | None = None) -> None:
         """Take what is there until now. From any thread; it returns at once."""
         with contextlib.suppress(RuntimeError):  # the server has stopped
@@ -105,18 +109,16 @@ class PendingRequests:
         self._intake = intake
         self._dispatcher = dispatcher
         self._new_id = new_id
-        self._lock = threading.Lock()
-        self._waiting: dict[str, list[PendingAnswer]] = {}
+        self._receivers: ResultReceivers[PendingAnswer] = ResultReceivers()
 
     def on_event(self, event: Event) -> None:
         """Give what a client waits for to it."""
-        match event:
-            case AnswerWritten(request, text) if request.waits_on_http:
-                for pending in self._receivers(request.id):
-                    pending.write(text)
-            case JobFinished(Request(id=name), result) | JobNotRun(Request(id=name), result):
-                for pending in self._receivers(name):
-                    pending.write("", result)
+        if isinstance(event, AnswerWritten):
+            if event.request.waits_on_http:
+                for pending in self._receivers.of(event.request.id):
+                    pending.write(event.text)
+        else:
+            self._receivers.on_event(event)
 
     async def begin(
         self, operation: Operation, payload: bytes, asked: Asked
@@ -142,16 +144,16 @@ class PendingRequests:
             may_repeat=bool(asked.key),
         )
         pending = PendingAnswer()
-        self._wait(request.id, pending)
+        self._receivers.add(request.id, pending)
         verdict = await asyncio.to_thread(self._intake.accept_request, incoming)
         if verdict.waits_as is not None:
-            self._wait(verdict.waits_as, pending)
+            self._receivers.add(verdict.waits_as, pending)
             # It may have ended in this moment; then its result is there now.
             verdict = await asyncio.to_thread(self._intake.accept_request, incoming)
         if verdict.result is not None:
-            pending.write("", verdict.result)
+            pending.deliver(verdict.result)
         elif verdict.position is None:
-            self.leave(pending)
+            self._receivers.remove(pending)
             raise ApiError(429, BUSY, code="busy")
         return verdict.waits_as or request.id, pending
 
@@ -181,29 +183,11 @@ class PendingRequests:
 
     def end(self, name: str, pending: PendingAnswer, asked: Asked) -> None:
         """The client waits no more: if it cannot ask again for this answer, the work is stopped."""
-        self.leave(pending)
+        self._receivers.remove(pending)
         if pending.result is None and not asked.key:
             with contextlib.suppress(RuntimeError):  # the server has stopped
                 loop = asyncio.get_running_loop()
                 loop.run_in_executor(None, self._dispatcher.cancel_requests, name)
-
-    def leave(self, pending: PendingAnswer) -> None:
-        """Nobody waits for this any more."""
-        with self._lock:
-            for name, receivers in list(self._waiting.items()):
-                left = [one for one in receivers if one is not pending]
-                if left:
-                    self._waiting[name] = left
-                else:
-                    del self._waiting[name]
-
-    def _wait(self, name: str, pending: PendingAnswer) -> None:
-        with self._lock:
-            self._waiting.setdefault(name, []).append(pending)
-
-    def _receivers(self, name: str) -> list[PendingAnswer]:
-        with self._lock:
-            return list(self._waiting.get(name, ()))
 
 
 class ClientLeft(ConnectionError):

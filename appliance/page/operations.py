@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from typing import TYPE_CHECKING
 
 from appliance.errors import ApplianceError
-from appliance.events import JobFinished, JobNotRun
 from appliance.ids import boot_seconds
+from appliance.jobs.result_receivers import ResultReceivers
 from appliance.journal.inbox import IncomingRequest
 from appliance.messages.control_requests import FORMS, ControlRequest
 from appliance.messages.request_payloads import Answer, ConfirmRequest, RequestState
@@ -40,17 +39,11 @@ class PageOperations:
         self._intake = intake
         self._dispatcher = dispatcher
         self._new_id = new_id
-        self._lock = threading.Lock()
-        self._waiting: dict[str, WaitingForResult] = {}
+        self._receivers: ResultReceivers[WaitingForResult] = ResultReceivers()
 
     def on_event(self, event: Event) -> None:
         """Deliver the result of a command."""
-        match event:
-            case JobFinished(Request(id=name), result) | JobNotRun(Request(id=name), result):
-                with self._lock:
-                    waiting = self._waiting.get(name)
-                if waiting is not None:
-                    waiting.deliver(result)
+        self._receivers.on_event(event)
 
     async def control(self, form: ControlForm) -> Answer:
         """Do what the request `request/<control>` with this form does over MQTT.
@@ -93,7 +86,7 @@ class PageOperations:
                 raise ApplianceError(BUSY)
             return await self._result_or_question(request.id, waiting)
         finally:
-            self._leave(request.id)
+            self._receivers.remove(waiting)
 
     async def confirm(self, request_id: str, *, yes: bool) -> Result:
         """Answer the question about a command, as by `request/confirm`; the command's result.
@@ -109,7 +102,7 @@ class PageOperations:
         except TimeoutError:
             raise ApplianceError(LATE) from None
         finally:
-            self._leave(request_id)
+            self._receivers.remove(waiting)
 
     def _control(self, form: ControlForm) -> Answer:
         control = next(name for name, kind in FORMS.items() if isinstance(form, kind))
@@ -133,10 +126,5 @@ class PageOperations:
 
     def _wait_for(self, request_id: str) -> WaitingForResult:
         waiting = WaitingForResult()
-        with self._lock:
-            self._waiting[request_id] = waiting
+        self._receivers.add(request_id, waiting)
         return waiting
-
-    def _leave(self, request_id: str) -> None:
-        with self._lock:
-            self._waiting.pop(request_id, None)
