@@ -44,6 +44,12 @@ PASSED_ON = re.compile(
     r"(https?|no|all)_proxy|PIP_(INDEX_URL|DEFAULT_TIMEOUT|PROXY)", re.IGNORECASE
 )
 
+NAMESPACES = (
+    *("unshare", "--mount", "--propagation", "private", "--pid", "--ipc", "--uts", "--fork"),
+    "--kill-child",
+)
+"""What ends takes its processes and mounts along."""
+
 CONTAINER = """\
 set -e
 mount --bind "$0" "$0"  # a root that is a mount, as that of a machine
@@ -133,7 +139,8 @@ class FreshHost:
             lines.append(f"deb {archive.security} {self._release}-security main")
         made = subprocess.run(
             [
-                *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
+                *(*NAMESPACES, "--mount-proc", "mmdebstrap", "--quiet"),
+                *("--mode=root", "--variant=minbase"),
                 *("--skip=cleanup/apt", f"--include={PRESENT}"),
                 *(f"--aptopt={option}" for option in machine.apt_options()),
                 *(self._release, str(self._root), *lines),
@@ -157,8 +164,7 @@ class FreshHost:
         passed = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
         process = subprocess.Popen(
             [
-                *("unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"),
-                *("--propagation", "private", "sh", "-c", CONTAINER),
+                *(*NAMESPACES, "sh", "-c", CONTAINER),
                 *(str(self._root), str(REPOSITORY), str(self._cache), *command),
             ],
             stdin=subprocess.DEVNULL,
