@@ -56,7 +56,9 @@ def main(arguments: list[str]) -> int:
         return 69
     if asked.from_nothing is not None:
         releases = asked.from_nothing or list(fresh_hosts.RELEASES)
-        return fresh_hosts.make_all(releases, asked.work or asked.cache, record=asked.record)
+        return fresh_hosts.make_all(
+            releases, asked.cache, asked.work or asked.cache, record=asked.record
+        )
     trees = asked.cache.glob("10-tools-*/root")
     tools = sorted((tree for tree in trees if (tree / EMULATOR).exists()), key=_made)
     if not tools or not (asked.image / "appliance.img").exists():

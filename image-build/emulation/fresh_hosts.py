@@ -7,6 +7,7 @@ names.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -66,16 +67,19 @@ exec chroot "$tree" "$@"
 """
 
 
-def make_all(releases: Sequence[str], work: Path, *, record: bool) -> int:
+def make_all(releases: Sequence[str], cache: Path, work: Path, *, record: bool) -> int:
     """Try each release; the exit status: 0 all were right, 1 not, 69 it cannot be tried here.
 
     Args:
         releases: code names of Debian.
-        work: where the machines and their caches lie; they are removed unless something was wrong.
+        cache: that of image-build/build, which must not run meanwhile: both tell the kernel how to
+            run programs for arm64.
+        work: where the machines and their caches lie; they are removed afterwards.
         record: write into from-nothing.json what was right.
 
     """
-    work.mkdir(parents=True, exist_ok=True)
+    for folder in (cache, work):
+        folder.mkdir(parents=True, exist_ok=True)
     if shutil.which("mmdebstrap") is None:
         print("This machine lacks: mmdebstrap\nRun: apt-get install -y mmdebstrap", file=sys.stderr)
         return 69
@@ -83,6 +87,16 @@ def make_all(releases: Sequence[str], work: Path, *, record: bool) -> int:
         print(f"{work} has not {SPACE_GB} GB free; name another disk: --work DIR", file=sys.stderr)
         return 69
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with (cache / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another build is running; try again after it.", file=sys.stderr)
+            return 69
+        return _try_each(releases, work, record=record)
+
+
+def _try_each(releases: Sequence[str], work: Path, *, record: bool) -> int:
     failed = []
     for release in releases:
         print(f"== {release}: {RELEASES[release]}, the stages up to {LAST_STAGE}", flush=True)
