@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import json
+import logging
 import math
 import os
 import re
@@ -16,11 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 import msgspec
 from msgspec import Meta
 
-from appliance import pushed_bundle
+from appliance import pushed_bundle, saved_settings
 from appliance.errors import ConfigError
+from appliance.saved_settings import SavedSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+logger = logging.getLogger(__name__)
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -546,6 +550,19 @@ class PageSettings(ServerSettings, frozen=True):
     """Certificate of the page (PEM), with those of its issuers."""
     key_file: str = ""
     """Private key of the certificate (PEM)."""
+    save_settings: bool = True
+    """Whether settings can be saved beside a config.toml that the appliance may not write."""
+
+
+class ClipSettings(Section, frozen=True):
+    """Recordings of what was said."""
+
+    keep: bool = False
+    """Whether the last recordings are kept in memory for the page."""
+    maximum: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    """Maximum number of examples on disk (1 to 10000)."""
+    maximum_mb: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    """Maximum size of all examples on disk, in MB (1 to 10000)."""
 
 
 class JournalSettings(Section, frozen=True):
@@ -616,6 +633,7 @@ class Config(Section, frozen=True):
     sparkplug: SparkplugSettings = SparkplugSettings()
     fleet: FleetSettings = FleetSettings()
     page: PageSettings = PageSettings()
+    clips: ClipSettings = ClipSettings()
     journal: JournalSettings = JournalSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -751,11 +769,11 @@ def _user_directory(variable: str, default: str) -> Path:
 
 
 def load(path: Path, *, with_bundle: bool = True, contents: Path | None = None) -> Config:
-    """Read config.toml, with the changes of the active signed bundle, if any.
+    """Read config.toml, with the settings of the page and of the active signed bundle, if any.
 
     Args:
         path: of config.toml.
-        with_bundle: False for the file itself.
+        with_bundle: False to leave out the bundle.
         contents: of another bundle than the active one.
 
     Raises:
@@ -774,17 +792,64 @@ def load(path: Path, *, with_bundle: bool = True, contents: Path | None = None) 
         own = parse(text)
     except ConfigError as error:
         raise ConfigError([f"{path}: {problem}" for problem in error.problems]) from None
-    return _with_bundle(own, text, contents) if with_bundle and own.fleet.public_key else own
+    own, saved = _with_saved(own, tomllib.loads(text))
+    if saved.problem:
+        logger.warning("the settings of the page do not count: %s", saved.problem)
+    if not with_bundle or not own.fleet.public_key:
+        return own
+    tables = saved_settings.merged(tomllib.loads(text), saved.tables)
+    return _with_bundle(own, tables, contents)
 
 
-def _with_bundle(own: Config, text: str, contents: Path | None) -> Config:
+def saved_in_force(path: Path) -> SavedSettings:
+    """The settings that the page has saved beside this config.toml, as far as they count.
+
+    Raises:
+        OSError: config.toml cannot be read.
+        ConfigError: it has mistakes.
+
+    """
+    text = path.read_bytes().decode("utf-8-sig")
+    return _with_saved(parse(text), tomllib.loads(text))[1]
+
+
+def with_saved(text: str, saved: str) -> Config:
+    """Config from the texts of a config.toml and of the settings that the page saves beside it.
+
+    Raises:
+        ConfigError: with every problem in them.
+
+    """
+    try:
+        more = saved_settings.tables_of(saved)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from error
+    parse(text)
+    return _of_tables(saved_settings.merged(tomllib.loads(text), more))
+
+
+def _with_saved(own: Config, tables: dict[str, Any]) -> tuple[Config, SavedSettings]:
+    """A mistake in what the page has saved must not keep the appliance from its start."""
+    if not own.page.save_settings:
+        return own, SavedSettings({})
+    saved = saved_settings.read(own.state_directory)
+    if not saved.tables:
+        return own, saved
+    try:
+        return _of_tables(saved_settings.merged(tables, saved.tables)), saved
+    except ConfigError as error:
+        path = saved_settings.file_of(own.state_directory)
+        return own, SavedSettings({}, f"{path}: {'; '.join(error.problems)}")
+
+
+def _with_bundle(own: Config, tables: dict[str, Any], contents: Path | None) -> Config:
     serial = pushed_bundle.read_record(own.state_directory).serial
     if contents is None and serial:
         contents = pushed_bundle.contents_of(own.state_directory, serial)
     if contents is None:
         return own
     try:
-        return _of_tables(pushed_bundle.with_bundle(tomllib.loads(text), contents))
+        return _of_tables(pushed_bundle.with_bundle(tables, contents))
     except ConfigError as error:
         raise ConfigError([f"bundle {contents.name}: {each}" for each in error.problems]) from None
     except (OSError, ValueError) as error:

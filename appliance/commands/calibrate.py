@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
@@ -11,13 +13,19 @@ from appliance.audio.decoder_process import decode_recording
 from appliance.commands import evaluate, one_job
 from appliance.decoding import calibration_fit
 from appliance.decoding.calibration import Calibration
-from appliance.decoding.calibration_fit import ScoredClip
+from appliance.decoding.calibration_fit import (
+    FittedSettings,
+    JudgedClip,
+    OutcomeCounts,
+    ScoredClip,
+)
 from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
 from appliance.errors import AudioError, ManifestError
 from appliance.evaluation import manifest
 from appliance.pipeline import pipeline_factory
 from appliance.recognition import speech_models
+from appliance.values import encode
 
 if TYPE_CHECKING:
     import argparse
@@ -36,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"""\
 Example:
   appliance calibrate clips/manifest.jsonl
+  appliance calibrate          with the examples of `appliance clips`
 
 Record commands as they are spoken in the room, and some talk that is not a
 command (intent: null). It prints the lines for [speech] in config.toml. With
@@ -43,36 +52,37 @@ few clips they change only a little.
 
 {evaluate.MANIFEST_HELP}"""
     evaluate.add_manifest(parser)
+    parser.add_argument("--json", action="store_true", help="settings and counts as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     config = one_job.prepare(arguments, lambda of: evaluate.with_overrides(of, arguments))
+    path = evaluate.manifest_of(arguments, config)
     clips = [
-        clip
-        for clip in manifest.read(arguments.manifest)
-        if clip.audio is not None and clip.intent is not UNSET
+        clip for clip in manifest.read(path) if clip.audio is not None and clip.intent is not UNSET
     ]
     if not clips:
         message = "no line has both `audio` and `intent` (null if it is not a command)"
-        raise ManifestError(f"{arguments.manifest}: {message}")
-    manifest.check_recordings(arguments.manifest, clips)
-    found = list(_scored(clips, arguments.manifest.parent, config))
-    scored = [one for one, _ in found if one is not None]
-    first_model = [one for _, one in found if one is not None]
-    before = [
-        Calibration.of(of) for of in (config.speech.calibration, config.speech.second_calibration)
-    ]
-    after = calibration_fit.fit_both(scored, first_model, before)
-    least = calibration_fit.least_confidence(scored, after, config.speech.least_confidence)
-    print("\n".join(_lines(scored, len(clips), after, least)))
-    if config.speech.second_model:
-        print(_line("second_calibration", after[1]))
+        raise ManifestError(f"{path}: {message}")
+    manifest.check_recordings(path, clips)
+    speech = config.speech
+    before = FittedSettings(
+        [Calibration.of(of) for of in (speech.calibration, speech.second_calibration)],
+        speech.least_confidence,
+    )
+    judged = list(_judged(clips, path.parent, config))
+    report = CalibrationReport(
+        clips=judged,
+        before=calibration_fit.outcomes(judged, before),
+        after=calibration_fit.held_out_outcomes(judged, before),
+        settings=calibration_fit.fitted_settings(judged, before),
+        has_second_model=bool(speech.second_model),
+    )
+    print(encode(report.as_json()).decode() if arguments.json else "\n".join(report.lines()))
     return 0
 
 
-def _scored(
-    clips: Sequence[Clip], folder: Path, config: Config
-) -> Iterator[tuple[ScoredClip | None, ScoredClip | None]]:
+def _judged(clips: Sequence[Clip], folder: Path, config: Config) -> Iterator[JudgedClip]:
     """The scores of each clip, and those of the first model only; nothing is rejected."""
     sentences = pipeline_factory.load_sentences(config)
     speech = msgspec.structs.replace(config.speech, least_confidence=0.0)
@@ -89,11 +99,11 @@ def _scored(
             raise ManifestError(str(error)) from error
         utterance = utterance_from(samples, detector, config.listening, new_id="calibrate")
         found, _ = recogniser.decode(utterance.samples, placed)
-        both, first = (
+        best, first = (
             ScoredClip.of(one, right=_is_right(one, clip))
             for one in (found, found.by_first_model or found)
         )
-        yield both, first
+        yield JudgedClip(best, first, must_be_refused=clip.intent is None)
 
 
 def _is_right(found: RecognisedSentence, clip: Clip) -> bool:
@@ -104,20 +114,57 @@ def _is_right(found: RecognisedSentence, clip: Clip) -> bool:
     )
 
 
-def _lines(
-    scored: Sequence[ScoredClip], clips: int, maps: Sequence[Calibration], least: float
-) -> Iterator[str]:
-    yield f"# {clips} clips, {clips - len(scored)} of them similar to no sentence"
-    yield "# confidence   results   right"
-    given = [(calibration_fit.confidence(one, maps), one.right) for one in scored]
-    for row in calibration_fit.reliability_table(given):
-        share = f"{100 * row.right / row.results:4.0f} %" if row.results else "     -"
-        yield f"# {row.low:.2f} to {row.high:.2f} {row.results:9} {share:>8}"
-    if clips < FEW:
-        yield f"# fewer than {FEW} clips: the numbers stay close to the old ones; record more"
-    yield "[speech]"
-    yield f"least_confidence = {least:.2f}"
-    yield _line("calibration", maps[0])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationReport:
+    """The computed settings, and what they change."""
+
+    clips: Sequence[JudgedClip]
+    before: OutcomeCounts
+    after: OutcomeCounts
+    settings: FittedSettings
+    has_second_model: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs: the settings by their keys in [speech]."""
+        one, two = ([round(weight, 2) for weight in of.weights] for of in self._maps)
+        settings = {"least_confidence": self.settings.least_confidence, "calibration": one}
+        return {
+            "clips": len(self.clips),
+            "before": dataclasses.asdict(self.before),
+            "after": dataclasses.asdict(self.after),
+            "settings": settings | ({"second_calibration": two} if self.has_second_model else {}),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Lines for config.toml, with the explanation as comments."""
+        scored = [one.best for one in self.clips if one.best is not None]
+        given = [(calibration_fit.confidence(one, self._maps), one.right) for one in scored]
+        unlike = len(self.clips) - len(scored)
+        yield f"# {len(self.clips)} clips, {unlike} of them similar to no sentence"
+        yield f"# before: {_counts(self.before)}"
+        yield f"# after:  {_counts(self.after)} (each clip with settings from the others)"
+        yield "# confidence   results   right"
+        for row in calibration_fit.reliability_table(given):
+            share = f"{100 * row.right / row.results:4.0f} %" if row.results else "     -"
+            yield f"# {row.low:.2f} to {row.high:.2f} {row.results:9} {share:>8}"
+        if len(self.clips) < FEW:
+            yield f"# fewer than {FEW} clips: the numbers stay close to the old ones; record more"
+        yield "[speech]"
+        yield f"least_confidence = {self.settings.least_confidence:.2f}"
+        yield _line("calibration", self._maps[0])
+        if self.has_second_model:
+            yield _line("second_calibration", self._maps[1])
+
+    @property
+    def _maps(self) -> Sequence[Calibration]:
+        return self.settings.calibrations
+
+
+def _counts(counts: OutcomeCounts) -> str:
+    return (
+        f"{counts.right} right, {counts.wrong} wrong, {counts.missed} refused although they are "
+        f"sentences, {counts.refused} rightly refused"
+    )
 
 
 def _line(key: str, calibration: Calibration) -> str:

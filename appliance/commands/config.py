@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from appliance import doctor
-from appliance.config import SECRETS, Config, load
+from appliance.config import SECRETS, Config, load, saved_in_force
 from appliance.doctor.check_result import CheckVerdict
 from appliance.errors import ConfigError
 
@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(current_settings(config)), indent=2).decode())
     else:
+        if names := saved_in_force(arguments.config).names:
+            print(f"# saved on the page, see `appliance page settings`: {', '.join(names)}\n")
         print(_as_toml(current_settings(config)))
     return 0
 

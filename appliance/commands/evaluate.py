@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from appliance.audio.decoder_process import decode_recording
+from appliance.clips.labelled_clips import LabelledClips
 from appliance.commands import one_job
 from appliance.endpointing.segmenter import utterance_from
 from appliance.engines.silero import Silero
@@ -48,7 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_manifest(parser: argparse.ArgumentParser) -> None:
     """The recordings, and the settings to process them with."""
-    parser.add_argument("manifest", type=Path, metavar="MANIFEST.jsonl", help="see below")
+    parser.add_argument(
+        "manifest",
+        type=Path,
+        nargs="?",
+        metavar="MANIFEST.jsonl",
+        help="see below; by default the examples of `appliance clips`",
+    )
     parser.add_argument("--intents", type=Path, metavar="DIR", help="in place of sentences.folder")
     parser.add_argument("--language", metavar="CODE", help="in place of device.language")
     parser.add_argument("--stt", metavar="NAME", help="in place of speech.model")
@@ -56,19 +63,18 @@ def add_manifest(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = one_job.prepare(arguments, lambda loaded: with_overrides(loaded, arguments))
-    clips = manifest.read(arguments.manifest)
+    path = manifest_of(arguments, config)
+    clips = manifest.read(path)
     if not clips:
-        raise ManifestError(f"{arguments.manifest}: the manifest is empty")
-    manifest.check_recordings(arguments.manifest, clips)
+        raise ManifestError(f"{path}: the manifest is empty")
+    manifest.check_recordings(path, clips)
     trials = []
     hears = any(clip.audio is not None for clip in clips)
     with pipeline_factory.opened_pipeline(config, hears=hears) as pipeline:
         detector = Silero()
         for number, clip in enumerate(clips, 1):
             progress(number, len(clips))
-            trials.append(
-                _evaluate_clip(clip, arguments.manifest.parent, config, pipeline, detector)
-            )
+            trials.append(_evaluate_clip(clip, path.parent, config, pipeline, detector))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     summary = summarise(trials, peak_mb)
     print(encode(summary).decode() if arguments.json else _as_text(summary))
@@ -117,9 +123,29 @@ def _evaluate_clip(
 
 
 def progress(number: int, of: int) -> None:
-    """Show the progress if standard error is a terminal."""
+    """Show the progress on standard error: one line, or without a terminal one per 10 %."""
     if sys.stderr.isatty():
         print(f"\r{number} of {of}", end="\n" if number == of else "", file=sys.stderr, flush=True)
+    elif 10 * number // of > 10 * (number - 1) // of:
+        print(f"{100 * number // of:3d} %  {number} of {of}", file=sys.stderr, flush=True)
+
+
+def manifest_of(arguments: argparse.Namespace, config: Config) -> Path:
+    """The named manifest, otherwise that of the appliance's own examples.
+
+    Raises:
+        ManifestError: none is named, and there are no examples.
+
+    """
+    if arguments.manifest is not None:
+        return Path(arguments.manifest)
+    own = LabelledClips(config).manifest
+    if not own.exists():
+        raise ManifestError(
+            "there are no examples yet: name a manifest, keep some by `appliance clips add`, or "
+            "on the page under Teach"
+        )
+    return own
 
 
 def _as_text(summary: Summary) -> str:

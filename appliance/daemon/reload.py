@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from appliance.config import load
+from appliance.config import load, saved_in_force
 from appliance.devices.owner_file_watch import OwnerFileWatch
 from appliance.errors import ConfigError, SentencesError
 from appliance.events import SettingsChanged
@@ -79,6 +79,14 @@ class LiveSettings:
     def config(self) -> Config:
         """The active configuration."""
         return self._config
+
+    @property
+    def saved_names(self) -> tuple[str, ...]:
+        """The keys that the page has saved beside config.toml, as far as they count."""
+        try:
+            return saved_in_force(self._path).names
+        except (OSError, ConfigError):
+            return ()
 
     @property
     def sentences(self) -> SentenceSet:

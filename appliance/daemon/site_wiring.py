@@ -41,6 +41,7 @@ def http_server(  # noqa: PLR0913  (what the sites ask)
         events.subscribe(pending)
         sites.append(openai_site(config, pending, synthesizer))
     if config.page.listen:
+        events.subscribe(page.recordings)  # before those who show that a result has one
         events.subscribe(page.activity)
         events.subscribe(page.operations)
         events.subscribe(page.history)

@@ -154,6 +154,7 @@ class StatusPublisher:
             options=self._options.current(),
             hashes=content_hashes.of(config, self._settings.sentences),
             bundle=self._bundles.record,
+            page_settings=self._settings.saved_names,
         )
         if config.home_assistant.enabled:
             self._announcement.publish(config, info.intents)

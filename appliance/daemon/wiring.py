@@ -10,6 +10,7 @@ from appliance.answers.fact_answers import FactAnswers
 from appliance.answers.last_words import LastWords
 from appliance.answers.loudspeaker_volume import LoudspeakerVolume
 from appliance.answers.sum_answers import SumAnswers
+from appliance.clips.recent_recordings import RecentRecordings
 from appliance.daemon.device_wiring import device_messages, open_devices
 from appliance.daemon.home_assistant_announcement import HomeAssistantAnnouncement
 from appliance.daemon.metrics_collector import MetricsCollector
@@ -331,6 +332,7 @@ def wire(  # noqa: PLR0915  (one line for each part)
         sentences=sentences,
         devices=registry,
         activity=ObservedActivity(),
+        recordings=RecentRecordings(config),
         voice=voice,
         jobs=jobs,
         operations=PageOperations(intake, dispatcher, ids.new),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -113,3 +114,73 @@ def confidence(clip: ScoredClip, calibrations: Sequence[Calibration]) -> float:
     return calibration.confidence(
         clip.fit, clip.deficit, clip.margin, clip.declared_share, clip.objection
     )
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedClip:
+    """A clip with the scores of its best sentence, by all models and by the first one alone."""
+
+    best: ScoredClip | None
+    """None if it is similar to no sentence."""
+    by_first: ScoredClip | None
+    must_be_refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeCounts:
+    """The number of clips by what became of them."""
+
+    right: int = 0
+    wrong: int = 0
+    """Another meaning than the expected one, or one where none was expected."""
+    missed: int = 0
+    """A sentence that was refused."""
+    refused: int = 0
+    """No sentence, and refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedSettings:
+    """The settings of the confidence."""
+
+    calibrations: Sequence[Calibration]
+    """For one model, and for two."""
+    least_confidence: float
+
+
+FOLDS = 5
+"""Parts of the clips; each is judged by the settings from the others."""
+
+
+def fitted_settings(clips: Sequence[JudgedClip], before: FittedSettings) -> FittedSettings:
+    """The settings for these clips, near the ones before."""
+    best = [one.best for one in clips if one.best is not None]
+    first = [one.by_first for one in clips if one.by_first is not None]
+    maps = fit_both(best, first, before.calibrations)
+    return FittedSettings(maps, least_confidence(best, maps, before.least_confidence))
+
+
+def outcomes(clips: Sequence[JudgedClip], settings: FittedSettings) -> OutcomeCounts:
+    """What becomes of the clips with these settings."""
+    counts = Counter(_outcome(one, settings) for one in clips)
+    return OutcomeCounts(**counts)
+
+
+def held_out_outcomes(clips: Sequence[JudgedClip], before: FittedSettings) -> OutcomeCounts:
+    """What becomes of each clip with settings from the other parts of the clips only.
+
+    Settings that are judged by the clips that they were computed from look better than they are.
+    """
+    counts: Counter[str] = Counter()
+    for part in range(FOLDS):
+        others = [one for at, one in enumerate(clips) if at % FOLDS != part]
+        settings = fitted_settings(others, before)
+        counts.update(_outcome(one, settings) for one in clips[part::FOLDS])
+    return OutcomeCounts(**counts)
+
+
+def _outcome(clip: JudgedClip, settings: FittedSettings) -> str:
+    best = clip.best
+    if best is None or confidence(best, settings.calibrations) < settings.least_confidence:
+        return "refused" if clip.must_be_refused else "missed"
+    return "right" if best.right else "wrong"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.config import saved_in_force
 from appliance.doctor.check_result import CheckContext, CheckResult, error, ok, warning
 from appliance.engines.llama import model_file_check
 from appliance.engines.tts import piper
@@ -37,6 +38,23 @@ def files(context: CheckContext) -> Iterator[CheckResult]:
         *(warning("files", found) for found in config.without_effect),
     ]
     yield from problems or [ok("files", "all files that the configuration names can be used")]
+
+
+def saved_settings(context: CheckContext) -> Iterator[CheckResult]:
+    """The settings that the page keeps beside config.toml; nothing is said if there are none."""
+    if context.config_path is None:
+        return
+    try:
+        saved = saved_in_force(context.config_path)
+    except OSError as failure:
+        yield error("page settings", f"{context.config_path} cannot be read: {failure.strerror}")
+        return
+    if saved.problem:
+        advice = "remove them: appliance page settings --remove-all"
+        yield warning("page settings", f"none of them counts: {saved.problem}", advice)
+    elif saved.names:
+        found = f"count before config.toml: {', '.join(saved.names)}"
+        yield ok("page settings", found)
 
 
 def model_files(context: CheckContext) -> Iterator[CheckResult]:

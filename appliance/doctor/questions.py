@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 QUESTIONS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
     "files": files.files,
+    "page settings": files.saved_settings,
     "service": service.service,
     "sentences": models_sentences_microphone.sentences,
     "devices file": devices_file.devices_file,
@@ -58,7 +59,7 @@ QUESTIONS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
 OFFLINE = ("offline", "sockets", "traffic", "rules")
 """The questions of `--offline`: network connections in full."""
 
-CONFIGURED = ("files", "service", "sentences", "devices file", "model files")
+CONFIGURED = ("files", "page settings", "service", "sentences", "devices file", "model files")
 """The questions of `appliance config check`: can everything it names be used?"""
 
 USUAL = tuple(name for name in QUESTIONS if name not in (*OFFLINE[1:], "model files"))

@@ -28,14 +28,14 @@ MOST_NAMED = 5
 """Maximum number of missing recordings in a message; if a folder was moved, all are missing."""
 
 
-class ExpectedCommand(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One of several commands in one sentence."""
 
     intent: str
     slots: dict[str, Any] = {}
 
 
-class Clip(msgspec.Struct, frozen=True, kw_only=True):
+class Clip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of a manifest; unknown keys are ignored."""
 
     audio: str | None = None

@@ -89,6 +89,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     hashes: ContentHashes | None = None
     bundle: BundleRecord | None = None
     """The active signed bundle, and the state of the newest one; null if bundles are off."""
+    page_settings: tuple[str, ...] = ()
+    """Keys that count from settings.toml, which the page writes, before config.toml."""
 
 
 class StateNow(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.page.alias_editor import AliasEditor
+from appliance.page.background_command import BackgroundCommand
 from appliance.page.board_view import BoardView
 from appliance.page.devices_view import DevicesView
 from appliance.page.event_streams import EventStreams
+from appliance.page.examples_view import ExamplesView
 from appliance.page.live_view import LiveView
 from appliance.page.log_view import LogView
 from appliance.page.models_view import ModelsView
@@ -28,15 +30,18 @@ def all_views(services: PageServices) -> tuple[PageView, ...]:
     streams = EventStreams()
     editor = SentenceEditor(services.settings, services.sentences, services.devices)
     aliases = AliasEditor(services.config, editor, services.devices)
+    command = BackgroundCommand(services.config_path)
+    settings = SettingsView(services)
     return (
-        LiveView(services.activity, services.voice, streams),
+        LiveView(services, streams),
         TryView(services.config, services.jobs),
         SentencesView(editor),
-        TeachView(services.activity, editor, aliases),
+        TeachView(services, editor, aliases),
+        ExamplesView(services, editor, command, settings),
         DevicesView(services.config, services.devices),
         TimersView(services.timers, services.activity, services.operations),
         BoardView(services),
-        ModelsView(services),
-        SettingsView(services),
+        ModelsView(services, command),
+        settings,
         LogView(services.log, services.config_path, streams),
     )

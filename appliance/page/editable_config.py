@@ -1,4 +1,4 @@
-"""The owner's config.toml for an editor: its values, changed key by key; comments stay."""
+"""The owner's settings for an editor: config.toml, or the file beside it; changed key by key."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import msgspec
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from appliance import doctor
-from appliance.config import SECRETS, Config, parse
+from appliance import doctor, saved_settings
+from appliance.config import SECRETS, Config, parse, saved_in_force, with_saved
 from appliance.doctor.check_result import CheckVerdict
 from appliance.errors import ConfigError, EditRefused
 from appliance.models.speech_model_choice import with_usable_model
@@ -64,17 +64,16 @@ class SettingField:
     value: str
     """Value as it is typed: the words of a text, otherwise TOML; empty for a secret."""
     is_set: bool
-    """Whether the file has the key."""
+    """Whether config.toml or the file beside it has the key."""
+    is_saved: bool
+    """Whether the file beside it has the key."""
+    why_by_hand: str
+    """Why the page does not set it, and what to do; empty if it does."""
 
     @property
     def name(self) -> str:
         """Name in a form."""
         return f"{self.section}.{self.key}"
-
-    @property
-    def why_by_hand(self) -> str:
-        """Why the page does not set it, and what to do; empty if it does."""
-        return BY_HAND.get(self.name, "")
 
     @property
     def has_lines(self) -> bool:
@@ -98,16 +97,35 @@ class ChangedConfig:
 
 
 class EditableConfig:
-    """One file. Its methods block; one caller at a time."""
+    """One file. Its methods block; one caller at a time.
 
-    def __init__(self, path: Path, state_directory: Path) -> None:
-        self._path = path
+    That is config.toml if the appliance may write it, otherwise the file of `saved_settings`
+    beside it, if `page.save_settings` allows that.
+    """
+
+    def __init__(self, path: Path, state_directory: Path, *, beside: bool = False) -> None:
+        """`beside` True is for that file, whether config.toml can be written or not."""
+        self._owners = path
+        self._saved = saved_settings.file_of(state_directory)
+        self._only_beside = beside
         self._versions = KeptVersions(state_directory / VERSIONS)
 
     @property
     def path(self) -> Path:
         """Path of the file."""
-        return self._path
+        return self._saved if self.is_beside else self._owners
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is the file beside config.toml."""
+        return self._only_beside or (bool(self._why_not_the_owners()) and self._may_save_beside())
+
+    def saved_names(self) -> tuple[str, ...]:
+        """The keys that count from the file beside config.toml."""
+        try:
+            return saved_in_force(self._owners).names
+        except (OSError, ConfigError):
+            return ()
 
     def sections(self) -> list[DescribedSection]:
         """Every table with its explanation."""
@@ -115,24 +133,49 @@ class EditableConfig:
 
     def why_read_only(self) -> str:
         """Why nothing can be saved; empty if it can."""
-        if self._path.is_symlink():
-            return f"{self._path} is a link; change the file that it points to"
-        if not os.access(self._path, os.W_OK) or not os.access(self._path.parent, os.W_OK):
-            return f"the appliance may not write {self._path}"
+        if not (why := self._why_not_the_owners()) or self.is_beside:
+            return ""
+        return f"{why}, and page.save_settings in it allows no other file"
+
+    def _why_not_the_owners(self) -> str:
+        path = self._owners
+        if path.is_symlink():
+            return f"{path} is a link; change the file that it points to"
+        if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+            return f"the appliance may not write {path}"
         return ""
 
+    def _may_save_beside(self) -> bool:
+        try:
+            return (
+                not self._owners.is_symlink() and parse(self._text_of_owners()).page.save_settings
+            )
+        except (EditRefused, ConfigError):
+            return False
+
     def read(self) -> tuple[str, str]:
-        """Text and digest.
+        """Text and digest; empty if the file beside config.toml is not there yet.
 
         Raises:
             EditRefused: it cannot be read.
 
         """
+        path = self.path
+        content = b"" if self.is_beside and not path.exists() else _content_of(path)
         try:
-            content = self._path.read_bytes()
             return content.decode("utf-8-sig"), hashlib.sha256(content).hexdigest()
-        except (OSError, UnicodeDecodeError) as error:
-            raise EditRefused(f"{self._path} cannot be read: {error}") from error
+        except UnicodeDecodeError as error:
+            raise EditRefused(f"{path} cannot be read: {error}") from error
+
+    def _text_of_owners(self) -> str:
+        try:
+            return _content_of(self._owners).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise EditRefused(f"{self._owners} cannot be read: {error}") from error
+
+    def _config_of(self, text: str) -> Config:
+        """The configuration with this text in the file."""
+        return with_saved(self._text_of_owners(), text) if self.is_beside else parse(text)
 
     def fields(self, section: DescribedSection, text: str) -> list[SettingField]:
         """The keys of a table, with their values in this text.
@@ -142,12 +185,14 @@ class EditableConfig:
 
         """
         try:
-            config = parse(text)
+            config = self._config_of(text)
         except ConfigError as error:
             next_step = "change it by hand, or put back the file before the last save"
-            raise EditRefused(f"{self._path}: {error}; {next_step}") from error
+            raise EditRefused(f"{self.path}: {error}; {next_step}") from error
         values: dict[str, Any] = msgspec.to_builtins(getattr(config, section.name))
-        written = tomllib.loads(text).get(section.name, {})
+        beside = self.is_beside
+        saved = tomllib.loads(text).get(section.name, {}) if beside else {}
+        written = tomllib.loads(self._text_of_owners() if beside else text).get(section.name, {})
         hints = get_type_hints(type(getattr(Config(), section.name)), include_extras=True)
         fields = []
         for one in section.keys:
@@ -162,18 +207,39 @@ class EditableConfig:
                     kind,
                     choices,
                     value,
-                    one.key in written,
+                    is_set=one.key in written or one.key in saved,
+                    is_saved=one.key in saved,
+                    why_by_hand=self._why_by_hand(f"{section.name}.{one.key}"),
                 )
             )
         return fields
 
+    def _why_by_hand(self, name: str) -> str:
+        if self.is_beside and not saved_settings.may_be_saved(name):
+            return f"only in {self._owners}"
+        return BY_HAND.get(name, "")
+
+    def without(self, name: str) -> ChangedConfig:
+        """The file beside config.toml without a key, which then has its value there.
+
+        Raises:
+            EditRefused: it does not have the key.
+
+        """
+        text, _ = self.read()
+        document: Any = _document(self.path, text)
+        section, _, key = name.partition(".")
+        if not self.is_beside or key not in document.get(section, {}):
+            raise EditRefused(f"{name} was not saved on the page")
+        del document[section][key]
+        if not document[section]:
+            del document[section]
+        return self._checked(text, tomlkit.dumps(document), ((name, ""),), [])
+
     def changed(self, fields: list[SettingField], typed: Mapping[str, str]) -> ChangedConfig:
         """The file with what was typed; what is as it was stays untouched, and so does the rest."""
         text, _ = self.read()
-        try:
-            document = tomlkit.parse(text)
-        except TOMLKitError as error:
-            raise EditRefused(f"{self._path}: {error}; change it by hand") from error
+        document = _document(self.path, text)
         changed, problems = [], []
         for field in fields:
             given = typed.get(field.name)
@@ -198,9 +264,9 @@ class EditableConfig:
         text, _ = self.read()
         wanted = (version.content or b"").decode(errors="replace")
         try:
-            parse(wanted)
+            self._config_of(wanted)
         except ConfigError as error:
-            problems = tuple(f"the earlier {self._path}: {one}" for one in error.problems)
+            problems = tuple(f"the earlier {self.path}: {one}" for one in error.problems)
             return ChangedConfig(wanted, problems=problems)
         return self._checked(text, wanted, (), [])
 
@@ -213,30 +279,31 @@ class EditableConfig:
         """
         if why := self.why_read_only():
             raise EditRefused(why)
+        path = self.path
         before, now = self.read()
         if digest != now:
-            raise EditRefused(f"{self._path} has been changed elsewhere; open this page again")
+            raise EditRefused(f"{path} has been changed elsewhere; open this page again")
         try:
-            self._versions.keep(str(self._path), before.encode())
-            atomic_file.rewrite(self._path, text.encode())
+            self._versions.keep(str(path), before.encode())
+            atomic_file.rewrite(path, text.encode())
         except OSError as error:
-            raise EditRefused(f"{self._path} cannot be saved: {error.strerror}") from error
+            raise EditRefused(f"{path} cannot be saved: {error.strerror}") from error
         return hashlib.sha256(text.encode()).hexdigest()
 
     def versions(self) -> list[KeptVersion]:
         """Earlier contents of the file, the newest first."""
-        return self._versions.of(str(self._path))
+        return self._versions.of(str(self.path))
 
     def _checked(
         self, before: str, text: str, changed: tuple[tuple[str, str], ...], problems: list[str]
     ) -> ChangedConfig:
         """Check like `appliance config check` and `appliance check`; old mistakes do not count."""
         try:
-            new = parse(text)
+            new = self._config_of(text)
         except ConfigError as error:
             return ChangedConfig(text, changed, (*problems, *error.problems))
         try:
-            old = parse(before)
+            old = self._config_of(before)
         except ConfigError:
             found = [one for verdict, one in self._answers(new, [*ASKED]) if verdict in BAD]
             return ChangedConfig(text, changed, tuple(problems), tuple(found), None, new)
@@ -253,12 +320,26 @@ class EditableConfig:
 
     def _answers(self, config: Config, asked: list[str]) -> Iterator[tuple[CheckVerdict, str]]:
         try:
-            context = doctor.context_of(with_usable_model(config), self._path)
+            context = doctor.context_of(with_usable_model(config), self._owners)
         except ConfigError as error:
             yield from ((CheckVerdict.ERROR, one) for one in error.problems)
             return
         for one in doctor.examine(context, asked):
             yield one.verdict, f"{one.found}; {one.advice}" if one.advice else one.found
+
+
+def _content_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EditRefused(f"{path} cannot be read: {error}") from error
+
+
+def _document(path: Path, text: str) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise EditRefused(f"{path}: {error}; change it by hand") from error
 
 
 def _kind_of(section: str, key: str, hint: Any) -> tuple[Any, tuple[str, ...]]:

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from appliance.listening.voice_input import VoiceInput
     from appliance.page.event_streams import EventStreams
-    from appliance.page.observed_activity import ObservedActivity
     from appliance.page.page_request import PageRequest
+    from appliance.page.page_services import PageServices
 
 POLL_S = 0.25
 """Seconds between two checks for changes."""
@@ -33,11 +32,10 @@ class LiveView:
 
     name = "live"
 
-    def __init__(
-        self, activity: ObservedActivity, voice: VoiceInput, streams: EventStreams
-    ) -> None:
-        self._activity = activity
-        self._voice = voice
+    def __init__(self, services: PageServices, streams: EventStreams) -> None:
+        self._activity = services.activity
+        self._voice = services.voice
+        self._recordings = services.recordings
         self._streams = streams
 
     def routes(self) -> Sequence[PageRoute]:
@@ -56,7 +54,10 @@ class LiveView:
         while True:
             for numbered in self._activity.results(seen):
                 seen = numbered.number
-                yield event("result", request.render("result", result=numbered.result, tried=False))
+                result = numbered.result
+                kept = self._recordings.has(result.id)
+                html = request.render("result", result=result, tried=False, kept=kept)
+                yield event("result", html)
             if (now := self._now(request.texts)) != shown or silent >= SILENT_POLLS:
                 shown, silent = now, 0
                 yield event("now", now)

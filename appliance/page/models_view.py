@@ -11,7 +11,6 @@ from appliance.models import catalogue
 from appliance.models.catalogue import HubModel
 from appliance.models.store import ModelState, Store
 from appliance.page.access import Role
-from appliance.page.background_command import BackgroundCommand
 from appliance.page.editable_config import EditableConfig
 from appliance.page.page_request import PageError
 from appliance.page.page_view import PageRoute
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from appliance.models.catalogue import Model
+    from appliance.page.background_command import BackgroundCommand, CommandProgress
     from appliance.page.page_request import PageRequest
     from appliance.page.page_services import PageServices
 
@@ -29,6 +29,8 @@ PULL_LIMIT_S = 6 * 3600.0
 """A large model over a slow line; a pull that was broken off goes on where it was."""
 
 BENCH_LIMIT_S = 1800.0
+
+COMMANDS = ("models", "bench")
 
 BENCH_RUNS = "2"
 """Number of runs for each recording; each takes half a minute on a small board."""
@@ -55,11 +57,11 @@ class ModelsView:
 
     name = "models"
 
-    def __init__(self, services: PageServices) -> None:
+    def __init__(self, services: PageServices, command: BackgroundCommand) -> None:
         self._config = services.config
         self._store = Store(services.config.models_directory)
         self._file = EditableConfig(services.config_path, services.config.state_directory)
-        self._command = BackgroundCommand(services.config_path)
+        self._command = command
         self._measured = ""
         """The printed text of the last measurement."""
 
@@ -99,7 +101,8 @@ class ModelsView:
         return await self._show_list(request)
 
     async def _stop(self, request: PageRequest) -> Response:
-        self._command.stop()
+        if self._own_progress is not None:
+            self._command.stop()
         return await self._show_list(request)
 
     def _start(
@@ -109,7 +112,7 @@ class ModelsView:
             raise PageError(409, request.texts["models.busy"])
 
     async def _listed(self) -> dict[str, Any]:
-        progress = self._command.progress
+        progress = self._own_progress
         if progress is not None and progress.words[0] == "bench" and progress.is_done:
             self._measured = progress.output
         return {
@@ -120,6 +123,12 @@ class ModelsView:
             "runs": self._command.runs,
             "measured": self._measured,
         }
+
+    @property
+    def _own_progress(self) -> CommandProgress | None:
+        """The progress of a command of this view; others run one after the other with them."""
+        progress = self._command.progress
+        return progress if progress is not None and progress.words[0] in COMMANDS else None
 
     def _digest(self) -> str:
         """Digest of config.toml, for the form that changes it; empty if it cannot be read."""

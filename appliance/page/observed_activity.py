@@ -33,6 +33,8 @@ class NumberedResult:
 
     number: int
     result: Result
+    area: str = ""
+    """The room of the speaker; empty: that of the appliance."""
 
 
 class ObservedActivity:
@@ -59,9 +61,9 @@ class ObservedActivity:
                     self._words = text
                 case UtteranceHeard() | MicrophoneChanged():
                     self._words = ""
-                case JobFinished(_, result):
+                case JobFinished(job, result):
                     self._count += 1
-                    self._results.append(NumberedResult(self._count, result))
+                    self._results.append(NumberedResult(self._count, result, job.area))
                     if result.outcome in NOT_UNDERSTOOD:
                         self._misunderstood.append(result)
 
@@ -85,6 +87,11 @@ class ObservedActivity:
         """The last ones that were not understood or were refused, the oldest first."""
         with self._lock:
             return list(self._misunderstood)
+
+    def area_of(self, result_id: str) -> str:
+        """The room in which a result's speaker was; empty if it is not known."""
+        with self._lock:
+            return next((one.area for one in self._results if one.result.id == result_id), "")
 
     def results(self, after: int = 0) -> list[NumberedResult]:
         """The results after this number, the oldest first."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from appliance.clips.recent_recordings import RecentRecordings
     from appliance.config import Config
     from appliance.devices.device_registry import DeviceRegistry
     from appliance.jobs.client_jobs import ClientJobs
@@ -51,6 +52,7 @@ class PageServices:
     devices: DeviceRegistry | None
     """The devices; None if devices.discovery is off."""
     activity: ObservedActivity
+    recordings: RecentRecordings
     voice: VoiceInput
     jobs: ClientJobs
     operations: PageOperations

@@ -45,7 +45,15 @@ class SettingsView:
             PageRoute("/settings/check", self._check, "POST", Role.OWNER),
             PageRoute("/settings/save", self._save, "POST", Role.OWNER),
             PageRoute("/settings/restore", self._restore, "POST", Role.OWNER),
+            PageRoute("/settings/forget", self._forget, "POST", Role.OWNER),
         ]
+
+    def digest(self) -> str:
+        """Digest of the file, for a form elsewhere that saves keys; empty if it cannot be read."""
+        try:
+            return self._file.read()[1]
+        except EditRefused:
+            return ""
 
     async def _show(self, request: PageRequest) -> Response:
         return await asyncio.to_thread(self._page, request)
@@ -62,6 +70,8 @@ class SettingsView:
         return request.page(
             "settings",
             path=str(file.path),
+            beside=file.is_beside,
+            saved=file.saved_names(),
             sections=sections,
             section=section,
             fields=fields,
@@ -94,6 +104,13 @@ class SettingsView:
             changed = await asyncio.to_thread(self._file.restored, versions[0])
         return await self._saved(request, changed, form.get("digest", ""), goes=True)
 
+    async def _forget(self, request: PageRequest) -> Response:
+        """Let the value of config.toml count again for a key."""
+        form = await request.form()
+        async with self._turn:
+            changed = await asyncio.to_thread(self._file.without, form.get("key", ""))
+        return await self._saved(request, changed, form.get("digest", ""), goes=True)
+
     async def _changed(self, form: dict[str, str]) -> ChangedConfig:
         section = next((one for one in self._file.sections() if one.name == form.get("in")), None)
         if section is None:
@@ -111,7 +128,7 @@ class SettingsView:
         async with self._turn:
             digest = await asyncio.to_thread(self._file.save, changed.text, digest)
         keys = ", ".join(name for name, _ in changed.changed) or "an earlier file"
-        logger.info("page: %s saved in config.toml: %s", request.who, keys)
+        logger.info("page: %s saved in %s: %s", request.who, self._file.path.name, keys)
         os.kill(os.getpid(), RELOAD)  # what `systemctl reload` does
         return self._part(request, changed, "settings_saved", digest=digest, goes=goes)
 

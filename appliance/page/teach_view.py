@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from appliance.page.alias_editor import AliasEditor
-    from appliance.page.observed_activity import ObservedActivity
     from appliance.page.page_request import PageRequest
+    from appliance.page.page_services import PageServices
     from appliance.page.sentence_editor import SentenceEditor
     from appliance.sentences.sentence_fit import SentenceFit
     from appliance.sentences.sentence_set import SentenceSet
@@ -52,6 +52,8 @@ class Misunderstanding:
 
     result: Result
     nearest: tuple[SuggestedMeaning, ...]
+    kept: bool = False
+    """Whether its recording is kept."""
 
 
 class TeachView:
@@ -60,9 +62,10 @@ class TeachView:
     name = "teach"
 
     def __init__(
-        self, activity: ObservedActivity, editor: SentenceEditor, aliases: AliasEditor
+        self, services: PageServices, editor: SentenceEditor, aliases: AliasEditor
     ) -> None:
-        self._activity = activity
+        self._activity = services.activity
+        self._recordings = services.recordings
         self._editor = editor
         self._aliases = aliases
         self._turn = asyncio.Lock()
@@ -80,7 +83,8 @@ class TeachView:
         ]
 
     async def _show(self, request: PageRequest) -> Response:
-        said = request.http.query_params.get("said", "")[:LONGEST]
+        query = request.http.query_params
+        said, kept_id = query.get("said", "")[:LONGEST], query.get("id", "")
         async with self._turn:
             misses, suggested = await asyncio.to_thread(self._found, said)
         why = await asyncio.to_thread(self._editor.files().why_read_only)
@@ -88,6 +92,7 @@ class TeachView:
         return request.page(
             "teach",
             said=said,
+            kept_id=kept_id if self._recordings.has(kept_id) else "",
             suggested=suggested,
             misses=misses,
             read_only=why,
@@ -103,7 +108,11 @@ class TeachView:
         fits = {text: before.get(text) or fit_of(active, text) for text in newest}
         self._known = (active, fits)
         misses = [
-            Misunderstanding(one, tuple(self._suggested(text, near) for near in fits[text].nearest))
+            Misunderstanding(
+                one,
+                tuple(self._suggested(text, near) for near in fits[text].nearest),
+                self._recordings.has(one.id),
+            )
             for text, one in newest.items()
             if not fits[text].intents
         ]

@@ -40,10 +40,10 @@ class TryView:
     async def _try_text(self, request: PageRequest) -> Response:
         form = await request.form()
         result = await self._trial.parse(form.get("text", "").strip(), form.get("area", ""))
-        return request.part("result", result=result, tried=True)
+        return request.part("result", result=result, tried=True, kept=False)
 
     async def _try_sound(self, request: PageRequest) -> Response:
         recording = await request.http.body()
         area = request.http.query_params.get("area", "")
         result = await self._trial.recognize(recording, area)
-        return request.part("result", result=result, tried=True)
+        return request.part("result", result=result, tried=True, kept=False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.browser import WebBrowser
+from support.daemon_process import SAMPLES
 from support.served_page import ServedPage, served_page
 from support.waiting import until
 
@@ -18,7 +20,8 @@ FOUNTAIN = "intents:\n  StartFountain:\n    data:\n      - sentences: [start the
 def page(tmp_path_factory: pytest.TempPathFactory, models_directory: Path) -> Iterator[ServedPage]:
     own = {"included": False}  # a smaller grammar is in use sooner
     folder = tmp_path_factory.mktemp("page")
-    with served_page(folder, models_directory, sentences=own) as served:
+    kept = {"keep": True}
+    with served_page(folder, models_directory, sentences=own, clips=kept) as served:
         yield served
 
 
@@ -171,6 +174,59 @@ def test_another_name_of_a_room_is_taught_with_one_click_and_taken_back(
     assert browser.console == []
 
 
+def test_what_was_heard_can_be_played_and_kept_as_an_example(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    client = http.client.HTTPConnection("127.0.0.1", page.port, timeout=60)
+    sent = {"cookie": page.cookie(), "origin": page.address}
+    client.request("POST", "/try/sound", (SAMPLES / "kitchen_light.flac").read_bytes(), sent)
+    assert "HassTurnOn" in client.getresponse().read().decode()
+    client.close()
+    browser.open(f"{page.address}/live")
+    link = browser.until("document.querySelector('#results a[href*=\"&id=\"]')?.href")
+    sound = browser.evaluate("document.querySelector('#results audio').src")
+    heard = page.ask("GET", sound.removeprefix(page.address), cookie=sent["cookie"])
+    assert (heard[0], heard[2]["content-type"]) == (200, "audio/wav")
+    browser.open(link)
+    browser.until("document.activeElement.id === 'meant'")
+    browser.evaluate("document.getElementById('meant').select()")
+    browser.type("turn on the kitchen light")
+    browser.evaluate("document.querySelector('button[formaction=\"examples/add\"]').click()")
+    browser.until("document.querySelector('#saved .good')?.innerText.includes('area=kitchen')")
+    assert "area=kitchen" in page.daemon.command("clips", "list").stdout
+    assert browser.console == []
+
+
+def test_examples_are_measured_and_calibrated_with_before_and_after_and_deleted(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    before = page.daemon.config.read_text()
+    browser.open(f"{page.address}/examples")
+    browser.until("document.querySelectorAll('#examples-list article').length === 1")
+    for number, name in enumerate(("evaluate", "calibrate"), 1):
+        browser.evaluate(f"document.getElementById('{name}').click()")
+        browser.until(f"document.querySelectorAll('table.compared').length === {number}")
+    shown = [
+        browser.evaluate(f"document.querySelectorAll('table.compared')[{one}].innerText").split()
+        for one in (0, 1)
+    ]
+    assert shown[0][shown[0].index("Right") + 2] == "1"
+    assert shown[1][shown[1].index("Right") + 1 : shown[1].index("Right") + 3] == ["1", "1"]
+    browser.evaluate("document.getElementById('apply').click()")
+    browser.until("document.querySelector('#saved .good') !== null")
+    assert "calibration" in page.daemon.config.read_text()
+    browser.evaluate("document.querySelector('#saved form').requestSubmit()")
+    browser.until(
+        "document.querySelector('#saved [data-reload]') || !document.querySelector('#saved p')"
+    )
+    assert page.daemon.config.read_text() == before
+    browser.open(f"{page.address}/examples")
+    browser.evaluate("document.querySelector('#examples-list article button').click()")
+    browser.until("document.querySelectorAll('#examples-list article').length === 0")
+    assert page.daemon.command("clips", "list").stdout == ""
+    assert browser.console == []
+
+
 def test_only_one_command_that_is_understood_can_be_taught(page: ServedPage) -> None:
     sent = {"cookie": page.cookie(), "origin": page.address}
 
@@ -263,6 +319,11 @@ def test_only_the_owner_saves_and_every_change_is_logged_with_who(page: ServedPa
         "teach/sentence",
         "teach/alias",
         "teach/alias/undo",
+        "examples/add",
+        "examples/remove",
+        "examples/evaluate",
+        "examples/calibrate",
+        "examples/stop",
     )
     for path in (*changes, "settings/check", "settings/save", "settings/restore"):
         assert page.ask("POST", f"/{path}", fields, **viewer)[0] == 403

@@ -30,6 +30,8 @@ def test_calibrate_prints_lines_for_the_config_and_their_uncertainty(
     printed = capsys.readouterr().out
     assert "fewer than 30 clips" in printed
     assert "confidence   results   right" in printed
+    assert "# before: " in printed
+    assert "each clip with settings from the others" in printed
     speech = tomllib.loads(printed)["speech"]
     assert speech["least_confidence"] == pytest.approx(SpeechSettings().least_confidence, abs=0.1)
     assert len(speech["calibration"]) == 5

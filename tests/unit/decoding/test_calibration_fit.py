@@ -8,11 +8,16 @@ import numpy as np
 
 from appliance.decoding.calibration import Calibration
 from appliance.decoding.calibration_fit import (
+    FittedSettings,
+    JudgedClip,
+    OutcomeCounts,
     ScoredClip,
     confidence,
     fit_both,
     fit_to_clips,
+    held_out_outcomes,
     least_confidence,
+    outcomes,
     reliability_table,
 )
 
@@ -90,3 +95,29 @@ def test_many_wrong_actions_raise_the_threshold() -> None:
     doubtful = shipped.confidence(-0.9, 0.9, 1.2)
     assert doubtful > 0.5
     assert least_confidence([*between, *sure], [shipped], 0.5) > doubtful
+
+
+def test_the_clips_are_counted_by_what_becomes_of_them_with_settings() -> None:
+    settings = FittedSettings([Calibration(), Calibration()], 0.5)
+    good = ScoredClip(-0.1, 0.0, 5.0, right=True)
+    bad = ScoredClip(-0.1, 0.0, 5.0, right=False)
+    poor = ScoredClip(-9.0, 9.0, 0.0, right=True)
+    clips = [
+        JudgedClip(good, good, must_be_refused=False),
+        JudgedClip(bad, bad, must_be_refused=True),
+        JudgedClip(poor, poor, must_be_refused=False),
+        JudgedClip(None, None, must_be_refused=False),
+        JudgedClip(None, None, must_be_refused=True),
+    ]
+    assert outcomes(clips, settings) == OutcomeCounts(right=1, wrong=1, missed=2, refused=1)
+
+
+def test_each_clip_is_judged_by_settings_that_do_not_know_it() -> None:
+    before = FittedSettings([Calibration(), Calibration()], 0.5)
+    alone = JudgedClip(clips(1)[0], clips(1)[0], must_be_refused=False)
+    assert held_out_outcomes([alone], before) == outcomes([alone], before)
+    assert held_out_outcomes([], before) == OutcomeCounts()
+    many = [JudgedClip(one, one, must_be_refused=False) for one in clips(100)]
+    counts = held_out_outcomes(many, before)
+    assert counts.right + counts.wrong + counts.missed == 100
+    assert counts.refused == 0

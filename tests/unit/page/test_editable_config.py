@@ -152,7 +152,7 @@ def test_a_text_of_several_lines_keeps_them_and_is_shown_with_them(config: Edita
     shown = render(
         "settings", t=texts("en"), language="en", owner=True, device="", navigation=(), path="",
         sections=[], section=described, fields=fields, digest="", read_only="", before=(), bundle=0,
-        fault="",
+        fault="", beside=False, saved=(),
     )  # fmt: skip
     assert re.search(r'<textarea [^>]*name="language_model.system_prompt"[^>]*>\na\nb</', shown)
     assert config.changed(fields, {"language_model.system_prompt": "a\r\nb"}).changed == ()

@@ -11,6 +11,7 @@ from appliance.messages.timer_payloads import TimerKind, TimerPhase
 from appliance.models.store import ModelState
 from appliance.page.board_history import Measured, Span
 from appliance.page.board_view import CHARTS
+from appliance.page.examples_view import COMMANDS
 from appliance.page.log_view import LEVELS
 from appliance.page.page_texts import chosen_language, languages, texts
 from appliance.page.web_templates import render, static_files
@@ -50,6 +51,7 @@ def test_every_text_of_the_templates_and_of_every_value_is_there(language: str) 
         "models.work.models",
         "models.work.bench",
     }
+    keys |= {f"examples.work.{one}" for one in COMMANDS}
     keys |= {"models.task.speech-to-text", "models.task.language-model"}
     keys |= {f"board.span.{one}" for one in Span} | facts_of_the_board()
     assert keys - texts(language).keys() == set()
@@ -93,7 +95,15 @@ def test_what_was_said_is_escaped() -> None:
         reason='"><img src=x onerror=alert(1)>',
         at="now",
     )
-    html = render("result", t=texts("en"), language="en", owner=True, result=result, tried=False)
+    html = render(
+        "result",
+        t=texts("en"),
+        language="en",
+        owner=True,
+        result=result,
+        tried=False,
+        kept=True,
+    )
     assert "<script>" not in html
     assert "<img" not in html
 
