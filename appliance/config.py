@@ -551,7 +551,7 @@ class PageSettings(ServerSettings, frozen=True):
     key_file: str = ""
     """Private key of the certificate (PEM)."""
     save_settings: bool = True
-    """Whether settings can be saved beside a config.toml that the appliance may not write."""
+    """Let the page save settings where it may not write this file."""
 
 
 class ClipSettings(Section, frozen=True):

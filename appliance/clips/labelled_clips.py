@@ -76,7 +76,7 @@ class LabelledClips:
             area: the room of the speaker.
 
         Raises:
-            EditRefused: there is no room for it, or it cannot have this name.
+            EditRefused: there is no space for it, or it cannot have this name.
             ManifestError: the manifest is damaged.
             OSError: it cannot be written.
 
@@ -87,7 +87,7 @@ class LabelledClips:
         recording = wav_of(samples)
         with self._alone():
             others = [one for one in self.clips() if one.audio != file]
-            self._require_room(file, len(others), len(recording))
+            self._require_space(file, len(others), len(recording))
             self._write(self._folder / file, recording)
             self._write_manifest([*others, _labelled(file, meaning, area)])
         return file
@@ -121,7 +121,7 @@ class LabelledClips:
             raise EditRefused(f"there is no example {file!r}")
         return path
 
-    def _require_room(self, file: str, others: int, size: int) -> None:
+    def _require_space(self, file: str, others: int, size: int) -> None:
         if others >= self._most:
             raise EditRefused(
                 f"there are {others} examples already, and clips.maximum allows {self._most}: "
