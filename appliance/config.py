@@ -558,11 +558,11 @@ class ClipSettings(Section, frozen=True):
     """Recordings of what was said."""
 
     keep: bool = False
-    """Whether the last recordings are kept in memory for the page."""
+    """Keep the last 20 recordings in memory until the next start."""
     maximum: Annotated[int, Meta(ge=1, le=10_000)] = 200
-    """Maximum number of examples on disk (1 to 10000)."""
+    """Most examples on disk (1 to 10000)."""
     maximum_mb: Annotated[int, Meta(ge=1, le=10_000)] = 50
-    """Maximum size of all examples on disk, in MB (1 to 10000)."""
+    """Most MB of all examples on disk (1 to 10000)."""
 
 
 class JournalSettings(Section, frozen=True):
