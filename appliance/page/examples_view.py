@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from appliance.clips.labelled_clips import LabelledClips
 from appliance.clips.recent_recordings import wav_of
+from appliance.decoding.calibration_fit import OutcomeCounts  # noqa: TC001  (msgspec reads it)
 from appliance.errors import UNREADABLE_JSON, EditRefused, ManifestError
 from appliance.evaluation.manifest import expected_commands
 from appliance.evaluation.scores import Summary
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.clips.recent_recordings import RecentRecordings
-    from appliance.decoding.calibration_fit import OutcomeCounts
     from appliance.page.background_command import BackgroundCommand, CommandProgress
     from appliance.page.page_request import PageRequest
     from appliance.page.page_services import PageServices
     from appliance.page.sentence_editor import SentenceEditor
     from appliance.page.settings_view import SettingsView
     from appliance.values import Intent
+
+logger = logging.getLogger(__name__)
 
 MEASUREMENTS = "measured.json"
 """File in the folder of the examples."""
@@ -214,7 +217,7 @@ class ExamplesView:
                 summary = msgspec.json.decode(progress.output, type=Summary)
                 await asyncio.to_thread(self._note, Measurement(at=time.time(), summary=summary))
         except UNREADABLE_JSON as error:
-            progress.line = str(error)
+            logger.warning("page: the output of %s cannot be read: %s", progress.words[0], error)
 
     def _note(self, measured: Measurement) -> None:
         kept = KeptMeasurements(now=measured, before=self._measurements().now)
