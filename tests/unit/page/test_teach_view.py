@@ -29,20 +29,23 @@ def test_a_text_is_looked_up_once_until_the_sentences_change(
         return fit_of(sentences, text)
 
     monkeypatch.setattr(teach_view, "fit_of", counted)
-    results = [SimpleNamespace(text=f"lamb {number}") for number in range(MOST_SHOWN + 5)]
+    results = [SimpleNamespace(id="", text=f"lamb {number}") for number in range(MOST_SHOWN + 5)]
     editor = SimpleNamespace(
         active=sentence_set({"Light": "lamp"}),
         files=lambda: SimpleNamespace(why_read_only=lambda: ""),
     )
     aliases = SimpleNamespace(values=list, found_in=lambda *_: None)
-    activity = SimpleNamespace(misunderstood=results)
+    services = SimpleNamespace(
+        activity=SimpleNamespace(misunderstood=results),
+        recordings=SimpleNamespace(has=lambda _: False),
+    )
     shown: dict[str, Any] = {}
     request = SimpleNamespace(
         http=SimpleNamespace(query_params={}), page=lambda _, **values: shown.update(values)
     )
 
     async def look() -> None:
-        view = TeachView(cast("Any", activity), cast("Any", editor), cast("Any", aliases))
+        view = TeachView(cast("Any", services), cast("Any", editor), cast("Any", aliases))
         (show, *_) = view.routes()
         for _ in range(2):
             await show.endpoint(cast("PageRequest", request))
