@@ -22,10 +22,17 @@ from appliance.messages.request_payloads import (
     RequestState,
     SayRequest,
 )
+from appliance.messages.sparkplug_payload import (
+    DataType,
+    Metric,
+    Payload,
+    PayloadError,
+    decode,
+    encode,
+)
 from appliance.messages.topics import ReturnAddress
 from appliance.sparkplug.broker_session import Arrived, BrokerSession, Ended, SessionReady
 from appliance.sparkplug.node_metrics import LISTEN, MUTE, REBIRTH, SAY, now_ms
-from appliance.sparkplug.payload import DataType, Metric, Payload, PayloadError, decode, encode
 from appliance.system import atomic_file
 from appliance.threads import LoopBody
 

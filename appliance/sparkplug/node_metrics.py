@@ -12,12 +12,12 @@ import msgspec
 
 from appliance import __version__
 from appliance.events import BoardRead, JobFinished, MicrophoneChanged, StatusChanged
-from appliance.sparkplug.payload import DataType, Metric
+from appliance.messages.sparkplug_payload import DataType, Metric
 from appliance.values import Activity, MicrophoneState, Outcome
 
 if TYPE_CHECKING:
     from appliance.events import Event
-    from appliance.sparkplug.payload import Value
+    from appliance.messages.sparkplug_payload import Value
     from appliance.values import BoardReading, Result
 
 REBIRTH = "Node Control/Rebirth"

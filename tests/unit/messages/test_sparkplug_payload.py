@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.sparkplug import SparkplugPayload, command, value_of
 
-from appliance.sparkplug.payload import (
+from appliance.messages.sparkplug_payload import (
     DataType,
     Metric,
     Payload,
