@@ -34,6 +34,13 @@ LONGEST_SHOWN = 80
 MULTICAST_DNS = "224.0.0.251"
 """The address of multicast DNS (RFC 6762)."""
 MULTICAST_DNS_PORT = 5353
+SparkplugName = Annotated[
+    str, Meta(pattern=r"^[^+#/\x00]*\Z", max_length=64, description="a name without +, # and /")
+]
+GroupName = Annotated[
+    str,
+    Meta(pattern=r"^[^+#/\x00]+\Z", max_length=64, description="a group ID without +, # and /"),
+]
 AddressAndPort = Annotated[
     str,
     Meta(
@@ -264,6 +271,8 @@ class DevicesSettings(Section, frozen=True):
     """Time in which a device must report its new state, in seconds (0.5 to 300)."""
     stale_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 30.0
     """Age after which a command is not sent any more, in seconds (1 to 3600)."""
+    sparkplug_groups: Annotated[list[GroupName], Meta(max_length=20)] = []
+    """Group IDs of the Sparkplug B edge nodes whose metrics are devices."""
 
 
 class TimerSettings(Section, frozen=True):
@@ -502,11 +511,6 @@ class HttpSettings(ServerSettings, frozen=True):
     """Certificate of the server (PEM), with those of its issuers."""
     key_file: str = ""
     """Private key of the certificate (PEM)."""
-
-
-SparkplugName = Annotated[
-    str, Meta(pattern=r"^[^+#/\x00]*\Z", max_length=64, description="a name without +, # and /")
-]
 
 
 class SparkplugSettings(Section, frozen=True):

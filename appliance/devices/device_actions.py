@@ -230,7 +230,7 @@ class DeviceActions:
                 retain=one.retain,
                 content_type=None,
                 qos=one.qos,
-                fresh_s=self._settings.stale_s,
+                fresh_s=min(self._settings.stale_s, one.fresh_s or self._settings.stale_s),
             )
             for target in sent
             for one in target.messages

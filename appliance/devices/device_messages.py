@@ -63,6 +63,10 @@ class DeviceMessages:
         self._actions.turn()
         self._registry.turn()
 
+    def next_request(self) -> Message | None:
+        """The request for the birth of a Sparkplug node, if one is due."""
+        return None if self._birth_topic is None else self._registry.rebirth()
+
     def stop(self) -> None:
         """Write to disk what is known."""
         self._registry.save()

@@ -13,6 +13,7 @@ import msgspec
 
 from appliance.devices.discovered_entities import DiscoveredEntities, matches
 from appliance.devices.sayable_devices import sayable_devices, sentence_lists
+from appliance.devices.sparkplug_nodes import SparkplugNodes, is_internal
 from appliance.devices.tasmota_discovery import TASMOTA_FILTER, tasmota_components
 from appliance.devices.zigbee2mqtt_bridge import FILTERS, BridgeLists, Zigbee2MqttBridges
 from appliance.errors import UNREADABLE_JSON, DeviceConfigError, UnsafeTemplate
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from appliance.devices.entity import DeviceEntity
     from appliance.devices.owner_file import OwnerFile
     from appliance.devices.sayable_devices import SayableDevice
+    from appliance.values import Message
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,8 @@ class KeptDevices(msgspec.Struct):
     heard_at: dict[str, float] = {}
     bridges: dict[str, BridgeLists] = {}
     """What zigbee2mqtt has said, by base topic."""
+    births: dict[str, bytes] = {}
+    """The last birth of each Sparkplug node and device, by topic."""
 
 
 class DeviceRegistry:
@@ -68,6 +72,7 @@ class DeviceRegistry:
         self._lock = threading.RLock()
         self._found = DiscoveredEntities(rules)
         self._bridges = Zigbee2MqttBridges()
+        self._nodes = SparkplugNodes(rules.sparkplug_groups, rules.own_node, self._found)
         self._discovery: dict[str, str] = {}
         self._subscribed: set[str] = set()
         self._devices: list[SayableDevice] | None = None
@@ -82,17 +87,25 @@ class DeviceRegistry:
     def discovery_filters(self) -> list[str]:
         """The filters of discovery messages."""
         prefix = self.rules.prefix
-        return [f"{prefix}/+/+/config", f"{prefix}/+/+/+/config", TASMOTA_FILTER, *FILTERS]
+        own = [f"{prefix}/+/+/config", f"{prefix}/+/+/+/config", TASMOTA_FILTER, *FILTERS]
+        return [*own, *self._nodes.filters]
 
     def connected(self) -> None:
         """Note that on a new connection everything must be subscribed to again."""
         with self._lock:
             self._subscribed = set()
+            self._nodes.connected()
+
+    def rebirth(self) -> Message | None:
+        """The next request for the birth of a Sparkplug node, if one is due."""
+        with self._lock:
+            return self._nodes.rebirth()
 
     def new_filters(self) -> list[str]:
         """The filters that are not subscribed to yet; they count as subscribed from now on."""
         with self._lock:
-            wanted = {*self.discovery_filters, *self._found.filters}
+            states = (one for one in self._found.filters if not is_internal(one))
+            wanted = {*self.discovery_filters, *states}
             new = sorted(wanted - self._subscribed)
             self._subscribed |= wanted
             return new
@@ -100,11 +113,14 @@ class DeviceRegistry:
     def wants(self, topic: str) -> bool:
         """Whether a message on this topic is about devices."""
         with self._lock:
-            return self._is_discovery(topic) or self._found.reads(topic)
+            is_state = not is_internal(topic) and self._found.reads(topic)
+            return is_state or self._is_discovery(topic)
 
     def receive(self, topic: str, payload: bytes, *, retained: bool) -> list[DeviceEntity]:
         """Follow a message; the entities whose topic it was, if it is about a state."""
         with self._lock:
+            if self._is_of_nodes(topic):
+                return self._receive_node(topic, payload, retained=retained)
             if _is_bridge(topic):
                 self._receive_bridge(topic, payload)
             elif self._is_discovery(topic):
@@ -116,8 +132,10 @@ class DeviceRegistry:
             return changed
 
     def listeners(self, topic: str) -> list[DeviceEntity]:
-        """The entities that read a topic."""
+        """The entities that read a topic; of a Sparkplug node, those of its last message."""
         with self._lock:
+            if self._is_of_nodes(topic):
+                return list(self._nodes.told)
             return self._found.readers(topic)
 
     @property
@@ -146,6 +164,7 @@ class DeviceRegistry:
             gone = [replace(one, config=None) for one in messages if one.key not in kept]
             self._found.declare(gone)
             self._declare_own(owner)
+            self._nodes.redeclare(owner)
             self._owner, self._devices = owner, None
             # No other device announces itself, so there is no burst to wait for.
             self._first_change_at = self._changed_at = time.monotonic() - LONGEST_BURST_S
@@ -199,6 +218,7 @@ class DeviceRegistry:
                 states={key: entity.values for key, entity in entities.items()},
                 heard_at={key: entity.heard_at for key, entity in entities.items()},
                 bridges=self._bridges.lists,
+                births=self._nodes.births,
             )
             try:
                 atomic_file.replace(self._file, msgspec.json.encode(kept))
@@ -231,6 +251,27 @@ class DeviceRegistry:
             self._discovery.pop(topic, None)
         self._note_change()
         self._note_unsaved()
+
+    def _is_of_nodes(self, topic: str) -> bool:
+        return any(matches(one, topic) for one in self._nodes.filters)
+
+    def _receive_node(self, topic: str, payload: bytes, *, retained: bool) -> list[DeviceEntity]:
+        """Follow a message of a Sparkplug node; return the entities that it tells of.
+
+        None of them is ever stored by the broker, so a stored one is of somebody else.
+        """
+        self._nodes.told = []
+        if retained:
+            self._found.refuse(topic, DeviceConfigError("a retained Sparkplug message"))
+            return []
+        try:
+            if self._nodes.receive(topic, payload, self._owner):
+                self._note_change()
+        except DeviceConfigError as error:
+            self._found.refuse(topic, error)
+            return []
+        self._note_unsaved()
+        return self._nodes.told
 
     def _receive_bridge(self, topic: str, payload: bytes) -> None:
         """Follow a list of zigbee2mqtt."""
@@ -274,6 +315,7 @@ class DeviceRegistry:
         for topic, payload in kept.discovery.items():
             if self._follow(topic, payload.encode()):
                 self._discovery[topic] = payload
+        self._nodes.restore(kept.births, self._owner)
         for key, entity in self._found.entities.items():
             with contextlib.suppress(TypeError, ValueError):
                 entity.values |= kept.states.get(key, {})

@@ -35,6 +35,10 @@ class DiscoveryRules:
     """Root of the appliance's own topics; commands must not use them."""
     requests: tuple[str, ...] = ()
     """Topic filters of requests to this appliance and others, below `root` or not."""
+    sparkplug_groups: tuple[str, ...] = ()
+    """Group ids of the Sparkplug B edge nodes that are read."""
+    own_node: tuple[str, str] = ("", "")
+    """Group id and id of the edge node that the appliance itself is."""
     own_identifiers: frozenset[str] = frozenset()
     """Identifiers of devices that the appliance itself declares."""
 
@@ -50,6 +54,8 @@ class DiscoveryRules:
             config.home_assistant.prefix,
             config.root,
             tuple(f"{root}/request/+" for root in roots if root),
+            tuple(config.devices.sparkplug_groups),
+            (config.sparkplug.group_id, config.sparkplug.node_id or config.name),
         )
 
     def forbids(self, topic: str) -> bool:
@@ -81,6 +87,8 @@ class DiscoveredEntities:
         self._by_unique_id: dict[str, str] = {}
         """The key of the entity that has a unique id, by component and id."""
         self._given: dict[str, dict[str, Any]] = {}
+        self._declared: set[str] = set()
+        """Keys of other sources than discovery, whose messages do not remove them."""
         self._parked: dict[str, DeviceEntity] = {}
         """Entities that migrate from one message to another, by component and unique id."""
 
@@ -119,8 +127,16 @@ class DiscoveredEntities:
             UnsafeTemplate: one of its templates cannot.
 
         """
-        changed = [self._follow(message) for message in messages]
-        return any(changed)
+        changed = False
+        for message in messages:
+            self._declared.add(message.key)
+            changed |= self._follow(message)
+        return changed
+
+    def remove(self, keys: Iterable[str]) -> bool:
+        """Remove entities that another source has no more; return whether any was there."""
+        removed = [self._remove(key, keep=False) for key in keys]
+        return any(removed)
 
     def receive(self, topic: str, payload: bytes, *, retained: bool = False) -> list[DeviceEntity]:
         """Pass a message to the entities that read its topic; return the changed ones."""
@@ -152,7 +168,7 @@ class DiscoveredEntities:
             return self._remove(message.key, keep=message.migrating)
         if known is not None and self._given[message.key] == message.config:
             return False
-        entity = make_entity(message.component, message.key, message.config)
+        entity = make_entity(message.component, message.key, message.config, message.source)
         if self._is_own(entity):
             return False
         self._check(entity, known)
@@ -187,13 +203,18 @@ class DiscoveredEntities:
         return bool(self._rules.own_identifiers & set(identifiers))
 
     def _remove_device(self, gone: DeviceGone) -> bool:
-        keys = [key for key in self.entities if key.partition(" ")[2].startswith(f"{gone.node} ")]
+        keys = [
+            key
+            for key in self.entities
+            if key.partition(" ")[2].startswith(f"{gone.node} ") and key not in self._declared
+        ]
         removed = [self._remove(key, keep=gone.migrating) for key in keys]
         return any(removed)
 
     def _remove(self, key: str, *, keep: bool) -> bool:
         entity = self.entities.pop(key, None)
         self._given.pop(key, None)
+        self._declared.discard(key)
         if entity is None:
             return False
         unique = _unique(entity)

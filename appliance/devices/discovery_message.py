@@ -51,6 +51,8 @@ class ComponentMessage:
     """Keys with their full names; None if the entity is gone."""
     migrating: bool = False
     """Whether it is gone only to come back in the message of its device."""
+    source: str = ""
+    """Another source than discovery whose components differ: "sparkplug"."""
 
     @property
     def key(self) -> str:
@@ -90,7 +92,9 @@ def read_discovery(prefix: str, topic: str, payload: bytes) -> Findings:
     return [_single(component, f"{node} {name}" if node else name, given)]
 
 
-def declared_component(component: str, name: str, given: dict[str, Any]) -> ComponentMessage:
+def declared_component(
+    component: str, name: str, given: dict[str, Any], source: str = ""
+) -> ComponentMessage:
     """A component from another source: a file, or another form of discovery.
 
     `name` identifies it; it cannot be that of a topic, so no message can replace it.
@@ -101,7 +105,8 @@ def declared_component(component: str, name: str, given: dict[str, Any]) -> Comp
     """
     if component not in COMPONENTS | OWN_ONLY:
         raise DeviceConfigError(f"there is no component {component[:40]!r}")
-    return ComponentMessage(component, name, _with_base_topic(_with_full_names(given)))
+    config = _with_base_topic(_with_full_names(given))
+    return ComponentMessage(component, name, config, source=source)
 
 
 def _decoded(payload: bytes) -> dict[str, Any]:

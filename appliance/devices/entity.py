@@ -36,6 +36,8 @@ class Publication:
     payload: bytes
     qos: int = 0
     retain: bool = False
+    fresh_s: float | None = None
+    """Seconds after which it is too late; None: after `devices.stale_s`."""
 
 
 @dataclass(slots=True)
@@ -71,6 +73,10 @@ class DeviceEntity:
     default_name: ClassVar[str]
     FIELDS: ClassVar[Fields] = COMMON
     SERVICES: ClassVar[Mapping[str, Service]] = {}
+    is_guarded: ClassVar[bool] = False
+    """Whether it is moved only if the owner's file says so, and after a yes."""
+    is_exposed_by_group: ClassVar[bool] = False
+    """Whether it can be said because the owner has it read, with its group."""
 
     def __init__(self, key: str, given: Mapping[str, Any]) -> None:
         """`key` is its permanent identifier; `given` is the discovery message with full names.

@@ -15,6 +15,7 @@ from appliance.devices.components.lock import Lock
 from appliance.devices.components.media_player import MediaPlayer
 from appliance.devices.components.sensors import BinarySensor, Event, Sensor
 from appliance.devices.components.settings import Button, Number, Scene, Select, Text
+from appliance.devices.components.sparkplug_metrics import SPARKPLUG_CLASSES
 from appliance.devices.components.switches import Humidifier, Siren, Switch
 from appliance.devices.components.vacuum import LawnMower, Vacuum
 from appliance.devices.components.valve import Valve
@@ -55,8 +56,12 @@ COMPONENTS = frozenset({"light", *CLASSES}) - OWN_ONLY
 """Components that discovery can declare."""
 
 
-def make_entity(component: str, key: str, given: Mapping[str, Any]) -> DeviceEntity:
+def make_entity(
+    component: str, key: str, given: Mapping[str, Any], source: str = ""
+) -> DeviceEntity:
     """The entity of one component's message, whose keys have their full names.
+
+    `source` is "sparkplug" for a metric.
 
     Raises:
         DeviceConfigError: the message cannot be used.
@@ -64,14 +69,16 @@ def make_entity(component: str, key: str, given: Mapping[str, Any]) -> DeviceEnt
 
     """
     try:
-        return _entity(component, key, given)
+        return _entity(component, key, given, source)
     except (DeviceConfigError, UnsafeTemplate):
         raise
     except Exception as error:  # a foreign message must not end the thread that reads it
         raise DeviceConfigError(f"it cannot be read: {type(error).__name__}: {error}") from error
 
 
-def _entity(component: str, key: str, given: Mapping[str, Any]) -> DeviceEntity:
+def _entity(component: str, key: str, given: Mapping[str, Any], source: str) -> DeviceEntity:
+    if source:
+        return SPARKPLUG_CLASSES[component](key, given)
     if component == "light":
         schema = str(given.get("schema", "basic")).lower()
         if schema not in LIGHT_SCHEMAS:

@@ -191,10 +191,13 @@ def is_reached(call: ServiceCall, entity: DeviceEntity) -> bool:
 
 def shows_in_state(call: ServiceCall) -> bool:
     """Whether a state can show that a service was done, without being compared with an earlier."""
-    return call.name.partition(".")[2] in _REACHED or bool(_TOLERANCES.keys() & call.data.keys())
+    data = {"value", "option", *_TOLERANCES} & call.data.keys()
+    return call.name.partition(".")[2] in _REACHED or bool(data)
 
 
 def _is_near(entity: DeviceEntity, key: str, wanted: Any) -> bool:
+    if key in ("value", "option") and entity.component in ("number", "select", "text"):
+        return _is_same(entity.value, wanted)
     if key not in _TOLERANCES:
         return True
     attribute, factor, tolerance = _TOLERANCES[key]
@@ -202,6 +205,14 @@ def _is_near(entity: DeviceEntity, key: str, wanted: Any) -> bool:
     if key == "position" and now is None:
         return True
     return now is not None and abs(float(now) * factor - float(wanted)) <= tolerance
+
+
+def _is_same(now: Any, wanted: Any) -> bool:
+    """Whether a value is the wished one; numbers up to their rounding."""
+    numbers = _number(now), _number(wanted)
+    if None in numbers:
+        return str(now) == str(wanted)
+    return math.isclose(*numbers, rel_tol=1e-5, abs_tol=1e-9)  # type: ignore[arg-type]
 
 
 def can_confirm(entity: DeviceEntity) -> bool:

@@ -44,6 +44,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """Whether a command must be answered with yes first; None: as its kind needs it."""
     never_by_voice: bool = False
     read_only: bool = False
+    range: tuple[float, float] | None = None
+    """Lowest and highest value of a Sparkplug metric that is written; None: those of its birth."""
 
 
 class OwnDevice(msgspec.Struct, frozen=True):

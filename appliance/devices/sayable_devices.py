@@ -101,7 +101,8 @@ class SayableDevice:
         """Whether a command to it must be answered with yes first."""
         if self.entry.confirm is not None:
             return self.entry.confirm
-        alone = self.domain in NEEDS_YES or is_guarded_cover(self.entity)
+        is_guarded = self.entity.is_guarded or is_guarded_cover(self.entity)
+        alone = self.domain in NEEDS_YES or is_guarded
         return alone or any(member.needs_yes for member in self.members)
 
     @property
@@ -269,8 +270,10 @@ def _problem(entity: DeviceEntity, entry: DeviceEntry, names: tuple[str, ...]) -
 def is_exposed(entity: DeviceEntity) -> bool:
     """Whether its kind can be said without being named in the owner's file."""
     kind, device_class = entity.component, entity.device_class
-    if is_guarded_cover(entity):
+    if entity.is_guarded or is_guarded_cover(entity):
         return False
+    if entity.is_exposed_by_group:
+        return True
     return kind in EXPOSED or device_class in EXPOSED_CLASSES.get(kind, frozenset())
 
 

@@ -6,6 +6,7 @@ Field numbers: Sparkplug 3.0.0, section 6.4.1. Wire format: the encoding guide o
 from __future__ import annotations
 
 import enum
+import math
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,14 @@ MOST_METRICS = 10_000
 
 
 class DataType(enum.IntEnum):
-    """The types of values that are written, of all that there are."""
+    """The types of values that are read and written, of all that there are."""
 
+    INT8 = 1
+    INT16 = 2
     INT32 = 3
     INT64 = 4
+    UINT8 = 5
+    UINT16 = 6
     UINT32 = 7
     UINT64 = 8
     FLOAT = 9
@@ -44,7 +49,11 @@ _VALUE_FIELDS = {10: VARINT, 11: VARINT, 12: FIXED32, 13: FIXED64, 14: VARINT, 1
 """int, long, float, double, boolean, string and bytes of a metric."""
 
 _FIELD_OF = {
+    DataType.INT8: 10,
+    DataType.INT16: 10,
     DataType.INT32: 10,
+    DataType.UINT8: 10,
+    DataType.UINT16: 10,
     DataType.UINT32: 10,
     DataType.INT64: 11,
     DataType.UINT64: 11,
@@ -57,7 +66,27 @@ _FIELD_OF = {
 }
 
 
-_SIGNED_BITS: dict[int, int] = {DataType.INT32: 32, DataType.INT64: 64}
+_SIGNED_BITS: dict[int, int] = {
+    DataType.INT8: 8,
+    DataType.INT16: 16,
+    DataType.INT32: 32,
+    DataType.INT64: 64,
+}
+_UNSIGNED_BITS: dict[int, int] = {
+    DataType.UINT8: 8,
+    DataType.UINT16: 16,
+    DataType.UINT32: 32,
+    DataType.UINT64: 64,
+}
+_FRACTIONS = frozenset({DataType.FLOAT, DataType.DOUBLE})
+_LARGEST_FLOAT = 3.4e38
+
+MOST_PROPERTIES = 100
+"""Maximum number of properties of a metric; with more, the payload is not read."""
+
+
+NOT_KNOWN = "None"
+"""The text of a value that is not known."""
 
 
 class PayloadError(ValueError):
@@ -77,8 +106,8 @@ class Metric:
     """Milliseconds since 1970, UTC."""
     alias: int | None = None
     is_historical: bool = False
-    properties: Mapping[str, str] = field(default_factory=dict)
-    """Written only; for example the unit, `engUnit`."""
+    properties: Mapping[str, Value] = field(default_factory=dict)
+    """For example the unit, `engUnit`. Only texts are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +186,46 @@ def _value(metric: Metric) -> bytes:
     return _varint_field(number, int(value) & bits)
 
 
-def _property_set(properties: Mapping[str, str]) -> bytes:
-    keys = [_bytes_field(1, key.encode()) for key in properties]
+def is_number(datatype: int | None) -> bool:
+    """Whether values of a type are numbers."""
+    return is_whole(datatype) or datatype in _FRACTIONS
+
+
+def is_whole(datatype: int | None) -> bool:
+    """Whether values of a type are whole numbers."""
+    return datatype in _SIGNED_BITS or datatype in _UNSIGNED_BITS
+
+
+def is_in_range(datatype: DataType, value: float) -> bool:
+    """Whether a type of numbers can hold a value."""
+    if datatype in _SIGNED_BITS:
+        half = 1 << (_SIGNED_BITS[datatype] - 1)
+        return -half <= value < half
+    if datatype in _UNSIGNED_BITS:
+        return 0 <= value < 1 << _UNSIGNED_BITS[datatype]
+    return math.isfinite(value) and (datatype != DataType.FLOAT or abs(value) <= _LARGEST_FLOAT)
+
+
+def metric_text(metric: Metric, datatype: int) -> str:
+    """A value of the type that a birth declared, as a text; `None` if it is not known."""
+    value = metric.value
+    if metric.datatype is None and isinstance(value, int) and not isinstance(value, bool):
+        value = _with_sign(value, datatype)
+    if isinstance(value, bool):
+        return "ON" if value else "OFF"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return NOT_KNOWN
+        return f"{value:.7g}" if datatype == DataType.FLOAT else repr(value)
+    return str(value) if isinstance(value, (int, str)) else NOT_KNOWN
+
+
+def _property_set(properties: Mapping[str, Value]) -> bytes:
+    texts = {key: value for key, value in properties.items() if isinstance(value, str)}
+    keys = [_bytes_field(1, key.encode()) for key in texts]
     values = [
         _bytes_field(2, _varint_field(1, DataType.STRING) + _bytes_field(8, value.encode()))
-        for value in properties.values()
+        for value in texts.values()
     ]
     return b"".join([*keys, *values])
 
@@ -235,7 +299,29 @@ def _decoded_metric(content: bytes) -> Metric:
         timestamp_ms=_number(fields[3]) if 3 in fields else None,  # noqa: PLR2004
         alias=_number(fields[2]) if 2 in fields else None,  # noqa: PLR2004
         is_historical=bool(fields.get(5)),
+        properties=_properties(fields[9]) if 9 in fields else {},  # noqa: PLR2004
     )
+
+
+def _properties(found: int | bytes) -> dict[str, Value]:
+    """The keys with their values; a value of another kind is left out."""
+    keys, values = [], []
+    for number, content in _fields(_content(found)):
+        if number == 1:
+            keys.append(_text(content))
+        elif number == 2:  # noqa: PLR2004
+            values.append(_property(_content(content)))
+    if len(keys) > MOST_PROPERTIES:
+        raise PayloadError(f"more than {MOST_PROPERTIES} properties")
+    return dict(zip(keys, values, strict=False))
+
+
+def _property(content: bytes) -> Value:
+    """A value; its fields are those of a metric, less 7."""
+    fields = dict(_fields(content))
+    datatype = _number(fields[1]) if 1 in fields else None
+    found = next((number for number in range(3, 9) if number in fields), None)
+    return None if found is None else _decoded_value(found + 7, fields[found], datatype)
 
 
 def _decoded_value(number: int, found: int | bytes, datatype: int | None) -> Value:
@@ -244,8 +330,7 @@ def _decoded_value(number: int, found: int | bytes, datatype: int | None) -> Val
         value = _number(found)
         if number == 14:  # noqa: PLR2004
             return bool(value)
-        bits = _SIGNED_BITS.get(datatype or 0, 0)
-        return value - (1 << bits) if bits and value >> (bits - 1) else value
+        return _with_sign(value, datatype)
     content = _content(found)
     if kind == BYTES:
         return content if number == 16 else _text(content)  # noqa: PLR2004
@@ -254,6 +339,13 @@ def _decoded_value(number: int, found: int | bytes, datatype: int | None) -> Val
         raise PayloadError("a number with a fraction has the wrong size")
     (fraction,) = struct.unpack(form, content)
     return float(fraction)
+
+
+def _with_sign(value: int, datatype: int | None) -> int:
+    """Negative numbers are the same bits without a sign; of 8 and 16 bits, some write 32."""
+    bits = _SIGNED_BITS.get(datatype or 0, 0)
+    value = value & ((1 << bits) - 1) if bits else value
+    return value - (1 << bits) if bits and value >> (bits - 1) else value
 
 
 def _number(value: int | bytes) -> int:

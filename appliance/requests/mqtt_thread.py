@@ -94,6 +94,7 @@ class MqttService(LoopBody):
         if self._devices is not None:
             if self._connection.connected:
                 self._connection.subscribe(self._devices.new_filters(), with_retained=True)
+                self._publish_if_any(self._devices.next_request())
             self._devices.turn()
         self._publisher.turn()
         self._housekeep()
@@ -199,9 +200,12 @@ class MqttService(LoopBody):
         return [one for one in filters if not one.startswith(SHARED)]
 
     def _greet_devices(self) -> None:
-        birth = None if self._devices is None else self._devices.connected()
-        if birth is not None:
-            self._publisher.publish(birth)
+        if self._devices is not None:
+            self._publish_if_any(self._devices.connected())
+
+    def _publish_if_any(self, message: Message | None) -> None:
+        if message is not None:
+            self._publisher.publish(message)
 
     def _is_no_request(self, delivery: Delivery) -> bool:
         """Whether a delivery was no request; then it is done.
