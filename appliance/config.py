@@ -956,6 +956,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield from _bad_server(name, server)
     yield from _bad_servers(config)
     yield from _bad_mqtt(mqtt)
+    if config.devices.sparkplug_groups and config.devices.discovery == "off":
+        yield 'devices.sparkplug_groups: needs devices.discovery "read" or "act"'
     if mqtt.group_root == config.root:
         yield "mqtt.group_root: must differ from mqtt.root"
     yield from _bad_for_embedded_broker(config)

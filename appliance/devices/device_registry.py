@@ -72,7 +72,7 @@ class DeviceRegistry:
         self._lock = threading.RLock()
         self._found = DiscoveredEntities(rules)
         self._bridges = Zigbee2MqttBridges()
-        self._nodes = SparkplugNodes(rules.sparkplug_groups, rules.own_node, self._found)
+        self._nodes = SparkplugNodes(rules, self._found)
         self._discovery: dict[str, str] = {}
         self._subscribed: set[str] = set()
         self._devices: list[SayableDevice] | None = None

@@ -39,6 +39,8 @@ class DiscoveryRules:
     """Group ids of the Sparkplug B edge nodes that are read."""
     own_node: tuple[str, str] = ("", "")
     """Group id and id of the edge node that the appliance itself is."""
+    language: str = "en"
+    """In which the metrics of Sparkplug have further names."""
     own_identifiers: frozenset[str] = frozenset()
     """Identifiers of devices that the appliance itself declares."""
 
@@ -56,6 +58,7 @@ class DiscoveryRules:
             tuple(f"{root}/request/+" for root in roots if root),
             tuple(config.devices.sparkplug_groups),
             (config.sparkplug.group_id, config.sparkplug.node_id or config.name),
+            config.device.language,
         )
 
     def forbids(self, topic: str) -> bool:

@@ -146,6 +146,11 @@ class DeviceEntity:
         return None
 
     @property
+    def other_names(self) -> list[str]:
+        """Further names that its source has for it."""
+        return list(self.config.get("other_names", []))
+
+    @property
     def name(self) -> str:
         """The full name: device and entity."""
         device = self.config.get("device", {}).get("name")

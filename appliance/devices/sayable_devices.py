@@ -187,7 +187,7 @@ def _device(
 ) -> SayableDevice:
     found = without_repetition(entity.name)
     entry = owner.entry_for(entity.component, entity.name) or NO_ENTRY
-    said = [*filter(None, [entry.name or found]), *entry.aliases]
+    said = [*filter(None, [entry.name or found]), *entry.aliases, *entity.other_names]
     names = tuple(dict.fromkeys(filter(None, map(spoken_name, said))))
     is_described = not names  # it is an address
     if is_described:

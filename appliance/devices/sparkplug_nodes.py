@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from appliance.devices.device_phrases import device_phrase
 from appliance.devices.discovery_message import declared_component
 from appliance.errors import DeviceConfigError, UnsafeTemplate
 from appliance.messages.sparkplug_payload import (
@@ -29,9 +30,9 @@ from appliance.messages.sparkplug_payload import (
 from appliance.values import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from appliance.devices.discovered_entities import DiscoveredEntities
+    from appliance.devices.discovered_entities import DiscoveredEntities, DiscoveryRules
     from appliance.devices.discovery_message import ComponentMessage
     from appliance.devices.entity import DeviceEntity
     from appliance.devices.owner_file import DeviceEntry, OwnerFile
@@ -128,12 +129,10 @@ class EdgeNodeState:
 class SparkplugNodes:
     """The edge nodes of some groups. It has no lock; its owner serialises the calls."""
 
-    def __init__(
-        self, groups: Iterable[str], own_node: tuple[str, str], found: DiscoveredEntities
-    ) -> None:
-        """`groups` are read; `own_node` is the appliance itself, which is not."""
-        self._groups = tuple(groups)
-        self._own_node = own_node
+    def __init__(self, rules: DiscoveryRules, found: DiscoveredEntities) -> None:
+        self._groups = rules.sparkplug_groups
+        self._own_node = rules.own_node
+        self._language = rules.language
         self._found = found
         self._nodes: dict[tuple[str, str], EdgeNodeState] = {}
         self._asked_at = -REBIRTHS_APART_S
@@ -286,11 +285,11 @@ class SparkplugNodes:
         known: dict[str, KnownMetric] = {}
         changed, refused = False, Counter[str]()
         state.births[device], state.metrics[device] = payload, known
-        room, named = MOST_METRICS - self._number(), _named(message)
-        if len(named) > room:
-            refused[f"more than {MOST_METRICS:,} of all edge nodes"] = len(named) - room
-        for metric, name in named[:room]:
-            place = MetricPlace(node, device, metric, name)
+        free, named = MOST_METRICS - self._number(), _named(message)
+        if len(named) > free:
+            refused[f"more than {MOST_METRICS:,} of all edge nodes"] = len(named) - free
+        for metric, name in named[:free]:
+            place = MetricPlace(node, device, metric, name, self._language)
             try:
                 component = place.component(owner)
                 changed |= self._found.declare([component])
@@ -365,6 +364,8 @@ class MetricPlace:
     device: str
     metric: Metric
     short_name: str
+    language: str
+    """In which it is also called "Temperature of Machine 3"."""
 
     @property
     def name(self) -> str:
@@ -408,15 +409,21 @@ class MetricPlace:
         return declared_component(component, f"{SOURCE} {self.path}", config, source=SOURCE)
 
     def _common(self) -> dict[str, Any]:
+        device = self.device or self.node[1]
         return {
             "name": self.short_name,
+            "other_names": [f"{self._of_device} {device}"],
             "state_topic": self.topic,
             "availability_topic": f"{self.topic}/online",
             "device": {
                 "identifiers": [f"{SOURCE} {'/'.join((*self.node, self.device))}"],
-                "name": self.device or self.node[1],
+                "name": device,
             },
         }
+
+    @property
+    def _of_device(self) -> str:
+        return device_phrase(self.language, "of_device", [self.short_name])
 
     def _unit(self) -> dict[str, Any]:
         unit = self.metric.properties.get("engUnit")

@@ -17,6 +17,8 @@ from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
 from support.waiting import until
 
+from appliance.messages.sparkplug_payload import DataType, Metric, Payload, decode, encode
+
 ROOT = "appliance/kitchen"
 ANSWERS = f"{ROOT}/response/#"
 
@@ -35,13 +37,20 @@ DOOR = {
 }
 
 
+OWNER_FILE = """
+areas: [Kitchen]
+devices:
+  - {device: switch machine three pump, expose: true}
+"""
+
+
 @pytest.fixture(scope="module")
 def daemon(
     tmp_path_factory: pytest.TempPathFactory, models_directory: Path, broker: Mosquitto
 ) -> Iterator[DaemonProcess]:
     """An appliance that may act, with a lamp and a lock on the broker."""
     folder = tmp_path_factory.mktemp("owner")
-    (folder / "devices.yaml").write_text("areas: [Kitchen]\n", encoding="utf-8")
+    (folder / "devices.yaml").write_text(OWNER_FILE, encoding="utf-8")
     with MqttClient(broker.port, "nothing") as publisher:
         announce(publisher, "light/lamp", LAMP)
         announce(publisher, "lock/door", DOOR)
@@ -54,6 +63,7 @@ def daemon(
             "discovery": "act",
             "file": str(folder / "devices.yaml"),
             "confirm_s": 1.5,
+            "sparkplug_groups": ["Plant"],
         },
     ) as running:
         yield running.start()
@@ -277,6 +287,44 @@ def answered(client: MqttClient, state: str) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(client.next(seconds=60).payload)
         if (answer["state"], answer["operation"]) == (state, "command"):
             return answer
+
+
+def test_metrics_of_a_sparkplug_node_are_asked_for_and_written_after_a_yes(
+    daemon: DaemonProcess, broker: Mosquitto
+) -> None:
+    seq = iter(range(256))
+
+    def tell(kind: str, *metrics: Metric) -> None:
+        topic = f"spBv1.0/Plant/{kind}/edge" + ("" if kind[0] == "N" else "/machine three")
+        plant.publish(topic, encode(Payload(metrics, 1, next(seq))), qos=0)
+
+    with (
+        MqttClient(broker.port, ANSWERS) as plant,
+        MqttClient(broker.port, "spBv1.0/Plant/NCMD/#", "spBv1.0/Plant/DCMD/#") as machine,
+        MqttClient(broker.port, f"{ROOT}/action/#") as actions,
+    ):
+        # Data without a birth: it asks for one.
+        tell("NDATA", Metric(None, DataType.FLOAT, 20.0, alias=3))
+        (asked,) = decode(machine.next("spBv1.0/Plant/NCMD/edge", 10).payload).metrics
+        assert (asked.name, asked.value) == ("Node Control/Rebirth", True)
+        seq = iter(range(256))
+        tell("NBIRTH", Metric("bdSeq", DataType.INT64, 0))
+        warm = Metric("Temperature", DataType.FLOAT, 61.5, alias=3, properties={"engUnit": "degC"})
+        tell("DBIRTH", warm, Metric("Pump", DataType.BOOLEAN, value=False, alias=4))
+        question = "what is the temperature of machine three"
+        until(lambda: understood(plant, question), seconds=30)
+        assert "61.5 °C" in ask(plant, "command", question)["result"]["answer"]
+        request = {"text": "turn on machine three pump", "transaction": "pump"}
+        plant.publish(f"{ROOT}/request/command", json.dumps(request))
+        assert answered(plant, "confirm")["result"]["intent"]["name"] == "HassTurnOn"
+        assert machine.silent()
+        plant.publish(f"{ROOT}/request/confirm", json.dumps({"transaction": "pump"}))
+        assert answered(plant, "done")["result"]["acted"] is True
+        (written,) = decode(machine.next("spBv1.0/Plant/DCMD/edge/machine three").payload).metrics
+        assert (written.name, written.alias, written.value) == (None, 4, True)
+        assert json.loads(actions.next(seconds=10).payload)["state"] == "sent"
+        tell("DDATA", Metric(None, DataType.BOOLEAN, value=True, alias=4))
+        assert json.loads(actions.next(seconds=10).payload)["state"] == "confirmed"
 
 
 def test_a_first_try_has_a_simulated_home_that_does_what_it_is_told(

@@ -13,7 +13,7 @@ import msgspec
 from appliance.devices.components.sensors import BinarySensor, Sensor
 from appliance.devices.components.settings import Number
 from appliance.devices.components.switches import Switch
-from appliance.devices.config_fields import Fields, required
+from appliance.devices.config_fields import Fields, optional, required, texts
 from appliance.devices.entity import DeviceEntity, Publication, ServicePlan
 from appliance.errors import ServiceRefused
 from appliance.messages.sparkplug_payload import (
@@ -42,17 +42,25 @@ class WrittenMetric(msgspec.Struct, frozen=True):
     alias: int | None = None
 
 
-METRIC: Fields = {"metric": required(lambda value: msgspec.convert(value, WrittenMetric))}
+NAMES: Fields = {"other_names": optional(texts, [])}
+WRITTEN: Fields = {
+    **NAMES,
+    "metric": required(lambda value: msgspec.convert(value, WrittenMetric)),
+}
 
 
 class SparkplugSensor(Sensor):
     """A number or a text that is only read."""
+
+    FIELDS: ClassVar[Fields] = {**Sensor.FIELDS, **NAMES}
 
     is_exposed_by_group = True
 
 
 class SparkplugBinarySensor(BinarySensor):
     """A Boolean that is only read."""
+
+    FIELDS: ClassVar[Fields] = {**BinarySensor.FIELDS, **NAMES}
 
     is_exposed_by_group = True
 
@@ -61,7 +69,7 @@ class SparkplugSwitch(Switch):
     """A Boolean that is written."""
 
     is_guarded = True
-    FIELDS: ClassVar[Fields] = {**Switch.FIELDS, **METRIC}
+    FIELDS: ClassVar[Fields] = {**Switch.FIELDS, **WRITTEN}
 
     def publish(self, plan: ServicePlan, topic_key: str, payload: Any) -> None:
         """Add a command with the metric."""
@@ -73,7 +81,7 @@ class SparkplugNumber(Number):
     """A number that is written, within the limits of its birth or of the owner's file."""
 
     is_guarded = True
-    FIELDS: ClassVar[Fields] = {**Number.FIELDS, **METRIC}
+    FIELDS: ClassVar[Fields] = {**Number.FIELDS, **WRITTEN}
 
     def publish(self, plan: ServicePlan, topic_key: str, payload: Any) -> None:
         """Add a command with the metric.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from appliance.devices import sparkplug_nodes
 from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.entity import DeviceEntity, Publication
-from appliance.devices.owner_file import DeviceEntry, OwnerFile
+from appliance.devices.owner_file import DeviceEntry, OwnDevice, OwnerFile
 from appliance.devices.sayable_devices import SayableDevice
 from appliance.devices.sparkplug_nodes import MOST_METRICS, MOST_NODES
 from appliance.errors import ServiceRefused
-from appliance.messages.sparkplug_payload import DataType, Metric, Payload, decode, encode
+from appliance.messages.sparkplug_payload import DataType, Metric, Payload, Value, decode, encode
 
 RULES = DiscoveryRules(sparkplug_groups=("Plant",), own_node=("Plant", "voice"))
 OWNER = OwnerFile(
@@ -29,7 +30,7 @@ OWNER = OwnerFile(
         DeviceEntry("Press*", expose=True),
     ]
 )
-LIMITS = {"engLow": 0.0, "engHigh": 1500.0, "engUnit": "rpm"}
+LIMITS: dict[str, Value] = {"engLow": 0.0, "engHigh": 1500.0, "engUnit": "rpm"}
 
 NODE = [
     Metric("bdSeq", DataType.INT64, 7),
@@ -71,8 +72,10 @@ def encoded(metrics: Sequence[Metric], *, with_types: bool) -> bytes:
 class SparkplugPlant:
     """A registry that reads one group, and an edge node that speaks to it."""
 
-    def __init__(self, folder: Path, owner: OwnerFile = OWNER) -> None:
-        self.registry = DeviceRegistry(RULES, owner, folder / "devices.json")
+    def __init__(
+        self, folder: Path, owner: OwnerFile = OWNER, rules: DiscoveryRules = RULES
+    ) -> None:
+        self.registry = DeviceRegistry(rules, owner, folder / "devices.json")
         self.seq = 0
 
     def tell(
@@ -136,6 +139,18 @@ def test_metrics_become_devices_with_names_units_and_states(plant: SparkplugPlan
     assert kinds["Press 2 Door Open"] == "binary_sensor"
     assert kinds["Press 2 Enable"] == "switch"
     assert kinds["Press 2 Speed"] == "number"
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("en", "Recipe of Press 2"), ("de-CH", "Recipe von Press 2")]
+)
+def test_a_metric_is_also_called_by_its_name_before_its_device(
+    tmp_path: Path, language: str, name: str
+) -> None:
+    rules = replace(RULES, language=language)
+    plant = SparkplugPlant(tmp_path, rules=rules)
+    plant.start()
+    assert plant.device("Press 2 Recipe").names == ("Press 2 Recipe", name)
 
 
 def test_data_is_followed_by_alias_and_by_name_and_history_is_not(plant: SparkplugPlant) -> None:
@@ -355,6 +370,16 @@ def test_what_is_no_payload_is_counted_and_changes_nothing(
     assert plant.states() == before
 
 
-def test_an_empty_discovery_of_a_device_named_so_removes_no_metric(plant: SparkplugPlant) -> None:
-    plant.registry.receive("homeassistant/device/sparkplug/config", b"", retained=False)
-    assert len(plant.states()) == 8
+@pytest.mark.parametrize("source", ["sparkplug", "file", "tasmota"])
+def test_an_empty_discovery_removes_nothing_of_another_source(tmp_path: Path, source: str) -> None:
+    config = {"name": "Fountain", "command_topic": "f/set"}
+    plant = SparkplugPlant(tmp_path, OwnerFile(own=[OwnDevice("switch", config)]))
+    plant.start()
+    relay = (
+        b'{"mac": "AABBCC", "t": "tas", "ft": "%prefix%/%topic%/", "rl": [1], "fn": ["Plug"],'
+        b' "tp": ["cmnd", "stat", "tele"]}'
+    )
+    plant.registry.receive("tasmota/discovery/AABBCC/config", relay, retained=False)
+    assert len(plant.states()) == 11
+    plant.registry.receive(f"homeassistant/device/{source}/config", b"", retained=False)
+    assert len(plant.states()) == 11
