@@ -12,7 +12,9 @@ devices.stale_s. At the end each command is one of these:
 - in flight: it was being sent when something was killed, so that it is not sent again;
 - dropped: nothing could be sent until it was too old.
 
-Exit status 1 if one arrived twice, arrived late, or did not arrive for any other reason.
+What became of each is told on action/<id>: of a lamp always in the end, of a message that nobody
+reports on if it is not known whether it arrived. Exit status 1 if one arrived twice, arrived late,
+did not arrive for any other reason, or if the outcome of a lamp was not told.
 """
 
 from __future__ import annotations
@@ -103,6 +105,7 @@ class DeviceCommand:
     sent_at: float
     done_at: float | None = None
     """When its result was made, in Unix seconds; None while it waits, or if it was refused."""
+    result_id: str = ""
     refused: str = ""
     arrived_at: list[float] = field(default_factory=list)
 
@@ -116,7 +119,8 @@ class Commands:
     by_id: dict[str, DeviceCommand] = field(default_factory=dict)
     by_place: dict[tuple[str, str], DeviceCommand] = field(default_factory=dict)
     waiting: dict[str, DeviceCommand] = field(default_factory=dict)
-    told: collections.Counter[str] = field(default_factory=collections.Counter)
+    told: dict[str, list[str]] = field(default_factory=lambda: collections.defaultdict(list))
+    """The states on action/<id>, by id."""
     down: list[tuple[float, float]] = field(default_factory=list)
     """When something was killed, and when all was up again."""
 
@@ -159,7 +163,7 @@ class Commands:
         if topic == f"{ROOT}/response/command":
             self._take_answer(json.loads(payload))
         elif topic.startswith(f"{ROOT}/action/"):
-            self.told[json.loads(payload)["state"]] += 1
+            self.told[topic.rpartition("/")[2]].append(json.loads(payload)["state"])
         elif (topic, payload) in self.by_place:
             # It may have waited here while something was started.
             arrived_at = time.time() - (time.monotonic() - message.at)
@@ -175,6 +179,7 @@ class Commands:
         del self.waiting[answer["transaction"]]
         result = answer.get("result") or {}
         if result.get("acted"):
+            command.result_id = result["id"]
             command.done_at = datetime.fromisoformat(result["at"]).timestamp()
         else:
             command.refused = str(answer.get("message") or result.get("reason") or answer["state"])
@@ -201,11 +206,29 @@ class Commands:
         print(f"{len(self.by_id)} commands, kills {dict(kills)}: {dict(fates)}")
         for kind, counts in by_kind.items():
             print(f"  {kind}: {dict(counts)}")
-        print(f"  told on action/: {dict(self.told)}")
+        untold = self._report_told()
         for command in self.by_id.values():
             if self.fate(command) in ("twice", "late", "lost", "refused", "unanswered"):
                 print(f"  {self.fate(command)}: {command}")
-        return not any(fates[bad] for bad in ("twice", "late", "lost", "refused", "unanswered"))
+        return not untold and not any(
+            fates[bad] for bad in ("twice", "late", "lost", "refused", "unanswered")
+        )
+
+    def _report_told(self) -> int:
+        """Print which outcomes were told, by what became of the commands; how many lamps lack it."""
+        counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+        untold = 0
+        for command in self.by_id.values():
+            is_lamp = command.place[0].startswith("lamps/")
+            states = dict.fromkeys(self.told[command.result_id])
+            counts[f"{self.fate(command)}, {'lamp' if is_lamp else 'message'}"][
+                " ".join(states) or "nothing"
+            ] += 1
+            is_over = {"confirmed", "unconfirmed"} & states.keys()
+            untold += is_lamp and command.done_at is not None and not is_over
+        for what, found in counts.items():
+            print(f"  told of {what}: {dict(found)}")
+        return untold
 
 
 @dataclass

@@ -48,14 +48,22 @@ class TimerOrders:
     """Orders without a result: text, and when it was sent last."""
     started: dict[str, str] = field(default_factory=dict)
     """Ids of results by the order."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """What was asked for, by the order."""
     rung: dict[str, set[str]] = field(default_factory=lambda: collections.defaultdict(set))
     """Ids of the events `finished`, by timer: the broker may deliver one twice."""
     other: collections.Counter[str] = field(default_factory=collections.Counter)
 
-    def order(self) -> None:
-        """Ask for one more timer."""
-        number = f"order-{len(self.waiting) + len(self.started)}"
-        self._send(number, f"set a timer for {self.chance.randint(2, LONGEST_S)} seconds")
+    def next_number(self) -> str:
+        """The id of the next order."""
+        return f"order-{len(self.waiting) + len(self.started)}"
+
+    def order(self, text: str = "") -> None:
+        """Ask for one more; without a text for a timer."""
+        text = text or f"set a timer for {self.chance.randint(2, LONGEST_S)} seconds"
+        number = self.next_number()
+        self.texts[number] = text
+        self._send(number, text)
 
     def _send(self, number: str, text: str) -> None:
         self.waiting[number] = (text, time.monotonic())
@@ -89,17 +97,20 @@ class TimerOrders:
         """How many timers run, or were asked for."""
         return len(self.waiting) + len(set(self.started.values()) - self.rung.keys())
 
-    def report(self, kills: int) -> bool:
+    def report(self, kills: int, what: str = "kills") -> bool:
         """Print the counts; whether all is well."""
         ids = set(self.started.values())
         lost = len(ids - self.rung.keys())
         twice = sum(len(events) > 1 for events in self.rung.values())
         unknown = len(self.rung.keys() - ids)
         print(
-            f"{kills} kills, {len(ids)} timers: {lost} lost, {twice} rung twice, "
+            f"{kills} {what}, {len(ids)} timers: {lost} lost, {twice} rung twice, "
             f"{unknown} that nobody ordered, {len(self.waiting)} orders unanswered, "
             f"others {dict(self.other)}"
         )
+        for number, key in self.started.items():
+            if key not in self.rung:
+                print(f"  lost: {number} {self.texts[number]!r}, timer {key}")
         return not (lost or twice or unknown or self.waiting or self.other)
 
 
