@@ -215,7 +215,7 @@ class Commands:
         )
 
     def _report_told(self) -> int:
-        """Print which outcomes were told, by what became of the commands; how many lamps lack it."""
+        """Print which outcomes were told, by what became of each; how many lamps lack one."""
         counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         untold = 0
         for command in self.by_id.values():
