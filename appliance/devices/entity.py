@@ -280,7 +280,7 @@ class DeviceEntity:
                 raise ServiceRefused(f"{name} has no {key}")
             try:
                 checked[key] = service.fields[key](value)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, OverflowError) as error:
                 raise ServiceRefused(f"{name}, {key}: {error}") from error
         for key in service.required:
             if key not in checked:

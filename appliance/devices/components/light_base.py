@@ -194,7 +194,13 @@ class LightEntity(DeviceEntity, ABC):
         return ONOFF if ONOFF in self.modes else UNKNOWN_MODE
 
     def _colours_of(self, mode: str | None) -> dict[str, Any]:
-        """The present colour in every form."""
+        """The present colour in every form; empty if what the lamp has said is no colour."""
+        try:
+            return self._forms_of(mode)
+        except (TypeError, ValueError, ArithmeticError):  # "1,2" in place of "1,2,3"
+            return {}
+
+    def _forms_of(self, mode: str | None) -> dict[str, Any]:
         if mode == COLOR_TEMP:
             kelvin = self.values.get("color_temp_kelvin")
             return _three_forms("hs", colour.kelvin_to_hs(kelvin)) if kelvin else {}

@@ -574,3 +574,25 @@ def test_a_group_is_not_moved_by_voice_if_one_of_its_members_must_not_be(tmp_pat
         home.say("HassTurnOn", name="Kitchen fans")
     typed = home.say("HassTurnOn", name="Kitchen fans", source=Source.MQTT)
     assert sent(typed) == [("Kitchen fans/set", b"ON")]
+
+
+@pytest.mark.parametrize("said", ["1", "1,2,3,4", "nan"])
+def test_a_colour_that_is_none_does_not_end_the_thread_that_waits_for_a_lamp(
+    tmp_path: Path, said: str
+) -> None:
+    home = Home(tmp_path)
+    more = {
+        "bri_cmd_t": "s/bri",
+        "bri_stat_t": "s/bri/s",
+        "rgb_cmd_t": "s/rgb",
+        "rgb_stat_t": "rgb",
+    }
+    config = {"name": "Hall strip", "cmd_t": "s/set", "stat_t": "s", **more}
+    home.registry.receive(
+        "homeassistant/light/s/config", json.dumps(config).encode(), retained=False
+    )
+    home.say("HassLightSet", name="Hall strip", brightness=40)
+    for topic, payload in (("rgb", said), ("s", "ON"), ("s/bri/s", "102")):
+        home.messages.receive(topic, payload.encode(), retained=False)
+    strip = home.registry.devices[-1].entity
+    assert strip.attributes["rgb_color"] is None
