@@ -53,7 +53,7 @@ class KeptDevices(msgspec.Struct):
     discovery: dict[str, str] = {}
     """The last discovery message on each topic."""
     states: dict[str, dict[str, Any]] = {}
-    """The known values of each entity."""
+    """The known values of each entity, in the order in which they got their names."""
     heard_at: dict[str, float] = {}
     bridges: dict[str, BridgeLists] = {}
     """What zigbee2mqtt has said, by base topic."""
@@ -312,10 +312,12 @@ class DeviceRegistry:
             logger.warning("the kept devices in %s cannot be read: %s", self._file, error)
             return
         self._bridges.lists = kept.bridges
+        own = list(self._found.entities)
         for topic, payload in kept.discovery.items():
             if self._follow(topic, payload.encode()):
                 self._discovery[topic] = payload
         self._nodes.restore(kept.births, self._owner)
+        self._found.put_in_order([*own, *kept.states])
         for key, entity in self._found.entities.items():
             with contextlib.suppress(TypeError, ValueError):
                 entity.values |= kept.states.get(key, {})

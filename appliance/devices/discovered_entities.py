@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAXIMUM_ENTITIES = 3000
+SHOWN_BY_DEFAULT = ("enabled_by_default", "visible_by_default")
 PROBLEMS_KEPT = 100
 PROBLEMS_LOGGED = 20
 """Maximum number of problems logged in one run; `appliance devices list` shows the others."""
@@ -80,7 +81,7 @@ class DiscoveredEntities:
     def __init__(self, rules: DiscoveryRules) -> None:
         self._rules = rules
         self.entities: dict[str, DeviceEntity] = {}
-        """Entities by their permanent key, in the order of their discovery."""
+        """Entities by their permanent key, in the order in which they got their names."""
         self.problems: dict[str, str] = {}
         """Reasons why discovery topics are not used, by topic; the newest ones."""
         self.refused: Counter[str] = Counter()
@@ -180,10 +181,17 @@ class DiscoveredEntities:
             entity.adopt(former)
         if known is not None:
             self._forget(known)
+            if _naming(known) != _naming(entity):
+                del self.entities[message.key]  # under its new name it is a newcomer
         self.entities[message.key] = entity
         self._given[message.key] = message.config
         self._note(entity)
         return True
+
+    def put_in_order(self, keys: Iterable[str]) -> None:
+        """Put the entities in this order, others after them."""
+        first = {key: self.entities[key] for key in keys if key in self.entities}
+        self.entities = first | self.entities
 
     def _check(self, entity: DeviceEntity, known: DeviceEntity | None) -> None:
         if known is None and len(self.entities) >= MAXIMUM_ENTITIES:
@@ -251,6 +259,14 @@ class DiscoveredEntities:
             self.problems[topic[:200]] = reason
         if self.refused.total() <= PROBLEMS_LOGGED:
             logger.warning("the discovery message on %r is not used: %s", topic[:200], reason)
+
+
+def _naming(entity: DeviceEntity) -> tuple[Any, ...]:
+    """What decides whether and under which name an entity can be said."""
+    config = entity.config
+    told = config.get("device", {}).get("suggested_area")
+    hidden = (config.get(key) for key in ("entity_category", *SHOWN_BY_DEFAULT))
+    return entity.name, told, entity.device_class, *hidden
 
 
 def _unique(entity: DeviceEntity) -> str | None:

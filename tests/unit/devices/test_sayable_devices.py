@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from appliance.devices.device_registry import DeviceRegistry
 from appliance.devices.discovered_entities import DiscoveryRules
 from appliance.devices.entity_factory import make_entity
 from appliance.devices.intent_targets import targets_of
@@ -130,6 +133,18 @@ def test_a_newcomer_does_not_take_a_name_and_no_device_is_named_like_a_room() ->
     assert first.problem is None
     assert second.problem is not None
     assert device("light", "Kitchen", OwnerFile(areas=["kitchen"])).problem is not None
+
+
+def test_a_device_that_is_renamed_takes_no_name_also_after_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "devices.json"
+    known = DeviceRegistry(DiscoveryRules(), OwnerFile(), file)
+    for key, name in (("a", "Nova"), ("b", "Gate"), ("a", "Gate")):
+        config = json.dumps({"name": name, "cmd_t": f"{key}/set"}).encode()
+        known.receive(f"homeassistant/light/{key}/config", config, retained=False)
+    known.save()
+    for registry in (known, DeviceRegistry(DiscoveryRules(), OwnerFile(), file)):
+        sayable = [one for one in registry.devices if one.problem is None]
+        assert [one.entity.key for one in sayable] == ["light b"]
 
 
 def test_an_article_does_not_make_another_name() -> None:
