@@ -88,6 +88,11 @@ class ObservedActivity:
         with self._lock:
             return list(self._misunderstood)
 
+    @property
+    def newest(self) -> int:
+        """The number of the newest result; 0 before the first."""
+        return self._count
+
     def area_of(self, result_id: str) -> str:
         """The room in which a result's speaker was; empty if it is not known."""
         with self._lock:

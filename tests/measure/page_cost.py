@@ -47,7 +47,7 @@ ROOT = "appliance/kitchen"
 STREAMS = ("/live/events",) * 4 + ("/log/events",)
 """Of the ten pages: those with events."""
 
-ASKED = (("/timers/list", 2.0), ("/timers/list", 2.0), ("/board/now", 5.0), ("/models/list", 2.0))
+ASKED = (("/timers/list", 2.0), ("/timers/list", 2.0), ("/board/now", 5.0), ("/models/list", 15.0))
 """Of the others: what they ask for, and how often; the tenth is Try, which asks for nothing."""
 
 ALIVE_S = 5.0

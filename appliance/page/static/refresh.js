@@ -1,7 +1,8 @@
 "use strict";
-// An element with data-refresh is fetched again from there every data-every seconds. It is left alone
-// if nothing has changed, so that what somebody fills in stays.
-const shown = new WeakMap();
+// An element with data-refresh is fetched again from there every data-every seconds; while nothing in it
+// is in progress, every data-idle seconds. It is left alone if nothing has changed, so that what
+// somebody fills in stays.
+const shown = new WeakMap(), timers = new WeakMap();
 
 async function refresh(part) {
   if (!document.hidden && !part.hasAttribute("aria-busy")) {
@@ -19,7 +20,16 @@ async function refresh(part) {
       away(true);
     }
   }
-  setTimeout(refresh, part.dataset.every * 1000, part);
+  again(part);
 }
 
-for (const part of document.querySelectorAll("[data-refresh]")) setTimeout(refresh, part.dataset.every * 1000, part);
+function again(part) {
+  const { every, idle } = part.dataset;
+  clearTimeout(timers.get(part));
+  timers.set(part, setTimeout(refresh, (part.querySelector("progress") ? every : idle || every) * 1000, part));
+}
+
+for (const part of document.querySelectorAll("[data-refresh]")) {
+  part.addEventListener("answered", () => again(part));
+  again(part);
+}

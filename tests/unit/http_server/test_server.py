@@ -146,6 +146,21 @@ def test_more_connections_than_allowed_are_told_busy(port: int) -> None:
     until(lambda: ask(port)[0] == 200)
 
 
+def test_the_body_of_an_answer_does_not_wait_for_the_acknowledgement_of_its_header(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, seen = connection.SiteConnections._may_enter, []
+
+    def may_enter(self: connection.SiteConnections, client: socket.socket, address: str) -> bool:
+        seen.append(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        return asked(self, client, address)
+
+    monkeypatch.setattr(connection.SiteConnections, "_may_enter", may_enter)
+    assert ask(port)[0] == 200
+    assert seen
+    assert all(seen)
+
+
 def test_an_address_in_use_is_said_at_the_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         settings = HttpSettings(listen=f"127.0.0.1:{other.getsockname()[1]}")
