@@ -75,12 +75,12 @@ class TimersView:
         became = await self._operations.command(form.get("text", "").strip())
         if isinstance(became, Answer):
             return request.part("timers_question", question=became)
-        return request.part("result", result=became, tried=False)
+        return request.part("result", result=became, tried=False, kept=False)
 
     async def _confirm(self, request: PageRequest) -> Response:
         form = await request.form()
         result = await self._operations.confirm(form.get("id", ""), yes=form.get("yes") == "yes")
-        return request.part("result", result=result, tried=False)
+        return request.part("result", result=result, tried=False, kept=False)
 
     async def _listed(self) -> dict[str, Any]:
         now = await asyncio.to_thread(self._timers.now)
