@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from appliance import pushed_bundle, saved_settings
-from appliance.errors import ConfigError
+from appliance.errors import UNREADABLE_TOML, ConfigError
 from appliance.saved_settings import SavedSettings
 
 if TYPE_CHECKING:
@@ -869,8 +869,8 @@ def parse(text: str) -> Config:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"not valid TOML: {error}"]) from error
+    except UNREADABLE_TOML as error:
+        raise ConfigError([f"not valid TOML: {error}"]) from None
     return _of_tables(tables)
 
 
@@ -1083,7 +1083,9 @@ def _bad_topics(config: Config) -> Iterator[str]:
     for key, value in topics:
         if not value.strip("/"):
             yield f"mqtt.{key}: must not be empty"
-        elif re.search(r"[+#\x00{}]", value) or value.startswith("$"):
+        elif re.search(r"[\x00-\x1f\x7f]", value):
+            yield f"mqtt.{key}: must not contain control characters, not {_shown(value)}"
+        elif re.search(r"[+#{}]", value) or value.startswith("$"):
             yield (
                 f"mqtt.{key}: must not contain + # {{ }} (except {{device}}) or begin with $, "
                 f"not {getattr(config.mqtt, key)!r}"

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 UNREADABLE_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding JSON raises if it is no JSON, of another form, no UTF-8, or nested too deep."""
 
+UNREADABLE_TOML = (ValueError, RecursionError)
+"""What reading TOML raises if it is no TOML, has an endless number, or is nested too deep."""
+
 
 class ApplianceError(Exception):
     """Base of all errors that the appliance raises."""

@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from appliance.errors import UNREADABLE_TOML
 from appliance.pushed_bundle import NEVER, SECTIONS
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def tables_of(text: str) -> dict[str, dict[str, Any]]:
         raise ValueError(f"more than {LARGEST_BYTES:,} characters")
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except UNREADABLE_TOML as error:
         raise ValueError(f"not valid TOML: {error}") from error
     for section, keys in tables.items():
         if not isinstance(keys, dict):

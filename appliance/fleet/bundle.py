@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from appliance.errors import UNREADABLE_JSON, BundleError
+from appliance.errors import UNREADABLE_JSON, UNREADABLE_TOML, BundleError
 from appliance.pushed_bundle import DEVICES, SENTENCES, SETTINGS, refused_settings
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def check(bundle: Bundle) -> None:
         problems.append(f"a bundle has 1 to {MOST_FILES} files")
     try:
         problems += refused_settings(tomllib.loads(bundle.files.get(SETTINGS, "")))
-    except tomllib.TOMLDecodeError as error:
+    except UNREADABLE_TOML as error:
         problems.append(f"{SETTINGS}: not valid TOML: {error}")
     if problems:
         raise BundleError("; ".join(problems))

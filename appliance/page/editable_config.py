@@ -15,7 +15,7 @@ from tomlkit.exceptions import TOMLKitError
 from appliance import doctor, saved_settings
 from appliance.config import SECRETS, Config, parse, saved_in_force, with_saved
 from appliance.doctor.check_result import CheckVerdict
-from appliance.errors import ConfigError, EditRefused
+from appliance.errors import UNREADABLE_TOML, ConfigError, EditRefused
 from appliance.models.speech_model_choice import with_usable_model
 from appliance.reference.described_settings import shipped_sections
 from appliance.system import atomic_file
@@ -251,7 +251,7 @@ class EditableConfig:
             try:
                 value = _value(field, _plain_lines(given))
                 _set(document, field, value)
-            except ValueError as error:  # also of a number with thousands of digits
+            except UNREADABLE_TOML as error:
                 problems.append(f"{field.name}: {error}")
                 continue
             hidden = field.kind == "secret"

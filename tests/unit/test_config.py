@@ -169,6 +169,9 @@ def test_all_problems_are_reported_together_with_their_paths() -> None:
         ('[device]\nname = "kitchen\\n"', "device.name: expected at most 64 letters"),
         (f"[mqtt]\nport = '{'x' * 1000}'", f", not '{'x' * 79}..."),
         ("[mqtt", "not valid TOML"),
+        (f"x = {'[' * 5000}{']' * 5000}", "not valid TOML: maximum recursion depth exceeded"),
+        (f"[mqtt]\nport = {'9' * 5000}", "not valid TOML: Exceeds the limit"),
+        ('[mqtt]\nroot = "a\\nb"', "mqtt.root: must not contain control characters, not 'a"),
         ("[log]\nlevel = 'info'\n[log]\n", "not valid TOML"),
     ],
 )

@@ -161,3 +161,11 @@ def test_the_operator_lists_and_removes_them(
     assert "--remove-all" in run("check")[1]
     assert run("page", "settings", "--remove-all") == (0, "")
     assert not (config.parent / "state" / "settings.toml").exists()
+
+
+def test_a_damaged_file_does_not_keep_the_appliance_from_its_start(config: Path) -> None:
+    path = config.parent / "state" / "settings.toml"
+    for content in (b"\xff", b"x = " + b"[" * 5000 + b"]" * 5000, b"x = " + b"9" * 5000):
+        path.write_bytes(content)
+        assert load(config).speech.least_confidence == 0.6
+        assert saved_in_force(config).problem.startswith(f"{path}: ")

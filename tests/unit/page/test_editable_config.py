@@ -160,8 +160,11 @@ def test_a_text_of_several_lines_keeps_them_and_is_shown_with_them(config: Edita
     assert parse(found.text).language_model.system_prompt == "a\nb\nc"
 
 
-def test_a_number_with_thousands_of_digits_is_a_mistake_of_its_key(config: EditableConfig) -> None:
-    found = changed(config, mqtt__keepalive_s="0x" + "f" * 5000)
+@pytest.mark.parametrize("typed", ["0x" + "f" * 5000, "[" * 5000 + "]" * 5000])
+def test_endless_numbers_and_deep_brackets_are_mistakes_of_their_key(
+    config: EditableConfig, typed: str
+) -> None:
+    found = changed(config, mqtt__keepalive_s=typed)
     assert found.problems[0].startswith("mqtt.keepalive_s: ")
 
 
