@@ -20,7 +20,7 @@ from appliance.fallback.proposal_index import SLOT, Proposals
 from appliance.fallback.rephrasing import as_command, in_declared_words, other_ways
 from appliance.fallback.sentence_patterns import Slot
 from appliance.fallback.spelling import Spelling
-from appliance.text.normalise import words_of
+from appliance.text.normalise import normalise, words_of
 from appliance.text.number_words import digits_of_words
 from appliance.text.word_lists import word_lists_for
 
@@ -36,8 +36,11 @@ if TYPE_CHECKING:
 MOST_WORDS = 24
 """A longer text is not a command."""
 
-CHANGED_WORDS = 0.25
-"""Confidence lost if text and sentence share no word."""
+OTHER_WORDS = 0.99
+"""Confidence if only words without a meaning differ, such as "please"."""
+
+CHANGED_WORDS = 0.19
+"""Confidence lost if text and sentence share no word, but say the same in synonyms."""
 
 ENOUGH = 2
 """Minimum number of content words and values that a text shares with a candidate sentence."""
@@ -57,6 +60,9 @@ WHY = {
     "reference": '"{}" stands for something that was not said',
 }
 """Explanation of a guard word, by its kind in the word lists."""
+
+AREA = "area"
+"""The list and the slot of a room."""
 
 NOT_IN_VALUES = frozenset({"negation", "condition", "reference"})
 """Kinds of guard words that a guess does not put into a wildcard: "milk unless it is there"."""
@@ -137,11 +143,46 @@ class ContentMatcher:
         if not heard or len(heard) > MOST_WORDS or heard[-1] in self._lists.links:
             return []
         said = self._said(heard)
+        return self._matches(said, heard) or self._in_named_room(said)
+
+    def _matches(self, said: _Said, heard: Words) -> list[SameContent]:
         ways = (
             " ".join(way) for way in other_ways(said.words, self._lists) if self._is_declared(way)
         )
         sentences = itertools.chain(self._sentences(said), ways)
         return self._readings(sentences, heard) or self._with_whole_name(said, heard)
+
+    def _in_named_room(self, said: _Said) -> list[SameContent]:
+        """The readings of a text about the speaker's room, if it names another room: "mute in ...".
+
+        The room must follow a preposition, and the rest must mean something in that room only.
+        """
+        for at, mention in zip(said.places, said.mentions, strict=True):
+            room = mention.values.get(AREA)
+            begin = self._begin_of_place(said.words, at)
+            if room is None or begin is None:
+                continue
+            rest = (*said.words[:begin], *said.words[at + len(mention.words) :])
+            if not rest or rest[-1] in self._lists.links:
+                continue
+            there = self.for_grammar(self._grammar.in_area(room))
+            found = there.match(" ".join(rest))
+            return [one for one in found if self._is_only_there(one, room)]
+        return []
+
+    def _begin_of_place(self, words: Words, at: int) -> int | None:
+        """Index of the preposition before the room at `at`; None if there is none."""
+        begin = at
+        while begin and words[begin - 1] in self._lists.links:
+            begin -= 1
+        before = words[begin:at]
+        return None if self._lists.articles.issuperset(before) else begin
+
+    def _is_only_there(self, one: SameContent, room: str) -> bool:
+        """Whether the room is where it was said to be, and the sentence names none."""
+        nowhere = self._grammar.in_area(None).readings(one.sentence)[:1]
+        here = normalise(str(one.reading.slots.get(AREA, ""))) == normalise(room)
+        return here and all(reading.lacks_area for reading in nowhere)
 
     def _is_declared(self, words: Words) -> bool:
         return all(word in self._declared_words or word.isdecimal() for word in words)
@@ -232,7 +273,18 @@ class ContentMatcher:
                 known = found.get(reading.meaning)
                 if known is None or known.confidence < confidence:
                     found[reading.meaning] = SameContent(reading, sentence, confidence)
-        return sorted(found.values(), key=lambda one: -one.confidence)
+        best = sorted(found.values(), key=lambda one: -one.confidence)
+        return self._with_same_links(best, heard)
+
+    def _with_same_links(self, found: list[SameContent], heard: Words) -> list[SameContent]:
+        """Those with the same word before each number, if any: "to 20" is not "by 20"."""
+        said = self._links_of_numbers(heard)
+        same = [one for one in found if said <= self._links_of_numbers(words_of(one.sentence))]
+        return same or found
+
+    def _links_of_numbers(self, words: Sequence[str]) -> set[tuple[str, str]]:
+        pairs = itertools.pairwise(self._numbered(words))
+        return {pair for pair in pairs if pair[0] in self._lists.links and pair[1].isdecimal()}
 
     def objection(self, text: str) -> str | None:
         """Reason why a text that is nearly a declared sentence is refused; None if none is near."""
@@ -335,13 +387,22 @@ class ContentMatcher:
                 yield tuple(mention.values[slot.values] for slot, mention in pairs)
 
     def _confidence(self, heard: Sequence[str], sentence: Sequence[str]) -> float:
-        """The confidence: 1.0 if the words are the same, less for each different word."""
+        """The confidence: 1.0 if the words are the same, less for each other word."""
+        if self._numbered(heard) == self._numbered(sentence):
+            return 1.0
         ours, theirs = set(self._telling(heard)), set(self._telling(sentence))
-        return round(1.0 - CHANGED_WORDS * (1 - len(ours & theirs) / len(ours | theirs)), 3)
+        shared = len(ours & theirs) / max(1, len(ours | theirs))
+        return round(OTHER_WORDS - CHANGED_WORDS * (1 - shared), 3)
 
     def _telling(self, words: Sequence[str]) -> Iterator[str]:
-        """The words without verbs that carry no meaning, and numbers in digits."""
-        return (word for word in self._numbered(words) if word not in self._lists.verbs)
+        """The phrases that carry a meaning and the links, as they stand; numbers in digits."""
+        numbered, at = self._numbered(words), 0
+        while at < len(numbered):
+            phrase, meant = self._lists.phrase_at(numbered, at)
+            at += len(phrase)
+            verb = len(phrase) == 1 and phrase[0] in self._lists.verbs
+            if not verb and (meant or phrase[0] in self._lists.links):
+                yield " ".join(phrase)
 
     def _places_numbers(
         self, pattern: Pattern, order: Sequence[int], content: Sequence[str]

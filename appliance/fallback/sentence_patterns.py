@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,20 +14,25 @@ from hassil.intents import RangeSlotList, TextSlotList, TextSlotValue, WildcardS
 from appliance.sentences.sentence_count import SentenceCounter, evenly_spaced
 from appliance.text.normalise import words_of
 from appliance.text.number_words import in_one_way
+from appliance.text.word_lists import word_lists_for
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from hassil.expression import Sentence
     from hassil.intents import IntentData, SlotList
 
     from appliance.sentences.sentence_set import SentenceSet
+    from appliance.text.word_lists import WordLists
 
-PER_TEMPLATE = 48
-"""Maximum number of wordings kept of a template, evenly spread over all of them."""
+PER_TEMPLATE = 192
+"""Maximum number of wordings of a template that are read, evenly spread over all of them."""
 
-AT_MOST = 6_000
-"""Maximum number of wordings of all templates; in a larger set, each keeps fewer."""
+AT_MOST = 24_000
+"""Maximum number of wordings of all templates; in a larger set, fewer of each are read."""
+
+PER_CONTENT = 3
+"""Maximum number of wordings kept of a block with the same content: "my" and synonyms make many."""
 
 PER_VALUE = 12
 """Maximum number of wordings kept of a list value, evenly spread over all of them."""
@@ -98,6 +103,7 @@ class Patterns:
 def patterns_of(sentences: SentenceSet) -> Patterns:
     """The patterns of every template, within the bounds above."""
     intents = sentences.intents
+    words = word_lists_for(sentences.language)
     values: dict[str, dict[Words, str]] = {}
     numbers: set[str] = set()
     wild: set[str] = set()
@@ -112,8 +118,12 @@ def patterns_of(sentences: SentenceSet) -> Patterns:
             rules = {**intents.expansion_rules, **block.expansion_rules}
             keys = {name: local + name if name in block.slot_lists else name for name in lists}
             opened = SentenceCounter(sentences.language, _marked(lists, keys), rules)
-            for parts in _ways(opened, block, per_template):
-                found[Pattern(intent.name, number, parts)] = None
+            kept: Counter[tuple[Part, ...]] = Counter()
+            for parts in dict.fromkeys(_ways(opened, block, per_template)):
+                content = tuple(_content(parts, words))
+                kept[content] += 1
+                if kept[content] <= PER_CONTENT:
+                    found[Pattern(intent.name, number, parts)] = None
             for name, entries in lists.items():
                 if keys[name] not in values:
                     values[keys[name]] = _values(sentences.language, entries, rules)
@@ -133,6 +143,13 @@ def patterns_of(sentences: SentenceSet) -> Patterns:
         frozenset(word for word, intents in users.items() if len(intents) > 1),
         {key: declared for key, declared in domains.items() if declared},
     )
+
+
+def _content(parts: Sequence[Part], lists: WordLists) -> Iterator[Part]:
+    """The words with a meaning, synonyms as one, and the slots, in order."""
+    for is_word, group in itertools.groupby(parts, lambda part: isinstance(part, str)):
+        some = list(group)
+        yield from lists.content(list(map(str, some)), begins=False) if is_word else some
 
 
 def _is_open(pattern: Pattern, known: Container[str], wild: Container[str]) -> bool:

@@ -92,6 +92,8 @@ class WordLists:
     """Meaning of synonyms → all of them, with itself."""
     links: frozenset[str] = frozenset()
     """Articles and prepositions: they carry no meaning, but no command ends with one."""
+    articles: frozenset[str] = frozenset()
+    """Those links that are no prepositions."""
     verbs: frozenset[str] = frozenset()
     """Verbs without meaning of their own; only as the first word, as "switch" is a noun, too."""
     nouns: frozenset[str] = frozenset()
@@ -232,6 +234,7 @@ def word_lists_for(language: str) -> WordLists:
             for word, others in written.same.items()
         },
         frozenset(_single(written.links)),
+        frozenset(_single(written.articles)),
         frozenset(_single(written.verbs)),
         frozenset(_single(written.nouns)),
         frozenset(map(words_of, written.pronouns)),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hassil import Intents
 from support.sentences import sentence_set
 
 from appliance.config import CascadeSettings
 from appliance.fallback.cascade import Cascade
 from appliance.sentences import sentence_set as sentence_files
+from appliance.sentences.sentence_files import DeclaredIntent
+from appliance.sentences.sentence_set import SentenceSet
 
 SENTENCES = sentence_files.load(None, "en")
 NUMBERS = sentence_set(
@@ -260,3 +263,65 @@ HOME = sentence_set(
 )
 def test_two_commands_are_not_taken_for_one(text: str) -> None:
     assert Cascade().repair(text, HOME) is None
+
+
+def in_hall(text: str) -> tuple[str, dict[str, Any], float | None] | None:
+    """What it means in the hall; the sentences are about the speaker's room, and name none."""
+    here = {"requires_context": {"area": {"slot": True}}}
+    data = {
+        "Next": [{"sentences": ["(skip|next) song"], **here}],
+        "Volume": [{"sentences": ["volume to {volume}"], **here}],
+        "Louder": [{"sentences": ["volume {volume}"], **here}],
+        "Colour": [{"sentences": ["(turn|make) [all] [the|my|our] lights {colour}"], **here}],
+        "Timer": [{"sentences": ["timer for {volume} minutes"]}],
+    }
+    intents = Intents.from_dict(
+        {
+            "language": "en",
+            "intents": {name: {"data": blocks} for name, blocks in data.items()},
+            "lists": {
+                "volume": {"range": {"from": 0, "to": 100}},
+                "colour": {"values": ["red", "green"]},
+                "area": {"values": ["kitchen", "hall"]},
+            },
+        }
+    )
+    declared = {name: DeclaredIntent(name) for name in data}
+    found = CASCADE.repair(text, SentenceSet("en", intents, declared).in_area("hall"))
+    return found and (found.name, dict(found.slots), found.confidence)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "slots"),
+    [
+        ("next song in the kitchen", "Next", {"area": "kitchen"}),
+        ("in the kitchen make the lights green", "Colour", {"area": "kitchen", "colour": "green"}),
+        ("please skip this song", None, None),
+        ("next song kitchen", None, None),
+        ("next song in the garden", None, None),
+        ("no next song in the kitchen", None, None),
+        ("next song in the kitchen and hall", None, None),
+        ("timer for 5 minutes in the kitchen", None, None),
+    ],
+)
+def test_a_sentence_about_the_speakers_room_may_name_another_room(
+    text: str, name: str | None, slots: dict[str, Any] | None
+) -> None:
+    found = in_hall(text)
+    assert (found[:2] if found else (None, None)) == (name, slots)
+
+
+def test_the_word_before_a_number_decides_between_two_meanings() -> None:
+    found = in_hall("the sound to 20")
+    assert found is not None
+    assert found[:2] == ("Volume", {"area": "hall", "volume": 20})
+    assert in_hall("the sound 20") is None, "either may be meant"
+
+
+def test_words_without_a_meaning_cost_nearly_nothing_and_synonyms_more() -> None:
+    polite, synonym = in_hall("next song please"), in_hall("next tune")
+    assert polite is not None
+    assert polite[2] == 0.99
+    assert synonym is not None
+    assert synonym[2] is not None
+    assert 0.8 <= synonym[2] < 0.99
