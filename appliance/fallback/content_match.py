@@ -143,7 +143,7 @@ class ContentMatcher:
         if not heard or len(heard) > MOST_WORDS or heard[-1] in self._lists.links:
             return []
         said = self._said(heard)
-        return self._matches(said, heard) or self._in_named_room(said)
+        return self._matches(said, heard) or self._in_named_area(said)
 
     def _matches(self, said: _Said, heard: Words) -> list[SameContent]:
         ways = (
@@ -152,22 +152,22 @@ class ContentMatcher:
         sentences = itertools.chain(self._sentences(said), ways)
         return self._readings(sentences, heard) or self._with_whole_name(said, heard)
 
-    def _in_named_room(self, said: _Said) -> list[SameContent]:
+    def _in_named_area(self, said: _Said) -> list[SameContent]:
         """The readings of a text about the speaker's room, if it names another room: "mute in ...".
 
         The room must follow a preposition, and the rest must mean something in that room only.
         """
         for at, mention in zip(said.places, said.mentions, strict=True):
-            room = mention.values.get(AREA)
+            area = mention.values.get(AREA)
             begin = self._begin_of_place(said.words, at)
-            if room is None or begin is None:
+            if area is None or begin is None:
                 continue
             rest = (*said.words[:begin], *said.words[at + len(mention.words) :])
             if not rest or rest[-1] in self._lists.links:
                 continue
-            there = self.for_grammar(self._grammar.in_area(room))
+            there = self.for_grammar(self._grammar.in_area(area))
             found = there.match(" ".join(rest))
-            return [one for one in found if self._is_only_there(one, room)]
+            return [one for one in found if self._is_only_there(one, area)]
         return []
 
     def _begin_of_place(self, words: Words, at: int) -> int | None:
@@ -178,10 +178,10 @@ class ContentMatcher:
         before = words[begin:at]
         return None if self._lists.articles.issuperset(before) else begin
 
-    def _is_only_there(self, one: SameContent, room: str) -> bool:
+    def _is_only_there(self, one: SameContent, area: str) -> bool:
         """Whether the room is where it was said to be, and the sentence names none."""
         nowhere = self._grammar.in_area(None).readings(one.sentence)[:1]
-        here = normalise(str(one.reading.slots.get(AREA, ""))) == normalise(room)
+        here = normalise(str(one.reading.slots.get(AREA, ""))) == normalise(area)
         return here and all(reading.lacks_area for reading in nowhere)
 
     def _is_declared(self, words: Words) -> bool:

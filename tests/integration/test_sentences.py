@@ -468,15 +468,15 @@ lists: {name: {values: [lamp, gate]}}
     [
         (
             "could you activate the lamp",
-            "repair: TurnOn, name = lamp (0.83; by_fuzzy yes, by_model yes)",
+            "repair: TurnOn, name = lamp (0.90; by_fuzzy yes, by_model yes)",
         ),
         (
             "could you deactivate the lamp",
-            "repair: TurnOff, name = lamp (0.83; by_fuzzy no, by_model yes); not done: by_fuzzy is",
+            "repair: TurnOff, name = lamp (0.90; by_fuzzy no, by_model yes); not done: by_fuzzy is",
         ),
         (
             "kindly open the gate now",
-            "repair: Open, name = gate, never_by_voice (0.90; by_fuzzy yes, by_model no); not done",
+            "repair: Open, name = gate, never_by_voice (0.99; by_fuzzy yes, by_model no); not done",
         ),
         ("turn on the lamp tomorrow", 'nothing is done: perhaps TurnOn, but "tomorrow" says when'),
     ],
