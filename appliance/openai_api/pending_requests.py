@@ -126,7 +126,7 @@ class PendingRequests:
         """Accept a request; its id, and where its answer comes.
 
         Raises:
-            ApiError: there is no room.
+            ApiError: there is no room, or the disk refuses it.
 
         """
         request = Request(
@@ -154,6 +154,8 @@ class PendingRequests:
             pending.deliver(verdict.result)
         elif verdict.position is None:
             self._receivers.remove(pending)
+            if problem := self._intake.disk_problem:
+                raise ApiError(503, problem, code="disk")
             raise ApiError(429, BUSY, code="busy")
         return verdict.waits_as or request.id, pending
 

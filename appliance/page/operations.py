@@ -83,7 +83,7 @@ class PageOperations:
         try:
             verdict = await asyncio.to_thread(self._intake.accept_request, incoming)
             if verdict.accepted is None:
-                raise ApplianceError(BUSY)
+                raise ApplianceError(self._intake.disk_problem or BUSY)
             return await self._result_or_question(request.id, waiting)
         finally:
             self._receivers.remove(waiting)

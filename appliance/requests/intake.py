@@ -54,6 +54,11 @@ class RequestIntake:
         self.repeated = 0
         """Requests that had been accepted or answered before."""
 
+    @property
+    def disk_problem(self) -> str | None:
+        """Why the disk refused the last write; None if it did not."""
+        return self._publisher.disk_breaker.error
+
     def accept_requests(self, deliveries: Sequence[Delivery], connection: BrokerConnection) -> None:
         """Accept all of them with one commit, then acknowledge each to the broker."""
         parsed = [self._parser.parse(delivery) for delivery in deliveries]
