@@ -65,6 +65,8 @@ def targets_of(
     devices = list(devices)
     is_named = bool(_values(slots, "name") - {ALL})
     says_kind = bool(_values(slots, "domain") | _values(slots, "device_class"))
+    if says_kind and _values(slots, "area") == {ALL}:  # "all the lights" of the starter set
+        slots = {slot: value for slot, value in slots.items() if slot != "area"}
     if intent in NEEDS_PLACE_OR_NAME and not is_named and not says_kind:
         raise ServiceRefused(error_response(language, "no_intent"))
     found = matching_devices(devices, slots, SERVICES[intent])

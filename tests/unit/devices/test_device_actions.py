@@ -596,3 +596,10 @@ def test_a_colour_that_is_none_does_not_end_the_thread_that_waits_for_a_lamp(
         home.messages.receive(topic, payload.encode(), retained=False)
     strip = home.registry.devices[-1].entity
     assert strip.attributes["rgb_color"] is None
+
+
+def test_all_the_lights_of_the_starter_set_are_those_of_every_room(tmp_path: Path) -> None:
+    messages = Home(tmp_path).say("HassTurnOff", domain="light", area="all")
+    assert {topic for topic, _ in sent(messages)} == {"a/set", "b/set"}
+    with pytest.raises(ServiceRefused):
+        Home(tmp_path / "other").say("HassTurnOff", area="all")
