@@ -446,6 +446,18 @@ class Tokens(msgspec.Struct, frozen=True):
     generated: int | None = None
 
 
+class RunnerUp(msgspec.Struct, frozen=True, kw_only=True):
+    """The next meaning of what was said; of what was not understood, the nearest."""
+
+    text: str
+    """Its sentence."""
+    intent: str
+    slots: dict[str, Any] = {}
+    times_less_likely: float | None = None
+    """How much less probable its words are than those of the result; null for the nearest meaning
+    of what was not understood, and for a text, whose meanings have no probability."""
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The one form of a result: MQTT, command line and log. Unknown is None, never 0."""
 
@@ -470,6 +482,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the intent was carried out by a part of the appliance, or published on
     `intent/<Name>` for its readers. False: it is only the meaning of the words. With several
     commands, whether at least one was carried out."""
+    runner_up: RunnerUp | UnsetType = UNSET
+    """The meaning that came second; left out if there is none."""
     answer: str | None = None
     confidence: float | None = None
     """Probability that these words were said or this intent was meant, 0.0 to 1.0. None for an

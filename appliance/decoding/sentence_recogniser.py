@@ -14,6 +14,7 @@ from appliance.decoding.search_types import Decoding, HeardWord, Scorer, SearchE
 from appliance.decoding.several_commands import several_commands_near
 from appliance.decoding.two_model_fusion import ModelOpinion
 from appliance.text.normalise import normalise
+from appliance.values import RunnerUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,10 @@ class SpeechScorer(Scorer, Protocol):
     @property
     def no_speech(self) -> float | None:
         """Probability that nobody spoke; known after the first continuation."""
+
+
+LARGEST_LEAD_NATS = 10.0
+"""Bound of the lead that is told; a larger one says no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +113,18 @@ class RecognisedSentence:
     models_asked: int = 1
     by_first_model: RecognisedSentence | None = None
     """The result of the first model, if two were asked."""
+    second: Meaning | None = None
+    """The next meaning that was scored."""
+
+    @property
+    def runner_up(self) -> RunnerUp | None:
+        """The next meaning; of what was rejected, the nearest one."""
+        if self.refused == "unlikely" and self.meant is not None:
+            return _runner_up(self.text, self.meant)
+        if self.reading is None or self.second is None:
+            return None
+        behind = math.exp(min(max(0.0, self.margin or 0.0), LARGEST_LEAD_NATS))
+        return _runner_up(self.second.text, self.second.reading, round(behind, 1))
 
     def under_prior(self, prior: float, limits: RejectionLimits) -> RecognisedSentence:
         """The result, accepted or rejected again with `prior` as the probability of a command."""
@@ -270,6 +287,7 @@ class SentenceRecogniser:
             seconds=seconds,
             calls=decoding.calls,
             tokens=decoding.tokens,
+            second=meanings[1] if meanings[1:] else None,
         )
 
     def _rejection_reason(
@@ -285,6 +303,17 @@ class SentenceRecogniser:
             return "no_speech"
         # Not "<", which would let NaN pass.
         return None if confidence >= self.limits.least_confidence else "unlikely"
+
+
+def _runner_up(
+    text: str, reading: ParsedSentence, times_less_likely: float | None = None
+) -> RunnerUp:
+    return RunnerUp(
+        text=text,
+        intent=reading.intent,
+        slots=dict(reading.slots),
+        times_less_likely=times_less_likely,
+    )
 
 
 def _rejected_unheard(reason: str) -> RecognisedSentence:

@@ -14,7 +14,7 @@ from appliance.values import Models, Outcome, Result, Source, Tokens, Trigger, U
 
 if TYPE_CHECKING:
     from appliance.system.board_state import BoardState
-    from appliance.values import Intent, Job, Samples, TextSegment
+    from appliance.values import Intent, Job, RunnerUp, Samples, TextSegment
 
 EMPTY: Samples = np.zeros(0, dtype=np.float32)
 
@@ -37,6 +37,7 @@ class ResultBuilder:
     """The sentence that the text stands for, if it refers to a command before it."""
     intents: tuple[Intent, ...] = ()
     """The commands that were understood, in their order."""
+    runner_up: RunnerUp | None = None
     answer: str | None = None
     confidence: float | None = None
     segments: tuple[TextSegment, ...] | None = None
@@ -95,6 +96,7 @@ class ResultBuilder:
             text=self.text,
             intent=self.intents[0] if self.intents else None,
             intents=self.intents if len(self.intents) > 1 else UNSET,
+            runner_up=self.runner_up or UNSET,
             answer=self.answer,
             confidence=self.confidence,
             reason=self.reason,

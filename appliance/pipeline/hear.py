@@ -90,6 +90,7 @@ class RecogniseStage:
             work.end(Outcome.NO_SPEECH)
             return
         work.text, work.confidence, work.intents = heard.text, heard.confidence, heard.intents
+        work.runner_up = heard.runner_up
         if not heard.intents and self._phrases.means_stop(heard.text):
             work.end(Outcome.CANCELLED, SAID_STOP)
 

@@ -12,7 +12,15 @@ from appliance.fallback.question_mark import ASKS, only_asks
 from appliance.grammar.time_scope import LATER
 from appliance.pipeline.route import Stage, is_spoken, route_of
 from appliance.pipeline.several_commands import SeveralCommands
-from appliance.values import ClientRequest, Outcome, PromptRequest, Request, TextInput, Trigger
+from appliance.values import (
+    ClientRequest,
+    Outcome,
+    PromptRequest,
+    Request,
+    RunnerUp,
+    TextInput,
+    Trigger,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,10 +62,7 @@ class ResolveStage:
         """
         intents, work.intents = work.intents, ()
         if not is_spoken(work.job):
-            work.text = _text_of(work.job)
-            intent = sentences.parse(work.text)
-            intents = () if intent is None else (intent,)
-            work.stage("parse")
+            intents = _parsed(work, sentences)
         lacking = None if intents else sentences.lacking(work.text or "")
         if not intents and lacking is None and self._may_repair(work):
             intents, lacking = self._several.declared(work.text or "", sentences)
@@ -178,6 +183,26 @@ class ResolveStage:
             return None
         work.meant_text = found.text
         return found.intent
+
+
+def _parsed(work: ResultBuilder, sentences: SentenceSet) -> tuple[Intent, ...]:
+    """The declared sentence that the text of a job is; empty if it is none."""
+    work.text = _text_of(work.job)
+    intent = sentences.parse(work.text)
+    work.stage("parse")
+    if intent is None:
+        return ()
+    if Stage.ACT not in route_of(work.job):
+        work.runner_up = _other_meaning(work.text, intent, sentences)
+    return (intent,)
+
+
+def _other_meaning(text: str, intent: Intent, sentences: SentenceSet) -> RunnerUp | None:
+    """The next meaning of a text that a sentence fits; None if it has no other."""
+    for one in sentences.readings(text):
+        if not one.lacks_area and (one.intent, dict(one.slots)) != (intent.name, intent.slots):
+            return RunnerUp(text=text, intent=one.intent, slots=dict(one.slots))
+    return None
 
 
 def _source_of(job: Job) -> TextSource:

@@ -228,19 +228,19 @@ class GrammarRecogniser:
         if found.reading is not None:
             reading, confidence = found.reading, found.confidence
             if reading.lacks_area:  # the next stage says what is missing
-                return RecognisedSpeech(found.text, (), confidence, by=by)
+                return RecognisedSpeech(found.text, (), confidence, by, found.runner_up)
             intents = tuple(
                 Intent(one.intent, dict(one.slots), confidence=confidence)
                 for one in reading.parts or (reading,)
             )
-            return RecognisedSpeech(found.text, intents, confidence, by=by)
+            return RecognisedSpeech(found.text, intents, confidence, by, found.runner_up)
         if found.refused in ("silence", "no_speech"):
             return RecognisedSpeech("")
         # For the operator to read, and for the next stages.
         transcript = self._whisper.transcript(audio)
         stage("transcribe")
         text = spoken_text(transcript, self._limits.no_speech)
-        return RecognisedSpeech(text, (), transcript.confidence, by=by)
+        return RecognisedSpeech(text, (), transcript.confidence, by, found.runner_up)
 
     def _transcribe(
         self,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.sentences.sentence_set import SentenceSet
-    from appliance.values import Intent, Samples
+    from appliance.values import Intent, RunnerUp, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class RecognisedSpeech:
     """Probability that `text` was said, 0.0 to 1.0."""
     by: str | None = None
     """The models that decided, joined by "+"."""
+    runner_up: RunnerUp | None = None
 
 
 class Recogniser(Protocol):

@@ -15,6 +15,9 @@ from support.daemon_process import SAMPLES
 from support.served_page import ServedPage, served_page
 from support.waiting import until
 
+from appliance.audio.decoder_process import decode_recording
+from appliance.clips.recent_recordings import wav_of
+
 SPEECH_MODEL = "whisper-tiny.en"
 LARGEST_FIRST_LOAD_BYTES = 100_000
 
@@ -65,6 +68,28 @@ def test_a_recording_is_tried_and_what_is_no_recording_is_refused(
     broken.write_bytes(b"RIFF nothing")
     browser.choose_file("#file", broken)
     assert browser.until("document.querySelector('#answer .problem')?.innerText")
+
+
+def test_what_is_said_to_the_browsers_microphone_is_understood_and_not_done(
+    page: ServedPage, tmp_path: Path
+) -> None:
+    said = tmp_path / "said.wav"
+    said.write_bytes(wav_of(decode_recording(SAMPLES / "kitchen_light.flac", maximum_seconds=60.0)))
+    microphone = (
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={said}%noloop",
+    )
+    with WebBrowser(*microphone) as browser:
+        page.log_in(browser)
+        browser.open(f"{page.address}/try")
+        browser.evaluate("document.getElementById('record').click()")
+        browser.until("document.getElementById('record').getAttribute('aria-pressed') === 'true'")
+        time.sleep(4.0)  # the sentence
+        browser.evaluate("document.getElementById('record').click()")
+        shown = browser.until("document.querySelector('#answer .intent')?.innerText")
+        assert "turn on the kitchen light" in shown.lower()
+        assert "only tried, not done" in shown
 
 
 def test_the_page_says_that_the_appliance_is_away_and_comes_back_by_itself(

@@ -1,6 +1,6 @@
 """The appliance is killed again and again while pages are open: none may stay broken.
 
-    APPLIANCE_MODELS=... PYTHONPATH=.:tests python -m endurance.page_kills [--kills 5]
+    APPLIANCE_MODELS=... PYTHONPATH=.:tests python -m endurance.page_kills [--kills 5 | --minutes 5]
 
 Each view is open in a browser of its own (real Chromium). After each SIGKILL every one must say
 that the appliance is away; after the start it must be back by itself, at the same address, without
@@ -21,7 +21,7 @@ from pathlib import Path
 from support.browser import WebBrowser
 from support.served_page import ServedPage, served_page
 
-VIEWS = ("live", "try", "timers", "board", "models", "log")
+VIEWS = ("live", "try", "timers", "board", "examples", "log")
 
 BROKEN_OFF = "Failed to load resource: net::ERR_"
 """An error of the browser that a kill must cause."""
@@ -62,19 +62,22 @@ def main() -> int:
     """Run it; the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=0.0, help="go on for at least so long")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         models = Path(os.environ["APPLIANCE_MODELS"])
         page = stack.enter_context(served_page(Path(folder), models))
         browsers = open_views(page, stack)
-        for _ in range(arguments.kills):
+        end, kills = time.monotonic() + 60 * arguments.minutes, 0
+        while kills < arguments.kills or time.monotonic() < end:
             check(page, browsers)
+            kills += 1
         tried = browsers["try"]
         tried.evaluate("document.getElementById('text').focus()")
         tried.type("turn on the kitchen light")
         tried.press("Enter")
         tried.until("document.querySelector('#answer .intent') !== null")
-    print(f"{arguments.kills} kills: no page was broken")
+    print(f"{kills} kills: no page was broken")
     return 0
 
 

@@ -38,8 +38,8 @@ from support.mqtt_client import MqttClient
 from support.served_page import ServedPage
 
 VIEWS = (
-    *("live", "try", "sentences", "teach", "devices", "timers", "board", "models", "settings"),
-    "log",
+    *("live", "try", "sentences", "teach", "examples", "devices", "timers", "board", "models"),
+    *("settings", "log"),
 )
 
 ROOT = "appliance/kitchen"

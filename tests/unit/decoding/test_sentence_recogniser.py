@@ -194,3 +194,18 @@ def test_what_was_tried_and_means_something_else_makes_a_result_doubtful(
     alone = understood(monkeypatch, -2.0, -99.0, -99.0)
     assert alone.margin == float("inf")
     assert understood(monkeypatch, -2.0, -99.0, -2.3).confidence < alone.confidence
+
+
+def test_the_next_meaning_is_told_with_how_much_less_likely_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    same = understood(monkeypatch, -2.0, -2.1, -99.0)
+    assert same.runner_up is None  # another way to say the same is no other meaning
+    other = understood(monkeypatch, -2.0, -99.0, -2.3).runner_up
+    assert other is not None
+    assert other.text == TEXTS[2]
+    assert other.times_less_likely == pytest.approx(1.3, abs=0.1)
+    rejected = understood(monkeypatch, -30.0, -99.0, -31.0)
+    assert rejected.reading is None
+    assert rejected.runner_up is not None
+    assert (rejected.runner_up.text, rejected.runner_up.times_less_likely) == (TEXTS[0], None)
