@@ -308,8 +308,8 @@ def test_errors_give_status_1_and_one_json_document(
     assert cli.main(["check", "--config", str(config), "--json"]) == 1
     report = document(capsys)
     assert (report["ok"], report["errors"]) == (False, 1)  # the model is missing
-    # These have no answer without an image and without a devices file.
-    asked = set(USUAL) - {"image", "devices file"}
+    # These have no answer without an image, a devices file, and settings of the page.
+    asked = set(USUAL) - {"image", "devices file", "page settings"}
     assert {answer["question"] for answer in report["answers"]} == {"config", *asked}
 
 
