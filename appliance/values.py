@@ -582,6 +582,8 @@ class Message:
     fresh_s: float | None = None
     """Seconds after which the message is dropped, because a late command is harmful; a crash while
     it is sent drops it, too. None: it waits for days and is sent until it is acknowledged."""
+    command: str | None = None
+    """Key of the record in the journal of the command that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from appliance.devices.planned_command import (
     PlannedTarget,
     WatchedAction,
 )
+from appliance.devices.unfinished_actions import record_key
 from appliance.errors import ServiceRefused
 from appliance.messages.action_payloads import ActionReport, ActionState
 from appliance.sentences.home_assistant_responses import has_response, response
@@ -223,6 +224,7 @@ class DeviceActions:
 
     def _send(self, result: Result, targets: Sequence[Planned], answer: str | None) -> Action:
         sent = [target for target in targets if target.state is ActionState.SENT]
+        origin = _origin(result)
         messages = [
             Message(
                 one.topic,
@@ -231,13 +233,13 @@ class DeviceActions:
                 content_type=None,
                 qos=one.qos,
                 fresh_s=min(self._settings.stale_s, one.fresh_s or self._settings.stale_s),
+                command=record_key(origin),
             )
             for target in sent
             for one in target.messages
         ]
         for target in sent:
             target.note_sent()
-        origin = _origin(result)
         records = self._unfinished.record(origin, targets)
         report = self._report(origin, ActionState.SENT, targets)
         with self._lock:

@@ -56,7 +56,7 @@ class UnfinishedActions:
     def record(self, origin: ActionOrigin, targets: Sequence[Planned]) -> dict[str, bytes]:
         """The record of a command; the journal writes it together with the result."""
         kept = KeptAction(origin, [_kept(target) for target in targets])
-        return {_key(origin): encode(kept)}
+        return {record_key(origin): encode(kept)}
 
     def restored(self) -> list[WatchedAction]:
         """The commands whose outcome was not known when the process ended.
@@ -69,7 +69,7 @@ class UnfinishedActions:
         except JournalError as error:
             self._publisher.disk_breaker.record_failure(error)
             return []
-        doubtful = {one.topic for one in waiting if one.is_sent or one.is_stale}
+        doubtful = {(one.command, one.topic) for one in waiting if one.is_sent or one.is_stale}
         found = []
         for key, row in rows.items():
             try:
@@ -77,7 +77,8 @@ class UnfinishedActions:
             except UNREADABLE_JSON as error:
                 logger.error("command %s stays on disk, it cannot be read: %s", key, error)  # noqa: TRY400
                 continue
-            targets: list[Watched] = [_restored(one, doubtful) for one in kept.targets]
+            topics = {topic for command, topic in doubtful if command == f"{ROW}{key}"}
+            targets: list[Watched] = [_restored(one, topics) for one in kept.targets]
             # Nobody waits for a spoken answer any more.
             origin = msgspec.structs.replace(kept.origin, was_spoken=False)
             found.append(WatchedAction(origin, targets, None))
@@ -102,7 +103,7 @@ class UnfinishedActions:
 
     def end(self, action: WatchedAction, messages: Sequence[Message]) -> None:
         """Delete the record of a command, and publish what became of it, in one transaction."""
-        key = _key(action.origin)
+        key = record_key(action.origin)
         try:
             was_there = self._journal.end_record(key, messages)
         except JournalError as error:
@@ -126,7 +127,8 @@ class UnfinishedActions:
                 del self._ended[key]
 
 
-def _key(origin: ActionOrigin) -> str:
+def record_key(origin: ActionOrigin) -> str:
+    """The key of the record of a command."""
     return f"{ROW}{origin.command_id}"
 
 
@@ -148,10 +150,10 @@ def _restored(kept: KeptTarget, doubtful: set[str]) -> RestoredTarget:
 def _note_delivery(
     action: WatchedAction, waiting: Sequence[WaitingCommand], *, is_over: bool
 ) -> None:
+    waiting = [one for one in waiting if one.command == record_key(action.origin)]
     stale = {one.topic for one in waiting if one.is_stale}
     for target in action.targets:
         if target.state is ActionState.SENT and stale & set(target.topics):
             target.state = ActionState.UNCONFIRMED
-    topics = {one.topic for one in waiting}
-    if is_over and not any(topics & set(target.topics) for target in action.targets):
+    if is_over and not waiting:
         action.is_delivered = True

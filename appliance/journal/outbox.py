@@ -41,6 +41,8 @@ class OutboxRow:
 class WaitingCommand:
     """A command to a device that the broker has not acknowledged."""
 
+    command: str
+    """Key of the record of the command that it belongs to."""
     topic: str
     is_sent: bool
     """Whether it was being sent, so that it may have arrived."""
@@ -126,11 +128,11 @@ class Outbox:
     def commands(self) -> list[WaitingCommand]:
         """Return the commands to devices, sent or not."""
         rows = self._db.execute(
-            "SELECT topic, sent, boot IS NOT ? OR expires_boot_seconds < ? FROM outbox"
-            " WHERE expires_boot_seconds IS NOT NULL",
+            "SELECT command, topic, sent, boot IS NOT ? OR expires_boot_seconds < ? FROM outbox"
+            " WHERE command IS NOT NULL",
             (boot_id(), boot_seconds()),
         )
-        return [WaitingCommand(topic, bool(sent), bool(stale)) for topic, sent, stale in rows]
+        return [WaitingCommand(key, topic, bool(sent), bool(old)) for key, topic, sent, old in rows]
 
     def oldest_written_s(self) -> float | None:
         """Return when the oldest message was written, on the journal's clock; None if empty."""
@@ -144,13 +146,14 @@ class Outbox:
         self._last_rank += 1
         self._db.execute(
             "INSERT INTO outbox (rank, size, written, topic, retain, content_type, correlation,"
-            " user_properties, payload, qos, boot, expires_boot_seconds)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " user_properties, payload, qos, boot, expires_boot_seconds, command)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._last_rank, size, now_s, message.topic, message.retain, message.content_type,
                 message.correlation, encode(message.user_properties).decode(), message.payload,
                 message.qos, None if message.fresh_s is None else boot_id(),
                 None if message.fresh_s is None else boot_seconds() + message.fresh_s,
+                message.command,
             ),
         )  # fmt: skip
         self.size = self.size.plus(size)

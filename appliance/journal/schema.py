@@ -136,7 +136,12 @@ ALTER TABLE outbox ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;
 """
 """Commands to devices have a QoS of their own, are dropped if they are late, and are sent once."""
 
-VERSIONS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
+SEVENTH = """
+ALTER TABLE outbox ADD COLUMN command TEXT;
+"""
+"""The key of the record of the command that a message to a device belongs to."""
+
+VERSIONS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
 
 TABLES = ("meta", "inbox", "outbox", "answers", "attempts", "set_aside", "records")
 

@@ -123,6 +123,8 @@ class Commands:
     """The states on action/<id>, by id."""
     down: list[tuple[float, float]] = field(default_factory=list)
     """When something was killed, and when all was up again."""
+    deaf: list[tuple[float, float]] = field(default_factory=list)
+    """The same of the broker, which then loses what it had for us."""
 
     def order(self) -> None:
         """Ask for one more."""
@@ -225,10 +227,17 @@ class Commands:
                 " ".join(states) or "nothing"
             ] += 1
             is_over = {"confirmed", "unconfirmed"} & states.keys()
-            untold += is_lamp and command.done_at is not None and not is_over
+            untold += is_lamp and not is_over and self._would_be_heard(command)
         for what, found in counts.items():
             print(f"  told of {what}: {dict(found)}")
         return untold
+
+    def _would_be_heard(self, command: DeviceCommand) -> bool:
+        """Whether the broker was there all the time until the outcome was known."""
+        done_at = command.done_at
+        if done_at is None:
+            return False
+        return not any(began - STALE_S < done_at < ended for began, ended in self.deaf)
 
 
 @dataclass
@@ -279,6 +288,8 @@ class KilledAgainAndAgain:
             self._start()
         commands.listen(1.5)  # both connect again
         commands.down.append((began, time.time()))
+        if who != "appliance":
+            commands.deaf.append(commands.down[-1])
 
     def _start(self) -> None:
         """Start it; one in five starts is killed, too."""

@@ -329,6 +329,25 @@ def test_what_nobody_reports_is_unconfirmed_if_it_could_not_be_sent_in_time(
     assert home.report()["state"] == "unconfirmed"
 
 
+def test_an_older_command_on_the_same_topic_makes_no_newer_one_doubtful(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    (command,) = home.say_and_commit("HassTurnOn", name="Movie")
+    home.journal.mark_sent(command.rank)
+    again = home.restarted()
+    again.messages.turn()
+    said = msgspec.structs.replace(result("HassTurnOn", {"name": "Movie"}), id="2")
+    action = again.actions.handle_intent(said)
+    assert action is not None
+    again.journal.commit(said, lambda _: action.messages, records=action.records)
+    again.messages.turn()
+    newer = [one.rank for one in again.journal.pending(100) if one.message.fresh_s is not None]
+    again.journal.remove_delivered(newer)
+    again.messages.turn()
+    told = [(one["id"], one["state"]) for one in again.reports()]
+    assert told == [("1", "sent"), ("1", "unconfirmed"), ("2", "sent")]
+    assert again.journal.records("action/") == {}
+
+
 def test_a_record_that_is_written_after_the_outcome_is_known_does_not_stay(tmp_path: Path) -> None:
     home = Home(tmp_path)
     said = result("HassTurnOn", {"name": "Kitchen lamp"})
