@@ -1,7 +1,7 @@
 """1, 2 and 4 boards on one queue: requests a second, the share of each, and one killed meanwhile.
 
     APPLIANCE_MODELS=... PYTHONPATH=.:tests python -m endurance.boards
-        [--boards 1 2 4] [--requests 2000] [--clients 16]
+        [--boards 1 2 4] [--requests 2000] [--clients 16] [--session-expiry 86400]
 
 All are processes on this machine, so more boards are faster only while it has idle cores. With
 more than one, the first is killed (SIGKILL) after a third of the requests. The broker keeps giving
@@ -33,8 +33,9 @@ from appliance.client import Client
 QUEUE = "plant/voice"
 
 
-def live(directory: Path, models: Path, boards: int, requests: int, clients: int) -> dict[str, Any]:
+def live(directory: Path, models: Path, boards: int, asked: argparse.Namespace) -> dict[str, Any]:
     """One run with so many boards; rates and shares before and after the kill."""
+    requests: int = asked.requests
     with contextlib.ExitStack() as plant:
         broker = plant.enter_context(Mosquitto(directory / "broker", persistent=True))
         daemons = []
@@ -42,6 +43,7 @@ def live(directory: Path, models: Path, boards: int, requests: int, clients: int
             folder = directory / f"board{number}"
             folder.mkdir()
             mqtt = {"host": "127.0.0.1", "port": broker.port, "group": "g", "group_root": QUEUE}
+            mqtt["session_expiry_s"] = asked.session_expiry
             daemon = DaemonProcess(folder, models, device={"name": f"board{number}"}, mqtt=mqtt)
             daemons.append(plant.enter_context(daemon).start())
         results = plant.enter_context(MqttClient(broker.port, "appliance/+/result"))
@@ -50,7 +52,7 @@ def live(directory: Path, models: Path, boards: int, requests: int, clients: int
         )
         killed = threading.Event()
         began = time.monotonic()
-        with ThreadPoolExecutor(clients) as askers:
+        with ThreadPoolExecutor(asked.clients) as askers:
             work = [
                 askers.submit(client.parse, "stop machine three", 120.0) for _ in range(requests)
             ]
@@ -100,13 +102,14 @@ def main() -> int:
     parser.add_argument("--boards", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--session-expiry", type=int, default=86400, metavar="SECONDS")
     arguments = parser.parse_args()
     if "APPLIANCE_MODELS" not in os.environ:
         parser.error("APPLIANCE_MODELS is not set; it is the folder of the models")
     models, bad = Path(os.environ["APPLIANCE_MODELS"]), 0
     for boards in arguments.boards:
         with tempfile.TemporaryDirectory() as directory:
-            told = live(Path(directory), models, boards, arguments.requests, arguments.clients)
+            told = live(Path(directory), models, boards, arguments)
         print(json.dumps(told), flush=True)
         bad += told["answered"] != arguments.requests or told["wrong"] > 0
     return 1 if bad else 0
