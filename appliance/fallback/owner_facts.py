@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from appliance.text.normalise import words_of
+from appliance.text.word_lists import word_lists_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,6 +79,18 @@ class OwnerFacts:
         lines = (line.strip()[:LONGEST_LINE] for line in text.splitlines())
         facts = [line for line in lines if line and not line.startswith("#")]
         self._lines = [(line, _telling_words(line)) for line in facts]
+
+
+def is_about(fact: str, question: str, language: str) -> bool:
+    """Whether a fact has every telling word of a question, so that it may be read out as it is.
+
+    Words that make a question, such as "when" and "do we have", tell nothing.
+    """
+    lists = word_lists_for(language)
+    content = lists.content(words_of(question), begins=False)
+    telling = [word for word in content if lists.guard_in([word]) is None]
+    asked = {word for word in telling if len(word) >= SHORTEST_WORD}
+    return bool(asked) and asked <= set(lists.content(words_of(fact), begins=False))
 
 
 def _weights(lines: Sequence[tuple[str, frozenset[str]]]) -> dict[str, float]:

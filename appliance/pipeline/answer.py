@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import EngineError
 from appliance.events import AnswerWritten
-from appliance.fallback.owner_facts import OwnerFacts
+from appliance.fallback.owner_facts import OwnerFacts, is_about
 from appliance.fallback.prompt_texts import parts_for
 from appliance.fallback.question_mark import is_question
 from appliance.pipeline.resolve import prompt_of
@@ -24,7 +24,7 @@ from appliance.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from appliance.config import LanguageModelSettings
     from appliance.devices.device_facts import DeviceFacts
@@ -108,7 +108,8 @@ class AnswerStage:
             raise EngineError("there is no text to answer")
         work.lm = model.name
         session = _session_of(work.job, prompt)
-        question = self._question(work, prompt, session)
+        facts = self._nearest_facts(work, prompt)
+        question = self._question(work, prompt, session, facts)
         may_be_unknown = self._may_be_unknown(prompt, work.language)
         progress = None if may_be_unknown else self._progress(work.job, prompt)
         completion = model.complete(question, must_stop, progress)
@@ -124,7 +125,8 @@ class AnswerStage:
             raise EngineError("the language model wrote nothing")
         certainty = completion.certainty
         if may_be_unknown and certainty is not None and certainty < self._settings.least_certainty:
-            work.answer = parts_for(work.language).unknown
+            told = (fact for fact in facts if is_about(fact, prompt.text, work.language))
+            work.answer = next(told, parts_for(work.language).unknown)
             work.end(Outcome.ANSWER, UNSURE.format(certainty, self._settings.least_certainty))
             return
         work.answer = completion.text.strip()
@@ -137,12 +139,17 @@ class AnswerStage:
         return guarded and is_question(prompt.text, language)
 
     def _question(
-        self, work: ResultBuilder, prompt: PromptRequest, session: str | None
+        self,
+        work: ResultBuilder,
+        prompt: PromptRequest,
+        session: str | None,
+        facts: Sequence[str],
     ) -> Question:
         """The question for the model; for an extraction only the text."""
         if prompt.extract:
             return Question((prompt.text,), prompt.schema, prompt.maximum_tokens, prompt.text)
-        asked = self._with_time(work, self._with_facts(work, prompt.text))
+        # Facts and states are part of the question: the fixed prefix stays cached.
+        asked = self._with_time(work, " ".join((*facts, prompt.text)))
         said = (*prompt.turns, *self._history.turns(session), asked)
         return Question(said, prompt.schema, prompt.maximum_tokens)
 
@@ -152,9 +159,10 @@ class AnswerStage:
             return text
         return f"{parts_for(work.language).clock_line(datetime.now().astimezone())} {text}"
 
-    def _with_facts(self, work: ResultBuilder, text: str) -> str:
-        """Facts and states are part of the question: the fixed prefix stays cached."""
-        return " ".join((*self._facts.nearest(text, self._devices.lines(work.language)), text))
+    def _nearest_facts(self, work: ResultBuilder, prompt: PromptRequest) -> list[str]:
+        if prompt.extract:
+            return []
+        return self._facts.nearest(prompt.text, self._devices.lines(work.language))
 
     def _progress(self, job: Job, prompt: PromptRequest) -> Callable[[str | None], None] | None:
         """Publishes an answer while it is written, if its requester wants that."""

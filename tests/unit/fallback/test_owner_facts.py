@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.fallback.owner_facts import MOST_LINES, OwnerFacts
+from appliance.fallback.owner_facts import MOST_LINES, OwnerFacts, is_about
 
 LINES = """\
 # what the house needs to know
@@ -60,3 +60,22 @@ def test_a_changed_file_is_read_again_and_a_missing_one_is_said_once(
     assert facts.nearest("bin") == []
     assert facts.nearest("bin") == []
     assert caplog.text.count("cannot be read") == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "fact", "question", "about"),
+    [
+        ("en", "The bin is collected on Tuesday.", "When is the bin collected?", True),
+        ("en", "Breakfast is at 7.", "When do we have breakfast?", True),
+        ("en", "The bin is collected on Tuesday.", "Who emptied the bin?", False),
+        ("en", "The bin is collected on Tuesday.", "What is the capital of France?", False),
+        ("en", "The bin is collected on Tuesday.", "What is it?", False),
+        ("de", "Der Müll wird am Dienstag abgeholt.", "Wann wird der Müll abgeholt?", True),
+        ("nl", "De sleutel ligt onder de steen.", "Waar is de sleutel?", True),
+        ("it", "La chiave è sotto la pietra.", "Dov'è la moto?", False),
+    ],
+)
+def test_a_fact_is_about_a_question_if_it_has_each_of_its_telling_words(
+    language: str, fact: str, question: str, *, about: bool
+) -> None:
+    assert is_about(fact, question, language) is about

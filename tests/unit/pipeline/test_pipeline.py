@@ -41,6 +41,7 @@ from appliance.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from appliance.pipeline.pipeline import Pipeline
     from appliance.values import Completion, Job, Question
@@ -252,6 +253,22 @@ def test_a_question_is_answered_only_if_the_model_is_sure() -> None:
     ):
         result = asked(text, certainty, least)
         assert (result.answer, result.reason) == ("On magnets.", None)
+
+
+def test_a_fact_with_the_words_of_a_question_is_read_out_if_the_model_is_not_sure(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "facts.txt"
+    file.write_text("The bin is collected on Tuesday.\nThe key is under the stone.", "utf-8")
+
+    def asked(question: str, certainty: float) -> str | None:
+        model = ScriptedLanguageModel(["Never."], certainty=certainty)
+        request = requested(Operation.ANSWER, PromptRequest(question).packed())
+        return done(request, pipeline(model=model, facts=str(file))).answer
+
+    assert asked("when is the bin collected", 0.2) == "The bin is collected on Tuesday."
+    assert asked("when is the bin collected", 0.9) == "Never."
+    assert asked("who stole the bin", 0.2) == "I do not know that."
 
 
 def test_nothing_of_an_answer_to_a_question_is_seen_before_the_model_is_known_to_be_sure() -> None:
