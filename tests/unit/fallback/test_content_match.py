@@ -288,7 +288,7 @@ def in_hall(text: str) -> tuple[str, dict[str, Any], float | None] | None:
     )
     declared = {name: DeclaredIntent(name) for name in data}
     found = CASCADE.repair(text, SentenceSet("en", intents, declared).in_area("hall"))
-    return found and (found.name, dict(found.slots), found.confidence)
+    return None if found is None else (found.name, dict(found.slots), found.confidence)
 
 
 @pytest.mark.parametrize(
