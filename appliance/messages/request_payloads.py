@@ -88,7 +88,8 @@ class AnswerRequest(TextRequest, frozen=True, kw_only=True, forbid_unknown_field
     session: Name | None = None
     """The model sees the earlier questions and answers of the same session."""
     stream: bool = False
-    """Whether the answer is published on `partial` while it is being written."""
+    """Whether the answer is published on `partial` while it is being written; that to a question is
+    not, because it may turn out as unknown."""
     maximum_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Maximum number of tokens of the answer; the context may have room for fewer."""
     extract: bool = False
