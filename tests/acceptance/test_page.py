@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.browser import WebBrowser
 from support.daemon_process import SAMPLES
+from support.prefix_proxy import prefix_proxy
 from support.served_page import ServedPage, served_page
 from support.waiting import until
 
@@ -105,6 +106,26 @@ def test_the_page_says_that_the_appliance_is_away_and_comes_back_by_itself(
     page.daemon.start()
     browser.until("document.getElementById('away').hidden")
     assert browser.evaluate("location.pathname") == "/live"
+
+
+def test_behind_a_reverse_proxy_all_of_it_works_below_its_prefix(
+    page: ServedPage, browser: WebBrowser
+) -> None:
+    with prefix_proxy(page.port, "/home/voice/") as address:
+        browser.open(address)
+        browser.until("document.activeElement.id === 'password'")
+        browser.type(page.password)
+        browser.press("Enter")
+        browser.until("location.pathname === '/home/voice/live'")
+        browser.until("document.getElementById('activity').textContent === 'Waiting'")
+        browser.evaluate("document.querySelector('nav a[href=try]').click()")
+        browser.until("document.activeElement.id === 'text'")
+        browser.type("turn on the kitchen light")
+        browser.press("Enter")
+        assert "Understood" in browser.until("document.querySelector('#answer .intent')?.innerText")
+        browser.evaluate("document.querySelector('header form button').click()")
+        browser.until("location.pathname === '/home/voice/login'")
+        assert browser.console == []
 
 
 def test_a_phone_in_german_sees_german_and_nothing_is_wider_than_its_screen(
