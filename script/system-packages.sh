@@ -26,6 +26,12 @@ needs_to_serve() { need openssl has_program openssl; }
 
 needs_to_build() { llama_at_hand || need g++ has_program g++; }
 
+# Some Debian-like systems have none as a package; the tests of the page are then skipped.
+has_browser() {
+  has_program chromium || has_program chromium-browser || has_program google-chrome ||
+    ! apt-cache show chromium
+} >/dev/null 2>&1
+
 needs_to_test() {
   needs_to_build
   need mosquitto has_program mosquitto
@@ -39,6 +45,7 @@ needs_to_test() {
   need systemd has_program systemd-analyze
   need iproute2 has_program ip
   need e2fsprogs has_program mkfs.ext4
+  need chromium has_browser
   need libfaketime has_file /usr/lib '*/faketime/libfaketime.so.1'
 }
 

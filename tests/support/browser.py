@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
+from support.requirements import skip_unless_ci
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -26,7 +26,7 @@ class WebBrowser:
     def __init__(self, *words: str, width: int = 1000, height: int = 900) -> None:
         found = next(filter(None, map(shutil.which, NAMES)), None)
         if found is None:
-            pytest.skip("there is no Chromium; install it: apt-get install chromium")
+            skip_unless_ci("there is no Chromium; install it: apt-get install chromium")
         self._folder = tempfile.mkdtemp(prefix="browser-")
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
