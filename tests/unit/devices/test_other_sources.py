@@ -54,6 +54,45 @@ def test_a_plug_of_tasmota_is_found_commanded_and_read(tmp_path: Path) -> None:
     assert plug.entity.state == "on"
 
 
+def test_a_lamp_of_esphome_has_the_name_and_the_room_of_its_device(tmp_path: Path) -> None:
+    devices = registry(tmp_path)
+    board = {"ids": "a0b1c2d3e4f5", "name": "Reading lamp", "mf": "Espressif", "sa": "Office"}
+    lamp = {
+        "schema": "json",
+        "color_mode": True,
+        "supported_color_modes": ["brightness"],
+        "brightness": True,
+        "name": "",
+        "stat_t": "reading/light/lamp/state",
+        "cmd_t": "reading/light/lamp/command",
+        "avty_t": "reading/status",
+        "uniq_id": "ESPlightlamp",
+        "dev": board,
+    }
+    signal = {
+        "dev_cla": "signal_strength",
+        "unit_of_meas": "dBm",
+        "ent_cat": "diagnostic",
+        "name": "WiFi",
+        "stat_t": "reading/sensor/wifi/state",
+        "uniq_id": "ESPsensorwifi",
+        "dev": board,
+    }
+    for place, config in (("light/reading/lamp", lamp), ("sensor/reading/wifi", signal)):
+        payload = json.dumps(config).encode()
+        devices.receive(f"homeassistant/{place}/config", payload, retained=True)
+    devices.receive("reading/status", b"online", retained=True)
+    found, wifi = devices.devices
+    assert (found.name, found.area, found.problem) == ("Reading lamp", "Office", None)
+    assert wifi.problem is not None
+    (message,) = found.entity.plan("light.turn_on", {"brightness_pct": 50}).messages
+    assert message.topic == "reading/light/lamp/command"
+    assert json.loads(message.payload) == {"state": "ON", "brightness": 128}
+    state = b'{"color_mode": "brightness", "state": "ON", "brightness": 128}'
+    devices.receive("reading/light/lamp/state", state, retained=True)
+    assert (found.entity.state, found.entity.attributes["brightness"]) == ("on", 128)
+
+
 def test_several_outputs_have_their_own_names_and_keys(tmp_path: Path) -> None:
     devices = registry(tmp_path)
     announce(devices, {**PLUG, "fn": ["Pump", "Fountain"], "rl": [1, 1]})
