@@ -92,8 +92,12 @@ IMAGE = Proof(
 FROM_NOTHING = Proof(
     file="image-build/from-nothing.json",
     subject="The build from nothing",
+    # Those of the stages that are made, and what carries them out.
     inputs=(
-        *(f"image-build/{name}" for name in ("build", "builder", "initrd", "lists", "tryboot")),
+        *(f"image-build/{name}" for name in ("build", "initrd", "lists", "tryboot")),
+        *(f"image-build/builder/{name}.py" for name in ("cli", "locks", "machine", "options")),
+        *(f"image-build/builder/{name}.py" for name in ("stages", "tools", "rootfs", "kernel")),
+        *(f"image-build/builder/{name}.py" for name in ("initrd", "tryboot")),
         "script/build.lock",
     ),
     parts=("bookworm", "trixie"),

@@ -55,8 +55,9 @@ def test_the_build_from_nothing_is_outdated_by_what_its_stages_are_made_of(
 ) -> None:
     before = proof.FROM_NOTHING.digest()
     (repository / "systemd/appliance.service").write_text("another")
+    (repository / "image-build/builder/a.py").write_text("another")  # of a later stage
     assert proof.FROM_NOTHING.digest() == before
-    (repository / "image-build/builder/a.py").write_text("another")
+    (repository / "image-build/builder/tools.py").write_text("another")
     assert proof.FROM_NOTHING.digest() != before
 
 
@@ -90,7 +91,7 @@ def test_parts_are_added_until_all_were_right(repository: Path, one: proof.Proof
 @PROOFS
 def test_other_files_have_to_be_proven_anew(repository: Path, one: proof.Proof) -> None:
     one.record({name: {} for name in one.parts})
-    (repository / "image-build/builder/a.py").write_text("another")
+    (repository / "image-build/builder/tools.py").write_text("another")
     assert one.state()[0] == 1
     one.record({one.parts[0]: {}})
     assert one.state()[0] == 69
