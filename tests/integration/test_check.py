@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.free_port import free_port
 from support.virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from appliance import cli
@@ -23,6 +24,7 @@ from appliance.config import (
     LanguageModelSettings,
     ListeningSettings,
     MqttSettings,
+    PageSettings,
     SentenceSettings,
     SpeechSettings,
 )
@@ -264,7 +266,7 @@ DAEMON = """
 import socket, sys
 from pathlib import Path
 from appliance.system.state_lock import StateLock
-with StateLock(Path(sys.argv[1])), socket.create_server((sys.argv[2], 0)) as server:
+with StateLock(Path(sys.argv[1])), socket.create_server((sys.argv[2], int(sys.argv[3]))) as server:
     talk = socket.create_connection(("127.0.0.1", server.getsockname()[1]))
     print("up", flush=True)
     input()
@@ -279,7 +281,7 @@ def test_the_sockets_of_the_running_appliance_are_checked(
     tmp_path: Path, address: str, verdict: CheckVerdict
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", DAEMON, tmp_path, address],
+        [sys.executable, "-c", DAEMON, tmp_path, address, "0"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
@@ -296,6 +298,30 @@ def test_the_sockets_of_the_running_appliance_are_checked(
     assert listens.found.startswith(f"listens on {address}:")
     assert any("127.0.0.1:" in answer.found and " to " in answer.found for answer in sockets)
     assert microphone.found.startswith(f"in use by the running appliance (pid {daemon.pid})")
+
+
+def test_the_port_of_the_page_is_listed_with_whose_browsers_are_let_in(tmp_path: Path) -> None:
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-c", DAEMON, tmp_path, "0.0.0.0", str(port)],  # noqa: S104
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    ) as daemon:
+        assert daemon.stdout is not None
+        assert daemon.stdout.readline() == b"up\n"
+        config = Config(
+            device=DeviceSettings(state_directory=str(tmp_path)),
+            page=PageSettings(listen=f"0.0.0.0:{port}", allow=["192.168.1.0/24"]),
+        )
+        (listens,) = (
+            answer
+            for answer in examine(context_of(config), ["sockets"])
+            if answer.found.startswith("listens on ")
+        )
+        daemon.kill()
+    assert listens.verdict is CheckVerdict.OK
+    assert listens.found == f"listens on 0.0.0.0:{port} for the clients in page.allow"
 
 
 def document(capsys: pytest.CaptureFixture[str]) -> Any:
