@@ -32,8 +32,11 @@ from appliance.text.normalise import normalise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from appliance.grammar.token_mask import Choices, TokenWalk
+    from appliance.grammar.token_mask import Choices, Ids, TokenWalk
 
+
+_NEAR_NATS = 10.0
+"""Tokens that are less likely than the best one by no more than this are ordered first."""
 
 _SHORTEST_REPETITION = 3
 """Minimum number of tokens of a repetition: a sentence of two, and its first token again."""
@@ -284,9 +287,7 @@ class _BestFirstSearch:
     def _choices(self, state: int, row: Row) -> Choices:
         if not self._walk.automaton.is_open(state):
             return self._walk.choices(state)
-        count = min(self._effort.wildcard_tokens, len(row) - 1)
-        likeliest = np.argpartition(-row, count)[:count]
-        return self._walk.open_choices(state, np.sort(likeliest).astype(np.int32))
+        return self._walk.open_choices(state, likeliest_tokens(row, self._effort.wildcard_tokens))
 
     def _push(self, tokens: Tokens, state: int, score: float) -> None:
         text = self._text(tokens)
@@ -329,6 +330,18 @@ def _heard_words(walk: TokenWalk, tokens: Tokens, logits: LogRows) -> tuple[Hear
         for text, scores in words
         for part in normalise(text).split()
     )
+
+
+def likeliest_tokens(row: Row, count: int) -> Ids:
+    """The `count` tokens with the highest logits, sorted by their number.
+
+    Those near the best one are tried first, because to order the whole vocabulary takes as long
+    as a step of a small model.
+    """
+    count = min(count, len(row) - 1)
+    near = np.flatnonzero(row > row.max() - _NEAR_NATS)
+    some = near if len(near) > count else np.arange(len(row))
+    return np.sort(some[np.argpartition(-row[some], count)[:count]]).astype(np.int32)
 
 
 def log_sum(row: Row) -> float:

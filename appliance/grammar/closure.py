@@ -53,14 +53,57 @@ class EpsilonClosures:
         self._network = network
         self._contexts: list[Places] = [()]
         self._numbers: dict[Places, int] = {(): 0}
+        # Each in the middle of a word, and after a space.
         self._locals: tuple[dict[int, _LocalClosure], dict[int, _LocalClosure]] = ({}, {})
+        self._of_one: tuple[dict[int, Places | None], dict[int, Places | None]] = ({}, {})
+        """The closure of a single place; None if it calls a sub-network."""
+        self._of_calling: tuple[dict[Places, Places], dict[Places, Places]] = ({}, {})
+        """The closures of several places that call sub-networks."""
 
     def closure(self, places: list[int], *, after_space: bool) -> Places:
         """All places that are reached without a character; after a space, also by spaces."""
         size, known = self._network.size, self._locals[after_space]
         if all(known.get(place % size, _UNKNOWN).only_itself for place in places):
             return tuple(sorted(set(places)))  # inside a word, the usual case
-        return _Closure(self, self._network.size, after_space=after_space).of(places)
+        reached: set[int] = set()
+        calling: set[int] = set()
+        of_one = self._of_one[after_space]
+        for place in places:
+            if place not in of_one:
+                of_one[place] = self._without_calls(place, after_space=after_space)
+            found = of_one[place]
+            if found is None:
+                calling.add(place)
+            else:
+                reached.update(found)
+        if calling:
+            reached.update(self._with_calls(tuple(sorted(calling)), after_space=after_space))
+        return tuple(sorted(reached))
+
+    def _with_calls(self, places: Places, *, after_space: bool) -> Places:
+        """The closure of places together, because calls of one sub-network share a context."""
+        known = self._of_calling[after_space]
+        if places not in known:
+            known[places] = _Closure(self, self._network.size, after_space=after_space).of(places)
+        return known[places]
+
+    def _without_calls(self, start: int, *, after_space: bool) -> Places | None:
+        """The closure of one place; None if it calls a sub-network."""
+        seen, pending = {start}, [start]
+        reached: set[int] = set()
+        while pending:
+            context, node = divmod(pending.pop(), self._network.size)
+            local = self.local(node, after_space=after_space)
+            if local.calls:
+                return None
+            reached.update([context * self._network.size + one for one in local.reading])
+            if local.ends and not context:
+                reached.add(ACCEPT)
+            elif local.ends:
+                new = [place for place in self.returns(context) if place not in seen]
+                seen.update(new)
+                pending += new
+        return tuple(reached)
 
     def local(self, node: int, *, after_space: bool) -> _LocalClosure:
         """The nodes that a node reaches inside its own sub-network."""
@@ -125,7 +168,7 @@ class _Closure:
         self._ended: set[int] = set()
         self._final_contexts: dict[int, int] = {}
 
-    def of(self, places: list[int]) -> Places:
+    def of(self, places: Iterable[int]) -> Places:
         """The closure of the places."""
         self._add(places)
         while self._pending:

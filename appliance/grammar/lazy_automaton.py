@@ -18,6 +18,8 @@ from appliance.text.normalise import PUNCTUATION, SPACED_PUNCTUATION, UNIT_SIGNS
 from appliance.text.unicode_bytes import as_text, character_of, encodings, is_byte
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from appliance.grammar.network import Network
 
 DEAD = -1
@@ -62,9 +64,10 @@ class Automaton:
         """For each state after a decimal point, the state if the point is a full stop; otherwise
         DEAD."""
         self._transitions: dict[int, dict[int, list[int]]] = {}
-        self._steps: dict[tuple[int, str], int] = {}
+        self._steps: list[dict[str, int]] = []
+        """The known states after each state, by the character between them."""
         self._accepts: dict[int, bool] = {}
-        self._arcs: dict[int, list[tuple[str, int]]] = {}
+        self._letters: dict[int, list[str]] = {}
         self._takes_any: dict[int, bool] = {}
         self._state(self._closures.closure([network.start], after_space=True), AFTER_SPACE)
 
@@ -89,11 +92,15 @@ class Automaton:
 
     def step(self, state: int, char: str) -> int:
         """The state after one more (folded) character, or DEAD."""
-        known = self._steps.get((state, char))
+        known = self._steps[state].get(char)
         if known is None:
             with self._lock:
-                known = self._steps[state, char] = self._next_state(state, char)
+                known = self._steps[state][char] = self._next_state(state, char)
         return known
+
+    def known_steps(self, state: int) -> Mapping[str, int]:
+        """What `step` returned until now, by the character; it must not be changed."""
+        return self._steps[state]
 
     def walk(self, state: int, text: str) -> int:
         """The state after (folded) `text`, or DEAD."""
@@ -159,12 +166,11 @@ class Automaton:
         """Whether the last letters belong only to a skip word."""
         return not self._states[state][0]
 
-    def arcs(self, state: int) -> list[tuple[str, int]]:
-        """Each of `characters` with the state after it."""
-        known = self._arcs.get(state)
+    def letters(self, state: int) -> Sequence[str]:
+        """`characters`, cached; `step` may lead to DEAD from some."""
+        known = self._letters.get(state)
         if known is None:
-            found = [(char, self.step(state, char)) for char in self.characters(state)]
-            known = self._arcs[state] = [arc for arc in found if arc[1] != DEAD]
+            known = self._letters[state] = self.characters(state)
         return known
 
     def takes_any(self, state: int) -> bool:
@@ -218,6 +224,7 @@ class Automaton:
             self._of_unfinished[key] = len(self._states)
             self._unfinished[len(self._states)] = key
             self._states.append(((), IN_WORD, ()))
+            self._steps.append({})
             self._if_full_stop.append(DEAD)
         return self._of_unfinished[key]
 
@@ -294,6 +301,7 @@ class Automaton:
         if key not in self._state_ids:
             self._state_ids[key] = len(self._states)
             self._states.append(key[:3])
+            self._steps.append({})
             self._if_full_stop.append(full_stop)
         return self._state_ids[key]
 

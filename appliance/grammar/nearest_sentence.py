@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from appliance.grammar.lazy_automaton import DEAD
 from appliance.text.normalise import normalise
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def _next_layer(
     reached: dict[tuple[int, int], _Hypothesis] = {}
     deletion = SPACE if char == " " else DELETION
     highest_cost = hypotheses[-1][0] + deletion if len(hypotheses) == used else math.inf
-    costs, takes_any, arcs = _costs(char), automaton.takes_any, automaton.arcs
+    costs, takes_any, letters_of = _costs(char), automaton.takes_any, automaton.letters
+    known_steps, step = automaton.known_steps, automaton.step
     for cost, state, prefix_hash, letters in hypotheses:
         key = state, prefix_hash
         total = cost + deletion
@@ -138,9 +140,14 @@ def _next_layer(
         if takes_any(state):
             key = automaton.step(state, char), hash((prefix_hash, char))
             _keep_cheaper(reached, (cost + WILDCARD_LETTER, *key, (char, True, letters)))
-        for other, target in arcs(state):
+        known = known_steps(state)
+        for other in letters_of(state):
             total = cost + costs[other]
             if total <= highest_cost:
+                # Most letters cost too much, so that the states after them need not be built.
+                target = known[other] if other in known else step(state, other)
+                if target == DEAD:
+                    continue
                 key = target, hash((prefix_hash, other))
                 if key not in reached or total < reached[key][0]:
                     reached[key] = (total, *key, (other, False, letters))
@@ -156,23 +163,36 @@ def _cheapest(
     number, yielded = len(queue), 0
     seen: dict[int, list[int]] = {}
     while queue and yielded < beam:
-        _, _, hypothesis = heapq.heappop(queue)
-        cost, state, prefix_hash, letters = hypothesis
-        prefixes = seen.setdefault(state, [])
-        if prefix_hash in prefixes or len(prefixes) >= per_state:
+        hypothesis = heapq.heappop(queue)[2]
+        prefixes = seen.setdefault(hypothesis[1], [])
+        if hypothesis[2] in prefixes or len(prefixes) >= per_state:
             continue
-        prefixes.append(prefix_hash)
+        prefixes.append(hypothesis[2])
         yielded += 1
         yield hypothesis
-        if cost + min(SPACE, INSERTION) > highest_cost:
+        for inserted in _with_a_letter_inserted(automaton, hypothesis, highest_cost):
+            number += 1
+            heapq.heappush(queue, (inserted[0], number, inserted))
+
+
+def _with_a_letter_inserted(
+    automaton: Automaton, hypothesis: _Hypothesis, highest_cost: float
+) -> list[_Hypothesis]:
+    """The hypotheses with one letter more of the sentence, up to `highest_cost`."""
+    cost, state, prefix_hash, letters = hypothesis
+    found: list[_Hypothesis] = []
+    if cost + min(SPACE, INSERTION) > highest_cost:
+        return found
+    known = automaton.known_steps(state)
+    for other in automaton.letters(state):
+        total = cost + (SPACE if other == " " else INSERTION)
+        if total > highest_cost:
             continue
-        for other, target in automaton.arcs(state):
-            total = cost + (SPACE if other == " " else INSERTION)
-            # A skip word that the text lacks was not said; it must not make sentences differ.
-            if total <= highest_cost and not automaton.only_in_skip_word(target):
-                number += 1
-                longer = hash((prefix_hash, other)), (other, False, letters)
-                heapq.heappush(queue, (total, number, (total, target, *longer)))
+        target = known[other] if other in known else automaton.step(state, other)
+        # A skip word that the text lacks was not said; it must not make sentences differ.
+        if target != DEAD and not automaton.only_in_skip_word(target):
+            found.append((total, target, hash((prefix_hash, other)), (other, False, letters)))
+    return found
 
 
 def _prune(layer: list[_Hypothesis], beam: int, per_state: int) -> tuple[list[_Hypothesis], float]:

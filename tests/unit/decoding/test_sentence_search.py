@@ -11,7 +11,12 @@ import pytest
 from support.fake_whisper import END, TEXTS, VOCABULARY, FakeWhisper, grammar, spelled
 
 from appliance.decoding.search_types import SearchEffort, Tokens
-from appliance.decoding.sentence_search import decode, score_texts, without_repetition
+from appliance.decoding.sentence_search import (
+    decode,
+    likeliest_tokens,
+    score_texts,
+    without_repetition,
+)
 from appliance.grammar.grammar import Grammar
 
 
@@ -291,3 +296,9 @@ def test_sentences_that_the_free_text_rules_out_are_not_scored() -> None:
     found = decode(model, made.walk(VOCABULARY), SearchEffort(texts_per_pass=1))
     assert spelled(found.candidates[0].tokens).casefold() == "turn on the lamp to bread"
     assert model.scored == ["turn on the lamp to bread"]
+
+
+@pytest.mark.parametrize("spread", [0.1, 3.0, 30.0])
+def test_the_likeliest_tokens_are_those_of_the_whole_vocabulary(spread: float) -> None:
+    row = np.random.default_rng(0).normal(scale=spread, size=5000).astype(np.float32)
+    assert likeliest_tokens(row, 24).tolist() == sorted(np.argsort(-row)[:24].tolist())

@@ -59,9 +59,11 @@ def test_every_prefix_that_is_not_dead_leads_to_a_sentence() -> None:
         if walker.accepts(state):
             accepted += 1
             assert made.readings(text), text
-        arcs = [arc for arc in walker.arcs(state) if (arc[0], text[-1:]) != (" ", " ")]
-        assert arcs or walker.accepts(state), text
-        todo += [(target, text + char) for char, target in arcs]
+        letters = [char for char in walker.letters(state) if (char, text[-1:]) != (" ", " ")]
+        steps = [(walker.step(state, char), text + char) for char in letters]
+        steps = [step for step in steps if step[0] != DEAD]
+        assert steps or walker.accepts(state), text
+        todo += steps
     assert accepted > 50
 
 
