@@ -8,7 +8,7 @@ import shutil
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from builder import kernel, rootfs, tools, wheels
+from builder import kernel, locks, rootfs, tools, wheels
 from builder.facts import build_time, facts, signing_key
 from builder.options import REPOSITORY, known_models
 from builder.stages import digest_of
@@ -23,6 +23,9 @@ OVERLAY = REPOSITORY / "image-build/overlay"
 SLOTS = REPOSITORY / "image-build/slots"
 MOSQUITTO = REPOSITORY / "docs/examples/mosquitto"
 """The one access list; the broker of the image has it too."""
+
+MODELS_COMMAND = ("msgspec", "numpy", "psutil")
+"""Packages that `appliance models` imports."""
 
 SITE = "opt/appliance/.venv/lib/python3.13/site-packages"
 SHARE = "usr/share/appliance"
@@ -206,9 +209,24 @@ def _models(build: Build, root: Path) -> None:
             shutil.copytree(theirs, store / name, ignore=shutil.ignore_patterns(".*"))
     config = build.here / "models.toml"
     config.write_text(f"[device]\nmodels_directory = {json.dumps(str(store))}\n")
-    command = (build.folders[tools.NAME] / "venv/bin/python", "-m", "appliance", "models")
+    venv = build.here / "models-venv"
+    build.run("python3", "-m", "venv", venv)
+    chosen = build.here / "models.lock"
+    chosen.write_text(locks.subset(tools.LOCK, list(MODELS_COMMAND)))
+    pip = (
+        venv / "bin/python",
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+    )
+    build.run(*pip, "-r", chosen)
+    command = (venv / "bin/python", "-m", "appliance", "models")
     for action in ("pull", "verify"):
         build.run(*command, action, *names, "--config", config, cwd=REPOSITORY, env=_clean())
+    shutil.rmtree(venv)
     target = root / "opt/appliance/models"
     target.mkdir(parents=True)
     for model in catalogue(names):
