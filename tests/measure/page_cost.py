@@ -52,6 +52,9 @@ ASKED = (("/timers/list", 2.0), ("/timers/list", 2.0), ("/board/now", 5.0), ("/m
 
 ALIVE_S = 5.0
 
+IDLE_S = 10.0
+"""After which the server ends a connection without a request."""
+
 WIRE = """(() => { const all = [...performance.getEntriesByType('navigation'),
   ...performance.getEntriesByType('resource').filter((one) => !/events|alive/.test(one.name))];
   return all.reduce((sum, one) => sum + one.transferSize, 0); })()"""
@@ -101,6 +104,8 @@ class OpenPages:
     def _ask(self, path: str, every_s: float) -> None:
         client = self._connection()
         while not self._over.wait(every_s):
+            if every_s >= IDLE_S:
+                client.close()  # the server has; a browser opens it again, too
             client.request("GET", path, headers={"cookie": self._cookie})
             client.getresponse().read()
             self.requests += 1
