@@ -181,9 +181,9 @@ def _value(metric: Metric) -> bytes:
         return _key(number, FIXED64) + struct.pack("<d", value)
     if kind == BYTES:
         return _bytes_field(number, value.encode())
-    # Negative numbers are the same bits without a sign (section 6.4.16).
-    bits = 0xFFFFFFFF if number == 10 else 0xFFFFFFFFFFFFFFFF  # noqa: PLR2004
-    return _varint_field(number, int(value) & bits)
+    # Negative numbers are the same bits without a sign (section 6.4.16), as many as the type has.
+    bits = _SIGNED_BITS.get(metric.datatype or 0, 64)
+    return _varint_field(number, int(value) & ((1 << bits) - 1))
 
 
 def is_number(datatype: int | None) -> bool:

@@ -64,15 +64,12 @@ def value_of(metric: Any) -> Any:
     """The value of a metric, in the field of its type."""
     if metric.is_null:
         return None
-    return getattr(
-        metric,
-        {3: "int_value", 4: "long_value", 7: "int_value", 8: "long_value", 9: "float_value"}.get(
-            metric.datatype
-        )
-        or {10: "double_value", 11: "boolean_value", 12: "string_value", 13: "long_value"}[
-            metric.datatype
-        ],
-    )
+    fields = {
+        **dict.fromkeys((1, 2, 3, 5, 6, 7), "int_value"),
+        **dict.fromkeys((4, 8, 13), "long_value"),
+        **{9: "float_value", 10: "double_value", 11: "boolean_value", 12: "string_value"},
+    }
+    return getattr(metric, fields[metric.datatype])
 
 
 def command(name: str, value: object) -> bytes:

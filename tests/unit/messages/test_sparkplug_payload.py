@@ -56,7 +56,12 @@ def test_protobuf_reads_what_is_written_and_the_other_way_round(
 
 @pytest.mark.parametrize(
     ("datatype", "value", "bits"),
-    [(DataType.INT32, -1, 2**32 - 1), (DataType.INT64, -5, 2**64 - 5)],
+    [
+        (DataType.INT8, -7, 2**8 - 7),
+        (DataType.INT16, -300, 2**16 - 300),
+        (DataType.INT32, -1, 2**32 - 1),
+        (DataType.INT64, -5, 2**64 - 5),
+    ],
 )
 def test_negative_numbers_are_their_bits(datatype: DataType, value: int, bits: int) -> None:
     written = encode(Payload([Metric("n", datatype, value)]))
@@ -119,3 +124,10 @@ def test_damaged_payloads_are_refused_and_never_worse() -> None:
 def test_what_is_cut_off_is_refused(content: bytes) -> None:
     with pytest.raises(PayloadError):
         decode(content)
+
+
+@pytest.mark.parametrize("bits", [2**8 - 7, 2**32 - 7])
+def test_a_short_negative_number_is_read_with_as_many_bits_as_others_write(bits: int) -> None:
+    theirs = SparkplugPayload()
+    theirs.metrics.add(name="a", datatype=DataType.INT8, int_value=bits)
+    assert decode(theirs.SerializeToString()).metrics[0].value == -7
