@@ -67,7 +67,10 @@ def value_of(metric: Any) -> Any:
     fields = {
         **dict.fromkeys((1, 2, 3, 5, 6, 7), "int_value"),
         **dict.fromkeys((4, 8, 13), "long_value"),
-        **{9: "float_value", 10: "double_value", 11: "boolean_value", 12: "string_value"},
+        9: "float_value",
+        10: "double_value",
+        11: "boolean_value",
+        12: "string_value",
     }
     return getattr(metric, fields[metric.datatype])
 
