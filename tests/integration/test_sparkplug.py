@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from support.independent_sparkplug import pysparkplug
 from support.mosquitto import Mosquitto
 from support.sparkplug import SparkplugPayload, command, value_of
 from support.waiting import until
@@ -429,15 +430,12 @@ def test_results_survive_a_broker_that_is_away(
 
 
 def test_another_library_reads_the_birth(
-    tmp_path: Path, broker: Mosquitto, host: HostApplication
+    tmp_path: Path, broker: Mosquitto, host: HostApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pysparkplug = pytest.importorskip(
-        "pysparkplug",
-        reason="its requirements exclude ours: pip install --no-deps pysparkplug==0.6.1",
-    )
+    library = pysparkplug(monkeypatch)
     with Node(tmp_path, broker.port):
         birth = host.wait_for(BIRTH)
-    read = pysparkplug.NBirth.decode(birth.payload.SerializeToString())
+    read = library.NBirth.decode(birth.payload.SerializeToString())
     assert read.seq == 0
     assert {metric.name for metric in read.metrics} == {"bdSeq", *KINDS}
 
