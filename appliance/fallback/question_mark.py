@@ -22,8 +22,8 @@ _OPENING = "\u00bf"
 _END = re.compile(r"[.!;]\s")
 """The end of a sentence before the question."""
 
-OPENING_WORDS = 4
-"""A question word is one of the first words of a question: "in which country is Rome"."""
+OPENING_WORDS = 2
+"""A question word is one of them: "in which country is Rome", but not "the code word is Rome"."""
 
 ASKS = 'it ends with "?" and no verb requests it: say it without the mark, or with "please"'
 

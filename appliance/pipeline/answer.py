@@ -128,10 +128,10 @@ class AnswerStage:
             told = (fact for fact in facts if is_about(fact, prompt.text, work.language))
             work.answer = next(told, parts_for(work.language).unknown)
             work.end(Outcome.ANSWER, UNSURE.format(certainty, self._settings.least_certainty))
-            return
-        work.answer = completion.text.strip()
+        else:
+            work.answer = completion.text.strip()
+            work.end(Outcome.ANSWER)
         self._history.add(session, prompt.text, work.answer)
-        work.end(Outcome.ANSWER)
 
     def _may_be_unknown(self, prompt: PromptRequest, language: str) -> bool:
         """Whether an unsure answer is not given, so that none of it may be published before."""

@@ -8,6 +8,7 @@ import pytest
 from endurance import mqtt_chaos, mqtt_malformed, mqtt_rates
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("operation", "requests", "kills_apart_s"),

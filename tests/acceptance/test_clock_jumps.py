@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.daemon_process import DaemonProcess
 from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
@@ -65,6 +66,7 @@ def cold_board(root: Path) -> Path:
     return next(path.parent for path in names if "rpi_volt" in path.read_text()) / "in0_lcrit_alarm"
 
 
+@pytest.mark.long
 def test_results_deadlines_and_timers_survive_a_clock_that_jumps(
     tmp_path: Path, models_directory: Path
 ) -> None:

@@ -155,6 +155,7 @@ def test_a_bundle_with_which_the_appliance_cannot_start_is_taken_back(
     assert outcome(asker, "open the gate") == "not_understood"
 
 
+@pytest.mark.long
 def test_a_bundle_on_trial_when_the_board_crashes_again_and_again_is_taken_back(
     board: Board, asker: MqttClient
 ) -> None:

@@ -22,6 +22,8 @@ from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
 from support.waiting import until
 
+pytestmark = pytest.mark.long
+
 ROOT = "appliance/kitchen"
 
 KILLS = int(os.environ.get("APPLIANCE_KILLS", "3"))

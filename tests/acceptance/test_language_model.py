@@ -287,6 +287,7 @@ def test_what_is_written_stands_still_as_soon_as_somebody_speaks_and_then_goes_o
         assert model_process(hall) == process
 
 
+@pytest.mark.long
 @pytest.mark.timeout(90 + 12 * KILLS)
 def test_kills_of_the_model_under_load_lose_no_request_and_miss_no_speech(
     hall: DaemonProcess, microphone: VirtualMicrophone, broker: Mosquitto

@@ -266,6 +266,7 @@ def test_without_any_sound_system_it_lives_and_serves_requests(
         assert not daemon.ended()
 
 
+@pytest.mark.long
 def test_many_sessions_leak_no_memory_threads_or_descriptors(
     tmp_path: Path, models_directory: Path
 ) -> None:
@@ -292,6 +293,7 @@ def one_went_on(home: MqttClient, heard: list[dict[str, Any]]) -> bool:
     return yielded and any("outcome" in one for one in heard)
 
 
+@pytest.mark.long
 def test_of_two_appliances_that_heard_the_wake_word_one_goes_on_and_the_other_yields(
     tmp_path: Path, models_directory: Path, speech: Path
 ) -> None:

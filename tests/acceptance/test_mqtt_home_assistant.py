@@ -17,6 +17,8 @@ from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
 from support.waiting import until
 
+pytestmark = pytest.mark.long
+
 SENTENCES = """\
 language: en
 intents:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.daemon_process import DaemonProcess
 from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
@@ -94,6 +95,7 @@ class SteadyRequester:
             self.answer(self.ask("parse", "stop machine three"))
 
 
+@pytest.mark.long
 def test_heat_takes_the_model_first_and_never_a_command(
     tmp_path: Path, models_directory: Path
 ) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from support.daemon_process import DaemonProcess
 from support.mosquitto import Mosquitto
 from support.mqtt_client import MqttClient
+
+pytestmark = pytest.mark.long
 
 ROOT = "appliance/kitchen"
 

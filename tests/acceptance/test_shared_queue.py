@@ -8,10 +8,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from support.daemon_process import DaemonProcess
 from support.mosquitto import Mosquitto
 
 from appliance.client import Client
+
+pytestmark = pytest.mark.long
 
 QUEUE = "plant/voice"
 MEMBERS = ("one", "two", "three")

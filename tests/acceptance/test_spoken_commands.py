@@ -88,6 +88,7 @@ def trials(
         }
 
 
+@pytest.mark.long
 def test_the_demo_plays_the_samples_and_ends_with_status_0_if_each_is_understood(
     trials: dict[str, FinishedDemo],
 ) -> None:

@@ -17,6 +17,8 @@ from support.waiting import until
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 ROOT = "appliance/kitchen"
 ANSWERS = f"{ROOT}/response/#"
 STANDS_STILL_S = 35.0

@@ -59,6 +59,7 @@ def appliance(tmp_path: Path, models_directory: Path) -> Iterator[tuple[DaemonPr
         yield daemon.start(), client
 
 
+@pytest.mark.long
 def test_a_timer_rings_once_though_the_appliance_is_killed_in_between(
     appliance: tuple[DaemonProcess, MqttClient],
 ) -> None:

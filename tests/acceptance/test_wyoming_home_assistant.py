@@ -15,6 +15,8 @@ from support.waiting import until
 
 from appliance.wyoming_server.pcm_frames import pcm_of
 
+pytestmark = pytest.mark.long
+
 SECOND = bytes(32_000)
 
 

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -25,6 +26,7 @@ from support.daemon_process import SAMPLES, DaemonProcess
 from support.free_port import free_port
 
 from appliance.config import Config
+from appliance.http_server.server import THREADS
 from endurance.wyoming_malformed import BATCH, Left, attack, check, report, settled, spoiled
 
 WARM = 3
@@ -101,6 +103,9 @@ def rounds(
 ) -> Counter[str]:
     """All connections in batches, and their ends. AssertionError if something is left."""
     recording = (SAMPLES / "kitchen_light.flac").read_bytes()
+    # The server starts its threads on demand, each with a file of its own: all of them now.
+    with ThreadPoolExecutor(4 * THREADS) as clients:
+        assert all(clients.map(lambda _: is_served(port, token), range(40 * THREADS)))
     end = time.monotonic() + 60 * arguments.minutes
     outcomes, number, before = Counter[str](), 0, Left(0, 0, 0.0)
     while number < arguments.connections or time.monotonic() < end:

@@ -31,7 +31,7 @@ from appliance.journal.journal import JournalCounts
 from appliance.journal.outbox import OutboxRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from appliance.journal.inbox import IncomingRequest
     from appliance.values import Message, Request, Result
@@ -86,6 +86,7 @@ class JournalWithoutDisk:
         request_id: str | None = None,
         *,
         dead_letter: bool = False,
+        records: Mapping[str, bytes] | None = None,
     ) -> Result:
         with self._lock:
             for message in messages_for(result):

@@ -17,7 +17,7 @@ from appliance.errors import EngineError
 from appliance.grammar.grammar import Grammar
 from appliance.grammar.token_mask import TokenVocabulary
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
 SPOKEN = [
     (language, text)

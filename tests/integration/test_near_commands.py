@@ -37,7 +37,7 @@ OTHER_WORDS = ("zubov", "balcony")
 
 CASCADE = Cascade()
 
-pytestmark = pytest.mark.timeout(900)  # compiles the sentences of six languages
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # compiles the sentences of six languages
 
 
 @functools.cache

@@ -99,6 +99,7 @@ def test_the_second_is_not_asked_about_what_nobody_wants_to_know_any_more(
         )
 
 
+@pytest.mark.long
 def test_every_command_has_it_from_the_config(
     tmp_path: Path, models_directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,8 @@ from measure.text_parser import comparable, hassils_without_cache, home, ours, s
 from appliance.evaluation import manifest
 from appliance.sentences.sentence_set import load
 
+pytestmark = pytest.mark.long
+
 DIFFERENT = {
     "füge gin zu meiner StehlampeListe hinzu",  # hassil ends a wildcard in the middle of a word
     "das Licht in Küche ein",  # hassil reads a brightness of one ("ein")

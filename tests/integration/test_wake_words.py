@@ -186,6 +186,7 @@ def test_a_word_that_is_checked_twice_is_found_in_louder_noise(
     assert sum(map(bool, in_noise)) >= len(said) - 1
 
 
+@pytest.mark.long
 def test_of_many_people_nearly_all_wake_it_and_nobody_who_says_another_word(
     speech: Path, recognition: ModelAlone
 ) -> None:
