@@ -108,7 +108,7 @@ def parts_of(text: str, language: str, read: PartReader) -> Parts:
     """The commands of a sentence in their order; empty if it is not several in one clear way.
 
     The caller has tried the whole text as one sentence before. Times are not checked here; see
-    `time_scope.unclear_time`.
+    `times_of_several_commands.unclear_time`.
     """
     if len(text) > MOST_LETTERS:
         return ()

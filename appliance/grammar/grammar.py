@@ -22,7 +22,7 @@ from appliance.grammar.network import ANY
 from appliance.grammar.number_respellings import respellings
 from appliance.grammar.skip_words import SkipWords
 from appliance.grammar.text_parser import ParsedSentence, Parser
-from appliance.grammar.time_scope import unclear_time
+from appliance.grammar.times_of_several_commands import unclear_time
 from appliance.grammar.token_mask import TokenVocabulary, TokenWalk
 from appliance.grammar.written_words import WrittenWords
 from appliance.text.normalise import folded, normalise

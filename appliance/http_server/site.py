@@ -3,7 +3,7 @@
 To add a site: give it a table in the configuration that is a `ServerSettings` (and list it in
 `Config.servers`, so that `check --offline` and the service's IP rules know it); build a Starlette
 application with its routes and its own guards (tokens, Host, Origin); and pass it to `HttpServer`
-in `daemon/wiring.py`:
+in `daemon/site_wiring.py`:
 
     if config.page.listen:
         sites.append(Site(name="page", settings=config.page, app=page_application(...)))

@@ -1,4 +1,4 @@
-"""Names and rooms: the devices that were found, and what the owner says of each in the own file."""
+"""Names and rooms: the devices that were found, and what the owner's file says of each."""
 
 from __future__ import annotations
 

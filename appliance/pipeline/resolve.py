@@ -9,7 +9,7 @@ from appliance.errors import EngineError
 from appliance.fallback.cascade import TextSource
 from appliance.fallback.last_command import LastCommands
 from appliance.fallback.question_mark import ASKS, only_asks
-from appliance.grammar.time_scope import LATER
+from appliance.grammar.times_of_several_commands import LATER
 from appliance.pipeline.route import Stage, is_spoken, route_of
 from appliance.pipeline.several_commands import SeveralCommands
 from appliance.values import (

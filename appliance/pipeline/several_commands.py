@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.fallback.last_command import LastCommand
 from appliance.grammar.compound_sentence import Part, asks_or_reports, parts_of
-from appliance.grammar.time_scope import unclear_time
+from appliance.grammar.times_of_several_commands import unclear_time
 
 if TYPE_CHECKING:
     from appliance.fallback.cascade import Cascade

@@ -1,4 +1,4 @@
-"""Spellings of numbers in a language beyond its rules: halves, short units."""
+"""Spellings of numbers that the rules of a language lack: halves, short units."""
 
 from __future__ import annotations
 
